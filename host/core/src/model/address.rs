@@ -1,0 +1,77 @@
+//! Which addresses are a Service's own (P1).
+
+use std::net::IpAddr;
+
+use super::Service;
+use crate::finding::{Finding, Span};
+
+/// kube-vip's annotation that asks for addresses and orders them (kube-vip: `pkg/kubevip/annotations.go`).
+pub const LOAD_BALANCER_IPS: &str = "kube-vip.io/loadbalancerIPs";
+
+/// Who may give a Service its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressTrust {
+    /// `status.loadBalancer.ingress` alone: tenants cannot write it. The annotation selects and orders.
+    Status,
+    /// Where the status is empty, the annotation, then `spec.loadBalancerIP`: for manifests, whose author is
+    /// trusted anyway.
+    Annotation,
+}
+
+/// The Service's own addresses in the order of preference, and what is wrong with what was asked for.
+pub(super) fn own_addresses(service: &Service, trust: AddressTrust) -> (Vec<IpAddr>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let requested = requested_addresses(service, &mut findings);
+    let status = &service.status_addresses;
+    if status.is_empty() && trust == AddressTrust::Annotation {
+        let spec = service.spec_address.iter().filter_map(|text| text.trim().parse().ok());
+        let addresses =
+            if requested.is_empty() { spec.collect() } else { requested.into_iter().map(|(a, _)| a).collect() };
+        return (addresses, findings);
+    }
+    if requested.is_empty() {
+        return (status.clone(), findings);
+    }
+    let mut selected = Vec::new();
+    for (address, span) in requested {
+        match (status.contains(&address), trust) {
+            (true, _) => selected.push(address),
+            (false, AddressTrust::Annotation) => selected.push(address),
+            (false, AddressTrust::Status) => findings.push(borrowed(address, span)),
+        }
+    }
+    (selected, findings)
+}
+
+/// The addresses of the annotation with their places in it; what is no address is a finding.
+fn requested_addresses(service: &Service, findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
+    let Some(value) = service.annotations.get(LOAD_BALANCER_IPS) else { return Vec::new() };
+    let mut requested: Vec<(IpAddr, Span)> = Vec::new();
+    let mut offset = 0;
+    for item in value.split(',') {
+        let text = item.trim();
+        let start = offset + item.find(text).unwrap_or(0);
+        offset += item.len() + 1;
+        let span = Span { annotation: LOAD_BALANCER_IPS.to_owned(), offset: start, length: text.len() };
+        match text.parse::<IpAddr>() {
+            Ok(address) if requested.iter().all(|(a, _)| *a != address) => requested.push((address, span)),
+            Ok(_) => {}
+            Err(_) if text.is_empty() => {}
+            Err(_) => findings.push(not_an_address(text, span)),
+        }
+    }
+    requested
+}
+
+fn not_an_address(text: &str, span: Span) -> Finding {
+    let message =
+        format!("loadbalancerIPs: {text:?} is not an address; egress needs one like 192.0.2.10 or 2001:db8::10");
+    Finding { span: Some(span), ..Finding::warning("address-not-an-ip", message) }
+}
+
+fn borrowed(address: IpAddr, span: Span) -> Finding {
+    let message = format!(
+        "loadbalancerIPs: {address} is not in the Service's status.loadBalancer.ingress, so it is not used; only addresses given to this Service are"
+    );
+    Finding { span: Some(span), ..Finding::warning("address-not-owned", message) }
+}

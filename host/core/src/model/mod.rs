@@ -1,0 +1,13 @@
+//! The nouns: Services, endpoints and nodes as a source reports them, with checked constructors.
+
+mod address;
+mod service;
+mod snapshot;
+mod view;
+
+pub use address::{AddressTrust, LOAD_BALANCER_IPS};
+pub use service::{
+    Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
+};
+pub use snapshot::{Key, Node, Slice, Snapshot};
+pub use view::{Context, ServiceView, view};

@@ -1,0 +1,173 @@
+//! A Service and its endpoints, cut to what egress is about.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::net::{Family, Protocol};
+
+/// Labels or annotations.
+pub type Labels = BTreeMap<String, String>;
+
+/// `namespace/name`: what people call a Service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceKey {
+    /// The namespace.
+    pub namespace: String,
+    /// The name in it.
+    pub name: String,
+}
+
+impl ServiceKey {
+    /// The Service `namespace/name`.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// The identity of one life of an object. It becomes a part of chain names, so it is short and plain.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(String);
+
+/// Why a text is no uid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("uid {0:?} is not 1 to 64 letters, digits or dashes")]
+pub struct UidError(String);
+
+impl Uid {
+    /// Kubernetes promises no form for uids; UUIDs have 36 characters.
+    const LONGEST: usize = 64;
+
+    /// A uid of 1 to 64 letters, digits or dashes.
+    ///
+    /// # Errors
+    /// When it is anything else: it could not be part of a chain's name.
+    pub fn new(text: impl Into<String>) -> Result<Self, UidError> {
+        let text = text.into();
+        let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if text.is_empty() || text.len() > Self::LONGEST || !plain {
+            return Err(UidError(text));
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `spec.type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceKind {
+    /// Inside the cluster only (the default of Kubernetes).
+    ClusterIp,
+    /// On a port of every node.
+    NodePort,
+    /// With addresses of its own: the only kind that can be an egress Service.
+    LoadBalancer,
+    /// A DNS alias.
+    ExternalName,
+}
+
+impl fmt::Display for ServiceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ClusterIp => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+            Self::ExternalName => "ExternalName",
+        })
+    }
+}
+
+/// `spec.externalTrafficPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TrafficPolicy {
+    /// Any endpoint may answer.
+    Cluster,
+    /// Only endpoints of the node that was asked.
+    Local,
+}
+
+/// One entry of `spec.ports`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The port of the Service (not of the pod).
+    pub port: u16,
+}
+
+/// A Service as its source reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Namespace and name.
+    pub key: ServiceKey,
+    /// The identity of this life of it.
+    pub uid: Uid,
+    /// Seconds since 1970; 0 when the source does not say. The older of two Services wins (P13).
+    pub created: i64,
+    /// `spec.type`.
+    pub kind: ServiceKind,
+    /// All its labels.
+    pub labels: Labels,
+    /// All its annotations.
+    pub annotations: Labels,
+    /// `spec.loadBalancerClass`.
+    pub load_balancer_class: Option<String>,
+    /// `status.loadBalancer.ingress[].ip`, in order.
+    pub status_addresses: Vec<IpAddr>,
+    /// `status.loadBalancer.ingress[].hostname`, in order: nothing can be translated to a name.
+    pub status_hostnames: Vec<String>,
+    /// `spec.loadBalancerIP`, as written.
+    pub spec_address: Option<String>,
+    /// `spec.clusterIPs` without `None`.
+    pub cluster_addresses: Vec<IpAddr>,
+    /// `spec.externalTrafficPolicy`.
+    pub traffic_policy: TrafficPolicy,
+    /// `spec.ipFamilies`.
+    pub families: Vec<Family>,
+    /// `spec.ports`.
+    pub ports: Vec<ServicePort>,
+}
+
+/// Another object by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectReference {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// One address behind a Service. Endpoints order by address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// Where it answers, and where its packets come from.
+    pub address: IpAddr,
+    /// The node it runs on, if Kubernetes says.
+    pub node: Option<String>,
+    /// The pod, if it is one.
+    pub pod: Option<ObjectReference>,
+    /// `conditions.ready`.
+    pub ready: Option<bool>,
+    /// `conditions.serving`.
+    pub serving: Option<bool>,
+    /// `conditions.terminating`.
+    pub terminating: Option<bool>,
+}

@@ -1,0 +1,57 @@
+//! The newest state of everything a source watches, as persistent maps: a clone costs nothing, so a source
+//! hands over whole snapshots, with the keys to look at again.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use ipnet::IpNet;
+
+use super::{Endpoint, Labels, Service, ServiceKey};
+
+/// One EndpointSlice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The Service it belongs to (label `kubernetes.io/service-name`).
+    pub service: ServiceKey,
+    /// Its endpoints, as listed.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A node of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// `status.addresses` that are addresses: internal and external.
+    pub addresses: Vec<IpAddr>,
+    /// `spec.podCIDRs`.
+    pub pod_networks: Vec<IpNet>,
+    /// Its labels.
+    pub labels: Labels,
+}
+
+/// Everything a source knows at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// All Services.
+    pub services: OrdMap<ServiceKey, Arc<Service>>,
+    /// All EndpointSlices: by Service, then by the slice's name.
+    pub slices: OrdMap<ServiceKey, OrdMap<String, Arc<Slice>>>,
+    /// All nodes.
+    pub nodes: OrdMap<String, Arc<Node>>,
+    /// The labels of all namespaces.
+    pub namespaces: OrdMap<String, Arc<Labels>>,
+    /// The networks of all ServiceCIDR objects, by name.
+    pub service_networks: OrdMap<String, Arc<Vec<IpNet>>>,
+}
+
+/// What a source says to look at again. Keys carry no news of their own: values are read from the newest
+/// snapshot, so a lost or doubled key cannot matter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A Service, or one of its EndpointSlices.
+    Service(ServiceKey),
+    /// A namespace's labels.
+    Namespace(String),
+    /// Nodes or service networks: the facts that hold for all Services.
+    Cluster,
+}

@@ -1,0 +1,106 @@
+//! Ranges of addresses: what a set of CIDRs is once it is merged.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::Family;
+
+/// Addresses `first..=last` of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressRange {
+    first: IpAddr,
+    last: IpAddr,
+}
+
+impl AddressRange {
+    /// Addresses `first..=last`; none when the families differ or `first` is greater.
+    pub fn new(first: IpAddr, last: IpAddr) -> Option<Self> {
+        (Family::of(first) == Family::of(last) && first <= last).then_some(Self { first, last })
+    }
+
+    /// The smallest address.
+    pub fn first(self) -> IpAddr {
+        self.first
+    }
+
+    /// The largest address.
+    pub fn last(self) -> IpAddr {
+        self.last
+    }
+
+    /// The family of both ends.
+    pub fn family(self) -> Family {
+        Family::of(self.first)
+    }
+
+    /// Whether an address lies in it.
+    pub fn contains(self, address: IpAddr) -> bool {
+        Family::of(address) == self.family() && self.first <= address && address <= self.last
+    }
+
+    /// The CIDR with exactly these addresses, if there is one.
+    pub fn network(self) -> Option<IpNet> {
+        let (first, last, bits) = match (self.first, self.last) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => (u128::from(a.to_bits()), u128::from(b.to_bits()), 32),
+            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits(), b.to_bits(), 128),
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return None,
+        };
+        // Equal high bits, then all zeros in `first` and all ones in `last`.
+        let differing = 128 - (first ^ last).leading_zeros();
+        let low = 1u128.checked_shl(differing).map_or(u128::MAX, |bit| bit - 1);
+        let aligned = first & low == 0 && last & low == low;
+        let length = u8::try_from(bits - differing).ok()?;
+        aligned.then(|| IpNet::new(self.first, length).ok()).flatten()
+    }
+}
+
+impl From<IpNet> for AddressRange {
+    fn from(network: IpNet) -> Self {
+        Self { first: network.network(), last: network.broadcast() }
+    }
+}
+
+impl From<IpAddr> for AddressRange {
+    fn from(address: IpAddr) -> Self {
+        Self { first: address, last: address }
+    }
+}
+
+/// As nft prints it: an address, a CIDR, or `first-last`.
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            return self.first.fmt(f);
+        }
+        match self.network() {
+            Some(network) => network.fmt(f),
+            None => write!(f, "{}-{}", self.first, self.last),
+        }
+    }
+}
+
+/// The same addresses as the fewest ranges, in order. The kernel refuses overlaps inside one interval set, so
+/// everything that becomes one goes through here.
+pub fn merge_ranges(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<AddressRange> {
+    let mut sorted: Vec<AddressRange> = ranges.into_iter().collect();
+    sorted.sort_unstable();
+    let mut merged: Vec<AddressRange> = Vec::with_capacity(sorted.len());
+    for range in sorted {
+        match merged.last_mut() {
+            Some(previous) if touches(previous.last, range.first) => previous.last = previous.last.max(range.last),
+            Some(_) | None => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// Whether a range that begins at `first` continues one that ends at `last`.
+fn touches(last: IpAddr, first: IpAddr) -> bool {
+    match (last, first) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => b <= Ipv4Addr::from_bits(a.to_bits().saturating_add(1)),
+        (IpAddr::V6(a), IpAddr::V6(b)) => b <= Ipv6Addr::from_bits(a.to_bits().saturating_add(1)),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    }
+}

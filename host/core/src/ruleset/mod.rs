@@ -1,0 +1,172 @@
+//! Our own small nft vocabulary as data. It knows no Kubernetes, and prints as a script that `nft -f` takes.
+
+mod display;
+mod names;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub use names::{Name, NameError};
+
+use crate::net::{AddressRange, Family, PortMatch, Protocol};
+
+/// The comment of every table of ours (table userdata). A table of our name without it belongs to somebody
+/// else and is never touched (P10).
+pub const MARKER: &str = "managed by egressd";
+
+/// Longest comment that nft reads back (`NFTNL_UDATA_COMMENT_MAXLEN` counts the final NUL).
+pub const LONGEST_COMMENT: usize = 127;
+
+/// All our tables: at most one a family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ruleset {
+    /// By family.
+    pub tables: BTreeMap<Family, Table>,
+}
+
+/// One table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: Name,
+    /// Interval sets of addresses.
+    pub sets: BTreeMap<Name, Set>,
+    /// Maps, whose elements carry counters.
+    pub maps: BTreeMap<Name, Map>,
+    /// Base chains and others.
+    pub chains: BTreeMap<Name, Chain>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(name: Name) -> Self {
+        Self { name, sets: BTreeMap::new(), maps: BTreeMap::new(), chains: BTreeMap::new() }
+    }
+}
+
+/// A named set of addresses with `flags interval`; sorted, and no two ranges touch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Set {
+    /// As from [`crate::net::merge_ranges`].
+    pub ranges: Vec<AddressRange>,
+}
+
+/// A named map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// What its keys and data are.
+    pub kind: MapKind,
+    /// Its elements.
+    pub elements: BTreeMap<MapKey, Element>,
+}
+
+impl Map {
+    /// An empty map.
+    pub fn new(kind: MapKind) -> Self {
+        Self { kind, elements: BTreeMap::new() }
+    }
+}
+
+/// The types of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MapKind {
+    /// `ipv4_addr : ipv4_addr`.
+    Addresses,
+    /// `ipv4_addr . inet_proto . inet_service : ipv4_addr`.
+    Ports,
+    /// `ipv4_addr : verdict`.
+    Chains,
+}
+
+/// The key of a map element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MapKey {
+    /// For [`MapKind::Addresses`] and [`MapKind::Chains`].
+    Address(IpAddr),
+    /// For [`MapKind::Ports`].
+    Port(IpAddr, Protocol, u16),
+}
+
+impl MapKey {
+    /// The address it begins with.
+    pub fn address(self) -> IpAddr {
+        match self {
+            Self::Address(address) | Self::Port(address, _, _) => address,
+        }
+    }
+}
+
+/// What a map element holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// What the key leads to.
+    pub target: Target,
+    /// For readers of `nft list`; at most [`LONGEST_COMMENT`] bytes.
+    pub comment: Option<String>,
+}
+
+/// The data of a map element.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// For [`MapKind::Addresses`] and [`MapKind::Ports`].
+    Address(IpAddr),
+    /// For [`MapKind::Chains`]. `jump`, never `goto`: what the chain does not match must come back.
+    Jump(Name),
+}
+
+/// A chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// A base chain's place; none for a chain that is only jumped to.
+    pub hook: Option<Hook>,
+    /// In order.
+    pub rules: Vec<Rule>,
+}
+
+/// `type nat hook postrouting priority ...; policy accept`: the only base chain there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Chains with smaller ones run first; `srcnat` is 100.
+    pub priority: i32,
+}
+
+/// A rule: all matches hold, then the statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// In order.
+    pub matches: Vec<Match>,
+    /// What happens.
+    pub statement: Statement,
+}
+
+/// A condition on the packet. Families are those of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// `ip daddr @set`.
+    DestinationIn(Name),
+    /// `ct original ip daddr @set`: where the sender wanted to go, before any DNAT.
+    OriginalDestinationIn(Name),
+    /// `ip daddr 192.0.2.0/24`.
+    Destination(AddressRange),
+    /// `tcp sport 5060`; the protocol is matched too.
+    SourcePort(PortMatch),
+    /// `tcp dport 80-90`; the protocol is matched too.
+    DestinationPort(PortMatch),
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Statement {
+    /// `return`.
+    Return,
+    /// `jump chain`.
+    Jump(Name),
+    /// `snat to 192.0.2.1`.
+    Snat(IpAddr),
+    /// `snat to ip saddr map @map`, over [`MapKind::Addresses`].
+    SnatByAddress(Name),
+    /// `snat to ip saddr . meta l4proto . th dport map @map`, over [`MapKind::Ports`].
+    SnatByPort(Name),
+    /// `ip saddr vmap @map`, over [`MapKind::Chains`].
+    JumpByAddress(Name),
+}
