@@ -1,6 +1,6 @@
 //! Our own small nft vocabulary as data. It knows no Kubernetes, and prints as a script that `nft -f` takes.
 
-mod display;
+pub(crate) mod display;
 mod names;
 
 use std::collections::BTreeMap;
