@@ -69,8 +69,7 @@ pub enum Refusal {
 pub fn guard(context: &Context, view: &ServiceView, draft: &Draft) -> Result<(), Refusal> {
     at_most("rules", draft.rules.len(), MOST_RULES)?;
     let mut ids = BTreeSet::new();
-    let local: BTreeSet<IpAddr> =
-        view.endpoints.iter().filter(|e| e.node.as_ref() == Some(&context.node)).map(|e| e.address).collect();
+    let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
     for rule in &draft.rules {
         if !ids.insert(&rule.id) {
             return Err(Refusal::SameId { rule: rule.id.clone() });

@@ -12,12 +12,12 @@ mod rules;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-pub use names::{InstanceName, InstanceNameError, TableNames};
+pub use names::{InstanceName, InstanceNameError, table_names};
 
 use crate::net::Family;
 use crate::plan::{Claim, Plan, Rank, ranked};
 use crate::ruleset::{
-    Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, Target,
+    Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, TableNames, Target,
 };
 
 /// Ten below `srcnat` (100), where flannel and kube-proxy sit, and below Calico's 110: chains of equal priority

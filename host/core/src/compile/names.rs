@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::model::{ServiceKey, Uid};
 use crate::net::Family;
-use crate::ruleset::{LONGEST_COMMENT, Name};
+use crate::ruleset::{LONGEST_COMMENT, Name, TableNames};
 
 /// `instance_name`: a part of the tables' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,27 +40,11 @@ impl fmt::Display for InstanceName {
     }
 }
 
-/// The names of our two tables.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableNames {
-    ipv4: Name,
-    ipv6: Name,
-}
-
-impl TableNames {
-    /// `kube_vip_v4` and `kube_vip_v6`, or `kube_vip_<instance>_v4` and `_v6`.
-    pub fn new(instance: Option<&InstanceName>) -> Self {
-        let base = instance.map_or_else(|| "kube_vip".to_owned(), |instance| format!("kube_vip_{instance}"));
-        Self { ipv4: Name::composed(format!("{base}_v4")), ipv6: Name::composed(format!("{base}_v6")) }
-    }
-
-    /// The table of a family.
-    pub fn of(&self, family: Family) -> &Name {
-        match family {
-            Family::Ipv4 => &self.ipv4,
-            Family::Ipv6 => &self.ipv6,
-        }
-    }
+/// `kube_vip_v4` and `kube_vip_v6`, or `kube_vip_<instance>_v4` and `_v6`.
+pub fn table_names(instance: Option<&InstanceName>) -> TableNames {
+    let base = instance.map_or_else(|| "kube_vip".to_owned(), |instance| format!("kube_vip_{instance}"));
+    let name = |family| Name::composed(format!("{base}_{}", suffix(family)));
+    TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6) }
 }
 
 /// The fixed objects of every table.

@@ -6,7 +6,7 @@ mod names;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-pub use names::{Name, NameError};
+pub use names::{Name, NameError, TableNames};
 
 use crate::net::{AddressRange, Family, PortMatch, Protocol};
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::net::Family;
+
 /// The name of a table, chain, set or map: 1 to 255 letters, digits, `_`, `-`, `.`, beginning with a letter or `_`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Cow<'static, str>);
@@ -66,5 +68,24 @@ const fn is_name(text: &[u8]) -> bool {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The names of our tables: one for each family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableNames {
+    /// Of the table for IPv4.
+    pub ipv4: Name,
+    /// Of the table for IPv6.
+    pub ipv6: Name,
+}
+
+impl TableNames {
+    /// The name of the table of a family.
+    pub fn of(&self, family: Family) -> &Name {
+        match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        }
     }
 }
