@@ -1,0 +1,106 @@
+//! Names what a message was about, so that a refusal can be told to people.
+
+use std::{fmt, ops::Range};
+
+use egressd_core::{
+    diff::{Batch, Change, Verb},
+    net::Family,
+    ruleset::{MapKey, Name},
+};
+
+/// A table: prints as `table ip kube_vip_v4`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableId {
+    /// Its family.
+    pub family: Family,
+    /// Its name.
+    pub name: Name,
+}
+
+impl TableId {
+    /// The table that a change is about.
+    pub(super) fn of(change: &Change) -> Self {
+        Self { family: change.family, name: change.table.clone() }
+    }
+}
+
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let family = match self.family {
+            Family::Ipv4 => "ip",
+            Family::Ipv6 => "ip6",
+        };
+        write!(f, "table {family} {}", self.name)
+    }
+}
+
+/// Where in a batch a message comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Which change.
+    pub(super) change: usize,
+    /// Which of its elements, ranges or rules; empty when the change has none.
+    pub(super) items: Range<usize>,
+    /// How many entries of an element list each of them is; a range is two.
+    pub(super) entries_per_item: usize,
+}
+
+impl Origin {
+    /// The message is all of a change.
+    pub(super) fn whole(change: usize) -> Self {
+        Self::items(change, 0..0)
+    }
+
+    /// The message is about some items of a change.
+    pub(super) fn items(change: usize, items: Range<usize>) -> Self {
+        Self { change, items, entries_per_item: 1 }
+    }
+}
+
+/// What a message was to do, as in "add element 10.0.0.1 to map egress_addrs of table ip kube_vip_v4".
+pub(super) fn describe(batch: &Batch, origin: &Origin) -> String {
+    let Some(change) = batch.changes.get(origin.change) else {
+        return "begin the batch".to_owned();
+    };
+    let table = TableId::of(change);
+    match &change.verb {
+        Verb::AddTable => format!("add {table}"),
+        Verb::DeleteTable => format!("delete {table}"),
+        Verb::AddSet(set) => format!("add set {set} to {table}"),
+        Verb::DeleteSet(set) => format!("delete set {set} from {table}"),
+        Verb::RefillSet(set, _) if origin.items.is_empty() => format!("empty set {set} of {table}"),
+        Verb::RefillSet(set, ranges) => {
+            format!("add {} to set {set} of {table}", listed(ranges, &origin.items, ToString::to_string))
+        }
+        Verb::AddMap(map, _) => format!("add map {map} to {table}"),
+        Verb::DeleteMap(map) => format!("delete map {map} from {table}"),
+        Verb::AddElements(map, _, elements) => {
+            format!("add {} to map {map} of {table}", listed(elements, &origin.items, |(key, _)| key_text(*key)))
+        }
+        Verb::DeleteElements(map, _, keys) => {
+            format!("delete {} from map {map} of {table}", listed(keys, &origin.items, |key| key_text(*key)))
+        }
+        Verb::AddChain(chain, _) => format!("add chain {chain} to {table}"),
+        Verb::DeleteChain(chain) => format!("delete chain {chain} from {table}"),
+        Verb::AddRules(chain, _) => {
+            format!("add rule {} to chain {chain} of {table}", origin.items.start + 1)
+        }
+        Verb::FlushRules(chain) => format!("flush chain {chain} of {table}"),
+    }
+}
+
+/// "element a" or "elements a to b".
+fn listed<T>(items: &[T], which: &Range<usize>, text: impl Fn(&T) -> String) -> String {
+    match items.get(which.clone()) {
+        Some([one]) => format!("element {}", text(one)),
+        Some([first, .., last]) => format!("elements {} to {}", text(first), text(last)),
+        Some([]) | None => "elements".to_owned(),
+    }
+}
+
+fn key_text(key: MapKey) -> String {
+    match key {
+        MapKey::Address(address) => address.to_string(),
+        MapKey::Port(address, protocol, port) => format!("{address} . {protocol} . {port}"),
+    }
+}

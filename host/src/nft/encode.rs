@@ -1,0 +1,155 @@
+//! A batch of changes as netlink bytes.
+
+use egressd_core::{
+    diff::{Batch, Change, Verb},
+    ruleset::{Hook, MARKER, Name, Rule},
+};
+use rustables::{Chain, ChainPolicy, ChainType, HookClass, MsgType, Table};
+
+use super::{
+    describe::Origin,
+    elements::{self, Place, userdata},
+    error::Error,
+    expression::{Encoded, protocol_family},
+    rule,
+    transaction::{Sealed, Transaction},
+    wire::Flags,
+};
+
+/// Who may write to a table (`NFT_TABLE_F_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// Only the socket that made it, and it survives the socket. Both or none: with `OWNER` alone the kernel
+    /// deletes the table when its owner dies (P6).
+    Exclusive,
+    /// Everybody: kernels before 6.9.
+    Shared,
+}
+
+/// `NFT_TABLE_F_OWNER` (Linux 5.12).
+pub(super) const OWNER: u32 = 2;
+
+/// `NFT_TABLE_F_PERSIST` (Linux 6.9); newer than the headers that many distributions ship.
+pub(super) const PERSIST: u32 = 4;
+
+impl Ownership {
+    fn flags(self) -> u32 {
+        match self {
+            Self::Exclusive => OWNER | PERSIST,
+            Self::Shared => 0,
+        }
+    }
+}
+
+/// All changes, in order.
+///
+/// # Errors
+/// When something is longer than netlink can say.
+pub(super) fn encode(batch: &Batch, ownership: Ownership) -> Result<Sealed, Error> {
+    let mut transaction = Transaction::new();
+    for (index, change) in batch.changes.iter().enumerate() {
+        encode_change(&mut transaction, Place { change, index }, ownership)?;
+    }
+    transaction.seal()
+}
+
+/// Takes a table over that has no owner.
+///
+/// # Errors
+/// Never for a table with a name of ours.
+pub(super) fn encode_adoption(change: &Change) -> Result<Sealed, Error> {
+    let mut transaction = Transaction::new();
+    add_table(&mut transaction, Place { change, index: 0 }, Flags::UPDATE, Ownership::Exclusive);
+    transaction.seal()
+}
+
+fn encode_change(t: &mut Transaction, place: Place<'_>, ownership: Ownership) -> Result<(), Error> {
+    match &place.change.verb {
+        Verb::AddTable => add_table(t, place, Flags::CREATE, ownership),
+        Verb::DeleteTable => delete_table(t, place),
+        Verb::AddSet(set) => elements::add_set(t, place, set),
+        Verb::DeleteSet(name) | Verb::DeleteMap(name) => elements::delete_set(t, place, name),
+        Verb::RefillSet(set, ranges) => elements::refill_set(t, place, set, ranges),
+        Verb::AddMap(map, kind) => elements::add_map(t, place, map, *kind),
+        Verb::AddElements(map, _, all) => elements::add_elements(t, place, map, all),
+        Verb::DeleteElements(map, _, keys) => elements::delete_elements(t, place, map, keys),
+        Verb::AddChain(chain, hook) => add_chain(t, place, chain, *hook),
+        Verb::DeleteChain(chain) => delete_chain(t, place, chain),
+        Verb::AddRules(chain, rules) => add_rules(t, place, chain, rules)?,
+        Verb::FlushRules(chain) => flush_rules(t, place, chain)?,
+    }
+    Ok(())
+}
+
+fn table(change: &Change) -> Table {
+    Table::new(protocol_family(change.family)).with_name(change.table.as_str())
+}
+
+fn chain(change: &Change, name: &Name) -> Chain {
+    Chain::new(&table(change)).with_name(name.as_str())
+}
+
+fn add_table(t: &mut Transaction, place: Place<'_>, flags: Flags, ownership: Ownership) {
+    let marked = table(place.change).with_flags(ownership.flags()).with_userdata(userdata::comment(MARKER));
+    let mut theirs = rustables::Batch::new();
+    theirs.add(&marked, MsgType::Add);
+    t.splice(flags, theirs, Origin::whole(place.index));
+}
+
+fn delete_table(t: &mut Transaction, place: Place<'_>) {
+    let mut theirs = rustables::Batch::new();
+    theirs.add(&table(place.change), MsgType::Del);
+    t.splice(Flags::REQUEST, theirs, Origin::whole(place.index));
+}
+
+fn add_chain(t: &mut Transaction, place: Place<'_>, name: &Name, hook: Option<Hook>) {
+    let mut object = chain(place.change, name);
+    if let Some(Hook { priority }) = hook {
+        object = object
+            .with_type(ChainType::Nat)
+            .with_hook(rustables::Hook::new(HookClass::PostRouting, priority))
+            .with_policy(ChainPolicy::Accept);
+    }
+    let mut theirs = rustables::Batch::new();
+    theirs.add(&object, MsgType::Add);
+    t.splice(Flags::CREATE, theirs, Origin::whole(place.index));
+}
+
+fn delete_chain(t: &mut Transaction, place: Place<'_>, name: &Name) {
+    let mut theirs = rustables::Batch::new();
+    theirs.add(&chain(place.change, name), MsgType::Del);
+    t.splice(Flags::REQUEST, theirs, Origin::whole(place.index));
+}
+
+fn add_rules(t: &mut Transaction, place: Place<'_>, name: &Name, rules: &[Rule]) -> Result<(), Error> {
+    let chain = chain(place.change, name);
+    let mut theirs = rustables::Batch::new();
+    let mut encoded = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let expressions: Vec<Encoded> =
+            rule::expressions(place.change.family, rule).iter().map(|e| e.encode()).collect::<Result<_, _>>()?;
+        let mut object = rule_of(&chain)?;
+        for expression in &expressions {
+            if let Encoded::Theirs(expression) = expression {
+                object.add_expr((**expression).clone());
+            }
+        }
+        theirs.add(&object, MsgType::Add);
+        encoded.push(expressions);
+    }
+    t.splice_rules(theirs, &encoded, |rule| Origin::items(place.index, rule..rule + 1));
+    Ok(())
+}
+
+/// Without a handle it means all rules of the chain.
+fn flush_rules(t: &mut Transaction, place: Place<'_>, name: &Name) -> Result<(), Error> {
+    let mut theirs = rustables::Batch::new();
+    theirs.add(&rule_of(&chain(place.change, name))?, MsgType::Del);
+    t.splice(Flags::REQUEST, theirs, Origin::whole(place.index));
+    Ok(())
+}
+
+fn rule_of(chain: &Chain) -> Result<rustables::Rule, Error> {
+    // It fails for a chain without a name, and ours have one.
+    rustables::Rule::new(chain).map_err(|_| Error::TooLong)
+}

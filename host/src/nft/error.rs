@@ -1,0 +1,107 @@
+//! What can go wrong between us and the kernel.
+
+use std::{fmt, io};
+
+use super::describe::TableId;
+
+/// Why the kernel was not read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The socket could not be opened, or failed.
+    #[error("cannot {doing}")]
+    Socket {
+        /// What was being done, as in "open a netlink socket".
+        doing: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The process may not administer this network namespace.
+    #[error("cannot talk to nf_tables: it needs CAP_NET_ADMIN in this network namespace")]
+    NotPermitted,
+    /// A table of ours belongs to another living process (`NFT_TABLE_F_OWNER`).
+    #[error("cannot change {table}: another egressd (or other process) owns the table{}", Port(*.owner))]
+    Owned {
+        /// Which table.
+        table: TableId,
+        /// The netlink port of the owner, often its process id; none when the kernel does not say.
+        owner: Option<u32>,
+    },
+    /// A table has our name and not our marker (P10).
+    #[error(
+        "cannot use {0}: a table of this name exists and egressd did not make it; \
+         give egressd another name with `instance_name`, or let `egress_clean` replace the table"
+    )]
+    Foreign(TableId),
+    /// The kernel has no such feature.
+    #[error("cannot {action}: this kernel's nf_tables does not support it; egressd needs Linux 5.15 with NAT")]
+    Unsupported {
+        /// What was being done, as in "add map egress_addrs to table ip kube_vip_v4".
+        action: String,
+        /// The kernel's words.
+        source: Refusal,
+    },
+    /// The kernel refused one change, and so the whole batch.
+    #[error("cannot {action}")]
+    Refused {
+        /// What was being done, as in "add element 10.0.0.1 to map egress_addrs of table ip kube_vip_v4".
+        action: String,
+        /// The kernel's words.
+        source: Refusal,
+    },
+    /// The batch is longer than the socket may send.
+    #[error("cannot send a batch of {bytes} bytes: it does not fit the socket's send buffer (net.core.wmem_max)")]
+    BatchTooLarge {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// One message is longer than netlink can say.
+    #[error("cannot encode a change: it is longer than a netlink attribute may be (64 KiB)")]
+    TooLong,
+    /// Somebody kept changing the ruleset while it was read.
+    #[error("cannot read the ruleset: it kept changing while it was read ({attempts} attempts)")]
+    Unsettled {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The kernel's answer is no answer.
+    #[error("cannot read the kernel's answer to {0}")]
+    Garbled(&'static str),
+    /// The thread of the kernel room is gone.
+    #[error("cannot reach the kernel thread: it has ended")]
+    ThreadGone,
+}
+
+/// The words of the kernel.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The error number.
+    pub errno: i32,
+    /// The extended acknowledgement (`NLMSGERR_ATTR_MSG`); many refusals have none.
+    pub words: Option<String>,
+    /// How many messages of the batch were refused after this one.
+    pub others: usize,
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        io::Error::from_raw_os_error(self.errno).fmt(f)?;
+        if let Some(words) = &self.words {
+            write!(f, ": {words}")?;
+        }
+        match self.others {
+            0 => Ok(()),
+            others => write!(f, " (and {others} more after it)"),
+        }
+    }
+}
+
+/// " (netlink port 4711)" or nothing.
+struct Port(Option<u32>);
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |port| write!(f, " (netlink port {port})"))
+    }
+}

@@ -1,0 +1,97 @@
+//! The kernel room: rulesets to and from nf_tables over netlink.
+//!
+//! It turns a [`Batch`] into one netlink transaction, and the kernel's dumps back into a [`Ruleset`], exactly. It
+//! never decides what a ruleset should be, and never reads for a decision or writes a table that is not ours (P10).
+//!
+//! On the way out: [`encode`] (changes) → `rule`, `elements` (what they mean) → `expression`, `transaction`,
+//! `wire` (bytes; `rustables` where it has the words) → `socket`. On the way in: `socket` → `attributes` →
+//! [`readback`]. A refusal leads from its sequence number through `transaction` to `describe`, which says what it
+//! was about. The kernel works inside `sendmsg`, so the daemon talks to a [`KernelThread`].
+
+mod attributes;
+mod describe;
+mod elements;
+mod encode;
+mod error;
+mod expression;
+mod netlink;
+mod readback;
+mod rule;
+mod socket;
+mod thread;
+mod transaction;
+mod wire;
+
+use egressd_core::{
+    diff::{Batch, Change},
+    net::Family,
+    ruleset::{Name, Ruleset},
+};
+
+pub use describe::TableId;
+pub use error::{Error, Refusal};
+pub use netlink::Netlink;
+pub use thread::KernelThread;
+
+/// Something that holds rulesets: nf_tables, or a fake of it.
+pub trait Kernel: Send {
+    /// Makes the tables of these names that an earlier process left behind our own, so that others cannot write to
+    /// them. It changes no packet (P6). Where there is nothing to adopt it does nothing.
+    ///
+    /// # Errors
+    /// When a table has another owner, or is not one of egressd's.
+    fn adopt(&mut self, names: &TableNames) -> Result<(), Error>;
+
+    /// What is in the tables of these names, all of one moment.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read, or when a table of such a name is not one of egressd's (P10).
+    fn read(&mut self, names: &TableNames) -> Result<Readback, Error>;
+
+    /// Makes all changes in one step, or none.
+    ///
+    /// # Errors
+    /// When the kernel refuses, with the change that it refused.
+    fn commit(&mut self, batch: &Batch) -> Result<(), Error>;
+}
+
+/// The names of our tables: one for each family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableNames {
+    /// Of the table for IPv4.
+    pub ipv4: Name,
+    /// Of the table for IPv6.
+    pub ipv6: Name,
+}
+
+impl TableNames {
+    /// The name of the table of a family.
+    pub fn of(&self, family: Family) -> &Name {
+        match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        }
+    }
+
+    fn ids(&self) -> impl Iterator<Item = TableId> {
+        Family::ALL.into_iter().map(|family| TableId { family, name: self.of(family).clone() })
+    }
+}
+
+/// What the kernel holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readback {
+    /// All that our vocabulary can say. A chain with a foreign rule counts as one without rules.
+    pub ruleset: Ruleset,
+    /// All else in our tables: somebody else put it there.
+    pub foreign: Vec<Foreign>,
+}
+
+/// Something in a table of ours that egressd never makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// What it is, as in "rule 3 of chain egress_postrouting in table ip kube_vip_v4".
+    pub what: String,
+    /// Changes that remove it, to go before others in a batch; none when only deleting the table would.
+    pub removal: Vec<Change>,
+}

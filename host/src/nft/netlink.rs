@@ -1,0 +1,119 @@
+//! The kernel behind a netlink socket.
+
+use egressd_core::diff::{Batch, Change, Verb};
+
+use super::{
+    Kernel, Readback, TableNames,
+    describe::{Origin, TableId, describe},
+    encode::{Ownership, encode, encode_adoption},
+    error::Error,
+    readback::{self, tables},
+    socket::{Refused, Socket},
+    transaction::Sealed,
+};
+
+/// The nf_tables of one network namespace. While it lives, nobody else may write to the tables that it made or
+/// adopted (Linux 6.9); keep it for the life of the process.
+#[derive(Debug)]
+pub struct Netlink {
+    socket: Socket,
+    ownership: Ownership,
+}
+
+impl Netlink {
+    /// Opens the nf_tables of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// When the kernel has no netfilter netlink.
+    pub fn open() -> Result<Self, Error> {
+        Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive })
+    }
+
+    /// One transaction. The kernel's refusal comes back with the words for it.
+    fn send(&mut self, batch: &Batch, transaction: &Sealed) -> Result<(), Failure> {
+        let Err(refused) = self.socket.commit(transaction).map_err(Failure::Final)? else {
+            return Ok(());
+        };
+        let origin = transaction.origin(refused.sequence, refused.offset);
+        let change = origin.as_ref().and_then(|origin| batch.changes.get(origin.change));
+        let unsupported = refused.refusal.errno == libc::EOPNOTSUPP;
+        match change {
+            Some(Change { verb: Verb::AddTable, .. }) if unsupported && self.ownership == Ownership::Exclusive => {
+                Err(Failure::NoOwners)
+            }
+            Some(change) if refused.refusal.errno == libc::EPERM => Err(Failure::Final(self.owned(change))),
+            Some(_) | None => Err(Failure::Final(explain(batch, origin.as_ref(), refused))),
+        }
+    }
+
+    /// Somebody else owns the table of a change. Who, is worth a look.
+    fn owned(&mut self, change: &Change) -> Error {
+        let table = TableId::of(change);
+        let owner = tables::find(&mut self.socket, &table).ok().flatten().and_then(|found| found.owner);
+        Error::Owned { table, owner }
+    }
+
+    fn adopt_table(&mut self, table: TableId) -> Result<(), Error> {
+        let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
+        let Some(found) = found else { return Ok(()) };
+        found.check_marker(&table)?;
+        match found.owner {
+            Some(owner) if owner != self.socket.port() => Err(Error::Owned { table, owner: Some(owner) }),
+            None if found.persists => self.take_over(table),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn take_over(&mut self, table: TableId) -> Result<(), Error> {
+        let change = Change { family: table.family, table: table.name, verb: Verb::AddTable };
+        let transaction = encode_adoption(&change)?;
+        self.send(&Batch { changes: vec![change] }, &transaction).map_err(|failure| match failure {
+            Failure::Final(error) => error,
+            // A table that persists is of a kernel that has owners.
+            Failure::NoOwners => Error::Garbled("the adoption of a table"),
+        })
+    }
+}
+
+impl Kernel for Netlink {
+    fn adopt(&mut self, names: &TableNames) -> Result<(), Error> {
+        names.ids().try_for_each(|table| self.adopt_table(table))
+    }
+
+    fn read(&mut self, names: &TableNames) -> Result<Readback, Error> {
+        readback::settled(&mut self.socket, |socket| readback::read(socket, names))
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        if batch.changes.is_empty() {
+            return Ok(());
+        }
+        let transaction = encode(batch, self.ownership)?;
+        match self.send(batch, &transaction) {
+            Ok(()) => Ok(()),
+            Err(Failure::Final(error)) => Err(error),
+            Err(Failure::NoOwners) => {
+                self.ownership = Ownership::Shared;
+                self.commit(batch)
+            }
+        }
+    }
+}
+
+/// Why a batch did not get through.
+enum Failure {
+    /// This kernel does not know tables with owners that persist; the same batch may go without.
+    NoOwners,
+    /// For the caller.
+    Final(Error),
+}
+
+fn explain(batch: &Batch, origin: Option<&Origin>, refused: Refused) -> Error {
+    let action = origin.map_or_else(|| "begin a batch".to_owned(), |origin| describe(batch, origin));
+    let source = refused.refusal;
+    match source.errno {
+        libc::EPERM => Error::NotPermitted,
+        libc::EOPNOTSUPP => Error::Unsupported { action, source },
+        _ => Error::Refused { action, source },
+    }
+}

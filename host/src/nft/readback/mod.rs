@@ -1,0 +1,117 @@
+//! The kernel's tables as a [`Ruleset`]: exact, or a [`Foreign`] entry for what our vocabulary cannot say.
+//!
+//! A dump is many answers, and somebody may commit between two of them. The kernel flags that in most dumps, but not
+//! in dumps of elements; so the ruleset's generation is asked for before and after.
+
+mod chains;
+mod expression;
+mod rule;
+mod sets;
+pub(super) mod tables;
+
+use std::{thread::sleep, time::Duration};
+
+use egressd_core::{
+    diff::{Change, Verb},
+    net::Family,
+    ruleset::Table,
+};
+
+use super::{
+    Foreign, Readback, TableNames,
+    attributes::Message,
+    describe::TableId,
+    error::Error,
+    socket::{DumpError, Socket},
+    wire::{Flags, Header, Writer},
+};
+
+/// How often a reading is tried. kube-proxy commits about once a second, and a reading takes some milliseconds.
+const ATTEMPTS: u32 = 10;
+
+/// What to wait after a reading that a commit spoilt; commits come in bursts.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Reads until nobody commits meanwhile.
+///
+/// # Errors
+/// When the reading fails, or never settles.
+pub(super) fn settled<T>(
+    socket: &mut Socket,
+    mut read: impl FnMut(&mut Socket) -> Result<T, DumpError>,
+) -> Result<T, Error> {
+    for attempt in 0..ATTEMPTS {
+        sleep(PAUSE * attempt.min(1));
+        match bracketed(socket, &mut read) {
+            Ok(value) => return Ok(value),
+            Err(DumpError::Interrupted) => {}
+            Err(DumpError::Failed(error)) => return Err(error),
+        }
+    }
+    Err(Error::Unsettled { attempts: ATTEMPTS })
+}
+
+/// The tables of these names.
+///
+/// # Errors
+/// When a table is not one of egressd's, or the kernel does not answer.
+pub(super) fn read(socket: &mut Socket, names: &TableNames) -> Result<Readback, DumpError> {
+    let mut readback = Readback::default();
+    for id in names.ids() {
+        let Some(found) = tables::find(socket, &id)? else { continue };
+        found.check_marker(&id)?;
+        let mut reading = Reading { table: Table::new(id.name.clone()), foreign: Vec::new(), id };
+        chains::read(socket, &mut reading)?;
+        sets::read(socket, &mut reading)?;
+        readback.ruleset.tables.insert(reading.id.family, reading.table);
+        readback.foreign.append(&mut reading.foreign);
+    }
+    Ok(readback)
+}
+
+fn bracketed<T>(socket: &mut Socket, read: impl FnOnce(&mut Socket) -> Result<T, DumpError>) -> Result<T, DumpError> {
+    let before = socket.generation()?;
+    let value = read(socket)?;
+    if socket.generation()? == before { Ok(value) } else { Err(DumpError::Interrupted) }
+}
+
+/// A table that is being read.
+struct Reading {
+    id: TableId,
+    table: Table,
+    foreign: Vec<Foreign>,
+}
+
+impl Reading {
+    fn family(&self) -> Family {
+        self.id.family
+    }
+
+    /// Notes something that is not ours, and what would remove it.
+    fn foreign(&mut self, what: impl std::fmt::Display, removal: impl IntoIterator<Item = Verb>) {
+        let change = |verb| Change { family: self.id.family, table: self.id.name.clone(), verb };
+        let removal = removal.into_iter().map(change).collect();
+        self.foreign.push(Foreign { what: format!("{what} in {}", self.id), removal });
+    }
+
+    /// Dumps objects of this table. `table` is the attribute with the table's name, and some kernels ignore it.
+    fn dump(
+        &self,
+        socket: &mut Socket,
+        (message, table): (u32, u16),
+        filter: impl FnOnce(&mut Writer),
+        mut each: impl FnMut(&Message<'_>),
+    ) -> Result<(), DumpError> {
+        let name = self.id.name.as_str();
+        let header = Header::nftables(message, Flags::DUMP, Some(self.id.family));
+        let write = |w: &mut Writer| {
+            w.text(table, name);
+            filter(w);
+        };
+        socket.dump(header, write, |message| {
+            if message.attributes().text(table) == Some(name) {
+                each(message);
+            }
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! Sets and maps with their elements.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use egressd_core::{
+    diff::Verb,
+    net::{AddressRange, Family, Protocol, merge_ranges},
+    ruleset::{Element, Map, MapKey, MapKind, Name, Set, Target},
+};
+use rustables::sys;
+
+use super::{Reading, rule::address};
+use crate::nft::{
+    attributes::{Attributes, number},
+    elements::{datatype, key_length, userdata},
+    rule::address_length,
+    socket::{DumpError, Socket},
+};
+
+/// Reads the sets and maps of a table with their elements.
+pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), DumpError> {
+    for (text, kind) in list(socket, reading)? {
+        match (Name::new(&*text).ok(), kind) {
+            (_, Kind::Anonymous) => {}
+            (Some(name), Kind::Ranges) => read_set(socket, reading, name)?,
+            (Some(name), Kind::Map(kind)) => read_map(socket, reading, name, kind)?,
+            (name, Kind::Ranges | Kind::Map(_) | Kind::Other) => {
+                reading.foreign(format_args!("set {text}"), name.map(Verb::DeleteSet));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a set is.
+enum Kind {
+    /// An interval set of addresses.
+    Ranges,
+    /// A map of ours.
+    Map(MapKind),
+    /// Part of a rule, which is foreign then, and goes with it.
+    Anonymous,
+    /// Not in our vocabulary.
+    Other,
+}
+
+fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String, Kind)>, DumpError> {
+    let mut sets = Vec::new();
+    reading.dump(
+        socket,
+        (sys::NFT_MSG_GETSET, sys::NFTA_SET_TABLE),
+        |_| {},
+        |message| {
+            let attributes = message.attributes();
+            let name = attributes.text(sys::NFTA_SET_NAME).unwrap_or_default().to_owned();
+            sets.push((name, kind(reading.family(), attributes)));
+        },
+    )?;
+    Ok(sets)
+}
+
+fn kind(family: Family, set: Attributes<'_>) -> Kind {
+    let flags = set.number(sys::NFTA_SET_FLAGS).unwrap_or_default();
+    let (key, length) = (set.number(sys::NFTA_SET_KEY_TYPE), set.number(sys::NFTA_SET_KEY_LEN));
+    let is_map = |kind: &MapKind| {
+        let data = match kind {
+            MapKind::Addresses | MapKind::Ports => datatype::address(family),
+            MapKind::Chains => sys::NFT_DATA_VERDICT,
+        };
+        key == Some(datatype::key(family, *kind))
+            && length == Some(key_length(family, *kind))
+            && set.number(sys::NFTA_SET_DATA_TYPE) == Some(data)
+    };
+    match flags {
+        _ if flags & sys::NFT_SET_ANONYMOUS != 0 => Kind::Anonymous,
+        sys::NFT_SET_INTERVAL if key == Some(datatype::address(family)) => Kind::Ranges,
+        sys::NFT_SET_MAP => [MapKind::Addresses, MapKind::Ports, MapKind::Chains]
+            .into_iter()
+            .find(is_map)
+            .map_or(Kind::Other, Kind::Map),
+        _ => Kind::Other,
+    }
+}
+
+fn dump_elements(
+    socket: &mut Socket,
+    reading: &Reading,
+    set: &Name,
+    mut each: impl FnMut(Attributes<'_>),
+) -> Result<(), DumpError> {
+    let filter = |w: &mut crate::nft::wire::Writer| w.text(sys::NFTA_SET_ELEM_LIST_SET, set.as_str());
+    let what = (sys::NFT_MSG_GETSETELEM, sys::NFTA_SET_ELEM_LIST_TABLE);
+    reading.dump(socket, what, filter, |message| {
+        for (_, element) in message.attributes().nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS) {
+            each(Attributes(element));
+        }
+    })
+}
+
+fn key(element: Attributes<'_>) -> Option<&[u8]> {
+    element.nest(sys::NFTA_SET_ELEM_KEY).get(sys::NFTA_DATA_VALUE)
+}
+
+fn read_set(socket: &mut Socket, reading: &mut Reading, name: Name) -> Result<(), DumpError> {
+    let mut borders = Vec::new();
+    dump_elements(socket, reading, &name, |element| {
+        let flags = element.number(sys::NFTA_SET_ELEM_FLAGS).unwrap_or_default();
+        let begins = flags & sys::NFT_SET_ELEM_INTERVAL_END == 0;
+        borders.extend(key(element).and_then(|key| address(reading.family(), key)).map(|key| (key, begins)));
+    })?;
+    reading.table.sets.insert(name, Set { ranges: ranges(reading.family(), borders) });
+    Ok(())
+}
+
+/// Ranges from where they begin, and where the addresses behind them begin. nft marks the first address of all as
+/// the end of a range that is not there.
+fn ranges(family: Family, mut borders: Vec<(IpAddr, bool)>) -> Vec<AddressRange> {
+    // An end sorts before a beginning at the same address.
+    borders.sort_unstable();
+    let mut open = None;
+    let mut ranges = Vec::new();
+    for (border, begins) in borders {
+        if let Some(first) = open.take() {
+            ranges.extend(predecessor(border).and_then(|last| AddressRange::new(first, last)));
+        }
+        open = begins.then_some(border);
+    }
+    ranges.extend(open.and_then(|first| AddressRange::new(first, last_address(family))));
+    merge_ranges(ranges)
+}
+
+fn predecessor(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(address) => address.to_bits().checked_sub(1).map(|bits| Ipv4Addr::from_bits(bits).into()),
+        IpAddr::V6(address) => address.to_bits().checked_sub(1).map(|bits| Ipv6Addr::from_bits(bits).into()),
+    }
+}
+
+fn last_address(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => Ipv4Addr::BROADCAST.into(),
+        Family::Ipv6 => Ipv6Addr::from_bits(u128::MAX).into(),
+    }
+}
+
+fn read_map(socket: &mut Socket, reading: &mut Reading, name: Name, kind: MapKind) -> Result<(), DumpError> {
+    let mut elements = BTreeMap::new();
+    let mut strangers = Vec::new();
+    dump_elements(socket, reading, &name, |element| {
+        let key = key(element).and_then(|bytes| map_key(reading.family(), kind, bytes));
+        match (key, decode_element(reading.family(), kind, element)) {
+            (Some(key), Some(element)) => drop(elements.insert(key, element)),
+            (key, _) => strangers.push(key),
+        }
+    })?;
+    for key in strangers {
+        let what = key.map_or_else(|| "an element".to_owned(), |key| format!("element {}", key.address()));
+        let removal = key.map(|key| Verb::DeleteElements(name.clone(), kind, vec![key]));
+        reading.foreign(format_args!("{what} of map {name}"), removal);
+    }
+    reading.table.maps.insert(name, Map { kind, elements });
+    Ok(())
+}
+
+fn map_key(family: Family, kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
+    let (first, rest) = bytes.split_at_checked(usize::try_from(address_length(family)).ok()?)?;
+    let address = address(family, first)?;
+    match (kind, rest) {
+        (MapKind::Addresses | MapKind::Chains, []) => Some(MapKey::Address(address)),
+        (MapKind::Ports, [protocol, _, _, _, high, low, ..]) => {
+            Some(MapKey::Port(address, Protocol::from_number(*protocol)?, u16::from_be_bytes([*high, *low])))
+        }
+        (MapKind::Addresses | MapKind::Chains | MapKind::Ports, _) => None,
+    }
+}
+
+fn decode_element(family: Family, kind: MapKind, element: Attributes<'_>) -> Option<Element> {
+    let ours = element.get(sys::NFTA_SET_ELEM_TIMEOUT).is_none() && element.get(sys::NFTA_SET_ELEM_FLAGS).is_none();
+    let data = element.nest(sys::NFTA_SET_ELEM_DATA);
+    let target = match kind {
+        MapKind::Addresses | MapKind::Ports => Target::Address(address(family, data.get(sys::NFTA_DATA_VALUE)?)?),
+        MapKind::Chains => jump(data.nest(sys::NFTA_DATA_VERDICT))?,
+    };
+    let comment = element.get(sys::NFTA_SET_ELEM_USERDATA).and_then(userdata::read_comment);
+    ours.then(|| Element { target, comment: comment.map(str::to_owned) })
+}
+
+fn jump(verdict: Attributes<'_>) -> Option<Target> {
+    let jumps = number(verdict.get(sys::NFTA_VERDICT_CODE)?)?.cast_signed() == sys::NFT_JUMP;
+    let chain = Name::new(verdict.text(sys::NFTA_VERDICT_CHAIN)?).ok()?;
+    jumps.then_some(Target::Jump(chain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_without_an_end_reaches_the_last_address() {
+        let at = |a: u8| IpAddr::from([a, 0, 0, 0]);
+        let borders = vec![(at(240), true), (at(12), false), (at(0), false), (at(10), true)];
+        let printed: Vec<String> = ranges(Family::Ipv4, borders).iter().map(ToString::to_string).collect();
+        assert_eq!(printed, ["10.0.0.0/7", "240.0.0.0/4"]);
+    }
+}
