@@ -77,7 +77,7 @@ impl Netlink {
 
 impl Kernel for Netlink {
     fn adopt(&mut self, names: &TableNames) -> Result<(), Error> {
-        names.ids().try_for_each(|table| self.adopt_table(table))
+        super::ids(names).try_for_each(|table| self.adopt_table(table))
     }
 
     fn read(&mut self, names: &TableNames) -> Result<Readback, Error> {

@@ -57,7 +57,7 @@ pub(super) fn settled<T>(
 /// When a table is not one of egressd's, or the kernel does not answer.
 pub(super) fn read(socket: &mut Socket, names: &TableNames) -> Result<Readback, DumpError> {
     let mut readback = Readback::default();
-    for id in names.ids() {
+    for id in super::ids(names) {
         let Some(found) = tables::find(socket, &id)? else { continue };
         found.check_marker(&id)?;
         let mut reading = Reading { table: Table::new(id.name.clone()), foreign: Vec::new(), id };
