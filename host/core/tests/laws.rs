@@ -91,7 +91,17 @@ proptest! {
             let pods: Vec<IpAddr> = match &change.verb {
                 Verb::AddElements(_, _, elements) => elements.iter().map(|(key, _)| key.address()).collect(),
                 Verb::DeleteElements(_, _, keys) => keys.iter().map(|key| key.address()).collect(),
-                _ => vec![],
+                Verb::AddTable
+                | Verb::DeleteTable
+                | Verb::AddSet(_)
+                | Verb::DeleteSet(_)
+                | Verb::RefillSet(..)
+                | Verb::AddMap(..)
+                | Verb::DeleteMap(_)
+                | Verb::AddChain(..)
+                | Verb::DeleteChain(_)
+                | Verb::AddRules(..)
+                | Verb::FlushRules(_) => vec![],
             };
             prop_assert!(pods.iter().all(|pod| mine.contains(pod)), "{change}");
         }
