@@ -23,7 +23,11 @@ fn main() -> ExitCode {
     }
     let trials = trials::ALL.iter().map(|(name, run)| {
         let ignored = rights.is_err();
-        Trial::test(*name, || Ok(namespace::run_in_fresh(run))).with_ignored_flag(ignored)
+        let in_namespace = || {
+            namespace::run_in_fresh(run);
+            Ok(())
+        };
+        Trial::test(*name, in_namespace).with_ignored_flag(ignored)
     });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

@@ -9,7 +9,7 @@ use rustix::{
 
 /// Makes this process able to create network namespaces. Call it before any thread is started: the kernel gives a
 /// user namespace to processes with one thread only.
-pub fn acquire_rights() -> Result<(), String> {
+pub(crate) fn acquire_rights() -> Result<(), String> {
     if enter(UnshareFlags::NEWNET).is_ok() {
         return Ok(());
     }
@@ -23,7 +23,7 @@ pub fn acquire_rights() -> Result<(), String> {
 }
 
 /// Runs something in a network namespace of its own, and passes its panic on.
-pub fn run_in_fresh(run: &'static (impl Fn() + Sync)) {
+pub(crate) fn run_in_fresh(run: &'static (impl Fn() + Sync)) {
     let on_thread = thread::spawn(move || {
         enter(UnshareFlags::NEWNET).unwrap();
         run();

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Runs a script and returns whether nft took it, with all that it said.
-pub fn try_script(script: &str) -> (bool, String) {
+pub(crate) fn try_script(script: &str) -> (bool, String) {
     let mut child = Command::new("nft")
         .args(["-f", "-"])
         .stdin(Stdio::piped())
@@ -20,13 +20,13 @@ pub fn try_script(script: &str) -> (bool, String) {
 }
 
 /// Runs a script that nft must take.
-pub fn script(script: &str) {
+pub(crate) fn script(script: &str) {
     let (taken, said) = try_script(script);
     assert!(taken, "{said}");
 }
 
 /// What `nft list ruleset` prints, without what only an owner has: flags and the name of the process.
-pub fn list() -> String {
+pub(crate) fn list() -> String {
     let output = Command::new("nft").args(["-s", "list", "ruleset"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let listed = String::from_utf8(output.stdout).unwrap();

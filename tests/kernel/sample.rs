@@ -9,20 +9,20 @@ use egressd_core::{
     ruleset::{Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, Target},
 };
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub fn names() -> TableNames {
+pub(crate) fn names() -> TableNames {
     TableNames { ipv4: name("kube_vip_v4"), ipv6: name("kube_vip_v6") }
 }
 
-pub fn address(text: &str) -> IpAddr {
+pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
 /// `a`, `a/n` or `a-b`.
-pub fn range(text: &str) -> AddressRange {
+pub(crate) fn range(text: &str) -> AddressRange {
     match text.split_once('-') {
         Some((first, last)) => AddressRange::new(address(first), address(last)).unwrap(),
         None if text.contains('/') => AddressRange::from(text.parse::<ipnet::IpNet>().unwrap()),
@@ -31,7 +31,7 @@ pub fn range(text: &str) -> AddressRange {
 }
 
 /// The table of a family with something of everything.
-pub fn full_table(family: Family) -> Table {
+pub(crate) fn full_table(family: Family) -> Table {
     let mut table = Table::new(names().of(family).clone());
     table.sets.insert(name("egress_excluded"), Set { ranges: excluded(family) });
     table.sets.insert(name("egress_nothing"), Set::default());
@@ -45,12 +45,12 @@ pub fn full_table(family: Family) -> Table {
     table
 }
 
-pub fn full_ruleset() -> Ruleset {
+pub(crate) fn full_ruleset() -> Ruleset {
     Ruleset { tables: Family::ALL.into_iter().map(|family| (family, full_table(family))).collect() }
 }
 
 /// A table for IPv4 with one map of `count` addresses.
-pub fn large_ruleset(count: u32) -> Ruleset {
+pub(crate) fn large_ruleset(count: u32) -> Ruleset {
     let mut map = Map::new(MapKind::Addresses);
     map.elements.extend(many(count));
     let mut table = Table::new(names().ipv4);
@@ -58,19 +58,19 @@ pub fn large_ruleset(count: u32) -> Ruleset {
     Ruleset { tables: [(Family::Ipv4, table)].into() }
 }
 
-pub fn many(count: u32) -> impl Iterator<Item = (MapKey, Element)> {
+pub(crate) fn many(count: u32) -> impl Iterator<Item = (MapKey, Element)> {
     (0..count).map(|n| {
         let pod = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n));
         (MapKey::Address(pod), element(Target::Address(address("192.0.2.1")), &format!("default/service-{n}")))
     })
 }
 
-pub fn element(target: Target, comment: &str) -> Element {
+pub(crate) fn element(target: Target, comment: &str) -> Element {
     Element { target, comment: (!comment.is_empty()).then(|| comment.to_owned()) }
 }
 
 /// The batch that makes a ruleset out of nothing: what is referred to comes first.
-pub fn creation(ruleset: &Ruleset) -> Batch {
+pub(crate) fn creation(ruleset: &Ruleset) -> Batch {
     let mut batch = Batch::default();
     for (family, table) in &ruleset.tables {
         let changes = creating(table).into_iter();
@@ -80,11 +80,11 @@ pub fn creation(ruleset: &Ruleset) -> Batch {
 }
 
 /// One change of the table for IPv4.
-pub fn change(verb: Verb) -> Change {
+pub(crate) fn change(verb: Verb) -> Change {
     Change { family: Family::Ipv4, table: names().ipv4, verb }
 }
 
-pub fn batch(verbs: impl IntoIterator<Item = Verb>) -> Batch {
+pub(crate) fn batch(verbs: impl IntoIterator<Item = Verb>) -> Batch {
     Batch { changes: verbs.into_iter().map(change).collect() }
 }
 

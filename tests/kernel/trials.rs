@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use egressd::nft::{Error, Kernel, Netlink};
+use egressd::nft::{Error, Kernel, KernelThread, Netlink};
 use egressd_core::{
     diff::{Batch, Verb},
     net::Family,
@@ -20,7 +20,7 @@ macro_rules! trials {
     ($($name:ident),+ $(,)?) => { &[$((stringify!($name), $name as Run)),+] };
 }
 
-pub const ALL: &[(&str, Run)] = trials![
+pub(crate) const ALL: &[(&str, Run)] = trials![
     what_is_committed_reads_back_equal,
     five_thousand_elements_read_back_equal,
     nft_lists_the_table_readably,
@@ -29,11 +29,16 @@ pub const ALL: &[(&str, Run)] = trials![
     a_set_is_refilled_in_one_batch,
     a_batch_is_all_or_nothing,
     a_refused_element_is_named_with_the_kernels_words,
+    a_refused_range_is_named,
     a_refused_rule_is_named,
     a_large_batch_of_30000_elements_commits,
     a_foreign_table_of_our_name_is_refused,
     a_second_owner_is_told_who_owns_the_table,
     an_orphan_is_adopted,
+    an_orphan_can_be_deleted,
+    a_foreign_table_is_replaced_in_one_batch,
+    a_process_without_the_capability_is_told,
+    the_kernel_thread_works_in_the_namespace_it_was_started_in,
     an_unowned_table_stays_usable,
     what_others_put_into_our_table_is_found_and_removed,
     what_nft_writes_is_understood,
@@ -63,7 +68,7 @@ fn told(error: &Error) -> String {
 }
 
 fn refused(kernel: &mut Netlink, batch: &Batch) -> String {
-    told(&kernel.commit(batch).expect_err("the kernel refuses"))
+    told(&kernel.commit(batch).unwrap_err())
 }
 
 fn leads_to(target: &str) -> Element {
@@ -152,6 +157,16 @@ fn a_refused_element_is_named_with_the_kernels_words() {
     );
 }
 
+fn a_refused_range_is_named() {
+    let mut kernel = with(&full_ruleset());
+    let overlapping = ["10.0.0.0/8", "172.16.0.0/12", "172.16.7.0/24"].map(range).to_vec();
+    assert_eq!(
+        refused(&mut kernel, &batch([Verb::RefillSet(name("egress_excluded"), overlapping)])),
+        "cannot add element 172.16.7.0/24 to set egress_excluded of table ip kube_vip_v4: \
+         File exists (os error 17)"
+    );
+}
+
 fn a_refused_rule_is_named() {
     let mut kernel = with(&large_ruleset(3));
     let rule = |statement| Rule { matches: vec![], statement };
@@ -215,14 +230,32 @@ fn a_second_owner_is_told_who_owns_the_table() {
 
 fn an_orphan_is_adopted() {
     let ruleset = full_ruleset();
-    drop(with(&ruleset));
+    let owner = with(&ruleset);
+    let owners_persist = owners_persist();
+    drop(owner);
+    nft::script("add chain ip kube_vip_v4 theirs\ndelete chain ip kube_vip_v4 theirs");
     let mut heir = open();
     heir.adopt(&names()).unwrap();
     heir.adopt(&names()).unwrap();
     assert_eq!(read(&mut heir), ruleset);
     heir.commit(&batch([Verb::AddChain(name("new"), None)])).unwrap();
     let (taken, said) = nft::try_script("add chain ip kube_vip_v4 theirs");
-    assert!(!taken || !said.contains("Operation not permitted"));
+    assert_eq!(!taken, owners_persist, "{said}");
+}
+
+fn an_orphan_can_be_deleted() {
+    drop(with(&full_ruleset()));
+    open().commit(&batch([Verb::DeleteTable])).unwrap();
+    assert!(!nft::list().contains("kube_vip_v4"));
+}
+
+fn a_foreign_table_is_replaced_in_one_batch() {
+    nft::script("add table ip kube_vip_v4\nadd chain ip kube_vip_v4 theirs");
+    let mut replacing = batch([Verb::DeleteTable]);
+    replacing.changes.extend(creation(&large_ruleset(1)).changes);
+    let mut kernel = open();
+    kernel.commit(&replacing).unwrap();
+    assert_eq!(read(&mut kernel), large_ruleset(1));
 }
 
 /// So it is on kernels without owners.
@@ -269,6 +302,34 @@ fn what_nft_writes_is_understood() {
     ruleset.tables.remove(&Family::Ipv6);
     nft::script(include_str!("listing.nft"));
     assert_eq!(read(&mut open()), ruleset);
+}
+
+fn a_process_without_the_capability_is_told() {
+    rustix::thread::set_capabilities(
+        None,
+        rustix::thread::CapabilitySets {
+            effective: rustix::thread::CapabilitySet::empty(),
+            permitted: rustix::thread::CapabilitySet::empty(),
+            inheritable: rustix::thread::CapabilitySet::empty(),
+        },
+    )
+    .unwrap();
+    let mut kernel = open();
+    let message = "cannot talk to nf_tables: it needs CAP_NET_ADMIN in this network namespace";
+    assert_eq!(kernel.read(&names()).unwrap_err().to_string(), message);
+    assert_eq!(refused(&mut kernel, &creation(&large_ruleset(1))), message);
+}
+
+fn the_kernel_thread_works_in_the_namespace_it_was_started_in() {
+    let ruleset = large_ruleset(10);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let kernel = KernelThread::spawn(Netlink::open).await.unwrap();
+        kernel.adopt(names()).await.unwrap();
+        kernel.commit(creation(&ruleset)).await.unwrap();
+        assert_eq!(kernel.read(names()).await.unwrap().ruleset, ruleset);
+    });
+    assert!(nft::list().contains("default/service-9"));
 }
 
 fn everything_is_deleted_with_the_table() {

@@ -44,7 +44,7 @@ impl KernelThread {
                     let _ = ready.send(Err(error));
                 }
             })
-            .map_err(|source| Error::Socket { doing: "start the kernel thread", source })?;
+            .map_err(|source| Error::Io { doing: "start the kernel thread", source })?;
         is_ready.await.map_err(|_| Error::ThreadGone)??;
         Ok(Self { requests })
     }
