@@ -2,4 +2,13 @@
 //!
 //! Everything that decides lives in `egressd_core`.
 
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod evaluator;
 pub mod nft;
+pub mod oneshot;
+pub mod output;
+pub mod policies;
+pub mod source;
+pub mod wasm;

@@ -1,3 +1,121 @@
-//! The program `egressd`.
+//! The program `egressd`: logging, signals, exit codes.
 
-fn main() {}
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{CommandFactory, Parser};
+use egressd::cli::{Cli, Command, Instance, Output, PlanArgs, Run};
+use egressd::config;
+use egressd::daemon::Daemon;
+use egressd::evaluator::Evaluator;
+use egressd::nft::{self, Kernel, KernelThread, Netlink};
+use egressd::oneshot;
+use egressd::output::{self, Paint};
+use egressd::policies::policies;
+use egressd::source::handover::handover;
+use egressd::source::manifests::Directory;
+use egressd::source::watch;
+use egressd_core::diff::diff;
+use egressd_core::finding::Severity;
+use egressd_core::ruleset::Ruleset;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+/// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(run) => self::run(&run).map(|()| ExitCode::SUCCESS),
+        Command::Plan(args) => plan(&args),
+        Command::Clean(instance) => clean(&instance).map(|()| ExitCode::SUCCESS),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|error| {
+        // Nobody is left to tell when stderr is closed.
+        let _ = writeln!(io::stderr(), "egressd: {error:#}");
+        ExitCode::from(FAILED)
+    })
+}
+
+fn run(args: &Run) -> Result<()> {
+    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
+    runtime.block_on(follow(args))
+}
+
+async fn follow(args: &Run) -> Result<()> {
+    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let node = config.settings.node.clone();
+    let evaluator = Evaluator::start(policies()?).context("cannot start the thread of the policies")?;
+    let kernel = KernelThread::spawn(Netlink::open).await?;
+    let daemon = Daemon::adopt(config.settings, evaluator, kernel).await?;
+    let (giver, taker) = handover();
+    watch::spawn(Directory::new(config.manifests, &node), giver)?;
+    info!(node, version = env!("CARGO_PKG_VERSION"), "running");
+    daemon.run(taker, stop()?).await
+}
+
+/// Ends with SIGTERM (the kubelet) or SIGINT (a person).
+fn stop() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn plan(args: &PlanArgs) -> Result<ExitCode> {
+    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let mut directory = Directory::new(config.manifests, &config.settings.node);
+    let report = oneshot::plan(&mut directory, config.settings, &policies()?)?;
+    let mut out = io::stdout().lock();
+    match args.output {
+        Output::Table => output::table(&mut out, &report, paint(&out)),
+        Output::Nft => {
+            let mut errors = io::stderr().lock();
+            let paint = paint(&errors);
+            write!(out, "{}", report.round.ruleset).and_then(|()| output::findings(&mut errors, &report, paint))
+        }
+        Output::Json => writeln!(out, "{:#}", output::json(&report)),
+    }
+    .context("cannot print the plan")?;
+    let failed = output::worst(&report) == Some(Severity::Error);
+    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+fn paint(stream: &impl IsTerminal) -> Paint {
+    // https://no-color.org
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if stream.is_terminal() && !unwanted { Paint::Colours } else { Paint::Plain }
+}
+
+fn clean(instance: &Instance) -> Result<()> {
+    let tables = config::tables(instance)?;
+    let mut kernel = Netlink::open()?;
+    let readback = kernel.read(&tables)?;
+    for batch in diff(&readback.ruleset, &Ruleset::default()).batches {
+        kernel.commit(&batch)?;
+    }
+    let removed: Vec<String> = readback.ruleset.tables.values().map(|table| table.name.to_string()).collect();
+    let said = if removed.is_empty() {
+        "there was nothing to remove".to_owned()
+    } else {
+        format!("removed {}", removed.join(", "))
+    };
+    writeln!(io::stdout(), "{said}").context("cannot say what was removed")
+}

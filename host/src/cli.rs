@@ -1,0 +1,114 @@
+//! The command line: what can be typed, and nothing of what it does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+/// A stable source address for the pods behind a Kubernetes Service.
+///
+/// egressd watches Services, asks its policies what their annotations mean, and programs nftables so that what
+/// their pods send out of the cluster comes from the Service's own load-balancer address.
+#[derive(Debug, Parser)]
+#[command(name = "egressd", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What egressd can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Keep this node's nftables in step with a source of Services, until SIGTERM or SIGINT.
+    ///
+    /// The rules stay in force when egressd ends, and the next one takes them over as they are; `egressd clean`
+    /// removes them. Needs CAP_NET_ADMIN.
+    Run(Run),
+    /// Show what `run` would do, and what is wrong with the input. Touches nothing, needs no privileges.
+    ///
+    /// Exits with 0 when all is well, 1 when there is a finding of severity error, 2 for wrong usage.
+    Plan(PlanArgs),
+    /// Remove egressd's tables from this network namespace: nothing is translated any more.
+    Clean(Instance),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+/// Where Services come from, and on which node this is.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// A directory of YAML or JSON manifests: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs.
+    ///
+    /// Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
+    /// temporary name, then rename): what is in a file is in force as soon as it is closed.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub manifests: PathBuf,
+    /// This node's name, as EndpointSlices call it; the host name, when it is not given.
+    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    pub node: Option<String>,
+}
+
+/// Which networks belong to the cluster. kube-vip's names are kept for the environment.
+#[derive(Debug, Args)]
+pub struct Networks {
+    /// Pod networks, comma-separated; replaces what Nodes say, for each family that is named.
+    #[arg(long, value_name = "CIDR,...", env = "egress_podcidr")]
+    pub pod_networks: Option<String>,
+    /// Service networks, comma-separated; replaces what ServiceCIDRs say, for each family that is named.
+    #[arg(long, value_name = "CIDR,...", env = "egress_servicecidr")]
+    pub service_networks: Option<String>,
+}
+
+/// Which egressd of several on one node.
+#[derive(Debug, Args)]
+pub struct Instance {
+    /// Names the tables kube_vip_NAME_v4 and kube_vip_NAME_v6 instead of kube_vip_v4 and kube_vip_v6.
+    #[arg(long, value_name = "NAME", env = "instance_name")]
+    pub instance_name: Option<String>,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Where Services come from.
+    #[command(flatten)]
+    pub source: Source,
+    /// Which networks belong to the cluster.
+    #[command(flatten)]
+    pub networks: Networks,
+    /// Which egressd of several.
+    #[command(flatten)]
+    pub instance: Instance,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Where Services come from.
+    #[command(flatten)]
+    pub source: Source,
+    /// Which networks belong to the cluster.
+    #[command(flatten)]
+    pub networks: Networks,
+    /// Which egressd of several.
+    #[command(flatten)]
+    pub instance: Instance,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// How `plan` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Rules as a table, then the findings.
+    Table,
+    /// The ruleset as `nft -f` takes it; the findings go to stderr.
+    Nft,
+    /// Everything, for programs.
+    Json,
+}

@@ -1,0 +1,100 @@
+//! Arguments and environment → checked settings. The only parser of settings.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use egressd_core::compile::{InstanceName, table_names};
+use egressd_core::model::{AddressTrust, ClusterSettings};
+use egressd_core::pipeline::Settings;
+use egressd_core::ruleset::TableNames;
+use ipnet::IpNet;
+
+use crate::cli::{Instance, Networks, Source};
+
+/// What `run` and `plan` need to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The directory of manifests.
+    pub manifests: PathBuf,
+    /// What the core needs to know.
+    pub settings: Settings,
+}
+
+/// Checks everything before anything begins.
+///
+/// # Errors
+/// The first setting that is wrong: which one, what it says, what would be right.
+pub fn config(source: &Source, networks: &Networks, instance: &Instance) -> Result<Config> {
+    let Source { manifests, node } = source;
+    let Networks { pod_networks, service_networks } = networks;
+    let cluster = ClusterSettings {
+        pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
+        service_networks: self::networks("--service-networks (egress_servicecidr)", service_networks.as_deref())?,
+        api_server: vec![],
+    };
+    let settings = Settings {
+        node: node.clone().unwrap_or_else(host_name),
+        tables: tables(instance)?,
+        // Who writes the directory writes the status too.
+        trust: AddressTrust::Annotation,
+        cluster,
+    };
+    Ok(Config { manifests: manifests.clone(), settings })
+}
+
+/// The names of our tables.
+///
+/// # Errors
+/// When the instance's name is none.
+pub fn tables(instance: &Instance) -> Result<TableNames> {
+    let name = instance.instance_name.as_deref().filter(|name| !name.is_empty());
+    let name = name.map(InstanceName::new).transpose().context("cannot name the tables")?;
+    Ok(table_names(name.as_ref()))
+}
+
+/// The kubelet's default for a node's name, too.
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().to_lowercase()
+}
+
+/// kube-vip's form: comma-separated, blanks around items are fine, empty means not set.
+fn networks(setting: &str, value: Option<&str>) -> Result<Vec<IpNet>> {
+    let items = value.unwrap_or_default().split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| network(item).map_err(|right| anyhow!("cannot use {setting}: {item:?} is not {right}"))).collect()
+}
+
+fn network(item: &str) -> Result<IpNet, String> {
+    let network: IpNet = item.parse().map_err(|_| "a network like 10.0.0.0/16 or fd00:10::/48".to_owned())?;
+    if network.trunc() == network { Ok(network) } else { Err(format!("a network; write {}", network.trunc())) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn said(value: &str) -> String {
+        networks("--pod-networks (egress_podcidr)", Some(value)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn networks_of_both_families_may_be_mixed_and_blanks_do_not_matter() {
+        let parsed = networks("x", Some(" 10.0.0.0/16, fd00:10::/48 ,")).unwrap();
+        assert_eq!(parsed, ["10.0.0.0/16".parse().unwrap(), "fd00:10::/48".parse::<IpNet>().unwrap()]);
+        assert!(networks("x", None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_bad_network_is_named_with_what_would_be_right() {
+        let begin = "cannot use --pod-networks (egress_podcidr): ";
+        assert_eq!(said("10.0.0.0/33"), format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48"));
+        assert_eq!(said("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
+    }
+
+    #[test]
+    fn an_instance_name_that_is_none_is_refused() {
+        let error = tables(&Instance { instance_name: Some("a b".to_owned()) }).unwrap_err();
+        assert_eq!(format!("{error:#}"), "cannot name the tables: instance_name \"a b\" must be 1 to 200 letters, digits, '.', '_' or '-'");
+    }
+}

@@ -1,0 +1,67 @@
+//! Asks the chain of policies on a thread of its own, so that a slow policy never holds up the async threads.
+//! It knows neither WASM nor what the policies say.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::{io, thread};
+
+use egressd_core::chain::{self, Policy, Verdict};
+use egressd_core::model::{Context, ServiceView};
+use tokio::sync::oneshot;
+
+/// The handle. When it is dropped the thread ends, after the question at hand.
+#[derive(Debug)]
+pub struct Evaluator {
+    questions: Sender<Question>,
+}
+
+/// The thread is gone: a policy's host code panicked, which is a bug of egressd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot evaluate policies: their thread has ended")]
+pub struct EvaluatorGone;
+
+struct Question {
+    context: Arc<Context>,
+    services: Vec<Arc<ServiceView>>,
+    answer: oneshot::Sender<Vec<Verdict>>,
+}
+
+impl Evaluator {
+    /// Starts the thread, which owns the policies from here on.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(policies: Vec<Box<dyn Policy>>) -> io::Result<Self> {
+        let (questions, asked) = mpsc::channel();
+        thread::Builder::new().name("policies".to_owned()).spawn(move || answer_all(&policies, &asked))?;
+        Ok(Self { questions })
+    }
+
+    /// What the chain says about each Service, in the same order. A failing policy is a verdict, not an error.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub async fn evaluate(
+        &self,
+        context: Arc<Context>,
+        services: Vec<Arc<ServiceView>>,
+    ) -> Result<Vec<Verdict>, EvaluatorGone> {
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(Question { context, services, answer }).map_err(|_| EvaluatorGone)?;
+        answered.await.map_err(|_| EvaluatorGone)
+    }
+}
+
+fn answer_all(policies: &[Box<dyn Policy>], asked: &Receiver<Question>) {
+    while let Ok(Question { context, services, answer }) = asked.recv() {
+        let mut verdicts = Vec::with_capacity(services.len());
+        for service in services {
+            // Whoever asked may have gone on meanwhile.
+            if answer.is_closed() {
+                break;
+            }
+            verdicts.push(chain::evaluate(policies, &context, &service));
+        }
+        let _ = answer.send(verdicts);
+    }
+}

@@ -1,0 +1,42 @@
+//! The pipeline once, without a kernel: what `plan` shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use egressd_core::chain::{self, Policy};
+use egressd_core::finding::Finding;
+use egressd_core::model::{Key, Snapshot};
+use egressd_core::pipeline::{Pipeline, Round, Settings};
+
+use crate::source::manifests::{Directory, Error};
+
+/// Everything there is to show.
+#[derive(Debug)]
+pub struct Report {
+    /// What was read.
+    pub snapshot: Snapshot,
+    /// What follows from it.
+    pub round: Round,
+    /// What is wrong with the files.
+    pub source_findings: Vec<Finding>,
+}
+
+/// Reads a directory and works out what follows.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn plan(directory: &mut Directory, settings: Settings, policies: &[Box<dyn Policy>]) -> Result<Report, Error> {
+    let update = directory.scan(&BTreeSet::new())?;
+    let mut keys = update.keys;
+    keys.insert(Key::Cluster);
+    let mut pipeline = Pipeline::new(settings, BTreeMap::new());
+    let mut questions = pipeline.update(&update.snapshot, &keys);
+    while !questions.is_empty() {
+        let context = pipeline.context();
+        let answers = questions.into_iter().map(|question| {
+            let verdict = chain::evaluate(policies, &context, &question.view);
+            (question, verdict)
+        });
+        questions = pipeline.answer(answers.collect());
+    }
+    Ok(Report { snapshot: update.snapshot, round: pipeline.round(), source_findings: update.findings })
+}

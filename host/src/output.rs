@@ -1,0 +1,139 @@
+//! Prints a report: as a table for people, as nft text, as JSON for programs.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use anstyle::{AnsiColor, Style};
+use egressd_core::decision::Rule;
+use egressd_core::finding::{Finding, Severity, Span};
+use egressd_core::model::{ServiceKey, Snapshot};
+use egressd_core::status::ServiceStatus;
+use serde_json::{Value, json};
+
+use crate::oneshot::Report;
+
+/// Whether to paint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// On a terminal.
+    Colours,
+    /// Everywhere else.
+    Plain,
+}
+
+/// The worst finding of a report.
+pub fn worst(report: &Report) -> Option<Severity> {
+    let of_services = report.round.statuses.values().flat_map(|status| &status.findings);
+    let all = of_services.chain(&report.round.findings).chain(&report.source_findings).chain(&report.round.fatal);
+    all.map(|finding| finding.severity).max()
+}
+
+/// The rules as a table, then everything that was found.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn table(out: &mut dyn Write, report: &Report, paint: Paint) -> io::Result<()> {
+    if report.round.plan.services.is_empty() {
+        writeln!(out, "nothing is translated on this node")?;
+    } else {
+        write!(out, "{}", report.round.plan)?;
+    }
+    findings(out, report, paint)
+}
+
+/// Everything that was found, with the bad part of an annotation underlined.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn findings(out: &mut dyn Write, report: &Report, paint: Paint) -> io::Result<()> {
+    for finding in report.source_findings.iter().chain(&report.round.findings).chain(&report.round.fatal) {
+        writeln!(out, "{}", line(finding, paint))?;
+    }
+    for (key, status) in &report.round.statuses {
+        for finding in &status.findings {
+            writeln!(out, "{key}: {}", line(finding, paint))?;
+            if let Some(span) = &finding.span {
+                underline(out, &report.snapshot, key, span)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn line(finding: &Finding, paint: Paint) -> String {
+    let colour = match finding.severity {
+        Severity::Info => AnsiColor::Cyan,
+        Severity::Warning => AnsiColor::Yellow,
+        Severity::Error => AnsiColor::Red,
+    };
+    let style = match paint {
+        Paint::Colours => Style::new().bold().fg_color(Some(colour.into())),
+        Paint::Plain => Style::new(),
+    };
+    format!("{style}{}{style:#}: {} [{}]", finding.severity, finding.message, finding.code)
+}
+
+fn underline(out: &mut dyn Write, snapshot: &Snapshot, key: &ServiceKey, span: &Span) -> io::Result<()> {
+    let service = snapshot.services.get(key);
+    let Some(value) = service.and_then(|service| service.annotations.get(&span.annotation)) else { return Ok(()) };
+    let begin = format!("    {}: \"", span.annotation);
+    let width = |text: Option<&str>| text.map_or(0, |text| text.chars().count());
+    let before = begin.chars().count() + width(value.get(..span.offset));
+    let length = width(value.get(span.offset..span.offset + span.length)).max(1);
+    writeln!(out, "{begin}{}\"", value.replace(['\n', '\t'], " "))?;
+    writeln!(out, "{}{}", " ".repeat(before), "^".repeat(length))
+}
+
+/// Everything, for programs. Field names are stable; new ones may come.
+pub fn json(report: &Report) -> Value {
+    let services: Vec<Value> = report.round.statuses.iter().map(|(key, status)| service(report, key, status)).collect();
+    let node: Vec<&Finding> =
+        report.source_findings.iter().chain(&report.round.findings).chain(&report.round.fatal).collect();
+    json!({
+        "services": services,
+        "findings": node.into_iter().map(finding).collect::<Vec<_>>(),
+        "ruleset": report.round.ruleset.to_string(),
+    })
+}
+
+fn service(report: &Report, key: &ServiceKey, status: &ServiceStatus) -> Value {
+    let planned = report.round.plan.services.get(key);
+    json!({
+        "namespace": key.namespace,
+        "name": key.name,
+        "state": status.state.to_string(),
+        "addresses": texts(&status.addresses),
+        "endpoints": texts(&status.endpoints),
+        "rules": planned.iter().flat_map(|service| &service.rules).map(rule).collect::<Vec<_>>(),
+        "findings": status.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn rule(rule: &Rule) -> Value {
+    let Rule { id, sources, include, exclude, source_ports, destination_ports, address } = rule;
+    json!({
+        "id": id,
+        "sources": texts(sources),
+        "include": texts(include),
+        "exclude": texts(exclude),
+        "sourcePorts": texts(source_ports),
+        "destinationPorts": texts(destination_ports),
+        "address": IpAddr::to_string(address),
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    let span = finding.span.as_ref().map(|span| {
+        json!({ "annotation": span.annotation, "offset": span.offset, "length": span.length })
+    });
+    json!({
+        "severity": finding.severity.to_string(),
+        "code": finding.code,
+        "message": finding.message,
+        "span": span,
+    })
+}
+
+fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}

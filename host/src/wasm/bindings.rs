@@ -1,0 +1,3 @@
+//! What wasmtime makes of `wit/`. Only this room looks at it.
+
+wasmtime::component::bindgen!({ path: "../wit", world: "policy" });

@@ -1,0 +1,299 @@
+//! The contract's types to the core's and back: the only file that sees both. What comes from a policy is
+//! checked here value by value; it never narrows or widens an answer, it refuses it.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
+use egressd_core::finding::{Finding, Severity, Span};
+use egressd_core::model::{Context, Endpoint, Labels, ServiceKind, ServicePort, ServiceView, TrafficPolicy};
+use egressd_core::net::{Family, PortMatch, Protocol};
+use ipnet::IpNet;
+
+use super::Description;
+use super::bindings::egressd::policy::types as wit;
+
+/// What no policy is shown: a copy of the whole object, and what egressd writes itself, which would make every
+/// answer a cause of the next question.
+const WITHHELD: [&str; 3] =
+    ["kubectl.kubernetes.io/last-applied-configuration", "kube-vip.io/active-endpoint", "egressd.io/"];
+
+/// An answer that means nothing, as a sentence without a full stop.
+#[derive(Debug)]
+pub(super) struct Nonsense(String);
+
+impl fmt::Display for Nonsense {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "its answer makes no sense: {}", self.0)
+    }
+}
+
+/// Text for one line of a terminal: control characters, which could move its cursor, become blanks.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
+    wit::Context {
+        node_name: context.node.clone(),
+        node_labels: pairs(&context.node_labels, |_| true),
+        settings: settings.to_owned(),
+        extra: Vec::new(),
+    }
+}
+
+pub(super) fn service(view: &ServiceView, description: &Description) -> wit::Service {
+    let service = &*view.service;
+    let begins = |name: &str, prefixes: &[String]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let withheld = |name: &str| WITHHELD.iter().any(|prefix| name.starts_with(prefix));
+    let annotation = |name: &str| begins(name, &description.annotation_prefixes) && !withheld(name);
+    wit::Service {
+        namespace: service.key.namespace.clone(),
+        namespace_labels: pairs(&view.namespace_labels, |_| true),
+        name: service.key.name.clone(),
+        uid: service.uid.as_str().to_owned(),
+        kind: service_kind(service.kind),
+        labels: pairs(&service.labels, |name| begins(name, &description.label_prefixes)),
+        annotations: pairs(&service.annotations, annotation),
+        load_balancer_class: service.load_balancer_class.clone(),
+        addresses: view.addresses.iter().copied().map(address).collect(),
+        cluster_addresses: service.cluster_addresses.iter().copied().map(address).collect(),
+        external_traffic_policy: match service.traffic_policy {
+            TrafficPolicy::Cluster => wit::TrafficPolicy::Cluster,
+            TrafficPolicy::Local => wit::TrafficPolicy::Local,
+        },
+        families: service.families.iter().copied().map(family).collect(),
+        ports: service.ports.iter().map(service_port).collect(),
+        endpoints: view.endpoints.iter().map(endpoint).collect(),
+        extra: Vec::new(),
+    }
+}
+
+pub(super) fn draft(draft: &Draft) -> wit::Draft {
+    let Draft { rules, on_change, on_unavailable } = draft;
+    wit::Draft {
+        rules: rules.iter().map(rule).collect(),
+        on_change: match on_change {
+            OnChange::Keep => wit::OnChange::Keep,
+            OnChange::Sever => wit::OnChange::Sever,
+        },
+        on_unavailable: match on_unavailable {
+            OnUnavailable::Pass => wit::OnUnavailable::Pass,
+            OnUnavailable::Drop => wit::OnUnavailable::Drop,
+        },
+        extra: Vec::new(),
+    }
+}
+
+/// What the policy says about itself is text for people, and prefixes: there is nothing to refuse.
+pub(super) fn description(description: wit::Description) -> Description {
+    Description {
+        name: plain(&description.name),
+        version: plain(&description.version),
+        summary: plain(&description.summary),
+        settings_schema: description.settings_schema,
+        annotation_prefixes: description.annotation_prefixes,
+        label_prefixes: description.label_prefixes,
+    }
+}
+
+/// Settings are no annotation, so their findings have no span.
+pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
+    diagnostics.into_iter().map(|d| finding(d, None)).collect()
+}
+
+/// The policy's answer about the Service that was `sent`.
+pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service) -> Result<Outcome, Nonsense> {
+    let decision = match outcome.decision {
+        wit::Decision::Pass => Decision::Pass,
+        wit::Decision::Plan(draft) => Decision::Plan(checked_draft(draft)?),
+        wit::Decision::Invalid => Decision::Invalid,
+        wit::Decision::Deny => Decision::Deny,
+    };
+    let diagnostics = outcome.diagnostics.into_iter().map(|d| {
+        let span = d.span.as_ref().map(|span| checked_span(span, sent)).transpose()?;
+        finding(d, span)
+    });
+    Ok(Outcome { decision, diagnostics: diagnostics.collect::<Result<_, Nonsense>>()? })
+}
+
+fn checked_draft(draft: wit::Draft) -> Result<Draft, Nonsense> {
+    let rules: Vec<Rule> = draft.rules.into_iter().map(checked_rule).collect::<Result<_, _>>()?;
+    for (index, rule) in rules.iter().enumerate() {
+        if rules[..index].iter().any(|other| other.id == rule.id) {
+            return Err(Nonsense(format!("two rules have the id {:?}", rule.id)));
+        }
+    }
+    Ok(Draft {
+        rules,
+        on_change: match draft.on_change {
+            wit::OnChange::Keep => OnChange::Keep,
+            wit::OnChange::Sever => OnChange::Sever,
+        },
+        on_unavailable: match draft.on_unavailable {
+            wit::OnUnavailable::Pass => OnUnavailable::Pass,
+            wit::OnUnavailable::Drop => OnUnavailable::Drop,
+        },
+    })
+}
+
+fn checked_rule(rule: wit::Rule) -> Result<Rule, Nonsense> {
+    let id = rule.id;
+    let about = |Nonsense(what)| Nonsense(format!("rule {id:?}: {what}"));
+    if id.is_empty() {
+        return Err(Nonsense("a rule has an empty id".to_owned()));
+    }
+    let to = checked_address(rule.address);
+    let networks = |networks: Vec<wit::Network>| -> Result<Vec<IpNet>, Nonsense> {
+        networks.into_iter().map(|n| checked_network(n, Family::of(to)).map_err(about)).collect()
+    };
+    let ports = |ranges: Vec<wit::PortRange>| -> Result<Vec<PortMatch>, Nonsense> {
+        ranges.into_iter().map(|r| checked_ports(r).map_err(about)).collect()
+    };
+    let (include, exclude) = (networks(rule.include)?, networks(rule.exclude)?);
+    let (source_ports, destination_ports) = (ports(rule.source_ports)?, ports(rule.destination_ports)?);
+    let sources = rule.sources.into_iter().map(|s| checked_source(s, Family::of(to)).map_err(about));
+    let sources = sources.collect::<Result<_, _>>()?;
+    Ok(Rule { id, sources, include, exclude, source_ports, destination_ports, address: to })
+}
+
+fn checked_source(source: wit::IpAddress, expected: Family) -> Result<IpAddr, Nonsense> {
+    let source = checked_address(source);
+    let found = Family::of(source);
+    if found != expected {
+        return Err(Nonsense(format!("source {source} is {found}, and its address is {expected}")));
+    }
+    Ok(source)
+}
+
+fn checked_network(network: wit::Network, expected: Family) -> Result<IpNet, Nonsense> {
+    let (address, length) = (checked_address(network.address), network.prefix_length);
+    let parsed = IpNet::new(address, length)
+        .map_err(|_| Nonsense(format!("network {address}/{length} has a prefix that is too long")))?;
+    if parsed.trunc() != parsed {
+        let right = parsed.trunc();
+        return Err(Nonsense(format!("network {parsed} has bits behind its prefix; {right} has not")));
+    }
+    let found = Family::of_network(parsed);
+    if found != expected {
+        return Err(Nonsense(format!("network {parsed} is {found}, and its address is {expected}")));
+    }
+    Ok(parsed)
+}
+
+fn checked_ports(range: wit::PortRange) -> Result<PortMatch, Nonsense> {
+    let protocol = match range.protocol {
+        wit::Protocol::Tcp => Protocol::Tcp,
+        wit::Protocol::Udp => Protocol::Udp,
+        wit::Protocol::Sctp => Protocol::Sctp,
+    };
+    PortMatch::new(protocol, range.first, range.last)
+        .map_err(|error| Nonsense(format!("ports {protocol}:{}-{}: {error}", range.first, range.last)))
+}
+
+fn checked_address(address: wit::IpAddress) -> IpAddr {
+    match address {
+        wit::IpAddress::Ipv4((a, b, c, d)) => Ipv4Addr::new(a, b, c, d).into(),
+        wit::IpAddress::Ipv6((a, b, c, d, e, f, g, h)) => Ipv6Addr::new(a, b, c, d, e, f, g, h).into(),
+    }
+}
+
+/// Tools cut the annotation's value at the span, so it has to lie in the value and between characters.
+fn checked_span(span: &wit::Span, sent: &wit::Service) -> Result<Span, Nonsense> {
+    let wit::Span { annotation, offset, length } = span;
+    let value = sent.annotations.iter().find(|(name, _)| name == annotation).map(|(_, value)| value);
+    let (start, end) = (*offset as usize, *offset as usize + *length as usize);
+    if value.is_none_or(|value| value.get(start..end).is_none()) {
+        return Err(Nonsense(format!("a span of {length} bytes at {offset} is not in annotation {annotation:?}")));
+    }
+    Ok(Span { annotation: annotation.clone(), offset: start, length: end - start })
+}
+
+fn finding(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Finding, Nonsense> {
+    let severity = match diagnostic.severity {
+        wit::Severity::Info => Severity::Info,
+        wit::Severity::Warning => Severity::Warning,
+        wit::Severity::Error => Severity::Error,
+    };
+    let code = diagnostic.code;
+    let kebab = code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if code.is_empty() || !kebab {
+        return Err(Nonsense(format!("diagnostic code {code:?} is not kebab-case")));
+    }
+    Ok(Finding { span, ..Finding::new(severity, code, plain(&diagnostic.message)) })
+}
+
+fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn rule(rule: &Rule) -> wit::Rule {
+    let Rule { id, sources, include, exclude, source_ports, destination_ports, address: to } = rule;
+    wit::Rule {
+        id: id.clone(),
+        sources: sources.iter().copied().map(address).collect(),
+        include: include.iter().copied().map(network).collect(),
+        exclude: exclude.iter().copied().map(network).collect(),
+        source_ports: source_ports.iter().copied().map(port_range).collect(),
+        destination_ports: destination_ports.iter().copied().map(port_range).collect(),
+        address: address(*to),
+        extra: Vec::new(),
+    }
+}
+
+fn endpoint(endpoint: &Endpoint) -> wit::Endpoint {
+    let Endpoint { address: from, node, pod, ready, serving, terminating } = endpoint;
+    let pod = pod.as_ref().map(|pod| wit::ObjectReference { namespace: pod.namespace.clone(), name: pod.name.clone() });
+    wit::Endpoint {
+        address: address(*from),
+        node: node.clone(),
+        pod,
+        ready: *ready,
+        serving: *serving,
+        terminating: *terminating,
+        extra: Vec::new(),
+    }
+}
+
+fn service_port(port: &ServicePort) -> wit::ServicePort {
+    wit::ServicePort { name: port.name.clone(), protocol: protocol(port.protocol), port: port.port }
+}
+
+fn service_kind(kind: ServiceKind) -> wit::ServiceKind {
+    match kind {
+        ServiceKind::ClusterIp => wit::ServiceKind::ClusterIp,
+        ServiceKind::NodePort => wit::ServiceKind::NodePort,
+        ServiceKind::LoadBalancer => wit::ServiceKind::LoadBalancer,
+        ServiceKind::ExternalName => wit::ServiceKind::ExternalName,
+    }
+}
+
+fn family(family: Family) -> wit::IpFamily {
+    match family {
+        Family::Ipv4 => wit::IpFamily::Ipv4,
+        Family::Ipv6 => wit::IpFamily::Ipv6,
+    }
+}
+
+fn address(address: IpAddr) -> wit::IpAddress {
+    match address {
+        IpAddr::V4(address) => wit::IpAddress::Ipv4(address.octets().into()),
+        IpAddr::V6(address) => wit::IpAddress::Ipv6(address.segments().into()),
+    }
+}
+
+fn network(network: IpNet) -> wit::Network {
+    wit::Network { address: address(network.addr()), prefix_length: network.prefix_len() }
+}
+
+fn port_range(range: PortMatch) -> wit::PortRange {
+    wit::PortRange { protocol: protocol(range.protocol()), first: range.first(), last: range.last() }
+}
+
+fn protocol(protocol: Protocol) -> wit::Protocol {
+    match protocol {
+        Protocol::Tcp => wit::Protocol::Tcp,
+        Protocol::Udp => wit::Protocol::Udp,
+        Protocol::Sctp => wit::Protocol::Sctp,
+    }
+}

@@ -1,0 +1,59 @@
+//! What a failed call is called: one sentence an operator can act on.
+
+use wasmtime::{Trap, WasmBacktrace};
+
+use super::Limits;
+use super::imports::Call;
+
+/// How much of a policy's last words a sentence carries, in bytes.
+const LAST_WORDS: usize = 500;
+
+/// So many equal functions in a trace are a recursion.
+const RECURSION: usize = 8;
+
+/// What went wrong in a call, without a full stop.
+pub(super) fn reason(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
+    let what = what(error, call, limits);
+    match &call.last_words {
+        Some(words) => format!("{what}; its last words: {}", &words[..words.floor_char_boundary(LAST_WORDS)]),
+        None => what,
+    }
+}
+
+fn what(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
+    if let Some(wanted) = call.refused_memory {
+        return format!("it asked for {wanted} bytes of memory, and {} are the limit", limits.memory);
+    }
+    if is_recursion(error) {
+        return "its calls are nested too deep (a recursion without an end?)".to_owned();
+    }
+    let Some(trap) = error.downcast_ref::<Trap>() else {
+        let (most, cause) = (limits.answer, error.root_cause());
+        return format!("its answer cannot be read, or is larger than {most} bytes: {cause}");
+    };
+    if *trap == Trap::OutOfFuel {
+        return format!("it used up its {} units of fuel (an endless loop?)", limits.fuel);
+    }
+    if *trap == Trap::Interrupt {
+        return format!("it ran for more than {} s", limits.time.as_secs_f64());
+    }
+    if *trap == Trap::UnreachableCodeReached {
+        return "it gave up (a panic)".to_owned();
+    }
+    format!("it crashed: {}", trap.to_string().trim_start_matches("wasm trap: "))
+}
+
+/// A guest's own stack lies first in its memory, so too many calls run out of the memory's lower end: for the
+/// engine an access out of bounds like any other.
+fn is_recursion(error: &wasmtime::Error) -> bool {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => true,
+        Some(Trap::MemoryOutOfBounds) => error.downcast_ref::<WasmBacktrace>().is_some_and(repeats),
+        Some(_) | None => false,
+    }
+}
+
+fn repeats(trace: &WasmBacktrace) -> bool {
+    let functions = || trace.frames().iter().map(|frame| frame.func_index());
+    functions().any(|function| functions().filter(|other| *other == function).count() >= RECURSION)
+}

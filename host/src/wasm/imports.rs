@@ -1,0 +1,79 @@
+//! What a policy can reach: the log. And what the host keeps about one call.
+
+use std::sync::Arc;
+
+use tracing::{debug, error, info, warn};
+use wasmtime::ResourceLimiter;
+
+use super::bindings::egressd::policy::{host, types};
+use super::engine::TABLE_ELEMENTS;
+use super::{Limits, convert};
+
+/// One call of one policy.
+#[derive(Debug)]
+pub(super) struct Call {
+    policy: Arc<str>,
+    memory_limit: usize,
+    log_left: usize,
+    /// The last line that it logged, for the case that it fails: a panic is told there.
+    pub(super) last_words: Option<String>,
+    /// The bytes of memory that it asked for and did not get.
+    pub(super) refused_memory: Option<usize>,
+}
+
+impl Call {
+    pub(super) fn new(policy: Arc<str>, limits: &Limits) -> Self {
+        let (memory_limit, log_left) = (limits.memory, limits.log);
+        Self { policy, memory_limit, log_left, last_words: None, refused_memory: None }
+    }
+
+    /// As much of the message as the budget allows; none when there is nothing left.
+    fn within_budget(&mut self, message: &str) -> Option<String> {
+        if self.log_left == 0 {
+            return None;
+        }
+        let kept = &message[..message.floor_char_boundary(self.log_left)];
+        if kept.len() < message.len() {
+            warn!(policy = %self.policy, "the policy logs too much: the rest of this call is cut");
+            self.log_left = 0;
+        } else {
+            // An empty line costs something too, or a flood of them would be free.
+            self.log_left = self.log_left.saturating_sub(kept.len().max(1));
+        }
+        Some(convert::plain(kept))
+    }
+}
+
+impl types::Host for Call {}
+
+impl host::Host for Call {
+    fn log(&mut self, level: host::Level, message: String) {
+        let Some(text) = self.within_budget(&message) else { return };
+        let policy = &self.policy;
+        match level {
+            host::Level::Debug => debug!(%policy, text, "policy log"),
+            host::Level::Info => info!(%policy, text, "policy log"),
+            host::Level::Warn => warn!(%policy, text, "policy log"),
+            host::Level::Error => error!(%policy, text, "policy log"),
+        }
+        self.last_words = Some(text);
+    }
+}
+
+/// A refusal ends the call: a guest that goes on without the memory it needs gives another answer.
+impl ResourceLimiter for Call {
+    fn memory_growing(&mut self, _now: usize, wanted: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
+        if wanted <= self.memory_limit {
+            return Ok(true);
+        }
+        self.refused_memory = Some(wanted);
+        Err(wasmtime::format_err!("{wanted} bytes of memory are more than {}", self.memory_limit))
+    }
+
+    fn table_growing(&mut self, _now: usize, wanted: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
+        if wanted <= TABLE_ELEMENTS {
+            return Ok(true);
+        }
+        Err(wasmtime::format_err!("a table of {wanted} elements is larger than {TABLE_ELEMENTS}"))
+    }
+}

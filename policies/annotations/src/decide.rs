@@ -1,0 +1,105 @@
+//! What a request means for this Service, its addresses and its endpoints on this node.
+
+use std::net::IpAddr;
+
+use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, Outcome, Rule, Service, ServiceKind, TrafficPolicy};
+
+use crate::annotations::Annotations;
+use crate::request::{self, Reading, Request};
+use crate::settings::Settings;
+
+/// One word on one Service. Only what cannot be read is invalid; what cannot be translated is told.
+pub(crate) fn decide(settings: &Settings, context: &Context, service: &Service, draft: Draft) -> Outcome {
+    match request::read(&Annotations::of(service, settings)) {
+        Reading::Nothing(diagnostics) => Outcome::pass().with(diagnostics),
+        Reading::Wrong(diagnostics) => Outcome::invalid(diagnostics),
+        Reading::Asked(request) => plan(&request, context, service, draft),
+    }
+}
+
+/// The annotations are the whole will of the Service's owner, so rules of an earlier policy are replaced.
+fn plan(request: &Request, context: &Context, service: &Service, draft: Draft) -> Outcome {
+    let mut draft = Draft { rules: Vec::new(), ..draft };
+    if service.kind != ServiceKind::LoadBalancer {
+        return Outcome::plan(draft).with([not_a_load_balancer(service)]);
+    }
+    let mut diagnostics = Vec::new();
+    let families = families(request, service);
+    for family in &families {
+        match rule(*family, context, service) {
+            Ok(rule) => draft.rules.push(rule),
+            Err(diagnostic) => diagnostics.push(diagnostic),
+        }
+    }
+    diagnostics.extend(remote_endpoints(&families, context, service));
+    Outcome::plan(draft).with(diagnostics)
+}
+
+/// `egress` alone means IPv4, as in kube-vip, but on an IPv6-only Service it means IPv6: nothing else can.
+fn families(request: &Request, service: &Service) -> Vec<Family> {
+    match (is_ipv6_only(service), request.ipv6) {
+        (true, _) => vec![Family::Ipv6],
+        (false, true) => vec![Family::Ipv4, Family::Ipv6],
+        (false, false) => vec![Family::Ipv4],
+    }
+}
+
+/// As the spec says; where it says nothing, as the addresses are.
+fn is_ipv6_only(service: &Service) -> bool {
+    let families: Vec<Family> = match service.families.as_slice() {
+        [] => service.addresses.iter().copied().map(Family::of).collect(),
+        known => known.to_vec(),
+    };
+    !families.is_empty() && families.iter().all(|family| *family == Family::Ipv6)
+}
+
+/// The rule of one family, or why there is none.
+fn rule(family: Family, context: &Context, service: &Service) -> Result<Rule, Diagnostic> {
+    let own = service.addresses.iter().copied().find(|address| Family::of(*address) == family);
+    let address = own.ok_or_else(|| no_address(family))?;
+    let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
+    // Whatever ready, serving and terminating say: a draining pod still talks, and readiness may need egress.
+    let sources: Vec<IpAddr> = local.filter(|source| Family::of(*source) == family).collect();
+    if sources.is_empty() {
+        return Err(no_local_endpoint(family, context));
+    }
+    Ok(Rule { sources, ..Rule::new(family.to_string().to_ascii_lowercase(), address) })
+}
+
+/// Pods of other nodes leave through their own node, which does not hold the address.
+fn remote_endpoints(families: &[Family], context: &Context, service: &Service) -> Option<Diagnostic> {
+    let remote = service.endpoints.iter().filter(|endpoint| !endpoint.is_on(&context.node_name));
+    let count = remote.filter(|endpoint| families.contains(&Family::of(endpoint.address))).count();
+    match (service.external_traffic_policy, count) {
+        (TrafficPolicy::Local, _) | (TrafficPolicy::Cluster, 0) => None,
+        (TrafficPolicy::Cluster, _) => Some(Diagnostic::warning("remote-endpoints", remote_sentence(count, context))),
+    }
+}
+
+fn remote_sentence(count: usize, context: &Context) -> String {
+    let (endpoints, are) = if count == 1 { ("endpoint", "is") } else { ("endpoints", "are") };
+    let node = &context.node_name;
+    format!(
+        "{count} {endpoints} of the Service run outside {node} and {are} not translated; with externalTrafficPolicy: Local the Service is served and translated on one node"
+    )
+}
+
+fn not_a_load_balancer(service: &Service) -> Diagnostic {
+    let kind = service.kind;
+    let message =
+        format!("the Service is of type {kind}, which has no address of its own; egress needs type LoadBalancer");
+    Diagnostic::error("not-a-load-balancer", message)
+}
+
+fn no_address(family: Family) -> Diagnostic {
+    let message = format!(
+        "the Service has no {family} address of its own, so nothing is translated to {family}; it needs one in status.loadBalancer.ingress, which kube-vip or another load balancer writes"
+    );
+    Diagnostic::error("no-address", message)
+}
+
+fn no_local_endpoint(family: Family, context: &Context) -> Diagnostic {
+    let message =
+        format!("no {family} endpoint of the Service runs on {}, so there is nothing to translate", context.node_name);
+    Diagnostic::info("no-local-endpoint", message)
+}
