@@ -88,13 +88,19 @@ mod tests {
     #[test]
     fn a_bad_network_is_named_with_what_would_be_right() {
         let begin = "cannot use --pod-networks (egress_podcidr): ";
-        assert_eq!(said("10.0.0.0/33"), format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48"));
+        assert_eq!(
+            said("10.0.0.0/33"),
+            format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48")
+        );
         assert_eq!(said("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
     }
 
     #[test]
     fn an_instance_name_that_is_none_is_refused() {
         let error = tables(&Instance { instance_name: Some("a b".to_owned()) }).unwrap_err();
-        assert_eq!(format!("{error:#}"), "cannot name the tables: instance_name \"a b\" must be 1 to 200 letters, digits, '.', '_' or '-'");
+        assert_eq!(
+            format!("{error:#}"),
+            "cannot name the tables: instance_name \"a b\" must be 1 to 200 letters, digits, '.', '_' or '-'"
+        );
     }
 }

@@ -176,9 +176,7 @@ async fn until(retry: Option<(Instant, Duration)>) {
 }
 
 fn log_status(service: &ServiceKey, status: &ServiceStatus) {
-    let list = |addresses: &[std::net::IpAddr]| {
-        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-    };
+    let list = |addresses: &[std::net::IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let (addresses, endpoints) = (list(&status.addresses), list(&status.endpoints));
     info!(%service, state = %status.state, addresses, endpoints, "changed");
 }

@@ -123,9 +123,10 @@ fn rule(rule: &Rule) -> Value {
 }
 
 fn finding(finding: &Finding) -> Value {
-    let span = finding.span.as_ref().map(|span| {
-        json!({ "annotation": span.annotation, "offset": span.offset, "length": span.length })
-    });
+    let span = finding
+        .span
+        .as_ref()
+        .map(|span| json!({ "annotation": span.annotation, "offset": span.offset, "length": span.length }));
     json!({
         "severity": finding.severity.to_string(),
         "code": finding.code,

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use egressd::nft::TableNames;
 use egressd_core::{
-    diff::{Batch, Change, Verb},
+    diff::{Batch, Change, Verb, diff},
     net::{AddressRange, Family, PortMatch, Protocol},
-    ruleset::{Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, Target},
+    ruleset::{
+        Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, TableNames,
+        Target,
+    },
 };
 
 pub(crate) fn name(text: &str) -> Name {
@@ -69,14 +71,10 @@ pub(crate) fn element(target: Target, comment: &str) -> Element {
     Element { target, comment: (!comment.is_empty()).then(|| comment.to_owned()) }
 }
 
-/// The batch that makes a ruleset out of nothing: what is referred to comes first.
+/// The batch that makes a ruleset out of nothing.
 pub(crate) fn creation(ruleset: &Ruleset) -> Batch {
-    let mut batch = Batch::default();
-    for (family, table) in &ruleset.tables {
-        let changes = creating(table).into_iter();
-        batch.changes.extend(changes.map(|verb| Change { family: *family, table: table.name.clone(), verb }));
-    }
-    batch
+    let batches = diff(&Ruleset::default(), ruleset).batches.into_iter();
+    Batch { changes: batches.flat_map(|batch| batch.changes).collect() }
 }
 
 /// One change of the table for IPv4.
@@ -86,22 +84,6 @@ pub(crate) fn change(verb: Verb) -> Change {
 
 pub(crate) fn batch(verbs: impl IntoIterator<Item = Verb>) -> Batch {
     Batch { changes: verbs.into_iter().map(change).collect() }
-}
-
-fn creating(table: &Table) -> Vec<Verb> {
-    let mut verbs = vec![Verb::AddTable];
-    for (set, Set { ranges }) in &table.sets {
-        verbs.push(Verb::AddSet(set.clone()));
-        verbs.push(Verb::RefillSet(set.clone(), ranges.clone()));
-    }
-    verbs.extend(table.maps.iter().map(|(map, Map { kind, .. })| Verb::AddMap(map.clone(), *kind)));
-    verbs.extend(table.chains.iter().map(|(chain, Chain { hook, .. })| Verb::AddChain(chain.clone(), *hook)));
-    verbs.extend(table.chains.iter().map(|(chain, Chain { rules, .. })| Verb::AddRules(chain.clone(), rules.clone())));
-    verbs.extend(table.maps.iter().map(|(map, Map { kind, elements })| {
-        let elements = elements.iter().map(|(key, element)| (*key, element.clone())).collect();
-        Verb::AddElements(map.clone(), *kind, elements)
-    }));
-    verbs
 }
 
 fn of<T>(family: Family, ipv4: T, ipv6: T) -> T {

@@ -41,7 +41,8 @@ pub(crate) const ALL: &[(&str, Run)] = trials![
     the_kernel_thread_works_in_the_namespace_it_was_started_in,
     an_unowned_table_stays_usable,
     what_others_put_into_our_table_is_found_and_removed,
-    what_nft_writes_is_understood,
+    what_nft_lists_loads_and_reads_back_equal,
+    the_printed_ruleset_loads_with_nft_and_reads_back_equal,
     everything_is_deleted_with_the_table,
 ];
 
@@ -297,10 +298,16 @@ fn what_others_put_into_our_table_is_found_and_removed() {
     assert_eq!(read(&mut kernel), found.ruleset);
 }
 
-fn what_nft_writes_is_understood() {
+fn what_nft_lists_loads_and_reads_back_equal() {
     let mut ruleset = full_ruleset();
     ruleset.tables.remove(&Family::Ipv6);
     nft::script(include_str!("listing.nft"));
+    assert_eq!(read(&mut open()), ruleset);
+}
+
+fn the_printed_ruleset_loads_with_nft_and_reads_back_equal() {
+    let ruleset = full_ruleset();
+    nft::script(&ruleset.to_string());
     assert_eq!(read(&mut open()), ruleset);
 }
 

@@ -24,8 +24,7 @@ mod wire;
 
 use egressd_core::{
     diff::{Batch, Change},
-    net::Family,
-    ruleset::{Name, Ruleset},
+    ruleset::{Ruleset, TableNames},
 };
 
 pub use describe::TableId;
@@ -53,29 +52,6 @@ pub trait Kernel: Send {
     /// # Errors
     /// When the kernel refuses, with the change that it refused.
     fn commit(&mut self, batch: &Batch) -> Result<(), Error>;
-}
-
-/// The names of our tables: one for each family.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableNames {
-    /// Of the table for IPv4.
-    pub ipv4: Name,
-    /// Of the table for IPv6.
-    pub ipv6: Name,
-}
-
-impl TableNames {
-    /// The name of the table of a family.
-    pub fn of(&self, family: Family) -> &Name {
-        match family {
-            Family::Ipv4 => &self.ipv4,
-            Family::Ipv6 => &self.ipv6,
-        }
-    }
-
-    fn ids(&self) -> impl Iterator<Item = TableId> {
-        Family::ALL.into_iter().map(|family| TableId { family, name: self.of(family).clone() })
-    }
 }
 
 /// What the kernel holds.

@@ -3,10 +3,10 @@
 
 use std::{sync::mpsc, thread};
 
-use egressd_core::diff::Batch;
+use egressd_core::{diff::Batch, ruleset::TableNames};
 use tokio::sync::oneshot;
 
-use super::{Error, Kernel, Readback, TableNames};
+use super::{Error, Kernel, Readback};
 
 /// A [`Kernel`] on a thread of its own. The thread ends when this is dropped and what it was asked is done.
 #[derive(Debug)]
