@@ -5,7 +5,7 @@ use std::{fmt, ops::Range};
 use egressd_core::{
     diff::{Batch, Change, Verb},
     net::Family,
-    ruleset::{MapKey, Name},
+    ruleset::{MapKey, Name, TableNames},
 };
 
 /// A table: prints as `table ip kube_vip_v4`.
@@ -18,6 +18,11 @@ pub struct TableId {
 }
 
 impl TableId {
+    /// All tables of ours.
+    pub(super) fn all(names: &TableNames) -> impl Iterator<Item = Self> {
+        Family::ALL.into_iter().map(|family| Self { family, name: names.of(family).clone() })
+    }
+
     /// The table that a change is about.
     pub(super) fn of(change: &Change) -> Self {
         Self { family: change.family, name: change.table.clone() }

@@ -7,9 +7,9 @@ use super::describe::TableId;
 /// Why the kernel was not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The socket could not be opened, or failed.
+    /// The operating system failed us: no socket, no thread.
     #[error("cannot {doing}")]
-    Socket {
+    Io {
         /// What was being done, as in "open a netlink socket".
         doing: &'static str,
         /// What the kernel said.

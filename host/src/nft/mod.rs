@@ -24,7 +24,6 @@ mod wire;
 
 use egressd_core::{
     diff::{Batch, Change},
-    net::Family,
     ruleset::{Ruleset, TableNames},
 };
 
@@ -53,10 +52,6 @@ pub trait Kernel: Send {
     /// # Errors
     /// When the kernel refuses, with the change that it refused.
     fn commit(&mut self, batch: &Batch) -> Result<(), Error>;
-}
-
-fn ids(names: &TableNames) -> impl Iterator<Item = TableId> {
-    Family::ALL.into_iter().map(|family| TableId { family, name: names.of(family).clone() })
 }
 
 /// What the kernel holds.

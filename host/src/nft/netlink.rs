@@ -1,9 +1,12 @@
 //! The kernel behind a netlink socket.
 
-use egressd_core::diff::{Batch, Change, Verb};
+use egressd_core::{
+    diff::{Batch, Change, Verb},
+    ruleset::TableNames,
+};
 
 use super::{
-    Kernel, Readback, TableNames,
+    Kernel, Readback,
     describe::{Origin, TableId, describe},
     encode::{Ownership, encode, encode_adoption},
     error::Error,
@@ -77,7 +80,7 @@ impl Netlink {
 
 impl Kernel for Netlink {
     fn adopt(&mut self, names: &TableNames) -> Result<(), Error> {
-        super::ids(names).try_for_each(|table| self.adopt_table(table))
+        TableId::all(names).try_for_each(|table| self.adopt_table(table))
     }
 
     fn read(&mut self, names: &TableNames) -> Result<Readback, Error> {

@@ -67,7 +67,7 @@ impl Socket {
             .map_err(opening)?;
         // Refusals say why (NETLINK_EXT_ACK) and do not send the request back (NETLINK_CAP_ACK).
         for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
-            enable(&fd, option).map_err(|source| Error::Socket { doing: "set up a netlink socket", source })?;
+            enable(&fd, option).map_err(|source| Error::Io { doing: "set up a netlink socket", source })?;
         }
         bind(&fd, &netlink::SocketAddrNetlink::new(0, 0)).map_err(opening)?;
         let address = getsockname(&fd).and_then(netlink::SocketAddrNetlink::try_from).map_err(opening)?;
@@ -202,7 +202,7 @@ impl From<Error> for DumpError {
 const GARBLED: DumpError = DumpError::Failed(Error::Garbled("a question about the ruleset"));
 
 fn failed(doing: &'static str, source: rustix::io::Errno) -> Error {
-    Error::Socket { doing, source: source.into() }
+    Error::Io { doing, source: source.into() }
 }
 
 /// What was to be dumped is gone, or the dump was interrupted: both mean that the ruleset changed.

@@ -3,10 +3,10 @@
 
 use std::{sync::mpsc, thread};
 
-use egressd_core::diff::Batch;
+use egressd_core::{diff::Batch, ruleset::TableNames};
 use tokio::sync::oneshot;
 
-use super::{Error, Kernel, Readback, TableNames};
+use super::{Error, Kernel, Readback};
 
 /// A [`Kernel`] on a thread of its own. The thread ends when this is dropped and what it was asked is done.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl KernelThread {
                     let _ = ready.send(Err(error));
                 }
             })
-            .map_err(|source| Error::Socket { doing: "start the kernel thread", source })?;
+            .map_err(|source| Error::Io { doing: "start the kernel thread", source })?;
         is_ready.await.map_err(|_| Error::ThreadGone)??;
         Ok(Self { requests })
     }

@@ -14,11 +14,11 @@ use std::{thread::sleep, time::Duration};
 use egressd_core::{
     diff::{Change, Verb},
     net::Family,
-    ruleset::Table,
+    ruleset::{Table, TableNames},
 };
 
 use super::{
-    Foreign, Readback, TableNames,
+    Foreign, Readback,
     attributes::Message,
     describe::TableId,
     error::Error,
@@ -57,7 +57,7 @@ pub(super) fn settled<T>(
 /// When a table is not one of egressd's, or the kernel does not answer.
 pub(super) fn read(socket: &mut Socket, names: &TableNames) -> Result<Readback, DumpError> {
     let mut readback = Readback::default();
-    for id in super::ids(names) {
+    for id in TableId::all(names) {
         let Some(found) = tables::find(socket, &id)? else { continue };
         found.check_marker(&id)?;
         let mut reading = Reading { table: Table::new(id.name.clone()), foreign: Vec::new(), id };

@@ -1,0 +1,170 @@
+//! Rulesets to try.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use egressd_core::{
+    diff::{Batch, Change, Verb, diff},
+    net::{AddressRange, Family, PortMatch, Protocol},
+    ruleset::{
+        Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, TableNames,
+        Target,
+    },
+};
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub(crate) fn names() -> TableNames {
+    TableNames { ipv4: name("kube_vip_v4"), ipv6: name("kube_vip_v6") }
+}
+
+pub(crate) fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// `a`, `a/n` or `a-b`.
+pub(crate) fn range(text: &str) -> AddressRange {
+    match text.split_once('-') {
+        Some((first, last)) => AddressRange::new(address(first), address(last)).unwrap(),
+        None if text.contains('/') => AddressRange::from(text.parse::<ipnet::IpNet>().unwrap()),
+        None => address(text).into(),
+    }
+}
+
+/// The table of a family with something of everything.
+pub(crate) fn full_table(family: Family) -> Table {
+    let mut table = Table::new(names().of(family).clone());
+    table.sets.insert(name("egress_excluded"), Set { ranges: excluded(family) });
+    table.sets.insert(name("egress_nothing"), Set::default());
+    table.maps.insert(name("egress_addrs"), addresses(family));
+    table.maps.insert(name("egress_ports"), ports(family));
+    table.maps.insert(name("egress_chains"), chains(family));
+    table.chains.insert(name("egress_postrouting"), base_chain());
+    table.chains.insert(name("service_a"), service_chain(family));
+    let jump = Rule { matches: vec![], statement: Statement::Jump(name("service_a")) };
+    table.chains.insert(name("merged"), Chain { hook: None, rules: vec![jump.clone(), jump] });
+    table
+}
+
+pub(crate) fn full_ruleset() -> Ruleset {
+    Ruleset { tables: Family::ALL.into_iter().map(|family| (family, full_table(family))).collect() }
+}
+
+/// A table for IPv4 with one map of `count` addresses.
+pub(crate) fn large_ruleset(count: u32) -> Ruleset {
+    let mut map = Map::new(MapKind::Addresses);
+    map.elements.extend(many(count));
+    let mut table = Table::new(names().ipv4);
+    table.maps.insert(name("egress_addrs"), map);
+    Ruleset { tables: [(Family::Ipv4, table)].into() }
+}
+
+pub(crate) fn many(count: u32) -> impl Iterator<Item = (MapKey, Element)> {
+    (0..count).map(|n| {
+        let pod = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + n));
+        (MapKey::Address(pod), element(Target::Address(address("192.0.2.1")), &format!("default/service-{n}")))
+    })
+}
+
+pub(crate) fn element(target: Target, comment: &str) -> Element {
+    Element { target, comment: (!comment.is_empty()).then(|| comment.to_owned()) }
+}
+
+/// The batch that makes a ruleset out of nothing.
+pub(crate) fn creation(ruleset: &Ruleset) -> Batch {
+    let batches = diff(&Ruleset::default(), ruleset).batches.into_iter();
+    Batch { changes: batches.flat_map(|batch| batch.changes).collect() }
+}
+
+/// One change of the table for IPv4.
+pub(crate) fn change(verb: Verb) -> Change {
+    Change { family: Family::Ipv4, table: names().ipv4, verb }
+}
+
+pub(crate) fn batch(verbs: impl IntoIterator<Item = Verb>) -> Batch {
+    Batch { changes: verbs.into_iter().map(change).collect() }
+}
+
+fn of<T>(family: Family, ipv4: T, ipv6: T) -> T {
+    match family {
+        Family::Ipv4 => ipv4,
+        Family::Ipv6 => ipv6,
+    }
+}
+
+fn pod(family: Family, n: u8) -> IpAddr {
+    of(family, Ipv4Addr::new(10, 0, 0, n).into(), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n.into()).into())
+}
+
+fn vip(family: Family) -> Target {
+    Target::Address(of(family, address("192.0.2.1"), address("2001:db8::1")))
+}
+
+/// An address, networks, a range, and one up to the very last address.
+fn excluded(family: Family) -> Vec<AddressRange> {
+    let ipv4 = ["10.96.0.0/12", "172.16.0.7", "192.168.0.3-192.168.0.9", "224.0.0.0/3"];
+    let ipv6 = ["fd00:10::/48", "fd00:11::7", "fd00:12::3-fd00:12::9", "ff00::/8"];
+    of(family, ipv4, ipv6).map(range).to_vec()
+}
+
+fn addresses(family: Family) -> Map {
+    let mut map = Map::new(MapKind::Addresses);
+    map.elements.insert(MapKey::Address(pod(family, 1)), element(vip(family), "shop/web"));
+    map.elements.insert(MapKey::Address(pod(family, 2)), element(vip(family), ""));
+    map
+}
+
+fn ports(family: Family) -> Map {
+    let mut map = Map::new(MapKind::Ports);
+    for (protocol, port) in [(Protocol::Tcp, 443), (Protocol::Udp, 53), (Protocol::Sctp, 3868)] {
+        map.elements.insert(MapKey::Port(pod(family, 3), protocol, port), element(vip(family), "shop/api"));
+    }
+    map
+}
+
+fn chains(family: Family) -> Map {
+    let mut map = Map::new(MapKind::Chains);
+    map.elements.insert(MapKey::Address(pod(family, 4)), element(Target::Jump(name("service_a")), "shop/bank"));
+    map.elements.insert(MapKey::Address(pod(family, 5)), element(Target::Jump(name("merged")), &"x".repeat(127)));
+    map
+}
+
+fn base_chain() -> Chain {
+    let excluded = name("egress_excluded");
+    let rule = |matches: Vec<Match>, statement| Rule { matches, statement };
+    Chain {
+        hook: Some(Hook { priority: 90 }),
+        rules: vec![
+            rule(vec![Match::DestinationIn(excluded.clone())], Statement::Return),
+            rule(vec![Match::OriginalDestinationIn(excluded)], Statement::Return),
+            rule(vec![], Statement::JumpByAddress(name("egress_chains"))),
+            rule(vec![], Statement::SnatByPort(name("egress_ports"))),
+            rule(vec![], Statement::SnatByAddress(name("egress_addrs"))),
+        ],
+    }
+}
+
+fn service_chain(family: Family) -> Chain {
+    let ports = |protocol, first, last| PortMatch::new(protocol, first, last).unwrap();
+    let ipv4 = ["198.51.100.1", "198.51.100.0/25", "198.51.100.3-198.51.100.9", "0.0.0.0/0"];
+    let ipv6 = ["2001:db8:1::1", "2001:db8:1::/47", "2001:db8:1::3-2001:db8:1::9", "::/0"];
+    let to = of(family, address("192.0.2.1"), address("2001:db8::1"));
+    let mut rules: Vec<Rule> = of(family, ipv4, ipv6)
+        .into_iter()
+        .map(|text| Rule { matches: vec![Match::Destination(range(text))], statement: Statement::Return })
+        .collect();
+    for matches in [
+        vec![Match::SourcePort(ports(Protocol::Udp, 5060, 5060))],
+        vec![Match::DestinationPort(ports(Protocol::Tcp, 80, 90))],
+        vec![
+            Match::Destination(range(of(family, "203.0.113.0/24", "2001:db8:2::/64"))),
+            Match::SourcePort(ports(Protocol::Sctp, 1024, 65535)),
+            Match::DestinationPort(ports(Protocol::Sctp, 3868, 3868)),
+        ],
+        vec![],
+    ] {
+        rules.push(Rule { matches, statement: Statement::Snat(to) });
+    }
+    Chain { hook: None, rules }
+}

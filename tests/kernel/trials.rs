@@ -1,0 +1,354 @@
+//! What holds.
+
+use std::error::Error as _;
+
+use egressd::nft::{Error, Kernel, KernelThread, Netlink};
+use egressd_core::{
+    diff::{Batch, Verb},
+    net::Family,
+    ruleset::{Element, MapKey, MapKind, Rule, Ruleset, Statement, Target},
+};
+
+use crate::{
+    nft,
+    sample::{address, batch, creation, element, full_ruleset, large_ruleset, many, name, names, range},
+};
+
+type Run = fn();
+
+macro_rules! trials {
+    ($($name:ident),+ $(,)?) => { &[$((stringify!($name), $name as Run)),+] };
+}
+
+pub(crate) const ALL: &[(&str, Run)] = trials![
+    what_is_committed_reads_back_equal,
+    five_thousand_elements_read_back_equal,
+    nft_lists_the_table_readably,
+    an_element_is_replaced_in_one_batch,
+    a_chain_is_refilled_in_one_batch,
+    a_set_is_refilled_in_one_batch,
+    a_batch_is_all_or_nothing,
+    a_refused_element_is_named_with_the_kernels_words,
+    a_refused_range_is_named,
+    a_refused_rule_is_named,
+    a_large_batch_of_30000_elements_commits,
+    a_foreign_table_of_our_name_is_refused,
+    a_second_owner_is_told_who_owns_the_table,
+    an_orphan_is_adopted,
+    an_orphan_can_be_deleted,
+    a_foreign_table_is_replaced_in_one_batch,
+    a_process_without_the_capability_is_told,
+    the_kernel_thread_works_in_the_namespace_it_was_started_in,
+    an_unowned_table_stays_usable,
+    what_others_put_into_our_table_is_found_and_removed,
+    what_nft_lists_loads_and_reads_back_equal,
+    the_printed_ruleset_loads_with_nft_and_reads_back_equal,
+    everything_is_deleted_with_the_table,
+];
+
+fn open() -> Netlink {
+    Netlink::open().unwrap()
+}
+
+/// A kernel that holds `ruleset`.
+fn with(ruleset: &Ruleset) -> Netlink {
+    let mut kernel = open();
+    kernel.commit(&creation(ruleset)).unwrap_or_else(|error| panic!("{}", told(&error)));
+    kernel
+}
+
+fn read(kernel: &mut Netlink) -> Ruleset {
+    let readback = kernel.read(&names()).unwrap();
+    assert_eq!(readback.foreign, []);
+    readback.ruleset
+}
+
+/// An error with its source, as the command line prints it.
+fn told(error: &Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+fn refused(kernel: &mut Netlink, batch: &Batch) -> String {
+    told(&kernel.commit(batch).unwrap_err())
+}
+
+fn leads_to(target: &str) -> Element {
+    element(Target::Address(address(target)), "")
+}
+
+fn what_is_committed_reads_back_equal() {
+    let ruleset = full_ruleset();
+    assert_eq!(read(&mut with(&ruleset)), ruleset);
+}
+
+fn five_thousand_elements_read_back_equal() {
+    let ruleset = large_ruleset(5_000);
+    assert_eq!(read(&mut with(&ruleset)), ruleset);
+}
+
+fn nft_lists_the_table_readably() {
+    let mut ruleset = full_ruleset();
+    ruleset.tables.remove(&Family::Ipv6);
+    let _kernel = with(&ruleset);
+    similar(&nft::list(), include_str!("listing.nft"));
+}
+
+fn an_element_is_replaced_in_one_batch() {
+    let mut ruleset = large_ruleset(1);
+    let mut kernel = with(&ruleset);
+    let (map, key) = (name("egress_addrs"), MapKey::Address(address("10.0.0.0")));
+    let replacement = leads_to("192.0.2.9");
+    let verbs = [
+        Verb::DeleteElements(map.clone(), MapKind::Addresses, vec![key]),
+        Verb::AddElements(map.clone(), MapKind::Addresses, vec![(key, replacement.clone())]),
+    ];
+    kernel.commit(&batch(verbs)).unwrap();
+    let table = ruleset.tables.get_mut(&Family::Ipv4).unwrap();
+    table.maps.get_mut(&map).unwrap().elements.insert(key, replacement);
+    assert_eq!(read(&mut kernel), ruleset);
+}
+
+fn a_chain_is_refilled_in_one_batch() {
+    let mut ruleset = full_ruleset();
+    let mut kernel = with(&ruleset);
+    let chain = name("service_a");
+    let rules = vec![Rule { matches: vec![], statement: Statement::Return }];
+    kernel.commit(&batch([Verb::FlushRules(chain.clone()), Verb::AddRules(chain.clone(), rules.clone())])).unwrap();
+    ruleset.tables.get_mut(&Family::Ipv4).unwrap().chains.get_mut(&chain).unwrap().rules = rules;
+    assert_eq!(read(&mut kernel), ruleset);
+}
+
+fn a_set_is_refilled_in_one_batch() {
+    let mut ruleset = full_ruleset();
+    let mut kernel = with(&ruleset);
+    let set = name("egress_excluded");
+    for ranges in [vec![range("0.0.0.0/1"), range("192.0.2.0/24")], vec![range("0.0.0.0/0")], vec![]] {
+        kernel.commit(&batch([Verb::RefillSet(set.clone(), ranges.clone())])).unwrap();
+        ruleset.tables.get_mut(&Family::Ipv4).unwrap().sets.get_mut(&set).unwrap().ranges = ranges;
+        assert_eq!(read(&mut kernel), ruleset);
+    }
+}
+
+fn a_batch_is_all_or_nothing() {
+    let ruleset = large_ruleset(3);
+    let mut kernel = with(&ruleset);
+    let verbs = [Verb::AddChain(name("new"), None), Verb::DeleteChain(name("never_there"))];
+    let message = refused(&mut kernel, &batch(verbs));
+    assert_eq!(
+        message,
+        "cannot delete chain never_there from table ip kube_vip_v4: No such file or directory (os error 2)"
+    );
+    assert_eq!(read(&mut kernel), ruleset);
+}
+
+fn a_refused_element_is_named_with_the_kernels_words() {
+    let mut kernel = with(&large_ruleset(3));
+    let map = name("egress_addrs");
+    let mut elements: Vec<_> = many(5_000).skip(2).collect();
+    elements.reverse();
+    assert_eq!(
+        refused(&mut kernel, &batch([Verb::AddElements(map.clone(), MapKind::Addresses, elements)])),
+        "cannot add element 10.0.0.2 to map egress_addrs of table ip kube_vip_v4: File exists (os error 17)"
+    );
+    let missing = vec![MapKey::Address(address("10.0.0.0")), MapKey::Address(address("10.9.9.9"))];
+    assert_eq!(
+        refused(&mut kernel, &batch([Verb::DeleteElements(map, MapKind::Addresses, missing)])),
+        "cannot delete element 10.9.9.9 from map egress_addrs of table ip kube_vip_v4: \
+         No such file or directory (os error 2)"
+    );
+}
+
+fn a_refused_range_is_named() {
+    let mut kernel = with(&full_ruleset());
+    let overlapping = ["10.0.0.0/8", "172.16.0.0/12", "172.16.7.0/24"].map(range).to_vec();
+    assert_eq!(
+        refused(&mut kernel, &batch([Verb::RefillSet(name("egress_excluded"), overlapping)])),
+        "cannot add element 172.16.7.0/24 to set egress_excluded of table ip kube_vip_v4: \
+         File exists (os error 17)"
+    );
+}
+
+fn a_refused_rule_is_named() {
+    let mut kernel = with(&large_ruleset(3));
+    let rule = |statement| Rule { matches: vec![], statement };
+    let rules = vec![rule(Statement::Return), rule(Statement::SnatByAddress(name("nowhere")))];
+    let verbs = [Verb::AddChain(name("a"), None), Verb::AddRules(name("a"), rules)];
+    assert_eq!(
+        refused(&mut kernel, &batch(verbs)),
+        "cannot add rule 2 to chain a of table ip kube_vip_v4: No such file or directory (os error 2)"
+    );
+}
+
+fn a_large_batch_of_30000_elements_commits() {
+    let ruleset = large_ruleset(30_000);
+    let mut kernel = open();
+    match kernel.commit(&creation(&ruleset)) {
+        // Without root on the machine itself the send buffer cannot grow that far.
+        Err(Error::BatchTooLarge { .. }) => {}
+        result => {
+            result.unwrap();
+            assert_eq!(read(&mut kernel), ruleset);
+        }
+    }
+}
+
+fn a_foreign_table_of_our_name_is_refused() {
+    nft::script("add table ip kube_vip_v4\nadd chain ip kube_vip_v4 theirs");
+    let mut kernel = open();
+    for message in [kernel.read(&names()).unwrap_err(), kernel.adopt(&names()).unwrap_err()] {
+        assert_eq!(
+            message.to_string(),
+            "cannot use table ip kube_vip_v4: a table of this name exists and egressd did not make it; \
+             give egressd another name with `instance_name`, or let `egress_clean` replace the table"
+        );
+    }
+    assert_eq!(
+        refused(&mut kernel, &creation(&large_ruleset(1))),
+        "cannot add table ip kube_vip_v4: File exists (os error 17)"
+    );
+    assert!(nft::list().contains("chain theirs"));
+}
+
+/// Whether this kernel has owners that leave their tables behind (6.9).
+fn owners_persist() -> bool {
+    !nft::try_script("add table ip kube_vip_v4").0
+}
+
+fn a_second_owner_is_told_who_owns_the_table() {
+    let first = with(&large_ruleset(1));
+    if !owners_persist() {
+        return;
+    }
+    let mut second = open();
+    assert_eq!(read(&mut second), large_ruleset(1), "everybody may read");
+    let owned = "cannot change table ip kube_vip_v4: another egressd (or other process) owns the table (netlink port ";
+    let adopting = second.adopt(&names()).unwrap_err().to_string();
+    assert!(adopting.starts_with(owned), "{adopting}");
+    let changing = refused(&mut second, &batch([Verb::AddChain(name("new"), None)]));
+    assert!(changing.starts_with(owned), "{changing}");
+    drop(first);
+}
+
+fn an_orphan_is_adopted() {
+    let ruleset = full_ruleset();
+    let owner = with(&ruleset);
+    let owners_persist = owners_persist();
+    drop(owner);
+    nft::script("add chain ip kube_vip_v4 theirs\ndelete chain ip kube_vip_v4 theirs");
+    let mut heir = open();
+    heir.adopt(&names()).unwrap();
+    heir.adopt(&names()).unwrap();
+    assert_eq!(read(&mut heir), ruleset);
+    heir.commit(&batch([Verb::AddChain(name("new"), None)])).unwrap();
+    let (taken, said) = nft::try_script("add chain ip kube_vip_v4 theirs");
+    assert_eq!(!taken, owners_persist, "{said}");
+}
+
+fn an_orphan_can_be_deleted() {
+    drop(with(&full_ruleset()));
+    open().commit(&batch([Verb::DeleteTable])).unwrap();
+    assert!(!nft::list().contains("kube_vip_v4"));
+}
+
+fn a_foreign_table_is_replaced_in_one_batch() {
+    nft::script("add table ip kube_vip_v4\nadd chain ip kube_vip_v4 theirs");
+    let mut replacing = batch([Verb::DeleteTable]);
+    replacing.changes.extend(creation(&large_ruleset(1)).changes);
+    let mut kernel = open();
+    kernel.commit(&replacing).unwrap();
+    assert_eq!(read(&mut kernel), large_ruleset(1));
+}
+
+/// So it is on kernels without owners.
+fn an_unowned_table_stays_usable() {
+    nft::script("add table ip kube_vip_v4 { comment \"managed by egressd\"; }");
+    let mut kernel = open();
+    kernel.adopt(&names()).unwrap();
+    kernel.commit(&batch([Verb::AddChain(name("new"), None)])).unwrap();
+    assert_eq!(read(&mut kernel).tables[&Family::Ipv4].chains.len(), 1);
+    kernel.commit(&batch([Verb::DeleteTable])).unwrap();
+    assert_eq!(read(&mut kernel), Ruleset::default());
+}
+
+fn what_others_put_into_our_table_is_found_and_removed() {
+    nft::script(
+        "table ip kube_vip_v4 {
+           comment \"managed by egressd\"
+           set s { type ipv4_addr; }
+           map m { type ipv4_addr : verdict; counter; elements = { 10.0.0.1 : goto ours } }
+           chain ours { ip saddr { 10.0.0.1, 10.0.0.3 } return; ip saddr @s drop; }
+           chain theirs { type filter hook input priority 0; jump ours; }
+         }",
+    );
+    let mut kernel = open();
+    let found = kernel.read(&names()).unwrap();
+    let whats: Vec<&str> = found.foreign.iter().map(|foreign| foreign.what.as_str()).collect();
+    assert_eq!(
+        whats,
+        [
+            "rule 1 of chain ours in table ip kube_vip_v4",
+            "rule 2 of chain ours in table ip kube_vip_v4",
+            "chain theirs in table ip kube_vip_v4",
+            "set s in table ip kube_vip_v4",
+            "element 10.0.0.1 of map m in table ip kube_vip_v4",
+        ]
+    );
+    let changes = found.foreign.into_iter().flat_map(|foreign| foreign.removal).collect();
+    kernel.commit(&Batch { changes }).unwrap_or_else(|error| panic!("{}", told(&error)));
+    assert_eq!(read(&mut kernel), found.ruleset);
+}
+
+fn what_nft_lists_loads_and_reads_back_equal() {
+    let mut ruleset = full_ruleset();
+    ruleset.tables.remove(&Family::Ipv6);
+    nft::script(include_str!("listing.nft"));
+    assert_eq!(read(&mut open()), ruleset);
+}
+
+fn the_printed_ruleset_loads_with_nft_and_reads_back_equal() {
+    let ruleset = full_ruleset();
+    nft::script(&ruleset.to_string());
+    assert_eq!(read(&mut open()), ruleset);
+}
+
+fn a_process_without_the_capability_is_told() {
+    rustix::thread::set_capabilities(
+        None,
+        rustix::thread::CapabilitySets {
+            effective: rustix::thread::CapabilitySet::empty(),
+            permitted: rustix::thread::CapabilitySet::empty(),
+            inheritable: rustix::thread::CapabilitySet::empty(),
+        },
+    )
+    .unwrap();
+    let mut kernel = open();
+    let message = "cannot talk to nf_tables: it needs CAP_NET_ADMIN in this network namespace";
+    assert_eq!(kernel.read(&names()).unwrap_err().to_string(), message);
+    assert_eq!(refused(&mut kernel, &creation(&large_ruleset(1))), message);
+}
+
+fn the_kernel_thread_works_in_the_namespace_it_was_started_in() {
+    let ruleset = large_ruleset(10);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let kernel = KernelThread::spawn(Netlink::open).await.unwrap();
+        kernel.adopt(names()).await.unwrap();
+        kernel.commit(creation(&ruleset)).await.unwrap();
+        assert_eq!(kernel.read(names()).await.unwrap().ruleset, ruleset);
+    });
+    assert!(nft::list().contains("default/service-9"));
+}
+
+fn everything_is_deleted_with_the_table() {
+    let mut kernel = with(&full_ruleset());
+    kernel.commit(&batch([Verb::DeleteTable])).unwrap();
+    assert_eq!(read(&mut kernel).tables.keys().collect::<Vec<_>>(), [&Family::Ipv6]);
+}
+
+/// Compares texts line by line, so that a failure shows the line.
+fn similar(found: &str, wanted: &str) {
+    for (found, wanted) in found.lines().zip(wanted.lines()) {
+        assert_eq!(found, wanted);
+    }
+    assert_eq!(found, wanted);
+}
