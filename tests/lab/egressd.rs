@@ -1,0 +1,152 @@
+//! The program under test, running on the lab's node.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
+
+use crate::addresses::NODE_NAME;
+use crate::manifest::Directory;
+use crate::topology::Node;
+use crate::wait::{DEADLINE, wait_until};
+
+/// The binary `egressd`. Tests get it from `env!("CARGO_BIN_EXE_egressd")`.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+}
+
+impl Program {
+    /// The binary at `path`.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned() }
+    }
+
+    /// Starts `egressd run` on a node.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run<'lab>(&self, node: &'lab Node, manifests: &Directory) -> Result<Egressd<'lab>> {
+        let mut command = self.command(node, &["run", "--node", NODE_NAME, "--manifests"]);
+        command.arg(manifests.path());
+        let log = NamedTempFile::new()?;
+        let output = || File::options().append(true).open(log.path());
+        command.stdout(output()?).stderr(output()?).stdin(Stdio::null());
+        let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
+        Ok(Egressd { child, log, node })
+    }
+
+    /// Runs `egressd` with these arguments on a node, to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn output(&self, node: &Node, arguments: &[&str]) -> Result<Output> {
+        self.command(node, arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
+    }
+
+    /// Runs `egressd clean` on a node.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn clean(&self, node: &Node) -> Result<()> {
+        let output = self.output(node, &["clean"])?;
+        ensure!(output.status.success(), "egressd clean failed: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    fn command(&self, node: &Node, arguments: &[&str]) -> Command {
+        let mut command = node.namespace.command(&self.path.to_string_lossy());
+        command.args(arguments);
+        command
+    }
+}
+
+/// A running `egressd run`. Dropping it is `kill -9`.
+#[derive(Debug)]
+pub struct Egressd<'lab> {
+    child: Child,
+    log: NamedTempFile,
+    node: &'lab Node,
+}
+
+impl Egressd<'_> {
+    /// All that it has said so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap_or_default()
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not end in time, or not with exit code 0.
+    pub fn stop(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot send SIGTERM to egressd")?;
+        let status = self.ended_within(DEADLINE)?;
+        ensure!(status.success(), "egressd ended with {status}\n{}", self.circumstances());
+        Ok(())
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub fn kill(mut self) -> Result<()> {
+        ensure!(self.child.try_wait()?.is_none(), "egressd ended by itself\n{}", self.circumstances());
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks until the answer is yes. A failure tells what the program said and which rules there are.
+    ///
+    /// # Errors
+    /// When asking fails, when it is still no at the deadline, or when the program ends meanwhile.
+    pub fn wait_until(&mut self, what: &str, mut ask: impl FnMut() -> Result<bool>) -> Result<()> {
+        let child = &mut self.child;
+        let waited = wait_until(what, DEADLINE, || {
+            if let Some(status) = child.try_wait()? {
+                bail!("egressd ended ({status}) while it was waited until {what}");
+            }
+            ask()
+        });
+        waited.with_context(|| self.circumstances())
+    }
+
+    /// Waits until it has said something.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until`].
+    pub fn wait_until_log_has(&mut self, text: &str) -> Result<()> {
+        let path = self.log.path().to_owned();
+        self.wait_until(&format!("its log names {text:?}"), || Ok(fs::read_to_string(&path)?.contains(text)))
+    }
+
+    /// What helps to understand a failure.
+    pub fn circumstances(&self) -> String {
+        let rules = self.node.ruleset().unwrap_or_else(|error| format!("{error:#}"));
+        format!("--- what egressd said ---\n{}--- the rules on the node ---\n{rules}---", self.log())
+    }
+
+    fn ended_within(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(begun.elapsed() < deadline, "egressd does not end on SIGTERM\n{}", self.circumstances());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Egressd<'_> {
+    fn drop(&mut self) {
+        // Already ended is as good.
+        self.child.kill().and_then(|()| self.child.wait()).ok();
+    }
+}
