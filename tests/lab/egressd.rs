@@ -12,7 +12,8 @@ use tempfile::NamedTempFile;
 
 use crate::addresses::NODE_NAME;
 use crate::manifest::Directory;
-use crate::topology::Node;
+use crate::probe::{Destination, Protocol, Seen};
+use crate::topology::{Lab, Pod};
 use crate::wait::{DEADLINE, wait_until};
 
 /// The binary `egressd`. Tests get it from `env!("CARGO_BIN_EXE_egressd")`.
@@ -27,40 +28,40 @@ impl Program {
         Self { path: path.as_ref().to_owned() }
     }
 
-    /// Starts `egressd run` on a node.
+    /// Starts `egressd run` on the lab's node.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn run<'lab>(&self, node: &'lab Node, manifests: &Directory) -> Result<Egressd<'lab>> {
-        let mut command = self.command(node, &["run", "--node", NODE_NAME, "--manifests"]);
+    pub fn run<'lab>(&self, lab: &'lab Lab, manifests: &Directory) -> Result<Egressd<'lab>> {
+        let mut command = self.command(lab, &["run", "--node", NODE_NAME, "--manifests"]);
         command.arg(manifests.path());
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
         command.stdout(output()?).stderr(output()?).stdin(Stdio::null());
         let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
-        Ok(Egressd { child, log, node })
+        Ok(Egressd { child, log, page: 0, lab })
     }
 
-    /// Runs `egressd` with these arguments on a node, to its end.
+    /// Runs `egressd` with these arguments on the lab's node, to its end.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn output(&self, node: &Node, arguments: &[&str]) -> Result<Output> {
-        self.command(node, arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
+    pub fn output(&self, lab: &Lab, arguments: &[&str]) -> Result<Output> {
+        self.command(lab, arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
     }
 
-    /// Runs `egressd clean` on a node.
+    /// Runs `egressd clean` on the lab's node.
     ///
     /// # Errors
     /// When it fails.
-    pub fn clean(&self, node: &Node) -> Result<()> {
-        let output = self.output(node, &["clean"])?;
+    pub fn clean(&self, lab: &Lab) -> Result<()> {
+        let output = self.output(lab, &["clean"])?;
         ensure!(output.status.success(), "egressd clean failed: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }
 
-    fn command(&self, node: &Node, arguments: &[&str]) -> Command {
-        let mut command = node.namespace.command(&self.path.to_string_lossy());
+    fn command(&self, lab: &Lab, arguments: &[&str]) -> Command {
+        let mut command = lab.node().namespace.command(&self.path.to_string_lossy());
         command.args(arguments);
         command
     }
@@ -71,7 +72,9 @@ impl Program {
 pub struct Egressd<'lab> {
     child: Child,
     log: NamedTempFile,
-    node: &'lab Node,
+    /// Where the part of the log begins that [`Egressd::wait_until_log_has`] looks at.
+    page: usize,
+    lab: &'lab Lab,
 }
 
 impl Egressd<'_> {
@@ -117,18 +120,50 @@ impl Egressd<'_> {
         waited.with_context(|| self.circumstances())
     }
 
-    /// Waits until it has said something.
+    /// Waits until it has said something since it was started, or since [`Self::turn_page`].
     ///
     /// # Errors
     /// As [`Self::wait_until`].
     pub fn wait_until_log_has(&mut self, text: &str) -> Result<()> {
-        let path = self.log.path().to_owned();
-        self.wait_until(&format!("its log names {text:?}"), || Ok(fs::read_to_string(&path)?.contains(text)))
+        let (path, page) = (self.log.path().to_owned(), self.page);
+        self.wait_until(&format!("its log says {text:?}"), || {
+            Ok(fs::read_to_string(&path)?.get(page..).is_some_and(|said| said.contains(text)))
+        })
+    }
+
+    /// What it has said until now is of no interest to [`Self::wait_until_log_has`].
+    pub fn turn_page(&mut self) {
+        self.page = self.log().len();
+    }
+
+    /// Waits until a pod's calls are seen as expected.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until`].
+    pub fn wait_until_seen(&mut self, pod: &Pod, destination: impl Into<Destination>, expected: Seen) -> Result<()> {
+        let (lab, destination) = (self.lab, destination.into());
+        self.wait_until(&format!("pod {} is seen as {expected} at {destination}", pod.number), || {
+            Ok(lab.seen_from(pod, destination, Protocol::Tcp)? == expected)
+        })
+    }
+
+    /// As [`Lab::expect_seen`]; a failure tells what the program said and which rules there are.
+    ///
+    /// # Errors
+    /// When a pod's call is seen as something else.
+    pub fn expect_seen(
+        &self,
+        pod: &Pod,
+        destination: impl Into<Destination>,
+        protocol: Protocol,
+        expected: impl Into<Seen>,
+    ) -> Result<()> {
+        self.lab.expect_seen(pod, destination, protocol, expected).with_context(|| self.circumstances())
     }
 
     /// What helps to understand a failure.
     pub fn circumstances(&self) -> String {
-        let rules = self.node.ruleset().unwrap_or_else(|error| format!("{error:#}"));
+        let rules = self.lab.node().ruleset().unwrap_or_else(|error| format!("{error:#}"));
         format!("--- what egressd said ---\n{}--- the rules on the node ---\n{rules}---", self.log())
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{panic, thread};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::addresses::{
     LOAD_BALANCER_NETWORK_V4, LOAD_BALANCER_NETWORK_V6, LOAD_BALANCERS, NEIGHBOUR_V4, NEIGHBOUR_V6, NODE_V4, NODE_V6,
@@ -156,6 +156,27 @@ impl Lab {
         let destination = destination.into();
         probe::call(&pod.host.namespace, destination, protocol, &self.record)
             .with_context(|| format!("pod {} calls {destination} over {protocol}", pod.number))
+    }
+
+    /// Lets a pod call, and insists on whom it is seen as.
+    ///
+    /// # Errors
+    /// When it is seen as something else.
+    pub fn expect_seen(
+        &self,
+        pod: &Pod,
+        destination: impl Into<Destination>,
+        protocol: Protocol,
+        expected: impl Into<Seen>,
+    ) -> Result<()> {
+        let (destination, expected) = (destination.into(), expected.into());
+        let seen = self.seen_from(pod, destination, protocol)?;
+        ensure!(
+            seen == expected,
+            "pod {} calls {destination} over {protocol}: expected to be seen as {expected}, seen as {seen}",
+            pod.number
+        );
+        Ok(())
     }
 
     /// Lets a pod call again and again, each time over a new connection, while something else is done; tells how

@@ -37,11 +37,11 @@ fn a_call_that_nobody_translates_is_seen_with_the_pods_own_address() -> Result<(
     let lab = Lab::new()?;
     let pod = lab.pod(1);
     for (address, protocol) in OUTSIDE.iter().flat_map(|address| Protocol::ALL.map(|protocol| (*address, protocol))) {
-        expect(lab.seen_from(pod, address, protocol)?, pod.like(address))?;
+        lab.expect_seen(pod, address, protocol, pod.like(address))?;
     }
     for port in PORTS {
-        expect(lab.seen_from(pod, (OUTSIDE_V4, port), Protocol::Tcp)?, pod.v4())?;
-        expect(lab.seen_from(pod, (OUTSIDE_V6, port), Protocol::Udp)?, pod.v6())?;
+        lab.expect_seen(pod, (OUTSIDE_V4, port), Protocol::Tcp, pod.v4())?;
+        lab.expect_seen(pod, (OUTSIDE_V6, port), Protocol::Udp, pod.v6())?;
     }
     Ok(())
 }
@@ -50,8 +50,8 @@ fn pods_reach_each_other_and_the_node_does_not_show() -> Result<()> {
     let lab = Lab::new()?;
     let (caller, called) = (lab.pod(1), lab.pod(3));
     for protocol in Protocol::ALL {
-        expect(lab.seen_from(caller, called.v4(), protocol)?, caller.v4())?;
-        expect(lab.seen_from(caller, called.v6(), protocol)?, caller.v6())?;
+        lab.expect_seen(caller, called.v4(), protocol, caller.v4())?;
+        lab.expect_seen(caller, called.v6(), protocol, caller.v6())?;
     }
     Ok(())
 }
@@ -60,9 +60,9 @@ fn a_translated_call_is_seen_with_the_new_address_and_gets_its_answer() -> Resul
     let lab = Lab::new()?;
     lab.node().nft(SNAT)?;
     for protocol in Protocol::ALL {
-        expect(lab.seen_from(lab.pod(1), OUTSIDE_V4, protocol)?, load_balancer_v4(2))?;
-        expect(lab.seen_from(lab.pod(1), NEIGHBOUR_V6, protocol)?, load_balancer_v6(2))?;
-        expect(lab.seen_from(lab.pod(2), OUTSIDE_V4, protocol)?, lab.pod(2).v4())?;
+        lab.expect_seen(lab.pod(1), OUTSIDE_V4, protocol, load_balancer_v4(2))?;
+        lab.expect_seen(lab.pod(1), NEIGHBOUR_V6, protocol, load_balancer_v6(2))?;
+        lab.expect_seen(lab.pod(2), OUTSIDE_V4, protocol, lab.pod(2).v4())?;
     }
     Ok(())
 }
@@ -71,9 +71,9 @@ fn a_masquerade_shows_the_node() -> Result<()> {
     let lab = Lab::new()?;
     lab.node().masquerade_like_a_cni()?;
     for protocol in Protocol::ALL {
-        expect(lab.seen_from(lab.pod(1), OUTSIDE_V4, protocol)?, NODE_V4)?;
-        expect(lab.seen_from(lab.pod(1), OUTSIDE_V6, protocol)?, NODE_V6)?;
-        expect(lab.seen_from(lab.pod(1), lab.pod(2).v6(), protocol)?, lab.pod(1).v6())?;
+        lab.expect_seen(lab.pod(1), OUTSIDE_V4, protocol, NODE_V4)?;
+        lab.expect_seen(lab.pod(1), OUTSIDE_V6, protocol, NODE_V6)?;
+        lab.expect_seen(lab.pod(1), lab.pod(2).v6(), protocol, lab.pod(1).v6())?;
     }
     Ok(())
 }
@@ -83,8 +83,8 @@ fn a_cluster_ip_leads_to_its_endpoint() -> Result<()> {
     lab.node().forward_like_kube_proxy((CLUSTER_IP_V4, 80).into(), (OTHER_OUTSIDE_V4, 8080).into())?;
     lab.node().forward_like_kube_proxy((CLUSTER_IP_V6, 80).into(), (lab.pod(2).v6(), 5060).into())?;
     for protocol in [Protocol::Tcp, Protocol::Udp] {
-        expect(lab.seen_from(lab.pod(1), (CLUSTER_IP_V4, 80), protocol)?, lab.pod(1).v4())?;
-        expect(lab.seen_from(lab.pod(1), (CLUSTER_IP_V6, 80), protocol)?, lab.pod(1).v6())?;
+        lab.expect_seen(lab.pod(1), (CLUSTER_IP_V4, 80), protocol, lab.pod(1).v4())?;
+        lab.expect_seen(lab.pod(1), (CLUSTER_IP_V6, 80), protocol, lab.pod(1).v6())?;
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ fn a_dropped_call_is_seen_by_nobody() -> Result<()> {
     let lab = Lab::builder().pods(1).build()?;
     lab.node().nft("table inet lab_drop {\n chain c { type filter hook forward priority 0; policy drop; }\n}\n")?;
     for protocol in Protocol::ALL {
-        expect(lab.seen_from(lab.pod(1), OUTSIDE_V4, protocol)?, Seen::Nothing)?;
+        lab.expect_seen(lab.pod(1), OUTSIDE_V4, protocol, Seen::Nothing)?;
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ fn a_connection_keeps_the_source_that_it_began_with() -> Result<()> {
     expect(connection.seen()?, lab.pod(1).v4())?;
     lab.node().nft(SNAT)?;
     expect(connection.seen()?, lab.pod(1).v4())?;
-    expect(lab.seen_from(lab.pod(1), OUTSIDE_V4, Protocol::Tcp)?, load_balancer_v4(2))
+    lab.expect_seen(lab.pod(1), OUTSIDE_V4, Protocol::Tcp, load_balancer_v4(2))
 }
 
 fn calls_go_on_while_rules_change() -> Result<()> {
