@@ -1,14 +1,23 @@
 //! The pure half of egressd: what the Services of a cluster mean for the nftables ruleset of one node.
 //!
 //! No IO, no clock, no log, no async, no Kubernetes client: its dependency list says so, and a test holds it.
-//! A datum flows one way: [`model`] (what is) → [`chain`] of policies, each with a [`decision`] → `plan`
-//! (what this node translates), looked over by `check` → `compile` → [`ruleset`] → [`diff`] → changes for
-//! the kernel, and `status` for the people.
+//! A datum flows one way: [`model`] (what is) → [`chain`] of policies, each with a [`decision`] → [`plan`]
+//! (what this node translates; [`guard`] has the last word), looked over by [`check`] → [`compile`] →
+//! [`ruleset`] → [`diff`] → changes for the kernel, and [`status`] for the people. [`pipeline`] is that way as
+//! a whole.
 
 pub mod chain;
+pub mod check;
+pub mod compile;
 pub mod decision;
 pub mod diff;
 pub mod finding;
+pub mod guard;
 pub mod model;
 pub mod net;
+pub mod pipeline;
+pub mod plan;
 pub mod ruleset;
+pub mod status;
+#[cfg(feature = "testkit")]
+pub mod testkit;

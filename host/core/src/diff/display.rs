@@ -1,1 +1,73 @@
-//! Prints as nft text.
+//! Batches as nft commands: what was sent, in order, in the notation that an operator reads.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Batch, Change, Changes, Verb};
+use crate::ruleset::display::{In, address_type, element_text, keyword, map_type};
+use crate::ruleset::{Hook, MARKER, Name};
+
+impl Display for Changes {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (number, batch) in self.batches.iter().enumerate() {
+            if self.batches.len() > 1 {
+                writeln!(f, "# batch {} of {}", number + 1, self.batches.len())?;
+            }
+            batch.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Batch {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.changes.iter().try_for_each(|change| change.fmt(f))
+    }
+}
+
+impl Display for Change {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (family, ip, table) = (self.family, keyword(self.family), &self.table);
+        let path = |name: &Name| name.path(family, table);
+        match &self.verb {
+            Verb::AddTable => writeln!(f, "add table {ip} {table} {{ comment \"{MARKER}\"; }}"),
+            Verb::DeleteTable => writeln!(f, "delete table {ip} {table}"),
+            Verb::AddSet(set) => {
+                writeln!(f, "add set {} {{ type {}; flags interval; }}", path(set), address_type(family))
+            }
+            Verb::DeleteSet(set) => writeln!(f, "delete set {}", path(set)),
+            Verb::RefillSet(set, ranges) => {
+                writeln!(f, "flush set {}", path(set))?;
+                element_lines(f, "add", &path(set), ranges.iter().map(ToString::to_string))
+            }
+            Verb::AddMap(map, kind) => {
+                writeln!(f, "add map {} {{ type {}; counter; }}", path(map), map_type(*kind, family))
+            }
+            Verb::DeleteMap(map) => writeln!(f, "delete map {}", path(map)),
+            Verb::AddElements(map, _, elements) => {
+                element_lines(f, "add", &path(map), elements.iter().map(|(key, element)| element_text(*key, element)))
+            }
+            Verb::DeleteElements(map, _, keys) => {
+                element_lines(f, "delete", &path(map), keys.iter().map(ToString::to_string))
+            }
+            Verb::AddChain(chain, hook) => writeln!(f, "add chain {}{}", path(chain), hook_text(*hook)),
+            Verb::DeleteChain(chain) => writeln!(f, "delete chain {}", path(chain)),
+            Verb::AddRules(chain, rules) => {
+                rules.iter().try_for_each(|rule| writeln!(f, "add rule {} {}", path(chain), In(family, rule)))
+            }
+            Verb::FlushRules(chain) => writeln!(f, "flush chain {}", path(chain)),
+        }
+    }
+}
+
+fn element_lines(
+    f: &mut Formatter<'_>,
+    verb: &str,
+    path: &str,
+    mut elements: impl Iterator<Item = String>,
+) -> fmt::Result {
+    elements.try_for_each(|element| writeln!(f, "{verb} element {path} {{ {element} }}"))
+}
+
+fn hook_text(hook: Option<Hook>) -> String {
+    hook.map(|hook| format!(" {{ {hook} }}")).unwrap_or_default()
+}

@@ -1,13 +1,24 @@
-//! (applied, desired) → the ordered changes that lead from one to the other.
+//! (applied, desired) → the ordered changes that lead from one to the other, without a packet seeing anything
+//! that neither of the two says (P3).
+//!
+//! The kernel takes a batch over in one step, but a packet on its way through our chain is not one step: all
+//! its *rules* are of one generation, while every *set look-up* reads the generation anew. Hence the order of
+//! batches (each left out when it is empty):
+//!
+//! 1. **refill** sets: never in one batch with the rules that read them;
+//! 2. **make** new objects, and change the rules of chains: a packet of the old generation that already looks
+//!    up a new element would find the chain it leads to empty, if both came in one batch;
+//! 3. **switch** elements: one look-up decides, so a replaced element is atomic;
+//! 4. **break** what is left of a pod that moved from one map to another: it is in both for a moment, since in
+//!    none would be a leak; and delete the chains that nothing leads to any more.
 
 mod display;
-
-use std::net::IpAddr;
+mod table;
 
 use crate::net::{AddressRange, Family};
 use crate::ruleset::{Element, Hook, MapKey, MapKind, Name, Rule, Ruleset, Table};
 
-/// One change of one table. A batch of them is one netlink transaction.
+/// One change of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The table's family.
@@ -54,4 +65,56 @@ pub enum Verb {
 pub struct Batch {
     /// In order.
     pub changes: Vec<Change>,
+}
+
+/// Batches to commit one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// In order; none is empty.
+    pub batches: Vec<Batch>,
+}
+
+impl Changes {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+}
+
+/// What leads from `applied` to `desired`.
+pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
+    let mut phases = Phases::default();
+    for family in Family::ALL {
+        match (applied.tables.get(&family), desired.tables.get(&family)) {
+            (None, None) => {}
+            (None, Some(new)) => table::create(&mut phases.make, family, new),
+            (Some(old), None) => phases.delete_table(family, old),
+            (Some(old), Some(new)) if old.name != new.name => {
+                table::create(&mut phases.make, family, new);
+                phases.delete_table(family, old);
+            }
+            (Some(old), Some(new)) => table::change(&mut phases, family, old, new),
+        }
+    }
+    phases.into_changes()
+}
+
+/// The batches of the module's documentation, for all tables together.
+#[derive(Default)]
+struct Phases {
+    refill: Vec<Change>,
+    make: Vec<Change>,
+    switch: Vec<Change>,
+    break_: Vec<Change>,
+}
+
+impl Phases {
+    fn delete_table(&mut self, family: Family, table: &Table) {
+        self.break_.push(Change { family, table: table.name.clone(), verb: Verb::DeleteTable });
+    }
+
+    fn into_changes(self) -> Changes {
+        let batches = [self.refill, self.make, self.switch, self.break_];
+        Changes { batches: batches.into_iter().filter(|c| !c.is_empty()).map(|changes| Batch { changes }).collect() }
+    }
 }

@@ -1,11 +1,13 @@
 //! The nouns: Services, endpoints and nodes as a source reports them, with checked constructors.
 
 mod address;
+mod cluster;
 mod service;
 mod snapshot;
 mod view;
 
 pub use address::{AddressTrust, LOAD_BALANCER_IPS};
+pub use cluster::{ClusterFacts, ClusterSettings};
 pub use service::{
     Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };

@@ -33,9 +33,9 @@ pub struct ServiceView {
 }
 
 impl ServiceView {
-    /// The endpoint with this address.
-    pub fn endpoint(&self, address: IpAddr) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|e| e.address == address)
+    /// The endpoints on this node.
+    pub fn local_endpoints<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Endpoint> {
+        self.endpoints.iter().filter(|endpoint| endpoint.node.as_ref() == Some(&context.node))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Our own small nft vocabulary as data. It knows no Kubernetes, and prints as a script that `nft -f` takes.
 
-mod display;
+pub(crate) mod display;
 mod names;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-pub use names::{Name, NameError};
+pub use names::{Name, NameError, TableNames};
 
 use crate::net::{AddressRange, Family, PortMatch, Protocol};
 

@@ -1,10 +1,13 @@
 //! Names of nftables objects.
 
+use std::borrow::Cow;
 use std::fmt;
 
-/// The name of a table, chain, set or map: 1 to 255 letters, digits, `_`, `-`, `.`, not beginning with a digit.
+use crate::net::Family;
+
+/// The name of a table, chain, set or map: 1 to 255 letters, digits, `_`, `-`, `.`, beginning with a letter or `_`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(String);
+pub struct Name(Cow<'static, str>);
 
 /// Why a text is no name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,12 +26,22 @@ impl Name {
     /// When it is empty, too long, or has characters that `nft` would need quoted.
     pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
         let text = text.into();
-        let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-        let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if text.len() > Self::LONGEST || !plain || !begins {
-            return Err(NameError(text));
-        }
-        Ok(Self(text))
+        if is_name(text.as_bytes()) { Ok(Self(Cow::Owned(text))) } else { Err(NameError(text)) }
+    }
+
+    /// A name known when the program is built: in a `const` a bad one does not compile.
+    ///
+    /// # Panics
+    /// When the text is no name.
+    pub const fn literal(text: &'static str) -> Self {
+        assert!(is_name(text.as_bytes()), "not a name for an nftables object");
+        Self(Cow::Borrowed(text))
+    }
+
+    /// A name put together from parts that are checked already.
+    pub(crate) fn composed(text: String) -> Self {
+        debug_assert!(is_name(text.as_bytes()), "composed a bad name: {text:?}");
+        Self(Cow::Owned(text))
     }
 
     /// The text.
@@ -37,8 +50,42 @@ impl Name {
     }
 }
 
+/// Bytes and a loop, because a `const fn` has no iterators.
+const fn is_name(text: &[u8]) -> bool {
+    if text.is_empty() || text.len() > Name::LONGEST || !(text[0].is_ascii_alphabetic() || text[0] == b'_') {
+        return false;
+    }
+    let mut i = 0;
+    while i < text.len() {
+        if !(text[i].is_ascii_alphanumeric() || matches!(text[i], b'_' | b'-' | b'.')) {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The names of our tables: one for each family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableNames {
+    /// Of the table for IPv4.
+    pub ipv4: Name,
+    /// Of the table for IPv6.
+    pub ipv6: Name,
+}
+
+impl TableNames {
+    /// The name of the table of a family.
+    pub fn of(&self, family: Family) -> &Name {
+        match family {
+            Family::Ipv4 => &self.ipv4,
+            Family::Ipv6 => &self.ipv6,
+        }
     }
 }

@@ -1,0 +1,123 @@
+//! Plan → Ruleset: the only room that knows both. Total and silent: it cannot fail, asks nothing and decides
+//! nothing about Services.
+//!
+//! A pod whose Services are all plain, or name single ports, costs elements of two maps. Only networks, ranges
+//! and source ports need rules, so only those Services get a chain; a pod behind several of them gets a merged
+//! chain that jumps to each in turn, one for every ordered list of Services.
+
+mod chains;
+mod names;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub use names::{InstanceName, InstanceNameError, table_names};
+
+use crate::net::Family;
+use crate::plan::{Claim, Plan, Rank, ranked};
+use crate::ruleset::{
+    Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, TableNames, Target,
+};
+
+/// Ten below `srcnat` (100), where flannel and kube-proxy sit, and below Calico's 110: chains of equal priority
+/// run in the order of registration, last first, and the first to set a source wins.
+const PRIORITY: i32 = 90;
+
+/// The ruleset of a plan. A family whose networks are unknown has a table all the same, without elements: what
+/// was in force before must go (P5).
+pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
+    let objects = names::Objects::default();
+    let claims = ranked(plan);
+    let tables = Family::ALL.map(|family| {
+        let mut table = skeleton(plan, family, names.of(family), &objects);
+        let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
+        Pods { family, objects: &objects, table: &mut table }.add_all(pods);
+        (family, table)
+    });
+    Ruleset { tables: tables.into() }
+}
+
+/// What every table has, however many Services there are.
+fn skeleton(plan: &Plan, family: Family, name: &Name, objects: &names::Objects) -> Table {
+    let names::Objects { excluded, addresses, ports, chains, postrouting } = objects;
+    let mut table = Table::new(name.clone());
+    let ranges = plan.excluded.get(&family).cloned().unwrap_or_default();
+    table.sets.insert(excluded.clone(), Set { ranges });
+    for (map, kind) in [(addresses, MapKind::Addresses), (ports, MapKind::Ports), (chains, MapKind::Chains)] {
+        table.maps.insert(map.clone(), Map::new(kind));
+    }
+    let rule = |matches, statement| Rule { matches, statement };
+    let rules = vec![
+        rule(vec![Match::DestinationIn(excluded.clone())], Statement::Return),
+        // A ClusterIP is already an endpoint here, perhaps one outside the cluster.
+        rule(vec![Match::OriginalDestinationIn(excluded.clone())], Statement::Return),
+        // Most specific first (P13); what a chain does not match comes back for the maps.
+        rule(vec![], Statement::JumpByAddress(chains.clone())),
+        rule(vec![], Statement::SnatByPort(ports.clone())),
+        rule(vec![], Statement::SnatByAddress(addresses.clone())),
+    ];
+    table.chains.insert(postrouting.clone(), Chain { hook: Some(Hook { priority: PRIORITY }), rules });
+    table
+}
+
+/// Puts pods into one table.
+struct Pods<'a> {
+    family: Family,
+    objects: &'a names::Objects,
+    table: &'a mut Table,
+}
+
+impl Pods<'_> {
+    fn add_all<'p>(mut self, pods: impl Iterator<Item = (&'p IpAddr, &'p Vec<Claim<'p>>)>) {
+        for (pod, claims) in pods {
+            // Everybody who is asked before the last one that needs a chain needs one too: chains come first.
+            let chained = claims.iter().rposition(|claim| rules::needs_chain(&claim.rules)).map_or(0, |last| last + 1);
+            let (in_chains, in_maps) = claims.split_at(chained);
+            self.chain(*pod, in_chains);
+            for claim in in_maps {
+                self.elements(*pod, claim);
+            }
+        }
+    }
+
+    /// Elements for a Service without networks, ranges or source ports. The first Service to take a key keeps it.
+    fn elements(&mut self, pod: IpAddr, claim: &Claim<'_>) {
+        let comment = names::comment(claim.key, &claim.service.uid);
+        for rule in &claim.rules {
+            let element = Element { target: Target::Address(rule.address), comment: Some(comment.clone()) };
+            if claim.rank == Rank::Plain {
+                self.element(self.objects.addresses.clone(), MapKey::Address(pod), element);
+                continue;
+            }
+            for ports in &rule.destination_ports {
+                let key = MapKey::Port(pod, ports.protocol(), ports.first());
+                self.element(self.objects.ports.clone(), key, element.clone());
+            }
+        }
+    }
+
+    fn element(&mut self, map: Name, key: MapKey, element: Element) {
+        if let Some(map) = self.table.maps.get_mut(&map) {
+            map.elements.entry(key).or_insert(element);
+        }
+    }
+
+    /// The chain of one Service, or the merged chain of several.
+    fn chain(&mut self, pod: IpAddr, claims: &[Claim<'_>]) {
+        let parts: Vec<Name> = claims.iter().map(|claim| chains::service(self.table, self.family, claim)).collect();
+        let (chain, comment) = match (parts.as_slice(), claims) {
+            ([], _) => return,
+            ([only], [claim, ..]) => (only.clone(), names::comment(claim.key, &claim.service.uid)),
+            (several, claims) => {
+                let names = claims.iter().map(|claim| claim.key.to_string()).collect::<Vec<_>>().join(" ");
+                (chains::merged(self.table, self.family, several), names::cut(&names))
+            }
+        };
+        let element = Element { target: Target::Jump(chain), comment: Some(comment) };
+        self.element(self.objects.chains.clone(), MapKey::Address(pod), element);
+    }
+}
+
+/// The chains of a table by name, for the functions that add some.
+type Chains = BTreeMap<Name, Chain>;

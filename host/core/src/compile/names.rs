@@ -1,0 +1,111 @@
+//! How our tables, chains and maps are called. Table names are kube-vip's (`pkg/nftables`), so that its users
+//! find what they know; its `instance_name` keeps two instances on one node apart.
+
+use std::fmt;
+
+use crate::model::{ServiceKey, Uid};
+use crate::net::Family;
+use crate::ruleset::{LONGEST_COMMENT, Name, TableNames};
+
+/// `instance_name`: a part of the tables' names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceName(String);
+
+/// Why a text is no instance name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("instance_name {0:?} must be 1 to 200 letters, digits, '.', '_' or '-'")]
+pub struct InstanceNameError(String);
+
+impl InstanceName {
+    /// Shorter than kube-vip's 243, which leaves no room for an nftables name in a message.
+    const LONGEST: usize = 200;
+
+    /// An instance name of 1 to 200 letters, digits, `.`, `_` or `-`.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn new(text: impl Into<String>) -> Result<Self, InstanceNameError> {
+        let text = text.into();
+        let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        if text.is_empty() || text.len() > Self::LONGEST || !plain {
+            return Err(InstanceNameError(text));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl fmt::Display for InstanceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// `kube_vip_v4` and `kube_vip_v6`, or `kube_vip_<instance>_v4` and `_v6`.
+pub fn table_names(instance: Option<&InstanceName>) -> TableNames {
+    let base = instance.map_or_else(|| "kube_vip".to_owned(), |instance| format!("kube_vip_{instance}"));
+    let name = |family| Name::composed(format!("{base}_{}", suffix(family)));
+    TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6) }
+}
+
+/// The fixed objects of every table.
+pub(super) struct Objects {
+    pub(super) excluded: Name,
+    pub(super) addresses: Name,
+    pub(super) ports: Name,
+    pub(super) chains: Name,
+    pub(super) postrouting: Name,
+}
+
+impl Default for Objects {
+    fn default() -> Self {
+        Self {
+            excluded: const { Name::literal("egress_excluded") },
+            addresses: const { Name::literal("egress_addrs") },
+            ports: const { Name::literal("egress_ports") },
+            chains: const { Name::literal("egress_chains") },
+            postrouting: const { Name::literal("egress_postrouting") },
+        }
+    }
+}
+
+/// `kube_vip_snat_v4_<uid>`, with a hash behind it when only some of the Service's rules are meant.
+pub(super) fn service_chain(family: Family, uid: &Uid, part: Option<u64>) -> Name {
+    let part = part.map(|hash| format!("_{hash:016x}")).unwrap_or_default();
+    Name::composed(format!("kube_vip_snat_{}_{uid}{part}", suffix(family)))
+}
+
+/// `kube_vip_merged_v4_<hash of the ordered list of chains>`.
+pub(super) fn merged_chain(family: Family, parts: &[Name]) -> Name {
+    let hash = fnv1a(parts.iter().map(Name::as_str));
+    Name::composed(format!("kube_vip_merged_{}_{hash:016x}", suffix(family)))
+}
+
+/// A chain that another one jumps to.
+pub(super) fn sub_chain(chain: &Name, number: usize) -> Name {
+    Name::composed(format!("{chain}_{number}"))
+}
+
+/// FNV-1a over texts with a separator: names must not change with the compiler, as std's hashes may.
+pub(super) fn fnv1a<'a>(texts: impl Iterator<Item = &'a str>) -> u64 {
+    let bytes = texts.flat_map(|text| text.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// `namespace/name uid`. When that is too long the name is cut, since the uid is what programs look for.
+pub(super) fn comment(key: &ServiceKey, uid: &Uid) -> String {
+    let room = LONGEST_COMMENT - uid.as_str().len() - 1;
+    let name = key.to_string();
+    format!("{} {uid}", name.get(..room).unwrap_or(&name))
+}
+
+/// At most as many bytes as nft reads back.
+pub(super) fn cut(text: &str) -> String {
+    text.get(..LONGEST_COMMENT).unwrap_or(text).to_owned()
+}
+
+fn suffix(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "v4",
+        Family::Ipv6 => "v6",
+    }
+}

@@ -1,0 +1,100 @@
+//! The rules of one Service's chain.
+
+use super::Chains;
+use super::names::sub_chain;
+use crate::decision;
+use crate::net::{AddressRange, merge_ranges};
+use crate::plan::Rank;
+use crate::ruleset::{Chain, Match, Name, Rule, Statement};
+
+/// Whether elements of the two maps cannot say it: networks, source ports, ranges of ports, or a mix of plain
+/// rules and others, whose order matters.
+pub(super) fn needs_chain(rules: &[&decision::Rule]) -> bool {
+    let ranges = |rule: &&decision::Rule| {
+        !rule.source_ports.is_empty() || rule.destination_ports.iter().any(|ports| ports.exact().is_none())
+    };
+    let ranks = || rules.iter().map(|rule| Rank::of(&[rule]));
+    ranks().any(|rank| rank == Rank::Networks)
+        || rules.iter().any(ranges)
+        || (ranks().any(|rank| rank == Rank::Ports) && ranks().any(|rank| rank == Rank::Plain))
+}
+
+/// In order. What is excluded returns first; where rules exclude different networks, each gets a chain of its
+/// own, so that `return` leads to the next rule.
+pub(super) fn service_rules(chains: &mut Chains, chain: &Name, rules: &[&decision::Rule]) -> Vec<Rule> {
+    let mut numbers = 0..;
+    let mut sub_chain = || sub_chain(chain, numbers.next().unwrap_or_default());
+    let excluded = rules.first().map_or(&[][..], |rule| &rule.exclude);
+    if rules.iter().all(|rule| rule.exclude == excluded) {
+        let bodies = rules.iter().flat_map(|rule| body(chains, &mut sub_chain, rule)).collect::<Vec<_>>();
+        return returns(excluded).into_iter().chain(bodies).collect();
+    }
+    let mut all = Vec::new();
+    for rule in rules {
+        let body = body(chains, &mut sub_chain, rule);
+        if rule.exclude.is_empty() {
+            all.extend(body);
+            continue;
+        }
+        let name = sub_chain();
+        let rules = returns(&rule.exclude).into_iter().chain(body).collect();
+        chains.insert(name.clone(), Chain { hook: None, rules });
+        all.push(Rule { matches: vec![], statement: Statement::Jump(name) });
+    }
+    all
+}
+
+fn returns(networks: &[ipnet::IpNet]) -> Vec<Rule> {
+    let ranges = merge_ranges(networks.iter().copied().map(AddressRange::from));
+    let one = |range| Rule { matches: vec![Match::Destination(range)], statement: Statement::Return };
+    ranges.into_iter().map(one).collect()
+}
+
+/// Every included network with every source port with every destination port.
+fn body(chains: &mut Chains, sub_chain: &mut dyn FnMut() -> Name, rule: &decision::Rule) -> Vec<Rule> {
+    let networks = merge_ranges(rule.include.iter().copied().map(AddressRange::from));
+    let levels = [
+        networks.into_iter().map(Match::Destination).collect::<Vec<_>>(),
+        rule.source_ports.iter().copied().map(Match::SourcePort).collect(),
+        rule.destination_ports.iter().copied().map(Match::DestinationPort).collect(),
+    ];
+    let levels: Vec<Vec<Match>> = levels.into_iter().filter(|level| !level.is_empty()).collect();
+    expand(chains, sub_chain, &levels, &Statement::Snat(rule.address))
+}
+
+/// Rules for all combinations of one match of each level. Two levels with several matches each would multiply,
+/// so the second becomes a chain to jump to, and they add up.
+fn expand(
+    chains: &mut Chains,
+    sub_chain: &mut dyn FnMut() -> Name,
+    levels: &[Vec<Match>],
+    statement: &Statement,
+) -> Vec<Rule> {
+    let Some((first, rest)) = levels.split_first() else {
+        return vec![Rule { matches: vec![], statement: statement.clone() }];
+    };
+    let several = |level: &Vec<Match>| level.len() > 1;
+    let rest = expand(chains, sub_chain, rest, statement);
+    let one =
+        |matches: &[&[Match]], statement: &Statement| Rule { matches: matches.concat(), statement: statement.clone() };
+    if !several(first) || rest.len() <= 1 {
+        let pairs = first.iter().flat_map(|head| rest.iter().map(move |tail| (head, tail)));
+        return pairs
+            .filter(|(head, tail)| compatible(head, &tail.matches))
+            .map(|(head, tail)| one(&[std::slice::from_ref(head), &tail.matches], &tail.statement))
+            .collect();
+    }
+    let name = sub_chain();
+    chains.insert(name.clone(), Chain { hook: None, rules: rest });
+    first.iter().map(|head| one(&[std::slice::from_ref(head)], &Statement::Jump(name.clone()))).collect()
+}
+
+/// No packet has two protocols, and nft does not load a rule that asks for two.
+fn compatible(head: &Match, tail: &[Match]) -> bool {
+    let protocol = |part: &Match| match part {
+        Match::SourcePort(ports) | Match::DestinationPort(ports) => Some(ports.protocol()),
+        Match::DestinationIn(_) | Match::OriginalDestinationIn(_) | Match::Destination(_) => None,
+    };
+    let Some(mine) = protocol(head) else { return true };
+    tail.iter().filter_map(protocol).all(|other| other == mine)
+}

@@ -1,0 +1,115 @@
+//! The host's own last word on what policies answer: P1 and P2 hold whatever they say. This, not the sandbox,
+//! is the security boundary, so it refuses; it never mends.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::decision::{Draft, Rule};
+use crate::model::{Context, ServiceView};
+use crate::net::Family;
+
+/// Most rules of one draft. The built-in policy needs two.
+pub const MOST_RULES: usize = 256;
+/// Most networks of one rule, included and excluded together: each becomes a rule in the kernel.
+pub const MOST_NETWORKS: usize = 4096;
+/// Most port matches of one rule, both ends together.
+pub const MOST_PORTS: usize = 1024;
+
+/// Why an answer is refused: one sentence that names the rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// P1: somebody else's address.
+    #[error("rule {rule:?} translates to {address}, which is not one of the Service's own addresses")]
+    ForeignAddress {
+        /// The rule's id.
+        rule: String,
+        /// What it wanted.
+        address: IpAddr,
+    },
+    /// P1: somebody else's pod.
+    #[error("rule {rule:?} has source {source_address}, which is not an endpoint of the Service on this node")]
+    ForeignSource {
+        /// The rule's id.
+        rule: String,
+        /// What it wanted.
+        source_address: IpAddr,
+    },
+    /// Both families in one rule.
+    #[error("rule {rule:?} translates to {address}, but has {what}, which is of the other family")]
+    MixedFamilies {
+        /// The rule's id.
+        rule: String,
+        /// Its address.
+        address: IpAddr,
+        /// The odd one.
+        what: String,
+    },
+    /// Two rules that nobody could tell apart.
+    #[error("two rules have the id {rule:?}")]
+    SameId {
+        /// The id.
+        rule: String,
+    },
+    /// More than the kernel should be asked for.
+    #[error("{count} {what} are more than {most}")]
+    TooMany {
+        /// Of what.
+        what: String,
+        /// How many.
+        count: usize,
+        /// How many may be.
+        most: usize,
+    },
+}
+
+/// Lets a draft pass when every rule keeps to the Service's own endpoints on this node and own addresses.
+///
+/// # Errors
+/// The first thing that does not.
+pub fn guard(context: &Context, view: &ServiceView, draft: &Draft) -> Result<(), Refusal> {
+    at_most("rules", draft.rules.len(), MOST_RULES)?;
+    let mut ids = BTreeSet::new();
+    let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
+    for rule in &draft.rules {
+        if !ids.insert(&rule.id) {
+            return Err(Refusal::SameId { rule: rule.id.clone() });
+        }
+        counts(rule)?;
+        families(rule)?;
+        if !view.addresses.contains(&rule.address) {
+            return Err(Refusal::ForeignAddress { rule: rule.id.clone(), address: rule.address });
+        }
+        if let Some(source) = rule.sources.iter().find(|source| !local.contains(source)) {
+            return Err(Refusal::ForeignSource { rule: rule.id.clone(), source_address: *source });
+        }
+    }
+    Ok(())
+}
+
+fn counts(rule: &Rule) -> Result<(), Refusal> {
+    let Rule { id, include, exclude, source_ports, destination_ports, .. } = rule;
+    at_most(&format!("networks in rule {id:?}"), include.len() + exclude.len(), MOST_NETWORKS)?;
+    at_most(&format!("ports in rule {id:?}"), source_ports.len() + destination_ports.len(), MOST_PORTS)
+}
+
+fn at_most(what: &str, count: usize, most: usize) -> Result<(), Refusal> {
+    if count > most {
+        return Err(Refusal::TooMany { what: what.to_owned(), count, most });
+    }
+    Ok(())
+}
+
+fn families(rule: &Rule) -> Result<(), Refusal> {
+    let family = Family::of(rule.address);
+    let sources = rule.sources.iter().filter(|a| Family::of(**a) != family).map(|a| format!("source {a}"));
+    let networks = rule
+        .include
+        .iter()
+        .chain(&rule.exclude)
+        .filter(|n| Family::of_network(**n) != family)
+        .map(|n| format!("network {n}"));
+    match sources.chain(networks).next() {
+        Some(what) => Err(Refusal::MixedFamilies { rule: rule.id.clone(), address: rule.address, what }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,224 @@
+//! The way of a datum through the core, with what has to be remembered between two rounds: what was evaluated
+//! already, what was accepted last (P4), and what was good last (P7). Still pure: whoever runs it asks the
+//! policies and talks to the kernel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::chain::{Ruling, Verdict};
+use crate::check::check;
+use crate::compile::compile;
+use crate::decision::Draft;
+use crate::finding::{Finding, Severity};
+use crate::guard::guard;
+use crate::model::{
+    AddressTrust, ClusterFacts, ClusterSettings, Context, Key, Labels, ServiceKey, ServiceView, Snapshot, Uid, view,
+};
+use crate::plan::{Plan, Planned, Standby, settle};
+use crate::ruleset::{Ruleset, TableNames};
+use crate::status::{ServiceStatus, statuses};
+
+/// What does not change while egressd runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// This node's name.
+    pub node: String,
+    /// How our tables are called.
+    pub tables: TableNames,
+    /// Who may give a Service its addresses (P1).
+    pub trust: AddressTrust,
+    /// What the administrator says about the cluster.
+    pub cluster: ClusterSettings,
+}
+
+/// The state between two rounds.
+#[derive(Debug)]
+pub struct Pipeline {
+    settings: Settings,
+    context: Arc<Context>,
+    facts: ClusterFacts,
+    services: BTreeMap<ServiceKey, Entry>,
+    /// The annotations that the policies accepted last, by the Service's identity.
+    accepted: BTreeMap<Uid, Arc<Labels>>,
+}
+
+/// What is known about one Service.
+#[derive(Debug)]
+struct Entry {
+    view: Arc<ServiceView>,
+    /// None until it is answered.
+    verdict: Option<Verdict>,
+    /// What the policies say about the input that they accepted last, when they refuse today's.
+    last_input: Option<Verdict>,
+    /// The draft of the last evaluation that went well.
+    last_draft: Option<Draft>,
+}
+
+/// Something to ask the policies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    key: ServiceKey,
+    about: About,
+    /// What they are to look at.
+    pub view: Arc<ServiceView>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    Today,
+    LastAccepted,
+}
+
+/// All that follows from the newest state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// What this node translates.
+    pub plan: Plan,
+    /// The same as nftables.
+    pub ruleset: Ruleset,
+    /// What each Service's owner is told.
+    pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
+    /// What is told about the node as a whole.
+    pub findings: Vec<Finding>,
+    /// Why nothing of this may be carried out: a defect of egressd.
+    pub fatal: Option<Finding>,
+}
+
+impl Pipeline {
+    /// Before the first update. `accepted` is what an earlier process remembered (P4).
+    pub fn new(settings: Settings, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
+        let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
+        let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster);
+        Self { settings, context, facts, services: BTreeMap::new(), accepted }
+    }
+
+    /// What is the same for all Services now.
+    pub fn context(&self) -> Arc<Context> {
+        Arc::clone(&self.context)
+    }
+
+    /// The annotations to remember for the next process.
+    pub fn accepted(&self) -> &BTreeMap<Uid, Arc<Labels>> {
+        &self.accepted
+    }
+
+    /// Takes in a newer state; returns what has to be asked: only about Services whose view changed.
+    pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
+        let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
+        let dirty = self.dirty(snapshot, keys);
+        dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
+    }
+
+    /// Renews what holds for all Services; whether every Service has to be asked about again.
+    fn cluster(&mut self, snapshot: &Snapshot) -> bool {
+        self.facts = ClusterFacts::gather(snapshot, &self.settings.cluster);
+        let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));
+        let context = Context { node: self.settings.node.clone(), node_labels: labels.unwrap_or_default() };
+        let changed = *self.context != context;
+        self.context = Arc::new(context);
+        changed
+    }
+
+    fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<ServiceKey> {
+        let all = || snapshot.services.keys().chain(self.services.keys()).cloned();
+        let of = |key: &Key| -> Vec<ServiceKey> {
+            match key {
+                Key::Service(key) => vec![key.clone()],
+                Key::Namespace(name) => all().filter(|key| key.namespace == *name).collect(),
+                // A node's address makes an endpoint a host-network one.
+                Key::Cluster => all().collect(),
+            }
+        };
+        keys.iter().flat_map(of).collect()
+    }
+
+    fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
+        let Some(newest) = view(snapshot, &key, self.settings.trust) else {
+            if let Some(gone) = self.services.remove(&key) {
+                self.accepted.remove(&gone.view.service.uid);
+            }
+            return None;
+        };
+        let newest = Arc::new(newest);
+        let known = self.services.get(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
+        if known.is_some_and(|entry| entry.verdict.is_some() && entry.view == newest && !anyway) {
+            return None;
+        }
+        let last_draft = known.and_then(|entry| entry.last_draft.clone());
+        let entry = Entry { view: Arc::clone(&newest), verdict: None, last_input: None, last_draft };
+        if let Some(replaced) = self.services.insert(key.clone(), entry) {
+            let uid = &replaced.view.service.uid;
+            if *uid != newest.service.uid {
+                self.accepted.remove(uid);
+            }
+        }
+        Some(Question { key, about: About::Today, view: newest })
+    }
+
+    /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
+    /// today's is refused.
+    pub fn answer(&mut self, answers: Vec<(Question, Verdict)>) -> Vec<Question> {
+        answers.into_iter().filter_map(|(question, verdict)| self.answer_one(question, verdict)).collect()
+    }
+
+    fn answer_one(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
+        let Question { key, about, view } = question;
+        let entry = self.services.get_mut(&key)?;
+        if about == About::LastAccepted {
+            entry.last_input = Some(verdict);
+            return None;
+        }
+        let uid = &view.service.uid;
+        let further = match &verdict.ruling {
+            Ruling::Draft(draft) => {
+                if guard(&self.context, &view, draft).is_ok() {
+                    entry.last_draft = Some(draft.clone());
+                }
+                self.accepted.insert(uid.clone(), Arc::new(view.service.annotations.clone()));
+                None
+            }
+            Ruling::Denied { .. } => {
+                entry.last_draft = None;
+                self.accepted.insert(uid.clone(), Arc::new(view.service.annotations.clone()));
+                None
+            }
+            Ruling::Invalid { .. } => self.accepted.get(uid).map(|annotations| with_annotations(&view, annotations)),
+            Ruling::Failed(_) => None,
+        };
+        entry.verdict = Some(verdict);
+        further.map(|view| Question { key, about: About::LastAccepted, view: Arc::new(view) })
+    }
+
+    /// All that follows from what was taken in. Everything must have been answered.
+    pub fn round(&self) -> Round {
+        let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
+        let mut planned = BTreeMap::new();
+        for (key, entry) in &self.services {
+            let Some(settled) = self.settle(entry) else { continue };
+            plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
+            planned.insert(key.clone(), settled);
+        }
+        let ruleset = compile(&plan, &self.settings.tables);
+        let statuses = statuses(&plan, &planned);
+        let fatal = check(&plan).iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
+        Round { plan, ruleset, statuses, findings: self.facts.findings.clone(), fatal }
+    }
+
+    fn settle(&self, entry: &Entry) -> Option<Planned> {
+        let verdict = entry.verdict.as_ref()?;
+        let standby = match (&verdict.ruling, &entry.last_input, &entry.last_draft) {
+            (Ruling::Invalid { .. }, Some(verdict), _) => Standby::LastInput(verdict),
+            (Ruling::Invalid { .. }, None, _) => Standby::Nothing,
+            (_, _, Some(draft)) => Standby::LastDraft(draft),
+            (_, _, None) => Standby::Nothing,
+        };
+        Some(settle(&self.context, &self.facts, &entry.view, verdict, standby))
+    }
+}
+
+/// Today's Service with the annotations of another day.
+fn with_annotations(view: &ServiceView, annotations: &Labels) -> ServiceView {
+    let mut service = (*view.service).clone();
+    service.annotations = annotations.clone();
+    ServiceView { service: Arc::new(service), ..view.clone() }
+}

@@ -1,0 +1,66 @@
+//! Rulings and cluster facts → one complete Plan for this node. After it nothing chooses any more; it prints as
+//! a table, and [`crate::compile`] turns it into nftables without asking anything.
+
+mod display;
+mod rank;
+mod settle;
+
+use std::collections::BTreeMap;
+
+pub use rank::{Claim, Rank, ranked};
+pub use settle::{Standby, settle};
+
+use crate::decision::{OnChange, OnUnavailable, Rule};
+use crate::finding::Finding;
+use crate::model::{ServiceKey, Uid};
+use crate::net::{AddressRange, Family};
+
+/// What this node translates: complete, sorted, free of contradictions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Destinations that are never translated (P2). A family that is absent here has no rules.
+    pub excluded: BTreeMap<Family, Vec<AddressRange>>,
+    /// The Services with rules.
+    pub services: BTreeMap<ServiceKey, PlannedService>,
+}
+
+/// One Service's part of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedService {
+    /// The identity of this life of the Service.
+    pub uid: Uid,
+    /// Seconds since 1970: the older Service wins (P13).
+    pub created: i64,
+    /// In order; the first that matches decides. Each has sources, and a family that is in `excluded`.
+    pub rules: Vec<Rule>,
+    /// For connections that contradict a change.
+    pub on_change: OnChange,
+    /// For pods that cannot be translated.
+    pub on_unavailable: OnUnavailable,
+}
+
+/// A Service's plan, and what its owner is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// None when there is nothing to translate.
+    pub service: Option<PlannedService>,
+    /// How it came to that.
+    pub end: End,
+    /// Everything found on the way, in order.
+    pub findings: Vec<Finding>,
+}
+
+/// How a Service's evaluation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    /// Nobody asked for egress.
+    Off,
+    /// Asked for, and here are the rules, if there is something to translate.
+    Ruled,
+    /// The user's input is wrong.
+    Invalid,
+    /// A policy forbids it.
+    Denied,
+    /// A policy failed, or answered what the guard refuses.
+    Failed,
+}

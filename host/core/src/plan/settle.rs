@@ -1,0 +1,130 @@
+//! One Service's verdict → its part of the plan.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{End, Planned, PlannedService};
+use crate::chain::{Ruling, Verdict};
+use crate::decision::{Draft, Rule};
+use crate::finding::{Finding, Severity};
+use crate::guard;
+use crate::model::{ClusterFacts, Context, ServiceView};
+use crate::net::Family;
+
+/// What stays in force when the newest verdict gives no rules through no decision of anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standby<'a> {
+    /// Nothing was in force before.
+    Nothing,
+    /// The draft of the last evaluation that went well (P7).
+    LastDraft(&'a Draft),
+    /// What the policies say today about the input that they accepted last (P4).
+    LastInput(&'a Verdict),
+}
+
+/// Settles one Service: guards the draft, and leaves out what cannot be translated, saying so.
+pub fn settle(
+    context: &Context,
+    facts: &ClusterFacts,
+    view: &ServiceView,
+    verdict: &Verdict,
+    standby: Standby<'_>,
+) -> Planned {
+    let mut findings = verdict.findings.clone();
+    let (end, draft) = match &verdict.ruling {
+        Ruling::Draft(draft) => match guard::guard(context, view, draft) {
+            Ok(()) => {
+                (if *draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled }, draft.clone())
+            }
+            Err(refusal) => {
+                findings.push(Finding::error("answer-refused", format!("the policies' answer is refused: {refusal}")));
+                (End::Failed, stand_in(context, view, standby, &mut findings))
+            }
+        },
+        Ruling::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, &mut findings)),
+        Ruling::Denied { .. } => (End::Denied, Draft::default()),
+        Ruling::Failed(failure) => {
+            findings.push(Finding::error("policy-failed", failure.to_string()));
+            (End::Failed, stand_in(context, view, standby, &mut findings))
+        }
+    };
+    let rules = translatable(facts, &draft.rules, &mut findings);
+    if end != End::Off {
+        findings.splice(0..0, view.findings.iter().cloned());
+        findings.extend(outside_pod_networks(facts, &rules));
+    }
+    let service = (!rules.is_empty()).then(|| PlannedService {
+        uid: view.service.uid.clone(),
+        created: view.service.created,
+        rules,
+        on_change: draft.on_change,
+        on_unavailable: draft.on_unavailable,
+    });
+    Planned { service, end, findings }
+}
+
+/// The draft that stays in force, cut to what is the Service's own today.
+fn stand_in(context: &Context, view: &ServiceView, standby: Standby<'_>, findings: &mut Vec<Finding>) -> Draft {
+    let (draft, what) = match standby {
+        Standby::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
+        Standby::LastInput(Verdict { ruling: Ruling::Draft(draft), .. }) => {
+            (draft, "the annotations that were accepted last stay in force")
+        }
+        Standby::Nothing | Standby::LastInput(_) => {
+            findings.push(Finding::new(
+                Severity::Info,
+                "nothing-in-force",
+                "nothing was accepted before, so nothing is translated for this Service",
+            ));
+            return Draft::default();
+        }
+    };
+    findings.push(Finding::new(Severity::Info, "last-good-in-force", what));
+    cut(context, view, draft)
+}
+
+/// The draft without what is no longer the Service's own.
+fn cut(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
+    let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
+    let mut draft = draft.clone();
+    draft.rules.retain(|rule| view.addresses.contains(&rule.address));
+    for rule in &mut draft.rules {
+        rule.sources.retain(|source| local.contains(source));
+    }
+    draft
+}
+
+/// The rules whose family is known, and that have a source.
+fn translatable(facts: &ClusterFacts, rules: &[Rule], findings: &mut Vec<Finding>) -> Vec<Rule> {
+    let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = rules
+        .iter()
+        .filter(|rule| !rule.sources.is_empty())
+        .partition(|rule| facts.excluded.contains_key(&Family::of(rule.address)));
+    findings.extend(unknown.into_iter().map(networks_unknown));
+    known.into_iter().cloned().collect()
+}
+
+fn networks_unknown(rule: &Rule) -> Finding {
+    let (family, address) = (Family::of(rule.address), rule.address);
+    Finding::error(
+        "networks-unknown",
+        format!(
+            "nothing is translated to {address}, because the cluster's {family} networks are unknown; \
+             set egress_podcidr and egress_servicecidr, or give Nodes podCIDRs and add a ServiceCIDR"
+        ),
+    )
+}
+
+/// Pools of Calico's or Cilium's own are in no Node's podCIDRs; traffic to the other pods there would be
+/// translated.
+fn outside_pod_networks(facts: &ClusterFacts, rules: &[Rule]) -> Option<Finding> {
+    let inside = |address: &&IpAddr| facts.pod_networks.iter().any(|network| network.contains(*address));
+    let outside = rules.iter().flat_map(|rule| &rule.sources).find(|source| !inside(source))?;
+    Some(Finding::warning(
+        "endpoint-outside-pod-networks",
+        format!(
+            "endpoint {outside} is in no known pod network, so traffic to other pods there is not recognised as \
+             internal; set egress_podcidr"
+        ),
+    ))
+}

@@ -1,0 +1,96 @@
+//! What each Service's owner is told.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::finding::{Finding, Severity};
+use crate::model::ServiceKey;
+use crate::plan::{End, Plan, Planned};
+
+/// One Service's state, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Nobody asked for egress.
+    Off,
+    /// Its endpoints here are translated.
+    Translating,
+    /// Asked for, but there is nothing to translate here now.
+    Idle,
+    /// Its input is wrong.
+    Invalid,
+    /// A policy forbids it.
+    Denied,
+    /// A policy failed.
+    Failed,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Off => "off",
+            Self::Translating => "translating",
+            Self::Idle => "idle",
+            Self::Invalid => "invalid",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// What is said about one Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceStatus {
+    /// In one word.
+    pub state: State,
+    /// The addresses that its endpoints are translated to, sorted.
+    pub addresses: Vec<IpAddr>,
+    /// The endpoints that are translated, sorted.
+    pub endpoints: Vec<IpAddr>,
+    /// Why it is so, in the order in which it was found.
+    pub findings: Vec<Finding>,
+}
+
+impl ServiceStatus {
+    /// The worst that was found.
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+}
+
+/// The status of one Service from how its evaluation ended.
+pub fn status(planned: &Planned) -> ServiceStatus {
+    let rules = planned.service.iter().flat_map(|service| &service.rules);
+    let sorted = |addresses: Vec<IpAddr>| {
+        let mut addresses = addresses;
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    };
+    let addresses = sorted(rules.clone().map(|rule| rule.address).collect());
+    let endpoints = sorted(rules.flat_map(|rule| rule.sources.iter().copied()).collect());
+    ServiceStatus { state: state(planned), addresses, endpoints, findings: planned.findings.clone() }
+}
+
+fn state(planned: &Planned) -> State {
+    match (planned.end, &planned.service) {
+        (End::Off, _) => State::Off,
+        (End::Ruled, Some(_)) => State::Translating,
+        (End::Ruled, None) => State::Idle,
+        (End::Invalid, _) => State::Invalid,
+        (End::Denied, _) => State::Denied,
+        (End::Failed, _) => State::Failed,
+    }
+}
+
+/// The statuses of all Services, with what [`crate::check`] noted about the whole plan.
+pub fn statuses(plan: &Plan, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, ServiceStatus> {
+    let mut statuses: BTreeMap<ServiceKey, ServiceStatus> =
+        planned.iter().map(|(key, planned)| (key.clone(), status(planned))).collect();
+    for note in crate::check::check(plan) {
+        if let Some(status) = statuses.get_mut(&note.service) {
+            status.findings.push(note.finding());
+        }
+    }
+    statuses
+}

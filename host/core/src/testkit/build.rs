@@ -1,0 +1,103 @@
+//! Builders for the nouns.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::model::{
+    ClusterFacts, ClusterSettings, Context, Endpoint, Node, ObjectReference, Service, ServiceKey, ServiceKind, Slice,
+    Snapshot, TrafficPolicy, Uid,
+};
+use crate::net::Family;
+
+/// An address from text.
+///
+/// # Panics
+/// When it is none.
+pub fn a(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+/// A network from text.
+///
+/// # Panics
+/// When it is none.
+pub fn n(text: &str) -> IpNet {
+    text.parse().expect("a network")
+}
+
+/// The node that tests are on.
+pub fn context() -> Context {
+    Context { node: "node-a".to_owned(), node_labels: Arc::default() }
+}
+
+/// Facts of a cluster with known networks of both families.
+pub fn facts() -> ClusterFacts {
+    let settings = ClusterSettings {
+        pod_networks: vec![n("10.0.0.0/16"), n("fd00:10:244::/48")],
+        service_networks: vec![n("10.96.0.0/12"), n("fd00:10:96::/112")],
+        api_server: vec![],
+    };
+    ClusterFacts::gather(&Snapshot::default(), &settings)
+}
+
+/// A LoadBalancer Service `default/<name>` with these own addresses.
+///
+/// # Panics
+/// When the name makes no uid.
+pub fn service(name: &str, addresses: &[&str]) -> Service {
+    Service {
+        key: ServiceKey::new("default", name),
+        uid: Uid::new(format!("uid-{name}")).expect("a uid"),
+        created: 0,
+        kind: ServiceKind::LoadBalancer,
+        labels: Default::default(),
+        annotations: Default::default(),
+        load_balancer_class: None,
+        status_addresses: addresses.iter().map(|text| a(text)).collect(),
+        status_hostnames: vec![],
+        spec_address: None,
+        cluster_addresses: vec![],
+        traffic_policy: TrafficPolicy::Local,
+        families: vec![Family::Ipv4],
+        ports: vec![],
+    }
+}
+
+/// A snapshot, put together piece by piece.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotBuilder(Snapshot);
+
+impl SnapshotBuilder {
+    /// Adds a Service with endpoints on [`context`]'s node.
+    #[must_use]
+    pub fn service(mut self, service: Service, endpoints: &[&str]) -> Self {
+        let key = service.key.clone();
+        let endpoint = |text: &&str| Endpoint {
+            address: a(text),
+            node: Some(context().node),
+            pod: Some(ObjectReference { namespace: key.namespace.clone(), name: format!("pod-{text}") }),
+            ready: Some(true),
+            serving: Some(true),
+            terminating: Some(false),
+        };
+        let slice = Slice { service: key.clone(), endpoints: endpoints.iter().map(endpoint).collect() };
+        self.0.slices.entry(key.clone()).or_default().insert("slice".to_owned(), Arc::new(slice));
+        self.0.services.insert(key, Arc::new(service));
+        self
+    }
+
+    /// Adds a node with these addresses.
+    #[must_use]
+    pub fn node(mut self, name: &str, addresses: &[&str]) -> Self {
+        let node = Node { addresses: addresses.iter().map(|text| a(text)).collect(), ..Node::default() };
+        self.0.nodes.insert(name.to_owned(), Arc::new(node));
+        self
+    }
+
+    /// The snapshot.
+    pub fn build(self) -> Snapshot {
+        self.0
+    }
+}

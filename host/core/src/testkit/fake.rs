@@ -1,0 +1,165 @@
+//! A kernel in memory that refuses what the real one refuses: works on a copy, checks every reference, and
+//! takes the copy over only when all went well.
+
+use std::collections::BTreeSet;
+
+use crate::diff::{Batch, Change, Changes, Verb};
+use crate::ruleset::{Chain, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, Target};
+
+/// Why a batch was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot carry out {change:?}: {why}")]
+pub struct Refused {
+    /// As nft text.
+    pub change: String,
+    /// What the kernel would say.
+    pub why: &'static str,
+}
+
+/// The kernel's state.
+#[derive(Clone, Debug, Default)]
+pub struct FakeKernel {
+    /// What it holds now.
+    pub ruleset: Ruleset,
+    /// How many batches it took over.
+    pub generation: usize,
+}
+
+impl FakeKernel {
+    /// Takes over a whole batch, or nothing.
+    ///
+    /// # Errors
+    /// The first change that the kernel would refuse.
+    pub fn commit(&mut self, batch: &Batch) -> Result<(), Refused> {
+        let mut next = self.ruleset.clone();
+        for change in &batch.changes {
+            step(&mut next, change).map_err(|why| Refused { change: change.to_string(), why })?;
+        }
+        self.ruleset = next;
+        self.generation += 1;
+        Ok(())
+    }
+}
+
+/// The state after all batches.
+///
+/// # Errors
+/// The first change that the kernel would refuse.
+pub fn apply(ruleset: &Ruleset, changes: &Changes) -> Result<Ruleset, Refused> {
+    let mut kernel = FakeKernel { ruleset: ruleset.clone(), generation: 0 };
+    changes.batches.iter().try_for_each(|batch| kernel.commit(batch))?;
+    Ok(kernel.ruleset)
+}
+
+const MISSING: &str = "No such file or directory";
+const EXISTS: &str = "File exists";
+const BUSY: &str = "Device or resource busy";
+const INVALID: &str = "Invalid argument";
+
+fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
+    if change.verb == Verb::AddTable {
+        let old = ruleset.tables.insert(change.family, Table::new(change.table.clone()));
+        return old.map_or(Ok(()), |_| Err(EXISTS));
+    }
+    let table = ruleset.tables.get_mut(&change.family).filter(|table| table.name == change.table).ok_or(MISSING)?;
+    match &change.verb {
+        Verb::AddTable => Ok(()),
+        Verb::DeleteTable => ruleset.tables.remove(&change.family).map(drop).ok_or(MISSING),
+        Verb::AddSet(name) => fresh(table.sets.insert(name.clone(), Set::default())),
+        Verb::DeleteSet(name) => unused(table, name).and_then(|()| gone(table.sets.remove(name))),
+        Verb::RefillSet(name, ranges) => {
+            let set = table.sets.get_mut(name).ok_or(MISSING)?;
+            let apart = ranges.windows(2).all(|pair| pair[0].last() < pair[1].first());
+            set.ranges.clone_from(ranges);
+            apart.then_some(()).ok_or(EXISTS)
+        }
+        Verb::AddMap(name, kind) => fresh(table.maps.insert(name.clone(), Map::new(*kind))),
+        Verb::DeleteMap(name) => unused(table, name).and_then(|()| gone(table.maps.remove(name))),
+        Verb::AddElements(name, kind, elements) => {
+            elements.iter().try_for_each(|(key, element)| add_element(table, name, *kind, *key, element.clone()))
+        }
+        Verb::DeleteElements(name, kind, keys) => {
+            let map = table.maps.get_mut(name).filter(|map| map.kind == *kind).ok_or(MISSING)?;
+            keys.iter().try_for_each(|key| gone(map.elements.remove(key)))
+        }
+        Verb::AddChain(name, hook) => fresh(table.chains.insert(name.clone(), Chain { hook: *hook, rules: vec![] })),
+        Verb::DeleteChain(name) => unused(table, name).and_then(|()| gone(table.chains.remove(name))),
+        Verb::AddRules(name, rules) => add_rules(table, name, rules),
+        Verb::FlushRules(name) => table.chains.get_mut(name).map(|chain| chain.rules.clear()).ok_or(MISSING),
+    }
+}
+
+fn fresh<T>(old: Option<T>) -> Result<(), &'static str> {
+    old.map_or(Ok(()), |_| Err(EXISTS))
+}
+
+fn gone<T>(old: Option<T>) -> Result<(), &'static str> {
+    old.map(drop).ok_or(MISSING)
+}
+
+fn add_element(
+    table: &mut Table,
+    name: &Name,
+    kind: MapKind,
+    key: MapKey,
+    element: crate::ruleset::Element,
+) -> Result<(), &'static str> {
+    let led_to = match &element.target {
+        Target::Jump(chain) => Some(chain),
+        Target::Address(_) => None,
+    };
+    if led_to.is_some_and(|chain| !table.chains.contains_key(chain)) {
+        return Err(MISSING);
+    }
+    let map = table.maps.get_mut(name).filter(|map| map.kind == kind).ok_or(MISSING)?;
+    let fits = match (kind, key, &element.target) {
+        (MapKind::Addresses, MapKey::Address(_), Target::Address(_))
+        | (MapKind::Ports, MapKey::Port(..), Target::Address(_))
+        | (MapKind::Chains, MapKey::Address(_), Target::Jump(_)) => true,
+        (MapKind::Addresses | MapKind::Ports | MapKind::Chains, _, _) => false,
+    };
+    if !fits {
+        return Err(INVALID);
+    }
+    fresh(map.elements.insert(key, element))
+}
+
+fn add_rules(table: &mut Table, name: &Name, rules: &[Rule]) -> Result<(), &'static str> {
+    let known = rules
+        .iter()
+        .flat_map(references)
+        .all(|name| table.sets.contains_key(name) || table.maps.contains_key(name) || table.chains.contains_key(name));
+    if !known {
+        return Err(MISSING);
+    }
+    table.chains.get_mut(name).ok_or(MISSING)?.rules.extend(rules.iter().cloned());
+    Ok(())
+}
+
+/// The objects that a rule names.
+fn references(rule: &Rule) -> Vec<&Name> {
+    let matched = rule.matches.iter().filter_map(|part| match part {
+        Match::DestinationIn(set) | Match::OriginalDestinationIn(set) => Some(set),
+        Match::Destination(_) | Match::SourcePort(_) | Match::DestinationPort(_) => None,
+    });
+    let stated = match &rule.statement {
+        Statement::Jump(name)
+        | Statement::SnatByAddress(name)
+        | Statement::SnatByPort(name)
+        | Statement::JumpByAddress(name) => Some(name),
+        Statement::Return | Statement::Snat(_) => None,
+    };
+    matched.chain(stated).collect()
+}
+
+/// What is referred to cannot be deleted.
+fn unused(table: &Table, name: &Name) -> Result<(), &'static str> {
+    let by_rules = table.chains.values().flat_map(|chain| &chain.rules).flat_map(references);
+    let by_elements =
+        table.maps.values().flat_map(|map| map.elements.values()).filter_map(|element| match &element.target {
+            Target::Jump(chain) => Some(chain),
+            Target::Address(_) => None,
+        });
+    let used: BTreeSet<&Name> = by_rules.chain(by_elements).collect();
+    if used.contains(name) { Err(BUSY) } else { Ok(()) }
+}

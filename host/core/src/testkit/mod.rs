@@ -1,0 +1,11 @@
+//! For tests of every crate: builders for the nouns, a strict fake kernel, and a tracer that walks a packet
+//! through a ruleset. Never in the product.
+#![expect(clippy::expect_used, reason = "a fixture that cannot be built is a failed test")]
+
+mod build;
+mod fake;
+mod trace;
+
+pub use build::{SnapshotBuilder, a, context, facts, n, service};
+pub use fake::{FakeKernel, Refused, apply};
+pub use trace::{Packet, Seen, trace};

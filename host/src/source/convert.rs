@@ -1,0 +1,216 @@
+//! Kubernetes objects → the nouns of the core. The only file that sees both; it fills in what plain YAML leaves
+//! out, and names what it cannot read.
+
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use egressd_core::model::{
+    Endpoint, Labels, Node, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, Slice, TrafficPolicy, Uid,
+};
+use egressd_core::net::{Family, Protocol};
+use ipnet::IpNet;
+use k8s_openapi::api::core::v1 as core;
+use k8s_openapi::api::discovery::v1 as discovery;
+use k8s_openapi::api::networking::v1 as networking;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use uuid::Uuid;
+
+/// The label by which an EndpointSlice names its Service.
+pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// What is wrong with an object: the field, what it says, what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Nothing to call it by.
+    #[error("metadata.name is missing")]
+    NoName,
+    /// An EndpointSlice of no Service.
+    #[error("label {SERVICE_NAME} is missing, so it belongs to no Service")]
+    NoService,
+    /// A field that cannot be read.
+    #[error("{field} {value:?} is not {expected}")]
+    Field {
+        /// Its path.
+        field: &'static str,
+        /// What it says.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+}
+
+/// A Service; without a uid it gets one from its name, so that plain YAML has an identity that lasts.
+///
+/// # Errors
+/// When a field cannot be read.
+pub fn service(object: core::Service) -> Result<Service, Error> {
+    let key = key(&object.metadata)?;
+    let spec = object.spec.unwrap_or_default();
+    let ingress = object.status.and_then(|s| s.load_balancer).and_then(|l| l.ingress).unwrap_or_default();
+    let status_addresses: Vec<String> = ingress.iter().filter_map(|i| i.ip.clone()).collect();
+    Ok(Service {
+        uid: uid(&object.metadata, &key)?,
+        created: object.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
+        kind: kind(spec.type_.as_deref())?,
+        labels: object.metadata.labels.unwrap_or_default(),
+        annotations: object.metadata.annotations.unwrap_or_default(),
+        load_balancer_class: spec.load_balancer_class,
+        status_addresses: addresses("status.loadBalancer.ingress[].ip", &status_addresses)?,
+        status_hostnames: ingress.into_iter().filter_map(|i| i.hostname).collect(),
+        spec_address: spec.load_balancer_ip.filter(|text| !text.is_empty()),
+        cluster_addresses: cluster_addresses(&spec.cluster_ips.unwrap_or_default())?,
+        traffic_policy: traffic_policy(spec.external_traffic_policy.as_deref())?,
+        families: spec.ip_families.unwrap_or_default().iter().map(|f| family(f)).collect::<Result<_, _>>()?,
+        ports: spec.ports.unwrap_or_default().iter().map(port).collect::<Result<_, _>>()?,
+        key,
+    })
+}
+
+/// An EndpointSlice and its name. An endpoint without a node is on `default_node`, if there is one.
+///
+/// # Errors
+/// When it names no Service, or an address cannot be read.
+pub fn slice(object: discovery::EndpointSlice, default_node: Option<&str>) -> Result<(String, Slice), Error> {
+    let name = object.metadata.name.clone().ok_or(Error::NoName)?;
+    let labels = object.metadata.labels.clone().unwrap_or_default();
+    let service = labels.get(SERVICE_NAME).ok_or(Error::NoService)?;
+    let service = ServiceKey::new(namespace(&object.metadata), service);
+    if object.address_type == "FQDN" {
+        return Ok((name, Slice { service, endpoints: vec![] }));
+    }
+    let endpoints: Vec<Vec<Endpoint>> =
+        object.endpoints.into_iter().flatten().map(|e| endpoint(e, default_node)).collect::<Result<_, _>>()?;
+    Ok((name, Slice { service, endpoints: endpoints.concat() }))
+}
+
+/// A node and its name.
+///
+/// # Errors
+/// When a network cannot be read. Addresses of type `Hostname` or `*DNS` are passed over.
+pub fn node(object: core::Node) -> Result<(String, Arc<Node>), Error> {
+    let name = object.metadata.name.ok_or(Error::NoName)?;
+    let spec = object.spec.unwrap_or_default();
+    let networks = match spec.pod_cidrs {
+        Some(networks) if !networks.is_empty() => networks,
+        Some(_) | None => spec.pod_cidr.into_iter().collect(),
+    };
+    let written = object.status.unwrap_or_default().addresses.unwrap_or_default();
+    let addresses = written.into_iter().filter(|a| a.type_.ends_with("IP")).map(|a| a.address).collect::<Vec<_>>();
+    let node = Node {
+        addresses: self::addresses("status.addresses[].address", &addresses)?,
+        pod_networks: all("spec.podCIDRs", "a network like 10.244.1.0/24", &networks)?,
+        labels: object.metadata.labels.unwrap_or_default(),
+    };
+    Ok((name, Arc::new(node)))
+}
+
+/// A namespace's name and labels.
+///
+/// # Errors
+/// When it has no name.
+pub fn namespace_labels(object: core::Namespace) -> Result<(String, Arc<Labels>), Error> {
+    let name = object.metadata.name.ok_or(Error::NoName)?;
+    Ok((name, Arc::new(object.metadata.labels.unwrap_or_default())))
+}
+
+/// A ServiceCIDR's name and networks.
+///
+/// # Errors
+/// When a network cannot be read.
+pub fn service_networks(object: networking::ServiceCIDR) -> Result<(String, Arc<Vec<IpNet>>), Error> {
+    let name = object.metadata.name.ok_or(Error::NoName)?;
+    let networks = object.spec.and_then(|spec| spec.cidrs).unwrap_or_default();
+    Ok((name, Arc::new(all("spec.cidrs", "a network like 10.96.0.0/12", &networks)?)))
+}
+
+fn key(metadata: &ObjectMeta) -> Result<ServiceKey, Error> {
+    Ok(ServiceKey::new(namespace(metadata), metadata.name.clone().ok_or(Error::NoName)?))
+}
+
+fn namespace(metadata: &ObjectMeta) -> String {
+    metadata.namespace.clone().unwrap_or_else(|| "default".to_owned())
+}
+
+/// UUIDv5 of `namespace/name` where there is none (`--manifests`).
+fn uid(metadata: &ObjectMeta, key: &ServiceKey) -> Result<Uid, Error> {
+    let text = match &metadata.uid {
+        Some(uid) => uid.clone(),
+        None => Uuid::new_v5(&Uuid::NAMESPACE_URL, key.to_string().as_bytes()).to_string(),
+    };
+    Uid::new(&text).map_err(|_| field("metadata.uid", &text, "1 to 64 letters, digits or dashes"))
+}
+
+fn kind(text: Option<&str>) -> Result<ServiceKind, Error> {
+    match text {
+        None | Some("ClusterIP") => Ok(ServiceKind::ClusterIp),
+        Some("NodePort") => Ok(ServiceKind::NodePort),
+        Some("LoadBalancer") => Ok(ServiceKind::LoadBalancer),
+        Some("ExternalName") => Ok(ServiceKind::ExternalName),
+        Some(other) => Err(field("spec.type", other, "ClusterIP, NodePort, LoadBalancer or ExternalName")),
+    }
+}
+
+fn traffic_policy(text: Option<&str>) -> Result<TrafficPolicy, Error> {
+    match text {
+        None | Some("Cluster" | "") => Ok(TrafficPolicy::Cluster),
+        Some("Local") => Ok(TrafficPolicy::Local),
+        Some(other) => Err(field("spec.externalTrafficPolicy", other, "Cluster or Local")),
+    }
+}
+
+fn family(text: &str) -> Result<Family, Error> {
+    match text {
+        "IPv4" => Ok(Family::Ipv4),
+        "IPv6" => Ok(Family::Ipv6),
+        other => Err(field("spec.ipFamilies[]", other, "IPv4 or IPv6")),
+    }
+}
+
+fn port(port: &core::ServicePort) -> Result<ServicePort, Error> {
+    let protocol = match port.protocol.as_deref() {
+        None | Some("TCP") => Protocol::Tcp,
+        Some("UDP") => Protocol::Udp,
+        Some("SCTP") => Protocol::Sctp,
+        Some(other) => return Err(field("spec.ports[].protocol", other, "TCP, UDP or SCTP")),
+    };
+    let number = u16::try_from(port.port).map_err(|_| field("spec.ports[].port", port.port, "1 to 65535"))?;
+    Ok(ServicePort { name: port.name.clone(), protocol, port: number })
+}
+
+/// A headless Service says `None`.
+fn cluster_addresses(texts: &[String]) -> Result<Vec<IpAddr>, Error> {
+    let texts: Vec<String> = texts.iter().filter(|text| *text != "None" && !text.is_empty()).cloned().collect();
+    addresses("spec.clusterIPs[]", &texts)
+}
+
+/// Kubernetes says that all addresses of one endpoint mean the same pod.
+fn endpoint(endpoint: discovery::Endpoint, default_node: Option<&str>) -> Result<Vec<Endpoint>, Error> {
+    let conditions = endpoint.conditions.unwrap_or_default();
+    let node = endpoint.node_name.or_else(|| default_node.map(str::to_owned));
+    let reference = endpoint.target_ref.filter(|reference| reference.kind.as_deref() == Some("Pod"));
+    let pod =
+        reference.and_then(|r| Some(ObjectReference { namespace: r.namespace.unwrap_or_default(), name: r.name? }));
+    let one = |address| Endpoint {
+        address,
+        node: node.clone(),
+        pod: pod.clone(),
+        ready: conditions.ready,
+        serving: conditions.serving,
+        terminating: conditions.terminating,
+    };
+    Ok(addresses("endpoints[].addresses[]", &endpoint.addresses)?.into_iter().map(one).collect())
+}
+
+fn addresses(name: &'static str, texts: &[String]) -> Result<Vec<IpAddr>, Error> {
+    all(name, "an address like 192.0.2.10 or 2001:db8::10", texts)
+}
+
+fn all<T: FromStr>(name: &'static str, expected: &'static str, texts: &[String]) -> Result<Vec<T>, Error> {
+    texts.iter().map(|text| text.parse().map_err(|_| field(name, text, expected))).collect()
+}
+
+fn field(field: &'static str, value: impl Display, expected: &'static str) -> Error {
+    Error::Field { field, value: value.to_string(), expected }
+}

@@ -1,0 +1,325 @@
+//! A directory of manifests as a source: the same YAML as in a cluster, without one.
+//!
+//! Files are taken whole, and a file that cannot be read keeps its last good state: an edit that goes wrong takes
+//! nothing away from anybody.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egressd_core::finding::Finding;
+use egressd_core::model::{Key, Snapshot};
+
+use super::documents::{Object, objects};
+use super::handover::Update;
+
+/// A directory, and what was read from it.
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    node: String,
+    files: BTreeMap<String, File>,
+}
+
+/// Why the directory itself cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the manifests directory {path}")]
+pub struct Error {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+/// One file as it was last seen.
+#[derive(Debug, Default)]
+struct File {
+    stamp: Option<Stamp>,
+    /// The last good state.
+    objects: Vec<Object>,
+    /// Why the newest content is not in force.
+    fault: Option<String>,
+}
+
+/// Tells most changes of a file without reading it; inotify tells the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Directory {
+    /// A directory of which nothing was read yet. Endpoints without a node are on `node`.
+    pub fn new(path: impl Into<PathBuf>, node: impl Into<String>) -> Self {
+        Self { path: path.into(), node: node.into(), files: BTreeMap::new() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads what changed, and everything in `touched` (file names) in any case.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed; what was read before stays.
+    pub fn scan(&mut self, touched: &BTreeSet<String>) -> Result<Update, Error> {
+        let mut present = self.list().map_err(|source| Error { path: self.path.clone(), source })?;
+        let mut keys = BTreeSet::new();
+        self.files.retain(|name, file| {
+            let stays = present.contains_key(name);
+            if !stays {
+                keys.extend(file.objects.iter().map(key));
+            }
+            stays
+        });
+        present.retain(|name, stamp| touched.contains(name) || self.files.get(name).is_none_or(|f| f.stamp != *stamp));
+        for (name, stamp) in present {
+            keys.extend(self.read(&name, stamp));
+        }
+        let (snapshot, mut findings) = self.snapshot();
+        findings.splice(0..0, self.faults());
+        Ok(Update { snapshot, keys, findings })
+    }
+
+    /// The manifests in the directory itself; editors' and hidden files are none.
+    fn list(&self) -> io::Result<BTreeMap<String, Option<Stamp>>> {
+        let mut names = BTreeMap::new();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if is_manifest(&name) {
+                // Follows links, as mounted ConfigMaps have them.
+                let stamp = fs::metadata(self.path.join(&name)).ok().map(|meta| Stamp::of(&meta));
+                names.insert(name, stamp);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Takes a file's new content, or notes why not; returns the keys of what it held and holds.
+    fn read(&mut self, name: &str, stamp: Option<Stamp>) -> Vec<Key> {
+        let text = fs::read_to_string(self.path.join(name)).map_err(|error| format!("it cannot be read: {error}"));
+        let read = text.and_then(|text| objects(&text, &self.node).map_err(|error| error.to_string()));
+        let file = self.files.entry(name.to_owned()).or_default();
+        file.stamp = stamp;
+        match read {
+            Ok(objects) => {
+                let before = std::mem::replace(&mut file.objects, objects);
+                file.fault = None;
+                before.iter().chain(&file.objects).map(key).collect()
+            }
+            Err(fault) => {
+                file.fault = Some(fault);
+                vec![]
+            }
+        }
+    }
+
+    fn faults(&self) -> Vec<Finding> {
+        let fault = |(name, file): (&String, &File)| {
+            let fault = file.fault.as_ref()?;
+            let then = if file.objects.is_empty() {
+                "nothing of it is in force"
+            } else {
+                "its last good state stays in force"
+            };
+            Some(Finding::error("manifest-refused", format!("{name}: {fault}; {then}")))
+        };
+        self.files.iter().filter_map(fault).collect()
+    }
+
+    /// Everything that all files say together. What two files say, the first by name says.
+    fn snapshot(&self) -> (Snapshot, Vec<Finding>) {
+        let mut gathered = Gathered::default();
+        for (name, file) in &self.files {
+            for object in &file.objects {
+                gathered.add(name, object);
+            }
+        }
+        (gathered.snapshot, gathered.findings)
+    }
+}
+
+impl Stamp {
+    fn of(meta: &fs::Metadata) -> Self {
+        Self { inode: meta.ino(), size: meta.size(), modified: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
+
+fn is_manifest(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|e| e.to_str());
+    !name.starts_with('.') && matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
+/// What to look at again when this object comes, goes or changes.
+fn key(object: &Object) -> Key {
+    match object {
+        Object::Service(service) => Key::Service(service.key.clone()),
+        Object::Slice(_, slice) => Key::Service(slice.service.clone()),
+        Object::Namespace(name, _) => Key::Namespace(name.clone()),
+        Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
+    }
+}
+
+#[derive(Default)]
+struct Gathered {
+    snapshot: Snapshot,
+    findings: Vec<Finding>,
+    /// Which file said what first.
+    owners: BTreeMap<String, String>,
+}
+
+impl Gathered {
+    fn add(&mut self, file: &str, object: &Object) {
+        let name = describe(object);
+        match self.owners.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(file.to_owned());
+                insert(&mut self.snapshot, object);
+            }
+            Entry::Occupied(entry) => {
+                let (name, first) = (entry.key(), entry.get());
+                let message = format!("{file}: {name} is in {first} already, which is used; remove one of the two");
+                self.findings.push(Finding::error("object-doubled", message));
+            }
+        }
+    }
+}
+
+fn describe(object: &Object) -> String {
+    match object {
+        Object::Service(service) => format!("Service {}", service.key),
+        Object::Slice(name, slice) => format!("EndpointSlice {}/{name}", slice.service.namespace),
+        Object::Node(name, _) => format!("Node {name}"),
+        Object::Namespace(name, _) => format!("Namespace {name}"),
+        Object::ServiceNetworks(name, _) => format!("ServiceCIDR {name}"),
+    }
+}
+
+fn insert(snapshot: &mut Snapshot, object: &Object) {
+    match object {
+        Object::Service(service) => {
+            snapshot.services.insert(service.key.clone(), Arc::clone(service));
+        }
+        Object::Slice(name, slice) => {
+            snapshot.slices.entry(slice.service.clone()).or_default().insert(name.clone(), Arc::clone(slice));
+        }
+        Object::Node(name, node) => {
+            snapshot.nodes.insert(name.clone(), Arc::clone(node));
+        }
+        Object::Namespace(name, labels) => {
+            snapshot.namespaces.insert(name.clone(), Arc::clone(labels));
+        }
+        Object::ServiceNetworks(name, networks) => {
+            snapshot.service_networks.insert(name.clone(), Arc::clone(networks));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const WEB: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n";
+    const DNS: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: dns}\n";
+
+    struct Fixture {
+        dir: tempfile::TempDir,
+        directory: Directory,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let directory = Directory::new(dir.path(), "node-a");
+            Self { dir, directory }
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.dir.path().join(name), text).unwrap();
+        }
+
+        fn scan(&mut self) -> Update {
+            self.directory.scan(&BTreeSet::new()).unwrap()
+        }
+
+        fn services(update: &Update) -> Vec<String> {
+            update.snapshot.services.keys().map(ToString::to_string).collect()
+        }
+    }
+
+    #[test]
+    fn only_what_changed_is_handed_over_as_a_key() {
+        let mut fixture = Fixture::new();
+        fixture.write("web.yaml", WEB);
+        fixture.write("dns.yaml", DNS);
+        assert_eq!(fixture.scan().keys.len(), 2);
+        assert!(fixture.scan().keys.is_empty());
+        fixture.write("web.yaml", &WEB.replace("{name: web}", "{name: web, labels: {a: b}}"));
+        let keys: Vec<Key> = fixture.scan().keys.into_iter().collect();
+        assert_eq!(keys, [Key::Service(egressd_core::model::ServiceKey::new("default", "web"))]);
+    }
+
+    #[test]
+    fn a_broken_file_keeps_its_last_good_state_and_says_so() {
+        let mut fixture = Fixture::new();
+        fixture.write("web.yaml", WEB);
+        fixture.scan();
+        fixture.write("web.yaml", "kind: [");
+        let update = fixture.scan();
+        assert_eq!(Fixture::services(&update), ["default/web"]);
+        let message = &update.findings[0].message;
+        assert!(message.starts_with("web.yaml: it is not YAML: "), "{message}");
+        assert!(message.ends_with("; its last good state stays in force"), "{message}");
+    }
+
+    #[test]
+    fn a_truncated_file_keeps_its_last_good_state() {
+        let mut fixture = Fixture::new();
+        fixture.write("web.yaml", WEB);
+        fixture.scan();
+        fixture.write("web.yaml", "");
+        assert_eq!(Fixture::services(&fixture.scan()), ["default/web"]);
+    }
+
+    #[test]
+    fn a_deleted_file_takes_its_objects_along() {
+        let mut fixture = Fixture::new();
+        fixture.write("web.yaml", WEB);
+        fixture.scan();
+        fs::remove_file(fixture.dir.path().join("web.yaml")).unwrap();
+        let update = fixture.scan();
+        assert!(update.snapshot.services.is_empty());
+        assert_eq!(update.keys.len(), 1);
+    }
+
+    #[test]
+    fn of_two_files_that_say_the_same_object_the_first_by_name_is_used() {
+        let mut fixture = Fixture::new();
+        fixture.write("a.yaml", WEB);
+        fixture.write("b.yaml", WEB);
+        let update = fixture.scan();
+        let said: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(said, ["b.yaml: Service default/web is in a.yaml already, which is used; remove one of the two"]);
+    }
+
+    #[test]
+    fn a_directory_that_vanishes_is_an_error_and_forgets_nothing() {
+        let mut fixture = Fixture::new();
+        fixture.write("web.yaml", WEB);
+        fixture.scan();
+        let away = fixture.dir.path().with_extension("away");
+        fs::rename(fixture.dir.path(), &away).unwrap();
+        assert!(fixture.directory.scan(&BTreeSet::new()).is_err());
+        fs::rename(&away, fixture.dir.path()).unwrap();
+        let update = fixture.scan();
+        assert_eq!(Fixture::services(&update), ["default/web"]);
+        assert!(update.keys.is_empty());
+    }
+}
