@@ -10,6 +10,7 @@
 pub mod addresses;
 pub mod manifest;
 
+mod calls;
 mod egressd;
 mod harness;
 mod namespace;

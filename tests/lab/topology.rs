@@ -1,19 +1,15 @@
 //! Who is connected with whom: the picture in [`crate::addresses`], built.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use std::{panic, thread};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::addresses::{
     LOAD_BALANCER_NETWORK_V4, LOAD_BALANCER_NETWORK_V6, LOAD_BALANCERS, NEIGHBOUR_V4, NEIGHBOUR_V6, NODE_V4, NODE_V6,
     OUTSIDE, POD_NETWORK_V4, POD_NETWORK_V6, load_balancer_v4, load_balancer_v6, pod_v4, pod_v6,
 };
 use crate::namespace::Namespace;
-use crate::probe::{self, Destination, Protocol, Record, Seen, Service};
+use crate::probe::{Record, Service};
 
 /// Addresses usable at once, no router advertisements, no surprises from the machine's own settings.
 /// The last one lets root ping without a raw socket.
@@ -28,9 +24,6 @@ const QUIET: [(&str, &str); 6] = [
 
 /// What a router needs.
 const FORWARDING: [(&str, &str); 2] = [("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")];
-
-/// Keeps [`Lab::seen_during`] from filling a core.
-const BETWEEN_CALLS: Duration = Duration::from_millis(2);
 
 /// A namespace that calls and answers.
 #[derive(Debug)]
@@ -81,7 +74,7 @@ pub struct Lab {
     node: Node,
     pods: Vec<Pod>,
     outside: Host,
-    record: Record,
+    pub(crate) record: Record,
 }
 
 /// What a lab is to have.
@@ -146,77 +139,6 @@ impl Lab {
     /// The host outside.
     pub fn outside(&self) -> &Host {
         &self.outside
-    }
-
-    /// Lets a pod call somebody in this lab, and tells as whom it was seen there. Every call is a new connection.
-    ///
-    /// # Errors
-    /// When the call cannot be made, or arrives but its answer does not.
-    pub fn seen_from(&self, pod: &Pod, destination: impl Into<Destination>, protocol: Protocol) -> Result<Seen> {
-        let destination = destination.into();
-        probe::call(&pod.host.namespace, destination, protocol, &self.record)
-            .with_context(|| format!("pod {} calls {destination} over {protocol}", pod.number))
-    }
-
-    /// Lets a pod call, and insists on whom it is seen as.
-    ///
-    /// # Errors
-    /// When it is seen as something else.
-    pub fn expect_seen(
-        &self,
-        pod: &Pod,
-        destination: impl Into<Destination>,
-        protocol: Protocol,
-        expected: impl Into<Seen>,
-    ) -> Result<()> {
-        let (destination, expected) = (destination.into(), expected.into());
-        let seen = self.seen_from(pod, destination, protocol)?;
-        ensure!(
-            seen == expected,
-            "pod {} calls {destination} over {protocol}: expected to be seen as {expected}, seen as {seen}",
-            pod.number
-        );
-        Ok(())
-    }
-
-    /// Lets a pod call again and again, each time over a new connection, while something else is done; tells how
-    /// often it was seen as whom. Calls follow each other at a few hundred a second.
-    ///
-    /// # Errors
-    /// When what is done fails, or a call cannot be made.
-    pub fn seen_during(
-        &self,
-        pod: &Pod,
-        destination: impl Into<Destination>,
-        protocol: Protocol,
-        during: impl FnOnce() -> Result<()>,
-    ) -> Result<BTreeMap<Seen, usize>> {
-        let destination = destination.into();
-        let over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let calls = scope.spawn(|| {
-                let mut tally = BTreeMap::new();
-                while !over.load(Ordering::Relaxed) {
-                    *tally.entry(self.seen_from(pod, destination, protocol)?).or_default() += 1;
-                    thread::sleep(BETWEEN_CALLS);
-                }
-                Ok(tally)
-            });
-            let done = during();
-            over.store(true, Ordering::Relaxed);
-            let tally = calls.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
-            done.and(tally)
-        })
-    }
-
-    /// A TCP connection that stays open, to ask over it again later.
-    ///
-    /// # Errors
-    /// When nobody answers.
-    pub fn connect(&self, pod: &Pod, destination: impl Into<Destination>) -> Result<probe::Connection> {
-        let destination = destination.into();
-        probe::Connection::open(&pod.host.namespace, destination, &self.record)
-            .with_context(|| format!("pod {} connects to {destination}", pod.number))
     }
 }
 
