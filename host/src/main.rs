@@ -56,6 +56,8 @@ fn run(args: &Run) -> Result<()> {
 }
 
 async fn follow(args: &Run) -> Result<()> {
+    // First, so that a signal is never met unprepared: a batch begun is a batch finished.
+    let stop = stop()?;
     let config = config::config(&args.source, &args.networks, &args.instance)?;
     let node = config.settings.node.clone();
     let evaluator = Evaluator::start(policies()?).context("cannot start the thread of the policies")?;
@@ -64,7 +66,7 @@ async fn follow(args: &Run) -> Result<()> {
     let (giver, taker) = handover();
     watch::spawn(Directory::new(config.manifests, &node), giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
-    daemon.run(taker, stop()?).await
+    daemon.run(taker, stop).await
 }
 
 /// Ends with SIGTERM (the kubelet) or SIGINT (a person).

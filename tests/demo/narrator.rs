@@ -65,7 +65,7 @@ impl Narrator {
     pub(crate) fn end(&self) {
         println!("\n{}", paint(self.bold, "That is all of it"));
         println!("  Annotate a Service, and the pods behind it leave the cluster with the Service's own address,");
-        println!("  whatever node they run on and whatever the CNI does. Firewalls outside can rely on that address.");
+        println!("  whatever the CNI does. Firewalls outside can rely on that address.");
         println!("  Inside the cluster nothing changes. Delete the Service, and nothing is left of it.");
         println!("  Every line marked {} was a real packet or a real rule, checked.", paint(self.good, "ok"));
     }
