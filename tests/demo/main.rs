@@ -2,14 +2,14 @@
 //!
 //! Nothing here is told that was not checked: a step that comes out otherwise ends the demo with what was expected.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the demo talks to a person")]
+#![expect(clippy::print_stderr, reason = "the demo talks to a person")]
 
 mod narrator;
 
 use std::env;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use lab::addresses::{
     LOAD_BALANCER_NETWORK_V4, NODE_V4, NODE_V6, OUTSIDE_V4, OUTSIDE_V6, load_balancer_v4, load_balancer_v6,
 };
@@ -35,7 +35,7 @@ fn demo(readiness: &Readiness, narrator: &Narrator) -> Result<()> {
     }
     let stage = Stage::build(narrator)?;
     let mut egressd = stage.program.run(&stage.lab, &stage.manifests)?;
-    stage.before()?;
+    stage.before(&mut egressd)?;
     stage.annotate(&mut egressd)?;
     stage.rules()?;
     stage.delete(&mut egressd)?;
@@ -71,9 +71,10 @@ impl<'a> Stage<'a> {
         Ok(Self { narrator, program, lab, manifests })
     }
 
-    fn before(&self) -> Result<()> {
+    fn before(&self, egressd: &mut Egressd<'_>) -> Result<()> {
         self.narrator.step("egressd runs, and the Service `web` (pods 1 and 2) asks for nothing yet");
         self.narrator.command("egressd run --manifests DIR --node node-1");
+        egressd.wait_until("its table is there", || Ok(self.lab.node().tables()?.contains("kube_vip")))?;
         self.calls(1, [NODE_V4.into(), NODE_V6.into()])
     }
 
@@ -122,7 +123,7 @@ impl<'a> Stage<'a> {
         self.narrator.text(&tables);
         ensure!(!tables.contains("kube_vip"), "expected no table of egressd");
         self.narrator.fine("only the CNI's tables are left");
-        Ok(())
+        self.calls(1, [NODE_V4.into(), NODE_V6.into()])
     }
 
     fn wait(&self, egressd: &mut Egressd<'_>, [v4, v6]: [Seen; 2]) -> Result<()> {
@@ -137,7 +138,7 @@ impl<'a> Stage<'a> {
 
     /// One call that comes out as expected, or ends the demo.
     fn call(&self, pod: &Pod, whom: &str, destination: lab::Destination, expected: Seen) -> Result<()> {
-        self.lab.expect_seen(pod, destination, Protocol::Tcp, expected).context("a call")?;
+        self.lab.expect_seen(pod, destination, Protocol::Tcp, expected)?;
         self.narrator.fine(&format!("pod {} calls {whom} {destination}, which sees {expected}", pod.number));
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt::Display;
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, Write, stdout};
 
 use anstyle::{AnsiColor, Style};
 
@@ -29,33 +29,33 @@ impl Narrator {
     }
 
     pub(crate) fn title(&self, text: &str) {
-        println!("{}\n", paint(self.bold, text));
+        print(format_args!("{}\n", paint(self.bold, text)));
     }
 
     pub(crate) fn say(&self, text: &str) {
-        println!("{text}");
+        print(text);
     }
 
     /// The next thing that happens.
     pub(crate) fn step(&self, text: &str) {
-        println!("\n{}", paint(self.bold, text));
+        print(format_args!("\n{}", paint(self.bold, text)));
     }
 
     /// What one would type.
     pub(crate) fn command(&self, line: &str) {
-        println!("  {}", paint(self.faint, format!("$ {line}")));
+        print(format_args!("  {}", paint(self.faint, format!("$ {line}"))));
     }
 
     /// A file, or what a command printed.
     pub(crate) fn text(&self, text: &str) {
         for line in text.lines() {
-            println!("  {}", paint(self.faint, format!("| {}", line.replace('\t', "    "))));
+            print(format_args!("  {}", paint(self.faint, format!("| {}", line.replace('\t', "    ")))));
         }
     }
 
     /// Something that was checked.
     pub(crate) fn fine(&self, text: &str) {
-        println!("  {} {text}", paint(self.good, "ok"));
+        print(format_args!("  {} {text}", paint(self.good, "ok")));
     }
 
     pub(crate) fn bad(&self, text: &str) -> String {
@@ -63,12 +63,20 @@ impl Narrator {
     }
 
     pub(crate) fn end(&self) {
-        println!("\n{}", paint(self.bold, "That is all of it"));
-        println!("  Annotate a Service, and the pods behind it leave the cluster with the Service's own address,");
-        println!("  whatever the CNI does. Firewalls outside can rely on that address.");
-        println!("  Inside the cluster nothing changes. Delete the Service, and nothing is left of it.");
-        println!("  Every line marked {} was a real packet or a real rule, checked.", paint(self.good, "ok"));
+        print(format_args!("\n{}", paint(self.bold, "That is all of it")));
+        print("  Annotate a Service, and the pods behind it leave the cluster with the Service's own address,");
+        print("  whatever the CNI does. Firewalls outside can rely on that address.");
+        print("  Inside the cluster nothing changes. Delete the Service, and nothing is left of it.");
+        print(format_args!(
+            "  Every line marked {} was a real packet or a real rule, checked.",
+            paint(self.good, "ok")
+        ));
     }
+}
+
+/// Nobody is left to tell when stdout is closed, as it is by `head`; the checks go on.
+fn print(text: impl Display) {
+    let _ = writeln!(stdout(), "{text}");
 }
 
 fn paint(style: Style, text: impl Display) -> String {

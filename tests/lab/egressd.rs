@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
@@ -117,7 +117,7 @@ impl Egressd<'_> {
             }
             ask()
         });
-        waited.with_context(|| self.circumstances())
+        waited.map_err(|error| self.explain(&error))
     }
 
     /// Waits until it has said something since it was started, or since [`Self::turn_page`].
@@ -158,13 +158,17 @@ impl Egressd<'_> {
         protocol: Protocol,
         expected: impl Into<Seen>,
     ) -> Result<()> {
-        self.lab.expect_seen(pod, destination, protocol, expected).with_context(|| self.circumstances())
+        self.lab.expect_seen(pod, destination, protocol, expected).map_err(|error| self.explain(&error))
     }
 
     /// What helps to understand a failure.
     pub fn circumstances(&self) -> String {
         let rules = self.lab.node().ruleset().unwrap_or_else(|error| format!("{error:#}"));
         format!("--- what egressd said ---\n{}--- the rules on the node ---\n{rules}---", self.log())
+    }
+
+    fn explain(&self, error: &Error) -> Error {
+        anyhow!("{error:#}\n{}", self.circumstances())
     }
 
     fn ended_within(&mut self, deadline: Duration) -> Result<ExitStatus> {
