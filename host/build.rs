@@ -33,7 +33,7 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 /// Nothing else goes into the component, so nothing else compiles it again.
 fn watch(root: &Path) {
-    for part in ["policies/annotations", "policy-sdk", "wit", "Cargo.lock", "host/build"] {
+    for part in ["policies/annotations", "policy-sdk", "wit", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(part).display());
     }
     println!("cargo::rerun-if-env-changed={HANDED_IN}");

@@ -45,7 +45,7 @@ impl<P: Policy> Guest for Component<P> {
 }
 
 /// A panic ends a component without a word, so the words go to the log first: one line, place and message.
-fn log_panics() {
+pub fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("(no message)");
         match panic.location() {

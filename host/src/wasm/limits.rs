@@ -5,8 +5,7 @@ use std::time::Duration;
 /// The limits of one engine. Every call starts with all of them afresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of linear memory. A policy uses less than 200 KiB for a Service with hundreds of endpoints; an
-    /// interpreter for another language needs some MiB.
+    /// Bytes of linear memory. A policy in Rust needs far less; an interpreter for another language some MiB.
     pub memory: usize,
     /// Instructions, roughly. This is the verdict about a policy: deterministic, so every node comes to the
     /// same one. One evaluation takes about 40,000.

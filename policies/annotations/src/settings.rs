@@ -43,7 +43,7 @@ impl Settings {
         for (name, value) in members {
             match (name.as_str(), value) {
                 ("prefix", Value::String(prefix)) if is_prefix(&prefix) => settings.prefix = prefix,
-                ("prefix", value) => return Err(bad_prefix(&value)),
+                ("prefix", value) => return Err(bad_prefix(value.as_str())),
                 (_, _) => return Err(refused(&format!("setting {name:?} is not known; the only one is \"prefix\""))),
             }
         }
@@ -60,8 +60,9 @@ fn is_prefix(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label)
 }
 
-fn bad_prefix(value: &Value) -> Diagnostic {
-    refused(&format!("setting \"prefix\": {value} is not a DNS name in lower case; write one like \"kube-vip.io\""))
+fn bad_prefix(text: Option<&str>) -> Diagnostic {
+    let what = text.map_or("is no text".to_owned(), |text| format!("{text:?} is no DNS name in lower case"));
+    refused(&format!("setting \"prefix\": {what}; write one like \"kube-vip.io\""))
 }
 
 fn refused(message: &str) -> Diagnostic {
@@ -90,10 +91,10 @@ mod tests {
         for (text, part) in [
             ("[]", "not a JSON object"),
             ("{", "not a JSON object"),
-            (r#"{"prefix": 1}"#, "1 is not a DNS name"),
-            (r#"{"prefix": ""}"#, "is not a DNS name"),
-            (r#"{"prefix": "kube-vip.io/"}"#, "is not a DNS name"),
-            (r#"{"prefix": "Kube-vip.io"}"#, "is not a DNS name"),
+            (r#"{"prefix": 1}"#, "is no text"),
+            (r#"{"prefix": ""}"#, "is no DNS name"),
+            (r#"{"prefix": "kube-vip.io/"}"#, "is no DNS name"),
+            (r#"{"prefix": "Kube-vip.io"}"#, "is no DNS name"),
             (r#"{"suffix": "a"}"#, "\"suffix\" is not known"),
         ] {
             let message = Settings::parse(text).err().map(|diagnostic| diagnostic.message);

@@ -1,0 +1,92 @@
+//! The embedded policy.
+
+use std::sync::LazyLock;
+
+use egressd::wasm::{self, ComponentPolicy};
+use egressd_core::chain::Policy;
+use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
+use egressd_core::net::{PortMatch, Protocol};
+use wit_component::DecodedWasm;
+
+use crate::services::{ENGINE, context, ip, view};
+
+static POLICY: LazyLock<ComponentPolicy> =
+    LazyLock::new(|| wasm::load(&ENGINE, wasm::built_in(), "annotations", "{}").unwrap());
+
+pub(crate) fn policy() -> &'static ComponentPolicy {
+    &POLICY
+}
+
+#[test]
+fn it_imports_a_log_and_nothing_else() {
+    crate::guest::check_imports(wasm::built_in()).unwrap();
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(wasm::built_in()).unwrap() else {
+        panic!("not a component");
+    };
+    let world = &resolve.worlds[world];
+    let imports: Vec<String> = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
+    assert_eq!(imports, ["egressd:policy/host@0.1.0", "egressd:policy/types@0.1.0"]);
+    let exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
+    assert_eq!(exports, ["egressd:policy/evaluator@0.1.0"]);
+}
+
+#[test]
+fn it_describes_itself() {
+    let description = policy().description();
+    assert_eq!(description.name, "annotations");
+    assert_eq!(description.annotation_prefixes, ["kube-vip.io/egress", "kube-vip.io/flush-conntrack"]);
+    assert!(description.label_prefixes.is_empty());
+    assert!(serde_json::from_str::<serde_json::Value>(&description.settings_schema).is_ok());
+}
+
+#[test]
+fn egress_becomes_a_rule() {
+    let service = view(
+        "web",
+        &[
+            ("kube-vip.io/egress", "true"),
+            ("kube-vip.io/egress-destination-ports", "tcp:8000-8999"),
+            ("kube-vip.io/egress-allowed-networks", "198.51.100.0/24"),
+            ("kube-vip.io/egress-denied-networks", "198.51.100.7"),
+            ("kube-vip.io/flush-conntrack", "true"),
+        ],
+    );
+    let outcome = policy().evaluate(&context(), &service, &Draft::default()).unwrap();
+    let rule = Rule {
+        id: "ipv4".to_owned(),
+        sources: vec![ip("10.244.1.7")],
+        include: vec!["198.51.100.0/24".parse().unwrap()],
+        exclude: vec!["198.51.100.7/32".parse().unwrap()],
+        source_ports: Vec::new(),
+        destination_ports: vec![PortMatch::new(Protocol::Tcp, 8000, 8999).unwrap()],
+        address: ip("192.0.2.10"),
+    };
+    let draft = Draft { rules: vec![rule], on_change: OnChange::Sever, on_unavailable: OnUnavailable::Pass };
+    assert_eq!(outcome.decision, Decision::Plan(draft));
+    assert_eq!(outcome.diagnostics, []);
+}
+
+#[test]
+fn a_draft_goes_in_and_comes_back() {
+    let rule = Rule {
+        id: "earlier".to_owned(),
+        sources: vec![ip("fd00:244:1::7")],
+        include: vec!["2001:db8::/32".parse().unwrap()],
+        exclude: vec!["2001:db8::1/128".parse().unwrap()],
+        source_ports: vec![PortMatch::new(Protocol::Sctp, 1, 65535).unwrap()],
+        destination_ports: vec![PortMatch::new(Protocol::Udp, 53, 53).unwrap()],
+        address: ip("2001:db8::10"),
+    };
+    let draft = Draft { rules: vec![rule], on_change: OnChange::Keep, on_unavailable: OnUnavailable::Drop };
+    let outcome = policy().evaluate(&context(), &view("web", &[("kube-vip.io/egress", "true")]), &draft).unwrap();
+    let Decision::Plan(answer) = outcome.decision else { panic!("{:?}", outcome.decision) };
+    assert_eq!(answer.on_unavailable, OnUnavailable::Drop);
+}
+
+#[test]
+fn the_prefix_is_a_setting_that_decides_what_is_sent() {
+    let other = wasm::load(&ENGINE, wasm::built_in(), "annotations", r#"{"prefix": "egress.example.com"}"#).unwrap();
+    let ask = |name: &str| other.evaluate(&context(), &view("web", &[(name, "true")]), &Draft::default()).unwrap();
+    assert_eq!(ask("kube-vip.io/egress").decision, Decision::Pass);
+    assert!(matches!(ask("egress.example.com/egress").decision, Decision::Plan(_)));
+}

@@ -1,0 +1,68 @@
+//! The chain of policies on its own thread.
+
+use std::sync::Arc;
+
+use egressd::evaluator::{Evaluator, EvaluatorGone};
+use egressd::wasm;
+use egressd_core::chain::{Policy, PolicyFailure, Ruling};
+use egressd_core::decision::{Draft, Outcome};
+use egressd_core::model::{Context, ServiceView};
+
+use crate::hostile;
+use crate::services::{ENGINE, context, view};
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+fn boxed(bytes: &[u8], name: &str) -> Box<dyn Policy> {
+    Box::new(wasm::load(&ENGINE, bytes, name, "{}").unwrap())
+}
+
+#[test]
+fn verdicts_come_in_the_order_of_the_services() {
+    let evaluator = Evaluator::start(vec![boxed(wasm::built_in(), "annotations")]).unwrap();
+    let values = ["true", "false", "maybe", "true"];
+    let services = values.map(|value| Arc::new(view("web", &[("kube-vip.io/egress", value)]))).to_vec();
+    let verdicts = run(evaluator.evaluate(Arc::new(context()), services)).unwrap();
+    let rulings: Vec<usize> = verdicts
+        .iter()
+        .map(|verdict| match &verdict.ruling {
+            Ruling::Draft(draft) => draft.rules.len(),
+            Ruling::Invalid { policy } => policy.len(),
+            Ruling::Denied { .. } | Ruling::Failed(_) => panic!("{verdict:?}"),
+        })
+        .collect();
+    assert_eq!(rulings, [1, 0, "annotations".len(), 1]);
+}
+
+#[test]
+fn a_policy_that_fails_harms_no_other_service() {
+    let policies = vec![boxed(wasm::built_in(), "annotations"), boxed(hostile::component(), "hostile")];
+    let evaluator = Evaluator::start(policies).unwrap();
+    let services = ["panic", "fine"].map(|name| Arc::new(view(name, &[]))).to_vec();
+    let verdicts = run(evaluator.evaluate(Arc::new(context()), services)).unwrap();
+    assert!(matches!(&verdicts[0].ruling, Ruling::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
+    assert!(matches!(&verdicts[1].ruling, Ruling::Draft(draft) if draft.rules.len() == 1), "{verdicts:?}");
+}
+
+/// A bug of the host itself.
+struct Bug;
+
+impl Policy for Bug {
+    fn name(&self) -> &str {
+        "bug"
+    }
+
+    fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_thread_that_has_ended_is_an_error_and_no_hang() {
+    let evaluator = Evaluator::start(vec![Box::new(Bug)]).unwrap();
+    let ask = || run(evaluator.evaluate(Arc::new(context()), vec![Arc::new(view("web", &[]))]));
+    assert_eq!(ask().err(), Some(EvaluatorGone));
+    assert_eq!(ask().err(), Some(EvaluatorGone));
+}

@@ -1,0 +1,182 @@
+//! Guests that misbehave: each harms its own answer, and its failure says what it did (P7).
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
+
+use egressd::wasm::{self, ComponentPolicy, Engine, Limits};
+use egressd_core::chain::Policy;
+use egressd_core::decision::{Decision, Draft, Outcome};
+
+use crate::guest;
+use crate::services::{ENGINE, changed, context, view};
+
+static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target_directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    guest::component(&root, "egressd-test-hostile", &target_directory).unwrap()
+});
+
+static POLICY: LazyLock<ComponentPolicy> = LazyLock::new(|| load(&ENGINE));
+
+/// The hostile policy.
+pub(crate) fn component() -> &'static [u8] {
+    &COMPONENT
+}
+
+fn load(engine: &Engine) -> ComponentPolicy {
+    wasm::load(engine, component(), "hostile", "{}").unwrap()
+}
+
+fn evaluate(behaviour: &str) -> Result<Outcome, String> {
+    let view = view(behaviour, &[]);
+    POLICY.evaluate(&context(), &view, &Draft::default()).map_err(|failure| failure.to_string())
+}
+
+/// The reason of a failure that there must be.
+fn reason(behaviour: &str) -> String {
+    let failure = evaluate(behaviour).err().unwrap();
+    failure.strip_prefix("policy hostile failed: ").unwrap().to_owned()
+}
+
+#[test]
+fn an_endless_loop_runs_out_of_fuel() {
+    assert_eq!(reason("loop"), "it used up its 10000000 units of fuel (an endless loop?)");
+}
+
+#[test]
+fn what_burns_no_fuel_runs_out_of_time() {
+    let engine = Engine::new(Limits { fuel: u64::MAX, time: Duration::from_millis(250), ..Limits::default() }).unwrap();
+    let policy = load(&engine);
+    let start = Instant::now();
+    let failure = policy.evaluate(&context(), &view("loop", &[]), &Draft::default()).err().unwrap();
+    assert_eq!(failure.reason, "it ran for more than 0.25 s");
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_hoarder_runs_out_of_memory() {
+    let reason = reason("memory");
+    assert!(reason.starts_with("it asked for "), "{reason}");
+    assert!(reason.ends_with(" bytes of memory, and 16777216 are the limit"), "{reason}");
+}
+
+#[test]
+fn a_recursion_without_an_end_runs_out_of_stack() {
+    assert_eq!(reason("recursion"), "its calls are nested too deep (a recursion without an end?)");
+}
+
+#[test]
+fn a_panic_is_told_with_its_place_and_message() {
+    let reason = reason("panic");
+    assert!(
+        reason.starts_with("it gave up (a panic); its last words: panicked at tests/wasm/hostile/src/lib.rs:"),
+        "{reason}"
+    );
+    assert!(reason.ends_with(": the sky is falling"), "{reason}");
+}
+
+#[test]
+fn the_last_words_are_told_whatever_the_failure() {
+    let expected = "it used up its 10000000 units of fuel (an endless loop?); its last words: I will loop now";
+    assert_eq!(reason("last-words"), expected);
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_not_read() {
+    let reason = reason("huge-answer");
+    assert!(reason.starts_with("its answer cannot be read, or is larger than 1048576 bytes: "), "{reason}");
+}
+
+#[test]
+fn nonsense_is_refused_and_the_item_named() {
+    for (behaviour, what) in [
+        ("prefix", "rule \"one\": network 192.0.2.1/33 has a prefix that is too long"),
+        ("prefix-ipv6", "rule \"one\": network 2001:db8::1/129 has a prefix that is too long"),
+        ("host-bits", "rule \"one\": network 192.0.2.1/24 has bits behind its prefix; 192.0.2.0/24 has not"),
+        ("network-family", "rule \"one\": network 2001:db8::1/128 is IPv6, and its address is IPv4"),
+        ("source-family", "rule \"one\": source 2001:db8::1 is IPv6, and its address is IPv4"),
+        ("port-zero", "rule \"one\": ports tcp:0-80: port 0 is not a port; ports are 1 to 65535"),
+        ("backwards", "rule \"one\": ports tcp:90-80: range 90-80 is backwards; write 80-90"),
+        ("no-id", "a rule has an empty id"),
+        ("same-id", "two rules have the id \"one\""),
+        ("code", "diagnostic code \"Not Kebab\" is not kebab-case"),
+        ("span", "a span of 1 bytes at 1 is not in annotation \"\""),
+    ] {
+        assert_eq!(reason(behaviour), format!("its answer makes no sense: {what}"));
+    }
+}
+
+#[test]
+fn a_span_ends_between_characters() {
+    let view = view("span", &[("a", "ä")]);
+    let failure = POLICY.evaluate(&context(), &view, &Draft::default()).err().unwrap();
+    assert_eq!(failure.reason, "its answer makes no sense: a span of 1 bytes at 1 is not in annotation \"a\"");
+}
+
+#[test]
+fn control_characters_do_not_reach_a_terminal() {
+    let outcome = evaluate("escape").unwrap();
+    assert_eq!(outcome.diagnostics[0].message, "a [2Jb c");
+}
+
+#[test]
+fn a_failure_leaves_nothing_behind() {
+    for behaviour in ["panic", "loop", "memory", "recursion", "prefix"] {
+        assert!(evaluate(behaviour).is_err());
+        assert!(matches!(evaluate("fine").unwrap().decision, Decision::Plan(_)), "after {behaviour}");
+    }
+}
+
+#[test]
+fn only_what_was_asked_for_is_sent_and_some_things_never() {
+    let view = changed(view("echo", &[]), |service| {
+        for name in [
+            "kube-vip.io/egress",
+            "kube-vip.io/active-endpoint",
+            "kube-vip.io/active-endpoint-ipv6",
+            "kubectl.kubernetes.io/last-applied-configuration",
+            "egressd.io/status",
+        ] {
+            service.annotations.insert(name.to_owned(), String::new());
+        }
+        service.labels.insert("seen/a".to_owned(), String::new());
+        service.labels.insert("hidden/b".to_owned(), String::new());
+    });
+    let outcome = POLICY.evaluate(&context(), &view, &Draft::default()).unwrap();
+    assert_eq!(outcome.diagnostics[0].message, "annotations: kube-vip.io/egress; labels: seen/a");
+}
+
+#[test]
+fn a_flood_of_log_lines_is_cut() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let policy = &*POLICY;
+    let outcome = tracing::subscriber::with_default(subscriber, || {
+        policy.evaluate(&context(), &view("log-flood", &[]), &Draft::default())
+    });
+    assert_eq!(outcome.unwrap().decision, Decision::Pass);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines = text.lines().filter(|line| line.contains("text=\"line ")).count();
+    // A line has a bit more than 1000 bytes, and 64 KiB of 1000 are kept.
+    assert!((64..=66).contains(&lines), "{lines} lines");
+    assert_eq!(text.matches("the policy logs too much: the rest of this call is cut").count(), 1);
+    assert!(text.contains("policy=hostile"));
+}
+
+/// What tracing wrote.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! A policy that does what the Service's name says. It speaks the contract's own types, because the SDK's do not
+//! let anybody write nonsense.
+
+use std::hint::black_box;
+
+use egressd_policy_sdk::bindings::egressd::policy::types::{
+    Context, Decision, Description, Diagnostic, Draft, IpAddress, Network, OnChange, OnUnavailable, Outcome, PortRange,
+    Protocol, Rule, Service, Severity, Span,
+};
+use egressd_policy_sdk::bindings::exports::egressd::policy::evaluator::Guest;
+use egressd_policy_sdk::{export, log};
+
+/// The policy.
+#[derive(Debug)]
+pub struct Hostile;
+
+impl Guest for Hostile {
+    fn check_settings(settings: String) -> Vec<Diagnostic> {
+        export::log_panics();
+        assert!(!settings.contains("panic"), "no settings like these");
+        let severity = if settings.contains("refuse") { Severity::Error } else { Severity::Warning };
+        vec![diagnostic(severity, "settings", "not these", None), diagnostic(severity, "settings", "nor those", None)]
+    }
+
+    fn describe(_settings: String) -> Description {
+        Description {
+            name: "hostile".to_owned(),
+            version: "1".to_owned(),
+            summary: String::new(),
+            settings_schema: String::new(),
+            annotation_prefixes: vec![String::new()],
+            label_prefixes: vec!["seen/".to_owned()],
+            extra: Vec::new(),
+        }
+    }
+
+    fn evaluate(_context: Context, service: Service, _draft: Draft) -> Outcome {
+        export::log_panics();
+        match service.name.as_str() {
+            "loop" => endless(),
+            "memory" => hoard(),
+            "recursion" => told(&format!("{}", recurse(1))),
+            "panic" => panic!("the sky is falling"),
+            "last-words" => last_words(),
+            "log-flood" => flood(),
+            "huge-answer" => repeated(told(&"x".repeat(100_000)), 20),
+            "escape" => told("a\u{1b}[2Jb\nc"),
+            "code" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "Not Kebab", "", None)]),
+            "span" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "span", "", Some(span(&service)))]),
+            "echo" => told(&echo(&service)),
+            name => nonsense(name),
+        }
+    }
+}
+
+#[cfg(target_family = "wasm")]
+egressd_policy_sdk::bindings::export!(Hostile with_types_in egressd_policy_sdk::bindings);
+
+/// The same diagnostic many times.
+fn repeated(mut outcome: Outcome, times: usize) -> Outcome {
+    outcome.diagnostics = outcome.diagnostics.into_iter().cycle().take(times).collect();
+    outcome
+}
+
+fn endless() -> ! {
+    let mut number = 0u64;
+    loop {
+        number = black_box(number.wrapping_add(1));
+    }
+}
+
+fn hoard() -> ! {
+    let mut hoarded = Vec::new();
+    loop {
+        // Not filled: that would cost fuel.
+        hoarded.push(black_box(Vec::<u8>::with_capacity(1 << 20)));
+    }
+}
+
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    if depth == 0 { 0 } else { black_box(recurse(frame[63] + 1)) + frame[0] }
+}
+
+fn last_words() -> ! {
+    log::info("first words");
+    log::warn("I will loop now");
+    endless()
+}
+
+fn flood() -> Outcome {
+    for line in 0..1000 {
+        log::info(&format!("line {line} {}", "ä".repeat(500)));
+    }
+    outcome(Decision::Pass, Vec::new())
+}
+
+/// Everything that it sees.
+fn echo(service: &Service) -> String {
+    let names = |pairs: &[(String, String)]| pairs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
+    format!("annotations: {}; labels: {}", names(&service.annotations), names(&service.labels))
+}
+
+/// Half of a two-byte character.
+fn span(service: &Service) -> Span {
+    let annotation = service.annotations.first().map(|(name, _)| name.clone()).unwrap_or_default();
+    Span { annotation, offset: 1, length: 1 }
+}
+
+/// A plan with one thing wrong; without, for a name that is not known.
+fn nonsense(name: &str) -> Outcome {
+    let network = |address, prefix_length| Network { address, prefix_length };
+    let ports = |first, last| PortRange { protocol: Protocol::Tcp, first, last };
+    let (v4, v6) = (IpAddress::Ipv4((192, 0, 2, 1)), IpAddress::Ipv6((0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
+    let mut rule = Rule {
+        id: "one".to_owned(),
+        sources: Vec::new(),
+        include: Vec::new(),
+        exclude: Vec::new(),
+        source_ports: Vec::new(),
+        destination_ports: Vec::new(),
+        address: v4,
+        extra: Vec::new(),
+    };
+    match name {
+        "prefix" => rule.include.push(network(v4, 33)),
+        "prefix-ipv6" => rule.exclude.push(network(v6, 129)),
+        "host-bits" => rule.exclude.push(network(v4, 24)),
+        "network-family" => rule.include.push(network(v6, 128)),
+        "source-family" => rule.sources.push(v6),
+        "port-zero" => rule.destination_ports.push(ports(0, 80)),
+        "backwards" => rule.source_ports.push(ports(90, 80)),
+        "no-id" => rule.id.clear(),
+        _ => {}
+    }
+    let rules = if name == "same-id" { vec![rule.clone(), rule] } else { vec![rule] };
+    let draft = Draft { rules, on_change: OnChange::Keep, on_unavailable: OnUnavailable::Pass, extra: Vec::new() };
+    outcome(Decision::Plan(draft), Vec::new())
+}
+
+fn told(message: &str) -> Outcome {
+    outcome(Decision::Pass, vec![diagnostic(Severity::Info, "told", message, None)])
+}
+
+fn outcome(decision: Decision, diagnostics: Vec<Diagnostic>) -> Outcome {
+    Outcome { decision, diagnostics }
+}
+
+fn diagnostic(severity: Severity, code: &str, message: &str, span: Option<Span>) -> Diagnostic {
+    let (code, message) = (code.to_owned(), message.to_owned());
+    Diagnostic { severity, code, message, span, rule_id: None, extra: Vec::new() }
+}

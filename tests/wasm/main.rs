@@ -1,0 +1,14 @@
+//! The WASM room from outside: the embedded policy, its agreement with its native self, and guests that
+//! misbehave (P7).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod adapter;
+mod agreement;
+mod built_in;
+mod evaluator;
+#[path = "../../host/build/guest.rs"]
+mod guest;
+mod hostile;
+mod loading;
+mod services;
