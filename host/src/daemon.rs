@@ -42,6 +42,13 @@ pub struct Daemon {
     retry: Option<(Instant, Duration)>,
 }
 
+/// How a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Commit {
+    InForce,
+    Refused,
+}
+
 impl Daemon {
     /// Takes over what an earlier process left in the kernel, as it is.
     ///
@@ -73,8 +80,9 @@ impl Daemon {
                 }
             }
             let round = self.pipeline.round();
-            self.commit(&round).await;
-            self.report(round);
+            if self.commit(&round).await == Commit::InForce {
+                self.report(round);
+            }
         }
     }
 
@@ -90,18 +98,22 @@ impl Daemon {
     }
 
     /// Carries out what differs. After a failure the kernel is read again, and the difference tried again later.
-    async fn commit(&mut self, round: &Round) {
+    async fn commit(&mut self, round: &Round) -> Commit {
         if let Some(fatal) = &round.fatal {
             error!(code = fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
-            return;
+            return Commit::Refused;
         }
         let changes = diff(&self.applied, &round.ruleset);
         match self.carry_out(changes).await {
             Ok(()) => {
                 self.applied.clone_from(&round.ruleset);
                 self.retry = None;
+                Commit::InForce
             }
-            Err(failure) => self.failed(failure).await,
+            Err(failure) => {
+                self.failed(failure).await;
+                Commit::Refused
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use egressd::cli::{Cli, Command, Instance, Output, PlanArgs, Run};
 use egressd::config;
 use egressd::daemon::Daemon;
 use egressd::evaluator::Evaluator;
-use egressd::nft::{self, Kernel, KernelThread, Netlink};
+use egressd::nft::{Kernel, KernelThread, Netlink};
 use egressd::oneshot;
 use egressd::output::{self, Paint};
 use egressd::policies::policies;
@@ -84,8 +84,9 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     let mut directory = Directory::new(config.manifests, &config.settings.node);
     let report = oneshot::plan(&mut directory, config.settings, &policies()?)?;
     let mut out = io::stdout().lock();
+    let colours = paint(&out);
     match args.output {
-        Output::Table => output::table(&mut out, &report, paint(&out)),
+        Output::Table => output::table(&mut out, &report, colours),
         Output::Nft => {
             let mut errors = io::stderr().lock();
             let paint = paint(&errors);

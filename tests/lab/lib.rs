@@ -1,1 +1,29 @@
-//! The lab.
+//! The lab: a node with pods and an outside world in network namespaces, in which egressd meets real packets.
+//!
+//! A [`Lab`] is a handful of namespaces without names: they live as long as the process that made them, so
+//! nothing is left behind, not even by `kill -9`, and labs run beside each other. A test builds a lab, writes
+//! manifests into a directory ([`manifest`]), starts the program on it ([`Program`]), and asks who the outside
+//! world believes is calling ([`Lab::seen_from`]).
+//!
+//! Root is not needed where the kernel grants user namespaces; [`main`] sees to that.
+
+pub mod addresses;
+pub mod manifest;
+
+mod calls;
+mod egressd;
+mod harness;
+mod namespace;
+mod nft;
+mod privilege;
+mod probe;
+mod topology;
+mod wait;
+
+pub use egressd::{Egressd, Program};
+pub use harness::{Test, main};
+pub use namespace::{Namespace, output_of};
+pub use privilege::{Readiness, prepare};
+pub use probe::{Connection, Destination, Protocol, Seen};
+pub use topology::{Builder, Host, Lab, Node, Pod};
+pub use wait::{DEADLINE, wait_until};

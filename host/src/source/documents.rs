@@ -84,7 +84,7 @@ fn items(document: Value) -> Vec<Value> {
             Some(Value::Array(items)) => items,
             Some(_) | None => vec![],
         },
-        other => vec![other],
+        Value::Object(_) | Value::Array(_) | Value::String(_) | Value::Number(_) | Value::Bool(_) => vec![document],
     }
 }
 

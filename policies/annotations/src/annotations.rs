@@ -34,13 +34,31 @@ impl Annotation<'_> {
     }
 }
 
-/// The annotations of one Service, none of them read yet.
+/// The annotations of one Service, none of them read yet (kube-vip: `pkg/kubevip/annotations.go`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Annotations<'a> {
     /// `egress`: translate this Service's local endpoints.
     pub(crate) egress: Option<Annotation<'a>>,
     /// `egress-ipv6`: the IPv6 ones too.
-    pub(crate) egress_ipv6: Option<Annotation<'a>>,
+    pub(crate) ipv6: Option<Annotation<'a>>,
+    /// `egress-source-ports`: only from these ports of the pod.
+    pub(crate) source_ports: Option<Annotation<'a>>,
+    /// `egress-destination-ports`: only to these ports.
+    pub(crate) destination_ports: Option<Annotation<'a>>,
+    /// `egress-allowed-networks`: only to these networks.
+    pub(crate) allowed_networks: Option<Annotation<'a>>,
+    /// `egress-denied-networks`: never to these networks.
+    pub(crate) denied_networks: Option<Annotation<'a>>,
+    /// `flush-conntrack`: connections that contradict a change are cut.
+    pub(crate) flush_conntrack: Option<Annotation<'a>>,
+    /// `egress-internal`: kube-vip's choice between its two implementations. Here is only one.
+    pub(crate) internal: Option<Annotation<'a>>,
+    /// `egress-no-internal-traffic`: what stays in the cluster is not translated. It never is (P2).
+    pub(crate) no_internal_traffic: Option<Annotation<'a>>,
+    /// `egress-detect-api-server`: what goes to the API server is not translated. It never is (P2).
+    pub(crate) detect_api_server: Option<Annotation<'a>>,
+    /// Names that begin with `egress` and that nobody knows.
+    pub(crate) unknown: Vec<Annotation<'a>>,
 }
 
 impl<'a> Annotations<'a> {
@@ -48,16 +66,31 @@ impl<'a> Annotations<'a> {
     pub(crate) fn of(service: &'a Service, settings: &Settings) -> Self {
         let mut found = Self::default();
         for (full_name, value) in &service.annotations {
-            let Some(name) = full_name.strip_prefix(&settings.prefix).and_then(|rest| rest.strip_prefix('/')) else {
-                continue;
-            };
-            let annotation = Annotation { full_name, name, value };
-            match name {
-                "egress" => found.egress = Some(annotation),
-                "egress-ipv6" => found.egress_ipv6 = Some(annotation),
-                _ => {}
+            let rest = full_name.strip_prefix(&settings.prefix);
+            if let Some(name) = rest.and_then(|rest| rest.strip_prefix('/')) {
+                found.put(Annotation { full_name, name, value });
             }
         }
         found
+    }
+
+    fn put(&mut self, annotation: Annotation<'a>) {
+        let place = match annotation.name {
+            "egress" => &mut self.egress,
+            "egress-ipv6" => &mut self.ipv6,
+            "egress-source-ports" => &mut self.source_ports,
+            "egress-destination-ports" => &mut self.destination_ports,
+            "egress-allowed-networks" => &mut self.allowed_networks,
+            "egress-denied-networks" => &mut self.denied_networks,
+            "flush-conntrack" => &mut self.flush_conntrack,
+            "egress-internal" => &mut self.internal,
+            "egress-no-internal-traffic" => &mut self.no_internal_traffic,
+            "egress-detect-api-server" => &mut self.detect_api_server,
+            // kube-vip writes it; it asks for nothing.
+            "egress-nftables-table" => return,
+            name if name.starts_with("egress") => return self.unknown.push(annotation),
+            _ => return,
+        };
+        *place = Some(annotation);
     }
 }

@@ -6,14 +6,14 @@ use egressd_policy_sdk::Diagnostic;
 
 use crate::annotations::Annotation;
 
-/// Reads an annotation; an absent one means no.
-pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<bool, Diagnostic> {
-    let Some(annotation) = annotation else { return Ok(false) };
+/// Reads an annotation; an absent one says neither yes nor no.
+pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Option<bool>, Vec<Diagnostic>> {
+    let Some(annotation) = annotation else { return Ok(None) };
     let text = annotation.value.trim_ascii();
     match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(annotation.error("not-a-boolean", offset(annotation.value), text, &sentence(text))),
+        "true" => Ok(Some(true)),
+        "false" => Ok(Some(false)),
+        _ => Err(vec![annotation.error("not-a-boolean", offset(annotation.value), text, &sentence(text))]),
     }
 }
 
@@ -43,11 +43,11 @@ mod tests {
 
     #[test]
     fn true_and_false_are_read_with_blanks_around() {
-        assert_eq!(parse(None), Ok(false));
+        assert_eq!(parse(None), Ok(None));
         for (value, meaning) in
             [("true", true), ("false", false), (" true", true), ("false\n", false), ("\ttrue ", true)]
         {
-            assert_eq!(parse(Some(annotation(value))), Ok(meaning), "{value:?}");
+            assert_eq!(parse(Some(annotation(value))), Ok(Some(meaning)), "{value:?}");
         }
     }
 
@@ -64,16 +64,18 @@ mod tests {
             ("true,", "write \"true\" or \"false\""),
             ("\u{a0}true", "write \"true\" or \"false\""),
         ] {
-            let diagnostic = parse(Some(annotation(value))).err();
-            let message = diagnostic.as_ref().map(|d| d.message.as_str()).unwrap_or_default();
-            assert_eq!(message, format!("egress: {value:?} is not a boolean; {right}"));
-            assert_eq!(diagnostic.map(|d| d.code), Some("not-a-boolean".to_owned()));
+            let wrong = parse(Some(annotation(value))).err().unwrap_or_default();
+            let told: Vec<_> = wrong.into_iter().map(|d| (d.code, d.message)).collect();
+            let message = format!("egress: {value:?} is not a boolean; {right}");
+            assert_eq!(told, [("not-a-boolean".to_owned(), message)]);
         }
     }
 
     #[test]
     fn the_span_leaves_blanks_out() {
-        let span = parse(Some(annotation("  True "))).err().and_then(|d| d.span);
-        assert_eq!(span.map(|s| (s.annotation, s.offset, s.length)), Some(("kube-vip.io/egress".to_owned(), 2, 4)));
+        let wrong = parse(Some(annotation("  True "))).err().unwrap_or_default();
+        let spans: Vec<_> =
+            wrong.into_iter().filter_map(|d| d.span).map(|s| (s.annotation, s.offset, s.length)).collect();
+        assert_eq!(spans, [("kube-vip.io/egress".to_owned(), 2, 4)]);
     }
 }

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, Outcome, Rule, Service, ServiceKind, TrafficPolicy};
+use egressd_policy_sdk::{
+    Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, Service, ServiceKind, TrafficPolicy,
+};
 
 use crate::annotations::Annotations;
-use crate::request::{self, Reading, Request};
+use crate::request::{self, Allowed, Reading, Request};
 use crate::settings::Settings;
 
 /// One word on one Service. Only what cannot be read is invalid; what cannot be translated is told.
@@ -18,15 +20,16 @@ pub(crate) fn decide(settings: &Settings, context: &Context, service: &Service, 
 }
 
 /// The annotations are the whole will of the Service's owner, so rules of an earlier policy are replaced.
-fn plan(request: &Request, context: &Context, service: &Service, draft: Draft) -> Outcome {
-    let mut draft = Draft { rules: Vec::new(), ..draft };
+fn plan(request: &Request<'_>, context: &Context, service: &Service, draft: Draft) -> Outcome {
+    let mut draft = Draft { rules: Vec::new(), on_change: request.on_change, ..draft };
+    let mut diagnostics = request.warnings.clone();
     if service.kind != ServiceKind::LoadBalancer {
-        return Outcome::plan(draft).with([not_a_load_balancer(service)]);
+        diagnostics.push(not_a_load_balancer(service));
+        return Outcome::plan(draft).with(diagnostics);
     }
-    let mut diagnostics = Vec::new();
     let families = families(request, service);
     for family in &families {
-        match rule(*family, context, service) {
+        match rule(*family, request, context, service) {
             Ok(rule) => draft.rules.push(rule),
             Err(diagnostic) => diagnostics.push(diagnostic),
         }
@@ -36,7 +39,7 @@ fn plan(request: &Request, context: &Context, service: &Service, draft: Draft) -
 }
 
 /// `egress` alone means IPv4, as in kube-vip, but on an IPv6-only Service it means IPv6: nothing else can.
-fn families(request: &Request, service: &Service) -> Vec<Family> {
+fn families(request: &Request<'_>, service: &Service) -> Vec<Family> {
     match (is_ipv6_only(service), request.ipv6) {
         (true, _) => vec![Family::Ipv6],
         (false, true) => vec![Family::Ipv4, Family::Ipv6],
@@ -54,16 +57,45 @@ fn is_ipv6_only(service: &Service) -> bool {
 }
 
 /// The rule of one family, or why there is none.
-fn rule(family: Family, context: &Context, service: &Service) -> Result<Rule, Diagnostic> {
+fn rule(family: Family, request: &Request<'_>, context: &Context, service: &Service) -> Result<Rule, Diagnostic> {
     let own = service.addresses.iter().copied().find(|address| Family::of(*address) == family);
     let address = own.ok_or_else(|| no_address(family))?;
+    let include = request.allowed.as_ref().map_or(Ok(Vec::new()), |allowed| included(family, allowed))?;
     let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
     // Whatever ready, serving and terminating say: a draining pod still talks, and readiness may need egress.
     let sources: Vec<IpAddr> = local.filter(|source| Family::of(*source) == family).collect();
     if sources.is_empty() {
         return Err(no_local_endpoint(family, context));
     }
-    Ok(Rule { sources, ..Rule::new(family.to_string().to_ascii_lowercase(), address) })
+    Ok(Rule {
+        sources,
+        include,
+        exclude: of_family(family, &request.denied),
+        source_ports: request.source_ports.clone(),
+        destination_ports: request.destination_ports.clone(),
+        ..Rule::new(id(family), address)
+    })
+}
+
+/// A list without networks of the family allows nothing of it; an empty `include` would allow everything.
+fn included(family: Family, allowed: &Allowed<'_>) -> Result<Vec<IpNet>, Diagnostic> {
+    let networks = of_family(family, &allowed.networks);
+    if networks.is_empty() {
+        return Err(allowed.annotation.warning("no-allowed-network", &nothing_allowed(family)));
+    }
+    Ok(networks)
+}
+
+fn of_family(family: Family, networks: &[IpNet]) -> Vec<IpNet> {
+    networks.iter().copied().filter(|network| Family::of_network(*network) == family).collect()
+}
+
+/// Rules keep their ids from one evaluation to the next.
+fn id(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ipv4",
+        Family::Ipv6 => "ipv6",
+    }
 }
 
 /// Pods of other nodes leave through their own node, which does not hold the address.
@@ -81,6 +113,16 @@ fn remote_sentence(count: usize, context: &Context) -> String {
     let node = &context.node_name;
     format!(
         "{count} {endpoints} of the Service run outside {node} and {are} not translated; with externalTrafficPolicy: Local the Service is served and translated on one node"
+    )
+}
+
+fn nothing_allowed(family: Family) -> String {
+    let everything = match family {
+        Family::Ipv4 => "0.0.0.0/0",
+        Family::Ipv6 => "::/0",
+    };
+    format!(
+        "has no {family} network, so nothing is translated to {family}; add one, or {everything} for all of {family}"
     )
 }
 

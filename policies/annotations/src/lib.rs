@@ -7,6 +7,9 @@
 mod annotations;
 mod boolean;
 mod decide;
+mod list;
+mod networks;
+mod ports;
 mod request;
 mod settings;
 

@@ -1,44 +1,116 @@
 //! What the annotations of one Service ask for, read and checked, before anything is known of its endpoints.
 
-use egressd_policy_sdk::Diagnostic;
+use egressd_policy_sdk::{Diagnostic, IpNet, OnChange, PortRange};
 
-use crate::annotations::Annotations;
-use crate::boolean;
+use crate::annotations::{Annotation, Annotations};
+use crate::{boolean, networks, ports};
 
 /// A request for egress.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Request {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Request<'a> {
     /// IPv6 too.
     pub(crate) ipv6: bool,
+    /// Empty: every port and protocol.
+    pub(crate) source_ports: Vec<PortRange>,
+    /// Empty: every port and protocol.
+    pub(crate) destination_ports: Vec<PortRange>,
+    /// None: every destination. Both families.
+    pub(crate) allowed: Option<Allowed<'a>>,
+    /// Both families.
+    pub(crate) denied: Vec<IpNet>,
+    /// For connections that contradict a change.
+    pub(crate) on_change: OnChange,
+    /// In force, but probably not as meant.
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// The only destinations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Allowed<'a> {
+    /// Where they are written.
+    pub(crate) annotation: Annotation<'a>,
+    /// Both families; never empty.
+    pub(crate) networks: Vec<IpNet>,
 }
 
 /// What stands on the Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum Reading<'a> {
     /// Nobody asks for egress.
     Nothing(Vec<Diagnostic>),
     /// This is asked for.
-    Asked(Request),
+    Asked(Request<'a>),
     /// At least one item cannot be read: one diagnostic for each.
     Wrong(Vec<Diagnostic>),
 }
 
 /// Reads all annotations, or none when nobody asks for egress.
-pub(crate) fn read(annotations: &Annotations<'_>) -> Reading {
+pub(crate) fn read<'a>(annotations: &Annotations<'a>) -> Reading<'a> {
     match boolean::parse(annotations.egress) {
-        Ok(true) => {}
-        Ok(false) => return Reading::Nothing(alone(annotations).into_iter().collect()),
-        Err(diagnostic) => return Reading::Wrong(vec![diagnostic]),
+        Ok(Some(true)) => request(annotations).map_or_else(Reading::Wrong, Reading::Asked),
+        Ok(Some(false) | None) => Reading::Nothing(alone(annotations).into_iter().collect()),
+        Err(diagnostics) => Reading::Wrong(diagnostics),
     }
-    match boolean::parse(annotations.egress_ipv6) {
-        Ok(ipv6) => Reading::Asked(Request { ipv6 }),
-        Err(diagnostic) => Reading::Wrong(vec![diagnostic]),
+}
+
+/// Everything is read before anything is refused, so that people see all mistakes at once.
+fn request<'a>(annotations: &Annotations<'a>) -> Result<Request<'a>, Vec<Diagnostic>> {
+    let mut wrong = Vec::new();
+    let flush = noted(boolean::parse(annotations.flush_conntrack), &mut wrong) == Some(true);
+    let request = Request {
+        ipv6: noted(boolean::parse(annotations.ipv6), &mut wrong) == Some(true),
+        source_ports: noted(ports::parse(annotations.source_ports), &mut wrong),
+        destination_ports: noted(ports::parse(annotations.destination_ports), &mut wrong),
+        allowed: allowed(annotations, &mut wrong),
+        denied: noted(networks::parse(annotations.denied_networks), &mut wrong).unwrap_or_default(),
+        on_change: if flush { OnChange::Sever } else { OnChange::Keep },
+        warnings: warnings(annotations, &mut wrong),
+    };
+    if wrong.is_empty() { Ok(request) } else { Err(wrong) }
+}
+
+fn allowed<'a>(annotations: &Annotations<'a>, wrong: &mut Vec<Diagnostic>) -> Option<Allowed<'a>> {
+    let networks = noted(networks::parse(annotations.allowed_networks), wrong)?;
+    Some(Allowed { annotation: annotations.allowed_networks?, networks })
+}
+
+/// What is accepted without effect has to be readable too, and must not ask for the opposite of what holds.
+fn warnings(annotations: &Annotations<'_>, wrong: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
+    noted(boolean::parse(annotations.internal), wrong);
+    let mut warnings: Vec<Diagnostic> = annotations.unknown.iter().map(unknown).collect();
+    let without_effect = [
+        (annotations.no_internal_traffic, "traffic that stays in the cluster is never translated"),
+        (annotations.detect_api_server, "traffic to the API server is never translated"),
+    ];
+    for (annotation, truth) in without_effect {
+        let opposite = noted(boolean::parse(annotation), wrong) == Some(false);
+        let sentence = format!("has no effect: {truth}; remove the annotation");
+        warnings.extend(annotation.filter(|_| opposite).map(|a| a.warning("no-effect", &sentence)));
     }
+    warnings
+}
+
+/// A misspelled filter would be no filter.
+fn unknown(annotation: &Annotation<'_>) -> Diagnostic {
+    let message = format!(
+        "{} is no annotation of egress and has no effect; check its spelling, or remove it",
+        annotation.full_name
+    );
+    let span = annotation.span(0, annotation.value.len());
+    Diagnostic::warning("unknown-annotation", message).at(span)
 }
 
 /// `egress-ipv6` looks as if it asked for egress by itself.
 fn alone(annotations: &Annotations<'_>) -> Option<Diagnostic> {
-    let ipv6 = annotations.egress_ipv6.filter(|annotation| annotation.value.trim_ascii() == "true")?;
+    let ipv6 = annotations.ipv6.filter(|annotation| annotation.value.trim_ascii() == "true")?;
     let sentence = "does nothing without egress: \"true\"; set both";
     annotations.egress.is_none().then(|| ipv6.warning("egress-ipv6-alone", sentence))
+}
+
+/// The value; or, when it cannot be read, a default with which nothing is done, because the mistakes are noted.
+fn noted<T: Default>(read: Result<T, Vec<Diagnostic>>, wrong: &mut Vec<Diagnostic>) -> T {
+    read.unwrap_or_else(|mistakes| {
+        wrong.extend(mistakes);
+        T::default()
+    })
 }

@@ -68,10 +68,9 @@ impl Default for Objects {
     }
 }
 
-/// `kube_vip_snat_v4_<uid>`, with a hash behind it when only some of the Service's rules are meant.
-pub(super) fn service_chain(family: Family, uid: &Uid, part: Option<u64>) -> Name {
-    let part = part.map(|hash| format!("_{hash:016x}")).unwrap_or_default();
-    Name::composed(format!("kube_vip_snat_{}_{uid}{part}", suffix(family)))
+/// `kube_vip_snat_v4_<uid>_<hash of its rules>`.
+pub(super) fn service_chain(family: Family, uid: &Uid, content: u64) -> Name {
+    Name::composed(format!("kube_vip_snat_{}_{uid}_{content:016x}", suffix(family)))
 }
 
 /// `kube_vip_merged_v4_<hash of the ordered list of chains>`.

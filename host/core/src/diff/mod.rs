@@ -6,8 +6,9 @@
 //! batches (each left out when it is empty):
 //!
 //! 1. **refill** sets: never in one batch with the rules that read them;
-//! 2. **make** new objects, and change the rules of chains: a packet of the old generation that already looks
-//!    up a new element would find the chain it leads to empty, if both came in one batch;
+//! 2. **make** new objects: a packet of the old generation that already looks up a new element would find the
+//!    chain it leads to empty, if both came in one batch. Rules of a chain that is there are changed only to
+//!    repair it, since [`crate::compile`] gives other rules another chain;
 //! 3. **switch** elements: one look-up decides, so a replaced element is atomic;
 //! 4. **break** what is left of a pod that moved from one map to another: it is in both for a moment, since in
 //!    none would be a leak; and delete the chains that nothing leads to any more.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::Snapshot;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::net::{AddressRange, Family, merge_ranges};
 
 /// Where pods live when nothing says so (kube-vip's default of `egress_podcidr`).
@@ -43,16 +43,25 @@ pub struct ClusterFacts {
 impl ClusterFacts {
     /// Puts together what the settings say and what the snapshot shows.
     pub fn gather(snapshot: &Snapshot, settings: &ClusterSettings) -> Self {
-        let detected_pods: Vec<IpNet> = snapshot.nodes.values().flat_map(|n| n.pod_networks.iter().copied()).collect();
-        let detected_services: Vec<IpNet> =
-            snapshot.service_networks.values().flat_map(|n| n.iter().copied()).collect();
-        let nodes: Vec<IpAddr> = snapshot.nodes.values().flat_map(|n| n.addresses.iter().copied()).collect();
+        let of_nodes: Vec<IpNet> = snapshot.nodes.values().flat_map(|n| n.pod_networks.iter().copied()).collect();
+        let of_services: Vec<IpNet> = snapshot.service_networks.values().flat_map(|n| n.iter().copied()).collect();
+        let nodes = || snapshot.nodes.values().flat_map(|n| n.addresses.iter().copied());
         let mut facts = Self::default();
         for family in Family::ALL {
-            let pods = POD.known(family, &settings.pod_networks, &detected_pods, &mut facts.findings);
-            let services = SERVICE.known(family, &settings.service_networks, &detected_services, &mut facts.findings);
-            let (Some(pods), Some(services)) = (pods, services) else { continue };
-            let hosts = nodes.iter().chain(&settings.api_server).copied().filter(|a| Family::of(*a) == family);
+            let pods = known(family, [&settings.pod_networks, &of_nodes]);
+            let services = known(family, [&settings.service_networks, &of_services]);
+            let missing: Vec<&Kind> = [(&pods, &POD), (&services, &SERVICE)]
+                .into_iter()
+                .filter(|(n, _)| n.is_empty())
+                .map(|(_, k)| k)
+                .collect();
+            facts.findings.extend(unknown(family, &missing));
+            if family == Family::Ipv6 && !missing.is_empty() {
+                continue;
+            }
+            let pods = POD.or_default(pods);
+            let services = SERVICE.or_default(services);
+            let hosts = nodes().chain(settings.api_server.iter().copied()).filter(|a| Family::of(*a) == family);
             let networks = pods.iter().chain(&services).copied().chain(never(family)).map(AddressRange::from);
             facts.excluded.insert(family, merge_ranges(networks.chain(hosts.map(AddressRange::from))));
             facts.pod_networks.extend(pods);
@@ -61,7 +70,7 @@ impl ClusterFacts {
     }
 }
 
-/// One kind of network: how it is called, and what is assumed.
+/// One kind of network: how it is called, where it is looked for, and what is assumed for IPv4.
 struct Kind {
     name: &'static str,
     source: &'static str,
@@ -71,50 +80,46 @@ struct Kind {
 
 const POD: Kind =
     Kind { name: "pod", source: "Node's spec.podCIDRs", setting: "egress_podcidr", default: DEFAULT_POD_NETWORK };
-const SERVICE: Kind = Kind {
-    name: "service",
-    source: "ServiceCIDR object",
-    setting: "egress_servicecidr",
-    default: DEFAULT_SERVICE_NETWORK,
-};
+const SERVICE: Kind =
+    Kind { name: "service", source: "ServiceCIDR", setting: "egress_servicecidr", default: DEFAULT_SERVICE_NETWORK };
 
 impl Kind {
-    /// The networks of a family: what is set, else what was detected, else for IPv4 the default, said aloud.
-    fn known(
-        &self,
-        family: Family,
-        set: &[IpNet],
-        detected: &[IpNet],
-        findings: &mut Vec<Finding>,
-    ) -> Option<Vec<IpNet>> {
-        let of_family = |networks: &[IpNet]| -> Vec<IpNet> {
-            networks.iter().copied().filter(|n| Family::of_network(*n) == family).collect()
-        };
-        let known = [of_family(set), of_family(detected)].into_iter().find(|networks| !networks.is_empty());
-        if known.is_none() {
-            findings.push(self.unknown(family));
-        }
-        match family {
-            Family::Ipv4 => Some(known.unwrap_or_else(|| self.default.parse().into_iter().collect())),
-            Family::Ipv6 => known,
-        }
+    fn or_default(&self, networks: Vec<IpNet>) -> Vec<IpNet> {
+        if networks.is_empty() { self.default.parse().into_iter().collect() } else { networks }
     }
+}
 
-    fn unknown(&self, family: Family) -> Finding {
-        let Self { name, source, setting, default } = self;
-        let missing = format!("no {family} {name} network is known: no {source} says one");
-        match family {
-            Family::Ipv4 => Finding::warning(
-                format!("{name}-network-assumed"),
-                format!("{missing}, so {default} is assumed; set {setting}"),
-            ),
-            Family::Ipv6 => Finding::new(
-                crate::finding::Severity::Info,
-                format!("{name}-network-unknown"),
-                format!("{missing}, so nothing {family} is translated; set {setting}"),
-            ),
+/// The networks of a family from the first place that names any.
+fn known(family: Family, places: [&Vec<IpNet>; 2]) -> Vec<IpNet> {
+    let of_family = |networks: &Vec<IpNet>| -> Vec<IpNet> {
+        networks.iter().copied().filter(|n| Family::of_network(*n) == family).collect()
+    };
+    places.into_iter().map(of_family).find(|networks| !networks.is_empty()).unwrap_or_default()
+}
+
+/// IPv4 is assumed, one finding a kind; IPv6 is not translated, one finding for both.
+fn unknown(family: Family, missing: &[&Kind]) -> Vec<Finding> {
+    match (family, missing) {
+        (_, []) => vec![],
+        (Family::Ipv4, missing) => missing.iter().map(|kind| assumed(kind)).collect(),
+        (Family::Ipv6, missing) => {
+            let list =
+                |part: fn(&Kind) -> &'static str| missing.iter().map(|k| part(k)).collect::<Vec<_>>().join(" and ");
+            let (names, sources, settings) = (list(|k| k.name), list(|k| k.source), list(|k| k.setting));
+            let message = format!(
+                "no IPv6 {names} network is known (no {sources} says one), so nothing IPv6 is translated; set {settings}"
+            );
+            vec![Finding::new(Severity::Info, "ipv6-networks-unknown", message)]
         }
     }
+}
+
+fn assumed(kind: &Kind) -> Finding {
+    let Kind { name, source, setting, default } = kind;
+    Finding::warning(
+        format!("{name}-network-assumed"),
+        format!("no IPv4 {name} network is known (no {source} says one), so {default} is assumed; set {setting}"),
+    )
 }
 
 fn never(family: Family) -> impl Iterator<Item = IpNet> {

@@ -1,0 +1,38 @@
+# `make` lists what there is to do.
+
+# The tools of rustup and of administrators are often not on the PATH, root's included.
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin:/sbin
+
+# Root can always build the lab's network namespaces, so for root a skipped test is a failed one. Others may be
+# refused by their kernel, and then the tests say so and are skipped.
+ifeq ($(shell id -u),0)
+export EGRESSD_TESTS_MUST_RUN ?= 1
+endif
+
+# In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
+LOCKED := $(if $(CI),--locked)
+
+.PHONY: help setup build demo test lint
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
+
+setup: ## install what building and testing needs (Debian, Ubuntu)
+	@.ci/setup
+
+build: setup ## compile everything
+	cargo build --workspace $(LOCKED)
+
+demo: setup ## see egressd at work, in a minute, without a cluster
+	@cargo build --quiet --package egressd --package egressd-tests --bins $(LOCKED)
+	@cargo run --quiet --package egressd-tests --bin egressd-demo $(LOCKED)
+
+test: setup ## run all tests; packets stay in network namespaces
+	cargo test --workspace $(LOCKED)
+
+lint: setup ## formatting, clippy, documentation, shell scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run; else echo 'no shellcheck: shell scripts not looked at'; fi

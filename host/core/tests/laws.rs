@@ -1,0 +1,109 @@
+//! The laws that hold for every plan, as properties.
+#![expect(clippy::expect_used, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use common::{NAMES, packets, plan, planned_service, promised};
+use egressd_core::compile::{compile, table_names};
+use egressd_core::diff::{Verb, diff};
+use egressd_core::model::ServiceKey;
+use egressd_core::plan::Plan;
+use egressd_core::ruleset::Ruleset;
+use egressd_core::testkit::{FakeKernel, Packet, Seen, apply, trace};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn ruleset(plan: &Plan) -> Ruleset {
+    compile(plan, &table_names(None))
+}
+
+fn seen(ruleset: &Ruleset, packet: &Packet) -> Option<IpAddr> {
+    match trace(ruleset, packet) {
+        Seen::Untranslated => None,
+        Seen::As(address) => Some(address),
+    }
+}
+
+/// A plan, and the same with one Service added, removed or changed.
+fn plan_and_edit() -> impl Strategy<Value = (Plan, Plan, &'static str)> {
+    (plan(), select(NAMES.to_vec()), proptest::option::of(planned_service())).prop_map(|(plan, name, edit)| {
+        let key = ServiceKey::new("default", name);
+        let mut edited = plan.clone();
+        edited.services.remove(&key);
+        if let Some(service) = edit {
+            let uid = egressd_core::model::Uid::new(format!("uid-{name}")).expect("a uid");
+            edited.services.insert(key, egressd_core::plan::PlannedService { uid, ..service });
+        }
+        (plan, edited, name)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 3_000 }))]
+
+    #[test]
+    fn every_packet_sees_what_the_plan_promises(plan in plan()) {
+        let ruleset = ruleset(&plan);
+        for packet in packets() {
+            prop_assert_eq!(seen(&ruleset, &packet), promised(&plan, &packet), "{:?}\n{}\n{}", packet, plan, ruleset);
+        }
+    }
+
+    #[test]
+    fn changes_lead_from_any_state_to_any_other(old in plan(), new in plan()) {
+        let (old, new) = (ruleset(&old), ruleset(&new));
+        let changes = diff(&old, &new);
+        prop_assert_eq!(apply(&old, &changes).map_err(|e| format!("{e}\n{changes}")), Ok(new.clone()));
+        prop_assert!(diff(&new, &new).is_empty());
+        let created = diff(&Ruleset::default(), &new);
+        prop_assert_eq!(created.batches.len(), 1, "nobody meets a table that is being made");
+        prop_assert_eq!(apply(&Ruleset::default(), &created), Ok(new.clone()));
+        prop_assert_eq!(apply(&new, &diff(&new, &Ruleset::default())), Ok(Ruleset::default()));
+    }
+
+    /// P3, as far as whole batches go; the kernel test sends packets through it.
+    #[test]
+    fn between_two_batches_every_packet_sees_the_old_or_the_new((old, new, _) in plan_and_edit()) {
+        let (before, after) = (ruleset(&old), ruleset(&new));
+        let changes = diff(&before, &after);
+        let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
+        for batch in &changes.batches {
+            kernel.commit(batch).expect("a change the kernel takes");
+            for packet in packets() {
+                let now = seen(&kernel.ruleset, &packet);
+                let right = [seen(&before, &packet), seen(&after, &packet)];
+                prop_assert!(right.contains(&now), "{:?} sees {:?}, not one of {:?}\n{}", packet, now, right, changes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_of_one_service_touches_no_element_of_others((old, new, name) in plan_and_edit()) {
+        let key = ServiceKey::new("default", name);
+        let touched = |plan: &Plan| -> BTreeSet<IpAddr> {
+            plan.services.get(&key).into_iter().flat_map(|s| s.rules.iter().flat_map(|r| r.sources.clone())).collect()
+        };
+        let mine: BTreeSet<IpAddr> = touched(&old).union(&touched(&new)).copied().collect();
+        for change in diff(&ruleset(&old), &ruleset(&new)).batches.iter().flat_map(|batch| &batch.changes) {
+            let pods: Vec<IpAddr> = match &change.verb {
+                Verb::AddElements(_, _, elements) => elements.iter().map(|(key, _)| key.address()).collect(),
+                Verb::DeleteElements(_, _, keys) => keys.iter().map(|key| key.address()).collect(),
+                Verb::AddTable
+                | Verb::DeleteTable
+                | Verb::AddSet(_)
+                | Verb::DeleteSet(_)
+                | Verb::RefillSet(..)
+                | Verb::AddMap(..)
+                | Verb::DeleteMap(_)
+                | Verb::AddChain(..)
+                | Verb::DeleteChain(_)
+                | Verb::AddRules(..)
+                | Verb::FlushRules(_) => vec![],
+            };
+            prop_assert!(pods.iter().all(|pod| mine.contains(pod)), "{change}");
+        }
+    }
+}

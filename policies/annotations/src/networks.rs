@@ -1,0 +1,140 @@
+//! The grammar of networks: `192.0.2.0/24,2001:db8::/32,198.51.100.7`. Both families may stand side by side.
+//!
+//! kube-vip masks host bits off and fails on a bare address or a blank after a comma.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use egressd_policy_sdk::{Diagnostic, IpNet};
+
+use crate::annotations::Annotation;
+use crate::list::{self, Mistake};
+
+/// Reads an annotation. An absent one is none, which is not the same as a list without networks of a family.
+pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Option<Vec<IpNet>>, Vec<Diagnostic>> {
+    annotation.map(|annotation| list::parse(annotation, item)).transpose()
+}
+
+fn item(text: &str) -> Result<IpNet, Mistake> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| not_a_network(address))?;
+    if let IpAddr::V6(v6) = address {
+        not_mapped(v6)?;
+    }
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let length = prefix.map_or(Ok(longest), |prefix| prefix_length(prefix, longest))?;
+    let network = IpNet::new(address, length).map_err(|_| too_long(&length.to_string(), longest))?;
+    if network.trunc() == network { Ok(network) } else { Err(host_bits(network)) }
+}
+
+/// Decimal digits as they are printed.
+fn prefix_length(text: &str, longest: u8) -> Result<u8, Mistake> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let leading_zero = text.len() > 1 && text.starts_with('0');
+    if !digits || leading_zero {
+        let sentence = format!("has {text:?} where a prefix length belongs; write a number from 0 to {longest}");
+        return Err(Mistake::new("bad-prefix-length", sentence));
+    }
+    text.parse::<u8>().ok().filter(|length| *length <= longest).ok_or_else(|| too_long(text, longest))
+}
+
+/// `::ffff:192.0.2.1` is an IPv4 address in IPv6's clothes: no packet carries it, so no rule would match.
+fn not_mapped(address: Ipv6Addr) -> Result<(), Mistake> {
+    match address.to_ipv4_mapped() {
+        Some(v4) => {
+            let sentence = format!("is an IPv4-mapped address, which no packet carries; write it as IPv4, like {v4}");
+            Err(Mistake::new("ipv4-mapped", sentence))
+        }
+        None => Ok(()),
+    }
+}
+
+fn not_a_network(address: &str) -> Mistake {
+    let sentence = format!("has {address:?} where an address belongs; write one like 192.0.2.0/24 or 2001:db8::/32");
+    Mistake::new("not-a-network", sentence)
+}
+
+fn too_long(length: &str, longest: u8) -> Mistake {
+    Mistake::new("bad-prefix-length", format!("has the prefix length {length}; the longest is {longest}"))
+}
+
+fn host_bits(network: IpNet) -> Mistake {
+    let (address, right) = (network.addr(), network.trunc());
+    let sentence = format!("has bits behind its prefix; write {right}, or {address} for the one address");
+    Mistake::new("host-bits", sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use crate::annotations::Annotation;
+
+    fn read(value: &str) -> Result<Vec<String>, Vec<(String, String)>> {
+        let name = "egress-allowed-networks";
+        let annotation = Annotation { full_name: "kube-vip.io/egress-allowed-networks", name, value };
+        match parse(Some(annotation)) {
+            Ok(networks) => Ok(networks.into_iter().flatten().map(|network| network.to_string()).collect()),
+            Err(wrong) => Err(wrong.into_iter().map(|d| (d.code, d.message)).collect()),
+        }
+    }
+
+    #[test]
+    fn good_networks_are_read() {
+        for (value, meaning) in [
+            ("192.0.2.0/24", vec!["192.0.2.0/24"]),
+            ("192.0.2.0/24, 2001:db8::/32", vec!["192.0.2.0/24", "2001:db8::/32"]),
+            ("198.51.100.7", vec!["198.51.100.7/32"]),
+            ("2001:DB8::7", vec!["2001:db8::7/128"]),
+            ("198.51.100.7,198.51.100.7/32", vec!["198.51.100.7/32"]),
+            ("10.0.0.0/8,10.1.0.0/16", vec!["10.0.0.0/8", "10.1.0.0/16"]),
+            ("0.0.0.0/0,::/0", vec!["0.0.0.0/0", "::/0"]),
+        ] {
+            assert_eq!(read(value), Ok(meaning.into_iter().map(str::to_owned).collect()), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_absent_list_is_no_list() {
+        assert_eq!(parse(None), Ok(None));
+    }
+
+    #[test]
+    fn bad_networks_are_named_with_what_would_be_right() {
+        let no_address =
+            |what: &str| format!("has {what:?} where an address belongs; write one like 192.0.2.0/24 or 2001:db8::/32");
+        let no_prefix = |what: &str, most: u8| {
+            format!("has {what:?} where a prefix length belongs; write a number from 0 to {most}")
+        };
+        for (value, code, sentence) in [
+            ("internet", "not-a-network", no_address("internet")),
+            ("192.0.2", "not-a-network", no_address("192.0.2")),
+            ("192.0.2.010/32", "not-a-network", no_address("192.0.2.010")),
+            ("192.0.2.0 /24", "not-a-network", no_address("192.0.2.0 ")),
+            ("fe80::1%eth0", "not-a-network", no_address("fe80::1%eth0")),
+            ("/24", "not-a-network", no_address("")),
+            ("192.0.2.0/33", "bad-prefix-length", "has the prefix length 33; the longest is 32".to_owned()),
+            ("2001:db8::/129", "bad-prefix-length", "has the prefix length 129; the longest is 128".to_owned()),
+            ("2001:db8::/999", "bad-prefix-length", "has the prefix length 999; the longest is 128".to_owned()),
+            ("192.0.2.0/", "bad-prefix-length", no_prefix("", 32)),
+            ("192.0.2.0/024", "bad-prefix-length", no_prefix("024", 32)),
+            ("192.0.2.0/+24", "bad-prefix-length", no_prefix("+24", 32)),
+            ("192.0.2.0/255.255.255.0", "bad-prefix-length", no_prefix("255.255.255.0", 32)),
+            ("192.0.2.0/24/8", "bad-prefix-length", no_prefix("24/8", 32)),
+            (
+                "192.0.2.5/24",
+                "host-bits",
+                "has bits behind its prefix; write 192.0.2.0/24, or 192.0.2.5 for the one address".to_owned(),
+            ),
+            (
+                "::ffff:192.0.2.1",
+                "ipv4-mapped",
+                "is an IPv4-mapped address, which no packet carries; write it as IPv4, like 192.0.2.1".to_owned(),
+            ),
+        ] {
+            let message = format!("egress-allowed-networks: {value:?} {sentence}");
+            assert_eq!(read(value), Err(vec![(code.to_owned(), message)]));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The grammar of ports: `tcp:8080,udp:5060,sctp:2905,tcp:8000-8999`.
+//!
+//! kube-vip skips items that it cannot read, and translates everything when none is left; here one bad item
+//! makes the whole annotation invalid. Ranges are ours.
+
+use egressd_policy_sdk::{Diagnostic, PortRange, Protocol};
+
+use crate::annotations::Annotation;
+use crate::list::{self, Mistake};
+
+/// Reads an annotation; an absent one means every port and protocol.
+pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Vec<PortRange>, Vec<Diagnostic>> {
+    annotation.map_or(Ok(Vec::new()), |annotation| list::parse(annotation, item))
+}
+
+fn item(text: &str) -> Result<PortRange, Mistake> {
+    let Some((name, ports)) = text.split_once(':') else { return Err(no_protocol(text)) };
+    let protocol = protocol(name)?;
+    if ports.contains(':') {
+        return Err(Mistake::new(
+            "too-many-parts",
+            format!(
+                "has more than one colon; write a range as {name}:8000-8999, and other ports as items of their own"
+            ),
+        ));
+    }
+    let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+    let (first, last) = (port(protocol, first)?, port(protocol, last)?);
+    PortRange::new(protocol, first, last)
+        .map_err(|_| Mistake::new("backwards-range", format!("is backwards; write {protocol}:{last}-{first}")))
+}
+
+fn protocol(text: &str) -> Result<Protocol, Mistake> {
+    let known = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
+    if let Some(protocol) = known.into_iter().find(|protocol| protocol.to_string() == text) {
+        return Ok(protocol);
+    }
+    let meant = known.into_iter().find(|protocol| protocol.to_string().eq_ignore_ascii_case(text.trim_ascii()));
+    let right = meant.map_or("tcp, udp or sctp".to_owned(), |protocol| format!("\"{protocol}\""));
+    Err(Mistake::new("unknown-protocol", format!("has the unknown protocol {text:?}; write {right}")))
+}
+
+/// Decimal digits as they are printed: `080` and `+80` are accepted by many a parser, and mean octal to others.
+fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits {
+        return Err(Mistake::new(
+            "not-a-port",
+            format!("has {text:?} where a port belongs; write one like {protocol}:8080"),
+        ));
+    }
+    match text.parse::<u16>() {
+        Ok(port) if port != 0 && !text.starts_with('0') => Ok(port),
+        Ok(port) if port != 0 => {
+            Err(Mistake::new("not-a-port", format!("has a port with leading zeros; write {protocol}:{port}")))
+        }
+        Ok(_) | Err(_) => Err(Mistake::new("port-out-of-range", format!("has port {text}; ports are 1 to 65535"))),
+    }
+}
+
+fn no_protocol(text: &str) -> Mistake {
+    let port = if text.bytes().all(|b| b.is_ascii_digit()) { text } else { "8080" };
+    Mistake::new("no-protocol", format!("has no protocol; write one like tcp:{port} or udp:{port}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use crate::annotations::Annotation;
+
+    fn read(value: &str) -> Result<Vec<String>, Vec<(String, String)>> {
+        let name = "egress-destination-ports";
+        let annotation = Annotation { full_name: "kube-vip.io/egress-destination-ports", name, value };
+        match parse(Some(annotation)) {
+            Ok(ports) => Ok(ports.iter().map(ToString::to_string).collect()),
+            Err(wrong) => Err(wrong.into_iter().map(|d| (d.code, d.message)).collect()),
+        }
+    }
+
+    #[test]
+    fn good_ports_are_read() {
+        for (value, meaning) in [
+            ("tcp:443", vec!["tcp:443"]),
+            ("tcp:8080,udp:5060", vec!["tcp:8080", "udp:5060"]),
+            (" tcp:80 ,\n sctp:36412 ", vec!["tcp:80", "sctp:36412"]),
+            ("tcp:8000-8999", vec!["tcp:8000-8999"]),
+            ("tcp:1-65535", vec!["tcp:1-65535"]),
+            ("tcp:80-80,tcp:80", vec!["tcp:80"]),
+            ("tcp:80-90,tcp:85-95", vec!["tcp:80-90", "tcp:85-95"]),
+        ] {
+            assert_eq!(read(value), Ok(meaning.into_iter().map(str::to_owned).collect()), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_absent_annotation_means_all_ports() {
+        assert_eq!(parse(None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn bad_ports_are_named_with_what_would_be_right() {
+        for (value, code, sentence) in [
+            ("5060", "no-protocol", "has no protocol; write one like tcp:5060 or udp:5060"),
+            ("http", "no-protocol", "has no protocol; write one like tcp:8080 or udp:8080"),
+            ("TCP:80", "unknown-protocol", "has the unknown protocol \"TCP\"; write \"tcp\""),
+            ("tcp :80", "unknown-protocol", "has the unknown protocol \"tcp \"; write \"tcp\""),
+            ("icmp:0", "unknown-protocol", "has the unknown protocol \"icmp\"; write tcp, udp or sctp"),
+            (":80", "unknown-protocol", "has the unknown protocol \"\"; write tcp, udp or sctp"),
+            ("tcp:0", "port-out-of-range", "has port 0; ports are 1 to 65535"),
+            ("tcp:65536", "port-out-of-range", "has port 65536; ports are 1 to 65535"),
+            ("tcp:99999999999", "port-out-of-range", "has port 99999999999; ports are 1 to 65535"),
+            ("tcp:0-80", "port-out-of-range", "has port 0; ports are 1 to 65535"),
+            ("tcp:90-80", "backwards-range", "is backwards; write tcp:80-90"),
+            (
+                "tcp:80:90",
+                "too-many-parts",
+                "has more than one colon; write a range as tcp:8000-8999, and other ports as items of their own",
+            ),
+            ("tcp:", "not-a-port", "has \"\" where a port belongs; write one like tcp:8080"),
+            ("udp:http", "not-a-port", "has \"http\" where a port belongs; write one like udp:8080"),
+            ("tcp: 80", "not-a-port", "has \" 80\" where a port belongs; write one like tcp:8080"),
+            ("tcp:+80", "not-a-port", "has \"+80\" where a port belongs; write one like tcp:8080"),
+            ("tcp:-1", "not-a-port", "has \"\" where a port belongs; write one like tcp:8080"),
+            ("tcp:80-", "not-a-port", "has \"\" where a port belongs; write one like tcp:8080"),
+            ("tcp:1-2-3", "not-a-port", "has \"2-3\" where a port belongs; write one like tcp:8080"),
+            ("tcp:0080", "not-a-port", "has a port with leading zeros; write tcp:80"),
+            ("tcp:8०", "not-a-port", "has \"8०\" where a port belongs; write one like tcp:8080"),
+        ] {
+            let message = format!("egress-destination-ports: {value:?} {sentence}");
+            assert_eq!(read(value), Err(vec![(code.to_owned(), message)]));
+        }
+    }
+
+    #[test]
+    fn one_bad_item_spoils_the_good_ones() {
+        let codes = read("tcp:80,udp:0,,tcp:443").map_err(|wrong| wrong.into_iter().map(|(code, _)| code).collect());
+        assert_eq!(codes, Err::<Vec<String>, Vec<String>>(vec!["port-out-of-range".into(), "empty-item".into()]));
+    }
+}

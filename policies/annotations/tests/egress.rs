@@ -1,0 +1,285 @@
+//! What a Service with annotations gets, natively.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use egressd_policy_annotations::Annotations;
+use egressd_policy_sdk::testkit::{self, ServiceBuilder, THIS_NODE};
+use egressd_policy_sdk::{
+    Decision, Draft, Endpoint, Family, OnChange, OnUnavailable, Outcome, Policy, Rule, ServiceKind, Severity,
+    TrafficPolicy,
+};
+
+/// A dual-stack Service with endpoints on both nodes and of both families.
+fn web() -> ServiceBuilder {
+    testkit::load_balancer("shop", "web")
+        .families(&[Family::Ipv4, Family::Ipv6])
+        .address("192.0.2.10")
+        .address("2001:db8::10")
+        .local_endpoint("10.244.1.7")
+        .local_endpoint("fd00:244:1::7")
+        .remote_endpoint("10.244.2.8")
+        .remote_endpoint("fd00:244:2::8")
+}
+
+fn egress() -> ServiceBuilder {
+    web().annotation("kube-vip.io/egress", "true")
+}
+
+fn evaluate(service: ServiceBuilder) -> Outcome {
+    Annotations::evaluate(&testkit::context(), &service.build(), Draft::default())
+}
+
+fn rules(outcome: &Outcome) -> &[Rule] {
+    &outcome.draft().unwrap().rules
+}
+
+/// Id, sources and address of each rule, as text.
+fn translations(outcome: &Outcome) -> Vec<String> {
+    let translation = |rule: &Rule| format!("{}: {:?} -> {}", rule.id, rule.sources, rule.address);
+    rules(outcome).iter().map(translation).collect()
+}
+
+/// Severity and code of each diagnostic.
+fn told(outcome: &Outcome) -> Vec<(Severity, &str)> {
+    outcome.diagnostics.iter().map(|d| (d.severity, d.code.as_str())).collect()
+}
+
+#[test]
+fn a_service_without_annotations_is_passed_over() {
+    assert_eq!(evaluate(web()), Outcome::pass());
+    assert_eq!(evaluate(web().annotation("kube-vip.io/egress", "false")), Outcome::pass());
+}
+
+#[test]
+fn filters_without_egress_ask_for_nothing_even_when_wrong() {
+    let service = web().annotation("kube-vip.io/egress-destination-ports", "5060");
+    assert_eq!(evaluate(service), Outcome::pass());
+}
+
+#[test]
+fn egress_translates_the_local_ipv4_endpoints() {
+    let outcome = evaluate(egress());
+    assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
+    assert_eq!(told(&outcome), []);
+    let rule = &rules(&outcome)[0];
+    assert!(rule.include.is_empty() && rule.exclude.is_empty());
+    assert!(rule.source_ports.is_empty() && rule.destination_ports.is_empty());
+}
+
+#[test]
+fn egress_ipv6_translates_ipv6_too() {
+    let outcome = evaluate(egress().annotation("kube-vip.io/egress-ipv6", "true"));
+    let expected = ["ipv4: [10.244.1.7] -> 192.0.2.10", "ipv6: [fd00:244:1::7] -> 2001:db8::10"];
+    assert_eq!(translations(&outcome), expected);
+}
+
+#[test]
+fn egress_ipv6_alone_does_nothing_and_says_so() {
+    let outcome = evaluate(web().annotation("kube-vip.io/egress-ipv6", "true"));
+    assert_eq!(outcome.decision, Decision::Pass);
+    assert_eq!(told(&outcome), [(Severity::Warning, "egress-ipv6-alone")]);
+}
+
+#[test]
+fn an_ipv6_only_service_needs_no_second_annotation() {
+    let expected = ["ipv6: [fd00:244:1::7] -> 2001:db8::10"];
+    assert_eq!(translations(&evaluate(egress().families(&[Family::Ipv6]))), expected);
+    // Families unknown: the addresses tell.
+    let service = testkit::load_balancer("shop", "web").address("2001:db8::10").local_endpoint("fd00:244:1::7");
+    assert_eq!(translations(&evaluate(service.annotation("kube-vip.io/egress", "true"))), expected);
+}
+
+#[test]
+fn the_first_own_address_of_a_family_is_used() {
+    let outcome = evaluate(egress().address("192.0.2.11"));
+    assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
+}
+
+#[test]
+fn endpoints_are_translated_whatever_their_conditions_say() {
+    let mut draining = Endpoint::new("10.244.1.8".parse().unwrap());
+    draining.node = Some(THIS_NODE.to_owned());
+    (draining.ready, draining.serving, draining.terminating) = (Some(false), Some(false), Some(true));
+    let outcome = evaluate(egress().endpoint(draining));
+    assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7, 10.244.1.8] -> 192.0.2.10"]);
+}
+
+#[test]
+fn only_a_load_balancer_has_addresses() {
+    for (kind, name) in [
+        (ServiceKind::ClusterIp, "ClusterIP"),
+        (ServiceKind::NodePort, "NodePort"),
+        (ServiceKind::ExternalName, "ExternalName"),
+    ] {
+        let outcome = evaluate(egress().kind(kind));
+        assert_eq!(rules(&outcome), []);
+        assert_eq!(told(&outcome), [(Severity::Error, "not-a-load-balancer")]);
+        assert!(outcome.diagnostics[0].message.contains(&format!("type {name},")));
+    }
+}
+
+#[test]
+fn a_family_without_an_address_is_told_and_the_other_works() {
+    let service = testkit::load_balancer("shop", "web")
+        .annotation("kube-vip.io/egress", "true")
+        .annotation("kube-vip.io/egress-ipv6", "true")
+        .address("192.0.2.10")
+        .local_endpoint("10.244.1.7")
+        .local_endpoint("fd00:244:1::7");
+    let outcome = evaluate(service);
+    assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
+    assert_eq!(told(&outcome), [(Severity::Error, "no-address")]);
+    assert!(outcome.diagnostics[0].message.contains("IPv6"));
+}
+
+#[test]
+fn a_node_without_endpoints_says_so() {
+    let service = testkit::load_balancer("shop", "web").address("192.0.2.10").remote_endpoint("10.244.2.8");
+    let outcome = evaluate(service.annotation("kube-vip.io/egress", "true"));
+    assert_eq!(rules(&outcome), []);
+    assert_eq!(told(&outcome), [(Severity::Info, "no-local-endpoint")]);
+}
+
+#[test]
+fn remote_endpoints_are_a_warning_with_the_policy_cluster_alone() {
+    let outcome = evaluate(egress().remote_endpoint("10.244.2.9").traffic_policy(TrafficPolicy::Cluster));
+    assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
+    assert_eq!(told(&outcome), [(Severity::Warning, "remote-endpoints")]);
+    assert!(outcome.diagnostics[0].message.starts_with("2 endpoints of the Service run outside node-a and are not"));
+    assert_eq!(told(&evaluate(egress().traffic_policy(TrafficPolicy::Local))), []);
+}
+
+#[test]
+fn ports_are_the_same_for_both_families() {
+    let service = egress()
+        .annotation("kube-vip.io/egress-ipv6", "true")
+        .annotation("kube-vip.io/egress-destination-ports", "tcp:443,udp:8000-8999")
+        .annotation("kube-vip.io/egress-source-ports", " sctp:36412 ");
+    let outcome = evaluate(service);
+    assert_eq!(rules(&outcome).len(), 2);
+    for rule in rules(&outcome) {
+        let ports: Vec<String> = rule.destination_ports.iter().map(ToString::to_string).collect();
+        assert_eq!(ports, ["tcp:443", "udp:8000-8999"]);
+        let ports: Vec<String> = rule.source_ports.iter().map(ToString::to_string).collect();
+        assert_eq!(ports, ["sctp:36412"]);
+    }
+}
+
+#[test]
+fn each_family_gets_its_own_networks() {
+    let service = egress()
+        .annotation("kube-vip.io/egress-ipv6", "true")
+        .annotation("kube-vip.io/egress-allowed-networks", "198.51.100.0/24, 2001:db8:1::/48")
+        .annotation("kube-vip.io/egress-denied-networks", "198.51.100.7, 2001:db8:1::7");
+    let outcome = evaluate(service);
+    let networks: Vec<String> =
+        rules(&outcome).iter().map(|rule| format!("{:?} not {:?}", rule.include, rule.exclude)).collect();
+    let expected = ["[198.51.100.0/24] not [198.51.100.7/32]", "[2001:db8:1::/48] not [2001:db8:1::7/128]"];
+    assert_eq!(networks, expected);
+}
+
+#[test]
+fn a_family_without_an_allowed_network_is_not_translated_at_all() {
+    let service = egress()
+        .annotation("kube-vip.io/egress-ipv6", "true")
+        .annotation("kube-vip.io/egress-allowed-networks", "198.51.100.0/24");
+    let outcome = evaluate(service);
+    assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
+    assert_eq!(told(&outcome), [(Severity::Warning, "no-allowed-network")]);
+    assert!(outcome.diagnostics[0].message.contains("nothing is translated to IPv6"));
+}
+
+#[test]
+fn a_denied_list_of_the_other_family_denies_nothing() {
+    let outcome = evaluate(egress().annotation("kube-vip.io/egress-denied-networks", "::/0"));
+    assert_eq!(rules(&outcome)[0].exclude, []);
+}
+
+#[test]
+fn flush_conntrack_severs() {
+    let on_change = |outcome: Outcome| outcome.draft().unwrap().on_change;
+    assert_eq!(on_change(evaluate(egress())), OnChange::Keep);
+    assert_eq!(on_change(evaluate(egress().annotation("kube-vip.io/flush-conntrack", "false"))), OnChange::Keep);
+    assert_eq!(on_change(evaluate(egress().annotation("kube-vip.io/flush-conntrack", "true"))), OnChange::Sever);
+}
+
+#[test]
+fn what_always_holds_is_accepted_and_its_opposite_is_a_warning() {
+    for name in ["kube-vip.io/egress-no-internal-traffic", "kube-vip.io/egress-detect-api-server"] {
+        assert_eq!(told(&evaluate(egress().annotation(name, "true"))), []);
+        let outcome = evaluate(egress().annotation(name, "false"));
+        assert_eq!(told(&outcome), [(Severity::Warning, "no-effect")]);
+        assert_eq!(rules(&outcome).len(), 1);
+    }
+    for value in ["true", "false"] {
+        assert_eq!(told(&evaluate(egress().annotation("kube-vip.io/egress-internal", value))), []);
+    }
+}
+
+#[test]
+fn a_misspelled_annotation_is_a_warning() {
+    let outcome = evaluate(egress().annotation("kube-vip.io/egress-allowed-network", "198.51.100.0/24"));
+    assert_eq!(told(&outcome), [(Severity::Warning, "unknown-annotation")]);
+    let published = egress().annotation("kube-vip.io/egress-nftables-table", "kube_vip");
+    assert_eq!(told(&evaluate(published)), []);
+}
+
+#[test]
+fn one_bad_item_anywhere_makes_everything_invalid_and_all_are_told() {
+    let service = egress()
+        .annotation("kube-vip.io/egress-ipv6", "yes")
+        .annotation("kube-vip.io/egress-destination-ports", "tcp:80,udp:0")
+        .annotation("kube-vip.io/egress-allowed-networks", "10.0.0.1/8,")
+        .annotation("kube-vip.io/egress-denied-networks", "::ffff:192.0.2.1")
+        .annotation("kube-vip.io/egress-internal", "1");
+    let outcome = evaluate(service);
+    assert_eq!(outcome.decision, Decision::Invalid);
+    let codes: Vec<&str> = outcome.diagnostics.iter().map(|d| d.code.as_str()).collect();
+    let expected = ["not-a-boolean", "port-out-of-range", "host-bits", "empty-item", "ipv4-mapped", "not-a-boolean"];
+    assert_eq!(codes, expected);
+    assert!(outcome.diagnostics.iter().all(|d| d.severity == Severity::Error && d.span.is_some()));
+}
+
+#[test]
+fn every_annotation_can_be_wrong() {
+    for name in [
+        "egress",
+        "egress-ipv6",
+        "egress-internal",
+        "egress-source-ports",
+        "egress-destination-ports",
+        "egress-allowed-networks",
+        "egress-denied-networks",
+        "egress-no-internal-traffic",
+        "egress-detect-api-server",
+        "flush-conntrack",
+    ] {
+        for value in ["", " ", ",", "junk", "True"] {
+            let outcome = evaluate(egress().annotation(&format!("kube-vip.io/{name}"), value));
+            assert_eq!(outcome.decision, Decision::Invalid, "{name}: {value:?}");
+            assert!(outcome.diagnostics[0].message.starts_with(&format!("{name}: ")), "{:?}", outcome.diagnostics);
+        }
+    }
+}
+
+#[test]
+fn the_prefix_is_a_setting() {
+    let context = testkit::context_with_settings(r#"{"prefix": "egress.example.com"}"#);
+    let evaluate = |service: ServiceBuilder| Annotations::evaluate(&context, &service.build(), Draft::default());
+    assert_eq!(evaluate(egress()), Outcome::pass());
+    assert_eq!(rules(&evaluate(web().annotation("egress.example.com/egress", "true"))).len(), 1);
+    let description = Annotations::describe_with(r#"{"prefix": "egress.example.com"}"#);
+    assert!(description.annotation_prefixes.iter().all(|prefix| prefix.starts_with("egress.example.com/")));
+}
+
+#[test]
+fn rules_of_an_earlier_policy_are_replaced_and_its_other_wishes_kept() {
+    let earlier = Draft {
+        rules: vec![Rule::new("ipv4", [192, 0, 2, 99].into())],
+        on_unavailable: OnUnavailable::Drop,
+        ..Draft::default()
+    };
+    let outcome = Annotations::evaluate(&testkit::context(), &egress().build(), earlier);
+    assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
+    assert_eq!(outcome.draft().unwrap().on_unavailable, OnUnavailable::Drop);
+}

@@ -1,0 +1,52 @@
+//! Which room of a crate a file belongs to, and which rooms it enters.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::rust::{code, paths, without_tests};
+
+/// The room of a file below `source`, the `src` folder of a crate: its first folder, or its name.
+pub(crate) fn room(file: &Path, source: &Path) -> String {
+    let inside = file.strip_prefix(source).expect("the file is in the folder");
+    let first = inside.iter().next().expect("a file has a name").to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The other rooms of the same crate that a file mentions outside its unit tests.
+pub(crate) fn entered(file: &Path, source: &Path) -> BTreeSet<String> {
+    let here = module(file, source);
+    let mentioned = paths(without_tests(&code(file)));
+    let mut rooms: BTreeSet<String> = mentioned.iter().filter_map(|path| room_of_path(path, &here)).collect();
+    rooms.remove(&room(file, source));
+    rooms
+}
+
+/// Whether a file mentions another crate.
+pub(crate) fn mentions_crate(file: &Path, name: &str) -> bool {
+    let inside = format!("{name}::");
+    paths(&code(file)).iter().any(|path| path == name || path.starts_with(&inside))
+}
+
+/// The module path of a file, without `crate`.
+fn module(file: &Path, source: &Path) -> Vec<String> {
+    let inside = file.strip_prefix(source).expect("the file is in the folder").with_extension("");
+    let mut module: Vec<String> = inside.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    module.pop_if(|last| matches!(last.as_str(), "mod" | "lib" | "main"));
+    module
+}
+
+/// The room that a path beginning with `crate` or `super` leads into.
+fn room_of_path(path: &str, here: &[String]) -> Option<String> {
+    let mut parts = path.split("::").peekable();
+    if parts.next_if_eq(&"crate").is_some() {
+        return parts.next().map(str::to_owned);
+    }
+    let mut at = here;
+    let mut upwards = false;
+    while parts.next_if_eq(&"super").is_some() {
+        at = at.split_last().map_or(at, |(_, above)| above);
+        upwards = true;
+    }
+    // Below the root a path stays in its room.
+    if upwards && at.is_empty() { parts.next().map(str::to_owned) } else { None }
+}

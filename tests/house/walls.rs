@@ -1,0 +1,114 @@
+//! The walls: who may depend on whom, who may import whom.
+
+use std::collections::BTreeSet;
+
+use crate::graph::Graph;
+use crate::rooms::{entered, mentions_crate, room};
+use crate::rust::{files, name, root};
+
+/// The whole of what the pure half may lean on.
+const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
+
+/// What an author of policies may be asked to compile.
+const SDK: [&str; 4] = ["ipnet", "serde", "serde_json", "wit-bindgen"];
+
+/// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
+const HOST: [(&str, &[&str]); 6] = [
+    ("wasmtime", &["wasm/"]),
+    ("rustables", &["nft/"]),
+    ("k8s_openapi", &["source/", "publish"]),
+    ("kube", &["source/", "publish"]),
+    ("clap", &["cli", "config", "main.rs"]),
+    ("clap_complete", &["cli", "main.rs"]),
+];
+
+/// Rooms of the host that reach the outside world, and know nothing of each other.
+const ADAPTERS: [&str; 4] = ["source", "wasm", "nft", "publish"];
+
+/// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
+/// only hands values from one room to the next.
+const ROOMS: [(&str, &[&str]); 13] = [
+    ("net", &[]),
+    ("finding", &[]),
+    ("model", &["finding", "net"]),
+    ("decision", &["finding", "net"]),
+    ("chain", &["decision", "finding", "model"]),
+    ("guard", &["decision", "finding", "model", "net"]),
+    ("plan", &["chain", "decision", "finding", "guard", "model", "net"]),
+    ("check", &["finding", "model", "net", "plan"]),
+    ("ruleset", &["net"]),
+    ("diff", &["net", "ruleset"]),
+    ("compile", &["decision", "model", "net", "plan", "ruleset"]),
+    ("status", &["check", "finding", "model", "plan"]),
+    (
+        "pipeline",
+        &["chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "plan", "ruleset", "status"],
+    ),
+];
+
+/// Rooms of the core that may import all others: the list of the rooms, and what tests are made with.
+const OPEN: [&str; 2] = ["lib", "testkit"];
+
+#[test]
+fn the_core_depends_on_nothing_that_does_io() {
+    let direct = Graph::read().direct("egressd-core");
+    assert_eq!(direct, CORE.map(str::to_owned).into(), "the dependencies of host/core");
+}
+
+#[test]
+fn the_sdk_depends_on_what_every_author_has_to_compile_anyway() {
+    let direct = Graph::read().direct("egressd-policy-sdk");
+    let unexpected: Vec<_> = direct.iter().filter(|name| !SDK.contains(&name.as_str())).collect();
+    assert!(unexpected.is_empty(), "policy-sdk depends on {unexpected:?}");
+}
+
+#[test]
+fn every_foreign_world_is_named_in_one_room_only() {
+    let source = root().join("host/src");
+    for (dependency, allowed) in HOST {
+        for file in files("host/src") {
+            let inside = file.strip_prefix(&source).expect("below host/src").to_string_lossy().into_owned();
+            let may = allowed.iter().any(|beginning| inside.starts_with(beginning));
+            assert!(
+                may || !mentions_crate(&file, dependency),
+                "{} names {dependency}; only {allowed:?} may",
+                name(&file)
+            );
+        }
+    }
+}
+
+#[test]
+fn adapters_do_not_know_each_other() {
+    let source = root().join("host/src");
+    for file in files("host/src") {
+        if ADAPTERS.contains(&room(&file, &source).as_str()) {
+            let entered = entered(&file, &source);
+            let others: Vec<_> = entered.iter().filter(|room| ADAPTERS.contains(&room.as_str())).collect();
+            assert!(others.is_empty(), "{} imports {others:?}", name(&file));
+        }
+    }
+}
+
+#[test]
+fn rooms_of_the_core_import_only_what_they_may() {
+    let source = root().join("host/core/src");
+    let all: BTreeSet<&str> = ROOMS.iter().map(|(room, _)| *room).chain(OPEN).collect();
+    for file in files("host/core/src") {
+        let room = room(&file, &source);
+        assert!(all.contains(room.as_str()), "{} is a new room: give it a line in ROOMS", name(&file));
+        let Some((_, allowed)) = ROOMS.iter().find(|(candidate, _)| *candidate == room) else { continue };
+        let entered = entered(&file, &source);
+        // Names that are no rooms are re-exports and functions of the root, of which there are none to speak of.
+        let stray: Vec<_> =
+            entered.iter().filter(|room| all.contains(room.as_str()) && !allowed.contains(&room.as_str())).collect();
+        assert!(stray.is_empty(), "{} imports {stray:?}; {room} may import {allowed:?}", name(&file));
+    }
+}
+
+#[test]
+fn plans_and_rulesets_meet_in_one_room() {
+    let both = |(_, allowed): &&(&str, &[&str])| allowed.contains(&"plan") && allowed.contains(&"ruleset");
+    let meeting: Vec<&str> = ROOMS.iter().filter(both).map(|(room, _)| *room).collect();
+    assert_eq!(meeting, ["compile", "pipeline"]);
+}

@@ -1,0 +1,87 @@
+//! Asking the lab: who calls, and as whom are they seen?
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{panic, thread};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::probe::{self, Connection, Destination, Protocol, Seen};
+use crate::topology::{Lab, Pod};
+
+/// Keeps [`Lab::seen_during`] from filling a core.
+const BETWEEN_CALLS: Duration = Duration::from_millis(2);
+
+impl Lab {
+    /// Lets a pod call somebody in this lab, and tells as whom it was seen there. Every call is a new connection.
+    ///
+    /// # Errors
+    /// When the call cannot be made, or arrives but its answer does not.
+    pub fn seen_from(&self, pod: &Pod, destination: impl Into<Destination>, protocol: Protocol) -> Result<Seen> {
+        let destination = destination.into();
+        probe::call(&pod.host.namespace, destination, protocol, &self.record)
+            .with_context(|| format!("pod {} calls {destination} over {protocol}", pod.number))
+    }
+
+    /// Lets a pod call, and insists on whom it is seen as.
+    ///
+    /// # Errors
+    /// When it is seen as something else.
+    pub fn expect_seen(
+        &self,
+        pod: &Pod,
+        destination: impl Into<Destination>,
+        protocol: Protocol,
+        expected: impl Into<Seen>,
+    ) -> Result<()> {
+        let (destination, expected) = (destination.into(), expected.into());
+        let seen = self.seen_from(pod, destination, protocol)?;
+        ensure!(
+            seen == expected,
+            "pod {} calls {destination} over {protocol}: expected to be seen as {expected}, seen as {seen}",
+            pod.number
+        );
+        Ok(())
+    }
+
+    /// Lets a pod call again and again, each time over a new connection, while something else is done; tells how
+    /// often it was seen as whom. Calls follow each other at a few hundred a second.
+    ///
+    /// # Errors
+    /// When what is done fails, or a call cannot be made.
+    pub fn seen_during(
+        &self,
+        pod: &Pod,
+        destination: impl Into<Destination>,
+        protocol: Protocol,
+        during: impl FnOnce() -> Result<()>,
+    ) -> Result<BTreeMap<Seen, usize>> {
+        let destination = destination.into();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let calls = scope.spawn(|| {
+                let mut tally = BTreeMap::new();
+                while !over.load(Ordering::Relaxed) {
+                    *tally.entry(self.seen_from(pod, destination, protocol)?).or_default() += 1;
+                    thread::sleep(BETWEEN_CALLS);
+                }
+                Ok(tally)
+            });
+            let done = during();
+            over.store(true, Ordering::Relaxed);
+            let tally = calls.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+            done.and(tally)
+        })
+    }
+
+    /// A TCP connection that stays open, to ask over it again later.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn connect(&self, pod: &Pod, destination: impl Into<Destination>) -> Result<Connection> {
+        let destination = destination.into();
+        Connection::open(&pod.host.namespace, destination, &self.record)
+            .with_context(|| format!("pod {} connects to {destination}", pod.number))
+    }
+}

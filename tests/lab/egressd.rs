@@ -1,0 +1,187 @@
+//! The program under test, running on the lab's node.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
+
+use crate::addresses::NODE_NAME;
+use crate::manifest::Directory;
+use crate::probe::{Destination, Protocol, Seen};
+use crate::topology::{Lab, Pod};
+use crate::wait::{DEADLINE, wait_until};
+
+/// The binary `egressd`. Tests get it from `env!("CARGO_BIN_EXE_egressd")`.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+}
+
+impl Program {
+    /// The binary at `path`.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned() }
+    }
+
+    /// Starts `egressd run` on the lab's node.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run<'lab>(&self, lab: &'lab Lab, manifests: &Directory) -> Result<Egressd<'lab>> {
+        let mut command = self.command(lab, &["run", "--node", NODE_NAME, "--manifests"]);
+        command.arg(manifests.path());
+        let log = NamedTempFile::new()?;
+        let output = || File::options().append(true).open(log.path());
+        command.stdout(output()?).stderr(output()?).stdin(Stdio::null());
+        let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
+        Ok(Egressd { child, log, page: 0, lab })
+    }
+
+    /// Runs `egressd` with these arguments on the lab's node, to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn output(&self, lab: &Lab, arguments: &[&str]) -> Result<Output> {
+        self.command(lab, arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
+    }
+
+    /// Runs `egressd clean` on the lab's node.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn clean(&self, lab: &Lab) -> Result<()> {
+        let output = self.output(lab, &["clean"])?;
+        ensure!(output.status.success(), "egressd clean failed: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(())
+    }
+
+    fn command(&self, lab: &Lab, arguments: &[&str]) -> Command {
+        let mut command = lab.node().namespace.command(&self.path.to_string_lossy());
+        command.args(arguments);
+        command
+    }
+}
+
+/// A running `egressd run`. Dropping it is `kill -9`.
+#[derive(Debug)]
+pub struct Egressd<'lab> {
+    child: Child,
+    log: NamedTempFile,
+    /// Where the part of the log begins that [`Egressd::wait_until_log_has`] looks at.
+    page: usize,
+    lab: &'lab Lab,
+}
+
+impl Egressd<'_> {
+    /// All that it has said so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap_or_default()
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not end in time, or not with exit code 0.
+    pub fn stop(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot send SIGTERM to egressd")?;
+        let status = self.ended_within(DEADLINE)?;
+        ensure!(status.success(), "egressd ended with {status}\n{}", self.circumstances());
+        Ok(())
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub fn kill(mut self) -> Result<()> {
+        ensure!(self.child.try_wait()?.is_none(), "egressd ended by itself\n{}", self.circumstances());
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Asks until the answer is yes. A failure tells what the program said and which rules there are.
+    ///
+    /// # Errors
+    /// When asking fails, when it is still no at the deadline, or when the program ends meanwhile.
+    pub fn wait_until(&mut self, what: &str, mut ask: impl FnMut() -> Result<bool>) -> Result<()> {
+        let child = &mut self.child;
+        let waited = wait_until(what, DEADLINE, || {
+            if let Some(status) = child.try_wait()? {
+                bail!("egressd ended ({status}) while it was waited until {what}");
+            }
+            ask()
+        });
+        waited.with_context(|| self.circumstances())
+    }
+
+    /// Waits until it has said something since it was started, or since [`Self::turn_page`].
+    ///
+    /// # Errors
+    /// As [`Self::wait_until`].
+    pub fn wait_until_log_has(&mut self, text: &str) -> Result<()> {
+        let (path, page) = (self.log.path().to_owned(), self.page);
+        self.wait_until(&format!("its log says {text:?}"), || {
+            Ok(fs::read_to_string(&path)?.get(page..).is_some_and(|said| said.contains(text)))
+        })
+    }
+
+    /// What it has said until now is of no interest to [`Self::wait_until_log_has`].
+    pub fn turn_page(&mut self) {
+        self.page = self.log().len();
+    }
+
+    /// Waits until a pod's calls are seen as expected.
+    ///
+    /// # Errors
+    /// As [`Self::wait_until`].
+    pub fn wait_until_seen(&mut self, pod: &Pod, destination: impl Into<Destination>, expected: Seen) -> Result<()> {
+        let (lab, destination) = (self.lab, destination.into());
+        self.wait_until(&format!("pod {} is seen as {expected} at {destination}", pod.number), || {
+            Ok(lab.seen_from(pod, destination, Protocol::Tcp)? == expected)
+        })
+    }
+
+    /// As [`Lab::expect_seen`]; a failure tells what the program said and which rules there are.
+    ///
+    /// # Errors
+    /// When a pod's call is seen as something else.
+    pub fn expect_seen(
+        &self,
+        pod: &Pod,
+        destination: impl Into<Destination>,
+        protocol: Protocol,
+        expected: impl Into<Seen>,
+    ) -> Result<()> {
+        self.lab.expect_seen(pod, destination, protocol, expected).with_context(|| self.circumstances())
+    }
+
+    /// What helps to understand a failure.
+    pub fn circumstances(&self) -> String {
+        let rules = self.lab.node().ruleset().unwrap_or_else(|error| format!("{error:#}"));
+        format!("--- what egressd said ---\n{}--- the rules on the node ---\n{rules}---", self.log())
+    }
+
+    fn ended_within(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(begun.elapsed() < deadline, "egressd does not end on SIGTERM\n{}", self.circumstances());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Egressd<'_> {
+    fn drop(&mut self) {
+        // Already ended is as good.
+        self.child.kill().and_then(|()| self.child.wait()).ok();
+    }
+}

@@ -1,0 +1,50 @@
+//! The harness of a test binary that builds labs.
+//!
+//! The standard harness starts threads before any code of ours runs, and then it is too late to become root in a
+//! user namespace. So a test binary has `harness = false` and one line: `lab::tests![first, second];`. A test is
+//! a plain function whose name is a sentence.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::privilege::{Readiness, prepare};
+
+/// A test: its name and what it does. [`tests!`](crate::tests) makes them.
+pub type Test = (&'static str, fn() -> Result<()>);
+
+/// Writes `main` for a test binary whose tests are the given functions.
+#[macro_export]
+macro_rules! tests {
+    ($($test:path),* $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::main(&[$((stringify!($test), $test)),*])
+        }
+    };
+}
+
+/// Runs the tests, or says in one line why they cannot run here.
+#[expect(clippy::print_stderr, reason = "a test binary talks to whoever ran it")]
+pub fn main(tests: &[Test]) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let readiness = match prepare() {
+        Ok(readiness) => readiness,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Readiness::Skip(why) = &readiness {
+        eprintln!("skipped: {why}");
+    }
+    let trials = tests.iter().map(|test| trial(*test, &readiness)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial((name, test): Test, readiness: &Readiness) -> Trial {
+    match readiness {
+        Readiness::Ready => Trial::test(name, move || test().map_err(|error| Failed::from(format!("{error:#}")))),
+        Readiness::Skip(_) => Trial::ignorable_test(name, || Ok(Completion::ignored())),
+    }
+}

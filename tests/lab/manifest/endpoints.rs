@@ -1,0 +1,69 @@
+//! EndpointSlices: which pods stand behind a Service.
+
+use std::net::IpAddr;
+
+use super::{Manifest, Yaml};
+use crate::addresses::NODE_NAME;
+
+/// The endpoints of a Service in the namespace `default`, on the lab's node, all of one family.
+pub fn endpoints(service: &str, addresses: impl IntoIterator<Item = IpAddr>) -> EndpointSlice {
+    EndpointSlice {
+        service: service.to_owned(),
+        namespace: "default".to_owned(),
+        node: NODE_NAME.to_owned(),
+        addresses: addresses.into_iter().collect(),
+    }
+}
+
+/// See [`endpoints`].
+#[derive(Clone, Debug)]
+pub struct EndpointSlice {
+    service: String,
+    namespace: String,
+    node: String,
+    addresses: Vec<IpAddr>,
+}
+
+impl EndpointSlice {
+    /// In this namespace.
+    pub fn namespace(self, namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), ..self }
+    }
+
+    /// On this node.
+    pub fn on_node(self, node: &str) -> Self {
+        Self { node: node.to_owned(), ..self }
+    }
+
+    fn family(&self) -> &'static str {
+        if self.addresses.iter().any(IpAddr::is_ipv6) { "IPv6" } else { "IPv4" }
+    }
+
+    fn name(&self) -> String {
+        format!("{}-{}", self.service, self.family().to_lowercase())
+    }
+}
+
+impl Manifest for EndpointSlice {
+    fn file_name(&self) -> String {
+        format!("{}-{}-endpoints.yaml", self.namespace, self.name())
+    }
+
+    fn yaml(&self) -> Yaml {
+        let labels = [("kubernetes.io/service-name", self.service.as_str().into())];
+        let metadata = Yaml::map([
+            ("name", self.name().as_str().into()),
+            ("namespace", self.namespace.as_str().into()),
+            ("labels", Yaml::map(labels)),
+        ]);
+        let endpoint =
+            |address| Yaml::map([("addresses", Yaml::texts([address])), ("nodeName", self.node.as_str().into())]);
+        Yaml::map([
+            ("apiVersion", "discovery.k8s.io/v1".into()),
+            ("kind", "EndpointSlice".into()),
+            ("metadata", metadata),
+            ("addressType", self.family().into()),
+            ("endpoints", Yaml::List(self.addresses.iter().map(endpoint).collect())),
+        ])
+    }
+}

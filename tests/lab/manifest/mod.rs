@@ -1,0 +1,22 @@
+//! Manifests: builders for the objects that egressd reads, and the directory that it reads them from.
+
+mod directory;
+mod endpoints;
+mod node;
+mod service;
+mod yaml;
+
+pub use directory::Directory;
+pub use endpoints::{EndpointSlice, endpoints};
+pub use node::{Node, ServiceNetworks, node, service_networks};
+pub use service::{Service, service};
+pub use yaml::Yaml;
+
+/// An object that can be written down.
+pub trait Manifest {
+    /// The file that tests keep it in: one object, one file.
+    fn file_name(&self) -> String;
+
+    /// The object.
+    fn yaml(&self) -> Yaml;
+}

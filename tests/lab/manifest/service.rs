@@ -1,0 +1,91 @@
+//! Services that want egress.
+
+use std::net::IpAddr;
+
+use super::{Manifest, Yaml};
+
+/// A Service of type LoadBalancer in the namespace `default`, without egress until it is asked for.
+pub fn service(name: &str) -> Service {
+    Service {
+        name: name.to_owned(),
+        namespace: "default".to_owned(),
+        uid: None,
+        annotations: Vec::new(),
+        addresses: Vec::new(),
+    }
+}
+
+/// See [`service`].
+#[derive(Clone, Debug)]
+pub struct Service {
+    name: String,
+    namespace: String,
+    uid: Option<String>,
+    annotations: Vec<(String, String)>,
+    addresses: Vec<IpAddr>,
+}
+
+impl Service {
+    /// In this namespace.
+    pub fn namespace(self, namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), ..self }
+    }
+
+    /// With this uid; without one, egressd derives one from the name.
+    pub fn uid(self, uid: &str) -> Self {
+        Self { uid: Some(uid.to_owned()), ..self }
+    }
+
+    /// With an annotation `kube-vip.io/<name>`.
+    pub fn annotation(mut self, name: &str, value: &str) -> Self {
+        self.annotations.push((format!("kube-vip.io/{name}"), value.to_owned()));
+        self
+    }
+
+    /// Its pods are to leave with its IPv4 address.
+    pub fn egress(self) -> Self {
+        self.annotation("egress", "true")
+    }
+
+    /// Its pods are to leave with its IPv6 address too.
+    pub fn egress_ipv6(self) -> Self {
+        self.annotation("egress-ipv6", "true")
+    }
+
+    /// With addresses that a load balancer gave it (`status.loadBalancer.ingress`).
+    pub fn addresses(self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self { addresses: addresses.into_iter().collect(), ..self }
+    }
+
+    /// With addresses that it asks for itself (`kube-vip.io/loadbalancerIPs`).
+    pub fn asks_for(self, addresses: &[IpAddr]) -> Self {
+        let list: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+        self.annotation("loadbalancerIPs", &list.join(","))
+    }
+}
+
+impl Manifest for Service {
+    fn file_name(&self) -> String {
+        format!("{}-{}.yaml", self.namespace, self.name)
+    }
+
+    fn yaml(&self) -> Yaml {
+        let ingress = self.addresses.iter().map(|a| Yaml::map([("ip", a.to_string().as_str().into())])).collect();
+        let mut metadata = vec![
+            ("name".to_owned(), self.name.as_str().into()),
+            ("namespace".to_owned(), self.namespace.as_str().into()),
+        ];
+        metadata.extend(self.uid.as_ref().map(|uid| ("uid".to_owned(), Yaml::Text(uid.clone()))));
+        if !self.annotations.is_empty() {
+            metadata.push(("annotations".to_owned(), Yaml::table(&self.annotations)));
+        }
+        let port = [("name", "http".into()), ("port", Yaml::Number(80)), ("targetPort", Yaml::Number(8080))];
+        Yaml::map([
+            ("apiVersion", "v1".into()),
+            ("kind", "Service".into()),
+            ("metadata", Yaml::Map(metadata)),
+            ("spec", Yaml::map([("type", "LoadBalancer".into()), ("ports", Yaml::List(vec![Yaml::map(port)]))])),
+            ("status", Yaml::map([("loadBalancer", Yaml::map([("ingress", Yaml::List(ingress))]))])),
+        ])
+    }
+}

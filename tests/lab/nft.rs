@@ -1,0 +1,73 @@
+//! What other programs of a node do with nftables: kube-proxy, a CNI, an administrator.
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::Result;
+
+use crate::addresses::{POD_NETWORK_V4, POD_NETWORK_V6};
+use crate::topology::Node;
+
+impl Node {
+    /// Runs an `nft` script on the node.
+    ///
+    /// # Errors
+    /// When `nft` refuses it.
+    pub fn nft(&self, script: &str) -> Result<()> {
+        self.namespace.nft(script)
+    }
+
+    /// All nftables rules of the node, as `nft` prints them.
+    ///
+    /// # Errors
+    /// When `nft` fails.
+    pub fn ruleset(&self) -> Result<String> {
+        self.namespace.nft_list("ruleset")
+    }
+
+    /// The names of all tables, as `nft` prints them, one a line.
+    ///
+    /// # Errors
+    /// When `nft` fails.
+    pub fn tables(&self) -> Result<String> {
+        self.namespace.nft_list("tables")
+    }
+
+    /// What a CNI does: pods that leave the pod network take the node's address, at `srcnat`.
+    ///
+    /// # Errors
+    /// When `nft` refuses it.
+    pub fn masquerade_like_a_cni(&self) -> Result<()> {
+        self.nft(&format!("{}{}", masquerade("ip", POD_NETWORK_V4), masquerade("ip6", POD_NETWORK_V6)))
+    }
+
+    /// What kube-proxy does: TCP and UDP to a ClusterIP and port go to an endpoint.
+    ///
+    /// # Errors
+    /// When `nft` refuses it, as it does for two families.
+    pub fn forward_like_kube_proxy(&self, cluster_ip: SocketAddr, endpoint: SocketAddr) -> Result<()> {
+        let family = match cluster_ip.ip() {
+            IpAddr::V4(_) => "ip",
+            IpAddr::V6(_) => "ip6",
+        };
+        let (address, port) = (cluster_ip.ip(), cluster_ip.port());
+        self.nft(&format!(
+            "table {family} lab_proxy {{
+               chain prerouting {{
+                 type nat hook prerouting priority dstnat; policy accept;
+                 {family} daddr {address} meta l4proto {{ tcp, udp }} th dport {port} dnat to {endpoint}
+               }}
+             }}\n"
+        ))
+    }
+}
+
+fn masquerade(family: &str, pods: &str) -> String {
+    format!(
+        "table {family} lab_cni {{
+           chain postrouting {{
+             type nat hook postrouting priority srcnat; policy accept;
+             {family} saddr {pods} {family} daddr != {pods} masquerade
+           }}
+         }}\n"
+    )
+}

@@ -1,0 +1,135 @@
+//! Makes calls.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use socket2::{Domain, Socket, Type};
+
+use super::{Destination, Protocol, Record, Seen, TOKEN_LENGTH, Token, icmp};
+use crate::namespace::Namespace;
+
+/// How long an answer may take. TCP repeats a lost SYN after one second; answers here take less than one
+/// millisecond, so only calls that are meant to be lost wait so long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Makes one call and tells as whom it was seen.
+pub(crate) fn call(
+    namespace: &Namespace,
+    destination: Destination,
+    protocol: Protocol,
+    record: &Record,
+) -> Result<Seen> {
+    let token = Token::fresh();
+    let answer = namespace.run(|| match protocol {
+        Protocol::Tcp => open(destination).and_then(|mut stream| ask(&mut stream, token)),
+        Protocol::Udp => call_udp(destination, token),
+        Protocol::Icmp => call_icmp(destination, token),
+    })?;
+    judge(token, answer, record)
+}
+
+/// A TCP connection that is kept.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    record: Record,
+}
+
+impl Connection {
+    pub(crate) fn open(namespace: &Namespace, destination: Destination, record: &Record) -> Result<Self> {
+        let stream = namespace.run(|| open(destination))??;
+        Ok(Self { stream, record: record.clone() })
+    }
+
+    /// As whom the other side sees this connection, asked over it anew.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn seen(&mut self) -> Result<Seen> {
+        let token = Token::fresh();
+        let answer = ask(&mut self.stream, token);
+        judge(token, answer, &self.record)
+    }
+}
+
+/// What an answer, or none, says together with what the called wrote down.
+fn judge(token: Token, answer: io::Result<Option<Token>>, record: &Record) -> Result<Seen> {
+    match answer {
+        Ok(Some(answer)) if answer == token => match record.take(token, PATIENCE) {
+            Some(source) => Ok(Seen::Source(source)),
+            None => bail!("somebody answered who does not belong to the lab"),
+        },
+        Ok(_) => bail!("the answer is not to this call"),
+        Err(error) if is_silence(error.kind()) => match record.take(token, Duration::ZERO) {
+            Some(source) => bail!("arrived with source {source}, but the answer did not come back"),
+            None => Ok(Seen::Nothing),
+        },
+        Err(error) => Err(error).context("cannot call"),
+    }
+}
+
+/// What a caller notices of a packet that is dropped, or that a router refuses to forward.
+fn is_silence(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::TimedOut
+            | ErrorKind::WouldBlock
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::PermissionDenied
+    )
+}
+
+fn open(destination: Destination) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(destination.socket()), Type::STREAM, None)?;
+    socket.bind(&source(destination).into())?;
+    socket.connect_timeout(&destination.socket().into(), PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(socket.into())
+}
+
+fn ask(stream: &mut TcpStream, token: Token) -> io::Result<Option<Token>> {
+    stream.write_all(token.bytes())?;
+    let mut answer = [0; TOKEN_LENGTH];
+    stream.read_exact(&mut answer)?;
+    Ok(Token::read(&answer))
+}
+
+fn call_udp(destination: Destination, token: Token) -> io::Result<Option<Token>> {
+    let socket = UdpSocket::bind(source(destination))?;
+    socket.connect(destination.socket())?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.send(token.bytes())?;
+    let mut answer = [0; TOKEN_LENGTH];
+    let length = socket.recv(&mut answer)?;
+    Ok(Token::read(&answer[..length]))
+}
+
+fn call_icmp(destination: Destination, token: Token) -> io::Result<Option<Token>> {
+    let socket = icmp::caller(source(destination))?;
+    socket.connect(&SocketAddr::new(destination.address, 0).into())?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.send(&icmp::echo_request(destination.address, token))?;
+    let mut answer = [0; 256];
+    let length = (&socket).read(&mut answer)?;
+    Ok(icmp::token_of_reply(&answer[..length]))
+}
+
+/// Any address, and the wanted port, or one that was not used for long: conntrack remembers who called from where,
+/// and a call that meets an older one's entry would be translated as that was.
+fn source(destination: Destination) -> SocketAddr {
+    let any = match destination.address {
+        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(any, destination.source_port.unwrap_or_else(unused_port))
+}
+
+/// Goes round through 20000 to 59999, past the ports that hosts of the lab answer on.
+fn unused_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    20_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 40_000
+}

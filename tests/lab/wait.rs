@@ -1,0 +1,27 @@
+//! Waiting for what is about to become true: by asking again, never by sleeping and hoping.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+/// How long anything may take that is not broken. Generous: a loaded machine is slow, and only failures wait.
+pub const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Asks until the answer is yes.
+///
+/// # Errors
+/// When asking fails, or when it is still no at the deadline.
+pub fn wait_until(what: &str, deadline: Duration, mut ask: impl FnMut() -> Result<bool>) -> Result<()> {
+    let begun = Instant::now();
+    while !ask()? {
+        if begun.elapsed() > deadline {
+            bail!("waited {} s in vain until {what}", deadline.as_secs());
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! A directory of manifests as people treat it: edited live, broken, taken away.
+
+use anyhow::{Result, ensure};
+use lab::addresses::OUTSIDE_V4;
+use lab::manifest::{self, Manifest, endpoints};
+use lab::{Egressd, Protocol};
+
+use crate::stage::{OTHER_V4, Stage, WEB_V4, web};
+
+/// P1: the annotation decides, and nothing needs a restart.
+pub(crate) fn an_edited_annotation_takes_effect_at_once() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let pod = stage.selected();
+    let mut egressd = stage.run_until_translated()?;
+
+    stage.manifests.write(&manifest::service("web").addresses([WEB_V4]).annotation("egress", "false"))?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
+
+    stage.manifests.write(&manifest::service("web").asks_for(&[OTHER_V4]).egress())?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, OTHER_V4.into())?;
+    egressd.stop()
+}
+
+/// P3.
+pub(crate) fn a_new_address_never_shows_the_pod_in_between() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let pod = stage.selected();
+    let mut egressd = stage.run_until_translated()?;
+    let tally = stage.lab.seen_during(pod, OUTSIDE_V4, Protocol::Udp, || {
+        for address in [OTHER_V4, WEB_V4, OTHER_V4, WEB_V4, OTHER_V4] {
+            stage.manifests.write(&web().addresses([address]))?;
+            egressd.wait_until_seen(pod, OUTSIDE_V4, address.into())?;
+        }
+        Ok(())
+    })?;
+    let expected = [WEB_V4.into(), OTHER_V4.into()];
+    ensure!(tally.keys().all(|seen| expected.contains(seen)), "seen as: {tally:?}");
+    egressd.stop()
+}
+
+/// P4.
+pub(crate) fn a_broken_file_is_named_and_its_last_good_state_stays() -> Result<()> {
+    expect_that_the_last_good_state_stays("kind: Service\nmetadata: [this, is, never, closed\n")
+}
+
+/// P4.
+pub(crate) fn a_truncated_file_is_named_and_its_last_good_state_stays() -> Result<()> {
+    let whole = web().yaml().to_string();
+    let cut = whole.find("\"true\"").map_or(0, |quote| quote + 3);
+    expect_that_the_last_good_state_stays(&whole[..cut])
+}
+
+/// P4: bad input does not stick.
+pub(crate) fn a_mended_file_takes_effect() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = stage.run_until_translated()?;
+    break_web(&stage, &mut egressd, "{")?;
+    stage.manifests.write(&web().addresses([OTHER_V4]))?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    egressd.stop()
+}
+
+/// P4: a directory that cannot be read is no order to delete everything.
+pub(crate) fn a_vanished_directory_is_named_and_everything_stays_in_force() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = stage.run_until_translated()?;
+    egressd.turn_page();
+    stage.manifests.vanish()?;
+    egressd.wait_until_log_has(&stage.manifests.path().to_string_lossy())?;
+    egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+
+    stage.manifests.reappear()?;
+    stage.manifests.write(&web().addresses([OTHER_V4]))?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    egressd.stop()
+}
+
+/// The file of `web` gets a text that is no manifest; then another Service shows that everything else goes on.
+fn expect_that_the_last_good_state_stays(text: &str) -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = stage.run_until_translated()?;
+    break_web(&stage, &mut egressd, text)?;
+
+    let pod = stage.lab.pod(2);
+    stage.manifests.write(&manifest::service("api").addresses([OTHER_V4]).egress())?;
+    stage.manifests.write(&endpoints("api", [pod.v4()]))?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, OTHER_V4.into())?;
+    egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    egressd.stop()
+}
+
+fn break_web(stage: &Stage, egressd: &mut Egressd<'_>, text: &str) -> Result<()> {
+    egressd.turn_page();
+    stage.manifests.write_text(&web().file_name(), text)?;
+    egressd.wait_until_log_has(&web().file_name())
+}

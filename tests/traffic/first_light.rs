@@ -1,0 +1,23 @@
+//! The shortest story: one Service, one pod, one call.
+
+use anyhow::Result;
+use lab::Protocol;
+use lab::addresses::OUTSIDE_V4;
+
+use crate::stage::{Stage, WEB_V4, web};
+
+/// P1, P5.
+pub(crate) fn a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let pod = stage.selected();
+    stage.lab.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, pod.v4())?;
+
+    let mut egressd = stage.run()?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+
+    stage.manifests.remove(&web())?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
+    let rules = stage.lab.node().ruleset()?;
+    anyhow::ensure!(!rules.contains(&WEB_V4.to_string()), "something is left of the Service:\n{rules}");
+    egressd.stop()
+}

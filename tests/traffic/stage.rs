@@ -1,0 +1,82 @@
+//! What most tests begin with: a lab, and manifests for its node.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+use lab::addresses::{load_balancer_v4, load_balancer_v6};
+use lab::manifest::{self, Directory, EndpointSlice, Service};
+use lab::{Egressd, Lab, Pod, Program, Seen};
+
+/// The address of the Service [`web`], IPv4.
+pub(crate) const WEB_V4: IpAddr = load_balancer_v4(2);
+/// The same, IPv6.
+pub(crate) const WEB_V6: IpAddr = load_balancer_v6(2);
+/// Another address that the node holds, for the Service [`web`] to move to.
+pub(crate) const OTHER_V4: IpAddr = load_balancer_v4(3);
+
+/// A lab and a directory of manifests, so far of the node and the service networks only.
+pub(crate) struct Stage {
+    pub(crate) lab: Lab,
+    pub(crate) manifests: Directory,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Result<Self> {
+        let manifests = Directory::with(&[&manifest::node(), &manifest::service_networks()])?;
+        Ok(Self { lab: Lab::new()?, manifests })
+    }
+
+    /// With the Service `web` in front of pod 1.
+    pub(crate) fn with_web() -> Result<Self> {
+        let stage = Self::new()?;
+        stage.manifests.write(&web())?;
+        stage.manifests.write(&stage.web_endpoints())?;
+        Ok(stage)
+    }
+
+    /// Pod 1, behind `web` where there is one.
+    pub(crate) fn selected(&self) -> &Pod {
+        self.lab.pod(1)
+    }
+
+    /// Pod 3, which no Service selects.
+    pub(crate) fn unselected(&self) -> &Pod {
+        self.lab.pod(3)
+    }
+
+    pub(crate) fn web_endpoints(&self) -> EndpointSlice {
+        manifest::endpoints("web", [self.selected().v4()])
+    }
+
+    pub(crate) fn run(&self) -> Result<Egressd<'_>> {
+        program().run(&self.lab, &self.manifests)
+    }
+
+    /// Runs egressd and waits until pod 1 is translated.
+    pub(crate) fn run_until_translated(&self) -> Result<Egressd<'_>> {
+        let mut egressd = self.run()?;
+        egressd.wait_until_seen(self.selected(), lab::addresses::OUTSIDE_V4, WEB_V4.into())?;
+        Ok(egressd)
+    }
+
+    /// Whether a table of ours is on the node.
+    pub(crate) fn has_tables(&self) -> Result<bool> {
+        Ok(self.lab.node().tables()?.contains("kube_vip"))
+    }
+}
+
+pub(crate) fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_egressd"))
+}
+
+/// The Service `web` with egress and one address of each family.
+pub(crate) fn web() -> Service {
+    manifest::service("web").addresses([WEB_V4, WEB_V6]).egress()
+}
+
+/// That calls were made, and all seen as the same.
+pub(crate) fn expect_only(tally: &std::collections::BTreeMap<Seen, usize>, expected: IpAddr) -> Result<()> {
+    let seen: Vec<Seen> = tally.keys().copied().collect();
+    anyhow::ensure!(seen == [expected.into()], "expected all calls to be seen as {expected}: {tally:?}");
+    Ok(())
+}
