@@ -1,4 +1,4 @@
-//! What `wit-bindgen` makes of `wit/`. Only [`crate::convert`] and [`crate::export`] look at it.
+//! What `wit-bindgen` makes of `wit/`. Only `convert` and `export` look at it.
 
 wit_bindgen::generate!({
     path: "../wit",
