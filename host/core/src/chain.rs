@@ -32,6 +32,8 @@ pub struct PolicyFailure {
 pub struct Verdict {
     /// The rules, or why there are none.
     pub ruling: Ruling,
+    /// Whose word that is; none when no policy had an opinion.
+    pub policy: Option<String>,
     /// What all policies told, in order.
     pub findings: Vec<Finding>,
 }
@@ -59,19 +61,24 @@ pub enum Ruling {
 pub fn evaluate(policies: &[Box<dyn Policy>], context: &Context, service: &ServiceView) -> Verdict {
     let mut draft = Draft::default();
     let mut findings = Vec::new();
+    let mut author = None;
     for policy in policies {
+        let name = || policy.name().to_owned();
         let outcome = match policy.evaluate(context, service, &draft) {
             Ok(outcome) => outcome,
-            Err(failure) => return Verdict { ruling: Ruling::Failed(failure), findings },
+            Err(failure) => return Verdict { ruling: Ruling::Failed(failure), policy: Some(name()), findings },
         };
         findings.extend(outcome.diagnostics);
-        let name = || policy.name().to_owned();
+        let ended = |ruling, findings| Verdict { ruling, policy: Some(name()), findings };
         match outcome.decision {
             Decision::Pass => {}
-            Decision::Plan(next) => draft = next,
-            Decision::Invalid => return Verdict { ruling: Ruling::Invalid { policy: name() }, findings },
-            Decision::Deny => return Verdict { ruling: Ruling::Denied { policy: name() }, findings },
+            Decision::Plan(next) => {
+                draft = next;
+                author = Some(name());
+            }
+            Decision::Invalid => return ended(Ruling::Invalid { policy: name() }, findings),
+            Decision::Deny => return ended(Ruling::Denied { policy: name() }, findings),
         }
     }
-    Verdict { ruling: Ruling::Draft(draft), findings }
+    Verdict { ruling: Ruling::Draft(draft), policy: author, findings }
 }

@@ -78,6 +78,8 @@ pub struct Round {
     pub ruleset: Ruleset,
     /// What each Service's owner is told.
     pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
+    /// Which life of each Service that is about.
+    pub uids: BTreeMap<ServiceKey, Uid>,
     /// What is told about the node as a whole.
     pub findings: Vec<Finding>,
     /// Why nothing of this may be carried out: a defect of egressd.
@@ -200,9 +202,14 @@ impl Pipeline {
             planned.insert(key.clone(), settled);
         }
         let ruleset = compile(&plan, &self.settings.tables);
-        let statuses = statuses(&plan, &planned);
+        let mut statuses = statuses(&plan, &planned);
+        for (key, status) in &mut statuses {
+            status.policy = self.services.get(key).and_then(|entry| entry.verdict.as_ref()?.policy.clone());
+        }
+        let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
+        let uids = self.services.iter().map(uid).collect();
         let fatal = check(&plan).iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
-        Round { plan, ruleset, statuses, findings: self.facts.findings.clone(), fatal }
+        Round { plan, ruleset, statuses, uids, findings: self.facts.findings.clone(), fatal }
     }
 
     fn settle(&self, entry: &Entry) -> Option<Planned> {

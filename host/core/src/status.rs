@@ -47,18 +47,26 @@ pub struct ServiceStatus {
     pub addresses: Vec<IpAddr>,
     /// The endpoints that are translated, sorted.
     pub endpoints: Vec<IpAddr>,
+    /// The policy that had the last word; none when no policy had an opinion.
+    pub policy: Option<String>,
     /// Why it is so, in the order in which it was found.
     pub findings: Vec<Finding>,
 }
 
 impl ServiceStatus {
+    /// Why it is so, in one sentence: the worst that was found, and of equals the first.
+    pub fn reason(&self) -> Option<&str> {
+        let worst = self.severity()?;
+        self.findings.iter().find(|finding| finding.severity == worst).map(|finding| finding.message.as_str())
+    }
+
     /// The worst that was found.
     pub fn severity(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()
     }
 }
 
-/// The status of one Service from how its evaluation ended.
+/// The status of one Service from how its evaluation ended. Whose word it was, the pipeline knows.
 pub fn status(planned: &Planned) -> ServiceStatus {
     let rules = planned.service.iter().flat_map(|service| &service.rules);
     let sorted = |addresses: Vec<IpAddr>| {
@@ -69,7 +77,7 @@ pub fn status(planned: &Planned) -> ServiceStatus {
     };
     let addresses = sorted(rules.clone().map(|rule| rule.address).collect());
     let endpoints = sorted(rules.flat_map(|rule| rule.sources.iter().copied()).collect());
-    ServiceStatus { state: state(planned), addresses, endpoints, findings: planned.findings.clone() }
+    ServiceStatus { state: state(planned), addresses, endpoints, policy: None, findings: planned.findings.clone() }
 }
 
 fn state(planned: &Planned) -> State {

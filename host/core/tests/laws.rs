@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use common::{NAMES, packets, plan, planned_service, promised};
 use egressd_core::compile::{compile, table_names};
-use egressd_core::diff::{Verb, diff};
+use egressd_core::diff::{Changes, Verb, diff, diff_in_chunks, replace};
 use egressd_core::model::ServiceKey;
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::Ruleset;
@@ -62,6 +62,35 @@ proptest! {
         prop_assert_eq!(created.batches.len(), 1, "nobody meets a table that is being made");
         prop_assert_eq!(apply(&Ruleset::default(), &created), Ok(new.clone()));
         prop_assert_eq!(apply(&new, &diff(&new, &Ruleset::default())), Ok(Ruleset::default()));
+    }
+
+    /// P3 for the cold start: a pod is translated as promised, or not yet.
+    #[test]
+    fn while_a_new_table_is_filled_every_packet_sees_the_new_or_nothing(new in plan(), chunk in 1..4usize) {
+        let after = ruleset(&new);
+        let changes = diff_in_chunks(&Ruleset::default(), &after, chunk);
+        prop_assert_eq!(apply(&Ruleset::default(), &changes), Ok(after.clone()));
+        let adds = |changes: &Changes| changes.batches.iter().map(|batch| {
+            Changes { batches: vec![batch.clone()] }.summary().elements_added
+        }).collect::<Vec<_>>();
+        prop_assert!(changes.batches.len() <= 1 || adds(&changes)[1..].iter().all(|added| *added <= chunk));
+        let mut kernel = FakeKernel::default();
+        for batch in &changes.batches {
+            kernel.commit(batch).expect("a change the kernel takes");
+            for packet in packets() {
+                let now = seen(&kernel.ruleset, &packet);
+                prop_assert!([None, seen(&after, &packet)].contains(&now), "{:?} sees {:?}\n{}", packet, now, changes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_replacement_is_one_batch_and_asks_nothing_of_what_is_there(old in plan(), new in plan()) {
+        let (old, new) = (ruleset(&old), ruleset(&new));
+        let existing: Vec<_> = old.tables.iter().map(|(family, table)| (*family, table.name.clone())).collect();
+        let changes = replace(&existing, &new);
+        prop_assert_eq!(changes.batches.len(), 1);
+        prop_assert_eq!(apply(&old, &changes), Ok(new));
     }
 
     /// P3, as far as whole batches go; the kernel test sends packets through it.

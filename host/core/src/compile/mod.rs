@@ -12,7 +12,7 @@ mod rules;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-pub use names::{InstanceName, InstanceNameError, table_names};
+pub use names::{InstanceName, InstanceNameError, table_names, uid_of_chain, uid_of_comment};
 
 use crate::net::Family;
 use crate::plan::{Claim, Plan, Rank, ranked};

@@ -68,9 +68,12 @@ impl Default for Objects {
     }
 }
 
+/// How the names of all chains of single Services begin.
+const SERVICE_CHAIN: &str = "kube_vip_snat_";
+
 /// `kube_vip_snat_v4_<uid>_<hash of its rules>`.
 pub(super) fn service_chain(family: Family, uid: &Uid, content: u64) -> Name {
-    Name::composed(format!("kube_vip_snat_{}_{uid}_{content:016x}", suffix(family)))
+    Name::composed(format!("{SERVICE_CHAIN}{}_{uid}_{content:016x}", suffix(family)))
 }
 
 /// `kube_vip_merged_v4_<hash of the ordered list of chains>`.
@@ -97,6 +100,21 @@ pub(super) fn comment(key: &ServiceKey, uid: &Uid) -> String {
     format!("{} {uid}", name.get(..room).unwrap_or(&name))
 }
 
+/// Whose element it is, from its comment. None for one that leads to a chain of several Services.
+pub fn uid_of_comment(comment: &str) -> Option<Uid> {
+    let (_, uid) = comment.rsplit_once(' ')?;
+    Uid::new(uid).ok()
+}
+
+/// Whose chain it is, from its name. None for the base chain and for one of several Services.
+pub fn uid_of_chain(chain: &Name) -> Option<Uid> {
+    let rest = chain.as_str().strip_prefix(SERVICE_CHAIN)?;
+    let (_, rest) = rest.split_once('_')?;
+    // No uid has a `_`.
+    let (uid, _) = rest.split_once('_')?;
+    Uid::new(uid).ok()
+}
+
 /// At most as many bytes as nft reads back.
 pub(super) fn cut(text: &str) -> String {
     text.get(..LONGEST_COMMENT).unwrap_or(text).to_owned()
@@ -106,5 +124,31 @@ fn suffix(family: Family) -> &'static str {
     match family {
         Family::Ipv4 => "v4",
         Family::Ipv6 => "v6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn an_element_and_a_chain_lead_back_to_their_service() {
+        let uid = Uid::new("7b1c-42").unwrap();
+        let key = ServiceKey::new("shop", "x".repeat(200));
+        assert_eq!(uid_of_comment(&comment(&key, &uid)), Some(uid.clone()));
+        let chain = service_chain(Family::Ipv6, &uid, 7);
+        assert_eq!(uid_of_chain(&chain), Some(uid.clone()));
+        assert_eq!(uid_of_chain(&sub_chain(&chain, 3)), Some(uid));
+    }
+
+    #[test]
+    fn what_belongs_to_several_services_leads_to_none() {
+        assert_eq!(uid_of_comment("shop/web shop/api"), None);
+        assert_eq!(uid_of_comment("shop/web"), None);
+        let chain = service_chain(Family::Ipv4, &Uid::new("a").unwrap(), 7);
+        assert_eq!(uid_of_chain(&merged_chain(Family::Ipv4, &[chain])), None);
+        assert_eq!(uid_of_chain(&Objects::default().postrouting), None);
     }
 }

@@ -170,7 +170,7 @@ impl Display for In<&Statement> {
         match self.1 {
             Statement::Return => f.write_str("return"),
             Statement::Jump(chain) => write!(f, "jump {chain}"),
-            Statement::Snat(address) => write!(f, "snat to {address}"),
+            Statement::Snat(address) => write!(f, "counter snat to {address}"),
             Statement::SnatByAddress(map) => write!(f, "snat to {ip} saddr map @{map}"),
             Statement::SnatByPort(map) => write!(f, "snat to {ip} saddr . meta l4proto . th dport map @{map}"),
             Statement::JumpByAddress(map) => write!(f, "{ip} saddr vmap @{map}"),

@@ -161,7 +161,7 @@ pub enum Statement {
     Return,
     /// `jump chain`.
     Jump(Name),
-    /// `snat to 192.0.2.1`.
+    /// `counter snat to 192.0.2.1`: it counts connections, as elements do.
     Snat(IpAddr),
     /// `snat to ip saddr map @map`, over [`MapKind::Addresses`].
     SnatByAddress(Name),

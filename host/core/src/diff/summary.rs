@@ -1,0 +1,39 @@
+//! How much changes, in numbers.
+
+use super::{Changes, Verb};
+
+/// The size of some changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Commits.
+    pub batches: usize,
+    /// Map elements that come; a replaced element comes and goes.
+    pub elements_added: usize,
+    /// Map elements that go one by one, not with their table.
+    pub elements_removed: usize,
+}
+
+impl Changes {
+    /// How much it is.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary { batches: self.batches.len(), ..Summary::default() };
+        for change in self.batches.iter().flat_map(|batch| &batch.changes) {
+            match &change.verb {
+                Verb::AddElements(_, _, elements) => summary.elements_added += elements.len(),
+                Verb::DeleteElements(_, _, keys) => summary.elements_removed += keys.len(),
+                Verb::AddTable
+                | Verb::DeleteTable
+                | Verb::AddSet(_)
+                | Verb::DeleteSet(_)
+                | Verb::RefillSet(..)
+                | Verb::AddMap(..)
+                | Verb::DeleteMap(_)
+                | Verb::AddChain(..)
+                | Verb::DeleteChain(_)
+                | Verb::AddRules(..)
+                | Verb::FlushRules(_) => {}
+            }
+        }
+        summary
+    }
+}
