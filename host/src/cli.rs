@@ -1,7 +1,9 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
@@ -29,6 +31,15 @@ pub enum Command {
     ///
     /// Exits with 0 when all is well, 1 when there is a finding of severity error, 2 for wrong usage.
     Plan(PlanArgs),
+    /// Show what lies between the kernel's tables and what `run` would make of the directory, as nftables text.
+    ///
+    /// Reads the kernel, changes nothing, and works while a daemon owns the tables; needs CAP_NET_ADMIN. Exits with
+    /// 0 when nothing differs, 1 when something does, 2 when that cannot be told or for wrong usage.
+    Diff(DiffArgs),
+    /// Ask the running egressd what is in force: every Service's state, and how many connections it translated.
+    ///
+    /// Exits with 0 when egressd answers, 1 when it does not, 2 for wrong usage.
+    Status(StatusArgs),
     /// Remove egressd's tables from this network namespace: nothing is translated any more.
     Clean(Instance),
     /// Print a completion script for a shell.
@@ -77,6 +88,37 @@ pub struct Instance {
     pub instance_name: Option<String>,
 }
 
+/// Where a running egressd answers `egressd status`.
+#[derive(Debug, Args)]
+pub struct Socket {
+    /// The unix socket of `egressd status`; /run/egressd/egressd.sock, or egressd-NAME.sock with an instance name.
+    #[arg(long, value_name = "PATH", env = "EGRESSD_SOCKET", value_hint = ValueHint::FilePath)]
+    pub socket: Option<PathBuf>,
+}
+
+/// How to watch `run`.
+#[derive(Debug, Args)]
+pub struct Watching {
+    /// Where to answer `egressd status`.
+    #[command(flatten)]
+    pub socket: Socket,
+    /// Serve /livez, /readyz and /metrics on this address, as in 127.0.0.1:9808; without it nothing is served.
+    #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// How to log to stderr. What is logged is up to EGRESSD_LOG.
+    #[arg(long, value_enum, env = "EGRESSD_LOG_FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How `run` logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 /// Options of `run`.
 #[derive(Debug, Args)]
 pub struct Run {
@@ -89,6 +131,51 @@ pub struct Run {
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,
+    /// How to watch it.
+    #[command(flatten)]
+    pub watching: Watching,
+    /// Replace tables of our names at the start, whoever made them, instead of taking them over.
+    ///
+    /// What is in them is not looked at. Pods are untranslated for a moment, and open connections stay as they are.
+    #[arg(long, env = "egress_clean", value_parser = BoolishValueParser::new())]
+    pub egress_clean: bool,
+}
+
+/// Options of `diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Where Services come from.
+    #[command(flatten)]
+    pub source: Source,
+    /// Which networks belong to the cluster.
+    #[command(flatten)]
+    pub networks: Networks,
+    /// Which egressd of several.
+    #[command(flatten)]
+    pub instance: Instance,
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Where egressd answers.
+    #[command(flatten)]
+    pub socket: Socket,
+    /// Which egressd of several.
+    #[command(flatten)]
+    pub instance: Instance,
+    /// How to print it.
+    #[arg(long, short, value_enum, default_value_t = StatusOutput::Table)]
+    pub output: StatusOutput,
+}
+
+/// How `status` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatusOutput {
+    /// Services as a table, then the findings.
+    Table,
+    /// Everything, for programs.
+    Json,
 }
 
 /// Options of `plan`.

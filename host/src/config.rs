@@ -1,6 +1,6 @@
 //! Arguments and environment → checked settings. The only parser of settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use egressd_core::compile::{InstanceName, table_names};
@@ -9,7 +9,7 @@ use egressd_core::pipeline::Settings;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
-use crate::cli::{Instance, Networks, Source};
+use crate::cli::{Instance, Networks, Socket, Source};
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +49,28 @@ pub fn config(source: &Source, networks: &Networks, instance: &Instance) -> Resu
 /// # Errors
 /// When the instance's name is none.
 pub fn tables(instance: &Instance) -> Result<TableNames> {
-    let name = instance.instance_name.as_deref().filter(|name| !name.is_empty());
-    let name = name.map(InstanceName::new).transpose().context("cannot name the tables")?;
+    let name = instance_name(instance)?;
     Ok(table_names(name.as_ref()))
+}
+
+/// Where `status` asks.
+///
+/// # Errors
+/// When the instance's name is none.
+pub fn socket(socket: &Socket, instance: &Instance) -> Result<PathBuf> {
+    if let Some(path) = &socket.socket {
+        return Ok(path.clone());
+    }
+    let name = instance_name(instance)?.map_or_else(|| "egressd".to_owned(), |name| format!("egressd-{name}"));
+    Ok(Path::new(RUNTIME_DIR).join(format!("{name}.sock")))
+}
+
+/// Where sockets of system services live, by the Filesystem Hierarchy Standard.
+const RUNTIME_DIR: &str = "/run/egressd";
+
+fn instance_name(instance: &Instance) -> Result<Option<InstanceName>> {
+    let name = instance.instance_name.as_deref().filter(|name| !name.is_empty());
+    name.map(InstanceName::new).transpose().context("cannot name the tables")
 }
 
 /// The kubelet's default for a node's name, too.
@@ -95,6 +114,16 @@ mod tests {
             format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48")
         );
         assert_eq!(said("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
+    }
+
+    #[test]
+    fn two_instances_have_two_sockets() {
+        let of = |name: Option<&str>| {
+            let instance = Instance { instance_name: name.map(str::to_owned) };
+            socket(&Socket { socket: None }, &instance).unwrap()
+        };
+        assert_eq!(of(None), Path::new("/run/egressd/egressd.sock"));
+        assert_eq!(of(Some("blue")), Path::new("/run/egressd/egressd-blue.sock"));
     }
 
     #[test]

@@ -1,20 +1,23 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
-use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use egressd_core::diff::{Batch, Changes, diff};
+use egressd_core::diff::{Batch, Changes, Summary, diff, replace};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::ServiceKey;
+use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
-use egressd_core::ruleset::{Ruleset, TableNames};
+use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use egressd_core::status::{ServiceStatus, State};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
+use crate::board::{Board, InForce};
 use crate::evaluator::Evaluator;
+use crate::metrics::Metrics;
 use crate::nft::{self, KernelThread};
 use crate::source::handover::{Taker, Update};
 use crate::state::StateDir;
@@ -38,10 +41,31 @@ pub struct Daemon {
     state: StateDir,
     /// What the kernel holds, as far as we know.
     applied: Ruleset,
-    statuses: BTreeMap<ServiceKey, ServiceStatus>,
-    findings: Vec<Finding>,
+    /// What was told last.
+    told: Option<Arc<InForce>>,
+    /// Tables to replace with the first commit (`egress_clean`).
+    doomed: Vec<(Family, Name)>,
+    watch: Watch,
     /// When and after how long to try again what failed.
     retry: Option<(Instant, Duration)>,
+}
+
+/// Who watches the loop.
+#[derive(Debug)]
+pub struct Watch {
+    /// Where it tells what is in force.
+    pub board: Board,
+    /// Where it counts.
+    pub metrics: Metrics,
+}
+
+/// What to do at the start with tables that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Take them over as they are (P6).
+    Adopt,
+    /// Replace them with the first commit, whoever made them (`egress_clean`).
+    Replace,
 }
 
 /// How a round ended.
@@ -52,7 +76,7 @@ enum Commit {
 }
 
 impl Daemon {
-    /// Takes over what an earlier process left in the kernel, as it is.
+    /// Takes over what an earlier process left in the kernel, as it is, or prepares to replace it.
     ///
     /// # Errors
     /// When the kernel cannot be read, or a table of our name is not ours (P10).
@@ -61,12 +85,13 @@ impl Daemon {
         state: StateDir,
         evaluator: Evaluator,
         kernel: KernelThread,
+        (start, watch): (Start, Watch),
     ) -> Result<Self> {
         let tables = settings.tables.clone();
-        adopt_patiently(&kernel, &tables).await.context("cannot take over the tables")?;
         let pipeline = Pipeline::new(settings, state.accepted());
-        let (applied, statuses, findings) = Default::default();
-        let mut daemon = Self { pipeline, evaluator, kernel, tables, state, applied, statuses, findings, retry: None };
+        let (applied, told, retry) = (Ruleset::default(), None, None);
+        let doomed = begin(&kernel, &tables, start).await.context("cannot take over the tables")?;
+        let mut daemon = Self { pipeline, evaluator, kernel, tables, state, applied, told, doomed, watch, retry };
         daemon.read_back().await.context("cannot take over the tables")?;
         Ok(daemon)
     }
@@ -78,6 +103,7 @@ impl Daemon {
     pub async fn run(mut self, source: Taker, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::pin!(stop);
         loop {
+            self.watch.board.idle();
             tokio::select! {
                 update = source.take() => self.take(update).await?,
                 () = until(self.retry) => {}
@@ -86,7 +112,10 @@ impl Daemon {
                     return Ok(());
                 }
             }
+            self.watch.board.busy();
+            let begun = Instant::now();
             let round = self.pipeline.round();
+            self.watch.metrics.round(begun.elapsed());
             if self.commit(&round).await == Commit::InForce {
                 self.report(round);
             }
@@ -95,6 +124,7 @@ impl Daemon {
 
     /// Asks the policies about everything that changed.
     async fn take(&mut self, update: Update) -> Result<()> {
+        self.watch.board.busy();
         let mut questions = self.pipeline.update(&update.snapshot, &update.keys);
         while !questions.is_empty() {
             let views = questions.iter().map(|question| question.view.clone()).collect();
@@ -109,12 +139,18 @@ impl Daemon {
     async fn commit(&mut self, round: &Round) -> Commit {
         if let Some(fatal) = &round.fatal {
             error!(code = fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
+            self.watch.board.trouble(format!("the plan is not carried out: {}", fatal.message));
             return Commit::Refused;
         }
-        let changes = diff(&self.applied, &round.ruleset);
+        let changes = if self.doomed.is_empty() {
+            diff(&self.applied, &round.ruleset)
+        } else {
+            replace(&self.doomed, &round.ruleset)
+        };
         match self.carry_out(changes).await {
             Ok(()) => {
                 self.applied.clone_from(&round.ruleset);
+                self.doomed.clear();
                 self.retry = None;
                 Commit::InForce
             }
@@ -126,8 +162,16 @@ impl Daemon {
     }
 
     async fn carry_out(&self, changes: Changes) -> Result<(), nft::Error> {
+        let (begun, summary) = (Instant::now(), changes.summary());
         for batch in changes.batches {
-            self.kernel.commit(batch).await?;
+            let begun = Instant::now();
+            self.kernel.commit(batch).await.inspect_err(|_| self.watch.metrics.refused())?;
+            self.watch.metrics.committed(begun.elapsed());
+        }
+        if summary.batches > 0 {
+            let Summary { batches, elements_added, elements_removed } = summary;
+            let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            info!(batches, elements_added, elements_removed, microseconds, "committed");
         }
         Ok(())
     }
@@ -136,13 +180,17 @@ impl Daemon {
         let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
         self.retry = Some((Instant::now() + wait, wait));
         warn!(error = chain(&failure), retry_in = ?wait, "a change is not in force yet");
+        self.watch.board.trouble(format!("a change is not in force yet: {}", chain(&failure)));
         if let Err(error) = self.read_back().await {
             warn!(error = chain(&error), "what is in force is unknown");
         }
     }
 
-    /// Learns what is in force, and removes what nobody of us put there.
+    /// Learns what is in force, and removes what nobody of us put there. What is to be replaced is of no interest.
     async fn read_back(&mut self) -> Result<(), nft::Error> {
+        if !self.doomed.is_empty() {
+            return Ok(());
+        }
         let readback = self.kernel.read(self.tables.clone()).await?;
         let changes: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
         for foreign in &readback.foreign {
@@ -155,33 +203,35 @@ impl Daemon {
         Ok(())
     }
 
-    /// One line for every Service whose status changed.
+    /// Tells what is in force now: one line for every Service whose status changed.
     fn report(&mut self, round: Round) {
-        for finding in round.findings.iter().filter(|finding| !self.findings.contains(finding)) {
-            log_finding("the node", finding);
-        }
-        let gone = self.statuses.iter().filter(|(key, _)| !round.statuses.contains_key(key));
-        for (key, _) in gone.filter(|(_, status)| status.state != State::Off) {
-            info!(service = %key, "gone");
-        }
-        for (key, status) in round.statuses.iter().filter(|(key, status)| self.statuses.get(key) != Some(status)) {
-            let before = self.statuses.get(key);
-            if status.state != State::Off || before.is_some() {
-                log_status(key, status);
+        let before = self.told.take();
+        log_changes(before.as_deref(), &round);
+        let now = Arc::new(InForce::after(before.as_deref(), round));
+        self.watch.board.in_force(Arc::clone(&now));
+        self.told = Some(now);
+    }
+}
+
+/// Makes the tables ours, or finds those that are to be replaced.
+async fn begin(kernel: &KernelThread, tables: &TableNames, start: Start) -> Result<Vec<(Family, Name)>, nft::Error> {
+    match start {
+        Start::Adopt => patiently(|| kernel.adopt(tables.clone())).await.map(|()| Vec::new()),
+        Start::Replace => {
+            let existing = patiently(|| kernel.existing(tables.clone())).await?;
+            for table in &existing {
+                warn!(%table, "egress_clean: it is replaced with the first commit");
             }
-            let old = before.map_or(&[][..], |status| &status.findings);
-            status.findings.iter().filter(|finding| !old.contains(finding)).for_each(|f| log_finding(key, f));
+            Ok(existing.into_iter().map(|table| (table.family, table.name)).collect())
         }
-        self.statuses = round.statuses;
-        self.findings = round.findings;
     }
 }
 
 /// Waits while another process owns the tables: most likely our predecessor, on its way out.
-async fn adopt_patiently(kernel: &KernelThread, tables: &TableNames) -> Result<(), nft::Error> {
+async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(mut ask: impl FnMut() -> F) -> Result<T, nft::Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match kernel.adopt(tables.clone()).await {
+        match ask().await {
             Err(nft::Error::Owned { .. }) if Instant::now() < deadline => sleep(LOOK).await,
             other => return other,
         }
@@ -192,6 +242,28 @@ async fn until(retry: Option<(Instant, Duration)>) {
     match retry {
         Some((at, _)) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+fn log_changes(before: Option<&InForce>, round: &Round) {
+    let told = before.map_or(&[][..], |before| &before.findings);
+    for finding in round.findings.iter().filter(|finding| !told.contains(finding)) {
+        log_finding("the node", finding);
+    }
+    let known = || before.into_iter().flat_map(|before| &before.statuses);
+    for (key, _) in known().filter(|(key, status)| status.state != State::Off && !round.statuses.contains_key(key)) {
+        info!(service = %key, "gone");
+    }
+    for (key, status) in &round.statuses {
+        let old = before.and_then(|before| before.statuses.get(key));
+        if old == Some(status) {
+            continue;
+        }
+        if status.state != State::Off || old.is_some() {
+            log_status(key, status);
+        }
+        let told = old.map_or(&[][..], |status| &status.findings);
+        status.findings.iter().filter(|finding| !told.contains(finding)).for_each(|f| log_finding(key, f));
     }
 }
 

@@ -2,14 +2,20 @@
 //!
 //! Everything that decides lives in `egressd_core`.
 
+pub mod board;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod desk;
+pub mod document;
 pub mod evaluator;
+pub mod http;
+pub mod metrics;
 pub mod nft;
 pub mod oneshot;
 pub mod output;
 pub mod policies;
 pub mod source;
 pub mod state;
+pub mod status_socket;
 pub mod wasm;

@@ -3,20 +3,24 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
-use egressd::cli::{Cli, Command, Instance, Output, PlanArgs, Run};
+use egressd::board::board;
+use egressd::cli::{Cli, Command, DiffArgs, Instance, LogFormat, Output, PlanArgs, Run, StatusArgs, StatusOutput};
 use egressd::config;
-use egressd::daemon::Daemon;
+use egressd::daemon::{Daemon, Start, Watch};
+use egressd::desk::{Desk, Doors};
+use egressd::document::{self, Document};
 use egressd::evaluator::Evaluator;
+use egressd::metrics::Metrics;
 use egressd::nft::{Kernel, KernelThread, Netlink};
-use egressd::oneshot;
 use egressd::output::{self, Paint};
 use egressd::policies::policies;
 use egressd::source::handover::handover;
 use egressd::source::manifests::Directory;
 use egressd::source::watch;
 use egressd::state::StateDir;
+use egressd::{http, oneshot, status_socket};
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
 use egressd_core::ruleset::Ruleset;
@@ -27,10 +31,18 @@ use tracing_subscriber::EnvFilter;
 /// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
 const FAILED: u8 = 1;
 
+/// For `diff`: as with diff(1), trouble is 2.
+const DIFFERENT: u8 = 1;
+const TROUBLE: u8 = 2;
+
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let failed = if matches!(command, Command::Diff(_)) { TROUBLE } else { FAILED };
+    let done = match command {
         Command::Run(run) => self::run(&run).map(|()| ExitCode::SUCCESS),
         Command::Plan(args) => plan(&args),
+        Command::Diff(args) => difference(&args),
+        Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
         Command::Clean(instance) => clean(&instance).map(|()| ExitCode::SUCCESS),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
@@ -40,20 +52,23 @@ fn main() -> ExitCode {
     done.unwrap_or_else(|error| {
         // Nobody is left to tell when stderr is closed.
         let _ = writeln!(io::stderr(), "egressd: {error:#}");
-        ExitCode::from(FAILED)
+        ExitCode::from(failed)
     })
 }
 
 fn run(args: &Run) -> Result<()> {
-    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    log(args.watching.log_format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     runtime.block_on(follow(args))
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    match format {
+        LogFormat::Text => logging.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => logging.json().flatten_event(true).init(),
+    }
 }
 
 async fn follow(args: &Run) -> Result<()> {
@@ -61,9 +76,19 @@ async fn follow(args: &Run) -> Result<()> {
     let stop = stop()?;
     let config = config::config(&args.source, &args.networks, &args.instance)?;
     let node = config.settings.node.clone();
-    let evaluator = Evaluator::start(policies()?).context("cannot start the thread of the policies")?;
+    let socket = config::socket(&args.watching.socket, &args.instance)?;
+    let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
+    let metrics = Metrics::default();
+    let policies = metrics.counting(policies()?);
+    let evaluator = Evaluator::start(policies).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
-    let daemon = Daemon::adopt(config.settings, StateDir::open(&config.state_dir), evaluator, kernel).await?;
+    let (board, reader) = board();
+    let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
+    let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics };
+    desk.start(doors).context("cannot start the thread that answers questions")?;
+    let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
+    let state = StateDir::open(&config.state_dir);
+    let daemon = Daemon::adopt(config.settings, state, evaluator, kernel, (start, watch)).await?;
     let (giver, taker) = handover();
     watch::spawn(Directory::new(config.manifests, &node), giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
@@ -101,6 +126,33 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     .context("cannot print the plan")?;
     let failed = output::worst(&report) == Some(Severity::Error);
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}
+
+fn difference(args: &DiffArgs) -> Result<ExitCode> {
+    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let tables = config.settings.tables.clone();
+    let mut directory = Directory::new(config.manifests, &config.settings.node);
+    let accepted = StateDir::open(&config.state_dir).accepted();
+    let report = oneshot::plan(&mut directory, config.settings, accepted, &policies()?)?;
+    if let Some(fatal) = &report.round.fatal {
+        bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
+    }
+    let readback = Netlink::open()?.read(&tables)?;
+    let changes = oneshot::difference(&readback, &report.round);
+    output::difference(&mut io::stdout().lock(), &readback, &changes).context("cannot print the difference")?;
+    let same = changes.is_empty() && readback.foreign.is_empty();
+    Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+fn status(args: &StatusArgs) -> Result<()> {
+    let text = status_socket::read(&config::socket(&args.socket, &args.instance)?)?;
+    let document: Document = serde_json::from_str(&text).context("cannot read what egressd answered")?;
+    let mut out = io::stdout().lock();
+    match args.output {
+        StatusOutput::Table => document::table_of(&mut out, &document),
+        StatusOutput::Json => writeln!(out, "{:#}", serde_json::json!(document)),
+    }
+    .context("cannot print the status")
 }
 
 fn paint(stream: &impl IsTerminal) -> Paint {

@@ -1,13 +1,15 @@
-//! The pipeline once, without a kernel: what `plan` shows.
+//! The pipeline once: what `plan` shows, and how far the kernel is from it, which `diff` shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use egressd_core::chain::{self, Policy};
+use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 
+use crate::nft::Readback;
 use crate::source::manifests::{Directory, Error};
 
 /// Everything there is to show.
@@ -45,4 +47,14 @@ pub fn plan(
         questions = pipeline.answer(answers.collect());
     }
     Ok(Report { snapshot: update.snapshot, round: pipeline.round(), source_findings: update.findings })
+}
+
+/// What `run` would do to the kernel, in order: first what removes things that egressd never makes.
+pub fn difference(readback: &Readback, round: &Round) -> Changes {
+    let removals: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
+    let mut batches = diff(&readback.ruleset, &round.ruleset).batches;
+    if !removals.is_empty() {
+        batches.insert(0, Batch { changes: removals });
+    }
+    Changes { batches }
 }

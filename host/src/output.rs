@@ -5,11 +5,13 @@ use std::net::IpAddr;
 
 use anstyle::{AnsiColor, Style};
 use egressd_core::decision::Rule;
+use egressd_core::diff::Changes;
 use egressd_core::finding::{Finding, Severity, Span};
 use egressd_core::model::{ServiceKey, Snapshot};
 use egressd_core::status::ServiceStatus;
 use serde_json::{Value, json};
 
+use crate::nft::Readback;
 use crate::oneshot::Report;
 
 /// Whether to paint.
@@ -56,6 +58,22 @@ pub fn findings(out: &mut dyn Write, report: &Report, paint: Paint) -> io::Resul
                 underline(out, &report.snapshot, key, span)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// What lies between the kernel and the plan, as nft text.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn difference(out: &mut dyn Write, readback: &Readback, changes: &Changes) -> io::Result<()> {
+    for foreign in &readback.foreign {
+        let remedy = if foreign.removal.is_empty() { ", and only deleting the table would remove it" } else { "" };
+        writeln!(out, "# foreign: {}{remedy}", foreign.what)?;
+    }
+    write!(out, "{changes}")?;
+    if changes.is_empty() && readback.foreign.is_empty() {
+        writeln!(out, "nothing differs")?;
     }
     Ok(())
 }

@@ -13,17 +13,21 @@ const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
 const SDK: [&str; 4] = ["ipnet", "serde", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
-const HOST: [(&str, &[&str]); 6] = [
+const HOST: [(&str, &[&str]); 10] = [
     ("wasmtime", &["wasm/"]),
     ("rustables", &["nft/"]),
     ("k8s_openapi", &["source/", "publish"]),
     ("kube", &["source/", "publish"]),
     ("clap", &["cli", "config", "main.rs"]),
     ("clap_complete", &["cli", "main.rs"]),
+    ("hyper", &["http"]),
+    ("hyper_util", &["http"]),
+    ("http_body_util", &["http"]),
+    ("prometheus_client", &["metrics"]),
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.
-const ADAPTERS: [&str; 4] = ["source", "wasm", "nft", "publish"];
+const ADAPTERS: [&str; 6] = ["source", "wasm", "nft", "publish", "http", "status_socket"];
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.

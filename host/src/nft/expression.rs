@@ -35,6 +35,8 @@ pub(super) enum Expression {
     Return,
     /// Call a chain.
     Jump(Name),
+    /// Count the packets that come here: of a NAT chain, the connections.
+    Count,
     /// Translate the source to the address in the first register.
     SourceNat(Family),
 }
@@ -144,6 +146,7 @@ impl Expression {
             Self::Constant(value) => theirs(Immediate::new_data(value.clone(), Register::Reg1)),
             Self::Return => theirs(Immediate::new_verdict(VerdictKind::Return)),
             Self::Jump(chain) => theirs(Immediate::new_verdict(VerdictKind::Jump { chain: chain.to_string() })),
+            Self::Count => ours("counter", |_| {}),
             Self::SourceNat(family) => theirs(source_nat(*family)),
         }
     }

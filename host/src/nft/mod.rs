@@ -18,18 +18,23 @@ mod netlink;
 mod readback;
 mod rule;
 mod socket;
+mod survey;
 mod thread;
 mod transaction;
 mod wire;
 
+use std::collections::BTreeSet;
+
 use egressd_core::{
     diff::{Batch, Change},
+    model::Uid,
     ruleset::{Ruleset, TableNames},
 };
 
 pub use describe::TableId;
 pub use error::{Error, Refusal};
 pub use netlink::Netlink;
+pub use survey::{Owner, Survey, SurveyedTable};
 pub use thread::KernelThread;
 
 /// Something that holds rulesets: nf_tables, or a fake of it.
@@ -52,6 +57,19 @@ pub trait Kernel: Send {
     /// # Errors
     /// When the kernel refuses, with the change that it refused.
     fn commit(&mut self, batch: &Batch) -> Result<(), Error>;
+
+    /// Which tables of these names are there, whoever made them.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read, or a table belongs to another living process.
+    fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error>;
+
+    /// Who owns the tables of these names, how large they are, and what they counted. What a deleted element had
+    /// counted is remembered for the Services of `living` and forgotten for others.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error>;
 }
 
 /// What the kernel holds.

@@ -1,16 +1,23 @@
 //! The kernel behind a netlink socket.
 
+use std::collections::BTreeSet;
+
 use egressd_core::{
     diff::{Batch, Change, Verb},
+    model::Uid,
     ruleset::TableNames,
 };
 
 use super::{
-    Kernel, Readback,
+    Kernel, Readback, Survey,
     describe::{Origin, TableId, describe},
     encode::{Ownership, encode, encode_adoption},
     error::Error,
-    readback::{self, tables},
+    readback::{
+        self,
+        counters::{self, Connections},
+        tables,
+    },
     socket::{Refused, Socket},
     transaction::Sealed,
 };
@@ -21,6 +28,8 @@ use super::{
 pub struct Netlink {
     socket: Socket,
     ownership: Ownership,
+    /// What deleted elements and rules had counted.
+    gone: Connections,
 }
 
 impl Netlink {
@@ -29,7 +38,7 @@ impl Netlink {
     /// # Errors
     /// When the kernel has no netfilter netlink.
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive })
+        Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive, gone: Connections::new() })
     }
 
     /// One transaction. The kernel's refusal comes back with the words for it.
@@ -91,15 +100,47 @@ impl Kernel for Netlink {
         if batch.changes.is_empty() {
             return Ok(());
         }
+        let dying = counters::dying(&mut self.socket, batch);
         let transaction = encode(batch, self.ownership)?;
         match self.send(batch, &transaction) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                add(&mut self.gone, &dying);
+                Ok(())
+            }
             Err(Failure::Final(error)) => Err(error),
             Err(Failure::NoOwners) => {
                 self.ownership = Ownership::Shared;
                 self.commit(batch)
             }
         }
+    }
+
+    fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
+        let mut existing = Vec::new();
+        for table in TableId::all(names) {
+            let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
+            match found.map(|found| found.owner) {
+                None => {}
+                Some(Some(owner)) if owner != self.socket.port() => {
+                    return Err(Error::Owned { table, owner: Some(owner) });
+                }
+                Some(_) => existing.push(table),
+            }
+        }
+        Ok(existing)
+    }
+
+    fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error> {
+        self.gone.retain(|uid, _| living.contains(uid));
+        let mut survey = readback::settled(&mut self.socket, |socket| counters::survey(socket, names))?;
+        add(&mut survey.connections, &self.gone);
+        Ok(survey)
+    }
+}
+
+fn add(sum: &mut Connections, more: &Connections) {
+    for (uid, count) in more {
+        *sum.entry(uid.clone()).or_default() += count;
     }
 }
 

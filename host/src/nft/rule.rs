@@ -84,7 +84,7 @@ fn statement(family: Family, statement: &Statement) -> Vec<Expression> {
         Statement::Return => vec![Expression::Return],
         Statement::Jump(chain) => vec![Expression::Jump(chain.clone())],
         Statement::Snat(address) => {
-            vec![Expression::Constant(address_bytes(*address)), Expression::SourceNat(family)]
+            vec![Expression::Count, Expression::Constant(address_bytes(*address)), Expression::SourceNat(family)]
         }
         Statement::SnatByAddress(map) => vec![
             Expression::Load(source_address(family), Slot::FIRST),

@@ -122,6 +122,29 @@ impl Socket {
         }
     }
 
+    /// Asks for some things and gives every answer to `each`. The kernel answers inside `send`.
+    ///
+    /// # Errors
+    /// When it refuses; the answers before are given all the same.
+    pub(super) fn ask(
+        &mut self,
+        header: Header,
+        attributes: impl FnOnce(&mut Writer),
+        mut each: impl FnMut(&Message<'_>),
+    ) -> Result<(), DumpError> {
+        let sequence = self.request(header, attributes)?;
+        let mut refused = Ok(());
+        while let Some(length) = self.receive(RecvFlags::DONTWAIT)? {
+            for message in Messages(&self.buffer[..length]).filter(|message| message.sequence == sequence) {
+                match u32::from(message.kind) {
+                    sys::NLMSG_ERROR => refused = Err(dump_refused(&message)),
+                    _ => each(&message),
+                }
+            }
+        }
+        refused
+    }
+
     /// The number of the ruleset's generation: it is another one after every change.
     ///
     /// # Errors

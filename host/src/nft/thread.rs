@@ -1,15 +1,24 @@
 //! A thread for the kernel: it works inside `sendmsg`, for milliseconds when a batch is large, and must not hold up
 //! anybody else.
 
-use std::{sync::mpsc, thread};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
-use egressd_core::{diff::Batch, ruleset::TableNames};
+use egressd_core::{diff::Batch, model::Uid, ruleset::TableNames};
 use tokio::sync::oneshot;
 
-use super::{Error, Kernel, Readback};
+use super::{Error, Kernel, Readback, Survey, TableId};
 
-/// A [`Kernel`] on a thread of its own. The thread ends when this is dropped and what it was asked is done.
-#[derive(Debug)]
+/// For how long a survey is new enough: it dumps every element, and commits wait meanwhile.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// A [`Kernel`] on a thread of its own. The thread ends when this and all clones are dropped and what it was asked is
+/// done.
+#[derive(Clone, Debug)]
 pub struct KernelThread {
     requests: mpsc::Sender<Request>,
 }
@@ -19,6 +28,8 @@ enum Request {
     Adopt(TableNames, Answer<()>),
     Read(TableNames, Answer<Readback>),
     Commit(Batch, Answer<()>),
+    Existing(TableNames, Answer<Vec<TableId>>),
+    Survey(TableNames, BTreeSet<Uid>, Answer<Arc<Survey>>),
 }
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -73,6 +84,22 @@ impl KernelThread {
         self.ask(|answer| Request::Commit(batch, answer)).await
     }
 
+    /// [`Kernel::existing`].
+    ///
+    /// # Errors
+    /// The kernel's, or when the thread is gone.
+    pub async fn existing(&self, names: TableNames) -> Result<Vec<TableId>, Error> {
+        self.ask(|answer| Request::Existing(names, answer)).await
+    }
+
+    /// [`Kernel::survey`], or one that is less than half a second old, so that whoever asks often delays nothing.
+    ///
+    /// # Errors
+    /// The kernel's, or when the thread is gone.
+    pub async fn survey(&self, names: TableNames, living: BTreeSet<Uid>) -> Result<Arc<Survey>, Error> {
+        self.ask(|answer| Request::Survey(names, living, answer)).await
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, Error> {
         let (answer, answered) = oneshot::channel();
         self.requests.send(request(answer)).map_err(|_| Error::ThreadGone)?;
@@ -82,11 +109,22 @@ impl KernelThread {
 
 /// Answers until nobody can ask any more. Who stopped waiting gets no answer, and that is fine.
 fn serve(mut kernel: impl Kernel, inbox: &mpsc::Receiver<Request>) {
+    let mut newest: Option<(Instant, Arc<Survey>)> = None;
     for request in inbox {
         match request {
             Request::Adopt(names, answer) => drop(answer.send(kernel.adopt(&names))),
             Request::Read(names, answer) => drop(answer.send(kernel.read(&names))),
             Request::Commit(batch, answer) => drop(answer.send(kernel.commit(&batch))),
+            Request::Existing(names, answer) => drop(answer.send(kernel.existing(&names))),
+            Request::Survey(names, living, answer) => {
+                let known = newest.take().filter(|(at, _)| at.elapsed() < FRESH);
+                let survey = match known {
+                    Some(known) => Ok(known),
+                    None => kernel.survey(&names, &living).map(|survey| (Instant::now(), Arc::new(survey))),
+                };
+                newest = survey.as_ref().ok().cloned();
+                drop(answer.send(survey.map(|(_, survey)| survey)));
+            }
         }
     }
 }
@@ -109,6 +147,15 @@ mod tests {
         fn commit(&mut self, _: &Batch) -> Result<(), Error> {
             self.0 += 1;
             if self.0 > 1 { Err(Error::TooLong) } else { Ok(()) }
+        }
+
+        fn existing(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
+            Ok(Vec::new())
+        }
+
+        fn survey(&mut self, _: &TableNames, _: &BTreeSet<Uid>) -> Result<Survey, Error> {
+            self.0 += 10;
+            Ok(Survey::default())
         }
     }
 

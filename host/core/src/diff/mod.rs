@@ -105,11 +105,8 @@ pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
 /// chains that packets may be in, so it is for the start of a process, when the administrator asks for it
 /// (`egress_clean`).
 pub fn replace(existing: &[(Family, Name)], desired: &Ruleset) -> Changes {
-    let delete = |(family, table): &(Family, Name)| Change {
-        family: *family,
-        table: table.clone(),
-        verb: Verb::DeleteTable,
-    };
+    let delete =
+        |(family, table): &(Family, Name)| Change { family: *family, table: table.clone(), verb: Verb::DeleteTable };
     let mut changes: Vec<Change> = existing.iter().map(delete).collect();
     let creation = diff_in_chunks(&Ruleset::default(), desired, usize::MAX);
     changes.extend(creation.batches.into_iter().flat_map(|batch| batch.changes));

@@ -25,6 +25,7 @@ fn decode(expression: Attributes<'_>) -> Option<Expression> {
         "range" => range(operands),
         "lookup" => lookup(operands),
         "immediate" => immediate(operands),
+        "counter" => Some(Expression::Count),
         "nat" => source_nat(operands),
         _ => None,
     }

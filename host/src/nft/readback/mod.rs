@@ -4,6 +4,7 @@
 //! in dumps of elements; so the ruleset's generation is asked for before and after.
 
 mod chains;
+pub(super) mod counters;
 mod expression;
 mod rule;
 mod sets;

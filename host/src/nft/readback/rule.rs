@@ -51,7 +51,7 @@ impl<'a> Decoder<'a> {
         match self.rest {
             [Expression::Return] => Some(Statement::Return),
             [Expression::Jump(chain)] => Some(Statement::Jump(chain.clone())),
-            [Expression::Constant(bytes), SourceNat(family)] if *family == self.family => {
+            [Expression::Count, Expression::Constant(bytes), SourceNat(family)] if *family == self.family => {
                 address(self.family, bytes).map(Statement::Snat)
             }
             [Load(field, Slot::FIRST), Lookup(map, Outcome::Verdict)] if self.is_source(*field) => {

@@ -36,7 +36,7 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
 }
 
 /// What a set is.
-enum Kind {
+pub(super) enum Kind {
     /// An interval set of addresses.
     Ranges,
     /// A map of ours.
@@ -47,7 +47,7 @@ enum Kind {
     Other,
 }
 
-fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String, Kind)>, DumpError> {
+pub(super) fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String, Kind)>, DumpError> {
     let mut sets = Vec::new();
     reading.dump(
         socket,
@@ -85,7 +85,7 @@ fn kind(family: Family, set: Attributes<'_>) -> Kind {
     }
 }
 
-fn dump_elements(
+pub(super) fn dump_elements(
     socket: &mut Socket,
     reading: &Reading,
     set: &Name,
@@ -100,7 +100,7 @@ fn dump_elements(
     })
 }
 
-fn key(element: Attributes<'_>) -> Option<&[u8]> {
+pub(super) fn key(element: Attributes<'_>) -> Option<&[u8]> {
     element.nest(sys::NFTA_SET_ELEM_KEY).get(sys::NFTA_DATA_VALUE)
 }
 

@@ -1,0 +1,112 @@
+//! What the loop tells others: the newest state as a value, handed over without waiting for anybody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use egressd_core::finding::Finding;
+use egressd_core::model::{ServiceKey, Uid};
+use egressd_core::pipeline::Round;
+use egressd_core::plan::Plan;
+use egressd_core::status::ServiceStatus;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// What is known about this egressd now.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// When the process began.
+    pub since: Timestamp,
+    /// What is in force; none before the first round is.
+    pub in_force: Option<Arc<InForce>>,
+    /// Why something newer is not in force.
+    pub trouble: Option<String>,
+}
+
+/// A round that the kernel has taken over.
+#[derive(Debug)]
+pub struct InForce {
+    /// What is translated.
+    pub plan: Plan,
+    /// What each Service's owner is told.
+    pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
+    /// Which life of each Service that is about.
+    pub uids: BTreeMap<ServiceKey, Uid>,
+    /// What is told about the node.
+    pub findings: Vec<Finding>,
+    /// When the status of each Service changed last, or was first seen by this process.
+    pub changed: BTreeMap<ServiceKey, Timestamp>,
+    /// When the last round came into force.
+    pub at: Timestamp,
+}
+
+impl InForce {
+    /// A round that came into force now, after another.
+    pub fn after(before: Option<&Self>, round: Round) -> Self {
+        let now = Timestamp::now();
+        let Round { plan, ruleset: _, statuses, uids, findings, fatal: _ } = round;
+        let changed = statuses.iter().map(|(key, status)| {
+            let same = before.filter(|before| before.statuses.get(key) == Some(status));
+            (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))
+        });
+        Self { changed: changed.collect(), plan, statuses, uids, findings, at: now }
+    }
+}
+
+/// The loop's end.
+#[derive(Debug)]
+pub struct Board {
+    newest: watch::Sender<Newest>,
+    busy: watch::Sender<Option<Instant>>,
+}
+
+/// Everybody else's end.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    newest: watch::Receiver<Newest>,
+    busy: watch::Receiver<Option<Instant>>,
+}
+
+/// A board with nothing on it, and a reader of it.
+pub fn board() -> (Board, Reader) {
+    let (newest, read_newest) = watch::channel(Newest { since: Timestamp::now(), in_force: None, trouble: None });
+    let (busy, read_busy) = watch::channel(None);
+    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy })
+}
+
+impl Board {
+    /// The loop begins to work on something.
+    pub fn busy(&self) {
+        self.busy.send_replace(Some(Instant::now()));
+    }
+
+    /// The loop waits for something to do.
+    pub fn idle(&self) {
+        self.busy.send_replace(None);
+    }
+
+    /// A round came into force.
+    pub fn in_force(&self, round: Arc<InForce>) {
+        self.newest.send_modify(|newest| {
+            newest.in_force = Some(round);
+            newest.trouble = None;
+        });
+    }
+
+    /// A round did not come into force.
+    pub fn trouble(&self, why: String) {
+        self.newest.send_modify(|newest| newest.trouble = Some(why));
+    }
+}
+
+impl Reader {
+    /// The newest state.
+    pub fn newest(&self) -> Newest {
+        self.newest.borrow().clone()
+    }
+
+    /// Since when the loop has been working on one thing; none while it waits for something to do.
+    pub fn busy_since(&self) -> Option<Instant> {
+        *self.busy.borrow()
+    }
+}

@@ -1,0 +1,191 @@
+//! The metrics, all of them, in Prometheus' text. Names, labels and what they are bounded by stand in
+//! `docs/operate.md`.
+//!
+//! The loop and the policies count as they go; what the newest state says is set anew by each scrape, so nothing of
+//! a Service outlives it.
+
+use std::time::Duration;
+
+use egressd_core::chain::{Policy, PolicyFailure};
+use egressd_core::decision::{Draft, Outcome};
+use egressd_core::finding::Finding;
+use egressd_core::model::{Context, ServiceView};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::board::Newest;
+use crate::nft::Survey;
+
+/// What a scrape says it is.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Labels = Vec<(&'static str, String)>;
+
+/// Handles to all metrics; clones are of the same ones.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    services: Family<Labels, Gauge>,
+    endpoints: Gauge,
+    elements: Family<Labels, Gauge>,
+    connections: Family<Labels, Counter>,
+    findings: Family<Labels, Gauge>,
+    commits: Counter,
+    commits_failed: Counter,
+    commit_duration: Histogram,
+    round_duration: Histogram,
+    evaluations: Family<Labels, Counter>,
+    evaluation_failures: Family<Labels, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        // 10 µs to 2.6 s: one element, up to many thousands.
+        let durations = || Histogram::new(exponential_buckets(0.000_01, 4.0, 10));
+        Self {
+            services: Family::default(),
+            endpoints: Gauge::default(),
+            elements: Family::default(),
+            connections: Family::default(),
+            findings: Family::default(),
+            commits: Counter::default(),
+            commits_failed: Counter::default(),
+            commit_duration: durations(),
+            round_duration: durations(),
+            evaluations: Family::default(),
+            evaluation_failures: Family::default(),
+        }
+    }
+}
+
+/// All metrics with their names and what they mean: the only place that registers any.
+fn registry(metrics: &Metrics) -> Registry {
+    let Metrics { services, endpoints, elements, connections, findings, .. } = metrics.clone();
+    let Metrics { commits, commits_failed, commit_duration, round_duration, .. } = metrics.clone();
+    let Metrics { evaluations, evaluation_failures, .. } = metrics.clone();
+    let mut registry = Registry::with_prefix("egressd");
+    let r = &mut registry;
+    r.register("build", "The program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+    r.register("services", "Services by state", services);
+    r.register("endpoints", "Endpoint addresses that are translated", endpoints);
+    r.register("elements", "Elements of our nftables maps, by table and map", elements);
+    r.register("connections", "Connections that were translated, by Service", connections);
+    r.register("findings", "What people are told now, by severity and code", findings);
+    r.register("commits", "Batches that the kernel took over", commits);
+    r.register("commits_failed", "Batches that the kernel refused", commits_failed);
+    r.register_with_unit("commit_duration", "Time of the kernel for one batch", Unit::Seconds, commit_duration);
+    r.register_with_unit("round_duration", "Time from newest state to ruleset", Unit::Seconds, round_duration);
+    r.register("policy_evaluations", "Questions to a policy", evaluations);
+    r.register("policy_failures", "Questions that a policy could not answer", evaluation_failures);
+    registry
+}
+
+impl Metrics {
+    /// The kernel took a batch over.
+    pub fn committed(&self, took: Duration) {
+        self.commits.inc();
+        self.commit_duration.observe(took.as_secs_f64());
+    }
+
+    /// The kernel refused a batch.
+    pub fn refused(&self) {
+        self.commits_failed.inc();
+    }
+
+    /// A plan and ruleset were worked out.
+    pub fn round(&self, took: Duration) {
+        self.round_duration.observe(took.as_secs_f64());
+    }
+
+    /// The same policies, counted.
+    pub fn counting(&self, policies: Vec<Box<dyn Policy>>) -> Vec<Box<dyn Policy>> {
+        let counting = |inner: Box<dyn Policy>| {
+            let labels: Labels = vec![("policy", inner.name().to_owned())];
+            let evaluations = self.evaluations.get_or_create_owned(&labels);
+            let failures = self.evaluation_failures.get_or_create_owned(&labels);
+            Box::new(Counting { inner, evaluations, failures }) as Box<dyn Policy>
+        };
+        policies.into_iter().map(counting).collect()
+    }
+
+    /// Everything as text. Without a survey (the kernel could not be read) its metrics are missing.
+    pub fn text(&self, newest: &Newest, survey: Option<&Survey>) -> String {
+        self.set(newest, survey);
+        let mut text = String::new();
+        // A String takes everything.
+        let _ = encode(&mut text, &registry(self));
+        text
+    }
+
+    fn set(&self, newest: &Newest, survey: Option<&Survey>) {
+        let Self { services, endpoints, elements, connections, findings, .. } = self;
+        services.clear();
+        elements.clear();
+        connections.clear();
+        findings.clear();
+        for ((family, map), count) in survey.into_iter().flat_map(|survey| &survey.elements) {
+            let labels = vec![("family", family.to_string()), ("map", map.to_string())];
+            elements.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
+        }
+        let Some(round) = &newest.in_force else { return };
+        let found = |finding: &Finding| {
+            let labels = vec![("severity", finding.severity.to_string()), ("code", finding.code.clone())];
+            findings.get_or_create(&labels).inc();
+        };
+        round.findings.iter().for_each(found);
+        let mut translated = 0;
+        for (key, status) in &round.statuses {
+            services.get_or_create(&vec![("state", status.state.to_string())]).inc();
+            status.findings.iter().for_each(found);
+            translated += status.endpoints.len();
+            let counted = survey.zip(round.uids.get(key)).and_then(|(survey, uid)| survey.connections.get(uid));
+            if let Some(count) = counted {
+                let labels = vec![("namespace", key.namespace.clone()), ("service", key.name.clone())];
+                connections.get_or_create(&labels).inc_by(*count);
+            }
+        }
+        endpoints.set(i64::try_from(translated).unwrap_or(i64::MAX));
+    }
+}
+
+/// A policy and its numbers.
+struct Counting {
+    inner: Box<dyn Policy>,
+    evaluations: Counter,
+    failures: Counter,
+}
+
+impl Policy for Counting {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+        self.evaluations.inc();
+        self.inner.evaluate(context, service, draft).inspect_err(|_| {
+            self.failures.inc();
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn a_scrape_before_the_first_round_has_what_there_is() {
+        let metrics = Metrics::default();
+        metrics.committed(Duration::from_micros(30));
+        let newest = Newest { since: Timestamp::UNIX_EPOCH, in_force: None, trouble: None };
+        let text = metrics.text(&newest, None);
+        assert!(text.contains("egressd_commits_total 1\n"), "{text}");
+        assert!(text.contains("egressd_commit_duration_seconds_bucket{le=\"4e-5\"} 1\n"), "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+}

@@ -1,0 +1,41 @@
+//! What the tables have counted, and whose they are: for `status` and the metrics, never for a decision.
+
+use std::collections::BTreeMap;
+
+use egressd_core::{model::Uid, net::Family, ruleset::Name};
+
+use super::TableId;
+
+/// The tables at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Those that are there.
+    pub tables: Vec<SurveyedTable>,
+    /// How many elements each map has.
+    pub elements: BTreeMap<(Family, Name), u64>,
+    /// How many connections were translated for each Service: by what is in the kernel now, whoever put it there,
+    /// and by what this process has taken out since it began.
+    pub connections: BTreeMap<Uid, u64>,
+}
+
+/// One table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SurveyedTable {
+    /// Which.
+    pub id: TableId,
+    /// Who may write to it.
+    pub owner: Owner,
+    /// Whether it outlives its owner (Linux 6.9).
+    pub persists: bool,
+}
+
+/// Who may write to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This process alone.
+    Us,
+    /// The process with this netlink port.
+    Other(u32),
+    /// Everybody: before Linux 6.9, or when its owner has ended.
+    Nobody,
+}
