@@ -33,9 +33,18 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn run<'lab>(&self, lab: &'lab Lab, manifests: &Directory) -> Result<Egressd<'lab>> {
+        self.run_with(lab, manifests, &[])
+    }
+
+    /// Starts `egressd run` with more arguments.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run_with<'lab>(&self, lab: &'lab Lab, manifests: &Directory, arguments: &[&str]) -> Result<Egressd<'lab>> {
         let mut command = self.command(lab, &["run", "--node", NODE_NAME, "--manifests"]);
         // Hidden, so it is no manifest, and gone with the directory: uids made from names are the same in every test.
         command.arg(manifests.path()).arg("--state-dir").arg(manifests.path().join(".state"));
+        command.arg("--socket").arg(manifests.socket()).args(arguments);
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
         command.stdout(output()?).stderr(output()?).stdin(Stdio::null());
@@ -49,6 +58,26 @@ impl Program {
     /// When it cannot be started.
     pub fn output(&self, lab: &Lab, arguments: &[&str]) -> Result<Output> {
         self.command(lab, arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
+    }
+
+    /// Runs `egressd diff` on the lab's node: its exit code, and what it printed.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn diff(&self, lab: &Lab, manifests: &Directory) -> Result<(Option<i32>, String)> {
+        let mut command = self.command(lab, &["diff", "--node", NODE_NAME, "--manifests"]);
+        let output = command.arg(manifests.path()).arg("--state-dir").arg(manifests.path().join(".state")).output()?;
+        Ok((output.status.code(), text(&output)))
+    }
+
+    /// Runs `egressd status` with more arguments: its exit code, and what it printed.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn status(&self, lab: &Lab, manifests: &Directory, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+        let mut command = self.command(lab, &["status", "--socket"]);
+        let output = command.arg(manifests.socket()).args(arguments).output()?;
+        Ok((output.status.code(), text(&output)))
     }
 
     /// Runs `egressd clean` on the lab's node.
@@ -66,6 +95,10 @@ impl Program {
         command.args(arguments);
         command
     }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
 /// A running `egressd run`. Dropping it is `kill -9`.
@@ -132,6 +165,14 @@ impl Egressd<'_> {
         })
     }
 
+    /// Waits until it has ended by itself; its exit code.
+    ///
+    /// # Errors
+    /// When it goes on.
+    pub fn ended(&mut self) -> Result<Option<i32>> {
+        Ok(self.ended_within(DEADLINE)?.code())
+    }
+
     /// What it has said until now is of no interest to [`Self::wait_until_log_has`].
     pub fn turn_page(&mut self) {
         self.page = self.log().len();
@@ -178,7 +219,7 @@ impl Egressd<'_> {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            ensure!(begun.elapsed() < deadline, "egressd does not end on SIGTERM\n{}", self.circumstances());
+            ensure!(begun.elapsed() < deadline, "egressd does not end\n{}", self.circumstances());
             thread::sleep(Duration::from_millis(10));
         }
     }

@@ -6,6 +6,7 @@ mod first_light;
 mod life;
 mod neighbours;
 mod stage;
+mod tools;
 mod translation;
 
 lab::tests![
@@ -32,4 +33,16 @@ lab::tests![
     life::an_open_connection_survives_a_restart,
     life::a_service_deleted_meanwhile_leaves_nothing_after_the_start,
     life::clean_removes_everything,
+    tools::diff_after_run_is_empty,
+    tools::a_manifest_that_is_not_in_force_shows_up_in_diff,
+    tools::a_foreign_change_of_the_table_shows_up_in_diff,
+    tools::status_counts_connections_and_survives_an_elements_change,
+    tools::status_counts_only_what_a_chain_translates,
+    tools::status_tells_state_policy_and_owner,
+    tools::status_while_nobody_runs_says_so,
+    tools::a_node_is_ready_when_its_first_round_is_in_force,
+    tools::metrics_parse_and_count,
+    tools::a_second_egressd_is_told_who_owns_the_table,
+    tools::egress_clean_replaces_a_foreign_table,
+    tools::two_thousand_services_are_in_force_readable_and_without_difference,
 ];

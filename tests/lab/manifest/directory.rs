@@ -41,6 +41,11 @@ impl Directory {
         self.root.path().join("manifests")
     }
 
+    /// A place for the socket of the egressd that follows it.
+    pub fn socket(&self) -> PathBuf {
+        self.root.path().join("egressd.sock")
+    }
+
     /// Where a manifest is kept.
     pub fn path_of(&self, manifest: &dyn Manifest) -> PathBuf {
         self.path().join(manifest.file_name())

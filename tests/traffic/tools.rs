@@ -1,0 +1,238 @@
+//! What an operator asks: diff, status, probes, metrics.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use lab::addresses::OUTSIDE_V4;
+use lab::manifest::endpoints;
+use lab::{Egressd, Lab, Protocol, wait_until};
+
+use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
+
+/// How old a survey may be.
+const SURVEY: Duration = Duration::from_millis(600);
+
+const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9808);
+
+pub(crate) fn diff_after_run_is_empty() -> Result<()> {
+    let stage = Stage::with_web()?;
+    expect_diff(&stage, 1, "add element ip kube_vip_v4 egress_addrs { 10.0.0.1")?;
+    let egressd = stage.run_until_translated()?;
+    // While a daemon owns the table, and after it.
+    expect_diff(&stage, 0, "nothing differs")?;
+    egressd.stop()?;
+    expect_diff(&stage, 0, "nothing differs")
+}
+
+pub(crate) fn a_manifest_that_is_not_in_force_shows_up_in_diff() -> Result<()> {
+    let stage = Stage::with_web()?;
+    stage.run_until_translated()?.stop()?;
+    stage.manifests.write(&endpoints("web", [stage.lab.pod(2).v4()]))?;
+    expect_diff(&stage, 1, "delete element ip kube_vip_v4 egress_addrs { 10.0.0.1 }")?;
+    expect_diff(&stage, 1, "add element ip kube_vip_v4 egress_addrs { 10.0.0.2")
+}
+
+pub(crate) fn a_foreign_change_of_the_table_shows_up_in_diff() -> Result<()> {
+    let stage = Stage::with_web()?;
+    stage.run_until_translated()?.stop()?;
+    stage.lab.node().nft("add rule ip kube_vip_v4 egress_postrouting counter\n")?;
+    expect_diff(&stage, 1, "# foreign: rule 6 of chain egress_postrouting in table ip kube_vip_v4")?;
+    expect_diff(&stage, 1, "flush chain ip kube_vip_v4 egress_postrouting")
+}
+
+pub(crate) fn status_counts_connections_and_survives_an_elements_change() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = stage.run_until_translated()?;
+    let first = connections(&stage)?;
+    ensure!(first > 0, "run_until_translated made a connection");
+    call(&stage, 3)?;
+    expect_connections(&stage, first + 3)?;
+
+    stage.manifests.write(&web().addresses([OTHER_V4]))?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, OTHER_V4.into())?;
+    thread::sleep(SURVEY);
+    let moved = connections(&stage)?;
+    ensure!(moved > first + 3, "the changed element began at 0: {moved} after {first} and 3");
+    call(&stage, 2)?;
+    expect_connections(&stage, moved + 2)?;
+    egressd.stop()
+}
+
+pub(crate) fn status_counts_only_what_a_chain_translates() -> Result<()> {
+    let stage = Stage::with_web()?;
+    stage.manifests.write(&web().annotation("egress-allowed-networks", "172.18.0.0/16"))?;
+    let egressd = stage.run_until_translated()?;
+    let before = connections(&stage)?;
+    call(&stage, 2)?;
+    let elsewhere = lab::addresses::OTHER_OUTSIDE_V4;
+    stage.lab.expect_seen(stage.selected(), elsewhere, Protocol::Tcp, stage.selected().v4())?;
+    expect_connections(&stage, before + 2)?;
+    egressd.stop()
+}
+
+pub(crate) fn status_tells_state_policy_and_owner() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let egressd = stage.run_until_translated()?;
+    let (code, said) = program().status(&stage.lab, &stage.manifests, &[])?;
+    ensure!(code == Some(0), "{code:?}: {said}");
+    for part in ["table ip kube_vip_v4: owned by ", "default/web", "translating", &WEB_V4.to_string(), "annotations"] {
+        ensure!(said.contains(part), "{part:?} is missing:\n{said}");
+    }
+    egressd.stop()
+}
+
+pub(crate) fn status_while_nobody_runs_says_so() -> Result<()> {
+    let stage = Stage::with_web()?;
+    expect_nobody(&stage)?;
+    // The dead process leaves its socket behind, and the next one replaces it.
+    stage.run_until_translated()?.kill()?;
+    expect_nobody(&stage)?;
+    let egressd = stage.run_until_translated()?;
+    wait_until("status answers", lab::DEADLINE, || {
+        Ok(program().status(&stage.lab, &stage.manifests, &[])?.0 == Some(0))
+    })?;
+    egressd.stop()
+}
+
+pub(crate) fn a_node_is_ready_when_its_first_round_is_in_force() -> Result<()> {
+    let stage = Stage::with_web()?;
+    // It waits for this one to let go of the tables.
+    let first = stage.run_until_translated()?;
+    let mut egressd = watched(&stage)?;
+    egressd
+        .wait_until("it is alive", || Ok(get(&stage.lab, "/livez").is_ok_and(|(status, _)| status.contains("200"))))?;
+    let (status, why) = get(&stage.lab, "/readyz")?;
+    ensure!(status.contains("503") && why.starts_with("nothing is in force yet"), "{status}: {why}");
+    first.stop()?;
+    egressd.wait_until("it is ready", || Ok(get(&stage.lab, "/readyz")?.0.contains("200")))?;
+    stage.lab.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    egressd.stop()
+}
+
+pub(crate) fn metrics_parse_and_count() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = watched(&stage)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    let (status, text) = get(&stage.lab, "/metrics")?;
+    ensure!(status.contains("200") && text.ends_with("# EOF\n"), "{status}\n{text}");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let value = line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok());
+        value.with_context(|| format!("no number: {line}"))?;
+    }
+    for part in [
+        "egressd_services{state=\"translating\"} 1\n",
+        "egressd_endpoints 1\n",
+        "egressd_elements{family=\"IPv4\",map=\"egress_addrs\"} 1\n",
+        "egressd_connections_total{namespace=\"default\",service=\"web\"} ",
+        "egressd_commits_total ",
+        "egressd_policy_evaluations_total{policy=\"annotations\"} ",
+        "egressd_build_info{version=",
+    ] {
+        ensure!(text.contains(part), "{part:?} is missing:\n{text}");
+    }
+    egressd.stop()
+}
+
+/// P10.
+pub(crate) fn a_second_egressd_is_told_who_owns_the_table() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let first = stage.run_until_translated()?;
+    let mut second = stage.run()?;
+    let code = second.ended()?;
+    let said = second.log();
+    ensure!(code == Some(1) && said.contains("owns the table"), "{code:?}: {said}");
+    first.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    first.stop()
+}
+
+/// P10.
+pub(crate) fn egress_clean_replaces_a_foreign_table() -> Result<()> {
+    let stage = Stage::with_web()?;
+    stage.lab.node().nft("add table ip kube_vip_v4\nadd chain ip kube_vip_v4 theirs\n")?;
+    let mut refused = stage.run()?;
+    ensure!(refused.ended()? == Some(1) && refused.log().contains("egress_clean"), "{}", refused.log());
+
+    let mut egressd = program().run_with(&stage.lab, &stage.manifests, &["--egress-clean"])?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    ensure!(!stage.lab.node().ruleset()?.contains("theirs"), "{}", stage.lab.node().ruleset()?);
+    expect_diff(&stage, 0, "nothing differs")?;
+    egressd.stop()
+}
+
+pub(crate) fn two_thousand_services_are_in_force_readable_and_without_difference() -> Result<()> {
+    let stage = Stage::with_web()?;
+    stage.manifests.write_text("many.yaml", &many(2_000)?)?;
+    let egressd = stage.run_until_translated()?;
+    expect_diff(&stage, 0, "nothing differs")?;
+    let rules = stage.lab.node().ruleset()?;
+    let readable = rules.lines().filter(|line| line.contains("comment \"many/s")).count();
+    ensure!(
+        readable == 6_000,
+        "{readable} elements say whose they are\n{}",
+        rules.chars().take(3_000).collect::<String>()
+    );
+    let (code, said) = program().status(&stage.lab, &stage.manifests, &[])?;
+    ensure!(code == Some(0) && said.contains("many/s1999"), "{said}");
+    egressd.stop()
+}
+
+/// Services `many/s0` and so on, each with three endpoints: more elements than one batch of a cold start has.
+fn many(count: usize) -> Result<String> {
+    let mut text = String::new();
+    for i in 0..count {
+        let pods: Vec<String> =
+            (0..3).map(|k| i * 3 + k + 512).map(|n| format!("10.0.{}.{}", n / 256, n % 256)).collect();
+        let list = pods.iter().map(|pod| format!("{{addresses: [{pod}], nodeName: node-1}}")).collect::<Vec<_>>();
+        write!(
+            text,
+            "---\n{{apiVersion: v1, kind: Service, metadata: {{namespace: many, name: s{i}, annotations: \
+             {{kube-vip.io/egress: \"true\"}}}}, spec: {{type: LoadBalancer}}, \
+             status: {{loadBalancer: {{ingress: [{{ip: 11.1.{}.{}}}]}}}}}}\n\
+             ---\n{{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4, metadata: \
+             {{namespace: many, name: s{i}-x, labels: {{kubernetes.io/service-name: s{i}}}}}, endpoints: [{}]}}\n",
+            i / 256,
+            i % 256,
+            list.join(", ")
+        )?;
+    }
+    Ok(text)
+}
+
+fn watched(stage: &Stage) -> Result<Egressd<'_>> {
+    program().run_with(&stage.lab, &stage.manifests, &["--http", &HTTP.to_string()])
+}
+
+fn get(lab: &Lab, path: &str) -> Result<(String, String)> {
+    lab.node().http(HTTP, path)
+}
+
+fn expect_diff(stage: &Stage, code: i32, text: &str) -> Result<()> {
+    let (found, said) = program().diff(&stage.lab, &stage.manifests)?;
+    ensure!(found == Some(code) && said.contains(text), "expected {code} and {text:?}, got {found:?}:\n{said}");
+    Ok(())
+}
+
+fn expect_nobody(stage: &Stage) -> Result<()> {
+    let (code, said) = program().status(&stage.lab, &stage.manifests, &[])?;
+    ensure!(code == Some(1) && said.contains("no egressd answers on") && said.lines().count() == 1, "{code:?}: {said}");
+    Ok(())
+}
+
+fn call(stage: &Stage, times: usize) -> Result<()> {
+    (0..times).try_for_each(|_| stage.lab.seen_from(stage.selected(), OUTSIDE_V4, Protocol::Tcp).map(drop))
+}
+
+/// A survey is up to half a second old.
+fn expect_connections(stage: &Stage, expected: u64) -> Result<()> {
+    wait_until(&format!("status counts {expected} connections"), lab::DEADLINE, || Ok(connections(stage)? == expected))
+}
+
+fn connections(stage: &Stage) -> Result<u64> {
+    let (_, said) = program().status(&stage.lab, &stage.manifests, &["--output", "json"])?;
+    let line = said.lines().find(|line| line.contains("\"connections\":")).context(said.clone())?;
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().context(said)
+}
