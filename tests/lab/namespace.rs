@@ -39,6 +39,14 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// The same namespace, held once more.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { fd: self.fd.try_clone()? })
+    }
+
     /// Runs `f` on a thread inside. Sockets that it opens stay inside, wherever they are used later.
     ///
     /// # Errors

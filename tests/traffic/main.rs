@@ -7,6 +7,7 @@ mod life;
 mod neighbours;
 mod stage;
 mod translation;
+mod under_load;
 
 lab::tests![
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
@@ -32,4 +33,7 @@ lab::tests![
     life::an_open_connection_survives_a_restart,
     life::a_service_deleted_meanwhile_leaves_nothing_after_the_start,
     life::clean_removes_everything,
+    under_load::a_hundred_thousand_connections_see_only_what_was_right_at_the_time,
+    under_load::restarts_and_kill_9_under_load_change_no_packet,
+    under_load::an_address_that_changes_hands_is_never_seen_with_the_old_service,
 ];
