@@ -16,6 +16,8 @@ use crate::cli::{Instance, Networks, Source};
 pub struct Config {
     /// The directory of manifests.
     pub manifests: PathBuf,
+    /// What outlives the process.
+    pub state_dir: PathBuf,
     /// What the core needs to know.
     pub settings: Settings,
 }
@@ -25,7 +27,7 @@ pub struct Config {
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(source: &Source, networks: &Networks, instance: &Instance) -> Result<Config> {
-    let Source { manifests, node } = source;
+    let Source { manifests, node, state_dir } = source;
     let Networks { pod_networks, service_networks } = networks;
     let cluster = ClusterSettings {
         pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
@@ -39,7 +41,7 @@ pub fn config(source: &Source, networks: &Networks, instance: &Instance) -> Resu
         trust: AddressTrust::Annotation,
         cluster,
     };
-    Ok(Config { manifests: manifests.clone(), settings })
+    Ok(Config { manifests: manifests.clone(), state_dir: state_dir.clone(), settings })
 }
 
 /// The names of our tables.
