@@ -20,7 +20,7 @@ fn is_sendable(universe: &Universe, packet: &Packet) -> bool {
         Some((_, _, port)) if packet.original_destination != packet.destination => is_forwarded(port),
         None if packet.original_destination != packet.destination => false,
         // A connection from a certain port cannot be repeated before TIME_WAIT is over; datagrams can.
-        Some((Protocol::Tcp, from, _)) => !universe.ports.contains(&from),
+        Some((Protocol::Tcp, from, _)) => !universe.source_ports.contains(&from),
         Some((Protocol::Udp, ..)) | None => true,
         Some((Protocol::Sctp, ..)) => false,
     }
@@ -34,7 +34,7 @@ pub(crate) fn send(lab: &Lab, universe: &Universe, packet: &Packet) -> Result<Se
         Some((protocol, from, to)) => {
             let destination = Destination::from((packet.original_destination, to));
             // Any other port will do where rules cannot tell them apart.
-            let certain = universe.ports.contains(&from);
+            let certain = universe.source_ports.contains(&from);
             let destination = if certain { destination.from_port(from) } else { destination };
             (in_the_lab(protocol)?, destination)
         }

@@ -12,6 +12,9 @@ use lab::addresses::{
 /// How many pods the lab has. The last is called, too: a destination inside the cluster.
 pub(crate) const PODS: u8 = 4;
 
+/// Pods answer on the lab's other ports, and so cannot call from them.
+const SOURCE_PORTS: [u16; 3] = [1053, 1080, 5061];
+
 /// Networks around the lab's outside addresses: one around two of them, two around one, and everything.
 const NETWORKS_V4: [&str; 4] = ["172.18.0.0/15", "172.19.0.0/24", "192.168.0.0/24", "0.0.0.0/0"];
 const NETWORKS_V6: [&str; 4] = ["fd00:172::/32", "fd00:172:19::/64", "fd00:192::/64", "::/0"];
@@ -31,12 +34,12 @@ pub(crate) fn universe() -> Universe {
         addresses: (2..6).map(load_balancer_v6).collect(),
         cluster_address: CLUSTER_IP_V6,
     };
-    Universe { worlds: [ipv4, ipv6], ports: PORTS.to_vec() }
+    Universe { worlds: [ipv4, ipv6], source_ports: SOURCE_PORTS.to_vec(), destination_ports: PORTS.to_vec() }
 }
 
 /// Where the lab's ClusterIPs lead to, both on the same port.
 pub(crate) fn forwarded(universe: &Universe) -> impl Iterator<Item = (IpAddr, IpAddr, u16)> {
-    universe.worlds.iter().map(|world| (world.cluster_address, world.destinations[0], universe.ports[0]))
+    universe.worlds.iter().map(|world| (world.cluster_address, world.destinations[0], universe.destination_ports[0]))
 }
 
 fn networks(texts: [&str; 4]) -> Vec<IpNet> {

@@ -1,24 +1,29 @@
 //! One folder: from its manifests to its golden files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use egressd::oneshot::{self, Report};
 use egressd::output::{self, Paint};
-use egressd::policies::policies;
 use egressd::source::manifests::Directory;
+use egressd_core::chain::Policy;
 use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
-use egressd_core::model::{AddressTrust, ClusterSettings};
+use egressd_core::model::{AddressTrust, ClusterSettings, Labels, ServiceKey, Uid};
 use egressd_core::pipeline::Settings;
-use egressd_core::ruleset::Ruleset;
+use egressd_core::status::State;
 
 use crate::difference::difference;
 
 /// The node on which all stories happen.
 const NODE: &str = "node-a";
+
+/// As they ship.
+pub(crate) type Policies = [Box<dyn Policy>];
 
 /// What to do with golden files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +50,16 @@ impl Case {
     }
 
     /// Compares or writes all golden files, and tells all that differ.
-    pub(crate) fn run(&self, mode: Mode) -> Result<()> {
+    pub(crate) fn run(&self, policies: &Policies, mode: Mode) -> Result<()> {
         ensure!(self.folder.join("README.md").is_file(), "there is no README.md that says what it shows");
-        let report = self.report("manifests")?;
-        let before = self.folder.join("before");
-        let before = if before.exists() { self.report("before")?.round.ruleset } else { Ruleset::default() };
+        let before = self
+            .folder
+            .join("before")
+            .exists()
+            .then(|| self.report("before", policies, BTreeMap::new()))
+            .transpose()?;
+        let report = self.report("manifests", policies, before.as_ref().map(accepted).unwrap_or_default())?;
+        let before = before.map(|report| report.round.ruleset).unwrap_or_default();
         let golden = [
             ("plan.txt", plan(&report)?),
             ("ruleset.nft", report.round.ruleset.to_string()),
@@ -69,7 +79,7 @@ impl Case {
     }
 
     /// What `egressd plan --manifests` works out, with the built-in policy as it ships.
-    fn report(&self, folder: &str) -> Result<Report> {
+    fn report(&self, folder: &str, policies: &Policies, accepted: BTreeMap<Uid, Arc<Labels>>) -> Result<Report> {
         let path = self.folder.join(folder);
         if !fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
             bail!("there are no manifests in {}", path.display());
@@ -80,8 +90,15 @@ impl Case {
             trust: AddressTrust::Annotation,
             cluster: ClusterSettings::default(),
         };
-        Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, &policies()?)?)
+        Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, accepted, policies)?)
     }
+}
+
+/// What `egressd run` would remember of a state (P4): the annotations of Services whose input was accepted.
+fn accepted(report: &Report) -> BTreeMap<Uid, Arc<Labels>> {
+    let good = |key: &ServiceKey| report.round.statuses.get(key).is_some_and(|s| s.state == State::Translating);
+    let services = report.snapshot.services.values().filter(|service| good(&service.key));
+    services.map(|service| (service.uid.clone(), Arc::new(service.annotations.clone()))).collect()
 }
 
 /// What a person sees who types the command.

@@ -10,19 +10,24 @@ mod difference;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::{env, fs, io};
 
+use egressd::policies::policies;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use case::{Case, Mode};
+use case::{Case, Mode, Policies};
 
-fn main() -> io::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let bless = env::var_os("EGRESSD_BLESS").is_some_and(|value| !value.is_empty());
     let mode = if bless { Mode::Bless } else { Mode::Compare };
+    // Compiled once: it takes longer than all the rest.
+    let policies: Arc<Policies> = policies()?.into();
     let trials = cases()?.into_iter().map(|case| {
         let name = case.name();
-        Trial::test(name, move || case.run(mode).map_err(|error| Failed::from(format!("{error:#}"))))
+        let policies = Arc::clone(&policies);
+        Trial::test(name, move || case.run(&policies, mode).map_err(|error| Failed::from(format!("{error:#}"))))
     });
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }

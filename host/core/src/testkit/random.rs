@@ -23,8 +23,10 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 pub struct Universe {
     /// IPv4 and IPv6.
     pub worlds: [World; 2],
-    /// In order; a range is one of them up to the next.
-    pub ports: Vec<u16>,
+    /// That packets come from, in order; a range in a rule is one of them up to the next.
+    pub source_ports: Vec<u16>,
+    /// That packets go to, likewise.
+    pub destination_ports: Vec<u16>,
 }
 
 /// What a universe has of one family.
@@ -61,7 +63,7 @@ impl Universe {
             addresses: (0..4).map(|i| a(&format!("fc00:11::{i}"))).collect(),
             cluster_address: a("fd00:10:96::1"),
         };
-        Self { worlds: [ipv4, ipv6], ports: vec![80, 81, 82] }
+        Self { worlds: [ipv4, ipv6], source_ports: vec![80, 81], destination_ports: vec![80, 81, 82] }
     }
 
     /// Plans of up to three Services.
@@ -94,7 +96,8 @@ impl Universe {
     }
 
     fn rules(&self) -> impl Strategy<Value = Rule> + use<> {
-        let [source_ports, destination_ports] = [ports(&self.ports, 1), ports(&self.ports, 2)].map(Strategy::boxed);
+        let source_ports = ports(&self.source_ports, 1).boxed();
+        let destination_ports = ports(&self.destination_ports, 2).boxed();
         select(self.worlds.to_vec()).prop_flat_map(move |world| {
             let World { pods, networks, addresses, .. } = world;
             let networks = |most| subsequence(networks.clone(), 0..=most);
@@ -121,10 +124,10 @@ impl Universe {
             for packet in pairs.map(|(pod, to)| Packet::new(pod, to)) {
                 packets.extend([packet, packet.sent_to(world.cluster_address)]);
                 for protocol in [Protocol::Tcp, Protocol::Udp] {
-                    let (first, ports) = (self.ports[0], self.ports.iter().copied());
+                    let first = self.destination_ports[0];
                     packets.push(packet.port(protocol, first).sent_to(world.cluster_address));
-                    packets.extend(ports.clone().map(|port| packet.port(protocol, port)));
-                    packets.extend(ports.map(|port| packet.port(protocol, first).from_port(port)));
+                    packets.extend(self.destination_ports.iter().map(|port| packet.port(protocol, *port)));
+                    packets.extend(self.source_ports.iter().map(|port| packet.port(protocol, first).from_port(*port)));
                 }
             }
         }
