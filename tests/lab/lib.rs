@@ -11,6 +11,7 @@ pub mod addresses;
 pub mod manifest;
 
 mod calls;
+mod conntrack;
 mod egressd;
 mod harness;
 mod namespace;

@@ -1,5 +1,7 @@
 //! Lists: items between commas, with blanks around each, and none of them empty.
 
+use std::collections::BTreeSet;
+
 use egressd_policy_sdk::Diagnostic;
 
 use crate::annotations::Annotation;
@@ -19,17 +21,19 @@ impl Mistake {
     }
 }
 
-/// All items, each once and in order; or one diagnostic for each bad one.
-pub(crate) fn parse<T: PartialEq>(
+/// All items, each once and in order; or one diagnostic for each bad one. A list may have thousands of items and the
+/// sandbox counts every step, so doubles are looked up, not searched for.
+pub(crate) fn parse<T: Clone + Ord>(
     annotation: Annotation<'_>,
     item: impl Fn(&str) -> Result<T, Mistake>,
 ) -> Result<Vec<T>, Vec<Diagnostic>> {
     let mut parsed = Vec::new();
+    let mut known = BTreeSet::new();
     let mut wrong = Vec::new();
     for (offset, text) in items(annotation.value) {
         match if text.is_empty() { Err(empty()) } else { item(text) } {
-            Ok(item) if parsed.contains(&item) => {}
-            Ok(item) => parsed.push(item),
+            Ok(item) if known.insert(item.clone()) => parsed.push(item),
+            Ok(_) => {}
             Err(mistake) => wrong.push(annotation.error(mistake.code, offset, text, &mistake.sentence)),
         }
     }

@@ -18,8 +18,16 @@ pub enum AddressTrust {
     Annotation,
 }
 
-/// The Service's own addresses in the order of preference, and what is wrong with what was asked for.
+/// The Service's own addresses in the order of preference, and what is wrong with what was asked for or given.
 pub(super) fn own_addresses(service: &Service, trust: AddressTrust) -> (Vec<IpAddr>, Vec<Finding>) {
+    let (addresses, mut findings) = requested_or_given(service, trust);
+    if addresses.is_empty() {
+        findings.extend(service.status_hostnames.iter().map(|name| hostname(name)));
+    }
+    (addresses, findings)
+}
+
+fn requested_or_given(service: &Service, trust: AddressTrust) -> (Vec<IpAddr>, Vec<Finding>) {
     let mut findings = Vec::new();
     let requested = requested_addresses(service, &mut findings);
     let status = &service.status_addresses;
@@ -67,6 +75,14 @@ fn not_an_address(text: &str, span: Span) -> Finding {
     let message =
         format!("loadbalancerIPs: {text:?} is not an address; egress needs one like 192.0.2.10 or 2001:db8::10");
     Finding { span: Some(span), ..Finding::warning("address-not-an-ip", message) }
+}
+
+/// Some load balancers publish names; who looks for the missing address should learn where it went.
+fn hostname(name: &str) -> Finding {
+    let message = format!(
+        "status.loadBalancer.ingress has the hostname {name:?} and no address, and nothing can be translated to a name; egress needs a load balancer that gives an address"
+    );
+    Finding::warning("address-not-an-ip", message)
 }
 
 fn borrowed(address: IpAddr, span: Span) -> Finding {
