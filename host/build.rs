@@ -13,8 +13,9 @@ const HANDED_IN: &str = "EGRESSD_ANNOTATIONS_COMPONENT";
 
 fn main() {
     if let Err(error) = run() {
-        // Cargo shows it as the build script's own error, in one line.
-        println!("cargo::error={error}");
+        // Cargo takes one line for the error and would drop the others.
+        let words: Vec<String> = error.to_string().split_whitespace().map(str::to_owned).collect();
+        println!("cargo::error={}", words.join(" "));
         process::exit(1);
     }
 }

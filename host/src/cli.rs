@@ -50,6 +50,12 @@ pub struct Source {
     /// This node's name, as EndpointSlices call it; the host name, when it is not given.
     #[arg(long, value_name = "NAME", env = "NODE_NAME")]
     pub node: Option<String>,
+    /// Where to remember the annotations that were accepted last, so that bad ones do not stop egress over a restart.
+    ///
+    /// `plan` reads it as `run` would, and does not write it.
+    #[arg(long, value_name = "DIR", env = "EGRESSD_STATE_DIR", default_value = "/var/lib/egressd",
+          value_hint = ValueHint::DirPath)]
+    pub state_dir: PathBuf,
 }
 
 /// Which networks belong to the cluster. kube-vip's names are kept for the environment.

@@ -17,6 +17,8 @@ use crate::cli::{Annotations, Instance, Networks, Source};
 pub struct Config {
     /// The directory of manifests.
     pub manifests: PathBuf,
+    /// What outlives the process.
+    pub state_dir: PathBuf,
     /// What the core needs to know.
     pub settings: Settings,
     /// What is set and has no effect.
@@ -28,7 +30,7 @@ pub struct Config {
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(source: &Source, networks: &Networks, annotations: &Annotations, instance: &Instance) -> Result<Config> {
-    let Source { manifests, node } = source;
+    let Source { manifests, node, state_dir } = source;
     let Networks { pod_networks, service_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
@@ -45,7 +47,7 @@ pub fn config(source: &Source, networks: &Networks, annotations: &Annotations, i
         cluster,
     };
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
-    Ok(Config { manifests: manifests.clone(), settings, findings })
+    Ok(Config { manifests: manifests.clone(), state_dir: state_dir.clone(), settings, findings })
 }
 
 /// The names of our tables.

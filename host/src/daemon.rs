@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use crate::evaluator::Evaluator;
 use crate::nft::{self, KernelThread};
 use crate::source::handover::{Taker, Update};
+use crate::state::StateDir;
 
 /// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,6 +35,7 @@ pub struct Daemon {
     evaluator: Evaluator,
     kernel: KernelThread,
     tables: TableNames,
+    state: StateDir,
     /// What the kernel holds, as far as we know.
     applied: Ruleset,
     statuses: BTreeMap<ServiceKey, ServiceStatus>,
@@ -54,12 +56,17 @@ impl Daemon {
     ///
     /// # Errors
     /// When the kernel cannot be read, or a table of our name is not ours (P10).
-    pub async fn adopt(settings: Settings, evaluator: Evaluator, kernel: KernelThread) -> Result<Self> {
+    pub async fn adopt(
+        settings: Settings,
+        state: StateDir,
+        evaluator: Evaluator,
+        kernel: KernelThread,
+    ) -> Result<Self> {
         let tables = settings.tables.clone();
         adopt_patiently(&kernel, &tables).await.context("cannot take over the tables")?;
-        let pipeline = Pipeline::new(settings, BTreeMap::new());
+        let pipeline = Pipeline::new(settings, state.accepted());
         let (applied, statuses, findings) = Default::default();
-        let mut daemon = Self { pipeline, evaluator, kernel, tables, applied, statuses, findings, retry: None };
+        let mut daemon = Self { pipeline, evaluator, kernel, tables, state, applied, statuses, findings, retry: None };
         daemon.read_back().await.context("cannot take over the tables")?;
         Ok(daemon)
     }
@@ -94,6 +101,7 @@ impl Daemon {
             let verdicts = self.evaluator.evaluate(self.pipeline.context(), views).await?;
             questions = self.pipeline.answer(questions.into_iter().zip(verdicts).collect());
         }
+        self.state.remember(self.pipeline.accepted());
         Ok(())
     }
 

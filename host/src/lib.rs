@@ -11,4 +11,5 @@ pub mod oneshot;
 pub mod output;
 pub mod policies;
 pub mod source;
+pub mod state;
 pub mod wasm;

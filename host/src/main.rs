@@ -16,6 +16,7 @@ use egressd::policies::policies;
 use egressd::source::handover::handover;
 use egressd::source::manifests::Directory;
 use egressd::source::watch;
+use egressd::state::StateDir;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
 use egressd_core::ruleset::Ruleset;
@@ -66,7 +67,7 @@ async fn follow(args: &Run) -> Result<()> {
     let evaluator =
         Evaluator::start(policies(&config.settings.prefix)?).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
-    let daemon = Daemon::adopt(config.settings, evaluator, kernel).await?;
+    let daemon = Daemon::adopt(config.settings, StateDir::open(&config.state_dir), evaluator, kernel).await?;
     let (giver, taker) = handover();
     watch::spawn(Directory::new(config.manifests, &node), giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
@@ -89,7 +90,8 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
     let policies = policies(&config.settings.prefix)?;
     let mut directory = Directory::new(config.manifests, &config.settings.node);
-    let mut report = oneshot::plan(&mut directory, config.settings, &policies)?;
+    let accepted = StateDir::open(&config.state_dir).accepted();
+    let mut report = oneshot::plan(&mut directory, config.settings, accepted, &policies)?;
     report.source_findings.splice(0..0, config.findings);
     let mut out = io::stdout().lock();
     let colours = paint(&out);

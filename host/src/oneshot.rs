@@ -1,10 +1,11 @@
 //! The pipeline once, without a kernel: what `plan` shows.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use egressd_core::chain::{self, Policy};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Snapshot};
+use egressd_core::model::{Key, Labels, Snapshot, Uid};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 
 use crate::source::manifests::{Directory, Error};
@@ -20,15 +21,20 @@ pub struct Report {
     pub source_findings: Vec<Finding>,
 }
 
-/// Reads a directory and works out what follows.
+/// Reads a directory and works out what follows. `accepted` is what `run` would remember (P4).
 ///
 /// # Errors
 /// When the directory cannot be read.
-pub fn plan(directory: &mut Directory, settings: Settings, policies: &[Box<dyn Policy>]) -> Result<Report, Error> {
+pub fn plan(
+    directory: &mut Directory,
+    settings: Settings,
+    accepted: BTreeMap<Uid, Arc<Labels>>,
+    policies: &[Box<dyn Policy>],
+) -> Result<Report, Error> {
     let update = directory.scan(&BTreeSet::new())?;
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
-    let mut pipeline = Pipeline::new(settings, BTreeMap::new());
+    let mut pipeline = Pipeline::new(settings, accepted);
     let mut questions = pipeline.update(&update.snapshot, &keys);
     while !questions.is_empty() {
         let context = pipeline.context();

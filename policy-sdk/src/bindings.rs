@@ -1,7 +1,4 @@
-//! What `wit-bindgen` makes of `wit/`. Only [`crate::convert`] and [`crate::export`] look at it.
-
-#![expect(clippy::undocumented_unsafe_blocks, reason = "generated")]
-#![expect(clippy::allow_attributes_without_reason, reason = "generated")]
+//! What `wit-bindgen` makes of `wit/`. Only `convert` and `export` look at it.
 
 wit_bindgen::generate!({
     path: "../wit",

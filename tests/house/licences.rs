@@ -16,9 +16,11 @@ const COPYLEFT: &str = "GPL-3.0-or-later";
 const FREE: [&str; 3] = ["egressd-core", "egressd-policy-sdk", "egressd-policy-annotations"];
 
 /// Packages that come in several versions, and why nothing can be done about it.
-const DOUBLED: [(&str, &str); 2] = [
+const DOUBLED: [(&str, &str); 4] = [
     ("base64", "k8s-openapi and serde-saphyr do not agree yet; small, and no value goes from one to the other"),
     ("hashbrown", "wasmtime brings both: one for its parser, one for gimli"),
+    ("wasm-encoder", "the wasmtime with long-term support brings its own; wit-component is newer, as wit-bindgen asks"),
+    ("wasmparser", "as wasm-encoder"),
 ];
 
 #[test]

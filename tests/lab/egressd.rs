@@ -41,7 +41,8 @@ impl Program {
     /// When it cannot be started.
     pub fn run<'lab>(&self, lab: &'lab Lab, manifests: &Directory) -> Result<Egressd<'lab>> {
         let mut command = self.command(lab, &["run", "--node", NODE_NAME, "--manifests"]);
-        command.arg(manifests.path());
+        // Hidden, so it is no manifest, and gone with the directory: uids made from names are the same in every test.
+        command.arg(manifests.path()).arg("--state-dir").arg(manifests.path().join(".state"));
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
         command.stdout(output()?).stderr(output()?).stdin(Stdio::null());

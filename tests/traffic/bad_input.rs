@@ -80,8 +80,9 @@ pub(crate) fn every_bad_form_is_named_and_what_was_accepted_last_stays() -> Resu
 
 /// `egressd plan` fails, says the sentence, and has carets below the bad item.
 fn expect_that_plan_underlines(stage: &Stage, item: &str, sentence: &str) -> Result<()> {
-    let directory = stage.manifests.path();
-    let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory.to_string_lossy()];
+    let directory = stage.manifests.path().to_string_lossy().into_owned();
+    let state = format!("{directory}/.state");
+    let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory, "--state-dir", &state];
     let output = program().output(&stage.lab, &arguments)?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.code() == Some(1), "plan ended with {}:\n{text}", output.status);

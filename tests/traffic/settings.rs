@@ -37,8 +37,10 @@ fn prefixed() -> Program {
 
 fn expect_that_plan_takes_the_option(stage: &Stage) -> Result<()> {
     let directory = stage.manifests.path().to_string_lossy().into_owned();
+    let state = format!("{directory}/.state");
     let plan = |prefix: &str| {
-        let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory, "--annotation-prefix", prefix];
+        let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory];
+        let arguments = [&arguments[..], &["--state-dir", &state, "--annotation-prefix", prefix]].concat();
         program().output(&stage.lab, &arguments)
     };
     let said = String::from_utf8(plan(OURS)?.stdout)?;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use egressd::wasm::{self, ComponentPolicy};
 use egressd_core::chain::Policy;
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::AnnotationPrefix;
+use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference};
 use egressd_core::net::{PortMatch, Protocol};
 use wit_component::DecodedWasm;
 
@@ -104,4 +104,17 @@ fn the_host_hands_the_prefix_to_it() {
     };
     assert_eq!(draft.rules.len(), 1);
     assert!(draft.rules[0].exclude.is_empty());
+}
+
+#[test]
+fn a_service_with_thousands_of_endpoints_is_within_the_limits() {
+    let mut service = view("web", &[("kube-vip.io/egress", "true")]);
+    let endpoint = service.endpoints[0].clone();
+    let pod = |n: u16| ObjectReference { namespace: "shop".to_owned(), name: format!("web-6d4cf56db6-{n:05}") };
+    let numbered =
+        |n: u16| Endpoint { address: [10, 244, (n >> 8) as u8, n as u8].into(), pod: Some(pod(n)), ..endpoint.clone() };
+    service.endpoints = (0..10_000).map(numbered).collect();
+    let outcome = policy().evaluate(&context(), &service, &Draft::default()).unwrap();
+    let Decision::Plan(draft) = outcome.decision else { panic!("{:?}", outcome.decision) };
+    assert_eq!(draft.rules[0].sources.len(), 10_000);
 }

@@ -100,7 +100,7 @@ impl Pipeline {
         Arc::clone(&self.context)
     }
 
-    /// The annotations to remember for the next process.
+    /// The annotations to remember for the next process: those of Services that ask for something.
     pub fn accepted(&self) -> &BTreeMap<Uid, Arc<Labels>> {
         &self.accepted
     }
@@ -177,12 +177,13 @@ impl Pipeline {
                 if guard(&self.context, &view, draft).is_ok() {
                     entry.last_draft = Some(draft.clone());
                 }
-                self.accepted.insert(uid.clone(), Arc::new(view.service.annotations.clone()));
+                let asked = *draft != Draft::default() || !verdict.findings.is_empty();
+                accept(&mut self.accepted, &view, asked.then_some(&view.service.annotations));
                 None
             }
             Ruling::Denied { .. } => {
                 entry.last_draft = None;
-                self.accepted.insert(uid.clone(), Arc::new(view.service.annotations.clone()));
+                accept(&mut self.accepted, &view, Some(&view.service.annotations));
                 None
             }
             Ruling::Invalid { .. } => self.accepted.get(uid).map(|annotations| with_annotations(&view, annotations)),
@@ -216,6 +217,23 @@ impl Pipeline {
             (_, _, None) => Standby::Nothing,
         };
         Some(settle(&self.context, &self.facts, &entry.view, verdict, standby))
+    }
+}
+
+/// kubectl's own copy of the whole object: large, and no policy ever sees it.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Remembers the input that was accepted; a Service that asks for nothing has nothing to fall back to.
+fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, annotations: Option<&Labels>) {
+    let uid = &view.service.uid;
+    let Some(annotations) = annotations else {
+        accepted.remove(uid);
+        return;
+    };
+    let kept = || annotations.iter().filter(|(name, _)| *name != LAST_APPLIED);
+    if accepted.get(uid).is_none_or(|known| !known.iter().eq(kept())) {
+        let kept = kept().map(|(name, value)| (name.clone(), value.clone()));
+        accepted.insert(uid.clone(), Arc::new(kept.collect()));
     }
 }
 

@@ -242,3 +242,31 @@ fn enable(fd: &OwnedFd, option: libc::c_int) -> io::Result<()> {
     let result = unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answer to message 7 of a batch: "File exists", about the byte 48, in some words.
+    fn answer(words: &str) -> Vec<u8> {
+        let mut writer = Writer::default();
+        let request = [20_u32.to_ne_bytes(), [0; 4], 7_u32.to_ne_bytes(), [0; 4]].concat();
+        writer.raw(&[(-libc::EEXIST).to_ne_bytes().to_vec(), request].concat());
+        writer.text(sys::NLMSGERR_ATTR_MSG as u16, words);
+        writer.bytes(sys::NLMSGERR_ATTR_OFFS as u16, &48_u32.to_ne_bytes());
+        let payload = writer.finish().unwrap_or_default();
+        let length = u32::try_from(payload.len() + 16).unwrap_or_default();
+        let kind = (sys::NLMSG_ERROR as u16).to_ne_bytes();
+        [&length.to_ne_bytes()[..], &kind, &[0; 2], &[0; 8], &payload].concat()
+    }
+
+    #[test]
+    fn a_refusal_has_the_message_the_place_and_the_kernels_words() {
+        let bytes = answer("no such luck");
+        let Some(refused) = Messages(&bytes).next().as_ref().and_then(refusal) else {
+            panic!("it is a refusal");
+        };
+        assert_eq!((refused.sequence, refused.offset), (7, Some(48)));
+        assert_eq!(refused.refusal.to_string(), "File exists (os error 17): no such luck");
+    }
+}

@@ -32,7 +32,7 @@ fn what(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
         return format!("its answer cannot be read, or is larger than {most} bytes: {cause}");
     };
     if *trap == Trap::OutOfFuel {
-        return format!("it used up its {} units of fuel (an endless loop?)", limits.fuel);
+        return format!("it used up its {} units of fuel (an endless loop?)", call.fuel);
     }
     if *trap == Trap::Interrupt {
         return format!("it ran for more than {} s", limits.time.as_secs_f64());

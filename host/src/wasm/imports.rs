@@ -13,6 +13,8 @@ use super::{Limits, convert};
 #[derive(Debug)]
 pub(super) struct Call {
     policy: Arc<str>,
+    /// The fuel that it began with.
+    pub(super) fuel: u64,
     memory_limit: usize,
     log_left: usize,
     /// The last line that it logged, for the case that it fails: a panic is told there.
@@ -22,9 +24,9 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub(super) fn new(policy: Arc<str>, limits: &Limits) -> Self {
+    pub(super) fn new(policy: Arc<str>, limits: &Limits, fuel: u64) -> Self {
         let (memory_limit, log_left) = (limits.memory, limits.log);
-        Self { policy, memory_limit, log_left, last_words: None, refused_memory: None }
+        Self { policy, fuel, memory_limit, log_left, last_words: None, refused_memory: None }
     }
 
     /// As much of the message as the budget allows; none when there is nothing left.

@@ -146,17 +146,25 @@ fn last_address(family: Family) -> IpAddr {
     }
 }
 
+/// A map is a hash table, which grows in the background after its elements are in, and then has them in another
+/// order. The kernel resumes a dump by counting, so a dump across that leaves elements out and tells others twice:
+/// never the one without the other, since no walk of the table misses any. The generation stays the same.
 fn read_map(socket: &mut Socket, reading: &mut Reading, name: Name, kind: MapKind) -> Result<(), DumpError> {
     let mut elements = BTreeMap::new();
-    let mut strangers = Vec::new();
+    let mut strangers = BTreeMap::new();
+    let mut repeated = false;
     dump_elements(socket, reading, &name, |element| {
-        let key = key(element).and_then(|bytes| map_key(reading.family(), kind, bytes));
-        match (key, decode_element(reading.family(), kind, element)) {
-            (Some(key), Some(element)) => drop(elements.insert(key, element)),
-            (key, _) => strangers.push(key),
-        }
+        let bytes = key(element).unwrap_or_default();
+        let key = map_key(reading.family(), kind, bytes);
+        repeated |= match (key, decode_element(reading.family(), kind, element)) {
+            (Some(key), Some(element)) => elements.insert(key, element).is_some(),
+            (key, _) => strangers.insert(bytes.to_vec(), key).is_some(),
+        };
     })?;
-    for key in strangers {
+    if repeated {
+        return Err(DumpError::Interrupted);
+    }
+    for key in strangers.into_values() {
         let what = key.map_or_else(|| "an element".to_owned(), |key| format!("element {}", key.address()));
         let removal = key.map(|key| Verb::DeleteElements(name.clone(), kind, vec![key]));
         reading.foreign(format_args!("{what} of map {name}"), removal);

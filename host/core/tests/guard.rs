@@ -1,0 +1,71 @@
+//! The guard: what it lets pass, and what it refuses, each with its sentence (P1).
+#![expect(clippy::expect_used, reason = "tests")]
+
+use egressd_core::decision::{Draft, Rule};
+use egressd_core::guard::{MOST_NETWORKS, MOST_RULES, guard};
+use egressd_core::model::{AddressTrust, Endpoint, ServiceKey, ServiceView, view};
+use egressd_core::testkit::{SnapshotBuilder, a, context, n, service};
+
+/// `web` with address 11.0.0.2, endpoint 10.0.0.1 here, and 10.0.0.9 on another node.
+fn web() -> ServiceView {
+    let snapshot = SnapshotBuilder::default().service(service("web", &["11.0.0.2"]), &["10.0.0.1"]).build();
+    let mut view = view(&snapshot, &ServiceKey::new("default", "web"), AddressTrust::Status).expect("it is there");
+    let elsewhere = Endpoint { address: a("10.0.0.9"), node: Some("node-b".to_owned()), ..view.endpoints[0].clone() };
+    view.endpoints.push(elsewhere);
+    view
+}
+
+fn rule() -> Rule {
+    Rule {
+        id: "r".to_owned(),
+        sources: vec![a("10.0.0.1")],
+        include: vec![],
+        exclude: vec![],
+        source_ports: vec![],
+        destination_ports: vec![],
+        address: a("11.0.0.2"),
+    }
+}
+
+fn said(rules: Vec<Rule>) -> String {
+    let draft = Draft { rules, ..Draft::default() };
+    guard(&context(), &web(), &draft).map_or_else(|refusal| refusal.to_string(), |()| "passed".to_owned())
+}
+
+#[test]
+fn own_endpoints_and_own_addresses_pass() {
+    assert_eq!(said(vec![rule()]), "passed");
+    assert_eq!(said(vec![]), "passed");
+}
+
+#[test]
+fn foreign_addresses_and_sources_are_refused() {
+    assert_eq!(
+        said(vec![Rule { address: a("11.0.0.3"), ..rule() }]),
+        "rule \"r\" translates to 11.0.0.3, which is not one of the Service's own addresses"
+    );
+    let foreign =
+        |source: &str| format!("rule \"r\" has source {source}, which is not an endpoint of the Service on this node");
+    assert_eq!(said(vec![Rule { sources: vec![a("10.0.0.1"), a("10.0.0.2")], ..rule() }]), foreign("10.0.0.2"));
+    assert_eq!(said(vec![Rule { sources: vec![a("10.0.0.9")], ..rule() }]), foreign("10.0.0.9"));
+}
+
+#[test]
+fn families_do_not_mix() {
+    let odd = |what: &str| format!("rule \"r\" translates to 11.0.0.2, but has {what}, which is of the other family");
+    assert_eq!(said(vec![Rule { sources: vec![a("fd00::1")], ..rule() }]), odd("source fd00::1"));
+    assert_eq!(said(vec![Rule { exclude: vec![n("2001:db8::/32")], ..rule() }]), odd("network 2001:db8::/32"));
+}
+
+#[test]
+fn counts_are_bounded() {
+    let many = (0..=MOST_RULES).map(|i| Rule { id: i.to_string(), ..rule() }).collect();
+    assert_eq!(said(many), "257 rules are more than 256");
+    let include = vec![n("192.0.2.0/24"); MOST_NETWORKS + 1];
+    assert_eq!(said(vec![Rule { include, ..rule() }]), "4097 networks in rule \"r\" are more than 4096");
+}
+
+#[test]
+fn two_rules_need_two_names() {
+    assert_eq!(said(vec![rule(), rule()]), "two rules have the id \"r\"");
+}

@@ -1,0 +1,252 @@
+//! What the pipeline remembers between two rounds, and what it asks again.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use egressd_core::chain::{self, Policy, PolicyFailure};
+use egressd_core::compile::table_names;
+use egressd_core::decision::{Decision, Draft, Outcome, Rule};
+use egressd_core::model::{
+    AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot,
+    Uid,
+};
+use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
+use egressd_core::status::State;
+use egressd_core::testkit::{SnapshotBuilder, a, n, service};
+
+/// Does what the annotation `do` says.
+struct Obedient;
+
+impl Policy for Obedient {
+    fn name(&self) -> &'static str {
+        "obedient"
+    }
+
+    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let rule = |address| Rule {
+            id: "only".to_owned(),
+            sources: view.local_endpoints(context).map(|endpoint| endpoint.address).collect(),
+            include: vec![],
+            exclude: vec![],
+            source_ports: vec![],
+            destination_ports: vec![],
+            address,
+        };
+        let plan = |address| Decision::Plan(Draft { rules: vec![rule(address)], ..Draft::default() });
+        let word = view.service.annotations.get("do").map(String::as_str);
+        let decision = match word {
+            None => Decision::Pass,
+            Some("translate") => view.addresses.first().map_or(Decision::Pass, |address| plan(*address)),
+            Some("steal") => plan(a("11.0.0.99")),
+            Some("deny") => Decision::Deny,
+            Some("trap") => {
+                return Err(PolicyFailure { policy: "obedient".to_owned(), reason: "it trapped".to_owned() });
+            }
+            Some(_) => Decision::Invalid,
+        };
+        Ok(Outcome { decision, diagnostics: vec![] })
+    }
+}
+
+/// A pipeline, its policy, and the world it looks at.
+struct World {
+    pipeline: Pipeline,
+    snapshot: Snapshot,
+    asked: usize,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::remembering(BTreeMap::new())
+    }
+
+    fn remembering(accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
+        let cluster = ClusterSettings {
+            pod_networks: vec![n("10.0.0.0/16")],
+            service_networks: vec![n("10.96.0.0/12")],
+            api_server: vec![],
+        };
+        let tables = table_names(None);
+        let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
+        let settings = Settings { node: "node-a".to_owned(), tables, trust, prefix, cluster };
+        Self { pipeline: Pipeline::new(settings, accepted), snapshot: Snapshot::default(), asked: 0 }
+    }
+
+    /// Adds or replaces the Service `web`.
+    fn web(&mut self, word: Option<&str>, endpoints: &[&str]) -> Round {
+        self.put(web(word), endpoints)
+    }
+
+    fn put(&mut self, service: Service, endpoints: &[&str]) -> Round {
+        let key = service.key.clone();
+        let one = SnapshotBuilder::default().service(service, endpoints).build();
+        self.snapshot.services.extend(one.services);
+        self.snapshot.slices.extend(one.slices);
+        self.look_at([Key::Service(key)])
+    }
+
+    fn look_at(&mut self, keys: impl Into<BTreeSet<Key>>) -> Round {
+        let mut questions = self.pipeline.update(&self.snapshot, &keys.into());
+        while !questions.is_empty() {
+            self.asked += questions.len();
+            let context = self.pipeline.context();
+            let answer = |question: Question| {
+                let verdict = chain::evaluate(&[Box::new(Obedient)], &context, &question.view);
+                (question, verdict)
+            };
+            questions = self.pipeline.answer(questions.into_iter().map(answer).collect());
+        }
+        self.pipeline.round()
+    }
+}
+
+fn web(word: Option<&str>) -> Service {
+    let mut service = service("web", &["11.0.0.2"]);
+    service.annotations.extend(word.map(|word| ("do".to_owned(), word.to_owned())));
+    service
+}
+
+fn state(round: &Round) -> State {
+    round.statuses[&ServiceKey::new("default", "web")].state
+}
+
+/// What is in force for `web`: `endpoints -> addresses`.
+fn in_force(round: &Round) -> String {
+    let Some(service) = round.plan.services.get(&ServiceKey::new("default", "web")) else {
+        return "nothing".to_owned();
+    };
+    let rule = service.rules.first().expect("a planned Service has rules");
+    let sources: Vec<String> = rule.sources.iter().map(ToString::to_string).collect();
+    format!("{} -> {}", sources.join(","), rule.address)
+}
+
+#[test]
+fn wrong_input_leaves_the_last_accepted_input_in_force_for_todays_endpoints() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let round = world.web(Some("gibberish"), &["10.0.0.1", "10.0.0.2"]);
+    assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "10.0.0.1,10.0.0.2 -> 11.0.0.2"));
+    let mended = world.web(Some("translate"), &["10.0.0.2"]);
+    assert_eq!((state(&mended), in_force(&mended).as_str()), (State::Translating, "10.0.0.2 -> 11.0.0.2"));
+}
+
+#[test]
+fn wrong_input_from_the_beginning_translates_nothing() {
+    let round = World::new().web(Some("gibberish"), &["10.0.0.1"]);
+    assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "nothing"));
+}
+
+#[test]
+fn wrong_input_after_egress_was_switched_off_translates_nothing() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    world.web(None, &["10.0.0.1"]);
+    assert!(world.pipeline.accepted().is_empty());
+    assert_eq!(in_force(&world.web(Some("gibberish"), &["10.0.0.1"])), "nothing");
+}
+
+#[test]
+fn what_an_earlier_process_accepted_stays_in_force() {
+    let mut before = World::new();
+    before.web(Some("translate"), &["10.0.0.1"]);
+    let mut world = World::remembering(before.pipeline.accepted().clone());
+    assert_eq!(in_force(&world.web(Some("gibberish"), &["10.0.0.3"])), "10.0.0.3 -> 11.0.0.2");
+}
+
+#[test]
+fn a_service_that_is_made_anew_inherits_nothing() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let mut anew = web(Some("gibberish"));
+    anew.uid = Uid::new("another-life").expect("a uid");
+    assert_eq!(in_force(&world.put(anew, &["10.0.0.1"])), "nothing");
+    assert!(world.pipeline.accepted().is_empty());
+}
+
+#[test]
+fn a_failing_policy_leaves_the_last_good_rules_cut_to_todays_endpoints() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
+    let round = world.web(Some("trap"), &["10.0.0.2", "10.0.0.3"]);
+    assert_eq!((state(&round), in_force(&round).as_str()), (State::Failed, "10.0.0.2 -> 11.0.0.2"));
+}
+
+#[test]
+fn an_answer_with_somebody_elses_address_is_refused() {
+    let mut world = World::new();
+    let round = world.web(Some("steal"), &["10.0.0.1"]);
+    assert_eq!((state(&round), in_force(&round).as_str()), (State::Failed, "nothing"));
+    let said = &round.statuses[&ServiceKey::new("default", "web")].findings[0].message;
+    assert_eq!(
+        said,
+        "the policies' answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
+    );
+}
+
+#[test]
+fn a_denied_service_keeps_nothing() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let round = world.web(Some("deny"), &["10.0.0.1"]);
+    assert_eq!((state(&round), in_force(&round).as_str()), (State::Denied, "nothing"));
+}
+
+#[test]
+fn a_service_that_is_gone_leaves_nothing() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let key = ServiceKey::new("default", "web");
+    world.snapshot.services.remove(&key);
+    let round = world.look_at([Key::Service(key)]);
+    assert!(round.plan.services.is_empty() && round.statuses.is_empty());
+    assert!(world.pipeline.accepted().is_empty());
+}
+
+#[test]
+fn policies_are_asked_only_about_what_changed() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    world.put(Service { uid: Uid::new("x").expect("a uid"), ..service("other", &[]) }, &[]);
+    assert_eq!(world.asked, 2);
+    world.web(Some("translate"), &["10.0.0.1"]);
+    world.look_at([Key::Cluster, Key::Namespace("default".to_owned())]);
+    assert_eq!(world.asked, 2, "nothing changed");
+    world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(world.asked, 3);
+}
+
+#[test]
+fn an_endpoint_that_turns_out_to_be_a_nodes_address_is_no_source_any_more() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
+    world.snapshot.nodes.extend(SnapshotBuilder::default().node("node-b", &["10.0.0.1"]).build().nodes);
+    let round = world.look_at([Key::Cluster]);
+    assert_eq!(in_force(&round), "10.0.0.2 -> 11.0.0.2");
+    let codes: Vec<&str> =
+        round.statuses[&ServiceKey::new("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
+    assert_eq!(codes, ["host-network-endpoint"]);
+}
+
+#[test]
+fn the_order_of_arrival_does_not_matter() {
+    let make = |name: &str, created| {
+        let mut service = Service { created, ..service(name, &["11.0.0.2"]) };
+        service.annotations.insert("do".to_owned(), "translate".to_owned());
+        service
+    };
+    let services = [make("a", 3), make("b", 1), make("c", 2)];
+    let rounds: Vec<Round> = [[0, 1, 2], [2, 1, 0], [1, 0, 2]]
+        .into_iter()
+        .map(|order| {
+            let mut world = World::new();
+            order.into_iter().fold(Round::default(), |_, i| world.put(services[i].clone(), &["10.0.0.1"]))
+        })
+        .collect();
+    assert!(rounds.windows(2).all(|pair| pair[0] == pair[1]));
+    let told = &rounds[0].statuses[&ServiceKey::new("default", "a")].findings;
+    assert!(
+        told.iter().any(|f| f.message == "endpoint 10.0.0.1 is also behind default/b, which is asked first"),
+        "{told:?}"
+    );
+}
