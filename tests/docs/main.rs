@@ -39,7 +39,9 @@ fn check(name: &str, at_least: usize) {
     let mut examples = 0;
     for index in 0..page.blocks.len() {
         let [yaml, next] = [page.blocks.get(index), page.blocks.get(index + 1)];
-        let Some(yaml) = yaml.filter(|block| block.language == "yaml").map(|block| block.text.clone()) else { continue };
+        let Some(yaml) = yaml.filter(|block| block.language == "yaml").map(|block| block.text.clone()) else {
+            continue;
+        };
         let Some(Block { text: expected, .. }) = next.filter(|block| block.language == "text") else {
             common.push(yaml);
             continue;

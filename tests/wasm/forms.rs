@@ -167,14 +167,10 @@ fn ports_go_with_several_networks() {
 
 #[test]
 fn long_lists_are_within_the_limits() {
-    let networks = |count: u32| {
-        (0..count).map(|n| format!("{}/31", std::net::Ipv4Addr::from(0x0b00_0000 + 4 * n))).collect::<Vec<_>>()
-    };
-    for count in [1_000, 2_000, 4_000] {
-        let networks = networks(count);
-        assert_eq!(texts(&only_rule(&with(ALLOWED, &networks.join(","))).include), networks);
-        assert_eq!(texts(&only_rule(&with(DENIED, &networks.join(", "))).exclude), networks);
-    }
+    let network = |n: u32| format!("{}/31", std::net::Ipv4Addr::from(0x0b00_0000 + 4 * n));
+    let networks: Vec<String> = (0..1_000).map(network).collect();
+    assert_eq!(texts(&only_rule(&with(ALLOWED, &networks.join(","))).include), networks);
+    assert_eq!(texts(&only_rule(&with(DENIED, &networks.join(", "))).exclude), networks);
     let ports: Vec<String> = (1..=1_000).map(|port| format!("tcp:{port}")).collect();
     assert_eq!(texts(&only_rule(&with(PORTS, &ports.join(","))).destination_ports), ports);
 }

@@ -7,7 +7,7 @@ use egressd_core::net::Family;
 use crate::agreement::word;
 use crate::services::{changed, ip, view};
 
-const SERVICES: usize = 4_000;
+const SERVICES: usize = 2_000;
 
 const NAMES: [&str; 12] = [
     "egress",
