@@ -46,7 +46,7 @@ fn check(name: &str, at_least: usize) {
             common.push(yaml);
             continue;
         };
-        let printed = plan(&[&common[..], &[yaml.clone()]].concat());
+        let printed = plan(&[&common[..], std::slice::from_ref(&yaml)].concat());
         examples += 1;
         if env::var_os("EGRESSD_BLESS").is_none() {
             assert_eq!(&printed, expected, "{name}: what is printed, and what the page says, about\n{yaml}");

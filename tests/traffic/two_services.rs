@@ -32,6 +32,8 @@ fn put(stage: &Stage, services: &[(&str, Service)]) -> Result<()> {
 
 fn run<'a>(stage: &'a Stage, awaited: IpAddr) -> Result<Egressd<'a>> {
     let mut egressd = stage.run()?;
+    // An earlier one's rules may be in force until then.
+    egressd.wait_until_log_has("state=translating")?;
     egressd.wait_until_seen(stage.selected(), (OUTSIDE_V4, 80), awaited.into())?;
     Ok(egressd)
 }

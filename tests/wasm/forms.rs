@@ -43,8 +43,11 @@ const GOOD: [(&str, &str, &[&str]); 26] = [
     (DENIED, "192.0.2.0/31", &["192.0.2.0/31"]),
 ];
 
-/// A value and the code and place of each thing that is wrong with it.
-const BAD: [(&str, &str, &[(&str, &str)]); 42] = [
+/// The code and the item of each thing that is wrong.
+type Wrong = &'static [(&'static str, &'static str)];
+
+/// A value and the code and item of each thing that is wrong with it.
+const BAD: [(&str, &str, Wrong); 42] = [
     ("egress", "True", &[("not-a-boolean", "True")]),
     ("egress", " TRUE ", &[("not-a-boolean", "TRUE")]),
     ("egress", "", &[("not-a-boolean", "")]),
