@@ -21,7 +21,7 @@ use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
 use egressd_core::ruleset::Ruleset;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 /// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
@@ -59,9 +59,13 @@ fn run(args: &Run) -> Result<()> {
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
-    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    for finding in &config.findings {
+        warn!(code = finding.code, "{}", finding.message);
+    }
     let node = config.settings.node.clone();
-    let evaluator = Evaluator::start(policies()?).context("cannot start the thread of the policies")?;
+    let evaluator =
+        Evaluator::start(policies(&config.settings.prefix)?).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let daemon = Daemon::adopt(config.settings, StateDir::open(&config.state_dir), evaluator, kernel).await?;
     let (giver, taker) = handover();
@@ -83,10 +87,12 @@ fn stop() -> Result<impl Future<Output = ()>> {
 }
 
 fn plan(args: &PlanArgs) -> Result<ExitCode> {
-    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    let policies = policies(&config.settings.prefix)?;
     let mut directory = Directory::new(config.manifests, &config.settings.node);
     let accepted = StateDir::open(&config.state_dir).accepted();
-    let report = oneshot::plan(&mut directory, config.settings, accepted, &policies()?)?;
+    let mut report = oneshot::plan(&mut directory, config.settings, accepted, &policies)?;
+    report.source_findings.splice(0..0, config.findings);
     let mut out = io::stdout().lock();
     let colours = paint(&out);
     match args.output {

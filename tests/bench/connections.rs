@@ -26,8 +26,8 @@ pub(crate) fn new_connections() {
         let ours = measure(|lab| lab.node().namespace.run(|| load_ours(count)).unwrap());
         let base_chains = (count <= 1_000).then(|| measure(|lab| load_base_chains(lab, count)));
         let cell = |time: Duration| format!("{:.2} us", time.as_secs_f64() * 1e6);
-        let (chains, chains_ratio) = base_chains
-            .map_or(("refused".to_owned(), "-".to_owned()), |time| (cell(time), ratio(time, bare)));
+        let (chains, chains_ratio) =
+            base_chains.map_or(("refused".to_owned(), "-".to_owned()), |time| (cell(time), ratio(time, bare)));
         row(&[&count.to_string(), &cell(bare), &cell(ours), &ratio(ours, bare), &chains, &chains_ratio]);
     }
 }

@@ -2,7 +2,7 @@
 
 use egressd::policies::policies;
 use egressd_core::decision::Draft;
-use egressd_core::model::{AddressTrust, ServiceKey, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ServiceKey, ServiceView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
 
 use crate::measure::{Times, head, ratio, row, timed, us};
@@ -33,7 +33,7 @@ pub(crate) fn evaluation() {
         let view = service_view(annotations);
         let context = context();
         let native = sample(|| drop(adapter::evaluate(&context, &view)));
-        let chain = policies().expect("the built-in policy loads");
+        let chain = policies(&AnnotationPrefix::default()).expect("the built-in policy loads");
         let component = sample(|| drop(chain[0].evaluate(&context, &view, &Draft::default())));
         let (_, all) = timed(|| {
             (0..SERVICES).for_each(|_| drop(chain[0].evaluate(&context, &view, &Draft::default())));
@@ -62,7 +62,9 @@ fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
     let endpoints: Vec<String> = (1..=10).map(|i| format!("10.0.0.{i}")).collect();
     let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
     let snapshot = SnapshotBuilder::default().service(service, &endpoints).build();
-    let mut view = view(&snapshot, &ServiceKey::new("default", "web"), AddressTrust::Status).expect("it is there");
+    let mut view =
+        view(&snapshot, &ServiceKey::new("default", "web"), AddressTrust::Status, &AnnotationPrefix::default())
+            .expect("it is there");
     view.endpoints.iter_mut().skip(5).for_each(|endpoint| endpoint.node = Some("node-b".to_owned()));
     view
 }

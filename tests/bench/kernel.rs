@@ -18,7 +18,16 @@ const KINDS: [Kind; 3] = [Kind::Plain, Kind::Ports, Kind::Networks];
 
 /// Everything from nothing, beside the kernel's own time for the same bytes, and beside `nft -f`.
 pub(crate) fn cold_start() {
-    head(&["Services", "kind", "plan and compile", "diff and commit", "of it the kernel", "/ kernel", "nft -f", "/ nft"]);
+    head(&[
+        "Services",
+        "kind",
+        "plan and compile",
+        "diff and commit",
+        "of it the kernel",
+        "/ kernel",
+        "nft -f",
+        "/ nft",
+    ]);
     for (count, kind) in COUNTS.into_iter().flat_map(|count| KINDS.map(|kind| (count, kind))) {
         // Chains cost the kernel milliseconds each once there are many; 10,000 of them say enough.
         if kind == Kind::Networks && count > 10_000 {
@@ -65,7 +74,16 @@ fn nft_load(ruleset: &Ruleset) -> Duration {
 
 /// One Service added, changed, deleted, with so many there.
 pub(crate) fn one_change() {
-    head(&["Services", "kind", "change", "update to plan", "diff and commit p50", "p99", "of it the kernel p50", "/ kernel"]);
+    head(&[
+        "Services",
+        "kind",
+        "change",
+        "update to plan",
+        "diff and commit p50",
+        "p99",
+        "of it the kernel p50",
+        "/ kernel",
+    ]);
     for (count, kind) in COUNTS.into_iter().flat_map(|count| KINDS.map(|kind| (count, kind))) {
         if kind == Kind::Networks && count > 10_000 {
             continue;

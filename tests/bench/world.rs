@@ -7,7 +7,7 @@ use std::sync::Arc;
 use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::compile::table_names;
 use egressd_core::decision::{Draft, Rule};
-use egressd_core::model::{AddressTrust, ClusterSettings, Context, Key, Service, ServiceView, Snapshot};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, ServiceView, Snapshot};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 use egressd_core::testkit::{SnapshotBuilder, context, n, service};
@@ -35,9 +35,15 @@ impl World {
             service_networks: vec![n("172.30.0.0/16")],
             api_server: vec![],
         };
-        let tables = table_names(None);
-        let settings = Settings { node: context().node, tables, trust: AddressTrust::Status, cluster };
-        let mut world = Self { pipeline: Pipeline::new(settings, BTreeMap::new()), snapshot: Snapshot::default(), kind };
+        let settings = Settings {
+            node: context().node,
+            tables: table_names(None),
+            trust: AddressTrust::Status,
+            prefix: AnnotationPrefix::default(),
+            cluster,
+        };
+        let mut world =
+            Self { pipeline: Pipeline::new(settings, BTreeMap::new()), snapshot: Snapshot::default(), kind };
         for number in 0..count {
             world.insert(number, 0);
         }
@@ -82,7 +88,6 @@ impl World {
 }
 
 fn verdict(kind: Kind, context: &Arc<Context>, view: &ServiceView) -> Verdict {
-    let Service { .. } = *view.service;
     let rule = Rule {
         id: "ipv4".to_owned(),
         sources: view.local_endpoints(context).map(|endpoint| endpoint.address).collect::<Vec<IpAddr>>(),

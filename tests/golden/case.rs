@@ -13,7 +13,7 @@ use egressd_core::chain::Policy;
 use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
-use egressd_core::model::{AddressTrust, ClusterSettings, Labels, ServiceKey, Uid};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Labels, ServiceKey, Uid};
 use egressd_core::pipeline::Settings;
 use egressd_core::status::State;
 
@@ -88,6 +88,7 @@ impl Case {
             node: NODE.to_owned(),
             tables: table_names(None),
             trust: AddressTrust::Annotation,
+            prefix: AnnotationPrefix::default(),
             cluster: ClusterSettings::default(),
         };
         Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, accepted, policies)?)

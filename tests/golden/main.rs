@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::{env, fs, io};
 
 use egressd::policies::policies;
+use egressd_core::model::AnnotationPrefix;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use case::{Case, Mode, Policies};
@@ -23,7 +24,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let bless = env::var_os("EGRESSD_BLESS").is_some_and(|value| !value.is_empty());
     let mode = if bless { Mode::Bless } else { Mode::Compare };
     // Compiled once: it takes longer than all the rest.
-    let policies: Arc<Policies> = policies()?.into();
+    let policies: Arc<Policies> = policies(&AnnotationPrefix::default())?.into();
     let trials = cases()?.into_iter().map(|case| {
         let name = case.name();
         let policies = Arc::clone(&policies);

@@ -20,12 +20,19 @@ use crate::wait::{DEADLINE, wait_until};
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
+    environment: Vec<(String, String)>,
 }
 
 impl Program {
     /// The binary at `path`.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned() }
+        Self { path: path.as_ref().to_owned(), environment: Vec::new() }
+    }
+
+    /// With this environment variable.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Starts `egressd run` on the lab's node.
@@ -62,7 +69,7 @@ impl Program {
 
     fn command(&self, lab: &Lab, arguments: &[&str]) -> Command {
         let mut command = lab.node().namespace.command(&self.path.to_string_lossy());
-        command.args(arguments);
+        command.args(arguments).envs(self.environment.iter().cloned());
         command
     }
 }

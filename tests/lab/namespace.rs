@@ -106,6 +106,14 @@ impl Namespace {
         output_of(self.command("nft").args(["--handle", "list"]).args(what.split(' ')))
     }
 
+    /// Lists nftables objects as JSON.
+    ///
+    /// # Errors
+    /// When there is no such thing.
+    pub fn nft_list_as_json(&self, what: &str) -> Result<String> {
+        output_of(self.command("nft").args(["--json", "list"]).args(what.split(' ')))
+    }
+
     /// A veth pair: `name` in here, `peer_name` in `peer`.
     pub(crate) fn veth(&self, name: &str, peer: &Self, peer_name: &str) -> Result<()> {
         let fd = peer.fd.as_raw_fd();

@@ -21,13 +21,13 @@ impl Mistake {
     }
 }
 
-/// All items, each once and in order; or one diagnostic for each bad one. A list may have thousands of items and the
-/// sandbox counts every step, so doubles are looked up, not searched for.
+/// All items, each once and in order; or one diagnostic for each bad one.
 pub(crate) fn parse<T: Clone + Ord>(
     annotation: Annotation<'_>,
     item: impl Fn(&str) -> Result<T, Mistake>,
 ) -> Result<Vec<T>, Vec<Diagnostic>> {
     let mut parsed = Vec::new();
+    // Comparing each with each would cost a list of 1,000 networks most of what one evaluation may use.
     let mut known = BTreeSet::new();
     let mut wrong = Vec::new();
     for (offset, text) in items(annotation.value) {
