@@ -25,7 +25,7 @@ use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
 use egressd_core::ruleset::Ruleset;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 /// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
@@ -74,12 +74,15 @@ fn log(format: LogFormat) {
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
-    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    for finding in &config.findings {
+        warn!(code = finding.code, "{}", finding.message);
+    }
     let node = config.settings.node.clone();
     let socket = config::socket(&args.watching.socket, &args.instance)?;
     let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
     let metrics = Metrics::default();
-    let policies = metrics.counting(policies()?);
+    let policies = metrics.counting(policies(&config.settings.prefix)?);
     let evaluator = Evaluator::start(policies).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (board, reader) = board();
@@ -108,10 +111,12 @@ fn stop() -> Result<impl Future<Output = ()>> {
 }
 
 fn plan(args: &PlanArgs) -> Result<ExitCode> {
-    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    let policies = policies(&config.settings.prefix)?;
     let mut directory = Directory::new(config.manifests, &config.settings.node);
     let accepted = StateDir::open(&config.state_dir).accepted();
-    let report = oneshot::plan(&mut directory, config.settings, accepted, &policies()?)?;
+    let mut report = oneshot::plan(&mut directory, config.settings, accepted, &policies)?;
+    report.source_findings.splice(0..0, config.findings);
     let mut out = io::stdout().lock();
     let colours = paint(&out);
     match args.output {
@@ -129,11 +134,12 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 }
 
 fn difference(args: &DiffArgs) -> Result<ExitCode> {
-    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    let policies = policies(&config.settings.prefix)?;
     let tables = config.settings.tables.clone();
     let mut directory = Directory::new(config.manifests, &config.settings.node);
     let accepted = StateDir::open(&config.state_dir).accepted();
-    let report = oneshot::plan(&mut directory, config.settings, accepted, &policies()?)?;
+    let report = oneshot::plan(&mut directory, config.settings, accepted, &policies)?;
     if let Some(fatal) = &report.round.fatal {
         bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
     }

@@ -20,12 +20,19 @@ use crate::wait::{DEADLINE, wait_until};
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
+    environment: Vec<(String, String)>,
 }
 
 impl Program {
     /// The binary at `path`.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned() }
+        Self { path: path.as_ref().to_owned(), environment: Vec::new() }
+    }
+
+    /// With this environment variable.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Starts `egressd run` on the lab's node.
@@ -43,7 +50,7 @@ impl Program {
     pub fn run_with<'lab>(&self, lab: &'lab Lab, manifests: &Directory, arguments: &[&str]) -> Result<Egressd<'lab>> {
         let mut command = self.command(lab, &["run", "--node", NODE_NAME, "--manifests"]);
         // Hidden, so it is no manifest, and gone with the directory: uids made from names are the same in every test.
-        command.arg(manifests.path()).arg("--state-dir").arg(manifests.path().join(".state"));
+        command.arg(manifests.path()).arg("--state-dir").arg(manifests.state());
         command.arg("--socket").arg(manifests.socket()).args(arguments);
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
@@ -66,7 +73,7 @@ impl Program {
     /// When it cannot be started.
     pub fn diff(&self, lab: &Lab, manifests: &Directory) -> Result<(Option<i32>, String)> {
         let mut command = self.command(lab, &["diff", "--node", NODE_NAME, "--manifests"]);
-        let output = command.arg(manifests.path()).arg("--state-dir").arg(manifests.path().join(".state")).output()?;
+        let output = command.arg(manifests.path()).arg("--state-dir").arg(manifests.state()).output()?;
         Ok((output.status.code(), text(&output)))
     }
 
@@ -92,7 +99,7 @@ impl Program {
 
     fn command(&self, lab: &Lab, arguments: &[&str]) -> Command {
         let mut command = lab.node().namespace.command(&self.path.to_string_lossy());
-        command.args(arguments);
+        command.args(arguments).envs(self.environment.iter().cloned());
         command
     }
 }

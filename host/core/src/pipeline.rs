@@ -12,7 +12,8 @@ use crate::decision::Draft;
 use crate::finding::{Finding, Severity};
 use crate::guard::guard;
 use crate::model::{
-    AddressTrust, ClusterFacts, ClusterSettings, Context, Key, Labels, ServiceKey, ServiceView, Snapshot, Uid, view,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Key, Labels, ServiceKey, ServiceView,
+    Snapshot, Uid, view,
 };
 use crate::plan::{Plan, Planned, Standby, settle};
 use crate::ruleset::{Ruleset, TableNames};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub tables: TableNames,
     /// Who may give a Service its addresses (P1).
     pub trust: AddressTrust,
+    /// What stands before the slash in the names of the annotations.
+    pub prefix: AnnotationPrefix,
     /// What the administrator says about the cluster.
     pub cluster: ClusterSettings,
 }
@@ -135,7 +138,7 @@ impl Pipeline {
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
-        let Some(newest) = view(snapshot, &key, self.settings.trust) else {
+        let Some(newest) = view(snapshot, &key, self.settings.trust, &self.settings.prefix) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.accepted.remove(&gone.view.service.uid);
             }

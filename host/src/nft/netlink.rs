@@ -1,6 +1,9 @@
 //! The kernel behind a netlink socket.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use egressd_core::{
     diff::{Batch, Change, Verb},
@@ -39,6 +42,31 @@ impl Netlink {
     /// When the kernel has no netfilter netlink.
     pub fn open() -> Result<Self, Error> {
         Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive, gone: Connections::new() })
+    }
+
+    /// As [`Kernel::commit`]; tells how long the kernel took for it, without the time to encode it.
+    ///
+    /// # Errors
+    /// As [`Kernel::commit`].
+    pub fn commit_timed(&mut self, batch: &Batch) -> Result<Duration, Error> {
+        if batch.changes.is_empty() {
+            return Ok(Duration::ZERO);
+        }
+        let dying = counters::dying(&mut self.socket, batch);
+        let transaction = encode(batch, self.ownership)?;
+        let begun = Instant::now();
+        match self.send(batch, &transaction) {
+            Ok(()) => {
+                let took = begun.elapsed();
+                add(&mut self.gone, &dying);
+                Ok(took)
+            }
+            Err(Failure::Final(error)) => Err(error),
+            Err(Failure::NoOwners) => {
+                self.ownership = Ownership::Shared;
+                self.commit_timed(batch)
+            }
+        }
     }
 
     /// One transaction. The kernel's refusal comes back with the words for it.
@@ -97,22 +125,7 @@ impl Kernel for Netlink {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        if batch.changes.is_empty() {
-            return Ok(());
-        }
-        let dying = counters::dying(&mut self.socket, batch);
-        let transaction = encode(batch, self.ownership)?;
-        match self.send(batch, &transaction) {
-            Ok(()) => {
-                add(&mut self.gone, &dying);
-                Ok(())
-            }
-            Err(Failure::Final(error)) => Err(error),
-            Err(Failure::NoOwners) => {
-                self.ownership = Ownership::Shared;
-                self.commit(batch)
-            }
-        }
+        self.commit_timed(batch).map(drop)
     }
 
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {

@@ -59,6 +59,21 @@ impl Directory {
         self.write_text(&manifest.file_name(), &manifest.yaml().to_string())
     }
 
+    /// Writes several manifests into one file, so that they come into force together.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn write_together(&self, file_name: &str, manifests: &[&dyn Manifest]) -> Result<()> {
+        let texts: Vec<String> = manifests.iter().map(|manifest| manifest.yaml().to_string()).collect();
+        self.write_text(file_name, &texts.join("---\n"))
+    }
+
+    /// Where egressd may keep its state: gone with the directory, since uids made from names are the same in
+    /// every test.
+    pub fn state(&self) -> PathBuf {
+        self.root.path().join("state")
+    }
+
     /// Writes any text.
     ///
     /// # Errors
