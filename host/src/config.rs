@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow};
 use egressd_core::compile::{InstanceName, table_names};
 use egressd_core::model::{AddressTrust, ClusterSettings};
+use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
-use crate::cli::{Instance, Networks, Source};
+use crate::cli::{self, Instance, Networks, Source};
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Config {
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(source: &Source, networks: &Networks, instance: &Instance) -> Result<Config> {
-    let Source { manifests, node, state_dir } = source;
+    let Source { manifests, node, owner, state_dir } = source;
     let Networks { pod_networks, service_networks } = networks;
     let cluster = ClusterSettings {
         pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
@@ -39,6 +40,7 @@ pub fn config(source: &Source, networks: &Networks, instance: &Instance) -> Resu
         tables: tables(instance)?,
         // Who writes the directory writes the status too.
         trust: AddressTrust::Annotation,
+        owner: self::owner(*owner),
         cluster,
     };
     Ok(Config { manifests: manifests.clone(), state_dir: state_dir.clone(), settings })
@@ -52,6 +54,15 @@ pub fn tables(instance: &Instance) -> Result<TableNames> {
     let name = instance.instance_name.as_deref().filter(|name| !name.is_empty());
     let name = name.map(InstanceName::new).transpose().context("cannot name the tables")?;
     Ok(table_names(name.as_ref()))
+}
+
+fn owner(typed: cli::Owner) -> Owner {
+    match typed {
+        cli::Owner::Auto => Owner::Auto,
+        cli::Owner::Address => Owner::Address,
+        cli::Owner::VipHost => Owner::VipHost,
+        cli::Owner::Any => Owner::Any,
+    }
 }
 
 /// The kubelet's default for a node's name, too.

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
+use egressd::addresses::{self, Addresses};
 use egressd::cli::{Cli, Command, Instance, Output, PlanArgs, Run};
 use egressd::config;
 use egressd::daemon::Daemon;
 use egressd::evaluator::Evaluator;
 use egressd::nft::{Kernel, KernelThread, Netlink};
-use egressd::oneshot;
+use egressd::oneshot::{self, Known};
 use egressd::output::{self, Paint};
 use egressd::policies::policies;
 use egressd::source::handover::handover;
@@ -19,6 +20,7 @@ use egressd::source::watch;
 use egressd::state::StateDir;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
+use egressd_core::owner::Held;
 use egressd_core::ruleset::Ruleset;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -61,13 +63,15 @@ async fn follow(args: &Run) -> Result<()> {
     let stop = stop()?;
     let config = config::config(&args.source, &args.networks, &args.instance)?;
     let node = config.settings.node.clone();
+    let interfaces = config.settings.owner.looks_at_interfaces();
+    let addresses = if interfaces { Addresses::follow()? } else { Addresses::unwatched() };
     let evaluator = Evaluator::start(policies()?).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let daemon = Daemon::adopt(config.settings, StateDir::open(&config.state_dir), evaluator, kernel).await?;
     let (giver, taker) = handover();
     watch::spawn(Directory::new(config.manifests, &node), giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
-    daemon.run(taker, stop).await
+    daemon.run(taker, addresses, stop).await
 }
 
 /// Ends with SIGTERM (the kubelet) or SIGINT (a person).
@@ -85,8 +89,10 @@ fn stop() -> Result<impl Future<Output = ()>> {
 fn plan(args: &PlanArgs) -> Result<ExitCode> {
     let config = config::config(&args.source, &args.networks, &args.instance)?;
     let mut directory = Directory::new(config.manifests, &config.settings.node);
-    let accepted = StateDir::open(&config.state_dir).accepted();
-    let report = oneshot::plan(&mut directory, config.settings, accepted, &policies()?)?;
+    let interfaces = config.settings.owner.looks_at_interfaces();
+    let held = if interfaces { addresses::read()? } else { Held::new() };
+    let known = Known { accepted: StateDir::open(&config.state_dir).accepted(), held };
+    let report = oneshot::plan(&mut directory, config.settings, known, &policies()?)?;
     let mut out = io::stdout().lock();
     let colours = paint(&out);
     match args.output {

@@ -10,6 +10,7 @@ use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::model::{
     AddressTrust, ClusterSettings, Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot, Uid,
 };
+use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, n, service};
@@ -61,13 +62,17 @@ impl World {
     }
 
     fn remembering(accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
+        Self::with(Owner::Any, accepted)
+    }
+
+    fn with(owner: Owner, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
         let cluster = ClusterSettings {
             pod_networks: vec![n("10.0.0.0/16")],
             service_networks: vec![n("10.96.0.0/12")],
             api_server: vec![],
         };
         let tables = table_names(None);
-        let settings = Settings { node: "node-a".to_owned(), tables, trust: AddressTrust::Status, cluster };
+        let settings = Settings { node: "node-a".to_owned(), tables, trust: AddressTrust::Status, owner, cluster };
         Self { pipeline: Pipeline::new(settings, accepted), snapshot: Snapshot::default(), asked: 0 }
     }
 

@@ -8,6 +8,9 @@ use crate::finding::{Finding, Span};
 /// kube-vip's annotation that asks for addresses and orders them (kube-vip: `pkg/kubevip/annotations.go`).
 pub const LOAD_BALANCER_IPS: &str = "kube-vip.io/loadbalancerIPs";
 
+/// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
+pub const VIP_HOST: &str = "kube-vip.io/vipHost";
+
 /// Who may give a Service its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressTrust {

@@ -6,7 +6,7 @@ mod service;
 mod snapshot;
 mod view;
 
-pub use address::{AddressTrust, LOAD_BALANCER_IPS};
+pub use address::{AddressTrust, LOAD_BALANCER_IPS, VIP_HOST};
 pub use cluster::{ClusterFacts, ClusterSettings};
 pub use service::{
     Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
