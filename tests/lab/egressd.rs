@@ -10,22 +10,27 @@ use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
-use crate::addresses::NODE_NAME;
 use crate::manifest::Directory;
 use crate::probe::{Destination, Protocol, Seen};
-use crate::topology::{Lab, Pod};
+use crate::topology::{Lab, Node, Pod};
 use crate::wait::{DEADLINE, wait_until};
 
 /// The binary `egressd`. Tests get it from `env!("CARGO_BIN_EXE_egressd")`.
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
+    options: Vec<String>,
 }
 
 impl Program {
     /// The binary at `path`.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned() }
+        Self { path: path.as_ref().to_owned(), options: Vec::new() }
+    }
+
+    /// With further options of `egressd run`.
+    pub fn with(self, options: &[&str]) -> Self {
+        Self { options: options.iter().map(|&option| option.to_owned()).collect(), ..self }
     }
 
     /// Starts `egressd run` on the lab's node.
@@ -33,14 +38,23 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn run<'lab>(&self, lab: &'lab Lab, manifests: &Directory) -> Result<Egressd<'lab>> {
-        let mut command = self.command(lab, &["run", "--node", NODE_NAME, "--manifests"]);
+        self.run_on(lab, lab.node(), manifests)
+    }
+
+    /// Starts `egressd run` on one of the lab's nodes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run_on<'lab>(&self, lab: &'lab Lab, node: &'lab Node, manifests: &Directory) -> Result<Egressd<'lab>> {
+        let mut command = self.command(node, &["run", "--node", node.name(), "--manifests"]);
         // Hidden, so it is no manifest, and gone with the directory: uids made from names are the same in every test.
-        command.arg(manifests.path()).arg("--state-dir").arg(manifests.path().join(".state"));
+        let state = manifests.path().join(format!(".state-of-{}", node.name()));
+        command.arg(manifests.path()).arg("--state-dir").arg(state).args(&self.options);
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
         command.stdout(output()?).stderr(output()?).stdin(Stdio::null());
         let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
-        Ok(Egressd { child, log, page: 0, lab })
+        Ok(Egressd { child, log, page: 0, lab, node })
     }
 
     /// Runs `egressd` with these arguments on the lab's node, to its end.
@@ -48,7 +62,7 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn output(&self, lab: &Lab, arguments: &[&str]) -> Result<Output> {
-        self.command(lab, arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
+        self.command(lab.node(), arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
     }
 
     /// Runs `egressd clean` on the lab's node.
@@ -61,8 +75,8 @@ impl Program {
         Ok(())
     }
 
-    fn command(&self, lab: &Lab, arguments: &[&str]) -> Command {
-        let mut command = lab.node().namespace.command(&self.path.to_string_lossy());
+    fn command(&self, node: &Node, arguments: &[&str]) -> Command {
+        let mut command = node.namespace.command(&self.path.to_string_lossy());
         command.args(arguments);
         command
     }
@@ -76,6 +90,7 @@ pub struct Egressd<'lab> {
     /// Where the part of the log begins that [`Egressd::wait_until_log_has`] looks at.
     page: usize,
     lab: &'lab Lab,
+    node: &'lab Node,
 }
 
 impl Egressd<'_> {
@@ -104,6 +119,18 @@ impl Egressd<'_> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// Stops it in its tracks (SIGSTOP) while something is done, as a node under load does.
+    ///
+    /// # Errors
+    /// When it is not there any more, or what is done fails.
+    pub fn paused<T>(&self, meanwhile: impl FnOnce() -> Result<T>) -> Result<T> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP).context("cannot send SIGSTOP to egressd")?;
+        let done = meanwhile();
+        kill_process(pid, Signal::CONT).context("cannot send SIGCONT to egressd")?;
+        done
     }
 
     /// Asks until the answer is yes. A failure tells what the program said and which rules there are.
@@ -164,7 +191,7 @@ impl Egressd<'_> {
 
     /// What helps to understand a failure.
     pub fn circumstances(&self) -> String {
-        let rules = self.lab.node().ruleset().unwrap_or_else(|error| format!("{error:#}"));
+        let rules = self.node.ruleset().unwrap_or_else(|error| format!("{error:#}"));
         format!("--- what egressd said ---\n{}--- the rules on the node ---\n{rules}---", self.log())
     }
 

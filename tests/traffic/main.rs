@@ -5,6 +5,7 @@ mod files;
 mod first_light;
 mod life;
 mod neighbours;
+mod owner;
 mod stage;
 mod translation;
 
@@ -32,4 +33,16 @@ lab::tests![
     life::an_open_connection_survives_a_restart,
     life::a_service_deleted_meanwhile_leaves_nothing_after_the_start,
     life::clean_removes_everything,
+    owner::an_address_is_translated_to_while_an_interface_has_it,
+    owner::one_familys_address_may_go_while_the_other_stays,
+    owner::a_restart_while_the_address_is_held_changes_no_packet,
+    owner::what_only_the_interface_of_ipvs_has_does_not_count,
+    owner::a_vip_host_that_is_another_node_is_believed,
+    owner::by_address_a_vip_host_that_is_another_node_is_ignored,
+    owner::by_vip_host_the_named_node_translates_without_an_interface_that_has_it,
+    owner::any_node_translates_whoever_holds_it,
+    owner::news_that_were_lost_are_made_up_for,
+    owner::an_ipv6_address_counts_when_nobody_else_has_it,
+    owner::plan_reads_the_interfaces_once,
+    owner::an_address_that_moves_between_two_nodes_is_translated_to_where_it_is,
 ];
