@@ -85,6 +85,17 @@ pub struct Networks {
     pub service_networks: Option<String>,
 }
 
+/// How annotations are read, and what kube-vip's users may have set.
+#[derive(Debug, Args)]
+pub struct Annotations {
+    /// What stands before the slash in the names of the annotations, for use beside kube-vip.
+    #[arg(long, value_name = "NAME", env = "EGRESSD_ANNOTATION_PREFIX", default_value = "kube-vip.io")]
+    pub annotation_prefix: String,
+    /// kube-vip's choice between iptables and nftables. Accepted without effect: here is only nftables.
+    #[arg(long, value_name = "BOOLEAN", env = "egress_withnftables", hide = true)]
+    pub egress_with_nftables: Option<String>,
+}
+
 /// Which egressd of several on one node.
 #[derive(Debug, Args)]
 pub struct Instance {
@@ -102,6 +113,9 @@ pub struct Run {
     /// Which networks belong to the cluster.
     #[command(flatten)]
     pub networks: Networks,
+    /// How annotations are read.
+    #[command(flatten)]
+    pub annotations: Annotations,
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,
@@ -116,6 +130,9 @@ pub struct PlanArgs {
     /// Which networks belong to the cluster.
     #[command(flatten)]
     pub networks: Networks,
+    /// How annotations are read.
+    #[command(flatten)]
+    pub annotations: Annotations,
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 use egressd_core::compile::{InstanceName, table_names};
-use egressd_core::model::{AddressTrust, ClusterSettings};
+use egressd_core::finding::Finding;
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
-use crate::cli::{self, Instance, Networks, Source};
+use crate::cli::{self, Annotations, Instance, Networks, Source};
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,15 +22,18 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// What the core needs to know.
     pub settings: Settings,
+    /// What is set and has no effect.
+    pub findings: Vec<Finding>,
 }
 
 /// Checks everything before anything begins.
 ///
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
-pub fn config(source: &Source, networks: &Networks, instance: &Instance) -> Result<Config> {
+pub fn config(source: &Source, networks: &Networks, annotations: &Annotations, instance: &Instance) -> Result<Config> {
     let Source { manifests, node, owner, state_dir } = source;
     let Networks { pod_networks, service_networks } = networks;
+    let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
         pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
         service_networks: self::networks("--service-networks (egress_servicecidr)", service_networks.as_deref())?,
@@ -41,9 +45,11 @@ pub fn config(source: &Source, networks: &Networks, instance: &Instance) -> Resu
         // Who writes the directory writes the status too.
         trust: AddressTrust::Annotation,
         owner: self::owner(*owner),
+        prefix: prefix(annotation_prefix)?,
         cluster,
     };
-    Ok(Config { manifests: manifests.clone(), state_dir: state_dir.clone(), settings })
+    let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
+    Ok(Config { manifests: manifests.clone(), state_dir: state_dir.clone(), settings, findings })
 }
 
 /// The names of our tables.
@@ -62,6 +68,26 @@ fn owner(typed: cli::Owner) -> Owner {
         cli::Owner::Address => Owner::Address,
         cli::Owner::VipHost => Owner::VipHost,
         cli::Owner::Any => Owner::Any,
+    }
+}
+
+/// Empty means not set, as for kube-vip's own variables.
+fn prefix(text: &str) -> Result<AnnotationPrefix> {
+    if text.is_empty() {
+        return Ok(AnnotationPrefix::default());
+    }
+    AnnotationPrefix::new(text).context("cannot use --annotation-prefix (EGRESSD_ANNOTATION_PREFIX)")
+}
+
+/// `egress_withnftables`, with the words that kube-vip takes for yes and no (Go's `strconv.ParseBool`).
+fn with_nftables(value: Option<&str>) -> Result<Option<Finding>> {
+    match value.unwrap_or_default() {
+        "" | "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(None),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(Some(Finding::warning(
+            "no-effect",
+            "egress_withnftables is false, which has no effect: egressd has nftables and nothing else; remove it",
+        ))),
+        other => Err(anyhow!("cannot use egress_withnftables: {other:?} is not true or false")),
     }
 }
 
@@ -106,6 +132,29 @@ mod tests {
             format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48")
         );
         assert_eq!(said("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
+    }
+
+    #[test]
+    fn a_prefix_that_no_annotation_can_have_is_refused_in_one_sentence() {
+        assert_eq!(prefix("example.org").unwrap().to_string(), "example.org");
+        assert_eq!(prefix("").unwrap(), AnnotationPrefix::default());
+        assert_eq!(
+            format!("{:#}", prefix("Example.org/").unwrap_err()),
+            "cannot use --annotation-prefix (EGRESSD_ANNOTATION_PREFIX): \"Example.org/\" is no DNS name in lower \
+             case; write one like kube-vip.io, without a slash"
+        );
+    }
+
+    #[test]
+    fn kube_vips_choice_of_nftables_is_accepted_and_the_other_choice_is_told() {
+        for yes in [None, Some(""), Some("true"), Some("1"), Some("T")] {
+            assert_eq!(with_nftables(yes).unwrap(), None);
+        }
+        for no in ["false", "0", "False"] {
+            assert_eq!(with_nftables(Some(no)).unwrap().unwrap().code, "no-effect");
+        }
+        let error = with_nftables(Some("yes")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot use egress_withnftables: \"yes\" is not true or false");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
 use egressd_core::ruleset::Ruleset;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 /// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
@@ -61,11 +61,15 @@ fn run(args: &Run) -> Result<()> {
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
-    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    for finding in &config.findings {
+        warn!(code = finding.code, "{}", finding.message);
+    }
     let node = config.settings.node.clone();
     let interfaces = config.settings.owner.looks_at_interfaces();
     let addresses = if interfaces { Addresses::follow()? } else { Addresses::unwatched() };
-    let evaluator = Evaluator::start(policies()?).context("cannot start the thread of the policies")?;
+    let evaluator =
+        Evaluator::start(policies(&config.settings.prefix)?).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let daemon = Daemon::adopt(config.settings, StateDir::open(&config.state_dir), evaluator, kernel).await?;
     let (giver, taker) = handover();
@@ -87,12 +91,14 @@ fn stop() -> Result<impl Future<Output = ()>> {
 }
 
 fn plan(args: &PlanArgs) -> Result<ExitCode> {
-    let config = config::config(&args.source, &args.networks, &args.instance)?;
+    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    let policies = policies(&config.settings.prefix)?;
     let mut directory = Directory::new(config.manifests, &config.settings.node);
     let interfaces = config.settings.owner.looks_at_interfaces();
     let held = if interfaces { addresses::read()? } else { Held::new() };
     let known = Known { accepted: StateDir::open(&config.state_dir).accepted(), held };
-    let report = oneshot::plan(&mut directory, config.settings, known, &policies()?)?;
+    let mut report = oneshot::plan(&mut directory, config.settings, known, &policies)?;
+    report.source_findings.splice(0..0, config.findings);
     let mut out = io::stdout().lock();
     let colours = paint(&out);
     match args.output {

@@ -122,7 +122,7 @@ impl<'a> Stage<'a> {
         let tables = self.lab.node().tables()?;
         self.narrator.text(&tables);
         ensure!(!tables.contains("kube_vip"), "expected no table of egressd");
-        self.narrator.fine("only the CNI's tables are left");
+        self.narrator.fine("only the tables of the CNI and of kube-proxy are left");
         self.calls(1, [NODE_V4.into(), NODE_V6.into()])
     }
 

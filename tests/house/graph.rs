@@ -39,6 +39,15 @@ pub(crate) enum Follow {
     Linked,
 }
 
+/// When a dependency is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Whatever features are on.
+    Always,
+    /// When a feature asks for it.
+    Optional,
+}
+
 impl Graph {
     /// Asks cargo, without network: whoever runs tests has what they need.
     pub(crate) fn read() -> Self {
@@ -58,6 +67,13 @@ impl Graph {
     /// The names of a package's own normal dependencies.
     pub(crate) fn direct(&self, name: &str) -> BTreeSet<String> {
         self.next(&self.package(name).id, Follow::Linked).map(|id| self.packages[id].name.to_string()).collect()
+    }
+
+    /// The names of the normal dependencies in a package's manifest. [`Graph::direct`] would mix in those of features
+    /// that only tests of other packages switch on.
+    pub(crate) fn declared(&self, name: &str, need: Need) -> BTreeSet<String> {
+        let normal = self.package(name).dependencies.iter().filter(|d| d.kind == DependencyKind::Normal);
+        normal.filter(|d| d.optional == (need == Need::Optional)).map(|d| d.name.clone()).collect()
     }
 
     /// Everything that a package leads to, itself included.

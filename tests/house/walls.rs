@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Need, linked_into};
 use crate::rooms::{entered, mentions_crate, room};
 use crate::rust::{files, name, root};
 
 /// The whole of what the pure half may lean on.
 const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
+
+/// What only its `testkit` leans on, and so nothing that ships.
+const TESTKIT: [&str; 1] = ["proptest"];
 
 /// What an author of policies may be asked to compile.
 const SDK: [&str; 4] = ["ipnet", "serde", "serde_json", "wit-bindgen"];
@@ -56,8 +59,19 @@ const OPEN: [&str; 2] = ["lib", "testkit"];
 
 #[test]
 fn the_core_depends_on_nothing_that_does_io() {
-    let direct = Graph::read().direct("egressd-core");
-    assert_eq!(direct, CORE.map(str::to_owned).into(), "the dependencies of host/core");
+    let graph = Graph::read();
+    let declared = |need| graph.declared("egressd-core", need);
+    assert_eq!(declared(Need::Always), CORE.map(str::to_owned).into(), "the dependencies of host/core");
+    assert_eq!(declared(Need::Optional), TESTKIT.map(str::to_owned).into(), "those of its features");
+}
+
+#[test]
+fn the_testkit_is_in_nothing_that_ships() {
+    for package in ["egressd-core", "egressd"] {
+        let linked = linked_into(package);
+        let leaked = linked.iter().find(|line| TESTKIT.iter().any(|name| line.starts_with(&format!("{name} "))));
+        assert_eq!(leaked, None, "of what {package} consists of");
+    }
 }
 
 #[test]

@@ -19,18 +19,19 @@ use crate::wait::{DEADLINE, wait_until};
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
-    options: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Program {
     /// The binary at `path`.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), options: Vec::new() }
+        Self { path: path.as_ref().to_owned(), environment: Vec::new() }
     }
 
-    /// With further options of `egressd run`.
-    pub fn with(self, options: &[&str]) -> Self {
-        Self { options: options.iter().map(|&option| option.to_owned()).collect(), ..self }
+    /// With this environment variable.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Starts `egressd run` on the lab's node.
@@ -47,9 +48,7 @@ impl Program {
     /// When it cannot be started.
     pub fn run_on<'lab>(&self, lab: &'lab Lab, node: &'lab Node, manifests: &Directory) -> Result<Egressd<'lab>> {
         let mut command = self.command(node, &["run", "--node", node.name(), "--manifests"]);
-        // Hidden, so it is no manifest, and gone with the directory: uids made from names are the same in every test.
-        let state = manifests.path().join(format!(".state-of-{}", node.name()));
-        command.arg(manifests.path()).arg("--state-dir").arg(state).args(&self.options);
+        command.arg(manifests.path()).arg("--state-dir").arg(manifests.state_of(node.name()));
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
         command.stdout(output()?).stderr(output()?).stdin(Stdio::null());
@@ -77,7 +76,7 @@ impl Program {
 
     fn command(&self, node: &Node, arguments: &[&str]) -> Command {
         let mut command = node.namespace.command(&self.path.to_string_lossy());
-        command.args(arguments);
+        command.args(arguments).envs(self.environment.iter().cloned());
         command
     }
 }

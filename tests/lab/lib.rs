@@ -11,6 +11,7 @@ pub mod addresses;
 pub mod manifest;
 
 mod calls;
+mod conntrack;
 mod egressd;
 mod harness;
 mod namespace;
@@ -25,6 +26,6 @@ pub use egressd::{Egressd, Program};
 pub use harness::{Test, main};
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
-pub use probe::{Connection, Destination, Protocol, Seen};
+pub use probe::{Connection, Destination, Flood, MOST_OF_A_FLOOD, Protocol, Seen};
 pub use topology::{Builder, Host, Lab, Node, Pod};
 pub use wait::{DEADLINE, wait_until};

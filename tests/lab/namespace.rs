@@ -39,6 +39,14 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// The same namespace, held once more.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { fd: self.fd.try_clone()? })
+    }
+
     /// Runs `f` on a thread inside. Sockets that it opens stay inside, wherever they are used later.
     ///
     /// # Errors
@@ -96,6 +104,14 @@ impl Namespace {
     /// When there is no such thing.
     pub fn nft_list_with_handles(&self, what: &str) -> Result<String> {
         output_of(self.command("nft").args(["--handle", "list"]).args(what.split(' ')))
+    }
+
+    /// Lists nftables objects as JSON.
+    ///
+    /// # Errors
+    /// When there is no such thing.
+    pub fn nft_list_as_json(&self, what: &str) -> Result<String> {
+        output_of(self.command("nft").args(["--json", "list"]).args(what.split(' ')))
     }
 
     /// A veth pair: `name` in here, `peer_name` in `peer`.

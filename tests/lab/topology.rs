@@ -26,6 +26,12 @@ const QUIET: [(&str, &str); 6] = [
 /// What a router needs.
 const FORWARDING: [(&str, &str); 2] = [("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")];
 
+/// On a node with kube-proxy conntrack has always been running. Without it, a connection that is open when the first
+/// NAT chain comes would be taken for a new one in its middle, and translated.
+const CONNTRACK: &str = "table inet lab_kube_proxy {
+    chain forward { type filter hook forward priority filter; ct state invalid counter }
+}";
+
 /// A namespace that calls and answers.
 #[derive(Debug)]
 pub struct Host {
@@ -242,6 +248,7 @@ fn node(number: u8) -> Result<Node> {
         lines += &format!("addr add {}/128 dev lo nodad\n", load_balancer_v6(number));
     }
     namespace.ip(&lines).context("cannot build the node")?;
+    namespace.nft(CONNTRACK).context("cannot build the node")?;
     Ok(Node { namespace, number, pods: Vec::new() })
 }
 

@@ -1,13 +1,21 @@
 //! What egressd promises, held against real packets: egressd runs on a node in the lab, and the outside world
 //! tells who it believes is calling. Each test names the property of `docs/properties.md` that it holds.
 
+mod bad_input;
+mod calls;
+mod edits;
 mod files;
 mod first_light;
 mod life;
 mod neighbours;
+mod networks;
 mod owner;
+mod ports;
+mod settings;
 mod stage;
 mod translation;
+mod two_services;
+mod under_load;
 
 lab::tests![
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
@@ -18,6 +26,35 @@ lab::tests![
     translation::pods_reach_each_other_untranslated,
     translation::a_cluster_ip_is_untranslated_even_when_its_endpoint_is_outside,
     translation::ipv6_is_untranslated_until_its_networks_are_known,
+    ports::named_destination_ports_are_translated_and_no_others,
+    ports::a_range_of_ports_holds_its_ends_and_nothing_beyond,
+    ports::ranges_and_single_ports_of_several_protocols_go_together,
+    ports::all_ports_of_a_protocol_are_not_all_protocols,
+    ports::named_source_ports_are_translated_and_no_others,
+    ports::source_and_destination_ports_have_to_match_both,
+    ports::flush_conntrack_is_accepted,
+    ports::annotations_without_effect_change_no_packet,
+    networks::only_allowed_networks_are_translated,
+    networks::denied_networks_are_not_translated,
+    networks::what_is_denied_inside_an_allowed_network_is_not_translated,
+    networks::allowed_and_denied_networks_and_ports_have_to_match_all,
+    networks::everything_allowed_is_everything_outside_the_cluster,
+    networks::everything_denied_is_nothing_translated,
+    networks::overlapping_and_doubled_networks_are_one,
+    networks::a_thousand_networks_are_accepted,
+    networks::a_family_without_an_allowed_network_is_untouched,
+    two_services::networks_go_before_ports_and_ports_before_everything,
+    two_services::what_a_service_denies_falls_to_the_next,
+    two_services::the_older_of_two_equal_services_wins,
+    two_services::source_ports_and_ranges_rank_like_single_ports,
+    two_services::the_next_service_takes_over_when_the_first_goes,
+    edits::every_annotation_takes_effect_while_running_and_nowhere_else,
+    edits::an_edit_of_one_service_of_a_pod_leaves_the_other_as_it_was,
+    bad_input::every_bad_form_is_named_and_what_was_accepted_last_stays,
+    bad_input::bad_input_from_the_beginning_translates_nothing,
+    bad_input::what_was_accepted_last_follows_todays_endpoints,
+    settings::a_prefix_of_ones_own_leaves_kube_vips_annotations_without_effect,
+    settings::what_kube_vips_users_have_in_their_environment_is_understood,
     neighbours::egressd_wins_against_a_masquerade_that_was_there_before,
     neighbours::egressd_wins_against_a_masquerade_that_comes_later,
     neighbours::other_tables_stay_as_they_are,
@@ -45,4 +82,7 @@ lab::tests![
     owner::an_ipv6_address_counts_when_nobody_else_has_it,
     owner::plan_reads_the_interfaces_once,
     owner::an_address_that_moves_between_two_nodes_is_translated_to_where_it_is,
+    under_load::a_hundred_thousand_connections_see_only_what_was_right_at_the_time,
+    under_load::restarts_and_kill_9_under_load_change_no_packet,
+    under_load::an_address_that_changes_hands_is_never_seen_with_the_old_service,
 ];

@@ -96,7 +96,7 @@ pub(crate) fn by_address_a_vip_host_that_is_another_node_is_ignored() -> Result<
     let stage = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
     let (pod, node) = (stage.selected(), stage.lab.node());
     node.hold(MOVING_V4, "up0")?;
-    let mut egressd = program().with(&["--owner", "address"]).run(&stage.lab, &stage.manifests)?;
+    let mut egressd = program().environment("EGRESSD_OWNER", "address").run(&stage.lab, &stage.manifests)?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
     node.let_go(MOVING_V4, "up0")?;
     at_once(&egressd, &stage.lab, pod, pod.v4())?;
@@ -106,7 +106,7 @@ pub(crate) fn by_address_a_vip_host_that_is_another_node_is_ignored() -> Result<
 pub(crate) fn by_vip_host_the_named_node_translates_without_an_interface_that_has_it() -> Result<()> {
     let stage = with_moving(moving())?;
     let pod = stage.selected();
-    let mut egressd = program().with(&["--owner", "vip-host"]).run(&stage.lab, &stage.manifests)?;
+    let mut egressd = program().environment("EGRESSD_OWNER", "vip-host").run(&stage.lab, &stage.manifests)?;
     egressd.wait_until_log_has("kube-vip.io/vipHost names no node yet")?;
     stage.manifests.write(&moving().vip_host(NODE_NAME))?;
     egressd.wait_until_seen(pod, OUTSIDE_V4, MOVING_V4.into())?;
@@ -117,7 +117,7 @@ pub(crate) fn by_vip_host_the_named_node_translates_without_an_interface_that_ha
 
 pub(crate) fn any_node_translates_whoever_holds_it() -> Result<()> {
     let stage = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
-    let mut egressd = program().with(&["--owner", "any"]).run(&stage.lab, &stage.manifests)?;
+    let mut egressd = program().environment("EGRESSD_OWNER", "any").run(&stage.lab, &stage.manifests)?;
     egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, MOVING_V4.into())?;
     egressd.stop()
 }
@@ -163,7 +163,9 @@ pub(crate) fn plan_reads_the_interfaces_once() -> Result<()> {
     let stage = with_moving(moving())?;
     let directory = stage.manifests.path();
     let plan = |options: &[&str]| -> Result<String> {
-        let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory.to_string_lossy()];
+        let (state, directory) = (stage.manifests.state(), directory.to_string_lossy());
+        let state = state.to_string_lossy();
+        let arguments = ["plan", "--node", NODE_NAME, "--manifests", &directory, "--state-dir", &state];
         let output = program().output(&stage.lab, &[&arguments, options].concat())?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)

@@ -63,6 +63,18 @@ impl Stage {
         Ok(egressd)
     }
 
+    /// Runs egressd on this Service in front of pod 1, until TCP calls to this port are translated in both families.
+    pub(crate) fn run_in_both_families(&self, web: &Service, port: u16) -> Result<Egressd<'_>> {
+        let pod = self.selected();
+        self.manifests.write(web)?;
+        self.manifests.write(&manifest::endpoints("web", [pod.v4()]))?;
+        self.manifests.write(&manifest::endpoints("web", [pod.v6()]))?;
+        let mut egressd = self.run()?;
+        egressd.wait_until_seen(pod, (lab::addresses::OUTSIDE_V4, port), WEB_V4.into())?;
+        egressd.wait_until_seen(pod, (lab::addresses::OUTSIDE_V6, port), WEB_V6.into())?;
+        Ok(egressd)
+    }
+
     /// Whether a table of ours is on the node.
     pub(crate) fn has_tables(&self) -> Result<bool> {
         Ok(self.lab.node().tables()?.contains("kube_vip"))

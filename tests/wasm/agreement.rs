@@ -1,7 +1,7 @@
 //! The component says what the native policy says, about good forms and bad.
 
 use egressd_core::chain::Policy;
-use egressd_core::decision::{Decision, Draft};
+use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{ServiceKind, ServiceView, TrafficPolicy};
 use egressd_core::net::Family;
 
@@ -11,12 +11,17 @@ use crate::services::{changed, context, ip, view};
 const EGRESS: (&str, &str) = ("kube-vip.io/egress", "true");
 const IPV6: (&str, &str) = ("kube-vip.io/egress-ipv6", "true");
 
-/// Asks both and returns what both say.
+/// Asks both and returns what both decide.
 fn agree(view: &ServiceView) -> Decision {
+    word(view).decision
+}
+
+/// Asks both and returns what both say.
+pub(crate) fn word(view: &ServiceView) -> Outcome {
     let native = adapter::evaluate(&context(), view);
     let component = crate::built_in::policy().evaluate(&context(), view, &Draft::default()).unwrap();
     assert_eq!(component, native, "{:?}", view.service.annotations);
-    native.decision
+    native
 }
 
 #[test]

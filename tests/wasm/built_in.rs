@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use egressd::wasm::{self, ComponentPolicy};
 use egressd_core::chain::Policy;
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::{Endpoint, ObjectReference};
+use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference};
 use egressd_core::net::{PortMatch, Protocol};
 use wit_component::DecodedWasm;
 
@@ -90,6 +90,20 @@ fn the_prefix_is_a_setting_that_decides_what_is_sent() {
     let ask = |name: &str| other.evaluate(&context(), &view("web", &[(name, "true")]), &Draft::default()).unwrap();
     assert_eq!(ask("kube-vip.io/egress").decision, Decision::Pass);
     assert!(matches!(ask("egress.example.com/egress").decision, Decision::Plan(_)));
+}
+
+#[test]
+fn the_host_hands_the_prefix_to_it() {
+    let prefix = AnnotationPrefix::new("example.org").unwrap();
+    let [policy] = &egressd::policies::policies(&prefix).unwrap()[..] else { panic!("not one policy") };
+    let mixed = view("web", &[("kube-vip.io/egress", "junk"), ("example.org/egress-denied-networks", "junk")]);
+    assert_eq!(policy.evaluate(&context(), &mixed, &Draft::default()).unwrap().decision, Decision::Pass);
+    let ours = view("web", &[("example.org/egress", "true"), ("kube-vip.io/egress-denied-networks", "0.0.0.0/0")]);
+    let Decision::Plan(draft) = policy.evaluate(&context(), &ours, &Draft::default()).unwrap().decision else {
+        panic!("no plan");
+    };
+    assert_eq!(draft.rules.len(), 1);
+    assert!(draft.rules[0].exclude.is_empty());
 }
 
 #[test]

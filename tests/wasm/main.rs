@@ -7,8 +7,11 @@ mod adapter;
 mod agreement;
 mod built_in;
 mod evaluator;
+mod forms;
 #[path = "../../host/build/guest.rs"]
 mod guest;
 mod hostile;
 mod loading;
+mod model;
+mod random;
 mod services;

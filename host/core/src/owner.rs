@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::finding::{Finding, Severity};
-use crate::model::{Service, VIP_HOST};
+use crate::model::{AnnotationPrefix, Service};
+
+/// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
+const VIP_HOST: &str = "vipHost";
 
 /// How a node knows that it holds an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
-    /// The address is on an interface of this node, and [`VIP_HOST`] names no other node.
+    /// The address is on an interface of this node, and `vipHost` names no other node.
     #[default]
     Auto,
-    /// The address is on an interface of this node, whatever [`VIP_HOST`] says.
+    /// The address is on an interface of this node, whatever `vipHost` says.
     Address,
-    /// [`VIP_HOST`] names this node: for load balancers that answer for addresses which are on no interface.
+    /// `vipHost` names this node: for load balancers that answer for addresses which are on no interface.
     VipHost,
     /// Every node holds every address: for a single box.
     Any,
@@ -47,27 +50,36 @@ pub type Held = BTreeMap<IpAddr, Standing>;
 /// This node, as far as it holds addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// How it is decided.
-    pub owner: Owner,
-    /// This node's name.
-    pub node: String,
-    /// What its interfaces have now.
-    pub held: Held,
+    owner: Owner,
+    node: String,
+    /// The full name of the annotation.
+    vip_host: String,
+    held: Held,
 }
 
 impl Holder {
+    /// A node of this name, whose interfaces have nothing so far.
+    pub fn new(owner: Owner, node: &str, prefix: &AnnotationPrefix) -> Self {
+        Self { owner, node: node.to_owned(), vip_host: prefix.name(VIP_HOST), held: Held::new() }
+    }
+
+    /// Takes in what its interfaces have now.
+    pub fn hold(&mut self, held: Held) {
+        self.held = held;
+    }
+
     /// Why this node does not translate to one of a Service's addresses; none when it does.
     pub fn objection(&self, service: &Service, address: IpAddr) -> Option<Finding> {
         match self.owner {
             Owner::Any => None,
             Owner::Address => self.not_on_an_interface(address),
-            Owner::VipHost => match vip_host(service) {
+            Owner::VipHost => match self.named_by(service) {
                 Some(node) if node == self.node => None,
-                Some(node) => Some(named(address, node)),
-                None => Some(unnamed(address)),
+                Some(node) => Some(self.named(address, node)),
+                None => Some(self.unnamed(address)),
             },
-            Owner::Auto => match vip_host(service) {
-                Some(node) if node != self.node => Some(named(address, node)),
+            Owner::Auto => match self.named_by(service) {
+                Some(node) if node != self.node => Some(self.named(address, node)),
                 Some(_) | None => self.not_on_an_interface(address),
             },
         }
@@ -81,26 +93,24 @@ impl Holder {
             None => Some(absent(address)),
         }
     }
-}
 
-/// The node that kube-vip says holds the Service's addresses. It empties the annotation when there is none.
-fn vip_host(service: &Service) -> Option<&str> {
-    service.annotations.get(VIP_HOST).map(|name| name.trim()).filter(|name| !name.is_empty())
+    /// The node that kube-vip says holds the Service's addresses. It empties the annotation when there is none.
+    fn named_by<'a>(&self, service: &'a Service) -> Option<&'a str> {
+        service.annotations.get(&self.vip_host).map(|name| name.trim()).filter(|name| !name.is_empty())
+    }
+
+    fn named(&self, address: IpAddr, node: &str) -> Finding {
+        elsewhere(address, &format!("{} says that node {node} holds it", self.vip_host))
+    }
+
+    fn unnamed(&self, address: IpAddr) -> Finding {
+        let because = "names no node yet, and the node that it names translates (--owner vip-host)";
+        elsewhere(address, &format!("{} {because}", self.vip_host))
+    }
 }
 
 fn elsewhere(address: IpAddr, because: &str) -> Finding {
     Finding::new(Severity::Info, "held-elsewhere", format!("nothing is translated to {address} here: {because}"))
-}
-
-fn named(address: IpAddr, node: &str) -> Finding {
-    elsewhere(address, &format!("{VIP_HOST} says that node {node} holds it"))
-}
-
-fn unnamed(address: IpAddr) -> Finding {
-    elsewhere(
-        address,
-        &format!("{VIP_HOST} names no node yet, and the node that it names translates (--owner vip-host)"),
-    )
 }
 
 fn absent(address: IpAddr) -> Finding {

@@ -12,7 +12,8 @@ use crate::decision::Draft;
 use crate::finding::{Finding, Severity};
 use crate::guard::guard;
 use crate::model::{
-    AddressTrust, ClusterFacts, ClusterSettings, Context, Key, Labels, ServiceKey, ServiceView, Snapshot, Uid, view,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Key, Labels, ServiceKey, ServiceView,
+    Snapshot, Uid, view,
 };
 use crate::owner::{Held, Holder, Owner};
 use crate::plan::{Here, Plan, Planned, Standby, settle};
@@ -30,6 +31,8 @@ pub struct Settings {
     pub trust: AddressTrust,
     /// How this node knows that it holds an address.
     pub owner: Owner,
+    /// What stands before the slash in the names of the annotations.
+    pub prefix: AnnotationPrefix,
     /// What the administrator says about the cluster.
     pub cluster: ClusterSettings,
 }
@@ -93,7 +96,7 @@ impl Pipeline {
     pub fn new(settings: Settings, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
         let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster);
-        let holder = Holder { owner: settings.owner, node: settings.node.clone(), held: Held::new() };
+        let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
         Self { settings, context, facts, holder, services: BTreeMap::new(), accepted }
     }
 
@@ -104,7 +107,7 @@ impl Pipeline {
 
     /// Takes in what this node's interfaces have now. No policy is asked: none of them knows.
     pub fn hold(&mut self, held: Held) {
-        self.holder.held = held;
+        self.holder.hold(held);
     }
 
     /// The annotations to remember for the next process: those of Services that ask for something.
@@ -143,7 +146,7 @@ impl Pipeline {
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
-        let Some(newest) = view(snapshot, &key, self.settings.trust) else {
+        let Some(newest) = view(snapshot, &key, self.settings.trust, &self.settings.prefix) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.accepted.remove(&gone.view.service.uid);
             }

@@ -1,20 +1,16 @@
 //! The laws that hold for every plan, as properties.
 #![expect(clippy::expect_used, reason = "tests")]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use common::{NAMES, packets, plan, planned_service, promised};
 use egressd_core::compile::{compile, table_names};
 use egressd_core::diff::{Verb, diff};
 use egressd_core::model::ServiceKey;
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::Ruleset;
-use egressd_core::testkit::{FakeKernel, Packet, Seen, apply, trace};
+use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, apply, promised, trace};
 use proptest::prelude::*;
-use proptest::sample::select;
 
 fn ruleset(plan: &Plan) -> Ruleset {
     compile(plan, &table_names(None))
@@ -27,17 +23,19 @@ fn seen(ruleset: &Ruleset, packet: &Packet) -> Option<IpAddr> {
     }
 }
 
+fn plan() -> impl Strategy<Value = Plan> {
+    Universe::on_paper().plans()
+}
+
+fn packets() -> Vec<Packet> {
+    Universe::on_paper().packets()
+}
+
 /// A plan, and the same with one Service added, removed or changed.
-fn plan_and_edit() -> impl Strategy<Value = (Plan, Plan, &'static str)> {
-    (plan(), select(NAMES.to_vec()), proptest::option::of(planned_service())).prop_map(|(plan, name, edit)| {
-        let key = ServiceKey::new("default", name);
-        let mut edited = plan.clone();
-        edited.services.remove(&key);
-        if let Some(service) = edit {
-            let uid = egressd_core::model::Uid::new(format!("uid-{name}")).expect("a uid");
-            edited.services.insert(key, egressd_core::plan::PlannedService { uid, ..service });
-        }
-        (plan, edited, name)
+fn plan_and_edit() -> impl Strategy<Value = (Plan, Plan, ServiceKey)> {
+    let universe = Universe::on_paper();
+    universe.plans().prop_flat_map(move |plan| {
+        universe.edits(plan.clone()).prop_map(move |(edited, key)| (plan.clone(), edited, key))
     })
 }
 
@@ -81,8 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn a_change_of_one_service_touches_no_element_of_others((old, new, name) in plan_and_edit()) {
-        let key = ServiceKey::new("default", name);
+    fn a_change_of_one_service_touches_no_element_of_others((old, new, key) in plan_and_edit()) {
         let touched = |plan: &Plan| -> BTreeSet<IpAddr> {
             plan.services.get(&key).into_iter().flat_map(|s| s.rules.iter().flat_map(|r| r.sources.clone())).collect()
         };

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use egressd_core::chain::{self, Policy, PolicyFailure};
 use egressd_core::compile::table_names;
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
-use egressd_core::model::{AddressTrust, ClusterSettings, Context, Key, ServiceKey, ServiceView, Snapshot, VIP_HOST};
+use egressd_core::model::{
+    AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, ServiceKey, ServiceView, Snapshot,
+};
 use egressd_core::owner::{Owner, Standing};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 use egressd_core::status::State;
@@ -55,7 +57,8 @@ impl World {
             api_server: vec![],
         };
         let tables = table_names(None);
-        let settings = Settings { node: "node-a".to_owned(), tables, trust: AddressTrust::Status, owner, cluster };
+        let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
+        let settings = Settings { node: "node-a".to_owned(), tables, trust, owner, prefix, cluster };
         Self { pipeline: Pipeline::new(settings, BTreeMap::new()), asked: 0 }
     }
 
@@ -88,7 +91,7 @@ impl World {
 
 fn web(vip_host: Option<&str>) -> Snapshot {
     let mut web = service("web", &[V4, V6]);
-    web.annotations.extend(vip_host.map(|node| (VIP_HOST.to_owned(), node.to_owned())));
+    web.annotations.extend(vip_host.map(|node| ("kube-vip.io/vipHost".to_owned(), node.to_owned())));
     SnapshotBuilder::default().service(web, &["10.0.0.1", "fd00:10:244::1"]).build()
 }
 

@@ -8,7 +8,8 @@ use egressd_core::chain::{self, Policy, PolicyFailure};
 use egressd_core::compile::table_names;
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::model::{
-    AddressTrust, ClusterSettings, Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot, Uid,
+    AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot,
+    Uid,
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
@@ -72,7 +73,8 @@ impl World {
             api_server: vec![],
         };
         let tables = table_names(None);
-        let settings = Settings { node: "node-a".to_owned(), tables, trust: AddressTrust::Status, owner, cluster };
+        let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
+        let settings = Settings { node: "node-a".to_owned(), tables, trust, owner, prefix, cluster };
         Self { pipeline: Pipeline::new(settings, accepted), snapshot: Snapshot::default(), asked: 0 }
     }
 

@@ -1,5 +1,7 @@
 //! The kernel behind a netlink socket.
 
+use std::time::{Duration, Instant};
+
 use egressd_core::{
     diff::{Batch, Change, Verb},
     ruleset::TableNames,
@@ -30,6 +32,26 @@ impl Netlink {
     /// When the kernel has no netfilter netlink.
     pub fn open() -> Result<Self, Error> {
         Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive })
+    }
+
+    /// As [`Kernel::commit`]; tells how long the kernel took for it, without the time to encode it.
+    ///
+    /// # Errors
+    /// As [`Kernel::commit`].
+    pub fn commit_timed(&mut self, batch: &Batch) -> Result<Duration, Error> {
+        if batch.changes.is_empty() {
+            return Ok(Duration::ZERO);
+        }
+        let transaction = encode(batch, self.ownership)?;
+        let begun = Instant::now();
+        match self.send(batch, &transaction) {
+            Ok(()) => Ok(begun.elapsed()),
+            Err(Failure::Final(error)) => Err(error),
+            Err(Failure::NoOwners) => {
+                self.ownership = Ownership::Shared;
+                self.commit_timed(batch)
+            }
+        }
     }
 
     /// One transaction. The kernel's refusal comes back with the words for it.
@@ -88,18 +110,7 @@ impl Kernel for Netlink {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        if batch.changes.is_empty() {
-            return Ok(());
-        }
-        let transaction = encode(batch, self.ownership)?;
-        match self.send(batch, &transaction) {
-            Ok(()) => Ok(()),
-            Err(Failure::Final(error)) => Err(error),
-            Err(Failure::NoOwners) => {
-                self.ownership = Ownership::Shared;
-                self.commit(batch)
-            }
-        }
+        self.commit_timed(batch).map(drop)
     }
 }
 

@@ -10,6 +10,7 @@ use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::imports::Call;
+use super::limits::Size;
 use super::{Engine, Error, bindings, convert, failure};
 
 /// What a policy says about itself.
@@ -51,7 +52,8 @@ pub fn load(engine: &Engine, bytes: &[u8], name: &str, settings: &str) -> Result
     check_settings(&guest, settings)
         .map_err(question)?
         .map_or(Ok(()), |reasons| Err(Error::Settings { policy: name.to_owned(), reasons }))?;
-    let description = guest.call(0, |guest, call| guest.egressd_policy_evaluator().call_describe(call, settings));
+    let description =
+        guest.call(Size::default(), |guest, call| guest.egressd_policy_evaluator().call_describe(call, settings));
     let description = convert::description(description.map_err(question)?);
     Ok(ComponentPolicy { name: name.into(), settings: settings.to_owned(), description, guest })
 }
@@ -72,7 +74,8 @@ impl Policy for ComponentPolicy {
         let context = convert::context(context, &self.settings);
         let sent = convert::service(service, &self.description);
         let draft = convert::draft(draft);
-        let outcome = self.guest.call(sent.endpoints.len(), |guest, call| {
+        let bytes = sent.annotations.iter().map(|(_, value)| value.len()).sum();
+        let outcome = self.guest.call(Size { endpoints: sent.endpoints.len(), bytes }, |guest, call| {
             guest.egressd_policy_evaluator().call_evaluate(call, &context, &sent, &draft)
         })?;
         convert::outcome(outcome, &sent).map_err(|nonsense| self.guest.failure(nonsense.to_string()))
@@ -98,15 +101,15 @@ impl Guest {
         Ok(Self { name: name.into(), engine: engine.clone(), pre })
     }
 
-    /// One call, about so many endpoints, in a fresh instance: nothing of it is left for the next Service,
+    /// One call, about so much, in a fresh instance: nothing of it is left for the next Service,
     /// whatever it did.
     fn call<T>(
         &self,
-        endpoints: usize,
+        size: Size,
         ask: impl FnOnce(&bindings::Policy, &mut Store<Call>) -> wasmtime::Result<T>,
     ) -> Result<T, PolicyFailure> {
         let limits = self.engine.limits();
-        let fuel = limits.fuel_for(endpoints);
+        let fuel = limits.fuel_for(size);
         let mut store = Store::new(self.engine.wasmtime(), Call::new(Arc::clone(&self.name), limits, fuel));
         store.limiter(|call| call);
         store.set_epoch_deadline(self.engine.deadline());
@@ -131,7 +134,7 @@ fn check_settings(guest: &Guest, settings: &str) -> Result<Option<String>, Polic
     let ask = |evaluator: &bindings::Policy, call: &mut Store<Call>| {
         evaluator.egressd_policy_evaluator().call_check_settings(call, settings)
     };
-    let findings = convert::settings_findings(guest.call(0, ask)?);
+    let findings = convert::settings_findings(guest.call(Size::default(), ask)?);
     let findings: Vec<Finding> = findings.map_err(|nonsense| guest.failure(nonsense.to_string()))?;
     let reasons: Vec<String> =
         findings.into_iter().filter(|f| f.severity == Severity::Error).map(|f| f.message).collect();

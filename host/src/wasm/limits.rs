@@ -10,9 +10,12 @@ pub struct Limits {
     /// Instructions, roughly. This is the verdict about a policy: deterministic, so every node comes to the
     /// same one. One evaluation takes about 50,000.
     pub fuel: u64,
-    /// The same for a Service with many endpoints, whose guest gets this much for each when that is more:
+    /// The same for a Service with many endpoints, whose guest gets this much for each when all comes to more:
     /// reading one takes about 2,000, and Services with 5,000 endpoints are no fault of a policy.
     pub fuel_per_endpoint: u64,
+    /// And for each byte of the annotations that it is sent: a network in a list takes about 400 a byte, and a
+    /// list of 4,096 networks, which the guard lets pass, is no fault of a policy either.
+    pub fuel_per_byte: u64,
     /// The backstop for what burns time and no fuel. Generous, because it measures the node's load too: 30 ms
     /// interrupted healthy policies.
     pub time: Duration,
@@ -30,6 +33,8 @@ impl Limits {
     pub const FUEL: u64 = 10_000_000;
     /// Ten thousand units: more than [`Limits::FUEL`] from 1,000 endpoints on.
     pub const FUEL_PER_ENDPOINT: u64 = 10_000;
+    /// A thousand units: more than [`Limits::FUEL`] from 10 kB of annotations on. Kubernetes allows 256 KiB.
+    pub const FUEL_PER_BYTE: u64 = 1_000;
     /// Two seconds.
     pub const TIME: Duration = Duration::from_secs(2);
     /// 1 MiB.
@@ -37,11 +42,22 @@ impl Limits {
     /// 64 KiB.
     pub const LOG: usize = 64 << 10;
 
-    /// The fuel for a Service with so many endpoints.
-    pub(super) fn fuel_for(&self, endpoints: usize) -> u64 {
-        let endpoints = u64::try_from(endpoints).unwrap_or(u64::MAX);
-        self.fuel.max(self.fuel_per_endpoint.saturating_mul(endpoints))
+    /// The fuel for a call about so much. It depends on the input alone, so every node comes to the same.
+    pub(super) fn fuel_for(&self, size: Size) -> u64 {
+        let times = |count: usize, each: u64| u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(each);
+        let Size { endpoints, bytes } = size;
+        let needed = times(endpoints, self.fuel_per_endpoint).saturating_add(times(bytes, self.fuel_per_byte));
+        self.fuel.max(needed)
     }
+}
+
+/// How much a guest is told in a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Of the Service, on all nodes.
+    pub(super) endpoints: usize,
+    /// Of its annotations' values.
+    pub(super) bytes: usize,
 }
 
 impl Default for Limits {
@@ -50,6 +66,7 @@ impl Default for Limits {
             memory: Self::MEMORY,
             fuel: Self::FUEL,
             fuel_per_endpoint: Self::FUEL_PER_ENDPOINT,
+            fuel_per_byte: Self::FUEL_PER_BYTE,
             time: Self::TIME,
             answer: Self::ANSWER,
             log: Self::LOG,

@@ -109,10 +109,10 @@ fn remote_endpoints(families: &[Family], context: &Context, service: &Service) -
 }
 
 fn remote_sentence(count: usize, context: &Context) -> String {
-    let (endpoints, are) = if count == 1 { ("endpoint", "is") } else { ("endpoints", "are") };
+    let (endpoints, run, are) = if count == 1 { ("endpoint", "runs", "is") } else { ("endpoints", "run", "are") };
     let node = &context.node_name;
     format!(
-        "{count} {endpoints} of the Service run outside {node} and {are} not translated; with externalTrafficPolicy: Local the Service is served and translated on one node"
+        "{count} {endpoints} of the Service {run} outside {node} and {are} not translated; with externalTrafficPolicy: Local the Service is served and translated on one node"
     )
 }
 

@@ -1,5 +1,7 @@
 //! Lists: items between commas, with blanks around each, and none of them empty.
 
+use std::collections::BTreeSet;
+
 use egressd_policy_sdk::Diagnostic;
 
 use crate::annotations::Annotation;
@@ -20,16 +22,18 @@ impl Mistake {
 }
 
 /// All items, each once and in order; or one diagnostic for each bad one.
-pub(crate) fn parse<T: PartialEq>(
+pub(crate) fn parse<T: Clone + Ord>(
     annotation: Annotation<'_>,
     item: impl Fn(&str) -> Result<T, Mistake>,
 ) -> Result<Vec<T>, Vec<Diagnostic>> {
     let mut parsed = Vec::new();
+    // Comparing each with each would cost a list of 1,000 networks most of what one evaluation may use.
+    let mut known = BTreeSet::new();
     let mut wrong = Vec::new();
     for (offset, text) in items(annotation.value) {
         match if text.is_empty() { Err(empty()) } else { item(text) } {
-            Ok(item) if parsed.contains(&item) => {}
-            Ok(item) => parsed.push(item),
+            Ok(item) if known.insert(item.clone()) => parsed.push(item),
+            Ok(_) => {}
             Err(mistake) => wrong.push(annotation.error(mistake.code, offset, text, &mistake.sentence)),
         }
     }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::Manifest;
+use crate::addresses::NODE_NAME;
 
 /// Files come whole, as a careful editor writes them: made beside the directory, then renamed into it.
 #[derive(Debug)]
@@ -52,6 +53,26 @@ impl Directory {
     /// When the file system refuses.
     pub fn write(&self, manifest: &dyn Manifest) -> Result<()> {
         self.write_text(&manifest.file_name(), &manifest.yaml().to_string())
+    }
+
+    /// Writes several manifests into one file, so that they come into force together.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub fn write_together(&self, file_name: &str, manifests: &[&dyn Manifest]) -> Result<()> {
+        let texts: Vec<String> = manifests.iter().map(|manifest| manifest.yaml().to_string()).collect();
+        self.write_text(file_name, &texts.join("---\n"))
+    }
+
+    /// Where egressd may keep its state: gone with the directory, since uids made from names are the same in
+    /// every test.
+    pub fn state(&self) -> PathBuf {
+        self.root.path().join("state")
+    }
+
+    /// Where the egressd of a node may keep its state: the first node's is [`Self::state`].
+    pub(crate) fn state_of(&self, node: &str) -> PathBuf {
+        if node == NODE_NAME { self.state() } else { self.root.path().join(format!("state-of-{node}")) }
     }
 
     /// Writes any text.

@@ -10,6 +10,7 @@ pub fn service(name: &str) -> Service {
         name: name.to_owned(),
         namespace: "default".to_owned(),
         uid: None,
+        created: None,
         annotations: Vec::new(),
         addresses: Vec::new(),
     }
@@ -21,6 +22,7 @@ pub struct Service {
     name: String,
     namespace: String,
     uid: Option<String>,
+    created: Option<String>,
     annotations: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
 }
@@ -36,9 +38,19 @@ impl Service {
         Self { uid: Some(uid.to_owned()), ..self }
     }
 
+    /// Created at this time, like `2026-01-31T12:00:00Z`.
+    pub fn created(self, time: &str) -> Self {
+        Self { created: Some(time.to_owned()), ..self }
+    }
+
     /// With an annotation `kube-vip.io/<name>`.
-    pub fn annotation(mut self, name: &str, value: &str) -> Self {
-        self.annotations.push((format!("kube-vip.io/{name}"), value.to_owned()));
+    pub fn annotation(self, name: &str, value: &str) -> Self {
+        self.annotation_of("kube-vip.io", name, value)
+    }
+
+    /// With an annotation `<prefix>/<name>`.
+    pub fn annotation_of(mut self, prefix: &str, name: &str, value: &str) -> Self {
+        self.annotations.push((format!("{prefix}/{name}"), value.to_owned()));
         self
     }
 
@@ -81,6 +93,7 @@ impl Manifest for Service {
             ("namespace".to_owned(), self.namespace.as_str().into()),
         ];
         metadata.extend(self.uid.as_ref().map(|uid| ("uid".to_owned(), Yaml::Text(uid.clone()))));
+        metadata.extend(self.created.as_ref().map(|time| ("creationTimestamp".to_owned(), Yaml::Text(time.clone()))));
         if !self.annotations.is_empty() {
             metadata.push(("annotations".to_owned(), Yaml::table(&self.annotations)));
         }

@@ -85,6 +85,11 @@ fn is_silence(kind: ErrorKind) -> bool {
 
 fn open(destination: Destination) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(destination.socket()), Type::STREAM, None)?;
+    // A named port may have been used in the other family a moment ago.
+    socket.set_reuse_address(true)?;
+    if destination.address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
     socket.bind(&source(destination).into())?;
     socket.connect_timeout(&destination.socket().into(), PATIENCE)?;
     socket.set_read_timeout(Some(PATIENCE))?;

@@ -4,6 +4,7 @@
 //! saw and sends the token back, so that a lost packet is told from a lost answer.
 
 mod call;
+mod flood;
 mod icmp;
 mod record;
 mod service;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 pub use call::Connection;
+pub use flood::{Flood, MOST as MOST_OF_A_FLOOD};
 
 pub(crate) use call::call;
 pub(crate) use record::{Record, TOKEN_LENGTH, Token};

@@ -2,14 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::Service;
+use super::{AnnotationPrefix, Service};
 use crate::finding::{Finding, Span};
 
 /// kube-vip's annotation that asks for addresses and orders them (kube-vip: `pkg/kubevip/annotations.go`).
-pub const LOAD_BALANCER_IPS: &str = "kube-vip.io/loadbalancerIPs";
-
-/// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
-pub const VIP_HOST: &str = "kube-vip.io/vipHost";
+const LOAD_BALANCER_IPS: &str = "loadbalancerIPs";
 
 /// Who may give a Service its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +19,14 @@ pub enum AddressTrust {
 }
 
 /// The Service's own addresses in the order of preference, and what is wrong with what was asked for.
-pub(super) fn own_addresses(service: &Service, trust: AddressTrust) -> (Vec<IpAddr>, Vec<Finding>) {
+pub(super) fn own_addresses(
+    service: &Service,
+    trust: AddressTrust,
+    prefix: &AnnotationPrefix,
+) -> (Vec<IpAddr>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let requested = requested_addresses(service, &mut findings);
+    findings.extend(hostnames_only(service));
+    let requested = requested_addresses(service, &prefix.name(LOAD_BALANCER_IPS), &mut findings);
     let status = &service.status_addresses;
     if status.is_empty() && trust == AddressTrust::Annotation {
         let spec = service.spec_address.iter().filter_map(|text| text.trim().parse().ok());
@@ -47,15 +49,15 @@ pub(super) fn own_addresses(service: &Service, trust: AddressTrust) -> (Vec<IpAd
 }
 
 /// The addresses of the annotation with their places in it; what is no address is a finding.
-fn requested_addresses(service: &Service, findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
-    let Some(value) = service.annotations.get(LOAD_BALANCER_IPS) else { return Vec::new() };
+fn requested_addresses(service: &Service, annotation: &str, findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
+    let Some(value) = service.annotations.get(annotation) else { return Vec::new() };
     let mut requested: Vec<(IpAddr, Span)> = Vec::new();
     let mut offset = 0;
     for item in value.split(',') {
         let text = item.trim();
         let start = offset + item.find(text).unwrap_or(0);
         offset += item.len() + 1;
-        let span = Span { annotation: LOAD_BALANCER_IPS.to_owned(), offset: start, length: text.len() };
+        let span = Span { annotation: annotation.to_owned(), offset: start, length: text.len() };
         match text.parse::<IpAddr>() {
             Ok(address) if requested.iter().all(|(a, _)| *a != address) => requested.push((address, span)),
             Ok(_) => {}
@@ -64,6 +66,15 @@ fn requested_addresses(service: &Service, findings: &mut Vec<Finding>) -> Vec<(I
         }
     }
     requested
+}
+
+/// A load balancer that is known by name (as clouds have them) gives nothing that packets could come from.
+fn hostnames_only(service: &Service) -> Option<Finding> {
+    let hostname = service.status_hostnames.first().filter(|_| service.status_addresses.is_empty())?;
+    let message = format!(
+        "status.loadBalancer.ingress has the hostname {hostname:?} and no address; egress needs an address like 192.0.2.10"
+    );
+    Some(Finding::warning("hostname-only", message))
 }
 
 fn not_an_address(text: &str, span: Span) -> Finding {

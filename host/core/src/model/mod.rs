@@ -2,12 +2,14 @@
 
 mod address;
 mod cluster;
+mod prefix;
 mod service;
 mod snapshot;
 mod view;
 
-pub use address::{AddressTrust, LOAD_BALANCER_IPS, VIP_HOST};
+pub use address::AddressTrust;
 pub use cluster::{ClusterFacts, ClusterSettings};
+pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub use service::{
     Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };

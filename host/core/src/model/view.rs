@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::address::own_addresses;
-use super::{AddressTrust, Endpoint, Labels, Service, ServiceKey, Snapshot};
+use super::{AddressTrust, AnnotationPrefix, Endpoint, Labels, Service, ServiceKey, Snapshot};
 use crate::finding::Finding;
 
 /// What is the same for every Service of one node.
@@ -40,9 +40,14 @@ impl ServiceView {
 }
 
 /// The view of a Service; none when the snapshot does not hold it.
-pub fn view(snapshot: &Snapshot, key: &ServiceKey, trust: AddressTrust) -> Option<ServiceView> {
+pub fn view(
+    snapshot: &Snapshot,
+    key: &ServiceKey,
+    trust: AddressTrust,
+    prefix: &AnnotationPrefix,
+) -> Option<ServiceView> {
     let service = Arc::clone(snapshot.services.get(key)?);
-    let (addresses, mut findings) = own_addresses(&service, trust);
+    let (addresses, mut findings) = own_addresses(&service, trust, prefix);
     let (endpoints, host_network) = endpoints(snapshot, key);
     findings.extend(host_network.into_iter().map(host_network_finding));
     let namespace_labels = snapshot.namespaces.get(&key.namespace).cloned().unwrap_or_default();

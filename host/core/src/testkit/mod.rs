@@ -1,11 +1,13 @@
-//! For tests of every crate: builders for the nouns, a strict fake kernel, and a tracer that walks a packet
-//! through a ruleset. Never in the product.
+//! For tests of every crate: builders for the nouns, a strict fake kernel, a tracer that walks a packet through a
+//! ruleset, and random plans. Never in the product.
 #![expect(clippy::expect_used, reason = "a fixture that cannot be built is a failed test")]
 
 mod build;
 mod fake;
+mod random;
 mod trace;
 
 pub use build::{SnapshotBuilder, a, context, facts, n, service};
 pub use fake::{FakeKernel, Refused, apply};
+pub use random::{Universe, World, promised};
 pub use trace::{Packet, Seen, trace};

@@ -1,0 +1,68 @@
+//! What stands before the slash in the names of the annotations.
+
+use std::fmt;
+
+/// A DNS name in lower case: `kube-vip.io`, unless the operator chose another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnotationPrefix(String);
+
+/// Why a text is no prefix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no DNS name in lower case; write one like kube-vip.io, without a slash")]
+pub struct AnnotationPrefixError(String);
+
+impl AnnotationPrefix {
+    /// Kubernetes takes no longer one.
+    const LONGEST: usize = 253;
+
+    /// A DNS name in lower case, as Kubernetes wants it before the slash of an annotation's name.
+    ///
+    /// # Errors
+    /// When it is anything else: no annotation could have such a name, so everything would be silently off.
+    pub fn new(text: impl Into<String>) -> Result<Self, AnnotationPrefixError> {
+        let text = text.into();
+        if text.len() > Self::LONGEST || !text.split('.').all(is_label) {
+            return Err(AnnotationPrefixError(text));
+        }
+        Ok(Self(text))
+    }
+
+    /// The full name of an annotation.
+    pub fn name(&self, annotation: &str) -> String {
+        format!("{self}/{annotation}")
+    }
+}
+
+/// kube-vip's own.
+impl Default for AnnotationPrefix {
+    fn default() -> Self {
+        Self("kube-vip.io".to_owned())
+    }
+}
+
+impl fmt::Display for AnnotationPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_label(label: &str) -> bool {
+    let plain = label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    plain && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AnnotationPrefix;
+
+    #[test]
+    fn a_prefix_is_a_dns_name_in_lower_case() {
+        for good in ["kube-vip.io", "example.org", "a", "0.b-c"] {
+            assert_eq!(AnnotationPrefix::new(good).map(|prefix| prefix.name("egress")), Ok(format!("{good}/egress")));
+        }
+        for bad in ["", "Example.org", "example.org/", "example..org", "-a.org", "a-.org", "a b", "ä.org", "*"] {
+            assert!(AnnotationPrefix::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(AnnotationPrefix::new("a".repeat(254)).is_err());
+    }
+}

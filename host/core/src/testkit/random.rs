@@ -1,0 +1,202 @@
+//! Random plans over a universe so small that Services meet, every packet of that universe, and what the promises
+//! say of each, straight from the plan.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use super::build::{a, facts, n};
+use super::trace::Packet;
+use crate::decision::Rule;
+use crate::model::{ServiceKey, Uid};
+use crate::net::{PortMatch, Protocol};
+use crate::plan::{Plan, PlannedService};
+
+/// The Services of a universe, all in namespace `default`.
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// All that plans and packets are made of. Cluster networks are those of [`facts`].
+#[derive(Clone, Debug)]
+pub struct Universe {
+    /// IPv4 and IPv6.
+    pub worlds: [World; 2],
+    /// That packets come from, in order; a range in a rule is one of them up to the next.
+    pub source_ports: Vec<u16>,
+    /// That packets go to, likewise.
+    pub destination_ports: Vec<u16>,
+}
+
+/// What a universe has of one family.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Endpoints of Services; at least three.
+    pub pods: Vec<IpAddr>,
+    /// For rules to include and exclude; at least two.
+    pub networks: Vec<IpNet>,
+    /// Where packets go.
+    pub destinations: Vec<IpAddr>,
+    /// What Services translate to.
+    pub addresses: Vec<IpAddr>,
+    /// A ClusterIP that leads to any of the destinations.
+    pub cluster_address: IpAddr,
+}
+
+impl Universe {
+    /// Addresses from documentation, for tests without a network.
+    pub fn on_paper() -> Self {
+        let ipv4 = World {
+            pods: (1..6).map(|i| a(&format!("10.0.0.{i}"))).collect(),
+            networks: ["192.0.2.0/24", "192.0.2.128/25", "198.51.100.0/24", "0.0.0.0/0"].map(n).to_vec(),
+            destinations: ["192.0.2.1", "192.0.2.200", "198.51.100.7", "203.0.113.9", "10.0.0.99"].map(a).to_vec(),
+            addresses: (0..4).map(|i| a(&format!("11.0.0.{i}"))).collect(),
+            cluster_address: a("10.96.0.1"),
+        };
+        let ipv6 = World {
+            pods: (1..6).map(|i| a(&format!("fd00:10:244::{i}"))).collect(),
+            networks: ["2001:db8::/32", "2001:db8:1::/48", "2001:db8:2::/48", "::/0"].map(n).to_vec(),
+            destinations: ["2001:db8::1", "2001:db8:1::1", "2001:db8:2::1", "2001:db9::1", "fd00:10:244::99"]
+                .map(a)
+                .to_vec(),
+            addresses: (0..4).map(|i| a(&format!("fc00:11::{i}"))).collect(),
+            cluster_address: a("fd00:10:96::1"),
+        };
+        Self { worlds: [ipv4, ipv6], source_ports: vec![80, 81], destination_ports: vec![80, 81, 82] }
+    }
+
+    /// Plans of up to three Services.
+    pub fn plans(&self) -> impl Strategy<Value = Plan> + use<> {
+        btree_map(select(NAMES.to_vec()), self.services(), 0..4).prop_map(|services| {
+            let keyed = services.into_iter().map(|(name, service)| named(name, service));
+            Plan { excluded: facts().excluded, services: keyed.collect() }
+        })
+    }
+
+    /// For each plan the same with one Service added, removed or changed, and which.
+    pub fn edits(&self, plan: Plan) -> impl Strategy<Value = (Plan, ServiceKey)> + use<> {
+        (select(NAMES.to_vec()), proptest::option::of(self.services())).prop_map(move |(name, edit)| {
+            let mut edited = plan.clone();
+            edited.services.remove(&key(name));
+            edited.services.extend(edit.map(|service| named(name, service)));
+            (edited, key(name))
+        })
+    }
+
+    /// Services of one to three rules, without a name.
+    fn services(&self) -> impl Strategy<Value = PlannedService> + use<> {
+        (0..2i64, vec(self.rules(), 1..4)).prop_map(|(created, rules)| PlannedService {
+            uid: uid("unnamed"),
+            created,
+            rules: rules.into_iter().enumerate().map(|(i, rule)| Rule { id: format!("rule-{i}"), ..rule }).collect(),
+            on_change: Default::default(),
+            on_unavailable: Default::default(),
+        })
+    }
+
+    fn rules(&self) -> impl Strategy<Value = Rule> + use<> {
+        let source_ports = ports(&self.source_ports, 1).boxed();
+        let destination_ports = ports(&self.destination_ports, 2).boxed();
+        select(self.worlds.to_vec()).prop_flat_map(move |world| {
+            let World { pods, networks, addresses, .. } = world;
+            let networks = |most| subsequence(networks.clone(), 0..=most);
+            let parts = (subsequence(pods, 1..=3), networks(2), networks(1), select(addresses));
+            (parts, source_ports.clone(), destination_ports.clone()).prop_map(
+                |((sources, include, exclude, address), source_ports, destination_ports)| Rule {
+                    id: String::new(),
+                    sources,
+                    include,
+                    exclude,
+                    source_ports,
+                    destination_ports,
+                    address,
+                },
+            )
+        })
+    }
+
+    /// Every packet that plans of this universe can tell apart.
+    pub fn packets(&self) -> Vec<Packet> {
+        let mut packets = Vec::new();
+        for world in &self.worlds {
+            let pairs = world.pods.iter().flat_map(|pod| world.destinations.iter().map(move |to| (*pod, *to)));
+            for packet in pairs.map(|(pod, to)| Packet::new(pod, to)) {
+                packets.extend([packet, packet.sent_to(world.cluster_address)]);
+                for protocol in [Protocol::Tcp, Protocol::Udp] {
+                    let first = self.destination_ports[0];
+                    packets.push(packet.port(protocol, first).sent_to(world.cluster_address));
+                    packets.extend(self.destination_ports.iter().map(|port| packet.port(protocol, *port)));
+                    packets.extend(self.source_ports.iter().map(|port| packet.port(protocol, first).from_port(*port)));
+                }
+            }
+        }
+        packets
+    }
+}
+
+/// Mostly none and exact ones, so that all three maps are used.
+fn ports(ports: &[u16], most: usize) -> impl Strategy<Value = Vec<PortMatch>> + use<> {
+    let range = |range: &[u16], protocol| PortMatch::new(protocol, range[0], range[range.len() - 1]).expect("a range");
+    let of_length = |length| -> Vec<PortMatch> {
+        let both = |ports| [Protocol::Tcp, Protocol::Udp].map(|protocol| range(ports, protocol));
+        ports.windows(length).flat_map(both).collect()
+    };
+    let one = prop_oneof![3 => select(of_length(1)), 1 => select(of_length(2))];
+    prop_oneof![
+        2 => Just(vec![]),
+        1 => btree_set(one, 0..=most).prop_map(|set| set.into_iter().collect()),
+    ]
+}
+
+fn key(name: &str) -> ServiceKey {
+    ServiceKey::new("default", name)
+}
+
+fn uid(name: &str) -> Uid {
+    Uid::new(format!("uid-{name}")).expect("a uid")
+}
+
+fn named(name: &str, service: PlannedService) -> (ServiceKey, PlannedService) {
+    (key(name), PlannedService { uid: uid(name), ..service })
+}
+
+/// What the promises say of a packet, straight from the plan: P2, then P13.
+pub fn promised(plan: &Plan, packet: &Packet) -> Option<IpAddr> {
+    let excluded = plan.excluded.values().flatten();
+    let inside = |address| excluded.clone().any(|range| range.contains(address));
+    if inside(packet.destination) || inside(packet.original_destination) {
+        return None;
+    }
+    let mut services: Vec<_> = plan.services.iter().collect();
+    services.sort_by_key(|(key, service)| (specificity(service, packet.source), service.created, *key));
+    let rules = services.into_iter().flat_map(|(_, service)| &service.rules);
+    rules.into_iter().find(|rule| says(rule, packet)).map(|rule| rule.address)
+}
+
+/// 0 with networks, 1 with ports, 2 plain: of the Service's rules for this pod.
+fn specificity(service: &PlannedService, pod: IpAddr) -> u8 {
+    let of = |rule: &Rule| match (
+        rule.include.len() + rule.exclude.len(),
+        rule.source_ports.len() + rule.destination_ports.len(),
+    ) {
+        (0, 0) => 2,
+        (0, _) => 1,
+        (_, _) => 0,
+    };
+    service.rules.iter().filter(|rule| rule.sources.contains(&pod)).map(of).min().unwrap_or(2)
+}
+
+fn says(rule: &Rule, packet: &Packet) -> bool {
+    let to = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&packet.destination));
+    let port = |matches: &[PortMatch], source: usize| {
+        let Some((protocol, from, to)) = packet.transport else { return false };
+        let port = [from, to][source];
+        matches.iter().any(|m| m.protocol() == protocol && m.first() <= port && port <= m.last())
+    };
+    rule.sources.contains(&packet.source)
+        && (rule.include.is_empty() || to(&rule.include))
+        && !to(&rule.exclude)
+        && (rule.source_ports.is_empty() || port(&rule.source_ports, 0))
+        && (rule.destination_ports.is_empty() || port(&rule.destination_ports, 1))
+}

@@ -1,0 +1,31 @@
+//! The tracer of the core and the kernel agree: whom `egressd_core::testkit::trace` expects to be seen is whom the
+//! receiver of a real packet sees.
+//!
+//! Random plans follow each other in the same living tables, so their changes are tried too (P3). The laws of the
+//! core (`host/core/tests/laws.rs`) hold the tracer against the promises; this holds it against nf_tables.
+//! `EGRESSD_SEED` repeats a run.
+#![expect(clippy::expect_used, reason = "a universe that cannot be built is a failed test")]
+
+mod history;
+mod packets;
+mod universe;
+
+use std::env;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+
+lab::tests![the_receiver_of_a_packet_sees_what_the_tracer_says];
+
+fn the_receiver_of_a_packet_sees_what_the_tracer_says() -> Result<()> {
+    let seed = seed()?;
+    history::live(seed).with_context(|| format!("EGRESSD_SEED={seed} repeats this"))
+}
+
+/// Another one each time, unless somebody wants a certain one.
+fn seed() -> Result<u64> {
+    match env::var("EGRESSD_SEED") {
+        Ok(text) => text.parse().with_context(|| format!("EGRESSD_SEED={text} is not a number")),
+        Err(_) => Ok(u64::from(SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos())),
+    }
+}

@@ -1,0 +1,70 @@
+//! The built-in policy as a component, a fresh instance for every call, beside the same code native.
+
+use egressd::policies::policies;
+use egressd_core::decision::Draft;
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ServiceKey, ServiceView, view};
+use egressd_core::testkit::{SnapshotBuilder, context, service};
+
+use crate::measure::{Times, head, ratio, row, timed, us};
+
+#[path = "../wasm/adapter.rs"]
+mod adapter;
+
+/// How many Services are evaluated.
+const SERVICES: usize = 10_000;
+
+pub(crate) fn evaluation() {
+    head(&["asks for", "native p50", "component p50", "p99", "/ native", "10,000 Services"]);
+    let forms: [(&str, &[(&str, &str)]); 3] = [
+        ("nothing", &[]),
+        ("egress", &[("egress", "true")]),
+        (
+            "everything",
+            &[
+                ("egress", "true"),
+                ("egress-ipv6", "true"),
+                ("egress-destination-ports", "tcp:443,udp:5060,tcp:8000-8999"),
+                ("egress-allowed-networks", "192.0.2.0/24,2001:db8::/32"),
+                ("egress-denied-networks", "192.0.2.128/25"),
+            ],
+        ),
+    ];
+    for (name, annotations) in forms {
+        let view = service_view(annotations);
+        let context = context();
+        let native = sample(|| drop(adapter::evaluate(&context, &view)));
+        let chain = policies(&AnnotationPrefix::default()).expect("the built-in policy loads");
+        let component = sample(|| drop(chain[0].evaluate(&context, &view, &Draft::default())));
+        let (_, all) = timed(|| {
+            (0..SERVICES).for_each(|_| drop(chain[0].evaluate(&context, &view, &Draft::default())));
+        });
+        row(&[
+            name,
+            &us(native.at(50)),
+            &us(component.at(50)),
+            &us(component.at(99)),
+            &ratio(component.at(50), native.at(50)),
+            &crate::measure::ms(all),
+        ]);
+    }
+}
+
+fn sample(mut work: impl FnMut()) -> Times {
+    (0..1_000).for_each(|_| work());
+    Times::of((0..SERVICES).map(|_| timed(&mut work).1).collect())
+}
+
+/// A Service with ten endpoints, half of them here.
+fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
+    let mut service = service("web", &["11.0.0.2", "fc00:11::2"]);
+    let named = |(name, value): &(&str, &str)| (format!("kube-vip.io/{name}"), (*value).to_owned());
+    service.annotations = annotations.iter().map(named).collect();
+    let endpoints: Vec<String> = (1..=10).map(|i| format!("10.0.0.{i}")).collect();
+    let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+    let snapshot = SnapshotBuilder::default().service(service, &endpoints).build();
+    let mut view =
+        view(&snapshot, &ServiceKey::new("default", "web"), AddressTrust::Status, &AnnotationPrefix::default())
+            .expect("it is there");
+    view.endpoints.iter_mut().skip(5).for_each(|endpoint| endpoint.node = Some("node-b".to_owned()));
+    view
+}

@@ -1,0 +1,44 @@
+//! `make bench`: what egressd costs, as ratios in one run on one machine. Never a test: nothing here passes or
+//! fails. Everything happens in network namespaces of its own.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and stops")]
+
+mod connections;
+mod evaluation;
+mod kernel;
+mod measure;
+mod memory;
+mod world;
+
+use std::fs;
+
+use lab::Readiness;
+
+fn main() {
+    match lab::prepare() {
+        Ok(Readiness::Ready) => {}
+        Ok(Readiness::Skip(why)) => {
+            println!("skipped: {why}");
+            return;
+        }
+        Err(error) => panic!("{error:#}"),
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    println!("{cores} cores, Linux {}\n", kernel.trim().split('-').next().unwrap_or_default());
+    // `cargo bench -- NAME` runs only what contains it.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let parts: [(&str, fn()); 5] = [
+        ("cold start", kernel::cold_start),
+        ("one change", kernel::one_change),
+        ("evaluation", evaluation::evaluation),
+        ("new connections", connections::new_connections),
+        ("memory", memory::memory),
+    ];
+    for (name, part) in parts {
+        if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
+            println!("## {name}\n");
+            part();
+            println!();
+        }
+    }
+}

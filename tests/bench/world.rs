@@ -1,0 +1,109 @@
+//! Many Services, evaluated by a stand-in that costs nothing, so that the rest can be measured alone.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use egressd_core::chain::{Ruling, Verdict};
+use egressd_core::compile::table_names;
+use egressd_core::decision::{Draft, Rule};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, ServiceView, Snapshot};
+use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::owner::Owner;
+use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::testkit::{SnapshotBuilder, context, n, service};
+
+/// What a Service asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plain,
+    Ports,
+    Networks,
+}
+
+/// A node with so many Services of a kind.
+pub(crate) struct World {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) snapshot: Snapshot,
+    kind: Kind,
+}
+
+impl World {
+    /// So many Services, each with one endpoint.
+    pub(crate) fn with(count: u32, kind: Kind) -> Self {
+        let cluster = ClusterSettings {
+            pod_networks: vec![n("10.0.0.0/8")],
+            service_networks: vec![n("172.30.0.0/16")],
+            api_server: vec![],
+        };
+        let settings = Settings {
+            node: context().node,
+            tables: table_names(None),
+            trust: AddressTrust::Status,
+            owner: Owner::Any,
+            prefix: AnnotationPrefix::default(),
+            cluster,
+        };
+        let mut world =
+            Self { pipeline: Pipeline::new(settings, BTreeMap::new()), snapshot: Snapshot::default(), kind };
+        for number in 0..count {
+            world.insert(number, 0);
+        }
+        let keys = world.snapshot.services.keys().cloned().map(Key::Service).collect();
+        world.take(&keys);
+        world
+    }
+
+    /// Adds or changes a Service in the snapshot; `turn` changes its address.
+    pub(crate) fn insert(&mut self, number: u32, turn: u32) -> Key {
+        let address = Ipv4Addr::from(0x0b00_0000 + (number + turn) % 250);
+        let service = service(&format!("service-{number}"), &[&address.to_string()]);
+        let key = service.key.clone();
+        let endpoint = Ipv4Addr::from(0x0a01_0001 + number).to_string();
+        let one = SnapshotBuilder::default().service(service, &[&endpoint]).build();
+        self.snapshot.services.extend(one.services);
+        self.snapshot.slices.extend(one.slices);
+        Key::Service(key)
+    }
+
+    /// Takes a Service out of the snapshot.
+    pub(crate) fn remove(&mut self, key: &Key) {
+        if let Key::Service(key) = key {
+            self.snapshot.services.remove(key);
+            self.snapshot.slices.remove(key);
+        }
+    }
+
+    /// What the loop does with an update, but for the policies.
+    pub(crate) fn take(&mut self, keys: &std::collections::BTreeSet<Key>) -> Round {
+        let questions = self.pipeline.update(&self.snapshot, keys);
+        let context = self.pipeline.context();
+        let kind = self.kind;
+        let answers = questions.into_iter().map(|question| {
+            let verdict = verdict(kind, &context, &question.view);
+            (question, verdict)
+        });
+        let answers = answers.collect();
+        self.pipeline.answer(answers);
+        self.pipeline.round()
+    }
+}
+
+fn verdict(kind: Kind, context: &Arc<Context>, view: &ServiceView) -> Verdict {
+    let rule = Rule {
+        id: "ipv4".to_owned(),
+        sources: view.local_endpoints(context).map(|endpoint| endpoint.address).collect::<Vec<IpAddr>>(),
+        include: if kind == Kind::Networks { vec![n("192.0.2.0/24"), n("198.51.100.0/24")] } else { vec![] },
+        exclude: if kind == Kind::Networks { vec![n("192.0.2.128/25")] } else { vec![] },
+        source_ports: vec![],
+        destination_ports: if kind == Kind::Ports { ports() } else { vec![] },
+        address: view.addresses[0],
+    };
+    Verdict { ruling: Ruling::Draft(Draft { rules: vec![rule], ..Draft::default() }), findings: vec![] }
+}
+
+fn ports() -> Vec<PortMatch> {
+    [(Protocol::Tcp, 443), (Protocol::Udp, 5060)]
+        .map(|(protocol, port)| PortMatch::new(protocol, port, port).expect("a port"))
+        .to_vec()
+}

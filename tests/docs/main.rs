@@ -1,0 +1,83 @@
+//! The pages of `docs/` do what they say. A block of YAML is a file of manifests; a block of text after it is what
+//! `egressd plan` prints about it. YAML without text after it goes with all examples below it on its page.
+//!
+//! `EGRESSD_BLESS=1 cargo test --test docs` writes what is printed into the pages, to be read before it is committed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod page;
+
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use crate::page::{Block, Page};
+
+/// What would make plans differ from one machine to the next.
+const ENVIRONMENT: [&str; 8] = [
+    "EGRESSD_ANNOTATION_PREFIX",
+    "EGRESSD_STATE_DIR",
+    "NODE_NAME",
+    "NO_COLOR",
+    "egress_podcidr",
+    "egress_servicecidr",
+    "egress_withnftables",
+    "instance_name",
+];
+
+#[test]
+fn the_examples_of_the_page_on_annotations_are_true() {
+    check("annotations.md", 10);
+}
+
+/// Runs all examples of a page, of which there are at least so many.
+fn check(name: &str, at_least: usize) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+    let text = fs::read_to_string(&file).unwrap();
+    let mut page = Page::read(&text);
+    let mut common: Vec<String> = Vec::new();
+    let mut examples = 0;
+    for index in 0..page.blocks.len() {
+        let [yaml, next] = [page.blocks.get(index), page.blocks.get(index + 1)];
+        let Some(yaml) = yaml.filter(|block| block.language == "yaml").map(|block| block.text.clone()) else {
+            continue;
+        };
+        let Some(Block { text: expected, .. }) = next.filter(|block| block.language == "text") else {
+            common.push(yaml);
+            continue;
+        };
+        let printed = plan(&[&common[..], std::slice::from_ref(&yaml)].concat());
+        examples += 1;
+        if env::var_os("EGRESSD_BLESS").is_none() {
+            assert_eq!(&printed, expected, "{name}: what is printed, and what the page says, about\n{yaml}");
+        }
+        page.blocks[index + 1].text = printed;
+    }
+    assert!(examples >= at_least, "{name} has {examples} examples");
+    if page.write() != text {
+        fs::write(&file, page.write()).unwrap();
+    }
+}
+
+/// What `egressd plan` prints about these manifests, on the node of all examples.
+fn plan(manifests: &[String]) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let (files, state) = (directory.path().join("manifests"), directory.path().join("state"));
+    fs::create_dir(&files).unwrap();
+    for (number, manifest) in manifests.iter().enumerate() {
+        fs::write(files.join(format!("{number}.yaml")), manifest).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egressd"));
+    ENVIRONMENT.iter().for_each(|name| {
+        command.env_remove(name);
+    });
+    command
+        .args(["plan", "--node", "node-a", "--owner", "any", "--manifests"])
+        .arg(&files)
+        .arg("--state-dir")
+        .arg(&state);
+    let output = command.output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(complaint.is_empty(), "{complaint}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,125 @@
+//! One folder: from its manifests to its golden files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use egressd::oneshot::{self, Known, Report};
+use egressd::output::{self, Paint};
+use egressd::source::manifests::Directory;
+use egressd_core::chain::Policy;
+use egressd_core::compile::table_names;
+use egressd_core::diff::diff;
+use egressd_core::finding::Severity;
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Labels, ServiceKey, Uid};
+use egressd_core::owner::{Held, Owner};
+use egressd_core::pipeline::Settings;
+use egressd_core::status::State;
+
+use crate::difference::difference;
+
+/// The node on which all stories happen.
+const NODE: &str = "node-a";
+
+/// As they ship.
+pub(crate) type Policies = [Box<dyn Policy>];
+
+/// What to do with golden files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// They must be as they are.
+    Compare,
+    /// They are written anew.
+    Bless,
+}
+
+/// A folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Case {
+    folder: PathBuf,
+}
+
+impl Case {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    pub(crate) fn name(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Compares or writes all golden files, and tells all that differ.
+    pub(crate) fn run(&self, policies: &Policies, mode: Mode) -> Result<()> {
+        ensure!(self.folder.join("README.md").is_file(), "there is no README.md that says what it shows");
+        let before = self
+            .folder
+            .join("before")
+            .exists()
+            .then(|| self.report("before", policies, BTreeMap::new()))
+            .transpose()?;
+        let report = self.report("manifests", policies, before.as_ref().map(accepted).unwrap_or_default())?;
+        let before = before.map(|report| report.round.ruleset).unwrap_or_default();
+        let golden = [
+            ("plan.txt", plan(&report)?),
+            ("ruleset.nft", report.round.ruleset.to_string()),
+            ("changes.nft", diff(&before, &report.round.ruleset).to_string()),
+        ];
+        match mode {
+            Mode::Compare => {
+                let differences: Vec<String> =
+                    golden.iter().filter_map(|(name, found)| compare(&self.folder.join(name), found)).collect();
+                ensure!(differences.is_empty(), "{}(EGRESSD_BLESS=1 writes them anew)", differences.concat());
+                Ok(())
+            }
+            Mode::Bless => golden.iter().try_for_each(|(name, found)| {
+                fs::write(self.folder.join(name), found).with_context(|| name.to_string())
+            }),
+        }
+    }
+
+    /// What `egressd plan --manifests` works out, with the built-in policy as it ships.
+    fn report(&self, folder: &str, policies: &Policies, accepted: BTreeMap<Uid, Arc<Labels>>) -> Result<Report> {
+        let path = self.folder.join(folder);
+        if !fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
+            bail!("there are no manifests in {}", path.display());
+        }
+        let known = Known { accepted, held: Held::new() };
+        let settings = Settings {
+            node: NODE.to_owned(),
+            tables: table_names(None),
+            trust: AddressTrust::Annotation,
+            // Golden cases have no node whose interfaces could have an address.
+            owner: Owner::Any,
+            prefix: AnnotationPrefix::default(),
+            cluster: ClusterSettings::default(),
+        };
+        Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, known, policies)?)
+    }
+}
+
+/// What `egressd run` would remember of a state (P4): the annotations of Services whose input was accepted.
+fn accepted(report: &Report) -> BTreeMap<Uid, Arc<Labels>> {
+    let good = |key: &ServiceKey| report.round.statuses.get(key).is_some_and(|s| s.state == State::Translating);
+    let services = report.snapshot.services.values().filter(|service| good(&service.key));
+    services.map(|service| (service.uid.clone(), Arc::new(service.annotations.clone()))).collect()
+}
+
+/// What a person sees who types the command.
+fn plan(report: &Report) -> Result<String> {
+    let mut shown = format!("$ egressd plan --manifests manifests --node {NODE}\n").into_bytes();
+    output::table(&mut shown, report, Paint::Plain)?;
+    let code = if output::worst(report) == Some(Severity::Error) { 1 } else { 0 };
+    shown.extend_from_slice(format!("exit code {code}\n").as_bytes());
+    Ok(String::from_utf8(shown)?)
+}
+
+fn compare(golden: &Path, found: &str) -> Option<String> {
+    let name = golden.file_name().unwrap_or_default().to_string_lossy();
+    match fs::read_to_string(golden) {
+        Ok(wanted) if wanted == found => None,
+        Ok(wanted) => Some(format!("{name} differs:\n{}", difference(&wanted, found))),
+        Err(error) => Some(format!("{name} cannot be read: {error}\n")),
+    }
+}

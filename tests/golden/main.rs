@@ -1,0 +1,47 @@
+//! One folder below `tests/golden` is one test that reads like a story: `README.md` says what it shows, `manifests/`
+//! is the state of the cluster, and `before/`, if it is there, the state before.
+//!
+//! What follows from it is compared exactly: `plan.txt` (what `egressd plan` says on `node-a`), `ruleset.nft` (the
+//! same with `-o nft`) and `changes.nft` (what leads there from `before/`, or from nothing). `EGRESSD_BLESS=1` writes
+//! these files anew; read them before you keep them.
+
+mod case;
+mod difference;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::{env, fs, io};
+
+use egressd::policies::policies;
+use egressd_core::model::AnnotationPrefix;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use case::{Case, Mode, Policies};
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::from_args();
+    let bless = env::var_os("EGRESSD_BLESS").is_some_and(|value| !value.is_empty());
+    let mode = if bless { Mode::Bless } else { Mode::Compare };
+    // Compiled once: it takes longer than all the rest.
+    let policies: Arc<Policies> = policies(&AnnotationPrefix::default())?.into();
+    let trials = cases()?.into_iter().map(|case| {
+        let name = case.name();
+        let policies = Arc::clone(&policies);
+        Trial::test(name, move || case.run(&policies, mode).map_err(|error| Failed::from(format!("{error:#}"))))
+    });
+    Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+}
+
+/// Every folder beside this file, sorted.
+fn cases() -> io::Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden"))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            cases.push(Case::new(path));
+        }
+    }
+    cases.sort();
+    Ok(cases)
+}

@@ -1,0 +1,147 @@
+//! P3 and P6 under load: a pod makes new connections as fast as it can while everything around it changes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use anyhow::{Result, ensure};
+use lab::addresses::OUTSIDE_V4;
+use lab::manifest::{self, Service};
+use lab::{Egressd, Flood, Pod, Seen};
+
+use crate::stage::{OTHER_V4, Stage, WEB_V4, web};
+
+/// What the flood was to be seen as, by the number of its datagrams.
+struct History {
+    /// From this number on either of the two was right, or the one alone.
+    periods: Vec<(u32, IpAddr, IpAddr)>,
+}
+
+impl History {
+    fn beginning_as(address: IpAddr) -> Self {
+        Self { periods: vec![(0, address, address)] }
+    }
+
+    /// Between the two numbers both the last address and this one are right; then only this one.
+    fn changed_to(&mut self, address: IpAddr, between: [u32; 2]) {
+        let (_, _, last) = self.periods[self.periods.len() - 1];
+        self.periods.extend([(between[0], last, address), (between[1], address, address)]);
+    }
+
+    fn is_right(&self, number: u32, seen: IpAddr) -> bool {
+        let begun = self.periods.iter().rev().find(|(from, ..)| *from <= number);
+        begun.is_some_and(|(_, last, address)| seen == *last || seen == *address)
+    }
+
+    fn expect_right(&self, seen: &BTreeMap<u32, IpAddr>, sent: u32) -> Result<()> {
+        let wrong: Vec<_> = seen.iter().filter(|(number, seen)| !self.is_right(**number, **seen)).take(10).collect();
+        ensure!(wrong.is_empty(), "of {} datagrams these had a wrong source: {wrong:?}", seen.len());
+        // A receiver that was not scheduled in time loses some; losing many would be a gap in service.
+        ensure!(seen.len() >= sent as usize / 100 * 98, "only {} of {sent} datagrams arrived", seen.len());
+        Ok(())
+    }
+}
+
+/// What `web` looks like in turn: plain, and restricted in ways that all include the outside host.
+fn looks(turn: usize, address: IpAddr) -> Service {
+    let web = manifest::service("web").addresses([address]).egress();
+    match turn % 5 {
+        0 => web,
+        1 => web.annotation("egress-allowed-networks", "172.18.0.0/24"),
+        2 => web.annotation("egress-allowed-networks", "172.18.0.1,172.19.0.0/16"),
+        3 => web.annotation("egress-denied-networks", "172.19.0.0/16"),
+        _ => web.annotation("egress-destination-ports", "udp:9000-9999,tcp:1-65535"),
+    }
+}
+
+/// Services that come and go beside it, each with an endpoint of its own.
+fn neighbours(stage: &Stage, turn: usize) -> Result<()> {
+    let name = format!("neighbour-{}", turn % 7);
+    let last = u8::try_from(100 + turn % 7)?;
+    let endpoints = manifest::endpoints(&name, [IpAddr::from([10, 0, 0, last])]);
+    if (turn / 7).is_multiple_of(2) {
+        stage.manifests.write(&manifest::service(&name).addresses([OTHER_V4]).egress())?;
+        stage.manifests.write(&endpoints)
+    } else {
+        stage.manifests.remove(&manifest::service(&name))
+    }
+}
+
+fn wait_until_seen(egressd: &mut Egressd<'_>, pod: &Pod, address: IpAddr) -> Result<()> {
+    egressd.wait_until_seen(pod, OUTSIDE_V4, Seen::from(address))
+}
+
+/// P3.
+pub(crate) fn a_hundred_thousand_connections_see_only_what_was_right_at_the_time() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = stage.run_until_translated()?;
+    let flood = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
+    let mut history = History::beginning_as(WEB_V4);
+    let mut turn = 0;
+    while flood.position() < 100_000 {
+        turn += 1;
+        neighbours(&stage, turn)?;
+        let address = if turn.is_multiple_of(2) { WEB_V4 } else { OTHER_V4 };
+        let begun = flood.position();
+        stage.manifests.write(&looks(turn, address))?;
+        wait_until_seen(&mut egressd, stage.selected(), address)?;
+        history.changed_to(address, [begun, flood.position()]);
+    }
+    end(flood, &history)?;
+    ensure!(turn >= 20, "only {turn} changes were made");
+    Ok(())
+}
+
+/// P6.
+pub(crate) fn restarts_and_kill_9_under_load_change_no_packet() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = stage.run_until_translated()?;
+    let flood = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
+    for turn in 0..3 {
+        egressd.stop()?;
+        egressd = restarted(&stage, turn)?;
+        egressd.kill()?;
+        egressd = restarted(&stage, turn)?;
+    }
+    end(flood, &History::beginning_as(WEB_V4))
+}
+
+/// A start that has taken everything over: it makes a change.
+fn restarted(stage: &Stage, turn: usize) -> Result<Egressd<'_>> {
+    let mut egressd = stage.run()?;
+    egressd.wait_until_log_has("running")?;
+    let (pod, address) = (stage.lab.pod(2), [WEB_V4, OTHER_V4][turn % 2]);
+    stage.manifests.write(&manifest::service("other").addresses([address]).egress())?;
+    stage.manifests.write(&manifest::endpoints("other", [pod.v4()]))?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, address.into())?;
+    Ok(egressd)
+}
+
+/// A pod's address goes over to another Service's pod, and back.
+pub(crate) fn an_address_that_changes_hands_is_never_seen_with_the_old_service() -> Result<()> {
+    let stage = Stage::new()?;
+    let pod = stage.selected().v4();
+    // In one file, so that there is no moment in which the pod is behind nobody.
+    let give = |to, from| {
+        let (with, without) = (manifest::endpoints(to, [pod]), manifest::endpoints(from, []));
+        stage.manifests.write_together("endpoints.yaml", &[&with, &without])
+    };
+    stage.manifests.write(&web())?;
+    stage.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
+    give("web", "other")?;
+    let mut egressd = stage.run_until_translated()?;
+    let flood = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
+    let mut history = History::beginning_as(WEB_V4);
+    for turn in 0..10 {
+        let (from, to, address) = if turn % 2 == 0 { ("web", "other", OTHER_V4) } else { ("other", "web", WEB_V4) };
+        let begun = flood.position();
+        give(to, from)?;
+        wait_until_seen(&mut egressd, stage.selected(), address)?;
+        history.changed_to(address, [begun, flood.position()]);
+    }
+    end(flood, &history)
+}
+
+fn end(flood: Flood, history: &History) -> Result<()> {
+    let sent = flood.position();
+    history.expect_right(&flood.end()?, sent)
+}
