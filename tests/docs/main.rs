@@ -14,8 +14,9 @@ use std::{env, fs};
 use crate::page::{Block, Page};
 
 /// What would make plans differ from one machine to the next.
-const ENVIRONMENT: [&str; 8] = [
+const ENVIRONMENT: [&str; 9] = [
     "EGRESSD_ANNOTATION_PREFIX",
+    "EGRESSD_OWNER",
     "EGRESSD_STATE_DIR",
     "NODE_NAME",
     "NO_COLOR",

@@ -29,7 +29,7 @@ const FORWARDING: [(&str, &str); 2] = [("ipv4/ip_forward", "1"), ("ipv6/conf/all
 /// On a node with kube-proxy conntrack has always been running. Without it, a connection that is open when the first
 /// NAT chain comes would be taken for a new one in its middle, and translated.
 const CONNTRACK: &str = "table inet lab_kube_proxy {
-    chain forward { type filter hook forward priority filter; ct state invalid counter }
+    chain forward { type filter hook forward priority filter; ct state invalid counter; }
 }";
 
 /// A namespace that calls and answers.
