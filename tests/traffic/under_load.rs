@@ -78,13 +78,13 @@ pub(crate) fn a_hundred_thousand_connections_see_only_what_was_right_at_the_time
     let mut history = History::beginning_as(WEB_V4);
     let mut turn = 0;
     while flood.position() < 100_000 {
-        turn += 1;
         neighbours(&stage, turn)?;
-        let address = if turn.is_multiple_of(2) { WEB_V4 } else { OTHER_V4 };
+        let address = if turn.is_multiple_of(2) { OTHER_V4 } else { WEB_V4 };
         let begun = flood.position();
         stage.manifests.write(&looks(turn, address))?;
         wait_until_seen(&mut egressd, stage.selected(), address)?;
         history.changed_to(address, [begun, flood.position()]);
+        turn += 1;
     }
     end(flood, &history)?;
     ensure!(turn >= 20, "only {turn} changes were made");

@@ -122,7 +122,7 @@ fn nothing_allowed(family: Family) -> String {
         Family::Ipv6 => "::/0",
     };
     format!(
-        "has no {family} network, so nothing is translated to {family}; add one, or {everything} for all of {family}"
+        "names no {family} network, so nothing is translated to {family}; add one, or {everything} for all of {family}"
     )
 }
 

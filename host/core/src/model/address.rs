@@ -41,7 +41,10 @@ pub(super) fn own_addresses(
     for (address, span) in requested {
         match (status.contains(&address), trust) {
             (true, _) => selected.push(address),
-            (false, AddressTrust::Annotation) => selected.push(address),
+            (false, AddressTrust::Annotation) => {
+                findings.push(not_in_status(address, span));
+                selected.push(address);
+            }
             (false, AddressTrust::Status) => findings.push(borrowed(address, span)),
         }
     }
@@ -81,6 +84,14 @@ fn not_an_address(text: &str, span: Span) -> Finding {
     let message =
         format!("loadbalancerIPs: {text:?} is not an address; egress needs one like 192.0.2.10 or 2001:db8::10");
     Finding { span: Some(span), ..Finding::warning("address-not-an-ip", message) }
+}
+
+/// Trusted all the same, but mostly a slip: answers come to whoever holds the address.
+fn not_in_status(address: IpAddr, span: Span) -> Finding {
+    let message = format!(
+        "loadbalancerIPs: {address} is not in the Service's status.loadBalancer.ingress; it is used, because manifests are trusted, but check that the node has it"
+    );
+    Finding { span: Some(span), ..Finding::warning("address-not-in-status", message) }
 }
 
 fn borrowed(address: IpAddr, span: Span) -> Finding {

@@ -41,9 +41,13 @@ fn ports(rule: &Rule) -> String {
     }
 }
 
+/// A cell of thousands of networks is no table any more; JSON and nft text have them all.
+const MOST_ITEMS: usize = 8;
+
 fn list<T: Display>(empty: &str, items: &[T]) -> String {
     if items.is_empty() {
         return empty.to_owned();
     }
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    let shown = items.iter().take(MOST_ITEMS).map(ToString::to_string).collect::<Vec<_>>().join(",");
+    if items.len() > MOST_ITEMS { format!("{shown},... ({} in all)", items.len()) } else { shown }
 }
