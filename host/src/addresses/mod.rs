@@ -174,15 +174,17 @@ impl Listener {
                 let message = message?;
                 interrupted |= message.interrupted;
                 match message.event {
-                    Event::End if interrupted => self.heard = Heard::Gaps,
-                    Event::End => {}
-                    Event::Refused(errno) => return Err(Error::Read(io::Error::from_raw_os_error(errno))),
-                    event => {
-                        self.interfaces.take(event);
-                        continue;
+                    Event::End => {
+                        self.heard = if interrupted { Heard::Gaps } else { Heard::Everything };
+                        return Ok(());
                     }
+                    Event::Refused(errno) => return Err(Error::Read(io::Error::from_raw_os_error(errno))),
+                    event @ (Event::Link { .. }
+                    | Event::LinkGone { .. }
+                    | Event::Address(..)
+                    | Event::AddressGone(_)
+                    | Event::Other) => self.interfaces.take(event),
                 }
-                return Ok(());
             }
         }
     }
