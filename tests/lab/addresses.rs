@@ -97,19 +97,29 @@ pub const fn load_balancer_v6(number: u8) -> IpAddr {
     v6([0xfc00, 0x11, 0, 0, 0, 0, 0, number as u16])
 }
 
+/// Pod number `number` of the first node, from 1, IPv4.
+pub const fn pod_v4(number: u8) -> IpAddr {
+    pod_v4_on(1, number)
+}
+
 /// Pod number `number` of node number `node`, both from 1, IPv4.
-pub const fn pod_v4(node: u8, number: u8) -> IpAddr {
+pub const fn pod_v4_on(node: u8, number: u8) -> IpAddr {
     v4(10, 0, node - 1, number)
 }
 
+/// Pod number `number` of the first node, from 1, IPv6.
+pub const fn pod_v6(number: u8) -> IpAddr {
+    pod_v6_on(1, number)
+}
+
 /// Pod number `number` of node number `node`, both from 1, IPv6.
-pub const fn pod_v6(node: u8, number: u8) -> IpAddr {
+pub const fn pod_v6_on(node: u8, number: u8) -> IpAddr {
     v6([0xfd00, 0x10, 0x244, node as u16 - 1, 0, 0, 0, number as u16])
 }
 
 /// Node number `node`, from 1, on the network of its pods, IPv4.
 pub const fn gateway_v4(node: u8) -> IpAddr {
-    pod_v4(node, 254)
+    pod_v4_on(node, 254)
 }
 
 /// The same, IPv6.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::addresses::{
     LOAD_BALANCER_NETWORK_V4, LOAD_BALANCER_NETWORK_V6, LOAD_BALANCERS, NEIGHBOUR_V4, NEIGHBOUR_V6, NODE_NAME, NODE_V4,
     NODE_V6, OUTSIDE, SECOND_NODE_NAME, gateway_v4, gateway_v6, load_balancer_v4, load_balancer_v6, node_v4, node_v6,
-    pod_v4, pod_v6,
+    pod_v4_on, pod_v6_on,
 };
 use crate::namespace::Namespace;
 use crate::probe::{Record, Service};
@@ -56,12 +56,12 @@ pub struct Pod {
 impl Pod {
     /// Its IPv4 address.
     pub fn v4(&self) -> IpAddr {
-        pod_v4(self.node, self.number)
+        pod_v4_on(self.node, self.number)
     }
 
     /// Its IPv6 address.
     pub fn v6(&self) -> IpAddr {
-        pod_v6(self.node, self.number)
+        pod_v6_on(self.node, self.number)
     }
 
     /// Its address in the family of another.
@@ -271,8 +271,8 @@ fn outside(nodes: &[Node]) -> Result<Host> {
             "link set node{number} master lan0 up
              route add {}/24 via {v4}
              route add {}/64 via {v6}\n",
-            pod_v4(number, 0),
-            pod_v6(number, 0)
+            pod_v4_on(number, 0),
+            pod_v6_on(number, 0)
         );
     }
     for address in OUTSIDE.iter().filter(|address| ![NEIGHBOUR_V4, NEIGHBOUR_V6].contains(address)) {
@@ -298,7 +298,7 @@ fn cable(node: &Node, outside: &Namespace) -> Result<()> {
 fn pod(node: &Node, number: u8) -> Result<Host> {
     let namespace = Namespace::new()?;
     namespace.sysctl(&QUIET)?;
-    let (name, v4, v6) = (format!("pod{number}"), pod_v4(node.number, number), pod_v6(node.number, number));
+    let (name, v4, v6) = (format!("pod{number}"), pod_v4_on(node.number, number), pod_v6_on(node.number, number));
     let (gateway_v4, gateway_v6) = (gateway_v4(node.number), gateway_v6(node.number));
     node.namespace.veth(&name, &namespace, "eth0")?;
     node.namespace.ip(&format!("link set {name} master cni0 up"))?;

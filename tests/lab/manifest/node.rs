@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Manifest, Yaml};
 use crate::addresses::{
     NODE_NAME, NODE_PODS_V4, NODE_PODS_V6, NODE_V4, NODE_V6, SECOND_NODE_NAME, SERVICE_NETWORK_V4, SERVICE_NETWORK_V6,
-    node_v4, node_v6, pod_v4, pod_v6,
+    node_v4, node_v6, pod_v4_on, pod_v6_on,
 };
 
 /// The lab's node, with the pod networks and addresses that it really has.
@@ -21,7 +21,7 @@ pub fn node() -> Node {
 pub fn second_node() -> Node {
     Node {
         name: SECOND_NODE_NAME.to_owned(),
-        pod_networks: vec![format!("{}/24", pod_v4(2, 0)), format!("{}/64", pod_v6(2, 0))],
+        pod_networks: vec![format!("{}/24", pod_v4_on(2, 0)), format!("{}/64", pod_v6_on(2, 0))],
         addresses: vec![node_v4(2), node_v6(2)],
     }
 }
