@@ -108,7 +108,7 @@ fn accepted(report: &Report) -> BTreeMap<Uid, Arc<Labels>> {
 
 /// What a person sees who types the command.
 fn plan(report: &Report) -> Result<String> {
-    let mut shown = format!("$ egressd plan --manifests manifests --node {NODE}\n").into_bytes();
+    let mut shown = format!("$ egressd plan --manifests manifests --node {NODE} --owner any\n").into_bytes();
     output::table(&mut shown, report, Paint::Plain)?;
     let code = if output::worst(report) == Some(Severity::Error) { 1 } else { 0 };
     shown.extend_from_slice(format!("exit code {code}\n").as_bytes());
