@@ -61,12 +61,28 @@ pub struct Source {
     /// This node's name, as EndpointSlices call it; the host name, when it is not given.
     #[arg(long, value_name = "NAME", env = "NODE_NAME")]
     pub node: Option<String>,
+    /// How this node knows that it holds a Service's address, and so translates to it.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_OWNER", default_value_t = Owner::Auto)]
+    pub owner: Owner,
     /// Where to remember the annotations that were accepted last, so that bad ones do not stop egress over a restart.
     ///
     /// `plan` reads it as `run` would, and does not write it.
     #[arg(long, value_name = "DIR", env = "EGRESSD_STATE_DIR", default_value = "/var/lib/egressd",
           value_hint = ValueHint::DirPath)]
     pub state_dir: PathBuf,
+}
+
+/// How a node knows that it holds an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Owner {
+    /// It is on one of this node's interfaces, and kube-vip.io/vipHost names no other node.
+    Auto,
+    /// It is on one of this node's interfaces, whatever kube-vip.io/vipHost says.
+    Address,
+    /// kube-vip.io/vipHost names this node; for load balancers that put addresses on no interface.
+    VipHost,
+    /// It always does; for a single box.
+    Any,
 }
 
 /// Which networks belong to the cluster. kube-vip's names are kept for the environment.

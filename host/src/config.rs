@@ -6,11 +6,12 @@ use anyhow::{Context, Result, anyhow};
 use egressd_core::compile::{InstanceName, table_names};
 use egressd_core::finding::Finding;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
+use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
-use crate::cli::{Annotations, Instance, Networks, Socket, Source};
+use crate::cli::{self, Annotations, Instance, Networks, Socket, Source};
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct Config {
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(source: &Source, networks: &Networks, annotations: &Annotations, instance: &Instance) -> Result<Config> {
-    let Source { manifests, node, state_dir } = source;
+    let Source { manifests, node, owner, state_dir } = source;
     let Networks { pod_networks, service_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
@@ -43,6 +44,7 @@ pub fn config(source: &Source, networks: &Networks, annotations: &Annotations, i
         tables: tables(instance)?,
         // Who writes the directory writes the status too.
         trust: AddressTrust::Annotation,
+        owner: self::owner(*owner),
         prefix: prefix(annotation_prefix)?,
         cluster,
     };
@@ -77,6 +79,15 @@ const RUNTIME_DIR: &str = "/run/egressd";
 fn instance_name(instance: &Instance) -> Result<Option<InstanceName>> {
     let name = instance.instance_name.as_deref().filter(|name| !name.is_empty());
     name.map(InstanceName::new).transpose().context("cannot name the tables")
+}
+
+fn owner(typed: cli::Owner) -> Owner {
+    match typed {
+        cli::Owner::Auto => Owner::Auto,
+        cli::Owner::Address => Owner::Address,
+        cli::Owner::VipHost => Owner::VipHost,
+        cli::Owner::Any => Owner::Any,
+    }
 }
 
 /// Empty means not set, as for kube-vip's own variables.

@@ -15,6 +15,7 @@ use egressd_core::status::{ServiceStatus, State};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
+use crate::addresses::Addresses;
 use crate::board::{Board, InForce};
 use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
@@ -96,16 +97,23 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Follows the source until told to stop. The rules stay in force.
+    /// Follows the source and the node's addresses until told to stop. The rules stay in force.
     ///
     /// # Errors
     /// When a thread that everything depends on is gone.
-    pub async fn run(mut self, source: Taker, stop: impl Future<Output = ()>) -> Result<()> {
+    pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::pin!(stop);
+        self.pipeline.hold(addresses.now());
+        // Before the first update there are no Services, and a round would take all rules away (P6).
+        let mut begun = false;
         loop {
             self.watch.board.idle();
             tokio::select! {
-                update = source.take() => self.take(update).await?,
+                update = source.take() => {
+                    self.take(update).await?;
+                    begun = true;
+                }
+                held = addresses.changed(), if begun => self.pipeline.hold(held?),
                 () = until(self.retry) => {}
                 () = &mut stop => {
                     info!("stopping; the rules stay in force");

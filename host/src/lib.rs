@@ -2,6 +2,7 @@
 //!
 //! Everything that decides lives in `egressd_core`.
 
+pub mod addresses;
 pub mod board;
 pub mod cli;
 pub mod config;

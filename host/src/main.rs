@@ -5,24 +5,27 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
+use egressd::addresses::{self, Addresses};
 use egressd::board::board;
 use egressd::cli::{Cli, Command, DiffArgs, Instance, LogFormat, Output, PlanArgs, Run, StatusArgs, StatusOutput};
-use egressd::config;
+use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
 use egressd::document::{self, Document};
 use egressd::evaluator::Evaluator;
 use egressd::metrics::Metrics;
 use egressd::nft::{Kernel, KernelThread, Netlink};
+use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::policies::policies;
 use egressd::source::handover::handover;
 use egressd::source::manifests::Directory;
 use egressd::source::watch;
 use egressd::state::StateDir;
-use egressd::{http, oneshot, status_socket};
+use egressd::{http, status_socket};
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
+use egressd_core::owner::Held;
 use egressd_core::ruleset::Ruleset;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -79,6 +82,8 @@ async fn follow(args: &Run) -> Result<()> {
         warn!(code = finding.code, "{}", finding.message);
     }
     let node = config.settings.node.clone();
+    let interfaces = config.settings.owner.looks_at_interfaces();
+    let addresses = if interfaces { Addresses::follow()? } else { Addresses::unwatched() };
     let socket = config::socket(&args.watching.socket, &args.instance)?;
     let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
     let metrics = Metrics::default();
@@ -95,7 +100,7 @@ async fn follow(args: &Run) -> Result<()> {
     let (giver, taker) = handover();
     watch::spawn(Directory::new(config.manifests, &node), giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
-    daemon.run(taker, stop).await
+    daemon.run(taker, addresses, stop).await
 }
 
 /// Ends with SIGTERM (the kubelet) or SIGINT (a person).
@@ -112,11 +117,7 @@ fn stop() -> Result<impl Future<Output = ()>> {
 
 fn plan(args: &PlanArgs) -> Result<ExitCode> {
     let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
-    let policies = policies(&config.settings.prefix)?;
-    let mut directory = Directory::new(config.manifests, &config.settings.node);
-    let accepted = StateDir::open(&config.state_dir).accepted();
-    let mut report = oneshot::plan(&mut directory, config.settings, accepted, &policies)?;
-    report.source_findings.splice(0..0, config.findings);
+    let report = report(config)?;
     let mut out = io::stdout().lock();
     let colours = paint(&out);
     match args.output {
@@ -133,13 +134,22 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
+/// What `run` would make of the directory now, on this node.
+fn report(config: Config) -> Result<Report> {
+    let policies = policies(&config.settings.prefix)?;
+    let mut directory = Directory::new(config.manifests, &config.settings.node);
+    let interfaces = config.settings.owner.looks_at_interfaces();
+    let held = if interfaces { addresses::read()? } else { Held::new() };
+    let known = Known { accepted: StateDir::open(&config.state_dir).accepted(), held };
+    let mut report = oneshot::plan(&mut directory, config.settings, known, &policies)?;
+    report.source_findings.splice(0..0, config.findings);
+    Ok(report)
+}
+
 fn difference(args: &DiffArgs) -> Result<ExitCode> {
     let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
-    let policies = policies(&config.settings.prefix)?;
     let tables = config.settings.tables.clone();
-    let mut directory = Directory::new(config.manifests, &config.settings.node);
-    let accepted = StateDir::open(&config.state_dir).accepted();
-    let report = oneshot::plan(&mut directory, config.settings, accepted, &policies)?;
+    let report = report(config)?;
     if let Some(fatal) = &report.round.fatal {
         bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
     }

@@ -7,6 +7,7 @@ use egressd_core::chain::{self, Policy};
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
+use egressd_core::owner::Held;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 
 use crate::nft::Readback;
@@ -23,20 +24,30 @@ pub struct Report {
     pub source_findings: Vec<Finding>,
 }
 
-/// Reads a directory and works out what follows. `accepted` is what `run` would remember (P4).
+/// What `run` would know beside the manifests.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// What it would remember (P4).
+    pub accepted: BTreeMap<Uid, Arc<Labels>>,
+    /// What this node's interfaces have.
+    pub held: Held,
+}
+
+/// Reads a directory and works out what follows.
 ///
 /// # Errors
 /// When the directory cannot be read.
 pub fn plan(
     directory: &mut Directory,
     settings: Settings,
-    accepted: BTreeMap<Uid, Arc<Labels>>,
+    known: Known,
     policies: &[Box<dyn Policy>],
 ) -> Result<Report, Error> {
     let update = directory.scan(&BTreeSet::new())?;
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
-    let mut pipeline = Pipeline::new(settings, accepted);
+    let mut pipeline = Pipeline::new(settings, known.accepted);
+    pipeline.hold(known.held);
     let mut questions = pipeline.update(&update.snapshot, &keys);
     while !questions.is_empty() {
         let context = pipeline.context();

@@ -9,6 +9,7 @@ use egressd_core::compile::table_names;
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, ServiceView, Snapshot};
 use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 use egressd_core::testkit::{SnapshotBuilder, context, n, service};
 
@@ -39,6 +40,7 @@ impl World {
             node: context().node,
             tables: table_names(None),
             trust: AddressTrust::Status,
+            owner: Owner::Any,
             prefix: AnnotationPrefix::default(),
             cluster,
         };
@@ -97,7 +99,7 @@ fn verdict(kind: Kind, context: &Arc<Context>, view: &ServiceView) -> Verdict {
         destination_ports: if kind == Kind::Ports { ports() } else { vec![] },
         address: view.addresses[0],
     };
-    Verdict { ruling: Ruling::Draft(Draft { rules: vec![rule], ..Draft::default() }), findings: vec![] }
+    Verdict { ruling: Ruling::Draft(Draft { rules: vec![rule], ..Draft::default() }), findings: vec![], policy: None }
 }
 
 fn ports() -> Vec<PortMatch> {

@@ -14,8 +14,9 @@ use std::{env, fs};
 use crate::page::{Block, Page};
 
 /// What would make plans differ from one machine to the next.
-const ENVIRONMENT: [&str; 8] = [
+const ENVIRONMENT: [&str; 9] = [
     "EGRESSD_ANNOTATION_PREFIX",
+    "EGRESSD_OWNER",
     "EGRESSD_STATE_DIR",
     "NODE_NAME",
     "NO_COLOR",
@@ -71,7 +72,11 @@ fn plan(manifests: &[String]) -> String {
     ENVIRONMENT.iter().for_each(|name| {
         command.env_remove(name);
     });
-    command.args(["plan", "--node", "node-a", "--manifests"]).arg(&files).arg("--state-dir").arg(&state);
+    command
+        .args(["plan", "--node", "node-a", "--owner", "any", "--manifests"])
+        .arg(&files)
+        .arg("--state-dir")
+        .arg(&state);
     let output = command.output().unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(complaint.is_empty(), "{complaint}");

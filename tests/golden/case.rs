@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use egressd::oneshot::{self, Report};
+use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::source::manifests::Directory;
 use egressd_core::chain::Policy;
@@ -14,6 +14,7 @@ use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Labels, ServiceKey, Uid};
+use egressd_core::owner::{Held, Owner};
 use egressd_core::pipeline::Settings;
 use egressd_core::status::State;
 
@@ -84,14 +85,17 @@ impl Case {
         if !fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
             bail!("there are no manifests in {}", path.display());
         }
+        let known = Known { accepted, held: Held::new() };
         let settings = Settings {
             node: NODE.to_owned(),
             tables: table_names(None),
             trust: AddressTrust::Annotation,
+            // Golden cases have no node whose interfaces could have an address.
+            owner: Owner::Any,
             prefix: AnnotationPrefix::default(),
             cluster: ClusterSettings::default(),
         };
-        Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, accepted, policies)?)
+        Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, known, policies)?)
     }
 }
 
@@ -104,7 +108,7 @@ fn accepted(report: &Report) -> BTreeMap<Uid, Arc<Labels>> {
 
 /// What a person sees who types the command.
 fn plan(report: &Report) -> Result<String> {
-    let mut shown = format!("$ egressd plan --manifests manifests --node {NODE}\n").into_bytes();
+    let mut shown = format!("$ egressd plan --manifests manifests --node {NODE} --owner any\n").into_bytes();
     output::table(&mut shown, report, Paint::Plain)?;
     let code = if output::worst(report) == Some(Severity::Error) { 1 } else { 0 };
     shown.extend_from_slice(format!("exit code {code}\n").as_bytes());

@@ -16,9 +16,10 @@ const TESTKIT: [&str; 1] = ["proptest"];
 const SDK: [&str; 4] = ["ipnet", "serde", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
-const HOST: [(&str, &[&str]); 10] = [
+const HOST: [(&str, &[&str]); 11] = [
     ("wasmtime", &["wasm/"]),
     ("rustables", &["nft/"]),
+    ("netlink_packet_core", &["addresses/"]),
     ("k8s_openapi", &["source/", "publish"]),
     ("kube", &["source/", "publish"]),
     ("clap", &["cli", "config", "main.rs"]),
@@ -30,18 +31,19 @@ const HOST: [(&str, &[&str]); 10] = [
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.
-const ADAPTERS: [&str; 6] = ["source", "wasm", "nft", "publish", "http", "status_socket"];
+const ADAPTERS: [&str; 7] = ["source", "wasm", "nft", "addresses", "publish", "http", "status_socket"];
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("net", &[]),
     ("finding", &[]),
     ("model", &["finding", "net"]),
     ("decision", &["finding", "net"]),
     ("chain", &["decision", "finding", "model"]),
     ("guard", &["decision", "finding", "model", "net"]),
-    ("plan", &["chain", "decision", "finding", "guard", "model", "net"]),
+    ("owner", &["finding", "model"]),
+    ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner"]),
     ("check", &["finding", "model", "net", "plan"]),
     ("ruleset", &["net"]),
     ("diff", &["net", "ruleset"]),
@@ -49,7 +51,10 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("status", &["check", "finding", "model", "plan"]),
     (
         "pipeline",
-        &["chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "plan", "ruleset", "status"],
+        &[
+            "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan", "ruleset",
+            "status",
+        ],
     ),
 ];
 

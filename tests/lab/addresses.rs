@@ -10,6 +10,9 @@
 //!
 //! The outside host knows the way back to the load-balancer addresses and to the pod networks, so a packet that
 //! nobody translated is answered too, and is seen with the pod's own address.
+//!
+//! A second node, where a test asks for one, is the same once more: `up0` 192.168.0.201, pods 10.0.1.`<i>`. It holds no
+//! load-balancer address until it is told to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,9 +20,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub const POD_NETWORK_V4: &str = "10.0.0.0/16";
 /// All pods of the cluster, IPv6.
 pub const POD_NETWORK_V6: &str = "fd00:10:244::/48";
-/// The pods of the first node, IPv4. A second node takes the next /24.
+/// The pods of the first node, IPv4. The second node has the next /24.
 pub const NODE_PODS_V4: &str = "10.0.0.0/24";
-/// The pods of the first node, IPv6. A second node takes the next /64.
+/// The pods of the first node, IPv6. The second node has the next /64.
 pub const NODE_PODS_V6: &str = "fd00:10:244::/64";
 /// ClusterIPs, IPv4.
 pub const SERVICE_NETWORK_V4: &str = "10.96.0.0/12";
@@ -32,6 +35,8 @@ pub const LOAD_BALANCER_NETWORK_V6: &str = "fc00:11::/64";
 
 /// The node's name in manifests.
 pub const NODE_NAME: &str = "node-1";
+/// The second node's name in manifests, where a lab has one.
+pub const SECOND_NODE_NAME: &str = "node-2";
 /// The node on the network that it shares with the outside host.
 pub const NODE_V4: IpAddr = v4(192, 168, 0, 200);
 /// The same, IPv6.
@@ -67,6 +72,21 @@ pub const PORTS: [u16; 4] = [53, 80, 5060, 8080];
 /// The port to call when none is named.
 pub const PORT: u16 = 8080;
 
+/// A load-balancer address that no node holds until a test says so.
+pub const MOVING_V4: IpAddr = load_balancer_v4(20);
+/// The same, IPv6.
+pub const MOVING_V6: IpAddr = load_balancer_v6(20);
+
+/// Node number `number`, from 1, IPv4: [`NODE_V4`] is the first.
+pub const fn node_v4(number: u8) -> IpAddr {
+    v4(192, 168, 0, 199 + number)
+}
+
+/// Node number `number`, from 1, IPv6: [`NODE_V6`] is the first.
+pub const fn node_v6(number: u8) -> IpAddr {
+    v6([0xfd00, 0x192, 0, 0, 0, 0, 0, 0x1ff + number as u16])
+}
+
 /// Load-balancer address number `number`, IPv4.
 pub const fn load_balancer_v4(number: u8) -> IpAddr {
     v4(11, 0, 0, number)
@@ -77,14 +97,34 @@ pub const fn load_balancer_v6(number: u8) -> IpAddr {
     v6([0xfc00, 0x11, 0, 0, 0, 0, 0, number as u16])
 }
 
-/// Pod number `number`, from 1, IPv4.
+/// Pod number `number` of the first node, from 1, IPv4.
 pub const fn pod_v4(number: u8) -> IpAddr {
-    v4(10, 0, 0, number)
+    pod_v4_on(1, number)
 }
 
-/// Pod number `number`, from 1, IPv6.
+/// Pod number `number` of node number `node`, both from 1, IPv4.
+pub const fn pod_v4_on(node: u8, number: u8) -> IpAddr {
+    v4(10, 0, node - 1, number)
+}
+
+/// Pod number `number` of the first node, from 1, IPv6.
 pub const fn pod_v6(number: u8) -> IpAddr {
-    v6([0xfd00, 0x10, 0x244, 0, 0, 0, 0, number as u16])
+    pod_v6_on(1, number)
+}
+
+/// Pod number `number` of node number `node`, both from 1, IPv6.
+pub const fn pod_v6_on(node: u8, number: u8) -> IpAddr {
+    v6([0xfd00, 0x10, 0x244, node as u16 - 1, 0, 0, 0, number as u16])
+}
+
+/// Node number `node`, from 1, on the network of its pods, IPv4.
+pub const fn gateway_v4(node: u8) -> IpAddr {
+    pod_v4_on(node, 254)
+}
+
+/// The same, IPv6.
+pub const fn gateway_v6(node: u8) -> IpAddr {
+    v6([0xfd00, 0x10, 0x244, node as u16 - 1, 0, 0, 0, 0xffff])
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {

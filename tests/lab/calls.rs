@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +12,17 @@ use crate::topology::{Lab, Pod};
 
 /// Keeps [`Lab::seen_during`] from filling a core.
 const BETWEEN_CALLS: Duration = Duration::from_millis(2);
+
+/// One of many calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// Before its first packet.
+    pub begun: Instant,
+    /// After the last.
+    pub ended: Instant,
+    /// As whom the caller was seen.
+    pub seen: Seen,
+}
 
 impl Lab {
     /// Lets a pod call somebody in this lab, and tells as whom it was seen there. Every call is a new connection.
@@ -57,21 +68,42 @@ impl Lab {
         protocol: Protocol,
         during: impl FnOnce() -> Result<()>,
     ) -> Result<BTreeMap<Seen, usize>> {
+        let ((), calls) = self.calls_during(pod, destination, protocol, during)?;
+        let mut tally = BTreeMap::new();
+        for call in calls {
+            *tally.entry(call.seen).or_default() += 1;
+        }
+        Ok(tally)
+    }
+
+    /// As [`Self::seen_during`], with what was done, and every call with its time.
+    ///
+    /// # Errors
+    /// As [`Self::seen_during`].
+    pub fn calls_during<T>(
+        &self,
+        pod: &Pod,
+        destination: impl Into<Destination>,
+        protocol: Protocol,
+        during: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, Vec<Call>)> {
         let destination = destination.into();
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             let calls = scope.spawn(|| {
-                let mut tally = BTreeMap::new();
+                let mut calls = Vec::new();
                 while !over.load(Ordering::Relaxed) {
-                    *tally.entry(self.seen_from(pod, destination, protocol)?).or_default() += 1;
+                    let begun = Instant::now();
+                    let seen = self.seen_from(pod, destination, protocol)?;
+                    calls.push(Call { begun, ended: Instant::now(), seen });
                     thread::sleep(BETWEEN_CALLS);
                 }
-                Ok(tally)
+                Ok::<_, anyhow::Error>(calls)
             });
             let done = during();
             over.store(true, Ordering::Relaxed);
-            let tally = calls.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
-            done.and(tally)
+            let calls = calls.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+            Ok((done?, calls?))
         })
     }
 

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use crate::addresses::NODE_NAME;
 use crate::manifest::Directory;
 use crate::probe::{Destination, Protocol, Seen};
-use crate::topology::{Lab, Pod};
+use crate::topology::{Lab, Node, Pod};
 use crate::wait::{DEADLINE, wait_until};
 
 /// The binary `egressd`. Tests get it from `env!("CARGO_BIN_EXE_egressd")`.
@@ -48,15 +48,32 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn run_with<'lab>(&self, lab: &'lab Lab, manifests: &Directory, arguments: &[&str]) -> Result<Egressd<'lab>> {
-        let mut command = self.command(lab, &["run", "--node", NODE_NAME, "--manifests"]);
-        // Hidden, so it is no manifest, and gone with the directory: uids made from names are the same in every test.
-        command.arg(manifests.path()).arg("--state-dir").arg(manifests.state());
-        command.arg("--socket").arg(manifests.socket()).args(arguments);
+        self.start(lab, lab.node(), manifests, arguments)
+    }
+
+    /// Starts `egressd run` on one of the lab's nodes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run_on<'lab>(&self, lab: &'lab Lab, node: &'lab Node, manifests: &Directory) -> Result<Egressd<'lab>> {
+        self.start(lab, node, manifests, &[])
+    }
+
+    fn start<'lab>(
+        &self,
+        lab: &'lab Lab,
+        node: &'lab Node,
+        manifests: &Directory,
+        arguments: &[&str],
+    ) -> Result<Egressd<'lab>> {
+        let mut command = self.command(node, &["run", "--node", node.name(), "--manifests"]);
+        command.arg(manifests.path()).arg("--state-dir").arg(manifests.state_of(node.name()));
+        command.arg("--socket").arg(manifests.socket_of(node.name())).args(arguments);
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
         command.stdout(output()?).stderr(output()?).stdin(Stdio::null());
         let child = command.spawn().with_context(|| format!("cannot start {}", self.path.display()))?;
-        Ok(Egressd { child, log, page: 0, lab })
+        Ok(Egressd { child, log, page: 0, lab, node })
     }
 
     /// Runs `egressd` with these arguments on the lab's node, to its end.
@@ -64,7 +81,7 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn output(&self, lab: &Lab, arguments: &[&str]) -> Result<Output> {
-        self.command(lab, arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
+        self.command(lab.node(), arguments).output().with_context(|| format!("cannot start {}", self.path.display()))
     }
 
     /// Runs `egressd diff` on the lab's node: its exit code, and what it printed.
@@ -72,8 +89,8 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn diff(&self, lab: &Lab, manifests: &Directory) -> Result<(Option<i32>, String)> {
-        let mut command = self.command(lab, &["diff", "--node", NODE_NAME, "--manifests"]);
-        let output = command.arg(manifests.path()).arg("--state-dir").arg(manifests.state()).output()?;
+        let mut command = self.command(lab.node(), &["diff", "--node", NODE_NAME, "--manifests"]);
+        let output = command.arg(manifests.path()).arg("--state-dir").arg(manifests.state_of(NODE_NAME)).output()?;
         Ok((output.status.code(), text(&output)))
     }
 
@@ -82,8 +99,8 @@ impl Program {
     /// # Errors
     /// When it cannot be started.
     pub fn status(&self, lab: &Lab, manifests: &Directory, arguments: &[&str]) -> Result<(Option<i32>, String)> {
-        let mut command = self.command(lab, &["status", "--socket"]);
-        let output = command.arg(manifests.socket()).args(arguments).output()?;
+        let mut command = self.command(lab.node(), &["status", "--socket"]);
+        let output = command.arg(manifests.socket_of(NODE_NAME)).args(arguments).output()?;
         Ok((output.status.code(), text(&output)))
     }
 
@@ -97,8 +114,8 @@ impl Program {
         Ok(())
     }
 
-    fn command(&self, lab: &Lab, arguments: &[&str]) -> Command {
-        let mut command = lab.node().namespace.command(&self.path.to_string_lossy());
+    fn command(&self, node: &Node, arguments: &[&str]) -> Command {
+        let mut command = node.namespace.command(&self.path.to_string_lossy());
         command.args(arguments).envs(self.environment.iter().cloned());
         command
     }
@@ -116,6 +133,7 @@ pub struct Egressd<'lab> {
     /// Where the part of the log begins that [`Egressd::wait_until_log_has`] looks at.
     page: usize,
     lab: &'lab Lab,
+    node: &'lab Node,
 }
 
 impl Egressd<'_> {
@@ -144,6 +162,18 @@ impl Egressd<'_> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// Stops it in its tracks (SIGSTOP) while something is done, as a node under load does.
+    ///
+    /// # Errors
+    /// When it is not there any more, or what is done fails.
+    pub fn paused<T>(&self, meanwhile: impl FnOnce() -> Result<T>) -> Result<T> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP).context("cannot send SIGSTOP to egressd")?;
+        let done = meanwhile();
+        kill_process(pid, Signal::CONT).context("cannot send SIGCONT to egressd")?;
+        done
     }
 
     /// Asks until the answer is yes. A failure tells what the program said and which rules there are.
@@ -212,7 +242,7 @@ impl Egressd<'_> {
 
     /// What helps to understand a failure.
     pub fn circumstances(&self) -> String {
-        let rules = self.lab.node().ruleset().unwrap_or_else(|error| format!("{error:#}"));
+        let rules = self.node.ruleset().unwrap_or_else(|error| format!("{error:#}"));
         format!("--- what egressd said ---\n{}--- the rules on the node ---\n{rules}---", self.log())
     }
 

@@ -21,6 +21,7 @@ mod probe;
 mod topology;
 mod wait;
 
+pub use calls::Call;
 pub use egressd::{Egressd, Program};
 pub use harness::{Test, main};
 pub use namespace::{Namespace, output_of};

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use anyhow::{Context, Result};
 
 use crate::addresses::{
-    LOAD_BALANCER_NETWORK_V4, LOAD_BALANCER_NETWORK_V6, LOAD_BALANCERS, NEIGHBOUR_V4, NEIGHBOUR_V6, NODE_V4, NODE_V6,
-    OUTSIDE, POD_NETWORK_V4, POD_NETWORK_V6, load_balancer_v4, load_balancer_v6, pod_v4, pod_v6,
+    LOAD_BALANCER_NETWORK_V4, LOAD_BALANCER_NETWORK_V6, LOAD_BALANCERS, NEIGHBOUR_V4, NEIGHBOUR_V6, NODE_NAME, NODE_V4,
+    NODE_V6, OUTSIDE, SECOND_NODE_NAME, gateway_v4, gateway_v6, load_balancer_v4, load_balancer_v6, node_v4, node_v6,
+    pod_v4_on, pod_v6_on,
 };
 use crate::namespace::Namespace;
 use crate::probe::{Record, Service};
@@ -41,24 +42,26 @@ pub struct Host {
     service: Option<Service>,
 }
 
-/// A pod of the first node.
+/// A pod.
 #[derive(Debug)]
 pub struct Pod {
     /// Its namespace, with `eth0`.
     pub host: Host,
     /// From 1.
     pub number: u8,
+    /// The number of its node, from 1.
+    pub node: u8,
 }
 
 impl Pod {
     /// Its IPv4 address.
     pub fn v4(&self) -> IpAddr {
-        pod_v4(self.number)
+        pod_v4_on(self.node, self.number)
     }
 
     /// Its IPv6 address.
     pub fn v6(&self) -> IpAddr {
-        pod_v6(self.number)
+        pod_v6_on(self.node, self.number)
     }
 
     /// Its address in the family of another.
@@ -72,13 +75,61 @@ impl Pod {
 pub struct Node {
     /// Where it lives.
     pub namespace: Namespace,
+    /// From 1.
+    pub number: u8,
+    pods: Vec<Pod>,
 }
 
-/// A node, its pods, and the world outside.
+impl Node {
+    /// Its name in manifests.
+    pub fn name(&self) -> &'static str {
+        if self.number == 1 { NODE_NAME } else { SECOND_NODE_NAME }
+    }
+
+    /// Its pod `number`, from 1.
+    ///
+    /// # Panics
+    /// When the lab was not built with so many.
+    pub fn pod(&self, number: u8) -> &Pod {
+        &self.pods[usize::from(number) - 1]
+    }
+
+    /// Puts an address on an interface, as a load balancer does when it makes this node the one that answers.
+    ///
+    /// # Errors
+    /// When it is there already.
+    pub fn hold(&self, address: IpAddr, interface: &str) -> Result<()> {
+        let nodad = if address.is_ipv6() { "nodad" } else { "" };
+        self.namespace.ip(&format!("addr add {} dev {interface} {nodad}", host_network(address)))
+    }
+
+    /// Takes an address from an interface.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn let_go(&self, address: IpAddr, interface: &str) -> Result<()> {
+        self.namespace.ip(&format!("addr del {} dev {interface}", host_network(address)))
+    }
+
+    /// From now on, looks whether another machine has an IPv6 address before it uses it on `up0`, as nodes do by
+    /// default.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn detect_duplicates(&self) -> Result<()> {
+        self.namespace.sysctl(&[("ipv6/conf/up0/accept_dad", "1")])
+    }
+}
+
+/// The network that is this address alone.
+fn host_network(address: IpAddr) -> String {
+    format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
+}
+
+/// Nodes, their pods, and the world outside.
 #[derive(Debug)]
 pub struct Lab {
-    node: Node,
-    pods: Vec<Pod>,
+    nodes: Vec<Node>,
     outside: Host,
     pub(crate) record: Record,
 }
@@ -86,13 +137,19 @@ pub struct Lab {
 /// What a lab is to have.
 #[derive(Clone, Copy, Debug)]
 pub struct Builder {
+    nodes: u8,
     pods: u8,
 }
 
 impl Builder {
-    /// So many pods, numbered from 1.
+    /// So many pods a node, numbered from 1.
     pub fn pods(self, pods: u8) -> Self {
-        Self { pods }
+        Self { pods, ..self }
+    }
+
+    /// A second node.
+    pub fn two_nodes(self) -> Self {
+        Self { nodes: 2, ..self }
     }
 
     /// Builds it; every host answers when this returns.
@@ -101,24 +158,24 @@ impl Builder {
     /// When the kernel or `ip` refuses something.
     pub fn build(self) -> Result<Lab> {
         let record = Record::default();
-        let node = node()?;
-        let outside = outside(&node).context("cannot build the outside host")?.answering(&record)?;
-        let pods = (1..=self.pods)
-            .map(|number| {
-                let host = pod(&node, number).with_context(|| format!("cannot build pod {number}"))?;
-                Ok(Pod { host: host.answering(&record)?, number })
-            })
-            .collect::<Result<_>>()?;
-        // Not before it has pods: a bridge without ports does not come up.
-        node.namespace.settle().context("the node")?;
-        Ok(Lab { node, pods, outside, record })
+        let mut nodes = (1..=self.nodes).map(node).collect::<Result<Vec<_>>>()?;
+        let outside = outside(&nodes).context("cannot build the outside host")?.answering(&record)?;
+        for node in &mut nodes {
+            for number in 1..=self.pods {
+                let host = pod(node, number).with_context(|| format!("cannot build pod {number}"))?;
+                node.pods.push(Pod { host: host.answering(&record)?, number, node: node.number });
+            }
+            // Not before it has pods: a bridge without ports does not come up.
+            node.namespace.settle().with_context(|| node.name())?;
+        }
+        Ok(Lab { nodes, outside, record })
     }
 }
 
 impl Lab {
     /// Three pods unless told otherwise: two behind a Service, one beside it.
     pub fn builder() -> Builder {
-        Builder { pods: 3 }
+        Builder { nodes: 1, pods: 3 }
     }
 
     /// The lab that most tests need.
@@ -129,17 +186,31 @@ impl Lab {
         Self::builder().build()
     }
 
-    /// The node.
+    /// The node; the first, where there are two.
     pub fn node(&self) -> &Node {
-        &self.node
+        &self.nodes[0]
     }
 
-    /// Pod `number`, from 1.
+    /// All nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Pod `number`, from 1, of the first node.
     ///
     /// # Panics
     /// When the lab was not built with so many.
     pub fn pod(&self, number: u8) -> &Pod {
-        &self.pods[usize::from(number) - 1]
+        self.node().pod(number)
+    }
+
+    /// Makes the outside send what is for an address to a node, as the node's gratuitous ARP does.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn lead_to(&self, node: &Node, address: IpAddr) -> Result<()> {
+        let via = if address.is_ipv4() { node_v4(node.number) } else { node_v6(node.number) };
+        self.outside.namespace.ip(&format!("route replace {} via {via}", host_network(address)))
     }
 
     /// The host outside.
@@ -160,48 +231,50 @@ impl Host {
     }
 }
 
-fn node() -> Result<Node> {
+fn node(number: u8) -> Result<Node> {
     let namespace = Namespace::new()?;
     namespace.sysctl(&QUIET)?;
     namespace.sysctl(&FORWARDING)?;
-    let mut lines = String::from(
+    let (v4, v6) = (gateway_v4(number), gateway_v6(number));
+    let mut lines = format!(
         "link add cni0 type bridge mcast_snooping 0
          link set cni0 up
-         addr add 10.0.0.254/24 dev cni0
-         addr add fd00:10:244::ffff/64 dev cni0 nodad\n",
+         addr add {v4}/24 dev cni0
+         addr add {v6}/64 dev cni0 nodad\n"
     );
-    for number in 2..2 + LOAD_BALANCERS {
+    let held = if number == 1 { 2..2 + LOAD_BALANCERS } else { 0..0 };
+    for number in held {
         lines += &format!("addr add {}/32 dev lo\n", load_balancer_v4(number));
         lines += &format!("addr add {}/128 dev lo nodad\n", load_balancer_v6(number));
     }
     namespace.ip(&lines).context("cannot build the node")?;
     namespace.nft(CONNTRACK).context("cannot build the node")?;
-    Ok(Node { namespace })
+    Ok(Node { namespace, number, pods: Vec::new() })
 }
 
 /// The outside host. Its own address is on a bridge, so that one more node is one more cable.
-fn outside(node: &Node) -> Result<Host> {
+fn outside(nodes: &[Node]) -> Result<Host> {
     let namespace = Namespace::new()?;
     namespace.sysctl(&QUIET)?;
-    node.namespace.veth("up0", &namespace, "node1")?;
-    node.namespace.ip(&format!(
-        "addr add {NODE_V4}/24 dev up0
-         addr add {NODE_V6}/64 dev up0 nodad
-         link set up0 up
-         route add default via {NEIGHBOUR_V4}
-         route add default via {NEIGHBOUR_V6}\n"
-    ))?;
     let mut lines = format!(
         "link add lan0 type bridge mcast_snooping 0
-         link set node1 master lan0 up
          link set lan0 up
          addr add {NEIGHBOUR_V4}/24 dev lan0
          addr add {NEIGHBOUR_V6}/64 dev lan0 nodad
          route add {LOAD_BALANCER_NETWORK_V4} via {NODE_V4}
-         route add {LOAD_BALANCER_NETWORK_V6} via {NODE_V6}
-         route add {POD_NETWORK_V4} via {NODE_V4}
-         route add {POD_NETWORK_V6} via {NODE_V6}\n"
+         route add {LOAD_BALANCER_NETWORK_V6} via {NODE_V6}\n"
     );
+    for node in nodes {
+        cable(node, &namespace)?;
+        let (number, v4, v6) = (node.number, node_v4(node.number), node_v6(node.number));
+        lines += &format!(
+            "link set node{number} master lan0 up
+             route add {}/24 via {v4}
+             route add {}/64 via {v6}\n",
+            pod_v4_on(number, 0),
+            pod_v6_on(number, 0)
+        );
+    }
     for address in OUTSIDE.iter().filter(|address| ![NEIGHBOUR_V4, NEIGHBOUR_V6].contains(address)) {
         lines += &format!("addr add {address} dev lo\n");
     }
@@ -209,18 +282,32 @@ fn outside(node: &Node) -> Result<Host> {
     Ok(Host::silent(namespace, OUTSIDE.to_vec()))
 }
 
+/// Connects a node with the outside host's namespace.
+fn cable(node: &Node, outside: &Namespace) -> Result<()> {
+    let (v4, v6) = (node_v4(node.number), node_v6(node.number));
+    node.namespace.veth("up0", outside, &format!("node{}", node.number))?;
+    node.namespace.ip(&format!(
+        "addr add {v4}/24 dev up0
+         addr add {v6}/64 dev up0 nodad
+         link set up0 up
+         route add default via {NEIGHBOUR_V4}
+         route add default via {NEIGHBOUR_V6}\n"
+    ))
+}
+
 fn pod(node: &Node, number: u8) -> Result<Host> {
     let namespace = Namespace::new()?;
     namespace.sysctl(&QUIET)?;
-    let (name, v4, v6) = (format!("pod{number}"), pod_v4(number), pod_v6(number));
+    let (name, v4, v6) = (format!("pod{number}"), pod_v4_on(node.number, number), pod_v6_on(node.number, number));
+    let (gateway_v4, gateway_v6) = (gateway_v4(node.number), gateway_v6(node.number));
     node.namespace.veth(&name, &namespace, "eth0")?;
     node.namespace.ip(&format!("link set {name} master cni0 up"))?;
     namespace.ip(&format!(
         "addr add {v4}/24 dev eth0
          addr add {v6}/64 dev eth0 nodad
          link set eth0 up
-         route add default via 10.0.0.254
-         route add default via fd00:10:244::ffff\n"
+         route add default via {gateway_v4}
+         route add default via {gateway_v6}\n"
     ))?;
     Ok(Host::silent(namespace, vec![v4, v6]))
 }

@@ -9,6 +9,7 @@ mod first_light;
 mod life;
 mod neighbours;
 mod networks;
+mod owner;
 mod ports;
 mod settings;
 mod stage;
@@ -82,6 +83,18 @@ lab::tests![
     tools::a_second_egressd_is_told_who_owns_the_table,
     tools::egress_clean_replaces_a_foreign_table,
     tools::two_thousand_services_are_in_force_readable_and_without_difference,
+    owner::an_address_is_translated_to_while_an_interface_has_it,
+    owner::one_familys_address_may_go_while_the_other_stays,
+    owner::a_restart_while_the_address_is_held_changes_no_packet,
+    owner::what_only_the_interface_of_ipvs_has_does_not_count,
+    owner::a_vip_host_that_is_another_node_is_believed,
+    owner::by_address_a_vip_host_that_is_another_node_is_ignored,
+    owner::by_vip_host_the_named_node_translates_without_an_interface_that_has_it,
+    owner::any_node_translates_whoever_holds_it,
+    owner::news_that_were_lost_are_made_up_for,
+    owner::an_ipv6_address_counts_when_nobody_else_has_it,
+    owner::plan_reads_the_interfaces_once,
+    owner::an_address_that_moves_between_two_nodes_is_translated_to_where_it_is,
     under_load::a_hundred_thousand_connections_see_only_what_was_right_at_the_time,
     under_load::restarts_and_kill_9_under_load_change_no_packet,
     under_load::an_address_that_changes_hands_is_never_seen_with_the_old_service,

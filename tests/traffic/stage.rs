@@ -22,8 +22,12 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Result<Self> {
+        Self::in_lab(Lab::new()?)
+    }
+
+    pub(crate) fn in_lab(lab: Lab) -> Result<Self> {
         let manifests = Directory::with(&[&manifest::node(), &manifest::service_networks()])?;
-        Ok(Self { lab: Lab::new()?, manifests })
+        Ok(Self { lab, manifests })
     }
 
     /// With the Service `web` in front of pod 1.

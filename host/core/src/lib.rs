@@ -15,6 +15,7 @@ pub mod finding;
 pub mod guard;
 pub mod model;
 pub mod net;
+pub mod owner;
 pub mod pipeline;
 pub mod plan;
 pub mod ruleset;

@@ -15,7 +15,8 @@ use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Key, Labels, ServiceKey, ServiceView,
     Snapshot, Uid, view,
 };
-use crate::plan::{Plan, Planned, Standby, settle};
+use crate::owner::{Held, Holder, Owner};
+use crate::plan::{Here, Plan, Planned, Standby, settle};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, statuses};
 
@@ -28,6 +29,8 @@ pub struct Settings {
     pub tables: TableNames,
     /// Who may give a Service its addresses (P1).
     pub trust: AddressTrust,
+    /// How this node knows that it holds an address.
+    pub owner: Owner,
     /// What stands before the slash in the names of the annotations.
     pub prefix: AnnotationPrefix,
     /// What the administrator says about the cluster.
@@ -40,6 +43,7 @@ pub struct Pipeline {
     settings: Settings,
     context: Arc<Context>,
     facts: ClusterFacts,
+    holder: Holder,
     services: BTreeMap<ServiceKey, Entry>,
     /// The annotations that the policies accepted last, by the Service's identity.
     accepted: BTreeMap<Uid, Arc<Labels>>,
@@ -90,16 +94,22 @@ pub struct Round {
 }
 
 impl Pipeline {
-    /// Before the first update. `accepted` is what an earlier process remembered (P4).
+    /// Before the first update, and holding no address. `accepted` is what an earlier process remembered (P4).
     pub fn new(settings: Settings, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
         let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster);
-        Self { settings, context, facts, services: BTreeMap::new(), accepted }
+        let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
+        Self { settings, context, facts, holder, services: BTreeMap::new(), accepted }
     }
 
     /// What is the same for all Services now.
     pub fn context(&self) -> Arc<Context> {
         Arc::clone(&self.context)
+    }
+
+    /// Takes in what this node's interfaces have now. No policy is asked: none of them knows.
+    pub fn hold(&mut self, held: Held) {
+        self.holder.hold(held);
     }
 
     /// The annotations to remember for the next process: those of Services that ask for something.
@@ -223,7 +233,8 @@ impl Pipeline {
             (_, _, Some(draft)) => Standby::LastDraft(draft),
             (_, _, None) => Standby::Nothing,
         };
-        Some(settle(&self.context, &self.facts, &entry.view, verdict, standby))
+        let here = Here { context: &self.context, facts: &self.facts, holder: &self.holder };
+        Some(settle(here, &entry.view, verdict, standby))
     }
 }
 

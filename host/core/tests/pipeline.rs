@@ -11,6 +11,7 @@ use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot,
     Uid,
 };
+use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, n, service};
@@ -62,6 +63,10 @@ impl World {
     }
 
     fn remembering(accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
+        Self::with(Owner::Any, accepted)
+    }
+
+    fn with(owner: Owner, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
         let cluster = ClusterSettings {
             pod_networks: vec![n("10.0.0.0/16")],
             service_networks: vec![n("10.96.0.0/12")],
@@ -69,7 +74,7 @@ impl World {
         };
         let tables = table_names(None);
         let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
-        let settings = Settings { node: "node-a".to_owned(), tables, trust, prefix, cluster };
+        let settings = Settings { node: "node-a".to_owned(), tables, trust, owner, prefix, cluster };
         Self { pipeline: Pipeline::new(settings, accepted), snapshot: Snapshot::default(), asked: 0 }
     }
 

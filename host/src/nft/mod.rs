@@ -3,9 +3,9 @@
 //! It turns a [`Batch`] into one netlink transaction, and the kernel's dumps back into a [`Ruleset`], exactly. It
 //! never decides what a ruleset should be, and never reads for a decision or writes a table that is not ours (P10).
 //!
-//! On the way out: [`encode`] (changes) → `rule`, `elements` (what they mean) → `expression`, `transaction`,
+//! On the way out: `encode` (changes) → `rule`, `elements` (what they mean) → `expression`, `transaction`,
 //! `wire` (bytes; `rustables` where it has the words) → `socket`. On the way in: `socket` → `attributes` →
-//! [`readback`]. A refusal leads from its sequence number through `transaction` to `describe`, which says what it
+//! `readback`. A refusal leads from its sequence number through `transaction` to `describe`, which says what it
 //! was about. The kernel works inside `sendmsg`, so the daemon talks to a [`KernelThread`].
 
 mod attributes;

@@ -65,7 +65,8 @@ pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
     if text.trim().is_empty() {
         return Err(Error::Empty);
     }
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| Error::Yaml(sentence(&error)))?;
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| Error::Yaml(sentence(&error)))?;
     let mut objects = Vec::new();
     for (index, document) in documents.into_iter().enumerate() {
         for value in items(document) {
@@ -73,6 +74,19 @@ pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
         }
     }
     Ok(objects)
+}
+
+/// The parser's limits, which are meant for one configuration file, in proportion to the text: a file may hold
+/// thousands of objects. What aliases make of it counts too, so a small file stays small.
+fn options(text: &str) -> serde_saphyr::Options {
+    let mut budget = serde_saphyr::Budget::default();
+    budget.max_documents = budget.max_documents.max(text.len() / "---\n".len());
+    budget.max_nodes = budget.max_nodes.max(text.len());
+    budget.max_events = budget.max_events.max(text.len());
+    budget.max_total_scalar_bytes = budget.max_total_scalar_bytes.max(text.len());
+    let mut options = serde_saphyr::Options::default();
+    options.budget = Some(budget);
+    options
 }
 
 /// A `List` is its items; an empty document is nothing.
@@ -166,6 +180,22 @@ mod tests {
         assert!(message.starts_with("it is not YAML: "), "{message}");
         assert!(message.contains("line "), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
+    }
+
+    #[test]
+    fn a_file_may_hold_thousands_of_objects() {
+        let many: String = (0..3_000).map(|i| SERVICE.replace("web", &format!("web-{i}")) + "---\n").collect();
+        assert_eq!(objects(&many, "node-a").unwrap().len(), 3_000);
+    }
+
+    #[test]
+    fn a_small_file_cannot_become_a_large_one() {
+        let bomb = (1..12).fold("a0: &a0 [x]\n".to_owned(), |text, i| {
+            let list = vec![format!("*a{}", i - 1); 9].join(", ");
+            format!("{text}a{i}: &a{i} [{list}]\n")
+        });
+        let message = error(&bomb);
+        assert!(message.starts_with("it is not YAML: "), "{message}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::Manifest;
+use crate::addresses::NODE_NAME;
 
 /// Files come whole, as a careful editor writes them: made beside the directory, then renamed into it.
 #[derive(Debug)]
@@ -72,6 +73,16 @@ impl Directory {
     /// every test.
     pub fn state(&self) -> PathBuf {
         self.root.path().join("state")
+    }
+
+    /// Where the egressd of a node may keep its state: the first node's is [`Self::state`].
+    pub(crate) fn state_of(&self, node: &str) -> PathBuf {
+        if node == NODE_NAME { self.state() } else { self.root.path().join(format!("state-of-{node}")) }
+    }
+
+    /// Where the egressd of a node answers `status`: the first node's is [`Self::socket`].
+    pub(crate) fn socket_of(&self, node: &str) -> PathBuf {
+        if node == NODE_NAME { self.socket() } else { self.root.path().join(format!("{node}.sock")) }
     }
 
     /// Writes any text.

@@ -40,7 +40,9 @@ impl EndpointSlice {
     }
 
     fn name(&self) -> String {
-        format!("{}-{}", self.service, self.family().to_lowercase())
+        let name = format!("{}-{}", self.service, self.family().to_lowercase());
+        // So that a Service can have endpoints on both nodes.
+        if self.node == NODE_NAME { name } else { format!("{name}-{}", self.node) }
     }
 }
 

@@ -8,7 +8,7 @@ mod yaml;
 
 pub use directory::Directory;
 pub use endpoints::{EndpointSlice, endpoints};
-pub use node::{Node, ServiceNetworks, node, service_networks};
+pub use node::{Node, ServiceNetworks, node, second_node, service_networks};
 pub use service::{Service, service};
 pub use yaml::Yaml;
 

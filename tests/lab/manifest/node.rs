@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::{Manifest, Yaml};
 use crate::addresses::{
-    NODE_NAME, NODE_PODS_V4, NODE_PODS_V6, NODE_V4, NODE_V6, SERVICE_NETWORK_V4, SERVICE_NETWORK_V6,
+    NODE_NAME, NODE_PODS_V4, NODE_PODS_V6, NODE_V4, NODE_V6, SECOND_NODE_NAME, SERVICE_NETWORK_V4, SERVICE_NETWORK_V6,
+    node_v4, node_v6, pod_v4_on, pod_v6_on,
 };
 
 /// The lab's node, with the pod networks and addresses that it really has.
@@ -13,6 +14,15 @@ pub fn node() -> Node {
         name: NODE_NAME.to_owned(),
         pod_networks: [NODE_PODS_V4, NODE_PODS_V6].map(str::to_owned).to_vec(),
         addresses: vec![NODE_V4, NODE_V6],
+    }
+}
+
+/// The second node, with what it really has.
+pub fn second_node() -> Node {
+    Node {
+        name: SECOND_NODE_NAME.to_owned(),
+        pod_networks: vec![format!("{}/24", pod_v4_on(2, 0)), format!("{}/64", pod_v6_on(2, 0))],
+        addresses: vec![node_v4(2), node_v6(2)],
     }
 }
 

@@ -64,6 +64,11 @@ impl Service {
         self.annotation("egress-ipv6", "true")
     }
 
+    /// With addresses that this node holds, as kube-vip says it.
+    pub fn vip_host(self, node: &str) -> Self {
+        self.annotation("vipHost", node)
+    }
+
     /// With addresses that a load balancer gave it (`status.loadBalancer.ingress`).
     pub fn addresses(self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         Self { addresses: addresses.into_iter().collect(), ..self }

@@ -8,7 +8,7 @@ mod settle;
 use std::collections::BTreeMap;
 
 pub use rank::{Claim, Rank, ranked};
-pub use settle::{Standby, settle};
+pub use settle::{Here, Standby, settle};
 
 use crate::decision::{OnChange, OnUnavailable, Rule};
 use crate::finding::Finding;

@@ -1,6 +1,6 @@
 //! One Service's verdict → its part of the plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{End, Planned, PlannedService};
@@ -10,6 +10,18 @@ use crate::finding::{Finding, Severity};
 use crate::guard;
 use crate::model::{ClusterFacts, Context, ServiceView};
 use crate::net::Family;
+use crate::owner::Holder;
+
+/// What holds on this node for every Service.
+#[derive(Clone, Copy, Debug)]
+pub struct Here<'a> {
+    /// What policies are told, too.
+    pub context: &'a Context,
+    /// Which destinations stay in the cluster.
+    pub facts: &'a ClusterFacts,
+    /// Which addresses this node holds.
+    pub holder: &'a Holder,
+}
 
 /// What stays in force when the newest verdict gives no rules through no decision of anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +35,8 @@ pub enum Standby<'a> {
 }
 
 /// Settles one Service: guards the draft, and leaves out what cannot be translated, saying so.
-pub fn settle(
-    context: &Context,
-    facts: &ClusterFacts,
-    view: &ServiceView,
-    verdict: &Verdict,
-    standby: Standby<'_>,
-) -> Planned {
+pub fn settle(here: Here<'_>, view: &ServiceView, verdict: &Verdict, standby: Standby<'_>) -> Planned {
+    let Here { context, facts, .. } = here;
     let mut findings = verdict.findings.clone();
     let (end, draft) = match &verdict.ruling {
         Ruling::Draft(draft) => match guard::guard(context, view, draft) {
@@ -48,7 +55,7 @@ pub fn settle(
             (End::Failed, stand_in(context, view, standby, &mut findings))
         }
     };
-    let rules = translatable(facts, &draft.rules, &mut findings);
+    let rules = translatable(here, view, &draft.rules, &mut findings);
     if end != End::Off {
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(outside_pod_networks(facts, &rules));
@@ -94,12 +101,16 @@ fn cut(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
     draft
 }
 
-/// The rules whose family is known, and that have a source.
-fn translatable(facts: &ClusterFacts, rules: &[Rule], findings: &mut Vec<Finding>) -> Vec<Rule> {
-    let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = rules
-        .iter()
-        .filter(|rule| !rule.sources.is_empty())
-        .partition(|rule| facts.excluded.contains_key(&Family::of(rule.address)));
+/// The rules that have a source, whose address this node holds, and whose family is known.
+fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &mut Vec<Finding>) -> Vec<Rule> {
+    let with_sources = || rules.iter().filter(|rule| !rule.sources.is_empty());
+    let addresses: BTreeSet<IpAddr> = with_sources().map(|rule| rule.address).collect();
+    let objection = |address: IpAddr| Some((address, here.holder.objection(&view.service, address)?));
+    let objections: BTreeMap<IpAddr, Finding> = addresses.into_iter().filter_map(objection).collect();
+    let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
+        .filter(|rule| !objections.contains_key(&rule.address))
+        .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address)));
+    findings.extend(objections.into_values());
     findings.extend(unknown.into_iter().map(networks_unknown));
     known.into_iter().cloned().collect()
 }

@@ -1,0 +1,231 @@
+//! Which node translates, and what the others say.
+
+use std::collections::BTreeMap;
+
+use egressd_core::chain::{self, Policy, PolicyFailure};
+use egressd_core::compile::table_names;
+use egressd_core::decision::{Decision, Draft, Outcome, Rule};
+use egressd_core::model::{
+    AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, ServiceKey, ServiceView, Snapshot,
+};
+use egressd_core::owner::{Owner, Standing};
+use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::status::State;
+use egressd_core::testkit::{SnapshotBuilder, a, n, service};
+
+const V4: &str = "11.0.0.2";
+const V6: &str = "fc00:11::2";
+
+/// Translates the endpoints of each family to the Service's address of that family.
+struct EachFamily;
+
+impl Policy for EachFamily {
+    fn name(&self) -> &'static str {
+        "each-family"
+    }
+
+    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let rule = |address: &std::net::IpAddr| Rule {
+            id: address.to_string(),
+            sources: view
+                .local_endpoints(context)
+                .map(|e| e.address)
+                .filter(|e| e.is_ipv4() == address.is_ipv4())
+                .collect(),
+            include: vec![],
+            exclude: vec![],
+            source_ports: vec![],
+            destination_ports: vec![],
+            address: *address,
+        };
+        let rules = view.addresses.iter().map(rule).collect();
+        Ok(Outcome { decision: Decision::Plan(Draft { rules, ..Draft::default() }), diagnostics: vec![] })
+    }
+}
+
+/// This node is `node-a`; the Service `web` has one endpoint here and one address of each family.
+struct World {
+    pipeline: Pipeline,
+    asked: usize,
+}
+
+impl World {
+    fn new(owner: Owner) -> Self {
+        let cluster = ClusterSettings {
+            pod_networks: vec![n("10.0.0.0/16"), n("fd00:10:244::/48")],
+            service_networks: vec![n("10.96.0.0/12"), n("fd00:10:96::/112")],
+            api_server: vec![],
+        };
+        let tables = table_names(None);
+        let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
+        let settings = Settings { node: "node-a".to_owned(), tables, trust, owner, prefix, cluster };
+        Self { pipeline: Pipeline::new(settings, BTreeMap::new()), asked: 0 }
+    }
+
+    fn vip_host(self, node: &str) -> Self {
+        self.look_at(&web(Some(node)))
+    }
+
+    fn no_vip_host(self) -> Self {
+        self.look_at(&web(None))
+    }
+
+    fn look_at(mut self, snapshot: &Snapshot) -> Self {
+        let questions = self.pipeline.update(snapshot, &[Key::Cluster].into());
+        self.asked += questions.len();
+        let context = self.pipeline.context();
+        let answers = questions.into_iter().map(|question| {
+            let verdict = chain::evaluate(&[Box::new(EachFamily)], &context, &question.view);
+            (question, verdict)
+        });
+        let further = self.pipeline.answer(answers.collect());
+        assert_eq!(further, [], "every answer is a draft");
+        self
+    }
+
+    fn holding(&mut self, held: &[(&str, Standing)]) -> Told {
+        self.pipeline.hold(held.iter().map(|(address, standing)| (a(address), *standing)).collect());
+        Told::from(&self.pipeline.round())
+    }
+}
+
+fn web(vip_host: Option<&str>) -> Snapshot {
+    let mut web = service("web", &[V4, V6]);
+    web.annotations.extend(vip_host.map(|node| ("kube-vip.io/vipHost".to_owned(), node.to_owned())));
+    SnapshotBuilder::default().service(web, &["10.0.0.1", "fd00:10:244::1"]).build()
+}
+
+/// What became of `web`.
+#[derive(Debug, PartialEq)]
+struct Told {
+    state: State,
+    translated_to: Vec<String>,
+    codes: Vec<String>,
+    messages: Vec<String>,
+}
+
+impl From<&Round> for Told {
+    fn from(round: &Round) -> Self {
+        let status = &round.statuses[&ServiceKey::new("default", "web")];
+        Self {
+            state: status.state,
+            translated_to: status.addresses.iter().map(ToString::to_string).collect(),
+            codes: status.findings.iter().map(|finding| finding.code.clone()).collect(),
+            messages: status.findings.iter().map(|finding| finding.message.clone()).collect(),
+        }
+    }
+}
+
+const BOTH: &[(&str, Standing)] = &[(V4, Standing::Usable), (V6, Standing::Usable)];
+const NEITHER: &[(&str, Standing)] = &[];
+
+#[test]
+fn a_node_translates_to_the_addresses_that_it_holds() {
+    let mut world = World::new(Owner::Auto).no_vip_host();
+    let told = world.holding(BOTH);
+    assert_eq!((told.state, told.translated_to), (State::Translating, vec![V4.to_owned(), V6.to_owned()]));
+    assert_eq!(told.codes, [""; 0]);
+}
+
+#[test]
+fn a_node_that_holds_no_address_is_idle_and_says_who_translates() {
+    let told = World::new(Owner::Auto).no_vip_host().holding(NEITHER);
+    assert_eq!((told.state, told.codes), (State::Idle, vec!["held-elsewhere".to_owned(); 2]));
+    assert_eq!(
+        told.messages[0],
+        "nothing is translated to 11.0.0.2 here: it is on no interface of this node (kube-ipvs0 does not count), and \
+         the node that has it translates; if the load balancer puts it on none, see --owner"
+    );
+}
+
+#[test]
+fn each_family_goes_its_own_way() {
+    let told = World::new(Owner::Auto).no_vip_host().holding(&[(V6, Standing::Usable)]);
+    assert_eq!((told.state, told.translated_to), (State::Translating, vec![V6.to_owned()]));
+    assert_eq!(told.codes, ["held-elsewhere"]);
+}
+
+#[test]
+fn nothing_is_held_before_anything_is_known() {
+    let world = World::new(Owner::Auto).no_vip_host();
+    assert_eq!(Told::from(&world.pipeline.round()).state, State::Idle);
+}
+
+#[test]
+fn a_vip_host_that_is_another_node_wins_over_the_interface() {
+    let told = World::new(Owner::Auto).vip_host("node-b").holding(BOTH);
+    assert_eq!(told.state, State::Idle);
+    assert_eq!(
+        told.messages[0],
+        "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost says that node node-b holds it"
+    );
+}
+
+#[test]
+fn a_vip_host_that_is_this_node_does_not_replace_the_interface() {
+    let mut world = World::new(Owner::Auto).vip_host("node-a");
+    assert_eq!(world.holding(NEITHER).state, State::Idle);
+    assert_eq!(world.holding(BOTH).state, State::Translating);
+}
+
+#[test]
+fn an_empty_vip_host_is_none() {
+    assert_eq!(World::new(Owner::Auto).vip_host(" ").holding(BOTH).state, State::Translating);
+    assert_eq!(World::new(Owner::VipHost).vip_host(" ").holding(BOTH).state, State::Idle);
+}
+
+#[test]
+fn by_address_the_vip_host_is_ignored() {
+    let mut world = World::new(Owner::Address).vip_host("node-b");
+    assert_eq!(world.holding(BOTH).state, State::Translating);
+    assert_eq!(world.holding(NEITHER).state, State::Idle);
+}
+
+#[test]
+fn by_vip_host_interfaces_are_ignored() {
+    assert_eq!(World::new(Owner::VipHost).vip_host("node-a").holding(NEITHER).state, State::Translating);
+    assert_eq!(World::new(Owner::VipHost).vip_host("node-b").holding(BOTH).state, State::Idle);
+    let told = World::new(Owner::VipHost).no_vip_host().holding(BOTH);
+    assert_eq!(
+        told.messages[0],
+        "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost names no node yet, and the node that it names \
+         translates (--owner vip-host)"
+    );
+}
+
+#[test]
+fn any_node_translates_everything() {
+    assert_eq!(World::new(Owner::Any).vip_host("node-b").holding(NEITHER).translated_to, [V4, V6]);
+}
+
+#[test]
+fn an_address_that_the_kernel_does_not_use_is_not_held_and_the_reason_is_told() {
+    let mut world = World::new(Owner::Auto).no_vip_host();
+    let told = world.holding(&[(V4, Standing::Usable), (V6, Standing::Tentative)]);
+    assert_eq!((told.translated_to, told.codes), (vec![V4.to_owned()], vec!["address-tentative".to_owned()]));
+    let told = world.holding(&[(V4, Standing::Usable), (V6, Standing::Duplicate)]);
+    assert_eq!((told.translated_to, told.codes), (vec![V4.to_owned()], vec!["address-duplicate".to_owned()]));
+    assert_eq!(world.holding(BOTH).codes, [""; 0]);
+}
+
+#[test]
+fn policies_are_not_asked_when_addresses_move() {
+    let mut world = World::new(Owner::Auto).no_vip_host();
+    for held in [BOTH, NEITHER, BOTH] {
+        world.holding(held);
+    }
+    assert_eq!(world.asked, 1);
+}
+
+#[test]
+fn a_service_without_endpoints_here_says_nothing_about_its_addresses() {
+    let elsewhere = SnapshotBuilder::default().service(service("web", &[V4]), &[]).build();
+    let told = World::new(Owner::Auto).look_at(&elsewhere).holding(NEITHER);
+    assert_eq!((told.state, told.codes), (State::Idle, vec![]));
+}
+
+#[test]
+fn only_two_ways_look_at_interfaces() {
+    let ways = [Owner::Auto, Owner::Address, Owner::VipHost, Owner::Any];
+    assert_eq!(ways.map(Owner::looks_at_interfaces), [true, true, false, false]);
+}
