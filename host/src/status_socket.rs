@@ -113,10 +113,9 @@ impl StatusSocket {
 /// When nobody answers.
 pub fn read(path: &Path) -> Result<String, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
-    let mut stream = UnixStream::connect(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NobodyAnswers { path: path.to_owned() },
-        _ => failed(error),
-    })?;
+    let nobody = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused);
+    let mut stream = UnixStream::connect(path)
+        .map_err(|error| if nobody(&error) { Error::NobodyAnswers { path: path.to_owned() } } else { failed(error) })?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
     let mut text = String::new();
     stream.read_to_string(&mut text).map_err(failed)?;
