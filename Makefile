@@ -12,7 +12,7 @@ endif
 # In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup build demo test lint
+.PHONY: help setup build demo test bench lint
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -30,6 +30,9 @@ demo: setup ## see egressd at work, in a minute, without a cluster
 
 test: setup ## run all tests; packets stay in network namespaces
 	cargo test --workspace $(LOCKED)
+
+bench: setup ## what egressd costs: ratios in one run on one machine, minutes
+	cargo bench --package egressd --bench figures $(LOCKED)
 
 lint: setup ## formatting, clippy, documentation, shell scripts
 	cargo fmt --all --check

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod calls;
+mod changes;
 mod edits;
 mod files;
 mod first_light;
@@ -65,6 +66,9 @@ lab::tests![
     files::a_truncated_file_is_named_and_its_last_good_state_stays,
     files::a_mended_file_takes_effect,
     files::a_vanished_directory_is_named_and_everything_stays_in_force,
+    changes::endpoints_come_and_go,
+    changes::a_service_that_turns_into_a_cluster_ip_translates_nobody,
+    changes::what_happens_while_egressd_is_down_is_exact_after_the_start,
     life::ending_changes_no_packet,
     life::a_restart_adopts_the_table_and_changes_no_packet,
     life::after_kill_9_the_rules_stay_and_the_next_start_adopts_them,

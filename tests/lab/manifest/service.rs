@@ -13,6 +13,7 @@ pub fn service(name: &str) -> Service {
         created: None,
         annotations: Vec::new(),
         addresses: Vec::new(),
+        kind: "LoadBalancer".to_owned(),
     }
 }
 
@@ -25,9 +26,15 @@ pub struct Service {
     created: Option<String>,
     annotations: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
+    kind: String,
 }
 
 impl Service {
+    /// Of this type, such as `ClusterIP`.
+    pub fn of_type(self, kind: &str) -> Self {
+        Self { kind: kind.to_owned(), ..self }
+    }
+
     /// In this namespace.
     pub fn namespace(self, namespace: &str) -> Self {
         Self { namespace: namespace.to_owned(), ..self }
@@ -102,7 +109,7 @@ impl Manifest for Service {
             ("apiVersion", "v1".into()),
             ("kind", "Service".into()),
             ("metadata", Yaml::Map(metadata)),
-            ("spec", Yaml::map([("type", "LoadBalancer".into()), ("ports", Yaml::List(vec![Yaml::map(port)]))])),
+            ("spec", Yaml::map([("type", self.kind.as_str().into()), ("ports", Yaml::List(vec![Yaml::map(port)]))])),
             ("status", Yaml::map([("loadBalancer", Yaml::map([("ingress", Yaml::List(ingress))]))])),
         ])
     }

@@ -1,0 +1,85 @@
+//! What happens to Services in a life: endpoints come and go, types change, and not everything happens while
+//! egressd looks. After each, the kernel holds exactly what the manifests say.
+
+use std::net::IpAddr;
+
+use anyhow::{Result, ensure};
+use lab::Protocol;
+use lab::addresses::OUTSIDE_V4;
+use lab::manifest::{self, Service};
+
+use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
+
+/// The kernel's state is what `run` makes of the manifests, no more and no less.
+fn expect_exact(stage: &Stage) -> Result<()> {
+    let (code, said) = program().diff(&stage.lab, &stage.manifests)?;
+    ensure!(code == Some(0), "the kernel differs from the manifests ({code:?}):\n{said}");
+    Ok(())
+}
+
+/// The pods that are seen as `web`, of three.
+fn translated(stage: &Stage) -> Result<Vec<u8>> {
+    let seen = |number: &u8| {
+        let pod = stage.lab.pod(*number);
+        stage.lab.seen_from(pod, OUTSIDE_V4, Protocol::Udp).map(|seen| seen == WEB_V4.into())
+    };
+    let mut numbers = Vec::new();
+    for number in 1..=3 {
+        if seen(&number)? {
+            numbers.push(number);
+        }
+    }
+    Ok(numbers)
+}
+
+fn endpoints(stage: &Stage, service: &str, pods: &[u8]) -> Result<()> {
+    let addresses: Vec<IpAddr> = pods.iter().map(|number| stage.lab.pod(*number).v4()).collect();
+    stage.manifests.write(&manifest::endpoints(service, addresses))
+}
+
+/// P5: one, three, none, one.
+pub(crate) fn endpoints_come_and_go() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = stage.run_until_translated()?;
+    for pods in [&[1, 2, 3][..], &[], &[2]] {
+        endpoints(&stage, "web", pods)?;
+        egressd.wait_until(&format!("pods {pods:?} are translated"), || Ok(translated(&stage)? == pods))?;
+        expect_exact(&stage)?;
+    }
+    egressd.stop()
+}
+
+/// P5: a ClusterIP has no address to translate to.
+pub(crate) fn a_service_that_turns_into_a_cluster_ip_translates_nobody() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let mut egressd = stage.run_until_translated()?;
+    stage.manifests.write(&web().of_type("ClusterIP"))?;
+    egressd.wait_until("nobody is translated", || Ok(translated(&stage)?.is_empty()))?;
+    expect_exact(&stage)?;
+    let rules = stage.lab.node().ruleset()?;
+    ensure!(!rules.contains(&WEB_V4.to_string()), "something is left of the Service:\n{rules}");
+    egressd.stop()
+}
+
+/// P5 and P6: one Service goes, one changes, one comes, and nobody looks.
+pub(crate) fn what_happens_while_egressd_is_down_is_exact_after_the_start() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let asking = |name: &str, address: IpAddr| -> Service { manifest::service(name).addresses([address]).egress() };
+    stage.manifests.write(&asking("goes", OTHER_V4))?;
+    endpoints(&stage, "goes", &[2])?;
+    stage.run_until_translated()?.stop()?;
+
+    stage.manifests.remove(&asking("goes", OTHER_V4))?;
+    stage.manifests.write(&web().annotation("egress-destination-ports", "udp:53"))?;
+    stage.manifests.write(&asking("comes", OTHER_V4))?;
+    endpoints(&stage, "comes", &[3])?;
+
+    let mut egressd = stage.run()?;
+    egressd.wait_until_seen(stage.lab.pod(3), OUTSIDE_V4, OTHER_V4.into())?;
+    expect_exact(&stage)?;
+    let [web, gone] = [1, 2].map(|number| stage.lab.pod(number));
+    stage.lab.expect_seen(web, (OUTSIDE_V4, 53), Protocol::Udp, WEB_V4)?;
+    stage.lab.expect_seen(web, (OUTSIDE_V4, 80), Protocol::Udp, web.v4())?;
+    stage.lab.expect_seen(gone, OUTSIDE_V4, Protocol::Udp, gone.v4())?;
+    egressd.stop()
+}
