@@ -25,8 +25,9 @@ build: setup ## compile everything
 	cargo build --workspace $(LOCKED)
 
 demo: setup ## see egressd at work, in a minute, without a cluster
-	@cargo build --quiet --package egressd --package egressd-tests --bins $(LOCKED)
-	@cargo run --quiet --package egressd-tests --bin egressd-demo $(LOCKED)
+	@# The whole workspace, and no `cargo run`: other packages mean other features, and wasmtime compiled once more.
+	@cargo build --quiet --workspace --bins $(LOCKED)
+	@$${CARGO_TARGET_DIR:-target}/debug/egressd-demo
 
 test: setup ## run all tests; packets stay in network namespaces
 	cargo test --workspace $(LOCKED)

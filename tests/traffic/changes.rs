@@ -11,7 +11,7 @@ use lab::manifest::{self, Service};
 use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
 
 /// The kernel's state is what `run` makes of the manifests, no more and no less.
-fn expect_exact(stage: &Stage) -> Result<()> {
+pub(crate) fn expect_exact(stage: &Stage) -> Result<()> {
     let (code, said) = program().diff(&stage.lab, &stage.manifests)?;
     ensure!(code == Some(0), "the kernel differs from the manifests ({code:?}):\n{said}");
     Ok(())
@@ -81,5 +81,24 @@ pub(crate) fn what_happens_while_egressd_is_down_is_exact_after_the_start() -> R
     stage.lab.expect_seen(web, (OUTSIDE_V4, 53), Protocol::Udp, WEB_V4)?;
     stage.lab.expect_seen(web, (OUTSIDE_V4, 80), Protocol::Udp, web.v4())?;
     stage.lab.expect_seen(gone, OUTSIDE_V4, Protocol::Udp, gone.v4())?;
+    egressd.stop()
+}
+
+/// P4 over a restart: what was accepted last is remembered in the state directory, and only there.
+pub(crate) fn what_was_accepted_last_survives_a_restart_with_its_state_directory() -> Result<()> {
+    let stage = Stage::with_web()?;
+    stage.run_until_translated()?.stop()?;
+    let misspelled = manifest::service("web").addresses([WEB_V4]).annotation("egress", "ture");
+    stage.manifests.write(&misspelled)?;
+
+    let mut egressd = stage.run()?;
+    endpoints(&stage, "web", &[1, 2])?;
+    egressd.wait_until("today's endpoints are translated", || Ok(translated(&stage)? == [1, 2]))?;
+    egressd.stop()?;
+
+    std::fs::remove_dir_all(stage.manifests.state())?;
+    let mut egressd = stage.run()?;
+    egressd.wait_until("nobody is translated", || Ok(translated(&stage)?.is_empty()))?;
+    egressd.wait_until_log_has("nothing was accepted before")?;
     egressd.stop()
 }

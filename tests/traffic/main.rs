@@ -69,6 +69,7 @@ lab::tests![
     changes::endpoints_come_and_go,
     changes::a_service_that_turns_into_a_cluster_ip_translates_nobody,
     changes::what_happens_while_egressd_is_down_is_exact_after_the_start,
+    changes::what_was_accepted_last_survives_a_restart_with_its_state_directory,
     life::ending_changes_no_packet,
     life::a_restart_adopts_the_table_and_changes_no_packet,
     life::after_kill_9_the_rules_stay_and_the_next_start_adopts_them,

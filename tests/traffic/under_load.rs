@@ -8,6 +8,7 @@ use lab::addresses::OUTSIDE_V4;
 use lab::manifest::{self, Service};
 use lab::{Egressd, Flood, Pod, Seen};
 
+use crate::changes::expect_exact;
 use crate::stage::{OTHER_V4, Stage, WEB_V4, web};
 
 /// What the flood was to be seen as, by the number of its datagrams.
@@ -87,6 +88,7 @@ pub(crate) fn a_hundred_thousand_connections_see_only_what_was_right_at_the_time
         turn += 1;
     }
     end(flood, &history)?;
+    expect_exact(&stage)?;
     ensure!(turn >= 20, "only {turn} changes were made");
     Ok(())
 }
@@ -102,7 +104,8 @@ pub(crate) fn restarts_and_kill_9_under_load_change_no_packet() -> Result<()> {
         egressd.kill()?;
         egressd = restarted(&stage, turn)?;
     }
-    end(flood, &History::beginning_as(WEB_V4))
+    end(flood, &History::beginning_as(WEB_V4))?;
+    expect_exact(&stage)
 }
 
 /// A start that has taken everything over: it makes a change.
@@ -138,7 +141,8 @@ pub(crate) fn an_address_that_changes_hands_is_never_seen_with_the_old_service()
         wait_until_seen(&mut egressd, stage.selected(), address)?;
         history.changed_to(address, [begun, flood.position()]);
     }
-    end(flood, &history)
+    end(flood, &history)?;
+    expect_exact(&stage)
 }
 
 fn end(flood: Flood, history: &History) -> Result<()> {
