@@ -35,7 +35,7 @@ pub enum Command {
     ///
     /// Reads the kernel, changes nothing, and works while a daemon owns the tables; needs CAP_NET_ADMIN. Exits with
     /// 0 when nothing differs, 1 when something does, 2 when that cannot be told or for wrong usage.
-    Diff(DiffArgs),
+    Diff(Input),
     /// Ask the running egressd what is in force: every Service's state, and how many connections it translated.
     ///
     /// Exits with 0 when egressd answers, 1 when it does not, 2 for wrong usage.
@@ -146,9 +146,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// Options of `run`.
+/// What decides over the rules: the same for `run`, `plan` and `diff`, so that all three mean the same.
 #[derive(Debug, Args)]
-pub struct Run {
+pub struct Input {
     /// Where Services come from.
     #[command(flatten)]
     pub source: Source,
@@ -161,6 +161,14 @@ pub struct Run {
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What decides over the rules.
+    #[command(flatten)]
+    pub input: Input,
     /// How to watch it.
     #[command(flatten)]
     pub watching: Watching,
@@ -169,23 +177,6 @@ pub struct Run {
     /// What is in them is not looked at. Pods are untranslated for a moment, and open connections stay as they are.
     #[arg(long, env = "egress_clean", value_parser = BoolishValueParser::new())]
     pub egress_clean: bool,
-}
-
-/// Options of `diff`.
-#[derive(Debug, Args)]
-pub struct DiffArgs {
-    /// Where Services come from.
-    #[command(flatten)]
-    pub source: Source,
-    /// Which networks belong to the cluster.
-    #[command(flatten)]
-    pub networks: Networks,
-    /// How annotations are called.
-    #[command(flatten)]
-    pub annotations: Annotations,
-    /// Which egressd of several.
-    #[command(flatten)]
-    pub instance: Instance,
 }
 
 /// Options of `status`.
@@ -214,18 +205,9 @@ pub enum StatusOutput {
 /// Options of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Where Services come from.
+    /// What decides over the rules.
     #[command(flatten)]
-    pub source: Source,
-    /// Which networks belong to the cluster.
-    #[command(flatten)]
-    pub networks: Networks,
-    /// How annotations are read.
-    #[command(flatten)]
-    pub annotations: Annotations,
-    /// Which egressd of several.
-    #[command(flatten)]
-    pub instance: Instance,
+    pub input: Input,
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     pub output: Output,

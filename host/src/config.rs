@@ -11,7 +11,7 @@ use egressd_core::pipeline::Settings;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
-use crate::cli::{self, Annotations, Instance, Networks, Socket, Source};
+use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,8 @@ pub struct Config {
 ///
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
-pub fn config(source: &Source, networks: &Networks, annotations: &Annotations, instance: &Instance) -> Result<Config> {
+pub fn config(input: &Input) -> Result<Config> {
+    let Input { source, networks, annotations, instance } = input;
     let Source { manifests, node, owner, state_dir } = source;
     let Networks { pod_networks, service_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;

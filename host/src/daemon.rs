@@ -122,9 +122,9 @@ impl Daemon {
             }
             self.watch.board.busy();
             let begun = Instant::now();
-            let round = self.pipeline.round();
+            let mut round = self.pipeline.round();
             self.watch.metrics.round(begun.elapsed());
-            if self.commit(&round).await == Commit::InForce {
+            if self.commit(&mut round).await == Commit::InForce {
                 self.report(round);
             }
         }
@@ -143,8 +143,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// Carries out what differs. After a failure the kernel is read again, and the difference tried again later.
-    async fn commit(&mut self, round: &Round) -> Commit {
+    /// Carries out what differs; then the round's ruleset is `applied`. After a failure the kernel is read again, and the difference tried again later.
+    async fn commit(&mut self, round: &mut Round) -> Commit {
         if let Some(fatal) = &round.fatal {
             error!(code = fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
             self.watch.board.trouble(format!("the plan is not carried out: {}", fatal.message));
@@ -157,7 +157,8 @@ impl Daemon {
         };
         match self.carry_out(changes).await {
             Ok(()) => {
-                self.applied.clone_from(&round.ruleset);
+                // Nobody looks at it any more, and a copy costs as much as the plan itself.
+                self.applied = std::mem::take(&mut round.ruleset);
                 self.doomed.clear();
                 self.retry = None;
                 Commit::InForce

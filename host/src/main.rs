@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
 use egressd::board::board;
-use egressd::cli::{Cli, Command, DiffArgs, Instance, LogFormat, Output, PlanArgs, Run, StatusArgs, StatusOutput};
+use egressd::cli::{Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, Run, StatusArgs, StatusOutput};
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
@@ -77,14 +77,14 @@ fn log(format: LogFormat) {
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
-    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    let config = config::config(&args.input)?;
     for finding in &config.findings {
         warn!(code = finding.code, "{}", finding.message);
     }
     let node = config.settings.node.clone();
     let interfaces = config.settings.owner.looks_at_interfaces();
     let addresses = if interfaces { Addresses::follow()? } else { Addresses::unwatched() };
-    let socket = config::socket(&args.watching.socket, &args.instance)?;
+    let socket = config::socket(&args.watching.socket, &args.input.instance)?;
     let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
     let metrics = Metrics::default();
     let policies = metrics.counting(policies(&config.settings.prefix)?);
@@ -116,7 +116,7 @@ fn stop() -> Result<impl Future<Output = ()>> {
 }
 
 fn plan(args: &PlanArgs) -> Result<ExitCode> {
-    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+    let config = config::config(&args.input)?;
     let report = report(config)?;
     let mut out = io::stdout().lock();
     let colours = paint(&out);
@@ -146,8 +146,8 @@ fn report(config: Config) -> Result<Report> {
     Ok(report)
 }
 
-fn difference(args: &DiffArgs) -> Result<ExitCode> {
-    let config = config::config(&args.source, &args.networks, &args.annotations, &args.instance)?;
+fn difference(input: &Input) -> Result<ExitCode> {
+    let config = config::config(input)?;
     let tables = config.settings.tables.clone();
     let report = report(config)?;
     if let Some(fatal) = &report.round.fatal {
