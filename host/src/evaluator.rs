@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::{io, thread};
 
-use egressd_core::chain::{self, Policy, Verdict};
+use egressd_core::chain::{Chain, Verdict};
 use egressd_core::model::{Context, ServiceView};
 use tokio::sync::oneshot;
 
@@ -31,9 +31,9 @@ impl Evaluator {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(policies: Vec<Box<dyn Policy>>) -> io::Result<Self> {
+    pub fn start(chain: Chain) -> io::Result<Self> {
         let (questions, asked) = mpsc::channel();
-        thread::Builder::new().name("policies".to_owned()).spawn(move || answer_all(&policies, &asked))?;
+        thread::Builder::new().name("policies".to_owned()).spawn(move || answer_all(&chain, &asked))?;
         Ok(Self { questions })
     }
 
@@ -52,7 +52,7 @@ impl Evaluator {
     }
 }
 
-fn answer_all(policies: &[Box<dyn Policy>], asked: &Receiver<Question>) {
+fn answer_all(chain: &Chain, asked: &Receiver<Question>) {
     while let Ok(Question { context, services, answer }) = asked.recv() {
         let mut verdicts = Vec::with_capacity(services.len());
         for service in services {
@@ -60,7 +60,7 @@ fn answer_all(policies: &[Box<dyn Policy>], asked: &Receiver<Question>) {
             if answer.is_closed() {
                 break;
             }
-            verdicts.push(chain::evaluate(policies, &context, &service));
+            verdicts.push(chain.evaluate(&context, &service));
         }
         let _ = answer.send(verdicts);
     }

@@ -88,7 +88,7 @@ async fn follow(args: &Run) -> Result<()> {
     let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
     let metrics = Metrics::default();
     let policies = metrics.counting(policies(&config.settings.prefix)?);
-    let evaluator = Evaluator::start(policies).context("cannot start the thread of the policies")?;
+    let evaluator = Evaluator::start(policies.into()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (board, reader) = board();
     let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
@@ -136,12 +136,12 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 
 /// What `run` would make of the directory now, on this node.
 fn report(config: Config) -> Result<Report> {
-    let policies = policies(&config.settings.prefix)?;
+    let chain = policies(&config.settings.prefix)?.into();
     let mut directory = Directory::new(config.manifests, &config.settings.node);
     let interfaces = config.settings.owner.looks_at_interfaces();
     let held = if interfaces { addresses::read()? } else { Held::new() };
     let known = Known { accepted: StateDir::open(&config.state_dir).accepted(), held };
-    let mut report = oneshot::plan(&mut directory, config.settings, known, &policies)?;
+    let mut report = oneshot::plan(&mut directory, config.settings, known, &chain)?;
     report.source_findings.splice(0..0, config.findings);
     Ok(report)
 }

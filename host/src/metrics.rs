@@ -101,15 +101,12 @@ impl Metrics {
         self.round_duration.observe(took.as_secs_f64());
     }
 
-    /// The same policies, counted.
-    pub fn counting(&self, policies: Vec<Box<dyn Policy>>) -> Vec<Box<dyn Policy>> {
-        let counting = |inner: Box<dyn Policy>| {
-            let labels: Labels = vec![("policy", inner.name().to_owned())];
-            let evaluations = self.evaluations.get_or_create_owned(&labels);
-            let failures = self.evaluation_failures.get_or_create_owned(&labels);
-            Box::new(Counting { inner, evaluations, failures }) as Box<dyn Policy>
-        };
-        policies.into_iter().map(counting).collect()
+    /// The same policy, counted.
+    pub fn counting(&self, inner: Box<dyn Policy>) -> Box<dyn Policy> {
+        let labels: Labels = vec![("policy", inner.name().to_owned())];
+        let evaluations = self.evaluations.get_or_create_owned(&labels);
+        let failures = self.evaluation_failures.get_or_create_owned(&labels);
+        Box::new(Counting { inner, evaluations, failures })
     }
 
     /// Everything as text. Without a survey (the kernel could not be read) its metrics are missing.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use egressd_core::chain::{self, Policy};
+use egressd_core::chain::Chain;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
@@ -37,12 +37,7 @@ pub struct Known {
 ///
 /// # Errors
 /// When the directory cannot be read.
-pub fn plan(
-    directory: &mut Directory,
-    settings: Settings,
-    known: Known,
-    policies: &[Box<dyn Policy>],
-) -> Result<Report, Error> {
+pub fn plan(directory: &mut Directory, settings: Settings, known: Known, chain: &Chain) -> Result<Report, Error> {
     let update = directory.scan(&BTreeSet::new())?;
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
@@ -52,7 +47,7 @@ pub fn plan(
     while !questions.is_empty() {
         let context = pipeline.context();
         let answers = questions.into_iter().map(|question| {
-            let verdict = chain::evaluate(policies, &context, &question.view);
+            let verdict = chain.evaluate(&context, &question.view);
             (question, verdict)
         });
         questions = pipeline.answer(answers.collect());

@@ -9,14 +9,14 @@ use crate::wasm::{self, Engine, Limits};
 /// What the built-in policy is called.
 pub const BUILT_IN: &str = "annotations";
 
-/// The policies, in the order in which they are asked; the built-in one reads annotations with this prefix.
+/// The built-in policy, which reads annotations with this prefix.
 ///
 /// # Errors
 /// When the engine does not start, or the built-in policy does not load: a defect of the build.
-pub fn policies(prefix: &AnnotationPrefix) -> Result<Vec<Box<dyn Policy>>, wasm::Error> {
+pub fn policies(prefix: &AnnotationPrefix) -> Result<Box<dyn Policy>, wasm::Error> {
     let engine = Engine::new(Limits::default())?;
     let built_in = wasm::load(&engine, wasm::built_in(), BUILT_IN, &settings(prefix))?;
-    Ok(vec![Box::new(built_in)])
+    Ok(Box::new(built_in))
 }
 
 /// The built-in policy's own default goes unsaid: then its settings are empty, which it reads without a parser.

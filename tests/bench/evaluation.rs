@@ -34,9 +34,9 @@ pub(crate) fn evaluation() {
         let context = context();
         let native = sample(|| drop(adapter::evaluate(&context, &view)));
         let chain = policies(&AnnotationPrefix::default()).expect("the built-in policy loads");
-        let component = sample(|| drop(chain[0].evaluate(&context, &view, &Draft::default())));
+        let component = sample(|| drop(chain.evaluate(&context, &view, &Draft::default())));
         let (_, all) = timed(|| {
-            (0..SERVICES).for_each(|_| drop(chain[0].evaluate(&context, &view, &Draft::default())));
+            (0..SERVICES).for_each(|_| drop(chain.evaluate(&context, &view, &Draft::default())));
         });
         row(&[
             name,

@@ -99,7 +99,7 @@ fn verdict(kind: Kind, context: &Arc<Context>, view: &ServiceView) -> Verdict {
         destination_ports: if kind == Kind::Ports { ports() } else { vec![] },
         address: view.addresses[0],
     };
-    Verdict { ruling: Ruling::Draft(Draft { rules: vec![rule], ..Draft::default() }), findings: vec![], policy: None }
+    Verdict::new(Ruling::Draft(Draft { rules: vec![rule], ..Draft::default() }))
 }
 
 fn ports() -> Vec<PortMatch> {

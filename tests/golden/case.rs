@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::source::manifests::Directory;
-use egressd_core::chain::Policy;
+use egressd_core::chain::Chain;
 use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -24,7 +24,7 @@ use crate::difference::difference;
 const NODE: &str = "node-a";
 
 /// As they ship.
-pub(crate) type Policies = [Box<dyn Policy>];
+pub(crate) type Policies = Chain;
 
 /// What to do with golden files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let bless = env::var_os("EGRESSD_BLESS").is_some_and(|value| !value.is_empty());
     let mode = if bless { Mode::Bless } else { Mode::Compare };
     // Compiled once: it takes longer than all the rest.
-    let policies: Arc<Policies> = policies(&AnnotationPrefix::default())?.into();
+    let policies: Arc<Policies> = Arc::new(policies(&AnnotationPrefix::default())?.into());
     let trials = cases()?.into_iter().map(|case| {
         let name = case.name();
         let policies = Arc::clone(&policies);

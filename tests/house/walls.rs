@@ -13,11 +13,16 @@ const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
 const TESTKIT: [&str; 1] = ["proptest"];
 
 /// What an author of policies may be asked to compile.
-const SDK: [&str; 4] = ["ipnet", "serde", "serde_json", "wit-bindgen"];
+const SDK: [&str; 5] = ["ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
-const HOST: [(&str, &[&str]); 11] = [
+const HOST: [(&str, &[&str]); 16] = [
     ("wasmtime", &["wasm/"]),
+    ("wasmparser", &["wasm/"]),
+    ("wit_component", &["wasm/"]),
+    ("wit_parser", &["wasm/"]),
+    ("flate2", &["policies/", "authoring/"]),
+    ("sha2", &["policies/", "authoring/"]),
     ("rustables", &["nft/"]),
     ("netlink_packet_core", &["addresses/"]),
     ("k8s_openapi", &["source/", "publish"]),
@@ -35,12 +40,13 @@ const ADAPTERS: [&str; 7] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("net", &[]),
     ("finding", &[]),
     ("model", &["finding", "net"]),
     ("decision", &["finding", "net"]),
-    ("chain", &["decision", "finding", "model"]),
+    ("policy", &["finding", "model"]),
+    ("chain", &["decision", "finding", "model", "policy"]),
     ("guard", &["decision", "finding", "model", "net"]),
     ("owner", &["finding", "model"]),
     ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner"]),

@@ -95,7 +95,7 @@ fn the_prefix_is_a_setting_that_decides_what_is_sent() {
 #[test]
 fn the_host_hands_the_prefix_to_it() {
     let prefix = AnnotationPrefix::new("example.org").unwrap();
-    let [policy] = &egressd::policies::policies(&prefix).unwrap()[..] else { panic!("not one policy") };
+    let policy = egressd::policies::policies(&prefix).unwrap();
     let mixed = view("web", &[("kube-vip.io/egress", "junk"), ("example.org/egress-denied-networks", "junk")]);
     assert_eq!(policy.evaluate(&context(), &mixed, &Draft::default()).unwrap().decision, Decision::Pass);
     let ours = view("web", &[("example.org/egress", "true"), ("kube-vip.io/egress-denied-networks", "0.0.0.0/0")]);

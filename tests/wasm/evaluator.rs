@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egressd::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
-use egressd_core::chain::{Policy, PolicyFailure, Ruling};
+use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::model::{Context, ServiceView};
 
@@ -15,13 +15,13 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
 }
 
-fn boxed(bytes: &[u8], name: &str) -> Box<dyn Policy> {
-    Box::new(wasm::load(&ENGINE, bytes, name, "{}").unwrap())
+fn member(bytes: &[u8], name: &str) -> Member {
+    Member::new(Asked::Policy(Arc::new(wasm::load(&ENGINE, bytes, name, "{}").unwrap())))
 }
 
 #[test]
 fn verdicts_come_in_the_order_of_the_services() {
-    let evaluator = Evaluator::start(vec![boxed(wasm::built_in(), "annotations")]).unwrap();
+    let evaluator = Evaluator::start(Chain::new([member(wasm::built_in(), "annotations")])).unwrap();
     let values = ["true", "false", "maybe", "true"];
     let services = values.map(|value| Arc::new(view("web", &[("kube-vip.io/egress", value)]))).to_vec();
     let verdicts = run(evaluator.evaluate(Arc::new(context()), services)).unwrap();
@@ -38,8 +38,8 @@ fn verdicts_come_in_the_order_of_the_services() {
 
 #[test]
 fn a_policy_that_fails_harms_no_other_service() {
-    let policies = vec![boxed(wasm::built_in(), "annotations"), boxed(hostile::component(), "hostile")];
-    let evaluator = Evaluator::start(policies).unwrap();
+    let members = [member(wasm::built_in(), "annotations"), member(hostile::component(), "hostile")];
+    let evaluator = Evaluator::start(Chain::new(members)).unwrap();
     let services = ["panic", "fine"].map(|name| Arc::new(view(name, &[]))).to_vec();
     let verdicts = run(evaluator.evaluate(Arc::new(context()), services)).unwrap();
     assert!(matches!(&verdicts[0].ruling, Ruling::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
@@ -61,7 +61,7 @@ impl Policy for Bug {
 
 #[test]
 fn a_thread_that_has_ended_is_an_error_and_no_hang() {
-    let evaluator = Evaluator::start(vec![Box::new(Bug)]).unwrap();
+    let evaluator = Evaluator::start((Box::new(Bug) as Box<dyn Policy>).into()).unwrap();
     let ask = || run(evaluator.evaluate(Arc::new(context()), vec![Arc::new(view("web", &[]))]));
     assert_eq!(ask().err(), Some(EvaluatorGone));
     assert_eq!(ask().err(), Some(EvaluatorGone));

@@ -18,6 +18,7 @@ pub mod net;
 pub mod owner;
 pub mod pipeline;
 pub mod plan;
+pub mod policy;
 pub mod ruleset;
 pub mod status;
 #[cfg(feature = "testkit")]

@@ -142,6 +142,8 @@ impl Pipeline {
                 Key::Namespace(name) => all().filter(|key| key.namespace == *name).collect(),
                 // A node's address makes an endpoint a host-network one.
                 Key::Cluster => all().collect(),
+                // Its effect comes with the chain that is loaded from it.
+                Key::Policy(_) => Vec::new(),
             }
         };
         keys.iter().flat_map(of).collect()

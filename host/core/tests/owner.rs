@@ -1,8 +1,9 @@
 //! Which node translates, and what the others say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use egressd_core::chain::{self, Policy, PolicyFailure};
+use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::compile::table_names;
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::model::{
@@ -18,6 +19,10 @@ const V6: &str = "fc00:11::2";
 
 /// Translates the endpoints of each family to the Service's address of that family.
 struct EachFamily;
+
+fn chain() -> Chain {
+    Chain::new([Member::new(Asked::Policy(Arc::new(EachFamily)))])
+}
 
 impl Policy for EachFamily {
     fn name(&self) -> &'static str {
@@ -75,7 +80,7 @@ impl World {
         self.asked += questions.len();
         let context = self.pipeline.context();
         let answers = questions.into_iter().map(|question| {
-            let verdict = chain::evaluate(&[Box::new(EachFamily)], &context, &question.view);
+            let verdict = chain().evaluate(&context, &question.view);
             (question, verdict)
         });
         let further = self.pipeline.answer(answers.collect());

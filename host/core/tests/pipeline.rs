@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use egressd_core::chain::{self, Policy, PolicyFailure};
+use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
 use egressd_core::compile::table_names;
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::model::{
@@ -18,6 +18,10 @@ use egressd_core::testkit::{SnapshotBuilder, a, n, service};
 
 /// Does what the annotation `do` says.
 struct Obedient;
+
+fn chain() -> Chain {
+    Chain::new([Member::new(Asked::Policy(Arc::new(Obedient)))])
+}
 
 impl Policy for Obedient {
     fn name(&self) -> &'static str {
@@ -42,7 +46,11 @@ impl Policy for Obedient {
             Some("steal") => plan(a("11.0.0.99")),
             Some("deny") => Decision::Deny,
             Some("trap") => {
-                return Err(PolicyFailure { policy: "obedient".to_owned(), reason: "it trapped".to_owned() });
+                return Err(PolicyFailure {
+                    policy: "obedient".to_owned(),
+                    reason: "it trapped".to_owned(),
+                    kind: FailureKind::Prompt,
+                });
             }
             Some(_) => Decision::Invalid,
         };
@@ -97,7 +105,7 @@ impl World {
             self.asked += questions.len();
             let context = self.pipeline.context();
             let answer = |question: Question| {
-                let verdict = chain::evaluate(&[Box::new(Obedient)], &context, &question.view);
+                let verdict = chain().evaluate(&context, &question.view);
                 (question, verdict)
             };
             questions = self.pipeline.answer(questions.into_iter().map(answer).collect());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::chain::{Policy, PolicyFailure};
+use egressd_core::chain::{FailureKind, Policy, PolicyFailure};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{Context, ServiceView};
@@ -125,7 +125,7 @@ impl Guest {
     }
 
     fn failure(&self, reason: String) -> PolicyFailure {
-        PolicyFailure { policy: self.name.to_string(), reason }
+        PolicyFailure { policy: self.name.to_string(), reason, kind: FailureKind::Prompt }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod address;
 mod cluster;
+mod policy;
 mod prefix;
 mod service;
 mod snapshot;
@@ -9,6 +10,7 @@ mod view;
 
 pub use address::AddressTrust;
 pub use cluster::{ClusterFacts, ClusterSettings};
+pub use policy::PolicyObject;
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub use service::{
     Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,

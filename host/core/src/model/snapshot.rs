@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::{Endpoint, Labels, Service, ServiceKey};
+use super::{Endpoint, Labels, PolicyObject, Service, ServiceKey};
 
 /// One EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub namespaces: OrdMap<String, Arc<Labels>>,
     /// The networks of all ServiceCIDR objects, by name.
     pub service_networks: OrdMap<String, Arc<Vec<IpNet>>>,
+    /// The ConfigMaps that are policies, by name.
+    pub policies: OrdMap<String, Arc<PolicyObject>>,
 }
 
 /// What a source says to look at again. Keys carry no news of their own: values are read from the newest
@@ -54,4 +56,6 @@ pub enum Key {
     Namespace(String),
     /// Nodes or service networks: the facts that hold for all Services.
     Cluster,
+    /// A policy's ConfigMap.
+    Policy(String),
 }

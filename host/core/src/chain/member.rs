@@ -1,0 +1,104 @@
+//! Who is asked, in which order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Policy, Validator};
+use crate::policy::{Mode, OnFailure, PolicySpec, Scope};
+
+/// One policy of the chain, with what its operator says about it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// What status and messages call it.
+    pub name: String,
+    /// Smaller is asked earlier, among its kind.
+    pub order: i32,
+    /// Whether its word counts.
+    pub mode: Mode,
+    /// What becomes of a Service when it fails.
+    pub on_failure: OnFailure,
+    /// Which Services it is asked about.
+    pub scope: Scope,
+    /// Whom to ask.
+    pub asked: Asked,
+}
+
+/// What is asked.
+#[derive(Clone)]
+pub enum Asked {
+    /// For a draft.
+    Policy(Arc<dyn Policy>),
+    /// For objections.
+    Validator(Arc<dyn Validator>),
+    /// In vain: it could not be loaded, for this reason, and is to be missed.
+    Missing(String),
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy(policy) => write!(f, "Policy({})", policy.name()),
+            Self::Validator(validator) => write!(f, "Validator({})", validator.name()),
+            Self::Missing(reason) => write!(f, "Missing({reason})"),
+        }
+    }
+}
+
+impl Member {
+    /// A policy that is asked about every Service and whose failures keep the last good rules.
+    pub fn new(asked: Asked) -> Self {
+        let name = match &asked {
+            Asked::Policy(policy) => policy.name().to_owned(),
+            Asked::Validator(validator) => validator.name().to_owned(),
+            Asked::Missing(_) => String::new(),
+        };
+        let (mode, on_failure, scope) = (Mode::default(), OnFailure::default(), Scope::default());
+        Self { name, order: 0, mode, on_failure, scope, asked }
+    }
+
+    /// The same with what a ConfigMap says.
+    #[must_use]
+    pub fn with(self, spec: &PolicySpec) -> Self {
+        let PolicySpec { name, order, mode, on_failure, scope, settings: _, module: _, digest: _ } = spec.clone();
+        Self { name, order, mode, on_failure, scope, ..self }
+    }
+
+    fn rank(&self) -> (Phase, i32, &str) {
+        let phase = match self.asked {
+            Asked::Policy(_) | Asked::Missing(_) => Phase::Draft,
+            Asked::Validator(_) => Phase::Validate,
+        };
+        (phase, self.order, &self.name)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Draft,
+    Validate,
+}
+
+/// All policies: by order and then by name, and after all of them the validators, likewise.
+#[derive(Clone, Debug, Default)]
+pub struct Chain(Vec<Member>);
+
+impl Chain {
+    /// Puts them into their order. Those that are off are left out.
+    pub fn new(members: impl IntoIterator<Item = Member>) -> Self {
+        let mut members: Vec<Member> = members.into_iter().filter(|member| member.mode != Mode::Off).collect();
+        members.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        Self(members)
+    }
+
+    /// In the order in which they are asked.
+    pub fn members(&self) -> &[Member] {
+        &self.0
+    }
+}
+
+/// One policy for everybody.
+impl From<Box<dyn Policy>> for Chain {
+    fn from(policy: Box<dyn Policy>) -> Self {
+        Self::new([Member::new(Asked::Policy(policy.into()))])
+    }
+}

@@ -1,0 +1,111 @@
+//! How policies compose: in order, each sees the draft of those before it; then all validators look at what came
+//! out. The first `invalid` or `deny` ends the chain. The chain does not know what WASM is.
+
+mod evaluate;
+mod member;
+
+pub use member::{Asked, Chain, Member};
+
+use crate::decision::{Draft, Outcome};
+use crate::finding::Finding;
+use crate::model::{Context, ServiceView};
+
+/// Something that decides about one Service: a component, or a closure in a test.
+pub trait Policy: Send + Sync {
+    /// The name that status and messages use.
+    fn name(&self) -> &str;
+
+    /// One word on one Service. Equal input, equal answer.
+    ///
+    /// # Errors
+    /// When the policy itself failed: it trapped, ran out of a limit, or answered what cannot be read.
+    fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure>;
+}
+
+/// Something that looks at the draft of all policies and may only complain: a component, or a closure in a test.
+pub trait Validator: Send + Sync {
+    /// The name that status and messages use.
+    fn name(&self) -> &str;
+
+    /// What it has to say about one Service's draft; a finding of severity `Error` denies the Service. Equal
+    /// input, equal answer.
+    ///
+    /// # Errors
+    /// When the validator itself failed.
+    fn validate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure>;
+}
+
+/// A policy that could not answer. Never the Service's fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("policy {policy} failed: {reason}")]
+pub struct PolicyFailure {
+    /// Which policy.
+    pub policy: String,
+    /// What happened, in one sentence without a full stop.
+    pub reason: String,
+    /// What it cost the node.
+    pub kind: FailureKind,
+}
+
+/// What a failure costs whoever asks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailureKind {
+    /// The same input gives the same failure, and soon: a trap, no more fuel, an answer without sense.
+    Prompt,
+    /// The clock ended it: a second of the node's time is gone, and another day it may go well.
+    Slow,
+    /// Nobody asked it: it failed too often lately.
+    Quarantined,
+}
+
+/// What the whole chain says about one Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The rules, or why there are none.
+    pub ruling: Ruling,
+    /// Whose word that is; none when no policy had an opinion.
+    pub policy: Option<String>,
+    /// What all policies told, in order.
+    pub findings: Vec<Finding>,
+    /// Every failure on the way, also of policies without which the chain went on: to ask again later.
+    pub failures: Vec<PolicyFailure>,
+    /// What would come out if a policy in shadow mode were enforced, for each that covers the Service.
+    pub shadows: Vec<Shadow>,
+}
+
+impl Verdict {
+    /// A ruling that nobody commented on.
+    pub fn new(ruling: Ruling) -> Self {
+        Self { ruling, policy: None, findings: Vec::new(), failures: Vec::new(), shadows: Vec::new() }
+    }
+}
+
+/// What the chain would say with one more policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shadow {
+    /// The policy in shadow mode.
+    pub policy: String,
+    /// The end of the chain, if it were enforced.
+    pub ruling: Ruling,
+    /// What it and all others told.
+    pub findings: Vec<Finding>,
+}
+
+/// The end of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// These rules. A draft without rules: nobody asked for egress.
+    Draft(Draft),
+    /// A policy calls the user's input wrong.
+    Invalid {
+        /// Which policy.
+        policy: String,
+    },
+    /// A policy forbids it, or could not answer and is to be missed by nobody.
+    Denied {
+        /// Which policy.
+        policy: String,
+    },
+    /// A policy could not answer.
+    Failed(PolicyFailure),
+}

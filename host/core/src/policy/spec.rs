@@ -1,0 +1,277 @@
+//! What a policy's ConfigMap asks for, checked.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::selector::Selector;
+use crate::finding::{Finding, Span};
+use crate::model::{Labels, PolicyObject, ServiceView};
+
+/// The label by which a ConfigMap is a policy; its value is `true`.
+pub const LABEL: &str = "egressd.io/policy";
+
+const ORDER: &str = "egressd.io/order";
+const MODE: &str = "egressd.io/mode";
+const ON_FAILURE: &str = "egressd.io/on-failure";
+const DIGEST: &str = "egressd.io/sha256";
+const SERVICES: &str = "egressd.io/services";
+const NAMESPACES: &str = "egressd.io/namespaces";
+/// What egressd writes itself, and does not read.
+const PUBLISHED: &str = "egressd.io/status";
+
+const KNOWN: [&str; 6] = [ORDER, MODE, ON_FAILURE, DIGEST, SERVICES, NAMESPACES];
+
+/// Whether its word counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mode {
+    /// It does.
+    #[default]
+    Enforce,
+    /// It is asked about real Services, and what would change is told; nothing of it is applied.
+    Shadow,
+    /// It is not asked at all. For the built-in policy, which is there without a ConfigMap.
+    Off,
+}
+
+/// What becomes of a Service when the policy cannot answer, or cannot be loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OnFailure {
+    /// Its last good rules stay in force (P7).
+    #[default]
+    KeepLast,
+    /// It has no rules, as if it were denied.
+    Closed,
+    /// The chain goes on as if the policy had no opinion.
+    Skip,
+}
+
+/// Which Services a policy is asked about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// By the labels of their namespace, which its tenants cannot change.
+    pub namespaces: Selector,
+    /// By their own labels.
+    pub services: Selector,
+}
+
+impl Scope {
+    /// Whether the policy is asked about this Service.
+    pub fn covers(&self, view: &ServiceView) -> bool {
+        self.namespaces.selects(&view.namespace_labels) && self.services.selects(&view.service.labels)
+    }
+}
+
+/// Where the component is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Module {
+    /// In the program: the ConfigMap has the built-in policy's name and brings none.
+    BuiltIn,
+    /// As it is.
+    Wasm(Arc<[u8]>),
+    /// Compressed.
+    Gzip(Arc<[u8]>),
+}
+
+/// What a ConfigMap asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicySpec {
+    /// The policy's name.
+    pub name: String,
+    /// Policies are asked from the smallest to the largest, and of equals by name. The built-in one has 0.
+    pub order: i32,
+    /// Whether its word counts.
+    pub mode: Mode,
+    /// When it cannot answer.
+    pub on_failure: OnFailure,
+    /// Which Services it is asked about.
+    pub scope: Scope,
+    /// JSON text, unparsed; none when the ConfigMap has no settings.
+    pub settings: Option<String>,
+    /// The component.
+    pub module: Module,
+    /// SHA-256 of the component (not of its compressed form), in hexadecimal, lower case.
+    pub digest: Option<String>,
+}
+
+impl PolicySpec {
+    /// Reads a ConfigMap. `built_in` is the name under which a component is not needed.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(object: &PolicyObject, built_in: &str) -> Result<Self, Vec<Finding>> {
+        let mut wrong = unknown(&object.annotations);
+        let mut reader = Reader { annotations: &object.annotations, wrong: &mut wrong };
+        let spec = Self {
+            name: object.name.clone(),
+            order: reader.read(ORDER, |text| text.parse().map_err(|_| format!("{text:?} is not an integer"))),
+            mode: reader.read(MODE, mode),
+            on_failure: reader.read(ON_FAILURE, on_failure),
+            scope: Scope { namespaces: reader.read(NAMESPACES, selector), services: reader.read(SERVICES, selector) },
+            settings: object.settings.clone(),
+            module: Module::BuiltIn,
+            digest: reader.read(DIGEST, |text| digest(text).map(Some)),
+        };
+        match (module(object, built_in), wrong.is_empty()) {
+            (Ok(module), true) => Ok(Self { module, ..spec }),
+            (Ok(_), false) => Err(wrong),
+            (Err(finding), _) => {
+                wrong.push(finding);
+                Err(wrong)
+            }
+        }
+    }
+}
+
+struct Reader<'a> {
+    annotations: &'a Labels,
+    wrong: &'a mut Vec<Finding>,
+}
+
+impl Reader<'_> {
+    fn read<T: Default>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
+        let Some(value) = self.annotations.get(name) else { return T::default() };
+        parse(value.trim()).unwrap_or_else(|reason| {
+            let span = Span { annotation: name.to_owned(), offset: 0, length: value.len() };
+            let message = format!("annotation {name}: {reason}");
+            self.wrong.push(Finding { span: Some(span), ..Finding::error("bad-policy-annotation", message) });
+            T::default()
+        })
+    }
+}
+
+/// A misspelled guard must not pass for none.
+fn unknown(annotations: &Labels) -> Vec<Finding> {
+    let known: BTreeSet<&str> = KNOWN.into_iter().collect();
+    let ours = annotations.keys().filter(|name| name.starts_with("egressd.io/") && !name.starts_with(PUBLISHED));
+    let stray = ours.filter(|name| !known.contains(name.as_str()));
+    let sentence = |name: &String| format!("annotation {name} is not known; there are {}", KNOWN.join(", "));
+    stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    match text {
+        "enforce" => Ok(Mode::Enforce),
+        "shadow" => Ok(Mode::Shadow),
+        "off" => Ok(Mode::Off),
+        _ => Err(format!("{text:?} is not enforce, shadow or off")),
+    }
+}
+
+fn on_failure(text: &str) -> Result<OnFailure, String> {
+    match text {
+        "keep-last" => Ok(OnFailure::KeepLast),
+        "closed" => Ok(OnFailure::Closed),
+        "skip" => Ok(OnFailure::Skip),
+        _ => Err(format!("{text:?} is not keep-last, closed or skip")),
+    }
+}
+
+fn selector(text: &str) -> Result<Selector, String> {
+    Selector::from_str(text).map_err(|error| error.to_string())
+}
+
+fn digest(text: &str) -> Result<String, String> {
+    let text = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_digest = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_digest { Ok(text.to_ascii_lowercase()) } else { Err(format!("{text:?} is not 64 hexadecimal digits")) }
+}
+
+fn module(object: &PolicyObject, built_in: &str) -> Result<Module, Finding> {
+    let wrong = |message: &str| Err(Finding::error("no-policy-module", message));
+    match (&object.wasm, &object.gzip) {
+        (Some(_), Some(_)) => wrong("binaryData has policy.wasm and policy.wasm.gz; keep one of the two"),
+        (Some(wasm), None) => Ok(Module::Wasm(Arc::clone(wasm))),
+        (None, Some(gzip)) => Ok(Module::Gzip(Arc::clone(gzip))),
+        (None, None) if object.name == built_in => Ok(Module::BuiltIn),
+        (None, None) => {
+            wrong("binaryData has neither policy.wasm nor policy.wasm.gz; `egressd policy pack` writes the ConfigMap")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn object(annotations: &[(&str, &str)]) -> PolicyObject {
+        let annotations = annotations.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        PolicyObject {
+            name: "guard".to_owned(),
+            annotations: annotations.collect(),
+            wasm: Some([0].into()),
+            ..PolicyObject::default()
+        }
+    }
+
+    fn refused(object: &PolicyObject) -> Vec<String> {
+        PolicySpec::read(object, "annotations").unwrap_err().into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn without_annotations_a_policy_is_enforced_for_everybody() {
+        let spec = PolicySpec::read(&object(&[("kubectl.kubernetes.io/x", "y")]), "annotations").unwrap();
+        assert_eq!((spec.order, spec.mode, spec.on_failure), (0, Mode::Enforce, OnFailure::KeepLast));
+        assert_eq!((spec.scope, spec.digest), (Scope::default(), None));
+    }
+
+    #[test]
+    fn every_annotation_is_read() {
+        let digest = "AB".repeat(32);
+        let spec = PolicySpec::read(
+            &object(&[
+                ("egressd.io/order", " -10 "),
+                ("egressd.io/mode", "shadow"),
+                ("egressd.io/on-failure", "closed"),
+                ("egressd.io/sha256", &digest),
+                ("egressd.io/services", "a=b"),
+                ("egressd.io/namespaces", "!c"),
+                ("egressd.io/status", "ours"),
+            ]),
+            "annotations",
+        )
+        .unwrap();
+        assert_eq!((spec.order, spec.mode, spec.on_failure), (-10, Mode::Shadow, OnFailure::Closed));
+        assert_eq!(spec.digest, Some("ab".repeat(32)));
+        assert_eq!(spec.scope.services.to_string(), "a in (b)");
+        assert_eq!(spec.scope.namespaces.to_string(), "!c");
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named_at_once() {
+        let messages = refused(&PolicyObject {
+            wasm: None,
+            ..object(&[
+                ("egressd.io/order", "first"),
+                ("egressd.io/mode", "enforced"),
+                ("egressd.io/on-failure", ""),
+                ("egressd.io/sha256", "abc"),
+                ("egressd.io/services", "a b"),
+                ("egressd.io/namespace", "a=b"),
+            ])
+        });
+        let parts = [
+            "annotation egressd.io/namespace is not known",
+            "annotation egressd.io/order: \"first\" is not an integer",
+            "annotation egressd.io/mode: \"enforced\" is not enforce, shadow or off",
+            "annotation egressd.io/on-failure: \"\" is not keep-last, closed or skip",
+            "annotation egressd.io/services: \"a b\" is no requirement",
+            "annotation egressd.io/sha256: \"abc\" is not 64 hexadecimal digits",
+            "binaryData has neither policy.wasm nor policy.wasm.gz",
+        ];
+        assert_eq!(messages.len(), parts.len(), "{messages:?}");
+        for (message, part) in messages.iter().zip(parts) {
+            assert!(message.starts_with(part), "{message} / {part}");
+        }
+    }
+
+    #[test]
+    fn only_the_built_in_policy_needs_no_module() {
+        let none = PolicyObject { wasm: None, ..object(&[]) };
+        assert_eq!(PolicySpec::read(&none, "guard").map(|spec| spec.module), Ok(Module::BuiltIn));
+        let two = PolicyObject { gzip: Some([0].into()), ..object(&[]) };
+        assert_eq!(refused(&two), ["binaryData has policy.wasm and policy.wasm.gz; keep one of the two"]);
+    }
+}
