@@ -193,7 +193,7 @@ fn an_answer_with_somebody_elses_address_is_refused() {
     let said = &round.statuses[&ServiceKey::new("default", "web")].findings[0].message;
     assert_eq!(
         said,
-        "the policies' answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
+        "policy obedient failed: its answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
     );
 }
 
