@@ -47,6 +47,9 @@ pub enum Command {
         /// Which shell.
         shell: Shell,
     },
+    /// What `run` executes to compile a policy, in a process that can be stopped. Not for people.
+    #[command(hide = true)]
+    CompilePolicy,
 }
 
 /// Where Services come from, and on which node this is.

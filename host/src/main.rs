@@ -22,7 +22,7 @@ use egressd::source::handover::handover;
 use egressd::source::manifests::Directory;
 use egressd::source::watch;
 use egressd::state::StateDir;
-use egressd::{http, status_socket};
+use egressd::{http, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -52,6 +52,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::CompilePolicy => Ok(wasm::compile_child()),
     };
     done.unwrap_or_else(|error| {
         // Nobody is left to tell when stderr is closed.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use lab::addresses::OUTSIDE_V4;
 use lab::manifest::{self, Policy, policy};
-use lab::{Egressd, Flood};
+use lab::{Egressd, Flood, Protocol};
 
 use crate::changes::expect_exact;
 use crate::guests::{HOSTILE, PRIVATE_GUARD, gzip, private_guard, service, told, wait_until_trouble};
@@ -179,7 +179,7 @@ pub(crate) fn the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one() 
     stage.manifests.write(&policy("guard").wasm(b"bad"))?;
     wait_until_trouble(&stage, "guard", "the last good one stays in force")?;
     egressd.stop()?;
-    let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, || {
+    let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Tcp, || {
         let mut egressd = stage.run()?;
         wait_until_trouble(&stage, "guard", "the last good one stays in force")?;
         egressd.wait_until_log_has("running")?;
