@@ -4,6 +4,7 @@ use egressd::policies::policies;
 use egressd_core::decision::Draft;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ServiceKey, ServiceView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
+use egressd_policy_annotations::Annotations;
 
 use crate::measure::{Times, head, ratio, row, timed, us};
 
@@ -32,7 +33,7 @@ pub(crate) fn evaluation() {
     for (name, annotations) in forms {
         let view = service_view(annotations);
         let context = context();
-        let native = sample(|| drop(adapter::evaluate(&context, &view)));
+        let native = sample(|| drop(adapter::evaluate::<Annotations>("{}", &context, &view, &Draft::default())));
         let chain = policies(&AnnotationPrefix::default()).expect("the built-in policy loads");
         let component = sample(|| drop(chain.evaluate(&context, &view, &Draft::default())));
         let (_, all) = timed(|| {
