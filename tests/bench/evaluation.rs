@@ -2,8 +2,10 @@
 
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
+use egressd_core::decision::Draft;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ServiceKey, ServiceView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
+use egressd_policy_annotations::Annotations;
 
 use crate::measure::{Times, head, ratio, row, timed, us};
 
@@ -32,7 +34,7 @@ pub(crate) fn evaluation() {
     for (name, annotations) in forms {
         let view = service_view(annotations);
         let context = context();
-        let native = sample(|| drop(adapter::evaluate(&context, &view)));
+        let native = sample(|| drop(adapter::evaluate::<Annotations>("{}", &context, &view, &Draft::default())));
         let sandbox = Sandbox::new().expect("the built-in policy loads");
         let prefix = AnnotationPrefix::default();
         let mut library = Library::new(sandbox, prefix, Metrics::default(), Objects::new());

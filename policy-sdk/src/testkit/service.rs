@@ -1,32 +1,10 @@
-//! Services for tests. What is no address panics: a test must not go on with another Service than it says.
-//!
-//! ```
-//! use egressd_policy_sdk::testkit;
-//!
-//! let service = testkit::load_balancer("shop", "web").address("192.0.2.10").local_endpoint("10.244.1.7").build();
-//! assert_eq!(service.local_endpoints(&testkit::context()).count(), 1);
-//! ```
+//! Services in the making.
 
 use std::net::IpAddr;
 
+use super::{OTHER_NODE, THIS_NODE};
 use crate::family::Family;
-use crate::service::{Context, Endpoint, Service, ServiceKind, TrafficPolicy};
-
-/// The node that [`context`] is about.
-pub const THIS_NODE: &str = "node-a";
-
-/// The node of remote endpoints.
-pub const OTHER_NODE: &str = "node-b";
-
-/// [`THIS_NODE`], without settings.
-pub fn context() -> Context {
-    context_with_settings("{}")
-}
-
-/// [`THIS_NODE`], with settings as JSON text.
-pub fn context_with_settings(settings: &str) -> Context {
-    Context { node_name: THIS_NODE.to_owned(), settings: settings.to_owned(), ..Context::default() }
-}
+use crate::service::{Endpoint, ObjectReference, Service, ServiceKind, TrafficPolicy};
 
 /// A Service of type LoadBalancer, with the traffic policy `Local`, without anything else yet.
 pub fn load_balancer(namespace: &str, name: &str) -> ServiceBuilder {
@@ -38,6 +16,24 @@ pub fn load_balancer(namespace: &str, name: &str) -> ServiceBuilder {
         external_traffic_policy: TrafficPolicy::Local,
         ..Service::default()
     })
+}
+
+/// A ready endpoint on a node.
+///
+/// # Panics
+/// When it is no address.
+pub fn endpoint(address: &str, node: &str) -> Endpoint {
+    Endpoint { node: Some(node.to_owned()), ready: Some(true), ..Endpoint::new(parse(address)) }
+}
+
+/// A ready endpoint on [`THIS_NODE`] that is a pod, written as `namespace/name`.
+///
+/// # Panics
+/// When it is no address, or the pod has no namespace.
+pub fn pod(address: &str, pod: &str) -> Endpoint {
+    let (namespace, name) = pod.split_once('/').unwrap_or_else(|| panic!("{pod:?} is not namespace/name"));
+    let pod = ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() };
+    Endpoint { pod: Some(pod), ..endpoint(address, THIS_NODE) }
 }
 
 /// A Service in the making.
@@ -55,14 +51,21 @@ impl ServiceBuilder {
     /// With a label.
     #[must_use]
     pub fn label(mut self, name: &str, value: &str) -> Self {
-        self.0.labels.insert(name.to_owned(), value.to_owned());
+        self.0.labels.insert(name, value);
+        self
+    }
+
+    /// With a label on its namespace.
+    #[must_use]
+    pub fn namespace_label(mut self, name: &str, value: &str) -> Self {
+        self.0.namespace_labels.insert(name, value);
         self
     }
 
     /// With an annotation.
     #[must_use]
     pub fn annotation(mut self, name: &str, value: &str) -> Self {
-        self.0.annotations.insert(name.to_owned(), value.to_owned());
+        self.0.annotations.insert(name, value);
         self
     }
 
@@ -83,7 +86,7 @@ impl ServiceBuilder {
         self
     }
 
-    /// With another `spec.externalTrafficPolicy`.
+    /// With another traffic policy.
     #[must_use]
     pub fn traffic_policy(mut self, policy: TrafficPolicy) -> Self {
         self.0.external_traffic_policy = policy;
@@ -96,7 +99,7 @@ impl ServiceBuilder {
     /// When it is no address.
     #[must_use]
     pub fn local_endpoint(self, address: &str) -> Self {
-        self.endpoint(Endpoint { node: Some(THIS_NODE.to_owned()), ready: Some(true), ..Endpoint::new(parse(address)) })
+        self.endpoint(endpoint(address, THIS_NODE))
     }
 
     /// With a ready endpoint on [`OTHER_NODE`].
@@ -105,11 +108,16 @@ impl ServiceBuilder {
     /// When it is no address.
     #[must_use]
     pub fn remote_endpoint(self, address: &str) -> Self {
-        self.endpoint(Endpoint {
-            node: Some(OTHER_NODE.to_owned()),
-            ready: Some(true),
-            ..Endpoint::new(parse(address))
-        })
+        self.endpoint(endpoint(address, OTHER_NODE))
+    }
+
+    /// With a ready pod on [`THIS_NODE`], written as `namespace/name`.
+    ///
+    /// # Panics
+    /// When it is no address, or the pod has no namespace.
+    #[must_use]
+    pub fn local_pod(self, address: &str, name: &str) -> Self {
+        self.endpoint(pod(address, name))
     }
 
     /// With any endpoint.
@@ -126,6 +134,6 @@ impl ServiceBuilder {
     }
 }
 
-fn parse(address: &str) -> IpAddr {
+pub(super) fn parse(address: &str) -> IpAddr {
     address.parse().unwrap_or_else(|_| panic!("{address:?} is not an address"))
 }
