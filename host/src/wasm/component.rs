@@ -66,13 +66,7 @@ struct Configured {
 ///
 /// # Errors
 /// As those.
-pub fn load(
-    engine: &Engine,
-    compiler: &Compiler,
-    bytes: &[u8],
-    name: &str,
-    settings: &str,
-) -> Result<Loaded, Error> {
+pub fn load(engine: &Engine, compiler: &Compiler, bytes: &[u8], name: &str, settings: &str) -> Result<Loaded, Error> {
     configure(&Module::compile(engine, compiler, bytes, name)?, name, settings)
 }
 

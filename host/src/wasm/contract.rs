@@ -7,10 +7,8 @@ use super::inspect::module_imports;
 use super::{Error, Unfit, World};
 
 /// What `wit/` says, which is also what the bindings were made of.
-const WIT: [(&str, &str); 2] = [
-    ("types.wit", include_str!("../../../wit/types.wit")),
-    ("worlds.wit", include_str!("../../../wit/worlds.wit")),
-];
+const WIT: [(&str, &str); 2] =
+    [("types.wit", include_str!("../../../wit/types.wit")), ("worlds.wit", include_str!("../../../wit/worlds.wit"))];
 
 /// The contract's package, up to the name of an interface.
 pub(super) const PACKAGE: &str = "egressd:policy/";
@@ -110,10 +108,7 @@ pub fn encode(core_module: &[u8]) -> Result<Vec<u8>, Error> {
         }
     }
     let mut encoder = ComponentEncoder::default();
-    let encoded = encoder
-        .validate(true)
-        .module(core_module)
-        .and_then(|encoder| encoder.encode());
+    let encoded = encoder.validate(true).module(core_module).and_then(|encoder| encoder.encode());
     encoded.map_err(|error| Unfit::Encode { what: one_line(&format!("{error:#}")) }.into())
 }
 

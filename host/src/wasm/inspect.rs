@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use wasmparser::{
-    BinaryReaderError, Encoding, FunctionBody, Parser, Payload, SectionLimited, Validator, WasmFeatures,
-};
+use wasmparser::{BinaryReaderError, Encoding, FunctionBody, Parser, Payload, SectionLimited, Validator, WasmFeatures};
 
 use super::engine::TABLE_ELEMENTS;
 use super::unfit::{MOST_BODY, MOST_LOCALS};

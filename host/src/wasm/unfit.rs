@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::contract::{PACKAGE, VERSION};
 use super::engine::TABLE_ELEMENTS;
 use super::inspect::Item;
-use super::{MOST_BYTES, Limits};
+use super::{Limits, MOST_BYTES};
 
 /// Function bodies, in bytes. Compiling takes time that grows faster than the function: 28 KB of the worst kind
 /// take 0.2 s, 124 KB 4 s, 956 KB minutes. The largest function of a policy in Rust has 6 KB, of QuickJS 54 KB.
@@ -22,7 +22,9 @@ pub enum Unfit {
     #[error("it is empty: a WebAssembly component is expected")]
     Empty,
     /// More than [`MOST_BYTES`].
-    #[error("it has {bytes} bytes, and {MOST_BYTES} are the limit: strip it and optimise for size (`egressd policy build` does)")]
+    #[error(
+        "it has {bytes} bytes, and {MOST_BYTES} are the limit: strip it and optimise for size (`egressd policy build` does)"
+    )]
     Large {
         /// How many; for a stream that was not read to its end, so many and perhaps more.
         bytes: usize,
@@ -37,7 +39,9 @@ pub enum Unfit {
     #[error("it is compressed with gzip: put it under the key policy.wasm.gz, or unpack it")]
     Gzip,
     /// Something else.
-    #[error("it is not WebAssembly: it does not begin with the bytes 00 61 73 6d (`egressd policy build` makes a component)")]
+    #[error(
+        "it is not WebAssembly: it does not begin with the bytes 00 61 73 6d (`egressd policy build` makes a component)"
+    )]
     NotWasm,
     /// A module without the component around it.
     #[error("it is a core module and not a component: `egressd policy build` makes a component of it")]
@@ -52,13 +56,17 @@ pub enum Unfit {
         bytes: u64,
     },
     /// Against the specification, or with a feature that the engine has switched off.
-    #[error("it is not valid WebAssembly, or uses a feature that policies may not (simd, threads, 64-bit memories, tail calls, exceptions, garbage collection): {what}")]
+    #[error(
+        "it is not valid WebAssembly, or uses a feature that policies may not (simd, threads, 64-bit memories, tail calls, exceptions, garbage collection): {what}"
+    )]
     Invalid {
         /// What the validator says.
         what: String,
     },
     /// A long function.
-    #[error("function {function} has a body of {bytes} bytes, and {MOST_BODY} are the limit: split it, or optimise for size")]
+    #[error(
+        "function {function} has a body of {bytes} bytes, and {MOST_BODY} are the limit: split it, or optimise for size"
+    )]
     Body {
         /// Its number, in the order of the file.
         function: usize,
@@ -82,37 +90,50 @@ pub enum Unfit {
         count: u64,
     },
     /// A memory that is larger from the beginning than it may become.
-    #[error("its memory begins with {bytes} bytes, and {} are the limit: link it with a smaller stack (`-C link-arg=-zstack-size=65536`) and less static data", Limits::MEMORY)]
+    #[error(
+        "its memory begins with {bytes} bytes, and {} are the limit: link it with a smaller stack (`-C link-arg=-zstack-size=65536`) and less static data",
+        Limits::MEMORY
+    )]
     Memory {
         /// How large.
         bytes: u64,
     },
     /// A table that is larger from the beginning than it may become.
-    #[error("its table begins with {elements} elements, and {TABLE_ELEMENTS} are the limit: call fewer functions through pointers")]
+    #[error(
+        "its table begins with {elements} elements, and {TABLE_ELEMENTS} are the limit: call fewer functions through pointers"
+    )]
     Table {
         /// How large.
         elements: u64,
     },
     /// It wants what only WASI has.
-    #[error("it imports {name}, and a policy reaches no system: build it for wasm32-unknown-unknown, not for wasm32-wasip1 or wasm32-wasip2, and without what needs files, clocks or randomness")]
+    #[error(
+        "it imports {name}, and a policy reaches no system: build it for wasm32-unknown-unknown, not for wasm32-wasip1 or wasm32-wasip2, and without what needs files, clocks or randomness"
+    )]
     Wasi {
         /// The import.
         name: String,
     },
     /// It wants something that nobody has.
-    #[error("it imports {name}, and a policy may import {PACKAGE}host@{VERSION} and nothing else: leave out what needs it")]
+    #[error(
+        "it imports {name}, and a policy may import {PACKAGE}host@{VERSION} and nothing else: leave out what needs it"
+    )]
     Import {
         /// The import.
         name: String,
     },
     /// Another version of the contract.
-    #[error("it was built for {name}, and this egressd serves {VERSION}: build it with the SDK that `egressd policy new` of this egressd writes")]
+    #[error(
+        "it was built for {name}, and this egressd serves {VERSION}: build it with the SDK that `egressd policy new` of this egressd writes"
+    )]
     Version {
         /// The interface with its version.
         name: String,
     },
     /// No world.
-    #[error("it exports neither {PACKAGE}evaluator@{VERSION} nor {PACKAGE}complainer@{VERSION}: implement one of the SDK's traits and export it")]
+    #[error(
+        "it exports neither {PACKAGE}evaluator@{VERSION} nor {PACKAGE}complainer@{VERSION}: implement one of the SDK's traits and export it"
+    )]
     NoExport,
     /// Two worlds.
     #[error("it exports both {PACKAGE}evaluator@{VERSION} and {PACKAGE}complainer@{VERSION}: make two policies of it")]
@@ -142,7 +163,9 @@ pub enum Unfit {
         most: Duration,
     },
     /// The child ran out of address space.
-    #[error("compiling it took more than {most} bytes of memory: split large functions, and leave out what it does not need")]
+    #[error(
+        "compiling it took more than {most} bytes of memory: split large functions, and leave out what it does not need"
+    )]
     Space {
         /// What there was.
         most: u64,
@@ -154,7 +177,9 @@ pub enum Unfit {
         most: Duration,
     },
     /// The kernel took the child.
-    #[error("compiling it was ended by the kernel with signal {signal}: mostly for want of memory on the node or in the container")]
+    #[error(
+        "compiling it was ended by the kernel with signal {signal}: mostly for want of memory on the node or in the container"
+    )]
     Killed {
         /// Which signal.
         signal: i32,
