@@ -5,11 +5,13 @@
 
 mod adapter;
 mod agreement;
+mod bombs;
 mod built_in;
 mod evaluator;
 mod forms;
 #[path = "../../host/build/guest.rs"]
 mod guest;
+mod guests;
 mod hostile;
 mod loading;
 mod model;

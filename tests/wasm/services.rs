@@ -4,11 +4,31 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
-use egressd::wasm::{Engine, Limits};
+use egressd::wasm::{self, Compiler, Engine, Limits};
+use egressd_core::chain::{Asked, Policy, Validator};
 use egressd_core::model::{Context, Endpoint, Service, ServiceKey, ServiceKind, ServiceView, TrafficPolicy, Uid};
 use egressd_core::net::Family;
 
 pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Limits::default()).unwrap());
+
+/// As `run` compiles what it is given.
+pub(crate) static CHILD: LazyLock<Compiler> = LazyLock::new(|| Compiler::Child(env!("CARGO_BIN_EXE_egressd").into()));
+
+/// Loaded as the built-in policy is.
+pub(crate) fn policy(engine: &Engine, bytes: &[u8], name: &str, settings: &str) -> Arc<dyn Policy> {
+    match wasm::load(engine, &Compiler::InProcess, bytes, name, settings).unwrap().asked {
+        Asked::Policy(policy) => policy,
+        asked @ (Asked::Validator(_) | Asked::Missing(_)) => panic!("not a policy: {asked:?}"),
+    }
+}
+
+/// The same for a validator.
+pub(crate) fn validator(bytes: &[u8], name: &str) -> Arc<dyn Validator> {
+    match wasm::load(&ENGINE, &Compiler::InProcess, bytes, name, "{}").unwrap().asked {
+        Asked::Validator(validator) => validator,
+        asked @ (Asked::Policy(_) | Asked::Missing(_)) => panic!("not a validator: {asked:?}"),
+    }
+}
 
 pub(crate) fn context() -> Context {
     Context { node: "node-a".to_owned(), node_labels: Arc::default() }

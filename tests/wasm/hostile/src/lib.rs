@@ -43,6 +43,10 @@ impl Guest for Hostile {
             "panic" => panic!("the sky is falling"),
             "last-words" => last_words(),
             "log-flood" => flood(),
+            "log-storm" => storm(""),
+            "log-wide" => storm(&"x".repeat(1_000_000)),
+            "fill" => fill(),
+            "aliased-answer" => aliased(),
             "huge-answer" => repeated(told(&"x".repeat(100_000)), 20),
             "escape" => told("a\u{1b}[2Jb\nc"),
             "code" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "Not Kebab", "", None)]),
@@ -93,6 +97,35 @@ fn flood() -> Outcome {
         log::info(&format!("line {line} {}", "ä".repeat(500)));
     }
     outcome(Decision::Pass, Vec::new())
+}
+
+fn storm(line: &str) -> ! {
+    loop {
+        log::info(line);
+    }
+}
+
+/// One instruction moves megabytes.
+fn fill() -> ! {
+    let mut memory = vec![0_u8; 8 << 20];
+    loop {
+        black_box(memory.as_mut_slice()).fill(1);
+    }
+}
+
+/// 2,000 diagnostics with one message of 4 MiB: 8 GB, for whoever reads all of them.
+fn aliased() -> Outcome {
+    let text = vec![0_u8; 4 << 20];
+    let alias = || {
+        let (start, length) = (text.as_ptr().cast_mut(), text.len());
+        // SAFETY: all of them are the same string, so freeing them would corrupt this guest's own memory. It is as
+        // hostile as that; the host gives up before.
+        let message = unsafe { String::from_raw_parts(start, length, length) };
+        Diagnostic { message, ..diagnostic(Severity::Info, "told", "", None) }
+    };
+    let told: Vec<Diagnostic> = std::iter::repeat_with(alias).take(2000).collect();
+    std::mem::forget(text);
+    outcome(Decision::Pass, told)
 }
 
 /// Everything that it sees.
