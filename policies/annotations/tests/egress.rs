@@ -45,6 +45,11 @@ fn told(outcome: &Outcome) -> Vec<(Severity, &str)> {
 }
 
 #[test]
+fn golden_cases() {
+    testkit::cases::<Annotations>("cases");
+}
+
+#[test]
 fn a_service_without_annotations_is_passed_over() {
     assert_eq!(evaluate(web()), Outcome::pass());
     assert_eq!(evaluate(web().annotation("kube-vip.io/egress", "false")), Outcome::pass());
