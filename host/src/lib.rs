@@ -3,6 +3,7 @@
 //! Everything that decides lives in `egressd_core`.
 
 pub mod addresses;
+pub mod authoring;
 pub mod board;
 pub mod cli;
 pub mod config;

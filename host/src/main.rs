@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
+use egressd::authoring::{self, Answer};
 use egressd::board::board;
-use egressd::cli::{Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, Run, StatusArgs, StatusOutput};
+use egressd::cli::{
+    Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
+};
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
@@ -41,7 +44,9 @@ const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let failed = if matches!(command, Command::Diff(_)) { TROUBLE } else { FAILED };
+    let compares =
+        matches!(command, Command::Diff(_) | Command::Policy(PolicyCommand::Diff(_) | PolicyCommand::Test(_)));
+    let failed = if compares { TROUBLE } else { FAILED };
     let done = match command {
         Command::Run(run) => self::run(&run).map(|()| ExitCode::SUCCESS),
         Command::Plan(args) => plan(&args),
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Policy(command) => policy(&command),
         Command::CompilePolicy => Ok(wasm::compile_child()),
     };
     done.unwrap_or_else(|error| {
@@ -163,6 +169,15 @@ fn difference(input: &Input) -> Result<ExitCode> {
     output::difference(&mut io::stdout().lock(), &readback, &changes).context("cannot print the difference")?;
     let same = changes.is_empty() && readback.foreign.is_empty();
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+fn policy(command: &PolicyCommand) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let colours = paint(&out);
+    Ok(match authoring::carry_out(command, &mut out, colours)? {
+        Answer::Fine => ExitCode::SUCCESS,
+        Answer::Otherwise => ExitCode::from(FAILED),
+    })
 }
 
 fn status(args: &StatusArgs) -> Result<()> {

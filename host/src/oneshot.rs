@@ -11,6 +11,7 @@ use egressd_core::pipeline::{Pipeline, Round, Settings};
 
 use crate::nft::Readback;
 use crate::policies::{self, Library, PolicyReport};
+use crate::source::handover::Update;
 use crate::source::manifests::{Directory, Error};
 
 /// Everything there is to show.
@@ -45,7 +46,11 @@ pub fn plan(
     known: Known,
     library: &mut Library,
 ) -> Result<Report, Error> {
-    let update = directory.scan(&BTreeSet::new())?;
+    Ok(work_out(directory.scan(&BTreeSet::new())?, settings, known, library))
+}
+
+/// Works out what follows from what a source said.
+pub fn work_out(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
     let loaded = library.update(update.snapshot.policies.values().cloned());
     let chain = loaded.chain.unwrap_or_default();
     let mut keys = update.keys;
@@ -63,7 +68,7 @@ pub fn plan(
     }
     let mut source_findings = update.findings;
     source_findings.extend(policies::findings(&loaded.reports));
-    Ok(Report { snapshot: update.snapshot, round: pipeline.round(), source_findings, policies: loaded.reports })
+    Report { snapshot: update.snapshot, round: pipeline.round(), source_findings, policies: loaded.reports }
 }
 
 /// What `run` would do to the kernel, in order: first what removes things that egressd never makes.
