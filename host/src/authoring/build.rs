@@ -23,7 +23,8 @@ pub(super) fn build(dir: &Path, output: Option<&Path>) -> Result<(PathBuf, usize
     if !manifest.is_file() {
         return Err(Error::NoCrate { path: dir });
     }
-    let mut command = cargo::build(&manifest, &dir.join("target")).map_err(|missing| Error::Missing(missing.to_string()))?;
+    let mut command =
+        cargo::build(&manifest, &dir.join("target")).map_err(|missing| Error::Missing(missing.to_string()))?;
     command.current_dir(&dir).args(["--message-format", "json-render-diagnostics"]);
     let Some((name, module)) = run(command, &dir, &manifest)? else {
         return Err(Error::NoLibrary { path: dir });

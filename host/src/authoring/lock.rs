@@ -14,26 +14,17 @@ struct Package<'a> {
     text: &'a str,
 }
 
-/// What is left of a lock file for a package `name` that depends on these others.
+/// What is left of a lock file for a package `name` that depends on these others. Cargo leaves out the rest that only
+/// other features need.
 pub(super) fn pruned(lock: &str, name: &str, dependencies: &[&str]) -> String {
     let mut parts = lock.split(PACKAGE);
     let head = parts.next().unwrap_or_default();
     let packages: Vec<Package<'_>> = parts.map(package).collect();
     let kept = reachable(&packages, dependencies);
-    let mut versions = BTreeMap::<&str, usize>::new();
-    for index in &kept {
-        *versions.entry(packages[*index].name).or_default() += 1;
-    }
     let mut texts: BTreeMap<(String, String), String> = BTreeMap::new();
     for index in kept {
         let package = &packages[index];
-        let mut text = package.text.trim_end().to_owned();
-        // Where one version is left, cargo writes none.
-        for dependency in package.dependencies.iter().filter(|dependency| dependency.contains(' ')) {
-            let single = dependency.split(' ').next().filter(|name| versions.get(name) == Some(&1));
-            text =
-                single.map_or(text.clone(), |name| text.replace(&format!("\"{dependency}\""), &format!("\"{name}\"")));
-        }
+        let text = package.text.trim_end().to_owned();
         texts.insert((package.name.to_owned(), package.version.to_owned()), text);
     }
     let lines: String = dependencies.iter().map(|dependency| format!(" \"{dependency}\",\n")).collect();
@@ -75,7 +66,7 @@ mod tests {
         let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n \"c 2.0.0\",\n]\n\n\
                     [[package]]\nname = \"b\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"c\"\nversion = \"1.0.0\"\n\n\
                     [[package]]\nname = \"c\"\nversion = \"2.0.0\"\n";
-        let expected = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n \"c\",\n]\n\n\
+        let expected = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n \"c 2.0.0\",\n]\n\n\
                         [[package]]\nname = \"b-policy\"\nversion = \"0.1.0\"\ndependencies = [\n \"a\",\n]\n\n\
                         [[package]]\nname = \"c\"\nversion = \"2.0.0\"\n";
         assert_eq!(pruned(lock, "b-policy", &["a"]), expected);
