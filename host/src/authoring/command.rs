@@ -59,7 +59,7 @@ fn make(args: &New, out: &mut dyn Write) -> Result<()> {
 
 fn run(args: &RunPolicy, out: &mut dyn Write, paint: Paint) -> Result<Answer> {
     let policy = checked(&engine()?, &args.component.file, args.component.settings.as_deref())?;
-    let mut scene = scene(&args.scene)?;
+    let scene = scene(&args.scene)?;
     let key = args.service.as_deref().map(|name| scene.service(name)).transpose()?;
     let mut report = scene.with(&policy)?;
     if let Some(key) = key {
@@ -92,7 +92,7 @@ fn difference(args: &DiffPolicies, out: &mut dyn Write) -> Result<Answer> {
     let mut new = checked(&engine, &args.new, args.new_settings.as_deref().or(args.settings.as_deref()))?;
     // The new version is the same policy, whatever it calls itself.
     new.description.name.clone_from(&old.description.name);
-    let mut scene = scene(&args.scene)?;
+    let scene = scene(&args.scene)?;
     let (before, after) = (scene.with(&old)?, scene.with(&new)?);
     Ok(if compare::print(out, &before, &after)? == 0 { Answer::Fine } else { Answer::Otherwise })
 }

@@ -1,6 +1,6 @@
 //! Real Services with a policy among those that are deployed: what `policy run` and `policy diff` look at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,25 +28,27 @@ pub(super) struct Scene {
     config: Config,
     order: Option<i32>,
     update: Update,
-    library: Library,
+    sandbox: Sandbox,
 }
 
 impl Scene {
     pub(super) fn read(config: Config, order: Option<i32>) -> Result<Self, Error> {
         let directory = Directory::new(config.manifests.clone(), &config.settings.node);
         let update = directory.with_policies_of(config.namespace.clone()).scan(&BTreeSet::new())?;
-        let sandbox = Sandbox::compiling(compiler())?;
-        let library = Library::new(sandbox, config.settings.prefix.clone(), Metrics::default(), Default::default());
-        Ok(Self { config, order, update, library })
+        Ok(Self { config, order, update, sandbox: Sandbox::compiling(compiler())? })
     }
 
     /// What comes of all Services when this policy counts, in place of the ConfigMap of its name if there is one.
-    pub(super) fn with(&mut self, policy: &Checked) -> Result<Report, Error> {
+    pub(super) fn with(&self, policy: &Checked) -> Result<Report, Error> {
         let name = policy.description.name.clone();
         let mut update = self.update.clone();
         let object = self.object(policy, update.snapshot.policies.get(&name));
         update.snapshot.policies.insert(name.clone(), Arc::new(object));
-        let report = oneshot::work_out(update, self.config.settings.clone(), Known::default(), &mut self.library);
+        let settings = self.config.settings.clone();
+        // One of its own for each question, because a library keeps what was good before.
+        let mut library =
+            Library::new(self.sandbox.clone(), settings.prefix.clone(), Metrics::default(), BTreeMap::new());
+        let report = oneshot::work_out(update, settings, Known::default(), &mut library);
         let own = report.policies.iter().find(|report| report.name == name);
         match own.and_then(|own| own.trouble.clone()) {
             None => Ok(report),
