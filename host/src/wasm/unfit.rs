@@ -93,7 +93,7 @@ pub enum Unfit {
         /// How many, when counting stopped.
         count: u64,
     },
-    /// Deeper than [`MOST_DEPTH`].
+    /// Components in components in components.
     #[error("components are nested more than {MOST_DEPTH} deep in it: compose it of fewer")]
     Nested,
     /// A memory that is larger from the beginning than it may become.
