@@ -6,3 +6,17 @@ wit_bindgen::generate!({
     pub_export_macro: true,
     default_bindings_module: "egressd_policy_sdk::bindings",
 });
+
+/// The second world, with the types of the first.
+pub mod validator {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "validator",
+        pub_export_macro: true,
+        default_bindings_module: "egressd_policy_sdk::bindings::validator",
+        with: {
+            "egressd:policy/types@0.1.0": super::egressd::policy::types,
+            "egressd:policy/host@0.1.0": super::egressd::policy::host,
+        },
+    });
+}

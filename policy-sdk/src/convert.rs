@@ -7,25 +7,29 @@ use ipnet::IpNet;
 use crate::bindings::egressd::policy::types as wit;
 use crate::description::Description;
 use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::draft::{Draft, OnChange, OnUnavailable};
 use crate::family::Family;
-use crate::outcome::{Decision, Draft, Extra, OnChange, OnUnavailable, Outcome, Rule};
+use crate::labels::Labels;
+use crate::outcome::{Decision, Outcome};
 use crate::port::{PortRange, Protocol};
+use crate::rule::{Extra, Rule};
 use crate::service::{Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, TrafficPolicy};
 
-pub(crate) fn context(context: wit::Context) -> Context {
+/// The context, and the settings that the contract puts into it.
+pub(crate) fn context(context: wit::Context) -> (Context, String) {
     let wit::Context { node_name, node_labels, settings, extra } = context;
-    Context { node_name, node_labels: node_labels.into_iter().collect(), settings, extra }
+    (Context { node_name, node_labels: Labels(node_labels), extra }, settings)
 }
 
 pub(crate) fn service(service: wit::Service) -> Service {
     Service {
         namespace: service.namespace,
-        namespace_labels: service.namespace_labels.into_iter().collect(),
+        namespace_labels: Labels(service.namespace_labels),
         name: service.name,
         uid: service.uid,
         kind: service_kind(service.kind),
-        labels: service.labels.into_iter().collect(),
-        annotations: service.annotations.into_iter().collect(),
+        labels: Labels(service.labels),
+        annotations: Labels(service.annotations),
         load_balancer_class: service.load_balancer_class,
         addresses: service.addresses.into_iter().map(address).collect(),
         cluster_addresses: service.cluster_addresses.into_iter().map(address).collect(),
@@ -72,9 +76,9 @@ pub(crate) fn diagnostic(diagnostic: Diagnostic) -> wit::Diagnostic {
     wit::Diagnostic { severity, code, message, span: span.map(span_out), rule_id: rule, extra: Extra::new() }
 }
 
-pub(crate) fn description(description: Description) -> wit::Description {
-    let Description { name, version, summary, settings_schema, annotation_prefixes, label_prefixes } = description;
-    let extra = Extra::new();
+pub(crate) fn description(description: Description, settings_schema: &str) -> wit::Description {
+    let Description { name, version, summary, annotation_prefixes, label_prefixes } = description;
+    let (settings_schema, extra) = (settings_schema.to_owned(), Extra::new());
     wit::Description { name, version, summary, settings_schema, annotation_prefixes, label_prefixes, extra }
 }
 

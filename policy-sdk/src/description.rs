@@ -1,4 +1,4 @@
-//! What a policy says about itself.
+//! What a policy says about itself. The schema of its settings is added by the export.
 
 /// What a policy is and what it wants to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,8 +9,6 @@ pub struct Description {
     pub version: String,
     /// One sentence.
     pub summary: String,
-    /// A JSON schema of the settings, as text; empty when there are none.
-    pub settings_schema: String,
     /// Annotations that begin with one of these are sent to the policy, and no others.
     pub annotation_prefixes: Vec<String>,
     /// Labels of the Service that begin with one of these are sent to the policy, and no others.

@@ -63,4 +63,59 @@ impl Diagnostic {
     pub fn at(self, span: Span) -> Self {
         Self { span: Some(span), ..self }
     }
+
+    /// The same, about this part of an annotation's value: what `part` borrows from `value`, or else where its text
+    /// stands first, or else all of it.
+    ///
+    /// ```
+    /// use egressd_policy_sdk::Diagnostic;
+    ///
+    /// let (name, value) = ("example.com/ports", "tcp:80, tcp:x, tcp:x");
+    /// let last = value.split(", ").last().unwrap_or_default();
+    /// let wrong = Diagnostic::error("not-a-port", "ports: \"tcp:x\" has no number; write one like tcp:80");
+    /// assert_eq!(wrong.about(name, value, last).span.map(|span| (span.offset, span.length)), Some((15, 5)));
+    /// ```
+    #[must_use]
+    pub fn about(self, annotation: &str, value: &str, part: &str) -> Self {
+        let (offset, length) = match borrowed_at(value, part).or_else(|| value.find(part)) {
+            Some(offset) => (offset, part.len()),
+            None => (0, value.len()),
+        };
+        self.at(Span { annotation: annotation.to_owned(), offset, length })
+    }
+
+    /// The same, about this rule.
+    #[must_use]
+    pub fn for_rule(self, id: &str) -> Self {
+        Self { rule: Some(id.to_owned()), ..self }
+    }
+}
+
+/// Where a slice of `value` begins in it; none for text from elsewhere.
+fn borrowed_at(value: &str, part: &str) -> Option<usize> {
+    let offset = part.as_ptr().addr().checked_sub(value.as_ptr().addr())?;
+    value.get(offset..offset.checked_add(part.len())?).map(|_| offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Diagnostic;
+
+    fn place(value: &str, part: &str) -> Option<(usize, usize)> {
+        Diagnostic::info("a", "a").about("a", value, part).span.map(|span| (span.offset, span.length))
+    }
+
+    #[test]
+    fn a_part_is_found_where_it_was_taken_from() {
+        let value = "a,b,a";
+        assert_eq!(place(value, &value[4..]), Some((4, 1)));
+        assert_eq!(place(value, &value[2..3]), Some((2, 1)));
+    }
+
+    #[test]
+    fn text_from_elsewhere_is_searched_and_else_everything_is_meant() {
+        let elsewhere = String::from("b");
+        assert_eq!(place("a,b,b", &elsewhere), Some((2, 1)));
+        assert_eq!(place("a,b", &String::from("c")), Some((0, 3)));
+    }
 }

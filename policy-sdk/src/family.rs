@@ -15,6 +15,9 @@ pub enum Family {
 }
 
 impl Family {
+    /// Both, in order.
+    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+
     /// The family of an address.
     pub fn of(address: IpAddr) -> Self {
         match address {
@@ -26,6 +29,16 @@ impl Family {
     /// The family of a network.
     pub fn of_network(network: IpNet) -> Self {
         Self::of(network.addr())
+    }
+
+    /// Those addresses that are of this family.
+    pub fn addresses(self, addresses: impl IntoIterator<Item = IpAddr>) -> impl Iterator<Item = IpAddr> {
+        addresses.into_iter().filter(move |address| Self::of(*address) == self)
+    }
+
+    /// Those networks that are of this family.
+    pub fn networks(self, networks: impl IntoIterator<Item = IpNet>) -> impl Iterator<Item = IpNet> {
+        networks.into_iter().filter(move |network| Self::of_network(*network) == self)
     }
 }
 

@@ -5,66 +5,123 @@
 //! randomness, so that equal input gives an equal answer. The same code runs natively in tests, see [`testkit`].
 //!
 //! ```
-//! use egressd_policy_sdk::{Context, Description, Draft, Outcome, Policy, Rule, Service, export_policy, testkit};
+//! use egressd_policy_sdk::{
+//!     Context, Description, Diagnostic, Draft, Outcome, Policy, PortRange, Rule, RuleError, Service, Settings,
+//!     export_policy, from_json, testkit,
+//! };
+//! use serde::Deserialize;
 //!
-//! /// Translates every local endpoint of a Service that is labelled `example.com/egress: "yes"`.
-//! struct ByLabel;
+//! /// Translates the local endpoints of a Service that is labelled `example.com/egress: "yes"`, to one port.
+//! struct OnePort;
 //!
-//! impl Policy for ByLabel {
-//!     fn describe() -> Description {
+//! /// What operators can choose.
+//! #[derive(Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Choice {
+//!     port: PortRange,
+//! }
+//!
+//! impl Settings for Choice {
+//!     // A crate has it in a file: include_str!("../settings.schema.json").
+//!     const SCHEMA: &'static str = r#"{
+//!         "type": "object",
+//!         "additionalProperties": false,
+//!         "required": ["port"],
+//!         "properties": {"port": {"type": "string", "description": "The only port, like tcp:443."}},
+//!         "examples": [{"port": "tcp:443"}]
+//!     }"#;
+//!
+//!     fn parse(text: &str) -> Result<Self, Diagnostic> {
+//!         from_json(text)
+//!     }
+//! }
+//!
+//! impl Policy for OnePort {
+//!     type Settings = Choice;
+//!
+//!     fn describe(_settings: &Choice) -> Description {
 //!         Description {
-//!             name: "by-label".into(),
+//!             name: "one-port".into(),
 //!             version: env!("CARGO_PKG_VERSION").into(),
 //!             label_prefixes: vec!["example.com/".into()],
 //!             ..Description::default()
 //!         }
 //!     }
 //!
-//!     fn evaluate(context: &Context, service: &Service, mut draft: Draft) -> Outcome {
-//!         let wanted = service.labels.get("example.com/egress").is_some_and(|value| value == "yes");
-//!         let Some(address) = service.addresses.first().copied().filter(|_| wanted) else {
+//!     fn evaluate(settings: &Choice, context: &Context, service: &Service, draft: Draft) -> Outcome {
+//!         if service.labels.get("example.com/egress") != Some("yes") {
 //!             return Outcome::pass();
-//!         };
-//!         let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
-//!         let sources = local.filter(|source| source.is_ipv4() == address.is_ipv4()).collect();
-//!         draft.rules.push(Rule { sources, ..Rule::new("all", address) });
-//!         Outcome::plan(draft)
+//!         }
+//!         match plan(settings, context, service, draft) {
+//!             Ok(draft) => Outcome::plan(draft),
+//!             Err(error) => Outcome::deny(vec![error.into()]),
+//!         }
 //!     }
 //! }
 //!
-//! export_policy!(ByLabel);
+//! fn plan(settings: &Choice, context: &Context, service: &Service, mut draft: Draft) -> Result<Draft, RuleError> {
+//!     if let Some(address) = service.addresses.first().copied() {
+//!         let rule = Rule::new("all", address);
+//!         let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
+//!         let sources = rule.family().addresses(local);
+//!         draft.push(rule.from(sources)?.with_destination_ports([settings.port])?)?;
+//!     }
+//!     Ok(draft)
+//! }
+//!
+//! export_policy!(OnePort);
 //!
 //! let service = testkit::load_balancer("shop", "web")
 //!     .label("example.com/egress", "yes")
 //!     .address("192.0.2.10")
 //!     .local_endpoint("10.244.1.7")
 //!     .build();
-//! let outcome = ByLabel::evaluate(&testkit::context(), &service, Draft::default());
-//! assert_eq!(outcome.draft().map(|draft| draft.rules.len()), Some(1));
+//! let outcome = testkit::evaluate::<OnePort>(r#"{"port": "tcp:443"}"#, &service, Draft::default());
+//! assert_eq!(
+//!     testkit::outcome_text(&outcome, &service),
+//!     "plan\nrule all: 10.244.1.7 -> 192.0.2.10\n  destination ports: tcp:443\n"
+//! );
 //! ```
 //!
-//! Build it as a `cdylib` for `wasm32-unknown-unknown`.
+//! Build it as a `cdylib` for `wasm32-unknown-unknown`. A [`Validator`] is written likewise and exported with
+//! [`export_validator!`].
 
+mod ask;
 #[doc(hidden)]
 pub mod bindings;
 mod convert;
 mod description;
 mod diagnostic;
+mod draft;
 #[doc(hidden)]
 pub mod export;
 mod family;
+mod labels;
 pub mod log;
+#[cfg(target_family = "wasm")]
+mod memory;
+mod network;
 mod outcome;
 mod policy;
 mod port;
+mod rule;
+mod selector;
 mod service;
+mod settings;
+#[cfg(not(target_family = "wasm"))]
 pub mod testkit;
 
 pub use description::Description;
 pub use diagnostic::{Diagnostic, Severity, Span};
+pub use draft::{Draft, OnChange, OnUnavailable};
 pub use family::Family;
 pub use ipnet::IpNet;
-pub use outcome::{Decision, Draft, Extra, OnChange, OnUnavailable, Outcome, Rule};
-pub use policy::Policy;
-pub use port::{PortRange, PortRangeError, Protocol};
-pub use service::{Context, Endpoint, Labels, ObjectReference, Service, ServiceKind, ServicePort, TrafficPolicy};
+pub use labels::Labels;
+pub use network::{Network, NetworkError};
+pub use outcome::{Decision, Outcome};
+pub use policy::{Policy, Validator};
+pub use port::{ParsePortRangeError, PortRange, PortRangeError, Protocol};
+pub use rule::{Extra, Rule, RuleError};
+pub use selector::Selector;
+pub use service::{Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, TrafficPolicy};
+pub use settings::{NoSettings, Settings, bad_settings, from_json, is_empty};

@@ -1,28 +1,46 @@
-//! The trait that a policy implements.
+//! The traits that policies implement: one for each world of the contract.
 
 use crate::description::Description;
 use crate::diagnostic::Diagnostic;
-use crate::outcome::{Draft, Outcome};
+use crate::draft::Draft;
+use crate::outcome::Outcome;
 use crate::service::{Context, Service};
+use crate::settings::Settings;
 
-/// A policy. It has no state: every call runs in a memory of its own.
+/// A policy: answers with rules. It has no state: every call runs in a memory of its own.
 pub trait Policy {
-    /// What it is and what it wants to see.
-    fn describe() -> Description;
+    /// What operators can choose; [`NoSettings`](crate::NoSettings) for nothing.
+    type Settings: Settings;
 
-    /// The same, for a policy whose wishes depend on its settings. Called with settings that
-    /// [`Policy::check_settings`] did not refuse.
-    fn describe_with(settings: &str) -> Description {
-        let _ = settings;
-        Self::describe()
-    }
+    /// What it is, and what it wants to see under these settings.
+    fn describe(settings: &Self::Settings) -> Description;
 
-    /// Looks at settings (JSON text) before they are used; a diagnostic of severity `Error` refuses them.
-    fn check_settings(settings: &str) -> Vec<Diagnostic> {
+    /// What types cannot say about settings; a diagnostic of severity `Error` refuses them. Asked once, when the
+    /// policy is loaded.
+    fn check(settings: &Self::Settings) -> Vec<Diagnostic> {
         let _ = settings;
         Vec::new()
     }
 
     /// One word on one Service. `draft` is what the policies before this one made of it.
-    fn evaluate(context: &Context, service: &Service, draft: Draft) -> Outcome;
+    fn evaluate(settings: &Self::Settings, context: &Context, service: &Service, draft: Draft) -> Outcome;
+}
+
+/// A validator: looks at the draft of all policies, and may only complain.
+pub trait Validator {
+    /// What operators can choose; [`NoSettings`](crate::NoSettings) for nothing.
+    type Settings: Settings;
+
+    /// What it is, and what it wants to see under these settings.
+    fn describe(settings: &Self::Settings) -> Description;
+
+    /// What types cannot say about settings; a diagnostic of severity `Error` refuses them. Asked once, when the
+    /// validator is loaded.
+    fn check(settings: &Self::Settings) -> Vec<Diagnostic> {
+        let _ = settings;
+        Vec::new()
+    }
+
+    /// What is wrong with one Service's draft; a diagnostic of severity `Error` denies the Service.
+    fn validate(settings: &Self::Settings, context: &Context, service: &Service, draft: &Draft) -> Vec<Diagnostic>;
 }

@@ -1,6 +1,9 @@
 //! Ports and the protocols that have them.
 
 use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de};
 
 /// A transport protocol with ports that nftables and Kubernetes both know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +14,11 @@ pub enum Protocol {
     Udp,
     /// SCTP.
     Sctp,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Sctp];
 }
 
 impl fmt::Display for Protocol {
@@ -74,6 +82,11 @@ impl PortRange {
     pub fn last(self) -> u16 {
         self.last
     }
+
+    /// Whether every port of `other` is in it.
+    pub fn contains(self, other: Self) -> bool {
+        self.protocol == other.protocol && self.first <= other.first && other.last <= self.last
+    }
 }
 
 /// As in kube-vip's annotations: `tcp:80`, or `tcp:80-90`.
@@ -95,6 +108,52 @@ impl fmt::Display for PortRangeError {
 
 impl std::error::Error for PortRangeError {}
 
+/// Why text is no range of ports, as one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsePortRangeError(String);
+
+impl fmt::Display for ParsePortRangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ParsePortRangeError {}
+
+/// As it prints: `tcp:80`, or `tcp:80-90`.
+impl FromStr for PortRange {
+    type Err = ParsePortRangeError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePortRangeError> {
+        let wrong = |what: &str| ParsePortRangeError(format!("{text:?} {what}"));
+        let Some((name, ports)) = text.split_once(':') else {
+            let port = if is_number(text) { text } else { "443" };
+            return Err(wrong(&format!("has no protocol; write one like tcp:{port} or udp:{port}")));
+        };
+        let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.to_string() == name);
+        let protocol = protocol.ok_or_else(|| wrong("has an unknown protocol; write tcp, udp or sctp"))?;
+        let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+        let port = |text: &str| text.parse().ok().filter(|_| is_number(text));
+        let (Some(first), Some(last)) = (port(first), port(last)) else {
+            return Err(wrong(&format!(
+                "is not a range of ports; write one like {protocol}:443 or {protocol}:8000-8999"
+            )));
+        };
+        Self::new(protocol, first, last).map_err(|error| wrong(&format!("cannot be: {error}")))
+    }
+}
+
+/// Decimal digits as they are printed: `080` and `+80` are accepted by many a parser, and mean octal to others.
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() && (text == "0" || !text.starts_with('0'))
+}
+
+impl<'de> Deserialize<'de> for PortRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{PortRange, PortRangeError, Protocol};
@@ -110,5 +169,33 @@ mod tests {
     fn a_range_needs_real_ports_in_order() {
         assert_eq!(PortRange::new(Protocol::Udp, 0, 80), Err(PortRangeError::Zero));
         assert_eq!(PortRange::new(Protocol::Udp, 90, 80), Err(PortRangeError::Backwards { first: 90, last: 80 }));
+    }
+
+    #[test]
+    fn what_is_printed_is_read_and_all_else_is_told() {
+        for text in ["tcp:80", "udp:1-65535", "sctp:36412"] {
+            assert_eq!(text.parse::<PortRange>().map(|range| range.to_string()), Ok(text.to_owned()));
+        }
+        for (text, part) in [
+            ("80", "has no protocol; write one like tcp:80 or udp:80"),
+            ("TCP:80", "has an unknown protocol; write tcp, udp or sctp"),
+            ("tcp:080", "is not a range of ports; write one like tcp:443"),
+            ("tcp:80-", "is not a range of ports"),
+            ("tcp:0", "cannot be: port 0 is not a port"),
+            ("tcp:90-80", "write 80-90"),
+        ] {
+            let message = text.parse::<PortRange>().map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_range_contains_what_lies_inside_it() {
+        let contains = |a: &str, b: &str| match (a.parse::<PortRange>(), b.parse()) {
+            (Ok(a), Ok(b)) => a.contains(b),
+            (_, _) => panic!("{a} and {b} are ranges"),
+        };
+        assert!(contains("tcp:80-90", "tcp:80") && contains("tcp:80", "tcp:80"));
+        assert!(!contains("tcp:80-90", "udp:80") && !contains("tcp:80-90", "tcp:85-91"));
     }
 }

@@ -1,15 +1,12 @@
 //! What a policy is shown: one Service with its endpoints, and the node it is evaluated on.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
 use crate::family::Family;
-use crate::outcome::Extra;
+use crate::labels::Labels;
 use crate::port::Protocol;
-
-/// Labels or annotations.
-pub type Labels = BTreeMap<String, String>;
+use crate::rule::Extra;
 
 /// What is the same for every Service of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,8 +16,6 @@ pub struct Context {
     pub node_name: String,
     /// The node's labels.
     pub node_labels: Labels,
-    /// The policy's settings as JSON text; `{}` when there are none.
-    pub settings: String,
     /// What later hosts add.
     pub extra: Extra,
 }

@@ -1,24 +1,38 @@
-//! The core's Services for the native policy, and its answers in the core's words: what the WASM room does by
-//! way of the contract, done without it.
+//! The core's Services for a native policy, and its answers in the core's words: what the WASM room does by way of
+//! the contract, done without it.
 
 use egressd_core::decision as core;
 use egressd_core::finding as told;
-use egressd_core::model::{Context, Endpoint, ServiceKind, ServiceView, TrafficPolicy};
+use egressd_core::model::{Context, Endpoint, ObjectReference, ServiceKind, ServicePort, ServiceView, TrafficPolicy};
 use egressd_core::net::{Family, PortMatch, Protocol};
-use egressd_policy_annotations::Annotations;
 use egressd_policy_sdk as sdk;
-use egressd_policy_sdk::{Policy, testkit};
+use egressd_policy_sdk::{Policy, Settings, testkit};
 
-/// The native policy's word.
-pub(crate) fn evaluate(context: &Context, view: &ServiceView) -> core::Outcome {
-    let mut sdk_context = testkit::context();
-    sdk_context.node_name.clone_from(&context.node);
-    outcome(Annotations::evaluate(&sdk_context, &service(view), sdk::Draft::default()))
+/// A native policy's word under these settings (JSON text).
+pub(crate) fn evaluate<P: Policy>(
+    settings: &str,
+    context: &Context,
+    view: &ServiceView,
+    draft: &core::Draft,
+) -> core::Outcome {
+    let description = P::describe(&P::Settings::parse(settings).unwrap());
+    let service = testkit::shown(service(view), &description);
+    let outcome = testkit::evaluate_on::<P>(settings, &sdk_context(context), &service, draft_in(draft));
+    outcome_out(outcome)
 }
 
-fn service(view: &ServiceView) -> sdk::Service {
+/// The node as the SDK says it.
+pub(crate) fn sdk_context(from: &Context) -> sdk::Context {
+    let mut context = testkit::context_of(&from.node);
+    context.node_labels = labels(&from.node_labels);
+    context
+}
+
+/// The Service with all that it has: a policy sees less of it.
+pub(crate) fn service(view: &ServiceView) -> sdk::Service {
     let from = &view.service;
     let mut service = testkit::load_balancer(&from.key.namespace, &from.key.name).build();
+    from.uid.as_str().clone_into(&mut service.uid);
     service.kind = match from.kind {
         ServiceKind::ClusterIp => sdk::ServiceKind::ClusterIp,
         ServiceKind::NodePort => sdk::ServiceKind::NodePort,
@@ -29,11 +43,20 @@ fn service(view: &ServiceView) -> sdk::Service {
         TrafficPolicy::Cluster => sdk::TrafficPolicy::Cluster,
         TrafficPolicy::Local => sdk::TrafficPolicy::Local,
     };
-    service.annotations.clone_from(&from.annotations);
+    service.namespace_labels = labels(&view.namespace_labels);
+    service.labels = labels(&from.labels);
+    service.annotations = labels(&from.annotations);
+    service.load_balancer_class.clone_from(&from.load_balancer_class);
+    service.cluster_addresses.clone_from(&from.cluster_addresses);
     service.addresses.clone_from(&view.addresses);
     service.families = from.families.iter().map(family).collect();
+    service.ports = from.ports.iter().map(service_port).collect();
     service.endpoints = view.endpoints.iter().map(endpoint).collect();
     service
+}
+
+fn labels(from: &egressd_core::model::Labels) -> sdk::Labels {
+    from.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 fn family(family: &Family) -> sdk::Family {
@@ -43,25 +66,69 @@ fn family(family: &Family) -> sdk::Family {
     }
 }
 
+fn service_port(port: &ServicePort) -> sdk::ServicePort {
+    sdk::ServicePort { name: port.name.clone(), protocol: protocol_in(port.protocol), port: port.port }
+}
+
 fn endpoint(from: &Endpoint) -> sdk::Endpoint {
     let mut endpoint = sdk::Endpoint::new(from.address);
     endpoint.node.clone_from(&from.node);
+    let reference =
+        |pod: &ObjectReference| sdk::ObjectReference { namespace: pod.namespace.clone(), name: pod.name.clone() };
+    endpoint.pod = from.pod.as_ref().map(reference);
+    (endpoint.ready, endpoint.serving, endpoint.terminating) = (from.ready, from.serving, from.terminating);
     endpoint
 }
 
-fn outcome(outcome: sdk::Outcome) -> core::Outcome {
+/// A draft of the core for a native policy.
+pub(crate) fn draft_in(from: &core::Draft) -> sdk::Draft {
+    let mut draft = testkit::draft(from.rules.iter().map(rule_in));
+    draft.on_change = match from.on_change {
+        core::OnChange::Keep => sdk::OnChange::Keep,
+        core::OnChange::Sever => sdk::OnChange::Sever,
+    };
+    draft.on_unavailable = match from.on_unavailable {
+        core::OnUnavailable::Pass => sdk::OnUnavailable::Pass,
+        core::OnUnavailable::Drop => sdk::OnUnavailable::Drop,
+    };
+    draft
+}
+
+fn rule_in(from: &core::Rule) -> sdk::Rule {
+    let ports = |ports: &[PortMatch]| ports.iter().map(port_in).collect::<Vec<_>>();
+    let rule = sdk::Rule::new(from.id.clone(), from.address).from(from.sources.iter().copied()).unwrap();
+    let rule = rule.except(from.exclude.iter().copied()).unwrap();
+    let rule = if from.include.is_empty() { rule } else { rule.to(from.include.iter().copied()).unwrap() };
+    let (source, destination) = (ports(&from.source_ports), ports(&from.destination_ports));
+    let rule = if source.is_empty() { rule } else { rule.with_source_ports(source).unwrap() };
+    if destination.is_empty() { rule } else { rule.with_destination_ports(destination).unwrap() }
+}
+
+fn port_in(port: &PortMatch) -> sdk::PortRange {
+    sdk::PortRange::new(protocol_in(port.protocol()), port.first(), port.last()).unwrap()
+}
+
+fn protocol_in(protocol: Protocol) -> sdk::Protocol {
+    match protocol {
+        Protocol::Tcp => sdk::Protocol::Tcp,
+        Protocol::Udp => sdk::Protocol::Udp,
+        Protocol::Sctp => sdk::Protocol::Sctp,
+    }
+}
+
+fn outcome_out(outcome: sdk::Outcome) -> core::Outcome {
     let decision = match outcome.decision {
         sdk::Decision::Pass => core::Decision::Pass,
-        sdk::Decision::Plan(plan) => core::Decision::Plan(draft(plan)),
+        sdk::Decision::Plan(plan) => core::Decision::Plan(draft_out(&plan)),
         sdk::Decision::Invalid => core::Decision::Invalid,
         sdk::Decision::Deny => core::Decision::Deny,
     };
     core::Outcome { decision, diagnostics: outcome.diagnostics.into_iter().map(finding).collect() }
 }
 
-fn draft(draft: sdk::Draft) -> core::Draft {
+fn draft_out(draft: &sdk::Draft) -> core::Draft {
     core::Draft {
-        rules: draft.rules.into_iter().map(rule).collect(),
+        rules: draft.rules().iter().map(rule_out).collect(),
         on_change: match draft.on_change {
             sdk::OnChange::Keep => core::OnChange::Keep,
             sdk::OnChange::Sever => core::OnChange::Sever,
@@ -73,19 +140,19 @@ fn draft(draft: sdk::Draft) -> core::Draft {
     }
 }
 
-fn rule(rule: sdk::Rule) -> core::Rule {
+fn rule_out(rule: &sdk::Rule) -> core::Rule {
     core::Rule {
-        id: rule.id,
-        sources: rule.sources,
-        include: rule.include,
-        exclude: rule.exclude,
-        source_ports: rule.source_ports.into_iter().map(ports).collect(),
-        destination_ports: rule.destination_ports.into_iter().map(ports).collect(),
-        address: rule.address,
+        id: rule.id().to_owned(),
+        sources: rule.sources().to_vec(),
+        include: rule.include().to_vec(),
+        exclude: rule.exclude().to_vec(),
+        source_ports: rule.source_ports().iter().map(ports_out).collect(),
+        destination_ports: rule.destination_ports().iter().map(ports_out).collect(),
+        address: rule.address(),
     }
 }
 
-fn ports(range: sdk::PortRange) -> PortMatch {
+fn ports_out(range: &sdk::PortRange) -> PortMatch {
     let protocol = match range.protocol() {
         sdk::Protocol::Tcp => Protocol::Tcp,
         sdk::Protocol::Udp => Protocol::Udp,
@@ -94,7 +161,8 @@ fn ports(range: sdk::PortRange) -> PortMatch {
     PortMatch::new(protocol, range.first(), range.last()).unwrap()
 }
 
-fn finding(diagnostic: sdk::Diagnostic) -> told::Finding {
+/// A diagnostic in the core's words.
+pub(crate) fn finding(diagnostic: sdk::Diagnostic) -> told::Finding {
     told::Finding {
         severity: match diagnostic.severity {
             sdk::Severity::Info => told::Severity::Info,

@@ -3,6 +3,7 @@
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{ServiceKind, ServiceView, TrafficPolicy};
 use egressd_core::net::Family;
+use egressd_policy_annotations::Annotations;
 
 use crate::adapter;
 use crate::services::{changed, context, ip, view};
@@ -17,7 +18,7 @@ fn agree(view: &ServiceView) -> Decision {
 
 /// Asks both and returns what both say.
 pub(crate) fn word(view: &ServiceView) -> Outcome {
-    let native = adapter::evaluate(&context(), view);
+    let native = adapter::evaluate::<Annotations>("{}", &context(), view, &Draft::default());
     let component = crate::built_in::policy().evaluate(&context(), view, &Draft::default()).unwrap();
     assert_eq!(component, native, "{:?}", view.service.annotations);
     native

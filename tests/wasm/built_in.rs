@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
+use egressd::metrics::Metrics;
+use egressd::policies::{Library, Objects, Sandbox};
 use egressd::wasm::{self, Loaded};
-use egressd_core::chain::Policy;
+use egressd_core::chain::{Policy, Ruling};
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
 use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference};
 use egressd_core::net::{PortMatch, Protocol};
@@ -98,13 +100,12 @@ fn the_prefix_is_a_setting_that_decides_what_is_sent() {
 #[test]
 fn the_host_hands_the_prefix_to_it() {
     let prefix = AnnotationPrefix::new("example.org").unwrap();
-    let policy = egressd::policies::policies(&prefix).unwrap();
+    let mut library = Library::new(Sandbox::new().unwrap(), prefix, Metrics::default(), Objects::new());
+    let chain = library.update([]).chain.unwrap();
     let mixed = view("web", &[("kube-vip.io/egress", "junk"), ("example.org/egress-denied-networks", "junk")]);
-    assert_eq!(policy.evaluate(&context(), &mixed, &Draft::default()).unwrap().decision, Decision::Pass);
+    assert_eq!(chain.evaluate(&context(), &mixed).ruling, Ruling::Draft(Draft::default()));
     let ours = view("web", &[("example.org/egress", "true"), ("kube-vip.io/egress-denied-networks", "0.0.0.0/0")]);
-    let Decision::Plan(draft) = policy.evaluate(&context(), &ours, &Draft::default()).unwrap().decision else {
-        panic!("no plan");
-    };
+    let Ruling::Draft(draft) = chain.evaluate(&context(), &ours).ruling else { panic!("no draft") };
     assert_eq!(draft.rules.len(), 1);
     assert!(draft.rules[0].exclude.is_empty());
 }

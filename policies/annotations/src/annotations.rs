@@ -65,7 +65,7 @@ impl<'a> Annotations<'a> {
     /// Picks out what is ours.
     pub(crate) fn of(service: &'a Service, settings: &Settings) -> Self {
         let mut found = Self::default();
-        for (full_name, value) in &service.annotations {
+        for (full_name, value) in service.annotations.iter() {
             let rest = full_name.strip_prefix(&settings.prefix);
             if let Some(name) = rest.and_then(|rest| rest.strip_prefix('/')) {
                 found.put(Annotation { full_name, name, value });

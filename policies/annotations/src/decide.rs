@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use egressd_policy_sdk::{
-    Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, Service, ServiceKind, TrafficPolicy,
+    Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, RuleError, Service, ServiceKind, TrafficPolicy,
 };
 
 use crate::annotations::Annotations;
@@ -20,8 +20,9 @@ pub(crate) fn decide(settings: &Settings, context: &Context, service: &Service, 
 }
 
 /// The annotations are the whole will of the Service's owner, so rules of an earlier policy are replaced.
-fn plan(request: &Request<'_>, context: &Context, service: &Service, draft: Draft) -> Outcome {
-    let mut draft = Draft { rules: Vec::new(), on_change: request.on_change, ..draft };
+fn plan(request: &Request<'_>, context: &Context, service: &Service, mut draft: Draft) -> Outcome {
+    draft.on_change = request.on_change;
+    drop(draft.take_rules());
     let mut diagnostics = request.warnings.clone();
     if service.kind != ServiceKind::LoadBalancer {
         diagnostics.push(not_a_load_balancer(service));
@@ -29,10 +30,8 @@ fn plan(request: &Request<'_>, context: &Context, service: &Service, draft: Draf
     }
     let families = families(request, service);
     for family in &families {
-        match rule(*family, request, context, service) {
-            Ok(rule) => draft.rules.push(rule),
-            Err(diagnostic) => diagnostics.push(diagnostic),
-        }
+        let pushed = rule(*family, request, context, service).and_then(|rule| Ok(draft.push(rule)?));
+        diagnostics.extend(pushed.err());
     }
     diagnostics.extend(remote_endpoints(&families, context, service));
     Outcome::plan(draft).with(diagnostics)
@@ -60,34 +59,40 @@ fn is_ipv6_only(service: &Service) -> bool {
 fn rule(family: Family, request: &Request<'_>, context: &Context, service: &Service) -> Result<Rule, Diagnostic> {
     let own = service.addresses.iter().copied().find(|address| Family::of(*address) == family);
     let address = own.ok_or_else(|| no_address(family))?;
-    let include = request.allowed.as_ref().map_or(Ok(Vec::new()), |allowed| included(family, allowed))?;
+    let allowed = request.allowed.as_ref().map(|allowed| included(family, allowed)).transpose()?;
     let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
     // Whatever ready, serving and terminating say: a draining pod still talks, and readiness may need egress.
-    let sources: Vec<IpAddr> = local.filter(|source| Family::of(*source) == family).collect();
+    let sources: Vec<IpAddr> = family.addresses(local).collect();
     if sources.is_empty() {
         return Err(no_local_endpoint(family, context));
     }
-    Ok(Rule {
-        sources,
-        include,
-        exclude: of_family(family, &request.denied),
-        source_ports: request.source_ports.clone(),
-        destination_ports: request.destination_ports.clone(),
-        ..Rule::new(id(family), address)
-    })
+    let rule = Rule::new(id(family), address).from(sources)?;
+    Ok(narrowed(rule, allowed, request)?)
+}
+
+/// The rule with the filters that there are.
+fn narrowed(rule: Rule, allowed: Option<Vec<IpNet>>, request: &Request<'_>) -> Result<Rule, RuleError> {
+    let denied = rule.family().networks(request.denied.iter().copied());
+    let mut rule = rule.except(denied)?;
+    if let Some(allowed) = allowed {
+        rule = rule.to(allowed)?;
+    }
+    if !request.source_ports.is_empty() {
+        rule = rule.with_source_ports(request.source_ports.iter().copied())?;
+    }
+    if !request.destination_ports.is_empty() {
+        rule = rule.with_destination_ports(request.destination_ports.iter().copied())?;
+    }
+    Ok(rule)
 }
 
 /// A list without networks of the family allows nothing of it; an empty `include` would allow everything.
 fn included(family: Family, allowed: &Allowed<'_>) -> Result<Vec<IpNet>, Diagnostic> {
-    let networks = of_family(family, &allowed.networks);
+    let networks: Vec<IpNet> = family.networks(allowed.networks.iter().copied()).collect();
     if networks.is_empty() {
         return Err(allowed.annotation.warning("no-allowed-network", &nothing_allowed(family)));
     }
     Ok(networks)
-}
-
-fn of_family(family: Family, networks: &[IpNet]) -> Vec<IpNet> {
-    networks.iter().copied().filter(|network| Family::of_network(*network) == family).collect()
 }
 
 /// Rules keep their ids from one evaluation to the next.

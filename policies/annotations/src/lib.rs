@@ -13,40 +13,30 @@ mod ports;
 mod request;
 mod settings;
 
-use egressd_policy_sdk::{Context, Description, Diagnostic, Draft, Outcome, Policy, Service, export_policy};
+use egressd_policy_sdk::{Context, Description, Draft, Outcome, Policy, Service, export_policy};
 
-use crate::settings::Settings;
+pub use crate::settings::Settings;
 
 /// The policy.
 #[derive(Clone, Copy, Debug)]
 pub struct Annotations;
 
 impl Policy for Annotations {
-    fn describe() -> Description {
-        Self::describe_with("{}")
-    }
+    type Settings = Settings;
 
-    fn describe_with(settings: &str) -> Description {
-        let prefix = Settings::parse(settings).unwrap_or_default().prefix;
+    fn describe(settings: &Settings) -> Description {
+        let prefix = &settings.prefix;
         Description {
             name: "annotations".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: "Reads kube-vip's egress annotations.".to_owned(),
-            settings_schema: settings::SCHEMA.to_owned(),
             annotation_prefixes: vec![format!("{prefix}/egress"), format!("{prefix}/flush-conntrack")],
             label_prefixes: Vec::new(),
         }
     }
 
-    fn check_settings(settings: &str) -> Vec<Diagnostic> {
-        Settings::parse(settings).err().into_iter().collect()
-    }
-
-    fn evaluate(context: &Context, service: &Service, draft: Draft) -> Outcome {
-        match Settings::parse(&context.settings) {
-            Ok(settings) => decide::decide(&settings, context, service, draft),
-            Err(diagnostic) => Outcome::deny(vec![diagnostic]),
-        }
+    fn evaluate(settings: &Settings, context: &Context, service: &Service, draft: Draft) -> Outcome {
+        decide::decide(settings, context, service, draft)
     }
 }
 

@@ -1,26 +1,13 @@
 //! The policy's settings: `{"prefix": "kube-vip.io"}`.
 
-use egressd_policy_sdk::Diagnostic;
+use egressd_policy_sdk::{Diagnostic, bad_settings, is_empty};
 use serde_json::Value;
-
-/// The settings as a JSON schema.
-pub(crate) const SCHEMA: &str = r#"{
-  "type": "object",
-  "additionalProperties": false,
-  "properties": {
-    "prefix": {
-      "type": "string",
-      "default": "kube-vip.io",
-      "description": "What stands before the slash in the names of the annotations."
-    }
-  }
-}"#;
 
 /// What an operator can choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// What stands before the slash in the names of the annotations.
-    pub(crate) prefix: String,
+    pub prefix: String,
 }
 
 impl Default for Settings {
@@ -29,22 +16,25 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Reads JSON text; nothing at all is an empty object.
-    pub(crate) fn parse(text: &str) -> Result<Self, Diagnostic> {
+impl egressd_policy_sdk::Settings for Settings {
+    const SCHEMA: &'static str = include_str!("../settings.schema.json");
+
+    fn parse(text: &str) -> Result<Self, Diagnostic> {
         let mut settings = Self::default();
         // What nearly every call sees, without a parser.
-        if matches!(text.trim(), "" | "{}") {
+        if is_empty(text) {
             return Ok(settings);
         }
         let Ok(Value::Object(members)) = serde_json::from_str(text) else {
-            return Err(refused(r#"the settings are not a JSON object; write {"prefix": "kube-vip.io"} or {}"#));
+            return Err(bad_settings(r#"the settings are not a JSON object; write {"prefix": "kube-vip.io"} or {}"#));
         };
         for (name, value) in members {
             match (name.as_str(), value) {
                 ("prefix", Value::String(prefix)) if is_prefix(&prefix) => settings.prefix = prefix,
                 ("prefix", value) => return Err(bad_prefix(value.as_str())),
-                (_, _) => return Err(refused(&format!("setting {name:?} is not known; the only one is \"prefix\""))),
+                (_, _) => {
+                    return Err(bad_settings(format!("setting {name:?} is not known; the only one is \"prefix\"")));
+                }
             }
         }
         Ok(settings)
@@ -62,16 +52,19 @@ fn is_prefix(text: &str) -> bool {
 
 fn bad_prefix(text: Option<&str>) -> Diagnostic {
     let what = text.map_or("is no text".to_owned(), |text| format!("{text:?} is no DNS name in lower case"));
-    refused(&format!("setting \"prefix\": {what}; write one like \"kube-vip.io\""))
-}
-
-fn refused(message: &str) -> Diagnostic {
-    Diagnostic::error("bad-settings", message)
+    bad_settings(format!("setting \"prefix\": {what}; write one like \"kube-vip.io\""))
 }
 
 #[cfg(test)]
 mod tests {
+    use egressd_policy_sdk::{Settings as _, testkit};
+
     use super::Settings;
+
+    #[test]
+    fn the_schema_says_what_is_read() {
+        testkit::check_schema::<Settings>();
+    }
 
     #[test]
     fn nothing_means_kube_vip() {

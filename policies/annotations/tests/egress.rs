@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use egressd_policy_annotations::Annotations;
+use egressd_policy_annotations::{Annotations, Settings};
 use egressd_policy_sdk::testkit::{self, ServiceBuilder, THIS_NODE};
 use egressd_policy_sdk::{
-    Decision, Draft, Endpoint, Family, OnChange, OnUnavailable, Outcome, Policy, Rule, ServiceKind, Severity,
-    TrafficPolicy,
+    Decision, Draft, Endpoint, Family, OnChange, OnUnavailable, Outcome, Policy, Rule, ServiceKind, Settings as _,
+    Severity, TrafficPolicy,
 };
 
 /// A dual-stack Service with endpoints on both nodes and of both families.
@@ -26,22 +26,27 @@ fn egress() -> ServiceBuilder {
 }
 
 fn evaluate(service: ServiceBuilder) -> Outcome {
-    Annotations::evaluate(&testkit::context(), &service.build(), Draft::default())
+    testkit::evaluate::<Annotations>("{}", &service.build(), Draft::default())
 }
 
 fn rules(outcome: &Outcome) -> &[Rule] {
-    &outcome.draft().unwrap().rules
+    outcome.draft().unwrap().rules()
 }
 
 /// Id, sources and address of each rule, as text.
 fn translations(outcome: &Outcome) -> Vec<String> {
-    let translation = |rule: &Rule| format!("{}: {:?} -> {}", rule.id, rule.sources, rule.address);
+    let translation = |rule: &Rule| format!("{}: {:?} -> {}", rule.id(), rule.sources(), rule.address());
     rules(outcome).iter().map(translation).collect()
 }
 
 /// Severity and code of each diagnostic.
 fn told(outcome: &Outcome) -> Vec<(Severity, &str)> {
     outcome.diagnostics.iter().map(|d| (d.severity, d.code.as_str())).collect()
+}
+
+#[test]
+fn golden_cases() {
+    testkit::cases::<Annotations>("cases");
 }
 
 #[test]
@@ -62,8 +67,8 @@ fn egress_translates_the_local_ipv4_endpoints() {
     assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
     assert_eq!(told(&outcome), []);
     let rule = &rules(&outcome)[0];
-    assert!(rule.include.is_empty() && rule.exclude.is_empty());
-    assert!(rule.source_ports.is_empty() && rule.destination_ports.is_empty());
+    assert!(rule.include().is_empty() && rule.exclude().is_empty());
+    assert!(rule.source_ports().is_empty() && rule.destination_ports().is_empty());
 }
 
 #[test]
@@ -158,9 +163,9 @@ fn ports_are_the_same_for_both_families() {
     let outcome = evaluate(service);
     assert_eq!(rules(&outcome).len(), 2);
     for rule in rules(&outcome) {
-        let ports: Vec<String> = rule.destination_ports.iter().map(ToString::to_string).collect();
+        let ports: Vec<String> = rule.destination_ports().iter().map(ToString::to_string).collect();
         assert_eq!(ports, ["tcp:443", "udp:8000-8999"]);
-        let ports: Vec<String> = rule.source_ports.iter().map(ToString::to_string).collect();
+        let ports: Vec<String> = rule.source_ports().iter().map(ToString::to_string).collect();
         assert_eq!(ports, ["sctp:36412"]);
     }
 }
@@ -173,7 +178,7 @@ fn each_family_gets_its_own_networks() {
         .annotation("kube-vip.io/egress-denied-networks", "198.51.100.7, 2001:db8:1::7");
     let outcome = evaluate(service);
     let networks: Vec<String> =
-        rules(&outcome).iter().map(|rule| format!("{:?} not {:?}", rule.include, rule.exclude)).collect();
+        rules(&outcome).iter().map(|rule| format!("{:?} not {:?}", rule.include(), rule.exclude())).collect();
     let expected = ["[198.51.100.0/24] not [198.51.100.7/32]", "[2001:db8:1::/48] not [2001:db8:1::7/128]"];
     assert_eq!(networks, expected);
 }
@@ -192,7 +197,7 @@ fn a_family_without_an_allowed_network_is_not_translated_at_all() {
 #[test]
 fn a_denied_list_of_the_other_family_denies_nothing() {
     let outcome = evaluate(egress().annotation("kube-vip.io/egress-denied-networks", "::/0"));
-    assert_eq!(rules(&outcome)[0].exclude, []);
+    assert_eq!(rules(&outcome)[0].exclude(), []);
 }
 
 #[test]
@@ -264,22 +269,20 @@ fn every_annotation_can_be_wrong() {
 
 #[test]
 fn the_prefix_is_a_setting() {
-    let context = testkit::context_with_settings(r#"{"prefix": "egress.example.com"}"#);
-    let evaluate = |service: ServiceBuilder| Annotations::evaluate(&context, &service.build(), Draft::default());
+    let settings = r#"{"prefix": "egress.example.com"}"#;
+    let evaluate =
+        |service: ServiceBuilder| testkit::evaluate::<Annotations>(settings, &service.build(), Draft::default());
     assert_eq!(evaluate(egress()), Outcome::pass());
     assert_eq!(rules(&evaluate(web().annotation("egress.example.com/egress", "true"))).len(), 1);
-    let description = Annotations::describe_with(r#"{"prefix": "egress.example.com"}"#);
+    let description = Annotations::describe(&Settings::parse(settings).unwrap());
     assert!(description.annotation_prefixes.iter().all(|prefix| prefix.starts_with("egress.example.com/")));
 }
 
 #[test]
 fn rules_of_an_earlier_policy_are_replaced_and_its_other_wishes_kept() {
-    let earlier = Draft {
-        rules: vec![Rule::new("ipv4", [192, 0, 2, 99].into())],
-        on_unavailable: OnUnavailable::Drop,
-        ..Draft::default()
-    };
-    let outcome = Annotations::evaluate(&testkit::context(), &egress().build(), earlier);
+    let mut earlier = testkit::draft([Rule::new("ipv4", [192, 0, 2, 99].into())]);
+    earlier.on_unavailable = OnUnavailable::Drop;
+    let outcome = testkit::evaluate::<Annotations>("{}", &egress().build(), earlier);
     assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
     assert_eq!(outcome.draft().unwrap().on_unavailable, OnUnavailable::Drop);
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use egressd_policy_annotations::Annotations;
-use egressd_policy_sdk::{Decision, Draft, Outcome, Policy, testkit};
+use egressd_policy_sdk::{Decision, Draft, Outcome, testkit};
 use proptest::prelude::*;
 
 fn evaluate(name: &str, value: &str) -> Outcome {
@@ -13,7 +13,7 @@ fn evaluate(name: &str, value: &str) -> Outcome {
         .address("192.0.2.10")
         .local_endpoint("10.244.1.7")
         .build();
-    Annotations::evaluate(&testkit::context(), &service, Draft::default())
+    testkit::evaluate::<Annotations>("{}", &service, Draft::default())
 }
 
 fn names() -> impl Strategy<Value = &'static str> {
@@ -47,16 +47,16 @@ proptest! {
     #[test]
     fn a_filter_that_is_accepted_is_never_empty(value in values()) {
         let outcome = evaluate("kube-vip.io/egress-destination-ports", &value);
-        prop_assert!(outcome.draft().is_none_or(|draft| !draft.rules[0].destination_ports.is_empty()));
+        prop_assert!(outcome.draft().is_none_or(|draft| !draft.rules()[0].destination_ports().is_empty()));
         let outcome = evaluate("kube-vip.io/egress-allowed-networks", &value);
-        prop_assert!(outcome.draft().is_none_or(|draft| draft.rules.iter().all(|rule| !rule.include.is_empty())));
+        prop_assert!(outcome.draft().is_none_or(|draft| draft.rules().iter().all(|rule| !rule.include().is_empty())));
     }
 
     #[test]
     fn what_is_printed_is_read_again(first in 1u16.., last in 1u16..) {
         let value = format!("sctp:{}-{}", first.min(last), first.max(last));
         let outcome = evaluate("kube-vip.io/egress-source-ports", &value);
-        let again = outcome.draft().unwrap().rules[0].source_ports[0];
+        let again = outcome.draft().unwrap().rules()[0].source_ports()[0];
         prop_assert_eq!((again.first(), again.last()), (first.min(last), first.max(last)));
     }
 }

@@ -1,0 +1,154 @@
+//! The status as one document: what the socket carries, and how `status` prints it. Field names are stable; new ones
+//! may come.
+
+mod policy;
+mod table;
+
+use std::net::IpAddr;
+
+use egressd_core::finding::Finding;
+use egressd_core::model::ServiceKey;
+use egressd_core::status::ServiceStatus;
+use jiff::{Timestamp, Unit};
+use serde::{Deserialize, Serialize};
+
+pub use policy::{Policy, Rule, Shadow};
+pub use table::table_of;
+
+use crate::board::{InForce, Newest};
+use crate::nft::{Owner, Survey, SurveyedTable};
+
+/// Everything that `status` tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// Of the egressd that answers.
+    pub version: String,
+    /// This node's name.
+    pub node: String,
+    /// When the process began, RFC 3339.
+    pub since: String,
+    /// When the last round came into force; null before the first.
+    pub in_force_since: Option<String>,
+    /// Why something newer is not in force.
+    pub trouble: Option<String>,
+    /// Our tables.
+    pub tables: Vec<Table>,
+    /// What is told about the node.
+    pub findings: Vec<Told>,
+    /// By name.
+    pub policies: Vec<Policy>,
+    /// By namespace and name.
+    pub services: Vec<Service>,
+}
+
+/// One of our tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Table {
+    /// As nft calls it.
+    pub name: String,
+    /// `egressd` (this one), `port N` (another process, by its netlink port) or `nobody`.
+    pub owner: String,
+    /// Whether it outlives its owner; owners and this are Linux 6.9's.
+    pub persists: bool,
+}
+
+/// One Service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Service {
+    /// Where it lives.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// In one word.
+    pub state: String,
+    /// Why, in one sentence.
+    pub reason: Option<String>,
+    /// What its endpoints are translated to.
+    pub addresses: Vec<IpAddr>,
+    /// What is translated.
+    pub endpoints: Vec<IpAddr>,
+    /// How many rules there are.
+    pub rules: usize,
+    /// How many connections were translated; null when the kernel could not be read.
+    pub connections: Option<u64>,
+    /// The policy that had the last word.
+    pub policy: Option<String>,
+    /// When its status changed last, RFC 3339.
+    pub changed: Option<String>,
+    /// Everything that was found.
+    pub findings: Vec<Told>,
+    /// What policies in shadow mode would change.
+    pub shadows: Vec<Shadow>,
+}
+
+/// A finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// info, warning or error.
+    pub severity: String,
+    /// What programs look at.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+}
+
+impl Document {
+    /// The document of a moment. Without a survey (the kernel could not be read) what comes from it is missing.
+    pub fn new(node: &str, newest: &Newest, survey: Option<&Survey>) -> Self {
+        let round = newest.in_force.as_deref();
+        let services = round
+            .into_iter()
+            .flat_map(|round| round.statuses.iter().map(move |(key, status)| service(round, survey, key, status)));
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: node.to_owned(),
+            since: time(newest.since),
+            in_force_since: round.map(|round| time(round.at)),
+            trouble: newest.trouble.clone(),
+            tables: survey.into_iter().flat_map(|survey| &survey.tables).map(table).collect(),
+            findings: round.into_iter().flat_map(|round| &round.findings).map(told).collect(),
+            policies: newest.policies.iter().map(Policy::of).collect(),
+            services: services.collect(),
+        }
+    }
+}
+
+fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {
+    let counted = |survey: &Survey| round.uids.get(key).and_then(|uid| survey.connections.get(uid)).copied();
+    Service {
+        namespace: key.namespace.clone(),
+        name: key.name.clone(),
+        state: status.state.to_string(),
+        reason: status.reason().map(str::to_owned),
+        addresses: status.addresses.clone(),
+        endpoints: status.endpoints.clone(),
+        rules: round.plan.services.get(key).map_or(0, |service| service.rules.len()),
+        connections: survey.map(|survey| counted(survey).unwrap_or_default()),
+        policy: status.policy.clone(),
+        changed: round.changed.get(key).copied().map(time),
+        findings: status.findings.iter().map(told).collect(),
+        shadows: status.shadows.iter().map(Shadow::of).collect(),
+    }
+}
+
+fn table(table: &SurveyedTable) -> Table {
+    let owner = match table.owner {
+        Owner::Us => "egressd".to_owned(),
+        Owner::Other(port) => format!("port {port}"),
+        Owner::Nobody => "nobody".to_owned(),
+    };
+    Table { name: table.id.to_string(), owner, persists: table.persists }
+}
+
+fn told(finding: &Finding) -> Told {
+    let Finding { severity, code, message, span: _ } = finding;
+    Told { severity: severity.to_string(), code: code.clone(), message: message.clone() }
+}
+
+/// RFC 3339 in UTC, whole seconds.
+fn time(at: Timestamp) -> String {
+    at.round(Unit::Second).unwrap_or(at).to_string()
+}

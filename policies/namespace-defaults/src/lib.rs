@@ -1,0 +1,67 @@
+//! A policy for operators: Services inherit egress from their namespace or labels.
+//!
+//! It stands before the policy that reads annotations, and leaves a Service alone that says something itself, be it
+//! that it wants no egress. What it answers looks as if the Service's owner had written the annotations.
+
+mod plan;
+mod settings;
+
+use egressd_policy_sdk::{
+    Context, Description, Diagnostic, Draft, Outcome, Policy, Service, ServiceKind, export_policy,
+};
+
+pub use crate::settings::{Change, Egress, Entry, Families, Settings, Unavailable};
+
+/// The policy.
+#[derive(Clone, Copy, Debug)]
+pub struct NamespaceDefaults;
+
+impl Policy for NamespaceDefaults {
+    type Settings = Settings;
+
+    fn describe(settings: &Settings) -> Description {
+        let labels = settings.defaults.iter().flat_map(|entry| entry.services.label_names());
+        Description {
+            name: "namespace-defaults".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: "Gives Services without annotations the egress of their namespace.".to_owned(),
+            annotation_prefixes: vec![format!("{}/egress", settings.prefix)],
+            label_prefixes: labels.map(str::to_owned).collect(),
+        }
+    }
+
+    fn evaluate(settings: &Settings, context: &Context, service: &Service, draft: Draft) -> Outcome {
+        let named = |entry: &&Entry| entry.namespaces.selects(&service.namespace, &service.namespace_labels);
+        let chosen = |entry: &&Entry| named(entry) && entry.services.selects(&service.name, &service.labels);
+        let speaks = service.annotations.get(&format!("{}/egress", settings.prefix)).is_some();
+        // A Service of another type has no address of its own, and its owner asked for nothing.
+        let ours = !speaks && service.kind == ServiceKind::LoadBalancer && draft.rules().is_empty();
+        match settings.defaults.iter().find(chosen).filter(|_| ours) {
+            Some(entry) => {
+                let ignored = ignored(settings, service);
+                plan::plan(&entry.egress, context, service, draft).with(ignored)
+            }
+            None => Outcome::pass(),
+        }
+    }
+}
+
+/// Filters without `egress` itself filter nothing, which is worse here than where there is no egress.
+fn ignored(settings: &Settings, service: &Service) -> Vec<Diagnostic> {
+    let beginning = format!("{}/egress-", settings.prefix);
+    // kube-vip writes this one; it asks for nothing.
+    let filters = service
+        .annotations
+        .iter()
+        .filter(|(name, _)| name.strip_prefix(beginning.as_str()).is_some_and(|rest| rest != "nftables-table"));
+    let told = filters.map(|(name, value)| {
+        let message = format!(
+            "{name} has no effect, because the egress of this Service comes from its namespace; write {}/egress: \"true\" too, or remove it",
+            settings.prefix
+        );
+        Diagnostic::warning("filter-without-egress", message).about(name, value, value)
+    });
+    told.collect()
+}
+
+export_policy!(NamespaceDefaults);

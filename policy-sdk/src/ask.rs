@@ -1,0 +1,47 @@
+//! The questions of the host to a policy, from settings as text on: the same in a component and in native tests.
+
+use crate::description::Description;
+use crate::diagnostic::Diagnostic;
+use crate::draft::Draft;
+use crate::outcome::Outcome;
+use crate::policy::{Policy, Validator};
+use crate::service::{Context, Service};
+use crate::settings::Settings;
+
+/// What is wrong with settings: what cannot be read, or what `check` says.
+pub(crate) fn check<S: Settings>(settings: &str, check: impl FnOnce(&S) -> Vec<Diagnostic>) -> Vec<Diagnostic> {
+    S::parse(settings).map_or_else(|refused| vec![refused], |settings| check(&settings))
+}
+
+/// What a policy is under these settings.
+///
+/// # Errors
+/// When they cannot be read.
+pub(crate) fn describe<S: Settings>(
+    settings: &str,
+    describe: impl FnOnce(&S) -> Description,
+) -> Result<Description, Diagnostic> {
+    S::parse(settings).map(|settings| describe(&settings))
+}
+
+/// One word on one Service. Settings that cannot be read, which the host never sends twice, deny it: a policy that
+/// does not know what it shall do must not guess.
+pub(crate) fn evaluate<P: Policy>(settings: &str, context: &Context, service: &Service, draft: Draft) -> Outcome {
+    match P::Settings::parse(settings) {
+        Ok(settings) => P::evaluate(&settings, context, service, draft),
+        Err(refused) => Outcome::deny(vec![refused]),
+    }
+}
+
+/// What a validator says about one Service's draft.
+pub(crate) fn validate<V: Validator>(
+    settings: &str,
+    context: &Context,
+    service: &Service,
+    draft: &Draft,
+) -> Vec<Diagnostic> {
+    match V::Settings::parse(settings) {
+        Ok(settings) => V::validate(&settings, context, service, draft),
+        Err(refused) => vec![refused],
+    }
+}
