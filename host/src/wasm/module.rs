@@ -34,7 +34,7 @@ impl Module {
     /// Inspects, compiles and links a component. `name` is what errors call it.
     ///
     /// In a child it takes the start of a process more than in this one, and ends for the worst of components
-    /// within half a minute; the calling thread waits.
+    /// within a minute; the calling thread waits.
     ///
     /// # Errors
     /// When it is no policy that this egressd takes, or takes too much to compile, or the child does not run; the
