@@ -6,6 +6,8 @@
 mod adapter;
 mod agreement;
 mod built_in;
+mod components;
+mod dice;
 mod evaluator;
 mod forms;
 #[path = "../../host/build/guest.rs"]
@@ -15,3 +17,4 @@ mod loading;
 mod model;
 mod random;
 mod services;
+mod worlds;
