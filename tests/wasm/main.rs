@@ -7,6 +7,8 @@ mod adapter;
 mod agreement;
 mod bombs;
 mod built_in;
+mod components;
+mod dice;
 mod evaluator;
 mod forms;
 #[path = "../../host/build/guest.rs"]
@@ -17,3 +19,4 @@ mod loading;
 mod model;
 mod random;
 mod services;
+mod worlds;

@@ -1,135 +1,123 @@
-//! Thousands of random Services: the component and the native policy say the same about each.
+//! A hundred thousand random Services for every policy: the component and the native policy say the same about each.
 
-use egressd_core::decision::Decision;
-use egressd_core::model::{ServiceKind, ServiceView, TrafficPolicy};
-use egressd_core::net::Family;
+use std::thread;
 
-use crate::agreement::word;
-use crate::services::{changed, ip, view};
+use egressd::wasm::{self, ComponentPolicy};
+use egressd_core::chain::Policy as _;
+use egressd_core::decision::{Decision, Draft};
+use egressd_core::model::ServiceView;
+use egressd_policy_address_pool::AddressPool;
+use egressd_policy_annotations::Annotations;
+use egressd_policy_namespace_defaults::NamespaceDefaults;
+use egressd_policy_private_guard::PrivateGuard;
+use egressd_policy_sdk::Policy;
 
-const SERVICES: usize = 2_000;
+use crate::components::component;
+use crate::dice::Dice;
+use crate::services::{ENGINE, context};
+use crate::{adapter, built_in};
 
-const NAMES: [&str; 12] = [
-    "egress",
-    "egress-ipv6",
-    "egress-internal",
-    "egress-source-ports",
-    "egress-destination-ports",
-    "egress-allowed-networks",
-    "egress-denied-networks",
-    "egress-no-internal-traffic",
-    "egress-detect-api-server",
-    "egress-nftables-table",
-    "egress-allowed-network",
-    "flush-conntrack",
-];
+/// Services for each policy.
+const SERVICES: usize = 100_000;
 
-/// What values are made of: whole items that are right, and pieces that are right or wrong in company.
-const ITEMS: [&str; 30] = [
-    "tcp:80",
-    "udp:53",
-    "sctp:1-65535",
-    "tcp:90-80",
-    "tcp:0",
-    "tcp:65536",
-    "TCP:80",
-    "5060",
-    "tcp:80:90",
-    "192.0.2.0/24",
-    "192.0.2.7",
-    "0.0.0.0/0",
-    "::/0",
-    "2001:db8::/32",
-    "2001:db8::7",
-    "10.0.0.1/8",
-    "::ffff:192.0.2.1",
-    "192.0.2.0/33",
-    "fe80::1%eth0",
-    "true",
-    "false",
-    "True",
-    "",
-    " ",
-    "\u{a0}",
-    "ä",
-    "-",
-    ":",
-    "/",
-    "8०",
-];
+/// Threads that ask.
+const THREADS: usize = 2;
 
-/// The same on every machine: a test that fails fails again.
-struct Dice(u64);
+/// A component with settings, and these settings.
+type Loaded = (ComponentPolicy, &'static str);
 
-impl Dice {
-    /// A number below `sides` (xorshift64).
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % sides
-    }
+/// How often each decision was made: pass, rules, a draft without rules, invalid, deny.
+type Decided = [usize; 5];
 
-    fn of<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len())]
-    }
+fn load(bytes: &[u8], settings: &[&'static str]) -> Vec<Loaded> {
+    settings.iter().map(|settings| (wasm::load(&ENGINE, bytes, "policy", settings).unwrap(), *settings)).collect()
+}
 
-    fn some<T: Copy>(&mut self, items: &[T]) -> Vec<T> {
-        items.iter().copied().filter(|_| self.below(2) == 0).collect()
-    }
-
-    /// One value in two is made to be accepted.
-    fn value(&mut self, name: &str) -> String {
-        if self.below(2) == 0 {
-            let separator = self.of(&[",", ", ", " ,", ":", ""]);
-            let count = self.below(4);
-            return (0..=count).map(|_| self.of(&ITEMS)).collect::<Vec<_>>().join(separator);
+/// Asks both about random questions.
+fn compare<P: Policy>(components: &[Loaded], question: fn(&mut Dice) -> (ServiceView, Draft)) -> Decided {
+    let share = |seed: u64| {
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (seed << 7));
+        let mut decided = Decided::default();
+        for number in 0..SERVICES / THREADS {
+            let (component, settings) = &components[number % components.len()];
+            let (view, draft) = question(&mut dice);
+            let native = adapter::evaluate::<P>(settings, &context(), &view, &draft);
+            let answer = component.evaluate(&context(), &view, &draft).unwrap();
+            assert_eq!(answer, native, "{settings}: {view:?}, {draft:?}");
+            decided[kind(&native.decision)] += 1;
         }
-        let good: &[&str] = match name {
-            "egress-source-ports" | "egress-destination-ports" => &ITEMS[..3],
-            "egress-allowed-networks" | "egress-denied-networks" => &ITEMS[9..15],
-            _ => return self.of(&["true", "true ", "false"]).to_owned(),
-        };
-        let count = self.below(4);
-        (0..=count).map(|_| self.of(good)).collect::<Vec<_>>().join(self.of(&[",", " , "]))
-    }
+        decided
+    };
+    let shares = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS as u64).map(|seed| scope.spawn(move || share(seed))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    shares.into_iter().fold(Decided::default(), |sum, share| std::array::from_fn(|at| sum[at] + share[at]))
+}
 
-    fn service(&mut self) -> ServiceView {
-        let names = [vec!["egress"], self.some(&NAMES[1..])].concat();
-        let few: Vec<&str> = names.into_iter().filter(|name| *name == "egress" || self.below(2) == 0).collect();
-        let values: Vec<(String, String)> = few
-            .iter()
-            .map(|name| {
-                let value = if *name == "egress" && self.below(8) > 0 { "true".to_owned() } else { self.value(name) };
-                (format!("kube-vip.io/{name}"), value)
-            })
-            .collect();
-        let pairs: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let mut view = changed(view("web", &pairs), |service| {
-            service.kind = self.of(&[ServiceKind::LoadBalancer, ServiceKind::LoadBalancer, ServiceKind::NodePort]);
-            service.traffic_policy = self.of(&[TrafficPolicy::Cluster, TrafficPolicy::Local]);
-            service.families = self.some(&[Family::Ipv4, Family::Ipv6]);
-        });
-        view.addresses = self.some(&["192.0.2.10", "2001:db8::10", "192.0.2.11"].map(ip));
-        view.endpoints.retain(|_| self.below(4) > 0);
-        view
+fn kind(decision: &Decision) -> usize {
+    match decision {
+        Decision::Pass => 0,
+        Decision::Plan(draft) if !draft.rules.is_empty() => 1,
+        Decision::Plan(_) => 2,
+        Decision::Invalid => 3,
+        Decision::Deny => 4,
+    }
+}
+
+/// A comparison of refusals alone would compare little: these decisions are made often, and no others at all.
+fn assert_often(decided: Decided, often: [bool; 5]) {
+    for (count, often) in decided.into_iter().zip(often) {
+        assert!(if often { count > SERVICES / 100 } else { count == 0 }, "{decided:?}");
     }
 }
 
 #[test]
-fn both_say_the_same_about_random_services() {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let mut decided = [0; 4];
-    for _ in 0..SERVICES {
-        let decision = word(&dice.service()).decision;
-        decided[match decision {
-            Decision::Pass => 0,
-            Decision::Plan(draft) if !draft.rules.is_empty() => 1,
-            Decision::Plan(_) => 2,
-            Decision::Invalid => 3,
-            Decision::Deny => panic!("the built-in policy never denies"),
-        }] += 1;
-    }
-    // A comparison of refusals alone would compare little.
-    assert!(decided.iter().all(|count| *count > SERVICES / 100), "{decided:?}");
+fn both_say_the_same_about_random_annotations() {
+    let components = load(wasm::built_in(), &["{}"]);
+    let decided = compare::<Annotations>(&components, |dice| (dice.annotated(), Draft::default()));
+    assert_often(decided, [true, true, true, true, false]);
+    assert_eq!(built_in::policy().description().name, "annotations");
+}
+
+#[test]
+fn both_say_the_same_about_random_namespaces() {
+    let settings = [
+        r#"{"defaults": [{"egress": {}}]}"#,
+        r#"{"defaults": [{"namespaces": {"labels": {"egress": "static"}}, "services": {"labels": {"tier": "front"}}, "egress": {"families": "both", "destination-ports": ["tcp:443"], "on-change": "sever"}}, {"namespaces": {"names": ["attic"]}, "egress": {"allowed-networks": ["198.51.100.0/24"], "on-unavailable": "drop"}}]}"#,
+        r#"{"prefix": "example.com", "defaults": [{"egress": {"families": "both", "denied-networks": ["10.0.0.0/8", "fc00::/7"], "source-ports": ["tcp:1024-65535"]}}]}"#,
+    ];
+    let components = load(&component("egressd-policy-namespace-defaults"), &settings);
+    let decided = compare::<NamespaceDefaults>(&components, |dice| {
+        let view = dice.labelled();
+        let draft = if dice.below(4) == 0 { dice.draft(&view) } else { Draft::default() };
+        (view, draft)
+    });
+    assert_often(decided, [true, true, true, false, false]);
+}
+
+#[test]
+fn both_say_the_same_about_random_drafts_that_are_guarded() {
+    let settings = ["{}", r#"{"networks": ["10.1.0.0/16", "198.51.100.7", "::/0"]}"#];
+    let components = load(&component("egressd-policy-private-guard"), &settings);
+    let decided = compare::<PrivateGuard>(&components, transformed);
+    assert_often(decided, [true, true, false, false, false]);
+}
+
+#[test]
+fn both_say_the_same_about_random_drafts_that_are_spread() {
+    let settings = [
+        "{}",
+        r#"{"key": "address", "namespaces": {"names": ["shop"]}}"#,
+        r#"{"services": {"labels": {"example.com/egress": "spread"}}}"#,
+    ];
+    let components = load(&component("egressd-policy-address-pool"), &settings);
+    let decided = compare::<AddressPool>(&components, transformed);
+    assert_often(decided, [true, true, false, false, false]);
+}
+
+fn transformed(dice: &mut Dice) -> (ServiceView, Draft) {
+    let view = dice.labelled();
+    let draft = dice.draft(&view);
+    (view, draft)
 }
