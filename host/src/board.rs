@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::policies::PolicyReport;
+
 /// What is known about this egressd now.
 #[derive(Clone, Debug)]
 pub struct Newest {
@@ -21,6 +23,8 @@ pub struct Newest {
     pub in_force: Option<Arc<InForce>>,
     /// Why something newer is not in force.
     pub trouble: Option<String>,
+    /// What became of each policy, by name.
+    pub policies: Arc<[PolicyReport]>,
 }
 
 /// A round that the kernel has taken over.
@@ -69,7 +73,8 @@ pub struct Reader {
 
 /// A board with nothing on it, and a reader of it.
 pub fn board() -> (Board, Reader) {
-    let (newest, read_newest) = watch::channel(Newest { since: Timestamp::now(), in_force: None, trouble: None });
+    let newest = Newest { since: Timestamp::now(), in_force: None, trouble: None, policies: [].into() };
+    let (newest, read_newest) = watch::channel(newest);
     let (busy, read_busy) = watch::channel(None);
     (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy })
 }
@@ -91,6 +96,11 @@ impl Board {
             newest.in_force = Some(round);
             newest.trouble = None;
         });
+    }
+
+    /// Policies were loaded, or refused.
+    pub fn policies(&self, reports: Vec<PolicyReport>) {
+        self.newest.send_modify(|newest| newest.policies = reports.into());
     }
 
     /// A round did not come into force.

@@ -47,12 +47,15 @@ pub enum Command {
         /// Which shell.
         shell: Shell,
     },
+    /// What `run` executes to compile a policy, in a process that can be stopped. Not for people.
+    #[command(hide = true)]
+    CompilePolicy,
 }
 
 /// Where Services come from, and on which node this is.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// A directory of YAML or JSON manifests: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs.
+    /// A directory of YAML or JSON manifests: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, policies.
     ///
     /// Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
     /// temporary name, then rename): what is in a file is in force as soon as it is closed.
@@ -61,6 +64,9 @@ pub struct Source {
     /// This node's name, as EndpointSlices call it; the host name, when it is not given.
     #[arg(long, value_name = "NAME", env = "NODE_NAME")]
     pub node: Option<String>,
+    /// The namespace whose ConfigMaps may be policies: the one that egressd itself is in.
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "egressd")]
+    pub namespace: String,
     /// How this node knows that it holds a Service's address, and so translates to it.
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_OWNER", default_value_t = Owner::Auto)]
     pub owner: Owner,

@@ -18,6 +18,8 @@ use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 pub struct Config {
     /// The directory of manifests.
     pub manifests: PathBuf,
+    /// Where policies come from.
+    pub namespace: String,
     /// What outlives the process.
     pub state_dir: PathBuf,
     /// What the core needs to know.
@@ -32,7 +34,7 @@ pub struct Config {
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, instance } = input;
-    let Source { manifests, node, owner, state_dir } = source;
+    let Source { manifests, node, namespace, owner, state_dir } = source;
     let Networks { pod_networks, service_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
@@ -50,7 +52,13 @@ pub fn config(input: &Input) -> Result<Config> {
         cluster,
     };
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
-    Ok(Config { manifests: manifests.clone(), state_dir: state_dir.clone(), settings, findings })
+    Ok(Config {
+        manifests: manifests.clone(),
+        namespace: namespace.clone(),
+        state_dir: state_dir.clone(),
+        settings,
+        findings,
+    })
 }
 
 /// The names of our tables.

@@ -9,7 +9,8 @@ use egressd_core::diff::{Batch, Changes, Summary, diff, replace};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::ServiceKey;
 use egressd_core::net::Family;
-use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
+use egressd_core::policy;
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use egressd_core::status::{ServiceStatus, State};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -17,9 +18,11 @@ use tracing::{error, info, warn};
 
 use crate::addresses::Addresses;
 use crate::board::{Board, InForce};
+use crate::errors::with_causes;
 use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
 use crate::nft::{self, KernelThread};
+use crate::policies::{Loaded, Loader};
 use crate::source::handover::{Taker, Update};
 use crate::state::StateDir;
 
@@ -42,13 +45,16 @@ pub struct Daemon {
     state: StateDir,
     /// What the kernel holds, as far as we know.
     applied: Ruleset,
+    loader: Loader,
     /// What was told last.
     told: Option<Arc<InForce>>,
     /// Tables to replace with the first commit (`egress_clean`).
     doomed: Vec<(Family, Name)>,
     watch: Watch,
-    /// When and after how long to try again what failed.
+    /// When and after how long to try again what the kernel refused.
     retry: Option<(Instant, Duration)>,
+    /// When and after how long to ask again the policies that could not answer.
+    mend: Option<(Instant, Duration)>,
 }
 
 /// Who watches the loop.
@@ -84,15 +90,16 @@ impl Daemon {
     pub async fn adopt(
         settings: Settings,
         state: StateDir,
-        evaluator: Evaluator,
+        (loader, evaluator): (Loader, Evaluator),
         kernel: KernelThread,
         (start, watch): (Start, Watch),
     ) -> Result<Self> {
         let tables = settings.tables.clone();
         let pipeline = Pipeline::new(settings, state.accepted());
-        let (applied, told, retry) = (Ruleset::default(), None, None);
+        let (applied, told, retry, mend) = (Ruleset::default(), None, None, None);
         let doomed = begin(&kernel, &tables, start).await.context("cannot take over the tables")?;
-        let mut daemon = Self { pipeline, evaluator, kernel, tables, state, applied, told, doomed, watch, retry };
+        let mut daemon =
+            Self { pipeline, evaluator, kernel, tables, state, applied, loader, told, doomed, watch, retry, mend };
         daemon.read_back().await.context("cannot take over the tables")?;
         Ok(daemon)
     }
@@ -104,43 +111,91 @@ impl Daemon {
     pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::pin!(stop);
         self.pipeline.hold(addresses.now());
-        // Before the first update there are no Services, and a round would take all rules away (P6).
-        let mut begun = false;
+        tokio::select! {
+            begun = self.begin(&source) => begun?,
+            () = &mut stop => return Ok(()),
+        }
         loop {
+            self.round().await;
             self.watch.board.idle();
             tokio::select! {
-                update = source.take() => {
-                    self.take(update).await?;
-                    begun = true;
-                }
-                held = addresses.changed(), if begun => self.pipeline.hold(held?),
+                update = source.take() => self.take(update).await?,
+                loaded = self.loader.next() => self.load(loaded?).await?,
+                held = addresses.changed() => self.pipeline.hold(held?),
                 () = until(self.retry) => {}
+                () = until(self.mend) => self.ask(self.pipeline.ask_failed()).await?,
                 () = &mut stop => {
                     info!("stopping; the rules stay in force");
                     return Ok(());
                 }
             }
-            self.watch.board.busy();
-            let begun = Instant::now();
-            let mut round = self.pipeline.round();
-            self.watch.metrics.round(begun.elapsed());
-            if self.commit(&mut round).await == Commit::InForce {
-                self.report(round);
-            }
         }
+    }
+
+    /// Waits for the first Services and for the policies that come with them: a round without either would take
+    /// rules away (P6).
+    async fn begin(&mut self, source: &Taker) -> Result<()> {
+        let update = source.take().await;
+        self.loader.want(update.snapshot.policies.values())?;
+        let loaded = self.loader.next().await?;
+        self.load(loaded).await?;
+        self.take(update).await
+    }
+
+    /// Works out what follows from the newest state, and carries it out.
+    async fn round(&mut self) {
+        self.watch.board.busy();
+        let begun = Instant::now();
+        let mut round = self.pipeline.round();
+        self.watch.metrics.round(begun.elapsed());
+        if self.commit(&mut round).await == Commit::InForce {
+            self.report(round);
+        }
+    }
+
+    /// Goes over to other policies, whole, and asks them about every Service.
+    async fn load(&mut self, loaded: Loaded) -> Result<()> {
+        let Loaded { chain, reports, good } = loaded;
+        self.watch.board.policies(reports);
+        self.state.remember_policies(&good);
+        if let Some(chain) = chain {
+            self.evaluator.swap(chain)?;
+            self.ask(self.pipeline.ask_all()).await?;
+        }
+        Ok(())
     }
 
     /// Asks the policies about everything that changed.
     async fn take(&mut self, update: Update) -> Result<()> {
+        self.loader.want(update.snapshot.policies.values())?;
+        let questions = self.pipeline.update(&update.snapshot, &update.keys);
+        self.ask(questions).await
+    }
+
+    async fn ask(&mut self, mut questions: Vec<Question>) -> Result<()> {
         self.watch.board.busy();
-        let mut questions = self.pipeline.update(&update.snapshot, &update.keys);
         while !questions.is_empty() {
             let views = questions.iter().map(|question| question.view.clone()).collect();
             let verdicts = self.evaluator.evaluate(self.pipeline.context(), views).await?;
             questions = self.pipeline.answer(questions.into_iter().zip(verdicts).collect());
         }
         self.state.remember(self.pipeline.accepted());
+        self.schedule_mending();
         Ok(())
+    }
+
+    /// As long as a policy that could not answer may do so another time, later each time, as its quarantine is.
+    fn schedule_mending(&mut self) {
+        let now = Instant::now();
+        self.mend = match self.mend {
+            _ if self.pipeline.ask_failed().is_empty() => None,
+            None => Some((now + policy::FIRST, policy::FIRST)),
+            Some((at, wait)) if at <= now => {
+                let wait = (wait * 2).min(policy::LONGEST);
+                Some((now + wait, wait))
+            }
+            waiting @ Some(_) => waiting,
+        };
     }
 
     /// Carries out what differs; then the round's ruleset is `applied`. After a failure the kernel is read again, and the difference tried again later.
@@ -188,10 +243,10 @@ impl Daemon {
     async fn failed(&mut self, failure: nft::Error) {
         let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
         self.retry = Some((Instant::now() + wait, wait));
-        warn!(error = chain(&failure), retry_in = ?wait, "a change is not in force yet");
-        self.watch.board.trouble(format!("a change is not in force yet: {}", chain(&failure)));
+        warn!(error = with_causes(&failure), retry_in = ?wait, "a change is not in force yet");
+        self.watch.board.trouble(format!("a change is not in force yet: {}", with_causes(&failure)));
         if let Err(error) = self.read_back().await {
-            warn!(error = chain(&error), "what is in force is unknown");
+            warn!(error = with_causes(&error), "what is in force is unknown");
         }
     }
 
@@ -287,10 +342,4 @@ fn log_finding(about: impl std::fmt::Display, finding: &Finding) {
         Severity::Info => info!(%about, code = finding.code, "{}", finding.message),
         Severity::Warning | Severity::Error => warn!(%about, code = finding.code, "{}", finding.message),
     }
-}
-
-/// An error with all its causes, in one line.
-fn chain(error: &nft::Error) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }

@@ -12,13 +12,19 @@ use tokio::sync::oneshot;
 /// The handle. When it is dropped the thread ends, after the question at hand.
 #[derive(Debug)]
 pub struct Evaluator {
-    questions: Sender<Question>,
+    orders: Sender<Order>,
 }
 
 /// The thread is gone: a policy's host code panicked, which is a bug of egressd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot evaluate policies: their thread has ended")]
 pub struct EvaluatorGone;
+
+enum Order {
+    /// Other policies from here on.
+    Swap(Chain),
+    Answer(Question),
+}
 
 struct Question {
     context: Arc<Context>,
@@ -32,9 +38,17 @@ impl Evaluator {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(chain: Chain) -> io::Result<Self> {
-        let (questions, asked) = mpsc::channel();
-        thread::Builder::new().name("policies".to_owned()).spawn(move || answer_all(&chain, &asked))?;
-        Ok(Self { questions })
+        let (orders, ordered) = mpsc::channel();
+        thread::Builder::new().name("policies".to_owned()).spawn(move || answer_all(chain, &ordered))?;
+        Ok(Self { orders })
+    }
+
+    /// Replaces the whole chain, between two evaluations.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub fn swap(&self, chain: Chain) -> Result<(), EvaluatorGone> {
+        self.orders.send(Order::Swap(chain)).map_err(|_| EvaluatorGone)
     }
 
     /// What the chain says about each Service, in the same order. A failing policy is a verdict, not an error.
@@ -47,21 +61,29 @@ impl Evaluator {
         services: Vec<Arc<ServiceView>>,
     ) -> Result<Vec<Verdict>, EvaluatorGone> {
         let (answer, answered) = oneshot::channel();
-        self.questions.send(Question { context, services, answer }).map_err(|_| EvaluatorGone)?;
+        let question = Question { context, services, answer };
+        self.orders.send(Order::Answer(question)).map_err(|_| EvaluatorGone)?;
         answered.await.map_err(|_| EvaluatorGone)
     }
 }
 
-fn answer_all(chain: &Chain, asked: &Receiver<Question>) {
-    while let Ok(Question { context, services, answer }) = asked.recv() {
-        let mut verdicts = Vec::with_capacity(services.len());
-        for service in services {
-            // Whoever asked may have gone on meanwhile.
-            if answer.is_closed() {
-                break;
-            }
-            verdicts.push(chain.evaluate(&context, &service));
+fn answer_all(mut chain: Chain, ordered: &Receiver<Order>) {
+    while let Ok(order) = ordered.recv() {
+        match order {
+            Order::Swap(next) => chain = next,
+            Order::Answer(question) => answer(&chain, question),
         }
-        let _ = answer.send(verdicts);
     }
+}
+
+fn answer(chain: &Chain, Question { context, services, answer }: Question) {
+    let mut verdicts = Vec::with_capacity(services.len());
+    for service in services {
+        // Whoever asked may have gone on meanwhile.
+        if answer.is_closed() {
+            break;
+        }
+        verdicts.push(chain.evaluate(&context, &service));
+    }
+    let _ = answer.send(verdicts);
 }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon;
 pub mod desk;
 pub mod document;
+pub mod errors;
 pub mod evaluator;
 pub mod http;
 pub mod metrics;

@@ -17,12 +17,13 @@ use egressd::metrics::Metrics;
 use egressd::nft::{Kernel, KernelThread, Netlink};
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
-use egressd::policies::policies;
+use egressd::policies::{Library, Loader, Sandbox};
 use egressd::source::handover::handover;
 use egressd::source::manifests::Directory;
 use egressd::source::watch;
 use egressd::state::StateDir;
-use egressd::{http, status_socket};
+use egressd::{http, status_socket, wasm};
+use egressd_core::chain::Chain;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::CompilePolicy => Ok(wasm::compile_child()),
     };
     done.unwrap_or_else(|error| {
         // Nobody is left to tell when stderr is closed.
@@ -87,18 +89,19 @@ async fn follow(args: &Run) -> Result<()> {
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
     let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
     let metrics = Metrics::default();
-    let policies = metrics.counting(policies(&config.settings.prefix)?);
-    let evaluator = Evaluator::start(policies.into()).context("cannot start the thread of the policies")?;
+    let state = StateDir::open(&config.state_dir);
+    let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies());
+    let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
+    let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (board, reader) = board();
     let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
     let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
-    let state = StateDir::open(&config.state_dir);
-    let daemon = Daemon::adopt(config.settings, state, evaluator, kernel, (start, watch)).await?;
+    let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
     let (giver, taker) = handover();
-    watch::spawn(Directory::new(config.manifests, &node), giver)?;
+    watch::spawn(Directory::new(config.manifests, &node).with_policies_of(config.namespace), giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
 }
@@ -136,12 +139,14 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 
 /// What `run` would make of the directory now, on this node.
 fn report(config: Config) -> Result<Report> {
-    let chain = policies(&config.settings.prefix)?.into();
-    let mut directory = Directory::new(config.manifests, &config.settings.node);
+    let mut directory = Directory::new(config.manifests, &config.settings.node).with_policies_of(config.namespace);
     let interfaces = config.settings.owner.looks_at_interfaces();
     let held = if interfaces { addresses::read()? } else { Held::new() };
-    let known = Known { accepted: StateDir::open(&config.state_dir).accepted(), held };
-    let mut report = oneshot::plan(&mut directory, config.settings, known, &chain)?;
+    let state = StateDir::open(&config.state_dir);
+    let known = Known { accepted: state.accepted(), held };
+    let prefix = config.settings.prefix.clone();
+    let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
+    let mut report = oneshot::plan(&mut directory, config.settings, known, &mut library)?;
     report.source_findings.splice(0..0, config.findings);
     Ok(report)
 }

@@ -6,10 +6,7 @@
 
 use std::time::Duration;
 
-use egressd_core::chain::{Policy, PolicyFailure};
-use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Context, ServiceView};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -101,12 +98,12 @@ impl Metrics {
         self.round_duration.observe(took.as_secs_f64());
     }
 
-    /// The same policy, counted.
-    pub fn counting(&self, inner: Box<dyn Policy>) -> Box<dyn Policy> {
-        let labels: Labels = vec![("policy", inner.name().to_owned())];
+    /// Where the questions to a policy are counted.
+    pub fn policy(&self, name: &str) -> PolicyCounters {
+        let labels: Labels = vec![("policy", name.to_owned())];
         let evaluations = self.evaluations.get_or_create_owned(&labels);
         let failures = self.evaluation_failures.get_or_create_owned(&labels);
-        Box::new(Counting { inner, evaluations, failures })
+        PolicyCounters { evaluations, failures }
     }
 
     /// Everything as text. Without a survey (the kernel could not be read) its metrics are missing.
@@ -149,23 +146,22 @@ impl Metrics {
     }
 }
 
-/// A policy and its numbers.
-struct Counting {
-    inner: Box<dyn Policy>,
+/// The numbers of one policy.
+#[derive(Clone, Debug)]
+pub struct PolicyCounters {
     evaluations: Counter,
     failures: Counter,
 }
 
-impl Policy for Counting {
-    fn name(&self) -> &str {
-        self.inner.name()
+impl PolicyCounters {
+    /// It was asked a question.
+    pub fn asked(&self) {
+        self.evaluations.inc();
     }
 
-    fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
-        self.evaluations.inc();
-        self.inner.evaluate(context, service, draft).inspect_err(|_| {
-            self.failures.inc();
-        })
+    /// It could not answer one.
+    pub fn failed(&self) {
+        self.failures.inc();
     }
 }
 
@@ -179,7 +175,7 @@ mod tests {
     fn a_scrape_before_the_first_round_has_what_there_is() {
         let metrics = Metrics::default();
         metrics.committed(Duration::from_micros(30));
-        let newest = Newest { since: Timestamp::UNIX_EPOCH, in_force: None, trouble: None };
+        let newest = Newest { since: Timestamp::UNIX_EPOCH, in_force: None, trouble: None, policies: [].into() };
         let text = metrics.text(&newest, None);
         assert!(text.contains("egressd_commits_total 1\n"), "{text}");
         assert!(text.contains("egressd_commit_duration_seconds_count 1\n"), "{text}");

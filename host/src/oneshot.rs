@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use egressd_core::chain::Chain;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
@@ -11,6 +10,7 @@ use egressd_core::owner::Held;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 
 use crate::nft::Readback;
+use crate::policies::{self, Library, PolicyReport};
 use crate::source::manifests::{Directory, Error};
 
 /// Everything there is to show.
@@ -20,8 +20,10 @@ pub struct Report {
     pub snapshot: Snapshot,
     /// What follows from it.
     pub round: Round,
-    /// What is wrong with the files.
+    /// What is wrong with the files, and with the policies in them.
     pub source_findings: Vec<Finding>,
+    /// What became of each policy.
+    pub policies: Vec<PolicyReport>,
 }
 
 /// What `run` would know beside the manifests.
@@ -37,8 +39,15 @@ pub struct Known {
 ///
 /// # Errors
 /// When the directory cannot be read.
-pub fn plan(directory: &mut Directory, settings: Settings, known: Known, chain: &Chain) -> Result<Report, Error> {
+pub fn plan(
+    directory: &mut Directory,
+    settings: Settings,
+    known: Known,
+    library: &mut Library,
+) -> Result<Report, Error> {
     let update = directory.scan(&BTreeSet::new())?;
+    let loaded = library.update(update.snapshot.policies.values().cloned());
+    let chain = loaded.chain.unwrap_or_default();
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted);
@@ -52,7 +61,9 @@ pub fn plan(directory: &mut Directory, settings: Settings, known: Known, chain: 
         });
         questions = pipeline.answer(answers.collect());
     }
-    Ok(Report { snapshot: update.snapshot, round: pipeline.round(), source_findings: update.findings })
+    let mut source_findings = update.findings;
+    source_findings.extend(policies::findings(&loaded.reports));
+    Ok(Report { snapshot: update.snapshot, round: pipeline.round(), source_findings, policies: loaded.reports })
 }
 
 /// What `run` would do to the kernel, in order: first what removes things that egressd never makes.

@@ -1,16 +1,15 @@
 //! Prints a report: as a table for people, as nft text, as JSON for programs.
 
 use std::io::{self, Write};
-use std::net::IpAddr;
 
 use anstyle::{AnsiColor, Style};
-use egressd_core::decision::Rule;
 use egressd_core::diff::Changes;
 use egressd_core::finding::{Finding, Severity, Span};
 use egressd_core::model::{ServiceKey, Snapshot};
 use egressd_core::status::ServiceStatus;
 use serde_json::{Value, json};
 
+use crate::document::{Policy, Rule, Shadow};
 use crate::nft::Readback;
 use crate::oneshot::Report;
 
@@ -110,6 +109,7 @@ pub fn json(report: &Report) -> Value {
     json!({
         "services": services,
         "findings": node.into_iter().map(finding).collect::<Vec<_>>(),
+        "policies": report.policies.iter().map(Policy::of).collect::<Vec<_>>(),
         "ruleset": report.round.ruleset.to_string(),
     })
 }
@@ -122,21 +122,9 @@ fn service(report: &Report, key: &ServiceKey, status: &ServiceStatus) -> Value {
         "state": status.state.to_string(),
         "addresses": texts(&status.addresses),
         "endpoints": texts(&status.endpoints),
-        "rules": planned.iter().flat_map(|service| &service.rules).map(rule).collect::<Vec<_>>(),
+        "rules": planned.iter().flat_map(|service| &service.rules).map(Rule::of).collect::<Vec<_>>(),
         "findings": status.findings.iter().map(finding).collect::<Vec<_>>(),
-    })
-}
-
-fn rule(rule: &Rule) -> Value {
-    let Rule { id, sources, include, exclude, source_ports, destination_ports, address } = rule;
-    json!({
-        "id": id,
-        "sources": texts(sources),
-        "include": texts(include),
-        "exclude": texts(exclude),
-        "sourcePorts": texts(source_ports),
-        "destinationPorts": texts(destination_ports),
-        "address": IpAddr::to_string(address),
+        "shadows": status.shadows.iter().map(Shadow::of).collect::<Vec<_>>(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The built-in policy as a component, a fresh instance for every call, beside the same code native.
 
-use egressd::policies::policies;
+use egressd::metrics::Metrics;
+use egressd::policies::{Library, Objects, Sandbox};
 use egressd_core::decision::Draft;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ServiceKey, ServiceView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
@@ -34,10 +35,13 @@ pub(crate) fn evaluation() {
         let view = service_view(annotations);
         let context = context();
         let native = sample(|| drop(adapter::evaluate::<Annotations>("{}", &context, &view, &Draft::default())));
-        let chain = policies(&AnnotationPrefix::default()).expect("the built-in policy loads");
-        let component = sample(|| drop(chain.evaluate(&context, &view, &Draft::default())));
+        let sandbox = Sandbox::new().expect("the built-in policy loads");
+        let prefix = AnnotationPrefix::default();
+        let mut library = Library::new(sandbox, prefix, Metrics::default(), Objects::new());
+        let chain = library.update([]).chain.expect("there is one at first");
+        let component = sample(|| drop(chain.evaluate(&context, &view)));
         let (_, all) = timed(|| {
-            (0..SERVICES).for_each(|_| drop(chain.evaluate(&context, &view, &Draft::default())));
+            (0..SERVICES).for_each(|_| drop(chain.evaluate(&context, &view)));
         });
         row(&[
             name,

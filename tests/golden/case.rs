@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
+use egressd::metrics::Metrics;
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
+use egressd::policies::{Library, Sandbox};
 use egressd::source::manifests::Directory;
-use egressd_core::chain::Chain;
 use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -22,9 +23,6 @@ use crate::difference::difference;
 
 /// The node on which all stories happen.
 const NODE: &str = "node-a";
-
-/// As they ship.
-pub(crate) type Policies = Chain;
 
 /// What to do with golden files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +49,11 @@ impl Case {
     }
 
     /// Compares or writes all golden files, and tells all that differ.
-    pub(crate) fn run(&self, policies: &Policies, mode: Mode) -> Result<()> {
+    pub(crate) fn run(&self, sandbox: &Sandbox, mode: Mode) -> Result<()> {
         ensure!(self.folder.join("README.md").is_file(), "there is no README.md that says what it shows");
-        let before = self
-            .folder
-            .join("before")
-            .exists()
-            .then(|| self.report("before", policies, BTreeMap::new()))
-            .transpose()?;
-        let report = self.report("manifests", policies, before.as_ref().map(accepted).unwrap_or_default())?;
+        let before =
+            self.folder.join("before").exists().then(|| self.report("before", sandbox, BTreeMap::new())).transpose()?;
+        let report = self.report("manifests", sandbox, before.as_ref().map(accepted).unwrap_or_default())?;
         let before = before.map(|report| report.round.ruleset).unwrap_or_default();
         let golden = [
             ("plan.txt", plan(&report)?),
@@ -80,7 +74,7 @@ impl Case {
     }
 
     /// What `egressd plan --manifests` works out, with the built-in policy as it ships.
-    fn report(&self, folder: &str, policies: &Policies, accepted: BTreeMap<Uid, Arc<Labels>>) -> Result<Report> {
+    fn report(&self, folder: &str, sandbox: &Sandbox, accepted: BTreeMap<Uid, Arc<Labels>>) -> Result<Report> {
         let path = self.folder.join(folder);
         if !fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
             bail!("there are no manifests in {}", path.display());
@@ -95,7 +89,9 @@ impl Case {
             prefix: AnnotationPrefix::default(),
             cluster: ClusterSettings::default(),
         };
-        Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, known, policies)?)
+        let prefix = AnnotationPrefix::default();
+        let mut library = Library::new(sandbox.clone(), prefix, Metrics::default(), BTreeMap::new());
+        Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, known, &mut library)?)
     }
 }
 

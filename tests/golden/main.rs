@@ -10,25 +10,23 @@ mod difference;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::{env, fs, io};
 
-use egressd::policies::policies;
-use egressd_core::model::AnnotationPrefix;
+use egressd::policies::Sandbox;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use case::{Case, Mode, Policies};
+use case::{Case, Mode};
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let bless = env::var_os("EGRESSD_BLESS").is_some_and(|value| !value.is_empty());
     let mode = if bless { Mode::Bless } else { Mode::Compare };
     // Compiled once: it takes longer than all the rest.
-    let policies: Arc<Policies> = Arc::new(policies(&AnnotationPrefix::default())?.into());
+    let sandbox = Sandbox::new()?;
     let trials = cases()?.into_iter().map(|case| {
         let name = case.name();
-        let policies = Arc::clone(&policies);
-        Trial::test(name, move || case.run(&policies, mode).map_err(|error| Failed::from(format!("{error:#}"))))
+        let sandbox = sandbox.clone();
+        Trial::test(name, move || case.run(&sandbox, mode).map_err(|error| Failed::from(format!("{error:#}"))))
     });
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }

@@ -46,7 +46,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("model", &["finding", "net"]),
     ("decision", &["finding", "net"]),
     ("policy", &["finding", "model"]),
-    ("chain", &["decision", "finding", "model", "policy"]),
+    ("chain", &["decision", "finding", "guard", "model", "policy"]),
     ("guard", &["decision", "finding", "model", "net"]),
     ("owner", &["finding", "model"]),
     ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner"]),
@@ -54,7 +54,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("ruleset", &["net"]),
     ("diff", &["net", "ruleset"]),
     ("compile", &["decision", "model", "net", "plan", "ruleset"]),
-    ("status", &["check", "finding", "model", "plan"]),
+    ("status", &["check", "decision", "finding", "model", "plan"]),
     (
         "pipeline",
         &[

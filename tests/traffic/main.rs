@@ -7,12 +7,16 @@ mod changes;
 mod edits;
 mod files;
 mod first_light;
+mod guests;
+mod history;
 mod life;
 mod neighbours;
 mod networks;
 mod owner;
+mod policies;
 mod ports;
 mod settings;
+mod shadows;
 mod stage;
 mod tools;
 mod translation;
@@ -20,6 +24,13 @@ mod two_services;
 mod under_load;
 
 lab::tests![
+    policies::a_policy_comes_changes_goes_wrong_and_goes_and_no_packet_is_wrong,
+    policies::a_live_edit_lands_while_another_services_policy_loops,
+    policies::the_built_in_policy_with_another_prefix_leaves_kube_vips_annotations_inert,
+    policies::the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one,
+    policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,
+    policies::plan_loads_policies_as_run_does,
+    shadows::a_shadow_lists_exactly_what_enforcing_it_changes,
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,
     translation::a_pod_that_no_service_selects_is_untouched,

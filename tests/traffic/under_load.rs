@@ -1,6 +1,5 @@
 //! P3 and P6 under load: a pod makes new connections as fast as it can while everything around it changes.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
@@ -9,38 +8,8 @@ use lab::manifest::{self, Service};
 use lab::{Egressd, Flood, Pod, Seen};
 
 use crate::changes::expect_exact;
+use crate::history::History;
 use crate::stage::{OTHER_V4, Stage, WEB_V4, web};
-
-/// What the flood was to be seen as, by the number of its datagrams.
-struct History {
-    /// From this number on either of the two was right, or the one alone.
-    periods: Vec<(u32, IpAddr, IpAddr)>,
-}
-
-impl History {
-    fn beginning_as(address: IpAddr) -> Self {
-        Self { periods: vec![(0, address, address)] }
-    }
-
-    /// Between the two numbers both the last address and this one are right; then only this one.
-    fn changed_to(&mut self, address: IpAddr, between: [u32; 2]) {
-        let (_, _, last) = self.periods[self.periods.len() - 1];
-        self.periods.extend([(between[0], last, address), (between[1], address, address)]);
-    }
-
-    fn is_right(&self, number: u32, seen: IpAddr) -> bool {
-        let begun = self.periods.iter().rev().find(|(from, ..)| *from <= number);
-        begun.is_some_and(|(_, last, address)| seen == *last || seen == *address)
-    }
-
-    fn expect_right(&self, seen: &BTreeMap<u32, IpAddr>, sent: u32) -> Result<()> {
-        let wrong: Vec<_> = seen.iter().filter(|(number, seen)| !self.is_right(**number, **seen)).take(10).collect();
-        ensure!(wrong.is_empty(), "of {} datagrams these had a wrong source: {wrong:?}", seen.len());
-        // A receiver that was not scheduled in time loses some; losing many would be a gap in service.
-        ensure!(seen.len() >= sent as usize / 100 * 98, "only {} of {sent} datagrams arrived", seen.len());
-        Ok(())
-    }
-}
 
 /// What `web` looks like in turn: plain, and restricted in ways that all include the outside host.
 fn looks(turn: usize, address: IpAddr) -> Service {

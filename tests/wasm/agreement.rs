@@ -1,6 +1,5 @@
 //! The component says what the native policy says, about good forms and bad.
 
-use egressd_core::chain::Policy;
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{ServiceKind, ServiceView, TrafficPolicy};
 use egressd_core::net::Family;

@@ -1,21 +1,26 @@
 //! The embedded policy.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use egressd::wasm::{self, ComponentPolicy};
-use egressd_core::chain::Policy;
+use egressd::metrics::Metrics;
+use egressd::policies::{Library, Objects, Sandbox};
+use egressd::wasm::{self, Loaded};
+use egressd_core::chain::{Policy, Ruling};
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
 use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference};
 use egressd_core::net::{PortMatch, Protocol};
 use wit_component::DecodedWasm;
 
-use crate::services::{ENGINE, context, ip, view};
+use crate::services::{self, CHILD, ENGINE, context, ip, view};
 
-static POLICY: LazyLock<ComponentPolicy> =
-    LazyLock::new(|| wasm::load(&ENGINE, wasm::built_in(), "annotations", "{}").unwrap());
+static POLICY: LazyLock<Arc<dyn Policy>> = LazyLock::new(|| load("{}"));
 
-pub(crate) fn policy() -> &'static ComponentPolicy {
-    &POLICY
+pub(crate) fn policy() -> &'static dyn Policy {
+    &**POLICY
+}
+
+fn load(settings: &str) -> Arc<dyn Policy> {
+    services::policy(&ENGINE, wasm::built_in(), "annotations", settings)
 }
 
 #[test]
@@ -33,7 +38,7 @@ fn it_imports_a_log_and_nothing_else() {
 
 #[test]
 fn it_describes_itself() {
-    let description = policy().description();
+    let Loaded { description, .. } = wasm::load(&ENGINE, &CHILD, wasm::built_in(), "annotations", "{}").unwrap();
     assert_eq!(description.name, "annotations");
     assert_eq!(description.annotation_prefixes, ["kube-vip.io/egress", "kube-vip.io/flush-conntrack"]);
     assert!(description.label_prefixes.is_empty());
@@ -86,7 +91,7 @@ fn a_draft_goes_in_and_comes_back() {
 
 #[test]
 fn the_prefix_is_a_setting_that_decides_what_is_sent() {
-    let other = wasm::load(&ENGINE, wasm::built_in(), "annotations", r#"{"prefix": "egress.example.com"}"#).unwrap();
+    let other = load(r#"{"prefix": "egress.example.com"}"#);
     let ask = |name: &str| other.evaluate(&context(), &view("web", &[(name, "true")]), &Draft::default()).unwrap();
     assert_eq!(ask("kube-vip.io/egress").decision, Decision::Pass);
     assert!(matches!(ask("egress.example.com/egress").decision, Decision::Plan(_)));
@@ -95,13 +100,12 @@ fn the_prefix_is_a_setting_that_decides_what_is_sent() {
 #[test]
 fn the_host_hands_the_prefix_to_it() {
     let prefix = AnnotationPrefix::new("example.org").unwrap();
-    let policy = egressd::policies::policies(&prefix).unwrap();
+    let mut library = Library::new(Sandbox::new().unwrap(), prefix, Metrics::default(), Objects::new());
+    let chain = library.update([]).chain.unwrap();
     let mixed = view("web", &[("kube-vip.io/egress", "junk"), ("example.org/egress-denied-networks", "junk")]);
-    assert_eq!(policy.evaluate(&context(), &mixed, &Draft::default()).unwrap().decision, Decision::Pass);
+    assert_eq!(chain.evaluate(&context(), &mixed).ruling, Ruling::Draft(Draft::default()));
     let ours = view("web", &[("example.org/egress", "true"), ("kube-vip.io/egress-denied-networks", "0.0.0.0/0")]);
-    let Decision::Plan(draft) = policy.evaluate(&context(), &ours, &Draft::default()).unwrap().decision else {
-        panic!("no plan");
-    };
+    let Ruling::Draft(draft) = chain.evaluate(&context(), &ours).ruling else { panic!("no draft") };
     assert_eq!(draft.rules.len(), 1);
     assert!(draft.rules[0].exclude.is_empty());
 }

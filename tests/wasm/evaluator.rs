@@ -9,14 +9,14 @@ use egressd_core::decision::{Draft, Outcome};
 use egressd_core::model::{Context, ServiceView};
 
 use crate::hostile;
-use crate::services::{ENGINE, context, view};
+use crate::services::{ENGINE, context, policy, view};
 
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
 }
 
 fn member(bytes: &[u8], name: &str) -> Member {
-    Member::new(Asked::Policy(Arc::new(wasm::load(&ENGINE, bytes, name, "{}").unwrap())))
+    Member::new(Asked::Policy(policy(&ENGINE, bytes, name, "{}")))
 }
 
 #[test]

@@ -4,40 +4,47 @@ use std::io::{self, Write};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use egressd::wasm::{self, ComponentPolicy, Engine, Limits};
-use egressd_core::chain::Policy;
+use egressd::wasm::{Engine, Limits};
+use egressd_core::chain::{FailureKind, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
 
 use crate::components;
-use crate::services::{ENGINE, changed, context, view};
+use crate::services::{ENGINE, changed, context, policy, view};
 
 static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| components::component("egressd-test-hostile"));
 
-static POLICY: LazyLock<ComponentPolicy> = LazyLock::new(|| load(&ENGINE));
+static POLICY: LazyLock<Arc<dyn Policy>> = LazyLock::new(|| load(&ENGINE));
 
 /// The hostile policy.
 pub(crate) fn component() -> &'static [u8] {
     &COMPONENT
 }
 
-fn load(engine: &Engine) -> ComponentPolicy {
-    wasm::load(engine, component(), "hostile", "{}").unwrap()
+fn load(engine: &Engine) -> Arc<dyn Policy> {
+    policy(engine, component(), "hostile", "{}")
 }
 
-fn evaluate(behaviour: &str) -> Result<Outcome, String> {
-    let view = view(behaviour, &[]);
-    POLICY.evaluate(&context(), &view, &Draft::default()).map_err(|failure| failure.to_string())
+fn evaluate(behaviour: &str) -> Result<Outcome, PolicyFailure> {
+    POLICY.evaluate(&context(), &view(behaviour, &[]), &Draft::default())
 }
 
 /// The reason of a failure that there must be.
 fn reason(behaviour: &str) -> String {
-    let failure = evaluate(behaviour).err().unwrap();
-    failure.strip_prefix("policy hostile failed: ").unwrap().to_owned()
+    let PolicyFailure { policy, reason, kind: _ } = evaluate(behaviour).err().unwrap();
+    assert_eq!(policy, "hostile");
+    reason
 }
 
 #[test]
 fn an_endless_loop_runs_out_of_fuel() {
     assert_eq!(reason("loop"), "it used up its 10000000 units of fuel (an endless loop?)");
+}
+
+#[test]
+fn what_is_deterministic_fails_promptly() {
+    for behaviour in ["loop", "memory", "recursion", "panic", "prefix"] {
+        assert_eq!(evaluate(behaviour).err().unwrap().kind, FailureKind::Prompt, "{behaviour}");
+    }
 }
 
 #[test]
@@ -47,6 +54,7 @@ fn what_burns_no_fuel_runs_out_of_time() {
     let start = Instant::now();
     let failure = policy.evaluate(&context(), &view("loop", &[]), &Draft::default()).err().unwrap();
     assert_eq!(failure.reason, "it ran for more than 0.25 s");
+    assert_eq!(failure.kind, FailureKind::Slow);
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
@@ -82,6 +90,27 @@ fn the_last_words_are_told_whatever_the_failure() {
 fn an_answer_that_is_too_large_is_not_read() {
     let reason = reason("huge-answer");
     assert!(reason.starts_with("its answer cannot be read, or is larger than 1048576 bytes: "), "{reason}");
+}
+
+#[test]
+fn an_answer_that_names_one_string_many_times_is_not_read() {
+    let reason = reason("aliased-answer");
+    assert!(reason.starts_with("its answer cannot be read, or is larger than 1048576 bytes: "), "{reason}");
+}
+
+#[test]
+fn filling_memory_over_and_over_runs_out_of_fuel() {
+    assert_eq!(reason("fill"), "it used up its 10000000 units of fuel (an endless loop?)");
+}
+
+#[test]
+fn a_storm_of_log_lines_ends_at_the_same_place_every_time() {
+    let expected = "it logs without an end: more than 10000 lines, or 16777216 bytes, in one call";
+    for behaviour in ["log-storm", "log-wide"] {
+        let failure = evaluate(behaviour).err().unwrap();
+        assert!(failure.reason.starts_with(expected), "{}", failure.reason);
+        assert!(failure.reason.len() < 700, "{}", failure.reason);
+    }
 }
 
 #[test]

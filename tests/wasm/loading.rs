@@ -1,15 +1,18 @@
-//! What cannot be loaded, and what is said about it.
+//! What cannot be loaded, and what is said about it; and what can.
 
 use std::error::Error as _;
 
-use egressd::wasm::{self, Error};
+use egressd::wasm::{self, Compiler, Error, Limits, World};
+use egressd_core::decision::{Decision, Draft};
+use proptest::prelude::*;
 
+use crate::guests::{self, Guest, Start};
 use crate::hostile;
-use crate::services::ENGINE;
+use crate::services::{CHILD, ENGINE, context, policy, validator, view};
 
 /// The error and its causes, as `main` would print them.
-fn refused(bytes: &[u8], settings: &str) -> String {
-    let error: Error = wasm::load(&ENGINE, bytes, "mine", settings).err().unwrap();
+pub(crate) fn refused_by(compiler: &Compiler, bytes: &[u8], settings: &str) -> String {
+    let error: Error = wasm::load(&ENGINE, compiler, bytes, "mine", settings).err().unwrap();
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -19,20 +22,103 @@ fn refused(bytes: &[u8], settings: &str) -> String {
     message
 }
 
+fn refused(bytes: &[u8], settings: &str) -> String {
+    refused_by(&Compiler::InProcess, bytes, settings)
+}
+
+/// Why bytes are no policy: the same sentence from this process, from a child, and from `inspect`.
+fn unfit(bytes: &[u8]) -> String {
+    let message = refused(bytes, "{}");
+    assert_eq!(refused_by(&CHILD, bytes, "{}"), message);
+    let sentence = message.strip_prefix("cannot use policy mine: ").unwrap().to_owned();
+    assert_eq!(wasm::inspect(bytes).err().unwrap().to_string(), sentence);
+    sentence
+}
+
 #[test]
-fn what_is_no_component_is_refused() {
-    assert!(refused(b"", "{}").starts_with("cannot compile policy mine: "));
-    assert!(refused(b"#!/bin/sh", "{}").starts_with("cannot compile policy mine: "));
-    let core_module = b"\0asm\x01\0\0\0";
-    assert!(refused(core_module, "{}").starts_with("cannot compile policy mine: "));
+fn what_is_no_component_is_refused_for_what_it_is() {
+    let native = {
+        let mut config = wasmtime::Config::new();
+        config.wasm_component_model(true);
+        wasmtime::Engine::new(&config).unwrap().precompile_component(guests::EMPTY).unwrap()
+    };
+    for (bytes, expected) in [
+        (b"".as_slice(), "it is empty: "),
+        (b"#!/bin/sh\n", "it is text and not WebAssembly: "),
+        (b"(component)", "it is text and not WebAssembly: "),
+        (b"\x1f\x8b\x08\0", "it is compressed with gzip: "),
+        (b"\xff\xfe\0\0", "it is not WebAssembly: "),
+        (&native, "it is native code, which is never run: "),
+        (b"\0asm\x01\0\0\0", "it is a core module and not a component: `egressd policy build` makes "),
+        (&vec![0; wasm::MOST_BYTES + 1], "it has 4194305 bytes, and 4194304 are the limit: "),
+        (b"\0as", "it ends in the middle of something, behind byte 3: "),
+    ] {
+        let sentence = unfit(bytes);
+        assert!(sentence.starts_with(expected), "{sentence}");
+    }
 }
 
 #[test]
 fn a_component_of_another_world_is_refused() {
-    let empty_component = b"\0asm\x0d\0\x01\0";
-    let message = refused(empty_component, "{}");
-    assert!(message.starts_with("cannot link policy mine to the contract egressd:policy@0.1.0: "), "{message}");
-    assert!(message.contains("egressd:policy/evaluator"), "{message}");
+    for (bytes, expected) in [
+        (
+            guests::EMPTY.to_vec(),
+            "it exports neither egressd:policy/evaluator@0.1.0 nor egressd:policy/complainer@0.1.0: ",
+        ),
+        (
+            guests::exporting(&["egressd:policy/evaluator@0.1.0", "egressd:policy/complainer@0.1.0"]),
+            "it exports both egressd:policy/evaluator@0.1.0 and egressd:policy/complainer@0.1.0: make two",
+        ),
+        (
+            guests::exporting(&["egressd:policy/evaluator@0.2.0"]),
+            "it was built for egressd:policy/evaluator@0.2.0, and this egressd serves 0.1.0: ",
+        ),
+        (guests::exporting(&["egressd:policy/evaluator@0.1.0"]), "it does not fit the contract egressd:policy@0.1.0: "),
+        (
+            guests::importing("wasi:io/poll@0.2.9"),
+            "it imports wasi:io/poll@0.2.9, and a policy reaches no system: build ",
+        ),
+        (
+            guests::importing("acme:net/http@1.0.0"),
+            "it imports acme:net/http@1.0.0, and a policy may import egressd:policy/host@0.1.0 and nothing else: ",
+        ),
+        (
+            guests::importing("egressd:policy/host@0.3.0"),
+            "it was built for egressd:policy/host@0.3.0, and this egressd ",
+        ),
+    ] {
+        let sentence = unfit(&bytes);
+        assert!(sentence.starts_with(expected), "{sentence}");
+    }
+}
+
+#[test]
+fn what_begins_too_large_is_refused() {
+    let large = Guest { pages: 65_536, ..Guest::new() };
+    let expected = "its memory begins with 4294967296 bytes, and 16777216 are the limit: ";
+    assert!(unfit(&large.component()).starts_with(expected));
+    let large = Guest { elements: 10_000_000, ..Guest::new() };
+    let expected = "its table begins with 10000000 elements, and 4096 are the limit: ";
+    assert!(unfit(&large.component()).starts_with(expected));
+}
+
+#[test]
+fn features_that_the_engine_has_not_are_refused() {
+    // v128.const 0; drop
+    let body = [vec![0, 0xfd, 0x0c], vec![0; 16], vec![0x1a, 0x0b]].concat();
+    let guest = Guest::with(body);
+    let sentence = unfit(&guest.component());
+    assert!(sentence.starts_with("it is not valid WebAssembly, or uses a feature "), "{sentence}");
+    assert!(sentence.to_lowercase().contains("simd"), "{sentence}");
+}
+
+#[test]
+fn a_start_function_that_loops_runs_out_of_fuel() {
+    // loop br 0 end
+    let guest = Guest { start: Start::First, ..Guest::with(vec![0, 0x03, 0x40, 0x0c, 0, 0x0b, 0x0b]) };
+    let message = refused(&guest.component(), "{}");
+    let expected = "it used up its 10000000 units of fuel (an endless loop?)";
+    assert_eq!(message, format!("cannot question policy mine: policy mine failed: {expected}"));
 }
 
 #[test]
@@ -54,5 +140,78 @@ fn a_policy_that_fails_on_its_settings_is_refused() {
 
 #[test]
 fn warnings_about_settings_do_not_refuse_them() {
-    assert!(wasm::load(&ENGINE, hostile::component(), "mine", "{}").is_ok());
+    assert!(wasm::load(&ENGINE, &CHILD, hostile::component(), "mine", "{}").is_ok());
+}
+
+#[test]
+fn what_a_child_compiles_answers_like_what_this_process_compiles() {
+    let loaded = wasm::load(&ENGINE, &CHILD, &Guest::new().component(), "mine", "{}").unwrap();
+    assert!(loaded.meter.last() > 0);
+    let here = policy(&ENGINE, &Guest::new().component(), "mine", "{}");
+    let outcome = here.evaluate(&context(), &view("web", &[]), &Draft::default()).unwrap();
+    assert_eq!(outcome.decision, Decision::Pass);
+}
+
+#[test]
+fn a_validator_is_one_and_may_have_nothing_to_say() {
+    let component = Guest { world: "validator", ..Guest::new() }.component();
+    assert_eq!(wasm::inspect(&component).unwrap().world, World::Validator);
+    let validator = validator(&component, "guard", "{}");
+    assert_eq!(validator.name(), "guard");
+    assert_eq!(validator.validate(&context(), &view("web", &[]), &Draft::default()).unwrap(), []);
+}
+
+#[test]
+fn an_inspection_says_what_is_there() {
+    let inspection = wasm::inspect(wasm::built_in()).unwrap();
+    assert_eq!(inspection.world, World::Policy);
+    assert_eq!(inspection.contract, "0.1.0");
+    assert_eq!(inspection.exports, ["egressd:policy/evaluator@0.1.0"]);
+    assert!(inspection.imports.contains(&"egressd:policy/host@0.1.0".to_owned()), "{inspection:?}");
+    assert_eq!(inspection.bytes, wasm::built_in().len());
+    assert!((10..1000).contains(&inspection.functions), "{inspection:?}");
+    assert!((1000..20_000).contains(&inspection.largest_function), "{inspection:?}");
+    assert!(inspection.memory > 0 && inspection.memory <= Limits::MEMORY as u64, "{inspection:?}");
+}
+
+#[test]
+fn a_module_for_wasi_or_without_an_interface_becomes_no_component() {
+    let sentence = |bytes: &[u8]| wasm::encode(bytes).err().unwrap().to_string();
+    let import = [guests::sized(b"wasi_snapshot_preview1"), guests::sized(b"fd_write"), vec![0, 0]].concat();
+    let kind = guests::section(1, &guests::vector(&[vec![0x60, 0, 0]]));
+    let module = [b"\0asm\x01\0\0\0".to_vec(), kind, guests::section(2, &guests::vector(&[import]))].concat();
+    assert!(sentence(&module).starts_with("it imports wasi_snapshot_preview1, and a policy reaches no system: "));
+    assert!(sentence(guests::EMPTY).starts_with("it is a component already: "));
+    let bare = wasm::inspect(&wasm::encode(b"\0asm\x01\0\0\0").unwrap()).err().unwrap().to_string();
+    assert!(bare.starts_with("it exports neither "), "{bare}");
+}
+
+/// Where to cut: all of a small guest, and here and there in a real one.
+#[test]
+fn a_component_that_was_cut_off_is_refused_with_a_sentence() {
+    let small = Guest::new().component();
+    let real = wasm::built_in();
+    let cuts = (0..small.len()).map(|at| &small[..at]).chain((1..100).map(|n| &real[..real.len() * n / 100]));
+    let sentences: Vec<Option<String>> = cuts.map(|cut| wasm::inspect(cut).err().map(|e| e.to_string())).collect();
+    assert!(sentences.iter().flatten().all(|sentence| sentence.starts_with("it ")), "{sentences:?}");
+    // What comes last says who made it, and can be done without.
+    assert!(sentences.iter().filter(|sentence| sentence.is_none()).count() <= 2, "{sentences:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn bytes_that_were_damaged_are_taken_or_refused_with_a_sentence(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut bytes = Guest::new().component();
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Err(error) = wasm::inspect(&bytes) {
+            prop_assert!(error.to_string().starts_with("it"), "{error}");
+        }
+    }
 }

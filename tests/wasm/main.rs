@@ -5,16 +5,17 @@
 
 mod adapter;
 mod agreement;
+mod bombs;
 mod built_in;
 mod components;
-mod dice;
 mod evaluator;
 mod forms;
 #[path = "../../host/build/guest.rs"]
 mod guest;
+mod guests;
 mod hostile;
 mod loading;
 mod model;
-mod random;
 mod services;
+mod views;
 mod worlds;

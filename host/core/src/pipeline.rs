@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::chain::{Ruling, Verdict};
+use crate::chain::{Ruling, Shadow, Verdict};
 use crate::check::check;
 use crate::compile::compile;
 use crate::decision::Draft;
@@ -18,7 +18,7 @@ use crate::model::{
 use crate::owner::{Held, Holder, Owner};
 use crate::plan::{Here, Plan, Planned, Standby, settle};
 use crate::ruleset::{Ruleset, TableNames};
-use crate::status::{ServiceStatus, statuses};
+use crate::status::{ServiceStatus, ShadowStatus, statuses};
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +172,26 @@ impl Pipeline {
         Some(Question { key, about: About::Today, view: newest })
     }
 
+    /// Asks about every Service again: the policies are others now.
+    pub fn ask_all(&self) -> Vec<Question> {
+        self.questions(|_| true)
+    }
+
+    /// Asks again about the Services whose policies could not answer, where another time may go better.
+    pub fn ask_failed(&self) -> Vec<Question> {
+        self.questions(|entry| entry.verdict.as_ref().is_none_or(Verdict::may_mend))
+    }
+
+    fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
+        let wanted = self.services.iter().filter(|(_, entry)| wanted(entry));
+        let question = |(key, entry): (&ServiceKey, &Entry)| Question {
+            key: key.clone(),
+            about: About::Today,
+            view: Arc::clone(&entry.view),
+        };
+        wanted.map(question).collect()
+    }
+
     /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
     /// today's is refused.
     pub fn answer(&mut self, answers: Vec<(Question, Verdict)>) -> Vec<Question> {
@@ -182,9 +202,13 @@ impl Pipeline {
         let Question { key, about, view } = question;
         let entry = self.services.get_mut(&key)?;
         if about == About::LastAccepted {
+            if matches!(verdict.ruling, Ruling::Denied { .. }) {
+                entry.last_draft = None;
+            }
             entry.last_input = Some(verdict);
             return None;
         }
+        entry.last_input = None;
         let uid = &view.service.uid;
         let further = match &verdict.ruling {
             Ruling::Draft(draft) => {
@@ -219,7 +243,9 @@ impl Pipeline {
         let ruleset = compile(&plan, &self.settings.tables);
         let mut statuses = statuses(&plan, &planned);
         for (key, status) in &mut statuses {
-            status.policy = self.services.get(key).and_then(|entry| entry.verdict.as_ref()?.policy.clone());
+            let Some(entry) = self.services.get(key) else { continue };
+            status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
+            status.shadows = planned.get(key).map(|planned| self.shadows(entry, planned)).unwrap_or_default();
         }
         let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
         let uids = self.services.iter().map(uid).collect();
@@ -229,14 +255,32 @@ impl Pipeline {
 
     fn settle(&self, entry: &Entry) -> Option<Planned> {
         let verdict = entry.verdict.as_ref()?;
-        let standby = match (&verdict.ruling, &entry.last_input, &entry.last_draft) {
-            (Ruling::Invalid { .. }, Some(verdict), _) => Standby::LastInput(verdict),
-            (Ruling::Invalid { .. }, None, _) => Standby::Nothing,
-            (_, _, Some(draft)) => Standby::LastDraft(draft),
-            (_, _, None) => Standby::Nothing,
+        let last_draft = || entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
+        let standby = match (&verdict.ruling, &entry.last_input) {
+            (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
+                Ruling::Draft(_) => Standby::LastInput(last),
+                Ruling::Denied { .. } => Standby::Nothing,
+                // Then the policies changed, and not the input alone.
+                Ruling::Invalid { .. } | Ruling::Failed(_) => last_draft(),
+            },
+            (_, _) => last_draft(),
         };
-        let here = Here { context: &self.context, facts: &self.facts, holder: &self.holder };
-        Some(settle(here, &entry.view, verdict, standby))
+        Some(settle(self.here(), &entry.view, &verdict.ruling, &verdict.findings, standby))
+    }
+
+    fn here(&self) -> Here<'_> {
+        Here { context: &self.context, facts: &self.facts, holder: &self.holder }
+    }
+
+    /// What would be in force with each policy in shadow mode, where that is something else.
+    fn shadows(&self, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
+        let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
+        let would = |shadow: &Shadow| {
+            let standby = entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
+            let planned = settle(self.here(), &entry.view, &shadow.ruling, &shadow.findings, standby);
+            ShadowStatus::new(&shadow.policy, enforced, &planned)
+        };
+        shadows.filter_map(would).collect()
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::decision::Rule;
 use crate::finding::{Finding, Severity};
 use crate::model::ServiceKey;
-use crate::plan::{End, Plan, Planned};
+use crate::plan::{End, Plan, Planned, PlannedService};
 
 /// One Service's state, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +52,56 @@ pub struct ServiceStatus {
     pub policy: Option<String>,
     /// Why it is so, in the order in which it was found.
     pub findings: Vec<Finding>,
+    /// What policies in shadow mode would change; those that would change nothing are left out.
+    pub shadows: Vec<ShadowStatus>,
+}
+
+/// What one policy in shadow mode would change for a Service, if it were enforced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowStatus {
+    /// The policy.
+    pub policy: String,
+    /// What the Service's state would be.
+    pub state: State,
+    /// Rules that would be new.
+    pub added: Vec<Rule>,
+    /// Rules that would be gone.
+    pub removed: Vec<Rule>,
+    /// Why, as far as it is told today already not.
+    pub findings: Vec<Finding>,
+}
+
+impl ShadowStatus {
+    /// Compares what is in force with what would be; none when that is the same.
+    pub fn new(policy: &str, enforced: &Planned, would: &Planned) -> Option<Self> {
+        let same = |a: &PlannedService, b: &PlannedService| {
+            a.rules == b.rules && a.on_change == b.on_change && a.on_unavailable == b.on_unavailable
+        };
+        let unchanged = match (&enforced.service, &would.service) {
+            (Some(enforced), Some(would)) => same(enforced, would),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if unchanged && state(enforced) == state(would) {
+            return None;
+        }
+        let (before, after) = (rules(enforced), rules(would));
+        let only_in = |these: &[Rule], those: &[Rule]| {
+            these.iter().filter(|rule| !those.contains(rule)).cloned().collect::<Vec<_>>()
+        };
+        let news = would.findings.iter().filter(|finding| !enforced.findings.contains(finding));
+        Some(Self {
+            policy: policy.to_owned(),
+            state: state(would),
+            added: only_in(after, before),
+            removed: only_in(before, after),
+            findings: news.cloned().collect(),
+        })
+    }
+}
+
+fn rules(planned: &Planned) -> &[Rule] {
+    planned.service.as_ref().map_or(&[], |service| &service.rules)
 }
 
 impl ServiceStatus {
@@ -77,7 +128,14 @@ pub fn status(planned: &Planned) -> ServiceStatus {
     };
     let addresses = sorted(rules.clone().map(|rule| rule.address).collect());
     let endpoints = sorted(rules.flat_map(|rule| rule.sources.iter().copied()).collect());
-    ServiceStatus { state: state(planned), addresses, endpoints, policy: None, findings: planned.findings.clone() }
+    ServiceStatus {
+        state: state(planned),
+        addresses,
+        endpoints,
+        policy: None,
+        findings: planned.findings.clone(),
+        shadows: Vec::new(),
+    }
 }
 
 fn state(planned: &Planned) -> State {

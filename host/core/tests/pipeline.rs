@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
 use egressd_core::compile::table_names;
@@ -13,6 +14,7 @@ use egressd_core::model::{
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
+use egressd_core::policy::Mode;
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, n, service};
 
@@ -20,7 +22,45 @@ use egressd_core::testkit::{SnapshotBuilder, a, n, service};
 struct Obedient;
 
 fn chain() -> Chain {
-    Chain::new([Member::new(Asked::Policy(Arc::new(Obedient)))])
+    Chain::new([obedient()])
+}
+
+fn obedient() -> Member {
+    Member::new(Asked::Policy(Arc::new(Obedient)))
+}
+
+/// Says the same about every Service.
+struct Stubborn(Decision);
+
+impl Policy for Stubborn {
+    fn name(&self) -> &'static str {
+        "stubborn"
+    }
+
+    fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        Ok(Outcome { decision: self.0.clone(), diagnostics: vec![] })
+    }
+}
+
+fn stubborn(decision: Decision) -> Member {
+    Member { order: 1, ..Member::new(Asked::Policy(Arc::new(Stubborn(decision)))) }
+}
+
+/// Was asked too long, once.
+struct Weary(AtomicBool);
+
+impl Policy for Weary {
+    fn name(&self) -> &'static str {
+        "weary"
+    }
+
+    fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        if self.0.swap(false, Ordering::Relaxed) {
+            let (policy, reason) = ("weary".to_owned(), "it ran for more than 1 s".to_owned());
+            return Err(PolicyFailure { policy, reason, kind: FailureKind::Slow });
+        }
+        Ok(Outcome { decision: Decision::Pass, diagnostics: vec![] })
+    }
 }
 
 impl Policy for Obedient {
@@ -61,6 +101,7 @@ impl Policy for Obedient {
 /// A pipeline, its policy, and the world it looks at.
 struct World {
     pipeline: Pipeline,
+    chain: Chain,
     snapshot: Snapshot,
     asked: usize,
 }
@@ -83,7 +124,8 @@ impl World {
         let tables = table_names(None);
         let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
         let settings = Settings { node: "node-a".to_owned(), tables, trust, owner, prefix, cluster };
-        Self { pipeline: Pipeline::new(settings, accepted), snapshot: Snapshot::default(), asked: 0 }
+        let pipeline = Pipeline::new(settings, accepted);
+        Self { pipeline, chain: chain(), snapshot: Snapshot::default(), asked: 0 }
     }
 
     /// Adds or replaces the Service `web`.
@@ -100,12 +142,22 @@ impl World {
     }
 
     fn look_at(&mut self, keys: impl Into<BTreeSet<Key>>) -> Round {
-        let mut questions = self.pipeline.update(&self.snapshot, &keys.into());
+        let questions = self.pipeline.update(&self.snapshot, &keys.into());
+        self.ask(questions)
+    }
+
+    /// Goes over to other policies.
+    fn reload(&mut self, members: impl IntoIterator<Item = Member>) -> Round {
+        self.chain = Chain::new(members);
+        self.ask(self.pipeline.ask_all())
+    }
+
+    fn ask(&mut self, mut questions: Vec<Question>) -> Round {
         while !questions.is_empty() {
             self.asked += questions.len();
             let context = self.pipeline.context();
             let answer = |question: Question| {
-                let verdict = chain().evaluate(&context, &question.view);
+                let verdict = self.chain.evaluate(&context, &question.view);
                 (question, verdict)
             };
             questions = self.pipeline.answer(questions.into_iter().map(answer).collect());
@@ -193,7 +245,7 @@ fn an_answer_with_somebody_elses_address_is_refused() {
     let said = &round.statuses[&ServiceKey::new("default", "web")].findings[0].message;
     assert_eq!(
         said,
-        "the policies' answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
+        "policy obedient failed: its answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
     );
 }
 
@@ -262,4 +314,67 @@ fn the_order_of_arrival_does_not_matter() {
         told.iter().any(|f| f.message == "endpoint 10.0.0.1 is also behind default/b, which is asked first"),
         "{told:?}"
     );
+}
+
+#[test]
+fn other_policies_decide_about_services_that_did_not_change() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let denied = world.reload([obedient(), stubborn(Decision::Deny)]);
+    assert_eq!((state(&denied), in_force(&denied).as_str()), (State::Denied, "nothing"));
+    let back = world.reload([obedient()]);
+    assert_eq!((state(&back), in_force(&back).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
+}
+
+#[test]
+fn a_policy_that_calls_accepted_input_wrong_takes_no_rules_away() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let round = world.reload([obedient(), stubborn(Decision::Invalid)]);
+    assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "10.0.0.1 -> 11.0.0.2"));
+}
+
+#[test]
+fn a_policy_that_denies_what_was_accepted_last_takes_the_rules_away() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    world.web(Some("gibberish"), &["10.0.0.1"]);
+    let round = world.reload([obedient(), stubborn(Decision::Deny)]);
+    assert_eq!((state(&round), in_force(&round).as_str()), (State::Invalid, "nothing"));
+}
+
+#[test]
+fn a_shadow_is_told_where_it_would_change_something_and_changes_nothing() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let shadow = |decision| Member { mode: Mode::Shadow, ..stubborn(decision) };
+    let round = world.reload([obedient(), shadow(Decision::Deny)]);
+    assert_eq!((state(&round), in_force(&round).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
+    let shadows = &round.statuses[&ServiceKey::new("default", "web")].shadows;
+    let told: Vec<_> = shadows.iter().map(|s| (s.policy.as_str(), s.state, s.added.len(), s.removed.len())).collect();
+    assert_eq!(told, [("stubborn", State::Denied, 0, 1)]);
+    let quiet = world.reload([obedient(), shadow(Decision::Pass)]);
+    assert!(quiet.statuses[&ServiceKey::new("default", "web")].shadows.is_empty());
+}
+
+#[test]
+fn a_policy_that_was_too_slow_is_asked_again_and_one_that_traps_is_not() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    world.put(Service { uid: Uid::new("x").expect("a uid"), ..trapped() }, &["10.0.0.2"]);
+    let weary = Member { order: 1, ..Member::new(Asked::Policy(Arc::new(Weary(AtomicBool::new(true))))) };
+    let round = world.reload([obedient(), weary]);
+    let failed = round.statuses.values().filter(|status| status.state == State::Failed).count();
+    assert_eq!(failed, 2);
+    let questions = world.pipeline.ask_failed();
+    assert_eq!(questions.len(), 1);
+    let mended = world.ask(questions);
+    assert_eq!((state(&mended), in_force(&mended).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
+    assert!(world.pipeline.ask_failed().is_empty());
+}
+
+fn trapped() -> Service {
+    let mut service = service("trapped", &["11.0.0.2"]);
+    service.annotations.insert("do".to_owned(), "trap".to_owned());
+    service
 }

@@ -7,9 +7,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    Endpoint, Labels, Node, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, Slice, TrafficPolicy, Uid,
+    Endpoint, Labels, Node, ObjectReference, PolicyObject, Service, ServiceKey, ServiceKind, ServicePort, Slice,
+    TrafficPolicy, Uid,
 };
 use egressd_core::net::{Family, Protocol};
+use egressd_core::policy;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
@@ -123,6 +125,28 @@ pub fn service_networks(object: networking::ServiceCIDR) -> Result<(String, Arc<
     let name = object.metadata.name.ok_or(Error::NoName)?;
     let networks = object.spec.and_then(|spec| spec.cidrs).unwrap_or_default();
     Ok((name, Arc::new(all("spec.cidrs", "a network like 10.96.0.0/12", &networks)?)))
+}
+
+/// The namespace of a ConfigMap that is a policy, and what it says; none when it is another ConfigMap.
+///
+/// # Errors
+/// When it has no name.
+pub fn policy(object: core::ConfigMap) -> Result<Option<(String, Arc<PolicyObject>)>, Error> {
+    let labels = object.metadata.labels.as_ref();
+    if labels.and_then(|labels| labels.get(policy::LABEL)).is_none_or(|value| value != "true") {
+        return Ok(None);
+    }
+    let namespace = namespace(&object.metadata);
+    let mut binary = object.binary_data.unwrap_or_default();
+    let mut bytes = |name: &str| binary.remove(name).map(|bytes| Arc::from(bytes.0));
+    let policy = PolicyObject {
+        name: object.metadata.name.ok_or(Error::NoName)?,
+        annotations: object.metadata.annotations.unwrap_or_default(),
+        settings: object.data.and_then(|mut data| data.remove("settings")),
+        wasm: bytes("policy.wasm"),
+        gzip: bytes("policy.wasm.gz"),
+    };
+    Ok(Some((namespace, Arc::new(policy))))
 }
 
 fn key(metadata: &ObjectMeta) -> Result<ServiceKey, Error> {

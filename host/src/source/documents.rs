@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Labels, Node, Service, Slice};
+use egressd_core::model::{Labels, Node, PolicyObject, Service, Slice};
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -23,6 +23,8 @@ pub enum Object {
     Namespace(String, Arc<Labels>),
     /// A ServiceCIDR's name and networks.
     ServiceNetworks(String, Arc<Vec<IpNet>>),
+    /// The namespace of a policy's ConfigMap, and what it says.
+    Policy(String, Arc<PolicyObject>),
 }
 
 /// Why a file is not taken.
@@ -119,6 +121,7 @@ fn object(number: usize, value: Value, node: &str) -> Result<Option<Object>, Err
         ("networking.k8s.io", "ServiceCIDR") => {
             read(value, |o| convert::service_networks(o).map(|(name, nets)| Object::ServiceNetworks(name, nets)))
         }
+        ("", "ConfigMap") => return read_policy(value).map_err(|reason| Error::Object { number, kind, name, reason }),
         (_, _) => return Ok(None),
     };
     object.map(Some).map_err(|reason| Error::Object { number, kind, name, reason })
@@ -130,6 +133,13 @@ fn read<K: DeserializeOwned>(
 ) -> Result<Object, String> {
     let typed = serde_json::from_value(value).map_err(|error| error.to_string())?;
     convert(typed).map_err(|error| error.to_string())
+}
+
+/// Most ConfigMaps are somebody else's business.
+fn read_policy(value: Value) -> Result<Option<Object>, String> {
+    let typed = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let policy = convert::policy(typed).map_err(|error| error.to_string())?;
+    Ok(policy.map(|(namespace, policy)| Object::Policy(namespace, policy)))
 }
 
 /// The message with its line and column, without the picture that the parser draws below.

@@ -17,11 +17,15 @@ use egressd_core::model::{Key, Snapshot};
 use super::documents::{Object, objects};
 use super::handover::Update;
 
+/// Where policies come from unless the operator says otherwise: the namespace that egressd is installed in.
+pub const POLICIES: &str = "egressd";
+
 /// A directory, and what was read from it.
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
     node: String,
+    policies: String,
     files: BTreeMap<String, File>,
 }
 
@@ -53,9 +57,16 @@ struct Stamp {
 }
 
 impl Directory {
-    /// A directory of which nothing was read yet. Endpoints without a node are on `node`.
+    /// A directory of which nothing was read yet. Endpoints without a node are on `node`; policies are taken
+    /// from [`POLICIES`].
     pub fn new(path: impl Into<PathBuf>, node: impl Into<String>) -> Self {
-        Self { path: path.into(), node: node.into(), files: BTreeMap::new() }
+        Self { path: path.into(), node: node.into(), policies: POLICIES.to_owned(), files: BTreeMap::new() }
+    }
+
+    /// The same with policies from another namespace.
+    #[must_use]
+    pub fn with_policies_of(self, namespace: impl Into<String>) -> Self {
+        Self { policies: namespace.into(), ..self }
     }
 
     /// Where it is.
@@ -134,7 +145,7 @@ impl Directory {
 
     /// Everything that all files say together. What two files say, the first by name says.
     fn snapshot(&self) -> (Snapshot, Vec<Finding>) {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { policies: self.policies.clone(), ..Gathered::default() };
         for (name, file) in &self.files {
             for object in &file.objects {
                 gathered.add(name, object);
@@ -162,11 +173,14 @@ fn key(object: &Object) -> Key {
         Object::Slice(_, slice) => Key::Service(slice.service.clone()),
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
         Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
+        Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
     }
 }
 
 #[derive(Default)]
 struct Gathered {
+    /// The namespace whose policies count.
+    policies: String,
     snapshot: Snapshot,
     findings: Vec<Finding>,
     /// Which file said what first.
@@ -176,6 +190,14 @@ struct Gathered {
 impl Gathered {
     fn add(&mut self, file: &str, object: &Object) {
         let name = describe(object);
+        if let Object::Policy(namespace, _) = object
+            && *namespace != self.policies
+        {
+            let ours = &self.policies;
+            let message = format!("{file}: {name} is no policy here; policies are taken from namespace {ours} only");
+            self.findings.push(Finding::warning("policy-elsewhere", message));
+            return;
+        }
         match self.owners.entry(name) {
             Entry::Vacant(entry) => {
                 entry.insert(file.to_owned());
@@ -197,6 +219,7 @@ fn describe(object: &Object) -> String {
         Object::Node(name, _) => format!("Node {name}"),
         Object::Namespace(name, _) => format!("Namespace {name}"),
         Object::ServiceNetworks(name, _) => format!("ServiceCIDR {name}"),
+        Object::Policy(namespace, policy) => format!("ConfigMap {namespace}/{}", policy.name),
     }
 }
 
@@ -216,6 +239,9 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
         }
         Object::ServiceNetworks(name, networks) => {
             snapshot.service_networks.insert(name.clone(), Arc::clone(networks));
+        }
+        Object::Policy(_, policy) => {
+            snapshot.policies.insert(policy.name.clone(), Arc::clone(policy));
         }
     }
 }
@@ -286,6 +312,21 @@ mod tests {
         fixture.scan();
         fixture.write("web.yaml", "");
         assert_eq!(Fixture::services(&fixture.scan()), ["default/web"]);
+    }
+
+    #[test]
+    fn policies_of_another_namespace_are_none() {
+        let mut fixture = Fixture::new();
+        let policy = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: p, namespace: egressd, labels: {egressd.io/policy: 'true'}}\nbinaryData: {policy.wasm: AGFzbQ==}\n";
+        fixture.write("a.yaml", policy);
+        fixture.write("b.yaml", &policy.replace("namespace: egressd, ", ""));
+        fixture.write("c.yaml", &policy.replace("name: p", "name: q").replace("'true'", "'false'"));
+        let update = fixture.scan();
+        assert_eq!(update.snapshot.policies["p"].wasm.as_deref(), Some(&b"\0asm"[..]));
+        assert_eq!(update.snapshot.policies.len(), 1);
+        let said: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
+        let expected = "b.yaml: ConfigMap default/p is no policy here; policies are taken from namespace egressd only";
+        assert_eq!(said, [expected]);
     }
 
     #[test]

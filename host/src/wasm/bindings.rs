@@ -1,3 +1,24 @@
-//! What wasmtime makes of `wit/`. Only this room looks at it.
+//! What wasmtime makes of `wit/`: one module a world, with one set of types. Only this room looks at it.
 
-wasmtime::component::bindgen!({ path: "../wit", world: "policy" });
+/// World `policy`.
+pub(super) mod policy {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "policy",
+        imports: { "egressd:policy/host.log": trappable },
+    });
+}
+
+/// World `validator`, with the types and the log of the other.
+pub(super) mod validator {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "validator",
+        with: {
+            "egressd:policy/types": super::policy::egressd::policy::types,
+            "egressd:policy/host": super::policy::egressd::policy::host,
+        },
+    });
+}
+
+pub(super) use policy::egressd::policy::{host, types};

@@ -1,17 +1,19 @@
-//! A policy that is a component: loaded once, asked often.
+//! Policies and validators that are components: configured once, asked often.
 
 use std::sync::Arc;
 
-use egressd_core::chain::{FailureKind, Policy, PolicyFailure};
+use egressd_core::chain::{Asked, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{Context, ServiceView};
 use wasmtime::Store;
-use wasmtime::component::{Component, HasSelf, Linker};
 
+use super::bindings::{policy, types, validator};
+use super::guest::{Guest, Meter};
 use super::imports::Call;
 use super::limits::Size;
-use super::{Engine, Error, bindings, convert, failure};
+use super::module::Bound;
+use super::{Compiler, Engine, Error, Module, convert};
 
 /// What a policy says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,113 +32,144 @@ pub struct Description {
     pub label_prefixes: Vec<String>,
 }
 
-/// A loaded policy.
+/// A component with settings that it takes, ready for a chain.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What it says about itself.
+    pub description: Description,
+    /// Whom to ask: a [`ComponentPolicy`] or a [`ComponentValidator`].
+    pub asked: Asked,
+    /// What its calls cost.
+    pub meter: Meter,
+}
+
+/// A component of world `policy` with its settings.
 pub struct ComponentPolicy {
-    name: Arc<str>,
+    configured: Configured,
+    pre: policy::PolicyPre<Call>,
+}
+
+/// A component of world `validator` with its settings.
+pub struct ComponentValidator {
+    configured: Configured,
+    pre: validator::ValidatorPre<Call>,
+}
+
+/// What both have.
+struct Configured {
+    guest: Guest,
     settings: String,
     description: Description,
-    guest: Guest,
 }
 
-/// Compiles a component, checks that it fits the contract and that it takes these settings (JSON text; `{}`
-/// for none). `name` is what status and messages call it.
-///
-/// Takes some 50 ms for the built-in policy. There is no bound yet on the time that a hostile component takes
-/// to compile, so the bytes must come from somebody who may be trusted that far.
+/// Both steps at once: [`Module::compile`], then [`configure`].
 ///
 /// # Errors
-/// When any of that fails; the error names the policy.
-pub fn load(engine: &Engine, bytes: &[u8], name: &str, settings: &str) -> Result<ComponentPolicy, Error> {
-    let guest = Guest::new(engine, bytes, name)?;
-    let question = |source| Error::Question { policy: name.to_owned(), source };
-    check_settings(&guest, settings)
-        .map_err(question)?
-        .map_or(Ok(()), |reasons| Err(Error::Settings { policy: name.to_owned(), reasons }))?;
-    let description =
-        guest.call(Size::default(), |guest, call| guest.egressd_policy_evaluator().call_describe(call, settings));
-    let description = convert::description(description.map_err(question)?);
-    Ok(ComponentPolicy { name: name.into(), settings: settings.to_owned(), description, guest })
+/// As those.
+pub fn load(engine: &Engine, compiler: &Compiler, bytes: &[u8], name: &str, settings: &str) -> Result<Loaded, Error> {
+    configure(&Module::compile(engine, compiler, bytes, name)?, name, settings)
 }
 
-impl ComponentPolicy {
-    /// What it says about itself.
-    pub fn description(&self) -> &Description {
-        &self.description
+/// Asks a module whether it takes these settings (JSON text; `{}` for none), and what it is under them. `name` is
+/// what status and messages call it. Two calls of the guest.
+///
+/// # Errors
+/// When it fails, or refuses the settings; the error names the policy.
+pub fn configure(module: &Module, name: &str, settings: &str) -> Result<Loaded, Error> {
+    let guest = Guest::new(&module.engine, name);
+    let question = |source| Error::Question { policy: name.to_owned(), source };
+    let told = guest.call(Size::default(), |store| module.bound.check_settings(store, settings)).map_err(question)?;
+    let told = convert::settings_findings(told).map_err(|nonsense| question(guest.nonsense(&nonsense)))?;
+    if let Some(reasons) = errors(&told) {
+        return Err(Error::Settings { policy: name.to_owned(), reasons });
+    }
+    let described = guest.call(Size::default(), |store| module.bound.describe(store, settings)).map_err(question)?;
+    let (description, meter) = (convert::description(described), guest.meter.clone());
+    let configured = Configured { guest, settings: settings.to_owned(), description: description.clone() };
+    let asked = match &module.bound {
+        Bound::Policy(pre) => Asked::Policy(Arc::new(ComponentPolicy { configured, pre: pre.clone() })),
+        Bound::Validator(pre) => Asked::Validator(Arc::new(ComponentValidator { configured, pre: pre.clone() })),
+    };
+    Ok(Loaded { description, asked, meter })
+}
+
+/// Why a policy refuses its settings, as one line; none when it takes them.
+fn errors(told: &[Finding]) -> Option<String> {
+    let errors = told.iter().filter(|finding| finding.severity == Severity::Error);
+    let reasons: Vec<&str> = errors.map(|finding| finding.message.as_str()).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+impl Bound {
+    fn check_settings(&self, store: &mut Store<Call>, settings: &str) -> wasmtime::Result<Vec<types::Diagnostic>> {
+        match self {
+            Self::Policy(pre) => {
+                pre.instantiate(&mut *store)?.egressd_policy_evaluator().call_check_settings(store, settings)
+            }
+            Self::Validator(pre) => {
+                pre.instantiate(&mut *store)?.egressd_policy_complainer().call_check_settings(store, settings)
+            }
+        }
+    }
+
+    fn describe(&self, store: &mut Store<Call>, settings: &str) -> wasmtime::Result<types::Description> {
+        match self {
+            Self::Policy(pre) => {
+                pre.instantiate(&mut *store)?.egressd_policy_evaluator().call_describe(store, settings)
+            }
+            Self::Validator(pre) => {
+                pre.instantiate(&mut *store)?.egressd_policy_complainer().call_describe(store, settings)
+            }
+        }
     }
 }
 
 impl Policy for ComponentPolicy {
     fn name(&self) -> &str {
-        &self.name
+        &self.configured.guest.name
     }
 
     fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
-        let context = convert::context(context, &self.settings);
-        let sent = convert::service(service, &self.description);
-        let draft = convert::draft(draft);
-        let bytes = sent.annotations.iter().map(|(_, value)| value.len()).sum();
-        let outcome = self.guest.call(Size { endpoints: sent.endpoints.len(), bytes }, |guest, call| {
-            guest.egressd_policy_evaluator().call_evaluate(call, &context, &sent, &draft)
+        let question = Question::new(&self.configured, context, service, draft);
+        let Question { context, service, draft, size } = &question;
+        let guest = &self.configured.guest;
+        let outcome = guest.call(*size, |store| {
+            self.pre.instantiate(&mut *store)?.egressd_policy_evaluator().call_evaluate(store, context, service, draft)
         })?;
-        convert::outcome(outcome, &sent).map_err(|nonsense| self.guest.failure(nonsense.to_string()))
+        convert::outcome(outcome, service).map_err(|nonsense| guest.nonsense(&nonsense))
     }
 }
 
-/// The component with its imports bound: all that can be done before a call is done.
-struct Guest {
-    name: Arc<str>,
-    engine: Engine,
-    pre: bindings::PolicyPre<Call>,
-}
-
-impl Guest {
-    fn new(engine: &Engine, bytes: &[u8], name: &str) -> Result<Self, Error> {
-        let policy = || name.to_owned();
-        let component = Component::from_binary(engine.wasmtime(), bytes)
-            .map_err(|error| Error::Compile { policy: policy(), source: error.into() })?;
-        let link = |error: wasmtime::Error| Error::Link { policy: policy(), source: error.into() };
-        let mut linker = Linker::new(engine.wasmtime());
-        bindings::Policy::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call).map_err(link)?;
-        let pre = linker.instantiate_pre(&component).and_then(bindings::PolicyPre::new).map_err(link)?;
-        Ok(Self { name: name.into(), engine: engine.clone(), pre })
+impl Validator for ComponentValidator {
+    fn name(&self) -> &str {
+        &self.configured.guest.name
     }
 
-    /// One call, about so much, in a fresh instance: nothing of it is left for the next Service,
-    /// whatever it did.
-    fn call<T>(
-        &self,
-        size: Size,
-        ask: impl FnOnce(&bindings::Policy, &mut Store<Call>) -> wasmtime::Result<T>,
-    ) -> Result<T, PolicyFailure> {
-        let limits = self.engine.limits();
-        let fuel = limits.fuel_for(size);
-        let mut store = Store::new(self.engine.wasmtime(), Call::new(Arc::clone(&self.name), limits, fuel));
-        store.limiter(|call| call);
-        store.set_epoch_deadline(self.engine.deadline());
-        store.set_hostcall_fuel(limits.answer);
-        let answer = store
-            .set_fuel(fuel)
-            .and_then(|()| self.pre.instantiate(&mut store))
-            .and_then(|guest| ask(&guest, &mut store));
-        answer.map_err(|error| {
-            tracing::debug!(policy = %self.name, error = format!("{error:#}"), "a policy failed");
-            self.failure(failure::reason(&error, store.data(), limits))
-        })
-    }
-
-    fn failure(&self, reason: String) -> PolicyFailure {
-        PolicyFailure { policy: self.name.to_string(), reason, kind: FailureKind::Prompt }
+    fn validate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
+        let question = Question::new(&self.configured, context, service, draft);
+        let Question { context, service, draft, size } = &question;
+        let guest = &self.configured.guest;
+        let told = guest.call(*size, |store| {
+            let complainer = self.pre.instantiate(&mut *store)?;
+            complainer.egressd_policy_complainer().call_validate(store, context, service, draft)
+        })?;
+        convert::diagnostics(told, service).map_err(|nonsense| guest.nonsense(&nonsense))
     }
 }
 
-/// Why the policy refuses its settings, as one line; none when it takes them.
-fn check_settings(guest: &Guest, settings: &str) -> Result<Option<String>, PolicyFailure> {
-    let ask = |evaluator: &bindings::Policy, call: &mut Store<Call>| {
-        evaluator.egressd_policy_evaluator().call_check_settings(call, settings)
-    };
-    let findings = convert::settings_findings(guest.call(Size::default(), ask)?);
-    let findings: Vec<Finding> = findings.map_err(|nonsense| guest.failure(nonsense.to_string()))?;
-    let reasons: Vec<String> =
-        findings.into_iter().filter(|f| f.severity == Severity::Error).map(|f| f.message).collect();
-    Ok((!reasons.is_empty()).then(|| reasons.join("; ")))
+/// One Service in the contract's words.
+struct Question {
+    context: types::Context,
+    service: types::Service,
+    draft: types::Draft,
+    size: Size,
+}
+
+impl Question {
+    fn new(configured: &Configured, context: &Context, service: &ServiceView, draft: &Draft) -> Self {
+        let service = convert::service(service, &configured.description);
+        let bytes = service.annotations.iter().map(|(_, value)| value.len()).sum();
+        let size = Size { endpoints: service.endpoints.len(), bytes };
+        Self { context: convert::context(context, &configured.settings), service, draft: convert::draft(draft), size }
+    }
 }

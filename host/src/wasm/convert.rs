@@ -11,7 +11,7 @@ use egressd_core::net::{Family, PortMatch, Protocol};
 use ipnet::IpNet;
 
 use super::Description;
-use super::bindings::egressd::policy::types as wit;
+use super::bindings::types as wit;
 
 /// What no policy is shown: a copy of the whole object, and what egressd writes itself, which would make every
 /// answer a cause of the next question.
@@ -110,11 +110,16 @@ pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service) -> Result<Outc
         wit::Decision::Invalid => Decision::Invalid,
         wit::Decision::Deny => Decision::Deny,
     };
-    let diagnostics = outcome.diagnostics.into_iter().map(|d| {
-        let span = d.span.as_ref().map(|span| checked_span(span, sent)).transpose()?;
-        finding(d, span)
+    Ok(Outcome { decision, diagnostics: diagnostics(outcome.diagnostics, sent)? })
+}
+
+/// What is told about the Service that was `sent`: a validator's whole answer.
+pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Finding>, Nonsense> {
+    let found = told.into_iter().map(|diagnostic| {
+        let span = diagnostic.span.as_ref().map(|span| checked_span(span, sent)).transpose()?;
+        finding(diagnostic, span)
     });
-    Ok(Outcome { decision, diagnostics: diagnostics.collect::<Result<_, Nonsense>>()? })
+    found.collect()
 }
 
 fn checked_draft(draft: wit::Draft) -> Result<Draft, Nonsense> {

@@ -53,7 +53,9 @@ impl Engine {
     /// # Errors
     /// When the system lacks the address space (`SLOTS` times 4 GiB, reserved and not used) or a thread.
     pub fn new(limits: Limits) -> Result<Self, Error> {
-        let engine = wasmtime::Engine::new(&config(&limits)).map_err(|error| Error::Engine(error.into()))?;
+        let mut config = config();
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(&limits)));
+        let engine = wasmtime::Engine::new(&config).map_err(|error| Error::Engine(error.into()))?;
         let stop = start_clock(engine.clone()).map_err(Error::Clock)?;
         Ok(Self(Arc::new(Shared { engine: WasmtimeEngine(engine), limits, _stop: stop })))
     }
@@ -84,10 +86,16 @@ fn start_clock(engine: wasmtime::Engine) -> std::io::Result<Sender<()>> {
     Ok(stop)
 }
 
-fn config(limits: &Limits) -> Config {
+/// An engine that only compiles, for [`Engine::new`]'s to run: the same in all that native code depends on. It has
+/// no clock, and reserves no address space for instances.
+pub(super) fn compiler() -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&config())
+}
+
+fn config() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true).consume_fuel(true).epoch_interruption(true).max_wasm_stack(STACK);
-    // No guest needs these, and what is off cannot be attacked. Multiple memories stay on: wasmtime 48.0.8
+    // No guest needs these, and what is off cannot be attacked; `inspect.rs` has the same list. Multiple memories stay on: wasmtime 48.0.8
     // panics on a composed component without them.
     config
         .wasm_relaxed_simd(false)
@@ -98,7 +106,6 @@ fn config(limits: &Limits) -> Config {
         .wasm_wide_arithmetic(false)
         // Equal bits for equal input, on every processor.
         .cranelift_nan_canonicalization(true);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     config
 }
 

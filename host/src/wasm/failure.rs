@@ -1,15 +1,28 @@
 //! What a failed call is called: one sentence an operator can act on.
 
+use std::time::Duration;
+
+use egressd_core::chain::FailureKind;
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::Limits;
-use super::imports::Call;
+use super::imports::{Call, MOST_LINES, MOST_LOGGED};
 
 /// How much of a policy's last words a sentence carries, in bytes.
 const LAST_WORDS: usize = 500;
 
 /// So many equal functions in a trace are a recursion.
 const RECURSION: usize = 8;
+
+/// A failure after this time has cost the node something, whatever it was. A call without a fault takes tens of
+/// microseconds.
+const SLOW: Duration = Duration::from_millis(250);
+
+/// What a failure after so much time costs whoever asks again.
+pub(super) fn kind(error: &wasmtime::Error, took: Duration) -> FailureKind {
+    let interrupted = error.downcast_ref::<Trap>() == Some(&Trap::Interrupt);
+    if interrupted || took > SLOW { FailureKind::Slow } else { FailureKind::Prompt }
+}
 
 /// What went wrong in a call, without a full stop.
 pub(super) fn reason(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
@@ -23,6 +36,9 @@ pub(super) fn reason(error: &wasmtime::Error, call: &Call, limits: &Limits) -> S
 fn what(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
     if let Some(wanted) = call.refused_memory {
         return format!("it asked for {wanted} bytes of memory, and {} are the limit", limits.memory);
+    }
+    if call.floods {
+        return format!("it logs without an end: more than {MOST_LINES} lines, or {MOST_LOGGED} bytes, in one call");
     }
     if is_recursion(error) {
         return "its calls are nested too deep (a recursion without an end?)".to_owned();

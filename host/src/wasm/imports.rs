@@ -5,9 +5,16 @@ use std::sync::Arc;
 use tracing::{debug, error, info, warn};
 use wasmtime::ResourceLimiter;
 
-use super::bindings::egressd::policy::{host, types};
+use super::bindings::{host, types};
 use super::engine::TABLE_ELEMENTS;
 use super::{Limits, convert};
+
+/// Lines that a policy may log in a call, printed or cut. A line costs the host a microsecond and the guest hardly
+/// any fuel, so without an end a flood would go on until the clock stops it, at another place every time.
+pub(super) const MOST_LINES: usize = 10_000;
+
+/// Bytes of all of them: a line can be a MiB long, and is copied before it is cut.
+pub(super) const MOST_LOGGED: usize = 16 << 20;
 
 /// One call of one policy.
 #[derive(Debug)]
@@ -17,6 +24,10 @@ pub(super) struct Call {
     pub(super) fuel: u64,
     memory_limit: usize,
     log_left: usize,
+    lines: usize,
+    logged: usize,
+    /// It logs without an end.
+    pub(super) floods: bool,
     /// The last line that it logged, for the case that it fails: a panic is told there.
     pub(super) last_words: Option<String>,
     /// The bytes of memory that it asked for and did not get.
@@ -26,7 +37,20 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn new(policy: Arc<str>, limits: &Limits, fuel: u64) -> Self {
         let (memory_limit, log_left) = (limits.memory, limits.log);
-        Self { policy, fuel, memory_limit, log_left, last_words: None, refused_memory: None }
+        let (lines, logged, floods) = (0, 0, false);
+        let (last_words, refused_memory) = (None, None);
+        Self { policy, fuel, memory_limit, log_left, lines, logged, floods, last_words, refused_memory }
+    }
+
+    /// Ends the call of a policy that does not stop.
+    fn count(&mut self, message: &str) -> wasmtime::Result<()> {
+        self.lines += 1;
+        self.logged += message.len();
+        if self.lines <= MOST_LINES && self.logged <= MOST_LOGGED {
+            return Ok(());
+        }
+        self.floods = true;
+        Err(wasmtime::format_err!("a flood of log lines"))
     }
 
     /// As much of the message as the budget allows; none when there is nothing left.
@@ -49,8 +73,9 @@ impl Call {
 impl types::Host for Call {}
 
 impl host::Host for Call {
-    fn log(&mut self, level: host::Level, message: String) {
-        let Some(text) = self.within_budget(&message) else { return };
+    fn log(&mut self, level: host::Level, message: String) -> wasmtime::Result<()> {
+        self.count(&message)?;
+        let Some(text) = self.within_budget(&message) else { return Ok(()) };
         let policy = &self.policy;
         match level {
             host::Level::Debug => debug!(%policy, text, "policy log"),
@@ -59,6 +84,7 @@ impl host::Host for Call {
             host::Level::Error => error!(%policy, text, "policy log"),
         }
         self.last_words = Some(text);
+        Ok(())
     }
 }
 

@@ -35,8 +35,8 @@ impl Limits {
     pub const FUEL_PER_ENDPOINT: u64 = 10_000;
     /// A thousand units: more than [`Limits::FUEL`] from 10 kB of annotations on. Kubernetes allows 256 KiB.
     pub const FUEL_PER_BYTE: u64 = 1_000;
-    /// Two seconds.
-    pub const TIME: Duration = Duration::from_secs(2);
+    /// One second.
+    pub const TIME: Duration = Duration::from_secs(1);
     /// 1 MiB.
     pub const ANSWER: usize = 1 << 20;
     /// 64 KiB.

@@ -3,12 +3,14 @@
 mod directory;
 mod endpoints;
 mod node;
+mod policy;
 mod service;
 mod yaml;
 
 pub use directory::Directory;
 pub use endpoints::{EndpointSlice, endpoints};
 pub use node::{Node, ServiceNetworks, node, second_node, service_networks};
+pub use policy::{Policy, policy};
 pub use service::{Service, service};
 pub use yaml::Yaml;
 

@@ -11,6 +11,7 @@ pub fn service(name: &str) -> Service {
         namespace: "default".to_owned(),
         uid: None,
         created: None,
+        labels: Vec::new(),
         annotations: Vec::new(),
         addresses: Vec::new(),
         kind: "LoadBalancer".to_owned(),
@@ -24,6 +25,7 @@ pub struct Service {
     namespace: String,
     uid: Option<String>,
     created: Option<String>,
+    labels: Vec<(String, String)>,
     annotations: Vec<(String, String)>,
     addresses: Vec<IpAddr>,
     kind: String,
@@ -48,6 +50,12 @@ impl Service {
     /// Created at this time, like `2026-01-31T12:00:00Z`.
     pub fn created(self, time: &str) -> Self {
         Self { created: Some(time.to_owned()), ..self }
+    }
+
+    /// With a label.
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// With an annotation `kube-vip.io/<name>`.
@@ -101,6 +109,9 @@ impl Manifest for Service {
         ];
         metadata.extend(self.uid.as_ref().map(|uid| ("uid".to_owned(), Yaml::Text(uid.clone()))));
         metadata.extend(self.created.as_ref().map(|time| ("creationTimestamp".to_owned(), Yaml::Text(time.clone()))));
+        if !self.labels.is_empty() {
+            metadata.push(("labels".to_owned(), Yaml::table(&self.labels)));
+        }
         if !self.annotations.is_empty() {
             metadata.push(("annotations".to_owned(), Yaml::table(&self.annotations)));
         }

@@ -3,6 +3,7 @@
 use super::{Asked, Chain, FailureKind, Member, PolicyFailure, Ruling, Shadow, Verdict};
 use crate::decision::{Decision, Draft, Outcome};
 use crate::finding::{Finding, Severity};
+use crate::guard::guard;
 use crate::model::{Context, ServiceView};
 use crate::policy::{Mode, OnFailure};
 
@@ -81,14 +82,23 @@ impl<'a> Walk<'a> {
         self.findings.extend(outcome.diagnostics);
         match outcome.decision {
             Decision::Pass => None,
-            Decision::Plan(draft) => {
-                self.draft = draft;
-                self.author = Some(policy());
-                None
-            }
+            Decision::Plan(draft) => self.adopt(member, draft),
             Decision::Invalid => Some(Ruling::Invalid { policy: policy() }),
             Decision::Deny => Some(Ruling::Denied { policy: policy() }),
         }
+    }
+
+    /// A draft that reaches for what is not the Service's own is a failure of its author, before anybody builds
+    /// on it.
+    fn adopt(&mut self, member: &Member, draft: Draft) -> Option<Ruling> {
+        if let Err(refusal) = guard(self.context, self.service, &draft) {
+            let reason = format!("its answer is refused: {refusal}");
+            let failure = PolicyFailure { policy: member.name.clone(), reason, kind: FailureKind::Prompt };
+            return self.miss(member, failure);
+        }
+        self.draft = draft;
+        self.author = Some(member.name.clone());
+        None
     }
 
     /// What its operator chose for the case that it fails.

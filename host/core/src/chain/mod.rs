@@ -78,6 +78,12 @@ impl Verdict {
     pub fn new(ruling: Ruling) -> Self {
         Self { ruling, policy: None, findings: Vec::new(), failures: Vec::new(), shadows: Vec::new() }
     }
+
+    /// Whether a policy failed on the way that may answer another time. A failure that came promptly comes again
+    /// with the same input.
+    pub fn may_mend(&self) -> bool {
+        self.failures.iter().any(|failure| failure.kind != FailureKind::Prompt)
+    }
 }
 
 /// What the chain would say with one more policy.

@@ -35,10 +35,16 @@ pub enum Standby<'a> {
 }
 
 /// Settles one Service: guards the draft, and leaves out what cannot be translated, saying so.
-pub fn settle(here: Here<'_>, view: &ServiceView, verdict: &Verdict, standby: Standby<'_>) -> Planned {
+pub fn settle(
+    here: Here<'_>,
+    view: &ServiceView,
+    ruling: &Ruling,
+    findings: &[Finding],
+    standby: Standby<'_>,
+) -> Planned {
     let Here { context, facts, .. } = here;
-    let mut findings = verdict.findings.clone();
-    let (end, draft) = match &verdict.ruling {
+    let mut findings = findings.to_vec();
+    let (end, draft) = match ruling {
         Ruling::Draft(draft) => match guard::guard(context, view, draft) {
             Ok(()) => {
                 (if *draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled }, draft.clone())

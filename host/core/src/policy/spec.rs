@@ -100,7 +100,8 @@ impl PolicySpec {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(object: &PolicyObject, built_in: &str) -> Result<Self, Vec<Finding>> {
-        let mut wrong = unknown(&object.annotations);
+        let mut wrong: Vec<Finding> = bad_name(&object.name).into_iter().collect();
+        wrong.extend(unknown(&object.annotations));
         let mut reader = Reader { annotations: &object.annotations, wrong: &mut wrong };
         let spec = Self {
             name: object.name.clone(),
@@ -138,6 +139,18 @@ impl Reader<'_> {
             T::default()
         })
     }
+}
+
+/// The name becomes a file's name and a label of metrics. The API server takes no others anyway.
+fn bad_name(name: &str) -> Option<Finding> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_label = |label: &str| {
+        let inner = !label.starts_with('-') && !label.ends_with('-');
+        !label.is_empty() && inner && label.bytes().all(plain)
+    };
+    let good = name.len() <= 253 && name.split('.').all(is_label);
+    let message = format!("metadata.name {name:?} is no DNS name in lower case; write one like my-policy");
+    (!good).then(|| Finding::error("bad-policy-name", message))
 }
 
 /// A misspelled guard must not pass for none.
@@ -264,6 +277,15 @@ mod tests {
         assert_eq!(messages.len(), parts.len(), "{messages:?}");
         for (message, part) in messages.iter().zip(parts) {
             assert!(message.starts_with(part), "{message} / {part}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_never_a_path() {
+        for name in ["../guard", "", "Guard", "a/b", ".", "-a"] {
+            let messages = refused(&PolicyObject { name: name.to_owned(), ..object(&[]) });
+            assert_eq!(messages.len(), 1);
+            assert!(messages[0].contains("is no DNS name in lower case"), "{name:?}: {messages:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! A policy that does what the Service's name says. It speaks the contract's own types, because the SDK's do not
+//! A policy that does what `do` in its settings says, or else the Service's name. It speaks the contract's own types, because the SDK's do not
 //! let anybody write nonsense.
 
 use std::hint::black_box;
@@ -17,8 +17,8 @@ pub struct Hostile;
 impl Guest for Hostile {
     fn check_settings(settings: String) -> Vec<Diagnostic> {
         export::log_panics();
-        assert!(!settings.contains("panic"), "no settings like these");
-        let severity = if settings.contains("refuse") { Severity::Error } else { Severity::Warning };
+        assert!(settings != "panic", "no settings like these");
+        let severity = if settings == "refuse" { Severity::Error } else { Severity::Warning };
         vec![diagnostic(severity, "settings", "not these", None), diagnostic(severity, "settings", "nor those", None)]
     }
 
@@ -34,15 +34,20 @@ impl Guest for Hostile {
         }
     }
 
-    fn evaluate(_context: Context, service: Service, _draft: Draft) -> Outcome {
+    fn evaluate(context: Context, service: Service, _draft: Draft) -> Outcome {
         export::log_panics();
-        match service.name.as_str() {
+        match wish(&context.settings).unwrap_or(&service.name) {
+            "foreign-source" => foreign_source(&service),
             "loop" => endless(),
             "memory" => hoard(),
             "recursion" => told(&format!("{}", recurse(1))),
             "panic" => panic!("the sky is falling"),
             "last-words" => last_words(),
             "log-flood" => flood(),
+            "log-storm" => storm(""),
+            "log-wide" => storm(&"x".repeat(1_000_000)),
+            "fill" => fill(),
+            "aliased-answer" => aliased(),
             "huge-answer" => repeated(told(&"x".repeat(100_000)), 20),
             "escape" => told("a\u{1b}[2Jb\nc"),
             "code" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "Not Kebab", "", None)]),
@@ -55,6 +60,34 @@ impl Guest for Hostile {
 
 #[cfg(target_family = "wasm")]
 egressd_policy_sdk::bindings::export!(Hostile with_types_in egressd_policy_sdk::bindings);
+
+/// What `{"do": "..."}` says, without a parser.
+fn wish(settings: &str) -> Option<&str> {
+    settings.split_once("\"do\": \"")?.1.split('"').next()
+}
+
+/// Other pods, for the Service's own address.
+fn foreign_source(service: &Service) -> Outcome {
+    let sources = (1..=3).map(|last| IpAddress::Ipv4((10, 0, 0, last))).collect();
+    let address = service.addresses.first().copied().unwrap_or(IpAddress::Ipv4((11, 0, 0, 2)));
+    let rules = vec![Rule { sources, address, ..rule() }];
+    let draft = Draft { rules, on_change: OnChange::Keep, on_unavailable: OnUnavailable::Pass, extra: Vec::new() };
+    outcome(Decision::Plan(draft), Vec::new())
+}
+
+/// For an address that is nobody's.
+fn rule() -> Rule {
+    Rule {
+        id: "one".to_owned(),
+        sources: Vec::new(),
+        include: Vec::new(),
+        exclude: Vec::new(),
+        source_ports: Vec::new(),
+        destination_ports: Vec::new(),
+        address: IpAddress::Ipv4((192, 0, 2, 1)),
+        extra: Vec::new(),
+    }
+}
 
 /// The same diagnostic many times.
 fn repeated(mut outcome: Outcome, times: usize) -> Outcome {
@@ -95,6 +128,35 @@ fn flood() -> Outcome {
     outcome(Decision::Pass, Vec::new())
 }
 
+fn storm(line: &str) -> ! {
+    loop {
+        log::info(line);
+    }
+}
+
+/// One instruction moves megabytes.
+fn fill() -> ! {
+    let mut memory = vec![0_u8; 8 << 20];
+    loop {
+        black_box(memory.as_mut_slice()).fill(1);
+    }
+}
+
+/// 2,000 diagnostics with one message of 4 MiB: 8 GB, for whoever reads all of them.
+fn aliased() -> Outcome {
+    let text = vec![0_u8; 4 << 20];
+    let alias = || {
+        let (start, length) = (text.as_ptr().cast_mut(), text.len());
+        // SAFETY: all of them are the same string, so freeing them would corrupt this guest's own memory. It is as
+        // hostile as that; the host gives up before.
+        let message = unsafe { String::from_raw_parts(start, length, length) };
+        Diagnostic { message, ..diagnostic(Severity::Info, "told", "", None) }
+    };
+    let told: Vec<Diagnostic> = std::iter::repeat_with(alias).take(2000).collect();
+    std::mem::forget(text);
+    outcome(Decision::Pass, told)
+}
+
 /// Everything that it sees.
 fn echo(service: &Service) -> String {
     let names = |pairs: &[(String, String)]| pairs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
@@ -112,16 +174,7 @@ fn nonsense(name: &str) -> Outcome {
     let network = |address, prefix_length| Network { address, prefix_length };
     let ports = |first, last| PortRange { protocol: Protocol::Tcp, first, last };
     let (v4, v6) = (IpAddress::Ipv4((192, 0, 2, 1)), IpAddress::Ipv6((0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
-    let mut rule = Rule {
-        id: "one".to_owned(),
-        sources: Vec::new(),
-        include: Vec::new(),
-        exclude: Vec::new(),
-        source_ports: Vec::new(),
-        destination_ports: Vec::new(),
-        address: v4,
-        extra: Vec::new(),
-    };
+    let mut rule = rule();
     match name {
         "prefix" => rule.include.push(network(v4, 33)),
         "prefix-ipv6" => rule.exclude.push(network(v6, 129)),

@@ -1,12 +1,14 @@
-//! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4).
-//! One small file a Service, named by its uid, written whole.
+//! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4),
+//! and the ConfigMap of every policy that is in force (P7). One file for each, named by uid or name, written whole.
+
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use egressd_core::model::{Labels, Uid};
+use egressd_core::model::{Labels, PolicyObject, Uid};
 use serde_json::Value;
 use tracing::warn;
 
@@ -16,6 +18,7 @@ pub struct StateDir {
     path: PathBuf,
     /// What the directory holds, as far as we know.
     written: BTreeMap<Uid, Arc<Labels>>,
+    written_policies: BTreeMap<String, Arc<PolicyObject>>,
     /// Whether the last write failed, so that it is said once.
     health: Health,
 }
@@ -39,12 +42,15 @@ enum Error {
 
 const SUFFIX: &str = ".json";
 
+/// The folder of policies.
+const POLICIES: &str = "policies";
+
 impl StateDir {
     /// The directory as an earlier process left it. What cannot be read is passed over, and said: the Service it
     /// was about has nothing to fall back to.
     pub fn open(path: &Path) -> Self {
-        let written = read_all(path);
-        Self { path: path.to_owned(), written, health: Health::Good }
+        let (written, written_policies) = (read_all(path), policies::read_all(&path.join(POLICIES)));
+        Self { path: path.to_owned(), written, written_policies, health: Health::Good }
     }
 
     /// What an earlier process remembered.
@@ -55,11 +61,30 @@ impl StateDir {
     /// Remembers exactly this: writes what is new, removes what is gone. A failure is said once and tried again
     /// with the next change; what is in force does not depend on it.
     pub fn remember(&mut self, accepted: &BTreeMap<Uid, Arc<Labels>>) {
-        match self.try_remember(accepted) {
+        let result = self.try_remember(accepted);
+        self.tell(result, "cannot remember accepted annotations; a restart would forget them");
+    }
+
+    /// The policies that an earlier process had in force.
+    pub fn policies(&self) -> BTreeMap<String, Arc<PolicyObject>> {
+        self.written_policies.clone()
+    }
+
+    /// Remembers exactly these policies, as [`StateDir::remember`] does.
+    pub fn remember_policies(&mut self, good: &BTreeMap<String, Arc<PolicyObject>>) {
+        if self.written_policies == *good {
+            return;
+        }
+        let result = policies::write_all(&self.path.join(POLICIES), &mut self.written_policies, good);
+        self.tell(result, "cannot remember the policies in force; a restart would forget them");
+    }
+
+    fn tell(&mut self, result: io::Result<()>, what: &str) {
+        match result {
             Ok(()) => self.health = Health::Good,
             Err(error) if self.health == Health::Good => {
                 let directory = self.path.display();
-                warn!(%directory, %error, "cannot remember accepted annotations; a restart would forget them");
+                warn!(%directory, %error, "{what}");
                 self.health = Health::Failing;
             }
             Err(_) => {}
@@ -88,10 +113,14 @@ impl StateDir {
     }
 }
 
-/// To a temporary name, then renamed: a crash leaves the old file or the new one.
 fn write(file: &Path, annotations: &Labels) -> io::Result<()> {
+    write_whole(file, &serde_json::to_vec(annotations)?)
+}
+
+/// To a temporary name, then renamed: a crash leaves the old file or the new one.
+fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = file.with_extension("new");
-    fs::write(&temporary, serde_json::to_vec(annotations)?)?;
+    fs::write(&temporary, bytes)?;
     fs::rename(temporary, file)
 }
 

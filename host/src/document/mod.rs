@@ -1,14 +1,19 @@
 //! The status as one document: what the socket carries, and how `status` prints it. Field names are stable; new ones
 //! may come.
 
-use std::io::{self, Write};
+mod policy;
+mod table;
+
 use std::net::IpAddr;
 
 use egressd_core::finding::Finding;
 use egressd_core::model::ServiceKey;
-use egressd_core::status::{ServiceStatus, State};
+use egressd_core::status::ServiceStatus;
 use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
+
+pub use policy::{Policy, Rule, Shadow};
+pub use table::table_of;
 
 use crate::board::{InForce, Newest};
 use crate::nft::{Owner, Survey, SurveyedTable};
@@ -31,6 +36,8 @@ pub struct Document {
     pub tables: Vec<Table>,
     /// What is told about the node.
     pub findings: Vec<Told>,
+    /// By name.
+    pub policies: Vec<Policy>,
     /// By namespace and name.
     pub services: Vec<Service>,
 }
@@ -73,6 +80,8 @@ pub struct Service {
     pub changed: Option<String>,
     /// Everything that was found.
     pub findings: Vec<Told>,
+    /// What policies in shadow mode would change.
+    pub shadows: Vec<Shadow>,
 }
 
 /// A finding.
@@ -101,6 +110,7 @@ impl Document {
             trouble: newest.trouble.clone(),
             tables: survey.into_iter().flat_map(|survey| &survey.tables).map(table).collect(),
             findings: round.into_iter().flat_map(|round| &round.findings).map(told).collect(),
+            policies: newest.policies.iter().map(Policy::of).collect(),
             services: services.collect(),
         }
     }
@@ -120,6 +130,7 @@ fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &
         policy: status.policy.clone(),
         changed: round.changed.get(key).copied().map(time),
         findings: status.findings.iter().map(told).collect(),
+        shadows: status.shadows.iter().map(Shadow::of).collect(),
     }
 }
 
@@ -140,80 +151,4 @@ fn told(finding: &Finding) -> Told {
 /// RFC 3339 in UTC, whole seconds.
 fn time(at: Timestamp) -> String {
     at.round(Unit::Second).unwrap_or(at).to_string()
-}
-
-/// For people. Services that nobody asked egress for are counted, not listed.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn table_of(out: &mut dyn Write, document: &Document) -> io::Result<()> {
-    head(out, document)?;
-    let off = State::Off.to_string();
-    let (off, listed): (Vec<&Service>, Vec<&Service>) =
-        document.services.iter().partition(|service| service.state == off && service.findings.is_empty());
-    let mut rows = vec![
-        ["SERVICE", "STATE", "CONNECTIONS", "ADDRESSES", "ENDPOINTS", "RULES", "POLICY", "CHANGED"].map(str::to_owned),
-    ];
-    rows.extend(listed.iter().map(|service| row(service)));
-    if !listed.is_empty() {
-        writeln!(out)?;
-        aligned(out, &rows)?;
-    }
-    if !off.is_empty() {
-        writeln!(out, "\n{} without egress", counted(off.len(), "Service"))?;
-    }
-    for service in listed.iter().filter(|service| !service.findings.is_empty()) {
-        writeln!(out, "\n{}/{}", service.namespace, service.name)?;
-        findings(out, &service.findings)?;
-    }
-    Ok(())
-}
-
-fn head(out: &mut dyn Write, document: &Document) -> io::Result<()> {
-    let Document { version, node, since, in_force_since, trouble, tables, findings: found, services: _ } = document;
-    writeln!(out, "egressd {version} on {node}, running since {since}")?;
-    match in_force_since {
-        Some(at) => writeln!(out, "in force since {at}")?,
-        None => writeln!(out, "nothing is in force yet")?,
-    }
-    if let Some(trouble) = trouble {
-        writeln!(out, "trouble: {trouble}")?;
-    }
-    for Table { name, owner, persists } in tables {
-        let lasting = if *persists { ", outlives its owner" } else { "" };
-        writeln!(out, "{name}: owned by {owner}{lasting}")?;
-    }
-    findings(out, found)
-}
-
-fn row(service: &Service) -> [String; 8] {
-    let unknown = || "-".to_owned();
-    let addresses: Vec<String> = service.addresses.iter().map(IpAddr::to_string).collect();
-    [
-        format!("{}/{}", service.namespace, service.name),
-        service.state.clone(),
-        service.connections.map_or_else(unknown, |count| count.to_string()),
-        if addresses.is_empty() { unknown() } else { addresses.join(",") },
-        service.endpoints.len().to_string(),
-        service.rules.to_string(),
-        service.policy.clone().unwrap_or_else(unknown),
-        service.changed.clone().unwrap_or_else(unknown),
-    ]
-}
-
-fn aligned<const N: usize>(out: &mut dyn Write, rows: &[[String; N]]) -> io::Result<()> {
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
-    for row in rows {
-        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:width$}", width = width(column)));
-        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
-    }
-    Ok(())
-}
-
-fn findings(out: &mut dyn Write, findings: &[Told]) -> io::Result<()> {
-    findings.iter().try_for_each(|Told { severity, code, message }| writeln!(out, "  {severity}: {message} [{code}]"))
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

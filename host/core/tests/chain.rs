@@ -1,0 +1,282 @@
+//! The laws of composition: what a chain of any policies does, whatever they say.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure, Ruling, Validator};
+use egressd_core::decision::{Decision, Draft, Outcome, Rule};
+use egressd_core::finding::{Finding, Severity};
+use egressd_core::guard::guard;
+use egressd_core::model::{AddressTrust, AnnotationPrefix, Context, ServiceView, view};
+use egressd_core::policy::{Mode, OnFailure, Scope};
+use egressd_core::testkit::{SnapshotBuilder, a, service};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// What a scripted member says, whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    Pass,
+    /// One rule more.
+    Add,
+    /// Somebody else's address.
+    Steal,
+    Invalid,
+    Deny,
+    Fail,
+}
+
+/// One member of a random chain.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    says: Says,
+    validator: bool,
+    order: i32,
+    mode: Mode,
+    on_failure: OnFailure,
+    covers: bool,
+}
+
+struct Scripted {
+    name: String,
+    says: Says,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    fn answer(&self, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let with = |address| {
+            let rule = Rule {
+                id: format!("{}-{}", self.name, draft.rules.len()),
+                sources: vec![a("10.0.0.1")],
+                include: vec![],
+                exclude: vec![],
+                source_ports: vec![],
+                destination_ports: vec![],
+                address: a(address),
+            };
+            Decision::Plan(Draft { rules: [draft.rules.clone(), vec![rule]].concat(), ..draft.clone() })
+        };
+        let decision = match self.says {
+            Says::Pass => Decision::Pass,
+            Says::Add => with("11.0.0.2"),
+            Says::Steal => with("11.0.0.99"),
+            Says::Invalid => Decision::Invalid,
+            Says::Deny => Decision::Deny,
+            Says::Fail => {
+                let (policy, reason) = (self.name.clone(), "it trapped".to_owned());
+                return Err(PolicyFailure { policy, reason, kind: FailureKind::Prompt });
+            }
+        };
+        Ok(Outcome { decision, diagnostics: vec![Finding::new(Severity::Info, "asked", self.name.clone())] })
+    }
+}
+
+impl Policy for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn evaluate(&self, _: &Context, _: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+        self.answer(draft)
+    }
+}
+
+impl Validator for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// It complains where a policy would deny, and fails where one would fail.
+    fn validate(&self, _: &Context, _: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
+        let outcome = self.answer(draft)?;
+        let severity = if outcome.decision == Decision::Deny { Severity::Error } else { Severity::Info };
+        Ok(outcome.diagnostics.into_iter().map(|finding| Finding { severity, ..finding }).collect())
+    }
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    let says = prop_oneof![
+        3 => Just(Says::Pass),
+        4 => Just(Says::Add),
+        1 => Just(Says::Steal),
+        1 => Just(Says::Invalid),
+        1 => Just(Says::Deny),
+        1 => Just(Says::Fail),
+    ];
+    let mode = prop_oneof![5 => Just(Mode::Enforce), 2 => Just(Mode::Shadow), 1 => Just(Mode::Off)];
+    let on_failure = prop_oneof![Just(OnFailure::KeepLast), Just(OnFailure::Closed), Just(OnFailure::Skip)];
+    let parts = (says, any::<bool>(), -2..3i32, mode, on_failure, prop::bool::weighted(0.9));
+    parts.prop_map(|(says, validator, order, mode, on_failure, covers)| Part {
+        says,
+        validator,
+        order,
+        mode,
+        on_failure,
+        covers,
+    })
+}
+
+fn member(index: usize, part: Part, asked: &Arc<AtomicUsize>) -> Member {
+    let name = format!("p{index}");
+    let scripted = Arc::new(Scripted { name, says: part.says, asked: Arc::clone(asked) });
+    let whom = if part.validator { Asked::Validator(scripted) } else { Asked::Policy(scripted) };
+    let namespaces = if part.covers { "" } else { "nobody=has-it" };
+    let scope = Scope { namespaces: namespaces.parse().expect("a selector"), ..Scope::default() };
+    let Part { order, mode, on_failure, .. } = part;
+    Member { order, mode, on_failure, scope, ..Member::new(whom) }
+}
+
+fn chain(parts: &[Part]) -> Chain {
+    let asked = Arc::default();
+    Chain::new(parts.iter().enumerate().map(|(index, part)| member(index, *part, &asked)))
+}
+
+fn here() -> (Context, ServiceView) {
+    let service = service("web", &["11.0.0.2"]);
+    let key = service.key.clone();
+    let snapshot = SnapshotBuilder::default().service(service, &["10.0.0.1"]).build();
+    let view = view(&snapshot, &key, AddressTrust::Status, &AnnotationPrefix::default()).expect("it is there");
+    (Context { node: "node-a".to_owned(), node_labels: Arc::default() }, view)
+}
+
+fn as_if(parts: &[Part], change: impl Fn(usize, Part) -> Option<Part>) -> Chain {
+    let asked = Arc::default();
+    let changed = parts.iter().enumerate().filter_map(|(index, part)| Some((index, change(index, *part)?)));
+    Chain::new(changed.map(|(index, part)| member(index, part, &asked)))
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_the_config_maps_does_not_matter(parts in vec(part(), 0..7)) {
+        let (context, view) = here();
+        let asked = Arc::default();
+        let forwards: Vec<Member> = parts.iter().enumerate().map(|(i, part)| member(i, *part, &asked)).collect();
+        let backwards = Chain::new(forwards.iter().rev().cloned());
+        prop_assert_eq!(Chain::new(forwards).evaluate(&context, &view), backwards.evaluate(&context, &view));
+    }
+
+    #[test]
+    fn a_shadow_changes_nothing_that_is_in_force(parts in vec(part(), 0..7)) {
+        let (context, view) = here();
+        let verdict = chain(&parts).evaluate(&context, &view);
+        let without = as_if(&parts, |_, part| (part.mode != Mode::Shadow).then_some(part)).evaluate(&context, &view);
+        prop_assert_eq!((verdict.ruling, verdict.findings), (without.ruling, without.findings));
+        prop_assert_eq!(verdict.failures, without.failures);
+    }
+
+    #[test]
+    fn a_shadow_says_what_enforcing_it_does(parts in vec(part(), 0..7)) {
+        let (context, view) = here();
+        for shadow in chain(&parts).evaluate(&context, &view).shadows {
+            let enforced = as_if(&parts, |index, part| {
+                let it = format!("p{index}") == shadow.policy;
+                (it || part.mode != Mode::Shadow).then_some(Part { mode: if it { Mode::Enforce } else { part.mode }, ..part })
+            });
+            let verdict = enforced.evaluate(&context, &view);
+            prop_assert_eq!((verdict.ruling, verdict.findings), (shadow.ruling, shadow.findings));
+        }
+    }
+
+    #[test]
+    fn who_is_off_or_does_not_cover_the_service_might_as_well_not_be_there(parts in vec(part(), 0..7)) {
+        let (context, view) = here();
+        let without = as_if(&parts, |_, part| (part.covers && part.mode != Mode::Off).then_some(part));
+        prop_assert_eq!(chain(&parts).evaluate(&context, &view), without.evaluate(&context, &view));
+    }
+
+    #[test]
+    fn whatever_policies_say_the_guard_lets_the_draft_pass(parts in vec(part(), 0..7)) {
+        let (context, view) = here();
+        let verdict = chain(&parts).evaluate(&context, &view);
+        if let Ruling::Draft(draft) = &verdict.ruling {
+            prop_assert_eq!(guard(&context, &view, draft), Ok(()));
+        }
+        for shadow in &verdict.shadows {
+            if let Ruling::Draft(draft) = &shadow.ruling {
+                prop_assert_eq!(guard(&context, &view, draft), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_validator_can_only_take_away(parts in vec(part(), 0..7)) {
+        let (context, view) = here();
+        let without = as_if(&parts, |_, part| (!part.validator).then_some(part)).evaluate(&context, &view);
+        match chain(&parts).evaluate(&context, &view).ruling {
+            Ruling::Draft(draft) => prop_assert_eq!(Ruling::Draft(draft), without.ruling),
+            Ruling::Invalid { policy } => prop_assert_eq!(Ruling::Invalid { policy }, without.ruling),
+            Ruling::Denied { .. } | Ruling::Failed(_) => {}
+        }
+    }
+
+    #[test]
+    fn a_failing_policy_that_may_be_skipped_changes_no_rule(parts in vec(part(), 0..7)) {
+        let (context, view) = here();
+        let skipped = |part: &Part| part.says == Says::Fail && part.on_failure == OnFailure::Skip;
+        let without = as_if(&parts, |_, part| (!skipped(&part)).then_some(part)).evaluate(&context, &view);
+        prop_assert_eq!(chain(&parts).evaluate(&context, &view).ruling, without.ruling);
+    }
+
+    #[test]
+    fn nobody_is_asked_after_the_chain_has_ended(parts in vec(part(), 0..7)) {
+        let (context, view) = here();
+        let asked = Arc::<AtomicUsize>::default();
+        let enforced = parts.iter().enumerate().filter(|(_, part)| part.mode != Mode::Shadow);
+        let chain = Chain::new(enforced.map(|(index, part)| member(index, *part, &asked)));
+        let verdict = chain.evaluate(&context, &view);
+        let covering = chain.members().iter().filter(|member| member.scope.covers(&view)).count();
+        let questions = asked.load(Ordering::Relaxed);
+        match (&verdict.ruling, &verdict.policy) {
+            (Ruling::Draft(_), _) => prop_assert_eq!(questions, covering),
+            (_, Some(last)) => {
+                let names = chain.members().iter().filter(|m| m.scope.covers(&view)).map(|member| &member.name);
+                prop_assert_eq!(names.take(questions).last(), Some(last));
+            }
+            (_, None) => prop_assert!(false, "an end without an author"),
+        }
+    }
+}
+
+fn alone(says: Says, on_failure: OnFailure) -> Ruling {
+    let part = Part { says, validator: false, order: 0, mode: Mode::Enforce, on_failure, covers: true };
+    let (context, view) = here();
+    chain(&[part]).evaluate(&context, &view).ruling
+}
+
+#[test]
+fn an_answer_for_others_is_a_failure_of_its_author() {
+    let Ruling::Failed(failure) = alone(Says::Steal, OnFailure::KeepLast) else { panic!("it is refused") };
+    assert_eq!(
+        failure.to_string(),
+        "policy p0 failed: its answer is refused: rule \"p0-0\" translates to 11.0.0.99, which is not one of the \
+         Service's own addresses"
+    );
+    assert_eq!(alone(Says::Steal, OnFailure::Skip), Ruling::Draft(Draft::default()));
+    assert_eq!(alone(Says::Steal, OnFailure::Closed), Ruling::Denied { policy: "p0".to_owned() });
+}
+
+#[test]
+fn a_policy_that_is_missed_fails_with_the_reason() {
+    let missing = Member { name: "guard".to_owned(), ..Member::new(Asked::Missing("no such file".to_owned())) };
+    let (context, view) = here();
+    let Ruling::Failed(failure) = Chain::new([missing]).evaluate(&context, &view).ruling else { panic!("it fails") };
+    assert_eq!(failure.to_string(), "policy guard failed: it is not loaded: no such file");
+}
+
+#[test]
+fn validators_come_after_all_policies_whatever_their_order() {
+    let part = |validator, order| Part {
+        says: Says::Pass,
+        validator,
+        order,
+        mode: Mode::Enforce,
+        on_failure: OnFailure::KeepLast,
+        covers: true,
+    };
+    let chain = chain(&[part(true, -2), part(false, 2), part(false, 0), part(true, -1)]);
+    let names: Vec<&str> = chain.members().iter().map(|member| member.name.as_str()).collect();
+    assert_eq!(names, ["p2", "p1", "p0", "p3"]);
+}

@@ -1,0 +1,116 @@
+//! The document for people.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use egressd_core::status::State;
+
+use super::{Document, Policy, Service, Shadow, Table, Told};
+
+/// For people. Services that nobody asked egress for are counted, not listed.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn table_of(out: &mut dyn Write, document: &Document) -> io::Result<()> {
+    head(out, document)?;
+    policies(out, &document.policies)?;
+    let off = State::Off.to_string();
+    let silent = |service: &&Service| service.state == off && service.findings.is_empty() && service.shadows.is_empty();
+    let (off, listed): (Vec<&Service>, Vec<&Service>) = document.services.iter().partition(silent);
+    let mut rows = vec![
+        ["SERVICE", "STATE", "CONNECTIONS", "ADDRESSES", "ENDPOINTS", "RULES", "POLICY", "CHANGED"].map(str::to_owned),
+    ];
+    rows.extend(listed.iter().map(|service| row(service)));
+    if !listed.is_empty() {
+        writeln!(out)?;
+        aligned(out, &rows)?;
+    }
+    if !off.is_empty() {
+        writeln!(out, "\n{} without egress", counted(off.len(), "Service"))?;
+    }
+    for service in listed.iter().filter(|service| !service.findings.is_empty() || !service.shadows.is_empty()) {
+        writeln!(out, "\n{}/{}", service.namespace, service.name)?;
+        findings(out, &service.findings)?;
+        service.shadows.iter().try_for_each(|shadow| shadowed(out, shadow))?;
+    }
+    Ok(())
+}
+
+/// Nothing, while the built-in policy is all there is and does well.
+fn policies(out: &mut dyn Write, policies: &[Policy]) -> io::Result<()> {
+    let plain = |policy: &Policy| policy.trouble.is_none() && policy.quarantine.is_none() && policy.order == 0;
+    if matches!(policies, [only] if plain(only)) {
+        return Ok(());
+    }
+    let mut rows = vec![["POLICY", "STATE", "KIND", "ORDER", "ON FAILURE", "VERSION"].map(str::to_owned)];
+    rows.extend(policies.iter().map(|policy| {
+        let Policy { name, state, kind, order, on_failure, version, .. } = policy.clone();
+        let unknown = || "-".to_owned();
+        [name, state, kind.unwrap_or_else(unknown), order.to_string(), on_failure, version.unwrap_or_else(unknown)]
+    }));
+    writeln!(out)?;
+    aligned(out, &rows)?;
+    for policy in policies {
+        for sentence in policy.trouble.iter().chain(&policy.quarantine) {
+            writeln!(out, "  {}: {sentence}", policy.name)?;
+        }
+    }
+    Ok(())
+}
+
+/// The rules themselves are in the JSON.
+fn shadowed(out: &mut dyn Write, shadow: &Shadow) -> io::Result<()> {
+    let Shadow { policy, state, added, removed, findings: found } = shadow;
+    let (added, removed) = (counted(added.len(), "rule"), counted(removed.len(), "rule"));
+    writeln!(out, "  shadow {policy} would make it {state}: {added} more, {removed} less")?;
+    findings(out, found)
+}
+
+fn head(out: &mut dyn Write, document: &Document) -> io::Result<()> {
+    let Document { version, node, since, in_force_since, trouble, tables, findings: found, .. } = document;
+    writeln!(out, "egressd {version} on {node}, running since {since}")?;
+    match in_force_since {
+        Some(at) => writeln!(out, "in force since {at}")?,
+        None => writeln!(out, "nothing is in force yet")?,
+    }
+    if let Some(trouble) = trouble {
+        writeln!(out, "trouble: {trouble}")?;
+    }
+    for Table { name, owner, persists } in tables {
+        let lasting = if *persists { ", outlives its owner" } else { "" };
+        writeln!(out, "{name}: owned by {owner}{lasting}")?;
+    }
+    findings(out, found)
+}
+
+fn row(service: &Service) -> [String; 8] {
+    let unknown = || "-".to_owned();
+    let addresses: Vec<String> = service.addresses.iter().map(IpAddr::to_string).collect();
+    [
+        format!("{}/{}", service.namespace, service.name),
+        service.state.clone(),
+        service.connections.map_or_else(unknown, |count| count.to_string()),
+        if addresses.is_empty() { unknown() } else { addresses.join(",") },
+        service.endpoints.len().to_string(),
+        service.rules.to_string(),
+        service.policy.clone().unwrap_or_else(unknown),
+        service.changed.clone().unwrap_or_else(unknown),
+    ]
+}
+
+fn aligned<const N: usize>(out: &mut dyn Write, rows: &[[String; N]]) -> io::Result<()> {
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
+    for row in rows {
+        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:width$}", width = width(column)));
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn findings(out: &mut dyn Write, findings: &[Told]) -> io::Result<()> {
+    findings.iter().try_for_each(|Told { severity, code, message }| writeln!(out, "  {severity}: {message} [{code}]"))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

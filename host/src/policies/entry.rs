@@ -1,0 +1,166 @@
+//! One policy: from its ConfigMap to a member of the chain.
+
+use std::sync::Arc;
+
+use egressd_core::chain::{Asked, Member};
+use egressd_core::finding::Finding;
+use egressd_core::model::{AnnotationPrefix, PolicyObject};
+use egressd_core::policy::{Mode, Module as Source, PolicySpec};
+use serde_json::{Value, json};
+
+use super::module::{self, digest, unpack};
+use super::report::{Kind, PolicyReport, PolicyState};
+use super::supervised::Supervision;
+use super::{BUILT_IN, Sandbox};
+use crate::metrics::Metrics;
+use crate::wasm::{self, Description, Loaded, Module};
+
+/// What every policy is loaded with.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) sandbox: Sandbox,
+    pub(super) metrics: Metrics,
+    /// What the built-in policy reads when its settings say nothing else.
+    pub(super) prefix: AnnotationPrefix,
+}
+
+/// Why a ConfigMap gives no policy.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("{}", sentences(.0))]
+    Spec(Vec<Finding>),
+    #[error(transparent)]
+    Unpack(#[from] module::Error),
+    #[error("its component has the SHA-256 {found}, and annotation egressd.io/sha256 says {said}")]
+    Digest { found: String, said: String },
+    #[error("data.settings is not a JSON object: {reason}; write one, like {{}}")]
+    Settings { reason: String },
+    #[error(transparent)]
+    Wasm(#[from] wasm::Error),
+}
+
+/// A policy that is loaded.
+#[derive(Clone, Debug)]
+pub(super) struct Good {
+    /// What it was loaded from.
+    pub(super) object: Arc<PolicyObject>,
+    spec: PolicySpec,
+    /// None when it is off.
+    part: Option<Part>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+struct Part {
+    module: Module,
+    digest: String,
+    settings: String,
+    description: Description,
+    kind: Kind,
+    asked: Asked,
+    supervision: Arc<Supervision>,
+}
+
+impl Good {
+    /// Does everything that can be done before the first question. What stayed the same since `earlier` is kept:
+    /// the compiled component, and a quarantine.
+    pub(super) fn load(
+        around: &Surroundings,
+        object: &Arc<PolicyObject>,
+        earlier: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let spec = PolicySpec::read(object, BUILT_IN).map_err(Error::Spec)?;
+        let earlier = earlier.and_then(|good| good.part.as_ref());
+        let part = match spec.mode {
+            Mode::Off => None,
+            Mode::Enforce | Mode::Shadow => Some(Part::load(around, &spec, earlier)?),
+        };
+        Ok(Self { object: Arc::clone(object), spec, part })
+    }
+
+    /// Its place in the chain, if it has one.
+    pub(super) fn member(&self) -> Option<Member> {
+        self.part.as_ref().map(|part| Member::new(part.asked.clone()).with(&self.spec))
+    }
+
+    /// What is told about it.
+    pub(super) fn report(&self) -> PolicyReport {
+        let state = match self.spec.mode {
+            Mode::Enforce => PolicyState::Enforced,
+            Mode::Shadow => PolicyState::Shadow,
+            Mode::Off => PolicyState::Off,
+        };
+        let report = PolicyReport::unloaded(&self.spec.name, state, None).with(&self.spec);
+        let Some(part) = &self.part else { return report };
+        PolicyReport {
+            kind: Some(part.kind),
+            version: Some(part.description.version.clone()),
+            digest: Some(part.digest.clone()),
+            supervision: Some(Arc::clone(&part.supervision)),
+            ..report
+        }
+    }
+}
+
+impl Part {
+    fn load(around: &Surroundings, spec: &PolicySpec, earlier: Option<&Self>) -> Result<Self, Error> {
+        let (module, digest) = compiled(around, spec, earlier)?;
+        let settings = settings(around, spec)?;
+        let same = earlier.filter(|earlier| earlier.digest == digest && earlier.settings == settings);
+        if let Some(same) = same {
+            return Ok(same.clone());
+        }
+        let Loaded { description, asked, meter: _ } = wasm::configure(&module, &spec.name, &settings)?;
+        let kind = match asked {
+            Asked::Validator(_) => Kind::Validator,
+            Asked::Policy(_) | Asked::Missing(_) => Kind::Policy,
+        };
+        let supervision = Supervision::new(&spec.name, around.metrics.policy(&spec.name));
+        let asked = supervision.over(asked);
+        Ok(Self { module, digest, settings, description, kind, asked, supervision })
+    }
+}
+
+/// The component, ready to be configured, and its digest.
+fn compiled(around: &Surroundings, spec: &PolicySpec, earlier: Option<&Part>) -> Result<(Module, String), Error> {
+    let unpacked;
+    let bytes: &[u8] = match &spec.module {
+        Source::BuiltIn => wasm::built_in(),
+        Source::Wasm(bytes) => bytes,
+        Source::Gzip(bytes) => {
+            unpacked = unpack(bytes)?;
+            &unpacked
+        }
+    };
+    let found = digest(bytes);
+    if let Some(said) = spec.digest.clone().filter(|said| *said != found) {
+        return Err(Error::Digest { found, said });
+    }
+    if let Some(earlier) = earlier.filter(|earlier| earlier.digest == found) {
+        return Ok((earlier.module.clone(), found));
+    }
+    let sandbox = &around.sandbox;
+    let module = match &spec.module {
+        Source::BuiltIn => sandbox.built_in.clone(),
+        Source::Wasm(_) | Source::Gzip(_) => Module::compile(&sandbox.engine, &sandbox.compiler, bytes, &spec.name)?,
+    };
+    Ok((module, found))
+}
+
+/// JSON text of an object. The built-in policy's own default goes unsaid, and it reads empty settings without a
+/// parser.
+fn settings(around: &Surroundings, spec: &PolicySpec) -> Result<String, Error> {
+    let text = spec.settings.as_deref().map(str::trim).filter(|text| !text.is_empty()).unwrap_or("{}");
+    let refused = |reason: String| Error::Settings { reason };
+    let value: Value = serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
+    let Value::Object(mut members) = value else { return Err(refused("it is something else".to_owned())) };
+    if spec.name == BUILT_IN && around.prefix != AnnotationPrefix::default() {
+        members.entry("prefix").or_insert_with(|| json!(around.prefix.to_string()));
+        return Ok(Value::Object(members).to_string());
+    }
+    Ok(text.to_owned())
+}
+
+fn sentences(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
+}

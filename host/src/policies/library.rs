@@ -1,0 +1,157 @@
+//! All policies: what ConfigMaps ask for against what is loaded. The newest good one of each name is in force.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use egressd_core::chain::{Asked, Chain, Member};
+use egressd_core::finding::Finding;
+use egressd_core::model::{AnnotationPrefix, PolicyObject};
+use egressd_core::policy::{OnFailure, PolicySpec};
+use tracing::{info, warn};
+
+use super::entry::{Good, Surroundings};
+use super::report::{PolicyReport, PolicyState};
+use super::{BUILT_IN, Sandbox};
+use crate::errors::with_causes;
+use crate::metrics::Metrics;
+
+/// The ConfigMaps that are policies, by name, as a source hands them over.
+pub type Objects = BTreeMap<String, Arc<PolicyObject>>;
+
+/// All policies of a process.
+#[derive(Debug)]
+pub struct Library {
+    around: Surroundings,
+    /// What was good when an earlier process ended.
+    remembered: Objects,
+    entries: BTreeMap<String, Entry>,
+}
+
+/// One name.
+#[derive(Debug)]
+struct Entry {
+    /// The newest ConfigMap, good or bad.
+    newest: Arc<PolicyObject>,
+    /// The newest good one.
+    good: Option<Good>,
+    /// Why the newest is not good.
+    trouble: Option<String>,
+}
+
+/// What came out of loading.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The policies in their order; none when it is the same chain as before.
+    pub chain: Option<Chain>,
+    /// What is told about each, by name.
+    pub reports: Vec<PolicyReport>,
+    /// What to remember for the next process: the ConfigMaps that are in force.
+    pub good: Objects,
+}
+
+impl Library {
+    /// With no policy but the built-in one, which is loaded with the first update. `prefix` is what that one reads
+    /// unless its settings say something else; `remembered` is what an earlier process had in force.
+    pub fn new(sandbox: Sandbox, prefix: AnnotationPrefix, metrics: Metrics, remembered: Objects) -> Self {
+        let around = Surroundings { sandbox, metrics, prefix };
+        Self { around, remembered, entries: BTreeMap::new() }
+    }
+
+    /// Loads what changed: at most some seconds for each hostile one, 50 ms for each good one.
+    pub fn update(&mut self, objects: impl IntoIterator<Item = Arc<PolicyObject>>) -> Loaded {
+        let mut wanted: Objects = objects.into_iter().map(|object| (object.name.clone(), object)).collect();
+        let built_in = || Arc::new(PolicyObject { name: BUILT_IN.to_owned(), ..PolicyObject::default() });
+        wanted.entry(BUILT_IN.to_owned()).or_insert_with(built_in);
+        let before = self.entries.len();
+        self.entries.retain(|name, _| {
+            let stays = wanted.contains_key(name);
+            if !stays {
+                info!(policy = name, "policy removed");
+            }
+            stays
+        });
+        let mut changed = before != self.entries.len();
+        for (name, object) in wanted {
+            if self.entries.get(&name).is_none_or(|entry| entry.newest != object) {
+                self.load(name, object);
+                changed = true;
+            }
+        }
+        self.loaded(changed)
+    }
+
+    fn load(&mut self, name: String, newest: Arc<PolicyObject>) {
+        let earlier = self.entries.remove(&name).and_then(|entry| entry.good);
+        let (good, trouble) = match Good::load(&self.around, &newest, earlier.as_ref()) {
+            Ok(good) => {
+                let report = good.report();
+                let (version, digest) = (report.version.unwrap_or_default(), report.digest.unwrap_or_default());
+                info!(policy = name, state = %report.state, order = report.order, version, digest, "policy loaded");
+                (Some(good), None)
+            }
+            Err(error) => {
+                let good = earlier.or_else(|| self.recall(&name));
+                let trouble = trouble(&with_causes(&error), good.is_some());
+                warn!(policy = name, "policy refused: {trouble}");
+                (good, Some(trouble))
+            }
+        };
+        self.entries.insert(name, Entry { newest, good, trouble });
+    }
+
+    /// What an earlier process had in force under this name.
+    fn recall(&self, name: &str) -> Option<Good> {
+        Good::load(&self.around, self.remembered.get(name)?, None).ok()
+    }
+
+    fn loaded(&self, changed: bool) -> Loaded {
+        let good = self.entries.iter().filter_map(|(name, entry)| Some((name, &entry.good.as_ref()?.object)));
+        Loaded {
+            chain: changed.then(|| Chain::new(self.entries.values().filter_map(Entry::member))),
+            reports: self.entries.values().map(Entry::report).collect(),
+            // The built-in one without a ConfigMap among them: a bad ConfigMap must not replace it over a restart.
+            good: good.map(|(name, object)| (name.clone(), Arc::clone(object))).collect(),
+        }
+    }
+}
+
+impl Entry {
+    fn member(&self) -> Option<Member> {
+        match &self.good {
+            Some(good) => good.member(),
+            None => self.missed().map(|spec| self.missing(&spec)),
+        }
+    }
+
+    /// What it asks for, when nothing of it could be loaded and Services are to have no rules without it.
+    fn missed(&self) -> Option<PolicySpec> {
+        PolicySpec::read(&self.newest, BUILT_IN).ok().filter(|spec| spec.on_failure == OnFailure::Closed)
+    }
+
+    fn missing(&self, spec: &PolicySpec) -> Member {
+        Member::new(Asked::Missing(self.trouble.clone().unwrap_or_default())).with(spec)
+    }
+
+    fn report(&self) -> PolicyReport {
+        let trouble = self.trouble.clone();
+        match (&self.good, self.missed()) {
+            (Some(good), _) => PolicyReport { trouble, ..good.report() },
+            (None, Some(spec)) => PolicyReport::unloaded(&spec.name, PolicyState::Missed, trouble).with(&spec),
+            (None, None) => PolicyReport::unloaded(&self.newest.name, PolicyState::Refused, trouble),
+        }
+    }
+}
+
+fn trouble(reason: &str, has_good: bool) -> String {
+    let then = if has_good { "the last good one stays in force" } else { "nothing of it is in force" };
+    format!("{reason}; {then}")
+}
+
+/// The troubles of policies as findings, for those who look once.
+pub fn findings(reports: &[PolicyReport]) -> Vec<Finding> {
+    let finding = |report: &PolicyReport| {
+        let trouble = report.trouble.as_ref()?;
+        Some(Finding::error("policy-refused", format!("policy {}: {trouble}", report.name)))
+    };
+    reports.iter().filter_map(finding).collect()
+}

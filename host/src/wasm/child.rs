@@ -1,0 +1,205 @@
+//! The parent's side of a compilation in a process of its own: starts it, feeds it, waits for it no longer than it
+//! may take, and says what it died of.
+
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+
+use super::compile_child::{CPU, MEMORY, REFUSED, SUBCOMMAND};
+use super::{Error, MOST_BYTES, Unfit};
+
+/// How long to wait for it. It has a third of that of the processor, and lets everybody else go first.
+const CLOCK: Duration = Duration::from_secs(30);
+
+/// Bytes of native code. It is some four times as large as the component, and the parent keeps it in memory.
+const MOST_NATIVE: usize = 32 << 20;
+
+/// Bytes of what it says.
+const MOST_WORDS: usize = 4 << 10;
+
+/// Why there is no native code.
+pub(super) enum Failure {
+    /// The component's fault.
+    Unfit(Unfit),
+    /// The system's.
+    System(io::Error),
+}
+
+impl Failure {
+    pub(super) fn about(self, policy: &str) -> Error {
+        let policy = policy.to_owned();
+        match self {
+            Self::Unfit(source) => Error::Refused { policy, source },
+            Self::System(source) => Error::Child { policy, source },
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// The component's native code. The child inspects it too: reading it is work on hostile bytes like compiling it.
+pub(super) fn compile(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    if bytes.len() > MOST_BYTES {
+        return Err(Failure::Unfit(Unfit::Large { bytes: bytes.len() }));
+    }
+    let end = run(program, bytes, CLOCK)?;
+    if let Some(unfit) = cause(&end) {
+        return Err(Failure::Unfit(unfit));
+    }
+    if !end.status.is_some_and(|status| status.success()) {
+        return Err(Failure::System(io::Error::other(end.words)));
+    }
+    Ok(end.native)
+}
+
+/// How a child ended.
+struct End {
+    /// None: it was not done in time, and killed.
+    status: Option<ExitStatus>,
+    native: Vec<u8>,
+    words: String,
+}
+
+/// Not left behind, however the parent goes on.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may be dead and buried already, which is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(program: &Path, bytes: &[u8], clock: Duration) -> io::Result<End> {
+    let mut child = Running(start(program)?);
+    let (stdin, stdout, stderr) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
+    scope(|scope| {
+        // It may end before it has read everything; its last words say why.
+        let fed = spawn(scope, move || drop(stdin.map(|mut stdin| stdin.write_all(bytes))))?;
+        let native = spawn(scope, move || at_most(stdout, MOST_NATIVE))?;
+        let words = spawn(scope, move || at_most(stderr, MOST_WORDS))?;
+        let status = wait(&mut child.0, clock);
+        // Ends the three threads, whose pipes are closed then.
+        drop(child);
+        let _ = fed.join();
+        let (native, words) = (native.join().unwrap_or_default(), words.join().unwrap_or_default());
+        Ok(End { status: status?, native, words: String::from_utf8_lossy(&words).trim().to_owned() })
+    })
+}
+
+fn start(program: &Path) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command.arg0("egressd").arg(SUBCOMMAND).env_clear().current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+}
+
+fn spawn<'scope, 'env, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, 'env>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    Builder::new().name("wasm-compile".to_owned()).spawn_scoped(scope, work)
+}
+
+/// What comes, up to one byte more than the most.
+fn at_most(pipe: Option<impl Read>, most: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        // What was read until an error is judged by how the child ends.
+        let _ = pipe.take(most as u64 + 1).read_to_end(&mut bytes);
+    }
+    bytes
+}
+
+/// A stopped child never ends, so the end is waited for by the clock.
+fn wait(child: &mut Child, clock: Duration) -> io::Result<Option<ExitStatus>> {
+    let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let until = Instant::now() + clock;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) => return Ok(None),
+            Ok(_) => return child.wait().map(Some),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// What the component did to it; none when it is well, or failed for another reason.
+fn cause(end: &End) -> Option<Unfit> {
+    let Some(status) = end.status else { return Some(Unfit::Clock { most: CLOCK }) };
+    if end.native.len() > MOST_NATIVE {
+        return Some(Unfit::NativeLarge { most: MOST_NATIVE });
+    }
+    match (status.signal().and_then(Signal::from_named_raw), status.code()) {
+        (Some(Signal::XCPU), _) => Some(Unfit::Time { most: CPU }),
+        // Rust's words when an allocation fails, before it aborts.
+        (Some(Signal::ABORT), _) if end.words.contains("memory allocation of") => Some(Unfit::Space { most: MEMORY }),
+        (Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::ILL), _) | (None, Some(PANICKED)) => {
+            Some(Unfit::GaveUp { what: end.words.lines().take(2).collect::<Vec<_>>().join(" ") })
+        }
+        (Some(signal), _) => Some(Unfit::Killed { signal: signal.as_raw() }),
+        (None, Some(REFUSED)) => Some(Unfit::Told(end.words.clone())),
+        (None, Some(_) | None) => None,
+    }
+}
+
+/// What a Rust program exits with after a panic.
+const PANICKED: i32 = 101;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn script(text: &str, clock: Duration) -> End {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("program");
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+        run(&program, &[0; 1 << 20], clock).unwrap()
+    }
+
+    #[test]
+    fn a_child_that_hangs_is_not_waited_for() {
+        for hanging in ["#!/bin/sh\nexec /bin/sleep 1000\n", "#!/bin/sh\nkill -STOP $$\n"] {
+            let end = script(hanging, Duration::from_millis(100));
+            assert!(matches!(cause(&end), Some(Unfit::Clock { .. })));
+        }
+    }
+
+    #[test]
+    fn a_child_that_talks_without_an_end_is_cut_off() {
+        let end = script("#!/bin/sh\nwhile :; do echo no end >&2; done\n", Duration::from_secs(1));
+        assert!(end.words.len() <= MOST_WORDS + 1, "{}", end.words.len());
+    }
+
+    #[test]
+    fn what_the_kernel_kills_is_said_to_be_killed() {
+        let end = script("#!/bin/sh\nkill -KILL $$\n", CLOCK);
+        let words = cause(&end).unwrap().to_string();
+        assert!(words.starts_with("compiling it was ended by the kernel with signal 9"), "{words}");
+    }
+
+    #[test]
+    fn a_program_that_cannot_compile_is_no_fault_of_the_policy() {
+        let end = script("#!/bin/sh\nexit 7\n", CLOCK);
+        assert!(cause(&end).is_none());
+    }
+}

@@ -1,0 +1,45 @@
+//! Where components are compiled, and what becomes of their native code.
+
+use std::path::PathBuf;
+
+use wasmtime::component::Component;
+
+use super::contract::one_line;
+use super::{Engine, Error, Unfit, child, inspect};
+
+/// Where components are compiled. A component of 1 MiB can cost a compiler minutes and 800 MB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compiler {
+    /// In this process: for bytes that are trusted (the built-in policy), and for people's own tools.
+    InProcess,
+    /// In a process that ends when it is done or has taken too much: this program, executed again with
+    /// [`super::SUBCOMMAND`]. Normally `/proc/self/exe`, which is this program also after an update of its file.
+    Child(PathBuf),
+}
+
+impl Compiler {
+    /// Checks and compiles.
+    pub(super) fn component(&self, engine: &Engine, bytes: &[u8], name: &str) -> Result<Component, Error> {
+        let refused = |source| Error::Refused { policy: name.to_owned(), source };
+        let failed = |error: wasmtime::Error| Error::Compile { policy: name.to_owned(), source: error.into() };
+        match self {
+            Self::InProcess => {
+                inspect::checked(bytes).map_err(refused)?;
+                Component::from_binary(engine.wasmtime(), bytes).map_err(failed)
+            }
+            Self::Child(program) => {
+                let native = child::compile(program, bytes).map_err(|error| error.about(name))?;
+                // SAFETY: the bytes are what wasmtime made in a child that is this very program: its whole output,
+                // and the child ended well. A policy has no say in them but through the compiler, as in this process.
+                unsafe { Component::deserialize(engine.wasmtime(), native) }.map_err(failed)
+            }
+        }
+    }
+}
+
+/// Native code of a component, for an [`Engine`] to run.
+pub(super) fn native_code(bytes: &[u8]) -> Result<Vec<u8>, Unfit> {
+    inspect::checked(bytes)?;
+    let refused = |error: wasmtime::Error| Unfit::Compiler { what: one_line(&format!("{error:#}")) };
+    super::engine::compiler().and_then(|engine| engine.precompile_component(bytes)).map_err(refused)
+}

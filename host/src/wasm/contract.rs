@@ -1,0 +1,118 @@
+//! The contract as text: the names in it, whether a component fits it, and how a module becomes a component.
+
+use wit_component::ComponentEncoder;
+use wit_parser::{Resolve, SourceMap};
+
+use super::inspect::module_imports;
+use super::{Error, Unfit, World};
+
+/// What `wit/` says, which is also what the bindings were made of.
+const WIT: [(&str, &str); 2] =
+    [("types.wit", include_str!("../../../wit/types.wit")), ("worlds.wit", include_str!("../../../wit/worlds.wit"))];
+
+/// The contract's package, up to the name of an interface.
+pub(super) const PACKAGE: &str = "egressd:policy/";
+
+/// The one version that is served. A component is built against one version, and another is another contract.
+pub(super) const VERSION: &str = "0.1.0";
+
+/// What a policy may import: types, and the log.
+const IMPORTS: [&str; 2] = ["host", "types"];
+
+impl World {
+    /// Both.
+    pub(super) const ALL: [Self; 2] = [Self::Policy, Self::Validator];
+
+    /// The interface that a component of this world exports, without package and version.
+    pub(super) fn interface(self) -> &'static str {
+        match self {
+            Self::Policy => "evaluator",
+            Self::Validator => "complainer",
+        }
+    }
+
+    /// The same in full.
+    pub(super) fn export(self) -> String {
+        format!("{PACKAGE}{}@{VERSION}", self.interface())
+    }
+
+    /// What `wit/` calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Validator => "validator",
+        }
+    }
+}
+
+/// Which world a component with these imports and exports is of, by their names alone.
+pub(super) fn world(imports: &[String], exports: &[String]) -> Result<World, Unfit> {
+    imports.iter().try_for_each(|name| may_import(name))?;
+    let exported = |world: &World| exports.iter().any(|name| split(name).is_some_and(|(i, _)| i == world.interface()));
+    let worlds: Vec<World> = World::ALL.into_iter().filter(exported).collect();
+    let world = match worlds.as_slice() {
+        [world] => *world,
+        [] => return Err(Unfit::NoExport),
+        _ => return Err(Unfit::BothExports),
+    };
+    exports.iter().try_for_each(|name| is_served(name)).map(|()| world)
+}
+
+fn may_import(name: &str) -> Result<(), Unfit> {
+    if name.starts_with("wasi:") || name.starts_with("wasi_") {
+        return Err(Unfit::Wasi { name: name.to_owned() });
+    }
+    match split(name) {
+        Some((interface, _)) if IMPORTS.contains(&interface) => is_served(name),
+        Some(_) | None => Err(Unfit::Import { name: name.to_owned() }),
+    }
+}
+
+/// Names of other packages are none of the contract's business.
+fn is_served(name: &str) -> Result<(), Unfit> {
+    match split(name) {
+        Some((_, version)) if version != VERSION => Err(Unfit::Version { name: name.to_owned() }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Interface and version of a name in the contract's package.
+fn split(name: &str) -> Option<(&str, &str)> {
+    let inside = name.strip_prefix(PACKAGE)?;
+    Some(inside.split_once('@').unwrap_or((inside, "")))
+}
+
+/// Whether every function of the world is there with the contract's types. The bytes are a valid component.
+pub(super) fn fits(component: &[u8], world: World) -> Result<(), Unfit> {
+    let misfit = |error: anyhow::Error| Unfit::Misfit { what: one_line(&format!("{:#}", error.root_cause())) };
+    let mut map = SourceMap::default();
+    for (name, text) in WIT {
+        map.push_str(name, text);
+    }
+    let mut resolve = Resolve::default();
+    let group = map.parse().map_err(|(_, error)| misfit(error.into()))?;
+    let package = resolve.push_group(group).map_err(|error| misfit(error.into()))?;
+    let world = resolve.select_world(&[package], Some(world.name())).map_err(misfit)?;
+    wit_component::targets(&resolve, world, component, true).map_err(misfit)
+}
+
+/// Makes a component of a core module, as cargo builds it for `wasm32-unknown-unknown`; its interface is in a
+/// section that the SDK puts there. The component is not inspected: [`super::inspect`] does that.
+///
+/// # Errors
+/// When the bytes are no module, or one that was built without the SDK or for WASI.
+pub fn encode(core_module: &[u8]) -> Result<Vec<u8>, Error> {
+    for name in module_imports(core_module)? {
+        if name.starts_with("wasi_") {
+            return Err(Unfit::Wasi { name }.into());
+        }
+    }
+    let mut encoder = ComponentEncoder::default();
+    let encoded = encoder.validate(true).module(core_module).and_then(|encoder| encoder.encode());
+    encoded.map_err(|error| Unfit::Encode { what: one_line(&format!("{error:#}")) }.into())
+}
+
+/// What a library says, for a sentence.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

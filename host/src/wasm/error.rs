@@ -1,0 +1,67 @@
+//! What can go wrong between bytes and a policy that answers.
+
+use egressd_core::chain::PolicyFailure;
+
+use super::Unfit;
+
+/// Why a policy, or the engine for all of them, cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine refuses its configuration, mostly for want of address space.
+    #[error("cannot start the WASM engine")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The system gives no thread.
+    #[error("cannot start the clock of the WASM engine")]
+    Clock(#[source] std::io::Error),
+    /// The bytes are no policy that egressd takes; for who knows which bytes are meant.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The same with a name.
+    #[error("cannot use policy {policy}")]
+    Refused {
+        /// Which policy.
+        policy: String,
+        /// One sentence.
+        source: Unfit,
+    },
+    /// No fault of the policy: the child that should compile it does not run.
+    #[error("cannot run the compiler for policy {policy}")]
+    Child {
+        /// Which policy.
+        policy: String,
+        /// What the system or the child says.
+        source: std::io::Error,
+    },
+    /// It passed all checks, and the engine does not take it: its instances need more than a slot has.
+    #[error("cannot compile policy {policy}")]
+    Compile {
+        /// Which policy.
+        policy: String,
+        /// What the compiler says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It imports or exports something else than the contract says.
+    #[error("cannot link policy {policy} to the contract egressd:policy@0.1.0")]
+    Link {
+        /// Which policy.
+        policy: String,
+        /// What does not fit.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It failed before the first Service.
+    #[error("cannot question policy {policy}")]
+    Question {
+        /// Which policy.
+        policy: String,
+        /// What it did.
+        source: PolicyFailure,
+    },
+    /// It refuses its settings.
+    #[error("cannot use the settings of policy {policy}: {reasons}")]
+    Settings {
+        /// Which policy.
+        policy: String,
+        /// What it says about them, as one line.
+        reasons: String,
+    },
+}

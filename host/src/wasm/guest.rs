@@ -1,0 +1,66 @@
+//! One call of a guest: in a fresh instance, within its limits, and what became of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use egressd_core::chain::{FailureKind, PolicyFailure};
+use wasmtime::Store;
+
+use super::imports::Call;
+use super::limits::Size;
+use super::{Engine, failure};
+
+/// How much fuel a policy used in its last call that ended, whoever asked.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<AtomicU64>);
+
+impl Meter {
+    /// Units of fuel; roughly instructions. The same for the same question, on every node.
+    pub fn last(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Calls a component by a name.
+#[derive(Clone)]
+pub(super) struct Guest {
+    pub(super) name: Arc<str>,
+    pub(super) engine: Engine,
+    pub(super) meter: Meter,
+}
+
+impl Guest {
+    pub(super) fn new(engine: &Engine, name: &str) -> Self {
+        Self { name: name.into(), engine: engine.clone(), meter: Meter::default() }
+    }
+
+    /// One call, about so much. `ask` instantiates: nothing of the instance is left for the next Service, whatever
+    /// this one did.
+    pub(super) fn call<T>(
+        &self,
+        size: Size,
+        ask: impl FnOnce(&mut Store<Call>) -> wasmtime::Result<T>,
+    ) -> Result<T, PolicyFailure> {
+        let limits = self.engine.limits();
+        let fuel = limits.fuel_for(size);
+        let mut store = Store::new(self.engine.wasmtime(), Call::new(Arc::clone(&self.name), limits, fuel));
+        store.limiter(|call| call);
+        store.set_epoch_deadline(self.engine.deadline());
+        store.set_hostcall_fuel(limits.answer);
+        let start = Instant::now();
+        let answer = store.set_fuel(fuel).and_then(|()| ask(&mut store));
+        let took = start.elapsed();
+        self.meter.0.store(fuel.saturating_sub(store.get_fuel().unwrap_or(fuel)), Ordering::Relaxed);
+        answer.map_err(|error| {
+            tracing::debug!(policy = %self.name, error = format!("{error:#}"), "a policy failed");
+            let reason = failure::reason(&error, store.data(), limits);
+            PolicyFailure { policy: self.name.to_string(), reason, kind: failure::kind(&error, took) }
+        })
+    }
+
+    /// An answer that came in time and means nothing.
+    pub(super) fn nonsense(&self, nonsense: &impl ToString) -> PolicyFailure {
+        PolicyFailure { policy: self.name.to_string(), reason: nonsense.to_string(), kind: FailureKind::Prompt }
+    }
+}

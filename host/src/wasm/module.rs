@@ -1,0 +1,73 @@
+//! A component that can be asked: compiled, and its imports bound. Settings come later, so that other settings do
+//! not compile it again.
+
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use super::bindings::{policy, validator};
+use super::imports::Call;
+use super::{Compiler, Engine, Error};
+
+/// What a component is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// It answers with a draft.
+    Policy,
+    /// It may only complain.
+    Validator,
+}
+
+/// A compiled component that fits the contract. Clones share it.
+#[derive(Clone)]
+pub struct Module {
+    pub(super) engine: Engine,
+    pub(super) bound: Bound,
+}
+
+/// All that can be done before a call is done.
+#[derive(Clone)]
+pub(super) enum Bound {
+    Policy(policy::PolicyPre<Call>),
+    Validator(validator::ValidatorPre<Call>),
+}
+
+impl Module {
+    /// Inspects, compiles and links a component. `name` is what errors call it.
+    ///
+    /// In a child it takes the start of a process more than in this one, and ends for the worst of components
+    /// within half a minute; the calling thread waits.
+    ///
+    /// # Errors
+    /// When it is no policy that this egressd takes, or takes too much to compile, or the child does not run; the
+    /// error names the policy.
+    pub fn compile(engine: &Engine, compiler: &Compiler, bytes: &[u8], name: &str) -> Result<Self, Error> {
+        let component = compiler.component(engine, bytes, name)?;
+        let bound = bind(engine, &component);
+        let bound = bound.map_err(|error| Error::Link { policy: name.to_owned(), source: error.into() })?;
+        Ok(Self { engine: engine.clone(), bound })
+    }
+
+    /// What it is for.
+    pub fn world(&self) -> World {
+        match self.bound {
+            Bound::Policy(_) => World::Policy,
+            Bound::Validator(_) => World::Validator,
+        }
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module").field("world", &self.world()).finish_non_exhaustive()
+    }
+}
+
+fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<Bound> {
+    let mut linker = Linker::new(engine.wasmtime());
+    // The only import of both worlds is the log.
+    policy::Policy::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
+    let pre = linker.instantiate_pre(component)?;
+    if component.get_export_index(None, &World::Validator.export()).is_some() {
+        return validator::ValidatorPre::new(pre).map(Bound::Validator);
+    }
+    policy::PolicyPre::new(pre).map(Bound::Policy)
+}

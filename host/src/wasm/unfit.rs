@@ -1,0 +1,202 @@
+//! Why bytes cannot be a policy: one sentence each, which says what would be right.
+
+use std::time::Duration;
+
+use super::contract::{PACKAGE, VERSION};
+use super::engine::TABLE_ELEMENTS;
+use super::inspect::Item;
+use super::{Limits, MOST_BYTES};
+
+/// Function bodies, in bytes. Compiling takes time that grows faster than the function: 28 KB of the worst kind
+/// take 0.2 s, 124 KB 4 s, 956 KB minutes. The largest function of a policy in Rust has 6 KB, of QuickJS 54 KB.
+pub(super) const MOST_BODY: u64 = 64 << 10;
+
+/// Locals of a function, parameters not counted: compiling one with 2,000 and many loops takes 800 MB. The most of
+/// a policy in Rust are 40, of QuickJS 86.
+pub(super) const MOST_LOCALS: u32 = 500;
+
+/// Why bytes are no policy that egressd takes.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// Nothing there.
+    #[error("it is empty: a WebAssembly component is expected")]
+    Empty,
+    /// More than [`MOST_BYTES`].
+    #[error(
+        "it has {bytes} bytes, and {MOST_BYTES} are the limit: strip it and optimise for size (`egressd policy build` does)"
+    )]
+    Large {
+        /// How many; for a stream that was not read to its end, so many and perhaps more.
+        bytes: usize,
+    },
+    /// An ELF file: a program, or what wasmtime compiled.
+    #[error("it is native code, which is never run: give the WebAssembly component that it was compiled from")]
+    Native,
+    /// The text form.
+    #[error("it is text and not WebAssembly: give the binary component (`egressd policy build` makes one)")]
+    Text,
+    /// Packed.
+    #[error("it is compressed with gzip: put it under the key policy.wasm.gz, or unpack it")]
+    Gzip,
+    /// Something else.
+    #[error(
+        "it is not WebAssembly: it does not begin with the bytes 00 61 73 6d (`egressd policy build` makes a component)"
+    )]
+    NotWasm,
+    /// A module without the component around it.
+    #[error("it is a core module and not a component: `egressd policy build` makes a component of it")]
+    CoreModule,
+    /// A component where a module is expected.
+    #[error("it is a component already: give the core module that cargo built, or use it as it is")]
+    Component,
+    /// Cut off.
+    #[error("it ends in the middle of something, behind byte {bytes}: it was cut off, so build or copy it again")]
+    Truncated {
+        /// How far it could be read.
+        bytes: u64,
+    },
+    /// Against the specification, or with a feature that the engine has switched off.
+    #[error(
+        "it is not valid WebAssembly, or uses a feature that policies may not (simd, threads, 64-bit memories, tail calls, exceptions, garbage collection): {what}"
+    )]
+    Invalid {
+        /// What the validator says.
+        what: String,
+    },
+    /// A long function.
+    #[error(
+        "function {function} has a body of {bytes} bytes, and {MOST_BODY} are the limit: split it, or optimise for size"
+    )]
+    Body {
+        /// Its number, in the order of the file.
+        function: usize,
+        /// How long.
+        bytes: u64,
+    },
+    /// A function with many locals.
+    #[error("function {function} has {locals} local variables, and {MOST_LOCALS} are the limit: split it")]
+    Locals {
+        /// Its number, in the order of the file.
+        function: usize,
+        /// How many.
+        locals: u64,
+    },
+    /// Too many of something.
+    #[error("it has {count} {item}, and {} are the limit: leave out what it does not need", item.most())]
+    Many {
+        /// Of what.
+        item: Item,
+        /// How many, when counting stopped.
+        count: u64,
+    },
+    /// A memory that is larger from the beginning than it may become.
+    #[error(
+        "its memory begins with {bytes} bytes, and {} are the limit: link it with a smaller stack (`-C link-arg=-zstack-size=65536`) and less static data",
+        Limits::MEMORY
+    )]
+    Memory {
+        /// How large.
+        bytes: u64,
+    },
+    /// A table that is larger from the beginning than it may become.
+    #[error(
+        "its table begins with {elements} elements, and {TABLE_ELEMENTS} are the limit: call fewer functions through pointers"
+    )]
+    Table {
+        /// How large.
+        elements: u64,
+    },
+    /// It wants what only WASI has.
+    #[error(
+        "it imports {name}, and a policy reaches no system: build it for wasm32-unknown-unknown, not for wasm32-wasip1 or wasm32-wasip2, and without what needs files, clocks or randomness"
+    )]
+    Wasi {
+        /// The import.
+        name: String,
+    },
+    /// It wants something that nobody has.
+    #[error(
+        "it imports {name}, and a policy may import {PACKAGE}host@{VERSION} and nothing else: leave out what needs it"
+    )]
+    Import {
+        /// The import.
+        name: String,
+    },
+    /// Another version of the contract.
+    #[error(
+        "it was built for {name}, and this egressd serves {VERSION}: build it with the SDK that `egressd policy new` of this egressd writes"
+    )]
+    Version {
+        /// The interface with its version.
+        name: String,
+    },
+    /// No world.
+    #[error(
+        "it exports neither {PACKAGE}evaluator@{VERSION} nor {PACKAGE}complainer@{VERSION}: implement one of the SDK's traits and export it"
+    )]
+    NoExport,
+    /// Two worlds.
+    #[error("it exports both {PACKAGE}evaluator@{VERSION} and {PACKAGE}complainer@{VERSION}: make two policies of it")]
+    BothExports,
+    /// The right names with the wrong types.
+    #[error("it does not fit the contract {}@{VERSION}: {what}; build it against the WIT of this egressd", PACKAGE.trim_end_matches('/'))]
+    Misfit {
+        /// What does not fit.
+        what: String,
+    },
+    /// No component can be made of the module.
+    #[error("no component can be made of the module: {what}; a policy is a `cdylib` that exports itself with the SDK")]
+    Encode {
+        /// What wit-component says.
+        what: String,
+    },
+    /// The compiler has a limit of its own.
+    #[error("the compiler refuses it: {what}")]
+    Compiler {
+        /// What it says.
+        what: String,
+    },
+    /// The child ran out of processor time.
+    #[error("compiling it took more than {} s of CPU time: split large functions, and leave out what it does not need", .most.as_secs())]
+    Time {
+        /// What there was.
+        most: Duration,
+    },
+    /// The child ran out of address space.
+    #[error(
+        "compiling it took more than {most} bytes of memory: split large functions, and leave out what it does not need"
+    )]
+    Space {
+        /// What there was.
+        most: u64,
+    },
+    /// The child did not end.
+    #[error("compiling it was not done after {} s: the node is too busy, or the policy too large", .most.as_secs())]
+    Clock {
+        /// How long it was waited for.
+        most: Duration,
+    },
+    /// The kernel took the child.
+    #[error(
+        "compiling it was ended by the kernel with signal {signal}: mostly for want of memory on the node or in the container"
+    )]
+    Killed {
+        /// Which signal.
+        signal: i32,
+    },
+    /// The child's native code is too large to be taken.
+    #[error("its native code has more than {most} bytes: leave out what it does not need")]
+    NativeLarge {
+        /// What there was.
+        most: usize,
+    },
+    /// A defect of the compiler: it panicked, or its stack was too small.
+    #[error("the compiler gave up on it, which is a defect of the compiler and not of egressd: {what}")]
+    GaveUp {
+        /// Its last words.
+        what: String,
+    },
+    /// One of the sentences above, in the words of the child.
+    #[error("{0}")]
+    Told(String),
+}

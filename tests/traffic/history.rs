@@ -1,0 +1,37 @@
+//! What a flood of datagrams is to be seen as, while things change.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use anyhow::{Result, ensure};
+
+/// What the flood was to be seen as, by the number of its datagrams.
+pub(crate) struct History {
+    /// From this number on either of the two was right, or the one alone.
+    periods: Vec<(u32, IpAddr, IpAddr)>,
+}
+
+impl History {
+    pub(crate) fn beginning_as(address: IpAddr) -> Self {
+        Self { periods: vec![(0, address, address)] }
+    }
+
+    /// Between the two numbers both the last address and this one are right; then only this one.
+    pub(crate) fn changed_to(&mut self, address: IpAddr, between: [u32; 2]) {
+        let (_, _, last) = self.periods[self.periods.len() - 1];
+        self.periods.extend([(between[0], last, address), (between[1], address, address)]);
+    }
+
+    fn is_right(&self, number: u32, seen: IpAddr) -> bool {
+        let begun = self.periods.iter().rev().find(|(from, ..)| *from <= number);
+        begun.is_some_and(|(_, last, address)| seen == *last || seen == *address)
+    }
+
+    pub(crate) fn expect_right(&self, seen: &BTreeMap<u32, IpAddr>, sent: u32) -> Result<()> {
+        let wrong: Vec<_> = seen.iter().filter(|(number, seen)| !self.is_right(**number, **seen)).take(10).collect();
+        ensure!(wrong.is_empty(), "of {} datagrams these had a wrong source: {wrong:?}", seen.len());
+        // A receiver that was not scheduled in time loses some; losing many would be a gap in service.
+        ensure!(seen.len() >= sent as usize / 100 * 98, "only {} of {sent} datagrams arrived", seen.len());
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Policies come, change, go wrong and go, under load: packets are right throughout, and other Services never
+//! notice (P7).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use lab::addresses::OUTSIDE_V4;
+use lab::manifest::{self, Policy, policy};
+use lab::{Egressd, Flood, Protocol};
+
+use crate::changes::expect_exact;
+use crate::guests::{HOSTILE, PRIVATE_GUARD, gzip, private_guard, service, told, wait_until_trouble};
+use crate::history::History;
+use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
+
+/// Where the outside host is; a guard that excludes it takes the translation away.
+const OUTSIDE: &str = "172.18.0.0/24";
+/// Where nobody is.
+const NOWHERE: &str = "192.0.2.0/24";
+
+/// Two Services with a pod each, both calling the outside world as fast as they can.
+struct Load {
+    web: Flood,
+    other: Flood,
+    history: History,
+}
+
+impl Load {
+    fn begin(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<Self> {
+        stage.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
+        stage.manifests.write(&manifest::endpoints("other", [stage.lab.pod(2).v4()]))?;
+        egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())?;
+        let web = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
+        let other = stage.lab.flood(stage.lab.pod(2), OUTSIDE_V4)?;
+        Ok(Self { web, other, history: History::beginning_as(WEB_V4) })
+    }
+
+    /// Writes a policy about `web`, and waits until its pod is seen as this.
+    fn change(&mut self, stage: &Stage, egressd: &mut Egressd<'_>, guard: &Policy, address: IpAddr) -> Result<()> {
+        let begun = self.web.position();
+        stage.manifests.write(guard)?;
+        egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, address.into())?;
+        self.history.changed_to(address, [begun, self.web.position()]);
+        Ok(())
+    }
+
+    fn end(self) -> Result<()> {
+        let sent = [self.web.position(), self.other.position()];
+        self.history.expect_right(&self.web.end()?, sent[0])?;
+        History::beginning_as(OTHER_V4).expect_right(&self.other.end()?, sent[1])
+    }
+}
+
+/// Only about Services with the label, as long as it says nothing else.
+fn for_web(policy: Policy) -> Policy {
+    policy.annotation("services", "guarded=yes")
+}
+
+fn stage() -> Result<Stage> {
+    let stage = Stage::with_web()?;
+    stage.manifests.write(&web().label("guarded", "yes"))?;
+    Ok(stage)
+}
+
+/// What cannot be loaded, and a part of what is said about it.
+fn bad_modules() -> Result<Vec<(Policy, &'static str)>> {
+    let named = || policy("guard").annotation("order", "100");
+    let half = &PRIVATE_GUARD[..PRIVATE_GUARD.len() / 2];
+    let bomb = gzip(&vec![0; 64 << 20])?;
+    Ok(vec![
+        (named().wasm(half), "policy guard"),
+        (named().wasm(b"\0asm\x01\0\0\0"), "core module"),
+        (named().wasm(b"\0asm\x0d\0\x01\0"), "exports neither"),
+        (named().wasm(b"\x7fELF\x02\x01\x01\0"), "native code"),
+        (named().wasm(b"not wasm"), "policy guard"),
+        (named().gzip(&bomb), "becomes larger than 4194304 bytes"),
+        (named().gzip(b"not gzip"), "cannot decompress policy.wasm.gz"),
+        (named(), "binaryData has neither policy.wasm nor policy.wasm.gz"),
+        (named().wasm(&PRIVATE_GUARD).annotation("sha256", &"0".repeat(64)), "has the SHA-256"),
+        (named().wasm(&PRIVATE_GUARD).annotation("mode", "on"), "is not enforce, shadow or off"),
+        (named().wasm(&PRIVATE_GUARD).settings("networks: []"), "data.settings is not a JSON object"),
+        (named().wasm(&PRIVATE_GUARD).settings(r#"{"network": []}"#), "cannot use the settings of policy guard"),
+    ])
+}
+
+/// P7: load, change the settings, replace by every kind of bad module, by one that reaches for what is not the
+/// Service's own, roll back, delete.
+pub(crate) fn a_policy_comes_changes_goes_wrong_and_goes_and_no_packet_is_wrong() -> Result<()> {
+    let stage = stage()?;
+    let mut egressd = stage.run_until_translated()?;
+    let mut load = Load::begin(&stage, &mut egressd)?;
+    let untranslated = stage.selected().v4();
+    load.change(&stage, &mut egressd, &for_web(private_guard(OUTSIDE)?), untranslated)?;
+    load.change(&stage, &mut egressd, &for_web(private_guard(NOWHERE)?), WEB_V4)?;
+    for (bad, sentence) in bad_modules()? {
+        stage.manifests.write(&for_web(bad))?;
+        wait_until_trouble(&stage, "guard", sentence)?;
+        ensure!(told(&stage, "guard")?["state"] == "enforced", "the last good one stays in force");
+    }
+    for misdeed in ["foreign-address", "foreign-source", "panic", "loop"] {
+        stage.manifests.write(&for_web(misbehaving(misdeed)))?;
+        wait_until_failed(&stage, "web")?;
+    }
+    load.change(&stage, &mut egressd, &for_web(private_guard(OUTSIDE)?), untranslated)?;
+    let begun = load.web.position();
+    stage.manifests.remove(&private_guard(OUTSIDE)?)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    load.history.changed_to(WEB_V4, [begun, load.web.position()]);
+    load.end()?;
+    expect_exact(&stage)?;
+    egressd.stop()
+}
+
+/// The hostile policy under the guard's name.
+fn misbehaving(misdeed: &str) -> Policy {
+    let guard = policy("guard").wasm(&HOSTILE).annotation("order", "100");
+    guard.settings(&format!(r#"{{"do": "{misdeed}"}}"#))
+}
+
+fn wait_until_failed(stage: &Stage, name: &str) -> Result<()> {
+    lab::wait_until(&format!("Service {name} has failed"), lab::DEADLINE, || {
+        Ok(service(stage, name)?["state"] == "failed")
+    })
+}
+
+/// P7: what a policy does to one Service is not felt by another, whatever it costs.
+pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<()> {
+    let stage = stage()?;
+    for number in 0..40 {
+        let name = format!("noisy-{number}");
+        let noisy = manifest::service(&name).addresses([OTHER_V4]).egress().label("noisy", "yes");
+        let last = 100 + number;
+        let endpoints = manifest::endpoints(&name, [IpAddr::from([10, 0, 0, last])]);
+        stage.manifests.write_together(&format!("{name}.yaml"), &[&noisy, &endpoints])?;
+    }
+    let mut egressd = stage.run_until_translated()?;
+    for misdeed in ["loop", "log-storm"] {
+        stage.manifests.write(&misbehaving(misdeed).annotation("services", "noisy=yes"))?;
+        wait_until_failed(&stage, "noisy-39")?;
+        for address in [OTHER_V4, WEB_V4] {
+            stage.manifests.write(&manifest::service("noisy-0").addresses([address]).egress().label("noisy", "yes"))?;
+            stage.manifests.write(&web().addresses([address]))?;
+            let begun = Instant::now();
+            egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, address.into())?;
+            ensure!(begun.elapsed() < Duration::from_secs(3), "{misdeed}: the edit took {:?}", begun.elapsed());
+        }
+    }
+    let quarantine = told(&stage, "guard")?["quarantine"].to_string();
+    ensure!(quarantine.contains("it is not asked for "), "{quarantine}");
+    egressd.stop()
+}
+
+/// The built-in policy by a ConfigMap of its name.
+pub(crate) fn the_built_in_policy_with_another_prefix_leaves_kube_vips_annotations_inert() -> Result<()> {
+    let stage = stage()?;
+    let mut egressd = stage.run_until_translated()?;
+    let moved = policy("annotations").settings(r#"{"prefix": "egress.example.com"}"#);
+    stage.manifests.write(&moved)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
+    stage.manifests.write(&web().annotation_of("egress.example.com", "egress", "true"))?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    stage.manifests.write(&policy("annotations").annotation("mode", "off"))?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
+    ensure!(told(&stage, "annotations")?["state"] == "off");
+    stage.manifests.remove(&moved)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    egressd.stop()
+}
+
+/// P7: a bad ConfigMap replaces no good policy, not even over a restart.
+pub(crate) fn the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one() -> Result<()> {
+    let stage = stage()?;
+    let mut egressd = stage.run_until_translated()?;
+    stage.manifests.write(&private_guard(OUTSIDE)?)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
+    stage.manifests.write(&policy("guard").wasm(b"bad"))?;
+    wait_until_trouble(&stage, "guard", "the last good one stays in force")?;
+    egressd.stop()?;
+    let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Tcp, || {
+        let mut egressd = stage.run()?;
+        wait_until_trouble(&stage, "guard", "the last good one stays in force")?;
+        egressd.wait_until_log_has("running")?;
+        thread::sleep(Duration::from_millis(300));
+        egressd.stop()
+    })?;
+    let all: BTreeMap<_, _> = seen;
+    crate::stage::expect_only(&all, stage.selected().v4())
+}
+
+/// What cannot be loaded and never was is in nobody's way, unless its operator says that it is to be missed.
+pub(crate) fn a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed() -> Result<()> {
+    let stage = stage()?;
+    let mut egressd = stage.run_until_translated()?;
+    stage.manifests.write(&policy("guard").wasm(b"bad"))?;
+    wait_until_trouble(&stage, "guard", "nothing of it is in force")?;
+    ensure!(told(&stage, "guard")?["state"] == "refused");
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    stage.manifests.write(&policy("guard").wasm(b"bad").annotation("on-failure", "closed"))?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
+    ensure!(told(&stage, "guard")?["state"] == "missed");
+    let findings = service(&stage, "web")?["findings"].to_string();
+    ensure!(findings.contains("policy guard failed: it is not loaded: "), "{findings}");
+    egressd.stop()
+}
+
+/// `plan` loads policies as `run` does, and fails where one is refused.
+pub(crate) fn plan_loads_policies_as_run_does() -> Result<()> {
+    let stage = stage()?;
+    let plan = || {
+        let directory = stage.manifests.path();
+        program().output(&stage.lab, &["plan", "--node", "node-a", "--manifests", &directory.to_string_lossy()])
+    };
+    stage.manifests.write(&for_web(private_guard(OUTSIDE)?))?;
+    let said = String::from_utf8(plan()?.stdout)?;
+    ensure!(said.contains(&format!("any except {OUTSIDE}")), "{said}");
+    stage.manifests.write(&policy("guard").wasm(b"bad"))?;
+    let output = plan()?;
+    let said = String::from_utf8(output.stdout)?;
+    ensure!(output.status.code() == Some(1) && said.contains("error: policy guard: "), "{said}");
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! A policy in shadow mode: it says what it would change, and enforcing it changes exactly that.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use anyhow::{Result, ensure};
+use lab::addresses::load_balancer_v4;
+use lab::manifest::{self, Policy, policy};
+use lab::wait_until;
+
+use crate::changes::expect_exact;
+use crate::guests::{PORT_ALLOWLIST, document, told};
+use crate::stage::Stage;
+
+/// Every second of twenty Services asks for a port that nobody may have.
+fn twenty(stage: &Stage) -> Result<BTreeSet<String>> {
+    let mut forbidden = BTreeSet::new();
+    for number in 0..20u8 {
+        let name = format!("service-{number}");
+        let port = if number.is_multiple_of(2) { "tcp:443" } else { "tcp:25" };
+        let service = manifest::service(&name).addresses([load_balancer_v4(2)]).egress();
+        let service = service.annotation("egress-destination-ports", port);
+        let endpoints = manifest::endpoints(&name, [IpAddr::from([10, 0, 0, 100 + number])]);
+        stage.manifests.write_together(&format!("{name}.yaml"), &[&service, &endpoints])?;
+        if !number.is_multiple_of(2) {
+            forbidden.insert(name);
+        }
+    }
+    Ok(forbidden)
+}
+
+fn allowlist(mode: &str) -> Policy {
+    let settings = r#"{"allow": [{"ports": ["tcp:443"]}]}"#;
+    policy("ports").wasm(&PORT_ALLOWLIST).settings(settings).annotation("mode", mode)
+}
+
+/// The Services of which the document says something.
+fn services(stage: &Stage, says: impl Fn(&serde_json::Value) -> bool) -> Result<BTreeSet<String>> {
+    let document = document(stage)?;
+    let services = document["services"].as_array().cloned().unwrap_or_default();
+    Ok(services
+        .iter()
+        .filter(|service| says(service))
+        .map(|s| s["name"].as_str().unwrap_or_default().to_owned())
+        .collect())
+}
+
+/// The elements of the node's maps, one a line.
+fn elements(stage: &Stage) -> Result<BTreeSet<String>> {
+    let rules = stage.lab.node().ruleset()?;
+    Ok(rules.lines().filter(|line| line.contains("10.0.0.1")).map(|line| line.trim().to_owned()).collect())
+}
+
+pub(crate) fn a_shadow_lists_exactly_what_enforcing_it_changes() -> Result<()> {
+    let stage = Stage::new()?;
+    let forbidden = twenty(&stage)?;
+    let egressd = stage.run()?;
+    let translating = || services(&stage, |service| service["state"] == "translating");
+    wait_until("all are translated", lab::DEADLINE, || Ok(translating().is_ok_and(|names| names.len() == 20)))?;
+    let before = elements(&stage)?;
+
+    stage.manifests.write(&allowlist("shadow"))?;
+    let listed = || services(&stage, |service| service["shadows"][0]["state"] == "denied");
+    wait_until("the shadow is told", lab::DEADLINE, || Ok(told(&stage, "ports")?["state"] == "shadow"))?;
+    wait_until("it lists what it denies", lab::DEADLINE, || Ok(!listed()?.is_empty()))?;
+    ensure!(listed()? == forbidden, "the shadow lists {:?}", listed()?);
+    ensure!(services(&stage, |service| service["shadows"][0]["removed"].as_array().is_some())? == forbidden);
+    ensure!(translating()?.len() == 20 && elements(&stage)? == before, "a shadow changes nothing");
+
+    stage.manifests.write(&allowlist("enforce"))?;
+    let denied = || services(&stage, |service| service["state"] == "denied");
+    wait_until("it is enforced", lab::DEADLINE, || Ok(!denied()?.is_empty()))?;
+    ensure!(denied()? == forbidden, "denied are {:?}", denied()?);
+    let gone: BTreeSet<String> = before.difference(&elements(&stage)?).cloned().collect();
+    ensure!(gone.len() == 10 && elements(&stage)?.is_subset(&before), "these are gone: {gone:?}");
+    expect_exact(&stage)?;
+    egressd.stop()
+}
