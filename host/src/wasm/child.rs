@@ -198,6 +198,18 @@ mod tests {
     }
 
     #[test]
+    fn what_ran_out_of_memory_or_of_a_stack_is_told_apart() {
+        let died =
+            |words: &str| cause(&script(&format!("#!/bin/sh\necho '{words}' >&2\nkill -ABRT $$\n"), CLOCK)).unwrap();
+        assert!(matches!(died("memory allocation of 64 bytes failed"), Unfit::Space { .. }));
+        let words = died("thread main has overflowed its stack").to_string();
+        assert!(
+            words.ends_with("defect of the compiler and not of egressd: thread main has overflowed its stack"),
+            "{words}"
+        );
+    }
+
+    #[test]
     fn a_program_that_cannot_compile_is_no_fault_of_the_policy() {
         let end = script("#!/bin/sh\nexit 7\n", CLOCK);
         assert!(cause(&end).is_none());

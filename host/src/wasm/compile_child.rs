@@ -64,6 +64,7 @@ fn work() -> Result<(), Error> {
 
 /// Before the first byte of the component.
 fn confine() -> io::Result<()> {
+    // For the kernel the parent is the thread that waits, which is as good: nobody else takes the native code.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
     nice(NICE)?;

@@ -66,7 +66,7 @@ fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<Bound> {
     // The only import of both worlds is the log.
     policy::Policy::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
     let pre = linker.instantiate_pre(component)?;
-    if component.get_export_index(None, &World::Validator.export()).is_some() {
+    if component.get_export_index(None, World::Validator.export()).is_some() {
         return validator::ValidatorPre::new(pre).map(Bound::Validator);
     }
     policy::PolicyPre::new(pre).map(Bound::Policy)
