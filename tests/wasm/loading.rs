@@ -158,7 +158,7 @@ fn what_a_child_compiles_answers_like_what_this_process_compiles() {
 fn a_validator_is_one_and_may_have_nothing_to_say() {
     let component = Guest { world: "validator", ..Guest::new() }.component();
     assert_eq!(wasm::inspect(&component).unwrap().world, World::Validator);
-    let validator = validator(&component, "guard", "{}");
+    let validator = validator(&component, "guard");
     assert_eq!(validator.name(), "guard");
     assert_eq!(validator.validate(&context(), &view("web", &[]), &Draft::default()).unwrap(), []);
 }

@@ -21,8 +21,8 @@ pub(crate) fn policy(engine: &Engine, bytes: &[u8], name: &str, settings: &str) 
 }
 
 /// The same for a validator.
-pub(crate) fn validator(bytes: &[u8], name: &str, settings: &str) -> Arc<dyn Validator> {
-    match wasm::load(&ENGINE, &Compiler::InProcess, bytes, name, settings).unwrap().asked {
+pub(crate) fn validator(bytes: &[u8], name: &str) -> Arc<dyn Validator> {
+    match wasm::load(&ENGINE, &Compiler::InProcess, bytes, name, "{}").unwrap().asked {
         Asked::Validator(validator) => validator,
         asked @ (Asked::Policy(_) | Asked::Missing(_)) => panic!("not a validator: {asked:?}"),
     }
