@@ -154,7 +154,7 @@ fn a_child_has_given_up_all_it_can_before_it_reads_a_component() {
         let limits = file("limits");
         limits
             .lines()
-            .any(|line| line.starts_with("Max address space") && line.contains(" 1073741824 "))
+            .any(|line| line.starts_with("Max address space") && line.contains(" 805306368 "))
             .then_some(limits)
     });
     let limits = confined.unwrap();
@@ -177,7 +177,7 @@ fn a_child_never_has_more_memory_than_its_limit() {
     let guest = Guest::with(looping(500, 2000));
     wasm::load(&ENGINE, &CHILD, &guest.component(), "mine", "{}").unwrap();
     let most = largest_child();
-    assert!(most < 1 << 30, "{most} bytes");
+    assert!(most < 768 << 20, "{most} bytes");
 }
 
 #[test]

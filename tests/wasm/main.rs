@@ -8,7 +8,6 @@ mod agreement;
 mod bombs;
 mod built_in;
 mod components;
-mod dice;
 mod evaluator;
 mod forms;
 #[path = "../../host/build/guest.rs"]
@@ -17,6 +16,6 @@ mod guests;
 mod hostile;
 mod loading;
 mod model;
-mod random;
 mod services;
+mod views;
 mod worlds;

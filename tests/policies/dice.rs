@@ -8,7 +8,7 @@ use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
 use egressd_core::model::{ObjectReference, ServiceKey, ServiceKind, ServiceView, TrafficPolicy};
 use egressd_core::net::{Family, PortMatch, Protocol};
 
-use crate::services::{changed, ip, view};
+use crate::views::{changed, ip, view};
 
 const NAMES: [&str; 12] = [
     "egress",
