@@ -54,13 +54,13 @@ pub(crate) fn evaluation() {
     }
 }
 
-fn sample(mut work: impl FnMut()) -> Times {
+pub(crate) fn sample(mut work: impl FnMut()) -> Times {
     (0..1_000).for_each(|_| work());
     Times::of((0..SERVICES).map(|_| timed(&mut work).1).collect())
 }
 
 /// A Service with ten endpoints, half of them here.
-fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
+pub(crate) fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
     let mut service = service("web", &["11.0.0.2", "fc00:11::2"]);
     let named = |(name, value): &(&str, &str)| (format!("kube-vip.io/{name}"), (*value).to_owned());
     service.annotations = annotations.iter().map(named).collect();

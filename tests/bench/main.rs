@@ -7,6 +7,7 @@ mod evaluation;
 mod kernel;
 mod measure;
 mod memory;
+mod policies;
 mod world;
 
 use std::fs;
@@ -27,10 +28,15 @@ fn main() {
     println!("{cores} cores, Linux {}\n", kernel.trim().split('-').next().unwrap_or_default());
     // `cargo bench -- NAME` runs only what contains it.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 10] = [
         ("cold start", kernel::cold_start),
         ("one change", kernel::one_change),
         ("evaluation", evaluation::evaluation),
+        ("chains", policies::chains),
+        ("loading policies", policies::loading),
+        ("memory of policies", policies::memory_of_policies),
+        ("reload", policies::reload),
+        ("misbehaviour", policies::misbehaviour),
         ("new connections", connections::new_connections),
         ("memory", memory::memory),
     ];

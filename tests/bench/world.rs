@@ -28,24 +28,28 @@ pub(crate) struct World {
     kind: Kind,
 }
 
+/// Of a node that knows no Service yet.
+pub(crate) fn pipeline() -> Pipeline {
+    let cluster = ClusterSettings {
+        pod_networks: vec![n("10.0.0.0/8")],
+        service_networks: vec![n("172.30.0.0/16")],
+        api_server: vec![],
+    };
+    let settings = Settings {
+        node: context().node,
+        tables: table_names(None),
+        trust: AddressTrust::Status,
+        owner: Owner::Any,
+        prefix: AnnotationPrefix::default(),
+        cluster,
+    };
+    Pipeline::new(settings, BTreeMap::new())
+}
+
 impl World {
     /// So many Services, each with one endpoint.
     pub(crate) fn with(count: u32, kind: Kind) -> Self {
-        let cluster = ClusterSettings {
-            pod_networks: vec![n("10.0.0.0/8")],
-            service_networks: vec![n("172.30.0.0/16")],
-            api_server: vec![],
-        };
-        let settings = Settings {
-            node: context().node,
-            tables: table_names(None),
-            trust: AddressTrust::Status,
-            owner: Owner::Any,
-            prefix: AnnotationPrefix::default(),
-            cluster,
-        };
-        let mut world =
-            Self { pipeline: Pipeline::new(settings, BTreeMap::new()), snapshot: Snapshot::default(), kind };
+        let mut world = Self { pipeline: pipeline(), snapshot: Snapshot::default(), kind };
         for number in 0..count {
             world.insert(number, 0);
         }

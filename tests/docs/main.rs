@@ -14,17 +14,23 @@ use std::{env, fs};
 use crate::page::{Block, Page};
 
 /// What would make plans differ from one machine to the next.
-const ENVIRONMENT: [&str; 9] = [
+const ENVIRONMENT: [&str; 10] = [
     "EGRESSD_ANNOTATION_PREFIX",
     "EGRESSD_OWNER",
     "EGRESSD_STATE_DIR",
     "NODE_NAME",
     "NO_COLOR",
+    "POD_NAMESPACE",
     "egress_podcidr",
     "egress_servicecidr",
     "egress_withnftables",
     "instance_name",
 ];
+
+#[test]
+fn the_examples_of_the_page_on_policies_are_true() {
+    check("policies.md", 1);
+}
 
 #[test]
 fn the_examples_of_the_page_on_annotations_are_true() {

@@ -67,7 +67,8 @@ pub(crate) fn service(stage: &Stage, name: &str) -> Result<Value> {
 pub(crate) fn wait_until_trouble(stage: &Stage, name: &str, part: &str) -> Result<()> {
     let mut last = String::new();
     let has = || {
-        last = told(stage, name)?["trouble"].to_string();
+        // It may not answer yet.
+        last = told(stage, name).map(|told| told["trouble"].to_string()).unwrap_or_default();
         Ok(last.contains(part))
     };
     wait_until(&format!("policy {name} is in trouble: {part:?}"), lab::DEADLINE, has)

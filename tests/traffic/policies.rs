@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use lab::addresses::OUTSIDE_V4;
+use lab::addresses::{NODE_NAME, OTHER_OUTSIDE_V4, OUTSIDE_V4};
 use lab::manifest::{self, Policy, policy};
 use lab::{Egressd, Flood, Protocol};
 
@@ -34,7 +34,7 @@ impl Load {
         stage.manifests.write(&manifest::endpoints("other", [stage.lab.pod(2).v4()]))?;
         egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())?;
         let web = stage.lab.flood(stage.selected(), OUTSIDE_V4)?;
-        let other = stage.lab.flood(stage.lab.pod(2), OUTSIDE_V4)?;
+        let other = stage.lab.flood(stage.lab.pod(2), OTHER_OUTSIDE_V4)?;
         Ok(Self { web, other, history: History::beginning_as(WEB_V4) })
     }
 
@@ -211,7 +211,7 @@ pub(crate) fn plan_loads_policies_as_run_does() -> Result<()> {
     let stage = stage()?;
     let plan = || {
         let directory = stage.manifests.path();
-        program().output(&stage.lab, &["plan", "--node", "node-a", "--manifests", &directory.to_string_lossy()])
+        program().output(&stage.lab, &["plan", "--node", NODE_NAME, "--manifests", &directory.to_string_lossy()])
     };
     stage.manifests.write(&for_web(private_guard(OUTSIDE)?))?;
     let said = String::from_utf8(plan()?.stdout)?;

@@ -45,10 +45,12 @@ fn services(stage: &Stage, says: impl Fn(&serde_json::Value) -> bool) -> Result<
         .collect())
 }
 
-/// The elements of the node's maps, one a line.
+/// What the node's maps look packets up by.
 fn elements(stage: &Stage) -> Result<BTreeSet<String>> {
     let rules = stage.lab.node().ruleset()?;
-    Ok(rules.lines().filter(|line| line.contains("10.0.0.1")).map(|line| line.trim().to_owned()).collect())
+    let keys = rules.lines().filter_map(|line| line.split_once(" counter packets ")).map(|(key, _)| key);
+    let keys = keys.map(|key| key.rsplit(['{', '\t']).next().unwrap_or(key).trim().to_owned());
+    Ok(keys.filter(|key| key.starts_with("10.0.0.1")).collect())
 }
 
 pub(crate) fn a_shadow_lists_exactly_what_enforcing_it_changes() -> Result<()> {

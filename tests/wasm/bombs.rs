@@ -1,6 +1,10 @@
 //! Components that cost a compiler minutes or gigabytes: refused before they are compiled, or ended while they are.
 //! Nothing here measures time; what ends a bomb is a limit of the child, and its sentence says which.
 
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{fs, thread};
+
 use egressd::wasm::{self, Compiler};
 use rustix::process::{Resource, getrlimit};
 
@@ -86,18 +90,29 @@ fn too_many_functions_are_not_compiled() {
 fn many_functions_just_within_the_bounds_run_out_of_processor_time() {
     let guest = Guest { functions: vec![live(8000); 20], ..Guest::new() };
     let sentence = refused(&guest.component());
-    assert!(sentence.starts_with("compiling it took more than 10 s of CPU time: split large functions"), "{sentence}");
+    // On a machine that has more to do, the child does not come to ten seconds of processor time in a minute.
+    let ends = ["compiling it took more than 10 s of CPU time: split large ", "compiling it was not done after 60 s: "];
+    assert!(ends.iter().any(|end| sentence.starts_with(end)), "{sentence}");
 }
 
 #[test]
-fn instances_that_double_run_out_of_the_childs_memory() {
-    let few = guests::around(&guests::doubling(1));
-    wasm::load(&ENGINE, &CHILD, &few, "mine", "{}").unwrap();
+fn instances_that_double_are_not_compiled() {
     let sentence = refused(&guests::around(&guests::doubling(28)));
-    let expected = "compiling it took more than 1073741824 bytes of memory: split large functions";
-    assert!(sentence.starts_with(expected), "{sentence}");
-    let most = largest_child();
-    assert!(most < 1 << 30, "{most} bytes");
+    assert_eq!(sentence, "components are nested more than 4 deep in it: compose it of fewer");
+}
+
+#[test]
+fn many_instances_are_not_compiled_and_more_than_a_slot_has_are_not_taken() {
+    let sentence = refused(&guests::around(&guests::instances(100)));
+    assert!(sentence.starts_with("it has "), "{sentence}");
+    assert!(
+        sentence.ends_with(" instances in it, and 60 are the limit: leave out what it does not need"),
+        "{sentence}"
+    );
+    let sentence = refused(&guests::around(&guests::instances(30)));
+    assert!(sentence.starts_with("cannot "), "{sentence}");
+    assert!(sentence.contains("instances"), "{sentence}");
+    wasm::load(&ENGINE, &CHILD, &guests::around(&guests::instances(2)), "mine", "{}").unwrap();
 }
 
 /// The most memory that a child of this process has ever had, in bytes.
@@ -125,6 +140,44 @@ fn a_large_and_healthy_component_is_compiled() {
     let component = guest.component();
     assert!(component.len() > 2_000_000, "{}", component.len());
     wasm::load(&ENGINE, &CHILD, &component, "mine", "{}").unwrap();
+}
+
+/// It waits for the component's end, and lets itself be looked at.
+#[test]
+fn a_child_has_given_up_all_it_can_before_it_reads_a_component() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egressd"));
+    let command = command.arg(wasm::SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let file = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", child.id())).unwrap();
+    let confined = (0..1000).find_map(|_| {
+        thread::sleep(Duration::from_millis(10));
+        let limits = file("limits");
+        limits
+            .lines()
+            .any(|line| line.starts_with("Max address space") && line.contains(" 805306368 "))
+            .then_some(limits)
+    });
+    let limits = confined.unwrap();
+    for line in ["Max cpu time 10 11 ", "Max core file size 0 0 ", "Max file size 0 0 ", "Max open files 16 16 "] {
+        assert!(
+            limits
+                .lines()
+                .any(|l| format!("{} ", l.split_whitespace().collect::<Vec<_>>().join(" ")).starts_with(line)),
+            "{limits}"
+        );
+    }
+    assert!(file("status").contains("NoNewPrivs:\t1"), "{}", file("status"));
+    assert_eq!(file("oom_score_adj").trim(), "1000");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_child_never_has_more_memory_than_its_limit() {
+    let guest = Guest::with(looping(500, 2000));
+    wasm::load(&ENGINE, &CHILD, &guest.component(), "mine", "{}").unwrap();
+    let most = largest_child();
+    assert!(most < 768 << 20, "{most} bytes");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use egressd_core::decision::{Draft, Outcome};
 use egressd_core::model::{Context, ServiceView};
 
 use crate::hostile;
-use crate::services::{ENGINE, context, policy, view};
+use crate::services::{ENGINE, context, ip, policy, view};
 
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
@@ -40,7 +40,9 @@ fn verdicts_come_in_the_order_of_the_services() {
 fn a_policy_that_fails_harms_no_other_service() {
     let members = [member(wasm::built_in(), "annotations"), member(hostile::component(), "hostile")];
     let evaluator = Evaluator::start(Chain::new(members)).unwrap();
-    let services = ["panic", "fine"].map(|name| Arc::new(view(name, &[]))).to_vec();
+    // The address that the policy's only good answer translates to.
+    let owner = |name| ServiceView { addresses: vec![ip("192.0.2.1")], ..view(name, &[]) };
+    let services = ["panic", "fine"].map(|name| Arc::new(owner(name))).to_vec();
     let verdicts = run(evaluator.evaluate(Arc::new(context()), services)).unwrap();
     assert!(matches!(&verdicts[0].ruling, Ruling::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
     assert!(matches!(&verdicts[1].ruling, Ruling::Draft(draft) if draft.rules.len() == 1), "{verdicts:?}");

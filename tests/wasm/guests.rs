@@ -1,5 +1,6 @@
 //! Guests that no compiler would make: core modules written byte by byte, and what is put around them.
 
+use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::{Resolve, WorldId};
 
@@ -44,6 +45,8 @@ pub(crate) struct Guest {
     pub(crate) elements: u64,
     /// The world that it is of.
     pub(crate) world: &'static str,
+    /// What lies in memory where its answer about a Service is read; zeros mean that it has none.
+    pub(crate) answer: Vec<u8>,
 }
 
 /// Whether a module has a start function.
@@ -56,7 +59,7 @@ pub(crate) enum Start {
 
 impl Guest {
     pub(crate) fn new() -> Self {
-        Self { functions: Vec::new(), start: Start::None, pages: 1, elements: 0, world: "policy" }
+        Self { functions: Vec::new(), start: Start::None, pages: 1, elements: 0, world: "policy", answer: Vec::new() }
     }
 
     /// With one more function.
@@ -84,10 +87,9 @@ impl Guest {
         // check-settings, describe, evaluate or validate, cabi_realloc, and what was ordered.
         let functions: Vec<Vec<u8>> =
             [1, 1, 0, 2].into_iter().chain(self.functions.iter().map(|_| 3)).map(number).collect();
-        // `i32.const 0`; for cabi_realloc a place behind the zeros that are returned.
-        let zero = vec![0, 0x41, 0, 0x0b];
-        let place = [vec![0, 0x41], vec![0x80, 0x20], vec![0x0b]].concat();
-        let own = [zero.clone(), zero.clone(), zero, place];
+        // `i32.const`: zeros, the answer at 1024, and for cabi_realloc a place behind both at 4096.
+        let constant = |bytes: &[u8]| [&[0, 0x41], bytes, &[0x0b]].concat();
+        let own = [constant(&[0]), constant(&[0]), constant(&[0x80, 0x08]), constant(&[0x80, 0x20])];
         let bodies: Vec<Vec<u8>> = own.iter().chain(&self.functions).map(|body| sized(body)).collect();
         let mut module = b"\0asm\x01\0\0\0".to_vec();
         module.extend(section(1, &vector(&types)));
@@ -101,6 +103,7 @@ impl Guest {
             module.extend(section(8, &number(4)));
         }
         module.extend(section(10, &vector(&bodies)));
+        module.extend(section(11, &vector(&[[vec![0, 0x41, 0x80, 0x08, 0x0b], sized(&self.answer)].concat()])));
         module
     }
 
@@ -152,12 +155,16 @@ pub(crate) fn importing(name: &str) -> Vec<u8> {
 /// A component with two of the next smaller one in it, and so on: `2.pow(depth)` instances of the innermost, each of
 /// which has a module of its own.
 pub(crate) fn doubling(depth: u32) -> Vec<u8> {
-    let module = section(1, b"\0asm\x01\0\0\0");
-    let innermost = [EMPTY.to_vec(), module, section(2, &vector(&[vec![0, 0, 0]]))].concat();
-    (0..depth).fold(innermost, |inner, _| {
+    (0..depth).fold(instances(1), |inner, _| {
         let twice = vector(&[vec![0, 0, 0], vec![0, 0, 0]]);
         [EMPTY.to_vec(), section(4, &inner), section(5, &twice)].concat()
     })
+}
+
+/// A component with so many instances of a module without content.
+pub(crate) fn instances(count: usize) -> Vec<u8> {
+    let module = section(1, b"\0asm\x01\0\0\0");
+    [EMPTY.to_vec(), module, section(2, &vector(&vec![vec![0, 0, 0]; count]))].concat()
 }
 
 /// A fitting component that also instantiates another.
@@ -168,17 +175,13 @@ pub(crate) fn around(component: &[u8]) -> Vec<u8> {
     [guest, section(4, component), instance].concat()
 }
 
-/// How many components a component has in it.
+/// How many components a component has directly in it.
 fn components(bytes: &[u8]) -> u64 {
     let mut depth = 0;
     let mut found = 0;
-    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
-        match payload.unwrap() {
-            wasmparser::Payload::Version { .. } => depth += 1,
-            wasmparser::Payload::End(_) => depth -= 1,
-            wasmparser::Payload::ComponentSection { .. } if depth == 1 => found += 1,
-            _ => {}
-        }
+    for payload in Parser::new(0).parse_all(bytes).map(Result::unwrap) {
+        depth += i32::from(matches!(payload, Payload::Version { .. })) - i32::from(matches!(payload, Payload::End(_)));
+        found += u64::from(depth == 1 && matches!(payload, Payload::ComponentSection { .. }));
     }
     found
 }

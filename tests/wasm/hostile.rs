@@ -1,7 +1,6 @@
 //! Guests that misbehave: each harms its own answer, and its failure says what it did (P7).
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,14 +8,10 @@ use egressd::wasm::{Engine, Limits};
 use egressd_core::chain::{FailureKind, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
 
-use crate::guest;
+use crate::components;
 use crate::services::{ENGINE, changed, context, policy, view};
 
-static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target_directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
-    guest::component(&root, "egressd-test-hostile", &target_directory).unwrap()
-});
+static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| components::component("egressd-test-hostile"));
 
 static POLICY: LazyLock<Arc<dyn Policy>> = LazyLock::new(|| load(&ENGINE));
 

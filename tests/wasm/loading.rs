@@ -3,7 +3,9 @@
 use std::error::Error as _;
 
 use egressd::wasm::{self, Compiler, Error, Limits, World};
+use egressd_core::chain::{Asked, Chain, FailureKind, Member, Ruling};
 use egressd_core::decision::{Decision, Draft};
+use egressd_core::finding::Finding;
 use proptest::prelude::*;
 
 use crate::guests::{self, Guest, Start};
@@ -159,6 +161,34 @@ fn a_validator_is_one_and_may_have_nothing_to_say() {
     let validator = validator(&component, "guard");
     assert_eq!(validator.name(), "guard");
     assert_eq!(validator.validate(&context(), &view("web", &[]), &Draft::default()).unwrap(), []);
+}
+
+/// One diagnostic as the canonical ABI lays it out, with text behind it; all from 1024 on.
+fn complaint(severity: u8, code: &str, message: &str) -> Vec<u8> {
+    const RECORD: u32 = 60;
+    let (record, text) = (1024 + 8, 1024 + 8 + RECORD);
+    let (code_length, length) = (code.len() as u32, message.len() as u32);
+    let list = [record, 1];
+    let strings = [text, code_length, text + code_length, length];
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    // No span, no rule, nothing extra.
+    [words(&list), vec![severity, 0, 0, 0], words(&strings), vec![0; 40], code.into(), message.into()].concat()
+}
+
+#[test]
+fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
+    let guard = |answer| validator(&Guest { world: "validator", answer, ..Guest::new() }.component(), "guard");
+    let ruling = |answer| {
+        let chain = Chain::new([Member::new(Asked::Validator(guard(answer)))]);
+        chain.evaluate(&context(), &view("web", &[]))
+    };
+    let verdict = ruling(complaint(2, "no-ports", "not here"));
+    assert_eq!(verdict.ruling, Ruling::Denied { policy: "guard".to_owned() });
+    assert_eq!(verdict.findings, [Finding::error("no-ports", "not here")]);
+    assert!(matches!(ruling(complaint(1, "no-ports", "careful")).ruling, Ruling::Draft(_)));
+    let Ruling::Failed(failure) = ruling(complaint(2, "No Ports", "not here")).ruling else { panic!("no failure") };
+    assert_eq!(failure.reason, "its answer makes no sense: diagnostic code \"No Ports\" is not kebab-case");
+    assert_eq!(failure.kind, FailureKind::Prompt);
 }
 
 #[test]

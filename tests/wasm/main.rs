@@ -7,6 +7,7 @@ mod adapter;
 mod agreement;
 mod bombs;
 mod built_in;
+mod components;
 mod evaluator;
 mod forms;
 #[path = "../../host/build/guest.rs"]
@@ -15,5 +16,6 @@ mod guests;
 mod hostile;
 mod loading;
 mod model;
-mod random;
 mod services;
+mod views;
+mod worlds;

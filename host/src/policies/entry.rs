@@ -39,6 +39,16 @@ pub(super) enum Error {
     Wasm(#[from] wasm::Error),
 }
 
+impl Error {
+    /// Whether another time may go better.
+    pub(super) fn may_mend(&self) -> bool {
+        match self {
+            Self::Wasm(error) => error.may_mend(),
+            Self::Spec(_) | Self::Unpack(_) | Self::Digest { .. } | Self::Settings { .. } => false,
+        }
+    }
+}
+
 /// A policy that is loaded.
 #[derive(Clone, Debug)]
 pub(super) struct Good {

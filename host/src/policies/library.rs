@@ -36,6 +36,15 @@ struct Entry {
     good: Option<Good>,
     /// Why the newest is not good.
     trouble: Option<String>,
+    outlook: Outlook,
+}
+
+/// Whether a ConfigMap that is refused is worth another try as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outlook {
+    Settled,
+    /// The node was to blame.
+    MayMend,
 }
 
 /// What came out of loading.
@@ -72,7 +81,8 @@ impl Library {
         });
         let mut changed = before != self.entries.len();
         for (name, object) in wanted {
-            if self.entries.get(&name).is_none_or(|entry| entry.newest != object) {
+            let settled = |entry: &Entry| entry.newest == object && entry.outlook == Outlook::Settled;
+            if !self.entries.get(&name).is_some_and(settled) {
                 self.load(name, object);
                 changed = true;
             }
@@ -80,8 +90,14 @@ impl Library {
         self.loaded(changed)
     }
 
+    /// Whether the same ConfigMaps are worth another try later.
+    pub fn may_mend(&self) -> bool {
+        self.entries.values().any(|entry| entry.outlook == Outlook::MayMend)
+    }
+
     fn load(&mut self, name: String, newest: Arc<PolicyObject>) {
         let earlier = self.entries.remove(&name).and_then(|entry| entry.good);
+        let mut outlook = Outlook::Settled;
         let (good, trouble) = match Good::load(&self.around, &newest, earlier.as_ref()) {
             Ok(good) => {
                 let report = good.report();
@@ -90,13 +106,16 @@ impl Library {
                 (Some(good), None)
             }
             Err(error) => {
+                if error.may_mend() {
+                    outlook = Outlook::MayMend;
+                }
                 let good = earlier.or_else(|| self.recall(&name));
                 let trouble = trouble(&with_causes(&error), good.is_some());
                 warn!(policy = name, "policy refused: {trouble}");
                 (good, Some(trouble))
             }
         };
-        self.entries.insert(name, Entry { newest, good, trouble });
+        self.entries.insert(name, Entry { newest, good, trouble, outlook });
     }
 
     /// What an earlier process had in force under this name.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
+use std::time::Duration;
 use std::{io, thread};
 
 use egressd_core::model::PolicyObject;
@@ -59,11 +60,27 @@ impl Loader {
     }
 }
 
+/// After what time a policy is loaded again that the node had no means to compile.
+const AGAIN: Duration = Duration::from_secs(30);
+
 fn load_all(mut library: Library, wishes: &Receiver<Vec<Arc<PolicyObject>>>, done: &channel::UnboundedSender<Loaded>) {
-    while let Ok(wish) = wishes.recv() {
+    let mut newest = Vec::new();
+    loop {
+        let wish = if library.may_mend() {
+            match wishes.recv_timeout(AGAIN) {
+                Ok(wish) => Some(wish),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        } else {
+            match wishes.recv() {
+                Ok(wish) => Some(wish),
+                Err(RecvError) => return,
+            }
+        };
         // Whatever was wished meanwhile replaces it.
-        let newest = wishes.try_iter().last().unwrap_or(wish);
-        if done.send(library.update(newest)).is_err() {
+        newest = wishes.try_iter().last().or(wish).unwrap_or(newest);
+        if done.send(library.update(newest.iter().cloned())).is_err() {
             return;
         }
     }

@@ -48,4 +48,9 @@ impl Sandbox {
         let built_in = Module::compile(&engine, &Compiler::InProcess, wasm::built_in(), BUILT_IN)?;
         Ok(Self { engine, compiler, built_in })
     }
+
+    /// What its policies run in.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
 }

@@ -15,8 +15,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use super::compile_child::{CPU, MEMORY, REFUSED, SUBCOMMAND};
 use super::{Error, MOST_BYTES, Unfit};
 
-/// How long to wait for it. It has a third of that of the processor, and lets everybody else go first.
-const CLOCK: Duration = Duration::from_secs(30);
+/// How long to wait for it. It has a sixth of that of the processor, and lets everybody else go first: on a node
+/// whose processors are busy it gets a tenth of one, which is enough for a policy of a usual size.
+const CLOCK: Duration = Duration::from_secs(60);
 
 /// Bytes of native code. It is some four times as large as the component, and the parent keeps it in memory.
 const MOST_NATIVE: usize = 32 << 20;
@@ -195,6 +196,18 @@ mod tests {
         let end = script("#!/bin/sh\nkill -KILL $$\n", CLOCK);
         let words = cause(&end).unwrap().to_string();
         assert!(words.starts_with("compiling it was ended by the kernel with signal 9"), "{words}");
+    }
+
+    #[test]
+    fn what_ran_out_of_memory_or_of_a_stack_is_told_apart() {
+        let died =
+            |words: &str| cause(&script(&format!("#!/bin/sh\necho '{words}' >&2\nkill -ABRT $$\n"), CLOCK)).unwrap();
+        assert!(matches!(died("memory allocation of 64 bytes failed"), Unfit::Space { .. }));
+        let words = died("thread main has overflowed its stack").to_string();
+        assert!(
+            words.ends_with("defect of the compiler and not of egressd: thread main has overflowed its stack"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub const SUBCOMMAND: &str = "compile-policy";
 /// Processor time. The built-in policy takes 0.1 s, an interpreter of 1 MB some 2 s.
 pub(super) const CPU: Duration = Duration::from_secs(10);
 
-/// Bytes of address space, and so a bound for memory. 150 MB are the program itself with its debug information.
-pub(super) const MEMORY: u64 = 1 << 30;
+/// Bytes of address space, and so a bound for memory: the largest that passes the checks took 381 MB. 150 MB are the program itself with its debug information.
+pub(super) const MEMORY: u64 = 768 << 20;
 
 /// Open files: the three pipes, and some for the libraries.
 const FILES: u64 = 16;
@@ -64,6 +64,7 @@ fn work() -> Result<(), Error> {
 
 /// Before the first byte of the component.
 fn confine() -> io::Result<()> {
+    // For the kernel the parent is the thread that waits, which is as good: nobody else takes the native code.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
     nice(NICE)?;

@@ -65,3 +65,20 @@ pub enum Error {
         reasons: String,
     },
 }
+
+impl Error {
+    /// Whether the node was to blame and not the policy, so that another time may go better.
+    pub fn may_mend(&self) -> bool {
+        match self {
+            Self::Child { .. } | Self::Refused { source: Unfit::Clock { .. }, .. } => true,
+            Self::Engine(_)
+            | Self::Clock(_)
+            | Self::Unfit(_)
+            | Self::Refused { .. }
+            | Self::Compile { .. }
+            | Self::Link { .. }
+            | Self::Question { .. }
+            | Self::Settings { .. } => false,
+        }
+    }
+}

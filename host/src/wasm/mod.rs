@@ -19,6 +19,7 @@ mod inspect;
 mod limits;
 mod module;
 mod unfit;
+mod walk;
 
 pub use compile_child::{SUBCOMMAND, compile_child};
 pub use compiler::Compiler;
@@ -27,10 +28,11 @@ pub use contract::encode;
 pub use engine::Engine;
 pub use error::Error;
 pub use guest::Meter;
-pub use inspect::{Inspection, Item, inspect};
+pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use module::{Module, World};
 pub use unfit::Unfit;
+pub use walk::Item;
 
 /// Bytes of a component, unpacked. A ConfigMap holds 1 MiB, packed three times as much.
 pub const MOST_BYTES: usize = 4 << 20;

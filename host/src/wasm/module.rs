@@ -34,7 +34,7 @@ impl Module {
     /// Inspects, compiles and links a component. `name` is what errors call it.
     ///
     /// In a child it takes the start of a process more than in this one, and ends for the worst of components
-    /// within half a minute; the calling thread waits.
+    /// within a minute; the calling thread waits.
     ///
     /// # Errors
     /// When it is no policy that this egressd takes, or takes too much to compile, or the child does not run; the
@@ -66,7 +66,7 @@ fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<Bound> {
     // The only import of both worlds is the log.
     policy::Policy::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
     let pre = linker.instantiate_pre(component)?;
-    if component.get_export_index(None, &World::Validator.export()).is_some() {
+    if component.get_export_index(None, World::Validator.export()).is_some() {
         return validator::ValidatorPre::new(pre).map(Bound::Validator);
     }
     policy::PolicyPre::new(pre).map(Bound::Policy)

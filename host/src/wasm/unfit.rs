@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::contract::{PACKAGE, VERSION};
 use super::engine::TABLE_ELEMENTS;
-use super::inspect::Item;
+use super::walk::Item;
 use super::{Limits, MOST_BYTES};
 
 /// Function bodies, in bytes. Compiling takes time that grows faster than the function: 28 KB of the worst kind
@@ -14,6 +14,10 @@ pub(super) const MOST_BODY: u64 = 64 << 10;
 /// Locals of a function, parameters not counted: compiling one with 2,000 and many loops takes 800 MB. The most of
 /// a policy in Rust are 40, of QuickJS 86.
 pub(super) const MOST_LOCALS: u32 = 500;
+
+/// Components in components, the outermost included, and the modules in them. Two of two of two, and so on, are a
+/// billion instances in 7 KB. A policy has one layer for its types, and one more where it was composed of several.
+pub(super) const MOST_DEPTH: usize = 4;
 
 /// Why bytes are no policy that egressd takes.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +93,9 @@ pub enum Unfit {
         /// How many, when counting stopped.
         count: u64,
     },
+    /// Components in components in components.
+    #[error("components are nested more than {MOST_DEPTH} deep in it: compose it of fewer")]
+    Nested,
     /// A memory that is larger from the beginning than it may become.
     #[error(
         "its memory begins with {bytes} bytes, and {} are the limit: link it with a smaller stack (`-C link-arg=-zstack-size=65536`) and less static data",

@@ -13,6 +13,9 @@ use egressd_policy_sdk::{
 use crate::allowed::Allowed;
 pub use crate::settings::{Entry, Settings, WithoutPorts};
 
+/// Objections to one rule: people mend the first ones first, and an answer has a largest size.
+const MOST: usize = 10;
+
 /// The validator.
 #[derive(Clone, Copy, Debug)]
 pub struct PortAllowlist;
@@ -38,7 +41,7 @@ impl Validator for PortAllowlist {
     }
 }
 
-/// One for each port of a rule that goes too far.
+/// One for each port of a rule that goes too far, of the first ten.
 fn objections(rule: &Rule, allowed: &Allowed, service: &Service) -> Vec<Diagnostic> {
     if *allowed == Allowed::Everything {
         return Vec::new();
@@ -47,7 +50,7 @@ fn objections(rule: &Rule, allowed: &Allowed, service: &Service) -> Vec<Diagnost
         return vec![objection(rule, "every port", allowed, service)];
     }
     let too_far = rule.destination_ports().iter().filter(|asked| !allowed.contains(**asked));
-    too_far.map(|asked: &PortRange| objection(rule, &asked.to_string(), allowed, service)).collect()
+    too_far.take(MOST).map(|asked: &PortRange| objection(rule, &asked.to_string(), allowed, service)).collect()
 }
 
 fn objection(rule: &Rule, asked: &str, allowed: &Allowed, service: &Service) -> Diagnostic {

@@ -35,7 +35,7 @@ impl Policy for PrivateGuard {
         let guarded: Result<Vec<Rule>, RuleError> = rules.into_iter().map(|rule| guarded(rule, settings)).collect();
         match guarded.and_then(|rules| draft.with_rules(rules)) {
             Ok(draft) => {
-                let idle: Vec<Diagnostic> = draft.rules().iter().filter_map(idle).collect();
+                let idle: Vec<Diagnostic> = draft.rules().iter().filter_map(|rule| idle(rule, settings)).collect();
                 Outcome::plan(draft).with(idle)
             }
             Err(error) => Outcome::deny(vec![error.into()]),
@@ -58,8 +58,8 @@ fn overlap(a: &IpNet, b: &IpNet) -> bool {
 }
 
 /// A rule that is left without a destination stays, because without it a later one might decide; but it is told.
-fn idle(rule: &Rule) -> Option<Diagnostic> {
-    let covered = |network: &IpNet| rule.exclude().iter().any(|excluded| excluded.contains(network));
+fn idle(rule: &Rule, settings: &Settings) -> Option<Diagnostic> {
+    let covered = |network: &IpNet| settings.networks.iter().any(|guarded| guarded.contains(network));
     let nothing_left = !rule.include().is_empty() && rule.include().iter().all(covered);
     let message = format!(
         "rule {:?} goes to guarded networks only, so it translates nothing; allow it a public network, or remove it",

@@ -147,11 +147,14 @@ impl Objects {
             let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
             match document {
                 Value::Null => {}
-                Value::Object(mut fields) if is_list => match fields.remove("items") {
-                    Some(Value::Array(items)) => items.into_iter().try_for_each(|item| objects.add(item))?,
-                    Some(_) | None => {}
-                },
-                one => objects.add(one)?,
+                Value::Object(mut fields) if is_list => {
+                    if let Some(Value::Array(items)) = fields.remove("items") {
+                        items.into_iter().try_for_each(|item| objects.add(item))?;
+                    }
+                }
+                Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                    objects.add(document)?;
+                }
             }
         }
         Ok(objects)

@@ -1,0 +1,221 @@
+//! Once through a component, without compiling or validating anything: counts, names and sizes.
+
+use std::fmt;
+
+use wasmparser::{BinaryReaderError, Encoding, FunctionBody, MemoryType, Parser, Payload, SectionLimited};
+
+use super::engine::TABLE_ELEMENTS;
+use super::unfit::{MOST_BODY, MOST_DEPTH, MOST_LOCALS};
+use super::{Limits, Unfit, contract};
+
+/// A page of linear memory.
+const PAGE: u64 = 64 << 10;
+
+/// What is counted in a component, over all modules in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// Functions with a body.
+    Functions,
+    /// Types of modules and components.
+    Types,
+    /// Globals, element and data segments, imports and exports of modules: what costs some bytes each.
+    Entries,
+    /// Modules, and components in components.
+    Parts,
+    /// Instances of both.
+    Instances,
+    /// Aliases, and functions that go through the canonical ABI.
+    Aliases,
+    /// Linear memories.
+    Memories,
+}
+
+impl Item {
+    /// How many of it there may be. Far beyond what compilers for policies produce (a Rust policy has 200 functions
+    /// and 30 types), and small enough that nobody has to wait.
+    pub(super) fn most(self) -> u64 {
+        match self {
+            Self::Functions | Self::Types => 20_000,
+            Self::Entries => 50_000,
+            // An instance of a component is all that is in it once more, and what is nested multiplies.
+            Self::Parts | Self::Instances => 60,
+            Self::Aliases => 2_000,
+            Self::Memories => 1,
+        }
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Functions => "functions",
+            Self::Types => "types",
+            Self::Entries => "globals, segments, imports and exports",
+            Self::Parts => "modules and components in it",
+            Self::Instances => "instances in it",
+            Self::Aliases => "aliases and adapted functions",
+            Self::Memories => "memories",
+        })
+    }
+}
+
+impl From<BinaryReaderError> for Unfit {
+    fn from(error: BinaryReaderError) -> Self {
+        // The parser has no other word for it; all its messages of this kind begin so.
+        if error.message().starts_with("unexpected end") {
+            return Self::Truncated { bytes: error.offset() };
+        }
+        Self::Invalid { what: contract::one_line(&error.to_string()) }
+    }
+}
+
+fn is_expected(found: Encoding, expected: Encoding) -> Result<(), Unfit> {
+    match (found, expected) {
+        (Encoding::Module, Encoding::Component) => Err(Unfit::CoreModule),
+        (Encoding::Component, Encoding::Module) => Err(Unfit::Component),
+        (Encoding::Module, Encoding::Module) | (Encoding::Component, Encoding::Component) => Ok(()),
+    }
+}
+
+/// What was seen so far.
+#[derive(Default)]
+pub(super) struct Walk {
+    /// How many modules and components are open: imports and exports count in the outermost.
+    depth: usize,
+    pub(super) imports: Vec<String>,
+    pub(super) exports: Vec<String>,
+    counted: [u64; 7],
+    pub(super) functions: usize,
+    pub(super) largest_function: u64,
+    pub(super) most_locals: u32,
+    pub(super) memory: u64,
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a part of the format that costs nothing here is the validator's")]
+impl Walk {
+    /// All of it, in the order of the bytes.
+    pub(super) fn over(bytes: &[u8], expected: Encoding) -> Result<Self, Unfit> {
+        let mut walk = Self::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload?;
+            if let (Payload::Version { encoding, .. }, 0) = (&payload, walk.depth) {
+                is_expected(*encoding, expected)?;
+            }
+            walk.count(&payload)?;
+            walk.enter(&payload)?;
+            walk.look(payload)?;
+        }
+        Ok(walk)
+    }
+
+    fn enter(&mut self, payload: &Payload<'_>) -> Result<(), Unfit> {
+        match payload {
+            Payload::Version { .. } => {
+                self.depth += 1;
+                if self.depth > MOST_DEPTH {
+                    return Err(Unfit::Nested);
+                }
+            }
+            Payload::End(_) => self.depth = self.depth.saturating_sub(1),
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => self.add(Item::Parts, 1)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Before anything is read, so that reading is bounded.
+    fn count(&mut self, payload: &Payload<'_>) -> Result<(), Unfit> {
+        let (item, count) = match payload {
+            Payload::CodeSectionStart { count, .. } => (Item::Functions, *count),
+            Payload::TypeSection(section) => (Item::Types, section.count()),
+            Payload::CoreTypeSection(section) => (Item::Types, section.count()),
+            Payload::ComponentTypeSection(section) => (Item::Types, section.count()),
+            Payload::ImportSection(section) => (Item::Entries, section.count()),
+            Payload::ExportSection(section) => (Item::Entries, section.count()),
+            Payload::GlobalSection(section) => (Item::Entries, section.count()),
+            Payload::ElementSection(section) => (Item::Entries, section.count()),
+            Payload::DataSection(section) => (Item::Entries, section.count()),
+            Payload::ComponentImportSection(section) => (Item::Entries, section.count()),
+            Payload::ComponentExportSection(section) => (Item::Entries, section.count()),
+            Payload::InstanceSection(section) => (Item::Instances, section.count()),
+            Payload::ComponentInstanceSection(section) => (Item::Instances, section.count()),
+            Payload::ComponentAliasSection(section) => (Item::Aliases, section.count()),
+            Payload::ComponentCanonicalSection(section) => (Item::Aliases, section.count()),
+            Payload::MemorySection(section) => (Item::Memories, section.count()),
+            _ => return Ok(()),
+        };
+        self.add(item, count)
+    }
+
+    fn add(&mut self, item: Item, count: u32) -> Result<(), Unfit> {
+        let counted = &mut self.counted[item as usize];
+        *counted += u64::from(count);
+        if *counted > item.most() {
+            return Err(Unfit::Many { item, count: *counted });
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, payload: Payload<'_>) -> Result<(), Unfit> {
+        match payload {
+            Payload::CodeSectionEntry(body) => self.function(&body)?,
+            Payload::MemorySection(section) => self.memories(section)?,
+            Payload::TableSection(section) => {
+                for table in section {
+                    let elements = table?.ty.initial;
+                    if usize::try_from(elements).map_or(true, |elements| elements > TABLE_ELEMENTS) {
+                        return Err(Unfit::Table { elements });
+                    }
+                }
+            }
+            Payload::ImportSection(section) if self.depth == 1 => {
+                for import in section.into_imports() {
+                    self.imports.push(import?.module.to_owned());
+                }
+            }
+            Payload::ComponentImportSection(section) if self.depth == 1 => {
+                for import in section {
+                    self.imports.push(import?.name.name.to_owned());
+                }
+            }
+            Payload::ComponentExportSection(section) if self.depth == 1 => {
+                for export in section {
+                    self.exports.push(export?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn function(&mut self, body: &FunctionBody<'_>) -> Result<(), Unfit> {
+        let function = self.functions;
+        self.functions += 1;
+        let range = body.range();
+        let bytes = range.end - range.start;
+        if bytes > MOST_BODY {
+            return Err(Unfit::Body { function, bytes });
+        }
+        let mut locals = 0_u64;
+        for group in body.get_locals_reader()? {
+            locals += u64::from(group?.0);
+        }
+        if locals > u64::from(MOST_LOCALS) {
+            return Err(Unfit::Locals { function, locals });
+        }
+        self.largest_function = self.largest_function.max(bytes);
+        self.most_locals = self.most_locals.max(u32::try_from(locals).unwrap_or(u32::MAX));
+        Ok(())
+    }
+
+    fn memories(&mut self, section: SectionLimited<'_, MemoryType>) -> Result<(), Unfit> {
+        for memory in section {
+            let bytes = memory?.initial.saturating_mul(PAGE);
+            if usize::try_from(bytes).map_or(true, |bytes| bytes > Limits::MEMORY) {
+                return Err(Unfit::Memory { bytes });
+            }
+            self.memory = self.memory.max(bytes);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! Policies: what a chain costs, loading one, having one, going over to others, and how soon misbehaviour ends.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use egressd::metrics::Metrics;
+use egressd::policies::{Library, Objects, Sandbox};
+use egressd::wasm::{Compiler, built_in};
+use egressd_core::chain::{Chain, Ruling};
+use egressd_core::model::{AnnotationPrefix, Key, PolicyObject, ServiceKey, Snapshot};
+use egressd_core::pipeline::{Pipeline, Question};
+use egressd_core::testkit::{SnapshotBuilder, context, service};
+
+use crate::evaluation::{sample, service_view};
+use crate::measure::{Times, head, ms, ratio, row, timed, us};
+use crate::world;
+
+#[path = "../wasm/guests.rs"]
+#[expect(dead_code, reason = "of the guests without a compiler only one is needed")]
+mod bombs;
+#[path = "../../host/build/guest.rs"]
+mod guest;
+
+/// The policies of this tree beside the built-in one, in the order in which a cluster would have them.
+const SHIPPED: [(&str, &str, &str); 4] = [
+    ("namespace-defaults", "-10", r#"{"defaults": []}"#),
+    ("address-pool", "50", "{}"),
+    ("private-guard", "100", "{}"),
+    ("port-allowlist", "0", r#"{"allow": [{"ports": ["tcp:1-65535", "udp:1-65535"]}]}"#),
+];
+
+/// How many Services are evaluated again when policies change.
+const SERVICES: u32 = 10_000;
+
+pub(crate) fn chains() {
+    let sandbox = sandbox();
+    let mut objects: Vec<Arc<PolicyObject>> = Vec::new();
+    head(&["chain of", "p50", "p99", "/ one"]);
+    let view = service_view(&[("egress", "true"), ("egress-destination-ports", "tcp:443")]);
+    let mut one = Duration::ZERO;
+    for length in 1..=5 {
+        let chain = chain(&sandbox, &objects);
+        assert!(matches!(chain.evaluate(&context(), &view).ruling, Ruling::Draft(_)));
+        let times = sample(|| drop(chain.evaluate(&context(), &view)));
+        one = if length == 1 { times.at(50) } else { one };
+        row(&[&length.to_string(), &us(times.at(50)), &us(times.at(99)), &ratio(times.at(50), one)]);
+        objects.extend(SHIPPED.get(length - 1).map(shipped));
+    }
+}
+
+pub(crate) fn loading() {
+    let sandbox = sandbox();
+    head(&["policy", "component", "load in a child p50", "in this process p50"]);
+    let mut components = vec![("annotations", built_in().to_vec(), "{}")];
+    components.extend(SHIPPED.map(|(name, _, settings)| (name, component(name), settings)));
+    for (name, bytes, settings) in components {
+        let load = |compiler: &Compiler| {
+            let engine = sandbox.engine();
+            let once = || drop(egressd::wasm::load(engine, compiler, &bytes, name, settings).expect("it loads"));
+            Times::of((0..10).map(|_| timed(once).1).collect()).at(50)
+        };
+        let (child, here) = (load(&child()), load(&Compiler::InProcess));
+        row(&[name, &format!("{} KiB", bytes.len() / 1024), &ms(child), &ms(here)]);
+    }
+}
+
+pub(crate) fn memory_of_policies() {
+    const COPIES: usize = 40;
+    let sandbox = sandbox();
+    let guard = shipped(&SHIPPED[2]);
+    let copy = |number| Arc::new(PolicyObject { name: format!("guard-{number}"), ..(*guard).clone() });
+    let mut library = library(&sandbox);
+    let _few = library.update((0..2).map(copy));
+    let before = resident();
+    let _many = library.update((0..2 + COPIES).map(copy));
+    head(&["policies more", "resident more", "each"]);
+    let more = resident() - before;
+    row(&[&COPIES.to_string(), &format!("{more} KiB"), &format!("{} KiB", more / COPIES as u64)]);
+}
+
+/// CPU time, since that is what other programs of the node are without.
+pub(crate) fn reload() {
+    let sandbox = sandbox();
+    let (mut pipeline, snapshot) = many_services();
+    let first = chain(&sandbox, &[]);
+    ask(&mut pipeline, &first, |pipeline| pipeline.update(&snapshot, &everything(&snapshot)));
+    head(&["reload of 10,000 Services with", "CPU of the evaluations", "each", "plan and compile"]);
+    for length in [1, 2, 5] {
+        let objects: Vec<_> = SHIPPED.iter().take(length - 1).map(shipped).collect();
+        let chain = chain(&sandbox, &objects);
+        let begun = cpu();
+        ask(&mut pipeline, &chain, |pipeline| pipeline.ask_all());
+        let took = cpu() - begun;
+        let (_, round) = timed(|| pipeline.round());
+        row(&[&format!("a chain of {length}"), &ms(took), &us(took / SERVICES), &ms(round)]);
+    }
+}
+
+/// One call each, and for what a compiler meets one load.
+pub(crate) fn misbehaviour() {
+    let sandbox = sandbox();
+    let hostile = guest_component("egressd-test-hostile");
+    head(&["misbehaviour", "ended after"]);
+    for word in ["panic", "recursion", "loop", "memory", "log-flood", "log-storm", "fill", "aliased-answer"] {
+        let object = object("hostile", "1", &hostile, &format!(r#"{{"do": "{word}"}}"#));
+        let chain = chain(&sandbox, &[object]);
+        let view = service_view(&[("egress", "true")]);
+        let times = Times::of((0..5).map(|_| timed(|| drop(chain.evaluate(&context(), &view))).1).collect());
+        row(&[word, &ms(times.at(50))]);
+    }
+    // Twenty functions just within the bounds.
+    let body =
+        [vec![0, 0x41, 0], [0x41, 0, 0x28, 0, 0].repeat(8000), [0x73].repeat(7999), vec![0x36, 0, 0, 0x0b]].concat();
+    let long = bombs::Guest::with([body.clone(), body].concat()).module();
+    for (name, bytes) in [("a compile bomb, refused unread", long), ("a truncated component", hostile[..9999].to_vec())]
+    {
+        let load = || drop(egressd::wasm::load(sandbox.engine(), &child(), &bytes, "bomb", "{}"));
+        row(&[name, &ms(timed(load).1)]);
+    }
+}
+
+fn child() -> Compiler {
+    Compiler::Child(PathBuf::from(env!("CARGO_BIN_EXE_egressd")))
+}
+
+fn sandbox() -> Sandbox {
+    Sandbox::compiling(child()).expect("the built-in policy loads")
+}
+
+fn library(sandbox: &Sandbox) -> Library {
+    Library::new(sandbox.clone(), AnnotationPrefix::default(), Metrics::default(), Objects::new())
+}
+
+fn chain(sandbox: &Sandbox, objects: &[Arc<PolicyObject>]) -> Chain {
+    let loaded = library(sandbox).update(objects.iter().cloned());
+    loaded.reports.iter().for_each(|report| assert_eq!(report.trouble, None, "{}", report.name));
+    loaded.chain.expect("there is one at first")
+}
+
+fn component(name: &str) -> Vec<u8> {
+    guest_component(&format!("egressd-policy-{name}"))
+}
+
+fn guest_component(package: &str) -> Vec<u8> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    guest::component(&root, package, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests")).expect("it compiles")
+}
+
+fn shipped((name, order, settings): &(&str, &str, &str)) -> Arc<PolicyObject> {
+    object(name, order, &component(name), settings)
+}
+
+fn object(name: &str, order: &str, wasm: &[u8], settings: &str) -> Arc<PolicyObject> {
+    Arc::new(PolicyObject {
+        name: name.to_owned(),
+        annotations: [("egressd.io/order".to_owned(), order.to_owned())].into(),
+        settings: Some(settings.to_owned()),
+        wasm: Some(wasm.into()),
+        gzip: None,
+    })
+}
+
+/// With an endpoint each.
+fn many_services() -> (Pipeline, Snapshot) {
+    let mut builder = SnapshotBuilder::default();
+    for number in 0..SERVICES {
+        let mut service = service(&format!("service-{number}"), &["11.0.0.2"]);
+        service.annotations.insert("kube-vip.io/egress".to_owned(), "true".to_owned());
+        let endpoint = format!("10.{}.{}.{}", 1 + number / 65536, number / 256 % 256, number % 256);
+        builder = builder.service(service, &[&endpoint]);
+    }
+    (world::pipeline(), builder.build())
+}
+
+fn everything(snapshot: &Snapshot) -> BTreeSet<Key> {
+    let services: Vec<&ServiceKey> = snapshot.services.keys().collect();
+    services.into_iter().cloned().map(Key::Service).chain([Key::Cluster]).collect()
+}
+
+fn ask(pipeline: &mut Pipeline, chain: &Chain, about: impl FnOnce(&mut Pipeline) -> Vec<Question>) {
+    let mut questions = about(pipeline);
+    while !questions.is_empty() {
+        let context = pipeline.context();
+        let answer = |question: Question| (chain.evaluate(&context, &question.view), question);
+        let answers = questions.into_iter().map(answer).map(|(verdict, question)| (question, verdict)).collect();
+        questions = pipeline.answer(answers);
+    }
+}
+
+/// What this thread has used of a processor.
+fn cpu() -> Duration {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default())
+}
+
+/// KiB.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or_default()
+}

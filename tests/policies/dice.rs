@@ -1,0 +1,215 @@
+//! Random Services and drafts, the same on every machine: a test that fails fails again.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
+use egressd_core::model::{ObjectReference, ServiceKey, ServiceKind, ServiceView, TrafficPolicy};
+use egressd_core::net::{Family, PortMatch, Protocol};
+
+use crate::views::{changed, ip, view};
+
+const NAMES: [&str; 12] = [
+    "egress",
+    "egress-ipv6",
+    "egress-internal",
+    "egress-source-ports",
+    "egress-destination-ports",
+    "egress-allowed-networks",
+    "egress-denied-networks",
+    "egress-no-internal-traffic",
+    "egress-detect-api-server",
+    "egress-nftables-table",
+    "egress-allowed-network",
+    "flush-conntrack",
+];
+
+/// What values are made of: whole items that are right, and pieces that are right or wrong in company.
+const ITEMS: [&str; 30] = [
+    "tcp:80",
+    "udp:53",
+    "sctp:1-65535",
+    "tcp:90-80",
+    "tcp:0",
+    "tcp:65536",
+    "TCP:80",
+    "5060",
+    "tcp:80:90",
+    "192.0.2.0/24",
+    "192.0.2.7",
+    "0.0.0.0/0",
+    "::/0",
+    "2001:db8::/32",
+    "2001:db8::7",
+    "10.0.0.1/8",
+    "::ffff:192.0.2.1",
+    "192.0.2.0/33",
+    "fe80::1%eth0",
+    "true",
+    "false",
+    "True",
+    "",
+    " ",
+    "\u{a0}",
+    "ä",
+    "-",
+    ":",
+    "/",
+    "8०",
+];
+
+/// The Service's own addresses, of which it gets some.
+const ADDRESSES: [&str; 5] = ["192.0.2.10", "2001:db8::10", "192.0.2.11", "192.0.2.12", "2001:db8::11"];
+
+/// Networks that meet each other.
+const NETWORKS: [&str; 8] = [
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "10.1.0.0/16",
+    "198.51.100.0/24",
+    "198.51.100.7/32",
+    "::/0",
+    "fc00::/7",
+    "2001:db8:7::/48",
+];
+
+/// Ports that meet each other.
+const PORTS: [(Protocol, u16, u16); 6] = [
+    (Protocol::Tcp, 443, 443),
+    (Protocol::Tcp, 8000, 8999),
+    (Protocol::Tcp, 8080, 9000),
+    (Protocol::Udp, 53, 53),
+    (Protocol::Sctp, 1, 65535),
+    (Protocol::Tcp, 80, 80),
+];
+
+/// A source of chance.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// A number below `sides` (xorshift64).
+    pub(crate) fn below(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+
+    pub(crate) fn of<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())]
+    }
+
+    fn some<T: Copy>(&mut self, items: &[T]) -> Vec<T> {
+        items.iter().copied().filter(|_| self.below(2) == 0).collect()
+    }
+
+    /// Of a family, in half of all cases none.
+    fn networks(&mut self, family: Family) -> Vec<ipnet::IpNet> {
+        if self.below(2) == 0 {
+            return Vec::new();
+        }
+        let some = self.some(&NETWORKS).into_iter().map(|text| text.parse().unwrap());
+        some.filter(|network| Family::of_network(*network) == family).collect()
+    }
+
+    fn ports(&mut self) -> Vec<PortMatch> {
+        if self.below(2) == 0 {
+            return Vec::new();
+        }
+        let some = self.some(&PORTS).into_iter();
+        some.map(|(protocol, first, last)| PortMatch::new(protocol, first, last).unwrap()).collect()
+    }
+
+    /// One value in two is made to be accepted.
+    fn value(&mut self, name: &str) -> String {
+        if self.below(2) == 0 {
+            let separator = self.of(&[",", ", ", " ,", ":", ""]);
+            let count = self.below(4);
+            return (0..=count).map(|_| self.of(&ITEMS)).collect::<Vec<_>>().join(separator);
+        }
+        let good: &[&str] = match name {
+            "egress-source-ports" | "egress-destination-ports" => &ITEMS[..3],
+            "egress-allowed-networks" | "egress-denied-networks" => &ITEMS[9..15],
+            _ => return self.of(&["true", "true ", "false"]).to_owned(),
+        };
+        let count = self.below(4);
+        (0..=count).map(|_| self.of(good)).collect::<Vec<_>>().join(self.of(&[",", " , "]))
+    }
+
+    /// A Service with annotations; `egress` on most of them.
+    pub(crate) fn annotated(&mut self) -> ServiceView {
+        let names = [vec!["egress"], self.some(&NAMES[1..])].concat();
+        let few: Vec<&str> = names.into_iter().filter(|name| *name == "egress" || self.below(2) == 0).collect();
+        let values: Vec<(String, String)> = few
+            .iter()
+            .map(|name| {
+                let value = if *name == "egress" && self.below(8) > 0 { "true".to_owned() } else { self.value(name) };
+                (format!("kube-vip.io/{name}"), value)
+            })
+            .collect();
+        let pairs: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        self.of_some_kind(view("web", &pairs))
+    }
+
+    /// A Service in one of two namespaces, with and without labels, annotations and pods.
+    pub(crate) fn labelled(&mut self) -> ServiceView {
+        let annotations: &[(&str, &str)] = match self.below(6) {
+            0 => &[("kube-vip.io/egress", "false")],
+            1 => &[("kube-vip.io/egress-destination-ports", "tcp:443"), ("kube-vip.io/egress-nftables-table", "a")],
+            _ => &[],
+        };
+        let mut view = self.of_some_kind(view("web", annotations));
+        let mut labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            self.some(pairs).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        view.namespace_labels = Arc::new(labels(&[("team", "web"), ("egress", "static")]));
+        let labels = labels(&[("tier", "front"), ("example.com/egress", "spread"), ("app", "web")]);
+        let namespace = self.of(&["shop", "attic"]);
+        for endpoint in &mut view.endpoints {
+            let pod = ObjectReference { namespace: namespace.to_owned(), name: format!("web-{}", self.below(1000)) };
+            endpoint.pod = (self.below(3) > 0).then_some(pod);
+        }
+        changed(view, |service| (service.key, service.labels) = (ServiceKey::new(namespace, "web"), labels))
+    }
+
+    fn of_some_kind(&mut self, view: ServiceView) -> ServiceView {
+        let mut view = changed(view, |service| {
+            service.kind = self.of(&[ServiceKind::LoadBalancer, ServiceKind::LoadBalancer, ServiceKind::NodePort]);
+            service.traffic_policy = self.of(&[TrafficPolicy::Cluster, TrafficPolicy::Local]);
+            service.families = self.some(&[Family::Ipv4, Family::Ipv6]);
+        });
+        view.addresses = self.some(&ADDRESSES.map(ip));
+        view.endpoints.retain(|_| self.below(4) > 0);
+        view
+    }
+
+    /// What earlier policies could have left for a Service; one time in four nothing.
+    pub(crate) fn draft(&mut self, view: &ServiceView) -> Draft {
+        let count = self.below(4);
+        let addresses = [view.addresses.clone(), vec![ip("192.0.2.99")]].concat();
+        let rules = (0..count).map(|number| {
+            let address = self.of(&addresses);
+            self.rule(number, address, view)
+        });
+        Draft {
+            rules: rules.collect(),
+            on_change: self.of(&[OnChange::Keep, OnChange::Sever]),
+            on_unavailable: self.of(&[OnUnavailable::Pass, OnUnavailable::Drop]),
+        }
+    }
+
+    fn rule(&mut self, number: usize, address: IpAddr, view: &ServiceView) -> Rule {
+        let family = Family::of(address);
+        let endpoints = view.endpoints.iter().map(|endpoint| endpoint.address);
+        Rule {
+            id: format!("rule-{number}"),
+            sources: endpoints.filter(|source| Family::of(*source) == family && self.below(4) > 0).collect(),
+            include: self.networks(family),
+            exclude: self.networks(family),
+            source_ports: self.ports(),
+            destination_ports: self.ports(),
+            address,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Every policy of this tree as a component and natively, about a hundred thousand random Services. A binary of its own,
+//! because it keeps all processors busy, and tests of the WASM room measure time.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../wasm/adapter.rs"]
+mod adapter;
+#[path = "../wasm/components.rs"]
+mod components;
+mod dice;
+#[path = "../../host/build/guest.rs"]
+mod guest;
+mod random;
+#[path = "../wasm/views.rs"]
+mod views;
