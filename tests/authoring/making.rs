@@ -114,7 +114,7 @@ fn a_case_that_comes_out_otherwise_is_shown_and_can_be_blessed() {
     assert!(said.out.ends_with("3 of 4 cases come out as expected\n"), "{}", said.out);
     let mut blessing = binary(cases.path());
     blessing.args(["policy", "test", ".", "--component", &component]).env("EGRESSD_BLESS", "1");
-    assert!(blessing.status().unwrap().success());
+    assert!(blessing.output().unwrap().status.success());
     assert_eq!(fs::read_to_string(&expected).unwrap(), right);
 }
 

@@ -44,7 +44,9 @@ fn the_page_on_writing_policies_knows_every_tool() {
     let help = Command::new(env!("CARGO_BIN_EXE_egressd")).args(["policy", "--help"]).output().unwrap().stdout;
     let help = String::from_utf8(help).unwrap();
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let names: Vec<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    // What is indented more is the rest of a description.
+    let listed = commands.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.contains(&"pack"), "{help}");
     for name in names.into_iter().filter(|name| *name != "help") {
         assert!(page.contains(&format!("| `egressd policy {name} ")), "{name} is not in the table of tools");
