@@ -7,4 +7,5 @@ mod desk;
 mod making;
 mod packing;
 mod services;
+mod tree;
 mod trying;

@@ -5,7 +5,8 @@
 mod settings;
 
 use egressd_policy_sdk::{
-    Context, Description, Diagnostic, Draft, Outcome, Policy, PortRange, Rule, RuleError, Service, export_policy,
+    Context, Description, Diagnostic, Draft, Outcome, Policy, PortRange, Rule, RuleError, Service,
+    export_policy,
 };
 
 pub use crate::settings::Settings;
@@ -26,15 +27,27 @@ impl Policy for OnePort {
         }
     }
 
-    fn evaluate(settings: &Settings, _context: &Context, _service: &Service, mut draft: Draft) -> Outcome {
+    fn evaluate(
+        settings: &Settings,
+        _context: &Context,
+        _service: &Service,
+        mut draft: Draft,
+    ) -> Outcome {
         let rules = draft.take_rules();
         if rules.is_empty() {
             return Outcome::pass();
         }
-        let (kept, gone): (Vec<Rule>, Vec<Rule>) =
-            rules.into_iter().partition(|rule| ports(rule, settings.port).next().is_some());
-        let told: Vec<Diagnostic> = gone.iter().map(|rule| nothing_left(rule, settings.port)).collect();
-        let narrowed: Result<Vec<Rule>, RuleError> = kept.into_iter().map(|rule| narrow(rule, settings.port)).collect();
+        let (kept, gone): (Vec<Rule>, Vec<Rule>) = rules
+            .into_iter()
+            .partition(|rule| ports(rule, settings.port).next().is_some());
+        let told: Vec<Diagnostic> = gone
+            .iter()
+            .map(|rule| nothing_left(rule, settings.port))
+            .collect();
+        let narrowed: Result<Vec<Rule>, RuleError> = kept
+            .into_iter()
+            .map(|rule| narrow(rule, settings.port))
+            .collect();
         match narrowed.and_then(|rules| draft.with_rules(rules)) {
             Ok(draft) => Outcome::plan(draft).with(told),
             Err(error) => Outcome::deny(vec![error.into()]),
@@ -51,7 +64,11 @@ fn narrow(rule: Rule, port: PortRange) -> Result<Rule, RuleError> {
 /// What is left of a rule's destination ports. A rule without any is for all of them.
 fn ports(rule: &Rule, port: PortRange) -> impl Iterator<Item = PortRange> {
     let all = rule.destination_ports().is_empty().then_some(port);
-    all.into_iter().chain(rule.destination_ports().iter().filter_map(move |range| common(*range, port)))
+    all.into_iter().chain(
+        rule.destination_ports()
+            .iter()
+            .filter_map(move |range| common(*range, port)),
+    )
 }
 
 /// The ports that are in both; none when there is no such port.
@@ -59,11 +76,19 @@ fn common(a: PortRange, b: PortRange) -> Option<PortRange> {
     if a.protocol() != b.protocol() {
         return None;
     }
-    PortRange::new(a.protocol(), a.first().max(b.first()), a.last().min(b.last())).ok()
+    PortRange::new(
+        a.protocol(),
+        a.first().max(b.first()),
+        a.last().min(b.last()),
+    )
+    .ok()
 }
 
 fn nothing_left(rule: &Rule, port: PortRange) -> Diagnostic {
-    let message = format!("rule {:?} is not for {port}, and nothing else is translated; ask for {port}", rule.id());
+    let message = format!(
+        "rule {:?} is not for {port}, and nothing else is translated; ask for {port}",
+        rule.id()
+    );
     Diagnostic::warning("port-not-translated", message)
 }
 

@@ -26,8 +26,17 @@ impl Validator for OnePort {
         }
     }
 
-    fn validate(settings: &Settings, _context: &Context, _service: &Service, draft: &Draft) -> Vec<Diagnostic> {
-        draft.rules().iter().filter_map(|rule| too_much(rule, settings.port)).collect()
+    fn validate(
+        settings: &Settings,
+        _context: &Context,
+        _service: &Service,
+        draft: &Draft,
+    ) -> Vec<Diagnostic> {
+        draft
+            .rules()
+            .iter()
+            .filter_map(|rule| too_much(rule, settings.port))
+            .collect()
     }
 }
 
@@ -39,7 +48,10 @@ fn too_much(rule: &Rule, port: PortRange) -> Option<Diagnostic> {
         None if ports.is_empty() => "all ports".to_owned(),
         None => return None,
     };
-    let message = format!("rule {:?} is for {asked}, and only {port} may be translated; ask for {port}", rule.id());
+    let message = format!(
+        "rule {:?} is for {asked}, and only {port} may be translated; ask for {port}",
+        rule.id()
+    );
     Some(Diagnostic::error("port-not-allowed", message).for_rule(rule.id()))
 }
 
