@@ -5,6 +5,7 @@
 pub mod addresses;
 pub mod authoring;
 pub mod board;
+pub mod bystanders;
 pub mod cli;
 pub mod config;
 pub mod daemon;

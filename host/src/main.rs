@@ -25,7 +25,7 @@ use egressd::source::handover::handover;
 use egressd::source::manifests::Directory;
 use egressd::source::watch;
 use egressd::state::StateDir;
-use egressd::{http, status_socket, wasm};
+use egressd::{bystanders, http, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -86,7 +86,8 @@ async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
     let config = config::config(&args.input)?;
-    for finding in &config.findings {
+    let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
+    for finding in config.findings.iter().chain(&bystanders) {
         warn!(code = finding.code, "{}", finding.message);
     }
     let node = config.settings.node.clone();

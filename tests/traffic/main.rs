@@ -73,6 +73,7 @@ lab::tests![
     neighbours::egressd_wins_against_a_masquerade_that_was_there_before,
     neighbours::egressd_wins_against_a_masquerade_that_comes_later,
     neighbours::other_tables_stay_as_they_are,
+    neighbours::cilium_on_the_node_is_said_at_the_start,
     files::an_edited_annotation_takes_effect_at_once,
     files::a_new_address_never_shows_the_pod_in_between,
     files::a_broken_file_is_named_and_its_last_good_state_stays,
