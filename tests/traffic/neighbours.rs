@@ -51,7 +51,7 @@ pub(crate) fn cilium_on_the_node_is_said_at_the_start() -> Result<()> {
     ensure!(!egressd.log().contains("cilium-present"), "{}", egressd.log());
     egressd.stop()?;
     stage.lab.node().namespace.ip("link add cilium_host type bridge")?;
-    let egressd = stage.run_until_translated()?;
-    ensure!(egressd.log().contains("set bpf.hostLegacyRouting=true in Cilium"), "{}", egressd.log());
+    let mut egressd = stage.run()?;
+    egressd.wait_until_log_has("set bpf.hostLegacyRouting=true in Cilium")?;
     egressd.stop()
 }
