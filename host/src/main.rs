@@ -34,6 +34,10 @@ use tracing_subscriber::EnvFilter;
 /// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
 const FAILED: u8 = 1;
 
+/// What is logged unless EGRESSD_LOG says otherwise. The client of the API server logs every failed try by itself; ours
+/// are told once, in one sentence.
+const LOGGED: &str = "info,kube_client=off";
+
 /// For `diff`: as with diff(1), trouble is 2.
 const DIFFERENT: u8 = 1;
 const TROUBLE: u8 = 2;
@@ -67,7 +71,7 @@ fn run(args: &Run) -> Result<()> {
 }
 
 fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     match format {
         LogFormat::Text => logging.with_ansi(io::stderr().is_terminal()).init(),

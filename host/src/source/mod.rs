@@ -86,9 +86,10 @@ impl Source {
     /// # Errors
     /// When it cannot begin. A cluster that does not answer is no error: that is told, and tried again.
     pub fn spawn(self, giver: Giver) -> Result<(), Error> {
-        Ok(match self {
+        match self {
             Self::Manifests(directory) => watch::spawn(directory, giver)?,
             Self::Cluster(connection, namespace) => cluster::spawn(&connection, namespace, giver)?,
-        })
+        }
+        Ok(())
     }
 }
