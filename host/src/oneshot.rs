@@ -1,6 +1,6 @@
 //! The pipeline once: what `plan` shows, and how far the kernel is from it, which `diff` shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::diff::{Batch, Changes, diff};
@@ -12,7 +12,6 @@ use egressd_core::pipeline::{Pipeline, Round, Settings};
 use crate::nft::Readback;
 use crate::policies::{self, Library, PolicyReport};
 use crate::source::handover::Update;
-use crate::source::manifests::{Directory, Error};
 
 /// Everything there is to show.
 #[derive(Debug)]
@@ -21,13 +20,13 @@ pub struct Report {
     pub snapshot: Snapshot,
     /// What follows from it.
     pub round: Round,
-    /// What is wrong with the files, and with the policies in them.
+    /// What is wrong with the source, and with the policies in them.
     pub source_findings: Vec<Finding>,
     /// What became of each policy.
     pub policies: Vec<PolicyReport>,
 }
 
-/// What `run` would know beside the manifests.
+/// What `run` would know beside its source.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// What it would remember (P4).
@@ -36,21 +35,8 @@ pub struct Known {
     pub held: Held,
 }
 
-/// Reads a directory and works out what follows.
-///
-/// # Errors
-/// When the directory cannot be read.
-pub fn plan(
-    directory: &mut Directory,
-    settings: Settings,
-    known: Known,
-    library: &mut Library,
-) -> Result<Report, Error> {
-    Ok(work_out(directory.scan(&BTreeSet::new())?, settings, known, library))
-}
-
-/// Works out what follows from what a source said.
-pub fn work_out(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
+/// Works out what follows from what a source says.
+pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
     let loaded = library.update(update.snapshot.policies.values().cloned());
     let chain = library.chain();
     let mut keys = update.keys;
