@@ -18,9 +18,8 @@ use egressd::nft::{Kernel, KernelThread, Netlink};
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::policies::{Library, Loader, Sandbox};
+use egressd::source::Source;
 use egressd::source::handover::handover;
-use egressd::source::manifests::Directory;
-use egressd::source::watch;
 use egressd::state::StateDir;
 use egressd::{http, status_socket, wasm};
 use egressd_core::chain::Chain;
@@ -79,11 +78,13 @@ fn log(format: LogFormat) {
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
-    let config = config::config(&args.input)?;
+    let mut config = config::config(&args.input)?;
     for finding in &config.findings {
         warn!(code = finding.code, "{}", finding.message);
     }
     let node = config.settings.node.clone();
+    let source = Source::open(config.origin, &node, config.namespace)?;
+    config.settings.cluster.api_server.extend(source.api_server());
     let interfaces = config.settings.owner.looks_at_interfaces();
     let addresses = if interfaces { Addresses::follow()? } else { Addresses::unwatched() };
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
@@ -94,14 +95,14 @@ async fn follow(args: &Run) -> Result<()> {
     let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
-    let (board, reader) = board();
+    let (giver, taker) = handover();
+    let (board, reader) = board(giver.told());
     let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
     let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
     let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
-    let (giver, taker) = handover();
-    watch::spawn(Directory::new(config.manifests, &node).with_policies_of(config.namespace), giver)?;
+    source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
 }
@@ -137,16 +138,17 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// What `run` would make of the directory now, on this node.
-fn report(config: Config) -> Result<Report> {
-    let mut directory = Directory::new(config.manifests, &config.settings.node).with_policies_of(config.namespace);
+/// What `run` would make of its source now, on this node.
+fn report(mut config: Config) -> Result<Report> {
+    let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
+    config.settings.cluster.api_server.extend(source.api_server());
     let interfaces = config.settings.owner.looks_at_interfaces();
     let held = if interfaces { addresses::read()? } else { Held::new() };
     let state = StateDir::open(&config.state_dir);
     let known = Known { accepted: state.accepted(), held };
     let prefix = config.settings.prefix.clone();
     let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
-    let mut report = oneshot::plan(&mut directory, config.settings, known, &mut library)?;
+    let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings);
     Ok(report)
 }
