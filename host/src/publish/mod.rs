@@ -19,6 +19,7 @@ use std::{io, thread};
 
 use egressd_core::model::AnnotationPrefix;
 use futures_util::stream::{self, StreamExt};
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
@@ -46,12 +47,19 @@ pub struct Place {
     pub prefix: AnnotationPrefix,
 }
 
+/// What publishing runs on; the client has to live on it too.
+///
+/// # Errors
+/// When the system gives none.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
 /// Publishes what the board says, for the life of the process.
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn start(client: kube::Client, reader: Reader, place: Place) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub fn start(runtime: Runtime, client: kube::Client, reader: Reader, place: Place) -> io::Result<()> {
     let api = Api::new(client, &place);
     let publish = move || runtime.block_on(publish(api, reader, Ledger::new(place)));
     thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
