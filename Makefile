@@ -12,11 +12,11 @@ endif
 # In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup build demo test bench lint
+.PHONY: help setup build demo test bench lint test-static
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
 
 setup: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/setup
@@ -40,3 +40,6 @@ lint: setup ## formatting, clippy, documentation, shell scripts
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run; else echo 'no shellcheck: shell scripts not looked at'; fi
+
+test-static: setup ## the binary of the image, alone in an empty root; minutes
+	@deploy/test-static
