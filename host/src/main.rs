@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
+use egressd::authoring::{self, Answer};
 use egressd::board::board;
-use egressd::cli::{Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, Run, StatusArgs, StatusOutput};
+use egressd::cli::{
+    Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
+};
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
@@ -21,7 +24,7 @@ use egressd::policies::{Library, Loader, Sandbox};
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::StateDir;
-use egressd::{http, status_socket, wasm};
+use egressd::{bystanders, http, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -44,7 +47,9 @@ const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let failed = if matches!(command, Command::Diff(_)) { TROUBLE } else { FAILED };
+    let compares =
+        matches!(command, Command::Diff(_) | Command::Policy(PolicyCommand::Diff(_) | PolicyCommand::Test(_)));
+    let failed = if compares { TROUBLE } else { FAILED };
     let done = match command {
         Command::Run(run) => self::run(&run).map(|()| ExitCode::SUCCESS),
         Command::Plan(args) => plan(&args),
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Policy(command) => policy(&command),
         Command::CompilePolicy => Ok(wasm::compile_child()),
     };
     done.unwrap_or_else(|error| {
@@ -83,7 +89,8 @@ async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
     let mut config = config::config(&args.input)?;
-    for finding in &config.findings {
+    let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
+    for finding in config.findings.iter().chain(&bystanders) {
         warn!(code = finding.code, "{}", finding.message);
     }
     let node = config.settings.node.clone();
@@ -152,7 +159,7 @@ fn report(mut config: Config) -> Result<Report> {
     let known = Known { accepted: state.accepted(), held };
     let prefix = config.settings.prefix.clone();
     let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
-    let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
+    let mut report = oneshot::work_out(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings);
     Ok(report)
 }
@@ -169,6 +176,15 @@ fn difference(input: &Input) -> Result<ExitCode> {
     output::difference(&mut io::stdout().lock(), &readback, &changes).context("cannot print the difference")?;
     let same = changes.is_empty() && readback.foreign.is_empty();
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+fn policy(command: &PolicyCommand) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let colours = paint(&out);
+    Ok(match authoring::carry_out(command, &mut out, colours)? {
+        Answer::Fine => ExitCode::SUCCESS,
+        Answer::Otherwise => ExitCode::from(FAILED),
+    })
 }
 
 fn status(args: &StatusArgs) -> Result<()> {

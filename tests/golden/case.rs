@@ -93,7 +93,7 @@ impl Case {
         let prefix = AnnotationPrefix::default();
         let mut library = Library::new(sandbox.clone(), prefix, Metrics::default(), BTreeMap::new());
         let update = Source::open(Origin::Manifests(path), NODE, POLICIES.to_owned())?.read()?;
-        Ok(oneshot::plan(update, settings, known, &mut library))
+        Ok(oneshot::work_out(update, settings, known, &mut library))
     }
 }
 
