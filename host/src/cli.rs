@@ -1,5 +1,7 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+mod policy;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,6 +9,11 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+
+pub use policy::{
+    Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
+    Scene, Test,
+};
 
 /// A stable source address for the pods behind a Kubernetes Service.
 ///
@@ -43,6 +50,9 @@ pub enum Command {
     Status(StatusArgs),
     /// Remove egressd's tables from this network namespace: nothing is translated any more.
     Clean(Instance),
+    /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -104,7 +114,7 @@ pub enum Owner {
 }
 
 /// Which networks belong to the cluster. kube-vip's names are kept for the environment.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Networks {
     /// Pod networks, comma-separated; replaces what Nodes say, for each family that is named.
     #[arg(long, value_name = "CIDR,...", env = "egress_podcidr")]
@@ -115,7 +125,7 @@ pub struct Networks {
 }
 
 /// How annotations are read, and what kube-vip's users may have set.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Annotations {
     /// What stands before the slash in the names of the annotations, for use beside kube-vip.
     #[arg(long, value_name = "NAME", env = "EGRESSD_ANNOTATION_PREFIX", default_value = "kube-vip.io")]

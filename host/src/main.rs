@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
+use egressd::authoring::{self, Answer};
 use egressd::board::{Reader, board};
-use egressd::cli::{Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, Run, StatusArgs, StatusOutput};
+use egressd::cli::{
+    Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
+};
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
@@ -21,7 +24,7 @@ use egressd::policies::{Library, Loader, Sandbox};
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::StateDir;
-use egressd::{http, publish, status_socket, wasm};
+use egressd::{bystanders, http, publish, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -35,13 +38,19 @@ use tracing_subscriber::EnvFilter;
 /// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
 const FAILED: u8 = 1;
 
+/// What is logged unless EGRESSD_LOG says otherwise. The client of the API server logs every failed try by itself; ours
+/// are told once, in one sentence.
+const LOGGED: &str = "info,kube_client=off";
+
 /// For `diff`: as with diff(1), trouble is 2.
 const DIFFERENT: u8 = 1;
 const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let failed = if matches!(command, Command::Diff(_)) { TROUBLE } else { FAILED };
+    let compares =
+        matches!(command, Command::Diff(_) | Command::Policy(PolicyCommand::Diff(_) | PolicyCommand::Test(_)));
+    let failed = if compares { TROUBLE } else { FAILED };
     let done = match command {
         Command::Run(run) => self::run(&run).map(|()| ExitCode::SUCCESS),
         Command::Plan(args) => plan(&args),
@@ -52,6 +61,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Policy(command) => policy(&command),
         Command::CompilePolicy => Ok(wasm::compile_child()),
     };
     done.unwrap_or_else(|error| {
@@ -68,7 +78,7 @@ fn run(args: &Run) -> Result<()> {
 }
 
 fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     match format {
         LogFormat::Text => logging.with_ansi(io::stderr().is_terminal()).init(),
@@ -80,7 +90,8 @@ async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
     let mut config = config::config(&args.input)?;
-    for finding in &config.findings {
+    let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
+    for finding in config.findings.iter().chain(&bystanders) {
         warn!(code = finding.code, "{}", finding.message);
     }
     let node = config.settings.node.clone();
@@ -176,6 +187,15 @@ fn difference(input: &Input) -> Result<ExitCode> {
     output::difference(&mut io::stdout().lock(), &readback, &changes).context("cannot print the difference")?;
     let same = changes.is_empty() && readback.foreign.is_empty();
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+fn policy(command: &PolicyCommand) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let colours = paint(&out);
+    Ok(match authoring::carry_out(command, &mut out, colours)? {
+        Answer::Fine => ExitCode::SUCCESS,
+        Answer::Otherwise => ExitCode::from(FAILED),
+    })
 }
 
 fn status(args: &StatusArgs) -> Result<()> {

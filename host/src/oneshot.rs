@@ -38,7 +38,7 @@ pub struct Known {
 /// Works out what follows from what a source says.
 pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
     let loaded = library.update(update.snapshot.policies.values().cloned());
-    let chain = loaded.chain.unwrap_or_default();
+    let chain = library.chain();
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted);

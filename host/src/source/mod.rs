@@ -2,6 +2,7 @@
 //! whole, with the keys to look at again. It decides nothing.
 
 pub mod cluster;
+pub mod config_map;
 pub mod convert;
 pub mod documents;
 pub mod handover;
@@ -99,9 +100,10 @@ impl Source {
     /// # Errors
     /// When it cannot begin. A cluster that does not answer is no error: that is told, and tried again.
     pub fn spawn(self, giver: Giver) -> Result<(), Error> {
-        Ok(match self {
+        match self {
             Self::Manifests(directory) => watch::spawn(directory, giver)?,
             Self::Cluster(connection, namespace) => cluster::spawn(&connection, namespace, giver)?,
-        })
+        }
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ use tracing::debug;
 
 use super::backoff::{Backoff, scatter};
 use super::event::{Event, Kind};
-use super::lists::{INITIAL_EVENTS_END, Lists, ListsOnce};
+use super::server::{INITIAL_EVENTS_END, Lists, Server};
 use super::trouble::{Trouble, Verb};
 use super::watched::{Watched, name, reading};
 
@@ -53,11 +53,18 @@ pub(super) enum News {
 /// A follower of one kind of objects.
 pub(super) struct Follower<K> {
     api: Api<K>,
-    server: Arc<str>,
-    lists: Arc<ListsOnce>,
+    server: Arc<Server>,
     news: Sender<News>,
     /// Up to where everything is known; none before the first list, or when it has to be listed again.
     version: Option<String>,
+    contact: Contact,
+}
+
+/// Whether the server answered last time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    Yes,
+    No,
 }
 
 /// Why a turn ended before its time.
@@ -83,8 +90,8 @@ enum Phase {
 }
 
 impl<K: Watched> Follower<K> {
-    pub(super) fn new(api: Api<K>, server: Arc<str>, lists: Arc<ListsOnce>, news: Sender<News>) -> Self {
-        Self { api, server, lists, news, version: None }
+    pub(super) fn new(api: Api<K>, server: Arc<Server>, news: Sender<News>) -> Self {
+        Self { api, server, news, version: None, contact: Contact::Yes }
     }
 
     /// Follows for the life of the process.
@@ -107,11 +114,34 @@ impl<K: Watched> Follower<K> {
                 }
                 Err(Stop::Trouble(trouble, least)) => {
                     debug!(kind = %K::KIND, %trouble, "will try again");
+                    let away = matches!(trouble, Trouble::Away { .. });
+                    self.contact = if away { Contact::No } else { Contact::Yes };
                     self.tell(News::Trouble(K::KIND, trouble)).await;
-                    sleep(backoff.wait().max(least)).await;
+                    self.pause(&mut backoff, least).await;
                 }
             }
         }
+    }
+
+    /// Waits; not longer than until another follower finds that a server which was away is back.
+    async fn pause(&self, backoff: &mut Backoff, least: Duration) {
+        let wait = sleep(backoff.wait().max(least));
+        match self.contact {
+            Contact::Yes => wait.await,
+            Contact::No => tokio::select! {
+                () = wait => {}
+                () = self.server.back() => backoff.reset(),
+            },
+        }
+    }
+
+    /// The server answers as it should.
+    async fn works(&mut self) {
+        if self.contact == Contact::No {
+            self.contact = Contact::Yes;
+            self.server.tell_back();
+        }
+        self.tell(News::Works(K::KIND)).await;
     }
 
     /// A list if there is none yet, then one watch to its end.
@@ -120,7 +150,7 @@ impl<K: Watched> Follower<K> {
         match &end {
             Ok(()) | Err(Stop::Trouble(..)) => {}
             Err(Stop::Gone | Stop::Absent) => self.version = None,
-            Err(Stop::NotStreamed) => self.lists.refuse(),
+            Err(Stop::NotStreamed) => self.server.refuse(),
         }
         end
     }
@@ -129,7 +159,7 @@ impl<K: Watched> Follower<K> {
         if self.version.is_some() {
             return self.watch(Phase::Following).await;
         }
-        match self.lists.ask().await.map_err(|error| self.failed(Verb::Watch, &error))? {
+        match self.server.lists().await.map_err(|error| self.failed(Verb::Watch, &error))? {
             Lists::Streamed => self.watch(Phase::Listing).await,
             Lists::Paged => {
                 self.list().await?;
@@ -145,7 +175,7 @@ impl<K: Watched> Follower<K> {
         loop {
             let page = timeout(ANSWER, self.api.list(&page_params::<K>(continued))).await;
             let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
-            self.tell(News::Works(K::KIND)).await;
+            self.works().await;
             for object in page.items {
                 self.tell(News::Event(K::KIND, Event::Listed(reading(object)))).await;
             }
@@ -165,7 +195,7 @@ impl<K: Watched> Follower<K> {
         let version = self.version.clone().unwrap_or_default();
         let answer = timeout(ANSWER, self.api.watch(&asked, &version)).await.map_err(|_| self.late())?;
         let mut events = pin!(answer.map_err(|error| self.not_watched(phase, &error))?);
-        self.tell(News::Works(K::KIND)).await;
+        self.works().await;
         if phase == Phase::Listing {
             self.tell(News::Event(K::KIND, Event::Begin)).await;
         }
@@ -173,7 +203,7 @@ impl<K: Watched> Follower<K> {
             let event = match timeout(SILENCE, events.try_next()).await {
                 Ok(Ok(Some(event))) => event,
                 Err(_) | Ok(Ok(None)) => return Ok(()),
-                Ok(Err(error)) => return self.broken(&error).await,
+                Ok(Err(error)) => return self.broken(&error),
             };
             self.take(event, &mut phase).await?;
         }
@@ -219,14 +249,13 @@ impl<K: Watched> Follower<K> {
 
     /// A connection that broke is tried again at once: whether the server is away shows then. What cannot be read does
     /// not pass by itself, so everything is listed again.
-    async fn broken(&mut self, error: &kube::Error) -> Result<(), Stop> {
-        match self.failed(Verb::Watch, error) {
-            Stop::Trouble(Trouble::Away { .. }, _) => Ok(()),
-            stop => {
-                self.version = None;
-                Err(stop)
-            }
+    fn broken(&mut self, error: &kube::Error) -> Result<(), Stop> {
+        let stop = self.failed(Verb::Watch, error);
+        if matches!(stop, Stop::Trouble(Trouble::Away { .. }, _)) {
+            return Ok(());
         }
+        self.version = None;
+        Err(stop)
     }
 
     /// Nothing of this kind.
@@ -250,10 +279,10 @@ impl<K: Watched> Follower<K> {
     }
 
     fn failed(&self, verb: Verb, error: &kube::Error) -> Stop {
-        match error {
-            kube::Error::Api(status) => self.answered(verb, status),
-            error => Stop::Trouble(Trouble::of(verb, K::KIND, &self.server, error), Duration::ZERO),
+        if let kube::Error::Api(status) = error {
+            return self.answered(verb, status);
         }
+        Stop::Trouble(Trouble::of(verb, K::KIND, self.server.address(), error), Duration::ZERO)
     }
 
     fn answered(&self, verb: Verb, status: &Status) -> Stop {
@@ -262,14 +291,14 @@ impl<K: Watched> Follower<K> {
             404 if K::KIND == Kind::ServiceNetworks => Stop::Absent,
             _ => {
                 let least = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-                let trouble = Trouble::answered(verb, K::KIND, Arc::clone(&self.server), status);
+                let trouble = Trouble::answered(verb, K::KIND, Arc::clone(self.server.address()), status);
                 Stop::Trouble(trouble, Duration::from_secs(least.into()))
             }
         }
     }
 
     fn late(&self) -> Stop {
-        Stop::Trouble(Trouble::late(&self.server, ANSWER), Duration::ZERO)
+        Stop::Trouble(Trouble::late(self.server.address(), ANSWER), Duration::ZERO)
     }
 }
 

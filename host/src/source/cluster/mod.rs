@@ -26,7 +26,7 @@ mod connect;
 pub mod event;
 mod follow;
 mod gather;
-mod lists;
+mod server;
 pub mod state;
 pub mod trouble;
 mod watched;
@@ -46,7 +46,7 @@ use tokio::sync::mpsc::{Sender, channel};
 pub use connect::{Access, ConnectError, Connection};
 
 use self::follow::{Follower, News, everything};
-use self::lists::ListsOnce;
+use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
 use self::watched::Watched;
@@ -113,17 +113,17 @@ async fn list<K: Watched>(state: &mut State, api: Api<K>, server: &Arc<str>) -> 
     Ok(())
 }
 
-fn followers(client: &Client, server: &Arc<str>, namespace: &str, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
-    let lists = Arc::new(ListsOnce::new(client.clone()));
-    let (server, lists) = (|| Arc::clone(server), || Arc::clone(&lists));
+fn followers(client: &Client, address: &Arc<str>, namespace: &str, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
+    let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
+    let server = || Arc::clone(&server);
     let (client, news) = (|| client.clone(), || news.clone());
     vec![
-        Follower::<Service>::new(Api::all(client()), server(), lists(), news()).run().boxed(),
-        Follower::<EndpointSlice>::new(Api::all(client()), server(), lists(), news()).run().boxed(),
-        Follower::<Node>::new(Api::all(client()), server(), lists(), news()).run().boxed(),
-        Follower::<Namespace>::new(Api::all(client()), server(), lists(), news()).run().boxed(),
-        Follower::<ServiceCIDR>::new(Api::all(client()), server(), lists(), news()).run().boxed(),
-        Follower::<ConfigMap>::new(Api::namespaced(client(), namespace), server(), lists(), news()).run().boxed(),
+        Follower::<Service>::new(Api::all(client()), server(), news()).run().boxed(),
+        Follower::<EndpointSlice>::new(Api::all(client()), server(), news()).run().boxed(),
+        Follower::<Node>::new(Api::all(client()), server(), news()).run().boxed(),
+        Follower::<Namespace>::new(Api::all(client()), server(), news()).run().boxed(),
+        Follower::<ServiceCIDR>::new(Api::all(client()), server(), news()).run().boxed(),
+        Follower::<ConfigMap>::new(Api::namespaced(client(), namespace), server(), news()).run().boxed(),
     ]
 }
 

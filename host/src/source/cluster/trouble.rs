@@ -103,15 +103,15 @@ impl Trouble {
     /// What an error of the client means.
     pub fn of(verb: Verb, kind: Kind, server: &Arc<str>, error: &kube::Error) -> Self {
         let server = Arc::clone(server);
-        match error {
-            kube::Error::Api(status) => Self::answered(verb, kind, server, status),
-            kube::Error::SerdeError(error) => Self::Unreadable { verb, kind, server, cause: error.to_string() },
-            // Everything else happens on the way, and new ways to fail there may come.
-            other => match innermost(other) {
-                cause if cause.contains("certificate") => Self::Certificate { server, cause },
-                cause => Self::Away { server, cause },
-            },
+        if let kube::Error::Api(status) = error {
+            return Self::answered(verb, kind, server, status);
         }
+        if let kube::Error::SerdeError(error) = error {
+            return Self::Unreadable { verb, kind, server, cause: error.to_string() };
+        }
+        // Everything else happens on the way.
+        let cause = innermost(error);
+        if cause.contains("certificate") { Self::Certificate { server, cause } } else { Self::Away { server, cause } }
     }
 
     /// What the server's own words mean.

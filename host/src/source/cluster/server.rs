@@ -1,9 +1,10 @@
-//! Whether the server streams lists. One that does sends objects one by one, from its cache, without building the
+//! What the followers know about the server together, above all whether it streams lists. One that does sends objects one by one, from its cache, without building the
 //! whole list in its memory for each of a thousand nodes. One that does not is asked for pages: some refuse the
 //! question, and older ones do not know it and answer with a watch that never says where the list ends.
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use futures_util::TryStreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{WatchEvent, WatchParams};
 use kube::{Api, Client};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -30,24 +31,41 @@ pub(super) enum Lists {
     Paged,
 }
 
-/// What the server can do, asked once for all followers.
-pub(super) struct ListsOnce {
+/// What all followers know about the server together: what it can do, asked once, and when it is back.
+pub(super) struct Server {
+    address: Arc<str>,
     client: Client,
     known: OnceCell<Lists>,
     refused: AtomicBool,
+    back: Notify,
 }
 
-impl ListsOnce {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client, known: OnceCell::new(), refused: AtomicBool::new(false) }
+impl Server {
+    pub(super) fn new(address: Arc<str>, client: Client) -> Self {
+        Self { address, client, known: OnceCell::new(), refused: AtomicBool::new(false), back: Notify::new() }
+    }
+
+    /// Where it is, as people know it.
+    pub(super) fn address(&self) -> &Arc<str> {
+        &self.address
     }
 
     /// How to ask for lists.
-    pub(super) async fn ask(&self) -> Result<Lists, kube::Error> {
+    pub(super) async fn lists(&self) -> Result<Lists, kube::Error> {
         if self.refused.load(Ordering::Relaxed) {
             return Ok(Lists::Paged);
         }
         self.known.get_or_try_init(|| probe(&self.client)).await.copied()
+    }
+
+    /// Ends when another follower gets an answer from a server that was away.
+    pub(super) async fn back(&self) {
+        self.back.notified().await;
+    }
+
+    /// A server that was away answers.
+    pub(super) fn tell_back(&self) {
+        self.back.notify_waiters();
     }
 
     /// Another server, behind the same address, does not stream them.
