@@ -22,6 +22,7 @@ const usage = `usage:
   apiserver etcd DIR CLIENT-URL PEER-URL     etcd, until it is told to end
   apiserver compact CLIENT-URL               makes etcd forget every revision but the newest
   apiserver certificates DIR ADDRESS...      a CA, a server's certificate, a key pair for service accounts
+  apiserver older DIR ADDRESS SERVER-URL     a server in front of another, without what old ones lack
   apiserver kube-apiserver FLAG...
   apiserver kube-controller-manager FLAG...
   apiserver kubectl ARGUMENT...`
@@ -45,6 +46,8 @@ func run(subcommand string, arguments []string) error {
 		return compactEtcd(arguments[0])
 	case subcommand == "certificates" && len(arguments) > 1:
 		return writeCertificates(arguments[0], arguments[1:])
+	case subcommand == "older" && len(arguments) == 3:
+		return serveOlder(arguments[0], arguments[1], arguments[2])
 	case subcommand == "kube-apiserver":
 		os.Exit(execute(apiserver.NewAPIServerCommand(), arguments))
 	case subcommand == "kube-controller-manager":
