@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use anyhow::Result;
+use lab::addresses::{SERVICE_NETWORK_V4, SERVICE_NETWORK_V6};
 use lab::cluster::{Cluster, SERVICES, balanced, service};
 use serde_json::json;
 
 use crate::stage::{
-    EGRESS, OTHER, WEB, annotate, cluster, expect_exact, expect_still, patch, run, wait_until_exact,
+    EGRESS, OTHER, WEB, annotate, cluster, expect_exact, expect_still, patch, program, run, wait_until_exact,
     wait_until_maps_are, with_web,
 };
 
@@ -141,12 +142,16 @@ pub(crate) fn a_slice_with_a_thousand_endpoints_is_in_force() -> Result<()> {
     expect_still(&cluster)
 }
 
-/// An API without ServiceCIDRs and without streaming lists.
+/// An API without ServiceCIDRs and without streaming lists. The IPv6 service network has to be told.
 pub(crate) fn an_older_api_is_good_enough() -> Result<()> {
     let cluster = with_web(Cluster::builder().older().build()?)?;
     let pods = [1, 2].map(|number| cluster.lab.pod(number));
     cluster.create_pod("web-1", "web", pods[0])?;
-    let _egressd = run(&cluster)?;
+    let egressd = run(&cluster)?;
+    wait_until_maps_are(&cluster, 1, &[(pods[0].v4(), WEB[0])].into())?;
+    egressd.into_iter().try_for_each(lab::Egressd::stop)?;
+    let networks = format!("{SERVICE_NETWORK_V4},{SERVICE_NETWORK_V6}");
+    let _egressd = cluster.run(&program().environment("egress_servicecidr", &networks), cluster.lab.node())?;
     expect_exact(&cluster, &[(pods[0], WEB)])?;
     cluster.create_pod("web-2", "web", pods[1])?;
     expect_exact(&cluster, &pods.map(|pod| (pod, WEB)))

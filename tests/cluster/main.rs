@@ -2,7 +2,9 @@
 
 mod lab_itself;
 mod life;
+mod moves;
 mod outages;
+mod policies;
 mod stage;
 
 lab::tests![
@@ -19,6 +21,8 @@ lab::tests![
     life::a_service_that_becomes_a_cluster_ip_translates_nobody,
     life::two_services_with_one_address_translate_their_pods_both,
     life::a_slice_with_a_thousand_endpoints_is_in_force,
+    moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
+    policies::a_policy_is_in_force_as_its_config_map_says,
     life::an_older_api_is_good_enough,
     outages::what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on,
     outages::an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact,

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 pub use client::Api;
-pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, service};
+pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
 pub use programs::ready;
 
 use crate::topology::{self, Lab, Pod};

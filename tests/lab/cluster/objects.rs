@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use crate::addresses::{node_v4, node_v6, pod_v4_on, pod_v6_on};
+use crate::manifest::{Manifest, Yaml};
 use crate::topology;
 
 /// Where Services are.
@@ -39,6 +40,20 @@ pub fn service(name: &str, annotations: &[(&str, &str)]) -> Value {
 pub fn balanced(addresses: &[IpAddr]) -> Value {
     let ingress: Vec<Value> = addresses.iter().map(|address| json!({"ip": address})).collect();
     json!({"loadBalancer": {"ingress": ingress}})
+}
+
+/// A manifest as the API takes it.
+pub fn json_of(manifest: &dyn Manifest) -> Value {
+    value(&manifest.yaml())
+}
+
+fn value(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Text(text) => json!(text),
+        Yaml::Number(number) => json!(number),
+        Yaml::List(items) => items.iter().map(value).collect(),
+        Yaml::Map(entries) => entries.iter().map(|(key, entry)| (key.clone(), value(entry))).collect(),
+    }
 }
 
 /// A node as an administrator registers it; [`ready_node`] is its status.
