@@ -1,10 +1,12 @@
-//! Compiles the built-in policy from its source and hands the component to `src/wasm/`, so that the binary is
-//! complete. Packagers may hand in a ready component: `EGRESSD_ANNOTATIONS_COMPONENT=FILE`.
+//! Compiles the built-in policy from its source and hands the component to `src/wasm/`, and lists for
+//! `src/authoring/` what authors of policies need, so that the binary is complete. Packagers may hand in a ready component: `EGRESSD_ANNOTATIONS_COMPONENT=FILE`.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 
+#[path = "build/embed.rs"]
+mod embed;
 #[path = "build/guest.rs"]
 mod guest;
 
@@ -28,13 +30,20 @@ fn run() -> Result<(), Box<dyn Error>> {
         Some(file) => handed_in(Path::new(&file))?,
         None => guest::component(&root, "egressd-policy-annotations", &out.join("policies"))?,
     };
-    let file = out.join("annotations.component.wasm");
-    fs::write(&file, component).map_err(|error| format!("cannot write {}: {error}", file.display()).into())
+    write(&out.join("annotations.component.wasm"), &component)?;
+    let carried = embed::code(&root).map_err(|error| format!("cannot list what authors need: {error}"))?;
+    write(&out.join("carried.rs"), carried.as_bytes())
 }
 
-/// Nothing else goes into the component, so nothing else compiles it again.
+fn write(file: &Path, content: &[u8]) -> Result<(), Box<dyn Error>> {
+    fs::write(file, content).map_err(|error| format!("cannot write {}: {error}", file.display()).into())
+}
+
+/// Nothing else goes into the component, so nothing else compiles it again. The two licences go to authors.
 fn watch(root: &Path) {
-    for part in ["policies/annotations", "policy-sdk", "wit", "Cargo.lock"] {
+    for part in
+        ["policies/annotations", "policy-sdk", "wit", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT"]
+    {
         println!("cargo::rerun-if-changed={}", root.join(part).display());
     }
     println!("cargo::rerun-if-env-changed={HANDED_IN}");

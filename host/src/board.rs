@@ -25,6 +25,8 @@ pub struct Newest {
     pub trouble: Option<String>,
     /// What became of each policy, by name.
     pub policies: Arc<[PolicyReport]>,
+    /// What is wrong with the source of Services.
+    pub source: Arc<[Finding]>,
 }
 
 /// A round that the kernel has taken over.
@@ -69,14 +71,17 @@ pub struct Board {
 pub struct Reader {
     newest: watch::Receiver<Newest>,
     busy: watch::Receiver<Option<Instant>>,
+    source: watch::Receiver<Arc<[Finding]>>,
 }
 
-/// A board with nothing on it, and a reader of it.
-pub fn board() -> (Board, Reader) {
-    let newest = Newest { since: Timestamp::now(), in_force: None, trouble: None, policies: [].into() };
+/// A board with nothing on it, and a reader of it. What is wrong with the source is read where the source tells it:
+/// the loop may have nothing to do, or not have begun.
+pub fn board(source: watch::Receiver<Arc<[Finding]>>) -> (Board, Reader) {
+    let newest =
+        Newest { since: Timestamp::now(), in_force: None, trouble: None, policies: [].into(), source: [].into() };
     let (newest, read_newest) = watch::channel(newest);
     let (busy, read_busy) = watch::channel(None);
-    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy })
+    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source })
 }
 
 impl Board {
@@ -112,7 +117,7 @@ impl Board {
 impl Reader {
     /// The newest state.
     pub fn newest(&self) -> Newest {
-        self.newest.borrow().clone()
+        Newest { source: Arc::clone(&self.source.borrow()), ..self.newest.borrow().clone() }
     }
 
     /// Since when the loop has been working on one thing; none while it waits for something to do.

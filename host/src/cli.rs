@@ -1,11 +1,19 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+mod policy;
+
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+
+pub use policy::{
+    Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
+    Scene, Test,
+};
 
 /// A stable source address for the pods behind a Kubernetes Service.
 ///
@@ -31,7 +39,7 @@ pub enum Command {
     ///
     /// Exits with 0 when all is well, 1 when there is a finding of severity error, 2 for wrong usage.
     Plan(PlanArgs),
-    /// Show what lies between the kernel's tables and what `run` would make of the directory, as nftables text.
+    /// Show what lies between the kernel's tables and what `run` would make of its input, as nftables text.
     ///
     /// Reads the kernel, changes nothing, and works while a daemon owns the tables; needs CAP_NET_ADMIN. Exits with
     /// 0 when nothing differs, 1 when something does, 2 when that cannot be told or for wrong usage.
@@ -42,6 +50,9 @@ pub enum Command {
     Status(StatusArgs),
     /// Remove egressd's tables from this network namespace: nothing is translated any more.
     Clean(Instance),
+    /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -55,13 +66,18 @@ pub enum Command {
 /// Where Services come from, and on which node this is.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// A directory of YAML or JSON manifests: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, policies.
+    /// A directory of manifests instead of a cluster; without it, the cluster's API server is followed.
     ///
-    /// Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
+    /// YAML or JSON: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, policies. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
     /// temporary name, then rename): what is in a file is in force as soon as it is closed.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub manifests: PathBuf,
-    /// This node's name, as EndpointSlices call it; the host name, when it is not given.
+    pub manifests: Option<PathBuf>,
+    /// How to reach the API server; without it, as a pod does: by its service account.
+    ///
+    /// Several files are separated by colons, as for kubectl. Has no effect with --manifests.
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG", value_hint = ValueHint::FilePath)]
+    pub kubeconfig: Option<OsString>,
+    /// This node's name, as EndpointSlices call it. With --manifests, the host name when it is not given.
     #[arg(long, value_name = "NAME", env = "NODE_NAME")]
     pub node: Option<String>,
     /// The namespace whose ConfigMaps may be policies: the one that egressd itself is in.
@@ -70,6 +86,12 @@ pub struct Source {
     /// How this node knows that it holds a Service's address, and so translates to it.
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_OWNER", default_value_t = Owner::Auto)]
     pub owner: Owner,
+    /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
+    ///
+    /// Whoever may edit a Service can then take any address for it; without this, only those in its
+    /// status.loadBalancer.ingress are.
+    #[arg(long, env = "EGRESSD_TRUST_ADDRESS_ANNOTATION", value_parser = BoolishValueParser::new())]
+    pub trust_address_annotation: bool,
     /// Where to remember the annotations that were accepted last, so that bad ones do not stop egress over a restart.
     ///
     /// `plan` reads it as `run` would, and does not write it.
@@ -92,7 +114,7 @@ pub enum Owner {
 }
 
 /// Which networks belong to the cluster. kube-vip's names are kept for the environment.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Networks {
     /// Pod networks, comma-separated; replaces what Nodes say, for each family that is named.
     #[arg(long, value_name = "CIDR,...", env = "egress_podcidr")]
@@ -103,7 +125,7 @@ pub struct Networks {
 }
 
 /// How annotations are read, and what kube-vip's users may have set.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Annotations {
     /// What stands before the slash in the names of the annotations, for use beside kube-vip.
     #[arg(long, value_name = "NAME", env = "EGRESSD_ANNOTATION_PREFIX", default_value = "kube-vip.io")]

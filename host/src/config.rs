@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use egressd_core::compile::{InstanceName, table_names};
 use egressd_core::finding::Finding;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
@@ -12,12 +12,14 @@ use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
+use crate::source::Origin;
+use crate::source::cluster::Access;
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The directory of manifests.
-    pub manifests: PathBuf,
+    /// Where Services come from.
+    pub origin: Origin,
     /// Where policies come from.
     pub namespace: String,
     /// What outlives the process.
@@ -34,7 +36,8 @@ pub struct Config {
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, instance } = input;
-    let Source { manifests, node, namespace, owner, state_dir } = source;
+    let Source { manifests: _, kubeconfig: _, node: _, namespace, owner, trust_address_annotation, state_dir } = source;
+    let origin = origin(source);
     let Networks { pod_networks, service_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
@@ -43,22 +46,41 @@ pub fn config(input: &Input) -> Result<Config> {
         api_server: vec![],
     };
     let settings = Settings {
-        node: node.clone().unwrap_or_else(host_name),
+        node: node(source, &origin)?,
         tables: tables(instance)?,
-        // Who writes the directory writes the status too.
-        trust: AddressTrust::Annotation,
+        trust: match origin {
+            // Who writes the directory writes the status too.
+            Origin::Manifests(_) => AddressTrust::Annotation,
+            Origin::Cluster(_) if *trust_address_annotation => AddressTrust::Annotation,
+            Origin::Cluster(_) => AddressTrust::Status,
+        },
         owner: self::owner(*owner),
         prefix: prefix(annotation_prefix)?,
         cluster,
     };
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
-    Ok(Config {
-        manifests: manifests.clone(),
-        namespace: namespace.clone(),
-        state_dir: state_dir.clone(),
-        settings,
-        findings,
-    })
+    Ok(Config { origin, namespace: namespace.clone(), state_dir: state_dir.clone(), settings, findings })
+}
+
+/// An empty `KUBECONFIG` is none, as for kubectl.
+fn origin(source: &Source) -> Origin {
+    let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
+    match &source.manifests {
+        Some(path) => Origin::Manifests(path.clone()),
+        None => Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig)),
+    }
+}
+
+/// In a cluster, where it could be wrong without anybody noticing, it has to be said: a pod's host name is the pod's.
+fn node(source: &Source, origin: &Origin) -> Result<String> {
+    let said = source.node.clone().filter(|name| !name.is_empty());
+    match (said, origin) {
+        (Some(name), _) => Ok(name),
+        (None, Origin::Manifests(_)) => Ok(host_name()),
+        (None, Origin::Cluster(_)) => {
+            bail!("cannot tell which node this is: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME")
+        }
+    }
 }
 
 /// The names of our tables.
@@ -160,6 +182,35 @@ mod tests {
             format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48")
         );
         assert_eq!(said("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
+    }
+
+    fn typed(arguments: &[&str]) -> Result<Config> {
+        let arguments = [&["egressd", "plan"], arguments].concat();
+        let cli::Command::Plan(plan) = clap::Parser::try_parse_from(arguments).map(|cli: cli::Cli| cli.command)? else {
+            panic!("plan was typed");
+        };
+        config(&plan.input)
+    }
+
+    #[test]
+    fn manifests_are_trusted_and_a_cluster_is_not_unless_that_is_said() {
+        let trust = |arguments: &[&str]| typed(arguments).unwrap().settings.trust;
+        assert_eq!(trust(&["--manifests", "/m", "--kubeconfig", "/k"]), AddressTrust::Annotation);
+        assert_eq!(trust(&["--node", "a", "--kubeconfig", "/k"]), AddressTrust::Status);
+        assert_eq!(
+            trust(&["--node", "a", "--kubeconfig", "/k", "--trust-address-annotation"]),
+            AddressTrust::Annotation
+        );
+    }
+
+    #[test]
+    fn in_a_cluster_the_node_has_to_be_named() {
+        assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.node, host_name());
+        let error = typed(&["--kubeconfig", "/k", "--node", ""]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot tell which node this is: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME"
+        );
     }
 
     #[test]

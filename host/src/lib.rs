@@ -3,7 +3,9 @@
 //! Everything that decides lives in `egressd_core`.
 
 pub mod addresses;
+pub mod authoring;
 pub mod board;
+pub mod bystanders;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
+use egressd::authoring::{self, Answer};
 use egressd::board::board;
-use egressd::cli::{Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, Run, StatusArgs, StatusOutput};
+use egressd::cli::{
+    Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
+};
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
@@ -18,11 +21,10 @@ use egressd::nft::{Kernel, KernelThread, Netlink};
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::policies::{Library, Loader, Sandbox};
+use egressd::source::Source;
 use egressd::source::handover::handover;
-use egressd::source::manifests::Directory;
-use egressd::source::watch;
 use egressd::state::StateDir;
-use egressd::{http, status_socket, wasm};
+use egressd::{bystanders, http, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -35,13 +37,19 @@ use tracing_subscriber::EnvFilter;
 /// For `plan` with findings of severity error, and for everything that failed. Wrong usage is clap's 2.
 const FAILED: u8 = 1;
 
+/// What is logged unless EGRESSD_LOG says otherwise. The client of the API server logs every failed try by itself; ours
+/// are told once, in one sentence.
+const LOGGED: &str = "info,kube_client=off";
+
 /// For `diff`: as with diff(1), trouble is 2.
 const DIFFERENT: u8 = 1;
 const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let failed = if matches!(command, Command::Diff(_)) { TROUBLE } else { FAILED };
+    let compares =
+        matches!(command, Command::Diff(_) | Command::Policy(PolicyCommand::Diff(_) | PolicyCommand::Test(_)));
+    let failed = if compares { TROUBLE } else { FAILED };
     let done = match command {
         Command::Run(run) => self::run(&run).map(|()| ExitCode::SUCCESS),
         Command::Plan(args) => plan(&args),
@@ -52,6 +60,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Policy(command) => policy(&command),
         Command::CompilePolicy => Ok(wasm::compile_child()),
     };
     done.unwrap_or_else(|error| {
@@ -68,7 +77,7 @@ fn run(args: &Run) -> Result<()> {
 }
 
 fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     match format {
         LogFormat::Text => logging.with_ansi(io::stderr().is_terminal()).init(),
@@ -79,11 +88,14 @@ fn log(format: LogFormat) {
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
-    let config = config::config(&args.input)?;
-    for finding in &config.findings {
+    let mut config = config::config(&args.input)?;
+    let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
+    for finding in config.findings.iter().chain(&bystanders) {
         warn!(code = finding.code, "{}", finding.message);
     }
     let node = config.settings.node.clone();
+    let source = Source::open(config.origin, &node, config.namespace)?;
+    config.settings.cluster.api_server.extend(source.api_server());
     let interfaces = config.settings.owner.looks_at_interfaces();
     let addresses = if interfaces { Addresses::follow()? } else { Addresses::unwatched() };
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
@@ -94,14 +106,14 @@ async fn follow(args: &Run) -> Result<()> {
     let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
-    let (board, reader) = board();
+    let (giver, taker) = handover();
+    let (board, reader) = board(giver.told());
     let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
     let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
     let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
-    let (giver, taker) = handover();
-    watch::spawn(Directory::new(config.manifests, &node).with_policies_of(config.namespace), giver)?;
+    source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
 }
@@ -137,16 +149,17 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// What `run` would make of the directory now, on this node.
-fn report(config: Config) -> Result<Report> {
-    let mut directory = Directory::new(config.manifests, &config.settings.node).with_policies_of(config.namespace);
+/// What `run` would make of its source now, on this node.
+fn report(mut config: Config) -> Result<Report> {
+    let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
+    config.settings.cluster.api_server.extend(source.api_server());
     let interfaces = config.settings.owner.looks_at_interfaces();
     let held = if interfaces { addresses::read()? } else { Held::new() };
     let state = StateDir::open(&config.state_dir);
     let known = Known { accepted: state.accepted(), held };
     let prefix = config.settings.prefix.clone();
     let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
-    let mut report = oneshot::plan(&mut directory, config.settings, known, &mut library)?;
+    let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings);
     Ok(report)
 }
@@ -163,6 +176,15 @@ fn difference(input: &Input) -> Result<ExitCode> {
     output::difference(&mut io::stdout().lock(), &readback, &changes).context("cannot print the difference")?;
     let same = changes.is_empty() && readback.foreign.is_empty();
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+fn policy(command: &PolicyCommand) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let colours = paint(&out);
+    Ok(match authoring::carry_out(command, &mut out, colours)? {
+        Answer::Fine => ExitCode::SUCCESS,
+        Answer::Otherwise => ExitCode::from(FAILED),
+    })
 }
 
 fn status(args: &StatusArgs) -> Result<()> {

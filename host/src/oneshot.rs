@@ -1,6 +1,6 @@
 //! The pipeline once: what `plan` shows, and how far the kernel is from it, which `diff` shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::diff::{Batch, Changes, diff};
@@ -11,7 +11,7 @@ use egressd_core::pipeline::{Pipeline, Round, Settings};
 
 use crate::nft::Readback;
 use crate::policies::{self, Library, PolicyReport};
-use crate::source::manifests::{Directory, Error};
+use crate::source::handover::Update;
 
 /// Everything there is to show.
 #[derive(Debug)]
@@ -20,13 +20,13 @@ pub struct Report {
     pub snapshot: Snapshot,
     /// What follows from it.
     pub round: Round,
-    /// What is wrong with the files, and with the policies in them.
+    /// What is wrong with the source, and with the policies in them.
     pub source_findings: Vec<Finding>,
     /// What became of each policy.
     pub policies: Vec<PolicyReport>,
 }
 
-/// What `run` would know beside the manifests.
+/// What `run` would know beside its source.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// What it would remember (P4).
@@ -35,19 +35,10 @@ pub struct Known {
     pub held: Held,
 }
 
-/// Reads a directory and works out what follows.
-///
-/// # Errors
-/// When the directory cannot be read.
-pub fn plan(
-    directory: &mut Directory,
-    settings: Settings,
-    known: Known,
-    library: &mut Library,
-) -> Result<Report, Error> {
-    let update = directory.scan(&BTreeSet::new())?;
+/// Works out what follows from what a source says.
+pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
     let loaded = library.update(update.snapshot.policies.values().cloned());
-    let chain = loaded.chain.unwrap_or_default();
+    let chain = library.chain();
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted);
@@ -63,7 +54,7 @@ pub fn plan(
     }
     let mut source_findings = update.findings;
     source_findings.extend(policies::findings(&loaded.reports));
-    Ok(Report { snapshot: update.snapshot, round: pipeline.round(), source_findings, policies: loaded.reports })
+    Report { snapshot: update.snapshot, round: pipeline.round(), source_findings, policies: loaded.reports }
 }
 
 /// What `run` would do to the kernel, in order: first what removes things that egressd never makes.

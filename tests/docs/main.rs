@@ -37,6 +37,22 @@ fn the_examples_of_the_page_on_annotations_are_true() {
     check("annotations.md", 10);
 }
 
+#[test]
+fn the_page_on_writing_policies_knows_every_tool() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/write-a-policy.md");
+    let page = fs::read_to_string(file).unwrap();
+    let help = Command::new(env!("CARGO_BIN_EXE_egressd")).args(["policy", "--help"]).output().unwrap().stdout;
+    let help = String::from_utf8(help).unwrap();
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What is indented more is the rest of a description.
+    let listed = commands.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    let names: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.contains(&"pack"), "{help}");
+    for name in names.into_iter().filter(|name| *name != "help") {
+        assert!(page.contains(&format!("| `egressd policy {name} ")), "{name} is not in the table of tools");
+    }
+}
+
 /// Runs all examples of a page, of which there are at least so many.
 fn check(name: &str, at_least: usize) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);

@@ -10,7 +10,8 @@ use egressd::metrics::Metrics;
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::policies::{Library, Sandbox};
-use egressd::source::manifests::Directory;
+use egressd::source::manifests::POLICIES;
+use egressd::source::{Origin, Source};
 use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
@@ -91,7 +92,8 @@ impl Case {
         };
         let prefix = AnnotationPrefix::default();
         let mut library = Library::new(sandbox.clone(), prefix, Metrics::default(), BTreeMap::new());
-        Ok(oneshot::plan(&mut Directory::new(path, NODE), settings, known, &mut library)?)
+        let update = Source::open(Origin::Manifests(path), NODE, POLICIES.to_owned())?.read()?;
+        Ok(oneshot::plan(update, settings, known, &mut library))
     }
 }
 

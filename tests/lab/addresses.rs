@@ -68,7 +68,7 @@ pub const CLUSTER_IP_V6: IpAddr = v6([0xfd00, 0x10, 0x96, 0, 0, 0, 0, 0x10]);
 pub const LOAD_BALANCERS: u8 = 6;
 
 /// The ports on which every host of the lab answers, TCP and UDP.
-pub const PORTS: [u16; 4] = [53, 80, 5060, 8080];
+pub const PORTS: [u16; 5] = [53, 80, 443, 5060, 8080];
 /// The port to call when none is named.
 pub const PORT: u16 = 8080;
 

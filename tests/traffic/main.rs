@@ -1,6 +1,7 @@
 //! What egressd promises, held against real packets: egressd runs on a node in the lab, and the outside world
 //! tells who it believes is calling. Each test names the property of `docs/properties.md` that it holds.
 
+mod authoring;
 mod bad_input;
 mod calls;
 mod changes;
@@ -24,6 +25,7 @@ mod two_services;
 mod under_load;
 
 lab::tests![
+    authoring::following_the_page_translates_one_port_and_no_other,
     policies::a_policy_comes_changes_goes_wrong_and_goes_and_no_packet_is_wrong,
     policies::a_live_edit_lands_while_another_services_policy_loops,
     policies::the_built_in_policy_with_another_prefix_leaves_kube_vips_annotations_inert,
@@ -71,6 +73,7 @@ lab::tests![
     neighbours::egressd_wins_against_a_masquerade_that_was_there_before,
     neighbours::egressd_wins_against_a_masquerade_that_comes_later,
     neighbours::other_tables_stay_as_they_are,
+    neighbours::cilium_on_the_node_is_said_at_the_start,
     files::an_edited_annotation_takes_effect_at_once,
     files::a_new_address_never_shows_the_pod_in_between,
     files::a_broken_file_is_named_and_its_last_good_state_stays,

@@ -43,3 +43,15 @@ fn expect_that_egressd_wins(stage: &Stage, egressd: Egressd<'_>) -> Result<()> {
     }
     egressd.stop()
 }
+
+/// In some of its modes packets pass by nftables, and nothing else would tell.
+pub(crate) fn cilium_on_the_node_is_said_at_the_start() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let egressd = stage.run_until_translated()?;
+    ensure!(!egressd.log().contains("cilium-present"), "{}", egressd.log());
+    egressd.stop()?;
+    stage.lab.node().namespace.ip("link add cilium_host type bridge")?;
+    let mut egressd = stage.run()?;
+    egressd.wait_until_log_has("set bpf.hostLegacyRouting=true in Cilium")?;
+    egressd.stop()
+}

@@ -34,7 +34,7 @@ pub struct Document {
     pub trouble: Option<String>,
     /// Our tables.
     pub tables: Vec<Table>,
-    /// What is told about the node.
+    /// What is told about the source of Services and about the node.
     pub findings: Vec<Told>,
     /// By name.
     pub policies: Vec<Policy>,
@@ -109,7 +109,12 @@ impl Document {
             in_force_since: round.map(|round| time(round.at)),
             trouble: newest.trouble.clone(),
             tables: survey.into_iter().flat_map(|survey| &survey.tables).map(table).collect(),
-            findings: round.into_iter().flat_map(|round| &round.findings).map(told).collect(),
+            findings: newest
+                .source
+                .iter()
+                .chain(round.into_iter().flat_map(|round| &round.findings))
+                .map(told)
+                .collect(),
             policies: newest.policies.iter().map(Policy::of).collect(),
             services: services.collect(),
         }

@@ -90,6 +90,11 @@ impl Library {
         self.loaded(changed)
     }
 
+    /// The policies that are loaded, in their order.
+    pub fn chain(&self) -> Chain {
+        Chain::new(self.entries.values().filter_map(Entry::member))
+    }
+
     /// Whether the same ConfigMaps are worth another try later.
     pub fn may_mend(&self) -> bool {
         self.entries.values().any(|entry| entry.outlook == Outlook::MayMend)
@@ -126,7 +131,7 @@ impl Library {
     fn loaded(&self, changed: bool) -> Loaded {
         let good = self.entries.iter().filter_map(|(name, entry)| Some((name, &entry.good.as_ref()?.object)));
         Loaded {
-            chain: changed.then(|| Chain::new(self.entries.values().filter_map(Entry::member))),
+            chain: changed.then(|| self.chain()),
             reports: self.entries.values().map(Entry::report).collect(),
             // The built-in one without a ConfigMap among them: a bad ConfigMap must not replace it over a restart.
             good: good.map(|(name, object)| (name.clone(), Arc::clone(object))).collect(),

@@ -143,7 +143,7 @@ fn read_policy(value: Value) -> Result<Option<Object>, String> {
 }
 
 /// The message with its line and column, without the picture that the parser draws below.
-fn sentence(error: &serde_saphyr::Error) -> String {
+pub fn sentence(error: &serde_saphyr::Error) -> String {
     let mut options = serde_saphyr::RenderOptions::default();
     options.snippets = serde_saphyr::SnippetMode::Off;
     error.without_snippet().render_with_options(options).lines().collect::<Vec<_>>().join(" ")

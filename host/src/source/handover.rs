@@ -1,13 +1,15 @@
 //! The hand-over from a source to the loop: the newest snapshot and the keys that changed since it was last
 //! taken. Keys coalesce while the loop is busy; values are always read from the newest snapshot, so a doubled
-//! key cannot matter.
+//! key cannot matter. What is wrong with the source itself goes another way, so that it is told even when there is
+//! nothing to hand over.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Snapshot};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tracing::{info, warn};
 
 /// What a source hands over.
 #[derive(Clone, Debug, Default)]
@@ -20,9 +22,15 @@ pub struct Update {
     pub findings: Vec<Finding>,
 }
 
+/// What is wrong with the source, always the newest.
+pub type Told = watch::Receiver<Arc<[Finding]>>;
+
 /// The source's end.
 #[derive(Debug)]
-pub struct Giver(Arc<Shared>);
+pub struct Giver {
+    shared: Arc<Shared>,
+    told: watch::Sender<Arc<[Finding]>>,
+}
 
 /// The loop's end.
 #[derive(Debug)]
@@ -44,19 +52,37 @@ impl Shared {
 /// Two ends of one hand-over.
 pub fn handover() -> (Giver, Taker) {
     let shared = Arc::new(Shared::default());
-    (Giver(Arc::clone(&shared)), Taker(shared))
+    let told = watch::Sender::new(Arc::default());
+    (Giver { shared: Arc::clone(&shared), told }, Taker(shared))
 }
 
 impl Giver {
     /// Replaces what waits to be taken; the keys add up.
     pub fn give(&self, mut update: Update) {
-        let mut waiting = self.0.waiting();
+        let mut waiting = self.shared.waiting();
         if let Some(earlier) = waiting.take() {
             update.keys.extend(earlier.keys);
         }
         *waiting = Some(update);
         drop(waiting);
-        self.0.changed.notify_one();
+        self.shared.changed.notify_one();
+    }
+
+    /// Says what is wrong with the source now. Each fault is logged once, and its end too.
+    pub fn tell(&self, findings: Vec<Finding>) {
+        let findings: Arc<[Finding]> = findings.into();
+        let before = self.told.send_replace(Arc::clone(&findings));
+        for finding in findings.iter().filter(|finding| !before.contains(finding)) {
+            warn!(code = finding.code, "{}", finding.message);
+        }
+        for finding in before.iter().filter(|old| findings.iter().all(|finding| finding.code != old.code)) {
+            info!(code = finding.code, "this is over: {}", finding.message);
+        }
+    }
+
+    /// Where that can be read.
+    pub fn told(&self) -> Told {
+        self.told.subscribe()
     }
 }
 
@@ -93,5 +119,17 @@ mod tests {
         let taken = runtime.block_on(taker.take());
         assert_eq!(taken.keys.len(), 2);
         assert!(taker.0.waiting().is_none(), "what is taken is taken once");
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_source_can_be_read_without_a_hand_over() {
+        let (giver, taker) = handover();
+        let told = giver.told();
+        let finding = Finding::warning("api-server-away", "the API server does not answer");
+        giver.tell(vec![finding.clone()]);
+        assert_eq!(told.borrow()[..], [finding]);
+        giver.tell(vec![]);
+        assert!(told.borrow().is_empty());
+        assert!(taker.0.waiting().is_none());
     }
 }

@@ -29,6 +29,13 @@ pub struct Directory {
     files: BTreeMap<String, File>,
 }
 
+/// What some objects say together, policies of all namespaces among them.
+pub fn snapshot(objects: &[Object]) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    objects.iter().for_each(|object| insert(&mut snapshot, object));
+    snapshot
+}
+
 /// Why the directory itself cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the manifests directory {path}")]

@@ -1,8 +1,96 @@
 //! Sources: where Services come from. A source keeps the newest state of all it watches, and hands it over as a
 //! whole, with the keys to look at again. It decides nothing.
 
+pub mod cluster;
+pub mod config_map;
 pub mod convert;
 pub mod documents;
 pub mod handover;
 pub mod manifests;
 pub mod watch;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use self::cluster::{Access, Connection};
+use self::handover::{Giver, Update};
+use self::manifests::Directory;
+
+/// Where Services come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A directory of manifests.
+    Manifests(PathBuf),
+    /// A cluster's API server.
+    Cluster(Access),
+}
+
+/// A source that nothing was read from yet.
+#[derive(Debug)]
+pub enum Source {
+    /// A directory of manifests.
+    Manifests(Directory),
+    /// A cluster, and the namespace whose policies count.
+    Cluster(Box<Connection>, String),
+}
+
+/// Why a source cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The directory cannot be read.
+    #[error(transparent)]
+    Manifests(#[from] manifests::Error),
+    /// The directory cannot be watched.
+    #[error(transparent)]
+    Watch(#[from] watch::WatchError),
+    /// The cluster cannot be followed.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+}
+
+impl Source {
+    /// A source for this node, with policies from one namespace.
+    ///
+    /// # Errors
+    /// When nothing says where the cluster's API server is.
+    pub fn open(origin: Origin, node: &str, namespace: String) -> Result<Self, Error> {
+        Ok(match origin {
+            Origin::Manifests(path) => Self::Manifests(Directory::new(path, node).with_policies_of(namespace)),
+            Origin::Cluster(access) => {
+                Self::Cluster(Box::new(Connection::open(&access).map_err(cluster::Error::from)?), namespace)
+            }
+        })
+    }
+
+    /// The API server's address, where there is one and it is known.
+    pub fn api_server(&self) -> Option<IpAddr> {
+        match self {
+            Self::Manifests(_) => None,
+            Self::Cluster(connection, _) => connection.address(),
+        }
+    }
+
+    /// Reads everything once.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&mut self) -> Result<Update, Error> {
+        Ok(match self {
+            Self::Manifests(directory) => directory.scan(&BTreeSet::new())?,
+            Self::Cluster(connection, namespace) => cluster::read(connection, namespace)?,
+        })
+    }
+
+    /// Hands over the newest state from now on, on a thread of its own.
+    ///
+    /// # Errors
+    /// When it cannot begin. A cluster that does not answer is no error: that is told, and tried again.
+    pub fn spawn(self, giver: Giver) -> Result<(), Error> {
+        match self {
+            Self::Manifests(directory) => watch::spawn(directory, giver)?,
+            Self::Cluster(connection, namespace) => cluster::spawn(&connection, namespace, giver)?,
+        }
+        Ok(())
+    }
+}

@@ -5,7 +5,6 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use egressd_core::finding::Finding;
 use inotify::{EventMask, Inotify, WatchMask};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tracing::{info, warn};
@@ -27,7 +26,7 @@ const RETRY: Duration = Duration::from_millis(250);
 pub fn spawn(directory: Directory, giver: Giver) -> Result<(), WatchError> {
     let mut watcher = Watcher::new(directory, giver)?;
     let update = watcher.directory.scan(&BTreeSet::new())?;
-    watcher.report(&update.findings);
+    watcher.giver.tell(update.findings.clone());
     watcher.giver.give(update);
     let thread = thread::Builder::new().name("manifests".to_owned());
     thread.spawn(move || watcher.run()).map_err(WatchError::Thread)?;
@@ -52,8 +51,6 @@ struct Watcher {
     directory: Directory,
     giver: Giver,
     inotify: Inotify,
-    /// What was said last, so that a fault is logged once, not at every scan.
-    said: Vec<Finding>,
 }
 
 /// What the events told.
@@ -66,7 +63,7 @@ struct Told {
 impl Watcher {
     fn new(directory: Directory, giver: Giver) -> Result<Self, WatchError> {
         let inotify = watch(&directory).map_err(WatchError::Watch)?;
-        Ok(Self { directory, giver, inotify, said: vec![] })
+        Ok(Self { directory, giver, inotify })
     }
 
     fn run(mut self) {
@@ -132,7 +129,7 @@ impl Watcher {
     fn scan(&mut self, touched: &BTreeSet<String>) {
         match self.directory.scan(touched) {
             Ok(update) => {
-                self.report(&update.findings);
+                self.giver.tell(update.findings.clone());
                 self.give(update);
             }
             // Gone between the event and now: the next event says so.
@@ -144,13 +141,6 @@ impl Watcher {
         if !update.keys.is_empty() {
             self.giver.give(update);
         }
-    }
-
-    fn report(&mut self, findings: &[Finding]) {
-        for finding in findings.iter().filter(|finding| !self.said.contains(finding)) {
-            warn!(code = finding.code, "{}", finding.message);
-        }
-        self.said = findings.to_vec();
     }
 }
 

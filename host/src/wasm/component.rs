@@ -78,8 +78,7 @@ pub fn load(engine: &Engine, compiler: &Compiler, bytes: &[u8], name: &str, sett
 pub fn configure(module: &Module, name: &str, settings: &str) -> Result<Loaded, Error> {
     let guest = Guest::new(&module.engine, name);
     let question = |source| Error::Question { policy: name.to_owned(), source };
-    let told = guest.call(Size::default(), |store| module.bound.check_settings(store, settings)).map_err(question)?;
-    let told = convert::settings_findings(told).map_err(|nonsense| question(guest.nonsense(&nonsense)))?;
+    let told = told_about(&guest, module, settings).map_err(question)?;
     if let Some(reasons) = errors(&told) {
         return Err(Error::Settings { policy: name.to_owned(), reasons });
     }
@@ -91,6 +90,20 @@ pub fn configure(module: &Module, name: &str, settings: &str) -> Result<Loaded, 
         Bound::Validator(pre) => Asked::Validator(Arc::new(ComponentValidator { configured, pre: pre.clone() })),
     };
     Ok(Loaded { description, asked, meter })
+}
+
+/// Everything that a module has to say about settings; a finding of severity `Error` refuses them.
+///
+/// # Errors
+/// When it fails; the error names the policy.
+pub fn check_settings(module: &Module, name: &str, settings: &str) -> Result<Vec<Finding>, Error> {
+    let told = told_about(&Guest::new(&module.engine, name), module, settings);
+    told.map_err(|source| Error::Question { policy: name.to_owned(), source })
+}
+
+fn told_about(guest: &Guest, module: &Module, settings: &str) -> Result<Vec<Finding>, PolicyFailure> {
+    let told = guest.call(Size::default(), |store| module.bound.check_settings(store, settings))?;
+    convert::settings_findings(told).map_err(|nonsense| guest.nonsense(&nonsense))
 }
 
 /// Why a policy refuses its settings, as one line; none when it takes them.

@@ -23,7 +23,7 @@ mod walk;
 
 pub use compile_child::{SUBCOMMAND, compile_child};
 pub use compiler::Compiler;
-pub use component::{ComponentPolicy, ComponentValidator, Description, Loaded, configure, load};
+pub use component::{ComponentPolicy, ComponentValidator, Description, Loaded, check_settings, configure, load};
 pub use contract::encode;
 pub use engine::Engine;
 pub use error::Error;

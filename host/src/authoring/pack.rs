@@ -1,0 +1,106 @@
+//! `policy pack`: the ConfigMap that loads a policy.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use egressd_core::model::{Labels, PolicyObject};
+use egressd_core::policy::PolicySpec;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::Error;
+use super::check::Checked;
+use crate::cli::{Pack, PackMode, PackOnFailure};
+use crate::policies::{BUILT_IN, digest};
+use crate::source::config_map;
+
+/// What `kubectl apply` can keep a copy of in an annotation.
+const MOST_FOR_APPLY: usize = 256 << 10;
+
+/// What a ConfigMap may hold.
+const MOST: usize = 1 << 20;
+
+/// The YAML, and what has to be known to use it.
+pub(super) struct Packed {
+    pub(super) yaml: String,
+    pub(super) hint: Option<String>,
+}
+
+/// Packs a policy that was checked already.
+pub(super) fn pack(checked: &Checked, args: &Pack) -> Result<Packed, Error> {
+    let name = args.name.clone().unwrap_or_else(|| checked.description.name.clone());
+    let refused = |reasons: String| Error::Pack { policy: name.clone(), reasons };
+    if name == BUILT_IN {
+        return Err(refused("the built-in policy has this name; take another one with --name".to_owned()));
+    }
+    let object = PolicyObject {
+        name: name.clone(),
+        annotations: annotations(args, digest(&checked.bytes)),
+        settings: checked.settings.clone(),
+        wasm: None,
+        gzip: Some(gzip(&checked.bytes)?.into()),
+    };
+    // The same eyes as those of `run`.
+    PolicySpec::read(&object, BUILT_IN).map_err(|findings| {
+        refused(findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; "))
+    })?;
+    let yaml = config_map::yaml(&args.namespace, &object);
+    if yaml.len() > MOST {
+        return Err(refused(format!(
+            "its ConfigMap has {} bytes, and {MOST} are the limit; make the component smaller",
+            yaml.len()
+        )));
+    }
+    Ok(Packed { hint: hint(&yaml), yaml })
+}
+
+fn annotations(args: &Pack, digest: String) -> Labels {
+    let mode = match args.mode {
+        PackMode::Enforce => "enforce",
+        PackMode::Shadow => "shadow",
+    };
+    let on_failure = match args.on_failure {
+        PackOnFailure::KeepLast => "keep-last",
+        PackOnFailure::Closed => "closed",
+        PackOnFailure::Skip => "skip",
+    };
+    let always = [
+        ("order", args.order.to_string()),
+        ("mode", mode.to_owned()),
+        ("on-failure", on_failure.to_owned()),
+        ("sha256", digest),
+    ];
+    let selectors = [("services", &args.services), ("namespaces", &args.namespaces)];
+    let selectors = selectors.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
+    let named = always.into_iter().chain(selectors).map(|(name, value)| (format!("egressd.io/{name}"), value));
+    named.collect::<BTreeMap<_, _>>()
+}
+
+/// Without a time in it: the same component gives the same ConfigMap.
+fn gzip(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?)
+}
+
+fn hint(yaml: &str) -> Option<String> {
+    let bytes = yaml.len();
+    let hint = || {
+        format!(
+            "the ConfigMap has {bytes} bytes, too many for a plain `kubectl apply`: use `kubectl apply --server-side`"
+        )
+    };
+    (bytes > MOST_FOR_APPLY).then(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_large_config_maps_come_with_a_hint() {
+        assert_eq!(hint(&"x".repeat(MOST_FOR_APPLY)), None);
+        let large = hint(&"x".repeat(MOST_FOR_APPLY + 1)).unwrap_or_default();
+        assert!(large.ends_with("use `kubectl apply --server-side`"), "{large}");
+    }
+}

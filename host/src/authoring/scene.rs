@@ -1,0 +1,93 @@
+//! Real Services with a policy among those that are deployed: what `policy run` and `policy diff` look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egressd_core::model::{PolicyObject, ServiceKey};
+
+use super::Error;
+use super::check::{Checked, compiler};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::oneshot::{self, Known, Report};
+use crate::policies::{Library, Sandbox};
+use crate::source::handover::Update;
+use crate::source::manifests::Directory;
+
+/// After the built-in policy, and with room on both sides.
+pub(super) const ORDER: i32 = 100;
+
+const ORDER_ANNOTATION: &str = "egressd.io/order";
+
+/// What is not taken over from the ConfigMap that is replaced: another component's digest, and that it does not count.
+const REPLACED: [&str; 2] = ["egressd.io/sha256", "egressd.io/mode"];
+
+/// A directory of manifests, read once.
+pub(super) struct Scene {
+    config: Config,
+    order: Option<i32>,
+    update: Update,
+    sandbox: Sandbox,
+}
+
+impl Scene {
+    pub(super) fn read(config: Config, order: Option<i32>) -> Result<Self, Error> {
+        let directory = Directory::new(config.manifests.clone(), &config.settings.node);
+        let update = directory.with_policies_of(config.namespace.clone()).scan(&BTreeSet::new())?;
+        Ok(Self { config, order, update, sandbox: Sandbox::compiling(compiler())? })
+    }
+
+    /// What comes of all Services when this policy counts, in place of the ConfigMap of its name if there is one.
+    pub(super) fn with(&self, policy: &Checked) -> Result<Report, Error> {
+        let name = policy.description.name.clone();
+        let mut update = self.update.clone();
+        let object = self.object(policy, update.snapshot.policies.get(&name));
+        update.snapshot.policies.insert(name.clone(), Arc::new(object));
+        let settings = self.config.settings.clone();
+        // One of its own for each question, because a library keeps what was good before.
+        let mut library =
+            Library::new(self.sandbox.clone(), settings.prefix.clone(), Metrics::default(), BTreeMap::new());
+        let report = oneshot::work_out(update, settings, Known::default(), &mut library);
+        let own = report.policies.iter().find(|report| report.name == name);
+        match own.and_then(|own| own.trouble.clone()) {
+            None => Ok(report),
+            Some(trouble) => Err(Error::Refused { policy: name, path: self.path(), trouble }),
+        }
+    }
+
+    /// The Service that is called so.
+    pub(super) fn service(&self, name: &str) -> Result<ServiceKey, Error> {
+        let services = &self.update.snapshot.services;
+        services.keys().find(|key| key.to_string() == name).cloned().ok_or_else(|| {
+            let known: Vec<String> = services.keys().map(ToString::to_string).collect();
+            let known = if known.is_empty() { "none at all".to_owned() } else { known.join(", ") };
+            Error::NoService { name: name.to_owned(), path: self.path(), known }
+        })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.config.manifests.clone()
+    }
+
+    fn object(&self, policy: &Checked, deployed: Option<&Arc<PolicyObject>>) -> PolicyObject {
+        let mut object = deployed.map(|deployed| (**deployed).clone()).unwrap_or_default();
+        object.name = policy.description.name.clone();
+        object.annotations.retain(|name, _| !REPLACED.contains(&name.as_str()));
+        match self.order {
+            Some(order) => object.annotations.insert(ORDER_ANNOTATION.to_owned(), order.to_string()),
+            None if deployed.is_none() => object.annotations.insert(ORDER_ANNOTATION.to_owned(), ORDER.to_string()),
+            None => None,
+        };
+        object.settings = policy.settings.clone().or(object.settings);
+        (object.wasm, object.gzip) = (Some(policy.bytes.as_slice().into()), None);
+        object
+    }
+}
+
+/// A report about one Service alone.
+pub(super) fn narrowed(mut report: Report, key: &ServiceKey) -> Report {
+    report.round.plan.services.retain(|other, _| other == key);
+    report.round.statuses.retain(|other, _| other == key);
+    report
+}

@@ -1,0 +1,64 @@
+//! How long to wait before the next try: twice as long each time, and never in step with other nodes, which all lost
+//! the same server in the same moment.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// The first wait.
+const FIRST: Duration = Duration::from_millis(100);
+/// The longest one: a server that is back has to be noticed soon, and each node asks six times.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Waits that grow.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    next: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: FIRST }
+    }
+}
+
+impl Backoff {
+    /// Begins with short waits again.
+    pub(super) fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The next wait: between half of it and all of it, by chance.
+    pub(super) fn wait(&mut self) -> Duration {
+        let whole = self.next;
+        self.next = (whole * 2).min(LONGEST);
+        scatter(whole)
+    }
+}
+
+/// Something between half of a time and all of it, by chance.
+pub(super) fn scatter(whole: Duration) -> Duration {
+    // The only source of randomness that the standard library has: a new key each time.
+    let chance = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or(0);
+    whole / 2 + (whole / 2).mul_f64(f64::from(chance) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_limit_and_begin_anew() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<Duration> = (0..20).map(|_| backoff.wait()).collect();
+        assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST, "{waits:?}");
+        assert!(waits[19] >= LONGEST / 2 && waits[19] <= LONGEST, "{waits:?}");
+        backoff.reset();
+        assert!(backoff.wait() <= FIRST);
+    }
+
+    #[test]
+    fn waits_of_several_nodes_differ() {
+        let waits: std::collections::BTreeSet<Duration> = (0..50).map(|_| scatter(LONGEST)).collect();
+        assert!(waits.len() > 25, "{waits:?}");
+    }
+}

@@ -1,0 +1,103 @@
+//! Which API server, and who we are to it.
+
+use std::env;
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::{Client, Config};
+use tokio::runtime::Runtime;
+
+/// How to find the API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// As every pod may: by the environment and the service account's token.
+    Pod,
+    /// By a kubeconfig, or several as `KUBECONFIG` has them, separated by colons.
+    Kubeconfig(OsString),
+}
+
+/// Why there is no way to the API server.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Nothing says where one is.
+    #[error(
+        "cannot find a cluster: this is no pod with a service account; give --kubeconfig FILE (KUBECONFIG), or \
+         --manifests DIR to do without one"
+    )]
+    NoPod(#[source] InClusterError),
+    /// The kubeconfig is none.
+    #[error("cannot use the kubeconfig {path:?}")]
+    Kubeconfig {
+        /// Where it is.
+        path: OsString,
+        /// What is wrong with it.
+        #[source]
+        source: KubeconfigError,
+    },
+    /// What it says does not make a client: a certificate that cannot be parsed, say.
+    #[error("cannot prepare to talk to the API server at {server}")]
+    Client {
+        /// Its address.
+        server: Arc<str>,
+        /// What is wrong.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+/// The way to an API server; nothing was said to it yet.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    config: Config,
+    server: Arc<str>,
+}
+
+impl Connection {
+    /// Reads what there is to know about the server, from files and the environment.
+    ///
+    /// # Errors
+    /// When that does not name one.
+    pub fn open(access: &Access) -> Result<Self, ConnectError> {
+        let mut config = match access {
+            Access::Pod => Config::incluster().map_err(ConnectError::NoPod)?,
+            Access::Kubeconfig(path) => {
+                kubeconfig(path).map_err(|source| ConnectError::Kubeconfig { path: path.clone(), source })?
+            }
+        };
+        // Failures are told, and tried again, in one place: where they are told.
+        config.default_retry = false;
+        let server = config.cluster_url.to_string().trim_end_matches('/').into();
+        Ok(Self { config, server })
+    }
+
+    /// Where the server is, as people know it.
+    pub fn server(&self) -> &Arc<str> {
+        &self.server
+    }
+
+    /// The server's own address, if it is not called by a name: part of the cluster, and never translated to (P2).
+    pub fn address(&self) -> Option<IpAddr> {
+        let host = self.config.cluster_url.host()?;
+        host.trim_matches(['[', ']']).parse().ok()
+    }
+
+    /// A client that lives on this runtime.
+    pub(super) fn within(&self, runtime: &Runtime) -> Result<Client, ConnectError> {
+        let _inside = runtime.enter();
+        let failed = |source| ConnectError::Client { server: Arc::clone(&self.server), source: Box::new(source) };
+        Client::try_from(self.config.clone()).map_err(failed)
+    }
+}
+
+/// What the client does here is to read files; it is a future in name only.
+fn kubeconfig(paths: &OsString) -> Result<Config, KubeconfigError> {
+    let mut merged = Kubeconfig::default();
+    for path in env::split_paths(paths) {
+        merged = merged.merge(Kubeconfig::read_from(path)?)?;
+    }
+    let options = KubeConfigOptions::default();
+    Config::from_custom_kubeconfig(merged, &options).now_or_never().unwrap_or(Err(KubeconfigError::FindPath))
+}

@@ -1,0 +1,346 @@
+//! Follows one kind of objects: a list of everything, then what changes from there on, for ever.
+//!
+//! Not kube's own `watcher`: that one begins streaming lists at "any version", so that in a cluster with several API
+//! servers one that lags behind could take us back in time, to pods that are gone; and it goes on with a version that
+//! the server refused with 410 before the watch began. Here every list is of the newest state, and whatever the server
+//! says about the version of a watch leads to a new list.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egressd_core::policy;
+use futures_util::TryStreamExt;
+use kube::Api;
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::core::Status;
+use kube::core::watch::Bookmark;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::debug;
+
+use super::backoff::{Backoff, scatter};
+use super::event::{Event, Kind};
+use super::server::{INITIAL_EVENTS_END, Lists, Server};
+use super::trouble::{Trouble, Verb};
+use super::watched::{Watched, name, reading};
+
+/// Objects in one page of a list: whole pages are in memory, and a slice can be large.
+const PAGE: u32 = 200;
+/// How long an answer may take, or a page of a list.
+const ANSWER: Duration = Duration::from_secs(30);
+/// How long a watch may be silent. Servers send a bookmark every minute; without one, beginning again costs little,
+/// and finds out whether anybody is still there.
+const SILENCE: Duration = Duration::from_secs(100);
+/// How long the server is asked to keep a watch, at most.
+const WATCH: Duration = Duration::from_secs(290);
+/// A watch that lasts this long was no failure.
+const STEADY: Duration = Duration::from_secs(5);
+/// How long to wait until a kind that the server did not have is asked for again.
+const ABSENT: Duration = Duration::from_secs(300);
+
+/// What a follower tells.
+#[derive(Debug)]
+pub(super) enum News {
+    /// Something happened to the objects.
+    Event(Kind, Event),
+    /// The server answers as it should.
+    Works(Kind),
+    /// It does not.
+    Trouble(Kind, Trouble),
+}
+
+/// A follower of one kind of objects.
+pub(super) struct Follower<K> {
+    api: Api<K>,
+    server: Arc<Server>,
+    news: Sender<News>,
+    /// Up to where everything is known; none before the first list, or when it has to be listed again.
+    version: Option<String>,
+    contact: Contact,
+}
+
+/// Whether the server answered last time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contact {
+    Yes,
+    No,
+}
+
+/// Why a turn ended before its time.
+#[derive(Debug)]
+enum Stop {
+    /// What changed since is not known to the server any more: everything has to be listed again.
+    Gone,
+    /// The server has no such kind.
+    Absent,
+    /// Streaming lists are refused after all.
+    NotStreamed,
+    /// Anything else, and how long the server wants to be left alone.
+    Trouble(Trouble, Duration),
+}
+
+/// What comes first in a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// All there is: a streaming list.
+    Listing,
+    /// What changed.
+    Following,
+}
+
+impl<K: Watched> Follower<K> {
+    pub(super) fn new(api: Api<K>, server: Arc<Server>, news: Sender<News>) -> Self {
+        Self { api, server, news, version: None, contact: Contact::Yes }
+    }
+
+    /// Follows for the life of the process.
+    pub(super) async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let begun = Instant::now();
+            let end = self.turn().await;
+            let steady = begun.elapsed() >= STEADY;
+            if steady {
+                backoff.reset();
+            }
+            match end {
+                // The server ends every watch some time.
+                Ok(()) if steady => {}
+                Ok(()) | Err(Stop::Gone | Stop::NotStreamed) => sleep(backoff.wait()).await,
+                Err(Stop::Absent) => {
+                    self.nothing().await;
+                    sleep(scatter(ABSENT)).await;
+                }
+                Err(Stop::Trouble(trouble, least)) => {
+                    debug!(kind = %K::KIND, %trouble, "will try again");
+                    let away = matches!(trouble, Trouble::Away { .. });
+                    self.contact = if away { Contact::No } else { Contact::Yes };
+                    self.tell(News::Trouble(K::KIND, trouble)).await;
+                    self.pause(&mut backoff, least).await;
+                }
+            }
+        }
+    }
+
+    /// Waits; not longer than until another follower finds that a server which was away is back.
+    async fn pause(&self, backoff: &mut Backoff, least: Duration) {
+        let wait = sleep(backoff.wait().max(least));
+        match self.contact {
+            Contact::Yes => wait.await,
+            Contact::No => tokio::select! {
+                () = wait => {}
+                () = self.server.back() => backoff.reset(),
+            },
+        }
+    }
+
+    /// The server answers as it should.
+    async fn works(&mut self) {
+        if self.contact == Contact::No {
+            self.contact = Contact::Yes;
+            self.server.tell_back();
+        }
+        self.tell(News::Works(K::KIND)).await;
+    }
+
+    /// A list if there is none yet, then one watch to its end.
+    async fn turn(&mut self) -> Result<(), Stop> {
+        let end = self.list_and_watch().await;
+        match &end {
+            Ok(()) | Err(Stop::Trouble(..)) => {}
+            Err(Stop::Gone | Stop::Absent) => self.version = None,
+            Err(Stop::NotStreamed) => self.server.refuse(),
+        }
+        end
+    }
+
+    async fn list_and_watch(&mut self) -> Result<(), Stop> {
+        if self.version.is_some() {
+            return self.watch(Phase::Following).await;
+        }
+        match self.server.lists().await.map_err(|error| self.failed(Verb::Watch, &error))? {
+            Lists::Streamed => self.watch(Phase::Listing).await,
+            Lists::Paged => {
+                self.list().await?;
+                self.watch(Phase::Following).await
+            }
+        }
+    }
+
+    /// The pages of one list are all of one version.
+    async fn list(&mut self) -> Result<(), Stop> {
+        self.tell(News::Event(K::KIND, Event::Begin)).await;
+        let mut continued = None;
+        loop {
+            let page = timeout(ANSWER, self.api.list(&page_params::<K>(continued))).await;
+            let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
+            self.works().await;
+            for object in page.items {
+                self.tell(News::Event(K::KIND, Event::Listed(reading(object)))).await;
+            }
+            continued = page.metadata.continue_.filter(|token| !token.is_empty());
+            if continued.is_none() {
+                self.version = page.metadata.resource_version;
+                self.tell(News::Event(K::KIND, Event::Complete)).await;
+                return Ok(());
+            }
+        }
+    }
+
+    async fn watch(&mut self, mut phase: Phase) -> Result<(), Stop> {
+        let limit = scatter(WATCH);
+        let asked = WatchParams { send_initial_events: phase == Phase::Listing, ..params::<K>(limit) };
+        // Without a version, the newest one.
+        let version = self.version.clone().unwrap_or_default();
+        let answer = timeout(ANSWER, self.api.watch(&asked, &version)).await.map_err(|_| self.late())?;
+        let mut events = pin!(answer.map_err(|error| self.not_watched(phase, &error))?);
+        self.works().await;
+        if phase == Phase::Listing {
+            self.tell(News::Event(K::KIND, Event::Begin)).await;
+        }
+        loop {
+            let event = match timeout(SILENCE, events.try_next()).await {
+                Ok(Ok(Some(event))) => event,
+                Err(_) | Ok(Ok(None)) => return Ok(()),
+                Ok(Err(error)) => return self.broken(&error),
+            };
+            self.take(event, &mut phase).await?;
+        }
+    }
+
+    async fn take(&mut self, event: WatchEvent<K>, phase: &mut Phase) -> Result<(), Stop> {
+        let event = match (event, *phase) {
+            (WatchEvent::Added(object) | WatchEvent::Modified(object), Phase::Listing) => {
+                Event::Listed(reading(object))
+            }
+            (WatchEvent::Added(object) | WatchEvent::Modified(object), Phase::Following) => {
+                self.reached(object.meta().resource_version.as_deref());
+                Event::Changed(reading(object))
+            }
+            (WatchEvent::Deleted(object), _) => {
+                self.reached(object.meta().resource_version.as_deref());
+                Event::Gone(name(&object))
+            }
+            (WatchEvent::Bookmark(Bookmark { metadata, .. }), Phase::Listing) => {
+                if !metadata.annotations.contains_key(INITIAL_EVENTS_END) {
+                    return Ok(());
+                }
+                self.version = Some(metadata.resource_version);
+                *phase = Phase::Following;
+                Event::Complete
+            }
+            (WatchEvent::Bookmark(Bookmark { metadata, .. }), Phase::Following) => {
+                self.reached(Some(&metadata.resource_version));
+                return Ok(());
+            }
+            (WatchEvent::Error(status), _) => return Err(self.answered(Verb::Watch, &status)),
+        };
+        self.tell(News::Event(K::KIND, event)).await;
+        Ok(())
+    }
+
+    /// A streaming list has no version before its end.
+    fn reached(&mut self, version: Option<&str>) {
+        if self.version.is_some() && version.is_some() {
+            self.version = version.map(str::to_owned);
+        }
+    }
+
+    /// A connection that broke is tried again at once: whether the server is away shows then. What cannot be read does
+    /// not pass by itself, so everything is listed again.
+    fn broken(&mut self, error: &kube::Error) -> Result<(), Stop> {
+        let stop = self.failed(Verb::Watch, error);
+        if matches!(stop, Stop::Trouble(Trouble::Away { .. }, _)) {
+            return Ok(());
+        }
+        self.version = None;
+        Err(stop)
+    }
+
+    /// Nothing of this kind.
+    async fn nothing(&self) {
+        for event in [Event::Begin, Event::Complete] {
+            self.tell(News::Event(K::KIND, event)).await;
+        }
+        self.tell(News::Works(K::KIND)).await;
+    }
+
+    /// Nobody takes the news any more when the process ends.
+    async fn tell(&self, news: News) {
+        let _ = self.news.send(news).await;
+    }
+
+    fn not_watched(&self, phase: Phase, error: &kube::Error) -> Stop {
+        match (phase, error) {
+            (Phase::Listing, kube::Error::Api(status)) if matches!(status.code, 400 | 422) => Stop::NotStreamed,
+            (Phase::Listing | Phase::Following, error) => self.failed(Verb::Watch, error),
+        }
+    }
+
+    fn failed(&self, verb: Verb, error: &kube::Error) -> Stop {
+        if let kube::Error::Api(status) = error {
+            return self.answered(verb, status);
+        }
+        Stop::Trouble(Trouble::of(verb, K::KIND, self.server.address(), error), Duration::ZERO)
+    }
+
+    fn answered(&self, verb: Verb, status: &Status) -> Stop {
+        match status.code {
+            410 => Stop::Gone,
+            404 if K::KIND == Kind::ServiceNetworks => Stop::Absent,
+            _ => {
+                let least = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+                let trouble = Trouble::answered(verb, K::KIND, Arc::clone(self.server.address()), status);
+                Stop::Trouble(trouble, Duration::from_secs(least.into()))
+            }
+        }
+    }
+
+    fn late(&self) -> Stop {
+        Stop::Trouble(Trouble::late(self.server.address(), ANSWER), Duration::ZERO)
+    }
+}
+
+/// Everything of a kind, once; none of a kind that the server does not have.
+pub(super) async fn everything<K: Watched>(api: &Api<K>, server: &Arc<str>) -> Result<Vec<Event>, Trouble> {
+    let mut events = vec![Event::Begin];
+    let mut continued = None;
+    loop {
+        let page = match timeout(ANSWER, api.list(&page_params::<K>(continued))).await {
+            Ok(Ok(page)) => page,
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 && K::KIND == Kind::ServiceNetworks => break,
+            Ok(Err(error)) => return Err(Trouble::of(Verb::List, K::KIND, server, &error)),
+            Err(_) => return Err(Trouble::late(server, ANSWER)),
+        };
+        events.extend(page.items.into_iter().map(|object| Event::Listed(reading(object))));
+        continued = page.metadata.continue_.filter(|token| !token.is_empty());
+        if continued.is_none() {
+            break;
+        }
+    }
+    events.push(Event::Complete);
+    Ok(events)
+}
+
+fn page_params<K: Watched>(continued: Option<String>) -> ListParams {
+    ListParams {
+        limit: Some(PAGE),
+        continue_token: continued,
+        label_selector: selector(K::KIND),
+        ..ListParams::default()
+    }
+}
+
+fn params<K: Watched>(limit: Duration) -> WatchParams {
+    let timeout = u32::try_from(limit.as_secs()).ok();
+    WatchParams { timeout, label_selector: selector(K::KIND), ..WatchParams::default() }
+}
+
+/// Of all ConfigMaps only those that are policies.
+fn selector(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Policies => Some(format!("{}=true", policy::LABEL)),
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => None,
+    }
+}

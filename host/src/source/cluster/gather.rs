@@ -1,0 +1,113 @@
+//! Gathers what the followers tell, and hands it over: nothing before everything was listed once, then what changed, as
+//! soon as there is quiet, and after a bounded time without any.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use egressd_core::finding::Finding;
+use jiff::Timestamp;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, timeout_at};
+use tracing::info;
+
+use super::super::handover::Giver;
+use super::event::Kind;
+use super::follow::News;
+use super::state::State;
+use super::trouble::Trouble;
+
+/// Quiet time before a hand-over: a Service and its slices change together.
+const QUIET: Duration = Duration::from_millis(5);
+/// The longest wait for quiet.
+const LONGEST: Duration = Duration::from_millis(100);
+
+/// Takes in what followers tell, until there are none.
+pub(super) async fn gather(mut news: Receiver<News>, giver: Giver) {
+    let (mut state, mut troubles, mut begun) = (State::default(), Troubles::default(), Begun::No);
+    while let Some(first) = news.recv().await {
+        let latest = Instant::now() + LONGEST;
+        let mut next = Some(first);
+        while let Some(one) = next {
+            take(one, &mut state, &mut troubles);
+            let quiet = (Instant::now() + QUIET).min(latest);
+            next = timeout_at(quiet, news.recv()).await.ok().flatten();
+        }
+        if begun == Begun::No && state.is_complete() {
+            begun = Begun::Yes;
+            info!("everything was read from the API server");
+            giver.give(state.whole());
+        } else if begun == Begun::Yes
+            && let Some(update) = state.update()
+        {
+            giver.give(update);
+        }
+        giver.tell([troubles.findings(), state.findings()].concat());
+    }
+}
+
+/// Whether anything was handed over yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    No,
+    Yes,
+}
+
+fn take(news: News, state: &mut State, troubles: &mut Troubles) {
+    match news {
+        News::Event(kind, event) => state.take(kind, event),
+        News::Works(kind) => troubles.over(kind),
+        News::Trouble(kind, trouble) => troubles.add(kind, trouble),
+    }
+}
+
+/// What keeps the followers from knowing the newest state.
+#[derive(Debug, Default)]
+struct Troubles {
+    by_kind: BTreeMap<Kind, (Timestamp, Trouble)>,
+}
+
+impl Troubles {
+    fn add(&mut self, kind: Kind, trouble: Trouble) {
+        let since = self.by_kind.get(&kind).map_or_else(Timestamp::now, |(since, _)| *since);
+        self.by_kind.insert(kind, (since, trouble));
+    }
+
+    fn over(&mut self, kind: Kind) {
+        self.by_kind.remove(&kind);
+    }
+
+    /// One finding for a server that is away, whatever was asked for; the others name what they are about.
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        let mut oldest: Vec<_> = self.by_kind.values().collect();
+        oldest.sort_by_key(|(since, _)| *since);
+        for (since, trouble) in oldest {
+            let finding = trouble.finding(*since);
+            let of_server =
+                matches!(trouble, Trouble::Away { .. } | Trouble::Certificate { .. } | Trouble::Unauthorized { .. });
+            if !of_server || findings.iter().all(|told| told.code != finding.code) {
+                findings.push(finding);
+            }
+        }
+        findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_away_is_told_once_and_with_the_time_when_that_began() {
+        let mut troubles = Troubles::default();
+        let away = |cause: &str| Trouble::Away { server: "https://192.0.2.1".into(), cause: cause.to_owned() };
+        troubles.add(Kind::Nodes, away("connection refused"));
+        let first = troubles.findings();
+        troubles.add(Kind::Services, away("no route to host"));
+        troubles.add(Kind::Nodes, away("connection refused"));
+        assert_eq!(troubles.findings(), first);
+        troubles.over(Kind::Nodes);
+        troubles.over(Kind::Services);
+        assert!(troubles.findings().is_empty());
+    }
+}

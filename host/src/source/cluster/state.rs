@@ -1,0 +1,212 @@
+//! Events in, the newest snapshot and the keys of what changed out. Pure: no server, no clock.
+//!
+//! A list replaces what is known only when it is complete, so a list that breaks off takes nothing away, and one
+//! that ends removes exactly what it does not hold. An object that cannot be read keeps its last good state as long
+//! as it lives, and is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use egressd_core::finding::Finding;
+use egressd_core::model::{Key, ObjectReference, ServiceKey, Snapshot};
+
+use super::super::documents::Object;
+use super::super::handover::Update;
+use super::event::{Content, Event, Kind, Reading};
+
+/// The newest state of everything that is followed.
+#[derive(Debug, Default)]
+pub struct State {
+    snapshot: Snapshot,
+    /// Which Service each slice belongs to: a deleted or relabelled slice has to be found again.
+    slices: BTreeMap<ObjectReference, ServiceKey>,
+    /// Lists under way.
+    lists: BTreeMap<Kind, BTreeMap<ObjectReference, Reading>>,
+    /// Kinds of which everything was listed once.
+    complete: BTreeSet<Kind>,
+    unreadable: BTreeMap<(Kind, ObjectReference), String>,
+    keys: BTreeSet<Key>,
+}
+
+impl State {
+    /// Takes in what happened.
+    pub fn take(&mut self, kind: Kind, event: Event) {
+        match event {
+            Event::Begin => {
+                self.lists.insert(kind, BTreeMap::new());
+            }
+            Event::Listed(reading) => {
+                self.lists.entry(kind).or_default().insert(reading.name.clone(), reading);
+            }
+            Event::Complete => {
+                let list = self.lists.remove(&kind).unwrap_or_default();
+                self.replace(kind, list);
+            }
+            Event::Changed(reading) => self.put(kind, reading),
+            Event::Gone(name) => self.remove(kind, &name),
+        }
+    }
+
+    /// Whether every kind was listed once. Before that, what is missing may only not have been read yet (P6).
+    pub fn is_complete(&self) -> bool {
+        self.complete.len() == Kind::ALL.len()
+    }
+
+    /// The newest state with the keys of what changed since the last time; none when nothing did.
+    pub fn update(&mut self) -> Option<Update> {
+        let keys = mem::take(&mut self.keys);
+        (!keys.is_empty()).then(|| Update { snapshot: self.snapshot.clone(), keys, findings: self.findings() })
+    }
+
+    /// The newest state as a whole, however little of it there is.
+    pub fn whole(&mut self) -> Update {
+        self.keys.insert(Key::Cluster);
+        Update { snapshot: self.snapshot.clone(), keys: mem::take(&mut self.keys), findings: self.findings() }
+    }
+
+    /// What cannot be read.
+    pub fn findings(&self) -> Vec<Finding> {
+        let finding = |((kind, name), why): (&(Kind, ObjectReference), &String)| {
+            let separator = if name.namespace.is_empty() { "" } else { "/" };
+            let name = format!("{}{separator}{}", name.namespace, name.name);
+            let message = format!("{kind}: {name} cannot be read: {why}; its last good state stays in force");
+            Finding::error("object-unreadable", message)
+        };
+        self.unreadable.iter().map(finding).collect()
+    }
+
+    fn replace(&mut self, kind: Kind, list: BTreeMap<ObjectReference, Reading>) {
+        for name in self.names(kind).into_iter().filter(|name| !list.contains_key(name)) {
+            self.remove(kind, &name);
+        }
+        list.into_values().for_each(|reading| self.put(kind, reading));
+        self.complete.insert(kind);
+    }
+
+    fn put(&mut self, kind: Kind, reading: Reading) {
+        let Reading { name, uid, content } = reading;
+        match content {
+            Content::Object(object) => {
+                self.unreadable.remove(&(kind, name.clone()));
+                self.store(name, object);
+            }
+            Content::Nothing => self.remove(kind, &name),
+            Content::Unreadable(why) => {
+                self.remove_other_life(kind, &name, uid.as_deref());
+                self.unreadable.insert((kind, name), why);
+            }
+        }
+    }
+
+    /// The last good state of a Service that was deleted is nobody's (P5), even if another has its name now.
+    fn remove_other_life(&mut self, kind: Kind, name: &ObjectReference, uid: Option<&str>) {
+        let known = self.snapshot.services.get(&service_key(name));
+        if kind == Kind::Services && known.is_some_and(|service| Some(service.uid.as_str()) != uid) {
+            self.remove(kind, name);
+        }
+    }
+
+    /// Values that did not change keep their place in memory and give no key: most updates of a Node are its heartbeat.
+    fn store(&mut self, name: ObjectReference, object: Object) {
+        let Self { snapshot, keys, .. } = self;
+        match object {
+            Object::Service(service) => {
+                if snapshot.services.get(&service.key) != Some(&service) {
+                    keys.insert(Key::Service(service.key.clone()));
+                    snapshot.services.insert(service.key.clone(), service);
+                }
+            }
+            Object::Slice(_, slice) => {
+                if self.slices.get(&name).is_some_and(|service| *service != slice.service) {
+                    self.remove(Kind::Slices, &name);
+                }
+                let slices = self.snapshot.slices.entry(slice.service.clone()).or_default();
+                if slices.get(&name.name) != Some(&slice) {
+                    self.keys.insert(Key::Service(slice.service.clone()));
+                    self.slices.insert(name.clone(), slice.service.clone());
+                    slices.insert(name.name, slice);
+                }
+            }
+            Object::Node(name, node) => {
+                if snapshot.nodes.get(&name) != Some(&node) {
+                    keys.insert(Key::Cluster);
+                    snapshot.nodes.insert(name, node);
+                }
+            }
+            Object::Namespace(name, labels) => {
+                if snapshot.namespaces.get(&name) != Some(&labels) {
+                    keys.insert(Key::Namespace(name.clone()));
+                    snapshot.namespaces.insert(name, labels);
+                }
+            }
+            Object::ServiceNetworks(name, networks) => {
+                if snapshot.service_networks.get(&name) != Some(&networks) {
+                    keys.insert(Key::Cluster);
+                    snapshot.service_networks.insert(name, networks);
+                }
+            }
+            Object::Policy(_, policy) => {
+                if snapshot.policies.get(&policy.name) != Some(&policy) {
+                    keys.insert(Key::Policy(policy.name.clone()));
+                    snapshot.policies.insert(policy.name.clone(), policy);
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, kind: Kind, name: &ObjectReference) {
+        self.unreadable.remove(&(kind, name.clone()));
+        let (snapshot, plain) = (&mut self.snapshot, &name.name);
+        let key = match kind {
+            Kind::Services => {
+                let key = service_key(name);
+                snapshot.services.remove(&key).map(|_| Key::Service(key))
+            }
+            Kind::Slices => self.slices.remove(name).map(|service| {
+                remove_slice(snapshot, &service, plain);
+                Key::Service(service)
+            }),
+            Kind::Nodes => snapshot.nodes.remove(plain).map(|_| Key::Cluster),
+            Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.clone())),
+            Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
+            Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.clone())),
+        };
+        self.keys.extend(key);
+    }
+
+    /// Everything of a kind that is known, readable or not.
+    fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
+        let plain = |name: &String| ObjectReference { namespace: String::new(), name: name.clone() };
+        let Snapshot { services, slices: _, nodes, namespaces, service_networks, policies } = &self.snapshot;
+        let mut names: BTreeSet<ObjectReference> = match kind {
+            Kind::Services => services.keys().map(reference).collect(),
+            Kind::Slices => self.slices.keys().cloned().collect(),
+            Kind::Nodes => nodes.keys().map(plain).collect(),
+            Kind::Namespaces => namespaces.keys().map(plain).collect(),
+            Kind::ServiceNetworks => service_networks.keys().map(plain).collect(),
+            Kind::Policies => policies.keys().map(plain).collect(),
+        };
+        names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));
+        names
+    }
+}
+
+fn remove_slice(snapshot: &mut Snapshot, service: &ServiceKey, name: &str) {
+    let Some(slices) = snapshot.slices.get_mut(service) else { return };
+    slices.remove(name);
+    if slices.is_empty() {
+        snapshot.slices.remove(service);
+    }
+}
+
+fn service_key(name: &ObjectReference) -> ServiceKey {
+    ServiceKey::new(&name.namespace, &name.name)
+}
+
+fn reference(key: &ServiceKey) -> ObjectReference {
+    ObjectReference { namespace: key.namespace.clone(), name: key.name.clone() }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

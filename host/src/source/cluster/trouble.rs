@@ -1,0 +1,223 @@
+//! What can be wrong between us and the API server, one sentence each. All of it is tried again, later each time.
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egressd_core::finding::Finding;
+use jiff::{Timestamp, Unit};
+use kube::core::Status;
+
+use super::event::Kind;
+use crate::errors::with_causes;
+
+/// What was asked of the server, in the words of RBAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Everything there is.
+    List,
+    /// What changes.
+    Watch,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::List => "list",
+            Self::Watch => "watch",
+        })
+    }
+}
+
+/// Why the server's objects are not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// No connection, or none that lasts.
+    #[error("the API server at {server} does not answer: {cause}")]
+    Away {
+        /// Its address.
+        server: Arc<str>,
+        /// What the system says.
+        cause: String,
+    },
+    /// The server's certificate is of another authority.
+    #[error(
+        "the API server at {server} shows a certificate that is not to be trusted: {cause}; the certificate authority \
+         has to be the one of the kubeconfig, or of the service account (ca.crt)"
+    )]
+    Certificate {
+        /// Its address.
+        server: Arc<str>,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The server does not know us.
+    #[error(
+        "the API server at {server} does not accept who egressd says it is (401 Unauthorized); give it the token of a \
+         service account that exists and has not expired, or another kubeconfig"
+    )]
+    Unauthorized {
+        /// Its address.
+        server: Arc<str>,
+    },
+    /// RBAC says no.
+    #[error("cannot {verb} {kind}{}: {user} may not; add it to the {} egressd (deploy/rbac.yaml)", place(*.kind), role(*.kind))]
+    Forbidden {
+        /// What was asked.
+        verb: Verb,
+        /// Of what.
+        kind: Kind,
+        /// Who asked.
+        user: String,
+    },
+    /// The server says something else.
+    #[error("cannot {verb} {kind}: the API server at {server} answers {code}: {message}")]
+    Refused {
+        /// What was asked.
+        verb: Verb,
+        /// Of what.
+        kind: Kind,
+        /// Its address.
+        server: Arc<str>,
+        /// HTTP's status.
+        code: u16,
+        /// Its words.
+        message: String,
+    },
+    /// It answers, but not with such objects.
+    #[error("cannot {verb} {kind}: what the API server at {server} answers cannot be read: {cause}")]
+    Unreadable {
+        /// What was asked.
+        verb: Verb,
+        /// Of what.
+        kind: Kind,
+        /// Its address.
+        server: Arc<str>,
+        /// Where it goes wrong.
+        cause: String,
+    },
+}
+
+impl Trouble {
+    /// What an error of the client means.
+    pub fn of(verb: Verb, kind: Kind, server: &Arc<str>, error: &kube::Error) -> Self {
+        let server = Arc::clone(server);
+        if let kube::Error::Api(status) = error {
+            return Self::answered(verb, kind, server, status);
+        }
+        if let kube::Error::SerdeError(error) = error {
+            return Self::Unreadable { verb, kind, server, cause: error.to_string() };
+        }
+        // Everything else happens on the way.
+        let cause = innermost(error);
+        if cause.contains("certificate") { Self::Certificate { server, cause } } else { Self::Away { server, cause } }
+    }
+
+    /// What the server's own words mean.
+    pub fn answered(verb: Verb, kind: Kind, server: Arc<str>, status: &Status) -> Self {
+        match status.code {
+            401 => Self::Unauthorized { server },
+            403 => Self::Forbidden { verb, kind, user: user(&status.message) },
+            code => Self::Refused { verb, kind, server, code, message: status.message.clone() },
+        }
+    }
+
+    /// The server took too long.
+    pub fn late(server: &Arc<str>, limit: Duration) -> Self {
+        Self::Away { server: Arc::clone(server), cause: format!("no answer within {} s", limit.as_secs()) }
+    }
+
+    /// What people are told; `since` when it has been so.
+    pub fn finding(&self, since: Timestamp) -> Finding {
+        let since = since.round(Unit::Second).unwrap_or(since);
+        match self {
+            Self::Away { server, cause } => Finding::warning(
+                "api-server-away",
+                format!("the API server at {server} does not answer since {since}; everything stays as it is: {cause}"),
+            ),
+            Self::Certificate { .. } => Finding::error("api-server-certificate", self.to_string()),
+            Self::Unauthorized { .. } => Finding::error("api-server-unauthorized", self.to_string()),
+            Self::Forbidden { .. } => Finding::error("api-server-forbids", self.to_string()),
+            Self::Refused { .. } => Finding::error("api-server-refuses", self.to_string()),
+            Self::Unreadable { .. } => Finding::error("api-server-unreadable", self.to_string()),
+        }
+    }
+}
+
+/// The cause of all causes: what is around it says no more than that a request failed.
+fn innermost(error: &kube::Error) -> String {
+    let mut cause = error.source();
+    while let Some(next) = cause.and_then(std::error::Error::source) {
+        cause = Some(next);
+    }
+    cause.map_or_else(|| with_causes(error), ToString::to_string)
+}
+
+/// Who we are, from the server's sentence: `nodes is forbidden: User "x" cannot list ...`.
+fn user(message: &str) -> String {
+    let name = message.split_once("User \"").and_then(|(_, rest)| rest.split_once('"')).map(|(name, _)| name);
+    match name {
+        Some(name) if name.starts_with("system:serviceaccount:") => format!("the service account {name}"),
+        Some(name) => format!("the user {name}"),
+        None => format!("RBAC says no ({message}); egressd"),
+    }
+}
+
+fn role(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Policies => "Role",
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => "ClusterRole",
+    }
+}
+
+fn place(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Policies => " in egressd's own namespace",
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(kind: Kind, code: u16, message: &str) -> String {
+        let status = Status::failure(message, "").with_code(code);
+        Trouble::answered(Verb::List, kind, "https://192.0.2.1:6443".into(), &status).to_string()
+    }
+
+    #[test]
+    fn a_missing_verb_is_named_with_where_to_add_it() {
+        let message = "endpointslices.discovery.k8s.io is forbidden: User \"system:serviceaccount:egressd:egressd\" \
+                       cannot list resource \"endpointslices\" in API group \"discovery.k8s.io\" at the cluster scope";
+        assert_eq!(
+            said(Kind::Slices, 403, message),
+            "cannot list endpointslices.discovery.k8s.io: the service account system:serviceaccount:egressd:egressd \
+             may not; add it to the ClusterRole egressd (deploy/rbac.yaml)"
+        );
+        assert_eq!(
+            said(Kind::Policies, 403, "configmaps is forbidden: User \"jane\" cannot list resource \"configmaps\""),
+            "cannot list configmaps in egressd's own namespace: the user jane may not; add it to the Role egressd \
+             (deploy/rbac.yaml)"
+        );
+    }
+
+    #[test]
+    fn other_answers_are_told_in_the_servers_words() {
+        assert_eq!(
+            said(Kind::Nodes, 500, "etcd is on fire"),
+            "cannot list nodes: the API server at https://192.0.2.1:6443 answers 500: etcd is on fire"
+        );
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_told_with_the_time_and_what_stays() {
+        let trouble = Trouble::late(&"https://192.0.2.1:6443".into(), Duration::from_secs(30));
+        assert_eq!(
+            trouble.finding(Timestamp::UNIX_EPOCH).to_string(),
+            "warning: the API server at https://192.0.2.1:6443 does not answer since 1970-01-01T00:00:00Z; everything \
+             stays as it is: no answer within 30 s [api-server-away]"
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! The tools of those who write policies, through the binary: what they make, what they print, and what they say to
+//! input that is wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod desk;
+mod making;
+mod packing;
+mod services;
+mod tree;
+mod trying;

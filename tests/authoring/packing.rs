@@ -1,0 +1,72 @@
+//! `policy pack`: what it prints is what a node reads.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use egressd::policies::{digest, unpack};
+use egressd::source::documents::{Object, objects};
+use egressd_core::model::PolicyObject;
+use egressd_core::policy::{Mode, Module, OnFailure, PolicySpec};
+
+use crate::desk::{POLICY, binary, component, policy};
+use crate::services::manifests;
+
+/// What our own source reads.
+fn read(yaml: &str) -> (String, Arc<PolicyObject>) {
+    match objects(yaml, "node-a").unwrap().as_slice() {
+        [Object::Policy(namespace, policy)] => (namespace.clone(), Arc::clone(policy)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_packed_is_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = directory.path().join("settings.json");
+    fs::write(&settings, "{\n  \"port\": \"tcp:80\"\n}\n").unwrap();
+    let yaml = policy(
+        &[
+            ["pack", &component(&POLICY), "--settings", &settings.to_string_lossy(), "--name", "narrow"].as_slice(),
+            &["--namespace", "egress", "--order", "-5", "--mode", "shadow", "--on-failure", "closed"],
+            &["--services", "a in (b, c)", "--namespaces", "!d"],
+        ]
+        .concat(),
+    );
+    let (namespace, object) = read(&yaml.well());
+    let spec = PolicySpec::read(&object, "annotations").unwrap();
+    assert_eq!((namespace.as_str(), spec.name.as_str(), spec.order), ("egress", "narrow", -5));
+    assert_eq!((spec.mode, spec.on_failure), (Mode::Shadow, OnFailure::Closed));
+    assert_eq!(
+        (spec.scope.services.to_string(), spec.scope.namespaces.to_string()),
+        ("a in (b,c)".into(), "!d".into())
+    );
+    assert_eq!(spec.settings.as_deref().map(str::trim), Some("{\n  \"port\": \"tcp:80\"\n}"));
+    let Module::Gzip(gzip) = spec.module else { panic!("it is compressed") };
+    let bytes = fs::read(component(&POLICY)).unwrap();
+    assert_eq!(unpack(&gzip).unwrap(), bytes);
+    assert_eq!(spec.digest, Some(digest(&bytes)));
+}
+
+#[test]
+fn what_is_packed_is_in_force() {
+    let directory = manifests("");
+    let yaml = policy(&["pack", &component(&POLICY)]).well();
+    fs::write(directory.path().join("policy.yaml"), yaml).unwrap();
+    let mut plan = binary(Path::new("/"));
+    plan.args(["plan", "--node", "node-a", "--owner", "any", "--state-dir", "/no/such", "--manifests"]);
+    let said = String::from_utf8(plan.arg(directory.path()).output().unwrap().stdout).unwrap();
+    assert!(said.contains("any  tcp:443  11.0.0.2"), "{said}");
+}
+
+#[test]
+fn what_a_node_would_refuse_is_not_packed() {
+    for (arguments, part) in [
+        (["--name", "My"], "metadata.name \"My\" is no DNS name in lower case; write one like my-policy"),
+        (["--name", "annotations"], "the built-in policy has this name; take another one with --name"),
+        (["--services", "a b"], "annotation egressd.io/services: \"a b\" is no requirement"),
+    ] {
+        let sentence = policy(&[["pack", &component(&POLICY)], arguments].concat()).sentence(1);
+        assert!(sentence.starts_with("cannot pack policy ") && sentence.contains(part), "{sentence}");
+    }
+}

@@ -1,0 +1,131 @@
+//! `policy check`, `policy run`, `policy bench`, `policy diff`.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::desk::{POLICY, Said, VALIDATOR, component, policy};
+use crate::services::manifests;
+
+/// A file with this content.
+fn file(content: &[u8]) -> (TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("it.json");
+    fs::write(&path, content).unwrap();
+    (directory, path.to_string_lossy().into_owned())
+}
+
+/// A tool on the Services of a directory.
+fn on(directory: &TempDir, arguments: &[&str]) -> Said {
+    let path = directory.path().to_string_lossy();
+    policy(&[arguments, &["--node", "node-a", "--manifests", &path]].concat())
+}
+
+#[test]
+fn check_says_what_is_in_a_component() {
+    let said = policy(&["check", &component(&POLICY)]).well();
+    for line in [
+        "policy       only-https 0.1.0\n",
+        "contract     egressd:policy@0.1.0\n",
+        "imports      egressd:policy/host@0.1.0",
+        "settings     accepted: none, as its schema allows\n",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    assert!(policy(&["check", &component(&VALIDATOR)]).well().starts_with("validator    gate 0.1.0\n"));
+}
+
+#[test]
+fn check_refuses_what_a_node_refuses() {
+    let core_module = POLICY.join("target/wasm32-unknown-unknown/policy/only_https.wasm");
+    let whole = fs::read(component(&POLICY)).unwrap();
+    for (bytes, part) in [
+        (fs::read(core_module).unwrap(), "it is a core module and not a component: `egressd policy build` makes"),
+        (whole[..whole.len() / 2].to_vec(), "it was cut off"),
+        (b"(component)".to_vec(), "it is text and not WebAssembly"),
+        (Vec::new(), "it is empty"),
+    ] {
+        let (_directory, file) = file(&bytes);
+        let sentence = policy(&["check", &file]).sentence(1);
+        assert!(sentence.starts_with("cannot use policy it: ") && sentence.contains(part), "{sentence}");
+        assert_eq!(policy(&["pack", &file]).sentence(1), sentence);
+    }
+    assert!(policy(&["check", "/no/such.wasm"]).sentence(1).starts_with("cannot read /no/such.wasm: "));
+}
+
+#[test]
+fn settings_that_are_refused_are_told_with_the_reason() {
+    for (settings, part) in [
+        ("port: tcp:443", "it is not a JSON object: expected value"),
+        ("[]", "it is not a JSON object: it is something else; write one, like {}"),
+        ("{\"port\": \"443\"}", "\"443\" has no protocol; write one like tcp:443 or udp:443"),
+        ("{\"ports\": []}", "unknown field \"ports\", expected \"port\""),
+    ] {
+        let (_directory, file) = file(settings.as_bytes());
+        let sentence = policy(&["check", &component(&POLICY), "--settings", &file]).sentence(1);
+        assert!(sentence.contains(part), "{sentence}");
+    }
+}
+
+#[test]
+fn run_shows_what_comes_out_of_the_whole_chain() {
+    let said = on(&manifests(""), &["run", &component(&POLICY)]).well();
+    assert_eq!(
+        said,
+        "SERVICE   RULE  SOURCES   TO   PORTS    ADDRESS\nshop/web  ipv4  10.0.0.1  any  tcp:443  11.0.0.2\n"
+    );
+    // Before the built-in policy there is nothing to narrow.
+    let said = on(&manifests(""), &["run", &component(&POLICY), "--order", "-1"]).well();
+    assert!(said.contains("any  any    11.0.0.2"), "{said}");
+}
+
+#[test]
+fn run_underlines_what_is_wrong_and_tells_who_denies() {
+    let wrong = manifests(", kube-vip.io/egress-destination-ports: 'tcp:443,tcp:x'");
+    let said = on(&wrong, &["run", &component(&POLICY), "--service", "shop/web"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("tcp:443,tcp:x\"\n") && said.out.contains("^^^^^\n"), "{}", said.out);
+    let said = on(&manifests(""), &["run", &component(&VALIDATOR)]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.out.contains("shop/web: error: rule \"ipv4\" is for all ports, and only tcp:443"), "{}", said.out);
+}
+
+#[test]
+fn a_service_or_a_directory_that_is_not_there_is_named() {
+    let directory = manifests("");
+    let sentence = on(&directory, &["run", &component(&POLICY), "--service", "shop/wbe"]).sentence(1);
+    assert!(sentence.starts_with("cannot show Service shop/wbe: there is none in "), "{sentence}");
+    assert!(sentence.ends_with("there are shop/web"), "{sentence}");
+    let sentence = policy(&["run", &component(&POLICY), "--manifests", "/no/such"]).sentence(1);
+    assert!(sentence.starts_with("cannot read the manifests directory /no/such: "), "{sentence}");
+}
+
+#[test]
+fn bench_measures_a_policy_beside_the_built_in_one() {
+    for root in [&*POLICY, &*VALIDATOR] {
+        let said = policy(&["bench", &component(root), "--calls", "20"]).well();
+        let rows: Vec<&str> = said.lines().collect();
+        assert!(rows[0].starts_with("POLICY ") && rows[2].starts_with("annotations (built-in) "), "{said}");
+        let fuel: u64 = rows[1].split_whitespace().last().unwrap().parse().unwrap();
+        assert!((1_000..1_000_000).contains(&fuel), "{said}");
+    }
+    let sentence = on(&tempfile::tempdir().unwrap(), &["bench", &component(&POLICY)]).sentence(1);
+    assert!(sentence.starts_with("cannot measure: there is no Service in "), "{sentence}");
+}
+
+#[test]
+fn diff_tells_what_would_change_and_what_would_not() {
+    let directory = manifests("");
+    let (narrow, gate) = (component(&POLICY), component(&VALIDATOR));
+    let same = on(&directory, &["diff", &narrow, &narrow]);
+    assert_eq!((same.code, same.out.as_str()), (Some(0), "0 of 1 Services change\n"));
+    let (_settings, other) = file(b"{\"port\": \"tcp:80\"}");
+    let changed = on(&directory, &["diff", &narrow, &narrow, "--new-settings", &other]);
+    let expected = "shop/web: translating\n  - rule ipv4: 10.0.0.1 -> 11.0.0.2\n      destination ports: tcp:443\n  \
+                    + rule ipv4: 10.0.0.1 -> 11.0.0.2\n      destination ports: tcp:80\n1 of 1 Services change\n";
+    assert_eq!((changed.code, changed.out.as_str()), (Some(1), expected));
+    let denied = on(&directory, &["diff", &narrow, &gate]);
+    assert_eq!(denied.code, Some(1));
+    assert!(denied.out.starts_with("shop/web: translating -> denied\n"), "{}", denied.out);
+    assert!(on(&directory, &["diff", &narrow, "/no/such.wasm"]).sentence(2).starts_with("cannot read /no/such.wasm"));
+}
