@@ -1,6 +1,6 @@
 //! The cluster under test: is it one?
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use lab::cluster::{Cluster, SERVICES, service};
 
 use crate::stage::WEB;
@@ -39,7 +39,9 @@ pub(crate) fn an_older_api_has_no_service_cidrs_and_no_streaming_lists() -> Resu
     let cluster = Cluster::builder().older().build()?;
     let older = cluster.as_egressd()?;
     ensure!(older.list(SERVICES, "").is_ok(), "what is old is there");
-    let missing = older.list("/apis/networking.k8s.io/v1/servicecidrs", "").map(|_| ()).unwrap_err();
+    let Err(missing) = older.list("/apis/networking.k8s.io/v1/servicecidrs", "") else {
+        bail!("there are ServiceCIDRs")
+    };
     ensure!(format!("{missing:#}").contains("404"), "{missing:#}");
     let refused = older.refusal_of_streaming("/api/v1/services")?;
     ensure!(refused.contains("sendInitialEvents"), "{refused}");
