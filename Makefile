@@ -1,7 +1,7 @@
 # `make` lists what there is to do.
 
 # The tools of rustup and of administrators are often not on the PATH, root's included.
-export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin:/sbin
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin
 
 # Root can always build the lab's network namespaces, so for root a skipped test is a failed one. Others may be
 # refused by their kernel, and then the tests say so and are skipped.
@@ -12,11 +12,11 @@ endif
 # In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup build demo test bench lint test-static
+.PHONY: help setup build demo test test-cluster test-static bench lint
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 setup: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/setup
@@ -31,6 +31,17 @@ demo: setup ## see egressd at work, in a minute, without a cluster
 
 test: setup ## run all tests; packets stay in network namespaces
 	cargo test --workspace $(LOCKED)
+
+test-cluster: setup apiserver ## run egressd against a real Kubernetes API server
+	EGRESSD_CLUSTER_TESTS_MUST_RUN=1 cargo test --workspace --test cluster $(LOCKED)
+
+# Minutes the first time, seconds after: Go keeps what it has compiled. The flags are those of Kubernetes' own builds.
+.PHONY: apiserver
+apiserver:
+	@command -v go >/dev/null || { echo 'There is no Go. To install 1.26 or newer: https://go.dev/dl'; exit 1; }
+	cd tests/apiserver && CGO_ENABLED=0 go build -trimpath \
+	  -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.2' \
+	  -o "$(abspath $(or $(CARGO_TARGET_DIR),target))/apiserver/apiserver" .
 
 bench: setup ## what egressd costs: ratios in one run on one machine, minutes
 	cargo bench --package egressd --bench figures $(LOCKED)

@@ -69,6 +69,11 @@ impl Program {
         let mut command = self.command(node, &["run", "--node", node.name(), "--manifests"]);
         command.arg(manifests.path()).arg("--state-dir").arg(manifests.state_of(node.name()));
         command.arg("--socket").arg(manifests.socket_of(node.name())).args(arguments);
+        self.spawn(lab, node, command)
+    }
+
+    /// Starts a command that [`Self::command`] began, and keeps what it says.
+    pub(crate) fn spawn<'lab>(&self, lab: &'lab Lab, node: &'lab Node, mut command: Command) -> Result<Egressd<'lab>> {
         let log = NamedTempFile::new()?;
         let output = || File::options().append(true).open(log.path());
         command.stdout(output()?).stderr(output()?).stdin(Stdio::null());
@@ -114,7 +119,8 @@ impl Program {
         Ok(())
     }
 
-    fn command(&self, node: &Node, arguments: &[&str]) -> Command {
+    /// `egressd` with these arguments on a node.
+    pub(crate) fn command(&self, node: &Node, arguments: &[&str]) -> Command {
         let mut command = node.namespace.command(&self.path.to_string_lossy());
         command.args(arguments).envs(self.environment.iter().cloned());
         command

@@ -17,6 +17,11 @@ pub type Test = (&'static str, fn() -> Result<()>);
 /// Writes `main` for a test binary whose tests are the given functions.
 #[macro_export]
 macro_rules! tests {
+    (if $also:path; $($test:path),* $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::main_if($also, &[$((stringify!($test), $test)),*])
+        }
+    };
     ($($test:path),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
             $crate::main(&[$((stringify!($test), $test)),*])
@@ -25,10 +30,19 @@ macro_rules! tests {
 }
 
 /// Runs the tests, or says in one line why they cannot run here.
-#[expect(clippy::print_stderr, reason = "a test binary talks to whoever ran it")]
 pub fn main(tests: &[Test]) -> ExitCode {
+    main_if(|| Ok(Readiness::Ready), tests)
+}
+
+/// The same, for tests that need more of the machine than labs do.
+#[expect(clippy::print_stderr, reason = "a test binary talks to whoever ran it")]
+pub fn main_if(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
     let arguments = Arguments::from_args();
-    let readiness = match prepare() {
+    let prepared = prepare().and_then(|readiness| match readiness {
+        Readiness::Ready => also(),
+        Readiness::Skip(why) => Ok(Readiness::Skip(why)),
+    });
+    let readiness = match prepared {
         Ok(readiness) => readiness,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -8,6 +8,7 @@
 //! Root is not needed where the kernel grants user namespaces; [`main`] sees to that.
 
 pub mod addresses;
+pub mod cluster;
 pub mod manifest;
 
 mod calls;
@@ -23,7 +24,7 @@ mod wait;
 
 pub use calls::Call;
 pub use egressd::{Egressd, Program};
-pub use harness::{Test, main};
+pub use harness::{Test, main, main_if};
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
 pub use probe::{Connection, Destination, Flood, MOST_OF_A_FLOOD, Protocol, Seen};

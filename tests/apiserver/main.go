@@ -1,0 +1,73 @@
+// A Kubernetes control plane in one binary, for tests on one machine: etcd, the API server, the controller manager
+// and kubectl, each as a subcommand and so a process of its own, which a test can kill alone.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	kubectl "k8s.io/kubectl/pkg/cmd"
+	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+)
+
+const usage = `usage:
+  apiserver etcd DIR CLIENT-URL PEER-URL     etcd, until it is told to end
+  apiserver compact CLIENT-URL               makes etcd forget every revision but the newest
+  apiserver certificates DIR ADDRESS...      a CA, a server's certificate, a key pair for service accounts
+  apiserver older DIR ADDRESS SERVER-URL     a server in front of another, without what old ones lack
+  apiserver kube-apiserver FLAG...
+  apiserver kube-controller-manager FLAG...
+  apiserver kubectl ARGUMENT...`
+
+func main() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, usage)
+		os.Exit(2)
+	}
+	if err := run(os.Args[1], os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(subcommand string, arguments []string) error {
+	switch {
+	case subcommand == "etcd" && len(arguments) == 3:
+		return serveEtcd(arguments[0], arguments[1], arguments[2])
+	case subcommand == "compact" && len(arguments) == 1:
+		return compactEtcd(arguments[0])
+	case subcommand == "certificates" && len(arguments) > 1:
+		return writeCertificates(arguments[0], arguments[1:])
+	case subcommand == "older" && len(arguments) == 3:
+		return serveOlder(arguments[0], arguments[1], arguments[2])
+	case subcommand == "kube-apiserver":
+		os.Exit(execute(apiserver.NewAPIServerCommand(), arguments))
+	case subcommand == "kube-controller-manager":
+		os.Exit(execute(controllers.NewControllerManagerCommand(), arguments))
+	case subcommand == "kubectl":
+		return executeKubectl(arguments)
+	}
+	return errors.New(usage)
+}
+
+func execute(command *cobra.Command, arguments []string) int {
+	command.SetArgs(arguments)
+	return cli.Run(command)
+}
+
+func executeKubectl(arguments []string) error {
+	// It looks for plugins in os.Args by itself, and must not meet our own word there.
+	os.Args = append([]string{"kubectl"}, arguments...)
+	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
+		kubectlutil.CheckErr(err)
+	}
+	return nil
+}

@@ -1,0 +1,29 @@
+//! egressd in a cluster: a real API server, a real EndpointSlice controller, real packets.
+
+mod lab_itself;
+mod life;
+mod moves;
+mod outages;
+mod policies;
+mod stage;
+
+lab::tests![
+    if lab::cluster::ready;
+    lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
+    lab_itself::the_api_server_comes_back_with_the_same_data,
+    lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,
+    life::an_annotated_service_is_translated,
+    life::a_scaled_service_translates_the_pods_that_there_are,
+    life::a_pod_that_comes_back_with_another_address_is_translated_from_there,
+    life::an_unrelated_pod_that_takes_over_an_address_is_untouched,
+    life::annotations_edited_live_take_effect,
+    life::a_service_deleted_while_egressd_is_down_leaves_nothing,
+    life::a_service_that_becomes_a_cluster_ip_translates_nobody,
+    life::two_services_with_one_address_translate_their_pods_both,
+    life::a_slice_with_a_thousand_endpoints_is_in_force,
+    moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
+    policies::a_policy_is_in_force_as_its_config_map_says,
+    life::an_older_api_is_good_enough,
+    outages::what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on,
+    outages::an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact,
+];

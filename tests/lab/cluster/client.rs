@@ -1,0 +1,142 @@
+//! Asking the API server, as plain blocking functions. Objects are JSON: a path is all that tells kinds apart.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use kube::Client;
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube::core::Request;
+use kube::core::params::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, WatchParams};
+use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::namespace::Namespace;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Speaks with the API server from inside a namespace.
+#[derive(Debug)]
+pub struct Api {
+    runtime: Mutex<Runtime>,
+    namespace: Namespace,
+    kubeconfig: Value,
+}
+
+type Question = hyper::Request<Vec<u8>>;
+type Unasked = kube::core::request::Error;
+
+impl Api {
+    pub(super) fn new(namespace: Namespace, kubeconfig: Value) -> Result<Self> {
+        let runtime = Mutex::new(Builder::new_current_thread().enable_all().build()?);
+        Ok(Self { runtime, namespace, kubeconfig })
+    }
+
+    /// The object at this path, such as `/api/v1/namespaces/default/services/web`.
+    ///
+    /// # Errors
+    /// When there is none, or nobody answers.
+    pub fn get(&self, path: &str) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        self.ask(path, Request::new(collection).get(name, &GetParams::default()))
+    }
+
+    /// The objects of a collection.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn list(&self, collection: &str, labels: &str) -> Result<Vec<Value>> {
+        let request = Request::new(collection).list(&ListParams::default().labels(labels));
+        let list = self.ask(collection, request)?;
+        Ok(list["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Creates an object, or something of one, such as a token.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn create(&self, collection: &str, object: &Value) -> Result<Value> {
+        self.ask(collection, Request::new(collection).create(&PostParams::default(), object.to_string().into_bytes()))
+    }
+
+    /// Merges something into an object.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn patch(&self, path: &str, patch: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        let request = Request::new(collection).patch(name, &PatchParams::default(), &Patch::Merge(patch));
+        self.ask(path, request)
+    }
+
+    /// Merges something into an object's status, as its controller does.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn patch_status(&self, path: &str, status: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        let patch = json!({"status": status});
+        let request =
+            Request::new(collection).patch_subresource("status", name, &PatchParams::default(), &Patch::Merge(&patch));
+        self.ask(path, request)
+    }
+
+    /// Writes a whole object, as controllers do that know nothing of others' fields.
+    ///
+    /// # Errors
+    /// When the server refuses, as it does when somebody else was faster.
+    pub fn replace(&self, path: &str, object: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        self.ask(path, Request::new(collection).replace(name, &PostParams::default(), object.to_string().into_bytes()))
+    }
+
+    /// Deletes an object at once: there is no kubelet that would say that a pod is gone.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn delete(&self, path: &str) -> Result<()> {
+        let (collection, name) = split(path)?;
+        self.ask(path, Request::new(collection).delete(name, &DeleteParams::default().grace_period(0))).map(drop)
+    }
+
+    /// What the server says against a list that is streamed (`sendInitialEvents`).
+    ///
+    /// # Errors
+    /// When it has nothing against it.
+    pub fn refusal_of_streaming(&self, collection: &str) -> Result<String> {
+        let streamed = WatchParams { timeout: Some(1), send_initial_events: true, ..WatchParams::default() };
+        match self.ask(collection, Request::new(collection).watch(&streamed, "")) {
+            Ok(answer) => bail!("it streams: {answer}"),
+            Err(refusal) => Ok(format!("{refusal:#}")),
+        }
+    }
+
+    /// Whether the server answers that it is ready.
+    pub(super) fn is_ready(&self) -> bool {
+        self.get("/api/v1/namespaces/default").is_ok()
+    }
+
+    /// A new connection each time: none is left over when the server is killed.
+    fn ask(&self, what: &str, request: Result<Question, Unasked>) -> Result<Value> {
+        let request = request?;
+        let answer = self.namespace.run(|| {
+            let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+            runtime.block_on(async { tokio::time::timeout(PATIENCE, self.answer(request)).await })
+        })?;
+        match answer {
+            Ok(answer) => answer.with_context(|| format!("the API server refuses {what}")),
+            Err(_) => bail!("the API server does not answer about {what}"),
+        }
+    }
+
+    async fn answer(&self, request: Question) -> Result<Value> {
+        let kubeconfig: Kubeconfig = serde_json::from_value(self.kubeconfig.clone())?;
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(Client::try_from(config)?.request(request).await?)
+    }
+}
+
+fn split(path: &str) -> Result<(&str, &str)> {
+    path.rsplit_once('/').with_context(|| format!("{path} is the path of no object"))
+}

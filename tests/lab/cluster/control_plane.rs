@@ -1,0 +1,204 @@
+//! etcd, the API server and the controller manager, each a process on the outside host.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::process::Process;
+use super::programs::Program;
+use crate::addresses::{NEIGHBOUR_V4, POD_NETWORK_V4, POD_NETWORK_V6, SERVICE_NETWORK_V4, SERVICE_NETWORK_V6};
+use crate::namespace::{Namespace, output_of};
+use crate::wait::wait_until;
+
+const ETCD: &str = "http://127.0.0.1:2379";
+const ETCD_PEER: &str = "http://127.0.0.1:2380";
+/// Where the API server listens.
+const PORT: u16 = 6443;
+/// Where a server listens that knows no more than an old one.
+const OLDER_PORT: u16 = 6444;
+/// May do everything; the lab's own.
+pub(super) const ADMIN_TOKEN: &str = "admin-token";
+const ISSUER: &str = "https://kubernetes.default.svc";
+
+/// How long a control plane may take to start. It takes seconds; a loaded machine is slow.
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Which API a test wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// All that this release has.
+    Today,
+    /// Without ServiceCIDRs and without streaming lists.
+    Older,
+}
+
+#[derive(Debug)]
+pub(super) struct ControlPlane {
+    // In this order they are dropped: whoever asks goes first.
+    manager: RefCell<Option<Process>>,
+    older: Option<Process>,
+    server: RefCell<Option<Process>>,
+    etcd: Process,
+    pub(super) directory: TempDir,
+    namespace: Namespace,
+    pub(super) age: Age,
+}
+
+impl ControlPlane {
+    /// Starts etcd and the API server; [`Self::start_manager`] follows when the server answers.
+    pub(super) fn start(namespace: Namespace, age: Age) -> Result<Self> {
+        let directory = TempDir::with_prefix("egressd-cluster-")?;
+        let root = directory.path();
+        let mut certificates = Program::Certificates.command(&namespace);
+        output_of(certificates.arg(root).arg(NEIGHBOUR_V4.to_string()))?;
+        fs::write(root.join("tokens"), format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"))?;
+        let mut etcd = Program::Etcd.command(&namespace);
+        etcd.arg(root.join("etcd")).args([ETCD, ETCD_PEER]);
+        let etcd = Process::start(etcd, root, "etcd")?;
+        let plane = Self {
+            manager: RefCell::default(),
+            older: None,
+            server: RefCell::default(),
+            etcd,
+            directory,
+            namespace,
+            age,
+        };
+        plane.start_server()?;
+        Ok(plane)
+    }
+
+    /// Starts the API server, or starts it again on the same data.
+    pub(super) fn start_server(&self) -> Result<()> {
+        let mut command = Program::ApiServer.command(&self.namespace);
+        command.args(self.server_flags());
+        *self.server.borrow_mut() = Some(Process::start(command, self.directory.path(), "kube-apiserver")?);
+        Ok(())
+    }
+
+    /// `kill -9`.
+    pub(super) fn kill_server(&self) {
+        self.server.borrow_mut().take();
+    }
+
+    /// Makes etcd forget the past.
+    pub(super) fn compact(&self) -> Result<()> {
+        output_of(Program::Compact.command(&self.namespace).arg(ETCD)).map(drop)
+    }
+
+    /// Starts the controller manager, or another one: an old one that lost its server asks again later and later.
+    pub(super) fn start_manager(&self) -> Result<()> {
+        let kubeconfig = self.write_kubeconfig("controller-manager", ADMIN_TOKEN)?.display().to_string();
+        let mut command = Program::ControllerManager.command(&self.namespace);
+        command.args(
+            ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"]
+                .map(|flag| format!("--{flag}={kubeconfig}")),
+        );
+        command.args([
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            // There are no kubelets: nobody renews leases, and nobody would lift a taint.
+            "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller",
+            "--kube-api-qps=500",
+            "--kube-api-burst=1000",
+        ]);
+        command.arg(format!("--cluster-cidr={POD_NETWORK_V4},{POD_NETWORK_V6}"));
+        command.arg(format!("--service-account-private-key-file={}", self.file("sa.key")));
+        let manager = Process::start(command, self.directory.path(), "kube-controller-manager")?;
+        *self.manager.borrow_mut() = Some(manager);
+        Ok(())
+    }
+
+    /// The oldest features cannot be turned off any more: a proxy says what an old server would.
+    pub(super) fn start_older(&mut self) -> Result<()> {
+        let mut command = Program::Older.command(&self.namespace);
+        command.arg(self.directory.path()).arg(format!("{NEIGHBOUR_V4}:{OLDER_PORT}"));
+        command.arg(format!("https://{NEIGHBOUR_V4}:{PORT}"));
+        self.older = Some(Process::start(command, self.directory.path(), "older")?);
+        Ok(())
+    }
+
+    /// Waits until the server answers; `ask` is how.
+    pub(super) fn wait_until_answers(&self, ask: impl Fn() -> bool) -> Result<()> {
+        let mut etcd = String::new();
+        let waited = wait_until("the API server answers", PATIENCE, || {
+            if let Some(server) = self.server.borrow_mut().as_mut() {
+                server.expect_alive().context("the API server ended")?;
+            }
+            etcd = self.etcd.last_words();
+            Ok(ask())
+        });
+        waited.with_context(|| format!("etcd said: {etcd}"))
+    }
+
+    /// Writes a kubeconfig for the bearer of a token, of the API that a program under test is to see.
+    pub(super) fn write_kubeconfig(&self, name: &str, token: &str) -> Result<PathBuf> {
+        let path = self.directory.path().join(format!("{name}.kubeconfig"));
+        // JSON is YAML.
+        fs::write(&path, self.kubeconfig(self.port_for(token), token).to_string())?;
+        Ok(path)
+    }
+
+    pub(super) fn kubeconfig(&self, port: u16, token: &str) -> serde_json::Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "lab", "cluster": {
+                "server": format!("https://{NEIGHBOUR_V4}:{port}"),
+                "certificate-authority": self.file("ca.crt"),
+            }}],
+            "users": [{"name": "lab", "user": {"token": token}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+            "current-context": "lab",
+        })
+    }
+
+    /// The lab itself speaks with the real server.
+    pub(super) fn port_for(&self, token: &str) -> u16 {
+        match self.age {
+            Age::Older if token != ADMIN_TOKEN => OLDER_PORT,
+            Age::Older | Age::Today => PORT,
+        }
+    }
+
+    fn server_flags(&self) -> Vec<String> {
+        let mut flags = vec![
+            format!("--etcd-servers={ETCD}"),
+            format!("--bind-address={NEIGHBOUR_V4}"),
+            format!("--advertise-address={NEIGHBOUR_V4}"),
+            format!("--secure-port={PORT}"),
+            format!("--service-cluster-ip-range={SERVICE_NETWORK_V4},{SERVICE_NETWORK_V6}"),
+            format!("--service-account-issuer={ISSUER}"),
+            format!("--api-audiences={ISSUER}"),
+        ];
+        // Pods of the lab never ask the API, and so need no token.
+        let fixed = [
+            "authorization-mode=Node,RBAC",
+            "endpoint-reconciler-type=none",
+            "disable-admission-plugins=ServiceAccount",
+        ];
+        flags.extend(fixed.map(|flag| format!("--{flag}")));
+        let files = [
+            ("tls-cert-file", "server.crt"),
+            ("tls-private-key-file", "server.key"),
+            ("client-ca-file", "ca.crt"),
+            ("token-auth-file", "tokens"),
+            ("service-account-key-file", "sa.pub"),
+            ("service-account-signing-key-file", "sa.key"),
+        ];
+        flags.extend(files.map(|(flag, file)| format!("--{flag}={}", self.file(file))));
+        if self.age == Age::Older {
+            flags.push("--feature-gates=WatchList=false".to_owned());
+        }
+        flags
+    }
+
+    fn file(&self, name: &str) -> String {
+        Path::new(self.directory.path()).join(name).display().to_string()
+    }
+}

@@ -1,0 +1,48 @@
+//! What a node's kernel translates, as `nft` lists it, against what a test expects.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::topology::Node;
+
+/// Our tables, and the map of each that translates whole pods.
+const TABLES: [&str; 2] = ["ip kube_vip_v4", "ip6 kube_vip_v6"];
+/// Maps for Services with ports and networks.
+const OTHERS: [&str; 2] = ["egress_chains", "egress_ports"];
+
+impl Node {
+    /// Pods and the addresses that they are translated to: every element of every node's table, both families.
+    /// What is translated through ports or a chain is told as text beside.
+    ///
+    /// # Errors
+    /// When there are no tables, or `nft` says what nobody expects.
+    pub fn translations(&self) -> Result<(BTreeMap<IpAddr, IpAddr>, Vec<String>)> {
+        let (mut pods, mut others) = (BTreeMap::new(), Vec::new());
+        for table in TABLES {
+            for element in self.elements(&format!("map {table} egress_addrs"))? {
+                let parsed = pair(&element).with_context(|| format!("an element of {table}: {element}"))?;
+                pods.insert(parsed.0, parsed.1);
+            }
+            for map in OTHERS {
+                others.extend(self.elements(&format!("map {table} {map}"))?.iter().map(Value::to_string));
+            }
+        }
+        Ok((pods, others))
+    }
+
+    fn elements(&self, map: &str) -> Result<Vec<Value>> {
+        let listing: Value = serde_json::from_str(&self.namespace.nft_list_as_json(map)?)?;
+        let objects = listing["nftables"].as_array().into_iter().flatten();
+        Ok(objects.filter_map(|object| object["map"]["elem"].as_array()).flatten().cloned().collect())
+    }
+}
+
+/// A key, with what the kernel counted for it or without, and its value.
+fn pair(element: &Value) -> Option<(IpAddr, IpAddr)> {
+    let (key, value) = (element.get(0)?, element.get(1)?);
+    let key = key.get("elem").and_then(|detailed| detailed.get("val")).unwrap_or(key);
+    Some((key.as_str()?.parse().ok()?, value.as_str()?.parse().ok()?))
+}

@@ -1,0 +1,191 @@
+//! A cluster: the lab's nodes and pods, known to a real API server, with EndpointSlices from the real
+//! controller. What is simulated is what a kubelet and a load balancer would write.
+//!
+//! The control plane lives on the outside host and dies with the test.
+
+mod access;
+mod client;
+mod control_plane;
+mod kernel;
+mod objects;
+mod process;
+mod programs;
+
+use std::net::IpAddr;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+pub use client::Api;
+pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
+pub use programs::ready;
+
+use crate::topology::{self, Lab, Pod};
+use crate::wait::{DEADLINE, wait_until};
+use control_plane::{ADMIN_TOKEN, Age, ControlPlane};
+
+/// Nodes with pods, and the API server that knows them.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Asks the API server as its administrator.
+    pub api: Api,
+    plane: ControlPlane,
+    /// Where packets are.
+    pub lab: Lab,
+}
+
+/// What a cluster is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Builder {
+    lab: topology::Builder,
+    age: Age,
+}
+
+impl Builder {
+    /// A second node.
+    pub fn two_nodes(self) -> Self {
+        Self { lab: self.lab.two_nodes(), ..self }
+    }
+
+    /// With an API that has no ServiceCIDRs and no streaming lists, for the programs under test.
+    pub fn older(self) -> Self {
+        Self { age: Age::Older, ..self }
+    }
+
+    /// Builds it; its nodes are registered when this returns.
+    ///
+    /// # Errors
+    /// When the lab cannot be built or the control plane does not come up.
+    pub fn build(self) -> Result<Cluster> {
+        let lab = self.lab.build()?;
+        let outside = &lab.outside().namespace;
+        let plane = ControlPlane::start(outside.try_clone()?, self.age)?;
+        let api = Api::new(outside.try_clone()?, plane.kubeconfig(plane.port_for(ADMIN_TOKEN), ADMIN_TOKEN))?;
+        plane.wait_until_answers(|| api.is_ready())?;
+        plane.start_manager()?;
+        let mut cluster = Cluster { api, plane, lab };
+        cluster.register_nodes().context("cannot register the nodes")?;
+        cluster.grant_access().context("cannot make egressd's service account")?;
+        if self.age == Age::Older {
+            cluster.plane.start_older()?;
+            let older = cluster.as_egressd()?;
+            cluster.plane.wait_until_answers(|| older.is_ready())?;
+        }
+        Ok(cluster)
+    }
+}
+
+impl Cluster {
+    /// One node with three pods unless told otherwise.
+    pub fn builder() -> Builder {
+        Builder { lab: Lab::builder(), age: Age::Today }
+    }
+
+    /// A pod of the lab comes into being behind the Service of this name; with its addresses of both families.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn create_pod(&self, name: &str, app: &str, pod: &Pod) -> Result<()> {
+        self.create_pod_at(name, app, pod.node, &[pod.v4(), pod.v6()])
+    }
+
+    /// A pod that is an address and no more.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn create_pod_at(&self, name: &str, app: &str, node: u8, addresses: &[IpAddr]) -> Result<()> {
+        let node = self.lab.nodes()[usize::from(node) - 1].name();
+        self.api.create(PODS, &objects::pod(name, app, node))?;
+        self.api.patch_status(&format!("{PODS}/{name}"), &objects::running(addresses)).map(drop)
+    }
+
+    /// A pod goes, and nothing of it stays.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn delete_pod(&self, name: &str) -> Result<()> {
+        self.api.delete(&format!("{PODS}/{name}"))
+    }
+
+    /// Creates a Service, and gives it addresses as its load balancer does.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn create_service(&self, service: &Value, addresses: &[IpAddr]) -> Result<()> {
+        let created = self.api.create(SERVICES, service)?;
+        let name = created["metadata"]["name"].as_str().unwrap_or_default();
+        self.api.patch_status(&format!("{SERVICES}/{name}"), &balanced(addresses)).map(drop)
+    }
+
+    /// The addresses in a Service's EndpointSlices, sorted.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn endpoints(&self, service: &str) -> Result<Vec<IpAddr>> {
+        let slices = self.api.list(SLICES, &format!("kubernetes.io/service-name={service}"))?;
+        let endpoints = slices.iter().filter_map(|slice| slice["endpoints"].as_array()).flatten();
+        let texts = endpoints.filter_map(|endpoint| endpoint["addresses"][0].as_str());
+        let mut addresses: Vec<IpAddr> = texts.map(str::parse).collect::<Result<_, _>>()?;
+        addresses.sort();
+        Ok(addresses)
+    }
+
+    /// Waits until the controller has written exactly these endpoints, in any order.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn wait_for_endpoints(&self, service: &str, expected: &[IpAddr]) -> Result<()> {
+        let (mut expected, mut last) = (expected.to_vec(), Vec::new());
+        expected.sort();
+        let waited = wait_until("the controller has written the EndpointSlices", DEADLINE, || {
+            last = self.endpoints(service)?;
+            Ok(last == expected)
+        });
+        waited.with_context(|| format!("Service {service} has the endpoints {last:?}, not {expected:?}"))
+    }
+
+    /// The resourceVersions of all Services.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn versions(&self) -> Result<Vec<(String, String)>> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let version =
+            |service: &Value| (text(&service["metadata"]["name"]), text(&service["metadata"]["resourceVersion"]));
+        Ok(self.api.list(SERVICES, "")?.iter().map(version).collect())
+    }
+
+    /// `kill -9` of the API server alone; etcd goes on.
+    pub fn kill_api_server(&self) {
+        self.plane.kill_server();
+    }
+
+    /// Starts the API server again on the same data.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn restart_api_server(&self) -> Result<()> {
+        self.plane.start_server()?;
+        self.plane.wait_until_answers(|| self.api.is_ready())?;
+        self.plane.start_manager()
+    }
+
+    /// Makes etcd forget every revision but the newest, so that a watch that is behind has to start over.
+    ///
+    /// # Errors
+    /// When etcd refuses.
+    pub fn compact(&self) -> Result<()> {
+        self.plane.compact()
+    }
+
+    fn register_nodes(&self) -> Result<()> {
+        for node in self.lab.nodes() {
+            self.api.create("/api/v1/nodes", &objects::node(node))?;
+            self.api.patch_status(&format!("/api/v1/nodes/{}", node.name()), &objects::ready_node(node.number))?;
+        }
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": access::NAMESPACE}});
+        let created = self.api.create("/api/v1/namespaces", &namespace)?;
+        ensure!(created["metadata"]["name"] == access::NAMESPACE, "{created}");
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Objects as a cluster's parts write them: the administrator, the kubelet, the load balancer.
+
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use crate::addresses::{node_v4, node_v6, pod_v4_on, pod_v6_on};
+use crate::manifest::{Manifest, Yaml};
+use crate::topology;
+
+/// Where Services are.
+pub const SERVICES: &str = "/api/v1/namespaces/default/services";
+/// Where pods are.
+pub const PODS: &str = "/api/v1/namespaces/default/pods";
+/// Where policies are.
+pub const POLICIES: &str = "/api/v1/namespaces/egressd/configmaps";
+/// Where the controller writes EndpointSlices.
+pub const SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+
+/// A Service of type LoadBalancer in both families, in front of the pods whose label `app` is its name.
+pub fn service(name: &str, annotations: &[(&str, &str)]) -> Value {
+    let annotations: serde_json::Map<String, Value> =
+        annotations.iter().map(|(key, value)| (format!("kube-vip.io/{key}"), json!(value))).collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {
+            "type": "LoadBalancer",
+            // The range of NodePorts is small, and nobody would answer there.
+            "allocateLoadBalancerNodePorts": false,
+            "ipFamilyPolicy": "RequireDualStack",
+            "selector": {"app": name},
+            "ports": [{"name": "http", "port": 80, "targetPort": 8080}],
+        },
+    })
+}
+
+/// The status that a load balancer gives a Service.
+pub fn balanced(addresses: &[IpAddr]) -> Value {
+    let ingress: Vec<Value> = addresses.iter().map(|address| json!({"ip": address})).collect();
+    json!({"loadBalancer": {"ingress": ingress}})
+}
+
+/// A manifest as the API takes it.
+pub fn json_of(manifest: &dyn Manifest) -> Value {
+    value(&manifest.yaml())
+}
+
+fn value(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Text(text) => json!(text),
+        Yaml::Number(number) => json!(number),
+        Yaml::List(items) => items.iter().map(value).collect(),
+        Yaml::Map(entries) => entries.iter().map(|(key, entry)| (key.clone(), value(entry))).collect(),
+    }
+}
+
+/// A node as an administrator registers it; [`ready_node`] is its status.
+pub(super) fn node(node: &topology::Node) -> Value {
+    let networks = [format!("{}/24", pod_v4_on(node.number, 0)), format!("{}/64", pod_v6_on(node.number, 0))];
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": node.name(), "labels": {"kubernetes.io/hostname": node.name()}},
+        "spec": {"podCIDR": networks[0], "podCIDRs": networks},
+    })
+}
+
+/// What the kubelet says of its node.
+pub(super) fn ready_node(number: u8) -> Value {
+    json!({
+        "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+        "addresses": [
+            {"type": "InternalIP", "address": node_v4(number)},
+            {"type": "InternalIP", "address": node_v6(number)},
+        ],
+    })
+}
+
+/// A pod that a scheduler has bound to a node.
+pub(super) fn pod(name: &str, app: &str, node: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": app}},
+        "spec": {
+            "nodeName": node,
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "main", "image": "example.com/none"}],
+        },
+    })
+}
+
+/// What the kubelet says of a pod that runs.
+pub(super) fn running(addresses: &[IpAddr]) -> Value {
+    let conditions = ["Ready", "ContainersReady", "Initialized", "PodScheduled"];
+    json!({
+        "phase": "Running",
+        "podIP": addresses.first(),
+        "podIPs": addresses.iter().map(|address| json!({"ip": address})).collect::<Vec<_>>(),
+        "conditions": conditions.map(|kind| json!({"type": kind, "status": "True"})),
+    })
+}
