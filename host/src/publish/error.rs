@@ -52,10 +52,10 @@ pub enum Error {
 impl Error {
     /// An error of the client about an object.
     pub(super) fn new(right: &'static Right, object: &str, error: kube::Error) -> Self {
-        match error {
-            kube::Error::Api(status) => Self::of_status(right, object, *status),
-            other => Self::Away { right, source: Box::new(other) },
+        if let kube::Error::Api(status) = error {
+            return Self::of_status(right, object, *status);
         }
+        Self::Away { right, source: Box::new(error) }
     }
 
     fn of_status(right: &'static Right, object: &str, status: Status) -> Self {

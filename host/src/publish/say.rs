@@ -135,7 +135,7 @@ fn why(status: &ServiceStatus) -> Option<String> {
     let instead = ["last-good-in-force", "nothing-in-force"];
     let instead = status.findings.iter().find(|f| instead.contains(&f.code.as_str()) && f.message != reason);
     let others = status.findings.iter().filter(|f| f.severity == worst).count() - 1;
-    let more = (others > 0).then(|| format!(" (and {others} more: see `egressd status`)")).unwrap_or_default();
+    let more = if others > 0 { format!(" (and {others} more: see `egressd status`)") } else { String::new() };
     let instead = instead.map(|finding| format!("; {}", finding.message)).unwrap_or_default();
     Some(format!("{reason}{more}{instead}"))
 }
