@@ -1,8 +1,8 @@
 //! A cluster as a source: its API server is followed, and what it says is kept in the words of the core.
 //!
-//! One follower for each kind of objects lists everything and watches from there on ([`follow`]); what they tell becomes
+//! One follower for each kind of objects lists everything and watches from there on (`follow`); what they tell becomes
 //! one state ([`state`]), which is handed over once everything was listed, and then whenever something changed
-//! ([`gather`]). While the server is away, everything stays as it is; when it is back, watches go on where they ended,
+//! (`gather`). While the server is away, everything stays as it is; when it is back, watches go on where they ended,
 //! and where the server has forgotten that place (410 Gone), a new list tells exactly what came and what went.
 //!
 //! # The oldest Kubernetes

@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
+use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, ObjectReference, ServiceKey, Snapshot};
+use egressd_core::model::{Key, ObjectReference, ServiceKey, Slice, Snapshot};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
@@ -116,17 +117,7 @@ impl State {
                     snapshot.services.insert(service.key.clone(), service);
                 }
             }
-            Object::Slice(_, slice) => {
-                if self.slices.get(&name).is_some_and(|service| *service != slice.service) {
-                    self.remove(Kind::Slices, &name);
-                }
-                let slices = self.snapshot.slices.entry(slice.service.clone()).or_default();
-                if slices.get(&name.name) != Some(&slice) {
-                    self.keys.insert(Key::Service(slice.service.clone()));
-                    self.slices.insert(name.clone(), slice.service.clone());
-                    slices.insert(name.name, slice);
-                }
-            }
+            Object::Slice(_, slice) => self.store_slice(name, slice),
             Object::Node(name, node) => {
                 if snapshot.nodes.get(&name) != Some(&node) {
                     keys.insert(Key::Cluster);
@@ -151,6 +142,19 @@ impl State {
                     snapshot.policies.insert(policy.name.clone(), policy);
                 }
             }
+        }
+    }
+
+    /// A slice that names another Service than before leaves the old one first.
+    fn store_slice(&mut self, name: ObjectReference, slice: Arc<Slice>) {
+        if self.slices.get(&name).is_some_and(|service| *service != slice.service) {
+            self.remove(Kind::Slices, &name);
+        }
+        let slices = self.snapshot.slices.entry(slice.service.clone()).or_default();
+        if slices.get(&name.name) != Some(&slice) {
+            self.keys.insert(Key::Service(slice.service.clone()));
+            self.slices.insert(name.clone(), slice.service.clone());
+            slices.insert(name.name, slice);
         }
     }
 

@@ -1,8 +1,6 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
-use std::sync::Arc;
-
-use egressd_core::model::{Endpoint, Labels, Node, PolicyObject, Service, ServiceKind, Slice, TrafficPolicy, Uid};
+use egressd_core::model::{Endpoint, Labels, Node, PolicyObject, Service, ServiceKind, TrafficPolicy, Uid};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
