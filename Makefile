@@ -12,7 +12,7 @@ endif
 # In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup build demo test test-cluster bench lint
+.PHONY: help setup build demo test test-cluster test-static bench lint
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,4 +50,7 @@ lint: setup ## formatting, clippy, documentation, shell scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run; else echo 'no shellcheck: shell scripts not looked at'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run deploy/test-static; else echo 'no shellcheck: shell scripts not looked at'; fi
+
+test-static: setup ## the binary of the image, alone in an empty root; minutes
+	@deploy/test-static

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{ServiceKey, Uid};
+use egressd_core::model::{PolicyMark, ServiceKey, Uid};
 use egressd_core::pipeline::Round;
 use egressd_core::plan::Plan;
 use egressd_core::status::ServiceStatus;
+use egressd_core::voice::Voice;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -38,6 +39,12 @@ pub struct InForce {
     pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
     /// Which life of each Service that is about.
     pub uids: BTreeMap<ServiceKey, Uid>,
+    /// This node's part in telling the cluster about a Service; absent where there is nothing to tell.
+    pub voices: BTreeMap<ServiceKey, Voice>,
+    /// The node that tells about what belongs to no node.
+    pub first_ready: Option<String>,
+    /// The ConfigMaps that are policies, by name.
+    pub policies: BTreeMap<String, PolicyMark>,
     /// What is told about the node.
     pub findings: Vec<Finding>,
     /// When the status of each Service changed last, or was first seen by this process.
@@ -50,12 +57,12 @@ impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
         let now = Timestamp::now();
-        let Round { plan, ruleset: _, statuses, uids, findings, fatal: _ } = round;
+        let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, findings, fatal: _ } = round;
         let changed = statuses.iter().map(|(key, status)| {
             let same = before.filter(|before| before.statuses.get(key) == Some(status));
             (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))
         });
-        Self { changed: changed.collect(), plan, statuses, uids, findings, at: now }
+        Self { changed: changed.collect(), plan, statuses, uids, voices, first_ready, policies, findings, at: now }
     }
 }
 
@@ -118,6 +125,14 @@ impl Reader {
     /// The newest state.
     pub fn newest(&self) -> Newest {
         Newest { source: Arc::clone(&self.source.borrow()), ..self.newest.borrow().clone() }
+    }
+
+    /// Waits until the newest state is another than the one that was waited for last.
+    ///
+    /// # Errors
+    /// When the loop has ended, and nothing will change any more.
+    pub async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
+        self.newest.changed().await
     }
 
     /// Since when the loop has been working on one thing; none while it waits for something to do.

@@ -19,6 +19,8 @@ pub mod nft;
 pub mod oneshot;
 pub mod output;
 pub mod policies;
+pub mod publish;
+pub mod rights;
 pub mod source;
 pub mod state;
 pub mod status_socket;

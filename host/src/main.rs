@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
 use egressd::authoring::{self, Answer};
-use egressd::board::board;
+use egressd::board::{Reader, board};
 use egressd::cli::{
     Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
 };
@@ -24,11 +24,12 @@ use egressd::policies::{Library, Loader, Sandbox};
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::StateDir;
-use egressd::{bystanders, http, status_socket, wasm};
+use egressd::{bystanders, http, publish, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
+use egressd_core::pipeline::Settings;
 use egressd_core::ruleset::Ruleset;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -94,6 +95,7 @@ async fn follow(args: &Run) -> Result<()> {
         warn!(code = finding.code, "{}", finding.message);
     }
     let node = config.settings.node.clone();
+    let namespace = config.namespace.clone();
     let source = Source::open(config.origin, &node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let interfaces = config.settings.owner.looks_at_interfaces();
@@ -108,6 +110,7 @@ async fn follow(args: &Run) -> Result<()> {
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
     let (board, reader) = board(giver.told());
+    publish(&source, &reader, &config.settings, namespace)?;
     let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
     let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics };
     desk.start(doors).context("cannot start the thread that answers questions")?;
@@ -116,6 +119,14 @@ async fn follow(args: &Run) -> Result<()> {
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
+}
+
+/// Tells the cluster, where there is one.
+fn publish(source: &Source, reader: &Reader, settings: &Settings, namespace: String) -> Result<()> {
+    let runtime = publish::runtime().context("cannot start tokio")?;
+    let Some(client) = source.client(&runtime)? else { return Ok(()) };
+    let place = publish::Place { node: settings.node.clone(), namespace, prefix: settings.prefix.clone() };
+    publish::start(runtime, client, reader.clone(), place).context("cannot start the thread that tells the cluster")
 }
 
 /// Ends with SIGTERM (the kubelet) or SIGINT (a person).

@@ -35,7 +35,7 @@ pub struct Known {
     pub held: Held,
 }
 
-/// Works out what follows from what a source says.
+/// Works out what follows from what a source said.
 pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
     let loaded = library.update(update.snapshot.policies.values().cloned());
     let chain = library.chain();

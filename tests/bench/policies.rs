@@ -10,7 +10,7 @@ use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd::wasm::{Compiler, built_in};
 use egressd_core::chain::{Chain, Ruling};
-use egressd_core::model::{AnnotationPrefix, Key, PolicyObject, ServiceKey, Snapshot};
+use egressd_core::model::{AnnotationPrefix, Key, PolicyMark, PolicyObject, ServiceKey, Snapshot};
 use egressd_core::pipeline::{Pipeline, Question};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
 
@@ -160,6 +160,7 @@ fn object(name: &str, order: &str, wasm: &[u8], settings: &str) -> Arc<PolicyObj
         settings: Some(settings.to_owned()),
         wasm: Some(wasm.into()),
         gzip: None,
+        mark: PolicyMark::default(),
     })
 }
 

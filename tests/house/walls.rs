@@ -40,7 +40,7 @@ const ADAPTERS: [&str; 7] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("net", &[]),
     ("finding", &[]),
     ("model", &["finding", "net"]),
@@ -59,9 +59,10 @@ const ROOMS: [(&str, &[&str]); 15] = [
         "pipeline",
         &[
             "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan", "ruleset",
-            "status",
+            "status", "voice",
         ],
     ),
+    ("voice", &["model", "net", "owner", "plan"]),
 ];
 
 /// Rooms of the core that may import all others: the list of the rooms, and what tests are made with.

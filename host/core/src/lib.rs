@@ -4,7 +4,7 @@
 //! A datum flows one way: [`model`] (what is) → [`chain`] of policies, each with a [`decision`] → [`plan`]
 //! (what this node translates; [`guard`] has the last word), looked over by [`check`] → [`compile`] →
 //! [`ruleset`] → [`diff`] → changes for the kernel, and [`status`] for the people. [`pipeline`] is that way as
-//! a whole.
+//! a whole. Beside it, [`voice`] knows which of the cluster's nodes tells.
 
 pub mod chain;
 pub mod check;
@@ -23,3 +23,4 @@ pub mod ruleset;
 pub mod status;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod voice;

@@ -95,7 +95,7 @@ impl Holder {
     }
 
     /// The node that kube-vip says holds the Service's addresses. It empties the annotation when there is none.
-    fn named_by<'a>(&self, service: &'a Service) -> Option<&'a str> {
+    pub(crate) fn named_by<'a>(&self, service: &'a Service) -> Option<&'a str> {
         service.annotations.get(&self.vip_host).map(|name| name.trim()).filter(|name| !name.is_empty())
     }
 

@@ -12,13 +12,14 @@ use crate::decision::Draft;
 use crate::finding::{Finding, Severity};
 use crate::guard::guard;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Key, Labels, ServiceKey, ServiceView,
-    Snapshot, Uid, view,
+    ActiveEndpoints, AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Key, Labels, PolicyMark,
+    PolicyObject, Readiness, ServiceKey, ServiceView, Snapshot, Uid, published, view,
 };
 use crate::owner::{Held, Holder, Owner};
 use crate::plan::{Here, Plan, Planned, Standby, settle};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, ShadowStatus, statuses};
+use crate::voice::{Stage, Voice, voice};
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,10 @@ pub struct Pipeline {
     context: Arc<Context>,
     facts: ClusterFacts,
     holder: Holder,
+    /// The nodes that are ready.
+    ready: BTreeSet<String>,
+    /// The policies' ConfigMaps, by name.
+    policies: BTreeMap<String, PolicyMark>,
     services: BTreeMap<ServiceKey, Entry>,
     /// The annotations that the policies accepted last, by the Service's identity.
     accepted: BTreeMap<Uid, Arc<Labels>>,
@@ -53,6 +58,8 @@ pub struct Pipeline {
 #[derive(Debug)]
 struct Entry {
     view: Arc<ServiceView>,
+    /// What is published on it now.
+    published: ActiveEndpoints,
     /// None until it is answered.
     verdict: Option<Verdict>,
     /// What the policies say about the input that they accepted last, when they refuse today's.
@@ -87,6 +94,12 @@ pub struct Round {
     pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
     /// Which life of each Service that is about.
     pub uids: BTreeMap<ServiceKey, Uid>,
+    /// This node's part in telling the cluster about a Service; absent where there is nothing to tell.
+    pub voices: BTreeMap<ServiceKey, Voice>,
+    /// The node that tells about what belongs to no node: the first by name of those that are ready.
+    pub first_ready: Option<String>,
+    /// The ConfigMaps that are policies, by name.
+    pub policies: BTreeMap<String, PolicyMark>,
     /// What is told about the node as a whole.
     pub findings: Vec<Finding>,
     /// Why nothing of this may be carried out: a defect of egressd.
@@ -99,7 +112,8 @@ impl Pipeline {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
         let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster);
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
-        Self { settings, context, facts, holder, services: BTreeMap::new(), accepted }
+        let (ready, policies, services) = Default::default();
+        Self { settings, context, facts, holder, ready, policies, services, accepted }
     }
 
     /// What is the same for all Services now.
@@ -119,6 +133,8 @@ impl Pipeline {
 
     /// Takes in a newer state; returns what has to be asked: only about Services whose view changed.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
+        let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
+        self.policies = snapshot.policies.iter().map(mark).collect();
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         let dirty = self.dirty(snapshot, keys);
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
@@ -127,6 +143,8 @@ impl Pipeline {
     /// Renews what holds for all Services; whether every Service has to be asked about again.
     fn cluster(&mut self, snapshot: &Snapshot) -> bool {
         self.facts = ClusterFacts::gather(snapshot, &self.settings.cluster);
+        let ready = snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready);
+        self.ready = ready.map(|(name, _)| name.clone()).collect();
         let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));
         let context = Context { node: self.settings.node.clone(), node_labels: labels.unwrap_or_default() };
         let changed = *self.context != context;
@@ -157,12 +175,18 @@ impl Pipeline {
             return None;
         };
         let newest = Arc::new(newest);
-        let known = self.services.get(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
-        if known.is_some_and(|entry| entry.verdict.is_some() && entry.view == newest && !anyway) {
-            return None;
-        }
-        let last_draft = known.and_then(|entry| entry.last_draft.clone());
-        let entry = Entry { view: Arc::clone(&newest), verdict: None, last_input: None, last_draft };
+        let published = snapshot.services.get(&key).map(|service| published(service, &self.settings.prefix));
+        let published = published.unwrap_or_default();
+        let known = self.services.get_mut(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
+        let last_draft = match known {
+            Some(entry) if entry.verdict.is_some() && entry.view == newest && !anyway => {
+                entry.published = published;
+                return None;
+            }
+            Some(entry) => entry.last_draft.clone(),
+            None => None,
+        };
+        let entry = Entry { view: Arc::clone(&newest), published, verdict: None, last_input: None, last_draft };
         if let Some(replaced) = self.services.insert(key.clone(), entry) {
             let uid = &replaced.view.service.uid;
             if *uid != newest.service.uid {
@@ -247,10 +271,22 @@ impl Pipeline {
             status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
             status.shadows = planned.get(key).map(|planned| self.shadows(entry, planned)).unwrap_or_default();
         }
+        let voices = self.voices(&planned);
         let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
         let uids = self.services.iter().map(uid).collect();
         let fatal = check(&plan).iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
-        Round { plan, ruleset, statuses, uids, findings: self.facts.findings.clone(), fatal }
+        let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
+        let findings = self.facts.findings.clone();
+        Round { plan, ruleset, statuses, uids, voices, first_ready, policies, findings, fatal }
+    }
+
+    fn voices(&self, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Voice> {
+        let stage = Stage { node: &self.settings.node, ready: &self.ready, holder: &self.holder };
+        let one = |(key, planned): (&ServiceKey, &Planned)| {
+            let entry = self.services.get(key)?;
+            Some((key.clone(), voice(stage, &entry.view, &entry.published, planned)?))
+        };
+        planned.iter().filter_map(one).collect()
     }
 
     fn settle(&self, entry: &Entry) -> Option<Planned> {

@@ -99,14 +99,16 @@ fn difference(args: &DiffPolicies, out: &mut dyn Write) -> Result<Answer> {
 
 /// A directory as `plan` would read it on a node that holds every address and remembers nothing.
 fn scene(args: &cli::Scene) -> Result<Scene> {
-    Ok(Scene::read(config(args)?, args.order)?)
+    Ok(Scene::read(config(args)?, args.manifests.clone(), args.order)?)
 }
 
 fn config(args: &cli::Scene) -> Result<Config> {
     let cli::Scene { manifests, node, namespace, order: _, networks, annotations } = args;
     config::config(&Input {
         source: Source {
-            manifests: manifests.clone(),
+            manifests: Some(manifests.clone()),
+            kubeconfig: None,
+            trust_address_annotation: false,
             node: node.clone(),
             namespace: namespace.clone(),
             owner: cli::Owner::Any,

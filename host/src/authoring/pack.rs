@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use egressd_core::model::{Labels, PolicyObject};
+use egressd_core::model::{Labels, PolicyMark, PolicyObject};
 use egressd_core::policy::PolicySpec;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -39,6 +39,7 @@ pub(super) fn pack(checked: &Checked, args: &Pack) -> Result<Packed, Error> {
         settings: checked.settings.clone(),
         wasm: None,
         gzip: Some(gzip(&checked.bytes)?.into()),
+        mark: PolicyMark::default(),
     };
     // The same eyes as those of `run`.
     PolicySpec::read(&object, BUILT_IN).map_err(|findings| {

@@ -26,16 +26,17 @@ const REPLACED: [&str; 2] = ["egressd.io/sha256", "egressd.io/mode"];
 /// A directory of manifests, read once.
 pub(super) struct Scene {
     config: Config,
+    manifests: PathBuf,
     order: Option<i32>,
     update: Update,
     sandbox: Sandbox,
 }
 
 impl Scene {
-    pub(super) fn read(config: Config, order: Option<i32>) -> Result<Self, Error> {
-        let directory = Directory::new(config.manifests.clone(), &config.settings.node);
+    pub(super) fn read(config: Config, manifests: PathBuf, order: Option<i32>) -> Result<Self, Error> {
+        let directory = Directory::new(manifests.clone(), &config.settings.node);
         let update = directory.with_policies_of(config.namespace.clone()).scan(&BTreeSet::new())?;
-        Ok(Self { config, order, update, sandbox: Sandbox::compiling(compiler())? })
+        Ok(Self { config, manifests, order, update, sandbox: Sandbox::compiling(compiler())? })
     }
 
     /// What comes of all Services when this policy counts, in place of the ConfigMap of its name if there is one.
@@ -48,7 +49,7 @@ impl Scene {
         // One of its own for each question, because a library keeps what was good before.
         let mut library =
             Library::new(self.sandbox.clone(), settings.prefix.clone(), Metrics::default(), BTreeMap::new());
-        let report = oneshot::work_out(update, settings, Known::default(), &mut library);
+        let report = oneshot::plan(update, settings, Known::default(), &mut library);
         let own = report.policies.iter().find(|report| report.name == name);
         match own.and_then(|own| own.trouble.clone()) {
             None => Ok(report),
@@ -67,7 +68,7 @@ impl Scene {
     }
 
     fn path(&self) -> PathBuf {
-        self.config.manifests.clone()
+        self.manifests.clone()
     }
 
     fn object(&self, policy: &Checked, deployed: Option<&Arc<PolicyObject>>) -> PolicyObject {

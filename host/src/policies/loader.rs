@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
 use std::time::Duration;
 use std::{io, thread};
 
-use egressd_core::model::PolicyObject;
+use egressd_core::model::{PolicyMark, PolicyObject};
 use tokio::sync::mpsc as channel;
 
 use super::library::{Library, Loaded};
@@ -42,7 +42,7 @@ impl Loader {
     /// # Errors
     /// When the thread has ended.
     pub fn want<'a>(&mut self, objects: impl IntoIterator<Item = &'a Arc<PolicyObject>>) -> Result<(), LoaderGone> {
-        let objects: BTreeMap<_, _> = objects.into_iter().map(|o| (o.name.clone(), Arc::clone(o))).collect();
+        let objects: BTreeMap<_, _> = objects.into_iter().map(|o| (o.name.clone(), unmarked(o))).collect();
         if self.asked.as_ref() == Some(&objects) {
             return Ok(());
         }
@@ -58,6 +58,14 @@ impl Loader {
     pub async fn next(&mut self) -> Result<Loaded, LoaderGone> {
         self.loaded.recv().await.ok_or(LoaderGone)
     }
+}
+
+/// Without what is written beside the policy: a new status is no other policy.
+fn unmarked(object: &Arc<PolicyObject>) -> Arc<PolicyObject> {
+    if object.mark == PolicyMark::default() {
+        return Arc::clone(object);
+    }
+    Arc::new(PolicyObject { mark: PolicyMark::default(), ..(**object).clone() })
 }
 
 /// After what time a policy is loaded again that the node had no means to compile.

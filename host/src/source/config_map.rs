@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// YAML for `kubectl`, and for a directory of manifests.
 pub fn yaml(namespace: &str, object: &PolicyObject) -> String {
-    let PolicyObject { name, annotations, settings, wasm, gzip } = object;
+    let PolicyObject { name, annotations, settings, wasm, gzip, mark: _ } = object;
     let mut text = format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {}\n  namespace: {}\n  labels:\n    {}: \"true\"\n",
         json!(name),
@@ -52,6 +52,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
+    use egressd_core::model::PolicyMark;
+
     use super::*;
     use crate::source::documents::{Object, objects};
 
@@ -63,6 +65,7 @@ mod tests {
             settings: Some("{\n  \"a\": \"\\n: #\"\n}".to_owned()),
             wasm: None,
             gzip: Some((0..=255).collect()),
+            mark: PolicyMark::default(),
         };
         let read = objects(&yaml("egressd", &policy), "node-a").unwrap();
         let settings = policy.settings.clone().map(|text| text + "\n");

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    Endpoint, Labels, Node, ObjectReference, PolicyObject, Service, ServiceKey, ServiceKind, ServicePort, Slice,
-    TrafficPolicy, Uid,
+    Endpoint, Labels, Node, ObjectReference, PolicyMark, PolicyObject, Readiness, Service, ServiceKey, ServiceKind,
+    ServicePort, Slice, TrafficPolicy, Uid,
 };
 use egressd_core::net::{Family, Protocol};
 use egressd_core::policy;
@@ -98,12 +98,15 @@ pub fn node(object: core::Node) -> Result<(String, Arc<Node>), Error> {
         Some(networks) if !networks.is_empty() => networks,
         Some(_) | None => spec.pod_cidr.into_iter().collect(),
     };
-    let written = object.status.unwrap_or_default().addresses.unwrap_or_default();
+    let status = object.status.unwrap_or_default();
+    let readiness = readiness(&status.conditions.unwrap_or_default());
+    let written = status.addresses.unwrap_or_default();
     let addresses = written.into_iter().filter(|a| a.type_.ends_with("IP")).map(|a| a.address).collect::<Vec<_>>();
     let node = Node {
         addresses: self::addresses("status.addresses[].address", &addresses)?,
         pod_networks: all("spec.podCIDRs", "a network like 10.244.1.0/24", &networks)?,
         labels: object.metadata.labels.unwrap_or_default(),
+        readiness,
     };
     Ok((name, Arc::new(node)))
 }
@@ -139,12 +142,15 @@ pub fn policy(object: core::ConfigMap) -> Result<Option<(String, Arc<PolicyObjec
     let namespace = namespace(&object.metadata);
     let mut binary = object.binary_data.unwrap_or_default();
     let mut bytes = |name: &str| binary.remove(name).map(|bytes| Arc::from(bytes.0));
+    let mut annotations = object.metadata.annotations.unwrap_or_default();
+    let mark = PolicyMark { uid: object.metadata.uid, status: annotations.remove(policy::STATUS) };
     let policy = PolicyObject {
         name: object.metadata.name.ok_or(Error::NoName)?,
-        annotations: object.metadata.annotations.unwrap_or_default(),
+        annotations,
         settings: object.data.and_then(|mut data| data.remove("settings")),
         wasm: bytes("policy.wasm"),
         gzip: bytes("policy.wasm.gz"),
+        mark,
     };
     Ok(Some((namespace, Arc::new(policy))))
 }
@@ -201,6 +207,13 @@ fn port(port: &core::ServicePort) -> Result<ServicePort, Error> {
     };
     let number = u16::try_from(port.port).map_err(|_| field("spec.ports[].port", port.port, "1 to 65535"))?;
     Ok(ServicePort { name: port.name.clone(), protocol, port: number })
+}
+
+fn readiness(conditions: &[core::NodeCondition]) -> Readiness {
+    match conditions.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.status.as_str()) {
+        None | Some("True") => Readiness::Ready,
+        Some(_) => Readiness::NotReady,
+    }
 }
 
 /// A headless Service says `None`.

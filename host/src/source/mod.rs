@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use tokio::runtime::Runtime;
+
 use self::cluster::{Access, Connection};
 use self::handover::{Giver, Update};
 use self::manifests::Directory;
@@ -69,6 +71,17 @@ impl Source {
             Self::Manifests(_) => None,
             Self::Cluster(connection, _) => connection.address(),
         }
+    }
+
+    /// A client of the API server for another thread, which lives on that one's runtime; none without a cluster.
+    ///
+    /// # Errors
+    /// When there is no way to the cluster.
+    pub fn client(&self, runtime: &Runtime) -> Result<Option<kube::Client>, Error> {
+        Ok(match self {
+            Self::Manifests(_) => None,
+            Self::Cluster(connection, _) => Some(connection.within(runtime).map_err(cluster::Error::from)?),
+        })
     }
 
     /// Reads everything once.

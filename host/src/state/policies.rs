@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
-use egressd_core::model::{Labels, PolicyObject};
+use egressd_core::model::{Labels, PolicyMark, PolicyObject};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -58,7 +58,7 @@ pub(super) fn write_all(directory: &Path, written: &mut Objects, good: &Objects)
 }
 
 fn bytes(object: &PolicyObject) -> io::Result<Vec<u8>> {
-    let PolicyObject { name, annotations, settings, wasm, gzip } = object;
+    let PolicyObject { name, annotations, settings, wasm, gzip, mark: _ } = object;
     let length = |bytes: &Option<Arc<[u8]>>| bytes.as_ref().map(|bytes| bytes.len());
     let header = Header {
         name: name.clone(),
@@ -87,7 +87,7 @@ fn parse(bytes: &[u8]) -> io::Result<PolicyObject> {
         None => io::Result::Ok(None),
     };
     let (wasm, gzip) = (take(wasm)?, take(gzip)?);
-    Ok(PolicyObject { name, annotations, settings, wasm, gzip })
+    Ok(PolicyObject { name, annotations, settings, wasm, gzip, mark: PolicyMark::default() })
 }
 
 #[cfg(test)]
@@ -100,7 +100,8 @@ mod tests {
         let annotations = [("egressd.io/order".to_owned(), "7".to_owned())].into();
         let settings = Some("{}".to_owned());
         let (name, gzip) = (name.to_owned(), gzip.map(Arc::from));
-        (name.clone(), Arc::new(PolicyObject { name, annotations, settings, wasm: Some([1, b'\n', 2].into()), gzip }))
+        let (wasm, mark) = (Some([1, b'\n', 2].into()), PolicyMark::default());
+        (name.clone(), Arc::new(PolicyObject { name, annotations, settings, wasm, gzip, mark }))
     }
 
     #[test]

@@ -4,16 +4,18 @@ mod address;
 mod cluster;
 mod policy;
 mod prefix;
+mod published;
 mod service;
 mod snapshot;
 mod view;
 
 pub use address::AddressTrust;
 pub use cluster::{ClusterFacts, ClusterSettings};
-pub use policy::PolicyObject;
+pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
+pub use published::{ActiveEndpoints, active_endpoint, published};
 pub use service::{
     Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };
-pub use snapshot::{Key, Node, Slice, Snapshot};
+pub use snapshot::{Key, Node, Readiness, Slice, Snapshot};
 pub use view::{Context, ServiceView, view};

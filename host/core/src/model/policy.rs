@@ -4,6 +4,16 @@ use std::sync::Arc;
 
 use super::Labels;
 
+/// What does not belong to the policy and is needed to write about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyMark {
+    /// The identity of this life of the ConfigMap, if it has one.
+    pub uid: Option<String>,
+    /// What egressd wrote into `egressd.io/status`. It is not among the annotations: a status must not be a
+    /// reason to load the policy again.
+    pub status: Option<String>,
+}
+
 /// The ConfigMap of a policy, as far as it matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyObject {
@@ -17,4 +27,6 @@ pub struct PolicyObject {
     pub wasm: Option<Arc<[u8]>>,
     /// `binaryData["policy.wasm.gz"]`.
     pub gzip: Option<Arc<[u8]>>,
+    /// Beside the policy.
+    pub mark: PolicyMark,
 }

@@ -27,6 +27,19 @@ pub struct Node {
     pub pod_networks: Vec<IpNet>,
     /// Its labels.
     pub labels: Labels,
+    /// Whether its kubelet answers.
+    pub readiness: Readiness,
+}
+
+/// `status.conditions` of type `Ready`. A node that says nothing, as in manifests, never had a kubelet that could
+/// be missed, and counts as ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Readiness {
+    /// It is `True`, or absent.
+    #[default]
+    Ready,
+    /// It is `False` or `Unknown`.
+    NotReady,
 }
 
 /// Everything a source knows at one moment.

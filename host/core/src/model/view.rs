@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::address::own_addresses;
+use super::published::unpublished;
 use super::{AddressTrust, AnnotationPrefix, Endpoint, Labels, Service, ServiceKey, Snapshot};
 use crate::finding::Finding;
 
@@ -20,7 +21,7 @@ pub struct Context {
 /// One Service with everything that a policy may look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceView {
-    /// The Service itself.
+    /// The Service itself, without what egressd publishes on it: that must never be a reason to ask again.
     pub service: Arc<Service>,
     /// The labels of its namespace; empty while it is unknown.
     pub namespace_labels: Arc<Labels>,
@@ -46,7 +47,7 @@ pub fn view(
     trust: AddressTrust,
     prefix: &AnnotationPrefix,
 ) -> Option<ServiceView> {
-    let service = Arc::clone(snapshot.services.get(key)?);
+    let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
     let (addresses, mut findings) = own_addresses(&service, trust, prefix);
     let (endpoints, host_network) = endpoints(snapshot, key);
     findings.extend(host_network.into_iter().map(host_network_finding));

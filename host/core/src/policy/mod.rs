@@ -7,4 +7,4 @@ mod spec;
 
 pub use quarantine::{Cost, FIRST, LONGEST, PROMPT_FAILURES, Quarantine};
 pub use selector::{Selector, SelectorError};
-pub use spec::{LABEL, Mode, Module, OnFailure, PolicySpec, Scope};
+pub use spec::{LABEL, Mode, Module, OnFailure, PolicySpec, STATUS, Scope};

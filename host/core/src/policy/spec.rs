@@ -18,7 +18,7 @@ const DIGEST: &str = "egressd.io/sha256";
 const SERVICES: &str = "egressd.io/services";
 const NAMESPACES: &str = "egressd.io/namespaces";
 /// What egressd writes itself, and does not read.
-const PUBLISHED: &str = "egressd.io/status";
+pub const STATUS: &str = "egressd.io/status";
 
 const KNOWN: [&str; 6] = [ORDER, MODE, ON_FAILURE, DIGEST, SERVICES, NAMESPACES];
 
@@ -156,7 +156,7 @@ fn bad_name(name: &str) -> Option<Finding> {
 /// A misspelled guard must not pass for none.
 fn unknown(annotations: &Labels) -> Vec<Finding> {
     let known: BTreeSet<&str> = KNOWN.into_iter().collect();
-    let ours = annotations.keys().filter(|name| name.starts_with("egressd.io/") && !name.starts_with(PUBLISHED));
+    let ours = annotations.keys().filter(|name| name.starts_with("egressd.io/") && !name.starts_with(STATUS));
     let stray = ours.filter(|name| !known.contains(name.as_str()));
     let sentence = |name: &String| format!("annotation {name} is not known; there are {}", KNOWN.join(", "));
     stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()

@@ -85,7 +85,7 @@ impl Connection {
     }
 
     /// A client that lives on this runtime.
-    pub(super) fn within(&self, runtime: &Runtime) -> Result<Client, ConnectError> {
+    pub(in crate::source) fn within(&self, runtime: &Runtime) -> Result<Client, ConnectError> {
         let _inside = runtime.enter();
         let failed = |source| ConnectError::Client { server: Arc::clone(&self.server), source: Box::new(source) };
         Client::try_from(self.config.clone()).map_err(failed)

@@ -1,0 +1,134 @@
+//! Who speaks about a Service in the cluster, and what this node publishes on it. Every node works it out for itself
+//! from what all of them see, so that they need not talk to each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::model::{ActiveEndpoints, ServiceView};
+use crate::net::Family;
+use crate::owner::Holder;
+use crate::plan::{End, Planned, PlannedService};
+
+/// What this node is to a Service that somebody has to speak about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Speech {
+    /// It translates, so it speaks.
+    Translator,
+    /// Nobody translates as far as can be seen from here, and this node is the one to say why.
+    Spokesman,
+    /// Another one speaks, or there is nothing to say.
+    Listener,
+}
+
+/// Who wrote what is published, as far as the value tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Author {
+    /// It is an endpoint on this node.
+    ThisNode,
+    /// It is an endpoint on another node, which is ready.
+    OtherNode,
+    /// It is no endpoint any more, or its node is not ready.
+    Unclear,
+}
+
+/// The active endpoint of one family.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Active {
+    /// What this node has to say; "" for no endpoint, none for nothing.
+    pub wanted: Option<String>,
+    /// What stands on the Service.
+    pub found: Option<String>,
+    /// Who wrote that.
+    pub author: Author,
+}
+
+/// This node's part in telling about one Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voice {
+    /// Whether it speaks.
+    pub speech: Speech,
+    /// The families of which this node or the Service says something.
+    pub active: BTreeMap<Family, Active>,
+}
+
+/// What a node has to know about the cluster to know its part.
+#[derive(Clone, Copy, Debug)]
+pub struct Stage<'a> {
+    /// Its name.
+    pub node: &'a str,
+    /// The nodes that are ready.
+    pub ready: &'a BTreeSet<String>,
+    /// Which addresses it holds.
+    pub holder: &'a Holder,
+}
+
+/// This node's part for one Service; none where nobody asks for egress and nothing is published.
+pub fn voice(stage: Stage<'_>, view: &ServiceView, found: &ActiveEndpoints, planned: &Planned) -> Option<Voice> {
+    let wanted = wanted(stage, view, found, planned);
+    let one = |family: Family| {
+        let (wanted, found) = (wanted.get(&family).cloned(), found.get(&family).cloned());
+        let author = author(stage, view, found.as_deref());
+        (wanted.is_some() || found.is_some()).then_some((family, Active { wanted, found, author }))
+    };
+    let active: BTreeMap<Family, Active> = Family::ALL.into_iter().filter_map(one).collect();
+    let speech = speech(stage, view, &active, planned);
+    (planned.end != End::Off || !active.is_empty()).then_some(Voice { speech, active })
+}
+
+/// The lowest translated endpoint of each family. A node that holds the address and has no endpoint left empties
+/// what stands there.
+fn wanted(stage: Stage<'_>, view: &ServiceView, found: &ActiveEndpoints, planned: &Planned) -> ActiveEndpoints {
+    if let Some(service) = &planned.service {
+        return lowest(service).into_iter().map(|(family, address)| (family, address.to_string())).collect();
+    }
+    if planned.end == End::Off {
+        return ActiveEndpoints::new();
+    }
+    let held = |family: Family| {
+        let mut own = view.addresses.iter().filter(|address| Family::of(**address) == family);
+        own.any(|address| stage.holder.objection(&view.service, *address).is_none())
+    };
+    let ours = |(_, value): &(&Family, &String)| author(stage, view, Some(value.as_str())) != Author::OtherNode;
+    let emptied = found.iter().filter(ours).map(|(family, _)| *family).filter(|family| held(*family));
+    emptied.map(|family| (family, String::new())).collect()
+}
+
+fn lowest(service: &PlannedService) -> BTreeMap<Family, IpAddr> {
+    let mut lowest = BTreeMap::new();
+    for source in service.rules.iter().flat_map(|rule| &rule.sources) {
+        let known = lowest.entry(Family::of(*source)).or_insert(*source);
+        *known = (*known).min(*source);
+    }
+    lowest
+}
+
+fn author(stage: Stage<'_>, view: &ServiceView, found: Option<&str>) -> Author {
+    let address: Option<IpAddr> = found.and_then(|text| text.parse().ok());
+    let endpoint = address.and_then(|address| view.endpoints.iter().find(|endpoint| endpoint.address == address));
+    match endpoint.and_then(|endpoint| endpoint.node.as_deref()) {
+        Some(node) if node == stage.node => Author::ThisNode,
+        Some(node) if stage.ready.contains(node) => Author::OtherNode,
+        Some(_) | None => Author::Unclear,
+    }
+}
+
+fn speech(stage: Stage<'_>, view: &ServiceView, active: &BTreeMap<Family, Active>, planned: &Planned) -> Speech {
+    if planned.service.is_some() {
+        return Speech::Translator;
+    }
+    let elsewhere = active.values().any(|active| active.author == Author::OtherNode);
+    if planned.end == End::Off || elsewhere || spokesman(stage, view) != Some(stage.node) {
+        return Speech::Listener;
+    }
+    Speech::Spokesman
+}
+
+/// Where nobody translates: the node that `vipHost` names, else the first by name of those that have an endpoint,
+/// else the first by name. Only ready ones count.
+fn spokesman<'a>(stage: Stage<'a>, view: &'a ServiceView) -> Option<&'a str> {
+    let ready = |node: &&str| stage.ready.contains(*node);
+    let named = stage.holder.named_by(&view.service).filter(ready);
+    let with_endpoint = || view.endpoints.iter().filter_map(|e| e.node.as_deref()).filter(ready).min();
+    let first = || stage.ready.first().map(String::as_str);
+    named.or_else(with_endpoint).or_else(first)
+}

@@ -1,0 +1,75 @@
+//! Who speaks about a Service, and what a node publishes on it.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+use egressd_core::model::{
+    ActiveEndpoints, AddressTrust, AnnotationPrefix, Endpoint, Service, ServiceKey, ServiceView, published, view,
+};
+use egressd_core::net::Family;
+use egressd_core::owner::{Held, Holder, Owner, Standing};
+use egressd_core::plan::{End, Planned};
+use egressd_core::testkit::{SnapshotBuilder, a, service};
+use egressd_core::voice::{Speech, Stage, Voice, voice};
+
+fn seen(service: Service, endpoints: &[(&str, &str)]) -> ServiceView {
+    let snapshot = SnapshotBuilder::default().service(service, &[]).build();
+    let key = ServiceKey::new("default", "web");
+    let mut view = view(&snapshot, &key, AddressTrust::Status, &AnnotationPrefix::default()).expect("it is there");
+    view.endpoints = endpoints.iter().map(|(address, node)| endpoint(address, node)).collect();
+    view
+}
+
+fn endpoint(address: &str, node: &str) -> Endpoint {
+    let (ready, serving, terminating) = (None, None, None);
+    Endpoint { address: a(address), node: Some(node.to_owned()), pod: None, ready, serving, terminating }
+}
+
+/// What node-b makes of a Service that is asked for and translated nowhere; node-a to node-c are ready.
+fn on_node_b(view: &ServiceView, found: &[(Family, &str)], held: &[&str]) -> Voice {
+    let ready: BTreeSet<String> = ["node-a", "node-b", "node-c"].map(str::to_owned).into();
+    let mut holder = Holder::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
+    holder.hold(held.iter().map(|text| (a(text), Standing::Usable)).collect::<Held>());
+    let found: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
+    let planned = Planned { service: None, end: End::Ruled, findings: vec![] };
+    let stage = Stage { node: "node-b", ready: &ready, holder: &holder };
+    voice(stage, view, &found, &planned).expect("it is asked for")
+}
+
+#[test]
+fn where_nobody_translates_one_ready_node_speaks() {
+    let web = || service("web", &["11.0.0.2"]);
+    let speech = |view: &ServiceView| on_node_b(view, &[], &[]).speech;
+    assert_eq!(speech(&seen(web(), &[])), Speech::Listener, "node-a is the first");
+    assert_eq!(speech(&seen(web(), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")])), Speech::Spokesman);
+    assert_eq!(speech(&seen(web(), &[("10.0.0.1", "away"), ("10.0.0.2", "node-c")])), Speech::Listener);
+    let mut named = web();
+    named.annotations.insert("kube-vip.io/vipHost".to_owned(), "node-b".to_owned());
+    assert_eq!(speech(&seen(named, &[])), Speech::Spokesman);
+}
+
+#[test]
+fn while_another_node_translates_nobody_else_speaks() {
+    let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
+    assert_eq!(on_node_b(&view, &[(Family::Ipv4, "10.0.0.2")], &[]).speech, Speech::Listener);
+}
+
+#[test]
+fn the_node_with_the_address_empties_what_no_endpoint_stands_behind() {
+    let view = seen(service("web", &["11.0.0.2"]), &[]);
+    let wanted = |found: &str, held: &[&str]| {
+        on_node_b(&view, &[(Family::Ipv4, found)], held).active[&Family::Ipv4].wanted.clone()
+    };
+    assert_eq!(wanted("10.0.0.9", &["11.0.0.2"]).as_deref(), Some(""));
+    assert_eq!(wanted("10.0.0.9", &[]), None);
+}
+
+#[test]
+fn what_is_published_is_no_part_of_what_policies_see() {
+    let bare = seen(service("web", &["11.0.0.2"]), &[]);
+    let mut web = service("web", &["11.0.0.2"]);
+    web.annotations.insert("kube-vip.io/active-endpoint".to_owned(), "10.0.0.1".to_owned());
+    let found = published(&web, &AnnotationPrefix::default());
+    assert_eq!(found, ActiveEndpoints::from([(Family::Ipv4, "10.0.0.1".to_owned())]));
+    assert_eq!(seen(web, &[]), bare);
+}

@@ -1,0 +1,177 @@
+//! The active endpoint of one Service: what to write, and when.
+//!
+//! A node writes its own news at once, and by force. What somebody else does to it afterwards it answers with patience:
+//! another node's live endpoint is left alone, everything else is put right after waits that double. So no two nodes
+//! take turns, and a controller that writes whole Services back costs a few writes an hour.
+
+use std::time::Duration;
+
+use egressd_core::model::ActiveEndpoints;
+use egressd_core::net::Family;
+use egressd_core::status::State;
+use egressd_core::voice::{Active, Author, Voice};
+use tokio::time::Instant;
+
+use super::pace::Backoff;
+
+/// How long to wait before what others changed is put right, at first.
+const FIRST: Duration = Duration::from_secs(5);
+/// The longest wait.
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// What this node wrote.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    /// All it has on the Service; none while this process wrote nothing.
+    wrote: Option<ActiveEndpoints>,
+    again: Option<Backoff>,
+}
+
+/// What to write, from when on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) at: Instant,
+    pub(super) values: ActiveEndpoints,
+}
+
+/// How what stands there compares with what should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Difference {
+    /// None, or none of ours.
+    Settled,
+    /// Somebody changed what we wrote.
+    Undone,
+    /// We have news.
+    News,
+}
+
+impl Memory {
+    /// What has to be written, if anything has.
+    pub(super) fn due(&self, state: State, voice: Option<&Voice>, now: Instant) -> Option<Due> {
+        let active = || voice.into_iter().flat_map(|voice| &voice.active);
+        let worst = active().map(|(family, active)| self.difference(*family, state, active)).max()?;
+        let values = active().filter_map(|(family, active)| Some((*family, active.wanted.clone()?))).collect();
+        let at = match worst {
+            Difference::Settled => return None,
+            Difference::News => now,
+            Difference::Undone => self.again.as_ref().map_or(now + FIRST, Backoff::due),
+        };
+        Some(Due { at, values })
+    }
+
+    fn difference(&self, family: Family, state: State, active: &Active) -> Difference {
+        let Active { wanted, found, author } = active;
+        if wanted == found {
+            return Difference::Settled;
+        }
+        let wrote = self.wrote.as_ref().map(|wrote| wrote.get(&family));
+        match (wanted, wrote, author) {
+            (Some(wanted), Some(Some(wrote)), Author::OtherNode) if wrote == wanted => Difference::Settled,
+            (Some(wanted), Some(Some(wrote)), Author::ThisNode | Author::Unclear) if wrote == wanted => {
+                Difference::Undone
+            }
+            (Some(_), ..) => Difference::News,
+            (None, Some(Some(_)), _) => Difference::News,
+            (None, Some(None), _) => Difference::Settled,
+            // An earlier process may have written it; what it did not write, an empty apply leaves alone.
+            (None, None, Author::ThisNode) => Difference::News,
+            (None, None, Author::Unclear) if state == State::Off => Difference::News,
+            (None, None, Author::Unclear | Author::OtherNode) => Difference::Settled,
+        }
+    }
+
+    /// It was written.
+    pub(super) fn wrote(&mut self, values: ActiveEndpoints, now: Instant) {
+        let repeated = self.wrote.as_ref() == Some(&values);
+        match &mut self.again {
+            Some(again) if repeated => again.again(FIRST, now),
+            Some(_) => {}
+            None => self.again = Some(Backoff::new(FIRST, LONGEST, now)),
+        }
+        self.wrote = Some(values);
+    }
+
+    /// It was refused: not again before long.
+    pub(super) fn refused(&mut self, values: ActiveEndpoints, now: Instant) {
+        self.again = Some(Backoff::new(LONGEST, LONGEST, now));
+        self.wrote = Some(values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use egressd_core::voice::Speech;
+
+    use super::*;
+
+    fn voice(wanted: Option<&str>, found: Option<&str>, author: Author) -> Voice {
+        let active = Active { wanted: wanted.map(str::to_owned), found: found.map(str::to_owned), author };
+        Voice { speech: Speech::Listener, active: [(Family::Ipv4, active)].into() }
+    }
+
+    fn due(memory: &Memory, voice: &Voice, now: Instant) -> Option<(Duration, ActiveEndpoints)> {
+        memory.due(State::Translating, Some(voice), now).map(|due| (due.at - now, due.values))
+    }
+
+    fn value(text: &str) -> ActiveEndpoints {
+        [(Family::Ipv4, text.to_owned())].into()
+    }
+
+    #[test]
+    fn news_is_written_at_once_and_what_stands_there_is_not_written_again() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        assert_eq!(due(&memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
+        let news = voice(Some("a"), Some("b"), Author::OtherNode);
+        assert_eq!(due(&memory, &news, now), Some((Duration::ZERO, value("a"))));
+        memory.wrote(value("a"), now);
+        assert_eq!(due(&memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
+        let next = voice(Some("c"), Some("a"), Author::ThisNode);
+        assert_eq!(due(&memory, &next, now), Some((Duration::ZERO, value("c"))));
+    }
+
+    #[test]
+    fn two_nodes_that_translate_do_not_take_turns() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        memory.wrote(value("a"), now);
+        assert_eq!(due(&memory, &voice(Some("a"), Some("b"), Author::OtherNode), now), None);
+    }
+
+    #[test]
+    fn what_others_undo_is_put_right_later_each_time() {
+        let (mut memory, mut now) = (Memory::default(), Instant::now());
+        memory.wrote(value("a"), now);
+        let undone = voice(Some("a"), None, Author::Unclear);
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            let (wait, values) = due(&memory, &undone, now).unwrap();
+            waits.push(wait.as_secs());
+            now += wait;
+            memory.wrote(values, now);
+        }
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+    }
+
+    #[test]
+    fn a_node_clears_its_own_and_nothing_else() {
+        let now = Instant::now();
+        let mut memory = Memory::default();
+        memory.wrote(value("a"), now);
+        let moved = voice(None, Some("a"), Author::Unclear);
+        assert_eq!(due(&memory, &moved, now), Some((Duration::ZERO, ActiveEndpoints::new())));
+        memory.wrote(ActiveEndpoints::new(), now);
+        assert_eq!(due(&memory, &voice(None, Some("b"), Author::OtherNode), now), None);
+        assert_eq!(due(&Memory::default(), &voice(None, Some("b"), Author::OtherNode), now), None);
+    }
+
+    #[test]
+    fn after_a_restart_what_may_be_its_own_is_cleared_once() {
+        let now = Instant::now();
+        let mut memory = Memory::default();
+        let off = voice(None, Some("a"), Author::Unclear);
+        assert_eq!(memory.due(State::Off, Some(&off), now).unwrap().values, ActiveEndpoints::new());
+        memory.wrote(ActiveEndpoints::new(), now);
+        assert_eq!(memory.due(State::Off, Some(&off), now), None);
+    }
+}

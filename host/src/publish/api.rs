@@ -1,0 +1,155 @@
+//! Writes as requests to the API server.
+
+use std::time::Duration;
+
+use egressd_core::policy;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Service};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::{Api as Objects, Patch, PatchParams, PostParams};
+use kube::core::PartialObjectMetaExt;
+use serde_json::json;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::say::Said;
+use super::{Error, Outcome, Place, Regarding, Write};
+use crate::rights::{CREATE_EVENTS, PATCH_CONFIGMAPS, PATCH_EVENTS, PATCH_SERVICES, Right};
+
+/// Who says it, whatever node it is on.
+const CONTROLLER: &str = "egressd.io/egressd";
+/// Who writes the status of policies: one at a time in the cluster, so they share what they wrote.
+const STATUS_MANAGER: &str = "egressd";
+/// Kubernetes takes no longer field managers and reporting instances.
+const LONGEST: usize = 128;
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The way to the API server.
+#[derive(Clone)]
+pub(super) struct Api {
+    client: kube::Client,
+    instance: String,
+    manager: String,
+    namespace: String,
+}
+
+impl Api {
+    pub(super) fn new(client: kube::Client, place: &Place) -> Self {
+        let (instance, manager) = (short(&place.node), short(&format!("egressd-{}", place.node)));
+        Self { client, instance, manager, namespace: place.namespace.clone() }
+    }
+
+    pub(super) async fn send(&self, write: &Write) -> Result<Outcome, Error> {
+        let (right, object) = self.about(write);
+        match timeout(PATIENCE, self.request(write)).await {
+            Ok(answer) => answer.map_err(|error| Error::new(right, &object, error)),
+            Err(_) => Err(Error::Slow { right, seconds: PATIENCE.as_secs() }),
+        }
+    }
+
+    fn about(&self, write: &Write) -> (&'static Right, String) {
+        match write {
+            Write::Active { service, .. } => (&PATCH_SERVICES, service.to_string()),
+            Write::Status { policy, .. } => (&PATCH_CONFIGMAPS, format!("{}/{policy}", self.namespace)),
+            Write::Event { regarding, .. } => (&CREATE_EVENTS, self.reference(regarding).1),
+            Write::Series { regarding, .. } => (&PATCH_EVENTS, self.reference(regarding).1),
+        }
+    }
+
+    async fn request(&self, write: &Write) -> kube::Result<Outcome> {
+        match write {
+            Write::Active { service, uid, annotations } => {
+                let metadata = ObjectMeta {
+                    annotations: Some(annotations.clone()),
+                    uid: Some(uid.to_string()),
+                    ..ObjectMeta::default()
+                };
+                let services: Objects<Service> = Objects::namespaced(self.client.clone(), &service.namespace);
+                let apply = metadata.into_request_partial::<Service>();
+                let how = PatchParams::apply(&self.manager).force();
+                services.patch_metadata(&service.name, &how, &Patch::Apply(&apply)).await?;
+                Ok(Outcome::Done(None))
+            }
+            Write::Status { policy, uid, text } => {
+                let annotations = [(policy::STATUS.to_owned(), text.clone())].into();
+                let metadata = ObjectMeta { annotations: Some(annotations), uid: uid.clone(), ..ObjectMeta::default() };
+                let maps: Objects<ConfigMap> = Objects::namespaced(self.client.clone(), &self.namespace);
+                let apply = metadata.into_request_partial::<ConfigMap>();
+                let how = PatchParams::apply(STATUS_MANAGER).force();
+                maps.patch_metadata(policy, &how, &Patch::Apply(&apply)).await?;
+                Ok(Outcome::Done(None))
+            }
+            Write::Event { regarding, said } => {
+                let event = self.event(regarding, said);
+                let name = event.metadata.name.clone();
+                self.events(regarding).create(&PostParams::default(), &event).await?;
+                Ok(Outcome::Done(name))
+            }
+            Write::Series { regarding, event, count, said: _ } => {
+                let series = json!({"series": {"count": count, "lastObservedTime": MicroTime(Timestamp::now())}});
+                let how = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
+                self.events(regarding).patch(event, &how, &Patch::Merge(&series)).await?;
+                Ok(Outcome::Done(None))
+            }
+        }
+    }
+
+    fn events(&self, regarding: &Regarding) -> Objects<Event> {
+        let namespace = match regarding {
+            Regarding::Service(key, _) => &key.namespace,
+            Regarding::Policy { .. } => &self.namespace,
+        };
+        Objects::namespaced(self.client.clone(), namespace)
+    }
+
+    fn event(&self, regarding: &Regarding, said: &Said) -> Event {
+        let (object, _) = self.reference(regarding);
+        let now = Timestamp::now();
+        // Its own name, so that it can be found again; the time makes it one, as in client-go.
+        let about: String = object.name.iter().flat_map(|name| name.chars().take(200)).collect();
+        let metadata = ObjectMeta {
+            name: Some(format!("{about}.{:x}", now.as_nanosecond())),
+            namespace: object.namespace.clone(),
+            ..ObjectMeta::default()
+        };
+        Event {
+            metadata,
+            action: Some("Translate".to_owned()),
+            reason: Some(said.reason.as_str().to_owned()),
+            type_: Some(said.tone.as_str().to_owned()),
+            note: Some(said.note.clone()),
+            event_time: Some(MicroTime(now)),
+            regarding: Some(object),
+            reporting_controller: Some(CONTROLLER.to_owned()),
+            reporting_instance: Some(self.instance.clone()),
+            ..Event::default()
+        }
+    }
+
+    /// The object, and what people call it.
+    fn reference(&self, regarding: &Regarding) -> (ObjectReference, String) {
+        let (kind, namespace, name, uid) = match regarding {
+            Regarding::Service(key, uid) => ("Service", &key.namespace, &key.name, Some(uid.to_string())),
+            Regarding::Policy { name, uid } => ("ConfigMap", &self.namespace, name, uid.clone()),
+        };
+        let object = ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some(kind.to_owned()),
+            namespace: Some(namespace.clone()),
+            name: Some(name.clone()),
+            uid,
+            ..ObjectReference::default()
+        };
+        (object, format!("{namespace}/{name}"))
+    }
+}
+
+/// A node's name has up to 253 characters; a long one is replaced by a uuid, which is as good an identity.
+fn short(name: &str) -> String {
+    if name.len() <= LONGEST {
+        return name.to_owned();
+    }
+    format!("egressd-{}", Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes()))
+}

@@ -1,0 +1,95 @@
+//! What can go wrong on the way to the API server.
+
+use kube::core::Status;
+
+use super::Outcome;
+use crate::rights::{MANIFEST, Right};
+
+/// Why something is not in the cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A permission is missing.
+    #[error("cannot {right}: {message}; {remedy}")]
+    Forbidden {
+        /// The one that is.
+        right: &'static Right,
+        /// What the API server says.
+        message: String,
+        /// Where to add it.
+        remedy: String,
+    },
+    /// The API server refused it for another reason.
+    #[error("cannot {right} (here {object}): {message}")]
+    Refused {
+        /// What was to be done.
+        right: &'static Right,
+        /// To what.
+        object: String,
+        /// What the API server says.
+        message: String,
+        /// HTTP's word for it.
+        code: u16,
+    },
+    /// The API server could not be asked.
+    #[error("cannot {right}: the API server does not answer")]
+    Away {
+        /// What was to be done.
+        right: &'static Right,
+        /// Why not.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// It took too long.
+    #[error("cannot {right}: the API server did not answer within {seconds} s")]
+    Slow {
+        /// What was to be done.
+        right: &'static Right,
+        /// How long that was.
+        seconds: u64,
+    },
+}
+
+impl Error {
+    /// An error of the client about an object.
+    pub(super) fn new(right: &'static Right, object: &str, error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::of_status(right, object, *status),
+            other => Self::Away { right, source: Box::new(other) },
+        }
+    }
+
+    fn of_status(right: &'static Right, object: &str, status: Status) -> Self {
+        let Status { code, message, .. } = status;
+        let creates = right.verb == "patch" && message.contains(" cannot create resource ");
+        match code {
+            // An apply to an object that is gone would make it, which nobody may.
+            403 if creates => Self::Refused { right, object: object.to_owned(), message, code: 404 },
+            403 => {
+                let remedy = format!("add it to {} egressd ({MANIFEST})", right.place.role());
+                Self::Forbidden { right, message, remedy }
+            }
+            _ => Self::Refused { right, object: object.to_owned(), message, code },
+        }
+    }
+
+    /// What follows from it.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Forbidden { .. } => Outcome::Forbidden,
+            // 409: its uid is another one now, so it is another object.
+            Self::Refused { code: 404 | 409, .. } => Outcome::Gone,
+            Self::Refused { code: 401 | 408 | 429 | 500.., .. } => Outcome::Away,
+            Self::Refused { .. } => Outcome::Refused,
+            Self::Away { .. } | Self::Slow { .. } => Outcome::Away,
+        }
+    }
+
+    /// What makes two errors the same one to a reader.
+    pub(super) fn topic(&self) -> String {
+        match self {
+            Self::Forbidden { right, .. } => format!("forbidden {right}"),
+            Self::Refused { right, code, .. } => format!("{code} {right}"),
+            Self::Away { .. } | Self::Slow { .. } => "away".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What the cluster is told: the active endpoint and Events on Services, a status and Events on policies. On a thread
+//! of its own, so that an API server which is slow or away never delays the loop.
+//!
+//! It is level-triggered: each look compares what should stand there with what does, so a state that was skipped
+//! while requests were under way is never told late. All that decides is pure ([`Ledger`]); the rest is requests.
+
+mod active;
+mod api;
+mod error;
+mod ledger;
+mod pace;
+mod policies;
+mod say;
+mod speaker;
+mod write;
+
+use std::time::Duration;
+use std::{io, thread};
+
+use egressd_core::model::AnnotationPrefix;
+use futures_util::stream::{self, StreamExt};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+pub use error::Error;
+pub use ledger::Ledger;
+pub use write::{Outcome, Regarding, Write};
+
+use crate::board::Reader;
+use crate::errors::with_causes;
+use api::Api;
+
+/// Requests under way at once: enough for thousands in seconds, too few to be noticed by an API server.
+const AT_ONCE: usize = 4;
+/// Requests between two looks at the newest state.
+const BATCH: usize = 64;
+
+/// Who publishes, and where.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// This node's name.
+    pub node: String,
+    /// The namespace of the policies' ConfigMaps.
+    pub namespace: String,
+    /// What stands before the slash in the names of Services' annotations.
+    pub prefix: AnnotationPrefix,
+}
+
+/// What publishing runs on; the client has to live on it too.
+///
+/// # Errors
+/// When the system gives none.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// Publishes what the board says, for the life of the process.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn start(runtime: Runtime, client: kube::Client, reader: Reader, place: Place) -> io::Result<()> {
+    let api = Api::new(client, &place);
+    let publish = move || runtime.block_on(publish(api, reader, Ledger::new(place)));
+    thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
+}
+
+async fn publish(api: Api, mut reader: Reader, mut ledger: Ledger) {
+    let mut complaints = Complaints::default();
+    loop {
+        let due = ledger.due(&reader.newest(), Instant::now(), BATCH);
+        if due.writes.is_empty() {
+            tokio::select! {
+                changed = reader.changed() => if changed.is_err() { return },
+                () = until(due.next) => {}
+            }
+            continue;
+        }
+        let send = |write: Write| async { (api.send(&write).await, write) };
+        let sent: Vec<_> = stream::iter(due.writes).map(send).buffer_unordered(AT_ONCE).collect().await;
+        for (result, write) in sent {
+            let outcome = result.unwrap_or_else(|error| {
+                complaints.tell(&error);
+                error.outcome()
+            });
+            ledger.done(&write, outcome, Instant::now());
+        }
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Says each sentence once in a while: an API server that is away fails every request in the same way.
+#[derive(Debug, Default)]
+struct Complaints(Option<(String, Instant)>);
+
+impl Complaints {
+    const AGAIN: Duration = Duration::from_mins(10);
+
+    fn tell(&mut self, error: &Error) {
+        if error.outcome() == Outcome::Gone {
+            return debug!("{}", with_causes(error));
+        }
+        let topic = error.topic();
+        let now = Instant::now();
+        if self.0.as_ref().is_some_and(|(said, at)| *said == topic && now < *at + Self::AGAIN) {
+            return debug!("{}", with_causes(error));
+        }
+        warn!("{}", with_causes(error));
+        self.0 = Some((topic, now));
+    }
+}

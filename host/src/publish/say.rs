@@ -1,0 +1,149 @@
+//! Statuses as Events say them.
+
+use std::net::IpAddr;
+
+use egressd_core::finding::Severity;
+use egressd_core::status::{ServiceStatus, State};
+
+/// The longest note that Kubernetes takes is 1 KiB.
+const LONGEST: usize = 1000;
+/// How many endpoints are named.
+const NAMED: usize = 4;
+
+/// What an Event says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// In one word.
+    pub reason: Reason,
+    /// How it is meant.
+    pub tone: Tone,
+    /// In one sentence.
+    pub note: String,
+}
+
+/// An Event's reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// It is in force.
+    Applied,
+    /// Something else is in force.
+    Changed,
+    /// The user's input is wrong.
+    Invalid,
+    /// A policy forbids it.
+    Denied,
+    /// A policy could not answer.
+    PolicyFailed,
+    /// Asked for, and not in force here.
+    NotApplied,
+    /// Nobody asks for it any more.
+    Removed,
+}
+
+/// An Event's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tone {
+    /// As it should be.
+    Normal,
+    /// Somebody should look at it.
+    Warning,
+}
+
+impl Reason {
+    /// As Kubernetes writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "Applied",
+            Self::Changed => "Changed",
+            Self::Invalid => "Invalid",
+            Self::Denied => "Denied",
+            Self::PolicyFailed => "PolicyFailed",
+            Self::NotApplied => "NotApplied",
+            Self::Removed => "Removed",
+        }
+    }
+}
+
+impl Tone {
+    /// As Kubernetes writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
+impl Said {
+    /// With a note that Kubernetes takes.
+    pub(super) fn new(reason: Reason, tone: Tone, note: impl Into<String>) -> Self {
+        let mut note = note.into();
+        if note.len() > LONGEST {
+            let end = (0..=LONGEST).rev().find(|end| note.is_char_boundary(*end)).unwrap_or_default();
+            note.truncate(end);
+            note.push('…');
+        }
+        Self { reason, tone, note }
+    }
+
+    /// Of a Service about which somebody spoke, and for which nobody asks any more.
+    pub(super) fn removed() -> Self {
+        Self::new(Reason::Removed, Tone::Normal, "egress is not asked for any more, and nothing is translated")
+    }
+
+    /// Of a status, as a node says it; none when nobody asked for egress.
+    pub(super) fn of(status: &ServiceStatus, node: &str) -> Option<Self> {
+        let reason = match status.state {
+            State::Off => return None,
+            State::Translating => Reason::Applied,
+            State::Idle => Reason::NotApplied,
+            State::Invalid => Reason::Invalid,
+            State::Denied => Reason::Denied,
+            State::Failed => Reason::PolicyFailed,
+        };
+        let bad =
+            status.severity() >= Some(Severity::Warning) || reason > Reason::Changed && reason < Reason::NotApplied;
+        let tone = if bad { Tone::Warning } else { Tone::Normal };
+        Some(Self::new(reason, tone, note(status, node)))
+    }
+}
+
+fn note(status: &ServiceStatus, node: &str) -> String {
+    let why = why(status);
+    match (status.state, status.endpoints.is_empty()) {
+        (State::Translating, _) => {
+            [Some(translated(status, node)), why].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        }
+        (State::Denied, _) => {
+            let who = status.policy.as_deref().map_or_else(|| "a policy".to_owned(), |name| format!("policy {name}"));
+            format!("{who} forbids it{}", why.map(|why| format!(": {why}")).unwrap_or_default())
+        }
+        (State::Off | State::Idle | State::Invalid | State::Failed, true) => {
+            why.unwrap_or_else(|| format!("there is nothing to translate on node {node}"))
+        }
+        (State::Off | State::Idle | State::Invalid | State::Failed, false) => {
+            [why, Some(translated(status, node))].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+/// The worst that was found, how much else, and what stays in force instead.
+fn why(status: &ServiceStatus) -> Option<String> {
+    let worst = status.severity()?;
+    let told = status.state != State::Translating || worst >= Severity::Warning;
+    let reason = status.reason().filter(|_| told)?;
+    let instead = ["last-good-in-force", "nothing-in-force"];
+    let instead = status.findings.iter().find(|f| instead.contains(&f.code.as_str()) && f.message != reason);
+    let others = status.findings.iter().filter(|f| f.severity == worst).count() - 1;
+    let more = (others > 0).then(|| format!(" (and {others} more: see `egressd status`)")).unwrap_or_default();
+    let instead = instead.map(|finding| format!("; {}", finding.message)).unwrap_or_default();
+    Some(format!("{reason}{more}{instead}"))
+}
+
+fn translated(status: &ServiceStatus, node: &str) -> String {
+    let list = |addresses: &[IpAddr]| addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+    let named = list(&status.endpoints[..status.endpoints.len().min(NAMED)]);
+    let more = status.endpoints.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("node {node} translates {named}{more} to {}", list(&status.addresses))
+}

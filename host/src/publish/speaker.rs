@@ -1,0 +1,196 @@
+//! The Events about one object: what is news, and when it may be said.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::pace::Purse;
+use super::say::{Reason, Said, Tone};
+
+/// Changes come in bursts: pods start one after the other.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How long nobody has to have translated before somebody says so: the address may be on its way to another node.
+const SILENCE: Duration = Duration::from_secs(10);
+/// So many Events about one object at once, and then one each so often.
+const AT_ONCE: u32 = 6;
+const EACH: Duration = Duration::from_secs(30);
+/// Events that may happen once more, instead of there being another one. The API server forgets them after an hour.
+const KEPT: usize = 8;
+const KEEP: Duration = Duration::from_mins(45);
+
+/// How this node comes to speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// It does what it speaks of.
+    Doer,
+    /// It speaks because nobody else does.
+    Bystander,
+}
+
+/// What was said about one object.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    said: Option<Said>,
+    /// Since when something else could be said, and with what right.
+    pending: Option<(Instant, Right)>,
+    purse: Purse,
+    events: Vec<Event>,
+}
+
+#[derive(Clone, Debug)]
+struct Event {
+    said: Said,
+    name: String,
+    count: i32,
+    last: Instant,
+}
+
+/// Something to say, from when on; the Event that says it already, and how often it will have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) at: Instant,
+    pub(super) said: Said,
+    pub(super) again: Option<(String, i32)>,
+}
+
+/// Whether it is known already to whoever looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Novelty {
+    /// What is published says the same: an earlier process has told.
+    Known,
+    /// It is news.
+    News,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { said: None, pending: None, purse: Purse::new(AT_ONCE, EACH), events: Vec::new() }
+    }
+}
+
+impl Memory {
+    /// Another one speaks from here on.
+    pub(super) fn silent(&mut self) {
+        self.said = None;
+        self.pending = None;
+    }
+
+    /// Whether something was said that a removal ends.
+    pub(super) fn spoke(&self) -> bool {
+        self.said.as_ref().is_some_and(|said| said.reason != Reason::Removed)
+    }
+
+    /// What to say, when that is news.
+    pub(super) fn due(&mut self, mut said: Said, right: Right, novelty: Novelty, now: Instant) -> Option<Due> {
+        if self.said.as_ref().is_some_and(|before| same(before, &said)) {
+            self.pending = None;
+            return None;
+        }
+        if self.said.is_none() && self.pending.is_none() && novelty == Novelty::Known && said.tone == Tone::Normal {
+            self.said = Some(said);
+            return None;
+        }
+        let begun = match self.pending {
+            Some((since, before)) if before == right => since,
+            Some(_) | None => now,
+        };
+        self.pending = Some((begun, right));
+        if self.said.as_ref().is_some_and(|before| in_force(before.reason) && in_force(said.reason)) {
+            said.reason = Reason::Changed;
+        }
+        let wait = match right {
+            Right::Doer => SETTLE,
+            Right::Bystander => SILENCE,
+        };
+        let at = (begun + wait).max(self.purse.due(now));
+        let known = self.events.iter().find(|event| event.said == said && now < event.last + KEEP);
+        let again = known.map(|event| (event.name.clone(), event.count + 1));
+        Some(Due { at, said, again })
+    }
+
+    /// It was said, in an Event of this name.
+    pub(super) fn told(&mut self, said: &Said, name: Option<String>, now: Instant) {
+        self.purse.take(now);
+        self.pending = None;
+        self.said = Some(said.clone());
+        let before = self.events.iter().position(|event| event.said == *said).map(|at| self.events.remove(at));
+        let count = before.as_ref().map_or(1, |event| event.count + 1);
+        let name = name.or_else(|| before.map(|event| event.name));
+        self.events.extend(name.map(|name| Event { said: said.clone(), name, count, last: now }));
+        if self.events.len() > KEPT {
+            self.events.remove(0);
+        }
+    }
+
+    /// The Event that said it is gone, so there has to be another one.
+    pub(super) fn forget(&mut self, said: &Said) {
+        self.events.retain(|event| event.said != *said);
+    }
+}
+
+fn in_force(reason: Reason) -> bool {
+    matches!(reason, Reason::Applied | Reason::Changed)
+}
+
+/// What is in force is the same news as a change to it.
+fn same(a: &Said, b: &Said) -> bool {
+    a.note == b.note && a.tone == b.tone && (a.reason == b.reason || in_force(a.reason) && in_force(b.reason))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn said(note: &str) -> Said {
+        Said::new(Reason::Applied, Tone::Normal, note)
+    }
+
+    fn due(memory: &mut Memory, note: &str, now: Instant) -> Option<Due> {
+        memory.due(said(note), Right::Doer, Novelty::News, now)
+    }
+
+    #[test]
+    fn the_same_is_said_once_and_something_else_is_a_change() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        let first = due(&mut memory, "a", now).unwrap();
+        assert_eq!((first.at, first.said.reason), (now + SETTLE, Reason::Applied));
+        memory.told(&first.said, Some("e1".to_owned()), now);
+        assert_eq!(due(&mut memory, "a", now), None);
+        let second = due(&mut memory, "b", now).unwrap();
+        assert_eq!((second.said.reason, second.again), (Reason::Changed, None));
+    }
+
+    #[test]
+    fn back_and_forth_is_a_series_and_slow() {
+        let (mut memory, mut now) = (Memory::default(), Instant::now());
+        let mut series = 0;
+        let begin = now;
+        for turn in 0..20 {
+            let next = due(&mut memory, ["a", "b"][turn % 2], now).unwrap();
+            now = next.at;
+            series += usize::from(next.again.is_some());
+            let name = next.again.map_or_else(|| format!("e{turn}"), |(name, _)| name);
+            memory.told(&next.said, Some(name), now);
+        }
+        assert_eq!(series, 17, "Applied a, Changed b, Changed a are new");
+        assert!(now - begin >= EACH * 12, "{:?}", now - begin);
+    }
+
+    #[test]
+    fn what_an_earlier_process_told_is_no_news_unless_it_is_bad() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        assert_eq!(memory.due(said("a"), Right::Doer, Novelty::Known, now), None);
+        assert_eq!(memory.due(said("a"), Right::Doer, Novelty::News, now), None);
+        let bad = Said::new(Reason::Invalid, Tone::Warning, "b");
+        assert!(Memory::default().due(bad, Right::Bystander, Novelty::Known, now).is_some());
+    }
+
+    #[test]
+    fn a_bystander_waits_for_others_to_speak() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        let due = memory.due(said("a"), Right::Bystander, Novelty::News, now).unwrap();
+        assert_eq!(due.at, now + SILENCE);
+    }
+}

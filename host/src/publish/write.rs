@@ -1,0 +1,100 @@
+//! What can be written into the cluster, and what can become of it.
+
+use std::collections::BTreeMap;
+
+use egressd_core::model::{ServiceKey, Uid};
+
+use super::say::Said;
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// All annotations that this node has on a Service; what it had before and is not among them goes, unless another
+    /// one has taken it over.
+    Active {
+        /// The Service.
+        service: ServiceKey,
+        /// Which life of it.
+        uid: Uid,
+        /// By full name.
+        annotations: BTreeMap<String, String>,
+    },
+    /// `egressd.io/status` of a policy.
+    Status {
+        /// The ConfigMap's name.
+        policy: String,
+        /// Which life of it.
+        uid: Option<String>,
+        /// What it says.
+        text: String,
+    },
+    /// A new Event.
+    Event {
+        /// What it is about.
+        regarding: Regarding,
+        /// What it says.
+        said: Said,
+    },
+    /// An Event that is there happened once more.
+    Series {
+        /// What it is about.
+        regarding: Regarding,
+        /// What it says.
+        said: Said,
+        /// The Event's name.
+        event: String,
+        /// How often it happened, with this time.
+        count: i32,
+    },
+}
+
+/// What an Event is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Regarding {
+    /// A Service in one of its lives.
+    Service(ServiceKey, Uid),
+    /// A policy's ConfigMap.
+    Policy {
+        /// Its name.
+        name: String,
+        /// Which life of it.
+        uid: Option<String>,
+    },
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done; the name of the Event where it made one.
+    Done(Option<String>),
+    /// The object is gone, or lives another life: nothing to do.
+    Gone,
+    /// The API server could not be asked, or could not answer: everything waits a while.
+    Away,
+    /// It refused this kind of request: those wait for long.
+    Forbidden,
+    /// It refused this one.
+    Refused,
+}
+
+/// Kinds of requests that one missing permission stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Annotations of Services.
+    Active,
+    /// Annotations of policies.
+    Status,
+    /// Events.
+    Event,
+}
+
+impl Write {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Active { .. } => Kind::Active,
+            Self::Status { .. } => Kind::Status,
+            Self::Event { .. } | Self::Series { .. } => Kind::Event,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What egressd may do at the API server: all of it, and no more. `deploy/rbac.yaml` says the same to the API server;
+//! a test compares the two.
+
+use std::fmt;
+
+/// Where the manifests of the roles are, for sentences.
+pub const MANIFEST: &str = "deploy/rbac.yaml";
+
+/// One permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Right {
+    /// What may be done.
+    pub verb: &'static str,
+    /// The API group; empty for the core.
+    pub group: &'static str,
+    /// To which objects.
+    pub resource: &'static str,
+    /// Where.
+    pub place: Place,
+}
+
+/// Where a permission holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// In the whole cluster.
+    Cluster,
+    /// In the namespace that egressd is in.
+    OwnNamespace,
+}
+
+impl Place {
+    /// What grants it, as people call it.
+    pub fn role(self) -> &'static str {
+        match self {
+            Self::Cluster => "the ClusterRole",
+            Self::OwnNamespace => "the Role",
+        }
+    }
+}
+
+const fn cluster(verb: &'static str, group: &'static str, resource: &'static str) -> Right {
+    Right { verb, group, resource, place: Place::Cluster }
+}
+
+const fn own(verb: &'static str, resource: &'static str) -> Right {
+    Right { verb, group: "", resource, place: Place::OwnNamespace }
+}
+
+/// To publish the active endpoint.
+pub const PATCH_SERVICES: Right = cluster("patch", "", "services");
+/// To say what became of a Service or a policy.
+pub const CREATE_EVENTS: Right = cluster("create", "events.k8s.io", "events");
+/// To say that it happened again.
+pub const PATCH_EVENTS: Right = cluster("patch", "events.k8s.io", "events");
+/// To write a policy's status.
+pub const PATCH_CONFIGMAPS: Right = own("patch", "configmaps");
+
+/// All permissions: what is watched, and what is written.
+pub const RIGHTS: [Right; 16] = [
+    cluster("list", "", "services"),
+    cluster("watch", "", "services"),
+    PATCH_SERVICES,
+    cluster("list", "", "nodes"),
+    cluster("watch", "", "nodes"),
+    cluster("list", "", "namespaces"),
+    cluster("watch", "", "namespaces"),
+    cluster("list", "discovery.k8s.io", "endpointslices"),
+    cluster("watch", "discovery.k8s.io", "endpointslices"),
+    cluster("list", "networking.k8s.io", "servicecidrs"),
+    cluster("watch", "networking.k8s.io", "servicecidrs"),
+    CREATE_EVENTS,
+    PATCH_EVENTS,
+    own("list", "configmaps"),
+    own("watch", "configmaps"),
+    PATCH_CONFIGMAPS,
+];
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)
+    }
+}
