@@ -22,11 +22,12 @@ setup: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/setup
 
 build: setup ## compile everything
-	cargo build --workspace $(LOCKED)
+	cargo build --workspace --all-targets $(LOCKED)
 
 demo: setup ## see egressd at work, in a minute, without a cluster
-	@# The whole workspace, and no `cargo run`: other packages mean other features, and wasmtime compiled once more.
-	@cargo build --quiet --workspace --bins $(LOCKED)
+	@# The whole workspace, no `cargo run`, and a test among it: other packages, or none of what only tests depend on,
+	@# mean other features, and wasmtime compiled once more.
+	@cargo build --quiet --workspace --bins --test house $(LOCKED)
 	@$${CARGO_TARGET_DIR:-target}/debug/egressd-demo
 
 test: setup ## run all tests; packets stay in network namespaces

@@ -123,8 +123,18 @@ async fn follow(args: &Run) -> Result<()> {
 
 /// Tells the cluster, where there is one.
 fn publish(source: &Source, reader: &Reader, settings: &Settings, namespace: String) -> Result<()> {
+    if let Source::Manifests(_) = source {
+        return Ok(());
+    }
     let runtime = publish::runtime().context("cannot start tokio")?;
-    let Some(client) = source.client(&runtime)? else { return Ok(()) };
+    let client = match source.client(&runtime) {
+        Ok(Some(client)) => client,
+        other => {
+            // Dropped here, inside another runtime, it would panic.
+            runtime.shutdown_background();
+            return other.map(drop).map_err(Into::into);
+        }
+    };
     let place = publish::Place { node: settings.node.clone(), namespace, prefix: settings.prefix.clone() };
     publish::start(runtime, client, reader.clone(), place).context("cannot start the thread that tells the cluster")
 }

@@ -1,7 +1,7 @@
 //! egressd in a cluster: its service account, what that may do, and the program on each node.
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Api, Cluster};
 use crate::egressd::{Egressd, Program};
@@ -10,21 +10,22 @@ use crate::topology::Node;
 /// Where egressd and its policies live.
 pub(super) const NAMESPACE: &str = "egressd";
 const ACCOUNT: &str = "egressd";
+/// As users apply it.
+const RIGHTS: &str = include_str!("../../../deploy/rbac.yaml");
 const ACCOUNTS: &str = "/api/v1/namespaces/egressd/serviceaccounts";
 
 impl Cluster {
-    /// The one place that says what egressd may do.
+    /// What egressd may do is what its deployment says, and no more.
     pub(super) fn grant_access(&self) -> Result<()> {
         let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}});
         self.api.create(ACCOUNTS, &account)?;
-        let binding = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "egressd"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}],
-        });
-        self.api.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding).map(drop)
+        let rights: Vec<Value> = serde_saphyr::from_multiple(RIGHTS).context("deploy/rbac.yaml is not YAML")?;
+        for object in rights {
+            let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
+            let place = if kind.starts_with("cluster") { "" } else { "namespaces/egressd/" };
+            self.api.create(&format!("/apis/rbac.authorization.k8s.io/v1/{place}{kind}s"), &object)?;
+        }
+        Ok(())
     }
 
     /// Starts `egressd run` on a node, with a token of its service account.

@@ -112,7 +112,16 @@ impl Cluster {
     /// # Errors
     /// When the server refuses.
     pub fn create_service(&self, service: &Value, addresses: &[IpAddr]) -> Result<()> {
-        let created = self.api.create(SERVICES, service)?;
+        let mut created = Value::Null;
+        // A server that has just come up may not know yet which ClusterIPs are free.
+        wait_until("the API server takes the Service", DEADLINE, || match self.api.create(SERVICES, service) {
+            Ok(object) => {
+                created = object;
+                Ok(true)
+            }
+            Err(error) if format!("{error:#}").contains("failed to allocate a serviceIP") => Ok(false),
+            Err(error) => Err(error),
+        })?;
         let name = created["metadata"]["name"].as_str().unwrap_or_default();
         self.api.patch_status(&format!("{SERVICES}/{name}"), &balanced(addresses)).map(drop)
     }
