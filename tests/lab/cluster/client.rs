@@ -112,9 +112,12 @@ impl Api {
         }
     }
 
-    /// Whether the server answers that it is ready.
+    /// Whether the server knows its first namespace, or knows that whoever asks may not see it.
     pub(super) fn is_ready(&self) -> bool {
-        self.get("/api/v1/namespaces/default").is_ok()
+        match self.get("/api/v1/namespaces/default") {
+            Ok(_) => true,
+            Err(refusal) => format!("{refusal:#}").contains("forbidden"),
+        }
     }
 
     /// A new connection each time: none is left over when the server is killed.
