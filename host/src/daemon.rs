@@ -188,7 +188,7 @@ impl Daemon {
     fn schedule_mending(&mut self) {
         let now = Instant::now();
         self.mend = match self.mend {
-            _ if self.pipeline.ask_failed().is_empty() => None,
+            _ if !self.pipeline.has_failed() => None,
             None => Some((now + policy::FIRST, policy::FIRST)),
             Some((at, wait)) if at <= now => {
                 let wait = (wait * 2).min(policy::LONGEST);

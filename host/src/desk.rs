@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::board::{Newest, Reader};
 use crate::document::Document;
+use crate::errors::with_causes;
 use crate::http::{self, Answer, Outcome};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::nft::{KernelThread, Survey};
@@ -71,8 +72,7 @@ impl Desk {
         match StatusSocket::open(&socket) {
             Ok(socket) => socket.serve(move || Arc::clone(&self).document()).await,
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-                warn!("{error}{cause}");
+                warn!("{}", with_causes(&error));
                 std::future::pending().await
             }
         }

@@ -68,6 +68,13 @@ struct Entry {
     last_draft: Option<Draft>,
 }
 
+impl Entry {
+    /// Whether asking once more, about the same, may bring another answer.
+    fn may_mend(&self) -> bool {
+        self.verdict.as_ref().is_none_or(Verdict::may_mend)
+    }
+}
+
 /// Something to ask the policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -203,7 +210,12 @@ impl Pipeline {
 
     /// Asks again about the Services whose policies could not answer, where another time may go better.
     pub fn ask_failed(&self) -> Vec<Question> {
-        self.questions(|entry| entry.verdict.as_ref().is_none_or(Verdict::may_mend))
+        self.questions(Entry::may_mend)
+    }
+
+    /// Whether [`Pipeline::ask_failed`] has something to ask.
+    pub fn has_failed(&self) -> bool {
+        self.services.values().any(Entry::may_mend)
     }
 
     fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
