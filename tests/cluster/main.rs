@@ -10,6 +10,8 @@ mod told;
 
 lab::tests![
     if lab::cluster::ready;
+    // The longest first: others run beside it.
+    outages::an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,
@@ -24,8 +26,8 @@ lab::tests![
     life::a_slice_with_a_thousand_endpoints_is_in_force,
     moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
     told::a_service_says_in_the_cluster_what_became_of_it,
+    told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
     policies::a_policy_is_in_force_as_its_config_map_says,
     life::an_older_api_is_good_enough,
     outages::what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on,
-    outages::an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact,
 ];

@@ -1,18 +1,26 @@
 //! What egressd could not see when it happened: it was stopped, or the API server was away.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{env, thread};
 
 use anyhow::{Context, Result, ensure};
-use lab::addresses::OUTSIDE_V4;
-use lab::cluster::{Cluster, SERVICES, service};
-use lab::{Protocol, Seen};
+use lab::addresses::{OUTSIDE_V4, OUTSIDE_V6};
+use lab::cluster::{Cluster, PODS, SERVICES, service};
+use lab::{DEADLINE, Protocol, Seen, wait_until};
 
 use crate::stage::{EGRESS, OTHER, WEB, WEB_V4, cluster, expect_exact, run};
 
-/// Seconds for which the API server is away, for those who have more of them.
+/// Seconds for which the API server is away, for those who have fewer of them: two minutes unless told otherwise.
 const OUTAGE: &str = "EGRESSD_TESTS_OUTAGE_SECONDS";
+/// Pods that come and go.
+const CHURNED: [&str; 3] = ["churn-0", "churn-1", "churn-2"];
+/// How long they do before the API server is killed, and after it is back.
+const CHURN: Duration = Duration::from_secs(3);
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// SIGSTOP; scale, delete, a name with another UID, an address at another Service, etcd compacted; SIGCONT.
 pub(crate) fn what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on() -> Result<()> {
@@ -39,39 +47,84 @@ pub(crate) fn what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on() -
     expect_exact(&cluster, &[(second, OTHER), (third, OTHER)])
 }
 
-/// Pods come and go until the server is away; then nothing may change; then all that was missed comes at once.
+/// Pods come and go all the time; the server is killed in the middle of that, and its past is forgotten meanwhile.
+/// As long as it is away nothing may change; then all that was missed comes at once.
 pub(crate) fn an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact() -> Result<()> {
     let cluster = cluster()?;
-    let [first, second, _] = [1, 2, 3].map(|number| cluster.lab.pod(number));
+    let [first, second, stranger] = [1, 2, 3].map(|number| cluster.lab.pod(number));
     cluster.create_pod("web-1", "web", first)?;
-    let egressd = run(&cluster)?;
+    let mut egressd = run(&cluster)?;
     expect_exact(&cluster, &[(first, WEB)])?;
-    let (seconds, churned) = (outage()?, &["churn-0", "churn-1", "churn-2"]);
-    let seen = cluster.lab.seen_during(first, OUTSIDE_V4, Protocol::Tcp, || {
-        churn(&cluster, churned)?;
-        cluster.kill_api_server();
-        thread::sleep(Duration::from_secs(seconds));
-        cluster.restart_api_server()?;
-        churn(&cluster, churned)?;
-        cluster.create_pod("web-2", "web", second)
+    let seconds = outage()?;
+    let mut untouched = BTreeMap::new();
+    let translated = cluster.lab.seen_during(first, OUTSIDE_V4, Protocol::Tcp, || {
+        let during = || churned_during(&cluster, || be_away(&cluster, seconds));
+        untouched = cluster.lab.seen_during(stranger, OUTSIDE_V6, Protocol::Udp, during)?;
+        Ok(())
     })?;
-    let all: Vec<Seen> = seen.keys().copied().collect();
-    ensure!(all == [WEB_V4.into()], "while the API server was away: {seen:?}\n{}", egressd[0].circumstances());
+    expect_only(&translated, WEB_V4)?;
+    expect_only(&untouched, stranger.v6())?;
+    egressd.iter_mut().try_for_each(|one| one.wait_until_log_has("everything is listed again"))?;
+    cluster.create_pod("web-2", "web", second)?;
     expect_exact(&cluster, &[(first, WEB), (second, WEB)])?;
     // And in the other direction, so that it is known that it looks again.
     cluster.delete_pod("web-1")?;
     expect_exact(&cluster, &[(second, WEB)])
 }
 
-/// Pods that are addresses only come and go.
-fn churn(cluster: &Cluster, names: &[&str]) -> Result<()> {
-    for (name, last) in names.iter().zip(100..) {
-        cluster.create_pod_at(name, "web", 1, &[IpAddr::from([10, 0, 0, last])])?;
+fn expect_only(seen: &BTreeMap<Seen, usize>, expected: IpAddr) -> Result<()> {
+    ensure!(seen.keys().eq([&expected.into()]), "a pod was to be seen as {expected} alone: {seen:?}");
+    Ok(())
+}
+
+fn be_away(cluster: &Cluster, seconds: u64) -> Result<()> {
+    thread::sleep(CHURN);
+    cluster.kill_api_server();
+    cluster.compact()?;
+    thread::sleep(Duration::from_secs(seconds));
+    cluster.restart_api_server()?;
+    thread::sleep(CHURN);
+    Ok(())
+}
+
+/// Lets pods that are addresses only come and go behind `web` while something else is done; none is left.
+fn churned_during(cluster: &Cluster, during: impl FnOnce() -> Result<()>) -> Result<()> {
+    let over = AtomicBool::new(false);
+    let (done, churned) = thread::scope(|scope| {
+        let churn = scope.spawn(|| churn_until(cluster, &over));
+        let done = during();
+        over.store(true, Ordering::Relaxed);
+        (done, churn.join())
+    });
+    done?;
+    let churned = churned.unwrap_or_default();
+    ensure!(churned >= CHURNED.len() * 2, "only {churned} pods came and went");
+    let gone = || {
+        let pods = cluster.api.list(PODS, "app=web")?;
+        let left = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str()).filter(|name| CHURNED.contains(name));
+        left.map(|name| cluster.delete_pod(name)).collect::<Result<Vec<()>>>().map(|deleted| deleted.is_empty())
+    };
+    wait_until("the last of these pods is gone", DEADLINE, gone)
+}
+
+/// How many came into being. While the server is away none does, and none goes.
+fn churn_until(cluster: &Cluster, over: &AtomicBool) -> usize {
+    let mut churned = 0;
+    while !over.load(Ordering::Relaxed) {
+        for (name, last) in CHURNED.into_iter().zip(100..) {
+            let came = cluster.create_pod_at(name, "web", 1, &[IpAddr::from([10, 0, 0, last])]);
+            churned += usize::from(came.is_ok());
+            thread::sleep(PAUSE);
+        }
+        for name in CHURNED {
+            // It may not have come, or may not go now: the next turn tries again.
+            cluster.delete_pod(name).ok();
+        }
     }
-    names.iter().try_for_each(|name| cluster.delete_pod(name))
+    churned
 }
 
 fn outage() -> Result<u64> {
-    let seconds = env::var(OUTAGE).unwrap_or_else(|_| "20".to_owned());
+    let seconds = env::var(OUTAGE).unwrap_or_else(|_| "120".to_owned());
     seconds.parse().with_context(|| format!("{OUTAGE} is {seconds:?}, which is no number"))
 }

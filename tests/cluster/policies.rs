@@ -1,14 +1,16 @@
 //! Policies that are ConfigMaps of the API server.
 
 use std::path::Path;
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::addresses::{OTHER_OUTSIDE_V4, OUTSIDE_V4};
 use lab::cluster::{Cluster, POLICIES, json_of};
 use lab::manifest::{Policy, policy};
-use lab::{Egressd, Pod, Protocol};
+use lab::{DEADLINE, Egressd, Pod, Protocol, wait_until};
 
-use crate::stage::{WEB, WEB_V4, cluster, expect_exact, run};
+use crate::stage::{STILL, WEB, WEB_V4, cluster, expect_exact, run};
+use crate::told::{About, wait_for_event};
 
 #[path = "../../host/build/guest.rs"]
 mod guest;
@@ -18,19 +20,24 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
     let cluster = cluster()?;
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;
-    let mut egressd = run(&cluster)?.remove(0);
+    let mut all = run(&cluster)?;
+    let egressd = &mut all[0];
     expect_exact(&cluster, &[(pod, WEB)])?;
     cluster.api.create(POLICIES, &json_of(&guard()?))?;
-    expect_guarded(&mut egressd, pod)?;
+    expect_guarded(egressd, pod)?;
+    expect_told(&cluster, ("Applied", "its word counts"), "enforced")?;
 
     write(&cluster, &policy("guard").wasm(b"bad"))?;
     egressd.wait_until_log_has("the last good one stays in force")?;
-    expect_guarded(&mut egressd, pod)?;
+    expect_guarded(egressd, pod)?;
+    expect_told(&cluster, ("Invalid", "the last good one stays in force"), "the last good one stays in force")?;
 
     write(&cluster, &guard()?.annotation("mode", "shadow"))?;
     expect_exact(&cluster, &[(pod, WEB)])?;
+    expect_told(&cluster, ("Applied", "asked in shadow"), "shadow")?;
+    expect_written_once(&cluster)?;
     write(&cluster, &guard()?)?;
-    expect_guarded(&mut egressd, pod)?;
+    expect_guarded(egressd, pod)?;
     cluster.api.delete(&format!("{POLICIES}/guard"))?;
     expect_exact(&cluster, &[(pod, WEB)])
 }
@@ -39,6 +46,28 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
 fn expect_guarded(egressd: &mut Egressd<'_>, pod: &Pod) -> Result<()> {
     egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
     egressd.expect_seen(pod, OTHER_OUTSIDE_V4, Protocol::Tcp, WEB_V4)
+}
+
+/// An Event about the ConfigMap has these words, and so has its status annotation.
+fn expect_told(cluster: &Cluster, (reason, words): (&str, &str), status: &str) -> Result<()> {
+    wait_for_event(cluster, About::Policy("guard"), reason, words)?;
+    let mut last = serde_json::Value::Null;
+    let is_status = || {
+        last = cluster.api.get(&format!("{POLICIES}/guard"))?["metadata"]["annotations"]["egressd.io/status"].take();
+        Ok(last.as_str().is_some_and(|text| text.contains(status)))
+    };
+    wait_until(&format!("the status says {status:?}"), DEADLINE, is_status)
+        .with_context(|| format!("the status is {last}"))
+}
+
+/// Once everything is told, nobody writes to the ConfigMap any more.
+fn expect_written_once(cluster: &Cluster) -> Result<()> {
+    let version = || Ok::<_, anyhow::Error>(cluster.api.get(&format!("{POLICIES}/guard"))?["metadata"].take());
+    let before = version()?;
+    thread::sleep(STILL);
+    let after = version()?;
+    ensure!(before["resourceVersion"] == after["resourceVersion"], "it is written on: {before} and {after}");
+    Ok(())
 }
 
 fn write(cluster: &Cluster, policy: &Policy) -> Result<()> {

@@ -1,12 +1,15 @@
 //! What most tests begin with: a cluster with the Service `web`, and egressd on every node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use lab::addresses::{OUTSIDE_V4, OUTSIDE_V6, load_balancer_v4, load_balancer_v6};
+use anyhow::{Context, Result, bail, ensure};
+use lab::addresses::{
+    NEIGHBOUR_V4, NODE_PODS_V4, NODE_PODS_V6, OUTSIDE_V4, OUTSIDE_V6, SERVICE_NETWORK_V4, SERVICE_NETWORK_V6,
+    load_balancer_v4, load_balancer_v6,
+};
 use lab::cluster::{Cluster, SERVICES, service};
 use lab::{Egressd, Pod, Program, Protocol, wait_until};
 use serde_json::{Value, json};
@@ -22,18 +25,21 @@ pub(crate) const OTHER: [IpAddr; 2] = [load_balancer_v4(3), load_balancer_v6(3)]
 /// Egress for both families.
 pub(crate) const EGRESS: [(&str, &str); 2] = [("egress", "true"), ("egress-ipv6", "true")];
 
+/// Loopback, link-local, multicast and broadcast.
+const STAYS: [&str; 6] = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255", "fe80::/10", "ff00::/8"];
+
 /// How long a whole catch-up may take: a watch that lost its server asks again after a while.
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// How long nothing may be written before it counts as nothing more.
-const STILL: Duration = Duration::from_secs(3);
+pub(crate) const STILL: Duration = Duration::from_secs(3);
 
 pub(crate) fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_egressd"))
 }
 
-/// One node, and the Service `web` with egress and no pods.
+/// Two nodes, and the Service `web` with egress and no pods. Its addresses are held by the first.
 pub(crate) fn cluster() -> Result<Cluster> {
-    with_web(Cluster::builder().build()?)
+    with_web(Cluster::builder().two_nodes().build()?)
 }
 
 /// The Service `web` in a cluster that was just built.
@@ -60,18 +66,36 @@ pub(crate) fn annotate(cluster: &Cluster, service: &str, name: &str, value: Opti
 /// Which pods are to leave with which addresses, both families.
 pub(crate) type Expected<'a> = &'a [(&'a Pod, [IpAddr; 2])];
 
-/// Waits until the first node translates these pods in both families, and nothing else; then calls from all its pods,
-/// and sees each with the right source; and then nobody writes to Services any more.
+/// Waits until every node translates those of these pods that are its own, in both families, and nothing else; then
+/// calls from all pods, and sees each with the right source; and then nobody writes to Services any more.
 pub(crate) fn expect_exact(cluster: &Cluster, expected: Expected<'_>) -> Result<()> {
-    wait_until_exact(cluster, 1, expected)?;
-    for number in 1..=3 {
-        let pod = cluster.lab.pod(number);
-        let holds = expected.iter().find(|(one, _)| one.number == number && one.node == 1);
-        let seen = holds.map_or([pod.v4(), pod.v6()], |(_, addresses)| *addresses);
-        cluster.lab.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, seen[0])?;
-        cluster.lab.expect_seen(pod, OUTSIDE_V6, Protocol::Udp, seen[1])?;
+    for node in cluster.lab.nodes() {
+        let own: Vec<_> = expected.iter().copied().filter(|(pod, _)| pod.node == node.number).collect();
+        wait_until_exact(cluster, usize::from(node.number), &own)?;
+        let (excluded, known) = (node.excluded()?, excluded(cluster));
+        ensure!(excluded == known, "{} excludes {excluded:?}, not {known:?}", node.name());
+        (1..=3).try_for_each(|number| expect_source(cluster, node.pod(number), expected))?;
     }
     expect_still(cluster)
+}
+
+/// As whom the pod is seen in both families.
+fn expect_source(cluster: &Cluster, pod: &Pod, expected: Expected<'_>) -> Result<()> {
+    let holds = expected.iter().find(|(one, _)| (one.number, one.node) == (pod.number, pod.node));
+    let seen = holds.map_or([pod.v4(), pod.v6()], |(_, addresses)| *addresses);
+    cluster.lab.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, seen[0])?;
+    cluster.lab.expect_seen(pod, OUTSIDE_V6, Protocol::Udp, seen[1])
+}
+
+/// What is part of the cluster as the API tells it, and what stays in a network by itself.
+fn excluded(cluster: &Cluster) -> BTreeSet<String> {
+    let (services, server) = ([SERVICE_NETWORK_V4, SERVICE_NETWORK_V6], NEIGHBOUR_V4.to_string());
+    // Neighbours are merged: the pods of the two nodes, and their own addresses.
+    let told = match cluster.lab.nodes().len() {
+        1 => [NODE_PODS_V4, NODE_PODS_V6, "192.168.0.200", "fd00:192::200"],
+        _ => ["10.0.0.0/23", "fd00:10:244::/63", "192.168.0.200/31", "fd00:192::200/127"],
+    };
+    services.iter().chain(&told).chain(&STAYS).copied().chain([server.as_str()]).map(str::to_owned).collect()
 }
 
 /// Waits until a node, from 1, translates these pods in both families, and nothing else.

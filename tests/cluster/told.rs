@@ -1,5 +1,8 @@
 //! What the people of a cluster are told, in its own ways.
 
+use std::thread;
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use lab::cluster::{Cluster, SERVICES};
 use lab::wait_until;
@@ -7,19 +10,40 @@ use serde_json::Value;
 
 use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, run};
 
+/// How often a controller writes over what is published, and how long it waits in between: ten seconds in all, in
+/// which waits of 5 and then 10 seconds put it right once or twice.
+const STALE_WRITES: usize = 40;
+const STALE_PAUSE: Duration = Duration::from_millis(250);
+
+/// The Service that these tests are about.
+const WEB_ITSELF: About<'static> = About::Service("web");
+
+/// What an Event is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum About<'a> {
+    /// A Service by name.
+    Service(&'a str),
+    /// A policy's ConfigMap by name.
+    Policy(&'a str),
+}
+
 /// The Events about an object: reason and note.
-fn events(cluster: &Cluster, about: &str) -> Result<Vec<(String, String)>> {
+fn events(cluster: &Cluster, about: About<'_>) -> Result<Vec<(String, String)>> {
+    let (namespace, kind, name) = match about {
+        About::Service(name) => ("default", "Service", name),
+        About::Policy(name) => ("egressd", "ConfigMap", name),
+    };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let all = cluster.api.list("/apis/events.k8s.io/v1/namespaces/default/events", "")?;
-    let about = all.iter().filter(|event| event["regarding"]["name"] == about);
+    let all = cluster.api.list(&format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"), "")?;
+    let about = all.iter().filter(|event| event["regarding"]["name"] == name && event["regarding"]["kind"] == kind);
     Ok(about.map(|event| (text(&event["reason"]), text(&event["note"]))).collect())
 }
 
-/// Waits until an Event about `web` has this reason, and these words.
-fn wait_for_event(cluster: &Cluster, reason: &str, words: &str) -> Result<()> {
+/// Waits until an Event about an object has this reason, and these words.
+pub(crate) fn wait_for_event(cluster: &Cluster, about: About<'_>, reason: &str, words: &str) -> Result<()> {
     let mut last = Vec::new();
     let is_told = || {
-        last = events(cluster, "web")?;
+        last = events(cluster, about)?;
         Ok(last.iter().any(|(one, note)| one == reason && note.contains(words)))
     };
     wait_until(&format!("an Event {reason} says {words:?}"), lab::DEADLINE * 3, is_told)
@@ -40,10 +64,10 @@ pub(crate) fn a_service_says_in_the_cluster_what_became_of_it() -> Result<()> {
     wait_until("the active endpoint is published", lab::DEADLINE, || {
         Ok(active_endpoint(&cluster)? == pod.v4().to_string())
     })?;
-    wait_for_event(&cluster, "Applied", &format!("translates {}", pod.v4()))?;
+    wait_for_event(&cluster, WEB_ITSELF, "Applied", &format!("translates {}", pod.v4()))?;
     expect_still(&cluster)?;
     annotate(&cluster, "web", "egress-destination-ports", Some("tcp:http"))?;
-    wait_for_event(&cluster, "Invalid", "tcp:http")?;
+    wait_for_event(&cluster, WEB_ITSELF, "Invalid", "tcp:http")?;
     // What was accepted last stays in force.
     expect_exact(&cluster, &[(pod, WEB)])?;
     annotate(&cluster, "web", "egress-destination-ports", None)?;
@@ -51,7 +75,32 @@ pub(crate) fn a_service_says_in_the_cluster_what_became_of_it() -> Result<()> {
     annotate(&cluster, "web", "egress-ipv6", None)?;
     expect_exact(&cluster, &[])?;
     wait_until("nothing is published any more", lab::DEADLINE, || Ok(active_endpoint(&cluster)?.is_null()))?;
-    let told = events(&cluster, "web")?;
+    let told = events(&cluster, WEB_ITSELF)?;
     ensure!(told.len() < 10, "a Service's life is no storm: {told:?}");
     expect_still(&cluster)
+}
+
+/// A controller that writes what it read long ago, over whatever is there now, again and again: the kernel's state
+/// does not notice, what is published is put right later each time, and stands in the end.
+pub(crate) fn a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight() -> Result<()> {
+    let cluster = cluster()?;
+    let path = format!("{SERVICES}/web");
+    let mut stale = cluster.api.get(&path)?;
+    // Without a version, the server takes it whatever has happened since.
+    stale["metadata"].as_object_mut().context("a Service has metadata")?.remove("resourceVersion");
+    let pod = cluster.lab.pod(1);
+    cluster.create_pod("web-1", "web", pod)?;
+    let _egressd = run(&cluster)?;
+    expect_exact(&cluster, &[(pod, WEB)])?;
+    let mut undone = 0;
+    for _ in 0..STALE_WRITES {
+        undone += usize::from(active_endpoint(&cluster)? == pod.v4().to_string());
+        cluster.api.replace(&path, &stale)?;
+        thread::sleep(STALE_PAUSE);
+    }
+    ensure!((1..=3).contains(&undone), "what was published was undone {undone} times in {STALE_WRITES} writes");
+    wait_until("the active endpoint is published again", lab::DEADLINE * 3, || {
+        Ok(active_endpoint(&cluster)? == pod.v4().to_string())
+    })?;
+    expect_exact(&cluster, &[(pod, WEB)])
 }

@@ -1,8 +1,8 @@
 //! etcd, the API server and the controller manager, each a process on the outside host.
 
-use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -40,9 +40,9 @@ pub(super) enum Age {
 #[derive(Debug)]
 pub(super) struct ControlPlane {
     // In this order they are dropped: whoever asks goes first.
-    manager: RefCell<Option<Process>>,
+    manager: Mutex<Option<Process>>,
     older: Option<Process>,
-    server: RefCell<Option<Process>>,
+    server: Mutex<Option<Process>>,
     etcd: Process,
     pub(super) directory: TempDir,
     namespace: Namespace,
@@ -60,15 +60,8 @@ impl ControlPlane {
         let mut etcd = Program::Etcd.command(&namespace);
         etcd.arg(root.join("etcd")).args([ETCD, ETCD_PEER]);
         let etcd = Process::start(etcd, root, "etcd")?;
-        let plane = Self {
-            manager: RefCell::default(),
-            older: None,
-            server: RefCell::default(),
-            etcd,
-            directory,
-            namespace,
-            age,
-        };
+        let plane =
+            Self { manager: Mutex::default(), older: None, server: Mutex::default(), etcd, directory, namespace, age };
         plane.start_server()?;
         Ok(plane)
     }
@@ -77,13 +70,13 @@ impl ControlPlane {
     pub(super) fn start_server(&self) -> Result<()> {
         let mut command = Program::ApiServer.command(&self.namespace);
         command.args(self.server_flags());
-        *self.server.borrow_mut() = Some(Process::start(command, self.directory.path(), "kube-apiserver")?);
+        *locked(&self.server) = Some(Process::start(command, self.directory.path(), "kube-apiserver")?);
         Ok(())
     }
 
     /// `kill -9`.
     pub(super) fn kill_server(&self) {
-        self.server.borrow_mut().take();
+        locked(&self.server).take();
     }
 
     /// Makes etcd forget the past.
@@ -110,7 +103,7 @@ impl ControlPlane {
         command.arg(format!("--cluster-cidr={POD_NETWORK_V4},{POD_NETWORK_V6}"));
         command.arg(format!("--service-account-private-key-file={}", self.file("sa.key")));
         let manager = Process::start(command, self.directory.path(), "kube-controller-manager")?;
-        *self.manager.borrow_mut() = Some(manager);
+        *locked(&self.manager) = Some(manager);
         Ok(())
     }
 
@@ -127,7 +120,7 @@ impl ControlPlane {
     pub(super) fn wait_until_answers(&self, ask: impl Fn() -> bool) -> Result<()> {
         let mut etcd = String::new();
         let waited = wait_until("the API server answers", PATIENCE, || {
-            if let Some(server) = self.server.borrow_mut().as_mut() {
+            if let Some(server) = locked(&self.server).as_mut() {
                 server.expect_alive().context("the API server ended")?;
             }
             etcd = self.etcd.last_words();
@@ -201,4 +194,9 @@ impl ControlPlane {
     fn file(&self, name: &str) -> String {
         Path::new(self.directory.path()).join(name).display().to_string()
     }
+}
+
+/// A test that failed in another thread leaves nothing half done here.
+fn locked(process: &Mutex<Option<Process>>) -> MutexGuard<'_, Option<Process>> {
+    process.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 //! What a node's kernel translates, as `nft` lists it, against what a test expects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use anyhow::{Context, Result};
@@ -33,11 +33,39 @@ impl Node {
         Ok((pods, others))
     }
 
-    fn elements(&self, map: &str) -> Result<Vec<Value>> {
-        let listing: Value = serde_json::from_str(&self.namespace.nft_list_as_json(map)?)?;
-        let objects = listing["nftables"].as_array().into_iter().flatten();
-        Ok(objects.filter_map(|object| object["map"]["elem"].as_array()).flatten().cloned().collect())
+    /// The networks that nobody is translated to, both families, in notation such as `10.0.0.0/16`.
+    ///
+    /// # Errors
+    /// As [`Self::translations`].
+    pub fn excluded(&self) -> Result<BTreeSet<String>> {
+        let mut networks = BTreeSet::new();
+        for table in TABLES {
+            for element in self.elements(&format!("set {table} egress_excluded"))? {
+                networks.insert(network(&element).with_context(|| format!("an element of {table}: {element}"))?);
+            }
+        }
+        Ok(networks)
     }
+
+    /// Of a map or a set, such as `map ip kube_vip_v4 egress_addrs`.
+    fn elements(&self, object: &str) -> Result<Vec<Value>> {
+        let listing: Value = serde_json::from_str(&self.namespace.nft_list_as_json(object)?)?;
+        let kind = object.split(' ').next().unwrap_or_default();
+        let objects = listing["nftables"].as_array().into_iter().flatten();
+        Ok(objects.filter_map(|object| object[kind]["elem"].as_array()).flatten().cloned().collect())
+    }
+}
+
+/// A single address, a network, or a range that is no network.
+fn network(element: &Value) -> Option<String> {
+    if let Some(address) = element.as_str() {
+        return Some(address.to_owned());
+    }
+    if let Some(prefix) = element.get("prefix") {
+        return Some(format!("{}/{}", prefix["addr"].as_str()?, prefix["len"].as_u64()?));
+    }
+    let range = element.get("range")?;
+    Some(format!("{}-{}", range[0].as_str()?, range[1].as_str()?))
 }
 
 /// A key, with what the kernel counted for it or without, and its value.

@@ -17,7 +17,7 @@ use kube::core::Status;
 use kube::core::watch::Bookmark;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::backoff::{Backoff, scatter};
 use super::event::{Event, Kind};
@@ -149,7 +149,11 @@ impl<K: Watched> Follower<K> {
         let end = self.list_and_watch().await;
         match &end {
             Ok(()) | Err(Stop::Trouble(..)) => {}
-            Err(Stop::Gone | Stop::Absent) => self.version = None,
+            Err(Stop::Gone) => {
+                info!(kind = %K::KIND, "the API server has forgotten what changed since: everything is listed again");
+                self.version = None;
+            }
+            Err(Stop::Absent) => self.version = None,
             Err(Stop::NotStreamed) => self.server.refuse(),
         }
         end
