@@ -1,6 +1,6 @@
 //! What the loop tells others: the newest state as a value, handed over without waiting for anybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
@@ -8,7 +8,7 @@ use egressd_core::model::{PolicyMark, ServiceKey, Uid};
 use egressd_core::pipeline::Round;
 use egressd_core::plan::Plan;
 use egressd_core::status::ServiceStatus;
-use egressd_core::voice::Voice;
+use egressd_core::voice::{Speech, Voice};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -56,14 +56,42 @@ pub struct InForce {
 impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
-        let now = Timestamp::now();
+        let at = Timestamp::now();
         let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, findings, fatal: _ } = round;
-        let changed = statuses.iter().map(|(key, status)| {
-            let same = before.filter(|before| before.statuses.get(key) == Some(status));
-            (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))
-        });
-        Self { changed: changed.collect(), plan, statuses, uids, voices, first_ready, policies, findings, at: now }
+        let changed = changed(before, &statuses, at);
+        Self { plan, statuses, uids, voices, first_ready, policies, findings, changed, at }
     }
+
+    /// What is in force still, after a round that did not come into force. The Services that it would have changed say
+    /// so, from this node, and publish nothing.
+    pub fn held_back(&self, round: Round, why: &str) -> Self {
+        let mut now = Self::after(Some(self), round);
+        let (old, new) = (&self.plan.services, &now.plan.services);
+        let differ = |key: &&ServiceKey| old.get(*key) != new.get(*key);
+        let held: BTreeSet<ServiceKey> = old.keys().chain(new.keys()).filter(differ).cloned().collect();
+        for key in held {
+            now.statuses.insert(key.clone(), ServiceStatus::held_back(self.statuses.get(&key), why));
+            now.voices.insert(key.clone(), Voice { speech: Speech::Translator, active: BTreeMap::new() });
+            if let Some(uid) = self.uids.get(&key) {
+                now.uids.entry(key).or_insert_with(|| uid.clone());
+            }
+        }
+        now.changed = changed(Some(self), &now.statuses, now.at);
+        Self { plan: self.plan.clone(), at: self.at, ..now }
+    }
+}
+
+/// When each status changed last: now, unless it was the same before.
+fn changed(
+    before: Option<&InForce>,
+    statuses: &BTreeMap<ServiceKey, ServiceStatus>,
+    now: Timestamp,
+) -> BTreeMap<ServiceKey, Timestamp> {
+    let since = |key: &ServiceKey, status: &ServiceStatus| {
+        let same = before.filter(|before| before.statuses.get(key) == Some(status))?;
+        same.changed.get(key).copied()
+    };
+    statuses.iter().map(|(key, status)| (key.clone(), since(key, status).unwrap_or(now))).collect()
 }
 
 /// The loop's end.
@@ -115,9 +143,12 @@ impl Board {
         self.newest.send_modify(|newest| newest.policies = reports.into());
     }
 
-    /// A round did not come into force.
-    pub fn trouble(&self, why: String) {
-        self.newest.send_modify(|newest| newest.trouble = Some(why));
+    /// A round did not come into force; what is in force still, where anything is.
+    pub fn held_back(&self, why: String, still: Option<Arc<InForce>>) {
+        self.newest.send_modify(|newest| {
+            newest.trouble = Some(why);
+            newest.in_force = still.or_else(|| newest.in_force.take());
+        });
     }
 }
 

@@ -76,10 +76,11 @@ pub enum Start {
 }
 
 /// How a round ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Commit {
     InForce,
-    Refused,
+    /// And why.
+    Refused(String),
 }
 
 impl Daemon {
@@ -148,8 +149,9 @@ impl Daemon {
         let begun = Instant::now();
         let mut round = self.pipeline.round();
         self.watch.metrics.round(begun.elapsed());
-        if self.commit(&mut round).await == Commit::InForce {
-            self.report(round);
+        match self.commit(&mut round).await {
+            Commit::InForce => self.report(round),
+            Commit::Refused(why) => self.report_held_back(round, why),
         }
     }
 
@@ -202,8 +204,7 @@ impl Daemon {
     async fn commit(&mut self, round: &mut Round) -> Commit {
         if let Some(fatal) = &round.fatal {
             error!(code = fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
-            self.watch.board.trouble(format!("the plan is not carried out: {}", fatal.message));
-            return Commit::Refused;
+            return Commit::Refused(format!("the plan is not carried out: {}", fatal.message));
         }
         let changes = if self.doomed.is_empty() {
             diff(&self.applied, &round.ruleset)
@@ -219,8 +220,9 @@ impl Daemon {
                 Commit::InForce
             }
             Err(failure) => {
-                self.failed(failure).await;
-                Commit::Refused
+                let why = with_causes(&failure);
+                self.failed(&why).await;
+                Commit::Refused(why)
             }
         }
     }
@@ -240,11 +242,10 @@ impl Daemon {
         Ok(())
     }
 
-    async fn failed(&mut self, failure: nft::Error) {
+    async fn failed(&mut self, error: &str) {
         let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
         self.retry = Some((Instant::now() + wait, wait));
-        warn!(error = with_causes(&failure), retry_in = ?wait, "a change is not in force yet");
-        self.watch.board.trouble(format!("a change is not in force yet: {}", with_causes(&failure)));
+        warn!(error, retry_in = ?wait, "a change is not in force yet");
         if let Err(error) = self.read_back().await {
             warn!(error = with_causes(&error), "what is in force is unknown");
         }
@@ -270,10 +271,20 @@ impl Daemon {
     /// Tells what is in force now: one line for every Service whose status changed.
     fn report(&mut self, round: Round) {
         let before = self.told.take();
-        log_changes(before.as_deref(), &round);
         let now = Arc::new(InForce::after(before.as_deref(), round));
+        log_changes(before.as_deref(), &now);
         self.watch.board.in_force(Arc::clone(&now));
         self.told = Some(now);
+    }
+
+    /// Tells which Services wait for the kernel. Before the first round is in force there is nothing to compare with.
+    fn report_held_back(&mut self, round: Round, why: String) {
+        let before = self.told.take();
+        self.told = before.as_ref().map(|before| Arc::new(before.held_back(round, &why)));
+        if let Some(now) = &self.told {
+            log_changes(before.as_deref(), now);
+        }
+        self.watch.board.held_back(format!("a change is not in force yet: {why}"), self.told.clone());
     }
 }
 
@@ -309,16 +320,16 @@ async fn until(retry: Option<(Instant, Duration)>) {
     }
 }
 
-fn log_changes(before: Option<&InForce>, round: &Round) {
+fn log_changes(before: Option<&InForce>, now: &InForce) {
     let told = before.map_or(&[][..], |before| &before.findings);
-    for finding in round.findings.iter().filter(|finding| !told.contains(finding)) {
+    for finding in now.findings.iter().filter(|finding| !told.contains(finding)) {
         log_finding("the node", finding);
     }
     let known = || before.into_iter().flat_map(|before| &before.statuses);
-    for (key, _) in known().filter(|(key, status)| status.state != State::Off && !round.statuses.contains_key(key)) {
+    for (key, _) in known().filter(|(key, status)| status.state != State::Off && !now.statuses.contains_key(key)) {
         info!(service = %key, "gone");
     }
-    for (key, status) in &round.statuses {
+    for (key, status) in &now.statuses {
         let old = before.and_then(|before| before.statuses.get(key));
         if old == Some(status) {
             continue;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::thread;
 use std::time::Duration;
+use std::{env, thread};
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::addresses::{
@@ -25,6 +25,9 @@ pub(crate) const OTHER: [IpAddr; 2] = [load_balancer_v4(3), load_balancer_v6(3)]
 /// Egress for both families.
 pub(crate) const EGRESS: [(&str, &str); 2] = [("egress", "true"), ("egress-ipv6", "true")];
 
+/// Names another program to test.
+const PROGRAM: &str = "EGRESSD_TESTS_PROGRAM";
+
 /// Loopback, link-local, multicast and broadcast.
 const STAYS: [&str; 6] = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255", "fe80::/10", "ff00::/8"];
 
@@ -33,8 +36,9 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 /// How long nothing may be written before it counts as nothing more.
 pub(crate) const STILL: Duration = Duration::from_secs(3);
 
+/// As it was built for tests, or as the image has it: `make test-static` names that one.
 pub(crate) fn program() -> Program {
-    Program::new(env!("CARGO_BIN_EXE_egressd"))
+    Program::new(env::var_os(PROGRAM).unwrap_or_else(|| env!("CARGO_BIN_EXE_egressd").into()))
 }
 
 /// Two nodes, and the Service `web` with egress and no pods. Its addresses are held by the first.

@@ -9,6 +9,9 @@ use crate::finding::{Finding, Severity};
 use crate::model::ServiceKey;
 use crate::plan::{End, Plan, Planned, PlannedService};
 
+/// The code of the finding on a Service whose change the kernel has not taken over.
+pub const NOT_IN_FORCE: &str = "not-in-force";
+
 /// One Service's state, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -109,6 +112,29 @@ impl ServiceStatus {
     pub fn reason(&self) -> Option<&str> {
         let worst = self.severity()?;
         self.findings.iter().find(|finding| finding.severity == worst).map(|finding| finding.message.as_str())
+    }
+
+    /// Of a Service whose change the kernel has not taken over: what was, and why it stays so.
+    pub fn held_back(before: Option<&Self>, why: &str) -> Self {
+        let nothing = || Self {
+            state: State::Idle,
+            addresses: Vec::new(),
+            endpoints: Vec::new(),
+            policy: None,
+            findings: Vec::new(),
+            shadows: Vec::new(),
+        };
+        let asked_for = before.filter(|before| before.state != State::Off);
+        let mut status = asked_for.cloned().unwrap_or_else(nothing);
+        status.findings.retain(|finding| finding.code != NOT_IN_FORCE);
+        let message = format!("a change of this Service is not in force: {why}; it is tried again");
+        status.findings.push(Finding::error(NOT_IN_FORCE, message));
+        status
+    }
+
+    /// Whether it tells of a change that the kernel has not taken over.
+    pub fn is_held_back(&self) -> bool {
+        self.findings.iter().any(|finding| finding.code == NOT_IN_FORCE)
     }
 
     /// The worst that was found.

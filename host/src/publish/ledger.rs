@@ -280,3 +280,7 @@ enum Put {
     Taken,
     Later,
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

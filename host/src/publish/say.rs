@@ -95,6 +95,7 @@ impl Said {
     pub(super) fn of(status: &ServiceStatus, node: &str) -> Option<Self> {
         let reason = match status.state {
             State::Off => return None,
+            State::Translating if status.is_held_back() => Reason::NotApplied,
             State::Translating => Reason::Applied,
             State::Idle => Reason::NotApplied,
             State::Invalid => Reason::Invalid,

@@ -1,0 +1,202 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+
+use egressd_core::decision::{OnChange, OnUnavailable, Rule};
+use egressd_core::model::AnnotationPrefix;
+use egressd_core::net::Family;
+use egressd_core::pipeline::Round;
+use egressd_core::plan::{End, Plan, Planned, PlannedService};
+use egressd_core::ruleset::Ruleset;
+use egressd_core::status::status;
+use egressd_core::voice::{Active, Author};
+use jiff::Timestamp;
+
+use super::*;
+use crate::publish::say::Reason;
+
+const NODE: &str = "node-1";
+
+fn ledger() -> Ledger {
+    let (node, namespace) = (NODE.to_owned(), "egressd".to_owned());
+    Ledger::new(Place { node, namespace, prefix: AnnotationPrefix::default() })
+}
+
+fn key(number: u8) -> ServiceKey {
+    ServiceKey::new("shop", format!("web-{number}"))
+}
+
+/// So many Services whose only endpoint, 10.0.0.`<number>`, this node translates; `found` stands on each.
+fn round(count: u8, found: Option<&str>) -> Round {
+    let mut round = Round {
+        plan: Plan::default(),
+        ruleset: Ruleset::default(),
+        statuses: BTreeMap::new(),
+        uids: BTreeMap::new(),
+        voices: BTreeMap::new(),
+        first_ready: Some(NODE.to_owned()),
+        policies: BTreeMap::new(),
+        findings: Vec::new(),
+        fatal: None,
+    };
+    for number in 1..=count {
+        let (key, service) = (key(number), planned(number));
+        round.plan.services.insert(key.clone(), service.clone());
+        round.uids.insert(key.clone(), service.uid.clone());
+        round.voices.insert(key.clone(), voice(number, found));
+        round.statuses.insert(key, status(&Planned { service: Some(service), end: End::Ruled, findings: vec![] }));
+    }
+    round
+}
+
+fn planned(number: u8) -> PlannedService {
+    let rule = Rule {
+        id: "ipv4".to_owned(),
+        sources: vec![[10, 0, 0, number].into()],
+        include: vec![],
+        exclude: vec![],
+        source_ports: vec![],
+        destination_ports: vec![],
+        address: [192, 0, 2, 1].into(),
+    };
+    PlannedService {
+        uid: Uid::new(format!("uid-{number}")).unwrap(),
+        created: 0,
+        rules: vec![rule],
+        on_change: OnChange::default(),
+        on_unavailable: OnUnavailable::default(),
+    }
+}
+
+fn voice(number: u8, found: Option<&str>) -> Voice {
+    let author = if found.is_some() { Author::ThisNode } else { Author::Unclear };
+    let active = Active { wanted: Some(format!("10.0.0.{number}")), found: found.map(str::to_owned), author };
+    Voice { speech: Speech::Translator, active: [(Family::Ipv4, active)].into() }
+}
+
+fn newest(in_force: InForce) -> Newest {
+    let in_force = Some(Arc::new(in_force));
+    Newest { since: Timestamp::now(), in_force, trouble: None, policies: [].into(), source: [].into() }
+}
+
+/// Answers all that is due in this way until nothing is, or the time is up; what was asked for.
+fn play(ledger: &mut Ledger, newest: &Newest, now: &mut Instant, until: Duration, answer: &Outcome) -> Vec<Write> {
+    let (end, mut all) = (*now + until, Vec::new());
+    loop {
+        let due = ledger.due(newest, *now, 64);
+        for write in &due.writes {
+            ledger.done(write, answer.clone(), *now);
+        }
+        let silent = due.writes.is_empty();
+        all.extend(due.writes);
+        match due.next {
+            Some(next) if silent && next < end => *now = next.max(*now + Duration::from_millis(1)),
+            _ if silent => break,
+            _ => {}
+        }
+    }
+    *now = end;
+    all
+}
+
+fn done() -> Outcome {
+    Outcome::Done(Some("event".to_owned()))
+}
+
+/// What Events say, in order.
+fn said(writes: &[Write]) -> Vec<(Reason, &str)> {
+    let said = writes.iter().filter_map(|write| match write {
+        Write::Event { said, .. } | Write::Series { said, .. } => Some((said.reason, said.note.as_str())),
+        Write::Active { .. } | Write::Status { .. } => None,
+    });
+    said.collect()
+}
+
+fn published(writes: &[Write]) -> usize {
+    writes.iter().filter(|write| write.kind() == Kind::Active).count()
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[test]
+fn what_is_in_force_is_published_and_said_once() {
+    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let first = play(&mut ledger, &newest(InForce::after(None, round(1, None))), &mut now, MINUTE / 30, &done());
+    assert_eq!(published(&first), 1);
+    assert_eq!(said(&first), [(Reason::Applied, "node node-1 translates 10.0.0.1 to 192.0.2.1")]);
+    let stands = newest(InForce::after(None, round(1, Some("10.0.0.1"))));
+    assert_eq!(play(&mut ledger, &stands, &mut now, MINUTE, &done()), []);
+}
+
+#[test]
+fn a_server_that_is_away_is_asked_less_and_less_and_then_told_everything() {
+    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let newest = newest(InForce::after(None, round(3, None)));
+    let vain = play(&mut ledger, &newest, &mut now, MINUTE * 10, &Outcome::Away);
+    assert!(published(&vain) < 3 * 20, "{} requests in ten minutes", published(&vain));
+    let told = play(&mut ledger, &newest, &mut now, MINUTE * 2, &done());
+    assert_eq!(said(&told).len(), 3);
+}
+
+#[test]
+fn a_missing_permission_stops_its_own_kind_of_requests_only() {
+    let (mut ledger, now) = (ledger(), Instant::now());
+    let newest = newest(InForce::after(None, round(1, None)));
+    let due = ledger.due(&newest, now, 64);
+    assert_eq!(published(&due.writes), 1);
+    ledger.done(&due.writes[0], Outcome::Forbidden, now);
+    let mut later = now;
+    let rest = play(&mut ledger, &newest, &mut later, MINUTE, &done());
+    assert_eq!((published(&rest), said(&rest).len()), (0, 1));
+    assert_eq!(published(&ledger.due(&newest, now + FORBIDDEN, 64).writes), 1);
+}
+
+#[test]
+fn thousands_of_services_are_told_in_portions_and_not_in_one_flood() {
+    let (mut ledger, now) = (ledger(), Instant::now());
+    let newest = newest(InForce::after(None, round(250, None)));
+    assert_eq!(ledger.due(&newest, now, 64).writes.len(), 64);
+    let mut later = now;
+    let told = play(&mut ledger, &newest, &mut later, Duration::from_millis(1500), &done());
+    assert!((100..=110).contains(&said(&told).len()), "{} Events in half a second", said(&told).len());
+}
+
+/// One is changed, one is new, one is gone; one stays as it was.
+#[test]
+fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() {
+    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let before = InForce::after(None, round(3, None));
+    play(&mut ledger, &newest(InForce::after(None, round(3, None))), &mut now, MINUTE, &done());
+    let mut next = round(4, None);
+    next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
+    next.plan.services.remove(&key(2));
+    next.statuses.remove(&key(2));
+    let held = before.held_back(next, "the kernel says no");
+    assert_eq!(held.plan, before.plan);
+    let why = "a change of this Service is not in force: the kernel says no; it is tried again";
+    let stays = |number: u8| format!("node node-1 translates 10.0.0.{number} to 192.0.2.1; {why}");
+    let writes = play(&mut ledger, &newest(held), &mut now, MINUTE, &done());
+    let expected =
+        [(Reason::NotApplied, stays(1)), (Reason::NotApplied, stays(2)), (Reason::NotApplied, why.to_owned())];
+    assert!(said(&writes).into_iter().eq(expected.iter().map(|(reason, note)| (*reason, note.as_str()))), "{writes:?}");
+    // Of the one that stays, what was undone meanwhile is put right as ever.
+    assert!(writes.iter().all(|write| !matches!(write, Write::Active { service, .. } if *service != key(3))));
+    let applied = play(&mut ledger, &newest(InForce::after(None, round(4, None))), &mut now, MINUTE, &done());
+    assert!(said(&applied).iter().all(|(reason, _)| *reason == Reason::Applied), "{applied:?}");
+    assert_eq!(said(&applied).len(), 3, "{applied:?}");
+}
+
+#[test]
+fn a_change_that_is_tried_again_says_why_once() {
+    let before = InForce::after(None, round(1, None));
+    let refused = || {
+        let mut next = round(1, None);
+        next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
+        next
+    };
+    let held = before.held_back(refused(), "no").held_back(refused(), "no");
+    assert_eq!(held.statuses[&key(1)].findings.len(), 1);
+    // And what is taken back is as it was.
+    let back = held.held_back(round(1, None), "no");
+    assert_eq!(back.statuses, before.statuses);
+}
