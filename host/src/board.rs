@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use egressd_core::chain::PolicyFailure;
 use egressd_core::finding::Finding;
 use egressd_core::model::{PolicyMark, ServiceKey, Uid};
 use egressd_core::pipeline::Round;
@@ -45,6 +46,8 @@ pub struct InForce {
     pub first_ready: Option<String>,
     /// The ConfigMaps that are policies, by name.
     pub policies: BTreeMap<String, PolicyMark>,
+    /// The policies that could not answer, each with the first Service by name for which it could not.
+    pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
     /// What is told about the node.
     pub findings: Vec<Finding>,
     /// When the status of each Service changed last, or was first seen by this process.
@@ -57,9 +60,10 @@ impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
         let at = Timestamp::now();
-        let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, findings, fatal: _ } = round;
+        let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, failing, findings, fatal: _ } =
+            round;
         let changed = changed(before, &statuses, at);
-        Self { plan, statuses, uids, voices, first_ready, policies, findings, changed, at }
+        Self { plan, statuses, uids, voices, first_ready, policies, failing, findings, changed, at }
     }
 
     /// What is in force still, after a round that did not come into force. The Services that it would have changed say

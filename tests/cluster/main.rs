@@ -28,6 +28,7 @@ lab::tests![
     told::a_service_says_in_the_cluster_what_became_of_it,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
     policies::a_policy_is_in_force_as_its_config_map_says,
+    policies::a_policy_that_fails_says_so_and_so_does_the_service,
     life::an_older_api_is_good_enough,
     outages::what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on,
 ];

@@ -42,6 +42,19 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
     expect_exact(&cluster, &[(pod, WEB)])
 }
 
+/// It never ends, so it is asked for a Service and ended; what was good stays, and both say so.
+pub(crate) fn a_policy_that_fails_says_so_and_so_does_the_service() -> Result<()> {
+    let cluster = cluster()?;
+    let pod = cluster.lab.pod(1);
+    cluster.create_pod("web-1", "web", pod)?;
+    let _egressd = run(&cluster)?;
+    expect_exact(&cluster, &[(pod, WEB)])?;
+    cluster.api.create(POLICIES, &json_of(&endless()?))?;
+    expect_told(&cluster, ("PolicyFailed", "it could not answer, for Service default/"), r#""failure":"it could not answer"#)?;
+    wait_for_event(&cluster, About::Service("web"), "PolicyFailed", "guard")?;
+    expect_exact(&cluster, &[(pod, WEB)])
+}
+
 /// Untouched at what the guard protects, translated elsewhere.
 fn expect_guarded(egressd: &mut Egressd<'_>, pod: &Pod) -> Result<()> {
     egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
@@ -76,9 +89,17 @@ fn write(cluster: &Cluster, policy: &Policy) -> Result<()> {
 
 /// Leaves alone what goes to where most tests call.
 fn guard() -> Result<Policy> {
+    let component = component("egressd-policy-private-guard")?;
+    Ok(policy("guard").wasm(&component).annotation("order", "100").settings(r#"{"networks": ["172.18.0.0/24"]}"#))
+}
+
+fn endless() -> Result<Policy> {
+    let component = component("egressd-test-hostile")?;
+    Ok(policy("guard").wasm(&component).annotation("order", "100").settings(r#"{"do": "loop"}"#))
+}
+
+fn component(package: &str) -> Result<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
-    let component = guest::component(&root, "egressd-policy-private-guard", &target);
-    let bytes = component.ok().context("the guard does not compile")?;
-    Ok(policy("guard").wasm(&bytes).annotation("order", "100").settings(r#"{"networks": ["172.18.0.0/24"]}"#))
+    guest::component(&root, package, &target).ok().with_context(|| format!("{package} does not compile"))
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::chain::{Ruling, Shadow, Verdict};
+use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
 use crate::check::check;
 use crate::compile::compile;
 use crate::decision::Draft;
@@ -107,6 +107,8 @@ pub struct Round {
     pub first_ready: Option<String>,
     /// The ConfigMaps that are policies, by name.
     pub policies: BTreeMap<String, PolicyMark>,
+    /// The policies that could not answer, each with the first Service by name for which it could not.
+    pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
     /// What is told about the node as a whole.
     pub findings: Vec<Finding>,
     /// Why nothing of this may be carried out: a defect of egressd.
@@ -288,8 +290,19 @@ impl Pipeline {
         let uids = self.services.iter().map(uid).collect();
         let fatal = check(&plan).iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
         let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
-        let findings = self.facts.findings.clone();
-        Round { plan, ruleset, statuses, uids, voices, first_ready, policies, findings, fatal }
+        let (failing, findings) = (self.failing(), self.facts.findings.clone());
+        Round { plan, ruleset, statuses, uids, voices, first_ready, policies, failing, findings, fatal }
+    }
+
+    fn failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
+        let failures = self.services.iter().flat_map(|(key, entry)| {
+            entry.verdict.iter().flat_map(|verdict| &verdict.failures).map(move |failure| (key, failure))
+        });
+        let mut failing = BTreeMap::new();
+        for (key, failure) in failures {
+            failing.entry(failure.policy.clone()).or_insert_with(|| (key.clone(), failure.clone()));
+        }
+        failing
     }
 
     fn voices(&self, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Voice> {

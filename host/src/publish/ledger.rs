@@ -9,6 +9,7 @@ use egressd_core::voice::{Speech, Voice};
 use tokio::time::Instant;
 
 use super::pace::{Backoff, Purse};
+use super::policies::Failing;
 use super::say::Said;
 use super::speaker::{self, Novelty, Right};
 use super::write::Kind;
@@ -87,7 +88,7 @@ impl Ledger {
             for report in newest.policies.iter() {
                 let Some(mark) = round.policies.get(&report.name) else { continue };
                 let account = self.policies.entry(report.name.clone()).or_insert_with(|| PolicyAccount::new(mark));
-                account.collect(report, mark, &mut basket);
+                account.collect((report, mark, round.failing.get(&report.name)), &mut basket);
             }
         } else {
             self.policies.clear();
@@ -218,12 +219,16 @@ impl PolicyAccount {
         Self { mark: mark.uid.clone(), wrote: None, speaker: speaker::Memory::default() }
     }
 
-    fn collect(&mut self, report: &PolicyReport, mark: &PolicyMark, basket: &mut Basket<'_>) {
-        let text = policies::status(report);
+    fn collect(
+        &mut self,
+        (report, mark, failing): (&PolicyReport, &PolicyMark, Option<&Failing>),
+        basket: &mut Basket<'_>,
+    ) {
+        let text = policies::status(report, failing);
         let same = mark.status.as_ref() == Some(&text);
         let (policy, uid) = (report.name.clone(), mark.uid.clone());
         let novelty = if same { Novelty::Known } else { Novelty::News };
-        if let Some(due) = self.speaker.due(policies::said(report), Right::Doer, novelty, basket.now) {
+        if let Some(due) = self.speaker.due(policies::said(report, failing), Right::Doer, novelty, basket.now) {
             basket.event(due, Regarding::Policy { name: policy.clone(), uid: uid.clone() });
         }
         if same {

@@ -36,6 +36,7 @@ fn round(count: u8, found: Option<&str>) -> Round {
         voices: BTreeMap::new(),
         first_ready: Some(NODE.to_owned()),
         policies: BTreeMap::new(),
+        failing: BTreeMap::new(),
         findings: Vec::new(),
         fatal: None,
     };

@@ -1,5 +1,7 @@
 //! A policy's fate, as its ConfigMap says it: one node of the cluster writes it, so it is what that node saw.
 
+use egressd_core::chain::{FailureKind, PolicyFailure};
+use egressd_core::model::ServiceKey;
 use serde::Serialize;
 
 use super::say::{Reason, Said, Tone};
@@ -16,24 +18,42 @@ struct Status<'a> {
     sha256: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
 }
 
+/// The first Service for which a policy could not answer, and why.
+pub(super) type Failing = (ServiceKey, PolicyFailure);
+
 /// `egressd.io/status`, as JSON.
-pub(super) fn status(report: &PolicyReport) -> String {
+pub(super) fn status(report: &PolicyReport, failing: Option<&Failing>) -> String {
     let status = Status {
         state: report.state.to_string(),
         version: report.version.as_deref(),
         sha256: report.digest.as_deref(),
         trouble: report.trouble.as_deref(),
+        failure: failing.map(failure),
     };
     // Strings always become JSON.
     serde_json::to_string(&status).unwrap_or_default()
 }
 
+/// The same words as long as it is the same failure, since each change of them is written.
+fn failure((service, failure): &Failing) -> String {
+    let reason = match failure.kind {
+        FailureKind::Prompt | FailureKind::Slow => failure.reason.as_str(),
+        FailureKind::Quarantined => "it failed again and again, and is asked less and less often",
+    };
+    format!("it could not answer, for Service {service} and perhaps for others: {reason}")
+}
+
 /// What an Event says of it.
-pub(super) fn said(report: &PolicyReport) -> Said {
+pub(super) fn said(report: &PolicyReport, failing: Option<&Failing>) -> Said {
     if let Some(trouble) = &report.trouble {
         return Said::new(Reason::Invalid, Tone::Warning, trouble);
+    }
+    if let Some(failing) = failing {
+        return Said::new(Reason::PolicyFailed, Tone::Warning, failure(failing));
     }
     let version = report.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
     let digest = report.digest.as_ref().map(|digest| format!(", sha256 {digest}")).unwrap_or_default();
@@ -60,7 +80,24 @@ mod tests {
     #[test]
     fn a_refused_policy_says_what_is_wrong() {
         let report = PolicyReport::unloaded("guard", PolicyState::Refused, Some("it has no module".to_owned()));
-        assert_eq!(status(&report), r#"{"state":"refused","trouble":"it has no module"}"#);
-        assert_eq!((said(&report).reason, said(&report).note.as_str()), (Reason::Invalid, "it has no module"));
+        assert_eq!(status(&report, None), r#"{"state":"refused","trouble":"it has no module"}"#);
+        let said = said(&report, None);
+        assert_eq!((said.reason, said.note.as_str()), (Reason::Invalid, "it has no module"));
+    }
+
+    #[test]
+    fn a_failure_has_the_same_words_however_long_its_quarantine_is() {
+        let report = PolicyReport::unloaded("guard", PolicyState::Enforced, None);
+        let failing = |reason: &str, kind| {
+            let failure = PolicyFailure { policy: "guard".to_owned(), reason: reason.to_owned(), kind };
+            (ServiceKey::new("shop", "web"), failure)
+        };
+        let quarantined = ["for 10 s", "for 20 s"].map(|reason| failing(reason, FailureKind::Quarantined));
+        assert_eq!(said(&report, Some(&quarantined[0])), said(&report, Some(&quarantined[1])));
+        let prompt = failing("it trapped", FailureKind::Prompt);
+        assert_eq!(
+            status(&report, Some(&prompt)),
+            r#"{"state":"enforced","failure":"it could not answer, for Service shop/web and perhaps for others: it trapped"}"#
+        );
     }
 }
