@@ -66,6 +66,11 @@ impl Finding {
     }
 }
 
+/// What several findings say, in one line.
+pub fn sentences(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} [{}]", self.severity, self.message, self.code)

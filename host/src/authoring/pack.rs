@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use egressd_core::finding::sentences;
 use egressd_core::model::{Labels, PolicyMark, PolicyObject};
 use egressd_core::policy::PolicySpec;
 use flate2::Compression;
@@ -42,9 +43,7 @@ pub(super) fn pack(checked: &Checked, args: &Pack) -> Result<Packed, Error> {
         mark: PolicyMark::default(),
     };
     // The same eyes as those of `run`.
-    PolicySpec::read(&object, BUILT_IN).map_err(|findings| {
-        refused(findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; "))
-    })?;
+    PolicySpec::read(&object, BUILT_IN).map_err(|findings| refused(sentences(&findings)))?;
     let yaml = config_map::yaml(&args.namespace, &object);
     if yaml.len() > MOST {
         return Err(refused(format!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Member};
-use egressd_core::finding::Finding;
+use egressd_core::finding::{Finding, sentences};
 use egressd_core::model::{AnnotationPrefix, PolicyObject};
 use egressd_core::policy::{Mode, Module as Source, PolicySpec};
 use serde_json::{Value, json};
@@ -169,8 +169,4 @@ fn settings(around: &Surroundings, spec: &PolicySpec) -> Result<String, Error> {
         return Ok(Value::Object(members).to_string());
     }
     Ok(text.to_owned())
-}
-
-fn sentences(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
 }
