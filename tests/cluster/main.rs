@@ -25,6 +25,7 @@ lab::tests![
     life::two_services_with_one_address_translate_their_pods_both,
     life::a_slice_with_a_thousand_endpoints_is_in_force,
     moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
+    outages::connections_that_die_without_a_word_are_noticed,
     told::a_service_says_in_the_cluster_what_became_of_it,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
     policies::a_policy_is_in_force_as_its_config_map_says,

@@ -47,6 +47,18 @@ pub(crate) fn what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on() -
     expect_exact(&cluster, &[(second, OTHER), (third, OTHER)])
 }
 
+/// The other end is gone and nobody says so: what came after is in force long before a watch counts as silent.
+pub(crate) fn connections_that_die_without_a_word_are_noticed() -> Result<()> {
+    let cluster = cluster()?;
+    let [first, second, _] = [1, 2, 3].map(|number| cluster.lab.pod(number));
+    cluster.create_pod("web-1", "web", first)?;
+    let _egressd = run(&cluster)?;
+    expect_exact(&cluster, &[(first, WEB)])?;
+    cluster.lab.node().lose_connections_to(lab::cluster::PORT)?;
+    cluster.create_pod("web-2", "web", second)?;
+    expect_exact(&cluster, &[(first, WEB), (second, WEB)])
+}
+
 /// Pods come and go all the time; the server is killed in the middle of that, and its past is forgotten meanwhile.
 /// As long as it is away nothing may change; then all that was missed comes at once.
 pub(crate) fn an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact() -> Result<()> {

@@ -50,7 +50,11 @@ pub(crate) fn a_policy_that_fails_says_so_and_so_does_the_service() -> Result<()
     let _egressd = run(&cluster)?;
     expect_exact(&cluster, &[(pod, WEB)])?;
     cluster.api.create(POLICIES, &json_of(&endless()?))?;
-    expect_told(&cluster, ("PolicyFailed", "it could not answer, for Service default/"), r#""failure":"it could not answer"#)?;
+    expect_told(
+        &cluster,
+        ("PolicyFailed", "it could not answer, for Service default/"),
+        r#""failure":"it could not answer"#,
+    )?;
     wait_for_event(&cluster, About::Service("web"), "PolicyFailed", "guard")?;
     expect_exact(&cluster, &[(pod, WEB)])
 }

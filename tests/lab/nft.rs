@@ -1,9 +1,10 @@
 //! What other programs of a node do with nftables: kube-proxy, a CNI, an administrator.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::addresses::{POD_NETWORK_V4, POD_NETWORK_V6};
 use crate::topology::Node;
@@ -40,6 +41,25 @@ impl Node {
     /// When `nft` refuses it.
     pub fn masquerade_like_a_cni(&self) -> Result<()> {
         self.nft(&format!("{}{}", masquerade("ip", POD_NETWORK_V4), masquerade("ip6", POD_NETWORK_V6)))
+    }
+
+    /// Lets every TCP connection that is open to this port vanish, as a load balancer does that has failed over: nothing
+    /// comes any more and nobody says so, and new connections are fine.
+    ///
+    /// # Errors
+    /// When there is none, or `nft` refuses it.
+    pub fn lose_connections_to(&self, port: u16) -> Result<()> {
+        let table = self.namespace.run(|| fs::read_to_string("/proc/thread-self/net/tcp"))??;
+        let open: Vec<String> =
+            table.lines().filter_map(|line| local_port(line, port)).map(|p| p.to_string()).collect();
+        let ports = open.join(", ");
+        ensure!(!open.is_empty(), "there is no connection to port {port} on {}", self.name());
+        self.nft(&format!(
+            "table ip lab_lost {{
+               chain out {{ type filter hook output priority raw; tcp dport {port} tcp sport {{ {ports} }} drop; }}
+               chain in {{ type filter hook input priority raw; tcp sport {port} tcp dport {{ {ports} }} drop; }}
+             }}"
+        ))
     }
 
     /// What kube-proxy does: TCP and UDP to a ClusterIP and port go to an endpoint.
@@ -91,4 +111,12 @@ fn masquerade(family: &str, pods: &str) -> String {
            }}
          }}\n"
     )
+}
+
+/// The local port of a line of `/proc/net/tcp`, if it is an open connection to this port.
+fn local_port(line: &str, remote: u16) -> Option<u16> {
+    const ESTABLISHED: &str = "01";
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let port = |field: usize| u16::from_str_radix(fields.get(field)?.split_once(':')?.1, 16).ok();
+    (*fields.get(3)? == ESTABLISHED && port(2)? == remote).then(|| port(1)).flatten()
 }

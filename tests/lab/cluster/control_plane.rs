@@ -18,7 +18,7 @@ use crate::wait::wait_until;
 const ETCD: &str = "http://127.0.0.1:2379";
 const ETCD_PEER: &str = "http://127.0.0.1:2380";
 /// Where the API server listens.
-const PORT: u16 = 6443;
+pub const PORT: u16 = 6443;
 /// Where a server listens that knows no more than an old one.
 const OLDER_PORT: u16 = 6444;
 /// May do everything; the lab's own.

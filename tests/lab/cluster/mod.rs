@@ -17,6 +17,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 pub use client::Api;
+pub use control_plane::PORT;
 pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
 pub use programs::ready;
 

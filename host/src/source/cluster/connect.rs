@@ -4,11 +4,25 @@ use std::env;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube::client::ConfigExt;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use tokio::runtime::Runtime;
+use tower::{BoxError, ServiceBuilder};
+
+/// How long a server may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection is quiet before the other end is asked whether it is there, how long between two such probes,
+/// and how many of them may be lost: a dead one is noticed after half a minute, like client-go's.
+const QUIET: Duration = Duration::from_secs(15);
+const BETWEEN: Duration = Duration::from_secs(5);
+const PROBES: u32 = 3;
 
 /// How to find the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +102,37 @@ impl Connection {
     pub(in crate::source) fn within(&self, runtime: &Runtime) -> Result<Client, ConnectError> {
         let _inside = runtime.enter();
         let failed = |source| ConnectError::Client { server: Arc::clone(&self.server), source: Box::new(source) };
-        Client::try_from(self.config.clone()).map_err(failed)
+        client(&self.config).map_err(failed)
     }
+}
+
+/// As kube makes one, but for the connections: theirs notices nothing when a server is gone without a word, and a watch
+/// on such a connection looks like one without news.
+fn client(config: &Config) -> kube::Result<Client> {
+    if config.proxy_url.is_some() {
+        // kube says what it lacks for that.
+        return Client::try_from(config.clone());
+    }
+    let tls = config.rustls_https_connector_with_connector(connector())?;
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(legacy::Client::builder(TokioExecutor::new()).build(tls));
+    Ok(Client::new(service, config.default_namespace.clone()))
+}
+
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    // The scheme is https, and none of its business.
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_keepalive(Some(QUIET));
+    connector.set_keepalive_interval(Some(BETWEEN));
+    connector.set_keepalive_retries(Some(PROBES));
+    connector.set_tcp_user_timeout(Some(QUIET + BETWEEN * PROBES));
+    connector
 }
 
 /// What the client does here is to read files; it is a future in name only.
