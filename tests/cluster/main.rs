@@ -1,5 +1,6 @@
 //! egressd in a cluster: a real API server, a real EndpointSlice controller, real packets.
 
+mod deployment;
 mod lab_itself;
 mod life;
 mod moves;
@@ -10,6 +11,10 @@ mod told;
 
 lab::tests![
     if lab::cluster::ready;
+    deployment::the_deployment_puts_one_pod_on_every_node,
+    deployment::a_stricter_namespace_would_refuse_the_pod,
+    deployment::the_container_of_the_daemon_set_translates_with_its_one_capability,
+    deployment::the_examples_translate_as_they_say,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::wait::wait_until;
 const ETCD: &str = "http://127.0.0.1:2379";
 const ETCD_PEER: &str = "http://127.0.0.1:2380";
 /// Where the API server listens.
+pub(super) const SERVER: (IpAddr, u16) = (NEIGHBOUR_V4, PORT);
 const PORT: u16 = 6443;
 /// Where a server listens that knows no more than an old one.
 const OLDER_PORT: u16 = 6444;

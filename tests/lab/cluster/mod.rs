@@ -5,18 +5,22 @@
 
 mod access;
 mod client;
+mod container;
 mod control_plane;
+mod deployed;
 mod kernel;
+mod kubectl;
 mod objects;
 mod process;
 mod programs;
 
 use std::net::IpAddr;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Context, Result};
+use serde_json::Value;
 
 pub use client::Api;
+pub use deployed::DeployedPod;
 pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
 pub use programs::ready;
 
@@ -65,7 +69,7 @@ impl Builder {
         plane.start_manager()?;
         let mut cluster = Cluster { api, plane, lab };
         cluster.register_nodes().context("cannot register the nodes")?;
-        cluster.grant_access().context("cannot make egressd's service account")?;
+        cluster.deploy().context("cannot deploy egressd")?;
         if self.age == Age::Older {
             cluster.plane.start_older()?;
             let older = cluster.as_egressd()?;
@@ -193,9 +197,6 @@ impl Cluster {
             self.api.create("/api/v1/nodes", &objects::node(node))?;
             self.api.patch_status(&format!("/api/v1/nodes/{}", node.name()), &objects::ready_node(node.number))?;
         }
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": access::NAMESPACE}});
-        let created = self.api.create("/api/v1/namespaces", &namespace)?;
-        ensure!(created["metadata"]["name"] == access::NAMESPACE, "{created}");
         Ok(())
     }
 }
