@@ -6,6 +6,7 @@ mod life;
 mod moves;
 mod outages;
 mod policies;
+mod rights;
 mod stage;
 mod told;
 
@@ -15,6 +16,8 @@ lab::tests![
     deployment::a_stricter_namespace_would_refuse_the_pod,
     deployment::the_container_of_the_daemon_set_translates_with_its_one_capability,
     deployment::the_examples_translate_as_they_say,
+    rights::each_right_is_used_and_no_other_is_asked_for,
+    rights::a_right_that_is_missing_is_named,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,

@@ -16,7 +16,7 @@ fn events(cluster: &Cluster, about: &str) -> Result<Vec<(String, String)>> {
 }
 
 /// Waits until an Event about `web` has this reason, and these words.
-fn wait_for_event(cluster: &Cluster, reason: &str, words: &str) -> Result<()> {
+pub(crate) fn wait_for_event(cluster: &Cluster, reason: &str, words: &str) -> Result<()> {
     let mut last = Vec::new();
     let is_told = || {
         last = events(cluster, "web")?;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::audit;
 use super::process::Process;
 use super::programs::Program;
 use crate::addresses::{NEIGHBOUR_V4, POD_NETWORK_V4, POD_NETWORK_V6, SERVICE_NETWORK_V4, SERVICE_NETWORK_V6};
@@ -35,6 +36,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 pub(super) enum Age {
     /// All that this release has.
     Today,
+    /// Without streaming lists.
+    Paged,
     /// Without ServiceCIDRs and without streaming lists.
     Older,
 }
@@ -78,7 +81,7 @@ impl ControlPlane {
     /// Starts the API server, or starts it again on the same data.
     pub(super) fn start_server(&self) -> Result<()> {
         let mut command = Program::ApiServer.command(&self.namespace);
-        command.args(self.server_flags());
+        command.args(self.server_flags()).args(audit::flags(self.directory.path())?);
         *self.server.borrow_mut() = Some(Process::start(command, self.directory.path(), "kube-apiserver")?);
         Ok(())
     }
@@ -164,7 +167,7 @@ impl ControlPlane {
     pub(super) fn port_for(&self, token: &str) -> u16 {
         match self.age {
             Age::Older if token != ADMIN_TOKEN => OLDER_PORT,
-            Age::Older | Age::Today => PORT,
+            Age::Older | Age::Paged | Age::Today => PORT,
         }
     }
 
@@ -194,8 +197,9 @@ impl ControlPlane {
             ("service-account-signing-key-file", "sa.key"),
         ];
         flags.extend(files.map(|(flag, file)| format!("--{flag}={}", self.file(file))));
-        if self.age == Age::Older {
-            flags.push("--feature-gates=WatchList=false".to_owned());
+        match self.age {
+            Age::Older | Age::Paged => flags.push("--feature-gates=WatchList=false".to_owned()),
+            Age::Today => {}
         }
         flags
     }

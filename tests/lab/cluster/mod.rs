@@ -4,6 +4,7 @@
 //! The control plane lives on the outside host and dies with the test.
 
 mod access;
+mod audit;
 mod client;
 mod container;
 mod control_plane;
@@ -19,6 +20,7 @@ use std::net::IpAddr;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+pub use audit::{Decision, Request, USER};
 pub use client::Api;
 pub use deployed::DeployedPod;
 pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
@@ -54,6 +56,11 @@ impl Builder {
     /// With an API that has no ServiceCIDRs and no streaming lists, for the programs under test.
     pub fn older(self) -> Self {
         Self { age: Age::Older, ..self }
+    }
+
+    /// With an API server that does not stream lists, and is today's otherwise.
+    pub fn without_streaming_lists(self) -> Self {
+        Self { age: Age::Paged, ..self }
     }
 
     /// Builds it; its nodes are registered when this returns.
