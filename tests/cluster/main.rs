@@ -31,6 +31,7 @@ lab::tests![
     life::two_services_with_one_address_translate_their_pods_both,
     life::a_slice_with_a_thousand_endpoints_is_in_force,
     moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
+    told::kubectl_shows_what_the_page_for_operators_promises,
     told::a_service_says_in_the_cluster_what_became_of_it,
     policies::a_policy_is_in_force_as_its_config_map_says,
     life::an_older_api_is_good_enough,
