@@ -83,6 +83,9 @@ fn begin_anew(cluster: &Cluster) -> Result<()> {
         cluster.api.delete(&path).ok();
     }
     cluster.create_service(&service("web", &EGRESS), &WEB)?;
+    // Both families are told at once.
+    let pod = cluster.lab.pod(1);
+    cluster.wait_for_endpoints("web", &[pod.v4(), pod.v6()])?;
     // The status of one that cannot be loaded is as good as any, and soon known.
     cluster.api.create(POLICIES, &json_of(&policy("bad").wasm(b"bad"))).map(drop)
 }

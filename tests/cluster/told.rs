@@ -10,11 +10,12 @@ use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, run};
 
 const PAGE: &str = include_str!("../../docs/operate.md");
 
-/// The Events about an object: reason and note.
+/// The Events about a Service in its present life: reason and note.
 fn events(cluster: &Cluster, about: &str) -> Result<Vec<(String, String)>> {
+    let service = cluster.api.get(&format!("{SERVICES}/{about}"))?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let all = cluster.api.list("/apis/events.k8s.io/v1/namespaces/default/events", "")?;
-    let about = all.iter().filter(|event| event["regarding"]["name"] == about);
+    let about = all.iter().filter(|event| event["regarding"]["uid"] == service["metadata"]["uid"]);
     Ok(about.map(|event| (text(&event["reason"]), text(&event["note"]))).collect())
 }
 
