@@ -51,7 +51,7 @@ lint: setup ## formatting, clippy, documentation, shell scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run deploy/test-static; else echo 'no shellcheck: shell scripts not looked at'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run deploy/test-static tests/lab/cluster/container.sh; else echo 'no shellcheck: shell scripts not looked at'; fi
 
 test-static: setup ## the binary of the image, alone in an empty root; minutes
 	@deploy/test-static

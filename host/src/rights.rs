@@ -1,5 +1,5 @@
 //! What egressd may do at the API server: all of it, and no more. `deploy/rbac.yaml` says the same to the API server;
-//! a test compares the two.
+//! a test compares the two, and `tests/cluster` sees each used and each missed.
 
 use std::fmt;
 

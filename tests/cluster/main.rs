@@ -1,10 +1,13 @@
 //! egressd in a cluster: a real API server, a real EndpointSlice controller, real packets.
 
+mod deployment;
 mod lab_itself;
 mod life;
 mod moves;
 mod outages;
 mod policies;
+mod rights;
+mod shown;
 mod stage;
 mod told;
 
@@ -12,6 +15,12 @@ lab::tests![
     if lab::cluster::ready;
     // The longest first: others run beside it.
     outages::an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact,
+    deployment::the_deployment_puts_one_pod_on_every_node,
+    deployment::a_stricter_namespace_would_refuse_the_pod,
+    deployment::the_container_of_the_daemon_set_translates_with_its_one_capability,
+    deployment::the_examples_translate_as_they_say,
+    rights::each_right_is_used_and_no_other_is_asked_for,
+    rights::a_right_that_is_missing_is_named,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,
@@ -26,6 +35,7 @@ lab::tests![
     life::a_slice_with_a_thousand_endpoints_is_in_force,
     moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
     outages::connections_that_die_without_a_word_are_noticed,
+    shown::kubectl_shows_what_the_page_for_operators_promises,
     told::a_service_says_in_the_cluster_what_became_of_it,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
     policies::a_policy_is_in_force_as_its_config_map_says,

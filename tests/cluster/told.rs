@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::cluster::{Cluster, SERVICES};
+use lab::cluster::{Cluster, POLICIES, SERVICES};
 use lab::wait_until;
 use serde_json::Value;
 
@@ -27,15 +27,16 @@ pub(crate) enum About<'a> {
     Policy(&'a str),
 }
 
-/// The Events about an object: reason and note.
+/// The Events about an object in its present life: reason and note.
 fn events(cluster: &Cluster, about: About<'_>) -> Result<Vec<(String, String)>> {
-    let (namespace, kind, name) = match about {
-        About::Service(name) => ("default", "Service", name),
-        About::Policy(name) => ("egressd", "ConfigMap", name),
+    let (namespace, path) = match about {
+        About::Service(name) => ("default", format!("{SERVICES}/{name}")),
+        About::Policy(name) => ("egressd", format!("{POLICIES}/{name}")),
     };
+    let object = cluster.api.get(&path)?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let all = cluster.api.list(&format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"), "")?;
-    let about = all.iter().filter(|event| event["regarding"]["name"] == name && event["regarding"]["kind"] == kind);
+    let about = all.iter().filter(|event| event["regarding"]["uid"] == object["metadata"]["uid"]);
     Ok(about.map(|event| (text(&event["reason"]), text(&event["note"]))).collect())
 }
 

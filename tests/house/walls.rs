@@ -16,7 +16,7 @@ const TESTKIT: [&str; 1] = ["proptest"];
 const SDK: [&str; 5] = ["ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
-const HOST: [(&str, &[&str]); 16] = [
+const HOST: [(&str, &[&str]); 17] = [
     ("wasmtime", &["wasm/"]),
     ("wasmparser", &["wasm/"]),
     ("wit_component", &["wasm/"]),
@@ -30,8 +30,9 @@ const HOST: [(&str, &[&str]); 16] = [
     ("clap", &["cli", "config", "main.rs"]),
     ("clap_complete", &["cli", "main.rs"]),
     ("hyper", &["http"]),
-    ("hyper_util", &["http"]),
+    ("hyper_util", &["http", "source/cluster/connect"]),
     ("http_body_util", &["http"]),
+    ("tower", &["source/cluster/connect"]),
     ("prometheus_client", &["metrics"]),
 ];
 

@@ -119,6 +119,10 @@ impl Program {
         Ok(())
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// `egressd` with these arguments on a node.
     pub(crate) fn command(&self, node: &Node, arguments: &[&str]) -> Command {
         let mut command = node.namespace.command(&self.path.to_string_lossy());
@@ -146,6 +150,14 @@ impl Egressd<'_> {
     /// All that it has said so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap_or_default()
+    }
+
+    /// What the kernel knows of its process: `/proc/PID/status`.
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub fn process(&self) -> Result<String> {
+        fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("there is no such process")
     }
 
     /// Asks it to end (SIGTERM), and waits until it has.

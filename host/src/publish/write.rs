@@ -84,8 +84,10 @@ pub enum Kind {
     Active,
     /// Annotations of policies.
     Status,
-    /// Events.
+    /// New Events.
     Event,
+    /// Events that happened once more.
+    Series,
 }
 
 impl Write {
@@ -94,7 +96,8 @@ impl Write {
         match self {
             Self::Active { .. } => Kind::Active,
             Self::Status { .. } => Kind::Status,
-            Self::Event { .. } | Self::Series { .. } => Kind::Event,
+            Self::Event { .. } => Kind::Event,
+            Self::Series { .. } => Kind::Series,
         }
     }
 }

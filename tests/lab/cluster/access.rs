@@ -1,33 +1,15 @@
-//! egressd in a cluster: its service account, what that may do, and the program on each node.
+//! egressd in a cluster: its service account, and the program on each node.
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Api, Cluster};
 use crate::egressd::{Egressd, Program};
 use crate::topology::Node;
 
-/// Where egressd and its policies live.
-pub(super) const NAMESPACE: &str = "egressd";
-const ACCOUNT: &str = "egressd";
-/// As users apply it.
-const RIGHTS: &str = include_str!("../../../deploy/rbac.yaml");
-const ACCOUNTS: &str = "/api/v1/namespaces/egressd/serviceaccounts";
+const ACCOUNT: &str = "/api/v1/namespaces/egressd/serviceaccounts/egressd";
 
 impl Cluster {
-    /// What egressd may do is what its deployment says, and no more.
-    pub(super) fn grant_access(&self) -> Result<()> {
-        let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT}});
-        self.api.create(ACCOUNTS, &account)?;
-        let rights: Vec<Value> = serde_saphyr::from_multiple(RIGHTS).context("deploy/rbac.yaml is not YAML")?;
-        for object in rights {
-            let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
-            let place = if kind.starts_with("cluster") { "" } else { "namespaces/egressd/" };
-            self.api.create(&format!("/apis/rbac.authorization.k8s.io/v1/{place}{kind}s"), &object)?;
-        }
-        Ok(())
-    }
-
     /// Starts `egressd run` on a node, with a token of its service account.
     ///
     /// # Errors
@@ -51,13 +33,14 @@ impl Cluster {
         Api::new(self.lab.outside().namespace.try_clone()?, kubeconfig)
     }
 
-    fn token(&self) -> Result<String> {
+    /// Of egressd's service account.
+    pub(super) fn token(&self) -> Result<String> {
         let request = json!({
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": 3600},
         });
-        let answer = self.api.create(&format!("{ACCOUNTS}/{ACCOUNT}/token"), &request)?;
+        let answer = self.api.create(&format!("{ACCOUNT}/token"), &request)?;
         answer["status"]["token"].as_str().map(str::to_owned).context("there is no token in the answer")
     }
 }

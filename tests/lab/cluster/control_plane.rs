@@ -1,6 +1,7 @@
 //! etcd, the API server and the controller manager, each a process on the outside host.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::audit;
 use super::process::Process;
 use super::programs::Program;
 use crate::addresses::{NEIGHBOUR_V4, POD_NETWORK_V4, POD_NETWORK_V6, SERVICE_NETWORK_V4, SERVICE_NETWORK_V6};
@@ -19,6 +21,8 @@ const ETCD: &str = "http://127.0.0.1:2379";
 const ETCD_PEER: &str = "http://127.0.0.1:2380";
 /// Where the API server listens.
 pub const PORT: u16 = 6443;
+/// The same, with its host.
+pub(super) const SERVER: (IpAddr, u16) = (NEIGHBOUR_V4, PORT);
 /// Where a server listens that knows no more than an old one.
 const OLDER_PORT: u16 = 6444;
 /// May do everything; the lab's own.
@@ -33,6 +37,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 pub(super) enum Age {
     /// All that this release has.
     Today,
+    /// Without streaming lists.
+    Paged,
     /// Without ServiceCIDRs and without streaming lists.
     Older,
 }
@@ -69,7 +75,7 @@ impl ControlPlane {
     /// Starts the API server, or starts it again on the same data.
     pub(super) fn start_server(&self) -> Result<()> {
         let mut command = Program::ApiServer.command(&self.namespace);
-        command.args(self.server_flags());
+        command.args(self.server_flags()).args(audit::flags(self.directory.path())?);
         *locked(&self.server) = Some(Process::start(command, self.directory.path(), "kube-apiserver")?);
         Ok(())
     }
@@ -155,7 +161,7 @@ impl ControlPlane {
     pub(super) fn port_for(&self, token: &str) -> u16 {
         match self.age {
             Age::Older if token != ADMIN_TOKEN => OLDER_PORT,
-            Age::Older | Age::Today => PORT,
+            Age::Older | Age::Paged | Age::Today => PORT,
         }
     }
 
@@ -185,8 +191,9 @@ impl ControlPlane {
             ("service-account-signing-key-file", "sa.key"),
         ];
         flags.extend(files.map(|(flag, file)| format!("--{flag}={}", self.file(file))));
-        if self.age == Age::Older {
-            flags.push("--feature-gates=WatchList=false".to_owned());
+        match self.age {
+            Age::Older | Age::Paged => flags.push("--feature-gates=WatchList=false".to_owned()),
+            Age::Today => {}
         }
         flags
     }

@@ -4,20 +4,26 @@
 //! The control plane lives on the outside host and dies with the test.
 
 mod access;
+mod audit;
 mod client;
+mod container;
 mod control_plane;
+mod deployed;
 mod kernel;
+mod kubectl;
 mod objects;
 mod process;
 mod programs;
 
 use std::net::IpAddr;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Context, Result};
+use serde_json::Value;
 
+pub use audit::{Decision, Request, USER};
 pub use client::Api;
 pub use control_plane::PORT;
+pub use deployed::DeployedPod;
 pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
 pub use programs::ready;
 
@@ -53,6 +59,11 @@ impl Builder {
         Self { age: Age::Older, ..self }
     }
 
+    /// With an API server that does not stream lists, and is today's otherwise.
+    pub fn without_streaming_lists(self) -> Self {
+        Self { age: Age::Paged, ..self }
+    }
+
     /// Builds it; its nodes are registered when this returns.
     ///
     /// # Errors
@@ -66,7 +77,7 @@ impl Builder {
         plane.start_manager()?;
         let mut cluster = Cluster { api, plane, lab };
         cluster.register_nodes().context("cannot register the nodes")?;
-        cluster.grant_access().context("cannot make egressd's service account")?;
+        cluster.deploy().context("cannot deploy egressd")?;
         if self.age == Age::Older {
             cluster.plane.start_older()?;
             let older = cluster.as_egressd()?;
@@ -194,9 +205,6 @@ impl Cluster {
             self.api.create("/api/v1/nodes", &objects::node(node))?;
             self.api.patch_status(&format!("/api/v1/nodes/{}", node.name()), &objects::ready_node(node.number))?;
         }
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": access::NAMESPACE}});
-        let created = self.api.create("/api/v1/namespaces", &namespace)?;
-        ensure!(created["metadata"]["name"] == access::NAMESPACE, "{created}");
         Ok(())
     }
 }

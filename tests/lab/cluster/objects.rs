@@ -62,7 +62,7 @@ pub(super) fn node(node: &topology::Node) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": node.name(), "labels": {"kubernetes.io/hostname": node.name()}},
+        "metadata": {"name": node.name(), "labels": {"kubernetes.io/hostname": node.name(), "kubernetes.io/os": "linux"}},
         "spec": {"podCIDR": networks[0], "podCIDRs": networks},
     })
 }

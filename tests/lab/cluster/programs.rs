@@ -31,6 +31,7 @@ pub fn ready() -> Result<Readiness> {
 pub(crate) enum Program {
     ApiServer,
     ControllerManager,
+    Kubectl,
     /// Ours alone: what no one else's binaries can do.
     Certificates,
     Compact,
@@ -48,6 +49,7 @@ impl Program {
             Self::Certificates => "certificates",
             Self::Compact => "compact",
             Self::Etcd => "etcd",
+            Self::Kubectl => "kubectl",
             Self::Older => "older",
         };
         if let Some(given) = self.given(subcommand) {
@@ -61,7 +63,7 @@ impl Program {
     /// Only what takes the same arguments from everybody.
     fn given(self, name: &str) -> Option<PathBuf> {
         match self {
-            Self::ApiServer | Self::ControllerManager => {
+            Self::ApiServer | Self::ControllerManager | Self::Kubectl => {
                 let path = Path::new(&env::var_os("KUBEBUILDER_ASSETS")?).join(name);
                 path.is_file().then_some(path)
             }

@@ -1,0 +1,86 @@
+//! What is in `deploy/`, at a real API server. Every trial's cluster is deployed from there; here is what comes of it.
+
+use anyhow::{Context, Result, ensure};
+use lab::addresses::OUTSIDE_V4;
+use lab::cluster::{Cluster, SERVICES, balanced};
+use lab::{Protocol, wait_until};
+use serde_json::{Value, json};
+
+use crate::stage::{OTHER, WEB, cluster, expect_exact, program, run};
+
+pub(crate) fn the_deployment_puts_one_pod_on_every_node() -> Result<()> {
+    let cluster = Cluster::builder().two_nodes().build()?;
+    let pods = cluster.deployed_pods()?;
+    let mut nodes: Vec<_> = pods.iter().map(|pod| pod.node().unwrap_or_default()).collect();
+    nodes.sort_unstable();
+    ensure!(nodes == ["node-1", "node-2"], "the DaemonSet has pods for {nodes:?}");
+    Ok(())
+}
+
+/// So the label in `deploy/namespace.yaml` is needed, and this API server does look at pods.
+pub(crate) fn a_stricter_namespace_would_refuse_the_pod() -> Result<()> {
+    let cluster = Cluster::builder().build()?;
+    let pod = cluster.deployed_pods()?.pop().context("there is no pod")?;
+    let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
+    let namespace = json!({"metadata": {"name": "strict", "labels": labels}});
+    cluster.api.create("/api/v1/namespaces", &namespace)?;
+    let copy = json!({"metadata": {"name": "egressd"}, "spec": pod.object()["spec"]});
+    let created = cluster.api.create("/api/v1/namespaces/strict/pods", &copy);
+    let refusal = created.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    ensure!(refusal.contains("violates PodSecurity \"baseline:latest\""), "{refusal}");
+    Ok(())
+}
+
+/// Its arguments, its environment, its volumes, and nothing else of the machine but what every container has.
+pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability() -> Result<()> {
+    let cluster = cluster()?;
+    let (node, pod) = (cluster.lab.node(), cluster.lab.pod(1));
+    cluster.create_pod("web-1", "web", pod)?;
+    let deployed = cluster.deployed_pods()?.pop().context("there is no pod")?;
+    let mut egressd = cluster.run_deployed(&program(), node)?;
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        let (address, path) = deployed.probe(probe)?;
+        egressd.wait_until(&format!("the {probe} is answered"), || {
+            Ok(node.http(address, &path).is_ok_and(|(status, _)| status.contains("200")))
+        })?;
+    }
+    expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
+    let process = egressd.process()?;
+    // CAP_NET_ADMIN is the thirteenth bit.
+    for line in ["CapEff:\t0000000000001000\n", "CapBnd:\t0000000000001000\n", "NoNewPrivs:\t1\n"] {
+        ensure!(process.contains(line), "{line:?} is missing:\n{process}");
+    }
+    ensure!(egressd.log().lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{}", egressd.log());
+    egressd.stop()
+}
+
+pub(crate) fn the_examples_translate_as_they_say() -> Result<()> {
+    let cluster = Cluster::builder().build()?;
+    apply_examples(&cluster)?;
+    for (name, addresses) in [("web", WEB), ("partner", OTHER)] {
+        cluster.api.patch_status(&format!("{SERVICES}/{name}"), &balanced(&addresses))?;
+    }
+    let [web, partner] = [1, 2].map(|number| cluster.lab.pod(number));
+    cluster.create_pod("web-1", "web", web)?;
+    cluster.create_pod("partner-1", "partner", partner)?;
+    let mut egressd = run(&cluster)?.remove(0);
+    egressd.wait_until_seen(web, OUTSIDE_V4, WEB[0].into())?;
+    let mut last = Vec::new();
+    egressd.wait_until("both families of the partner have a chain", || {
+        last = cluster.lab.node().translations()?.1;
+        let has_chain = |address: String| last.iter().any(|element| element.contains(&address));
+        Ok(has_chain(partner.v4().to_string()) && has_chain(partner.v6().to_string()))
+    })?;
+    // None of its networks.
+    cluster.lab.expect_seen(partner, OUTSIDE_V4, Protocol::Tcp, partner.v4())
+}
+
+fn apply_examples(cluster: &Cluster) -> Result<()> {
+    let arguments = ["apply", "--server-side", "--validate=strict", "--filename", "deploy/examples"];
+    // A server that has just come up may not know yet which ClusterIPs are free.
+    wait_until("the API server takes the examples", lab::DEADLINE, || match cluster.kubectl(&arguments) {
+        Ok(_) => Ok(true),
+        Err(error) if format!("{error:#}").contains("failed to allocate a serviceIP") => Ok(false),
+        Err(error) => Err(error),
+    })
+}

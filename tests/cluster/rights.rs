@@ -1,0 +1,164 @@
+//! What egressd may do at the API server: each right of [`RIGHTS`] is needed, and none is missing. `tests/deploy` has
+//! compared them with `deploy/rbac.yaml`, and every trial's cluster grants what stands there.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
+use egressd::rights::{MANIFEST, PATCH_EVENTS, Place, RIGHTS, Right};
+use lab::cluster::{Cluster, Decision, POLICIES, Request, SERVICES, USER, json_of, service};
+use lab::manifest::policy;
+use lab::{Egressd, wait_until};
+use serde_json::{Value, json};
+
+use crate::stage::{EGRESS, WEB, annotate, run};
+use crate::told::{About, wait_for_event};
+
+const ROLES: [(Place, &str); 2] = [
+    (Place::Cluster, "/apis/rbac.authorization.k8s.io/v1/clusterroles/egressd"),
+    (Place::OwnNamespace, "/apis/rbac.authorization.k8s.io/v1/namespaces/egressd/roles/egressd"),
+];
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
+
+/// The same life in a cluster whose lists are streamed, for which `watch` is enough, and in one whose are not.
+pub(crate) fn each_right_is_used_and_no_other_is_asked_for() -> Result<()> {
+    let mut used = BTreeSet::new();
+    for builder in [Cluster::builder(), Cluster::builder().without_streaming_lists()] {
+        let cluster = builder.build()?;
+        RIGHTS.iter().try_for_each(|right| wait_until_reviewed(&cluster, right, Review::Allowed))?;
+        live(&cluster)?;
+        used.extend(cluster.audit()?);
+    }
+    let expected: BTreeSet<Request> = RIGHTS.iter().map(allowed).collect();
+    let [missing, more] = [&expected - &used, &used - &expected];
+    ensure!(more.is_empty(), "it asked for more than host/src/rights.rs says: {more:?}");
+    ensure!(missing.is_empty(), "it never needed what host/src/rights.rs says: {missing:?}");
+    Ok(())
+}
+
+/// Each is taken away alone, and egressd begins without it. Lists are needed where they are not streamed.
+pub(crate) fn a_right_that_is_missing_is_named() -> Result<()> {
+    let cluster = Cluster::builder().without_streaming_lists().build()?;
+    cluster.create_pod("web-1", "web", cluster.lab.pod(1))?;
+    for right in &RIGHTS {
+        grant_all_but(&cluster, right)?;
+        begin_anew(&cluster)?;
+        let egressd = run(&cluster)?.remove(0);
+        if *right == PATCH_EVENTS {
+            say_it_again(&cluster)?;
+        }
+        let mut named = expect_named(&egressd, right);
+        if *right == PATCH_EVENTS {
+            named = named.and_then(|()| expect_news(&cluster));
+        }
+        egressd.stop().and(named)?;
+    }
+    Ok(())
+}
+
+fn expect_named(egressd: &Egressd<'_>, right: &Right) -> Result<()> {
+    let parts = sentence(right);
+    let told = |line: &str| parts.iter().all(|part| line.contains(part));
+    let mut log = String::new();
+    let waited = wait_until(&format!("it says that it may not {right}"), lab::DEADLINE, || {
+        log = egressd.log();
+        Ok(log.lines().any(told))
+    });
+    waited.context(log)
+}
+
+/// What one line of the log has.
+fn sentence(right: &Right) -> Vec<String> {
+    let mut parts = vec![format!("cannot {} {}", right.verb, right.resource), USER.to_owned(), MANIFEST.to_owned()];
+    parts.push(format!("{} egressd", right.place.role()));
+    if matches!(right.verb, "list" | "watch") {
+        parts.push("api-server-forbids".to_owned());
+    }
+    parts
+}
+
+/// A Service and a policy of which nothing was told yet.
+fn begin_anew(cluster: &Cluster) -> Result<()> {
+    for path in [format!("{SERVICES}/web"), format!("{POLICIES}/bad")] {
+        // There are none at first.
+        cluster.api.delete(&path).ok();
+    }
+    cluster.create_service(&service("web", &EGRESS), &WEB)?;
+    // Both families are told at once.
+    let pod = cluster.lab.pod(1);
+    cluster.wait_for_endpoints("web", &[pod.v4(), pod.v6()])?;
+    // The status of one that cannot be loaded is as good as any, and soon known.
+    cluster.api.create(POLICIES, &json_of(&policy("bad").wasm(b"bad"))).map(drop)
+}
+
+/// Whatever makes egressd ask something of the server.
+fn live(cluster: &Cluster) -> Result<()> {
+    cluster.create_pod("web-1", "web", cluster.lab.pod(1))?;
+    begin_anew(cluster)?;
+    let egressd = run(cluster)?;
+    say_it_again(cluster)?;
+    for right in RIGHTS.iter().filter(|right| right.verb == "patch") {
+        let used = || Ok(cluster.audit()?.contains(&allowed(right)));
+        wait_until(&format!("it has used the right to {right}"), lab::DEADLINE, used)
+            .with_context(|| egressd[0].circumstances())?;
+    }
+    egressd.into_iter().try_for_each(Egressd::stop)
+}
+
+/// What is in force, something wrong, and what is in force once more: that Event is there already.
+fn say_it_again(cluster: &Cluster) -> Result<()> {
+    wait_for_event(cluster, About::Service("web"), "Applied", "translates")?;
+    annotate(cluster, "web", "egress-destination-ports", Some("tcp:http"))?;
+    wait_for_event(cluster, About::Service("web"), "Invalid", "tcp:http")?;
+    annotate(cluster, "web", "egress-destination-ports", None)
+}
+
+/// What was never said needs the other right.
+fn expect_news(cluster: &Cluster) -> Result<()> {
+    annotate(cluster, "web", "egress-destination-ports", Some("tcp:https"))?;
+    wait_for_event(cluster, About::Service("web"), "Invalid", "tcp:https")
+}
+
+/// The roles as RIGHTS has them, without one; ends when the server has taken notice.
+fn grant_all_but(cluster: &Cluster, missing: &Right) -> Result<()> {
+    for (place, path) in ROLES {
+        let granted = RIGHTS.iter().filter(|right| right.place == place && *right != missing);
+        let rules: Vec<Value> = granted
+            .map(|right| json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]}))
+            .collect();
+        cluster.api.patch(path, &json!({"rules": rules}))?;
+    }
+    RIGHTS.iter().try_for_each(|right| {
+        let review = if right == missing { Review::Refused } else { Review::Allowed };
+        wait_until_reviewed(cluster, right, review)
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Review {
+    Allowed,
+    Refused,
+}
+
+fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Review) -> Result<()> {
+    let namespace = match right.place {
+        Place::Cluster => "",
+        Place::OwnNamespace => "egressd",
+    };
+    let attributes = json!({
+        "namespace": namespace, "verb": right.verb, "group": right.group, "resource": right.resource,
+    });
+    let review = json!({"spec": {"user": USER, "resourceAttributes": attributes}});
+    wait_until(&format!("the right to {right} is {expected:?}"), lab::DEADLINE, || {
+        let allowed = cluster.api.create(REVIEWS, &review)?["status"]["allowed"] == true;
+        Ok(allowed == (expected == Review::Allowed))
+    })
+}
+
+fn allowed(right: &Right) -> Request {
+    let decision = match right.place {
+        Place::Cluster => Decision::ClusterRole,
+        Place::OwnNamespace => Decision::Role,
+    };
+    let [verb, group, resource] = [right.verb, right.group, right.resource].map(str::to_owned);
+    Request { verb, group, resource, decision }
+}

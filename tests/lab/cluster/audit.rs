@@ -1,0 +1,83 @@
+//! What egressd asked of the API server, and why it was allowed: the server's own audit log.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::Cluster;
+
+/// As whom egressd is known to the server.
+pub const USER: &str = "system:serviceaccount:egressd:egressd";
+const POLICY: &str = "audit-policy";
+const LOG: &str = "audit.log";
+
+/// A request of egressd's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request {
+    /// What was to be done.
+    pub verb: String,
+    /// The API group; empty for the core.
+    pub group: String,
+    /// To which objects; a path where it was about none.
+    pub resource: String,
+    /// What the server said.
+    pub decision: Decision,
+}
+
+/// What was decided about a request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decision {
+    /// Allowed by the ClusterRole `egressd`.
+    ClusterRole,
+    /// Allowed by the Role `egressd`.
+    Role,
+    /// Allowed for another reason, in the server's words.
+    Otherwise(String),
+    /// 403, with the reason.
+    Refused(String),
+}
+
+impl Cluster {
+    /// All requests of egressd that were answered so far, those included whose answer goes on.
+    ///
+    /// # Errors
+    /// When there is no log, or it cannot be read.
+    pub fn audit(&self) -> Result<Vec<Request>> {
+        let log = fs::read_to_string(self.plane.directory.path().join(LOG)).context("there is no audit log")?;
+        // The last line may be under way.
+        let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        lines.map(|line| Ok(request(&serde_json::from_str(line)?))).collect()
+    }
+}
+
+/// Writes what is to be logged; the server's flags for it.
+pub(super) fn flags(directory: &Path) -> Result<Vec<String>> {
+    let policy = json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "users": [USER]}, {"level": "None"}],
+    });
+    let [policy_file, log] = [POLICY, LOG].map(|name| directory.join(name));
+    fs::write(&policy_file, policy.to_string())?;
+    Ok(vec![format!("--audit-policy-file={}", policy_file.display()), format!("--audit-log-path={}", log.display())])
+}
+
+fn request(event: &Value) -> Request {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let object = &event["objectRef"];
+    let resource = if object.is_null() { &event["requestURI"] } else { &object["resource"] };
+    let reason = text(&event["annotations"]["authorization.k8s.io/reason"]);
+    let decision = if event["responseStatus"]["code"] == 403 {
+        Decision::Refused(format!("{reason} {}", text(&event["responseStatus"]["message"])))
+    } else if reason.contains("of ClusterRole \"egressd\"") {
+        Decision::ClusterRole
+    } else if reason.contains("of Role \"egressd\"") {
+        Decision::Role
+    } else {
+        Decision::Otherwise(reason)
+    };
+    Request { verb: text(&event["verb"]), group: text(&object["apiGroup"]), resource: text(resource), decision }
+}

@@ -1,0 +1,67 @@
+//! egressd as the container of its DaemonSet's pod. Simulated is what a kubelet and a container runtime make of it:
+//! environment, volumes, the service account's files, a root that cannot be written to, capabilities. There is no seccomp
+//! profile, and no limit of memory.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::Cluster;
+use super::control_plane::SERVER;
+use super::deployed::DeployedPod;
+use crate::egressd::{Egressd, Program};
+use crate::topology::Node;
+
+/// Where every container finds who it is.
+const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+const SCRIPT: &str = include_str!("container.sh");
+
+impl Cluster {
+    /// Starts the program as its DaemonSet says, on a node. What the node keeps for it outlives it.
+    ///
+    /// # Errors
+    /// When the DaemonSet has no pod for the node, or the pod is none that the lab can run.
+    pub fn run_deployed<'c>(&'c self, program: &Program, node: &'c Node) -> Result<Egressd<'c>> {
+        let pod = self.deployed_pod(node)?;
+        let host = self.plane.directory.path().join(format!("host-of-{}", node.name()));
+        let mut command = container(program, node, &pod, &host)?;
+        for volume in self.volumes(&pod, &host)? {
+            command.arg(volume);
+        }
+        command.arg("--").args(pod.arguments());
+        program.spawn(&self.lab, node, command)
+    }
+
+    /// Directories of the container, each as `FROM:TO`.
+    fn volumes(&self, pod: &DeployedPod, host: &Path) -> Result<Vec<String>> {
+        let mut paths = pod.host_paths()?;
+        let account = "/account".to_owned();
+        paths.push((account.clone(), ACCOUNT.to_owned()));
+        let inside = |path: &str| host.join(path.trim_start_matches('/'));
+        for (from, _) in &paths {
+            fs::create_dir_all(inside(from))?;
+        }
+        let account = inside(&account);
+        fs::write(account.join("token"), self.token()?)?;
+        fs::copy(self.plane.directory.path().join("ca.crt"), account.join("ca.crt"))?;
+        fs::write(account.join("namespace"), pod.namespace().context("the pod has no namespace")?)?;
+        Ok(paths.iter().map(|(from, to)| format!("{}:{to}", inside(from).display())).collect())
+    }
+}
+
+/// The program in a mount namespace of its own, up to its volumes.
+fn container(program: &Program, node: &Node, pod: &DeployedPod, host: &Path) -> Result<Command> {
+    let mut command = node.namespace.command("unshare");
+    // Nothing of the test's own environment; where tools are is known to every container.
+    let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).map(ToOwned::to_owned);
+    command.env_clear().envs(path.map(|path| ("PATH", path))).envs(pod.environment()?);
+    command.env("KUBERNETES_SERVICE_HOST", SERVER.0.to_string()).env("KUBERNETES_SERVICE_PORT", SERVER.1.to_string());
+    let root = host.join("root-of-the-container");
+    fs::create_dir_all(&root)?;
+    command.args(["--mount", "sh", "-c", SCRIPT, "container"]).arg(root).arg(program.path());
+    let kept: String = pod.capabilities()?.map(|name| format!(",+{}", name.to_lowercase())).collect();
+    command.arg(format!("-all{kept}"));
+    Ok(command)
+}

@@ -1,0 +1,124 @@
+//! The pods of egressd's DaemonSet, as its controller makes them.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::Cluster;
+use crate::topology::Node;
+use crate::wait::{DEADLINE, wait_until};
+
+/// Where they are.
+const PODS: &str = "/api/v1/namespaces/egressd/pods";
+const DAEMON_SET: &str = "/apis/apps/v1/namespaces/egressd/daemonsets/egressd";
+
+/// A pod of egressd's DaemonSet. No scheduler binds it: it says itself for which node it is.
+#[derive(Clone, Debug)]
+pub struct DeployedPod {
+    object: Value,
+}
+
+impl Cluster {
+    /// Waits until the controller has made as many pods as it says there should be; these.
+    ///
+    /// # Errors
+    /// When it does not: what it says instead is in the error.
+    pub fn deployed_pods(&self) -> Result<Vec<DeployedPod>> {
+        let mut status = Value::Null;
+        let waited = wait_until("the DaemonSet has all its pods", DEADLINE * 2, || {
+            status = self.api.get(DAEMON_SET)?["status"].take();
+            let desired = status["desiredNumberScheduled"].as_u64().unwrap_or_default();
+            Ok(desired > 0 && status["currentNumberScheduled"] == desired)
+        });
+        // What refused a pod is in an Event.
+        let events = || self.kubectl(&["events", "--namespace", "egressd"]).unwrap_or_default();
+        waited.with_context(|| format!("it says {status}\n{}", events()))?;
+        let pods = self.api.list(PODS, "app.kubernetes.io/name=egressd")?;
+        Ok(pods.into_iter().map(|object| DeployedPod { object }).collect())
+    }
+
+    pub(super) fn deployed_pod(&self, node: &Node) -> Result<DeployedPod> {
+        let mut pods = self.deployed_pods()?.into_iter();
+        pods.find(|pod| pod.node() == Some(node.name())).with_context(|| format!("{} has no pod", node.name()))
+    }
+}
+
+impl DeployedPod {
+    /// As the API has it.
+    pub fn object(&self) -> &Value {
+        &self.object
+    }
+
+    /// The node that it is meant for.
+    pub fn node(&self) -> Option<&str> {
+        let affinity = &self.object["spec"]["affinity"]["nodeAffinity"];
+        let terms = &affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
+        terms[0]["matchFields"][0]["values"][0].as_str()
+    }
+
+    /// Where a probe of its container asks: address and path.
+    ///
+    /// # Errors
+    /// When it has no such probe, or one that asks in another way.
+    pub fn probe(&self, name: &str) -> Result<(SocketAddr, String)> {
+        let get = &self.container()[name]["httpGet"];
+        let parts = get["host"].as_str().zip(get["port"].as_u64()).zip(get["path"].as_str());
+        let ((host, port), path) = parts.with_context(|| format!("{name}: {get}"))?;
+        Ok((format!("{host}:{port}").parse()?, path.to_owned()))
+    }
+
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.object["metadata"]["namespace"].as_str()
+    }
+
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &str> {
+        items(&self.container()["args"]).filter_map(Value::as_str)
+    }
+
+    /// As the kubelet fills it in.
+    pub(super) fn environment(&self) -> Result<Vec<(String, String)>> {
+        let named = |variable: &Value| {
+            let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+                None => variable["value"].as_str(),
+                Some("spec.nodeName") => self.node(),
+                Some("metadata.namespace") => self.namespace(),
+                Some(_) => None,
+            };
+            let named = variable["name"].as_str().zip(value);
+            named.map(|(name, value)| (name.to_owned(), value.to_owned())).with_context(|| variable.to_string())
+        };
+        items(&self.container()["env"]).map(named).collect()
+    }
+
+    /// What is mounted of the host: from where, to where.
+    pub(super) fn host_paths(&self) -> Result<Vec<(String, String)>> {
+        let volumes = || items(&self.object["spec"]["volumes"]);
+        let mounted = |mount: &Value| {
+            let volume = volumes().find(|volume| volume["name"] == mount["name"]);
+            let from = volume.and_then(|volume| volume["hostPath"]["path"].as_str());
+            let path = from.zip(mount["mountPath"].as_str());
+            path.map(|(from, to)| (from.to_owned(), to.to_owned())).with_context(|| mount.to_string())
+        };
+        items(&self.container()["volumeMounts"]).map(mounted).collect()
+    }
+
+    /// The capabilities that it keeps of root's.
+    pub(super) fn capabilities(&self) -> Result<impl Iterator<Item = &str>> {
+        let security = &self.container()["securityContext"];
+        let narrow = security["runAsUser"] == 0
+            && security["allowPrivilegeEscalation"] == false
+            && security["readOnlyRootFilesystem"] == true
+            && items(&security["capabilities"]["drop"]).eq(["ALL"]);
+        ensure!(narrow, "this container may do what the lab's may not: {security}");
+        Ok(items(&security["capabilities"]["add"]).filter_map(Value::as_str))
+    }
+
+    fn container(&self) -> &Value {
+        &self.object["spec"]["containers"][0]
+    }
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
