@@ -148,6 +148,11 @@ impl Egressd<'_> {
         fs::read_to_string(self.log.path()).unwrap_or_default()
     }
 
+    /// The process's number, for what `/proc` tells of it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end (SIGTERM), and waits until it has.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! The control plane lives on the outside host and dies with the test.
 
 mod access;
+mod bulk;
 mod client;
 mod control_plane;
 mod kernel;
@@ -16,6 +17,7 @@ use std::net::IpAddr;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+pub use bulk::{Creation, Session, endpoints, slice};
 pub use client::Api;
 pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
 pub use programs::ready;
