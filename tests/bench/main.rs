@@ -2,6 +2,7 @@
 //! fails. Everything happens in network namespaces of its own.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and stops")]
 
+mod cluster;
 mod connections;
 mod evaluation;
 mod kernel;
@@ -28,7 +29,7 @@ fn main() {
     println!("{cores} cores, Linux {}\n", kernel.trim().split('-').next().unwrap_or_default());
     // `cargo bench -- NAME` runs only what contains it.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, fn()); 10] = [
+    let parts: [(&str, fn()); 11] = [
         ("cold start", kernel::cold_start),
         ("one change", kernel::one_change),
         ("evaluation", evaluation::evaluation),
@@ -39,6 +40,7 @@ fn main() {
         ("misbehaviour", policies::misbehaviour),
         ("new connections", connections::new_connections),
         ("memory", memory::memory),
+        ("cluster", cluster::cluster),
     ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {

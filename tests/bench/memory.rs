@@ -47,7 +47,8 @@ fn wait_for(namespace: &Namespace, count: u32) {
     panic!("{last} is not in force after two minutes");
 }
 
-fn field(status: &str, name: &str) -> String {
+/// A line of `/proc/PID/status` that is an amount of memory.
+pub(crate) fn field(status: &str, name: &str) -> String {
     let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
     let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or_default();
     format!("{} MiB", kib / 1024)

@@ -1,12 +1,14 @@
 //! What is in `deploy/`, at a real API server. Every trial's cluster is deployed from there; here is what comes of it.
 
+use std::fs;
+
 use anyhow::{Context, Result, ensure};
 use lab::addresses::OUTSIDE_V4;
 use lab::cluster::{Cluster, SERVICES, balanced};
 use lab::{Protocol, wait_until};
 use serde_json::{Value, json};
 
-use crate::stage::{OTHER, WEB, cluster, expect_exact, program, run};
+use crate::stage::{OTHER, WEB, expect_exact, program, run, with_web};
 
 pub(crate) fn the_deployment_puts_one_pod_on_every_node() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
@@ -33,7 +35,7 @@ pub(crate) fn a_stricter_namespace_would_refuse_the_pod() -> Result<()> {
 
 /// Its arguments, its environment, its volumes, and nothing else of the machine but what every container has.
 pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability() -> Result<()> {
-    let cluster = cluster()?;
+    let cluster = with_web(Cluster::builder().build()?)?;
     let (node, pod) = (cluster.lab.node(), cluster.lab.pod(1));
     cluster.create_pod("web-1", "web", pod)?;
     let deployed = cluster.deployed_pods()?.pop().context("there is no pod")?;
@@ -45,7 +47,7 @@ pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability
         })?;
     }
     expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
-    let process = egressd.process()?;
+    let process = fs::read_to_string(format!("/proc/{}/status", egressd.id()))?;
     // CAP_NET_ADMIN is the thirteenth bit.
     for line in ["CapEff:\t0000000000001000\n", "CapBnd:\t0000000000001000\n", "NoNewPrivs:\t1\n"] {
         ensure!(process.contains(line), "{line:?} is missing:\n{process}");

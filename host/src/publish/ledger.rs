@@ -20,6 +20,8 @@ use crate::policies::PolicyReport;
 /// So many Events of all objects together at once, and then one each so often: a cluster of thousands of Services is
 /// told in minutes, not in one flood.
 const EVENTS: Purse = Purse::new(100, Duration::from_millis(100));
+/// How long room for Events is gathered once there is none.
+const ROOM: Duration = Duration::from_secs(1);
 /// While the API server is away.
 const AWAY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// While a permission is missing.
@@ -259,7 +261,9 @@ struct Basket<'a> {
 
 impl Basket<'_> {
     fn event(&mut self, due: speaker::Due, regarding: Regarding) {
-        let at = due.at.max(self.events.due(self.now));
+        let room = self.events.due(self.now);
+        // One look at all Services for ten Events, not one for each.
+        let at = if room > self.now { due.at.max(room + ROOM) } else { due.at };
         let write = match due.again {
             Some((event, count)) => Write::Series { regarding, said: due.said, event, count },
             None => Write::Event { regarding, said: due.said },

@@ -14,6 +14,7 @@ mod say;
 mod speaker;
 mod write;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 use std::{io, thread};
 
@@ -97,21 +98,18 @@ async fn until(at: Option<Instant>) {
 
 /// Says each sentence once in a while: an API server that is away fails every request in the same way.
 #[derive(Debug, Default)]
-struct Complaints(Option<(String, Instant)>);
+struct Complaints(BTreeMap<String, Instant>);
 
 impl Complaints {
     const AGAIN: Duration = Duration::from_mins(10);
 
     fn tell(&mut self, error: &Error) {
-        if error.outcome() == Outcome::Gone {
-            return debug!("{}", with_causes(error));
-        }
-        let topic = error.topic();
         let now = Instant::now();
-        if self.0.as_ref().is_some_and(|(said, at)| *said == topic && now < *at + Self::AGAIN) {
+        self.0.retain(|_, said| now < *said + Self::AGAIN);
+        if error.outcome() == Outcome::Gone || self.0.contains_key(&error.topic()) {
             return debug!("{}", with_causes(error));
         }
         warn!("{}", with_causes(error));
-        self.0 = Some((topic, now));
+        self.0.insert(error.topic(), now);
     }
 }

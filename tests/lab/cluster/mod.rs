@@ -5,6 +5,7 @@
 
 mod access;
 mod audit;
+mod bulk;
 mod client;
 mod container;
 mod control_plane;
@@ -21,6 +22,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 pub use audit::{Decision, Request, USER};
+pub use bulk::{Creation, Session, endpoints, slice};
 pub use client::Api;
 pub use control_plane::PORT;
 pub use deployed::DeployedPod;

@@ -1,0 +1,246 @@
+//! The annotations that were accepted last, of all Services in one file: a line for each change, and now and then the
+//! whole of it anew. A file for each Service cost seconds at the start of a node with thousands of them, before the first
+//! rule was in force.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egressd_core::model::{Labels, Uid, UidError};
+use tracing::warn;
+
+use super::write_whole;
+
+/// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
+const OUTDATED: usize = 1_000;
+
+/// Accepted annotations, by the identity of the Service.
+pub(super) type Accepted = BTreeMap<Uid, Arc<Labels>>;
+
+/// The file, and what it holds as far as we know.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    written: Accepted,
+    lines: usize,
+    end: End,
+}
+
+/// How the file ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With a whole line.
+    Whole,
+    /// A line may have been cut off, so nothing is appended to it.
+    Torn,
+}
+
+/// Why a line is of no use.
+#[derive(Debug, thiserror::Error)]
+enum LineError {
+    #[error("it is not a JSON list of a uid and annotations")]
+    Json(#[from] serde_json::Error),
+    #[error("it begins with no uid")]
+    Uid(#[from] UidError),
+}
+
+impl Journal {
+    /// As an earlier process left it. A line that cannot be read is passed over, and said: the Service it was about has
+    /// nothing to fall back to.
+    pub(super) fn open(path: PathBuf) -> Self {
+        let mut journal = Self { path, written: Accepted::new(), lines: 0, end: End::Whole };
+        match fs::read_to_string(&journal.path) {
+            Ok(text) => journal.take(&text),
+            // There is none before the first Service.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                warn!(file = %journal.path.display(), %error, "passed over");
+                journal.end = End::Torn;
+            }
+        }
+        journal
+    }
+
+    pub(super) fn accepted(&self) -> &Accepted {
+        &self.written
+    }
+
+    /// Makes it hold exactly this.
+    pub(super) fn write(&mut self, accepted: &Accepted) -> io::Result<()> {
+        let changes = changes(&self.written, accepted);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if self.end == End::Torn || self.lines + changes.len() > 2 * accepted.len() + OUTDATED {
+            return self.write_anew(accepted);
+        }
+        self.append(&changes)?;
+        self.lines += changes.len();
+        for (uid, annotations) in changes {
+            match annotations {
+                Some(annotations) => drop(self.written.insert(uid, annotations)),
+                None => drop(self.written.remove(&uid)),
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, changes: &[Change]) -> io::Result<()> {
+        let mut text = Vec::new();
+        for (uid, annotations) in changes {
+            line(&mut text, uid, annotations.as_deref())?;
+        }
+        make_room(&self.path)?;
+        let mut file = File::options().append(true).create(true).open(&self.path)?;
+        self.end = End::Torn;
+        file.write_all(&text)?;
+        self.end = End::Whole;
+        Ok(())
+    }
+
+    fn write_anew(&mut self, accepted: &Accepted) -> io::Result<()> {
+        let mut text = Vec::new();
+        for (uid, annotations) in accepted {
+            line(&mut text, uid, Some(annotations))?;
+        }
+        make_room(&self.path)?;
+        write_whole(&self.path, &text)?;
+        *self = Self { path: self.path.clone(), written: accepted.clone(), lines: accepted.len(), end: End::Whole };
+        Ok(())
+    }
+
+    fn take(&mut self, text: &str) {
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            // A crash, or a full disk: what it was about to say was not in force yet.
+            self.end = End::Torn;
+        }
+        for (number, line) in (1..).zip(text[..whole].lines()) {
+            self.lines += 1;
+            match parse(line) {
+                Ok((uid, Some(annotations))) => drop(self.written.insert(uid, Arc::new(annotations))),
+                Ok((uid, None)) => drop(self.written.remove(&uid)),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    warn!(file = %self.path.display(), line = number, error, "passed over");
+                }
+            }
+        }
+    }
+}
+
+fn make_room(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+/// Annotations that are other than before; none where the Service is gone.
+type Change = (Uid, Option<Arc<Labels>>);
+
+/// What leads from one to the other. Both are walked once: it is asked at every change of any Service.
+fn changes(old: &Accepted, new: &Accepted) -> Vec<Change> {
+    let (mut old, mut new, mut changes) = (old.iter().peekable(), new.iter().peekable(), Vec::new());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return changes,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+        };
+        let before = if order.is_le() { old.next() } else { None };
+        let after = if order.is_ge() { new.next() } else { None };
+        match (before, after) {
+            (Some((_, before)), Some((_, after))) if Arc::ptr_eq(before, after) || before == after => {}
+            (_, Some((uid, after))) => changes.push((uid.clone(), Some(Arc::clone(after)))),
+            (Some((uid, _)), None) => changes.push((uid.clone(), None)),
+            (None, None) => {}
+        }
+    }
+}
+
+fn line(text: &mut Vec<u8>, uid: &Uid, annotations: Option<&Labels>) -> io::Result<()> {
+    serde_json::to_writer(&mut *text, &(uid.to_string(), annotations))?;
+    text.push(b'\n');
+    Ok(())
+}
+
+fn parse(line: &str) -> Result<(Uid, Option<Labels>), LineError> {
+    let (uid, annotations): (String, Option<Labels>) = serde_json::from_str(line)?;
+    Ok((Uid::new(uid)?, annotations))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn uid(text: &str) -> Uid {
+        Uid::new(text).unwrap()
+    }
+
+    fn annotations(value: &str) -> Arc<Labels> {
+        Arc::new([("kube-vip.io/egress".to_owned(), value.to_owned())].into())
+    }
+
+    fn reopened(path: &Path) -> Journal {
+        Journal::open(path.to_owned())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_next_process_finds_what_this_one_wrote_last(
+            turns in prop::collection::vec(prop::collection::btree_map("[a-d]", "[xy\n\"]{0,3}", 0..4), 1..12)
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("made/when/needed");
+            let mut journal = reopened(&path);
+            for turn in turns {
+                let accepted: Accepted = turn.iter().map(|(of, value)| (uid(of), annotations(value))).collect();
+                journal.write(&accepted).unwrap();
+                let next = reopened(&path);
+                prop_assert_eq!(next.accepted(), &accepted);
+                prop_assert_eq!(journal.accepted(), &accepted);
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_is_a_line_and_now_and_then_all_is_written_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("accepted");
+        let mut journal = reopened(&path);
+        let lines = |path: &Path| fs::read_to_string(path).unwrap().lines().count();
+        let mut most = 0;
+        for turn in 0..3 * OUTDATED {
+            let accepted = [(uid("a"), annotations("true")), (uid("b"), annotations(&turn.to_string()))].into();
+            journal.write(&accepted).unwrap();
+            if turn == 1 {
+                assert_eq!(lines(&path), 3);
+            }
+            most = most.max(journal.lines);
+        }
+        assert!((OUTDATED..OUTDATED + 5).contains(&most), "{most} lines");
+        assert_eq!(lines(&path), journal.lines);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_harms_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("accepted");
+        fs::write(&path, "[\"a\",{\"x\":\"1\"}]\nnonsense\n[\"no uid!\",{}]\n[\"b\",{\"x\":").unwrap();
+        let mut journal = reopened(&path);
+        assert_eq!(journal.accepted().keys().cloned().collect::<Vec<_>>(), [uid("a")]);
+        let mut next = journal.accepted().clone();
+        next.insert(uid("b"), annotations("true"));
+        journal.write(&next).unwrap();
+        assert_eq!(reopened(&path).accepted(), &next);
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2, "it was written anew");
+    }
+}

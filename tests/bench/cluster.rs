@@ -1,0 +1,135 @@
+//! egressd in a cluster with many Services and a real API server, beside what the API server and a client that does
+//! nothing else take for the same.
+
+mod bare;
+mod changes;
+mod kernel_news;
+mod population;
+mod process;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lab::addresses::POD_NETWORK_V4;
+use lab::cluster::{Cluster, Session, ready};
+use lab::{Egressd, Program, Readiness};
+
+use crate::measure::{head, ms, ratio, row};
+use bare::{Lists, Watcher};
+use kernel_news::KernelNews;
+use population::{ENDPOINTS, SERVICES};
+
+/// How long anything may take: a loaded machine is slow.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// For how long processor time is summed up.
+const REST: Duration = Duration::from_secs(30);
+/// Without a write for so long nobody writes any more.
+const QUIET: Duration = Duration::from_secs(5);
+
+pub(crate) fn cluster() {
+    match ready() {
+        Ok(Readiness::Ready) => {}
+        Ok(Readiness::Skip(why)) => return println!("skipped: {why}"),
+        Err(error) => panic!("{error:#}"),
+    }
+    let cluster = Cluster::builder().build().unwrap();
+    let session = cluster.session().unwrap();
+    session.create(&population::all()).unwrap();
+    println!("{SERVICES} Services with {ENDPOINTS} endpoints.\n");
+    let kernel = KernelNews::of(&cluster.lab.node().namespace);
+    let watcher = Watcher::start(cluster.session().unwrap());
+    let mut told = Told::default();
+    let egressd = first_run(&cluster, &session, &kernel, &watcher, &mut told);
+    egressd.stop().unwrap();
+    // What an earlier process has published is no news: this one has nothing to write, and so comes to rest at once.
+    let mut egressd = run(&cluster);
+    come_to_rest(&mut egressd, &watcher);
+    told.processor("at rest", &egressd);
+    told.memory("started again, at rest", &egressd);
+    let samples = changes::samples(&session, &kernel, &watcher);
+    told.memory("after these changes", &egressd);
+    changes::tell(&samples);
+    told.tell();
+}
+
+fn run(cluster: &Cluster) -> Egressd<'_> {
+    // The endpoints are more than the node's own pod network holds, and a warning for each would be told each time.
+    let program = Program::new(env!("CARGO_BIN_EXE_egressd")).environment("egress_podcidr", POD_NETWORK_V4);
+    cluster.run(&program, cluster.lab.node()).unwrap()
+}
+
+/// From nothing to everything in the kernel, and in the annotations of all Services.
+fn first_run<'c>(
+    cluster: &'c Cluster,
+    session: &Session,
+    kernel: &KernelNews,
+    watcher: &Watcher,
+    told: &mut Told,
+) -> Egressd<'c> {
+    // The first list of all warms the server up.
+    bare::list(session, Lists::Streamed);
+    let lists = [Lists::Streamed, Lists::Pages].map(|lists| bare::list(session, lists));
+    let egressd = run(cluster);
+    let begun = Instant::now();
+    let programmed = kernel.wait_for_elements(ENDPOINTS, PATIENCE).duration_since(begun);
+    expect_all(cluster);
+    tell_start(lists, programmed);
+    told.memory("everything in the kernel", &egressd);
+    let published = watcher.wait_for_published(SERVICES, PATIENCE).duration_since(begun);
+    println!("The active endpoint stands on all Services {:.1} s after the start.\n", published.as_secs_f64());
+    told.memory("everything published", &egressd);
+    told.processor("while Events are written", &egressd);
+    egressd
+}
+
+/// That what was counted is what is there.
+fn expect_all(cluster: &Cluster) {
+    let (pods, others) = cluster.lab.node().translations().unwrap();
+    assert_eq!((pods.len(), others.len()), (ENDPOINTS, 0), "what is in the kernel");
+}
+
+fn tell_start(lists: [Duration; 2], programmed: Duration) {
+    head(&["from nothing", "time", "/ streamed list"]);
+    let time = |name: &str, time: Duration| row(&[name, &ms(time), &ratio(time, lists[0])]);
+    time("a bare client lists the same, streamed", lists[0]);
+    time("a bare client lists the same, in pages", lists[1]);
+    time("egressd, start of the process to the last element", programmed);
+    println!();
+}
+
+/// Until it has read everything and nobody writes any more.
+fn come_to_rest(egressd: &mut Egressd<'_>, watcher: &Watcher) {
+    egressd.wait_until_log_has("everything was read from the API server").unwrap();
+    watcher.wait_for_quiet(QUIET);
+}
+
+/// Figures of the process, until they can be told in one table.
+#[derive(Default)]
+struct Told {
+    memory: Vec<[String; 3]>,
+    processor: Vec<[String; 2]>,
+}
+
+impl Told {
+    fn memory(&mut self, when: &str, egressd: &Egressd<'_>) {
+        let [resident, most] = process::memory(egressd.id());
+        self.memory.push([when.to_owned(), resident, most]);
+    }
+
+    /// Takes [`REST`].
+    fn processor(&mut self, when: &str, egressd: &Egressd<'_>) {
+        let before = process::processor_time(egressd.id());
+        thread::sleep(REST);
+        let used = process::processor_time(egressd.id()) - before;
+        let share = used.as_secs_f64() / REST.as_secs_f64() * 100.0;
+        self.processor.push([when.to_owned(), format!("{share:.2} %")]);
+    }
+
+    fn tell(&self) {
+        head(&["memory", "resident", "most so far"]);
+        self.memory.iter().for_each(|cells| row(&cells.each_ref().map(String::as_str)));
+        println!();
+        head(&["processor", "of one core"]);
+        self.processor.iter().for_each(|cells| row(&cells.each_ref().map(String::as_str)));
+    }
+}

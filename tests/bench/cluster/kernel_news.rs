@@ -1,0 +1,98 @@
+//! When the kernel has changed elements of maps: it tells whoever listens to the group of nftables, at each commit.
+
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lab::Namespace;
+use netlink_packet_core::NetlinkBuffer;
+use rustix::net::{
+    AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with,
+    sockopt::set_socket_recv_buffer_size_force,
+};
+
+/// The bit of `NFNLGRP_NFTABLES`, which is group 7.
+const GROUP: u32 = 1 << 6;
+/// `NFT_MSG_NEWSETELEM` and `NFT_MSG_DELSETELEM` of the subsystem nf_tables; each message is about one element.
+const ADDED: u16 = NFTABLES | 12;
+const DELETED: u16 = NFTABLES | 14;
+const NFTABLES: u16 = 10 << 8;
+/// Room for the news of a commit with 10,000 elements.
+const ROOM: usize = 64 << 20;
+/// Enough for every datagram.
+const DATAGRAM: usize = 128 * 1024;
+
+/// News of one network namespace.
+pub(crate) struct KernelNews(Receiver<News>);
+
+/// Elements that were told about in one datagram.
+struct News {
+    at: Instant,
+    added: usize,
+    deleted: usize,
+}
+
+impl KernelNews {
+    /// From now on. What listens ends with the process.
+    pub(crate) fn of(namespace: &Namespace) -> Self {
+        let socket = namespace.run(open).unwrap();
+        let (sender, receiver) = channel();
+        thread::spawn(move || {
+            let mut buffer = vec![0; DATAGRAM];
+            while sender.send(next(&socket, &mut buffer)).is_ok() {}
+        });
+        Self(receiver)
+    }
+
+    /// When so many elements were added.
+    pub(crate) fn wait_for_elements(&self, count: usize, patience: Duration) -> Instant {
+        let (deadline, mut added) = (Instant::now() + patience, 0);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let news = self.0.recv_timeout(left).unwrap_or_else(|_| panic!("only {added} elements were added"));
+            added += news.added;
+            if added >= count {
+                return news.at;
+            }
+        }
+    }
+
+    /// When an element was added or deleted for the next time.
+    pub(crate) fn wait_for_change(&self, patience: Duration) -> Instant {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let news = self.0.recv_timeout(left).expect("the change comes to the kernel");
+            if news.added + news.deleted > 0 {
+                return news.at;
+            }
+        }
+    }
+
+    /// What was told until now is of no interest.
+    pub(crate) fn forget(&self) {
+        self.0.try_iter().for_each(drop);
+    }
+}
+
+fn open() -> OwnedFd {
+    let socket =
+        socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(netlink::NETFILTER)).unwrap();
+    set_socket_recv_buffer_size_force(&socket, ROOM).unwrap();
+    bind(&socket, &netlink::SocketAddrNetlink::new(0, GROUP)).unwrap();
+    socket
+}
+
+fn next(socket: &OwnedFd, buffer: &mut [u8]) -> News {
+    let (length, _) = recv(socket, &mut *buffer, RecvFlags::empty()).unwrap();
+    let (mut news, mut rest) = (News { at: Instant::now(), added: 0, deleted: 0 }, &buffer[..length]);
+    while let Ok(message) = NetlinkBuffer::new_checked(rest) {
+        news.added += usize::from(message.message_type() == ADDED);
+        news.deleted += usize::from(message.message_type() == DELETED);
+        // Messages begin at multiples of four bytes.
+        let length = usize::try_from(message.length()).unwrap().next_multiple_of(4);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    news
+}
