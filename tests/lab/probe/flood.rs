@@ -58,7 +58,7 @@ impl Lab {
 }
 
 impl Flood {
-    /// The number of the next datagram: all before it were sent.
+    /// The number of the next datagram: all before it were sent, and it may be on its way.
     pub fn position(&self) -> u32 {
         self.sent.load(Ordering::SeqCst)
     }
