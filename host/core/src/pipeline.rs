@@ -279,7 +279,8 @@ impl Pipeline {
             planned.insert(key.clone(), settled);
         }
         let ruleset = compile(&plan, &self.settings.tables);
-        let mut statuses = statuses(&plan, &planned);
+        let notes = check(&plan);
+        let mut statuses = statuses(&notes, &planned);
         for (key, status) in &mut statuses {
             let Some(entry) = self.services.get(key) else { continue };
             status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
@@ -288,7 +289,7 @@ impl Pipeline {
         let voices = self.voices(&planned);
         let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
         let uids = self.services.iter().map(uid).collect();
-        let fatal = check(&plan).iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
+        let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
         let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
         let (failing, findings) = (self.failing(), self.facts.findings.clone());
         Round { plan, ruleset, statuses, uids, voices, first_ready, policies, failing, findings, fatal }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::check::Note;
 use crate::decision::Rule;
 use crate::finding::{Finding, Severity};
 use crate::model::ServiceKey;
-use crate::plan::{End, Plan, Planned, PlannedService};
+use crate::plan::{End, Planned, PlannedService};
 
 /// The code of the finding on a Service whose change the kernel has not taken over.
 pub const NOT_IN_FORCE: &str = "not-in-force";
@@ -176,10 +177,10 @@ fn state(planned: &Planned) -> State {
 }
 
 /// The statuses of all Services, with what [`crate::check`] noted about the whole plan.
-pub fn statuses(plan: &Plan, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, ServiceStatus> {
+pub fn statuses(notes: &[Note], planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, ServiceStatus> {
     let mut statuses: BTreeMap<ServiceKey, ServiceStatus> =
         planned.iter().map(|(key, planned)| (key.clone(), status(planned))).collect();
-    for note in crate::check::check(plan) {
+    for note in notes {
         if let Some(status) = statuses.get_mut(&note.service) {
             status.findings.push(note.finding());
         }
