@@ -138,7 +138,7 @@ impl Metrics {
             translated += status.endpoints.len();
             let counted = survey.zip(round.uids.get(key)).and_then(|(survey, uid)| survey.connections.get(uid));
             if let Some(count) = counted {
-                let labels = vec![("namespace", key.namespace.clone()), ("service", key.name.clone())];
+                let labels = vec![("namespace", key.namespace.to_string()), ("service", key.name.to_string())];
                 connections.get_or_create(&labels).inc_by(*count);
             }
         }

@@ -117,8 +117,8 @@ pub fn json(report: &Report) -> Value {
 fn service(report: &Report, key: &ServiceKey, status: &ServiceStatus) -> Value {
     let planned = report.round.plan.services.get(key);
     json!({
-        "namespace": key.namespace,
-        "name": key.name,
+        "namespace": &*key.namespace,
+        "name": &*key.name,
         "state": status.state.to_string(),
         "addresses": texts(&status.addresses),
         "endpoints": texts(&status.endpoints),

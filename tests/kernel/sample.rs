@@ -68,7 +68,7 @@ pub(crate) fn many(count: u32) -> impl Iterator<Item = (MapKey, Element)> {
 }
 
 pub(crate) fn element(target: Target, comment: &str) -> Element {
-    Element { target, comment: (!comment.is_empty()).then(|| comment.to_owned()) }
+    Element { target, comment: (!comment.is_empty()).then(|| comment.into()) }
 }
 
 /// The batch that makes a ruleset out of nothing.

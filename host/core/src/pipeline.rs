@@ -166,7 +166,7 @@ impl Pipeline {
         let of = |key: &Key| -> Vec<ServiceKey> {
             match key {
                 Key::Service(key) => vec![key.clone()],
-                Key::Namespace(name) => all().filter(|key| key.namespace == *name).collect(),
+                Key::Namespace(name) => all().filter(|key| *key.namespace == **name).collect(),
                 // A node's address makes an endpoint a host-network one.
                 Key::Cluster => all().collect(),
                 // Its effect comes with the chain that is loaded from it.

@@ -124,8 +124,8 @@ impl Document {
 fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {
     let counted = |survey: &Survey| round.uids.get(key).and_then(|uid| survey.connections.get(uid)).copied();
     Service {
-        namespace: key.namespace.clone(),
-        name: key.name.clone(),
+        namespace: key.namespace.to_string(),
+        name: key.name.to_string(),
         state: status.state.to_string(),
         reason: status.reason().map(str::to_owned),
         addresses: status.addresses.clone(),

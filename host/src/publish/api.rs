@@ -98,8 +98,8 @@ impl Api {
 
     fn events(&self, regarding: &Regarding) -> Objects<Event> {
         let namespace = match regarding {
-            Regarding::Service(key, _) => &key.namespace,
-            Regarding::Policy { .. } => &self.namespace,
+            Regarding::Service(key, _) => &*key.namespace,
+            Regarding::Policy { .. } => self.namespace.as_str(),
         };
         Objects::namespaced(self.client.clone(), namespace)
     }
@@ -131,14 +131,14 @@ impl Api {
     /// The object, and what people call it.
     fn reference(&self, regarding: &Regarding) -> (ObjectReference, String) {
         let (kind, namespace, name, uid) = match regarding {
-            Regarding::Service(key, uid) => ("Service", &key.namespace, &key.name, Some(uid.to_string())),
-            Regarding::Policy { name, uid } => ("ConfigMap", &self.namespace, name, uid.clone()),
+            Regarding::Service(key, uid) => ("Service", &*key.namespace, &*key.name, Some(uid.to_string())),
+            Regarding::Policy { name, uid } => ("ConfigMap", &*self.namespace, name.as_str(), uid.clone()),
         };
         let object = ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some(kind.to_owned()),
-            namespace: Some(namespace.clone()),
-            name: Some(name.clone()),
+            namespace: Some(namespace.to_owned()),
+            name: Some(name.to_owned()),
             uid,
             ..ObjectReference::default()
         };

@@ -78,7 +78,7 @@ pub fn slice(object: discovery::EndpointSlice, default_node: Option<&str>) -> Re
     let name = object.metadata.name.clone().ok_or(Error::NoName)?;
     let labels = object.metadata.labels.clone().unwrap_or_default();
     let service = labels.get(SERVICE_NAME).ok_or(Error::NoService)?;
-    let service = ServiceKey::new(namespace(&object.metadata), service);
+    let service = ServiceKey::new(namespace(&object.metadata), service.as_str());
     if object.address_type == "FQDN" {
         return Ok((name, Slice { service, endpoints: vec![] }));
     }

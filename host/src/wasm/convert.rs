@@ -48,9 +48,9 @@ pub(super) fn service(view: &ServiceView, description: &Description) -> wit::Ser
     let withheld = |name: &str| WITHHELD.iter().any(|prefix| name.starts_with(prefix));
     let annotation = |name: &str| begins(name, &description.annotation_prefixes) && !withheld(name);
     wit::Service {
-        namespace: service.key.namespace.clone(),
+        namespace: service.key.namespace.to_string(),
         namespace_labels: pairs(&view.namespace_labels, |_| true),
-        name: service.key.name.clone(),
+        name: service.key.name.to_string(),
         uid: service.uid.as_str().to_owned(),
         kind: service_kind(service.kind),
         labels: pairs(&service.labels, |name| begins(name, &description.label_prefixes)),

@@ -11,6 +11,7 @@ mod rules;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use names::{InstanceName, InstanceNameError, table_names, uid_of_chain, uid_of_comment};
 
@@ -83,9 +84,9 @@ impl Pods<'_> {
 
     /// Elements for a Service without networks, ranges or source ports. The first Service to take a key keeps it.
     fn elements(&mut self, pod: IpAddr, claim: &Claim<'_>) {
-        let comment = names::comment(claim.key, &claim.service.uid);
+        let comment: Arc<str> = names::comment(claim.key, &claim.service.uid).into();
         for rule in &claim.rules {
-            let element = Element { target: Target::Address(rule.address), comment: Some(comment.clone()) };
+            let element = Element { target: Target::Address(rule.address), comment: Some(Arc::clone(&comment)) };
             if claim.rank == Rank::Plain {
                 self.element(self.objects.addresses.clone(), MapKey::Address(pod), element);
                 continue;
@@ -114,7 +115,7 @@ impl Pods<'_> {
                 (chains::merged(self.table, self.family, several), names::cut(&names))
             }
         };
-        let element = Element { target: Target::Jump(chain), comment: Some(comment) };
+        let element = Element { target: Target::Jump(chain), comment: Some(comment.into()) };
         self.element(self.objects.chains.clone(), MapKey::Address(pod), element);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::net::{Family, Protocol};
 
@@ -12,15 +13,15 @@ pub type Labels = BTreeMap<String, String>;
 /// `namespace/name`: what people call a Service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceKey {
-    /// The namespace.
-    pub namespace: String,
+    /// The namespace. Shared: every round copies the keys of all Services.
+    pub namespace: Arc<str>,
     /// The name in it.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl ServiceKey {
     /// The Service `namespace/name`.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
 }
@@ -33,7 +34,7 @@ impl fmt::Display for ServiceKey {
 
 /// The identity of one life of an object. It becomes a part of chain names, so it is short and plain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Uid(String);
+pub struct Uid(Arc<str>);
 
 /// Why a text is no uid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +55,7 @@ impl Uid {
         if text.is_empty() || text.len() > Self::LONGEST || !plain {
             return Err(UidError(text));
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// The text.

@@ -51,7 +51,7 @@ pub fn view(
     let (addresses, mut findings) = own_addresses(&service, trust, prefix);
     let (endpoints, host_network) = endpoints(snapshot, key);
     findings.extend(host_network.into_iter().map(host_network_finding));
-    let namespace_labels = snapshot.namespaces.get(&key.namespace).cloned().unwrap_or_default();
+    let namespace_labels = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_default();
     Some(ServiceView { service, namespace_labels, addresses, endpoints, findings })
 }
 

@@ -5,6 +5,7 @@ mod names;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use names::{Name, NameError, TableNames};
 
@@ -102,7 +103,7 @@ pub struct Element {
     /// What the key leads to.
     pub target: Target,
     /// For readers of `nft list`; at most [`LONGEST_COMMENT`] bytes.
-    pub comment: Option<String>,
+    pub comment: Option<Arc<str>>,
 }
 
 /// The data of a map element.

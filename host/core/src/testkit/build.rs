@@ -77,7 +77,7 @@ impl SnapshotBuilder {
         let endpoint = |text: &&str| Endpoint {
             address: a(text),
             node: Some(context().node),
-            pod: Some(ObjectReference { namespace: key.namespace.clone(), name: format!("pod-{text}") }),
+            pod: Some(ObjectReference { namespace: key.namespace.to_string(), name: format!("pod-{text}") }),
             ready: Some(true),
             serving: Some(true),
             terminating: Some(false),

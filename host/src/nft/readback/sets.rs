@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::Arc,
 };
 
 use egressd_core::{
@@ -193,7 +194,7 @@ fn decode_element(family: Family, kind: MapKind, element: Attributes<'_>) -> Opt
         MapKind::Chains => jump(data.nest(sys::NFTA_DATA_VERDICT))?,
     };
     let comment = element.get(sys::NFTA_SET_ELEM_USERDATA).and_then(userdata::read_comment);
-    ours.then(|| Element { target, comment: comment.map(str::to_owned) })
+    ours.then(|| Element { target, comment: comment.map(Arc::from) })
 }
 
 fn jump(verdict: Attributes<'_>) -> Option<Target> {

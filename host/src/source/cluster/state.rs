@@ -204,11 +204,11 @@ fn remove_slice(snapshot: &mut Snapshot, service: &ServiceKey, name: &str) {
 }
 
 fn service_key(name: &ObjectReference) -> ServiceKey {
-    ServiceKey::new(&name.namespace, &name.name)
+    ServiceKey::new(name.namespace.as_str(), name.name.as_str())
 }
 
 fn reference(key: &ServiceKey) -> ObjectReference {
-    ObjectReference { namespace: key.namespace.clone(), name: key.name.clone() }
+    ObjectReference { namespace: key.namespace.to_string(), name: key.name.to_string() }
 }
 
 #[cfg(test)]
