@@ -13,8 +13,8 @@ show() {
     mount --rbind "$1" "$root$2"
 }
 
-# The libraries of a program, by path. The image's program needs none.
-libraries() { ldd "$1" | grep -o '/[^ ]*'; }
+# The libraries of a program, by path. The image's program needs none, which grep calls a failure.
+libraries() { ldd "$1" | grep -o '/[^ ]*' || true; }
 
 setpriv=$(command -v setpriv)
 for file in $(libraries "$program"; libraries "$setpriv") "$setpriv"; do
