@@ -52,8 +52,8 @@ impl Journal {
     /// nothing to fall back to.
     pub(super) fn open(path: PathBuf) -> Self {
         let mut journal = Self { path, written: Accepted::new(), lines: 0, end: End::Whole };
-        match fs::read_to_string(&journal.path) {
-            Ok(text) => journal.take(&text),
+        match fs::read(&journal.path) {
+            Ok(bytes) => journal.take(&bytes),
             // There is none before the first Service.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -112,13 +112,14 @@ impl Journal {
         Ok(())
     }
 
-    fn take(&mut self, text: &str) {
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        if whole < text.len() {
+    fn take(&mut self, bytes: &[u8]) {
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if whole < bytes.len() {
             // A crash, or a full disk: what it was about to say was not in force yet.
             self.end = End::Torn;
         }
-        for (number, line) in (1..).zip(text[..whole].lines()) {
+        let lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        for (number, line) in (1..).zip(lines) {
             self.lines += 1;
             match parse(line) {
                 Ok((uid, Some(annotations))) => drop(self.written.insert(uid, Arc::new(annotations))),
@@ -166,8 +167,8 @@ fn line(text: &mut Vec<u8>, uid: &Uid, annotations: Option<&Labels>) -> io::Resu
     Ok(())
 }
 
-fn parse(line: &str) -> Result<(Uid, Option<Labels>), LineError> {
-    let (uid, annotations): (String, Option<Labels>) = serde_json::from_str(line)?;
+fn parse(line: &[u8]) -> Result<(Uid, Option<Labels>), LineError> {
+    let (uid, annotations): (String, Option<Labels>) = serde_json::from_slice(line)?;
     Ok((Uid::new(uid)?, annotations))
 }
 
@@ -234,7 +235,7 @@ mod tests {
     fn a_line_that_was_cut_off_harms_no_other() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("accepted");
-        fs::write(&path, "[\"a\",{\"x\":\"1\"}]\nnonsense\n[\"no uid!\",{}]\n[\"b\",{\"x\":").unwrap();
+        fs::write(&path, b"[\"a\",{\"x\":\"1\"}]\n\xff\n[\"no uid!\",{}]\n[\"b\",{\"x\":").unwrap();
         let mut journal = reopened(&path);
         assert_eq!(journal.accepted().keys().cloned().collect::<Vec<_>>(), [uid("a")]);
         let mut next = journal.accepted().clone();
