@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use lab::addresses::OUTSIDE_V4;
-use lab::cluster::{Cluster, SERVICES, balanced};
+use lab::cluster::{Cluster, DeployedPod, SERVICES, balanced};
 use lab::{Protocol, wait_until};
 use serde_json::{Value, json};
 
@@ -54,6 +54,26 @@ pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability
     }
     ensure!(egressd.log().lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{}", egressd.log());
     egressd.stop()
+}
+
+/// As the page about installing says: a patch, and then nothing is left on the node.
+pub(crate) fn the_patch_that_removes_leaves_nothing_on_the_node() -> Result<()> {
+    let cluster = with_web(Cluster::builder().build()?)?;
+    let (node, pod) = (cluster.lab.node(), cluster.lab.pod(1));
+    cluster.create_pod("web-1", "web", pod)?;
+    let egressd = cluster.run_deployed(&program(), node)?;
+    expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
+    egressd.stop()?;
+    let patch = ["patch", "daemonset", "egressd", "--patch-file", "deploy/remove/daemonset.yaml"];
+    cluster.kubectl(&[&["--namespace", "egressd"], &patch[..]].concat())?;
+    wait_until("the pod is one that removes", lab::DEADLINE, || {
+        let removes = |pod: &DeployedPod| pod.object()["spec"]["containers"][0]["args"] == json!(["clean"]);
+        Ok(cluster.deployed_pods()?.iter().all(removes))
+    })?;
+    let mut remover = cluster.run_deployed(&program(), node)?;
+    let code = remover.ended()?;
+    ensure!(code == Some(0) && !node.tables()?.contains("kube_vip"), "{code:?}: {}", remover.circumstances());
+    Ok(())
 }
 
 pub(crate) fn the_examples_translate_as_they_say() -> Result<()> {
