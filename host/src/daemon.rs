@@ -200,10 +200,13 @@ impl Daemon {
         };
     }
 
-    /// Carries out what differs; then the round's ruleset is `applied`. After a failure the kernel is read again, and the difference tried again later.
+    /// Carries out what differs; then the round's ruleset is `applied`. After a failure the kernel is read again, and the
+    /// difference tried again later.
     async fn commit(&mut self, round: &mut Round) -> Commit {
         if let Some(fatal) = &round.fatal {
             error!(code = fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
+            // The same plan would be as bad.
+            self.retry = None;
             return Commit::Refused(format!("the plan is not carried out: {}", fatal.message));
         }
         let changes = if self.doomed.is_empty() {
@@ -222,7 +225,7 @@ impl Daemon {
             Err(failure) => {
                 let why = with_causes(&failure);
                 self.failed(&why).await;
-                Commit::Refused(why)
+                Commit::Refused(format!("{why}; it is tried again"))
             }
         }
     }

@@ -115,22 +115,19 @@ impl ServiceStatus {
         self.findings.iter().find(|finding| finding.severity == worst).map(|finding| finding.message.as_str())
     }
 
-    /// Of a Service whose change the kernel has not taken over: what was, and why it stays so.
+    /// Of a Service whose change the kernel has not taken over: what was translated before, and why it stays so. What was
+    /// found before is about another input.
     pub fn held_back(before: Option<&Self>, why: &str) -> Self {
-        let nothing = || Self {
-            state: State::Idle,
-            addresses: Vec::new(),
-            endpoints: Vec::new(),
-            policy: None,
-            findings: Vec::new(),
+        let (addresses, endpoints) =
+            before.map(|before| (before.addresses.clone(), before.endpoints.clone())).unwrap_or_default();
+        Self {
+            state: if endpoints.is_empty() { State::Idle } else { State::Translating },
+            addresses,
+            endpoints,
+            policy: before.and_then(|before| before.policy.clone()),
+            findings: vec![Finding::error(NOT_IN_FORCE, format!("a change of this Service is not in force: {why}"))],
             shadows: Vec::new(),
-        };
-        let asked_for = before.filter(|before| before.state != State::Off);
-        let mut status = asked_for.cloned().unwrap_or_else(nothing);
-        status.findings.retain(|finding| finding.code != NOT_IN_FORCE);
-        let message = format!("a change of this Service is not in force: {why}; it is tried again");
-        status.findings.push(Finding::error(NOT_IN_FORCE, message));
-        status
+        }
     }
 
     /// Whether it tells of a change that the kernel has not taken over.

@@ -52,6 +52,11 @@ impl Supervision {
         record.quarantine.holds(now).map(|until| sentence(&record, until.saturating_sub(now)))
     }
 
+    /// Why it could not answer the last time; none while it always could.
+    pub fn last_failure(&self) -> Option<String> {
+        self.record().last_failure.clone()
+    }
+
     fn ask<T>(&self, ask: impl FnOnce() -> Result<T, PolicyFailure>) -> Result<T, PolicyFailure> {
         if let Some(reason) = self.quarantine() {
             return Err(PolicyFailure { policy: self.policy.clone(), reason, kind: FailureKind::Quarantined });

@@ -63,7 +63,10 @@ impl Error {
         let creates = right.verb == "patch" && message.contains(" cannot create resource ");
         match code {
             // An apply to an object that is gone would make it, which nobody may.
-            403 if creates => Self::Refused { right, object: object.to_owned(), message, code: 404 },
+            // An Event in a namespace that is being deleted: nobody may, whatever his rights.
+            403 if creates || message.contains("because it is being terminated") => {
+                Self::Refused { right, object: object.to_owned(), message, code: 404 }
+            }
             403 => {
                 let remedy = format!("add it to {} egressd ({MANIFEST})", right.place.role());
                 Self::Forbidden { right, message, remedy }
@@ -91,5 +94,23 @@ impl Error {
             Self::Refused { right, code, .. } => format!("{code} {right}"),
             Self::Away { .. } | Self::Slow { .. } => "away".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rights::CREATE_EVENTS;
+
+    #[test]
+    fn a_namespace_that_goes_is_no_missing_permission() {
+        let outcome = |message: &str| {
+            let status = Status { code: 403, message: message.to_owned(), ..Status::default() };
+            Error::of_status(&CREATE_EVENTS, "shop/web", status).outcome()
+        };
+        let going = "events.events.k8s.io \"web.1\" is forbidden: unable to create new content in namespace shop because \
+                     it is being terminated";
+        assert_eq!(outcome(going), Outcome::Gone);
+        assert_eq!(outcome("events.events.k8s.io is forbidden: User \"x\" cannot create resource"), Outcome::Forbidden);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
+use egressd_core::finding::Finding;
 use egressd_core::model::AnnotationPrefix;
 use egressd_core::net::Family;
 use egressd_core::pipeline::Round;
@@ -172,7 +173,7 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() 
     next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
     next.plan.services.remove(&key(2));
     next.statuses.remove(&key(2));
-    let held = before.held_back(next, "the kernel says no");
+    let held = before.held_back(next, "the kernel says no; it is tried again");
     assert_eq!(held.plan, before.plan);
     let why = "a change of this Service is not in force: the kernel says no; it is tried again";
     let stays = |number: u8| format!("node node-1 translates 10.0.0.{number} to 192.0.2.1; {why}");
@@ -200,4 +201,17 @@ fn a_change_that_is_tried_again_says_why_once() {
     // And what is taken back is as it was.
     let back = held.held_back(round(1, None), "no");
     assert_eq!(back.statuses, before.statuses);
+}
+
+#[test]
+fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_change() {
+    let mut before = InForce::after(None, round(1, None));
+    let status = before.statuses.get_mut(&key(1)).unwrap();
+    (status.state, status.findings) = (State::Invalid, vec![Finding::error("bad-port", "tcp:http is no port")]);
+    let mut next = round(1, None);
+    next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
+    let held = before.held_back(next, "no");
+    let said = Said::of(&held.statuses[&key(1)], NODE).unwrap();
+    let note = "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no";
+    assert_eq!((said.reason, said.note.as_str()), (Reason::NotApplied, note));
 }

@@ -32,17 +32,21 @@ pub(super) fn status(report: &PolicyReport, failing: Option<&Failing>) -> String
         version: report.version.as_deref(),
         sha256: report.digest.as_deref(),
         trouble: report.trouble.as_deref(),
-        failure: failing.map(failure),
+        failure: failing.map(|failing| failure(report, failing)),
     };
     // Strings always become JSON.
     serde_json::to_string(&status).unwrap_or_default()
 }
 
-/// The same words as long as it is the same failure, since each change of them is written.
-fn failure((service, failure): &Failing) -> String {
+/// The same words as long as it is the same failure, since each change of them is written: not how long its quarantine
+/// lasts, but why it is in one.
+fn failure(report: &PolicyReport, (service, failure): &Failing) -> String {
+    let last = report.supervision.as_ref().and_then(|supervision| supervision.last_failure());
     let reason = match failure.kind {
-        FailureKind::Prompt | FailureKind::Slow => failure.reason.as_str(),
-        FailureKind::Quarantined => "it failed again and again, and is asked less and less often",
+        FailureKind::Prompt | FailureKind::Slow => failure.reason.clone(),
+        FailureKind::Quarantined => {
+            last.unwrap_or_else(|| "it failed lately, and is left alone for a while".to_owned())
+        }
     };
     format!("it could not answer, for Service {service} and perhaps for others: {reason}")
 }
@@ -53,7 +57,7 @@ pub(super) fn said(report: &PolicyReport, failing: Option<&Failing>) -> Said {
         return Said::new(Reason::Invalid, Tone::Warning, trouble);
     }
     if let Some(failing) = failing {
-        return Said::new(Reason::PolicyFailed, Tone::Warning, failure(failing));
+        return Said::new(Reason::PolicyFailed, Tone::Warning, failure(report, failing));
     }
     let version = report.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
     let digest = report.digest.as_ref().map(|digest| format!(", sha256 {digest}")).unwrap_or_default();

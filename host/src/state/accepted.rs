@@ -49,7 +49,7 @@ enum LineError {
 
 impl Journal {
     /// As an earlier process left it. A line that cannot be read is passed over, and said: the Service it was about has
-    /// nothing to fall back to.
+    /// what an earlier line says to fall back to, or nothing.
     pub(super) fn open(path: PathBuf) -> Self {
         let mut journal = Self { path, written: Accepted::new(), lines: 0, end: End::Whole };
         match fs::read(&journal.path) {
@@ -58,7 +58,6 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 warn!(file = %journal.path.display(), %error, "passed over");
-                journal.end = End::Torn;
             }
         }
         journal
@@ -71,7 +70,7 @@ impl Journal {
     /// Makes it hold exactly this.
     pub(super) fn write(&mut self, accepted: &Accepted) -> io::Result<()> {
         let changes = changes(&self.written, accepted);
-        if changes.is_empty() {
+        if changes.is_empty() && self.end == End::Whole {
             return Ok(());
         }
         if self.end == End::Torn || self.lines + changes.len() > 2 * accepted.len() + OUTDATED {
@@ -115,7 +114,8 @@ impl Journal {
     fn take(&mut self, bytes: &[u8]) {
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         if whole < bytes.len() {
-            // A crash, or a full disk: what it was about to say was not in force yet.
+            // After a crash, what it was about to say was not in force yet. After a full disk it may have been, which was
+            // said then.
             self.end = End::Torn;
         }
         let lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

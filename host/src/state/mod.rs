@@ -5,9 +5,10 @@ mod accepted;
 mod policies;
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::{fs, io};
 
 use egressd_core::model::{Labels, PolicyObject, Uid};
 use tracing::warn;
@@ -84,11 +85,13 @@ impl StateDir {
     }
 }
 
-/// To a temporary name, then renamed: a crash leaves the old file or the new one.
-fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = file.with_extension("new");
-    fs::write(&temporary, bytes)?;
-    fs::rename(temporary, file)
+/// To a temporary name, then renamed: a crash leaves the old file or the new one, a loss of power too.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(temporary, path)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use tower::{BoxError, ServiceBuilder};
 /// How long a server may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a connection is quiet before the other end is asked whether it is there, how long between two such probes,
-/// and how many of them may be lost: a dead one is noticed after half a minute, like client-go's.
+/// and how many of them may be lost: a dead one is noticed after half a minute.
 const QUIET: Duration = Duration::from_secs(15);
 const BETWEEN: Duration = Duration::from_secs(5);
 const PROBES: u32 = 3;
