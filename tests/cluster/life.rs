@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use anyhow::Result;
-use lab::addresses::{SERVICE_NETWORK_V4, SERVICE_NETWORK_V6};
+use lab::Protocol;
+use lab::addresses::{OUTSIDE_V4, SERVICE_NETWORK_V4, SERVICE_NETWORK_V6};
 use lab::cluster::{Cluster, SERVICES, balanced, service};
 use serde_json::json;
 
 use crate::stage::{
-    EGRESS, OTHER, WEB, annotate, cluster, expect_exact, expect_still, patch, program, run, wait_until_exact,
-    wait_until_maps_are, with_web,
+    EGRESS, OTHER, WEB, annotate, cluster, expect_exact, patch, program, run, wait_until_exact, wait_until_maps_are,
+    with_web,
 };
 
 /// Both families, each pod on its own node. The address is where the Service's address is held: on the first.
@@ -124,7 +125,8 @@ pub(crate) fn a_slice_with_a_thousand_endpoints_is_in_force() -> Result<()> {
     let cluster = cluster()?;
     let _egressd = run(&cluster)?;
     let address = |number: u16| IpAddr::from([10, 0, (4 + number / 250) as u8, (1 + number % 250) as u8]);
-    let addresses: Vec<IpAddr> = (0..1000).map(address).collect();
+    let pod = cluster.lab.pod(1);
+    let addresses: Vec<IpAddr> = [pod.v4()].into_iter().chain((1..1000).map(address)).collect();
     let endpoint =
         |address: &IpAddr| json!({"addresses": [address], "nodeName": "node-1", "conditions": {"ready": true}});
     let slice = json!({
@@ -137,9 +139,9 @@ pub(crate) fn a_slice_with_a_thousand_endpoints_is_in_force() -> Result<()> {
     });
     cluster.api.create(lab::cluster::SLICES, &slice)?;
     wait_until_maps_are(&cluster, 1, &addresses.iter().map(|address| (*address, WEB[0])).collect())?;
+    cluster.lab.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, WEB[0])?;
     cluster.api.delete(&format!("{}/web-thousand", lab::cluster::SLICES))?;
-    wait_until_exact(&cluster, 1, &[])?;
-    expect_still(&cluster)
+    expect_exact(&cluster, &[])
 }
 
 /// An API without ServiceCIDRs and without streaming lists. The IPv6 service network has to be told.
