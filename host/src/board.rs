@@ -59,43 +59,33 @@ pub struct InForce {
 impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
-        let at = Timestamp::now();
+        let now = Timestamp::now();
         let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, failing, findings, fatal: _ } =
             round;
-        let changed = changed(before, &statuses, at);
-        Self { plan, statuses, uids, voices, first_ready, policies, failing, findings, changed, at }
+        let changed = statuses.iter().map(|(key, status)| {
+            let same = before.filter(|before| before.statuses.get(key) == Some(status));
+            (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))
+        });
+        let changed = changed.collect();
+        Self { plan, statuses, uids, voices, first_ready, policies, failing, findings, changed, at: now }
     }
 
     /// What is in force still, after a round that did not come into force. The Services that it would have changed say
     /// so, from this node, and publish nothing.
-    pub fn held_back(&self, round: Round, why: &str) -> Self {
-        let mut now = Self::after(Some(self), round);
-        let (old, new) = (&self.plan.services, &now.plan.services);
+    pub fn held_back(&self, mut round: Round, why: &str) -> Self {
+        let (old, new) = (&self.plan.services, &round.plan.services);
         let differ = |key: &&ServiceKey| old.get(*key) != new.get(*key);
         let held: BTreeSet<ServiceKey> = old.keys().chain(new.keys()).filter(differ).cloned().collect();
         for key in held {
-            now.statuses.insert(key.clone(), ServiceStatus::held_back(self.statuses.get(&key), why));
-            now.voices.insert(key.clone(), Voice { speech: Speech::Translator, active: BTreeMap::new() });
+            round.statuses.insert(key.clone(), ServiceStatus::held_back(self.statuses.get(&key), why));
+            round.voices.insert(key.clone(), Voice { speech: Speech::Translator, active: BTreeMap::new() });
             if let Some(uid) = self.uids.get(&key) {
-                now.uids.entry(key).or_insert_with(|| uid.clone());
+                round.uids.entry(key).or_insert_with(|| uid.clone());
             }
         }
-        now.changed = changed(Some(self), &now.statuses, now.at);
-        Self { plan: self.plan.clone(), at: self.at, ..now }
+        round.plan = self.plan.clone();
+        Self { at: self.at, ..Self::after(Some(self), round) }
     }
-}
-
-/// When each status changed last: now, unless it was the same before.
-fn changed(
-    before: Option<&InForce>,
-    statuses: &BTreeMap<ServiceKey, ServiceStatus>,
-    now: Timestamp,
-) -> BTreeMap<ServiceKey, Timestamp> {
-    let since = |key: &ServiceKey, status: &ServiceStatus| {
-        let same = before.filter(|before| before.statuses.get(key) == Some(status))?;
-        same.changed.get(key).copied()
-    };
-    statuses.iter().map(|(key, status)| (key.clone(), since(key, status).unwrap_or(now))).collect()
 }
 
 /// The loop's end.

@@ -5,7 +5,6 @@ mod bare;
 mod changes;
 mod kernel_news;
 mod population;
-mod process;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use lab::cluster::{Cluster, Session, ready};
 use lab::{Egressd, Program, Readiness};
 
 use crate::measure::{head, ms, ratio, row};
+use crate::process;
 use bare::{Lists, Watcher};
 use kernel_news::KernelNews;
 use population::{ENDPOINTS, SERVICES};

@@ -9,6 +9,7 @@ mod kernel;
 mod measure;
 mod memory;
 mod policies;
+mod process;
 mod world;
 
 use std::fs;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use lab::Namespace;
 
 use crate::measure::{head, row};
+use crate::process;
 
 pub(crate) fn memory() {
     head(&["Services", "resident", "most so far"]);
@@ -22,8 +23,8 @@ pub(crate) fn memory() {
         command.arg(directory.path().join("manifests")).arg("--state-dir").arg(directory.path().join("state"));
         let mut child = quiet(&mut command);
         wait_for(&namespace, count);
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-        row(&[&count.to_string(), &field(&status, "VmRSS:"), &field(&status, "VmHWM:")]);
+        let [resident, most] = process::memory(child.id());
+        row(&[&count.to_string(), &resident, &most]);
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -45,13 +46,6 @@ fn wait_for(namespace: &Namespace, count: u32) {
         std::thread::sleep(Duration::from_millis(200));
     }
     panic!("{last} is not in force after two minutes");
-}
-
-/// A line of `/proc/PID/status` that is an amount of memory.
-pub(crate) fn field(status: &str, name: &str) -> String {
-    let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
-    let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or_default();
-    format!("{} MiB", kib / 1024)
 }
 
 fn manifests(count: u32) -> String {

@@ -9,8 +9,8 @@ use lab::cluster::{Cluster, SERVICES, balanced, service};
 use serde_json::json;
 
 use crate::stage::{
-    EGRESS, OTHER, WEB, annotate, cluster, expect_exact, patch, program, run, wait_until_exact, wait_until_maps_are,
-    with_web,
+    EGRESS, OTHER, WEB, annotate, cluster, expect_exact, patch, program, run, run_with_pod, wait_until_exact,
+    wait_until_maps_are, with_web,
 };
 
 /// Both families, each pod on its own node. The address is where the Service's address is held: on the first.
@@ -70,10 +70,7 @@ pub(crate) fn an_unrelated_pod_that_takes_over_an_address_is_untouched() -> Resu
 
 pub(crate) fn annotations_edited_live_take_effect() -> Result<()> {
     let cluster = cluster()?;
-    let pod = cluster.lab.pod(1);
-    cluster.create_pod("web-1", "web", pod)?;
-    let _egressd = run(&cluster)?;
-    expect_exact(&cluster, &[(pod, WEB)])?;
+    let (_egressd, pod) = run_with_pod(&cluster)?;
     annotate(&cluster, "web", "egress", Some("false"))?;
     expect_exact(&cluster, &[])?;
     annotate(&cluster, "web", "egress", Some("true"))?;
@@ -85,10 +82,7 @@ pub(crate) fn annotations_edited_live_take_effect() -> Result<()> {
 
 pub(crate) fn a_service_deleted_while_egressd_is_down_leaves_nothing() -> Result<()> {
     let cluster = cluster()?;
-    let pod = cluster.lab.pod(1);
-    cluster.create_pod("web-1", "web", pod)?;
-    let egressd = run(&cluster)?;
-    expect_exact(&cluster, &[(pod, WEB)])?;
+    let (egressd, pod) = run_with_pod(&cluster)?;
     egressd.into_iter().try_for_each(lab::Egressd::stop)?;
     wait_until_exact(&cluster, 1, &[(pod, WEB)])?;
     cluster.api.delete(&format!("{SERVICES}/web"))?;
@@ -98,10 +92,7 @@ pub(crate) fn a_service_deleted_while_egressd_is_down_leaves_nothing() -> Result
 
 pub(crate) fn a_service_that_becomes_a_cluster_ip_translates_nobody() -> Result<()> {
     let cluster = cluster()?;
-    let pod = cluster.lab.pod(1);
-    cluster.create_pod("web-1", "web", pod)?;
-    let _egressd = run(&cluster)?;
-    expect_exact(&cluster, &[(pod, WEB)])?;
+    let (_egressd, _) = run_with_pod(&cluster)?;
     patch(&cluster, "web", &json!({"spec": {"type": "ClusterIP", "allocateLoadBalancerNodePorts": null}}))?;
     expect_exact(&cluster, &[])
 }

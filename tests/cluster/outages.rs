@@ -11,7 +11,7 @@ use lab::addresses::{OUTSIDE_V4, OUTSIDE_V6};
 use lab::cluster::{Cluster, PODS, SERVICES, service};
 use lab::{DEADLINE, Protocol, Seen, wait_until};
 
-use crate::stage::{EGRESS, OTHER, WEB, WEB_V4, cluster, expect_exact, run};
+use crate::stage::{EGRESS, OTHER, WEB, WEB_V4, cluster, expect_exact, run, run_with_pod};
 
 /// Seconds for which the API server is away, for those who have fewer of them: two minutes unless told otherwise.
 const OUTAGE: &str = "EGRESSD_TESTS_OUTAGE_SECONDS";
@@ -50,10 +50,8 @@ pub(crate) fn what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on() -
 /// The other end is gone and nobody says so: what came after is in force long before a watch counts as silent.
 pub(crate) fn connections_that_die_without_a_word_are_noticed() -> Result<()> {
     let cluster = cluster()?;
-    let [first, second, _] = [1, 2, 3].map(|number| cluster.lab.pod(number));
-    cluster.create_pod("web-1", "web", first)?;
-    let _egressd = run(&cluster)?;
-    expect_exact(&cluster, &[(first, WEB)])?;
+    let (_egressd, first) = run_with_pod(&cluster)?;
+    let second = cluster.lab.pod(2);
     cluster.lab.node().lose_connections_to(lab::cluster::PORT)?;
     cluster.create_pod("web-2", "web", second)?;
     expect_exact(&cluster, &[(first, WEB), (second, WEB)])
@@ -63,10 +61,8 @@ pub(crate) fn connections_that_die_without_a_word_are_noticed() -> Result<()> {
 /// As long as it is away nothing may change; then all that was missed comes at once.
 pub(crate) fn an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact() -> Result<()> {
     let cluster = cluster()?;
-    let [first, second, stranger] = [1, 2, 3].map(|number| cluster.lab.pod(number));
-    cluster.create_pod("web-1", "web", first)?;
-    let mut egressd = run(&cluster)?;
-    expect_exact(&cluster, &[(first, WEB)])?;
+    let (mut egressd, first) = run_with_pod(&cluster)?;
+    let [second, stranger] = [2, 3].map(|number| cluster.lab.pod(number));
     let seconds = outage()?;
     let mut untouched = BTreeMap::new();
     let translated = cluster.lab.seen_during(first, OUTSIDE_V4, Protocol::Tcp, || {

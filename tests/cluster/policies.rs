@@ -9,7 +9,7 @@ use lab::cluster::{Cluster, POLICIES, json_of};
 use lab::manifest::{Policy, policy};
 use lab::{DEADLINE, Egressd, Pod, Protocol, wait_until};
 
-use crate::stage::{STILL, WEB, WEB_V4, cluster, expect_exact, run};
+use crate::stage::{STILL, WEB, WEB_V4, cluster, expect_exact, run_with_pod};
 use crate::told::{About, wait_for_event};
 
 #[path = "../../host/build/guest.rs"]
@@ -18,11 +18,8 @@ mod guest;
 /// Comes, goes wrong, becomes a shadow, and goes.
 pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
     let cluster = cluster()?;
-    let pod = cluster.lab.pod(1);
-    cluster.create_pod("web-1", "web", pod)?;
-    let mut all = run(&cluster)?;
+    let (mut all, pod) = run_with_pod(&cluster)?;
     let egressd = &mut all[0];
-    expect_exact(&cluster, &[(pod, WEB)])?;
     cluster.api.create(POLICIES, &json_of(&guard()?))?;
     expect_guarded(egressd, pod)?;
     expect_told(&cluster, ("Applied", "its word counts"), "enforced")?;
@@ -45,10 +42,7 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
 /// It never ends, so it is asked for a Service and ended; what was good stays, and both say so.
 pub(crate) fn a_policy_that_fails_says_so_and_so_does_the_service() -> Result<()> {
     let cluster = cluster()?;
-    let pod = cluster.lab.pod(1);
-    cluster.create_pod("web-1", "web", pod)?;
-    let _egressd = run(&cluster)?;
-    expect_exact(&cluster, &[(pod, WEB)])?;
+    let (_egressd, pod) = run_with_pod(&cluster)?;
     cluster.api.create(POLICIES, &json_of(&endless()?))?;
     expect_told(
         &cluster,

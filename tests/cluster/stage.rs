@@ -57,6 +57,15 @@ pub(crate) fn run(cluster: &Cluster) -> Result<Vec<Egressd<'_>>> {
     cluster.lab.nodes().iter().map(|node| cluster.run(&program(), node)).collect()
 }
 
+/// egressd on every node, and pod 1 behind `web`, translated.
+pub(crate) fn run_with_pod(cluster: &Cluster) -> Result<(Vec<Egressd<'_>>, &Pod)> {
+    let pod = cluster.lab.pod(1);
+    cluster.create_pod("web-1", "web", pod)?;
+    let egressd = run(cluster)?;
+    expect_exact(cluster, &[(pod, WEB)])?;
+    Ok((egressd, pod))
+}
+
 /// Merges into the Service of this name.
 pub(crate) fn patch(cluster: &Cluster, name: &str, patch: &Value) -> Result<()> {
     cluster.api.patch(&format!("{SERVICES}/{name}"), patch).map(drop)

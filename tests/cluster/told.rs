@@ -8,7 +8,7 @@ use lab::cluster::{Cluster, POLICIES, SERVICES};
 use lab::wait_until;
 use serde_json::Value;
 
-use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, run};
+use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, run, run_with_pod};
 
 /// How often a controller writes over what is published, and how long it waits in between: ten seconds in all, in
 /// which waits of 5 and then 10 seconds put it right once or twice.
@@ -89,10 +89,7 @@ pub(crate) fn a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_t
     let mut stale = cluster.api.get(&path)?;
     // Without a version, the server takes it whatever has happened since.
     stale["metadata"].as_object_mut().context("a Service has metadata")?.remove("resourceVersion");
-    let pod = cluster.lab.pod(1);
-    cluster.create_pod("web-1", "web", pod)?;
-    let _egressd = run(&cluster)?;
-    expect_exact(&cluster, &[(pod, WEB)])?;
+    let (_egressd, pod) = run_with_pod(&cluster)?;
     let mut undone = 0;
     for _ in 0..STALE_WRITES {
         undone += usize::from(active_endpoint(&cluster)? == pod.v4().to_string());

@@ -6,13 +6,13 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 use kube::Client;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::core::Request;
 use kube::core::params::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
 use super::Cluster;
+use super::client::connect;
 use super::control_plane::ADMIN_TOKEN;
 use crate::namespace::Namespace;
 
@@ -60,7 +60,7 @@ impl Session {
     {
         let talk = || {
             let runtime = Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async { talk(self.client().await?).await })
+            runtime.block_on(async { talk(connect(&self.kubeconfig).await?).await })
         };
         self.namespace.run(talk)?
     }
@@ -83,11 +83,6 @@ impl Session {
             let all: Vec<_> = parts.map(|part| scope.spawn(move || create(part))).collect();
             all.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow!("a thread ended"))?)
         })
-    }
-
-    async fn client(&self) -> Result<Client> {
-        let kubeconfig: Kubeconfig = serde_json::from_value(self.kubeconfig.clone())?;
-        Ok(Client::try_from(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?)
     }
 }
 

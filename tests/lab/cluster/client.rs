@@ -134,10 +134,15 @@ impl Api {
     }
 
     async fn answer(&self, request: Question) -> Result<Value> {
-        let kubeconfig: Kubeconfig = serde_json::from_value(self.kubeconfig.clone())?;
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        Ok(Client::try_from(config)?.request(request).await?)
+        Ok(connect(&self.kubeconfig).await?.request(request).await?)
     }
+}
+
+/// A client as a kubeconfig says, for the runtime that this is called on.
+pub(super) async fn connect(kubeconfig: &Value) -> Result<Client> {
+    let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig.clone())?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    Ok(Client::try_from(config)?)
 }
 
 fn split(path: &str) -> Result<(&str, &str)> {

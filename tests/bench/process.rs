@@ -3,8 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::memory::field;
-
 /// The kernel counts a process's time in hundredths of a second, whatever it counts in otherwise (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 
@@ -21,4 +19,11 @@ pub(crate) fn processor_time(process: u32) -> Duration {
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let fields: Vec<&str> = fields.split(' ').collect();
     [11, 12].iter().map(|&field| TICK * fields[field].parse::<u32>().unwrap()).sum()
+}
+
+/// A line of `/proc/PID/status` that is an amount of memory.
+fn field(status: &str, name: &str) -> String {
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or_default();
+    format!("{} MiB", kib / 1024)
 }
