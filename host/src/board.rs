@@ -10,17 +10,17 @@ use egressd_core::pipeline::Round;
 use egressd_core::plan::Plan;
 use egressd_core::status::ServiceStatus;
 use egressd_core::voice::{Speech, Voice};
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::moment::Moment;
 use crate::policies::PolicyReport;
 
 /// What is known about this egressd now.
 #[derive(Clone, Debug)]
 pub struct Newest {
     /// When the process began.
-    pub since: Timestamp,
+    pub since: Moment,
     /// What is in force; none before the first round is.
     pub in_force: Option<Arc<InForce>>,
     /// Why something newer is not in force.
@@ -51,15 +51,15 @@ pub struct InForce {
     /// What is told about the node.
     pub findings: Vec<Finding>,
     /// When the status of each Service changed last, or was first seen by this process.
-    pub changed: BTreeMap<ServiceKey, Timestamp>,
+    pub changed: BTreeMap<ServiceKey, Moment>,
     /// When the last round came into force.
-    pub at: Timestamp,
+    pub at: Moment,
 }
 
 impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
-        let now = Timestamp::now();
+        let now = Moment::now();
         let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, failing, findings, fatal: _ } =
             round;
         let changed = statuses.iter().map(|(key, status)| {
@@ -107,7 +107,7 @@ pub struct Reader {
 /// the loop may have nothing to do, or not have begun.
 pub fn board(source: watch::Receiver<Arc<[Finding]>>) -> (Board, Reader) {
     let newest =
-        Newest { since: Timestamp::now(), in_force: None, trouble: None, policies: [].into(), source: [].into() };
+        Newest { since: Moment::now(), in_force: None, trouble: None, policies: [].into(), source: [].into() };
     let (newest, read_newest) = watch::channel(newest);
     let (busy, read_busy) = watch::channel(None);
     (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source })

@@ -15,6 +15,7 @@ pub mod errors;
 pub mod evaluator;
 pub mod http;
 pub mod metrics;
+pub mod moment;
 pub mod nft;
 pub mod oneshot;
 pub mod output;

@@ -167,16 +167,15 @@ impl PolicyCounters {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
+    use crate::moment::Moment;
 
     #[test]
     fn a_scrape_before_the_first_round_has_what_there_is() {
         let metrics = Metrics::default();
         metrics.committed(Duration::from_micros(30));
         let newest = Newest {
-            since: Timestamp::UNIX_EPOCH,
+            since: Moment::now(),
             in_force: None,
             trouble: None,
             policies: [].into(),

@@ -200,8 +200,9 @@ fn a_foreign_table_of_our_name_is_refused() {
     for message in [kernel.read(&names()).unwrap_err(), kernel.adopt(&names()).unwrap_err()] {
         assert_eq!(
             message.to_string(),
-            "cannot use table ip kube_vip_v4: a table of this name exists and egressd did not make it; \
-             give egressd another name with `instance_name`, or let `egress_clean` replace the table"
+            "cannot use table ip kube_vip_v4: a table of this name exists and egressd did not make it; kube-vip's own \
+             egress makes such tables: give egressd an `instance_name` and another annotation prefix, or turn kube-vip's \
+             egress off and let `egress_clean` replace the table (docs/beside.md)"
         );
     }
     assert_eq!(

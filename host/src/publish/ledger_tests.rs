@@ -11,9 +11,9 @@ use egressd_core::plan::{End, Plan, Planned, PlannedService};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::status::status;
 use egressd_core::voice::{Active, Author};
-use jiff::Timestamp;
 
 use super::*;
+use crate::moment::Moment;
 use crate::publish::say::Reason;
 
 const NODE: &str = "node-1";
@@ -78,7 +78,7 @@ fn voice(number: u8, found: Option<&str>) -> Voice {
 
 fn newest(in_force: InForce) -> Newest {
     let in_force = Some(Arc::new(in_force));
-    Newest { since: Timestamp::now(), in_force, trouble: None, policies: [].into(), source: [].into() }
+    Newest { since: Moment::now(), in_force, trouble: None, policies: [].into(), source: [].into() }
 }
 
 /// Answers all that is due in this way until nothing is, or the time is up; what was asked for.
