@@ -106,8 +106,7 @@ pub struct Reader {
 /// A board with nothing on it, and a reader of it. What is wrong with the source is read where the source tells it:
 /// the loop may have nothing to do, or not have begun.
 pub fn board(source: watch::Receiver<Arc<[Finding]>>) -> (Board, Reader) {
-    let newest =
-        Newest { since: Moment::now(), in_force: None, trouble: None, policies: [].into(), source: [].into() };
+    let newest = Newest { since: Moment::now(), in_force: None, trouble: None, policies: [].into(), source: [].into() };
     let (newest, read_newest) = watch::channel(newest);
     let (busy, read_busy) = watch::channel(None);
     (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source })

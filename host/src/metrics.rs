@@ -174,13 +174,8 @@ mod tests {
     fn a_scrape_before_the_first_round_has_what_there_is() {
         let metrics = Metrics::default();
         metrics.committed(Duration::from_micros(30));
-        let newest = Newest {
-            since: Moment::now(),
-            in_force: None,
-            trouble: None,
-            policies: [].into(),
-            source: [].into(),
-        };
+        let newest =
+            Newest { since: Moment::now(), in_force: None, trouble: None, policies: [].into(), source: [].into() };
         let text = metrics.text(&newest, None);
         assert!(text.contains("egressd_commits_total 1\n"), "{text}");
         assert!(text.contains("egressd_commit_duration_seconds_count 1\n"), "{text}");

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::model::{ActiveEndpoints, ServiceView};
 use crate::net::Family;
 use crate::owner::Holder;
-use crate::plan::{End, Planned, PlannedService};
+use crate::plan::{End, Planned, PlannedService, held_apart};
 
 /// What this node is to a Service that somebody has to speak about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,7 +86,7 @@ fn wanted(stage: Stage<'_>, view: &ServiceView, found: &ActiveEndpoints, planned
     }
     let held = |family: Family| {
         let mut own = view.addresses.iter().filter(|address| Family::of(**address) == family);
-        own.any(|address| stage.holder.objection(&view.service, *address).is_none())
+        own.any(|address| stage.holder.holds(&view.service, *address))
     };
     let ours = |(_, value): &(&Family, &String)| author(stage, view, Some(value.as_str())) != Author::OtherNode;
     let emptied = found.iter().filter(ours).map(|(family, _)| *family).filter(|family| held(*family));
@@ -117,10 +117,12 @@ fn speech(stage: Stage<'_>, view: &ServiceView, active: &BTreeMap<Family, Active
         return Speech::Translator;
     }
     let elsewhere = active.values().any(|active| active.author == Author::OtherNode);
-    if planned.end == End::Off || elsewhere || spokesman(stage, view) != Some(stage.node) {
+    if planned.end == End::Off || elsewhere {
         return Speech::Listener;
     }
-    Speech::Spokesman
+    // Others cannot know who holds the address where no annotation says so; and this node knows that nobody translates.
+    let apart = !held_apart(stage.holder, stage.node, view).is_empty();
+    if apart || spokesman(stage, view) == Some(stage.node) { Speech::Spokesman } else { Speech::Listener }
 }
 
 /// Where nobody translates: the node that `vipHost` names, else the first by name of those that have an endpoint,

@@ -49,6 +49,13 @@ fn where_nobody_translates_one_ready_node_speaks() {
 }
 
 #[test]
+fn the_node_that_holds_the_address_without_an_endpoint_speaks() {
+    let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-a")]);
+    assert_eq!(on_node_b(&view, &[], &["11.0.0.2"]).speech, Speech::Spokesman);
+    assert_eq!(on_node_b(&view, &[], &[]).speech, Speech::Listener, "node-a has the endpoint");
+}
+
+#[test]
 fn while_another_node_translates_nobody_else_speaks() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
     assert_eq!(on_node_b(&view, &[(Family::Ipv4, "10.0.0.2")], &[]).speech, Speech::Listener);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{End, Planned, PlannedService};
+use super::{End, Planned, PlannedService, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
@@ -62,6 +62,11 @@ pub fn settle(
         }
     };
     let rules = translatable(here, view, &draft.rules, &mut findings);
+    findings.extend(remote::untranslated(here, view, &rules));
+    // Anything worse is why nothing is translated.
+    if end == End::Ruled && rules.is_empty() && findings.iter().all(|finding| finding.severity == Severity::Info) {
+        findings.extend(remote::apart(here, view));
+    }
     if end != End::Off {
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(outside_pod_networks(facts, &rules));
