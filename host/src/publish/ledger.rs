@@ -10,15 +10,15 @@ use tokio::time::Instant;
 
 use super::pace::{Backoff, Purse};
 use super::policies::Failing;
-use super::say::Said;
-use super::speaker::{self, Novelty, Right};
+use super::say::{Said, Tone};
+use super::speaker::{self, Novelty, Right, Urgency};
 use super::write::Kind;
 use super::{Outcome, Place, Regarding, Write, active, policies};
 use crate::board::{InForce, Newest};
 use crate::policies::PolicyReport;
 
-/// So many Events of all objects together at once, and then one each so often: a cluster of thousands of Services is
-/// told in minutes, not in one flood.
+/// So many Events of one tone of all objects together at once, and then one each so often: a cluster of thousands of
+/// Services is told in minutes, not in one flood, and what is wrong is told beside what is well.
 const EVENTS: Purse = Purse::new(100, Duration::from_millis(100));
 /// How long room for Events is gathered once there is none.
 const ROOM: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub struct Ledger {
     place: Place,
     services: BTreeMap<ServiceKey, Account>,
     policies: BTreeMap<String, PolicyAccount>,
-    events: Purse,
+    events: Purses,
     away: Option<Backoff>,
     forbidden: BTreeMap<Kind, Instant>,
 }
@@ -65,7 +65,7 @@ impl Ledger {
     /// Nothing was published yet by this process.
     pub fn new(place: Place) -> Self {
         let (services, policies, forbidden) = Default::default();
-        Self { place, services, policies, events: EVENTS, away: None, forbidden }
+        Self { place, services, policies, events: Purses::default(), away: None, forbidden }
     }
 
     /// What follows from the newest state: at most `most` requests.
@@ -76,7 +76,7 @@ impl Ledger {
         }
         self.forget(round);
         self.forbidden.retain(|_, until| *until > now);
-        let mut basket = Basket { now, most, events: self.events, forbidden: &self.forbidden, due: Due::default() };
+        let mut basket = Basket::new(now, &self.forbidden);
         for (key, status) in &round.statuses {
             let Some(uid) = round.uids.get(key) else { continue };
             let voice = round.voices.get(key);
@@ -95,7 +95,7 @@ impl Ledger {
         } else {
             self.policies.clear();
         }
-        basket.due
+        basket.filled(self.events, most)
     }
 
     /// What is gone, or lives another life, was never written to.
@@ -152,7 +152,7 @@ impl Ledger {
     }
 
     fn told(&mut self, regarding: &Regarding, said: &Said, outcome: Outcome, now: Instant) {
-        self.events.take(now);
+        self.events.of(said.tone).take(now);
         let name = match outcome {
             Outcome::Done(name) => name,
             Outcome::Gone | Outcome::Away | Outcome::Forbidden | Outcome::Refused => None,
@@ -249,45 +249,88 @@ impl PolicyAccount {
     }
 }
 
-/// Collects what is due, as long as there is room.
+/// Collects what could be written, and then takes what there is room for: what is wrong first, lest it waits behind
+/// thousands of Services that are well.
 struct Basket<'a> {
     now: Instant,
-    most: usize,
-    /// A copy: what is collected is taken for good when it was said.
-    events: Purse,
     forbidden: &'a BTreeMap<Kind, Instant>,
-    due: Due,
+    wanted: Vec<(Turn, Instant, Write)>,
 }
 
-impl Basket<'_> {
+/// The purses of Events, by tone.
+#[derive(Clone, Copy, Debug)]
+struct Purses {
+    warnings: Purse,
+    others: Purse,
+}
+
+impl Default for Purses {
+    fn default() -> Self {
+        Self { warnings: EVENTS, others: EVENTS }
+    }
+}
+
+impl Purses {
+    fn of(&mut self, tone: Tone) -> &mut Purse {
+        match tone {
+            Tone::Warning => &mut self.warnings,
+            Tone::Normal => &mut self.others,
+        }
+    }
+}
+
+/// Who comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// Events that say what is wrong and was not so before.
+    Alarm,
+    /// Annotations.
+    Published,
+    /// Other Events.
+    Remark,
+}
+
+impl<'a> Basket<'a> {
+    fn new(now: Instant, forbidden: &'a BTreeMap<Kind, Instant>) -> Self {
+        Self { now, forbidden, wanted: Vec::new() }
+    }
+
     fn event(&mut self, due: speaker::Due, regarding: Regarding) {
-        let room = self.events.due(self.now);
-        // One look at all Services for ten Events, not one for each.
-        let at = if room > self.now { due.at.max(room + ROOM) } else { due.at };
+        let turn = match (due.said.tone, due.urgency) {
+            (Tone::Warning, Urgency::Prompt) => Turn::Alarm,
+            (Tone::Warning, Urgency::Patient) | (Tone::Normal, _) => Turn::Remark,
+        };
         let write = match due.again {
             Some((event, count)) => Write::Series { regarding, said: due.said, event, count },
             None => Write::Event { regarding, said: due.said },
         };
-        if self.put(at, write) == Put::Taken {
-            self.events.take(self.now);
-        }
+        self.wanted.push((turn, due.at, write));
     }
 
-    fn put(&mut self, at: Instant, write: Write) -> Put {
-        let at = self.forbidden.get(&write.kind()).map_or(at, |until| at.max(*until));
-        if at <= self.now && self.due.writes.len() < self.most {
-            self.due.writes.push(write);
-            return Put::Taken;
-        }
-        self.due.next = Some(self.due.next.map_or(at, |next| next.min(at)));
-        Put::Later
+    fn put(&mut self, at: Instant, write: Write) {
+        self.wanted.push((Turn::Published, at, write));
     }
-}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Put {
-    Taken,
-    Later,
+    /// What is due now, at most so much. The purses of Events are copies: what is taken from them here is taken for good
+    /// when it was said.
+    fn filled(mut self, mut events: Purses, most: usize) -> Due {
+        self.wanted.sort_by_key(|(turn, at, _)| (*turn, (*at).max(self.now)));
+        let mut due = Due::default();
+        for (_, at, write) in self.wanted {
+            let at = self.forbidden.get(&write.kind()).map_or(at, |until| at.max(*until));
+            let mut purse = write.said().map(|said| events.of(said.tone));
+            // One look at all Services for ten Events, not one for each.
+            let room = purse.as_ref().map(|purse| purse.due(self.now)).filter(|room| *room > self.now);
+            let at = room.map_or(at, |room| at.max(room + ROOM));
+            if at > self.now || due.writes.len() >= most {
+                due.next = Some(due.next.map_or(at, |next| next.min(at)));
+                continue;
+            }
+            purse.iter_mut().for_each(|purse| purse.take(self.now));
+            due.writes.push(write);
+        }
+        due
+    }
 }
 
 #[cfg(test)]

@@ -107,11 +107,7 @@ fn done() -> Outcome {
 
 /// What Events say, in order.
 fn said(writes: &[Write]) -> Vec<(Reason, &str)> {
-    let said = writes.iter().filter_map(|write| match write {
-        Write::Event { said, .. } | Write::Series { said, .. } => Some((said.reason, said.note.as_str())),
-        Write::Active { .. } | Write::Status { .. } => None,
-    });
-    said.collect()
+    writes.iter().filter_map(Write::said).map(|said| (said.reason, said.note.as_str())).collect()
 }
 
 fn published(writes: &[Write]) -> usize {
@@ -161,6 +157,26 @@ fn thousands_of_services_are_told_in_portions_and_not_in_one_flood() {
     let mut later = now;
     let told = play(&mut ledger, &newest, &mut later, Duration::from_millis(1500), &done());
     assert!((100..=110).contains(&said(&told).len()), "{} Events in half a second", said(&told).len());
+}
+
+/// The last one by name has a fault, from the beginning or later.
+#[test]
+fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
+    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let faulty = |fault: &str| {
+        let mut round = round(250, None);
+        let status = round.statuses.values_mut().next_back().unwrap();
+        status.findings.push(Finding::warning(fault, format!("{fault} is wrong")));
+        newest(InForce::after(None, round))
+    };
+    let settled = ledger.due(&faulty("first"), now, 64).next.unwrap_or(now) + Duration::from_secs(1);
+    let first = said(&ledger.due(&faulty("first"), settled, 64).writes)[0].1.to_owned();
+    assert!(first.ends_with("first is wrong"), "{first}");
+    // So many Events that nothing is left for others.
+    play(&mut ledger, &faulty("first"), &mut now, Duration::from_secs(2), &done());
+    ledger.due(&faulty("second"), now, 64);
+    let writes = ledger.due(&faulty("second"), now + Duration::from_secs(1), 64).writes;
+    assert!(said(&writes)[0].1.ends_with("second is wrong"), "{writes:?}");
 }
 
 /// One is changed, one is new, one is gone; one stays as it was.

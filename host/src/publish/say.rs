@@ -1,5 +1,6 @@
 //! Statuses as Events say them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::finding::Severity;
@@ -19,6 +20,8 @@ pub struct Said {
     pub tone: Tone,
     /// In one sentence.
     pub note: String,
+    /// What is wrong, by code. The sentence says the same, with numbers and names that change more often.
+    pub faults: BTreeSet<String>,
 }
 
 /// An Event's reason.
@@ -83,7 +86,7 @@ impl Said {
             note.truncate(end);
             note.push('…');
         }
-        Self { reason, tone, note }
+        Self { reason, tone, note, faults: BTreeSet::new() }
     }
 
     /// Of a Service about which somebody spoke, and for which nobody asks any more.
@@ -105,7 +108,9 @@ impl Said {
         let bad =
             status.severity() >= Some(Severity::Warning) || reason > Reason::Changed && reason < Reason::NotApplied;
         let tone = if bad { Tone::Warning } else { Tone::Normal };
-        Some(Self::new(reason, tone, note(status, node)))
+        let faults = status.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
+        let faults = faults.map(|finding| finding.code.clone()).collect();
+        Some(Self { faults, ..Self::new(reason, tone, note(status, node)) })
     }
 }
 

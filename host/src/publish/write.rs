@@ -91,6 +91,14 @@ pub enum Kind {
 }
 
 impl Write {
+    /// What it says, where it is an Event.
+    pub fn said(&self) -> Option<&Said> {
+        match self {
+            Self::Event { said, .. } | Self::Series { said, .. } => Some(said),
+            Self::Active { .. } | Self::Status { .. } => None,
+        }
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {
