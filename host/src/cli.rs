@@ -60,7 +60,10 @@ pub enum Command {
     },
     /// What `run` executes to compile a policy, in a process that can be stopped. Not for people.
     #[command(hide = true)]
-    CompilePolicy,
+    CompilePolicy {
+        /// Bytes of address space; unless given, what it may have at most
+        memory: Option<u64>,
+    },
 }
 
 /// Where Services come from, and on which node this is.

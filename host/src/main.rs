@@ -62,7 +62,7 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Policy(command) => policy(&command),
-        Command::CompilePolicy => Ok(wasm::compile_child()),
+        Command::CompilePolicy { memory } => Ok(wasm::compile_child(memory)),
     };
     done.unwrap_or_else(|error| {
         // Nobody is left to tell when stderr is closed.
