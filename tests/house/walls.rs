@@ -43,7 +43,7 @@ const ADAPTERS: [&str; 7] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("net", &[]),
     ("finding", &[]),
     ("model", &["finding", "net"]),
@@ -52,6 +52,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("chain", &["decision", "finding", "guard", "model", "policy"]),
     ("guard", &["decision", "finding", "model", "net"]),
     ("owner", &["finding", "model"]),
+    ("beside", &["finding", "model", "ruleset"]),
     ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner"]),
     ("check", &["finding", "model", "net", "plan"]),
     ("ruleset", &["net"]),
@@ -61,8 +62,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "pipeline",
         &[
-            "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan", "ruleset",
-            "status", "voice",
+            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan",
+            "ruleset", "status", "voice",
         ],
     ),
     ("voice", &["model", "net", "owner", "plan"]),

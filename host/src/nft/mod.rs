@@ -64,6 +64,12 @@ pub trait Kernel: Send {
     /// When the kernel cannot be read, or a table belongs to another living process.
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error>;
 
+    /// Which tables of these names another program made. Nothing is read of what is in them.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    fn foreign(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error>;
+
     /// Who owns the tables of these names, how large they are, and what they counted. What a deleted element had
     /// counted is remembered for the Services of `living` and forgotten for others.
     ///

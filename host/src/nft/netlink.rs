@@ -143,6 +143,17 @@ impl Kernel for Netlink {
         Ok(existing)
     }
 
+    fn foreign(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
+        let mut foreign = Vec::new();
+        for table in TableId::all(names) {
+            let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
+            if found.is_some_and(|found| found.check_marker(&table).is_err()) {
+                foreign.push(table);
+            }
+        }
+        Ok(foreign)
+    }
+
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error> {
         self.gone.retain(|uid, _| living.contains(uid));
         let mut survey = readback::settled(&mut self.socket, |socket| counters::survey(socket, names))?;

@@ -1,7 +1,7 @@
 //! The active endpoint of one Service: what to write, and when.
 //!
 //! A node writes its own news at once, and by force. What somebody else does to it afterwards it answers with patience:
-//! another node's live endpoint is left alone, everything else is put right after waits that double. So no two nodes
+//! another node's live endpoint, or kube-vip's, is left alone, everything else is put right after waits that double. So no two nodes
 //! take turns, and a controller that writes whole Services back costs a few writes an hour.
 
 use std::time::Duration;
@@ -66,6 +66,8 @@ impl Memory {
         }
         let wrote = self.wrote.as_ref().map(|wrote| wrote.get(&family));
         match (wanted, wrote, author) {
+            // While it does egress, too, each would undo the other; and what it wrote is how people learn of it.
+            (Some(_), _, Author::KubeVip) => Difference::Settled,
             (Some(wanted), Some(Some(wrote)), Author::OtherNode) if wrote == wanted => Difference::Settled,
             (Some(wanted), Some(Some(wrote)), Author::ThisNode | Author::Unclear) if wrote == wanted => {
                 Difference::Undone
@@ -76,7 +78,7 @@ impl Memory {
             // An earlier process may have written it; what it did not write, an empty apply leaves alone.
             (None, None, Author::ThisNode) => Difference::News,
             (None, None, Author::Unclear) if state == State::Off => Difference::News,
-            (None, None, Author::Unclear | Author::OtherNode) => Difference::Settled,
+            (None, None, Author::Unclear | Author::OtherNode | Author::KubeVip) => Difference::Settled,
         }
     }
 
@@ -136,6 +138,19 @@ mod tests {
         let (mut memory, now) = (Memory::default(), Instant::now());
         memory.wrote(value("a"), now);
         assert_eq!(due(&memory, &voice(Some("a"), Some("b"), Author::OtherNode), now), None);
+    }
+
+    #[test]
+    fn kube_vip_is_no_one_to_take_turns_with() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        let theirs = voice(Some("a"), Some("b"), Author::KubeVip);
+        assert_eq!(due(&memory, &theirs, now), None);
+        memory.wrote(value("a"), now);
+        assert_eq!(due(&memory, &theirs, now), None);
+        assert!(
+            due(&memory, &voice(Some("a"), Some("b"), Author::Unclear), now).is_some(),
+            "what is no endpoint is replaced"
+        );
     }
 
     #[test]

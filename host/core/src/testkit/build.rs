@@ -62,6 +62,7 @@ pub fn service(name: &str, addresses: &[&str]) -> Service {
         traffic_policy: TrafficPolicy::Local,
         families: vec![Family::Ipv4],
         ports: vec![],
+        kube_vip_wrote: None,
     }
 }
 
