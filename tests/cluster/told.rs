@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use lab::cluster::{Cluster, POLICIES, SERVICES};
 use lab::wait_until;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, run, run_with_pod};
+use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, patch, run, run_with_pod};
 
 /// How often a controller writes over what is published, and how long it waits in between: ten seconds in all, in
 /// which waits of 5 and then 10 seconds put it right once or twice.
@@ -101,4 +101,63 @@ pub(crate) fn a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_t
         Ok(active_endpoint(&cluster)? == pod.v4().to_string())
     })?;
     expect_exact(&cluster, &[(pod, WEB)])
+}
+
+/// Under the traffic policy that is said to keep everything on one node.
+pub(crate) fn pods_that_run_where_the_address_is_not_are_told_on_the_service() -> Result<()> {
+    let cluster = cluster()?;
+    patch(&cluster, "web", &json!({"spec": {"externalTrafficPolicy": "Local"}}))?;
+    let [holder, other] = [0, 1].map(|index| &cluster.lab.nodes()[index]);
+    cluster.create_pod("web-2", "web", other.pod(1))?;
+    let _egressd = run(&cluster)?;
+    let apart = format!("{} holds", holder.name());
+    wait_for_event(&cluster, WEB_ITSELF, "NotApplied", &apart)?;
+    cluster.create_pod("web-1", "web", holder.pod(1))?;
+    // One of each family.
+    let left_out = format!("2 endpoints of the Service run on {} and are not translated", other.name());
+    wait_for_event(&cluster, WEB_ITSELF, "Applied", &left_out)?;
+    cluster.delete_pod("web-2")?;
+    let well = format!("node {} translates {}", holder.name(), holder.pod(1).v4());
+    wait_until("all is well again, and said so", lab::DEADLINE * 5, || {
+        Ok(events(&cluster, WEB_ITSELF)?.iter().any(|(_, note)| note.starts_with(&well) && !note.contains("endpoints")))
+    })
+}
+
+/// Writes the whole Service with another active endpoint, as kube-vip does.
+fn write_as_kube_vip(cluster: &Cluster, active: &str) -> Result<()> {
+    let path = format!("{SERVICES}/web");
+    wait_until("kube-vip writes its active endpoint", lab::DEADLINE, || {
+        let mut service = cluster.api.get(&path)?;
+        service["metadata"]["annotations"]["kube-vip.io/active-endpoint"] = json!(active);
+        // egressd may have been faster; then kube-vip reads again.
+        Ok(cluster.api.replace_as("kube-vip", &path, &service).is_ok())
+    })
+}
+
+/// What it wrote is left alone, or the two would take turns; without it egressd's own word stands again.
+pub(crate) fn kube_vips_own_egress_is_told_on_the_service_whoever_came_first() -> Result<()> {
+    let cluster = cluster()?;
+    let [first, second] = [1, 2].map(|number| cluster.lab.pod(number));
+    cluster.create_pod("web-1", "web", first)?;
+    cluster.create_pod("web-2", "web", second)?;
+    write_as_kube_vip(&cluster, &second.v4().to_string())?;
+    let _egressd = run(&cluster)?;
+    for turn in 1..=2 {
+        wait_until("an Event names kube-vip's egress", lab::DEADLINE * 3, || {
+            let about = events(&cluster, WEB_ITSELF)?;
+            let count = about.iter().filter(|(_, note)| note.contains("was written by kube-vip at ")).count();
+            Ok(count == turn)
+        })?;
+        expect_still(&cluster)?;
+        ensure!(active_endpoint(&cluster)? == second.v4().to_string(), "turn {turn}: what kube-vip wrote is gone");
+        expect_exact(&cluster, &[(first, WEB), (second, WEB)])?;
+        annotate(&cluster, "web", "active-endpoint", None)?;
+        wait_until("egressd's own active endpoint is published", lab::DEADLINE * 3, || {
+            Ok(active_endpoint(&cluster)? == first.v4().to_string())
+        })?;
+        if turn == 1 {
+            write_as_kube_vip(&cluster, &second.v4().to_string())?;
+        }
+    }
+    expect_still(&cluster)
 }

@@ -4,6 +4,8 @@
 //! user namespace. So a test binary has `harness = false` and one line: `lab::tests![first, second];`. A test is
 //! a plain function whose name is a sentence.
 
+use std::error::Error;
+use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -13,6 +15,18 @@ use crate::privilege::{Readiness, prepare};
 
 /// A test: its name and what it does. [`tests!`](crate::tests) makes them.
 pub type Test = (&'static str, fn() -> Result<()>);
+
+/// Why one test cannot run on a machine where others can. A test that fails with it is printed and counted as ignored.
+#[derive(Debug)]
+pub struct Unable(pub String);
+
+impl Error for Unable {}
+
+impl fmt::Display for Unable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// Writes `main` for a test binary whose tests are the given functions.
 #[macro_export]
@@ -58,7 +72,17 @@ pub fn main_if(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
 
 fn trial((name, test): Test, readiness: &Readiness) -> Trial {
     match readiness {
-        Readiness::Ready => Trial::test(name, move || test().map_err(|error| Failed::from(format!("{error:#}")))),
+        Readiness::Ready => Trial::ignorable_test(name, move || outcome(test())),
         Readiness::Skip(_) => Trial::ignorable_test(name, || Ok(Completion::ignored())),
+    }
+}
+
+fn outcome(done: Result<()>) -> Result<Completion, Failed> {
+    match done {
+        Ok(()) => Ok(Completion::Completed),
+        Err(error) => match error.downcast::<Unable>() {
+            Ok(Unable(why)) => Ok(Completion::ignored_with(format!("skipped: {why}"))),
+            Err(error) => Err(Failed::from(format!("{error:#}"))),
+        },
     }
 }

@@ -15,6 +15,7 @@ mod calls;
 mod conntrack;
 mod egressd;
 mod harness;
+mod memory;
 mod namespace;
 mod nft;
 mod privilege;
@@ -24,7 +25,8 @@ mod wait;
 
 pub use calls::Call;
 pub use egressd::{Egressd, Program};
-pub use harness::{Test, main, main_if};
+pub use harness::{Test, Unable, main, main_if};
+pub use memory::Memory;
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
 pub use probe::{Connection, Destination, Flood, MOST_OF_A_FLOOD, Protocol, Seen};

@@ -50,7 +50,8 @@ impl Memory {
     pub(super) fn due(&self, state: State, voice: Option<&Voice>, now: Instant) -> Option<Due> {
         let active = || voice.into_iter().flat_map(|voice| &voice.active);
         let worst = active().map(|(family, active)| self.difference(*family, state, active)).max()?;
-        let values = active().filter_map(|(family, active)| Some((*family, active.wanted.clone()?))).collect();
+        let own = active().filter(|(_, active)| active.author != Author::KubeVip);
+        let values = own.filter_map(|(family, active)| Some((*family, active.wanted.clone()?))).collect();
         let at = match worst {
             Difference::Settled => return None,
             Difference::News => now,
@@ -145,6 +146,11 @@ mod tests {
         let (mut memory, now) = (Memory::default(), Instant::now());
         let theirs = voice(Some("a"), Some("b"), Author::KubeVip);
         assert_eq!(due(&memory, &theirs, now), None);
+        let ipv6 = Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear };
+        let mut mixed = theirs.clone();
+        mixed.active.insert(Family::Ipv6, ipv6);
+        let own = [(Family::Ipv6, "c".to_owned())].into();
+        assert_eq!(due(&memory, &mixed, now), Some((Duration::ZERO, own)), "the other family goes without it");
         memory.wrote(value("a"), now);
         assert_eq!(due(&memory, &theirs, now), None);
         assert!(
