@@ -212,6 +212,16 @@ mod tests {
     }
 
     #[test]
+    fn a_child_may_have_what_there_is_room_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("program");
+        fs::write(&program, "#!/bin/sh\necho \"$@\" >&2\n").unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+        let room = Room { bytes: 300 << 20, limit: Some(512 << 20) };
+        assert_eq!(run(&program, &[], &Means { room, clock: CLOCK }).unwrap().words, "compile-policy 314572800");
+    }
+
+    #[test]
     fn a_child_that_talks_without_an_end_is_cut_off() {
         let end = script("#!/bin/sh\nwhile :; do echo no end >&2; done\n", Duration::from_secs(1));
         assert!(end.words.len() <= MOST_WORDS + 1, "{}", end.words.len());
