@@ -103,8 +103,8 @@ pub(crate) fn a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_t
     expect_exact(&cluster, &[(pod, WEB)])
 }
 
-/// Under the traffic policy that is said to keep everything on one node.
-pub(crate) fn pods_that_run_where_the_address_is_not_are_told_on_the_service() -> Result<()> {
+/// Under the traffic policy `Local`, which moves no pod.
+pub(crate) fn pods_that_run_where_the_address_is_not_are_reported_on_the_service() -> Result<()> {
     let cluster = cluster()?;
     patch(&cluster, "web", &json!({"spec": {"externalTrafficPolicy": "Local"}}))?;
     let [holder, other] = [0, 1].map(|index| &cluster.lab.nodes()[index]);
@@ -118,7 +118,7 @@ pub(crate) fn pods_that_run_where_the_address_is_not_are_told_on_the_service() -
     wait_for_event(&cluster, WEB_ITSELF, "Applied", &left_out)?;
     cluster.delete_pod("web-2")?;
     let well = format!("node {} translates {}", holder.name(), holder.pod(1).v4());
-    wait_until("all is well again, and said so", lab::DEADLINE * 5, || {
+    wait_until("an Event reports that all is well again", lab::DEADLINE * 5, || {
         Ok(events(&cluster, WEB_ITSELF)?.iter().any(|(_, note)| note.starts_with(&well) && !note.contains("endpoints")))
     })
 }
@@ -134,8 +134,8 @@ fn write_as_kube_vip(cluster: &Cluster, active: &str) -> Result<()> {
     })
 }
 
-/// What it wrote is left alone, or the two would take turns; without it egressd's own word stands again.
-pub(crate) fn kube_vips_own_egress_is_told_on_the_service_whoever_came_first() -> Result<()> {
+/// What it wrote is left alone, or the two would take turns; without it egressd's own value stands again.
+pub(crate) fn kube_vips_own_egress_is_reported_on_the_service_whoever_came_first() -> Result<()> {
     let cluster = cluster()?;
     let [first, second] = [1, 2].map(|number| cluster.lab.pod(number));
     cluster.create_pod("web-1", "web", first)?;

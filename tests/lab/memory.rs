@@ -26,7 +26,7 @@ impl Memory {
     /// A limit in bytes.
     ///
     /// # Errors
-    /// With [`Unable`] where the machine lets nobody make such a cgroup.
+    /// With [`Unable`] where no such cgroup can be made.
     pub fn limited(bytes: u64) -> Result<Self> {
         let made = PLACES.iter().find_map(|(place, file)| make(Path::new(place), file).ok());
         let memory = made.ok_or_else(|| Unable("no memory cgroup can be made on this machine".to_owned()))?;

@@ -75,7 +75,7 @@ lab::tests![
     neighbours::egressd_wins_against_a_masquerade_that_comes_later,
     neighbours::other_tables_stay_as_they_are,
     neighbours::cilium_on_the_node_is_said_at_the_start,
-    neighbours::kube_vips_tables_are_told_where_both_act_on_a_service,
+    neighbours::kube_vips_tables_are_reported_where_both_act_on_a_service,
     memory::a_policy_waits_until_the_container_has_memory_to_compile_it,
     files::an_edited_annotation_takes_effect_at_once,
     files::a_new_address_never_shows_the_pod_in_between,

@@ -68,8 +68,8 @@ fn named() -> Program {
 }
 
 /// P10. Without a prefix of its own an instance name keeps the tables apart and not the Services, whoever came first;
-/// with both there is nothing to tell.
-pub(crate) fn kube_vips_tables_are_told_where_both_act_on_a_service() -> Result<()> {
+/// with both there is nothing to report.
+pub(crate) fn kube_vips_tables_are_reported_where_both_act_on_a_service() -> Result<()> {
     let stage = Stage::with_web()?;
     let (node, second) = (stage.lab.node(), stage.lab.pod(2));
     let mut egressd = named().run(&stage.lab, &stage.manifests)?;

@@ -163,10 +163,10 @@ pub(crate) fn egress_clean_replaces_a_foreign_table() -> Result<()> {
     egressd.stop()
 }
 
-/// The last line that a process said: what Kubernetes shows of a container that ended, when it takes it from the log.
-fn expect_reason(log: &str, words: &[&str]) -> Result<()> {
+/// The last line of a log: what Kubernetes shows of a container that ended, when it takes the reason from there.
+fn expect_reason(log: &str, parts: &[&str]) -> Result<()> {
     let last = log.lines().last().unwrap_or_default();
-    let missing = words.iter().find(|word| !last.contains(*word));
+    let missing = parts.iter().find(|part| !last.contains(*part));
     ensure!(last.starts_with("egressd: ") && missing.is_none(), "the last line has no {missing:?}:\n{log}");
     ensure!(last.len() < 512, "the last line has {} bytes:\n{last}", last.len());
     Ok(())

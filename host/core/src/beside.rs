@@ -12,7 +12,7 @@ use crate::ruleset::Name;
 /// Tables on this node that have kube-vip's names, and that egressd did not make.
 pub type ForeignTables = BTreeSet<Name>;
 
-/// What is told about a Service that egressd acts on. Without the annotation that asks kube-vip it is egressd's alone,
+/// What is reported about a Service that egressd acts on. Without the annotation that asks kube-vip it is egressd's alone,
 /// whatever kube-vip does for others.
 pub(crate) fn finding(service: &Service, wrote: Option<&KubeVipWrote>, tables: &ForeignTables) -> Option<Finding> {
     let asked = asks_kube_vip(service);

@@ -27,7 +27,7 @@ pub enum Author {
     ThisNode,
     /// It is an endpoint on another node, which is ready.
     OtherNode,
-    /// kube-vip did, and it is an endpoint on a node that is ready: with two programs that write, none is the wiser.
+    /// kube-vip did, and it is an endpoint on a node that is ready: no sign of a node that translates.
     KubeVip,
     /// It is no endpoint any more, or its node is not ready.
     Unclear,
@@ -127,7 +127,7 @@ fn speech(stage: Stage<'_>, view: &ServiceView, active: &BTreeMap<Family, Active
     if planned.end == End::Off || elsewhere {
         return Speech::Listener;
     }
-    // Others cannot know who holds the address where no annotation says so; and this node knows that nobody translates.
+    // Others cannot know who holds the address where no annotation says so; and this node knows that no node translates.
     let apart = !held_apart(stage.holder, stage.node, view).is_empty();
     if apart || spokesman(stage, view) == Some(stage.node) { Speech::Spokesman } else { Speech::Listener }
 }

@@ -1,4 +1,4 @@
-//! What is told where kube-vip does egress for the same Service.
+//! What is reported where kube-vip does egress for the same Service.
 #![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ impl World {
         self.0.round()
     }
 
-    fn told(&self) -> Vec<Finding> {
+    fn reported(&self) -> Vec<Finding> {
         self.round().statuses[&ServiceKey::new("default", "web")].findings.clone()
     }
 }
@@ -94,21 +94,21 @@ const AT: &str = "2026-08-23T16:46:16Z";
 
 #[test]
 fn what_kube_vip_wrote_on_a_service_of_both_is_a_warning_with_its_time() {
-    let told = World::new(&[EGRESS], Some(AT)).told();
+    let reported = World::new(&[EGRESS], Some(AT)).reported();
     let sentence = "kube-vip.io/active-endpoint was written by kube-vip at 2026-08-23T16:46:16Z: kube-vip's own egress acts, \
                     or acted, on this Service beside egressd; give egressd another annotation prefix and an instance_name, \
                     or turn kube-vip's egress off and remove that annotation (docs/beside.md)";
-    assert_eq!(told, [Finding::warning("kube-vip-egress", sentence)]);
+    assert_eq!(reported, [Finding::warning("kube-vip-egress", sentence)]);
 }
 
 #[test]
 fn a_table_of_kube_vips_name_is_a_warning_on_the_services_of_both() {
-    let told = World::new(&[EGRESS], None).tables(&["kube_vip_v4", "kube_vip_v6"]).told();
-    assert_eq!((told.len(), told[0].severity), (1, Severity::Warning));
+    let reported = World::new(&[EGRESS], None).tables(&["kube_vip_v4", "kube_vip_v6"]).reported();
+    assert_eq!((reported.len(), reported[0].severity), (1, Severity::Warning));
     let begin =
         "table kube_vip_v4 on this node has kube-vip's name and egressd did not make it: kube-vip's own egress ";
-    assert!(told[0].message.starts_with(begin), "{}", told[0].message);
-    let both = World::new(&[EGRESS], Some(AT)).tables(&["kube_vip_v4"]).told();
+    assert!(reported[0].message.starts_with(begin), "{}", reported[0].message);
+    let both = World::new(&[EGRESS], Some(AT)).tables(&["kube_vip_v4"]).reported();
     assert!(both[0].message.contains("and remove that annotation and that table (docs"), "{}", both[0].message);
 }
 
@@ -116,29 +116,29 @@ fn a_table_of_kube_vips_name_is_a_warning_on_the_services_of_both() {
 fn with_a_prefix_of_its_own_egressd_has_its_services_for_itself() {
     let own = "egress.example.com/egress";
     let beside = World::new(&[own], Some(AT)).tables(&["kube_vip_v4"]);
-    assert_eq!(beside.told(), []);
+    assert_eq!(beside.reported(), []);
     assert!(!beside.0.shares_services(&beside.round()));
     let both = World::new(&[own, EGRESS], Some(AT));
-    assert_eq!(both.told().len(), 1, "it asks both");
+    assert_eq!(both.reported().len(), 1, "it asks both");
     assert!(both.0.shares_services(&both.round()));
 }
 
 #[test]
 fn a_service_that_asks_egressd_for_nothing_is_kube_vips_business() {
     let beside = World::new(&["kube-vip.io/loadbalancerIPs"], Some(AT)).tables(&["kube_vip_v4"]);
-    assert_eq!(beside.told(), []);
+    assert_eq!(beside.reported(), []);
 }
 
 #[test]
-fn without_a_sign_of_kube_vip_nothing_is_told() {
-    assert_eq!(World::new(&[EGRESS], None).told(), []);
+fn without_a_sign_of_kube_vip_nothing_is_reported() {
+    assert_eq!(World::new(&[EGRESS], None).reported(), []);
 }
 
 #[test]
 fn what_kube_vip_writes_is_no_reason_to_ask_policies_again() {
     let mut world = World::new(&[EGRESS], None);
     assert_eq!(world.look_at(&[EGRESS], Some(AT)), 0);
-    assert_eq!(world.told().len(), 1);
+    assert_eq!(world.reported().len(), 1);
     assert_eq!(world.look_at(&[EGRESS], None), 0);
-    assert_eq!(world.told(), []);
+    assert_eq!(world.reported(), []);
 }

@@ -1,4 +1,4 @@
-//! What is told about endpoints that do not run where the Service's address is.
+//! What is reported about endpoints that do not run where the Service's address is.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 use std::net::IpAddr;
@@ -22,14 +22,14 @@ struct Web {
     policy: TrafficPolicy,
     here: Vec<&'static str>,
     elsewhere: Vec<(&'static str, &'static str)>,
-    /// What the policies say that egress is asked for with, beside rules.
-    told: Vec<Finding>,
+    /// What the policies report beside rules.
+    diagnostics: Vec<Finding>,
 }
 
 impl Web {
     fn new() -> Self {
-        let told = vec![Finding::new(Severity::Info, "asked", "egress is asked for")];
-        Self { owner: Owner::Auto, policy: TrafficPolicy::Local, here: vec![], elsewhere: vec![], told }
+        let diagnostics = vec![Finding::new(Severity::Info, "asked", "egress is asked for")];
+        Self { owner: Owner::Auto, policy: TrafficPolicy::Local, here: vec![], elsewhere: vec![], diagnostics }
     }
 
     fn here(self, here: &[&'static str]) -> Self {
@@ -64,13 +64,13 @@ impl Web {
         let (context, facts) = (context(), facts());
         let here = Here { context: &context, facts: &facts, holder: &holder };
         let ruling = Ruling::Draft(Draft { rules, ..Draft::default() });
-        settle(here, &self.view(), &ruling, &self.told, Standby::Nothing)
+        settle(here, &self.view(), &ruling, &self.diagnostics, Standby::Nothing)
     }
 
-    /// What is found beyond what the policies told.
+    /// What is found beyond what the policies report.
     fn found(&self, sources: &[&str]) -> Vec<Finding> {
         let findings = self.translating(sources).findings;
-        findings.into_iter().filter(|finding| !self.told.contains(finding)).collect()
+        findings.into_iter().filter(|finding| !self.diagnostics.contains(finding)).collect()
     }
 }
 
@@ -106,7 +106,7 @@ fn the_advice_is_nothing_that_was_done_already() {
 }
 
 #[test]
-fn a_service_whose_endpoints_are_all_here_is_told_nothing() {
+fn a_service_whose_endpoints_are_all_here_gets_no_finding() {
     assert_eq!(Web::new().here(&["10.0.0.1", "10.0.0.2"]).found(&["10.0.0.1", "10.0.0.2"]), []);
 }
 
@@ -133,7 +133,7 @@ fn where_several_nodes_may_hold_the_address_it_is_no_warning() {
 }
 
 #[test]
-fn an_address_that_left_all_endpoints_behind_is_plainly_told() {
+fn an_address_that_left_all_endpoints_behind_is_plainly_reported() {
     let web = Web { policy: TrafficPolicy::Cluster, ..Web::new() };
     let remote = [("10.0.1.1", "node-b"), ("10.0.1.2", "node-b"), ("fd00:10:244:1::1", "node-c")];
     let sentence = "node-a holds 11.0.0.2, and all endpoints of the Service run on node-b, so none is translated: set \
@@ -143,7 +143,7 @@ fn an_address_that_left_all_endpoints_behind_is_plainly_told() {
 }
 
 #[test]
-fn an_address_without_endpoints_is_told_by_the_node_that_alone_holds_it_and_for_no_other_reason() {
+fn an_address_without_endpoints_is_reported_by_the_node_that_alone_holds_it_and_for_no_other_reason() {
     let web = || Web::new().elsewhere(&[("10.0.1.1", "node-b")]);
     assert_eq!(web().found(&[]).len(), 1);
     assert_eq!(Web::new().found(&[]), [], "no endpoint anywhere");
@@ -153,7 +153,7 @@ fn an_address_without_endpoints_is_told_by_the_node_that_alone_holds_it_and_for_
     }
     let elsewhere = Web::new().elsewhere(&[("fd00:10:244:1::1", "node-b")]);
     assert_eq!(elsewhere.found(&[]), [], "the IPv6 address is elsewhere, too");
-    let wrong = Web { told: vec![Finding::warning("no-allowed-network", "it names none")], ..web() };
+    let wrong = Web { diagnostics: vec![Finding::warning("no-allowed-network", "it names none")], ..web() };
     assert_eq!(wrong.found(&[]), [], "the policies have a reason of their own");
-    assert_eq!(Web { told: vec![], ..web() }.found(&[]), [], "egress is not asked for");
+    assert_eq!(Web { diagnostics: vec![], ..web() }.found(&[]), [], "egress is not asked for");
 }

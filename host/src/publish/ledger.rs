@@ -18,7 +18,7 @@ use crate::board::{InForce, Newest};
 use crate::policies::PolicyReport;
 
 /// So many Events of one tone of all objects together at once, and then one each so often: a cluster of thousands of
-/// Services is told in minutes, not in one flood, and what is wrong is told beside what is well.
+/// Services is reported in minutes, not in one flood, and what is wrong does not wait for what is well.
 const EVENTS: Purse = Purse::new(100, Duration::from_millis(100));
 /// How long room for Events is gathered once there is none.
 const ROOM: Duration = Duration::from_secs(1);
@@ -282,7 +282,7 @@ impl Purses {
 /// Who comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
-    /// Events that say what is wrong and was not so before.
+    /// Events about what is wrong and was not so before.
     Alarm,
     /// Annotations.
     Published,
@@ -312,7 +312,7 @@ impl<'a> Basket<'a> {
     }
 
     /// What is due now, at most so much. The purses of Events are copies: what is taken from them here is taken for good
-    /// when it was said.
+    /// when the Event is written.
     fn filled(mut self, mut events: Purses, most: usize) -> Due {
         self.wanted.sort_by_key(|(turn, at, _)| (*turn, (*at).max(self.now)));
         let mut due = Due::default();

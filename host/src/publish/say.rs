@@ -20,7 +20,7 @@ pub struct Said {
     pub tone: Tone,
     /// In one sentence.
     pub note: String,
-    /// What is wrong, by code. The sentence says the same, with numbers and names that change more often.
+    /// What is wrong, by code. The sentence has it too, with numbers and names that change more often.
     pub faults: BTreeSet<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The memory limits of the cgroups that this process is in, v1 or v2, as files say them. What cannot be read limits
+//! The memory limits of the cgroups that this process is in, v1 or v2, from their files. What cannot be read limits
 //! nothing: outside containers there may be no such files.
 
 use std::fs;
@@ -28,7 +28,7 @@ struct Place {
 struct Files {
     limit: &'static str,
     current: &'static str,
-    /// Lines of `memory.stat` that tell what the kernel can take back: copies of files.
+    /// Lines of `memory.stat` about what the kernel can take back: copies of files.
     reclaimable: [&'static str; 2],
 }
 
@@ -41,7 +41,7 @@ static V1: Files = Files {
 static V2: Files =
     Files { limit: "memory.max", current: "memory.current", reclaimable: ["inactive_file", "active_file"] };
 
-/// What v1 says where there is no limit is the largest number of whole pages.
+/// In v1 no limit is the largest number of whole pages.
 const UNLIMITED: u64 = 1 << 60;
 
 impl Place {
@@ -67,7 +67,7 @@ impl Place {
 }
 
 impl Files {
-    /// What a cgroup says; none when it has no limit.
+    /// The numbers of a cgroup; none when it has no limit.
     fn level(&self, cgroup: &Path) -> Option<Level> {
         let read = |name: &str| fs::read_to_string(cgroup.join(name)).ok();
         let number = |name: &str| read(name)?.trim().parse::<u64>().ok();

@@ -152,12 +152,13 @@ fn wait(child: &mut Child, clock: Duration) -> io::Result<Option<ExitStatus>> {
 
 /// What it failed of; none when it is well, or failed for another reason than the component.
 fn cause(end: &End, room: Room) -> Option<Failure> {
-    // Rust's words when an allocation fails, before it aborts.
-    let out_of_memory = end.words.contains("memory allocation of");
-    match (signal(end), room.limit) {
-        (Some(Signal::ABORT), Some(limit)) if out_of_memory => Some(Failure::NoRoom(NoRoom::UsedUp { limit })),
-        (Some(Signal::ABORT), None) if out_of_memory => Some(Failure::Unfit(Unfit::Space { most: room.bytes })),
-        (_, _) => fault(end).map(Failure::Unfit),
+    let failed = end.status.is_some_and(|status| !status.success());
+    // Rust's last line before it aborts, and the error of those who ask for memory and take no for an answer.
+    let starved = ["memory allocation of", "out of memory"].iter().any(|line| end.words.contains(line));
+    match room.limit {
+        _ if !failed || !starved => fault(end).map(Failure::Unfit),
+        Some(limit) => Some(Failure::NoRoom(NoRoom::UsedUp { limit })),
+        None => Some(Failure::Unfit(Unfit::Space { most: room.bytes })),
     }
 }
 
@@ -192,6 +193,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::wasm::compile_child::MEMORY;
 
     const AMPLE: Room = Room { bytes: MEMORY, limit: None };
 
@@ -249,6 +251,8 @@ mod tests {
         let cramped = Room { bytes: 300 << 20, limit: Some(512 << 20) };
         let Some(Failure::NoRoom(blamed)) = cause(&full, cramped) else { panic!("the container is to blame") };
         assert!(blamed.to_string().contains("the limit of egressd's container, 512 MiB, leaves"), "{blamed}");
+        let refused = script("#!/bin/sh\necho 'cannot read the component: out of memory' >&2\nexit 1\n", CLOCK);
+        assert!(matches!(cause(&refused, cramped), Some(Failure::NoRoom(_))));
         let words = words(&died("thread main has overflowed its stack"));
         assert!(
             words.ends_with("defect of the compiler and not of egressd: thread main has overflowed its stack"),

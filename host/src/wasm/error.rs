@@ -78,8 +78,12 @@ impl Error {
     /// Whether the node was to blame and not the policy, so that another time may go better.
     pub fn may_mend(&self) -> bool {
         match self {
-            Self::Child { .. } | Self::NoRoom { .. } | Self::Refused { source: Unfit::Clock { .. }, .. } => true,
-            Self::Engine(_)
+            Self::Child { .. }
+            | Self::NoRoom { source: NoRoom::Nothing { .. }, .. }
+            | Self::Refused { source: Unfit::Clock { .. }, .. } => true,
+            // A compiler that has used up what there was would do so again.
+            Self::NoRoom { source: NoRoom::UsedUp { .. }, .. }
+            | Self::Engine(_)
             | Self::Clock(_)
             | Self::Unfit(_)
             | Self::Refused { .. }

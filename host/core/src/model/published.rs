@@ -26,15 +26,15 @@ pub struct Published {
 /// Who wrote the active endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Writer {
-    /// An egressd, or somebody else who does no egress.
+    /// An egressd, or another program that does no egress.
     #[default]
     Anybody,
     /// kube-vip, which does egress for the Service.
     KubeVip,
 }
 
-/// That kube-vip wrote its active endpoint on a Service, and nobody another one since: it does so for Services that ask
-/// it for egress, and for no others.
+/// That the active endpoint on a Service is the one that kube-vip wrote: it writes one for Services
+/// that ask it for egress, and for no others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KubeVipWrote {
     /// When, as people read it; none where the API server does not say.
@@ -49,7 +49,7 @@ pub fn active_endpoint(family: Family) -> &'static str {
     }
 }
 
-/// Whether a Service asks kube-vip for egress: kube-vip knows one prefix only, and one word.
+/// Whether a Service asks kube-vip for egress: kube-vip knows one prefix and one value.
 pub(crate) fn asks_kube_vip(service: &Service) -> bool {
     service.annotations.get("kube-vip.io/egress").is_some_and(|value| value == "true")
 }

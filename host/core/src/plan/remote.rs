@@ -30,8 +30,8 @@ pub(super) fn untranslated(here: Here<'_>, view: &ServiceView, rules: &[Rule]) -
         local.all(|address| Family::of(address) != *family || sources.contains(&address))
     };
     let whole: BTreeSet<Family> = families.into_iter().filter(chosen).collect();
-    let remote: Vec<&Endpoint> = remote(context, view).filter(|endpoint| of(&whole, endpoint.address)).collect();
-    let addresses = rules.iter().map(|rule| rule.address).filter(|address| of(&whole, *address));
+    let remote: Vec<&Endpoint> = remote(context, view).filter(|endpoint| is_of(&whole, endpoint.address)).collect();
+    let addresses = rules.iter().map(|rule| rule.address).filter(|address| is_of(&whole, *address));
     let addresses = list(addresses.collect::<BTreeSet<_>>());
     (!remote.is_empty()).then(|| match holder.share() {
         Share::Alone | Share::Assumed => Finding::warning(CODE, left_out(context, &addresses, &remote)),
@@ -47,7 +47,7 @@ pub(super) fn apart(here: Here<'_>, view: &ServiceView) -> Option<Finding> {
         return None;
     }
     let remote: Vec<&Endpoint> =
-        view.endpoints.iter().filter(|endpoint| of(&families(&held), endpoint.address)).collect();
+        view.endpoints.iter().filter(|endpoint| is_of(&families(&held), endpoint.address)).collect();
     let remedy = match view.service.traffic_policy {
         TrafficPolicy::Cluster => {
             "set externalTrafficPolicy: Local, where the load balancer brings the address to them"
@@ -103,7 +103,7 @@ fn remote<'a>(context: &'a Context, view: &'a ServiceView) -> impl Iterator<Item
     view.endpoints.iter().filter(|endpoint| endpoint.node.as_ref() != Some(&context.node))
 }
 
-fn of(families: &BTreeSet<Family>, address: IpAddr) -> bool {
+fn is_of(families: &BTreeSet<Family>, address: IpAddr) -> bool {
     families.contains(&Family::of(address))
 }
 
