@@ -71,7 +71,7 @@ impl Guest {
     pub(crate) fn module(&self) -> Vec<u8> {
         let mut module = self.bare();
         let (resolve, world) = contract(self.world);
-        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         module
     }
 

@@ -93,7 +93,7 @@ pub(super) fn fits(component: &[u8], world: World) -> Result<(), Unfit> {
     let group = map.parse().map_err(|(_, error)| misfit(error.into()))?;
     let package = resolve.push_group(group).map_err(|error| misfit(error.into()))?;
     let world = resolve.select_world(&[package], Some(world.name())).map_err(misfit)?;
-    wit_component::targets(&resolve, world, component, true).map_err(misfit)
+    wit_component::targets(&resolve, world, component).map_err(misfit)
 }
 
 /// Makes a component of a core module, as cargo builds it for `wasm32-unknown-unknown`; its interface is in a
@@ -107,8 +107,8 @@ pub fn encode(core_module: &[u8]) -> Result<Vec<u8>, Error> {
             return Err(Unfit::Wasi { name }.into());
         }
     }
-    let mut encoder = ComponentEncoder::default();
-    let encoded = encoder.validate(true).module(core_module).and_then(|encoder| encoder.encode());
+    let encoder = ComponentEncoder::default().validate(true).module(core_module);
+    let encoded = encoder.and_then(|mut encoder| encoder.encode());
     encoded.map_err(|error| Unfit::Encode { what: one_line(&format!("{error:#}")) }.into())
 }
 

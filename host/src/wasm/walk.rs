@@ -63,7 +63,7 @@ impl From<BinaryReaderError> for Unfit {
     fn from(error: BinaryReaderError) -> Self {
         // The parser has no other word for it; all its messages of this kind begin so.
         if error.message().starts_with("unexpected end") {
-            return Self::Truncated { bytes: error.offset() };
+            return Self::Truncated { bytes: error.offset() as u64 };
         }
         Self::Invalid { what: contract::one_line(&error.to_string()) }
     }
@@ -192,7 +192,7 @@ impl Walk {
         let function = self.functions;
         self.functions += 1;
         let range = body.range();
-        let bytes = range.end - range.start;
+        let bytes = range.len() as u64;
         if bytes > MOST_BODY {
             return Err(Unfit::Body { function, bytes });
         }
