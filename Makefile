@@ -12,7 +12,7 @@ endif
 # In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup build demo test test-cluster test-static bench lint
+.PHONY: help setup build demo test test-cluster test-static test-image image bench lint
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,11 +47,23 @@ apiserver:
 bench: setup ## what egressd costs: ratios in one run on one machine, minutes
 	cargo bench --package egressd --bench figures $(LOCKED)
 
+SCRIPTS := .ci/setup .ci/run .ci/architectures.sh $(addprefix deploy/,alone image oci-archive static-binary test-image test-reproducible test-static)
+
 lint: setup ## formatting, clippy, documentation, shell scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run deploy/test-static tests/lab/cluster/container.sh; else echo 'no shellcheck: shell scripts not looked at'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck --external-sources $(SCRIPTS) tests/lab/cluster/container.sh; else echo 'no shellcheck: shell scripts not looked at'; fi
 
 test-static: setup ## the binary of the image, alone in an empty root; minutes
 	@deploy/test-static
+
+# This machine's, as images name it.
+ARCH := $(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(shell uname -m)))
+
+image: ## the image as an archive, without docker; ARCH="amd64 arm64" for both; minutes
+	@.ci/setup $(ARCH)
+	@deploy/image $(ARCH)
+
+test-image: image ## what is in the image's archives, loaded and run where that is possible
+	@deploy/test-image $(ARCH)

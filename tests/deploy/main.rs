@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot read the manifests has failed, and says so")]
 
+mod archive;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,12 +14,12 @@ use egressd::cli::Cli;
 use egressd::rights::{Place, RIGHTS};
 use serde_json::Value;
 
-fn deploy() -> PathBuf {
+pub(crate) fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
 /// The documents of a file.
-fn documents(name: &str) -> Vec<Value> {
+pub(crate) fn documents(name: &str) -> Vec<Value> {
     let text = fs::read_to_string(deploy().join(name)).expect(name);
     serde_saphyr::from_multiple(&text).expect(name)
 }
