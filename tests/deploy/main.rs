@@ -3,9 +3,6 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot read the manifests has failed, and says so")]
 
-mod archive;
-mod image;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +12,12 @@ use egressd::cli::Cli;
 use egressd::rights::{Place, RIGHTS};
 use serde_json::Value;
 
-pub(crate) fn deploy() -> PathBuf {
+fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
 /// The documents of a file.
-pub(crate) fn documents(name: &str) -> Vec<Value> {
+fn documents(name: &str) -> Vec<Value> {
     let text = fs::read_to_string(deploy().join(name)).expect(name);
     serde_saphyr::from_multiple(&text).expect(name)
 }
@@ -86,20 +83,4 @@ fn the_daemon_set_starts_what_the_program_understands_with_one_capability() {
     assert_eq!(set["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"], 0);
     let renamed = &documents("kustomization.yaml")[0]["images"][0]["name"];
     assert_eq!(container["image"].as_str().and_then(|image| image.split(':').next()), renamed.as_str());
-}
-
-/// The files of `deploy/` in which this text is.
-fn files_with(text: &str) -> Vec<String> {
-    let files = fs::read_dir(deploy()).expect("deploy/").map(|entry| entry.expect("an entry").path());
-    let with = files.filter(|path| fs::read_to_string(path).is_ok_and(|content| content.contains(text)));
-    let mut names: Vec<_> = with.map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
-#[test]
-fn whoever_builds_the_static_binary_takes_its_flags_from_one_place() {
-    assert_eq!(files_with("crt-static"), ["static-binary"]);
-    assert_eq!(files_with("\"$(deploy/static-binary image)\""), ["Dockerfile"]);
-    assert_eq!(files_with("binary=$(deploy/static-binary"), ["image", "test-static"]);
 }

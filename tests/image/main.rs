@@ -1,10 +1,15 @@
 //! `deploy/oci-archive`: what containerd, podman and docker will find. With the real binary, and with those three where
 //! they are, `make test-image` does the same.
 
+#![expect(clippy::expect_used, reason = "a test that cannot read the archive has failed, and says so")]
+
+mod archive;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
@@ -12,8 +17,11 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::archive::{AMD64, Archive, Packing, program, tar};
-use super::{deploy, documents};
+use archive::{AMD64, Archive, Packing, program, tar};
+
+fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
+}
 
 fn digest(bytes: &[u8]) -> String {
     let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -78,16 +86,24 @@ fn its_labels_say_what_it_is_and_where_it_comes_from() {
     assert!(label("revision").as_str().is_some_and(|revision| revision.len() >= "unknown".len()));
 }
 
+/// The image that the DaemonSet starts.
+fn asked_for() -> String {
+    let text = fs::read_to_string(deploy().join("kustomization.yaml")).expect("kustomization.yaml");
+    let kustomization: Value = serde_saphyr::from_str(&text).expect("YAML");
+    let image = &kustomization["images"][0];
+    format!("{}:{}", image["newName"].as_str().expect("newName"), image["newTag"].as_str().expect("newTag"))
+}
+
 #[test]
 fn it_has_the_name_that_the_daemon_set_asks_for() {
-    let container = documents("daemonset.yaml")[0]["spec"]["template"]["spec"]["containers"][0].clone();
+    let name = asked_for();
     for archive in [Archive::of_amd64(), Archive::of_both()] {
         for annotation in ["org.opencontainers.image.ref.name", "io.containerd.image.name"] {
-            assert_eq!(archive.top()["annotations"][annotation], container["image"]);
+            assert_eq!(archive.top()["annotations"][annotation], name);
         }
     }
     let compatible = Archive::of_amd64().json("manifest.json");
-    assert_eq!(compatible[0]["RepoTags"], json!([container["image"]]));
+    assert_eq!(compatible[0]["RepoTags"], json!([name]));
 }
 
 /// Dockers before 25 read nothing but `manifest.json`.
@@ -143,4 +159,20 @@ fn a_binary_for_another_machine_is_refused_and_leaves_no_archive() {
     let output = packing.run();
     assert!(String::from_utf8_lossy(&output.stderr).ends_with("/arm64 is no program for aarch64\n"));
     assert!(!output.status.success() && !packing.archive().exists());
+}
+
+/// The files of `deploy/` in which this text is.
+fn files_with(text: &str) -> Vec<String> {
+    let files = fs::read_dir(deploy()).expect("deploy/").map(|entry| entry.expect("an entry").path());
+    let with = files.filter(|path| fs::read_to_string(path).is_ok_and(|content| content.contains(text)));
+    let mut names: Vec<_> = with.map(|path| path.file_name().expect("a name").to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn whoever_builds_the_static_binary_takes_its_flags_from_one_place() {
+    assert_eq!(files_with("crt-static"), ["static-binary"]);
+    assert_eq!(files_with("\"$(deploy/static-binary image)\""), ["Dockerfile"]);
+    assert_eq!(files_with("binary=$(deploy/static-binary"), ["image", "test-static"]);
 }
