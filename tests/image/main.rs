@@ -43,15 +43,30 @@ fn every_blob_has_the_digest_and_the_size_that_it_is_named_by_and_none_is_left_o
     }
 }
 
+/// What is in a tar file, in columns: mode, owner, size, day, time, name.
+fn listed(file: &Path) -> Vec<Vec<String>> {
+    let listed = tar(&["--numeric-owner", "--full-time", "--utc", "-tvf"], file);
+    listed.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn nothing_has_an_owner_or_a_time_of_this_machine() {
+    let archive = Archive::of_amd64();
+    let layer = archive.blob(&archive.image().0["layers"][0]);
+    for entry in [archive.path("image.tar"), layer].iter().flat_map(|file| listed(file)) {
+        assert_eq!((&*entry[1], &*entry[3], &*entry[4]), ("0/0", "2023-11-14", "22:13:20"), "{entry:?}");
+    }
+}
+
 #[test]
 fn there_is_one_layer_with_the_binary_and_nothing_else() {
     let archive = Archive::of_amd64();
     let (manifest, config) = archive.image();
     assert_eq!(manifest["layers"].as_array().map(Vec::len), Some(1));
     let layer = archive.blob(&manifest["layers"][0]);
-    let listed = tar(&["--numeric-owner", "-tvf"], &layer);
-    let words: Vec<&str> = listed.split_whitespace().collect();
-    assert_eq!((words[0], words[1], words[5..].join(" ").as_str()), ("-rwxr-xr-x", "0/0", "egressd"), "{listed}");
+    let listed = listed(&layer);
+    let [entry] = listed.as_slice() else { panic!("{listed:?}") };
+    assert_eq!((&*entry[0], &*entry[5]), ("-rwxr-xr-x", "egressd"));
     assert_eq!(tar(&["--to-stdout", "-xf"], &layer).as_bytes(), program(AMD64));
     let mut unpacked = Vec::new();
     GzDecoder::new(File::open(layer).expect("a layer")).read_to_end(&mut unpacked).expect("gzip");
