@@ -22,18 +22,20 @@ setup: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/setup
 
 build: setup ## compile everything
-	cargo build --workspace --all-targets $(LOCKED)
+	.ci/build cargo build --workspace --all-targets $(LOCKED)
 
 demo: setup ## see egressd at work, in a minute, without a cluster
 	@# The whole workspace, no `cargo run`, and a test among it: other packages, or none of what only tests depend on,
 	@# mean other features, and wasmtime compiled once more.
-	@cargo build --quiet --workspace --bins --test house $(LOCKED)
+	@.ci/build cargo build --quiet --workspace --bins --test house $(LOCKED)
 	@$${CARGO_TARGET_DIR:-target}/debug/egressd-demo
 
 test: setup ## run all tests; packets stay in network namespaces
+	.ci/build cargo test --workspace --no-run $(LOCKED)
 	cargo test --workspace $(LOCKED)
 
 test-cluster: setup apiserver ## run egressd against a real Kubernetes API server
+	.ci/build cargo test --workspace --test cluster --no-run $(LOCKED)
 	EGRESSD_CLUSTER_TESTS_MUST_RUN=1 cargo test --workspace --test cluster $(LOCKED)
 
 # Minutes the first time, seconds after: Go keeps what it has compiled. The flags are those of Kubernetes' own builds.
@@ -45,13 +47,15 @@ apiserver:
 	  -o "$(abspath $(or $(CARGO_TARGET_DIR),target))/apiserver/apiserver" .
 
 bench: setup ## what egressd costs: ratios in one run on one machine, minutes
+	.ci/build cargo bench --package egressd --bench figures --no-run $(LOCKED)
 	cargo bench --package egressd --bench figures $(LOCKED)
 
-lint: setup ## formatting, clippy, documentation, shell scripts
+lint: ## formatting, clippy, documentation, shell scripts
+	@.ci/setup lint
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	.ci/build cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run deploy/test-static tests/lab/cluster/container.sh; else echo 'no shellcheck: shell scripts not looked at'; fi
+	shellcheck --external-sources $$(git grep --files-with-matches -E '^(#!.*sh|# shellcheck shell=.*)$$' -- ':!*.md')
 
 test-static: setup ## the binary of the image, alone in an empty root; minutes
 	@deploy/test-static
