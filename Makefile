@@ -12,7 +12,7 @@ endif
 # In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup build demo test test-cluster test-static bench lint
+.PHONY: help setup build demo test test-cluster test-static test-fresh test-fresh-setup bench lint
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -56,6 +56,13 @@ lint: ## formatting, clippy, documentation, shell scripts
 	.ci/build cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
 	shellcheck --external-sources $$(git grep --files-with-matches -E '^(#!.*sh|# shellcheck shell=.*)$$' -- ':!*.md')
+
+test-fresh: ## the README's commands on new machines of several kinds (root; minutes)
+	@tests/fresh/run
+
+# As far as setup and the first crate that needs it; `make test-fresh-setup TRIALS="bookworm/bare trixie/bare"` runs these.
+test-fresh-setup:
+	@tests/fresh/run $(or $(TRIALS),setup)
 
 test-static: setup ## the binary of the image, alone in an empty root; minutes
 	@deploy/test-static
