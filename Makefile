@@ -60,8 +60,7 @@ lint: ## formatting, clippy, documentation, shell scripts
 test-fresh: ## the README's commands on new machines of several kinds (root; minutes)
 	@tests/fresh/run
 
-# As far as setup and the first crate that needs it; `make test-fresh-setup TRIALS="bookworm/bare trixie/bare"` runs these.
-test-fresh-setup:
+test-fresh-setup: ## the same without the demo; TRIALS="bookworm/bare trixie/bare" runs these alone
 	@tests/fresh/run $(or $(TRIALS),setup)
 
 test-static: setup ## the binary of the image, alone in an empty root; minutes
