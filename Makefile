@@ -16,7 +16,7 @@ LOCKED := $(if $(CI),--locked)
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 setup: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/setup
