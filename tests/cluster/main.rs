@@ -1,5 +1,6 @@
 //! egressd in a cluster: a real API server, a real EndpointSlice controller, real packets.
 
+mod beside;
 mod deployment;
 mod lab_itself;
 mod life;
@@ -36,6 +37,10 @@ lab::tests![
     life::a_slice_with_a_thousand_endpoints_is_in_force,
     moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
     outages::connections_that_die_without_a_word_are_noticed,
+    beside::a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is,
+    beside::what_metallb_writes_is_not_read_and_a_vip_host_is,
+    beside::what_flannel_writes_changes_nothing,
+    beside::calicos_pools_are_told_and_not_read,
     shown::kubectl_shows_what_the_page_for_operators_promises,
     told::a_service_says_in_the_cluster_what_became_of_it,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,

@@ -10,6 +10,7 @@
 pub mod addresses;
 pub mod cluster;
 pub mod manifest;
+pub mod neighbours;
 
 mod calls;
 mod conntrack;

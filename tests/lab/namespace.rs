@@ -82,6 +82,14 @@ impl Namespace {
         feed(self.command("ip").args(["-batch", "-"]), lines)
     }
 
+    /// Runs `bridge` commands inside, one a line: forwarding entries below IP.
+    ///
+    /// # Errors
+    /// When one fails.
+    pub(crate) fn bridge(&self, lines: &str) -> Result<()> {
+        feed(self.command("bridge").args(["-batch", "-"]), lines)
+    }
+
     /// Runs an `nft` script inside.
     ///
     /// # Errors

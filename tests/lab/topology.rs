@@ -1,5 +1,6 @@
 //! Who is connected with whom: the picture in [`crate::addresses`], built.
 
+use std::mem;
 use std::net::IpAddr;
 
 use anyhow::{Context, Result};
@@ -37,7 +38,7 @@ const CONNTRACK: &str = "table inet lab_kube_proxy {
 pub struct Host {
     /// Where it lives.
     pub namespace: Namespace,
-    /// Where it answers.
+    /// Where it answers. Of a pod: IPv4, then IPv6.
     pub addresses: Vec<IpAddr>,
     service: Option<Service>,
 }
@@ -56,12 +57,12 @@ pub struct Pod {
 impl Pod {
     /// Its IPv4 address.
     pub fn v4(&self) -> IpAddr {
-        pod_v4_on(self.node, self.number)
+        self.host.addresses[0]
     }
 
     /// Its IPv6 address.
     pub fn v6(&self) -> IpAddr {
-        pod_v6_on(self.node, self.number)
+        self.host.addresses[1]
     }
 
     /// Its address in the family of another.
@@ -122,7 +123,7 @@ impl Node {
 }
 
 /// The network that is this address alone.
-fn host_network(address: IpAddr) -> String {
+pub(crate) fn host_network(address: IpAddr) -> String {
     format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
 }
 
@@ -213,6 +214,29 @@ impl Lab {
         self.outside.namespace.ip(&format!("route replace {} via {via}", host_network(address)))
     }
 
+    /// Makes the outside look for an address on its own link, by ARP or neighbour discovery: whoever answers gets what
+    /// is for it.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn look_on_the_link_for(&self, address: IpAddr) -> Result<()> {
+        self.outside.namespace.ip(&format!("route replace {} dev lan0", host_network(address)))
+    }
+
+    /// Gives every pod another way out and other addresses: IPv4, then IPv6. They answer there when this returns.
+    pub(crate) fn rewire_pods(&mut self, wire: impl Fn(&Node, &Pod) -> Result<[IpAddr; 2]>) -> Result<()> {
+        for node in &mut self.nodes {
+            let mut pods = mem::take(&mut node.pods);
+            for pod in &mut pods {
+                pod.host.service = None;
+                pod.host.addresses = wire(node, pod)?.to_vec();
+                pod.host.answer(&self.record)?;
+            }
+            node.pods = pods;
+        }
+        Ok(())
+    }
+
     /// The host outside.
     pub fn outside(&self) -> &Host {
         &self.outside
@@ -225,9 +249,14 @@ impl Host {
     }
 
     fn answering(mut self, record: &Record) -> Result<Self> {
+        self.answer(record)?;
+        Ok(self)
+    }
+
+    fn answer(&mut self, record: &Record) -> Result<()> {
         self.namespace.settle()?;
         self.service = Some(Service::start(&self.namespace, &self.addresses, record)?);
-        Ok(self)
+        Ok(())
     }
 }
 

@@ -3,6 +3,11 @@
 
 mod authoring;
 mod bad_input;
+mod beside;
+mod beside_calico;
+mod beside_flannel;
+mod beside_kube_vip;
+mod beside_metallb;
 mod calls;
 mod changes;
 mod edits;
@@ -74,6 +79,22 @@ lab::tests![
     neighbours::egressd_wins_against_a_masquerade_that_comes_later,
     neighbours::other_tables_stay_as_they_are,
     neighbours::cilium_on_the_node_is_said_at_the_start,
+    beside_flannel::flannels_rules_that_were_there_first_go_on_for_others,
+    beside_flannel::flannels_rules_that_come_later_change_nothing_of_ours,
+    beside_flannel::flannel_that_writes_its_rules_anew_changes_no_packet,
+    beside_flannel::pods_reach_each_other_through_flannels_tunnel_untranslated_at_every_moment,
+    beside_calico::calicos_rules_that_were_there_first_go_on_for_others,
+    beside_calico::calicos_rules_that_come_later_change_nothing_of_ours,
+    beside_calico::pods_of_calicos_pools_reach_each_other_untranslated_at_every_moment,
+    beside_calico::pools_that_are_not_told_are_a_warning_and_are_translated_to,
+    beside_kube_vip::an_address_that_kube_vip_moves_is_translated_to_where_it_answers,
+    beside_kube_vip::its_own_egress_and_ours_translate_each_its_own_service,
+    beside_kube_vip::its_own_egress_and_ours_agree_about_one_service,
+    beside_kube_vip::its_own_tables_are_refused_and_go_on,
+    beside_kube_vip::our_tables_are_closed_to_it,
+    beside_metallb::by_default_an_address_that_metallb_answers_for_is_translated_to_nowhere,
+    beside_metallb::with_a_vip_host_the_answers_come_back_through_the_speaker,
+    beside_metallb::a_vip_host_that_stays_behind_loses_the_answers,
     files::an_edited_annotation_takes_effect_at_once,
     files::a_new_address_never_shows_the_pod_in_between,
     files::a_broken_file_is_named_and_its_last_good_state_stays,

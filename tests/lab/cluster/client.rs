@@ -91,6 +91,25 @@ impl Api {
         self.ask(path, Request::new(collection).replace(name, &PostParams::default(), object.to_string().into_bytes()))
     }
 
+    /// The same, as a controller that the server knows by this name.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub fn replace_as(&self, manager: &str, path: &str, object: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        self.ask(path, Request::new(collection).replace(name, &managed_by(manager), object.to_string().into_bytes()))
+    }
+
+    /// The same, of the object's status; the rest is not looked at.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub fn replace_status_as(&self, manager: &str, path: &str, object: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        let (parameters, object) = (managed_by(manager), object.to_string().into_bytes());
+        self.ask(path, Request::new(collection).replace_subresource("status", name, &parameters, object))
+    }
+
     /// Deletes an object at once: there is no kubelet that would say that a pod is gone.
     ///
     /// # Errors
@@ -143,6 +162,10 @@ pub(super) async fn connect(kubeconfig: &Value) -> Result<Client> {
     let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig.clone())?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
+}
+
+fn managed_by(manager: &str) -> PostParams {
+    PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() }
 }
 
 fn split(path: &str) -> Result<(&str, &str)> {
