@@ -7,7 +7,7 @@ use lab::addresses::{MOVING_V4, MOVING_V6, OUTSIDE_V4, OUTSIDE_V6};
 use lab::cluster::{Cluster, POLICIES, SERVICES, json_of, service};
 use lab::manifest::policy;
 use lab::neighbours::{Calico, Firewall, Flannel, KubeVip, POOL_V4, POOL_V6, Speaker};
-use lab::{Egressd, Lab, Node, Program, Protocol};
+use lab::{DEADLINE, Egressd, Lab, Node, Program, Protocol, wait_until};
 use serde_json::{Value, json};
 
 use crate::stage::{EGRESS, WEB, annotate, expect_still, program, with_web};
@@ -50,15 +50,19 @@ pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is(
 /// A ServiceL2Status says who answers; only the annotation is read, and only with the option.
 pub(crate) fn what_metallb_writes_is_not_read_and_a_vip_host_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
-    cluster.create_service(&service("web", &EGRESS), &MOVING)?;
-    with_a_pod_on_each_node(&cluster)?;
-    Speaker::define_status(&cluster.api)?;
     let nodes = cluster.lab.nodes();
+    cluster.create_service(&service("web", &EGRESS), &MOVING)?;
+    cluster.create_pod("web-1", "web", nodes[0].pod(1))?;
+    wait_for_endpoints(&cluster, 2)?;
+    Speaker::define_status(&cluster.api)?;
     let _speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
     Speaker::write_status(&cluster.api, "web", &nodes[0])?;
     let egressds = run_on_all(&cluster, &program())?;
     wait_for_event(&cluster, About::Service("web"), "NotApplied", "if the load balancer puts it on none, see --owner")?;
     egressds.into_iter().try_for_each(Egressd::stop)?;
+
+    cluster.create_pod("web-2", "web", nodes[1].pod(1))?;
+    wait_for_endpoints(&cluster, 4)?;
     let mut egressds = run_on_all(&cluster, &program().environment("EGRESSD_OWNER", "vip-host"))?;
     for egressd in &mut egressds {
         egressd.wait_until_log_has("kube-vip.io/vipHost names no node yet")?;
@@ -76,6 +80,7 @@ pub(crate) fn what_flannel_writes_changes_nothing() -> Result<()> {
     Flannel::write_nodes(&cluster.lab, &cluster.api)?;
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;
+    wait_for_endpoints(&cluster, 2)?;
     let mut egressds = run_on_all(&cluster, &program())?;
     expect_seen(&mut egressds[0], &cluster.lab.nodes()[0], WEB)?;
     expect_untranslated_between_nodes(&cluster.lab)?;
@@ -90,6 +95,7 @@ pub(crate) fn calicos_pools_are_told_and_not_read() -> Result<()> {
     Calico::write_objects(&cluster.lab, &cluster.api)?;
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;
+    wait_for_endpoints(&cluster, 2)?;
     for mut egressd in run_on_all(&cluster, &program())?.into_iter().take(1) {
         egressd.wait_until_log_has("endpoint-outside-pod-networks")?;
         egressd.stop()?;
@@ -97,13 +103,25 @@ pub(crate) fn calicos_pools_are_told_and_not_read() -> Result<()> {
     let pools = format!("{POOL_V4},{POOL_V6}");
     let mut egressds = run_on_all(&cluster, &program().environment("egress_podcidr", &pools))?;
     expect_seen(&mut egressds[0], &cluster.lab.nodes()[0], WEB)?;
+    // Until its first round what was in force before is.
+    let far = cluster.lab.nodes()[1].pod(1);
+    egressds[0].wait_until_seen(pod, far.v4(), pod.v4().into())?;
+    egressds[0].wait_until_seen(pod, far.v6(), pod.v6().into())?;
     expect_untranslated_between_nodes(&cluster.lab)?;
     expect_still(&cluster)
 }
 
 fn with_a_pod_on_each_node(cluster: &Cluster) -> Result<()> {
     let names = ["web-1", "web-2"].into_iter();
-    names.zip(cluster.lab.nodes()).try_for_each(|(name, node)| cluster.create_pod(name, "web", node.pod(1)))
+    names.zip(cluster.lab.nodes()).try_for_each(|(name, node)| cluster.create_pod(name, "web", node.pod(1)))?;
+    wait_for_endpoints(cluster, 4)
+}
+
+/// The controller of a cluster that was just built takes its time.
+fn wait_for_endpoints(cluster: &Cluster, count: usize) -> Result<()> {
+    wait_until("the controller has written the EndpointSlices", DEADLINE * 4, || {
+        Ok(cluster.endpoints("web")?.len() == count)
+    })
 }
 
 fn run_on_all<'c>(cluster: &'c Cluster, program: &Program) -> Result<Vec<Egressd<'c>>> {

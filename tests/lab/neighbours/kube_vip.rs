@@ -125,24 +125,31 @@ impl KubeVip {
 
     fn write_service(&self, api: &Api, node: &str) -> Result<()> {
         self.rewrite(api, |service| service["metadata"]["annotations"]["kube-vip.io/vipHost"] = json!(node))?;
-        let mut service = api.get(&self.path())?;
         let port = |port: &Value| json!({"port": port["port"], "protocol": port["protocol"]});
-        let ports: Vec<Value> = service["spec"]["ports"].as_array().into_iter().flatten().map(port).collect();
-        let ingress = self.addresses.iter().map(|address| json!({"ip": address, "ports": ports}));
-        service["status"] = json!({"loadBalancer": {"ingress": ingress.collect::<Vec<_>>()}});
-        api.replace_status_as(MANAGER, &self.path(), &service).map(drop)
+        Self::insist(|| {
+            let mut service = api.get(&self.path())?;
+            let ports: Vec<Value> = service["spec"]["ports"].as_array().into_iter().flatten().map(port).collect();
+            let ingress = self.addresses.iter().map(|address| json!({"ip": address, "ports": ports}));
+            service["status"] = json!({"loadBalancer": {"ingress": ingress.collect::<Vec<_>>()}});
+            api.replace_status_as(MANAGER, &self.path(), &service)
+        })
     }
 
-    /// Reads the Service, changes it and writes the whole of it, again when another writer was faster.
+    /// Reads the Service, changes it and writes the whole of it.
     fn rewrite(&self, api: &Api, change: impl Fn(&mut Value)) -> Result<()> {
-        wait_until("kube-vip has written the Service", DEADLINE, || {
+        Self::insist(|| {
             let mut service = api.get(&self.path())?;
             change(&mut service);
-            match api.replace_as(MANAGER, &self.path(), &service) {
-                Ok(_) => Ok(true),
-                Err(error) if format!("{error:#}").contains("the object has been modified") => Ok(false),
-                Err(error) => Err(error),
-            }
+            api.replace_as(MANAGER, &self.path(), &service)
+        })
+    }
+
+    /// Reads and writes again when another writer was faster.
+    fn insist(write: impl Fn() -> Result<Value>) -> Result<()> {
+        wait_until("kube-vip has written the Service", DEADLINE, || match write() {
+            Ok(_) => Ok(true),
+            Err(error) if format!("{error:#}").contains("the object has been modified") => Ok(false),
+            Err(error) => Err(error),
         })
     }
 
