@@ -149,7 +149,9 @@ fn wire(node: &Node, pod: &Pod) -> Result<[IpAddr; 2]> {
     let (v4, v6) = (in_block_v4(node, pod.number), in_block_v6(node, pod.number));
     let (old, device) = (format!("pod{}", pod.number), format!("cali{}", pod.number));
     node.namespace.ip(&format!("link set {old} down nomaster name {device}\nlink set {device} up\n"))?;
-    node.namespace.sysctl(&[(&format!("ipv4/conf/{device}/proxy_arp"), "1")])?;
+    let (answers, delay) = (format!("ipv4/conf/{device}/proxy_arp"), format!("ipv4/neigh/{device}/proxy_delay"));
+    // Otherwise the kernel answers for others after up to 0.8 s.
+    node.namespace.sysctl(&[(&answers, "1"), (&delay, "0")])?;
     node.namespace.settle()?;
     let inside = &pod.host.namespace;
     inside.ip(&format!(
