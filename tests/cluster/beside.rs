@@ -1,4 +1,4 @@
-//! Beside programs that write to the API: what a load balancer and a network say there, and what egressd makes of it.
+//! Beside programs that write to the API: what a load balancer and a network leave there, and what egressd makes of it.
 
 use std::net::IpAddr;
 
@@ -17,8 +17,8 @@ const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 /// The prefix of annotations that kube-vip does not know.
 const PREFIX: &str = "egress.example.com";
 
-/// With a prefix and an instance name, as the page says: Lease, address, `vipHost` and status go from node to node and
-/// back. Who writes what is settled: nobody writes for ever, and kube-vip's words stay.
+/// With a prefix and an instance name, as docs/beside.md asks for: Lease, address, `vipHost` and status go from node to
+/// node and back. No two programs write one field: writing ends, and what kube-vip wrote stays.
 pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
     let settings = format!(r#"{{"prefix": "{PREFIX}"}}"#);
@@ -47,7 +47,7 @@ pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is(
     expect_annotation(&cluster, "vipHost", nodes[0].name())
 }
 
-/// A ServiceL2Status says who answers; only the annotation is read, and only with the option.
+/// A ServiceL2Status names the node that answers; only the annotation is read, and only with the option.
 pub(crate) fn what_metallb_writes_is_not_read_and_a_vip_host_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
     let nodes = cluster.lab.nodes();
@@ -88,7 +88,7 @@ pub(crate) fn what_flannel_writes_changes_nothing() -> Result<()> {
 }
 
 /// Nodes' `podCIDRs` are none of its pods'. With the setting that the page asks for, pods are recognised as such.
-pub(crate) fn calicos_pools_are_told_and_not_read() -> Result<()> {
+pub(crate) fn calicos_pools_are_configured_and_not_read() -> Result<()> {
     let mut cluster = with_web(Cluster::builder().two_nodes().build()?)?;
     Calico::connect(&mut cluster.lab)?;
     Calico::write_rules(&cluster.lab)?;

@@ -40,7 +40,7 @@ lab::tests![
     beside::a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is,
     beside::what_metallb_writes_is_not_read_and_a_vip_host_is,
     beside::what_flannel_writes_changes_nothing,
-    beside::calicos_pools_are_told_and_not_read,
+    beside::calicos_pools_are_configured_and_not_read,
     shown::kubectl_shows_what_the_page_for_operators_promises,
     told::a_service_says_in_the_cluster_what_became_of_it,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,

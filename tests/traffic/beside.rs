@@ -38,7 +38,7 @@ pub(crate) fn run<'stage>(stage: &'stage Stage, program: &Program) -> Result<Egr
 }
 
 /// P1, P4: outside, the selected pod is seen with the Service's addresses and another one with its node's, as the
-/// network's own rules say; and neither is translated on the way to a pod.
+/// network's own rules have it; and neither is translated on the way to a pod.
 pub(crate) fn expect_both_at_work(stage: &Stage, egressd: &Egressd<'_>) -> Result<()> {
     let (selected, other) = (stage.selected(), stage.unselected());
     for protocol in Protocol::ALL {

@@ -14,7 +14,7 @@ fn connected() -> Result<Stage> {
     two_nodes(lab)
 }
 
-/// As the page says: with all pools.
+/// As docs/beside.md asks for: with all pools.
 fn program() -> Program {
     crate::stage::program().environment("egress_podcidr", &format!("{POOL_V4},{POOL_V6}"))
 }
@@ -59,7 +59,7 @@ pub(crate) fn pods_of_calicos_pools_reach_each_other_untranslated_at_every_momen
 }
 
 /// Today's answer to a setting that is missing: egressd reads no IPPools.
-pub(crate) fn pools_that_are_not_told_are_a_warning_and_are_translated_to() -> Result<()> {
+pub(crate) fn pools_that_are_not_configured_are_a_warning_and_are_translated_to() -> Result<()> {
     let stage = connected()?;
     Calico::write_rules(&stage.lab)?;
     let mut egressd = run(&stage, &crate::stage::program())?;
@@ -68,8 +68,8 @@ pub(crate) fn pools_that_are_not_told_are_a_warning_and_are_translated_to() -> R
     for (far, address) in [(far(&stage).v4(), WEB_V4), (far(&stage).v6(), WEB_V6)] {
         // Whether the answer finds its way back is another matter.
         let seen = stage.lab.seen_from(stage.selected(), far, Protocol::Udp);
-        let said = seen.map_or_else(|error| format!("{error:#}"), |seen| seen.to_string());
-        ensure!(said.contains(&address.to_string()), "{said}\n{}", egressd.circumstances());
+        let outcome = seen.map_or_else(|error| format!("{error:#}"), |seen| seen.to_string());
+        ensure!(outcome.contains(&address.to_string()), "{outcome}\n{}", egressd.circumstances());
     }
     egressd.stop()
 }

@@ -36,7 +36,7 @@ pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers()
     egressds.into_iter().try_for_each(Egressd::stop)
 }
 
-/// P1, P10: told apart by prefix and instance name, whoever comes first.
+/// P1, P10: kept apart by prefix and instance name, whoever comes first.
 pub(crate) fn its_own_egress_and_ours_translate_each_its_own_service() -> Result<()> {
     let program = apart();
     let ours = service("web").addresses([WEB_V4]).annotation_of(PREFIX, "egress", "true");
@@ -61,7 +61,7 @@ pub(crate) fn its_own_egress_and_ours_translate_each_its_own_service() -> Result
 }
 
 /// P10: with an instance name and one prefix both act on the same annotation, and whoever goes changes no packet of a
-/// pod that both translate. Of several pods kube-vip translates one, which is why the page asks for a prefix.
+/// pod that both translate. Of several pods kube-vip translates one, which is why docs/beside.md asks for a prefix.
 pub(crate) fn its_own_egress_and_ours_agree_about_one_service() -> Result<()> {
     let stage = Stage::with_web()?;
     let (kube_vip, node) = (KubeVipEgress::of(UID), stage.lab.node());

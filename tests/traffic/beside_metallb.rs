@@ -12,7 +12,7 @@ use crate::stage::{Stage, program};
 
 const ADDRESSES: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 
-/// Nothing on the node tells who answers: today's answer is a sentence that says so, and which option there is.
+/// Nothing on the node shows which one answers: egressd translates nothing, states why and names the option.
 pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_nowhere() -> Result<()> {
     let stage = stage()?;
     let _speaker = Speaker::start(&stage.lab, stage.lab.node(), &ADDRESSES)?;
@@ -29,7 +29,7 @@ pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_no
     Ok(())
 }
 
-/// With the option and an annotation that is kept right, as the page says.
+/// With the option, and an annotation that follows the speaker, as docs/beside.md asks for.
 pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Result<()> {
     let stage = stage()?;
     let nodes = stage.lab.nodes();
@@ -47,7 +47,7 @@ pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Res
     egressds.into_iter().try_for_each(Egressd::stop)
 }
 
-/// The annotation is all that egressd has: where nobody moves it, answers reach a node that knows nothing of them.
+/// The annotation is all that egressd has: where it stays, answers reach a node that has no such connection.
 pub(crate) fn a_vip_host_that_stays_behind_loses_the_answers() -> Result<()> {
     let stage = stage()?;
     stage.manifests.write(&web().vip_host(NODE_NAME))?;
@@ -58,8 +58,8 @@ pub(crate) fn a_vip_host_that_stays_behind_loses_the_answers() -> Result<()> {
     drop(speaker);
     let _speaker = Speaker::start(&stage.lab, &stage.lab.nodes()[1], &ADDRESSES)?;
     let lost = stage.lab.seen_from(stage.selected(), OUTSIDE_V4, Protocol::Udp);
-    let said = lost.map_or_else(|error| format!("{error:#}"), |seen| format!("an answer came back to {seen}"));
-    ensure!(said.contains(&format!("arrived with source {MOVING_V4}")), "{said}");
+    let outcome = lost.map_or_else(|error| format!("{error:#}"), |seen| format!("an answer came back to {seen}"));
+    ensure!(outcome.contains(&format!("arrived with source {MOVING_V4}")), "{outcome}");
     egressd.stop()
 }
 

@@ -86,7 +86,7 @@ lab::tests![
     beside_calico::calicos_rules_that_were_there_first_go_on_for_others,
     beside_calico::calicos_rules_that_come_later_change_nothing_of_ours,
     beside_calico::pods_of_calicos_pools_reach_each_other_untranslated_at_every_moment,
-    beside_calico::pools_that_are_not_told_are_a_warning_and_are_translated_to,
+    beside_calico::pools_that_are_not_configured_are_a_warning_and_are_translated_to,
     beside_kube_vip::an_address_that_kube_vip_moves_is_translated_to_where_it_answers,
     beside_kube_vip::its_own_egress_and_ours_translate_each_its_own_service,
     beside_kube_vip::its_own_egress_and_ours_agree_about_one_service,

@@ -31,20 +31,20 @@ pub(super) enum Operation {
 pub(super) enum Occasion {
     /// It answers a question; what the asker knows already stays.
     Solicited = 0x40,
-    /// Nobody asked; it replaces what neighbours know.
+    /// It answers no question; it replaces what neighbours know.
     Unsolicited = 0x20,
 }
 
-/// Says on the link that this station has an address, in both forms of gratuitous ARP, or by an unsolicited neighbour
-/// advertisement. The last word in both programs: kube-vip v1.2.3 `pkg/vip/arp.go` `gratuitousARP` (request and reply
-/// in turn) and `pkg/vip/ndp.go` `SendGratuitous`; MetalLB v0.16.1 `internal/layer2/arp.go` and `ndp.go` `Gratuitous`.
+/// Announces on the link that this station has an address: by both forms of gratuitous ARP, or by an unsolicited
+/// neighbour advertisement. kube-vip v1.2.3: `pkg/vip/arp.go` (`gratuitousARP`, request and reply in turn), `ndp.go`
+/// (`SendGratuitous`). MetalLB v0.16.1: `internal/layer2/arp.go` and `ndp.go` (`Gratuitous`).
 pub(super) fn announce(link: &Link, address: IpAddr) -> Result<()> {
     match address {
         IpAddr::V4(address) => {
             let socket = link.arp()?;
             for operation in [Operation::Reply, Operation::Request] {
                 let message = arp(operation, (link.mac, address), (link.mac, address));
-                socket.send_to(&message, &link.everyone())?;
+                socket.send_to(&message, &link.all_stations())?;
             }
         }
         IpAddr::V6(address) => {

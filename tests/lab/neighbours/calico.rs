@@ -50,15 +50,10 @@ impl Calico {
         TUNNEL_V4.connect(&lab.nodes().iter().map(end_v4).collect::<Vec<_>>())?;
         TUNNEL_V6.connect(&lab.nodes().iter().map(end_v6).collect::<Vec<_>>())?;
         for node in lab.nodes() {
-            let own = format!("route add blackhole {} proto 80\n", block_v4(node));
-            node.namespace.ip(&own)?;
-            lab.outside().namespace.ip(&format!(
-                "route add {} via {}\nroute add {} via {}\n",
-                block_v4(node),
-                node_v4(node.number),
-                block_v6(node),
-                node_v6(node.number)
-            ))?;
+            let (v4, v6) = (block_v4(node), block_v6(node));
+            node.namespace.ip(&format!("route add blackhole {v4} proto 80\n"))?;
+            let (to_v4, to_v6) = (node_v4(node.number), node_v6(node.number));
+            lab.outside().namespace.ip(&format!("route add {v4} via {to_v4}\nroute add {v6} via {to_v6}\n"))?;
         }
         Ok(())
     }
@@ -170,10 +165,10 @@ fn wire(node: &Node, pod: &Pod) -> Result<[IpAddr; 2]> {
 /// The address of an interface that needs no other.
 fn link_local(namespace: &Namespace, device: &str) -> Result<String> {
     let mut command = namespace.command("ip");
-    let said = output_of(command.args(["-json", "-6", "address", "show", "dev", device, "scope", "link"]))?;
-    let found: Value = serde_json::from_str(&said)?;
+    let listing = output_of(command.args(["-json", "-6", "address", "show", "dev", device, "scope", "link"]))?;
+    let found: Value = serde_json::from_str(&listing)?;
     let address = found[0]["addr_info"][0]["local"].as_str();
-    address.map(str::to_owned).with_context(|| format!("{device} has no link-local address: {said}"))
+    address.map(str::to_owned).with_context(|| format!("{device} has no link-local address: {listing}"))
 }
 
 fn in_block_v4(node: &Node, number: u8) -> IpAddr {
@@ -181,8 +176,7 @@ fn in_block_v4(node: &Node, number: u8) -> IpAddr {
 }
 
 fn in_block_v6(node: &Node, number: u8) -> IpAddr {
-    let last = (node.number - 1) * BLOCK + number;
-    Ipv6Addr::new(0xfd00, 0x200, 0, 0, 0, 0, 0, last.into()).into()
+    Ipv6Addr::new(0xfd00, 0x200, 0, 0, 0, 0, 0, u16::from((node.number - 1) * BLOCK + number)).into()
 }
 
 fn block_v4(node: &Node) -> String {

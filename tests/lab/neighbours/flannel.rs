@@ -80,8 +80,8 @@ enum Family {
 }
 
 impl Family {
-    /// The word of `nft`, the number, all pods, and multicast.
-    fn words(self) -> [&'static str; 4] {
+    /// The keyword of `nft`, the number, all pods, and multicast.
+    fn parts(self) -> [&'static str; 4] {
         match self {
             Self::V4 => ["ip", "4", POD_NETWORK_V4, "224.0.0.0/4"],
             Self::V6 => ["ip6", "6", POD_NETWORK_V6, "ff00::/8"],
@@ -91,7 +91,7 @@ impl Family {
 
 /// As `iptables-nft` writes them; the tables and hooks are iptables' own and stay when flannel goes.
 fn iptables(family: Family, own: &str) -> String {
-    let [ip, _, all, multicast] = family.words();
+    let [ip, _, all, multicast] = family.parts();
     format!(
         "table {ip} filter {{
            chain FORWARD {{ type filter hook forward priority filter; policy accept; }}
@@ -123,7 +123,7 @@ fn iptables(family: Family, own: &str) -> String {
 
 /// Its fourth rule returns for all of its network, not for the node's part alone as with iptables.
 fn nftables(family: Family, own: &str) -> String {
-    let [ip, number, all, multicast] = family.words();
+    let [ip, number, all, multicast] = family.parts();
     let table = format!("table {ip} flannel-ipv{number}");
     format!(
         "{table} {{

@@ -67,7 +67,7 @@ impl KubeVip {
         self.addresses.iter().try_for_each(|address| node.let_go(*address, INTERFACE))
     }
 
-    /// A node becomes the Service's leader: Lease, addresses, then what the Service says.
+    /// A node becomes the Service's leader: Lease, addresses, then the annotation and status of the Service.
     ///
     /// # Errors
     /// When the kernel or the server refuses.
@@ -87,7 +87,7 @@ impl KubeVip {
         api.patch(&self.lease(), &released).map(drop)
     }
 
-    /// Who holds the Service's Lease; nobody, when it is empty or there is none.
+    /// The node that holds the Service's Lease; none when it is released or was never taken.
     pub fn leader(&self, api: &Api) -> Option<String> {
         let lease = api.get(&self.lease()).ok()?;
         lease["spec"]["holderIdentity"].as_str().filter(|holder| !holder.is_empty()).map(str::to_owned)

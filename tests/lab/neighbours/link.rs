@@ -46,11 +46,11 @@ impl Link {
     /// The interface of this name on a node.
     pub(super) fn of(node: &Node, name: &str) -> Result<Self> {
         let namespace = node.namespace.try_clone()?;
-        let said = output_of(namespace.command("ip").args(["-json", "link", "show", "dev", name]))?;
-        let found = serde_json::from_str::<Value>(&said)?;
+        let listing = output_of(namespace.command("ip").args(["-json", "link", "show", "dev", name]))?;
+        let found = serde_json::from_str::<Value>(&listing)?;
         let (index, mac) = (found[0]["ifindex"].as_u64(), found[0]["address"].as_str().and_then(parse));
-        let index = index.and_then(|index| index.try_into().ok()).with_context(|| format!("no index in {said}"))?;
-        let mac = mac.with_context(|| format!("no Ethernet address in {said}"))?;
+        let index = index.and_then(|index| index.try_into().ok()).with_context(|| format!("no index in {listing}"))?;
+        let mac = mac.with_context(|| format!("no Ethernet address in {listing}"))?;
         Ok(Self { namespace, name: name.to_owned(), index, mac })
     }
 
@@ -59,7 +59,7 @@ impl Link {
         let protocol = Protocol::from(i32::from(ETH_P_ARP.to_be()));
         let open = || -> io::Result<Socket> {
             let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
-            socket.bind(&self.everyone())?;
+            socket.bind(&self.all_stations())?;
             Ok(socket)
         };
         self.namespace.run(open)?.context("cannot open a socket for ARP")
@@ -83,8 +83,8 @@ impl Link {
         socket.join_multicast_v6(group, self.index).with_context(|| format!("cannot join {group}"))
     }
 
-    /// Everybody on this link, as an address for ARP.
-    pub(super) fn everyone(&self) -> SockAddr {
+    /// All stations on this link, as an address for ARP.
+    pub(super) fn all_stations(&self) -> SockAddr {
         self.station(BROADCAST)
     }
 

@@ -58,7 +58,7 @@ impl Speaker {
         addresses.iter().try_for_each(|address| announce(&link, *address))?;
         let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
         let desk = Desk { link, arp, discovery, addresses: addresses.to_vec(), stop: Arc::clone(&stop) };
-        // A socket that fails ends the thread; the test sees that nobody answers.
+        // A socket that fails ends the thread; the test sees that no answer comes.
         let thread = thread::spawn(move || drop(desk.serve()));
         Ok(Self { stop, thread: Some(thread) })
     }

@@ -1,6 +1,6 @@
 //! Nodes connected by VXLAN without learning, as flannel and Calico do it alike: on each node one device, and for each
 //! other node a route to its pods through that node's end, a permanent neighbour entry for the end, and a forwarding
-//! entry that tells where the end's Ethernet address is.
+//! entry that leads to the end's Ethernet address.
 
 use std::fs;
 use std::net::IpAddr;
