@@ -34,7 +34,7 @@ test: setup ## run all tests; packets stay in network namespaces
 	cargo test --workspace $(LOCKED)
 
 test-cluster: setup apiserver ## run egressd against a real Kubernetes API server
-	EGRESSD_CLUSTER_TESTS_MUST_RUN=1 cargo test --workspace --test cluster $(LOCKED)
+	EGRESSD_CLUSTER_TESTS_MUST_RUN=1 cargo test --workspace --test deploy --test cluster $(LOCKED)
 
 # Minutes the first time, seconds after: Go keeps what it has compiled. The flags are those of Kubernetes' own builds.
 .PHONY: apiserver

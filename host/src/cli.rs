@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+mod address;
 mod policy;
 
 use std::ffi::OsString;
@@ -158,7 +159,10 @@ pub struct Watching {
     #[command(flatten)]
     pub socket: Socket,
     /// Serve /livez, /readyz and /metrics on this address, as in 127.0.0.1:9808; without it nothing is served.
-    #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP")]
+    ///
+    /// Whoever reaches the address reads the names of all Services that are translated here. Brackets are accepted
+    /// around IPv4 too, as in [192.0.2.1]:9808.
+    #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP", value_parser = address::address_and_port)]
     pub http: Option<SocketAddr>,
     /// How to log to stderr. What is logged is up to EGRESSD_LOG.
     #[arg(long, value_enum, env = "EGRESSD_LOG_FORMAT", default_value_t = LogFormat::Text)]

@@ -18,6 +18,7 @@ lab::tests![
     deployment::the_deployment_puts_one_pod_on_every_node,
     deployment::a_stricter_namespace_would_refuse_the_pod,
     deployment::the_container_of_the_daemon_set_translates_with_its_one_capability,
+    deployment::metrics_are_reached_from_outside_of_the_node_with_their_component,
     deployment::the_patch_that_removes_leaves_nothing_on_the_node,
     deployment::the_examples_translate_as_they_say,
     rights::each_right_is_used_and_no_other_is_asked_for,

@@ -15,6 +15,7 @@ mod calls;
 mod conntrack;
 mod egressd;
 mod harness;
+mod http;
 mod namespace;
 mod nft;
 mod privilege;
@@ -24,7 +25,7 @@ mod wait;
 
 pub use calls::Call;
 pub use egressd::{Egressd, Program};
-pub use harness::{Test, main, main_if};
+pub use harness::{Group, Test, main, main_if, main_of_groups, nothing};
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
 pub use probe::{Connection, Destination, Flood, MOST_OF_A_FLOOD, Protocol, Seen};

@@ -13,6 +13,7 @@ mod deployed;
 mod kernel;
 mod kubectl;
 mod objects;
+mod overlay;
 mod process;
 mod programs;
 
@@ -25,9 +26,10 @@ pub use audit::{Decision, Request, USER};
 pub use bulk::{Creation, Session, endpoints, slice};
 pub use client::Api;
 pub use control_plane::PORT;
-pub use deployed::DeployedPod;
+pub use deployed::{DeployedPod, environment};
 pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
-pub use programs::ready;
+pub use overlay::{CLONE, Overlay, beside_a_clone};
+pub use programs::{kubectl, kubectl_ready, ready};
 
 use crate::topology::{self, Lab, Pod};
 use crate::wait::{DEADLINE, wait_until};
@@ -79,7 +81,7 @@ impl Builder {
         plane.start_manager()?;
         let mut cluster = Cluster { api, plane, lab };
         cluster.register_nodes().context("cannot register the nodes")?;
-        cluster.deploy().context("cannot deploy egressd")?;
+        cluster.apply_kustomization("deploy").context("cannot deploy egressd")?;
         if self.age == Age::Older {
             cluster.plane.start_older()?;
             let older = cluster.as_egressd()?;

@@ -26,6 +26,22 @@ pub fn ready() -> Result<Readiness> {
     }
 }
 
+/// Whether there is a `kubectl`, for what it does without a cluster.
+///
+/// # Errors
+/// When there is none, and `EGRESSD_CLUSTER_TESTS_MUST_RUN` is set.
+pub fn kubectl_ready() -> Result<Readiness> {
+    if Program::Kubectl.given("kubectl").is_some() { Ok(Readiness::Ready) } else { ready() }
+}
+
+/// `kubectl`, for what it does without a cluster.
+pub fn kubectl() -> Command {
+    let (path, subcommand) = Program::Kubectl.place();
+    let mut command = Command::new(path);
+    command.args(subcommand);
+    command
+}
+
 /// A program of a control plane, to be run in a namespace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
@@ -43,6 +59,14 @@ pub(crate) enum Program {
 impl Program {
     /// A command that runs inside and dies with the thread that starts it.
     pub(crate) fn command(self, namespace: &Namespace) -> Command {
+        let (path, subcommand) = self.place();
+        let mut command = namespace.command(&path.to_string_lossy());
+        command.args(subcommand);
+        command
+    }
+
+    /// Its file, and the subcommand that it is of that file.
+    fn place(self) -> (PathBuf, Option<&'static str>) {
         let subcommand = match self {
             Self::ApiServer => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",
@@ -52,12 +76,7 @@ impl Program {
             Self::Kubectl => "kubectl",
             Self::Older => "older",
         };
-        if let Some(given) = self.given(subcommand) {
-            return namespace.command(&given.to_string_lossy());
-        }
-        let mut command = namespace.command(&ours().to_string_lossy());
-        command.arg(subcommand);
-        command
+        self.given(subcommand).map_or_else(|| (ours(), Some(subcommand)), |given| (given, None))
     }
 
     /// Only what takes the same arguments from everybody.

@@ -62,7 +62,7 @@ pub enum Trouble {
         server: Arc<str>,
     },
     /// RBAC says no.
-    #[error("cannot {verb} {kind}{}: {user} may not; add it to the {} egressd (deploy/rbac.yaml)", place(*.kind), role(*.kind))]
+    #[error("cannot {verb} {kind}{}: {user} may not; add it to the {} egressd (deploy/base/rbac.yaml)", place(*.kind), role(*.kind))]
     Forbidden {
         /// What was asked.
         verb: Verb,
@@ -194,12 +194,12 @@ mod tests {
         assert_eq!(
             said(Kind::Slices, 403, message),
             "cannot list endpointslices.discovery.k8s.io: the service account system:serviceaccount:egressd:egressd \
-             may not; add it to the ClusterRole egressd (deploy/rbac.yaml)"
+             may not; add it to the ClusterRole egressd (deploy/base/rbac.yaml)"
         );
         assert_eq!(
             said(Kind::Policies, 403, "configmaps is forbidden: User \"jane\" cannot list resource \"configmaps\""),
             "cannot list configmaps in egressd's own namespace: the user jane may not; add it to the Role egressd \
-             (deploy/rbac.yaml)"
+             (deploy/base/rbac.yaml)"
         );
     }
 
