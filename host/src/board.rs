@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::orphans::Orphan;
 use crate::policies::PolicyReport;
 
 /// What is known about this egressd now.
@@ -29,6 +30,8 @@ pub struct Newest {
     pub policies: Arc<[PolicyReport]>,
     /// What is wrong with the source of Services.
     pub source: Arc<[Finding]>,
+    /// The tables that no egressd looks after.
+    pub orphans: Arc<[Orphan]>,
 }
 
 /// A round that the kernel has taken over.
@@ -101,16 +104,23 @@ pub struct Reader {
     newest: watch::Receiver<Newest>,
     busy: watch::Receiver<Option<Instant>>,
     source: watch::Receiver<Arc<[Finding]>>,
+    orphans: watch::Receiver<Arc<[Orphan]>>,
 }
 
-/// A board with nothing on it, and a reader of it. What is wrong with the source is read where the source tells it:
-/// the loop may have nothing to do, or not have begun.
-pub fn board(source: watch::Receiver<Arc<[Finding]>>) -> (Board, Reader) {
-    let newest =
-        Newest { since: Timestamp::now(), in_force: None, trouble: None, policies: [].into(), source: [].into() };
-    let (newest, read_newest) = watch::channel(newest);
+impl Newest {
+    /// Before anything is known.
+    pub fn begin() -> Self {
+        let (policies, source, orphans) = ([].into(), [].into(), [].into());
+        Self { since: Timestamp::now(), in_force: None, trouble: None, policies, source, orphans }
+    }
+}
+
+/// A board with nothing on it, and a reader of it. What is wrong with the source, and which tables are orphaned, is read
+/// where that is found: the loop may have nothing to do, or not have begun.
+pub fn board(source: watch::Receiver<Arc<[Finding]>>, orphans: watch::Receiver<Arc<[Orphan]>>) -> (Board, Reader) {
+    let (newest, read_newest) = watch::channel(Newest::begin());
     let (busy, read_busy) = watch::channel(None);
-    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source })
+    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, orphans })
 }
 
 impl Board {
@@ -149,7 +159,8 @@ impl Board {
 impl Reader {
     /// The newest state.
     pub fn newest(&self) -> Newest {
-        Newest { source: Arc::clone(&self.source.borrow()), ..self.newest.borrow().clone() }
+        let (source, orphans) = (Arc::clone(&self.source.borrow()), Arc::clone(&self.orphans.borrow()));
+        Newest { source, orphans, ..self.newest.borrow().clone() }
     }
 
     /// Waits until the newest state is another than the one that was waited for last.
@@ -157,7 +168,11 @@ impl Reader {
     /// # Errors
     /// When the loop has ended, and nothing will change any more.
     pub async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
-        self.newest.changed().await
+        tokio::select! {
+            changed = self.newest.changed() => changed,
+            // Whoever looks for them may have ended, and then they do not change.
+            Ok(()) = self.orphans.changed() => Ok(()),
+        }
     }
 
     /// Since when the loop has been working on one thing; none while it waits for something to do.

@@ -39,6 +39,7 @@ lab::tests![
     outages::connections_that_die_without_a_word_are_noticed,
     shown::kubectl_shows_what_the_page_for_operators_promises,
     told::a_service_says_in_the_cluster_what_became_of_it,
+    told::an_orphaned_table_is_an_event_on_the_node,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
     policies::a_policy_is_in_force_as_its_config_map_says,
     policies::a_policy_that_fails_says_so_and_so_does_the_service,

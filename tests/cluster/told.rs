@@ -1,7 +1,7 @@
 //! What the people of a cluster are told, in its own ways.
 
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use anyhow::{Context, Result, ensure};
 use lab::cluster::{Cluster, POLICIES, SERVICES};
@@ -25,6 +25,8 @@ pub(crate) enum About<'a> {
     Service(&'a str),
     /// A policy's ConfigMap by name.
     Policy(&'a str),
+    /// A node by name.
+    Node(&'a str),
 }
 
 /// The Events about an object in its present life: reason and note.
@@ -32,8 +34,13 @@ fn events(cluster: &Cluster, about: About<'_>) -> Result<Vec<(String, String)>> 
     let (namespace, path) = match about {
         About::Service(name) => ("default", format!("{SERVICES}/{name}")),
         About::Policy(name) => ("egressd", format!("{POLICIES}/{name}")),
+        About::Node(name) => ("default", format!("/api/v1/nodes/{name}")),
     };
-    let object = cluster.api.get(&path)?;
+    let mut object = cluster.api.get(&path)?;
+    if let About::Node(name) = about {
+        // As the kubelet refers to it.
+        object["metadata"]["uid"] = name.into();
+    }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let all = cluster.api.list(&format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"), "")?;
     let about = all.iter().filter(|event| event["regarding"]["uid"] == object["metadata"]["uid"]);
@@ -79,6 +86,20 @@ pub(crate) fn a_service_says_in_the_cluster_what_became_of_it() -> Result<()> {
     let told = events(&cluster, WEB_ITSELF)?;
     ensure!(told.len() < 10, "a Service's life is no storm: {told:?}");
     expect_still(&cluster)
+}
+
+/// Of an instance that has ended, on a kernel without owners.
+pub(crate) fn an_orphaned_table_is_an_event_on_the_node() -> Result<()> {
+    let cluster = Cluster::builder().build()?;
+    let node = cluster.lab.node();
+    node.nft("table ip6 kube_vip_old_v6 { comment \"managed by egressd\"; }\n")?;
+    fs::write(node.locks().join("old.lock"), "")?;
+    let egressd = run(&cluster)?.remove(0);
+    let message = "table ip6 kube_vip_old_v6 is orphaned";
+    wait_for_event(&cluster, About::Node(node.name()), "OrphanedTable", message)?;
+    let shown = cluster.kubectl(&["describe", "node", node.name()])?;
+    ensure!(shown.contains("OrphanedTable") && shown.contains(message), "{shown}");
+    egressd.stop()
 }
 
 /// A controller that writes what it read long ago, over whatever is there now, again and again: the kernel's state

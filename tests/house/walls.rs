@@ -37,7 +37,7 @@ const HOST: [(&str, &[&str]); 17] = [
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.
-const ADAPTERS: [&str; 7] = ["source", "wasm", "nft", "addresses", "publish", "http", "status_socket"];
+const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "http", "lock", "status_socket"];
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.

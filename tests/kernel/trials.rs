@@ -14,7 +14,7 @@ use crate::{
     sample::{address, batch, creation, element, full_ruleset, large_ruleset, many, name, names, range},
 };
 
-type Run = fn();
+pub(crate) type Run = fn();
 
 macro_rules! trials {
     ($($name:ident),+ $(,)?) => { &[$((stringify!($name), $name as Run)),+] };
@@ -46,12 +46,12 @@ pub(crate) const ALL: &[(&str, Run)] = trials![
     everything_is_deleted_with_the_table,
 ];
 
-fn open() -> Netlink {
+pub(crate) fn open() -> Netlink {
     Netlink::open().unwrap()
 }
 
 /// A kernel that holds `ruleset`.
-fn with(ruleset: &Ruleset) -> Netlink {
+pub(crate) fn with(ruleset: &Ruleset) -> Netlink {
     let mut kernel = open();
     kernel.commit(&creation(ruleset)).unwrap_or_else(|error| panic!("{}", told(&error)));
     kernel
@@ -212,7 +212,7 @@ fn a_foreign_table_of_our_name_is_refused() {
 }
 
 /// Whether this kernel has owners that leave their tables behind (6.9).
-fn owners_persist() -> bool {
+pub(crate) fn owners_persist() -> bool {
     !nft::try_script("add table ip kube_vip_v4").0
 }
 

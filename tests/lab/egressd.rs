@@ -81,6 +81,14 @@ impl Program {
         Ok(Egressd { child, log, page: 0, lab, node })
     }
 
+    /// Starts `egressd` with these arguments on the lab's node.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin<'lab>(&self, lab: &'lab Lab, arguments: &[&str]) -> Result<Egressd<'lab>> {
+        self.spawn(lab, lab.node(), self.command(lab.node(), arguments))
+    }
+
     /// Runs `egressd` with these arguments on the lab's node, to its end.
     ///
     /// # Errors
@@ -126,7 +134,7 @@ impl Program {
     /// `egressd` with these arguments on a node.
     pub(crate) fn command(&self, node: &Node, arguments: &[&str]) -> Command {
         let mut command = node.namespace.command(&self.path.to_string_lossy());
-        command.args(arguments).envs(self.environment.iter().cloned());
+        command.args(arguments).env("EGRESSD_LOCK_DIR", node.locks()).envs(self.environment.iter().cloned());
         command
     }
 }
@@ -162,10 +170,18 @@ impl Egressd<'_> {
     /// # Errors
     /// When it does not end in time, or not with exit code 0.
     pub fn stop(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot send SIGTERM to egressd")?;
+        self.terminate()?;
         let status = self.ended_within(DEADLINE)?;
         ensure!(status.success(), "egressd ended with {status}\n{}", self.circumstances());
         Ok(())
+    }
+
+    /// Asks it to end (SIGTERM).
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub fn terminate(&self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot send SIGTERM to egressd")
     }
 
     /// `kill -9`.

@@ -1,8 +1,10 @@
 //! Who is connected with whom: the picture in [`crate::addresses`], built.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use crate::addresses::{
     LOAD_BALANCER_NETWORK_V4, LOAD_BALANCER_NETWORK_V6, LOAD_BALANCERS, NEIGHBOUR_V4, NEIGHBOUR_V6, NODE_NAME, NODE_V4,
@@ -78,6 +80,8 @@ pub struct Node {
     /// From 1.
     pub number: u8,
     pods: Vec<Pod>,
+    /// What programs on the node share with each other and with no other node, as they do in its `/run`.
+    run: TempDir,
 }
 
 impl Node {
@@ -92,6 +96,11 @@ impl Node {
     /// When the lab was not built with so many.
     pub fn pod(&self, number: u8) -> &Pod {
         &self.pods[usize::from(number) - 1]
+    }
+
+    /// Where egressds on the node have their locks.
+    pub fn locks(&self) -> &Path {
+        self.run.path()
     }
 
     /// Puts an address on an interface, as a load balancer does when it makes this node the one that answers.
@@ -249,7 +258,7 @@ fn node(number: u8) -> Result<Node> {
     }
     namespace.ip(&lines).context("cannot build the node")?;
     namespace.nft(CONNTRACK).context("cannot build the node")?;
-    Ok(Node { namespace, number, pods: Vec::new() })
+    Ok(Node { namespace, number, pods: Vec::new(), run: TempDir::with_prefix("egressd-run-")? })
 }
 
 /// The outside host. Its own address is on a bridge, so that one more node is one more cable.

@@ -13,6 +13,7 @@ mod history;
 mod life;
 mod neighbours;
 mod networks;
+mod orphans;
 mod owner;
 mod policies;
 mod ports;
@@ -90,6 +91,14 @@ lab::tests![
     life::an_open_connection_survives_a_restart,
     life::a_service_deleted_meanwhile_leaves_nothing_after_the_start,
     life::clean_removes_everything,
+    orphans::a_renamed_instance_reports_its_old_tables_and_clean_all_removes_those_and_no_other,
+    orphans::the_command_that_a_finding_names_removes_the_orphan_and_two_that_live_are_none,
+    orphans::clean_takes_no_table_of_an_egressd_that_runs,
+    orphans::without_owners_a_table_is_orphaned_when_its_lock_is_free_and_unknown_is_not_free,
+    orphans::the_lock_is_held_as_long_as_egressd_runs_and_not_longer,
+    orphans::where_no_lock_can_be_made_egressd_logs_it_and_translates,
+    orphans::what_cleans_and_stays_is_ready_when_nothing_is_left,
+    orphans::what_cleans_and_is_ended_too_early_names_what_is_left,
     tools::diff_after_run_is_empty,
     tools::a_manifest_that_is_not_in_force_shows_up_in_diff,
     tools::a_foreign_change_of_the_table_shows_up_in_diff,

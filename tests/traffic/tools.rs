@@ -15,7 +15,7 @@ use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
 /// How old a survey may be.
 const SURVEY: Duration = Duration::from_millis(600);
 
-const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9808);
+pub(crate) const HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9808);
 
 pub(crate) fn diff_after_run_is_empty() -> Result<()> {
     let stage = Stage::with_web()?;
@@ -203,7 +203,7 @@ fn watched(stage: &Stage) -> Result<Egressd<'_>> {
     program().run_with(&stage.lab, &stage.manifests, &["--http", &HTTP.to_string()])
 }
 
-fn get(lab: &Lab, path: &str) -> Result<(String, String)> {
+pub(crate) fn get(lab: &Lab, path: &str) -> Result<(String, String)> {
     lab.node().http(HTTP, path)
 }
 

@@ -109,16 +109,18 @@ impl Document {
             in_force_since: round.map(|round| time(round.at)),
             trouble: newest.trouble.clone(),
             tables: survey.into_iter().flat_map(|survey| &survey.tables).map(table).collect(),
-            findings: newest
-                .source
-                .iter()
-                .chain(round.into_iter().flat_map(|round| &round.findings))
-                .map(told)
-                .collect(),
+            findings: findings(newest),
             policies: newest.policies.iter().map(Policy::of).collect(),
             services: services.collect(),
         }
     }
+}
+
+/// Findings about the source, the node, and orphaned tables.
+fn findings(newest: &Newest) -> Vec<Told> {
+    let round = newest.in_force.iter().flat_map(|round| &round.findings);
+    let orphans = newest.orphans.iter().map(|orphan| told(&orphan.finding()));
+    newest.source.iter().chain(round).map(told).chain(orphans).collect()
 }
 
 fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {

@@ -14,11 +14,14 @@ mod elements;
 mod encode;
 mod error;
 mod expression;
+mod listing;
 mod netlink;
 mod readback;
 mod rule;
 mod socket;
 mod survey;
+#[cfg(test)]
+pub(crate) mod testkit;
 mod thread;
 mod transaction;
 mod wire;
@@ -33,8 +36,9 @@ use egressd_core::{
 
 pub use describe::TableId;
 pub use error::{Error, Refusal};
+pub use listing::Tables;
 pub use netlink::Netlink;
-pub use survey::{Owner, Survey, SurveyedTable};
+pub use survey::{ListedTable, Maker, Owner, Survey, SurveyedTable};
 pub use thread::KernelThread;
 
 /// Something that holds rulesets: nf_tables, or a fake of it.

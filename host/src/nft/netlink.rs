@@ -29,7 +29,7 @@ use super::{
 /// adopted (Linux 6.9); keep it for the life of the process.
 #[derive(Debug)]
 pub struct Netlink {
-    socket: Socket,
+    pub(super) socket: Socket,
     ownership: Ownership,
     /// What deleted elements and rules had counted.
     gone: Connections,

@@ -15,6 +15,7 @@ use super::speaker::{self, Novelty, Right};
 use super::write::Kind;
 use super::{Outcome, Place, Regarding, Write, active, policies};
 use crate::board::{InForce, Newest};
+use crate::orphans::Orphan;
 use crate::policies::PolicyReport;
 
 /// So many Events of all objects together at once, and then one each so often: a cluster of thousands of Services is
@@ -33,6 +34,8 @@ pub struct Ledger {
     place: Place,
     services: BTreeMap<ServiceKey, Account>,
     policies: BTreeMap<String, PolicyAccount>,
+    /// Events about orphaned tables, by table.
+    orphans: BTreeMap<String, speaker::Memory>,
     events: Purse,
     away: Option<Backoff>,
     forbidden: BTreeMap<Kind, Instant>,
@@ -64,8 +67,8 @@ pub struct Due {
 impl Ledger {
     /// Nothing was published yet by this process.
     pub fn new(place: Place) -> Self {
-        let (services, policies, forbidden) = Default::default();
-        Self { place, services, policies, events: EVENTS, away: None, forbidden }
+        let (services, policies, orphans, forbidden) = Default::default();
+        Self { place, services, policies, orphans, events: EVENTS, away: None, forbidden }
     }
 
     /// What follows from the newest state: at most `most` requests.
@@ -74,7 +77,7 @@ impl Ledger {
         if let Some(away) = self.away.filter(|away| away.due() > now) {
             return Due { writes: vec![], next: Some(away.due()) };
         }
-        self.forget(round);
+        self.forget(round, &newest.orphans);
         self.forbidden.retain(|_, until| *until > now);
         let mut basket = Basket { now, most, events: self.events, forbidden: &self.forbidden, due: Due::default() };
         for (key, status) in &round.statuses {
@@ -95,11 +98,19 @@ impl Ledger {
         } else {
             self.policies.clear();
         }
+        for orphan in newest.orphans.iter() {
+            let table = orphan.table.to_string();
+            let speaker = self.orphans.entry(table.clone()).or_default();
+            if let Some(due) = speaker.due(Said::orphaned(orphan), Right::Doer, Novelty::News, now) {
+                basket.event(due, Regarding::Node { table });
+            }
+        }
         basket.due
     }
 
     /// What is gone, or lives another life, was never written to.
-    fn forget(&mut self, round: &InForce) {
+    fn forget(&mut self, round: &InForce, orphans: &[Orphan]) {
+        self.orphans.retain(|table, _| orphans.iter().any(|orphan| orphan.table.to_string() == *table));
         self.services.retain(|key, account| round.uids.get(key) == Some(&account.uid));
         self.policies.retain(|name, account| round.policies.get(name).is_some_and(|mark| mark.uid == account.mark));
     }
@@ -166,6 +177,7 @@ impl Ledger {
         match regarding {
             Regarding::Service(key, _) => self.services.get_mut(key).map(|account| &mut account.speaker),
             Regarding::Policy { name, .. } => self.policies.get_mut(name).map(|account| &mut account.speaker),
+            Regarding::Node { table } => self.orphans.get_mut(table),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use egressd_core::compile::Instance;
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
 use egressd_core::finding::Finding;
 use egressd_core::model::AnnotationPrefix;
@@ -11,9 +12,9 @@ use egressd_core::plan::{End, Plan, Planned, PlannedService};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::status::status;
 use egressd_core::voice::{Active, Author};
-use jiff::Timestamp;
 
 use super::*;
+use crate::nft::TableId;
 use crate::publish::say::Reason;
 
 const NODE: &str = "node-1";
@@ -78,7 +79,7 @@ fn voice(number: u8, found: Option<&str>) -> Voice {
 
 fn newest(in_force: InForce) -> Newest {
     let in_force = Some(Arc::new(in_force));
-    Newest { since: Timestamp::now(), in_force, trouble: None, policies: [].into(), source: [].into() }
+    Newest { in_force, ..Newest::begin() }
 }
 
 /// Answers all that is due in this way until nothing is, or the time is up; what was asked for.
@@ -214,4 +215,24 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
     let said = Said::of(&held.statuses[&key(1)], NODE).unwrap();
     let note = "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no";
     assert_eq!((said.reason, said.note.as_str()), (Reason::NotApplied, note));
+}
+
+fn with_orphan(orphan: Option<Orphan>) -> Newest {
+    Newest { orphans: orphan.into_iter().collect(), ..newest(InForce::after(None, round(0, None))) }
+}
+
+#[test]
+fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() {
+    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let table = TableId { family: Family::Ipv4, name: Instance::Default.tables().ipv4 };
+    let orphan = Orphan { table, instance: Instance::Default, pods: 3 };
+    for _ in 0..2 {
+        let there = with_orphan(Some(orphan.clone()));
+        let writes = play(&mut ledger, &there, &mut now, MINUTE, &done());
+        let regarding = Regarding::Node { table: "table ip kube_vip_v4".to_owned() };
+        assert!(matches!(&writes[..], [Write::Event { regarding: about, .. }] if *about == regarding), "{writes:?}");
+        assert_eq!(said(&writes), [(Reason::OrphanedTable, orphan.finding().message.as_str())]);
+        assert_eq!(play(&mut ledger, &there, &mut now, MINUTE, &done()), []);
+        assert_eq!(play(&mut ledger, &with_orphan(None), &mut now, MINUTE, &done()), []);
+    }
 }

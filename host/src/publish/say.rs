@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use egressd_core::finding::Severity;
 use egressd_core::status::{ServiceStatus, State};
 
+use crate::orphans::Orphan;
+
 /// The longest note that Kubernetes takes is 1 KiB.
 const LONGEST: usize = 1000;
 /// How many endpoints are named.
@@ -38,6 +40,8 @@ pub enum Reason {
     NotApplied,
     /// Nobody asks for it any more.
     Removed,
+    /// A table translates, and no egressd looks after it.
+    OrphanedTable,
 }
 
 /// An Event's type.
@@ -60,6 +64,7 @@ impl Reason {
             Self::PolicyFailed => "PolicyFailed",
             Self::NotApplied => "NotApplied",
             Self::Removed => "Removed",
+            Self::OrphanedTable => "OrphanedTable",
         }
     }
 }
@@ -89,6 +94,11 @@ impl Said {
     /// Of a Service about which somebody spoke, and for which nobody asks any more.
     pub(super) fn removed() -> Self {
         Self::new(Reason::Removed, Tone::Normal, "egress is not asked for any more, and nothing is translated")
+    }
+
+    /// Of a table that no egressd looks after.
+    pub(super) fn orphaned(orphan: &Orphan) -> Self {
+        Self::new(Reason::OrphanedTable, Tone::Warning, orphan.finding().message)
     }
 
     /// Of a status, as a node says it; none when nobody asked for egress.

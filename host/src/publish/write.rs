@@ -60,6 +60,11 @@ pub enum Regarding {
         /// Which life of it.
         uid: Option<String>,
     },
+    /// This node.
+    Node {
+        /// Which of its tables it is about, so that each has Events of its own.
+        table: String,
+    },
 }
 
 /// What became of a request.
