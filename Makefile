@@ -12,7 +12,7 @@ endif
 # In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup build demo test test-cluster test-static bench lint
+.PHONY: help setup build demo test test-cluster test-node test-static bench lint
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -36,6 +36,10 @@ test: setup ## run all tests; packets stay in network namespaces
 test-cluster: setup apiserver ## run egressd against a real Kubernetes API server
 	EGRESSD_CLUSTER_TESTS_MUST_RUN=1 cargo test --workspace --test deploy --test cluster $(LOCKED)
 
+test-node: setup apiserver ## run egressd in containers on two real nodes of this machine
+	@.ci/setup-node
+	EGRESSD_NODE_TESTS_MUST_RUN=1 cargo test --workspace --test node $(LOCKED)
+
 # Minutes the first time, seconds after: Go keeps what it has compiled. The flags are those of Kubernetes' own builds.
 .PHONY: apiserver
 apiserver:
@@ -43,6 +47,8 @@ apiserver:
 	cd tests/apiserver && CGO_ENABLED=0 go build -trimpath \
 	  -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.2' \
 	  -o "$(abspath $(or $(CARGO_TARGET_DIR),target))/apiserver/apiserver" .
+	cd tests/node/probe && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' \
+	  -o "$(abspath $(or $(CARGO_TARGET_DIR),target))/apiserver/probe" .
 
 bench: setup ## what egressd costs: ratios in one run on one machine, minutes
 	cargo bench --package egressd --bench figures $(LOCKED)
@@ -51,7 +57,7 @@ lint: setup ## formatting, clippy, documentation, shell scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run deploy/test-static tests/lab/cluster/container.sh; else echo 'no shellcheck: shell scripts not looked at'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/setup-node .ci/run deploy/test-static tests/lab/cluster/container.sh tests/lab/node/machine.sh; else echo 'no shellcheck: shell scripts not looked at'; fi
 
 test-static: setup ## the binary of the image, alone in an empty root; minutes
 	@deploy/test-static

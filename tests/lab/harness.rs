@@ -45,12 +45,20 @@ pub fn main(tests: &[Test]) -> ExitCode {
 
 /// The same, for tests that need more of the machine than labs do.
 pub fn main_if(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
-    let arguments = Arguments::from_args();
+    run(&Arguments::from_args(), also, tests)
+}
+
+/// The same, for tests that share what they are about: one after the other, in this order, on the thread that calls.
+pub fn main_one_by_one(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
+    run(&Arguments { test_threads: Some(1), ..Arguments::from_args() }, also, tests)
+}
+
+fn run(arguments: &Arguments, also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
     let prepared = prepare().and_then(|readiness| match readiness {
         Readiness::Ready => also(),
         Readiness::Skip(why) => Ok(Readiness::Skip(why)),
     });
-    conclude(&arguments, [(prepared, tests)])
+    conclude(arguments, [(prepared, tests)])
 }
 
 /// Runs tests that build no labs. A group whose need is not met is skipped, and the others run.

@@ -10,6 +10,7 @@
 pub mod addresses;
 pub mod cluster;
 pub mod manifest;
+pub mod node;
 
 mod calls;
 mod conntrack;
@@ -25,7 +26,7 @@ mod wait;
 
 pub use calls::Call;
 pub use egressd::{Egressd, Program};
-pub use harness::{Group, Test, main, main_if, main_of_groups, nothing};
+pub use harness::{Group, Test, main, main_if, main_of_groups, main_one_by_one, nothing};
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
 pub use probe::{Connection, Destination, Flood, MOST_OF_A_FLOOD, Protocol, Seen};

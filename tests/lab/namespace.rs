@@ -59,6 +59,11 @@ impl Namespace {
         thread::scope(|scope| scope.spawn(inside).join()).unwrap_or_else(|panic| panic::resume_unwind(panic))
     }
 
+    /// The descriptor that holds it.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
     /// A command whose process runs inside, and dies with the thread that starts it.
     pub fn command(&self, program: &str) -> Command {
         let mut command = tool(program);

@@ -16,7 +16,7 @@ use crate::probe::{Record, Service};
 
 /// Addresses usable at once, no router advertisements, no surprises from the machine's own settings.
 /// The last one lets root ping without a raw socket.
-const QUIET: [(&str, &str); 6] = [
+pub(crate) const QUIET: [(&str, &str); 6] = [
     ("ipv6/conf/all/accept_dad", "0"),
     ("ipv6/conf/default/accept_dad", "0"),
     ("ipv6/conf/default/accept_ra", "0"),
@@ -26,7 +26,7 @@ const QUIET: [(&str, &str); 6] = [
 ];
 
 /// What a router needs.
-const FORWARDING: [(&str, &str); 2] = [("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")];
+pub(crate) const FORWARDING: [(&str, &str); 2] = [("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")];
 
 /// On a node with kube-proxy conntrack has always been running. Without it, a connection that is open when the first
 /// NAT chain comes would be taken for a new one in its middle, and translated.
@@ -131,7 +131,7 @@ impl Node {
 }
 
 /// The network that is this address alone.
-fn host_network(address: IpAddr) -> String {
+pub(crate) fn host_network(address: IpAddr) -> String {
     format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
 }
 

@@ -28,7 +28,7 @@ type Question = hyper::Request<Vec<u8>>;
 type Unasked = kube::core::request::Error;
 
 impl Api {
-    pub(super) fn new(namespace: Namespace, kubeconfig: Value) -> Result<Self> {
+    pub(crate) fn new(namespace: Namespace, kubeconfig: Value) -> Result<Self> {
         let runtime = Mutex::new(Builder::new_current_thread().enable_all().build()?);
         Ok(Self { runtime, namespace, kubeconfig })
     }
@@ -113,7 +113,7 @@ impl Api {
     }
 
     /// Whether the server knows its first namespace, or knows that whoever asks may not see it.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         match self.get("/api/v1/namespaces/default") {
             Ok(_) => true,
             Err(refusal) => format!("{refusal:#}").contains("forbidden"),

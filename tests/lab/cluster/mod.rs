@@ -8,14 +8,14 @@ mod audit;
 mod bulk;
 mod client;
 mod container;
-mod control_plane;
+pub(crate) mod control_plane;
 mod deployed;
 mod kernel;
 mod kubectl;
 mod objects;
 mod overlay;
-mod process;
-mod programs;
+pub(crate) mod process;
+pub(crate) mod programs;
 
 use std::net::IpAddr;
 

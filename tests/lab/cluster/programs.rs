@@ -48,6 +48,7 @@ pub(crate) enum Program {
     ApiServer,
     ControllerManager,
     Kubectl,
+    Scheduler,
     /// Ours alone: what no one else's binaries can do.
     Certificates,
     Compact,
@@ -75,6 +76,7 @@ impl Program {
             Self::Etcd => "etcd",
             Self::Kubectl => "kubectl",
             Self::Older => "older",
+            Self::Scheduler => "kube-scheduler",
         };
         self.given(subcommand).map_or_else(|| (ours(), Some(subcommand)), |given| (given, None))
     }
@@ -86,13 +88,18 @@ impl Program {
                 let path = Path::new(&env::var_os("KUBEBUILDER_ASSETS")?).join(name);
                 path.is_file().then_some(path)
             }
-            Self::Certificates | Self::Compact | Self::Etcd | Self::Older => None,
+            Self::Certificates | Self::Compact | Self::Etcd | Self::Older | Self::Scheduler => None,
         }
     }
 }
 
 fn ours() -> PathBuf {
+    built("apiserver")
+}
+
+/// A program that `make apiserver` builds, of this name.
+pub(crate) fn built(name: &str) -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    target.join("apiserver/apiserver")
+    target.join("apiserver").join(name)
 }
