@@ -38,6 +38,11 @@ impl Process {
     /// Asks it to end (SIGTERM), and waits until it has.
     pub(crate) fn stop(mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&mut self) -> Result<()> {
         self.child.wait().map(drop).context("cannot wait for a process")
     }
 

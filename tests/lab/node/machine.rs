@@ -4,20 +4,21 @@
 //! mounts and files go with them. That is so when the test is killed, too.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::{io, panic, thread};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::programs;
+use crate::cluster::control_plane::PATIENCE;
 use crate::cluster::process::Process;
 use crate::namespace::{Namespace, output_of, tool};
+use crate::wait::wait_until;
 
 const SCRIPT: &str = include_str!("machine.sh");
 
@@ -25,7 +26,7 @@ const SCRIPT: &str = include_str!("machine.sh");
 #[derive(Debug)]
 pub(super) struct Machine {
     namespace: Namespace,
-    holder: Child,
+    holder: Process,
     /// The first process, as the world outside counts.
     first: Pid,
     mounts: File,
@@ -34,19 +35,19 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// A new one in this network namespace. It lives as long as the thread that makes it.
-    pub(super) fn new(namespace: Namespace, name: &str) -> Result<Self> {
+    /// A new one in this network namespace, with its log in this directory. It lives as long as the thread that makes it.
+    pub(super) fn new(namespace: Namespace, name: &str, directory: &Path) -> Result<Self> {
         let mut command = namespace.command("unshare");
         command.args(["--mount", "--uts", "--pid", "--fork", "--kill-child", "sh", "-c", SCRIPT, "machine", name]);
-        command.arg(programs::kubernetes()).arg(programs::probe()).stdout(Stdio::piped());
-        let mut holder = command.spawn().context("cannot start a machine")?;
-        let first = match first_process(&mut holder) {
-            Ok(first) => first,
-            Err(error) => {
-                holder.kill().and_then(|()| holder.wait()).ok();
-                return Err(error.context(format!("cannot make the machine {name}")));
-            }
-        };
+        command.arg(programs::kubernetes()).arg(programs::probe());
+        let mut holder = Process::start(command, directory, &format!("{name}-machine"))?;
+        let mut first = None;
+        wait_until("the machine is made", PATIENCE, || {
+            first = first_process(&holder);
+            holder.expect_alive().with_context(|| format!("cannot make the machine {name}"))?;
+            Ok(first.is_some())
+        })?;
+        let first = first.context("a machine has no first process")?;
         let open = |kind| File::open(format!("/proc/{}/ns/{kind}", first.as_raw_nonzero()));
         let (mounts, uts, processes) = (open("mnt")?, open("uts")?, open("pid")?);
         Ok(Self { namespace, holder, first, mounts, name: uts, processes })
@@ -112,19 +113,13 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Its parent ends when it has ended, and it ends when everybody else has. Already ended is as good.
+        // Its parent ends when it has ended, and it ends when all others have. Already ended is as good.
         kill_process(self.first, Signal::KILL).ok();
         self.holder.wait().ok();
     }
 }
 
-/// Waits until the script is done.
-fn first_process(holder: &mut Child) -> Result<Pid> {
-    let mut number = String::new();
-    let output = holder.stdout.take().context("the script has no output")?;
-    BufReader::new(output).read_line(&mut number)?;
-    match number.trim().parse().ok().and_then(Pid::from_raw) {
-        Some(first) => Ok(first),
-        None => bail!("the script ended early, after {number:?}"),
-    }
+/// The number that the script prints last.
+fn first_process(holder: &Process) -> Option<Pid> {
+    holder.last_words().lines().last()?.parse().ok().and_then(Pid::from_raw)
 }

@@ -77,7 +77,7 @@ impl Cluster {
         let (plane, api) = Plane::start(&network)?;
         let cgroups = Cgroups::new(&[node::name(1), node::name(2)])?;
         let build = |number| {
-            let machine = Machine::new(wires::node(number, 3 - number, &network)?, node::name(number))?;
+            let machine = Machine::new(wires::node(number, 3 - number, &network)?, node::name(number), plane.directory())?;
             let node = Node::new(number, machine, &cgroups.of(node::name(number)), plane.directory())?;
             node.introduce(plane.directory())?;
             Ok(node)
