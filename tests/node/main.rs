@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         updates::the_parts_of_a_node_that_go_and_come_change_no_source,
         updates::pods_of_a_drained_node_are_translated_where_the_address_follows,
         ports::callers_from_outside_are_answered_with_kube_proxy_in_iptables_mode,
+        install::tables_of_an_instance_name_of_before_are_reported,
         install::the_page_removes_it_and_leaves_nothing,
     ];
     let code = lab::main_one_by_one(lab::node::ready, &trials);

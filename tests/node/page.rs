@@ -1,7 +1,7 @@
 //! A page of the documentation, followed to the letter: its blocks of `sh`, in their order.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::node::{Cluster, Node};
@@ -75,9 +75,10 @@ impl Reader {
         Ok(Self { project })
     }
 
-    /// A file of the project.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.project.path().join(name)
+    /// Adds lines to a file of the project.
+    pub(crate) fn append(&self, name: &str, lines: &str) -> Result<()> {
+        let path = self.project.path().join(name);
+        Ok(fs::write(&path, fs::read_to_string(&path)? + lines)?)
     }
 
     /// Does what a section says, for this node where it says NODE; what was printed.

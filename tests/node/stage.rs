@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use lab::addresses::{OUTSIDE_V4, OUTSIDE_V6, PORT, load_balancer_v4, load_balancer_v6};
 use lab::cluster::balanced;
-use lab::node::{self, App, Cluster, Pod, Policy, service};
+use lab::node::{self, App, Cluster, Pod, Policy, egressd_of, service};
 use serde_json::json;
 
 use crate::install::install;
@@ -26,8 +26,9 @@ pub(crate) fn with_cluster(trial: impl FnOnce(&mut Cluster) -> Result<()>) -> Re
     // A trial that failed has left the cluster as it is, which others can use.
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if shared.is_none() {
-        say(&format!("\n{}", node::versions()?.join("\n")));
-        *shared = Some(Cluster::start(&program())?);
+        let egressd = egressd_of(&program());
+        say(&format!("\n{}\negressd: {egressd:?}", node::versions()?.join("\n")));
+        *shared = Some(Cluster::start(egressd)?);
     }
     shared.as_mut().context("there is no cluster").and_then(trial)
 }

@@ -99,7 +99,11 @@ fn ours() -> PathBuf {
 
 /// A program that `make apiserver` builds, of this name.
 pub(crate) fn built(name: &str) -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    target.join("apiserver").join(name)
+    target().join("apiserver").join(name)
+}
+
+/// Where everything is built.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from)
 }

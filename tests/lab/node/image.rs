@@ -9,12 +9,15 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::programs;
+use crate::cluster::programs::target;
 use crate::namespace::output_of;
 
 /// What the pods of the lab are made of, and the container that holds a pod's namespaces open.
 pub const PROBE: &str = "egressd.test/probe:1";
+/// egressd's version, which is that of all packages here.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// egressd's image, as `deploy/` names it.
-pub const EGRESSD: &str = "ghcr.io/egressd/egressd:0.1.0";
+pub const EGRESSD: &str = concat!("ghcr.io/egressd/egressd:", env!("CARGO_PKG_VERSION"));
 
 /// The image of [`PROBE`], in a directory of its own.
 pub(super) fn probe(directory: &Path) -> Result<PathBuf> {
@@ -23,8 +26,37 @@ pub(super) fn probe(directory: &Path) -> Result<PathBuf> {
     image(&root, PROBE, &json!({"Entrypoint": ["/probe"]}))
 }
 
-/// egressd's image: the binary alone where it is static, else with its libraries.
-pub(super) fn egressd(program: &Path, directory: &Path) -> Result<PathBuf> {
+/// egressd's image: the archive of `make image` where it is newer than the program that was built for the tests, else
+/// that program, with its libraries. An older archive is of another egressd than the one under test.
+pub fn egressd_of(program: &Path) -> Egressd {
+    let archive = target().join(format!("image/egressd-{VERSION}-{}.oci.tar", architecture()));
+    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    match changed(&archive) > changed(program) {
+        true => Egressd::Archive(archive),
+        false => Egressd::Program(program.to_owned()),
+    }
+}
+
+/// What egressd's image is.
+#[derive(Clone, Debug)]
+pub enum Egressd {
+    /// An archive that is there.
+    Archive(PathBuf),
+    /// An archive to be made of this binary.
+    Program(PathBuf),
+}
+
+impl Egressd {
+    pub(super) fn archive(self, directory: &Path) -> Result<PathBuf> {
+        match self {
+            Self::Archive(archive) => Ok(archive),
+            Self::Program(program) => pack(&program, directory),
+        }
+    }
+}
+
+/// The binary alone where it is static, else with its libraries.
+fn pack(program: &Path, directory: &Path) -> Result<PathBuf> {
     let root = directory.join("egressd");
     install(program, &root, "egressd")?;
     // What is compiled for tests is three times as large with what only a debugger reads.

@@ -37,7 +37,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
-pub use image::{EGRESSD, PROBE};
+pub use image::{EGRESSD, Egressd, PROBE, egressd_of};
 pub use node::{Node, Part, ProxyMode};
 pub use objects::{App, Policy, service};
 pub use outside::{Answer, Arrival, Outside, Role};
@@ -72,7 +72,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When something does not start; the error has the ends of the logs of what did.
-    pub fn start(egressd: &Path) -> Result<Self> {
+    pub fn start(egressd: Egressd) -> Result<Self> {
         let network = wires::outside()?;
         let (plane, api) = Plane::start(&network)?;
         let cgroups = Cgroups::new(&[node::name(1), node::name(2)])?;
@@ -83,7 +83,7 @@ impl Cluster {
             Ok(node)
         };
         let nodes = [1, 2].into_iter().map(build).collect::<Result<Vec<_>>>()?;
-        let egressd = image::egressd(egressd, plane.directory())?;
+        let egressd = egressd.archive(plane.directory())?;
         let mut cluster = Self { api, nodes, plane, outside: Outside::new(network)?, egressd, _cgroups: cgroups };
         cluster.import_probe()?;
         cluster.admit()?;
