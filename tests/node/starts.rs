@@ -1,6 +1,7 @@
 //! Pods that begin. A pod calls before anybody can know its address, so its first packets leave with the node's: for how
 //! long is measured and printed here, and no trial asserts it. What is asserted is the state that follows.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,27 +11,25 @@ use lab::node::{App, Arrival, Cluster, Pod, Role};
 use crate::stage::{Scene, roles, say};
 
 /// How many pods begin at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: u32 = 16;
 /// How many begin alone.
-const ALONE: usize = 4;
+const ALONE: u32 = 4;
 
 /// One after the other, on the node that has the address.
 pub(crate) fn a_pod_that_begins_alone_is_translated() -> Result<()> {
     Scene::play("first", 7, |cluster, scene| {
-        let mut windows = Vec::new();
+        // What begins with the first instruction keeps the source that it began with.
+        let first = [format!("hold={OUTSIDE_V4}:{PORT}"), format!("send={OUTSIDE_V4}:{PORT}")];
+        let app = App::new(scene.name, scene.name, &[roles(), first.to_vec()].concat()).on("node-1");
+        let (mut windows, mut known) = (Vec::new(), BTreeSet::new());
         for number in 1..=ALONE {
-            // What begins with the first instruction keeps the source that it began with.
-            let first = [format!("hold={OUTSIDE_V4}:{PORT}"), format!("send={OUTSIDE_V4}:{PORT}")];
-            let name = format!("alone-{number}");
-            let app = App::new(scene.name, &name, &[roles(), first.to_vec()].concat()).on("node-1");
-            let mut object = app.object();
-            object["spec"]["template"]["metadata"]["labels"]["service"] = scene.name.into();
-            cluster.apply(&[object])?;
-            let pods = cluster.wait_for_pods(scene.name, &name, 1)?;
+            let pods = scene.run(cluster, &app.clone().replicas(number), number as usize)?;
             scene.translated(&pods).settle(cluster)?;
-            windows.push(window(cluster, scene, &pods[0])?);
-            for (role, what) in [(Role::Hold, "connection"), (Role::Send, "port of datagrams")] {
-                say(&format!("its first {what}: {}", kept(cluster, scene, &pods[0], role)?));
+            for pod in pods.iter().filter(|pod| known.insert(pod.name.clone())) {
+                windows.push(window(cluster, scene, pod)?);
+                for (role, what) in [(Role::Hold, "connection"), (Role::Send, "port of datagrams")] {
+                    say(&format!("pod {number}, its first {what}: {}", kept(cluster, scene, pod, role)?));
+                }
             }
         }
         say_windows(&format!("{ALONE} pods, one after the other"), windows);
@@ -41,7 +40,7 @@ pub(crate) fn a_pod_that_begins_alone_is_translated() -> Result<()> {
 /// And all at once.
 pub(crate) fn pods_that_begin_in_numbers_are_all_translated() -> Result<()> {
     Scene::play("many", 2, |cluster, scene| {
-        let pods = scene.run(cluster, &scene.app().on("node-1").replicas(16), AT_ONCE)?;
+        let pods = scene.run(cluster, &scene.app().on("node-1").replicas(AT_ONCE), AT_ONCE as usize)?;
         let expected = scene.translated(&pods);
         let settled = expected.settle(cluster)?;
         let windows = pods.iter().map(|pod| window(cluster, scene, pod)).collect::<Result<_>>()?;
@@ -74,9 +73,11 @@ fn of_pod(cluster: &Cluster, pod: &Pod, role: Role) -> Vec<Arrival> {
 
 fn say_windows(what: &str, mut windows: Vec<(Duration, u32)>) {
     windows.sort_unstable();
-    let figures: Vec<_> = windows
-        .iter()
-        .map(|(age, calls)| format!("{:.1} ms ({calls})", age.as_secs_f64() * 1e3))
-        .collect();
-    say(&format!("{what}, first call with the Service's address after (calls before): {}", figures.join(", ")));
+    let at = |share: usize| {
+        let (age, calls) = windows[(windows.len() - 1) * share / 100];
+        format!("{:.1} ms ({calls} calls before)", age.as_secs_f64() * 1e3)
+    };
+    let (median, most, longest) = (at(50), at(90), at(100));
+    say(&format!("{what}, from the first instruction to the first call with the Service's address:"));
+    say(&format!("  median {median}, 90 % at most {most}, longest {longest}"));
 }

@@ -10,6 +10,9 @@ use lab::wait_until;
 /// How long a change may take to be seen. It takes milliseconds; a loaded machine is slow.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Calls of one caller in one family: half a second's, where there is time.
+const MANY: usize = 25;
+
 /// Callers, and the addresses with which they are to be seen: one of each family that is looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
@@ -34,6 +37,11 @@ impl Expected {
         let settled = outside.mark();
         self.wait_for_calls(outside, settled, 2)?;
         Ok(outside.mark())
+    }
+
+    /// Waits until every caller has gone on for a while.
+    pub(crate) fn call_on(&self, cluster: &Cluster) -> Result<()> {
+        self.wait_for_calls(&cluster.outside, cluster.outside.mark(), MANY)
     }
 
     /// Fails when any caller was seen with another source since a mark, in any call; each has called since.

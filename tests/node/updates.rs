@@ -64,10 +64,12 @@ pub(crate) fn the_parts_of_a_node_that_go_and_come_change_no_source() -> Result<
         let settled = expected.settle(cluster)?;
         for part in [Part::Kubelet, Part::Proxy, Part::Containerd] {
             cluster.node_mut(1).kill(part);
+            expected.call_on(cluster)?;
             expected.ensure_only(cluster, settled).with_context(|| format!("without {part:?}"))?;
             cluster.node_mut(1).start(part)?;
+            expected.call_on(cluster)?;
         }
-        cluster.node(1).configure_network("others")?;
+        cluster.node(1).configure_network(1400)?;
         cluster.wait_until_ready()?;
         expected.ensure_only(cluster, settled)?;
         // And it all still works: a pod that comes is translated, too.

@@ -71,7 +71,7 @@ impl Node {
         machine.write("/run/lab/kubelet.json", &settings::kubelet(number, cgroup).to_string())?;
         let (mode, containerd, kubelet, proxy) = (ProxyMode::Nftables, None, None, None);
         let mut node = Self { number, mode, kubelet, proxy, containerd, machine, logs };
-        node.configure_network("pods")?;
+        node.configure_network(1500)?;
         node.start(Part::Containerd)?;
         Ok(node)
     }
@@ -91,12 +91,12 @@ impl Node {
         [node_v4(self.number), node_v6(self.number)]
     }
 
-    /// Writes what the CNI plugins are to do, as a network of this name.
+    /// Writes what the CNI plugins are to do, with this size of packets for the pods that come.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn configure_network(&self, network: &str) -> Result<()> {
-        let text = settings::network(self.number, network).to_string();
+    pub fn configure_network(&self, mtu: u16) -> Result<()> {
+        let text = settings::network(self.number, mtu).to_string();
         self.machine.write(&format!("{}/10-pods.conflist", settings::NETWORKS), &text)
     }
 

@@ -52,16 +52,17 @@ pub(super) fn kubelet(node: u8, cgroup: &str) -> Value {
     })
 }
 
-/// A bridge that masquerades what leaves the pod network, and host ports: with both families, as kubeadm's users have it.
-pub(super) fn network(node: u8, name: &str) -> Value {
+/// A bridge with packets of this size that masquerades what leaves the pod network, and host ports; both families.
+pub(super) fn network(node: u8, mtu: u16) -> Value {
     let [v4, v6] = [format!("{}/24", pod_v4_on(node, 0)), format!("{}/64", pod_v6_on(node, 0))];
     json!({
         "cniVersion": "0.4.0",
-        "name": name,
+        "name": "pods",
         "plugins": [
             {
                 "type": "bridge",
                 "bridge": "cni0",
+                "mtu": mtu,
                 "isGateway": true,
                 "ipMasq": true,
                 "hairpinMode": true,
