@@ -1,4 +1,4 @@
-//! Installing and removing, as the page about it says.
+//! Installing, as the page about it says.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use lab::node::{App, Cluster};
 use lab::wait_until;
 
 use crate::page::{Place, Reader, blocks};
-use crate::stage::{DAEMON_SET, roles, with_cluster, with_egressd};
+use crate::stage::{roles, with_cluster, with_egressd};
 use crate::traffic::Expected;
 
 /// Sections of the page whose commands these trials run.
@@ -57,41 +57,6 @@ pub(crate) fn the_page_installs_it_and_its_example_is_translated() -> Result<()>
         cluster.kubectl(&["delete", "deployment", "web", "--wait=false"])?;
         cluster.kubectl(&["delete", "service", "web", "partner"])?;
         cluster.take(address)
-    })
-}
-
-/// Another instance name leaves the tables of the old one in force, and egressd says so.
-pub(crate) fn tables_of_an_instance_name_of_before_are_reported() -> Result<()> {
-    with_egressd(|cluster| {
-        let set = |variable: &str| -> Result<()> {
-            cluster.kubectl(&["--namespace=egressd", "set", "env", "daemonset/egressd", variable])?;
-            cluster.kubectl(&["--namespace=egressd", "rollout", "status", "daemonset/egressd"]).map(drop)
-        };
-        set("instance_name=before")?;
-        set("instance_name-")?;
-        for node in cluster.nodes() {
-            wait_until("the tables of before are reported", lab::DEADLINE * 4, || {
-                Ok(Reader::new()?.follow(cluster, "Ask a node", node.name())?.contains("orphaned-table"))
-            })?;
-        }
-        Ok(())
-    })
-}
-
-/// The way back: nothing of egressd is in the cluster or in the kernel of any node, whatever names were used before.
-pub(crate) fn the_page_removes_it_and_leaves_nothing() -> Result<()> {
-    with_egressd(|cluster| {
-        Reader::new()?.follow(cluster, "Remove", "").with_context(|| cluster.circumstances())?;
-        ensure!(cluster.api.get(DAEMON_SET).is_err(), "the DaemonSet is there");
-        wait_until("the namespace is gone", lab::DEADLINE * 4, || {
-            Ok(cluster.api.get("/api/v1/namespaces/egressd").is_err())
-        })?;
-        for node in cluster.nodes() {
-            let (tables, processes) = (node.nft_list("tables")?, node.shell("ps ax")?);
-            ensure!(!tables.contains("kube_vip"), "{} has {tables}", node.name());
-            ensure!(!processes.contains("/egressd"), "{} runs {processes}", node.name());
-        }
-        Ok(())
     })
 }
 

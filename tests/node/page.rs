@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use lab::cluster::copy;
 use lab::node::{Cluster, Node};
 use tempfile::TempDir;
 
@@ -110,18 +111,4 @@ fn on_node(cluster: &Cluster, node: &Node, text: &str) -> Result<()> {
     fs::create_dir_all(&copies)?;
     fs::copy(cluster.image(), copies.join(name))?;
     node.shell(&format!("cd {COPIES}\n{text}")).map(drop)
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let (source, copied) = (entry.as_ref().map(fs::DirEntry::path), entry.as_ref().map(fs::DirEntry::file_name));
-        let (Ok(source), Ok(name)) = (source, copied) else { bail!("cannot read {}", from.display()) };
-        if source.is_dir() {
-            copy(&source, &to.join(name))?;
-        } else {
-            fs::copy(&source, to.join(name))?;
-        }
-    }
-    Ok(())
 }

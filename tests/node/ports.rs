@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
-use lab::addresses::{NEIGHBOUR_V4, PORT};
+use lab::addresses::{NEIGHBOUR_V4, NEIGHBOUR_V6, PORT};
 use lab::node::{Cluster, Pod, Policy, ProxyMode, service};
 use lab::wait_until;
 use serde_json::json;
@@ -47,7 +47,8 @@ fn matrix(cluster: &Cluster, scene: &Scene) -> Result<()> {
     expected.ensure_only(cluster, settled).map(drop)
 }
 
-/// To the load balancer's address and to NodePorts: a pod of the Service answers.
+/// To the load balancer's address and to NodePorts: a pod of the Service answers. Where a Service is served on the node of
+/// the pod, the pod sees who calls.
 fn from_outside(cluster: &Cluster, scene: &Scene, pods: &[Pod], policy: Policy) -> Result<()> {
     let port = node_port(cluster, scene)?;
     let [first, second] = [1, 2].map(|node| SocketAddr::new(cluster.node(node).addresses()[0], port));
@@ -61,7 +62,10 @@ fn from_outside(cluster: &Cluster, scene: &Scene, pods: &[Pod], policy: Policy) 
         let waited = wait_until(&format!("{target} is answered by a pod of the Service"), lab::DEADLINE, || {
             let answer = cluster.outside.ask(target);
             last = format!("{answer:?}");
-            Ok(answer.is_ok_and(|answer| pods.iter().any(|pod| pod.name == answer.name)))
+            Ok(answer.is_ok_and(|answer| {
+                let kept = [NEIGHBOUR_V4, NEIGHBOUR_V6].contains(&answer.source);
+                pods.iter().any(|pod| pod.name == answer.name) && (kept || policy == Policy::Cluster)
+            }))
         });
         waited.with_context(|| last)?;
     }
@@ -88,8 +92,12 @@ fn from_a_pod(cluster: &Cluster, scene: &Scene, pods: &[Pod]) -> Result<()> {
     // To a neighbour on its node a pod is itself.
     ensure!(asked[3].0 == pods[0].v4, "a pod is seen by another as {}", asked[3].0);
     // The API server speaks TLS alone, and ends a connection without. That it does shows that it was reached.
-    let server = cluster.kubectl(&["--namespace", scene.name, "exec", &pods[0].name, "--", "/probe", "ask", "10.96.0.1:443"]);
-    ensure!(server.as_ref().is_ok_and(|answer| answer.contains("400") || answer.contains("EOF")), "the API server answers {server:?}");
+    let server =
+        cluster.kubectl(&["--namespace", scene.name, "exec", &pods[0].name, "--", "/probe", "ask", "10.96.0.1:443"]);
+    ensure!(
+        server.as_ref().is_ok_and(|answer| answer.contains("400") || answer.contains("EOF")),
+        "the API server answers {server:?}"
+    );
     Ok(())
 }
 

@@ -43,6 +43,17 @@ pub(crate) fn with_egressd(trial: impl FnOnce(&mut Cluster) -> Result<()>) -> Re
     })
 }
 
+/// Sets a variable of egressd's container, or with `NAME-` unsets it.
+pub(crate) fn set_environment(cluster: &Cluster, variable: &str) -> Result<()> {
+    cluster.kubectl(&["--namespace=egressd", "set", "env", "daemonset/egressd", variable]).map(drop)
+}
+
+/// Waits until every node has the egressd that is asked for.
+pub(crate) fn roll_out(cluster: &Cluster) -> Result<()> {
+    let status = ["--namespace=egressd", "rollout", "status", "daemonset/egressd", "--timeout=120s"];
+    cluster.kubectl(&status).with_context(|| cluster.circumstances()).map(drop)
+}
+
 /// A Service with egress in a namespace of its own, with an address that the first node has.
 #[derive(Debug)]
 pub(crate) struct Scene {

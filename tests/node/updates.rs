@@ -6,6 +6,7 @@ use lab::wait_until;
 
 use crate::page::Reader;
 use crate::stage::{Scene, say};
+use crate::traffic::Expected;
 
 /// What the image is called after the update.
 const NEXT: &str = "ghcr.io/egressd/egressd:0.1.1";
@@ -42,6 +43,25 @@ pub(crate) fn pods_of_a_drained_node_are_translated_where_the_address_follows() 
         let drained = drain(cluster, scene);
         cluster.kubectl(&["uncordon", "node-1"])?;
         drained
+    })
+}
+
+/// With the address on one node, pods on the other leave as that node, at any time; the Service's own are not disturbed.
+pub(crate) fn replicas_on_another_node_than_the_address_leave_as_their_node() -> Result<()> {
+    Scene::play("spread", 6, |cluster, scene| {
+        let here = scene.run(cluster, &scene.app().on("node-1"), 1)?;
+        let mut elsewhere = scene.app().on("node-2").object();
+        elsewhere["metadata"]["name"] = "spread-elsewhere".into();
+        cluster.apply(&[elsewhere])?;
+        let all = cluster.wait_for_pods(scene.name, scene.name, 2)?;
+        let expected = scene.translated(&here);
+        let settled = expected.settle(cluster)?;
+        let names = all.iter().filter(|pod| pod.node == "node-2").map(|pod| pod.name.clone()).collect();
+        let others = Expected { names, addresses: cluster.node(2).addresses().to_vec() };
+        let begun = others.settle(cluster)?;
+        others.call_on(cluster)?;
+        others.ensure_only(cluster, begun)?;
+        expected.ensure_only(cluster, settled).map(drop)
     })
 }
 

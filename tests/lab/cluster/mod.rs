@@ -28,7 +28,7 @@ pub use client::Api;
 pub use control_plane::PORT;
 pub use deployed::{DeployedPod, environment};
 pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
-pub use overlay::{CLONE, Overlay, beside_a_clone};
+pub use overlay::{CLONE, Overlay, beside_a_clone, copy};
 pub use programs::{kubectl, kubectl_ready, ready};
 
 use crate::topology::{self, Lab, Pod};

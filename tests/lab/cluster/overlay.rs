@@ -72,7 +72,11 @@ pub fn beside_a_clone(kustomization: &str) -> Result<TempDir> {
     Ok(directory)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Copies a directory, with those below it.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let (entry, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name())))?;

@@ -25,6 +25,7 @@ mod machine;
 mod node;
 mod objects;
 mod outside;
+mod parts;
 mod plane;
 mod pods;
 mod programs;
@@ -38,9 +39,10 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::json;
 
 pub use image::{EGRESSD, Egressd, PROBE, egressd_of};
-pub use node::{Node, Part, ProxyMode};
+pub use node::Node;
 pub use objects::{App, Policy, service};
 pub use outside::{Answer, Arrival, Outside, Role};
+pub use parts::{Part, ProxyMode};
 pub use pods::Pod;
 pub use programs::{ready, versions};
 
@@ -77,7 +79,8 @@ impl Cluster {
         let (plane, api) = Plane::start(&network)?;
         let cgroups = Cgroups::new(&[node::name(1), node::name(2)])?;
         let build = |number| {
-            let machine = Machine::new(wires::node(number, 3 - number, &network)?, node::name(number), plane.directory())?;
+            let machine =
+                Machine::new(wires::node(number, 3 - number, &network)?, node::name(number), plane.directory())?;
             let node = Node::new(number, machine, &cgroups.of(node::name(number)), plane.directory())?;
             node.introduce(plane.directory())?;
             Ok(node)
@@ -150,7 +153,8 @@ impl Cluster {
     /// The administrator says which networks are whose; kubelets do the rest.
     fn admit(&mut self) -> Result<()> {
         let subjects = json!([{"kind": "User", "name": "system:kube-proxy"}]);
-        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node-proxier"});
+        let role =
+            json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node-proxier"});
         let binding = json!({"metadata": {"name": "kube-proxy"}, "roleRef": role, "subjects": subjects});
         self.api.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)?;
         for node in &mut self.nodes {

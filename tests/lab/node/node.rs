@@ -1,54 +1,23 @@
 //! A node: a machine with containerd, a kubelet and kube-proxy, each of which can be stopped and started alone.
 
+use std::fs::{self, File};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::fmt;
-use std::fs::{self, File};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::machine::Machine;
+use super::parts::{self, Part, ProxyMode};
 use super::plane::{PROXY_TOKEN, kubelet_token};
 use super::settings;
-use crate::addresses::{NODE_NAME, POD_NETWORK_V4, POD_NETWORK_V6, SECOND_NODE_NAME, node_v4, node_v6};
+use crate::addresses::{NODE_NAME, SECOND_NODE_NAME, node_v4, node_v6};
 use crate::cluster::control_plane::{PATIENCE, PORT, kubeconfig};
 use crate::cluster::process::Process;
 use crate::topology::host_network;
 use crate::wait::wait_until;
 
-/// Kubernetes' programs, as the machine has them.
-const KUBERNETES: &str = "/run/lab/kubernetes";
 const AUTHORITY: &str = "/run/lab/ca.crt";
-
-/// A server of the node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The container runtime.
-    Containerd,
-    /// The agent of the API server.
-    Kubelet,
-    /// What forwards to Services.
-    Proxy,
-}
-
-/// How kube-proxy forwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyMode {
-    /// With nftables.
-    Nftables,
-    /// With iptables, or what stands in for it.
-    Iptables,
-}
-
-impl fmt::Display for ProxyMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Nftables => "nftables",
-            Self::Iptables => "iptables",
-        })
-    }
-}
 
 /// A real node.
 #[derive(Debug)]
@@ -147,9 +116,9 @@ impl Node {
     /// When it cannot be started. That it works is another matter.
     pub fn start(&mut self, part: Part) -> Result<()> {
         let command = match part {
-            Part::Containerd => self.containerd_command(),
-            Part::Kubelet => self.kubelet_command(),
-            Part::Proxy => self.proxy_command(),
+            Part::Containerd => parts::containerd(&self.machine),
+            Part::Kubelet => parts::kubelet(&self.machine, self.name(), self.addresses()),
+            Part::Proxy => parts::proxy(&self.machine, self.name(), self.mode),
         };
         let name = format!("{}-{part:?}", self.name()).to_lowercase();
         let process = self.machine.start(command, &self.logs, &name)?;
@@ -223,33 +192,6 @@ impl Node {
             Part::Kubelet => &mut self.kubelet,
             Part::Proxy => &mut self.proxy,
         }
-    }
-
-    fn containerd_command(&self) -> Command {
-        let mut command = self.machine.command("containerd");
-        command.args(["--config", "/run/lab/containerd.toml"]).stdin(Stdio::null());
-        command
-    }
-
-    fn kubelet_command(&self) -> Command {
-        let mut command = self.machine.command(KUBERNETES);
-        let [v4, v6] = self.addresses();
-        command.args(["kubelet", "--config=/run/lab/kubelet.json", "--kubeconfig=/run/lab/kubelet.kubeconfig", "-v=2"]);
-        command.arg(format!("--hostname-override={}", self.name())).arg(format!("--node-ip={v4},{v6}"));
-        command
-    }
-
-    /// Limits of conntrack are the whole machine's, and not this one's to set.
-    fn proxy_command(&self) -> Command {
-        let mut command = self.machine.command(KUBERNETES);
-        command.args(["kube-proxy", "--kubeconfig=/run/lab/proxy.kubeconfig"]).args([
-            format!("--hostname-override={}", self.name()),
-            format!("--proxy-mode={}", self.mode),
-            format!("--cluster-cidr={POD_NETWORK_V4},{POD_NETWORK_V6}"),
-        ]);
-        command.args(["--conntrack-max-per-core=0", "--conntrack-min=0"]);
-        command.args(["--conntrack-tcp-timeout-established=0s", "--conntrack-tcp-timeout-close-wait=0s"]);
-        command
     }
 }
 

@@ -96,6 +96,14 @@ impl Outside {
         calls.find(|call| call.name == name && call.source.is_ipv4() == like.is_ipv4()).map(|call| call.source)
     }
 
+    /// GET of something that a program on a node serves: the status line, and the body.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub fn http(&self, address: SocketAddr, path: &str) -> Result<(String, String)> {
+        self.namespace.http(address, path)
+    }
+
     /// Calls once.
     ///
     /// # Errors

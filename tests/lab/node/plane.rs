@@ -42,10 +42,9 @@ impl Plane {
         fs::write(root.join("tokens"), tokens())?;
         let etcd = start_etcd(namespace, root)?;
         let mut server = Program::ApiServer.command(namespace);
-        server.args(server_flags(root)).args([
-            "--enable-admission-plugins=NodeRestriction",
-            "--kubelet-preferred-address-types=InternalIP",
-        ]);
+        server
+            .args(server_flags(root))
+            .args(["--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP"]);
         let mut server = Process::start(server, root, "kube-apiserver")?;
         let api = Api::new(namespace.try_clone()?, admin(root))?;
         wait_until("the API server answers", PATIENCE, || {

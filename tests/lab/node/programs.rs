@@ -50,7 +50,11 @@ pub fn ready() -> Result<Readiness> {
 pub fn versions() -> Result<Vec<String>> {
     expect_root()?;
     for program in [kubernetes(), probe()] {
-        ensure!(program.is_file(), "there is no {}; `make test-node` builds it, with Go 1.26 or newer", program.display());
+        ensure!(
+            program.is_file(),
+            "there is no {}; `make test-node` builds it, with Go 1.26 or newer",
+            program.display()
+        );
     }
     let mut kubelet = Command::new(kubernetes());
     let mut lines = vec![first_line(&output_of(kubelet.args(["kubelet", "--version"]))?)];
@@ -70,9 +74,9 @@ pub fn versions() -> Result<Vec<String>> {
 /// The directory of the plugins.
 pub(super) fn plugin_directory() -> Result<&'static Path> {
     let mut directories = PLUGIN_DIRECTORIES.iter().map(Path::new);
-    directories.find(|directory| directory.join(PLUGINS[0]).is_file()).with_context(|| {
-        missing("CNI plugin bridge", "containernetworking-plugins")
-    })
+    directories
+        .find(|directory| directory.join(PLUGINS[0]).is_file())
+        .with_context(|| missing("CNI plugin bridge", "containernetworking-plugins"))
 }
 
 fn missing(what: &str, package: &str) -> String {
