@@ -42,7 +42,7 @@ pub(crate) fn the_component_for_metrics_lets_others_read_them() -> Result<()> {
             ensure!(status.contains("200") && metrics.contains("egressd_build_info"), "{status}\n{metrics}");
         }
         cluster.kubectl(&["--namespace=egressd", "delete", "service", "egressd-metrics"])?;
-        Reader::new()?.follow(cluster, "Install", "").map(drop)
+        Reader::new(cluster)?.follow(cluster, "Install", "").map(drop)
     })
 }
 

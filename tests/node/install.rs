@@ -25,7 +25,7 @@ pub(crate) fn every_command_of_the_page_is_in_a_section_that_is_followed() -> Re
 
 /// From nothing to "successfully rolled out".
 pub(crate) fn install(cluster: &Cluster) -> Result<()> {
-    let reader = Reader::new()?;
+    let reader = Reader::new(cluster)?;
     let install = || {
         reader.follow(cluster, "The image", "")?;
         reader.follow(cluster, "Install", "")
@@ -36,7 +36,7 @@ pub(crate) fn install(cluster: &Cluster) -> Result<()> {
 /// The page's own example, then.
 pub(crate) fn the_page_installs_it_and_its_example_is_translated() -> Result<()> {
     with_egressd(|cluster| {
-        let (address, reader) = (load_balancer_v4(2), Reader::new()?);
+        let (address, reader) = (load_balancer_v4(2), Reader::new(cluster)?);
         reader.follow(cluster, "A Service", "")?;
         cluster.give(address, 1)?;
         cluster.api.patch_status("/api/v1/namespaces/default/services/web", &balanced(&[address]))?;

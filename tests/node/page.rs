@@ -69,8 +69,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) fn new() -> Result<Self> {
-        let project = TempDir::with_prefix("egressd-project-")?;
+    pub(crate) fn new(cluster: &Cluster) -> Result<Self> {
+        let project = TempDir::new_in(cluster.directory())?;
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
         copy(&source, &project.path().join("deploy"))?;
         Ok(Self { project })

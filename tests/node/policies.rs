@@ -39,7 +39,7 @@ pub(crate) fn a_policy_is_compiled_in_the_container_and_takes_effect() -> Result
 
 /// Both nodes say so, not only the one that it matters to.
 fn expect_enforced(cluster: &Cluster) -> Result<()> {
-    let reader = Reader::new()?;
+    let reader = Reader::new(cluster)?;
     for node in cluster.nodes() {
         let mut status = String::new();
         let waited = wait_until("the policy is in force", lab::DEADLINE * 4, || {

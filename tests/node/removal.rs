@@ -21,7 +21,7 @@ pub(crate) fn tables_of_an_instance_name_of_before_are_reported_and_removed() ->
         for node in cluster.nodes() {
             ensure!(node.nft_list("tables")?.contains("kube_vip_before_v4"), "{} never had them", node.name());
             wait_until("the tables of before are reported", lab::DEADLINE * 4, || {
-                Ok(Reader::new()?.follow(cluster, "Ask a node", node.name())?.contains("orphaned-table"))
+                Ok(Reader::new(cluster)?.follow(cluster, "Ask a node", node.name())?.contains("orphaned-table"))
             })?;
         }
         the_page_removes_it(cluster)
@@ -29,7 +29,7 @@ pub(crate) fn tables_of_an_instance_name_of_before_are_reported_and_removed() ->
 }
 
 fn the_page_removes_it(cluster: &Cluster) -> Result<()> {
-    Reader::new()?.follow(cluster, "Remove", "").with_context(|| cluster.circumstances())?;
+    Reader::new(cluster)?.follow(cluster, "Remove", "").with_context(|| cluster.circumstances())?;
     expect_nothing(cluster)
 }
 

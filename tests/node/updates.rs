@@ -21,7 +21,7 @@ pub(crate) fn an_update_under_traffic_changes_no_source() -> Result<()> {
         for node in cluster.nodes() {
             node.tag(EGRESSD, NEXT)?;
         }
-        let reader = Reader::new()?;
+        let reader = Reader::new(cluster)?;
         let next = "images:\n  - {name: ghcr.io/egressd/egressd, newTag: 0.1.1}\n";
         reader.append("deploy/kustomization.yaml", next)?;
         reader.follow(cluster, "Update", "").with_context(|| cluster.circumstances())?;

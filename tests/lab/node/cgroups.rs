@@ -1,17 +1,17 @@
 //! Control groups for the containers of the lab's nodes: a directory for each node, in every hierarchy that there is.
 //!
-//! Version 1 has a hierarchy for each controller, version 2 has one for all of them. The directory's name holds the
-//! number of the process that made it, so that the next lab removes what a lab has left that was killed.
+//! Version 1 has a hierarchy for each controller, version 2 has one for all of them. Version 2 is written after the kernel's
+//! documentation and has not been tried: the machine where this was made has version 1.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, process};
 
 use anyhow::{Context, Result, bail};
 
+use super::leftovers::{self, PREFIX};
 use crate::wait::{DEADLINE, wait_until};
 
 const ROOT: &str = "/sys/fs/cgroup";
-const PREFIX: &str = "egressd-node-test-";
 /// What a kubelet of version 2 wants to give out to its pods.
 const CONTROLLERS: [&str; 5] = ["cpu", "cpuset", "io", "memory", "pids"];
 /// Files of a `cpuset` directory that are empty at first, and must not be when a process goes there.
@@ -53,7 +53,9 @@ impl Cgroups {
         let version = Version::here();
         let cgroups = Self { name: format!("{PREFIX}{}", process::id()), hierarchies: hierarchies(version)? };
         for hierarchy in &cgroups.hierarchies {
-            sweep(hierarchy);
+            for left in leftovers::in_directory(hierarchy) {
+                remove(&left);
+            }
             let own = hierarchy.join(&cgroups.name);
             make(&own, version)?;
             nodes.iter().try_for_each(|node| make(&own.join(node), version))?;
@@ -126,18 +128,6 @@ fn pass_on(parent: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes what labs have left that do not live any more.
-fn sweep(hierarchy: &Path) {
-    for entry in fs::read_dir(hierarchy).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if let Some(owner) = name.strip_prefix(PREFIX)
-            && !Path::new("/proc").join(owner).exists()
-        {
-            remove(&entry.path());
-        }
-    }
-}
-
 /// Removes a directory and those below it; whether it is gone.
 fn remove(directory: &Path) -> bool {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -146,4 +136,37 @@ fn remove(directory: &Path) -> bool {
         }
     }
     fs::remove_dir(directory).is_ok() || !directory.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hierarchies_are_found_where_they_are_mounted() {
+        let line = |kind| format!("31 24 0:27 / {ROOT}/memory rw,nosuid shared:9 - {kind} {kind} rw,memory");
+        let found = ["cgroup", "cgroup2", "tmpfs"].map(|kind| hierarchy(&line(kind)));
+        let memory = Path::new(ROOT).join("memory");
+        assert_eq!(found, [Some(memory.clone()), Some(memory), None]);
+    }
+
+    #[test]
+    fn a_group_of_version_2_is_made_after_its_parent_has_passed_the_controllers_on() -> Result<()> {
+        let parent = tempfile::tempdir()?;
+        fs::write(parent.path().join("cgroup.controllers"), "cpu misc pids\n")?;
+        make(&parent.path().join("own"), Version::Two)?;
+        // A file keeps what was written last; the kernel adds each to those before.
+        assert_eq!(fs::read_to_string(parent.path().join("cgroup.subtree_control"))?, "+pids");
+        assert!(remove(&parent.path().join("own")), "it is empty");
+        Ok(())
+    }
+
+    #[test]
+    fn a_group_of_version_1_has_the_processors_of_its_parent() -> Result<()> {
+        let parent = tempfile::tempdir()?;
+        CPUSET.iter().try_for_each(|file| fs::write(parent.path().join(file), "0-1\n"))?;
+        make(&parent.path().join("own"), Version::One)?;
+        assert_eq!(fs::read_to_string(parent.path().join("own/cpuset.cpus"))?, "0-1\n");
+        Ok(())
+    }
 }

@@ -19,8 +19,8 @@ impl Cluster {
         format!("--- pods of egressd ---\n{}--- what they say ---\n{}{rules}---", text(pods), text(logs))
     }
 
-    /// Where the logs of the control plane and of the nodes' parts are, until the cluster ends.
-    pub fn logs(&self) -> &Path {
+    /// Where the logs of the control plane and of the nodes' parts are, and whatever ends with the cluster.
+    pub fn directory(&self) -> &Path {
         self.plane.directory()
     }
 }

@@ -99,6 +99,8 @@ fn image(root: &Path, name: &str, config: &Value) -> Result<PathBuf> {
     fs::write(parts.join("manifest.json"), manifest.to_string())?;
     let archive = root.with_extension("tar");
     tar(&parts, &archive, ".")?;
+    fs::remove_dir_all(&parts)?;
+    fs::remove_dir_all(root)?;
     Ok(archive)
 }
 

@@ -11,7 +11,7 @@
 //!
 //! A machine ([`machine`]) is a set of namespaces: network, mounts, host name, processes. All that a node writes is in
 //! memory, in mounts of its own. So a node ends with one process, and nothing is left behind, also when the test is
-//! killed: only empty directories of control groups ([`cgroups`]) stay then, and the next lab removes them.
+//! killed: only empty control groups ([`cgroups`]) and the directory of logs stay then, and the next lab removes them.
 //!
 //! What differs from a node in production: the disk is memory; load-balancer addresses are put on by the test
 //! ([`Node::hold`]); kernel settings that belong to all are files that look alike; limits of conntrack are left alone.
@@ -21,6 +21,7 @@ mod cgroups;
 mod circumstances;
 mod image;
 mod kubectl;
+mod leftovers;
 mod machine;
 mod node;
 mod objects;

@@ -1,14 +1,15 @@
 //! The control plane of real nodes: what [`crate::cluster`] has, and a scheduler. Here kubelets renew leases, pods ask the
 //! API server, and nothing is written on anybody's behalf.
 
-use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
+use std::{env, fs, process};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::leftovers;
 use crate::addresses::{NEIGHBOUR_V4, NODE_NAME, POD_NETWORK_V4, POD_NETWORK_V6, SECOND_NODE_NAME};
 use crate::cluster::Api;
 use crate::cluster::control_plane::{ADMIN_TOKEN, PATIENCE, PORT, kubeconfig, server_flags, start_etcd};
@@ -35,7 +36,8 @@ pub(super) struct Plane {
 impl Plane {
     /// Starts it; it answers when this returns.
     pub(super) fn start(namespace: &Namespace) -> Result<(Self, Api)> {
-        let directory = TempDir::with_prefix("egressd-node-")?;
+        leftovers::in_directory(&env::temp_dir()).iter().for_each(|left| drop(fs::remove_dir_all(left)));
+        let directory = TempDir::with_prefix(format!("{}{}-", leftovers::PREFIX, process::id()))?;
         let root = directory.path();
         let mut certificates = Program::Certificates.command(namespace);
         output_of(certificates.arg(root).args([NEIGHBOUR_V4, KUBERNETES].map(|address| address.to_string())))?;
