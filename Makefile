@@ -12,29 +12,36 @@ endif
 # In CI the lock file is as it was reviewed; elsewhere a new dependency may change it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help setup build demo test test-cluster test-static bench lint
+.PHONY: help setup build demo test test-cluster test-node test-static test-image test-fresh test-fresh-setup image bench lint
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 setup: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/setup
 
 build: setup ## compile everything
-	cargo build --workspace --all-targets $(LOCKED)
+	.ci/build cargo build --workspace --all-targets $(LOCKED)
 
 demo: setup ## see egressd at work, in a minute, without a cluster
 	@# The whole workspace, no `cargo run`, and a test among it: other packages, or none of what only tests depend on,
 	@# mean other features, and wasmtime compiled once more.
-	@cargo build --quiet --workspace --bins --test house $(LOCKED)
+	@.ci/announce
+	@.ci/build cargo build --workspace --bins --test house $(LOCKED)
 	@$${CARGO_TARGET_DIR:-target}/debug/egressd-demo
 
 test: setup ## run all tests; packets stay in network namespaces
+	.ci/build cargo test --workspace --no-run $(LOCKED)
 	cargo test --workspace $(LOCKED)
 
 test-cluster: setup apiserver ## run egressd against a real Kubernetes API server
-	EGRESSD_CLUSTER_TESTS_MUST_RUN=1 cargo test --workspace --test cluster $(LOCKED)
+	.ci/build cargo test --workspace --test deploy --test cluster --no-run $(LOCKED)
+	EGRESSD_CLUSTER_TESTS_MUST_RUN=1 cargo test --workspace --test deploy --test cluster $(LOCKED)
+
+test-node: setup apiserver ## run egressd in containers on two real nodes of this machine
+	@.ci/setup-node
+	EGRESSD_NODE_TESTS_MUST_RUN=1 cargo test --workspace --test node $(LOCKED)
 
 # Minutes the first time, seconds after: Go keeps what it has compiled. The flags are those of Kubernetes' own builds.
 .PHONY: apiserver
@@ -43,15 +50,35 @@ apiserver:
 	cd tests/apiserver && CGO_ENABLED=0 go build -trimpath \
 	  -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.2' \
 	  -o "$(abspath $(or $(CARGO_TARGET_DIR),target))/apiserver/apiserver" .
+	cd tests/node/probe && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' \
+	  -o "$(abspath $(or $(CARGO_TARGET_DIR),target))/apiserver/probe" .
 
 bench: setup ## what egressd costs: ratios in one run on one machine, minutes
+	.ci/build cargo bench --package egressd --bench figures --no-run $(LOCKED)
 	cargo bench --package egressd --bench figures $(LOCKED)
 
-lint: setup ## formatting, clippy, documentation, shell scripts
+lint: ## formatting, clippy, documentation, shell scripts
+	@.ci/setup lint
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
+	.ci/build cargo clippy --workspace --all-targets $(LOCKED) -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/setup .ci/run deploy/test-static tests/lab/cluster/container.sh; else echo 'no shellcheck: shell scripts not looked at'; fi
+	shellcheck --external-sources $$(git grep --files-with-matches -E '^(#!.*sh|# shellcheck shell=.*)$$' -- ':!*.md')
+
+test-fresh: ## the README's commands on new machines of several kinds (root; minutes)
+	@tests/fresh/run
+
+test-fresh-setup: ## the same without the demo; TRIALS="bookworm/bare trixie/bare" runs these alone
+	@tests/fresh/run $(or $(TRIALS),setup)
 
 test-static: setup ## the binary of the image, alone in an empty root; minutes
 	@deploy/test-static
+
+# This machine's, as images name it.
+ARCH := $(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(shell uname -m)))
+
+image: ## the image as an archive, without docker; ARCH="amd64 arm64" for both; minutes
+	@.ci/setup $(ARCH)
+	@deploy/image $(ARCH)
+
+test-image: image ## what is in the image's archives, loaded and run where that is possible
+	@deploy/test-image $(ARCH)

@@ -1,7 +1,8 @@
 //! How cargo is called to compile a policy: by the build script for the built-in one, and by `egressd policy build`
 //! for everybody's.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fmt, io};
 
@@ -12,7 +13,7 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) const PROFILE: &str = "policy";
 
 /// The default stack of 1 MiB would have to be wiped after every call. A policy needs a few KiB.
-const RUSTFLAGS: &str = "-C link-arg=-zstack-size=65536";
+const STACK: &str = "-Clink-arg=-zstack-size=65536";
 
 /// What is missing on this machine.
 #[derive(Debug)]
@@ -56,8 +57,26 @@ pub(crate) fn build(manifest: &Path, target_directory: &Path) -> Result<Command,
         }
     }
     command.args(["build", "--profile", PROFILE, "--target", TARGET, "--lib", "--manifest-path"]).arg(manifest);
-    command.arg("--target-dir").arg(target_directory).env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", RUSTFLAGS);
+    command.arg("--target-dir").arg(target_directory).env("CARGO_ENCODED_RUSTFLAGS", flags());
     Ok(command)
+}
+
+/// The compiler's flags. Messages of panics name files; without the directory that is everybody's own, the same source
+/// makes the same component everywhere.
+fn flags() -> OsString {
+    let mut flags = OsString::from(STACK);
+    if let Some(home) = cargo_home() {
+        // How cargo separates flags, which may contain blanks.
+        flags.push("\x1f--remap-path-prefix=");
+        flags.push(home);
+        flags.push("=/cargo");
+    }
+    flags
+}
+
+/// Where cargo keeps the packages of a registry.
+fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
 }
 
 /// Without the target's library, rustc's own message is long and names no remedy for people without rustup.

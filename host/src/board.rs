@@ -10,17 +10,18 @@ use egressd_core::pipeline::Round;
 use egressd_core::plan::Plan;
 use egressd_core::status::ServiceStatus;
 use egressd_core::voice::{Speech, Voice};
-use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::moment::Moment;
+use crate::orphans::Orphan;
 use crate::policies::PolicyReport;
 
 /// What is known about this egressd now.
 #[derive(Clone, Debug)]
 pub struct Newest {
     /// When the process began.
-    pub since: Timestamp,
+    pub since: Moment,
     /// What is in force; none before the first round is.
     pub in_force: Option<Arc<InForce>>,
     /// Why something newer is not in force.
@@ -29,6 +30,8 @@ pub struct Newest {
     pub policies: Arc<[PolicyReport]>,
     /// What is wrong with the source of Services.
     pub source: Arc<[Finding]>,
+    /// The tables that no egressd looks after.
+    pub orphans: Arc<[Orphan]>,
 }
 
 /// A round that the kernel has taken over.
@@ -51,15 +54,15 @@ pub struct InForce {
     /// What is told about the node.
     pub findings: Vec<Finding>,
     /// When the status of each Service changed last, or was first seen by this process.
-    pub changed: BTreeMap<ServiceKey, Timestamp>,
+    pub changed: BTreeMap<ServiceKey, Moment>,
     /// When the last round came into force.
-    pub at: Timestamp,
+    pub at: Moment,
 }
 
 impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
-        let now = Timestamp::now();
+        let now = Moment::now();
         let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, failing, findings, fatal: _ } =
             round;
         let changed = statuses.iter().map(|(key, status)| {
@@ -101,16 +104,23 @@ pub struct Reader {
     newest: watch::Receiver<Newest>,
     busy: watch::Receiver<Option<Instant>>,
     source: watch::Receiver<Arc<[Finding]>>,
+    orphans: watch::Receiver<Arc<[Orphan]>>,
 }
 
-/// A board with nothing on it, and a reader of it. What is wrong with the source is read where the source tells it:
-/// the loop may have nothing to do, or not have begun.
-pub fn board(source: watch::Receiver<Arc<[Finding]>>) -> (Board, Reader) {
-    let newest =
-        Newest { since: Timestamp::now(), in_force: None, trouble: None, policies: [].into(), source: [].into() };
-    let (newest, read_newest) = watch::channel(newest);
+impl Newest {
+    /// Before anything is known.
+    pub fn begin() -> Self {
+        let (policies, source, orphans) = ([].into(), [].into(), [].into());
+        Self { since: Moment::now(), in_force: None, trouble: None, policies, source, orphans }
+    }
+}
+
+/// A board with nothing on it, and a reader of it. What is wrong with the source, and which tables are orphaned, is read
+/// where that is found: the loop may have nothing to do, or not have begun.
+pub fn board(source: watch::Receiver<Arc<[Finding]>>, orphans: watch::Receiver<Arc<[Orphan]>>) -> (Board, Reader) {
+    let (newest, read_newest) = watch::channel(Newest::begin());
     let (busy, read_busy) = watch::channel(None);
-    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source })
+    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, orphans })
 }
 
 impl Board {
@@ -149,7 +159,8 @@ impl Board {
 impl Reader {
     /// The newest state.
     pub fn newest(&self) -> Newest {
-        Newest { source: Arc::clone(&self.source.borrow()), ..self.newest.borrow().clone() }
+        let (source, orphans) = (Arc::clone(&self.source.borrow()), Arc::clone(&self.orphans.borrow()));
+        Newest { source, orphans, ..self.newest.borrow().clone() }
     }
 
     /// Waits until the newest state is another than the one that was waited for last.
@@ -157,7 +168,11 @@ impl Reader {
     /// # Errors
     /// When the loop has ended, and nothing will change any more.
     pub async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
-        self.newest.changed().await
+        tokio::select! {
+            changed = self.newest.changed() => changed,
+            // Whoever looks for them may have ended, and then they do not change.
+            Ok(()) = self.orphans.changed() => Ok(()),
+        }
     }
 
     /// Since when the loop has been working on one thing; none while it waits for something to do.

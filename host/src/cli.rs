@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+mod address;
 mod policy;
 
 use std::ffi::OsString;
@@ -49,7 +50,10 @@ pub enum Command {
     /// Exits with 0 when egressd answers, 1 when it does not, 2 for wrong usage.
     Status(StatusArgs),
     /// Remove egressd's tables from this network namespace: nothing is translated any more.
-    Clean(Instance),
+    ///
+    /// A table that a running egressd looks after stays. Exits with 0 when nothing is left of what was to be removed,
+    /// 1 when something is, which is named with the reason, 2 for wrong usage. Needs CAP_NET_ADMIN.
+    Clean(CleanArgs),
     /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -60,7 +64,10 @@ pub enum Command {
     },
     /// What `run` executes to compile a policy, in a process that can be stopped. Not for people.
     #[command(hide = true)]
-    CompilePolicy,
+    CompilePolicy {
+        /// Bytes of address space; unless given, what it may have at most
+        memory: Option<u64>,
+    },
 }
 
 /// Where Services come from, and on which node this is.
@@ -151,6 +158,18 @@ pub struct Socket {
     pub socket: Option<PathBuf>,
 }
 
+/// Where egressds of one node show each other that they live.
+#[derive(Clone, Debug, Args)]
+pub struct Locks {
+    /// Where the locks of instances are: @default.lock, or NAME.lock with an instance name.
+    ///
+    /// The same for all instances of a node. Where the kernel has no owners of tables (before Linux 6.9), a lock is all
+    /// that keeps `clean --all` from taking the tables of an egressd that runs.
+    #[arg(long, value_name = "DIR", env = "EGRESSD_LOCK_DIR", default_value = "/run/egressd",
+          value_hint = ValueHint::DirPath)]
+    pub lock_dir: PathBuf,
+}
+
 /// How to watch `run`.
 #[derive(Debug, Args)]
 pub struct Watching {
@@ -158,7 +177,10 @@ pub struct Watching {
     #[command(flatten)]
     pub socket: Socket,
     /// Serve /livez, /readyz and /metrics on this address, as in 127.0.0.1:9808; without it nothing is served.
-    #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP")]
+    ///
+    /// Whoever reaches the address reads the names of all Services that are translated here. Brackets are accepted
+    /// around IPv4 too, as in [192.0.2.1]:9808.
+    #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP", value_parser = address::address_and_port)]
     pub http: Option<SocketAddr>,
     /// How to log to stderr. What is logged is up to EGRESSD_LOG.
     #[arg(long, value_enum, env = "EGRESSD_LOG_FORMAT", default_value_t = LogFormat::Text)]
@@ -200,11 +222,35 @@ pub struct Run {
     /// How to watch it.
     #[command(flatten)]
     pub watching: Watching,
+    /// Where it shows that it lives.
+    #[command(flatten)]
+    pub locks: Locks,
     /// Replace tables of our names at the start, whoever made them, instead of taking them over.
     ///
     /// What is in them is not looked at. Pods are untranslated for a moment, and open connections stay as they are.
     #[arg(long, env = "egress_clean", value_parser = BoolishValueParser::new())]
     pub egress_clean: bool,
+}
+
+/// Options of `clean`.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Which egressd of several.
+    #[command(flatten)]
+    pub instance: Instance,
+    /// Where others show that they live.
+    #[command(flatten)]
+    pub locks: Locks,
+    /// Remove what every other instance left behind, too: tables of egressd's making that no running egressd looks
+    /// after, whatever they are called, and locks that are free.
+    #[arg(long)]
+    pub all: bool,
+    /// Stay afterwards until SIGTERM or SIGINT, as a DaemonSet that removes does; try again while something is left.
+    #[arg(long)]
+    pub stay: bool,
+    /// With --stay: serve /livez and /readyz on this address; ready means that nothing is left.
+    #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP", value_parser = address::address_and_port)]
+    pub http: Option<SocketAddr>,
 }
 
 /// Options of `status`.

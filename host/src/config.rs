@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use egressd_core::compile::{InstanceName, table_names};
+use egressd_core::compile::{self, InstanceName};
 use egressd_core::finding::Finding;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
 use egressd_core::owner::Owner;
@@ -88,8 +88,15 @@ fn node(source: &Source, origin: &Origin) -> Result<String> {
 /// # Errors
 /// When the instance's name is none.
 pub fn tables(instance: &Instance) -> Result<TableNames> {
-    let name = instance_name(instance)?;
-    Ok(table_names(name.as_ref()))
+    Ok(self::instance(instance)?.tables())
+}
+
+/// Which egressd of several this is.
+///
+/// # Errors
+/// When the instance's name is none.
+pub fn instance(instance: &Instance) -> Result<compile::Instance> {
+    Ok(instance_name(instance)?.map_or(compile::Instance::Default, compile::Instance::Named))
 }
 
 /// Where `status` asks.
@@ -244,6 +251,20 @@ mod tests {
         }
         let error = with_nftables(Some("yes")).unwrap_err();
         assert_eq!(error.to_string(), "cannot use egress_withnftables: \"yes\" is not true or false");
+    }
+
+    #[test]
+    fn each_instance_can_be_named_whatever_the_environment_has() {
+        let of = |setting: &str| {
+            let arguments = ["egressd", "clean", &format!("--instance-name={setting}")];
+            let Ok(cli::Cli { command: cli::Command::Clean(args) }) = clap::Parser::try_parse_from(arguments) else {
+                panic!("{setting:?} was typed");
+            };
+            instance(&args.instance).unwrap()
+        };
+        for name in ["", "-x", "..", "--all"] {
+            assert_eq!(of(name).setting(), name);
+        }
     }
 
     #[test]

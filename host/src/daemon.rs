@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use egressd_core::beside::ForeignTables;
+use egressd_core::compile::table_names;
 use egressd_core::diff::{Batch, Changes, Summary, diff, replace};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::ServiceKey;
@@ -149,9 +151,28 @@ impl Daemon {
         let begun = Instant::now();
         let mut round = self.pipeline.round();
         self.watch.metrics.round(begun.elapsed());
+        if self.look_beside(&round).await {
+            round = self.pipeline.round();
+        }
         match self.commit(&mut round).await {
             Commit::InForce => self.report(round),
             Commit::Refused(why) => self.report_held_back(round, why),
+        }
+    }
+
+    /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
+    /// egressd's tables have its names, there are none.
+    async fn look_beside(&mut self, round: &Round) -> bool {
+        let theirs = table_names(None);
+        if self.tables == theirs || !self.pipeline.shares_services(round) {
+            return self.pipeline.stand_beside(ForeignTables::new());
+        }
+        match self.kernel.foreign(theirs).await {
+            Ok(tables) => self.pipeline.stand_beside(tables.into_iter().map(|table| table.name).collect()),
+            Err(error) => {
+                warn!(error = with_causes(&error), "cannot look for kube-vip's tables");
+                false
+            }
         }
     }
 

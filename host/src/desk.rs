@@ -17,6 +17,7 @@ use crate::errors::with_causes;
 use crate::http::{self, Answer, Outcome};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::nft::{KernelThread, Survey};
+use crate::orphans;
 use crate::status_socket::StatusSocket;
 
 /// How long the loop may work on one thing before it counts as stuck.
@@ -35,6 +36,8 @@ pub struct Desk {
     pub kernel: KernelThread,
     /// What the loop and the policies counted.
     pub metrics: Metrics,
+    /// Who looks for orphaned tables.
+    pub orphans: orphans::Watch,
 }
 
 /// Where the desk answers.
@@ -110,6 +113,7 @@ impl Desk {
 
     /// The newest state, and the kernel's numbers when it tells them.
     async fn look(&self) -> (Newest, Option<Arc<Survey>>) {
+        self.orphans.look().await;
         let newest = self.reader.newest();
         let living: BTreeSet<_> = newest.in_force.iter().flat_map(|round| round.uids.values().cloned()).collect();
         let survey = self.kernel.survey(self.tables.clone(), living).await;

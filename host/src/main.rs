@@ -1,6 +1,7 @@
 //! The program `egressd`: logging, signals, exit codes.
 
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -8,14 +9,17 @@ use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
 use egressd::authoring::{self, Answer};
 use egressd::board::{Reader, board};
+use egressd::clean::{self, Job, Outcome, Scope};
 use egressd::cli::{
-    Cli, Command, Input, Instance, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
+    CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
 };
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
 use egressd::document::{self, Document};
+use egressd::errors::with_causes;
 use egressd::evaluator::Evaluator;
+use egressd::lock::{Lock, LockDir};
 use egressd::metrics::Metrics;
 use egressd::nft::{Kernel, KernelThread, Netlink};
 use egressd::oneshot::{self, Known, Report};
@@ -24,13 +28,12 @@ use egressd::policies::{Library, Loader, Sandbox};
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::StateDir;
-use egressd::{bystanders, http, publish, status_socket, wasm};
+use egressd::{bystanders, http, orphans, publish, status_socket, wasm};
 use egressd_core::chain::Chain;
-use egressd_core::diff::diff;
+use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
 use egressd_core::pipeline::Settings;
-use egressd_core::ruleset::Ruleset;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -56,13 +59,13 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan(&args),
         Command::Diff(args) => difference(&args),
         Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
-        Command::Clean(instance) => clean(&instance).map(|()| ExitCode::SUCCESS),
+        Command::Clean(args) => clean(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
         Command::Policy(command) => policy(&command),
-        Command::CompilePolicy => Ok(wasm::compile_child()),
+        Command::CompilePolicy { memory } => Ok(wasm::compile_child(memory)),
     };
     done.unwrap_or_else(|error| {
         // Nobody is left to tell when stderr is closed.
@@ -94,6 +97,8 @@ async fn follow(args: &Run) -> Result<()> {
     for finding in config.findings.iter().chain(&bystanders) {
         warn!(code = finding.code, "{}", finding.message);
     }
+    let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
+    let _lives = hold(&locks, &instance);
     let node = config.settings.node.clone();
     let namespace = config.namespace.clone();
     let source = Source::open(config.origin, &node, config.namespace)?;
@@ -109,16 +114,31 @@ async fn follow(args: &Run) -> Result<()> {
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
-    let (board, reader) = board(giver.told());
+    let orphans = orphans::Watch::start(instance, locks, Netlink::open);
+    let orphans = orphans.context("cannot start the thread that looks for orphaned tables")?;
+    let (board, reader) = board(giver.told(), orphans.found());
     publish(&source, &reader, &config.settings, namespace)?;
     let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
-    let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics };
+    let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics, orphans };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
     let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
+}
+
+/// Shows others that this egressd lives. Translating does not depend on it.
+fn hold(locks: &LockDir, instance: &Instance) -> Option<Lock> {
+    let held = locks.hold(instance).inspect_err(|error| {
+        let error = with_causes(error);
+        warn!(
+            code = "no-lock",
+            "{error}; on Linux before 6.9 other instances cannot see that this one runs, and leave its tables alone \
+             even when it has ended"
+        );
+    });
+    held.ok()
 }
 
 /// Tells the cluster, where there is one.
@@ -225,18 +245,26 @@ fn paint(stream: &impl IsTerminal) -> Paint {
     if stream.is_terminal() && !unwanted { Paint::Colours } else { Paint::Plain }
 }
 
-fn clean(instance: &Instance) -> Result<()> {
-    let tables = config::tables(instance)?;
-    let mut kernel = Netlink::open()?;
-    let readback = kernel.read(&tables)?;
-    for batch in diff(&readback.ruleset, &Ruleset::default()).batches {
-        kernel.commit(&batch)?;
+fn clean(args: &CleanArgs) -> Result<ExitCode> {
+    let scope = if args.all { Scope::All } else { Scope::Own };
+    let locks = LockDir::new(&args.locks.lock_dir);
+    let job = Job { own: config::instance(&args.instance)?, scope, locks };
+    let pass = move || Ok(job.carry_out(&mut Netlink::open()?)?);
+    if args.stay {
+        return stay(pass, args.http).map(|()| ExitCode::SUCCESS);
     }
-    let removed: Vec<String> = readback.ruleset.tables.values().map(|table| table.name.to_string()).collect();
-    let said = if removed.is_empty() {
-        "there was nothing to remove".to_owned()
-    } else {
-        format!("removed {}", removed.join(", "))
-    };
-    writeln!(io::stdout(), "{said}").context("cannot say what was removed")
+    let report = pass()?;
+    report.print(&mut io::stdout(), &mut io::stderr()).context("cannot print what was removed")?;
+    Ok(match report.outcome() {
+        Outcome::Cleaned => ExitCode::SUCCESS,
+        Outcome::Incomplete => ExitCode::from(FAILED),
+    })
+}
+
+fn stay(pass: impl Fn() -> Result<clean::Report> + Clone + Send + 'static, probes: Option<SocketAddr>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let stop = stop()?;
+        clean::stay(pass, probes.map(http::listen).transpose()?, stop).await
+    })
 }

@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::board::Newest;
 use crate::nft::Survey;
+use crate::orphans::Orphan;
 
 /// What a scrape says it is.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -31,6 +32,8 @@ pub struct Metrics {
     elements: Family<Labels, Gauge>,
     connections: Family<Labels, Counter>,
     findings: Family<Labels, Gauge>,
+    orphans: Gauge,
+    orphan_pods: Family<Labels, Gauge>,
     commits: Counter,
     commits_failed: Counter,
     commit_duration: Histogram,
@@ -49,6 +52,8 @@ impl Default for Metrics {
             elements: Family::default(),
             connections: Family::default(),
             findings: Family::default(),
+            orphans: Gauge::default(),
+            orphan_pods: Family::default(),
             commits: Counter::default(),
             commits_failed: Counter::default(),
             commit_duration: durations(),
@@ -63,7 +68,7 @@ impl Default for Metrics {
 fn registry(metrics: &Metrics) -> Registry {
     let Metrics { services, endpoints, elements, connections, findings, .. } = metrics.clone();
     let Metrics { commits, commits_failed, commit_duration, round_duration, .. } = metrics.clone();
-    let Metrics { evaluations, evaluation_failures, .. } = metrics.clone();
+    let Metrics { evaluations, evaluation_failures, orphans, orphan_pods, .. } = metrics.clone();
     let mut registry = Registry::with_prefix("egressd");
     let r = &mut registry;
     r.register("build", "The program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
@@ -72,6 +77,8 @@ fn registry(metrics: &Metrics) -> Registry {
     r.register("elements", "Elements of our nftables maps, by table and map", elements);
     r.register("connections", "Connections that were translated, by Service", connections);
     r.register("findings", "What people are told now, by severity and code", findings);
+    r.register("orphaned_tables", "Tables that no egressd looks after; `egressd clean --all` removes them", orphans);
+    r.register("orphaned_table_pods", "Pods that an orphaned table still translates", orphan_pods);
     r.register("commits", "Batches that the kernel took over", commits);
     r.register("commits_failed", "Batches that the kernel refused", commits_failed);
     r.register_with_unit("commit_duration", "Time of the kernel for one batch", Unit::Seconds, commit_duration);
@@ -115,8 +122,19 @@ impl Metrics {
         text
     }
 
+    fn set_orphans(&self, orphans: &[Orphan]) {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.orphans.set(count(orphans.len()));
+        self.orphan_pods.clear();
+        for Orphan { table, pods, instance: _ } in orphans {
+            let labels = vec![("family", table.family.to_string()), ("table", table.name.to_string())];
+            self.orphan_pods.get_or_create(&labels).set(count(*pods));
+        }
+    }
+
     fn set(&self, newest: &Newest, survey: Option<&Survey>) {
         let Self { services, endpoints, elements, connections, findings, .. } = self;
+        self.set_orphans(&newest.orphans);
         services.clear();
         elements.clear();
         connections.clear();
@@ -125,11 +143,12 @@ impl Metrics {
             let labels = vec![("family", family.to_string()), ("map", map.to_string())];
             elements.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
-        let Some(round) = &newest.in_force else { return };
         let found = |finding: &Finding| {
             let labels = vec![("severity", finding.severity.to_string()), ("code", finding.code.clone())];
             findings.get_or_create(&labels).inc();
         };
+        newest.orphans.iter().for_each(|orphan| found(&orphan.finding()));
+        let Some(round) = &newest.in_force else { return };
         round.findings.iter().for_each(found);
         let mut translated = 0;
         for (key, status) in &round.statuses {
@@ -167,7 +186,8 @@ impl PolicyCounters {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use egressd_core::compile::Instance;
+    use egressd_core::net::Family as Ip;
 
     use super::*;
 
@@ -175,16 +195,25 @@ mod tests {
     fn a_scrape_before_the_first_round_has_what_there_is() {
         let metrics = Metrics::default();
         metrics.committed(Duration::from_micros(30));
-        let newest = Newest {
-            since: Timestamp::UNIX_EPOCH,
-            in_force: None,
-            trouble: None,
-            policies: [].into(),
-            source: [].into(),
-        };
-        let text = metrics.text(&newest, None);
+        let text = metrics.text(&Newest::begin(), None);
         assert!(text.contains("egressd_commits_total 1\n"), "{text}");
         assert!(text.contains("egressd_commit_duration_seconds_count 1\n"), "{text}");
+        assert!(text.contains("egressd_orphaned_tables 0\n"), "{text}");
         assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[test]
+    fn orphaned_tables_are_counted_and_named_as_long_as_there_are_any() {
+        let (metrics, mut newest) = (Metrics::default(), Newest::begin());
+        newest.orphans = [Orphan::of(Instance::Default, Ip::Ipv4)].into();
+        let text = metrics.text(&newest, None);
+        for line in [
+            "egressd_orphaned_tables 1\n",
+            "egressd_orphaned_table_pods{family=\"IPv4\",table=\"kube_vip_v4\"} 3\n",
+            "egressd_findings{severity=\"warning\",code=\"orphaned-table\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{line:?} is missing:\n{text}");
+        }
+        assert!(!metrics.text(&Newest::begin(), None).contains("kube_vip_v4"));
     }
 }

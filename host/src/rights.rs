@@ -1,10 +1,10 @@
-//! What egressd may do at the API server: all of it, and no more. `deploy/rbac.yaml` says the same to the API server;
+//! What egressd may do at the API server: all of it, and no more. `deploy/base/rbac.yaml` says the same to the API server;
 //! a test compares the two, and `tests/cluster` sees each used and each missed.
 
 use std::fmt;
 
 /// Where the manifests of the roles are, for sentences.
-pub const MANIFEST: &str = "deploy/rbac.yaml";
+pub const MANIFEST: &str = "deploy/base/rbac.yaml";
 
 /// One permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,8 +1,10 @@
-// A Kubernetes control plane in one binary, for tests on one machine: etcd, the API server, the controller manager
-// and kubectl, each as a subcommand and so a process of its own, which a test can kill alone.
+// Kubernetes in one binary, for tests on one machine: etcd, the API server, the controller manager, the scheduler,
+// kube-proxy, the kubelet and kubectl, each as a subcommand and so a process of its own, which a test can kill alone.
+// One binary, since nine tenths of what each is made of is the same: it is compiled and linked once.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,15 +18,21 @@ import (
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 const usage = `usage:
-  apiserver etcd DIR CLIENT-URL PEER-URL     etcd, until it is told to end
+  apiserver etcd DIR CLIENT-URL PEER-URL     etcd, until SIGTERM
   apiserver compact CLIENT-URL               makes etcd forget every revision but the newest
   apiserver certificates DIR ADDRESS...      a CA, a server's certificate, a key pair for service accounts
   apiserver older DIR ADDRESS SERVER-URL     a server in front of another, without what old ones lack
   apiserver kube-apiserver FLAG...
   apiserver kube-controller-manager FLAG...
+  apiserver kube-scheduler FLAG...
+  apiserver kube-proxy FLAG...
+  apiserver kubelet FLAG...
   apiserver kubectl ARGUMENT...`
 
 func main() {
@@ -39,6 +47,9 @@ func main() {
 }
 
 func run(subcommand string, arguments []string) error {
+	if command := server(subcommand); command != nil {
+		os.Exit(execute(command, arguments))
+	}
 	switch {
 	case subcommand == "etcd" && len(arguments) == 3:
 		return serveEtcd(arguments[0], arguments[1], arguments[2])
@@ -48,14 +59,27 @@ func run(subcommand string, arguments []string) error {
 		return writeCertificates(arguments[0], arguments[1:])
 	case subcommand == "older" && len(arguments) == 3:
 		return serveOlder(arguments[0], arguments[1], arguments[2])
-	case subcommand == "kube-apiserver":
-		os.Exit(execute(apiserver.NewAPIServerCommand(), arguments))
-	case subcommand == "kube-controller-manager":
-		os.Exit(execute(controllers.NewControllerManagerCommand(), arguments))
 	case subcommand == "kubectl":
 		return executeKubectl(arguments)
 	}
 	return errors.New(usage)
+}
+
+// server is one of Kubernetes' own servers, nil for any other subcommand.
+func server(subcommand string) *cobra.Command {
+	switch subcommand {
+	case "kube-apiserver":
+		return apiserver.NewAPIServerCommand()
+	case "kube-controller-manager":
+		return controllers.NewControllerManagerCommand()
+	case "kube-scheduler":
+		return scheduler.NewSchedulerCommand()
+	case "kube-proxy":
+		return proxy.NewProxyCommand()
+	case "kubelet":
+		return kubelet.NewKubeletCommand(context.Background())
+	}
+	return nil
 }
 
 func execute(command *cobra.Command, arguments []string) int {

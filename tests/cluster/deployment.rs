@@ -1,11 +1,12 @@
 //! What is in `deploy/`, at a real API server. Every trial's cluster is deployed from there; here is what comes of it.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
 use lab::addresses::OUTSIDE_V4;
-use lab::cluster::{Cluster, DeployedPod, SERVICES, balanced};
-use lab::{Protocol, wait_until};
+use lab::cluster::{Cluster, DeployedPod, Overlay, SERVICES, balanced};
+use lab::{Egressd, Node, Protocol, wait_until};
 use serde_json::{Value, json};
 
 use crate::stage::{OTHER, WEB, expect_exact, program, run, with_web};
@@ -19,7 +20,7 @@ pub(crate) fn the_deployment_puts_one_pod_on_every_node() -> Result<()> {
     Ok(())
 }
 
-/// So the label in `deploy/namespace.yaml` is needed, and this API server does look at pods.
+/// So the label in `deploy/components/namespace` is needed, and this API server does look at pods.
 pub(crate) fn a_stricter_namespace_would_refuse_the_pod() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let pod = cluster.deployed_pods()?.pop().context("there is no pod")?;
@@ -40,12 +41,7 @@ pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability
     cluster.create_pod("web-1", "web", pod)?;
     let deployed = cluster.deployed_pods()?.pop().context("there is no pod")?;
     let mut egressd = cluster.run_deployed(&program(), node)?;
-    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
-        let (address, path) = deployed.probe(probe)?;
-        egressd.wait_until(&format!("the {probe} is answered"), || {
-            Ok(node.http(address, &path).is_ok_and(|(status, _)| status.contains("200")))
-        })?;
-    }
+    expect_probes(&mut egressd, &deployed, node)?;
     expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
     let process = fs::read_to_string(format!("/proc/{}/status", egressd.id()))?;
     // CAP_NET_ADMIN is the thirteenth bit.
@@ -56,7 +52,46 @@ pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability
     egressd.stop()
 }
 
-/// As the page about installing says: a patch, and then nothing is left on the node.
+/// As the kubelet asks.
+fn expect_probes(egressd: &mut Egressd<'_>, deployed: &DeployedPod, node: &Node) -> Result<()> {
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        let (address, path) = deployed.probe(probe, node)?;
+        egressd.wait_until(&format!("the {probe} is answered"), || {
+            Ok(node.http(address, &path).is_ok_and(|(status, _)| status.contains("200")))
+        })?;
+    }
+    Ok(())
+}
+
+/// The component is added to what runs already, where the server merges its environment with the one that is there.
+pub(crate) fn metrics_are_reached_from_outside_of_the_node_with_their_component() -> Result<()> {
+    let cluster = with_web(Cluster::builder().build()?)?;
+    let (node, pod) = (cluster.lab.node(), cluster.lab.pod(1));
+    cluster.create_pod("web-1", "web", pod)?;
+    cluster.apply(&Overlay::default().components(&["namespace", "metrics"]))?;
+    let deployed = wait_for_pod(&cluster, |pod| pod["spec"]["containers"][0]["ports"][0]["name"] == json!("metrics"))?;
+    let mut egressd = cluster.run_deployed(&program(), node)?;
+    expect_probes(&mut egressd, &deployed, node)?;
+    expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
+    let (address, _) = deployed.probe("readinessProbe", node)?;
+    for namespace in [&pod.host.namespace, &cluster.lab.outside().namespace] {
+        let (status, body) = namespace.http(address, "/metrics")?;
+        ensure!(status.contains("200") && body.contains("service=\"web\""), "{status}\n{body}");
+    }
+    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
+    ensure!(node.http(local, "/metrics").is_err(), "{local} is served, too");
+    egressd.stop()
+}
+
+/// Waits until the DaemonSet's pods are all like this, and returns one.
+fn wait_for_pod(cluster: &Cluster, like: impl Fn(&Value) -> bool) -> Result<DeployedPod> {
+    wait_until("the pods are as the DaemonSet has them now", lab::DEADLINE, || {
+        Ok(cluster.deployed_pods()?.iter().all(|pod| like(pod.object())))
+    })?;
+    cluster.deployed_pods()?.pop().context("there is no pod")
+}
+
+/// As the page about installing has it: a patch, and then nothing is left on the node, which a probe shows.
 pub(crate) fn the_patch_that_removes_leaves_nothing_on_the_node() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     let (node, pod) = (cluster.lab.node(), cluster.lab.pod(1));
@@ -64,16 +99,13 @@ pub(crate) fn the_patch_that_removes_leaves_nothing_on_the_node() -> Result<()> 
     let egressd = cluster.run_deployed(&program(), node)?;
     expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
     egressd.stop()?;
-    let patch = ["patch", "daemonset", "egressd", "--patch-file", "deploy/remove/daemonset.yaml"];
+    let patch = ["patch", "daemonset", "egressd", "--patch-file", "deploy/components/remove/daemonset.yaml"];
     cluster.kubectl(&[&["--namespace", "egressd"], &patch[..]].concat())?;
-    wait_until("the pod is one that removes", lab::DEADLINE, || {
-        let removes = |pod: &DeployedPod| pod.object()["spec"]["containers"][0]["args"] == json!(["clean"]);
-        Ok(cluster.deployed_pods()?.iter().all(removes))
-    })?;
+    let deployed = wait_for_pod(&cluster, |pod| pod["spec"]["containers"][0]["args"][0] == json!("clean"))?;
     let mut remover = cluster.run_deployed(&program(), node)?;
-    let code = remover.ended()?;
-    ensure!(code == Some(0) && !node.tables()?.contains("kube_vip"), "{code:?}: {}", remover.circumstances());
-    Ok(())
+    expect_probes(&mut remover, &deployed, node)?;
+    ensure!(!node.tables()?.contains("kube_vip"), "{}", remover.circumstances());
+    remover.stop()
 }
 
 pub(crate) fn the_examples_translate_as_they_say() -> Result<()> {
@@ -98,7 +130,7 @@ pub(crate) fn the_examples_translate_as_they_say() -> Result<()> {
 }
 
 fn apply_examples(cluster: &Cluster) -> Result<()> {
-    let arguments = ["apply", "--server-side", "--validate=strict", "--filename", "deploy/examples"];
+    let arguments = ["apply", "--server-side", "--validate=strict", "--filename", "deploy/examples/service.yaml"];
     // A server that has just come up may not know yet which ClusterIPs are free.
     wait_until("the API server takes the examples", lab::DEADLINE, || match cluster.kubectl(&arguments) {
         Ok(_) => Ok(true),

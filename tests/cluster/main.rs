@@ -1,5 +1,6 @@
 //! egressd in a cluster: a real API server, a real EndpointSlice controller, real packets.
 
+mod beside;
 mod deployment;
 mod lab_itself;
 mod life;
@@ -18,6 +19,7 @@ lab::tests![
     deployment::the_deployment_puts_one_pod_on_every_node,
     deployment::a_stricter_namespace_would_refuse_the_pod,
     deployment::the_container_of_the_daemon_set_translates_with_its_one_capability,
+    deployment::metrics_are_reached_from_outside_of_the_node_with_their_component,
     deployment::the_patch_that_removes_leaves_nothing_on_the_node,
     deployment::the_examples_translate_as_they_say,
     rights::each_right_is_used_and_no_other_is_asked_for,
@@ -36,8 +38,15 @@ lab::tests![
     life::a_slice_with_a_thousand_endpoints_is_in_force,
     moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
     outages::connections_that_die_without_a_word_are_noticed,
+    beside::a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is,
+    beside::what_metallb_writes_is_not_read_and_a_vip_host_is,
+    beside::what_flannel_writes_changes_nothing,
+    beside::calicos_pools_are_configured_and_not_read,
     shown::kubectl_shows_what_the_page_for_operators_promises,
     told::a_service_says_in_the_cluster_what_became_of_it,
+    told::pods_that_run_where_the_address_is_not_are_reported_on_the_service,
+    told::kube_vips_own_egress_is_reported_on_the_service_whoever_came_first,
+    told::an_orphaned_table_is_an_event_on_the_node,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
     policies::a_policy_is_in_force_as_its_config_map_says,
     policies::a_policy_that_fails_says_so_and_so_does_the_service,

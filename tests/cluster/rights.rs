@@ -1,5 +1,5 @@
 //! What egressd may do at the API server: each right of [`RIGHTS`] is needed, and none is missing. `tests/deploy` has
-//! compared them with `deploy/rbac.yaml`, and every trial's cluster grants what stands there.
+//! compared them with `deploy/base/rbac.yaml`, and every trial's cluster grants what stands there.
 
 use std::collections::BTreeSet;
 

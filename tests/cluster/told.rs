@@ -1,14 +1,14 @@
 //! What the people of a cluster are told, in its own ways.
 
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use anyhow::{Context, Result, ensure};
 use lab::cluster::{Cluster, POLICIES, SERVICES};
 use lab::wait_until;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, run, run_with_pod};
+use crate::stage::{WEB, annotate, cluster, expect_exact, expect_still, patch, run, run_with_pod};
 
 /// How often a controller writes over what is published, and how long it waits in between: ten seconds in all, in
 /// which waits of 5 and then 10 seconds put it right once or twice.
@@ -25,6 +25,8 @@ pub(crate) enum About<'a> {
     Service(&'a str),
     /// A policy's ConfigMap by name.
     Policy(&'a str),
+    /// A node by name.
+    Node(&'a str),
 }
 
 /// The Events about an object in its present life: reason and note.
@@ -32,8 +34,13 @@ fn events(cluster: &Cluster, about: About<'_>) -> Result<Vec<(String, String)>> 
     let (namespace, path) = match about {
         About::Service(name) => ("default", format!("{SERVICES}/{name}")),
         About::Policy(name) => ("egressd", format!("{POLICIES}/{name}")),
+        About::Node(name) => ("default", format!("/api/v1/nodes/{name}")),
     };
-    let object = cluster.api.get(&path)?;
+    let mut object = cluster.api.get(&path)?;
+    if let About::Node(name) = about {
+        // As the kubelet refers to it.
+        object["metadata"]["uid"] = name.into();
+    }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let all = cluster.api.list(&format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"), "")?;
     let about = all.iter().filter(|event| event["regarding"]["uid"] == object["metadata"]["uid"]);
@@ -81,6 +88,20 @@ pub(crate) fn a_service_says_in_the_cluster_what_became_of_it() -> Result<()> {
     expect_still(&cluster)
 }
 
+/// Of an instance that has ended, on a kernel without owners.
+pub(crate) fn an_orphaned_table_is_an_event_on_the_node() -> Result<()> {
+    let cluster = Cluster::builder().build()?;
+    let node = cluster.lab.node();
+    node.nft("table ip6 kube_vip_old_v6 { comment \"managed by egressd\"; }\n")?;
+    fs::write(node.locks().join("old.lock"), "")?;
+    let egressd = run(&cluster)?.remove(0);
+    let message = "table ip6 kube_vip_old_v6 is orphaned";
+    wait_for_event(&cluster, About::Node(node.name()), "OrphanedTable", message)?;
+    let shown = cluster.kubectl(&["describe", "node", node.name()])?;
+    ensure!(shown.contains("OrphanedTable") && shown.contains(message), "{shown}");
+    egressd.stop()
+}
+
 /// A controller that writes what it read long ago, over whatever is there now, again and again: the kernel's state
 /// does not notice, what is published is put right later each time, and stands in the end.
 pub(crate) fn a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight() -> Result<()> {
@@ -101,4 +122,63 @@ pub(crate) fn a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_t
         Ok(active_endpoint(&cluster)? == pod.v4().to_string())
     })?;
     expect_exact(&cluster, &[(pod, WEB)])
+}
+
+/// Under the traffic policy `Local`, which moves no pod.
+pub(crate) fn pods_that_run_where_the_address_is_not_are_reported_on_the_service() -> Result<()> {
+    let cluster = cluster()?;
+    patch(&cluster, "web", &json!({"spec": {"externalTrafficPolicy": "Local"}}))?;
+    let [holder, other] = [0, 1].map(|index| &cluster.lab.nodes()[index]);
+    cluster.create_pod("web-2", "web", other.pod(1))?;
+    let _egressd = run(&cluster)?;
+    let apart = format!("{} holds", holder.name());
+    wait_for_event(&cluster, WEB_ITSELF, "NotApplied", &apart)?;
+    cluster.create_pod("web-1", "web", holder.pod(1))?;
+    // One of each family.
+    let left_out = format!("2 endpoints of the Service run on {} and are not translated", other.name());
+    wait_for_event(&cluster, WEB_ITSELF, "Applied", &left_out)?;
+    cluster.delete_pod("web-2")?;
+    let well = format!("node {} translates {}", holder.name(), holder.pod(1).v4());
+    wait_until("an Event reports that all is well again", lab::DEADLINE * 5, || {
+        Ok(events(&cluster, WEB_ITSELF)?.iter().any(|(_, note)| note.starts_with(&well) && !note.contains("endpoints")))
+    })
+}
+
+/// Writes the whole Service with another active endpoint, as kube-vip does.
+fn write_as_kube_vip(cluster: &Cluster, active: &str) -> Result<()> {
+    let path = format!("{SERVICES}/web");
+    wait_until("kube-vip writes its active endpoint", lab::DEADLINE, || {
+        let mut service = cluster.api.get(&path)?;
+        service["metadata"]["annotations"]["kube-vip.io/active-endpoint"] = json!(active);
+        // egressd may have been faster; then kube-vip reads again.
+        Ok(cluster.api.replace_as("kube-vip", &path, &service).is_ok())
+    })
+}
+
+/// What it wrote is left alone, or the two would take turns; without it egressd's own value stands again.
+pub(crate) fn kube_vips_own_egress_is_reported_on_the_service_whoever_came_first() -> Result<()> {
+    let cluster = cluster()?;
+    let [first, second] = [1, 2].map(|number| cluster.lab.pod(number));
+    cluster.create_pod("web-1", "web", first)?;
+    cluster.create_pod("web-2", "web", second)?;
+    write_as_kube_vip(&cluster, &second.v4().to_string())?;
+    let _egressd = run(&cluster)?;
+    for turn in 1..=2 {
+        wait_until("an Event names kube-vip's egress", lab::DEADLINE * 3, || {
+            let about = events(&cluster, WEB_ITSELF)?;
+            let count = about.iter().filter(|(_, note)| note.contains("was written by kube-vip at ")).count();
+            Ok(count == turn)
+        })?;
+        expect_still(&cluster)?;
+        ensure!(active_endpoint(&cluster)? == second.v4().to_string(), "turn {turn}: what kube-vip wrote is gone");
+        expect_exact(&cluster, &[(first, WEB), (second, WEB)])?;
+        annotate(&cluster, "web", "active-endpoint", None)?;
+        wait_until("egressd's own active endpoint is published", lab::DEADLINE * 3, || {
+            Ok(active_endpoint(&cluster)? == first.v4().to_string())
+        })?;
+        if turn == 1 {
+            write_as_kube_vip(&cluster, &second.v4().to_string())?;
+        }
+    }
+    expect_still(&cluster)
 }

@@ -24,12 +24,10 @@ const FREE: [&str; 7] = [
 ];
 
 /// Packages that come in several versions, and why nothing can be done about it.
-const DOUBLED: [(&str, &str); 5] = [
+const DOUBLED: [(&str, &str); 3] = [
     ("base64", "k8s-openapi and serde-saphyr do not agree yet; small, and no value goes from one to the other"),
-    ("getrandom", "ring, which TLS needs, has not followed yet; both ask the kernel for random bytes"),
     ("hashbrown", "wasmtime brings both: one for its parser, one for gimli"),
-    ("wasm-encoder", "the wasmtime with long-term support brings its own; wit-component is newer, as wit-bindgen asks"),
-    ("wasmparser", "as wasm-encoder"),
+    ("wasm-encoder", "wit-component reads the text format with the newest release of `wat`, which brings its own"),
 ];
 
 #[test]

@@ -16,7 +16,7 @@ const TESTKIT: [&str; 1] = ["proptest"];
 const SDK: [&str; 5] = ["ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
-const HOST: [(&str, &[&str]); 17] = [
+const HOST: [(&str, &[&str]); 18] = [
     ("wasmtime", &["wasm/"]),
     ("wasmparser", &["wasm/"]),
     ("wit_component", &["wasm/"]),
@@ -34,14 +34,16 @@ const HOST: [(&str, &[&str]); 17] = [
     ("http_body_util", &["http"]),
     ("tower", &["source/cluster/connect"]),
     ("prometheus_client", &["metrics"]),
+    // So that every time that people read is written down in one way; Events carry microseconds.
+    ("jiff", &["moment", "publish/api"]),
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.
-const ADAPTERS: [&str; 7] = ["source", "wasm", "nft", "addresses", "publish", "http", "status_socket"];
+const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "http", "lock", "status_socket"];
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("net", &[]),
     ("finding", &[]),
     ("model", &["finding", "net"]),
@@ -50,6 +52,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("chain", &["decision", "finding", "guard", "model", "policy"]),
     ("guard", &["decision", "finding", "model", "net"]),
     ("owner", &["finding", "model"]),
+    ("beside", &["finding", "model", "ruleset"]),
     ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner"]),
     ("check", &["finding", "model", "net", "plan"]),
     ("ruleset", &["net"]),
@@ -59,8 +62,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     (
         "pipeline",
         &[
-            "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan", "ruleset",
-            "status", "voice",
+            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan",
+            "ruleset", "status", "voice",
         ],
     ),
     ("voice", &["model", "net", "owner", "plan"]),

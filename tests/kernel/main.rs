@@ -8,6 +8,7 @@
 
 mod namespace;
 mod nft;
+mod outside;
 mod sample;
 mod trials;
 
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     if let Err(reason) = &rights {
         eprintln!("skipped: {reason}");
     }
-    let trials = trials::ALL.iter().map(|(name, run)| {
+    let trials = trials::ALL.iter().chain(outside::ALL).map(|(name, run)| {
         let ignored = rights.is_err();
         let in_namespace = || {
             namespace::run_in_fresh(run);

@@ -14,7 +14,7 @@ use crate::{
     sample::{address, batch, creation, element, full_ruleset, large_ruleset, many, name, names, range},
 };
 
-type Run = fn();
+pub(crate) type Run = fn();
 
 macro_rules! trials {
     ($($name:ident),+ $(,)?) => { &[$((stringify!($name), $name as Run)),+] };
@@ -46,12 +46,12 @@ pub(crate) const ALL: &[(&str, Run)] = trials![
     everything_is_deleted_with_the_table,
 ];
 
-fn open() -> Netlink {
+pub(crate) fn open() -> Netlink {
     Netlink::open().unwrap()
 }
 
 /// A kernel that holds `ruleset`.
-fn with(ruleset: &Ruleset) -> Netlink {
+pub(crate) fn with(ruleset: &Ruleset) -> Netlink {
     let mut kernel = open();
     kernel.commit(&creation(ruleset)).unwrap_or_else(|error| panic!("{}", told(&error)));
     kernel
@@ -200,8 +200,9 @@ fn a_foreign_table_of_our_name_is_refused() {
     for message in [kernel.read(&names()).unwrap_err(), kernel.adopt(&names()).unwrap_err()] {
         assert_eq!(
             message.to_string(),
-            "cannot use table ip kube_vip_v4: a table of this name exists and egressd did not make it; \
-             give egressd another name with `instance_name`, or let `egress_clean` replace the table"
+            "cannot use table ip kube_vip_v4: a table of this name exists and egressd did not make it; kube-vip's own \
+             egress makes such tables: give egressd an `instance_name` and another annotation prefix, or turn kube-vip's \
+             egress off and let `egress_clean` replace the table (docs/beside.md)"
         );
     }
     assert_eq!(
@@ -212,7 +213,7 @@ fn a_foreign_table_of_our_name_is_refused() {
 }
 
 /// Whether this kernel has owners that leave their tables behind (6.9).
-fn owners_persist() -> bool {
+pub(crate) fn owners_persist() -> bool {
     !nft::try_script("add table ip kube_vip_v4").0
 }
 

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 
 use crate::addresses::NODE_NAME;
 use crate::manifest::Directory;
+use crate::memory::Memory;
 use crate::probe::{Destination, Protocol, Seen};
 use crate::topology::{Lab, Node, Pod};
 use crate::wait::{DEADLINE, wait_until};
@@ -21,17 +22,25 @@ use crate::wait::{DEADLINE, wait_until};
 pub struct Program {
     path: PathBuf,
     environment: Vec<(String, String)>,
+    /// Where to write 0 first.
+    entrance: Option<PathBuf>,
 }
 
 impl Program {
     /// The binary at `path`.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), environment: Vec::new() }
+        Self { path: path.as_ref().to_owned(), environment: Vec::new(), entrance: None }
     }
 
     /// With this environment variable.
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a memory limit.
+    pub fn within(mut self, memory: &Memory) -> Self {
+        self.entrance = Some(memory.entrance());
         self
     }
 
@@ -81,6 +90,14 @@ impl Program {
         Ok(Egressd { child, log, page: 0, lab, node })
     }
 
+    /// Starts `egressd` with these arguments on the lab's node.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin<'lab>(&self, lab: &'lab Lab, arguments: &[&str]) -> Result<Egressd<'lab>> {
+        self.spawn(lab, lab.node(), self.command(lab.node(), arguments))
+    }
+
     /// Runs `egressd` with these arguments on the lab's node, to its end.
     ///
     /// # Errors
@@ -125,8 +142,15 @@ impl Program {
 
     /// `egressd` with these arguments on a node.
     pub(crate) fn command(&self, node: &Node, arguments: &[&str]) -> Command {
-        let mut command = node.namespace.command(&self.path.to_string_lossy());
-        command.args(arguments).envs(self.environment.iter().cloned());
+        let mut command = match &self.entrance {
+            None => node.namespace.command(&self.path.to_string_lossy()),
+            Some(entrance) => {
+                let mut command = node.namespace.command("sh");
+                command.args(["-c", "echo 0 > \"$0\" && exec \"$@\""]).arg(entrance).arg(&self.path);
+                command
+            }
+        };
+        command.args(arguments).env("EGRESSD_LOCK_DIR", node.locks()).envs(self.environment.iter().cloned());
         command
     }
 }
@@ -162,10 +186,18 @@ impl Egressd<'_> {
     /// # Errors
     /// When it does not end in time, or not with exit code 0.
     pub fn stop(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot send SIGTERM to egressd")?;
+        self.terminate()?;
         let status = self.ended_within(DEADLINE)?;
         ensure!(status.success(), "egressd ended with {status}\n{}", self.circumstances());
         Ok(())
+    }
+
+    /// Asks it to end (SIGTERM).
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub fn terminate(&self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot send SIGTERM to egressd")
     }
 
     /// `kill -9`.

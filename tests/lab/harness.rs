@@ -4,6 +4,8 @@
 //! user namespace. So a test binary has `harness = false` and one line: `lab::tests![first, second];`. A test is
 //! a plain function whose name is a sentence.
 
+use std::error::Error;
+use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -14,17 +16,38 @@ use crate::privilege::{Readiness, prepare};
 /// A test: its name and what it does. [`tests!`](crate::tests) makes them.
 pub type Test = (&'static str, fn() -> Result<()>);
 
+/// Why one test cannot run on a machine where others can. A test that fails with it is printed and counted as ignored.
+#[derive(Debug)]
+pub struct Unable(pub String);
+
+impl Error for Unable {}
+
+impl fmt::Display for Unable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Tests that need the same of the machine: what that is, and the tests.
+pub type Group<'a> = (fn() -> Result<Readiness>, &'a [Test]);
+
+/// The given functions as a list of [`Test`]s.
+#[macro_export]
+macro_rules! list {
+    ($($test:path),* $(,)?) => { &[$((stringify!($test), $test)),*] };
+}
+
 /// Writes `main` for a test binary whose tests are the given functions.
 #[macro_export]
 macro_rules! tests {
     (if $also:path; $($test:path),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
-            $crate::main_if($also, &[$((stringify!($test), $test)),*])
+            $crate::main_if($also, $crate::list![$($test),*])
         }
     };
     ($($test:path),* $(,)?) => {
         fn main() -> ::std::process::ExitCode {
-            $crate::main(&[$((stringify!($test), $test)),*])
+            $crate::main($crate::list![$($test),*])
         }
     };
 }
@@ -35,30 +58,69 @@ pub fn main(tests: &[Test]) -> ExitCode {
 }
 
 /// The same, for tests that need more of the machine than labs do.
-#[expect(clippy::print_stderr, reason = "a test binary talks to whoever ran it")]
 pub fn main_if(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
-    let arguments = Arguments::from_args();
+    run(&Arguments::from_args(), also, tests)
+}
+
+/// The same, for tests that share what they are about: one after the other, in this order, on the thread that calls.
+pub fn main_one_by_one(also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
+    run(&Arguments { test_threads: Some(1), ..Arguments::from_args() }, also, tests)
+}
+
+fn run(arguments: &Arguments, also: fn() -> Result<Readiness>, tests: &[Test]) -> ExitCode {
     let prepared = prepare().and_then(|readiness| match readiness {
         Readiness::Ready => also(),
         Readiness::Skip(why) => Ok(Readiness::Skip(why)),
     });
-    let readiness = match prepared {
-        Ok(readiness) => readiness,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            return ExitCode::FAILURE;
+    conclude(arguments, [(prepared, tests)])
+}
+
+/// Runs tests that build no labs. A group whose need is not met is skipped, and the others run.
+pub fn main_of_groups(groups: &[Group<'_>]) -> ExitCode {
+    let arguments = Arguments::from_args();
+    conclude(&arguments, groups.iter().map(|(needs, tests)| (needs(), *tests)))
+}
+
+/// What tests need that run everywhere.
+///
+/// # Errors
+/// Never.
+pub fn nothing() -> Result<Readiness> {
+    Ok(Readiness::Ready)
+}
+
+#[expect(clippy::print_stderr, reason = "a test binary talks to whoever ran it")]
+fn conclude<'a>(arguments: &Arguments, groups: impl IntoIterator<Item = (Result<Readiness>, &'a [Test])>) -> ExitCode {
+    let mut trials = Vec::new();
+    for (prepared, tests) in groups {
+        let readiness = match prepared {
+            Ok(readiness) => readiness,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                return ExitCode::FAILURE;
+            }
+        };
+        if let Readiness::Skip(why) = &readiness {
+            eprintln!("skipped: {why}");
         }
-    };
-    if let Readiness::Skip(why) = &readiness {
-        eprintln!("skipped: {why}");
+        trials.extend(tests.iter().map(|test| trial(*test, &readiness)));
     }
-    let trials = tests.iter().map(|test| trial(*test, &readiness)).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    libtest_mimic::run(arguments, trials).exit_code()
 }
 
 fn trial((name, test): Test, readiness: &Readiness) -> Trial {
     match readiness {
-        Readiness::Ready => Trial::test(name, move || test().map_err(|error| Failed::from(format!("{error:#}")))),
+        Readiness::Ready => Trial::ignorable_test(name, move || outcome(test())),
         Readiness::Skip(_) => Trial::ignorable_test(name, || Ok(Completion::ignored())),
+    }
+}
+
+fn outcome(done: Result<()>) -> Result<Completion, Failed> {
+    match done {
+        Ok(()) => Ok(Completion::Completed),
+        Err(error) => match error.downcast::<Unable>() {
+            Ok(Unable(why)) => Ok(Completion::ignored_with(format!("skipped: {why}"))),
+            Err(error) => Err(Failed::from(format!("{error:#}"))),
+        },
     }
 }

@@ -10,11 +10,15 @@
 pub mod addresses;
 pub mod cluster;
 pub mod manifest;
+pub mod neighbours;
+pub mod node;
 
 mod calls;
 mod conntrack;
 mod egressd;
 mod harness;
+mod http;
+mod memory;
 mod namespace;
 mod nft;
 mod privilege;
@@ -24,7 +28,8 @@ mod wait;
 
 pub use calls::Call;
 pub use egressd::{Egressd, Program};
-pub use harness::{Test, main, main_if};
+pub use harness::{Group, Test, Unable, main, main_if, main_of_groups, main_one_by_one, nothing};
+pub use memory::Memory;
 pub use namespace::{Namespace, output_of};
 pub use privilege::{Readiness, prepare};
 pub use probe::{Connection, Destination, Flood, MOST_OF_A_FLOOD, Protocol, Seen};

@@ -59,6 +59,11 @@ impl Namespace {
         thread::scope(|scope| scope.spawn(inside).join()).unwrap_or_else(|panic| panic::resume_unwind(panic))
     }
 
+    /// The descriptor that holds it.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
     /// A command whose process runs inside, and dies with the thread that starts it.
     pub fn command(&self, program: &str) -> Command {
         let mut command = tool(program);
@@ -80,6 +85,14 @@ impl Namespace {
     /// When one fails.
     pub fn ip(&self, lines: &str) -> Result<()> {
         feed(self.command("ip").args(["-batch", "-"]), lines)
+    }
+
+    /// Runs `bridge` commands inside, one a line: forwarding entries below IP.
+    ///
+    /// # Errors
+    /// When one fails.
+    pub(crate) fn bridge(&self, lines: &str) -> Result<()> {
+        feed(self.command("bridge").args(["-batch", "-"]), lines)
     }
 
     /// Runs an `nft` script inside.

@@ -1,14 +1,12 @@
 //! What other programs of a node do with nftables: kube-proxy, a CNI, an administrator.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, ensure};
 
 use crate::addresses::{POD_NETWORK_V4, POD_NETWORK_V6};
 use crate::topology::Node;
-use crate::wait::DEADLINE;
 
 impl Node {
     /// Runs an `nft` script on the node.
@@ -89,16 +87,7 @@ impl Node {
     /// # Errors
     /// When nobody answers.
     pub fn http(&self, address: SocketAddr, path: &str) -> Result<(String, String)> {
-        let answer = self.namespace.run(|| -> std::io::Result<String> {
-            let mut stream = TcpStream::connect_timeout(&address, DEADLINE)?;
-            stream.set_read_timeout(Some(DEADLINE))?;
-            write!(stream, "GET {path} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
-        })??;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        Ok((head.lines().next().unwrap_or_default().to_owned(), body.to_owned()))
+        self.namespace.http(address, path)
     }
 }
 

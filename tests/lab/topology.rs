@@ -1,8 +1,11 @@
 //! Who is connected with whom: the picture in [`crate::addresses`], built.
 
+use std::mem;
 use std::net::IpAddr;
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use crate::addresses::{
     LOAD_BALANCER_NETWORK_V4, LOAD_BALANCER_NETWORK_V6, LOAD_BALANCERS, NEIGHBOUR_V4, NEIGHBOUR_V6, NODE_NAME, NODE_V4,
@@ -14,7 +17,7 @@ use crate::probe::{Record, Service};
 
 /// Addresses usable at once, no router advertisements, no surprises from the machine's own settings.
 /// The last one lets root ping without a raw socket.
-const QUIET: [(&str, &str); 6] = [
+pub(crate) const QUIET: [(&str, &str); 6] = [
     ("ipv6/conf/all/accept_dad", "0"),
     ("ipv6/conf/default/accept_dad", "0"),
     ("ipv6/conf/default/accept_ra", "0"),
@@ -24,7 +27,7 @@ const QUIET: [(&str, &str); 6] = [
 ];
 
 /// What a router needs.
-const FORWARDING: [(&str, &str); 2] = [("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")];
+pub(crate) const FORWARDING: [(&str, &str); 2] = [("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")];
 
 /// On a node with kube-proxy conntrack has always been running. Without it, a connection that is open when the first
 /// NAT chain comes would be taken for a new one in its middle, and translated.
@@ -37,7 +40,7 @@ const CONNTRACK: &str = "table inet lab_kube_proxy {
 pub struct Host {
     /// Where it lives.
     pub namespace: Namespace,
-    /// Where it answers.
+    /// Where it answers. Of a pod: IPv4, then IPv6.
     pub addresses: Vec<IpAddr>,
     service: Option<Service>,
 }
@@ -56,12 +59,12 @@ pub struct Pod {
 impl Pod {
     /// Its IPv4 address.
     pub fn v4(&self) -> IpAddr {
-        pod_v4_on(self.node, self.number)
+        self.host.addresses[0]
     }
 
     /// Its IPv6 address.
     pub fn v6(&self) -> IpAddr {
-        pod_v6_on(self.node, self.number)
+        self.host.addresses[1]
     }
 
     /// Its address in the family of another.
@@ -78,6 +81,8 @@ pub struct Node {
     /// From 1.
     pub number: u8,
     pods: Vec<Pod>,
+    /// What programs on the node share with each other and with no other node, as they do in its `/run`.
+    run: TempDir,
 }
 
 impl Node {
@@ -92,6 +97,11 @@ impl Node {
     /// When the lab was not built with so many.
     pub fn pod(&self, number: u8) -> &Pod {
         &self.pods[usize::from(number) - 1]
+    }
+
+    /// Where egressds on the node have their locks.
+    pub fn locks(&self) -> &Path {
+        self.run.path()
     }
 
     /// Puts an address on an interface, as a load balancer does when it makes this node the one that answers.
@@ -122,7 +132,7 @@ impl Node {
 }
 
 /// The network that is this address alone.
-fn host_network(address: IpAddr) -> String {
+pub(crate) fn host_network(address: IpAddr) -> String {
     format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 })
 }
 
@@ -213,6 +223,29 @@ impl Lab {
         self.outside.namespace.ip(&format!("route replace {} via {via}", host_network(address)))
     }
 
+    /// Makes the outside look for an address on its own link, by ARP or neighbour discovery: whoever answers gets what
+    /// is for it.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn look_on_the_link_for(&self, address: IpAddr) -> Result<()> {
+        self.outside.namespace.ip(&format!("route replace {} dev lan0", host_network(address)))
+    }
+
+    /// Gives every pod another way out and other addresses: IPv4, then IPv6. They answer there when this returns.
+    pub(crate) fn rewire_pods(&mut self, wire: impl Fn(&Node, &Pod) -> Result<[IpAddr; 2]>) -> Result<()> {
+        for node in &mut self.nodes {
+            let mut pods = mem::take(&mut node.pods);
+            for pod in &mut pods {
+                pod.host.service = None;
+                pod.host.addresses = wire(node, pod)?.to_vec();
+                pod.host.answer(&self.record)?;
+            }
+            node.pods = pods;
+        }
+        Ok(())
+    }
+
     /// The host outside.
     pub fn outside(&self) -> &Host {
         &self.outside
@@ -225,9 +258,14 @@ impl Host {
     }
 
     fn answering(mut self, record: &Record) -> Result<Self> {
+        self.answer(record)?;
+        Ok(self)
+    }
+
+    fn answer(&mut self, record: &Record) -> Result<()> {
         self.namespace.settle()?;
         self.service = Some(Service::start(&self.namespace, &self.addresses, record)?);
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -249,7 +287,7 @@ fn node(number: u8) -> Result<Node> {
     }
     namespace.ip(&lines).context("cannot build the node")?;
     namespace.nft(CONNTRACK).context("cannot build the node")?;
-    Ok(Node { namespace, number, pods: Vec::new() })
+    Ok(Node { namespace, number, pods: Vec::new(), run: TempDir::with_prefix("egressd-run-")? })
 }
 
 /// The outside host. Its own address is on a bridge, so that one more node is one more cable.

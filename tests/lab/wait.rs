@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 /// How long anything may take that is not broken. Generous: a loaded machine is slow, and only failures wait.
-pub const DEADLINE: Duration = Duration::from_secs(15);
+pub const DEADLINE: Duration = Duration::from_secs(40);
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(25);

@@ -3,6 +3,11 @@
 
 mod authoring;
 mod bad_input;
+mod beside;
+mod beside_calico;
+mod beside_flannel;
+mod beside_kube_vip;
+mod beside_metallb;
 mod calls;
 mod changes;
 mod edits;
@@ -11,8 +16,10 @@ mod first_light;
 mod guests;
 mod history;
 mod life;
+mod memory;
 mod neighbours;
 mod networks;
+mod orphans;
 mod owner;
 mod policies;
 mod ports;
@@ -74,6 +81,24 @@ lab::tests![
     neighbours::egressd_wins_against_a_masquerade_that_comes_later,
     neighbours::other_tables_stay_as_they_are,
     neighbours::cilium_on_the_node_is_said_at_the_start,
+    neighbours::kube_vips_tables_are_reported_where_both_act_on_a_service,
+    memory::a_policy_waits_until_the_container_has_memory_to_compile_it,
+    beside_flannel::flannels_rules_that_were_there_first_go_on_for_others,
+    beside_flannel::flannels_rules_that_come_later_change_nothing_of_ours,
+    beside_flannel::flannel_that_writes_its_rules_anew_changes_no_packet,
+    beside_flannel::pods_reach_each_other_through_flannels_tunnel_untranslated_at_every_moment,
+    beside_calico::calicos_rules_that_were_there_first_go_on_for_others,
+    beside_calico::calicos_rules_that_come_later_change_nothing_of_ours,
+    beside_calico::pods_of_calicos_pools_reach_each_other_untranslated_at_every_moment,
+    beside_calico::pools_that_are_not_configured_are_a_warning_and_are_translated_to,
+    beside_kube_vip::an_address_that_kube_vip_moves_is_translated_to_where_it_answers,
+    beside_kube_vip::its_own_egress_and_ours_translate_each_its_own_service,
+    beside_kube_vip::its_own_egress_and_ours_agree_about_one_service,
+    beside_kube_vip::its_own_tables_are_refused_and_go_on,
+    beside_kube_vip::our_tables_are_closed_to_it,
+    beside_metallb::by_default_an_address_that_metallb_answers_for_is_translated_to_nowhere,
+    beside_metallb::with_a_vip_host_the_answers_come_back_through_the_speaker,
+    beside_metallb::a_vip_host_that_stays_behind_loses_the_answers,
     files::an_edited_annotation_takes_effect_at_once,
     files::a_new_address_never_shows_the_pod_in_between,
     files::a_broken_file_is_named_and_its_last_good_state_stays,
@@ -90,6 +115,15 @@ lab::tests![
     life::an_open_connection_survives_a_restart,
     life::a_service_deleted_meanwhile_leaves_nothing_after_the_start,
     life::clean_removes_everything,
+    orphans::a_renamed_instance_reports_its_old_tables_and_clean_all_removes_those_and_no_other,
+    orphans::the_command_that_a_finding_names_removes_the_orphan_and_two_that_live_are_none,
+    orphans::clean_takes_no_table_of_an_egressd_that_runs,
+    orphans::without_owners_a_table_is_orphaned_when_its_lock_is_free_and_unknown_is_not_free,
+    orphans::without_owners_clean_takes_what_is_known_to_have_ended_and_what_is_named,
+    orphans::the_lock_is_held_as_long_as_egressd_runs_and_not_longer,
+    orphans::where_no_lock_can_be_made_egressd_logs_it_and_translates,
+    orphans::what_cleans_and_stays_is_ready_when_nothing_is_left,
+    orphans::what_cleans_and_is_ended_too_early_names_what_is_left,
     tools::diff_after_run_is_empty,
     tools::a_manifest_that_is_not_in_force_shows_up_in_diff,
     tools::a_foreign_change_of_the_table_shows_up_in_diff,

@@ -2,9 +2,10 @@
 
 use anyhow::{Result, ensure};
 use lab::addresses::{NODE_V4, OUTSIDE_V4};
-use lab::{Egressd, Protocol};
+use lab::manifest::{self, endpoints};
+use lab::{Egressd, Program, Protocol};
 
-use crate::stage::{Stage, WEB_V4};
+use crate::stage::{OTHER_V4, Stage, WEB_V4, program};
 
 /// P1: chains of equal priority run in an order that depends on who came last; ours must not depend on it.
 pub(crate) fn egressd_wins_against_a_masquerade_that_was_there_before() -> Result<()> {
@@ -30,7 +31,7 @@ pub(crate) fn other_tables_stay_as_they_are() -> Result<()> {
     let before = node.ruleset()?;
     let egressd = stage.run_until_translated()?;
     egressd.stop()?;
-    crate::stage::program().clean(&stage.lab)?;
+    program().clean(&stage.lab)?;
     let after = node.ruleset()?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
     Ok(())
@@ -53,5 +54,42 @@ pub(crate) fn cilium_on_the_node_is_said_at_the_start() -> Result<()> {
     stage.lab.node().namespace.ip("link add cilium_host type bridge")?;
     let mut egressd = stage.run()?;
     egressd.wait_until_log_has("set bpf.hostLegacyRouting=true in Cilium")?;
+    egressd.stop()
+}
+
+/// A prefix that kube-vip does not know.
+const OURS: &str = "egress.example.com";
+
+/// As kube-vip's own egress calls its tables.
+const KUBE_VIPS: &str = "add table ip kube_vip_v4\nadd chain ip kube_vip_v4 theirs\n";
+
+fn named() -> Program {
+    program().environment("instance_name", "egressd")
+}
+
+/// P10. Without a prefix of its own an instance name keeps the tables apart and not the Services, whoever came first;
+/// with both there is nothing to report.
+pub(crate) fn kube_vips_tables_are_reported_where_both_act_on_a_service() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let (node, second) = (stage.lab.node(), stage.lab.pod(2));
+    let mut egressd = named().run(&stage.lab, &stage.manifests)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    ensure!(!egressd.log().contains("kube-vip-egress"), "{}", egressd.circumstances());
+    node.nft(KUBE_VIPS)?;
+    stage.manifests.write(&endpoints("web", [stage.selected().v4(), second.v4()]))?;
+    egressd.wait_until_log_has("table kube_vip_v4 on this node has kube-vip's name")?;
+    egressd.stop()?;
+    let mut second_to_come = named().run(&stage.lab, &stage.manifests)?;
+    second_to_come.wait_until_log_has("kube-vip-egress")?;
+    second_to_come.stop()?;
+
+    let ours = manifest::service("ours").addresses([OTHER_V4]).annotation_of(OURS, "egress", "true");
+    stage.manifests.write(&ours)?;
+    stage.manifests.write(&endpoints("ours", [stage.lab.pod(3).v4()]))?;
+    let apart = named().environment("EGRESSD_ANNOTATION_PREFIX", OURS);
+    let mut egressd = apart.run(&stage.lab, &stage.manifests)?;
+    egressd.wait_until_seen(stage.lab.pod(3), OUTSIDE_V4, OTHER_V4.into())?;
+    ensure!(!egressd.log().contains("kube-vip-egress"), "{}", egressd.circumstances());
+    ensure!(node.ruleset()?.contains("theirs"), "the table of the other is touched");
     egressd.stop()
 }

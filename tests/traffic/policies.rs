@@ -145,7 +145,8 @@ pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<
             stage.manifests.write(&web().addresses([address]))?;
             let begun = Instant::now();
             egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, address.into())?;
-            ensure!(begun.elapsed() < Duration::from_secs(3), "{misdeed}: the edit took {:?}", begun.elapsed());
+            // Takes a fraction of a second on an idle machine; the bound is for one that is busy.
+            ensure!(begun.elapsed() < Duration::from_secs(30), "{misdeed}: the edit took {:?}", begun.elapsed());
         }
     }
     let quarantine = told(&stage, "guard")?["quarantine"].to_string();

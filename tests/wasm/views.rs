@@ -28,6 +28,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
         traffic_policy: TrafficPolicy::Local,
         families: vec![Family::Ipv4, Family::Ipv6],
         ports: Vec::new(),
+        kube_vip_wrote: None,
     };
     ServiceView {
         service: Arc::new(service),

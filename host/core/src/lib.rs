@@ -4,8 +4,9 @@
 //! A datum flows one way: [`model`] (what is) → [`chain`] of policies, each with a [`decision`] → [`plan`]
 //! (what this node translates; [`guard`] has the last word), looked over by [`check`] → [`compile`] →
 //! [`ruleset`] → [`diff`] → changes for the kernel, and [`status`] for the people. [`pipeline`] is that way as
-//! a whole. Beside it, [`voice`] knows which of the cluster's nodes tells.
+//! a whole. Next to it, [`voice`] knows which of the cluster's nodes tells, and [`beside`] whether kube-vip does the same.
 
+pub mod beside;
 pub mod chain;
 pub mod check;
 pub mod compile;

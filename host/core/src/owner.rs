@@ -33,6 +33,17 @@ impl Owner {
     }
 }
 
+/// Whether other nodes may hold an address that this node holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Share {
+    /// This node alone: the one that has it, or that is named.
+    Alone,
+    /// Nothing was looked at, as if there were no other node.
+    Assumed,
+    /// Any number of nodes.
+    Shared,
+}
+
 /// How an address stands on this node, from bad to good: where several interfaces have it, the best counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
@@ -68,29 +79,53 @@ impl Holder {
         self.held = held;
     }
 
-    /// Why this node does not translate to one of a Service's addresses; none when it does.
-    pub fn objection(&self, service: &Service, address: IpAddr) -> Option<Finding> {
+    /// Whether other nodes may hold what it holds.
+    pub(crate) fn share(&self) -> Share {
         match self.owner {
-            Owner::Any => None,
-            Owner::Address => self.not_on_an_interface(address),
-            Owner::VipHost => match self.named_by(service) {
-                Some(node) if node == self.node => None,
-                Some(node) => Some(self.named(address, node)),
-                None => Some(self.unnamed(address)),
-            },
-            Owner::Auto => match self.named_by(service) {
-                Some(node) if node != self.node => Some(self.named(address, node)),
-                Some(_) | None => self.not_on_an_interface(address),
-            },
+            Owner::Auto | Owner::VipHost => Share::Alone,
+            Owner::Any => Share::Assumed,
+            Owner::Address => Share::Shared,
         }
     }
 
-    fn not_on_an_interface(&self, address: IpAddr) -> Option<Finding> {
+    /// Whether this node translates to one of a Service's addresses.
+    pub(crate) fn holds(&self, service: &Service, address: IpAddr) -> bool {
+        self.obstacle(service, address).is_none()
+    }
+
+    /// Why this node does not translate to one of a Service's addresses; none when it does.
+    pub fn objection(&self, service: &Service, address: IpAddr) -> Option<Finding> {
+        Some(match self.obstacle(service, address)? {
+            Obstacle::OtherNode(node) => {
+                elsewhere(address, &format!("{} says that node {node} holds it", self.vip_host))
+            }
+            Obstacle::NoNode => {
+                let because = "names no node yet, and the node that it names translates (--owner vip-host)";
+                elsewhere(address, &format!("{} {because}", self.vip_host))
+            }
+            Obstacle::Absent => absent(address),
+            Obstacle::Unusable(Standing::Duplicate) => duplicate(address),
+            Obstacle::Unusable(Standing::Tentative | Standing::Usable) => tentative(address),
+        })
+    }
+
+    fn obstacle<'a>(&self, service: &'a Service, address: IpAddr) -> Option<Obstacle<'a>> {
+        let named = self.named_by(service);
+        let other = || named.filter(|node| *node != self.node).map(Obstacle::OtherNode);
+        match self.owner {
+            Owner::Any => None,
+            Owner::Address => self.not_on_an_interface(address),
+            Owner::VipHost if named.is_none() => Some(Obstacle::NoNode),
+            Owner::VipHost => other(),
+            Owner::Auto => other().or_else(|| self.not_on_an_interface(address)),
+        }
+    }
+
+    fn not_on_an_interface<'a>(&self, address: IpAddr) -> Option<Obstacle<'a>> {
         match self.held.get(&address) {
             Some(Standing::Usable) => None,
-            Some(Standing::Tentative) => Some(tentative(address)),
-            Some(Standing::Duplicate) => Some(duplicate(address)),
-            None => Some(absent(address)),
+            Some(standing) => Some(Obstacle::Unusable(*standing)),
+            None => Some(Obstacle::Absent),
         }
     }
 
@@ -98,15 +133,19 @@ impl Holder {
     pub(crate) fn named_by<'a>(&self, service: &'a Service) -> Option<&'a str> {
         service.annotations.get(&self.vip_host).map(|name| name.trim()).filter(|name| !name.is_empty())
     }
+}
 
-    fn named(&self, address: IpAddr, node: &str) -> Finding {
-        elsewhere(address, &format!("{} says that node {node} holds it", self.vip_host))
-    }
-
-    fn unnamed(&self, address: IpAddr) -> Finding {
-        let because = "names no node yet, and the node that it names translates (--owner vip-host)";
-        elsewhere(address, &format!("{} {because}", self.vip_host))
-    }
+/// Why this node does not translate to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Obstacle<'a> {
+    /// `vipHost` names this one, and it is another.
+    OtherNode(&'a str),
+    /// `vipHost` names none.
+    NoNode,
+    /// It is on no interface.
+    Absent,
+    /// It is on an interface, and the kernel does not answer for it.
+    Unusable(Standing),
 }
 
 fn elsewhere(address: IpAddr, because: &str) -> Finding {
@@ -116,8 +155,8 @@ fn elsewhere(address: IpAddr, because: &str) -> Finding {
 fn absent(address: IpAddr) -> Finding {
     elsewhere(
         address,
-        "it is on no interface of this node (kube-ipvs0 does not count), and the node that has it translates; \
-         if the load balancer puts it on none, see --owner",
+        "it is on no interface of this node (kube-ipvs0 does not count), and only endpoints on the node that has it are \
+         translated; if the load balancer puts it on none, see --owner",
     )
 }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::beside::{self, ForeignTables};
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
 use crate::check::check;
 use crate::compile::compile;
@@ -12,13 +13,13 @@ use crate::decision::Draft;
 use crate::finding::{Finding, Severity};
 use crate::guard::guard;
 use crate::model::{
-    ActiveEndpoints, AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Key, Labels, PolicyMark,
-    PolicyObject, Readiness, ServiceKey, ServiceView, Snapshot, Uid, published, view,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Key, Labels, PolicyMark, PolicyObject,
+    Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
 };
 use crate::owner::{Held, Holder, Owner};
 use crate::plan::{Here, Plan, Planned, Standby, settle};
 use crate::ruleset::{Ruleset, TableNames};
-use crate::status::{ServiceStatus, ShadowStatus, statuses};
+use crate::status::{ServiceStatus, ShadowStatus, State, statuses};
 use crate::voice::{Stage, Voice, voice};
 
 /// What does not change while egressd runs.
@@ -45,6 +46,7 @@ pub struct Pipeline {
     context: Arc<Context>,
     facts: ClusterFacts,
     holder: Holder,
+    foreign: ForeignTables,
     /// The nodes that are ready.
     ready: BTreeSet<String>,
     /// The policies' ConfigMaps, by name.
@@ -59,7 +61,7 @@ pub struct Pipeline {
 struct Entry {
     view: Arc<ServiceView>,
     /// What is published on it now.
-    published: ActiveEndpoints,
+    published: Published,
     /// None until it is answered.
     verdict: Option<Verdict>,
     /// What the policies say about the input that they accepted last, when they refuse today's.
@@ -121,8 +123,8 @@ impl Pipeline {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
         let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster);
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
-        let (ready, policies, services) = Default::default();
-        Self { settings, context, facts, holder, ready, policies, services, accepted }
+        let (foreign, ready, policies, services) = Default::default();
+        Self { settings, context, facts, holder, foreign, ready, policies, services, accepted }
     }
 
     /// What is the same for all Services now.
@@ -133,6 +135,18 @@ impl Pipeline {
     /// Takes in what this node's interfaces have now. No policy is asked: none of them knows.
     pub fn hold(&mut self, held: Held) {
         self.holder.hold(held);
+    }
+
+    /// Takes in which tables of kube-vip's names are on this node and not egressd's; whether that is news.
+    pub fn stand_beside(&mut self, foreign: ForeignTables) -> bool {
+        let before = std::mem::replace(&mut self.foreign, foreign);
+        before != self.foreign
+    }
+
+    /// Whether a Service of this round asks kube-vip for egress, too.
+    pub fn shares_services(&self, round: &Round) -> bool {
+        let asked = round.statuses.iter().filter(|(_, status)| status.state != State::Off);
+        asked.filter_map(|(key, _)| self.services.get(key)).any(|entry| asks_kube_vip(&entry.view.service))
     }
 
     /// The annotations to remember for the next process: those of Services that ask for something.
@@ -285,6 +299,10 @@ impl Pipeline {
             let Some(entry) = self.services.get(key) else { continue };
             status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
             status.shadows = planned.get(key).map(|planned| self.shadows(entry, planned)).unwrap_or_default();
+            if status.state != State::Off {
+                let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
+                status.findings.extend(beside::finding(service, wrote, &self.foreign));
+            }
         }
         let voices = self.voices(&planned);
         let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());

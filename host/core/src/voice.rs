@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::model::{ActiveEndpoints, ServiceView};
+use crate::model::{ActiveEndpoints, Published, ServiceView, Writer};
 use crate::net::Family;
 use crate::owner::Holder;
-use crate::plan::{End, Planned, PlannedService};
+use crate::plan::{End, Planned, PlannedService, held_apart};
 
 /// What this node is to a Service that somebody has to speak about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +27,8 @@ pub enum Author {
     ThisNode,
     /// It is an endpoint on another node, which is ready.
     OtherNode,
+    /// kube-vip did, and it is an endpoint on a node that is ready: no sign of a node that translates.
+    KubeVip,
     /// It is no endpoint any more, or its node is not ready.
     Unclear,
 }
@@ -63,12 +65,12 @@ pub struct Stage<'a> {
 }
 
 /// This node's part for one Service; none where nobody asks for egress and nothing is published.
-pub fn voice(stage: Stage<'_>, view: &ServiceView, found: &ActiveEndpoints, planned: &Planned) -> Option<Voice> {
+pub fn voice(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &Planned) -> Option<Voice> {
     let wanted = wanted(stage, view, found, planned);
     let one = |family: Family| {
-        let (wanted, found) = (wanted.get(&family).cloned(), found.get(&family).cloned());
-        let author = author(stage, view, found.as_deref());
-        (wanted.is_some() || found.is_some()).then_some((family, Active { wanted, found, author }))
+        let (wanted, value) = (wanted.get(&family).cloned(), found.active.get(&family).cloned());
+        let author = author(stage, view, found.writer, value.as_deref());
+        (wanted.is_some() || value.is_some()).then_some((family, Active { wanted, found: value, author }))
     };
     let active: BTreeMap<Family, Active> = Family::ALL.into_iter().filter_map(one).collect();
     let speech = speech(stage, view, &active, planned);
@@ -77,7 +79,7 @@ pub fn voice(stage: Stage<'_>, view: &ServiceView, found: &ActiveEndpoints, plan
 
 /// The lowest translated endpoint of each family. A node that holds the address and has no endpoint left empties
 /// what stands there.
-fn wanted(stage: Stage<'_>, view: &ServiceView, found: &ActiveEndpoints, planned: &Planned) -> ActiveEndpoints {
+fn wanted(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &Planned) -> ActiveEndpoints {
     if let Some(service) = &planned.service {
         return lowest(service).into_iter().map(|(family, address)| (family, address.to_string())).collect();
     }
@@ -86,10 +88,13 @@ fn wanted(stage: Stage<'_>, view: &ServiceView, found: &ActiveEndpoints, planned
     }
     let held = |family: Family| {
         let mut own = view.addresses.iter().filter(|address| Family::of(**address) == family);
-        own.any(|address| stage.holder.objection(&view.service, *address).is_none())
+        own.any(|address| stage.holder.holds(&view.service, *address))
     };
-    let ours = |(_, value): &(&Family, &String)| author(stage, view, Some(value.as_str())) != Author::OtherNode;
-    let emptied = found.iter().filter(ours).map(|(family, _)| *family).filter(|family| held(*family));
+    let ours = |(_, value): &(&Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
+        Author::ThisNode | Author::Unclear => true,
+        Author::OtherNode | Author::KubeVip => false,
+    };
+    let emptied = found.active.iter().filter(ours).map(|(family, _)| *family).filter(|family| held(*family));
     emptied.map(|family| (family, String::new())).collect()
 }
 
@@ -102,13 +107,15 @@ fn lowest(service: &PlannedService) -> BTreeMap<Family, IpAddr> {
     lowest
 }
 
-fn author(stage: Stage<'_>, view: &ServiceView, found: Option<&str>) -> Author {
+fn author(stage: Stage<'_>, view: &ServiceView, writer: Writer, found: Option<&str>) -> Author {
     let address: Option<IpAddr> = found.and_then(|text| text.parse().ok());
     let endpoint = address.and_then(|address| view.endpoints.iter().find(|endpoint| endpoint.address == address));
-    match endpoint.and_then(|endpoint| endpoint.node.as_deref()) {
-        Some(node) if node == stage.node => Author::ThisNode,
-        Some(node) if stage.ready.contains(node) => Author::OtherNode,
-        Some(_) | None => Author::Unclear,
+    let node = endpoint.and_then(|endpoint| endpoint.node.as_deref());
+    match (node, writer) {
+        (Some(node), Writer::KubeVip) if node == stage.node || stage.ready.contains(node) => Author::KubeVip,
+        (Some(node), _) if node == stage.node => Author::ThisNode,
+        (Some(node), _) if stage.ready.contains(node) => Author::OtherNode,
+        (Some(_) | None, _) => Author::Unclear,
     }
 }
 
@@ -117,10 +124,12 @@ fn speech(stage: Stage<'_>, view: &ServiceView, active: &BTreeMap<Family, Active
         return Speech::Translator;
     }
     let elsewhere = active.values().any(|active| active.author == Author::OtherNode);
-    if planned.end == End::Off || elsewhere || spokesman(stage, view) != Some(stage.node) {
+    if planned.end == End::Off || elsewhere {
         return Speech::Listener;
     }
-    Speech::Spokesman
+    // Others cannot know who holds the address where no annotation says so; and this node knows that no node translates.
+    let apart = !held_apart(stage.holder, stage.node, view).is_empty();
+    if apart || spokesman(stage, view) == Some(stage.node) { Speech::Spokesman } else { Speech::Listener }
 }
 
 /// Where nobody translates: the node that `vipHost` names, else the first by name of those that have an endpoint,

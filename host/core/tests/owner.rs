@@ -139,7 +139,7 @@ fn a_node_that_holds_no_address_is_idle_and_says_who_translates() {
     assert_eq!(
         told.messages[0],
         "nothing is translated to 11.0.0.2 here: it is on no interface of this node (kube-ipvs0 does not count), and \
-         the node that has it translates; if the load balancer puts it on none, see --owner"
+         only endpoints on the node that has it are translated; if the load balancer puts it on none, see --owner"
     );
 }
 

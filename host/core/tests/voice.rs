@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use egressd_core::model::{
-    ActiveEndpoints, AddressTrust, AnnotationPrefix, Endpoint, Service, ServiceKey, ServiceView, published, view,
+    ActiveEndpoints, AddressTrust, AnnotationPrefix, Endpoint, KubeVipWrote, Published, Service, ServiceKey,
+    ServiceView, Writer, published, view,
 };
 use egressd_core::net::Family;
 use egressd_core::owner::{Held, Holder, Owner, Standing};
 use egressd_core::plan::{End, Planned};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
-use egressd_core::voice::{Speech, Stage, Voice, voice};
+use egressd_core::voice::{Author, Speech, Stage, Voice, voice};
 
 fn seen(service: Service, endpoints: &[(&str, &str)]) -> ServiceView {
     let snapshot = SnapshotBuilder::default().service(service, &[]).build();
@@ -25,12 +26,17 @@ fn endpoint(address: &str, node: &str) -> Endpoint {
     Endpoint { address: a(address), node: Some(node.to_owned()), pod: None, ready, serving, terminating }
 }
 
-/// What node-b makes of a Service that is asked for and translated nowhere; node-a to node-c are ready.
 fn on_node_b(view: &ServiceView, found: &[(Family, &str)], held: &[&str]) -> Voice {
+    written_by(Writer::Anybody, view, found, held)
+}
+
+/// What node-b makes of a Service that is asked for and translated nowhere; node-a to node-c are ready.
+fn written_by(writer: Writer, view: &ServiceView, found: &[(Family, &str)], held: &[&str]) -> Voice {
     let ready: BTreeSet<String> = ["node-a", "node-b", "node-c"].map(str::to_owned).into();
     let mut holder = Holder::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
     holder.hold(held.iter().map(|text| (a(text), Standing::Usable)).collect::<Held>());
-    let found: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
+    let active: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
+    let found = Published { active, writer, kube_vip: None };
     let planned = Planned { service: None, end: End::Ruled, findings: vec![] };
     let stage = Stage { node: "node-b", ready: &ready, holder: &holder };
     voice(stage, view, &found, &planned).expect("it is asked for")
@@ -46,6 +52,13 @@ fn where_nobody_translates_one_ready_node_speaks() {
     let mut named = web();
     named.annotations.insert("kube-vip.io/vipHost".to_owned(), "node-b".to_owned());
     assert_eq!(speech(&seen(named, &[])), Speech::Spokesman);
+}
+
+#[test]
+fn the_node_that_holds_the_address_without_an_endpoint_speaks() {
+    let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-a")]);
+    assert_eq!(on_node_b(&view, &[], &["11.0.0.2"]).speech, Speech::Spokesman);
+    assert_eq!(on_node_b(&view, &[], &[]).speech, Speech::Listener, "node-a has the endpoint");
 }
 
 #[test]
@@ -69,7 +82,34 @@ fn what_is_published_is_no_part_of_what_policies_see() {
     let bare = seen(service("web", &["11.0.0.2"]), &[]);
     let mut web = service("web", &["11.0.0.2"]);
     web.annotations.insert("kube-vip.io/active-endpoint".to_owned(), "10.0.0.1".to_owned());
+    web.kube_vip_wrote = Some(KubeVipWrote { at: None });
     let found = published(&web, &AnnotationPrefix::default());
-    assert_eq!(found, ActiveEndpoints::from([(Family::Ipv4, "10.0.0.1".to_owned())]));
+    assert_eq!(found.active, ActiveEndpoints::from([(Family::Ipv4, "10.0.0.1".to_owned())]));
     assert_eq!(seen(web, &[]), bare);
+}
+
+#[test]
+fn kube_vip_is_the_writer_only_where_it_does_egress_and_egressd_has_its_prefix() {
+    let mut web = service("web", &["11.0.0.2"]);
+    let writer =
+        |web: &Service, prefix: &str| published(web, &AnnotationPrefix::new(prefix).expect("it is a prefix")).writer;
+    web.annotations.insert("kube-vip.io/egress".to_owned(), "true".to_owned());
+    assert_eq!(writer(&web, "kube-vip.io"), Writer::Anybody);
+    web.kube_vip_wrote = Some(KubeVipWrote { at: None });
+    assert_eq!(writer(&web, "kube-vip.io"), Writer::KubeVip);
+    assert_eq!(writer(&web, "egress.example.com"), Writer::Anybody);
+    web.annotations.remove("kube-vip.io/egress");
+    assert_eq!(writer(&web, "kube-vip.io"), Writer::Anybody);
+}
+
+#[test]
+fn what_kube_vip_wrote_says_of_no_egressd_that_it_translates() {
+    let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
+    for found in ["10.0.0.1", "10.0.0.2"] {
+        let voice = written_by(Writer::KubeVip, &view, &[(Family::Ipv4, found)], &["11.0.0.2"]);
+        assert_eq!((voice.speech, voice.active[&Family::Ipv4].author), (Speech::Spokesman, Author::KubeVip));
+        assert_eq!(voice.active[&Family::Ipv4].wanted, None, "it is not emptied");
+    }
+    let gone = written_by(Writer::KubeVip, &view, &[(Family::Ipv4, "10.0.0.9")], &[]);
+    assert_eq!(gone.active[&Family::Ipv4].author, Author::Unclear, "it is no endpoint any more");
 }

@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use egressd_core::finding::Finding;
 use egressd_core::model::ServiceKey;
 use egressd_core::status::ServiceStatus;
-use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
 pub use policy::{Policy, Rule, Shadow};
@@ -105,20 +104,22 @@ impl Document {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             node: node.to_owned(),
-            since: time(newest.since),
-            in_force_since: round.map(|round| time(round.at)),
+            since: newest.since.to_string(),
+            in_force_since: round.map(|round| round.at.to_string()),
             trouble: newest.trouble.clone(),
             tables: survey.into_iter().flat_map(|survey| &survey.tables).map(table).collect(),
-            findings: newest
-                .source
-                .iter()
-                .chain(round.into_iter().flat_map(|round| &round.findings))
-                .map(told)
-                .collect(),
+            findings: findings(newest),
             policies: newest.policies.iter().map(Policy::of).collect(),
             services: services.collect(),
         }
     }
+}
+
+/// Findings about the source, the node, and orphaned tables.
+fn findings(newest: &Newest) -> Vec<Told> {
+    let round = newest.in_force.iter().flat_map(|round| &round.findings);
+    let orphans = newest.orphans.iter().map(|orphan| told(&orphan.finding()));
+    newest.source.iter().chain(round).map(told).chain(orphans).collect()
 }
 
 fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {
@@ -133,7 +134,7 @@ fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &
         rules: round.plan.services.get(key).map_or(0, |service| service.rules.len()),
         connections: survey.map(|survey| counted(survey).unwrap_or_default()),
         policy: status.policy.clone(),
-        changed: round.changed.get(key).copied().map(time),
+        changed: round.changed.get(key).map(ToString::to_string),
         findings: status.findings.iter().map(told).collect(),
         shadows: status.shadows.iter().map(Shadow::of).collect(),
     }
@@ -151,9 +152,4 @@ fn table(table: &SurveyedTable) -> Table {
 fn told(finding: &Finding) -> Told {
     let Finding { severity, code, message, span: _ } = finding;
     Told { severity: severity.to_string(), code: code.clone(), message: message.clone() }
-}
-
-/// RFC 3339 in UTC, whole seconds.
-fn time(at: Timestamp) -> String {
-    at.round(Unit::Second).unwrap_or(at).to_string()
 }

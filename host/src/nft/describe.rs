@@ -9,7 +9,7 @@ use egressd_core::{
 };
 
 /// A table: prints as `table ip kube_vip_v4`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableId {
     /// Its family.
     pub family: Family,

@@ -26,10 +26,12 @@ pub enum Error {
         /// The netlink port of the owner, often its process id; none when the kernel does not say.
         owner: Option<u32>,
     },
-    /// A table has our name and not our marker (P10).
+    /// A table has our name and not our marker (P10). As the reason of a container that does not start it has to be short
+    /// and complete: people meet it in `kubectl describe pod`, without a log around it.
     #[error(
-        "cannot use {0}: a table of this name exists and egressd did not make it; \
-         give egressd another name with `instance_name`, or let `egress_clean` replace the table"
+        "cannot use {0}: a table of this name exists and egressd did not make it; kube-vip's own egress makes such tables: \
+         give egressd an `instance_name` and another annotation prefix, or turn kube-vip's egress off and let \
+         `egress_clean` replace the table (docs/beside.md)"
     )]
     Foreign(TableId),
     /// The kernel has no such feature.

@@ -14,11 +14,14 @@ mod elements;
 mod encode;
 mod error;
 mod expression;
+mod listing;
 mod netlink;
 mod readback;
 mod rule;
 mod socket;
 mod survey;
+#[cfg(test)]
+pub(crate) mod testkit;
 mod thread;
 mod transaction;
 mod wire;
@@ -33,8 +36,9 @@ use egressd_core::{
 
 pub use describe::TableId;
 pub use error::{Error, Refusal};
+pub use listing::Tables;
 pub use netlink::Netlink;
-pub use survey::{Owner, Survey, SurveyedTable};
+pub use survey::{ListedTable, Maker, Owner, Survey, SurveyedTable};
 pub use thread::KernelThread;
 
 /// Something that holds rulesets: nf_tables, or a fake of it.
@@ -63,6 +67,12 @@ pub trait Kernel: Send {
     /// # Errors
     /// When the kernel cannot be read, or a table belongs to another living process.
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error>;
+
+    /// Which tables of these names another program made. Nothing is read of what is in them.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    fn foreign(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error>;
 
     /// Who owns the tables of these names, how large they are, and what they counted. What a deleted element had
     /// counted is remembered for the Services of `living` and forgotten for others.

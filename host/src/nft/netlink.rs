@@ -29,7 +29,7 @@ use super::{
 /// adopted (Linux 6.9); keep it for the life of the process.
 #[derive(Debug)]
 pub struct Netlink {
-    socket: Socket,
+    pub(super) socket: Socket,
     ownership: Ownership,
     /// What deleted elements and rules had counted.
     gone: Connections,
@@ -141,6 +141,17 @@ impl Kernel for Netlink {
             }
         }
         Ok(existing)
+    }
+
+    fn foreign(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
+        let mut foreign = Vec::new();
+        for table in TableId::all(names) {
+            let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
+            if found.is_some_and(|found| found.check_marker(&table).is_err()) {
+                foreign.push(table);
+            }
+        }
+        Ok(foreign)
     }
 
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error> {

@@ -29,6 +29,28 @@ pub struct SurveyedTable {
     pub persists: bool,
 }
 
+/// One table of a network namespace, seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedTable {
+    /// Which.
+    pub id: TableId,
+    /// Who made it.
+    pub maker: Maker,
+    /// Who may write to it.
+    pub owner: Owner,
+    /// Whether it outlives its owner (Linux 6.9).
+    pub persists: bool,
+}
+
+/// Who made a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// An egressd: the table has our marker.
+    Egressd,
+    /// Another program (P10).
+    Another,
+}
+
 /// Who may write to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {

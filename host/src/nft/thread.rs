@@ -29,6 +29,7 @@ enum Request {
     Read(TableNames, Answer<Readback>),
     Commit(Batch, Answer<()>),
     Existing(TableNames, Answer<Vec<TableId>>),
+    Foreign(TableNames, Answer<Vec<TableId>>),
     Survey(TableNames, BTreeSet<Uid>, Answer<Arc<Survey>>),
 }
 
@@ -92,6 +93,14 @@ impl KernelThread {
         self.ask(|answer| Request::Existing(names, answer)).await
     }
 
+    /// [`Kernel::foreign`].
+    ///
+    /// # Errors
+    /// The kernel's, or when the thread is gone.
+    pub async fn foreign(&self, names: TableNames) -> Result<Vec<TableId>, Error> {
+        self.ask(|answer| Request::Foreign(names, answer)).await
+    }
+
     /// [`Kernel::survey`], or one that is less than half a second old, so that whoever asks often delays nothing.
     ///
     /// # Errors
@@ -116,6 +125,7 @@ fn serve(mut kernel: impl Kernel, inbox: &mpsc::Receiver<Request>) {
             Request::Read(names, answer) => drop(answer.send(kernel.read(&names))),
             Request::Commit(batch, answer) => drop(answer.send(kernel.commit(&batch))),
             Request::Existing(names, answer) => drop(answer.send(kernel.existing(&names))),
+            Request::Foreign(names, answer) => drop(answer.send(kernel.foreign(&names))),
             Request::Survey(names, living, answer) => {
                 let known = newest.take().filter(|(at, _)| at.elapsed() < FRESH);
                 let survey = match known {
@@ -150,6 +160,10 @@ mod tests {
         }
 
         fn existing(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
+            Ok(Vec::new())
+        }
+
+        fn foreign(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
             Ok(Vec::new())
         }
 

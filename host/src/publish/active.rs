@@ -1,7 +1,7 @@
 //! The active endpoint of one Service: what to write, and when.
 //!
 //! A node writes its own news at once, and by force. What somebody else does to it afterwards it answers with patience:
-//! another node's live endpoint is left alone, everything else is put right after waits that double. So no two nodes
+//! another node's live endpoint, or kube-vip's, is left alone, everything else is put right after waits that double. So no two nodes
 //! take turns, and a controller that writes whole Services back costs a few writes an hour.
 
 use std::time::Duration;
@@ -50,7 +50,8 @@ impl Memory {
     pub(super) fn due(&self, state: State, voice: Option<&Voice>, now: Instant) -> Option<Due> {
         let active = || voice.into_iter().flat_map(|voice| &voice.active);
         let worst = active().map(|(family, active)| self.difference(*family, state, active)).max()?;
-        let values = active().filter_map(|(family, active)| Some((*family, active.wanted.clone()?))).collect();
+        let own = active().filter(|(_, active)| active.author != Author::KubeVip);
+        let values = own.filter_map(|(family, active)| Some((*family, active.wanted.clone()?))).collect();
         let at = match worst {
             Difference::Settled => return None,
             Difference::News => now,
@@ -66,6 +67,8 @@ impl Memory {
         }
         let wrote = self.wrote.as_ref().map(|wrote| wrote.get(&family));
         match (wanted, wrote, author) {
+            // While it does egress, too, each would undo the other; and what it wrote is how people learn of it.
+            (Some(_), _, Author::KubeVip) => Difference::Settled,
             (Some(wanted), Some(Some(wrote)), Author::OtherNode) if wrote == wanted => Difference::Settled,
             (Some(wanted), Some(Some(wrote)), Author::ThisNode | Author::Unclear) if wrote == wanted => {
                 Difference::Undone
@@ -76,7 +79,7 @@ impl Memory {
             // An earlier process may have written it; what it did not write, an empty apply leaves alone.
             (None, None, Author::ThisNode) => Difference::News,
             (None, None, Author::Unclear) if state == State::Off => Difference::News,
-            (None, None, Author::Unclear | Author::OtherNode) => Difference::Settled,
+            (None, None, Author::Unclear | Author::OtherNode | Author::KubeVip) => Difference::Settled,
         }
     }
 
@@ -136,6 +139,24 @@ mod tests {
         let (mut memory, now) = (Memory::default(), Instant::now());
         memory.wrote(value("a"), now);
         assert_eq!(due(&memory, &voice(Some("a"), Some("b"), Author::OtherNode), now), None);
+    }
+
+    #[test]
+    fn kube_vip_is_no_one_to_take_turns_with() {
+        let (mut memory, now) = (Memory::default(), Instant::now());
+        let theirs = voice(Some("a"), Some("b"), Author::KubeVip);
+        assert_eq!(due(&memory, &theirs, now), None);
+        let ipv6 = Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear };
+        let mut mixed = theirs.clone();
+        mixed.active.insert(Family::Ipv6, ipv6);
+        let own = [(Family::Ipv6, "c".to_owned())].into();
+        assert_eq!(due(&memory, &mixed, now), Some((Duration::ZERO, own)), "the other family goes without it");
+        memory.wrote(value("a"), now);
+        assert_eq!(due(&memory, &theirs, now), None);
+        assert!(
+            due(&memory, &voice(Some("a"), Some("b"), Author::Unclear), now).is_some(),
+            "what is no endpoint is replaced"
+        );
     }
 
     #[test]

@@ -23,6 +23,8 @@ const CONTROLLER: &str = "egressd.io/egressd";
 const STATUS_MANAGER: &str = "egressd";
 /// Kubernetes takes no longer field managers and reporting instances.
 const LONGEST: usize = 128;
+/// Where Events about objects without a namespace have to be.
+const OF_NO_NAMESPACE: &str = "default";
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct Api {
     client: kube::Client,
+    node: String,
     instance: String,
     manager: String,
     namespace: String,
@@ -38,7 +41,7 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(client: kube::Client, place: &Place) -> Self {
         let (instance, manager) = (short(&place.node), short(&format!("egressd-{}", place.node)));
-        Self { client, instance, manager, namespace: place.namespace.clone() }
+        Self { client, node: place.node.clone(), instance, manager, namespace: place.namespace.clone() }
     }
 
     pub(super) async fn send(&self, write: &Write) -> Result<Outcome, Error> {
@@ -100,6 +103,7 @@ impl Api {
         let namespace = match regarding {
             Regarding::Service(key, _) => &*key.namespace,
             Regarding::Policy { .. } => self.namespace.as_str(),
+            Regarding::Node { .. } => OF_NO_NAMESPACE,
         };
         Objects::namespaced(self.client.clone(), namespace)
     }
@@ -111,7 +115,7 @@ impl Api {
         let about: String = object.name.iter().flat_map(|name| name.chars().take(200)).collect();
         let metadata = ObjectMeta {
             name: Some(format!("{about}.{:x}", now.as_nanosecond())),
-            namespace: object.namespace.clone(),
+            namespace: Some(object.namespace.clone().unwrap_or_else(|| OF_NO_NAMESPACE.to_owned())),
             ..ObjectMeta::default()
         };
         Event {
@@ -131,18 +135,20 @@ impl Api {
     /// The object, and what people call it.
     fn reference(&self, regarding: &Regarding) -> (ObjectReference, String) {
         let (kind, namespace, name, uid) = match regarding {
-            Regarding::Service(key, uid) => ("Service", &*key.namespace, &*key.name, Some(uid.to_string())),
-            Regarding::Policy { name, uid } => ("ConfigMap", &*self.namespace, name.as_str(), uid.clone()),
+            Regarding::Service(key, uid) => ("Service", Some(&*key.namespace), &*key.name, Some(uid.to_string())),
+            Regarding::Policy { name, uid } => ("ConfigMap", Some(&*self.namespace), name.as_str(), uid.clone()),
+            // Its name for its uid, as the kubelet has it: `kubectl describe node` looks for that.
+            Regarding::Node { .. } => ("Node", None, &*self.node, Some(self.node.clone())),
         };
         let object = ObjectReference {
             api_version: Some("v1".to_owned()),
             kind: Some(kind.to_owned()),
-            namespace: Some(namespace.to_owned()),
+            namespace: namespace.map(str::to_owned),
             name: Some(name.to_owned()),
             uid,
             ..ObjectReference::default()
         };
-        (object, format!("{namespace}/{name}"))
+        (object, namespace.map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}")))
     }
 }
 

@@ -10,15 +10,16 @@ use tokio::time::Instant;
 
 use super::pace::{Backoff, Purse};
 use super::policies::Failing;
-use super::say::Said;
-use super::speaker::{self, Novelty, Right};
+use super::say::{Said, Tone};
+use super::speaker::{self, Novelty, Right, Urgency};
 use super::write::Kind;
 use super::{Outcome, Place, Regarding, Write, active, policies};
 use crate::board::{InForce, Newest};
+use crate::orphans::Orphan;
 use crate::policies::PolicyReport;
 
-/// So many Events of all objects together at once, and then one each so often: a cluster of thousands of Services is
-/// told in minutes, not in one flood.
+/// So many Events of one tone of all objects together at once, and then one each so often: a cluster of thousands of
+/// Services is reported in minutes, not in one flood, and what is wrong does not wait for what is well.
 const EVENTS: Purse = Purse::new(100, Duration::from_millis(100));
 /// How long room for Events is gathered once there is none.
 const ROOM: Duration = Duration::from_secs(1);
@@ -33,7 +34,9 @@ pub struct Ledger {
     place: Place,
     services: BTreeMap<ServiceKey, Account>,
     policies: BTreeMap<String, PolicyAccount>,
-    events: Purse,
+    /// Events about orphaned tables, by table.
+    orphans: BTreeMap<String, speaker::Memory>,
+    events: Purses,
     away: Option<Backoff>,
     forbidden: BTreeMap<Kind, Instant>,
 }
@@ -64,8 +67,8 @@ pub struct Due {
 impl Ledger {
     /// Nothing was published yet by this process.
     pub fn new(place: Place) -> Self {
-        let (services, policies, forbidden) = Default::default();
-        Self { place, services, policies, events: EVENTS, away: None, forbidden }
+        let (services, policies, orphans, forbidden) = Default::default();
+        Self { place, services, policies, orphans, events: Purses::default(), away: None, forbidden }
     }
 
     /// What follows from the newest state: at most `most` requests.
@@ -74,9 +77,9 @@ impl Ledger {
         if let Some(away) = self.away.filter(|away| away.due() > now) {
             return Due { writes: vec![], next: Some(away.due()) };
         }
-        self.forget(round);
+        self.forget(round, &newest.orphans);
         self.forbidden.retain(|_, until| *until > now);
-        let mut basket = Basket { now, most, events: self.events, forbidden: &self.forbidden, due: Due::default() };
+        let mut basket = Basket::new(now, &self.forbidden);
         for (key, status) in &round.statuses {
             let Some(uid) = round.uids.get(key) else { continue };
             let voice = round.voices.get(key);
@@ -95,11 +98,19 @@ impl Ledger {
         } else {
             self.policies.clear();
         }
-        basket.due
+        for orphan in newest.orphans.iter() {
+            let table = orphan.table.to_string();
+            let speaker = self.orphans.entry(table.clone()).or_default();
+            if let Some(due) = speaker.due(Said::orphaned(orphan), Right::Doer, Novelty::News, now) {
+                basket.event(due, Regarding::Node { table });
+            }
+        }
+        basket.filled(self.events, most)
     }
 
     /// What is gone, or lives another life, was never written to.
-    fn forget(&mut self, round: &InForce) {
+    fn forget(&mut self, round: &InForce, orphans: &[Orphan]) {
+        self.orphans.retain(|table, _| orphans.iter().any(|orphan| orphan.table.to_string() == *table));
         self.services.retain(|key, account| round.uids.get(key) == Some(&account.uid));
         self.policies.retain(|name, account| round.policies.get(name).is_some_and(|mark| mark.uid == account.mark));
     }
@@ -152,7 +163,7 @@ impl Ledger {
     }
 
     fn told(&mut self, regarding: &Regarding, said: &Said, outcome: Outcome, now: Instant) {
-        self.events.take(now);
+        self.events.of(said.tone).take(now);
         let name = match outcome {
             Outcome::Done(name) => name,
             Outcome::Gone | Outcome::Away | Outcome::Forbidden | Outcome::Refused => None,
@@ -166,6 +177,7 @@ impl Ledger {
         match regarding {
             Regarding::Service(key, _) => self.services.get_mut(key).map(|account| &mut account.speaker),
             Regarding::Policy { name, .. } => self.policies.get_mut(name).map(|account| &mut account.speaker),
+            Regarding::Node { table } => self.orphans.get_mut(table),
         }
     }
 }
@@ -249,45 +261,88 @@ impl PolicyAccount {
     }
 }
 
-/// Collects what is due, as long as there is room.
+/// Collects what could be written, and then takes what there is room for: what is wrong first, lest it waits behind
+/// thousands of Services that are well.
 struct Basket<'a> {
     now: Instant,
-    most: usize,
-    /// A copy: what is collected is taken for good when it was said.
-    events: Purse,
     forbidden: &'a BTreeMap<Kind, Instant>,
-    due: Due,
+    wanted: Vec<(Turn, Instant, Write)>,
 }
 
-impl Basket<'_> {
+/// The purses of Events, by tone.
+#[derive(Clone, Copy, Debug)]
+struct Purses {
+    warnings: Purse,
+    others: Purse,
+}
+
+impl Default for Purses {
+    fn default() -> Self {
+        Self { warnings: EVENTS, others: EVENTS }
+    }
+}
+
+impl Purses {
+    fn of(&mut self, tone: Tone) -> &mut Purse {
+        match tone {
+            Tone::Warning => &mut self.warnings,
+            Tone::Normal => &mut self.others,
+        }
+    }
+}
+
+/// Who comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// Events about what is wrong and was not so before.
+    Alarm,
+    /// Annotations.
+    Published,
+    /// Other Events.
+    Remark,
+}
+
+impl<'a> Basket<'a> {
+    fn new(now: Instant, forbidden: &'a BTreeMap<Kind, Instant>) -> Self {
+        Self { now, forbidden, wanted: Vec::new() }
+    }
+
     fn event(&mut self, due: speaker::Due, regarding: Regarding) {
-        let room = self.events.due(self.now);
-        // One look at all Services for ten Events, not one for each.
-        let at = if room > self.now { due.at.max(room + ROOM) } else { due.at };
+        let turn = match (due.said.tone, due.urgency) {
+            (Tone::Warning, Urgency::Prompt) => Turn::Alarm,
+            (Tone::Warning, Urgency::Patient) | (Tone::Normal, _) => Turn::Remark,
+        };
         let write = match due.again {
             Some((event, count)) => Write::Series { regarding, said: due.said, event, count },
             None => Write::Event { regarding, said: due.said },
         };
-        if self.put(at, write) == Put::Taken {
-            self.events.take(self.now);
-        }
+        self.wanted.push((turn, due.at, write));
     }
 
-    fn put(&mut self, at: Instant, write: Write) -> Put {
-        let at = self.forbidden.get(&write.kind()).map_or(at, |until| at.max(*until));
-        if at <= self.now && self.due.writes.len() < self.most {
-            self.due.writes.push(write);
-            return Put::Taken;
-        }
-        self.due.next = Some(self.due.next.map_or(at, |next| next.min(at)));
-        Put::Later
+    fn put(&mut self, at: Instant, write: Write) {
+        self.wanted.push((Turn::Published, at, write));
     }
-}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Put {
-    Taken,
-    Later,
+    /// What is due now, at most so much. The purses of Events are copies: what is taken from them here is taken for good
+    /// when the Event is written.
+    fn filled(mut self, mut events: Purses, most: usize) -> Due {
+        self.wanted.sort_by_key(|(turn, at, _)| (*turn, (*at).max(self.now)));
+        let mut due = Due::default();
+        for (_, at, write) in self.wanted {
+            let at = self.forbidden.get(&write.kind()).map_or(at, |until| at.max(*until));
+            let mut purse = write.said().map(|said| events.of(said.tone));
+            // One look at all Services for ten Events, not one for each.
+            let room = purse.as_ref().map(|purse| purse.due(self.now)).filter(|room| *room > self.now);
+            let at = room.map_or(at, |room| at.max(room + ROOM));
+            if at > self.now || due.writes.len() >= most {
+                due.next = Some(due.next.map_or(at, |next| next.min(at)));
+                continue;
+            }
+            purse.iter_mut().for_each(|purse| purse.take(self.now));
+            due.writes.push(write);
+        }
+        due
+    }
 }
 
 #[cfg(test)]

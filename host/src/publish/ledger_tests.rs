@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use egressd_core::compile::Instance;
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
 use egressd_core::finding::Finding;
 use egressd_core::model::AnnotationPrefix;
@@ -11,7 +12,6 @@ use egressd_core::plan::{End, Plan, Planned, PlannedService};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::status::status;
 use egressd_core::voice::{Active, Author};
-use jiff::Timestamp;
 
 use super::*;
 use crate::publish::say::Reason;
@@ -78,7 +78,7 @@ fn voice(number: u8, found: Option<&str>) -> Voice {
 
 fn newest(in_force: InForce) -> Newest {
     let in_force = Some(Arc::new(in_force));
-    Newest { since: Timestamp::now(), in_force, trouble: None, policies: [].into(), source: [].into() }
+    Newest { in_force, ..Newest::begin() }
 }
 
 /// Answers all that is due in this way until nothing is, or the time is up; what was asked for.
@@ -107,11 +107,7 @@ fn done() -> Outcome {
 
 /// What Events say, in order.
 fn said(writes: &[Write]) -> Vec<(Reason, &str)> {
-    let said = writes.iter().filter_map(|write| match write {
-        Write::Event { said, .. } | Write::Series { said, .. } => Some((said.reason, said.note.as_str())),
-        Write::Active { .. } | Write::Status { .. } => None,
-    });
-    said.collect()
+    writes.iter().filter_map(Write::said).map(|said| (said.reason, said.note.as_str())).collect()
 }
 
 fn published(writes: &[Write]) -> usize {
@@ -161,6 +157,26 @@ fn thousands_of_services_are_told_in_portions_and_not_in_one_flood() {
     let mut later = now;
     let told = play(&mut ledger, &newest, &mut later, Duration::from_millis(1500), &done());
     assert!((100..=110).contains(&said(&told).len()), "{} Events in half a second", said(&told).len());
+}
+
+/// The last one by name has a fault, from the beginning or later.
+#[test]
+fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
+    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let faulty = |fault: &str| {
+        let mut round = round(250, None);
+        let status = round.statuses.values_mut().next_back().unwrap();
+        status.findings.push(Finding::warning(fault, format!("{fault} is wrong")));
+        newest(InForce::after(None, round))
+    };
+    let settled = ledger.due(&faulty("first"), now, 64).next.unwrap_or(now) + Duration::from_secs(1);
+    let first = said(&ledger.due(&faulty("first"), settled, 64).writes)[0].1.to_owned();
+    assert!(first.ends_with("first is wrong"), "{first}");
+    // So many Events that nothing is left for others.
+    play(&mut ledger, &faulty("first"), &mut now, Duration::from_secs(2), &done());
+    ledger.due(&faulty("second"), now, 64);
+    let writes = ledger.due(&faulty("second"), now + Duration::from_secs(1), 64).writes;
+    assert!(said(&writes)[0].1.ends_with("second is wrong"), "{writes:?}");
 }
 
 /// One is changed, one is new, one is gone; one stays as it was.
@@ -214,4 +230,23 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
     let said = Said::of(&held.statuses[&key(1)], NODE).unwrap();
     let note = "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no";
     assert_eq!((said.reason, said.note.as_str()), (Reason::NotApplied, note));
+}
+
+fn with_orphan(orphan: Option<Orphan>) -> Newest {
+    Newest { orphans: orphan.into_iter().collect(), ..newest(InForce::after(None, round(0, None))) }
+}
+
+#[test]
+fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() {
+    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let orphan = Orphan::of(Instance::Default, Family::Ipv4);
+    for _ in 0..2 {
+        let there = with_orphan(Some(orphan.clone()));
+        let writes = play(&mut ledger, &there, &mut now, MINUTE, &done());
+        let regarding = Regarding::Node { table: "table ip kube_vip_v4".to_owned() };
+        assert!(matches!(&writes[..], [Write::Event { regarding: about, .. }] if *about == regarding), "{writes:?}");
+        assert_eq!(said(&writes), [(Reason::OrphanedTable, orphan.finding().message.as_str())]);
+        assert_eq!(play(&mut ledger, &there, &mut now, MINUTE, &done()), []);
+        assert_eq!(play(&mut ledger, &with_orphan(None), &mut now, MINUTE, &done()), []);
+    }
 }

@@ -1,9 +1,12 @@
 //! Statuses as Events say them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::finding::Severity;
 use egressd_core::status::{ServiceStatus, State};
+
+use crate::orphans::Orphan;
 
 /// The longest note that Kubernetes takes is 1 KiB.
 const LONGEST: usize = 1000;
@@ -19,6 +22,8 @@ pub struct Said {
     pub tone: Tone,
     /// In one sentence.
     pub note: String,
+    /// What is wrong, by code. The sentence has it too, with numbers and names that change more often.
+    pub faults: BTreeSet<String>,
 }
 
 /// An Event's reason.
@@ -38,6 +43,8 @@ pub enum Reason {
     NotApplied,
     /// Nobody asks for it any more.
     Removed,
+    /// A table translates, and no egressd looks after it.
+    OrphanedTable,
 }
 
 /// An Event's type.
@@ -60,6 +67,7 @@ impl Reason {
             Self::PolicyFailed => "PolicyFailed",
             Self::NotApplied => "NotApplied",
             Self::Removed => "Removed",
+            Self::OrphanedTable => "OrphanedTable",
         }
     }
 }
@@ -83,12 +91,17 @@ impl Said {
             note.truncate(end);
             note.push('…');
         }
-        Self { reason, tone, note }
+        Self { reason, tone, note, faults: BTreeSet::new() }
     }
 
     /// Of a Service about which somebody spoke, and for which nobody asks any more.
     pub(super) fn removed() -> Self {
         Self::new(Reason::Removed, Tone::Normal, "egress is not asked for any more, and nothing is translated")
+    }
+
+    /// Of a table that no egressd looks after.
+    pub(super) fn orphaned(orphan: &Orphan) -> Self {
+        Self::new(Reason::OrphanedTable, Tone::Warning, orphan.finding().message)
     }
 
     /// Of a status, as a node says it; none when nobody asked for egress.
@@ -105,7 +118,9 @@ impl Said {
         let bad =
             status.severity() >= Some(Severity::Warning) || reason > Reason::Changed && reason < Reason::NotApplied;
         let tone = if bad { Tone::Warning } else { Tone::Normal };
-        Some(Self::new(reason, tone, note(status, node)))
+        let faults = status.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
+        let faults = faults.map(|finding| finding.code.clone()).collect();
+        Some(Self { faults, ..Self::new(reason, tone, note(status, node)) })
     }
 }
 

@@ -14,6 +14,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// So many Events about one object at once, and then one each so often.
 const AT_ONCE: u32 = 6;
 const EACH: Duration = Duration::from_secs(30);
+/// Events about a Service that stays in force, with other pods: one at once, and then one each so often. They have a purse
+/// of their own: pods that are replaced one after the other must not use up what is kept for bad news.
+const CHANGES: Purse = Purse::new(1, EACH);
 /// Events that may happen once more, instead of there being another one. The API server forgets them after an hour.
 const KEPT: usize = 8;
 const KEEP: Duration = Duration::from_mins(45);
@@ -27,6 +30,15 @@ pub(super) enum Right {
     Bystander,
 }
 
+/// How soon an Event is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// It is in force as before, with other pods or less that is wrong: the newest such state in good time.
+    Patient,
+    /// Anything else.
+    Prompt,
+}
+
 /// What was said about one object.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
@@ -34,6 +46,7 @@ pub(super) struct Memory {
     /// Since when something else could be said, and with what right.
     pending: Option<(Instant, Right)>,
     purse: Purse,
+    changes: Purse,
     events: Vec<Event>,
 }
 
@@ -51,6 +64,7 @@ pub(super) struct Due {
     pub(super) at: Instant,
     pub(super) said: Said,
     pub(super) again: Option<(String, i32)>,
+    pub(super) urgency: Urgency,
 }
 
 /// Whether it is known already to whoever looks.
@@ -64,7 +78,7 @@ pub(super) enum Novelty {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { said: None, pending: None, purse: Purse::new(AT_ONCE, EACH), events: Vec::new() }
+        Self { said: None, pending: None, purse: Purse::new(AT_ONCE, EACH), changes: CHANGES, events: Vec::new() }
     }
 }
 
@@ -102,15 +116,32 @@ impl Memory {
             Right::Doer => SETTLE,
             Right::Bystander => SILENCE,
         };
-        let at = (begun + wait).max(self.purse.due(now));
+        let urgency = self.urgency(&said);
+        let at = (begun + wait).max(self.purse(urgency).due(now));
         let known = self.events.iter().find(|event| event.said == said && now < event.last + KEEP);
         let again = known.map(|event| (event.name.clone(), event.count + 1));
-        Some(Due { at, said, again })
+        Some(Due { at, said, again, urgency })
+    }
+
+    fn urgency(&self, said: &Said) -> Urgency {
+        let in_force_as = |before: &Said| in_force(before.reason) && said.faults.is_subset(&before.faults);
+        match &self.said {
+            Some(before) if in_force(said.reason) && in_force_as(before) => Urgency::Patient,
+            Some(_) | None => Urgency::Prompt,
+        }
+    }
+
+    fn purse(&mut self, urgency: Urgency) -> &mut Purse {
+        match urgency {
+            Urgency::Patient => &mut self.changes,
+            Urgency::Prompt => &mut self.purse,
+        }
     }
 
     /// It was said, in an Event of this name.
     pub(super) fn told(&mut self, said: &Said, name: Option<String>, now: Instant) {
-        self.purse.take(now);
+        let urgency = self.urgency(said);
+        self.purse(urgency).take(now);
         self.pending = None;
         self.said = Some(said.clone());
         let before = self.events.iter().position(|event| event.said == *said).map(|at| self.events.remove(at));
@@ -142,6 +173,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     fn said(note: &str) -> Said {
         Said::new(Reason::Applied, Tone::Normal, note)
@@ -175,7 +208,60 @@ mod tests {
             memory.told(&next.said, Some(name), now);
         }
         assert_eq!(series, 17, "Applied a, Changed b, Changed a are new");
-        assert!(now - begin >= EACH * 12, "{:?}", now - begin);
+        assert!(now - begin >= EACH * 18, "{:?}", now - begin);
+    }
+
+    /// Writes the Event that is due by this moment; its reason, and the moment.
+    fn play(memory: &mut Memory, said: &Said, now: Instant) -> Option<(Reason, Instant)> {
+        let due = memory.due(said.clone(), Right::Doer, Novelty::News, now)?;
+        (due.at <= now).then(|| memory.told(&due.said, Some(due.said.note.clone()), now))?;
+        Some((due.said.reason, now))
+    }
+
+    #[test]
+    fn pods_that_are_replaced_one_after_the_other_are_reported_in_good_time_and_not_one_by_one() {
+        let (mut memory, begin) = (Memory::default(), Instant::now());
+        let state = |second: u32| said(&format!("pod {}", second.min(300) / 2));
+        let told = (0..400).filter_map(|second| play(&mut memory, &state(second), begin + SECOND * second));
+        let told: Vec<(Reason, Instant)> = told.collect();
+        assert_eq!(told[0].0, Reason::Applied);
+        let changes = &told[1..];
+        assert!(changes.iter().all(|(reason, _)| *reason == Reason::Changed));
+        assert!(changes.windows(2).all(|pair| pair[1].1 - pair[0].1 >= EACH), "{changes:?}");
+        assert!(changes.len() <= 12, "{changes:?}");
+        assert_eq!(memory.said.unwrap().note, "pod 150", "the last state is reported in the end");
+    }
+
+    #[test]
+    fn what_is_wrong_is_reported_at_once_whatever_changed_before() {
+        let (mut memory, begin) = (Memory::default(), Instant::now());
+        for second in 0..100 {
+            play(&mut memory, &said(&format!("pod {second}")), begin + SECOND * second);
+        }
+        let now = begin + SECOND * 100;
+        let faulty = |reason: Reason, fault: &str, pods: u32| {
+            let faults = [fault.to_owned()].into();
+            Said { faults, ..Said::new(reason, Tone::Warning, format!("{fault}, {pods} pods")) }
+        };
+        for (turn, (reason, fault)) in
+            [(Reason::Applied, "remote"), (Reason::NotApplied, "held"), (Reason::Invalid, "port")].iter().enumerate()
+        {
+            let now = now + SETTLE * 2 * u32::try_from(turn).unwrap();
+            // At once, where a change was waiting already.
+            let reported = [now, now + SETTLE].map(|at| play(&mut memory, &faulty(*reason, fault, 1), at));
+            assert_eq!(reported.iter().flatten().count(), 1, "{fault}");
+        }
+    }
+
+    #[test]
+    fn the_same_fault_with_other_numbers_is_no_more_urgent_than_any_change() {
+        let (mut memory, begin) = (Memory::default(), Instant::now());
+        let remote = |pods: u32| {
+            let faults = ["remote".to_owned()].into();
+            Said { faults, ..Said::new(Reason::Applied, Tone::Warning, format!("{pods} pods elsewhere")) }
+        };
+        let told = (0..120).filter(|s| play(&mut memory, &remote(*s), begin + SECOND * *s).is_some()).count();
+        assert!(told <= 6, "{told} Events in two minutes");
     }
 
     #[test]

@@ -60,6 +60,11 @@ pub enum Regarding {
         /// Which life of it.
         uid: Option<String>,
     },
+    /// This node.
+    Node {
+        /// Which of its tables it is about, so that each has Events of its own.
+        table: String,
+    },
 }
 
 /// What became of a request.
@@ -91,6 +96,14 @@ pub enum Kind {
 }
 
 impl Write {
+    /// What it says, where it is an Event.
+    pub fn said(&self) -> Option<&Said> {
+        match self {
+            Self::Event { said, .. } | Self::Series { said, .. } => Some(said),
+            Self::Active { .. } | Self::Status { .. } => None,
+        }
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {

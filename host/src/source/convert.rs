@@ -7,8 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    Endpoint, Labels, Node, ObjectReference, PolicyMark, PolicyObject, Readiness, Service, ServiceKey, ServiceKind,
-    ServicePort, Slice, TrafficPolicy, Uid,
+    AnnotationPrefix, Endpoint, KubeVipWrote, Labels, Node, ObjectReference, PolicyMark, PolicyObject, Readiness,
+    Service, ServiceKey, ServiceKind, ServicePort, Slice, TrafficPolicy, Uid, active_endpoint,
 };
 use egressd_core::net::{Family, Protocol};
 use egressd_core::policy;
@@ -16,8 +16,10 @@ use ipnet::IpNet;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
 use k8s_openapi::api::networking::v1 as networking;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use uuid::Uuid;
+
+use crate::moment::Moment;
 
 /// The label by which an EndpointSlice names its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -49,6 +51,7 @@ pub enum Error {
 /// When a field cannot be read.
 pub fn service(object: core::Service) -> Result<Service, Error> {
     let key = key(&object.metadata)?;
+    let kube_vip_wrote = kube_vip_wrote(&object.metadata);
     let spec = object.spec.unwrap_or_default();
     let ingress = object.status.and_then(|s| s.load_balancer).and_then(|l| l.ingress).unwrap_or_default();
     let status_addresses: Vec<String> = ingress.iter().filter_map(|i| i.ip.clone()).collect();
@@ -66,8 +69,30 @@ pub fn service(object: core::Service) -> Result<Service, Error> {
         traffic_policy: traffic_policy(spec.external_traffic_policy.as_deref())?,
         families: spec.ip_families.unwrap_or_default().iter().map(|f| family(f)).collect::<Result<_, _>>()?,
         ports: spec.ports.unwrap_or_default().iter().map(port).collect::<Result<_, _>>()?,
+        kube_vip_wrote,
         key,
     })
+}
+
+/// How kube-vip is called where it writes: its program's name, as clients without a wish are called. egressd's own name
+/// begins otherwise.
+const KUBE_VIP: &str = "kube-vip";
+
+/// Whether an active endpoint that stands on the Service is kube-vip's.
+fn kube_vip_wrote(metadata: &ObjectMeta) -> Option<KubeVipWrote> {
+    let annotations = metadata.annotations.as_ref()?;
+    let names = Family::ALL.map(|family| AnnotationPrefix::default().name(active_endpoint(family)));
+    let standing = names.iter().filter(|name| annotations.get(*name).is_some_and(|value| !value.is_empty()));
+    let fields: Vec<String> = standing.map(|name| format!("f:{name}")).collect();
+    let is_its = |entry: &&ManagedFieldsEntry| {
+        let owned = entry.fields_v1.as_ref().map(|fields| &fields.0["f:metadata"]["f:annotations"]);
+        entry.manager.as_deref() == Some(KUBE_VIP)
+            && owned.is_some_and(|owned| fields.iter().any(|f| owned.get(f).is_some()))
+    };
+    let entries = metadata.managed_fields.iter().flatten().filter(is_its);
+    let last = entries.max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
+    let at = last.time.as_ref().map(|time| Moment::from(time.0).to_string().into());
+    Some(KubeVipWrote { at })
 }
 
 /// An EndpointSlice and its name. An endpoint without a node is on `default_node`, if there is one.
@@ -250,4 +275,49 @@ fn all<T: FromStr>(name: &'static str, expected: &'static str, texts: &[String])
 
 fn field(field: &'static str, value: impl Display, expected: &'static str) -> Error {
     Error::Field { field, value: value.to_string(), expected }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ACTIVE: &str = "kube-vip.io/active-endpoint";
+
+    /// The Service `web` with these annotations, which managers wrote as this says.
+    fn wrote(annotations: Value, managers: &[(&str, &str, &str)]) -> Option<Option<String>> {
+        let entry = |(manager, annotation, second): &(&str, &str, &str)| {
+            let time = format!("2026-08-23T16:46:{second}Z");
+            let fields = json!({"f:metadata": {"f:annotations": {".": {}, (format!("f:{annotation}")): {}}}});
+            json!({"manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields})
+        };
+        let entries: Vec<Value> = managers.iter().map(entry).collect();
+        let metadata = json!({"name": "web", "annotations": annotations, "managedFields": entries});
+        let object =
+            serde_json::from_value(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata})).unwrap();
+        service(object).unwrap().kube_vip_wrote.map(|wrote| wrote.at.map(|at| at.to_string()))
+    }
+
+    #[test]
+    fn an_active_endpoint_that_kube_vip_wrote_is_its_with_the_time() {
+        let managers = [("kube-vip", ACTIVE, "16"), ("kube-vip", ACTIVE, "15"), ("egressd-node-1", "a", "20")];
+        assert_eq!(wrote(json!({ACTIVE: "10.0.0.1"}), &managers), Some(Some("2026-08-23T16:46:16Z".to_owned())));
+        let ipv6 = "kube-vip.io/active-endpoint-ipv6";
+        assert!(wrote(json!({ACTIVE: "", (ipv6): "fd00::1"}), &[("kube-vip", ipv6, "16")]).is_some());
+    }
+
+    #[test]
+    fn what_others_wrote_or_kube_vip_beside_it_is_not_its() {
+        let there = || json!({ACTIVE: "10.0.0.1"});
+        for manager in ["egressd-node-1", "egressd-kube-vip", "kubectl-edit", "kube-vip-cloud-provider", "kube-vip-x"] {
+            assert_eq!(wrote(there(), &[(manager, ACTIVE, "16")]), None, "{manager}");
+        }
+        assert_eq!(wrote(there(), &[("kube-vip", "kube-vip.io/vipHost", "16")]), None);
+        assert_eq!(wrote(json!({ACTIVE: ""}), &[("kube-vip", ACTIVE, "16")]), None, "it says that there is none");
+        assert_eq!(wrote(json!({}), &[("kube-vip", ACTIVE, "16")]), None, "it is gone");
+        assert_eq!(wrote(there(), &[]), None);
+    }
 }

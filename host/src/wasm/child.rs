@@ -12,8 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use super::compile_child::{CPU, MEMORY, REFUSED, SUBCOMMAND};
-use super::{Error, MOST_BYTES, Unfit};
+use super::compile_child::{CPU, REFUSED, SUBCOMMAND};
+use super::room::{Room, room};
+use super::{Error, MOST_BYTES, NoRoom, Unfit, cgroup};
 
 /// How long to wait for it. It has a sixth of that of the processor, and lets everybody else go first: on a node
 /// whose processors are busy it gets a tenth of one, which is enough for a policy of a usual size.
@@ -29,6 +30,8 @@ const MOST_WORDS: usize = 4 << 10;
 pub(super) enum Failure {
     /// The component's fault.
     Unfit(Unfit),
+    /// The container's.
+    NoRoom(NoRoom),
     /// The system's.
     System(io::Error),
 }
@@ -38,6 +41,7 @@ impl Failure {
         let policy = policy.to_owned();
         match self {
             Self::Unfit(source) => Error::Refused { policy, source },
+            Self::NoRoom(source) => Error::NoRoom { policy, source },
             Self::System(source) => Error::Child { policy, source },
         }
     }
@@ -54,14 +58,21 @@ pub(super) fn compile(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> 
     if bytes.len() > MOST_BYTES {
         return Err(Failure::Unfit(Unfit::Large { bytes: bytes.len() }));
     }
-    let end = run(program, bytes, CLOCK)?;
-    if let Some(unfit) = cause(&end) {
-        return Err(Failure::Unfit(unfit));
+    let room = room(&cgroup::levels()).map_err(Failure::NoRoom)?;
+    let end = run(program, bytes, &Means { room, clock: CLOCK })?;
+    if let Some(failure) = cause(&end, room) {
+        return Err(failure);
     }
     if !end.status.is_some_and(|status| status.success()) {
         return Err(Failure::System(io::Error::other(end.words)));
     }
     Ok(end.native)
+}
+
+/// What a child may have.
+struct Means {
+    room: Room,
+    clock: Duration,
 }
 
 /// How a child ended.
@@ -83,15 +94,15 @@ impl Drop for Running {
     }
 }
 
-fn run(program: &Path, bytes: &[u8], clock: Duration) -> io::Result<End> {
-    let mut child = Running(start(program)?);
+fn run(program: &Path, bytes: &[u8], means: &Means) -> io::Result<End> {
+    let mut child = Running(start(program, means.room)?);
     let (stdin, stdout, stderr) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
     scope(|scope| {
         // It may end before it has read everything; its last words say why.
         let fed = spawn(scope, move || drop(stdin.map(|mut stdin| stdin.write_all(bytes))))?;
         let native = spawn(scope, move || at_most(stdout, MOST_NATIVE))?;
         let words = spawn(scope, move || at_most(stderr, MOST_WORDS))?;
-        let status = wait(&mut child.0, clock);
+        let status = wait(&mut child.0, means.clock);
         // Ends the three threads, whose pipes are closed then.
         drop(child);
         let _ = fed.join();
@@ -100,9 +111,9 @@ fn run(program: &Path, bytes: &[u8], clock: Duration) -> io::Result<End> {
     })
 }
 
-fn start(program: &Path) -> io::Result<Child> {
+fn start(program: &Path, room: Room) -> io::Result<Child> {
     let mut command = Command::new(program);
-    command.arg0("egressd").arg(SUBCOMMAND).env_clear().current_dir("/");
+    command.arg0("egressd").arg(SUBCOMMAND).arg(room.bytes.to_string()).env_clear().current_dir("/");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 
@@ -139,16 +150,30 @@ fn wait(child: &mut Child, clock: Duration) -> io::Result<Option<ExitStatus>> {
     }
 }
 
-/// What the component did to it; none when it is well, or failed for another reason.
-fn cause(end: &End) -> Option<Unfit> {
+/// What it failed of; none when it is well, or failed for another reason than the component.
+fn cause(end: &End, room: Room) -> Option<Failure> {
+    let failed = end.status.is_some_and(|status| !status.success());
+    // Rust's last line before it aborts, and the error of those who ask for memory and take no for an answer.
+    let starved = ["memory allocation of", "out of memory"].iter().any(|line| end.words.contains(line));
+    match room.limit {
+        _ if !failed || !starved => fault(end).map(Failure::Unfit),
+        Some(limit) => Some(Failure::NoRoom(NoRoom::UsedUp { limit })),
+        None => Some(Failure::Unfit(Unfit::Space { most: room.bytes })),
+    }
+}
+
+fn signal(end: &End) -> Option<Signal> {
+    end.status.and_then(|status| status.signal()).and_then(Signal::from_named_raw)
+}
+
+/// What the component did to it.
+fn fault(end: &End) -> Option<Unfit> {
     let Some(status) = end.status else { return Some(Unfit::Clock { most: CLOCK }) };
     if end.native.len() > MOST_NATIVE {
         return Some(Unfit::NativeLarge { most: MOST_NATIVE });
     }
-    match (status.signal().and_then(Signal::from_named_raw), status.code()) {
+    match (signal(end), status.code()) {
         (Some(Signal::XCPU), _) => Some(Unfit::Time { most: CPU }),
-        // Rust's words when an allocation fails, before it aborts.
-        (Some(Signal::ABORT), _) if end.words.contains("memory allocation of") => Some(Unfit::Space { most: MEMORY }),
         (Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::ILL), _) | (None, Some(PANICKED)) => {
             Some(Unfit::GaveUp { what: end.words.lines().take(2).collect::<Vec<_>>().join(" ") })
         }
@@ -168,21 +193,34 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::wasm::compile_child::MEMORY;
+
+    const AMPLE: Room = Room { bytes: MEMORY, limit: None };
 
     fn script(text: &str, clock: Duration) -> End {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("program");
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
-        run(&program, &[0; 1 << 20], clock).unwrap()
+        run(&program, &[0; 1 << 20], &Means { room: AMPLE, clock }).unwrap()
     }
 
     #[test]
     fn a_child_that_hangs_is_not_waited_for() {
         for hanging in ["#!/bin/sh\nexec /bin/sleep 1000\n", "#!/bin/sh\nkill -STOP $$\n"] {
             let end = script(hanging, Duration::from_millis(100));
-            assert!(matches!(cause(&end), Some(Unfit::Clock { .. })));
+            assert!(matches!(cause(&end, AMPLE), Some(Failure::Unfit(Unfit::Clock { .. }))));
         }
+    }
+
+    #[test]
+    fn a_child_may_have_what_there_is_room_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("program");
+        fs::write(&program, "#!/bin/sh\necho \"$@\" >&2\n").unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+        let room = Room { bytes: 300 << 20, limit: Some(512 << 20) };
+        assert_eq!(run(&program, &[], &Means { room, clock: CLOCK }).unwrap().words, "compile-policy 314572800");
     }
 
     #[test]
@@ -191,19 +229,31 @@ mod tests {
         assert!(end.words.len() <= MOST_WORDS + 1, "{}", end.words.len());
     }
 
+    fn words(end: &End) -> String {
+        match cause(end, AMPLE) {
+            Some(Failure::Unfit(unfit)) => unfit.to_string(),
+            Some(Failure::NoRoom(_) | Failure::System(_)) | None => panic!("the component is not to blame"),
+        }
+    }
+
     #[test]
     fn what_the_kernel_kills_is_said_to_be_killed() {
         let end = script("#!/bin/sh\nkill -KILL $$\n", CLOCK);
-        let words = cause(&end).unwrap().to_string();
+        let words = words(&end);
         assert!(words.starts_with("compiling it was ended by the kernel with signal 9"), "{words}");
     }
 
     #[test]
     fn what_ran_out_of_memory_or_of_a_stack_is_told_apart() {
-        let died =
-            |words: &str| cause(&script(&format!("#!/bin/sh\necho '{words}' >&2\nkill -ABRT $$\n"), CLOCK)).unwrap();
-        assert!(matches!(died("memory allocation of 64 bytes failed"), Unfit::Space { .. }));
-        let words = died("thread main has overflowed its stack").to_string();
+        let died = |words: &str| script(&format!("#!/bin/sh\necho '{words}' >&2\nkill -ABRT $$\n"), CLOCK);
+        let full = died("memory allocation of 64 bytes failed");
+        assert!(matches!(cause(&full, AMPLE), Some(Failure::Unfit(Unfit::Space { most: MEMORY }))));
+        let cramped = Room { bytes: 300 << 20, limit: Some(512 << 20) };
+        let Some(Failure::NoRoom(blamed)) = cause(&full, cramped) else { panic!("the container is to blame") };
+        assert!(blamed.to_string().contains("the limit of egressd's container, 512 MiB, leaves"), "{blamed}");
+        let refused = script("#!/bin/sh\necho 'cannot read the component: out of memory' >&2\nexit 1\n", CLOCK);
+        assert!(matches!(cause(&refused, cramped), Some(Failure::NoRoom(_))));
+        let words = words(&died("thread main has overflowed its stack"));
         assert!(
             words.ends_with("defect of the compiler and not of egressd: thread main has overflowed its stack"),
             "{words}"
@@ -213,6 +263,6 @@ mod tests {
     #[test]
     fn a_program_that_cannot_compile_is_no_fault_of_the_policy() {
         let end = script("#!/bin/sh\nexit 7\n", CLOCK);
-        assert!(cause(&end).is_none());
+        assert!(cause(&end, AMPLE).is_none());
     }
 }

@@ -17,7 +17,8 @@ pub const SUBCOMMAND: &str = "compile-policy";
 /// Processor time. The built-in policy takes 0.1 s, an interpreter of 1 MB some 2 s.
 pub(super) const CPU: Duration = Duration::from_secs(10);
 
-/// Bytes of address space, and so a bound for memory: the largest that passes the checks took 381 MB. 150 MB are the program itself with its debug information.
+/// Bytes of address space, and so a bound for memory: the largest that passes the checks took 381 MB. 150 MB are the
+/// program itself with its debug information. A parent whose container has less gives less.
 pub(super) const MEMORY: u64 = 768 << 20;
 
 /// Open files: the three pipes, and some for the libraries.
@@ -42,10 +43,10 @@ enum Error {
     Unfit(#[from] Unfit),
 }
 
-/// What this program does when it is executed with [`SUBCOMMAND`]: a component on stdin becomes native code on
-/// stdout, or a sentence on stderr.
-pub fn compile_child() -> ExitCode {
-    let Err(error) = work() else { return ExitCode::SUCCESS };
+/// What this program does when it is executed with [`SUBCOMMAND`], and how many bytes of address space it may have: a
+/// component on stdin becomes native code on stdout, or a sentence on stderr.
+pub fn compile_child(memory: Option<u64>) -> ExitCode {
+    let Err(error) = work(memory.unwrap_or(MEMORY)) else { return ExitCode::SUCCESS };
     // Nobody is left to tell when stderr is closed.
     let _ = writeln!(stderr(), "{error}");
     match error {
@@ -54,8 +55,8 @@ pub fn compile_child() -> ExitCode {
     }
 }
 
-fn work() -> Result<(), Error> {
-    confine().map_err(Error::Confine)?;
+fn work(memory: u64) -> Result<(), Error> {
+    confine(memory).map_err(Error::Confine)?;
     let mut bytes = Vec::new();
     stdin().lock().take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(Error::Read)?;
     let native = native_code(&bytes)?;
@@ -63,13 +64,14 @@ fn work() -> Result<(), Error> {
 }
 
 /// Before the first byte of the component.
-fn confine() -> io::Result<()> {
+fn confine(memory: u64) -> io::Result<()> {
     // For the kernel the parent is the thread that waits, which is as good: nobody else takes the native code.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     set_no_new_privs(true)?;
     nice(NICE)?;
     close_files();
-    // When memory is short, the compiler goes and not the datapath. Without /proc it must do without.
+    // When memory is short on the node, the compiler goes and not the datapath; in a container that the kernel ends as a
+    // whole, only the limit below keeps it away from that. Without /proc it must do without.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     limit(Resource::Core, 0)?;
     limit(Resource::Fsize, 0)?;
@@ -78,7 +80,7 @@ fn confine() -> io::Result<()> {
     limit(Resource::Cpu, CPU.as_secs() + 1)?;
     let hard = getrlimit(Resource::Cpu).maximum;
     setrlimit(Resource::Cpu, Rlimit { current: Some(CPU.as_secs()).min(hard), maximum: hard })?;
-    limit(Resource::As, MEMORY)
+    limit(Resource::As, memory.min(MEMORY))
 }
 
 /// Where egressd itself is limited to less, that stays.

@@ -2,7 +2,7 @@
 
 use egressd_core::chain::PolicyFailure;
 
-use super::Unfit;
+use super::{NoRoom, Unfit};
 
 /// Why a policy, or the engine for all of them, cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,14 @@ pub enum Error {
         policy: String,
         /// One sentence.
         source: Unfit,
+    },
+    /// No fault of the policy, or not only: the container has too little memory.
+    #[error("cannot compile policy {policy}")]
+    NoRoom {
+        /// Which policy.
+        policy: String,
+        /// One sentence.
+        source: NoRoom,
     },
     /// No fault of the policy: the child that should compile it does not run.
     #[error("cannot run the compiler for policy {policy}")]
@@ -70,8 +78,12 @@ impl Error {
     /// Whether the node was to blame and not the policy, so that another time may go better.
     pub fn may_mend(&self) -> bool {
         match self {
-            Self::Child { .. } | Self::Refused { source: Unfit::Clock { .. }, .. } => true,
-            Self::Engine(_)
+            Self::Child { .. }
+            | Self::NoRoom { source: NoRoom::Nothing { .. }, .. }
+            | Self::Refused { source: Unfit::Clock { .. }, .. } => true,
+            // A compiler that has used up what there was would do so again.
+            Self::NoRoom { source: NoRoom::UsedUp { .. }, .. }
+            | Self::Engine(_)
             | Self::Clock(_)
             | Self::Unfit(_)
             | Self::Refused { .. }

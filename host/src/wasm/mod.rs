@@ -4,6 +4,7 @@
 //! validator of the chain. Nothing outside this directory names wasmtime, and no policy reaches more than a log.
 
 mod bindings;
+mod cgroup;
 mod child;
 mod compile_child;
 mod compiler;
@@ -18,6 +19,7 @@ mod imports;
 mod inspect;
 mod limits;
 mod module;
+mod room;
 mod unfit;
 mod walk;
 
@@ -31,6 +33,7 @@ pub use guest::Meter;
 pub use inspect::{Inspection, inspect};
 pub use limits::Limits;
 pub use module::{Module, World};
+pub use room::NoRoom;
 pub use unfit::Unfit;
 pub use walk::Item;
 

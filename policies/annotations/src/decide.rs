@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_policy_sdk::{
-    Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, RuleError, Service, ServiceKind, TrafficPolicy,
-};
+use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, RuleError, Service, ServiceKind};
 
 use crate::annotations::Annotations;
 use crate::request::{self, Allowed, Reading, Request};
@@ -28,12 +26,10 @@ fn plan(request: &Request<'_>, context: &Context, service: &Service, mut draft: 
         diagnostics.push(not_a_load_balancer(service));
         return Outcome::plan(draft).with(diagnostics);
     }
-    let families = families(request, service);
-    for family in &families {
-        let pushed = rule(*family, request, context, service).and_then(|rule| Ok(draft.push(rule)?));
+    for family in families(request, service) {
+        let pushed = rule(family, request, context, service).and_then(|rule| Ok(draft.push(rule)?));
         diagnostics.extend(pushed.err());
     }
-    diagnostics.extend(remote_endpoints(&families, context, service));
     Outcome::plan(draft).with(diagnostics)
 }
 
@@ -101,24 +97,6 @@ fn id(family: Family) -> &'static str {
         Family::Ipv4 => "ipv4",
         Family::Ipv6 => "ipv6",
     }
-}
-
-/// Pods of other nodes leave through their own node, which does not hold the address.
-fn remote_endpoints(families: &[Family], context: &Context, service: &Service) -> Option<Diagnostic> {
-    let remote = service.endpoints.iter().filter(|endpoint| !endpoint.is_on(&context.node_name));
-    let count = remote.filter(|endpoint| families.contains(&Family::of(endpoint.address))).count();
-    match (service.external_traffic_policy, count) {
-        (TrafficPolicy::Local, _) | (TrafficPolicy::Cluster, 0) => None,
-        (TrafficPolicy::Cluster, _) => Some(Diagnostic::warning("remote-endpoints", remote_sentence(count, context))),
-    }
-}
-
-fn remote_sentence(count: usize, context: &Context) -> String {
-    let (endpoints, run, are) = if count == 1 { ("endpoint", "runs", "is") } else { ("endpoints", "run", "are") };
-    let node = &context.node_name;
-    format!(
-        "{count} {endpoints} of the Service {run} outside {node} and {are} not translated; with externalTrafficPolicy: Local the Service is served and translated on one node"
-    )
 }
 
 fn nothing_allowed(family: Family) -> String {

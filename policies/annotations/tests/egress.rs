@@ -146,12 +146,12 @@ fn a_node_without_endpoints_says_so() {
 }
 
 #[test]
-fn remote_endpoints_are_a_warning_with_the_policy_cluster_alone() {
-    let outcome = evaluate(egress().remote_endpoint("10.244.2.9").traffic_policy(TrafficPolicy::Cluster));
-    assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
-    assert_eq!(told(&outcome), [(Severity::Warning, "remote-endpoints")]);
-    assert!(outcome.diagnostics[0].message.starts_with("2 endpoints of the Service run outside node-a and are not"));
-    assert_eq!(told(&evaluate(egress().traffic_policy(TrafficPolicy::Local))), []);
+fn endpoints_of_other_nodes_are_counted_by_the_host_which_knows_who_holds_the_address() {
+    for policy in [TrafficPolicy::Cluster, TrafficPolicy::Local] {
+        let outcome = evaluate(egress().remote_endpoint("10.244.2.9").traffic_policy(policy));
+        assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
+        assert_eq!(told(&outcome), []);
+    }
 }
 
 #[test]

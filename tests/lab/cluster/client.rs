@@ -28,7 +28,7 @@ type Question = hyper::Request<Vec<u8>>;
 type Unasked = kube::core::request::Error;
 
 impl Api {
-    pub(super) fn new(namespace: Namespace, kubeconfig: Value) -> Result<Self> {
+    pub(crate) fn new(namespace: Namespace, kubeconfig: Value) -> Result<Self> {
         let runtime = Mutex::new(Builder::new_current_thread().enable_all().build()?);
         Ok(Self { runtime, namespace, kubeconfig })
     }
@@ -91,6 +91,25 @@ impl Api {
         self.ask(path, Request::new(collection).replace(name, &PostParams::default(), object.to_string().into_bytes()))
     }
 
+    /// The same, as a controller that the server knows by this name.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub fn replace_as(&self, manager: &str, path: &str, object: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        self.ask(path, Request::new(collection).replace(name, &managed_by(manager), object.to_string().into_bytes()))
+    }
+
+    /// The same, of the object's status; the rest is not looked at.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub fn replace_status_as(&self, manager: &str, path: &str, object: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        let (parameters, object) = (managed_by(manager), object.to_string().into_bytes());
+        self.ask(path, Request::new(collection).replace_subresource("status", name, &parameters, object))
+    }
+
     /// Deletes an object at once: there is no kubelet that would say that a pod is gone.
     ///
     /// # Errors
@@ -113,7 +132,7 @@ impl Api {
     }
 
     /// Whether the server knows its first namespace, or knows that whoever asks may not see it.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         match self.get("/api/v1/namespaces/default") {
             Ok(_) => true,
             Err(refusal) => format!("{refusal:#}").contains("forbidden"),
@@ -143,6 +162,10 @@ pub(super) async fn connect(kubeconfig: &Value) -> Result<Client> {
     let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig.clone())?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
+}
+
+fn managed_by(manager: &str) -> PostParams {
+    PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() }
 }
 
 fn split(path: &str) -> Result<(&str, &str)> {

@@ -56,7 +56,7 @@ fn container(program: &Program, node: &Node, pod: &DeployedPod, host: &Path) -> 
     let mut command = node.namespace.command("unshare");
     // Nothing of the test's own environment; where tools are is known to every container.
     let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).map(ToOwned::to_owned);
-    command.env_clear().envs(path.map(|path| ("PATH", path))).envs(pod.environment()?);
+    command.env_clear().envs(path.map(|path| ("PATH", path))).envs(pod.environment(node)?);
     command.env("KUBERNETES_SERVICE_HOST", SERVER.0.to_string()).env("KUBERNETES_SERVICE_PORT", SERVER.1.to_string());
     let root = host.join("root-of-the-container");
     fs::create_dir_all(&root)?;

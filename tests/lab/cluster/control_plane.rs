@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::audit;
@@ -26,11 +26,11 @@ pub(super) const SERVER: (IpAddr, u16) = (NEIGHBOUR_V4, PORT);
 /// Where a server listens that knows no more than an old one.
 const OLDER_PORT: u16 = 6444;
 /// May do everything; the lab's own.
-pub(super) const ADMIN_TOKEN: &str = "admin-token";
+pub(crate) const ADMIN_TOKEN: &str = "admin-token";
 const ISSUER: &str = "https://kubernetes.default.svc";
 
 /// How long a control plane may take to start. It takes seconds; a loaded machine is slow.
-pub(super) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Which API a test wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +63,7 @@ impl ControlPlane {
         let mut certificates = Program::Certificates.command(&namespace);
         output_of(certificates.arg(root).arg(NEIGHBOUR_V4.to_string()))?;
         fs::write(root.join("tokens"), format!("{ADMIN_TOKEN},admin,admin,\"system:masters\"\n"))?;
-        let mut etcd = Program::Etcd.command(&namespace);
-        etcd.arg(root.join("etcd")).args([ETCD, ETCD_PEER]);
-        let etcd = Process::start(etcd, root, "etcd")?;
+        let etcd = start_etcd(&namespace, root)?;
         let plane =
             Self { manager: Mutex::default(), older: None, server: Mutex::default(), etcd, directory, namespace, age };
         plane.start_server()?;
@@ -143,18 +141,8 @@ impl ControlPlane {
         Ok(path)
     }
 
-    pub(super) fn kubeconfig(&self, port: u16, token: &str) -> serde_json::Value {
-        json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "lab", "cluster": {
-                "server": format!("https://{NEIGHBOUR_V4}:{port}"),
-                "certificate-authority": self.file("ca.crt"),
-            }}],
-            "users": [{"name": "lab", "user": {"token": token}}],
-            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
-            "current-context": "lab",
-        })
+    pub(super) fn kubeconfig(&self, port: u16, token: &str) -> Value {
+        kubeconfig(port, Path::new(&self.file("ca.crt")), token)
     }
 
     /// The lab itself speaks with the real server.
@@ -166,31 +154,10 @@ impl ControlPlane {
     }
 
     fn server_flags(&self) -> Vec<String> {
-        let mut flags = vec![
-            format!("--etcd-servers={ETCD}"),
-            format!("--bind-address={NEIGHBOUR_V4}"),
-            format!("--advertise-address={NEIGHBOUR_V4}"),
-            format!("--secure-port={PORT}"),
-            format!("--service-cluster-ip-range={SERVICE_NETWORK_V4},{SERVICE_NETWORK_V6}"),
-            format!("--service-account-issuer={ISSUER}"),
-            format!("--api-audiences={ISSUER}"),
-        ];
+        let mut flags = server_flags(self.directory.path());
         // Pods of the lab never ask the API, and so need no token.
-        let fixed = [
-            "authorization-mode=Node,RBAC",
-            "endpoint-reconciler-type=none",
-            "disable-admission-plugins=ServiceAccount",
-        ];
+        let fixed = ["endpoint-reconciler-type=none", "disable-admission-plugins=ServiceAccount"];
         flags.extend(fixed.map(|flag| format!("--{flag}")));
-        let files = [
-            ("tls-cert-file", "server.crt"),
-            ("tls-private-key-file", "server.key"),
-            ("client-ca-file", "ca.crt"),
-            ("token-auth-file", "tokens"),
-            ("service-account-key-file", "sa.pub"),
-            ("service-account-signing-key-file", "sa.key"),
-        ];
-        flags.extend(files.map(|(flag, file)| format!("--{flag}={}", self.file(file))));
         match self.age {
             Age::Older | Age::Paged => flags.push("--feature-gates=WatchList=false".to_owned()),
             Age::Today => {}
@@ -201,6 +168,52 @@ impl ControlPlane {
     fn file(&self, name: &str) -> String {
         Path::new(self.directory.path()).join(name).display().to_string()
     }
+}
+
+/// What every API server of the lab is started with: where it listens, and which files of this directory it reads.
+pub(crate) fn server_flags(directory: &Path) -> Vec<String> {
+    let mut flags = vec![
+        "--authorization-mode=Node,RBAC".to_owned(),
+        format!("--etcd-servers={ETCD}"),
+        format!("--bind-address={NEIGHBOUR_V4}"),
+        format!("--advertise-address={NEIGHBOUR_V4}"),
+        format!("--secure-port={PORT}"),
+        format!("--service-cluster-ip-range={SERVICE_NETWORK_V4},{SERVICE_NETWORK_V6}"),
+        format!("--service-account-issuer={ISSUER}"),
+        format!("--api-audiences={ISSUER}"),
+    ];
+    let files = [
+        ("tls-cert-file", "server.crt"),
+        ("tls-private-key-file", "server.key"),
+        ("client-ca-file", "ca.crt"),
+        ("token-auth-file", "tokens"),
+        ("service-account-key-file", "sa.pub"),
+        ("service-account-signing-key-file", "sa.key"),
+    ];
+    flags.extend(files.map(|(flag, file)| format!("--{flag}={}", directory.join(file).display())));
+    flags
+}
+
+/// How the bearer of a token finds the API server.
+pub(crate) fn kubeconfig(port: u16, authority: &Path, token: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "lab", "cluster": {
+            "server": format!("https://{NEIGHBOUR_V4}:{port}"),
+            "certificate-authority": authority,
+        }}],
+        "users": [{"name": "lab", "user": {"token": token}}],
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}],
+        "current-context": "lab",
+    })
+}
+
+/// Starts etcd, with its data in this directory.
+pub(crate) fn start_etcd(namespace: &Namespace, directory: &Path) -> Result<Process> {
+    let mut etcd = Program::Etcd.command(namespace);
+    etcd.arg(directory.join("etcd")).args([ETCD, ETCD_PEER]);
+    Process::start(etcd, directory, "etcd")
 }
 
 /// A test that failed in another thread leaves nothing half done here.

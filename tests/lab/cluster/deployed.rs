@@ -1,11 +1,12 @@
 //! The pods of egressd's DaemonSet, as its controller makes them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::Cluster;
+use crate::addresses::node_v4;
 use crate::topology::Node;
 use crate::wait::{DEADLINE, wait_until};
 
@@ -57,15 +58,17 @@ impl DeployedPod {
         terms[0]["matchFields"][0]["values"][0].as_str()
     }
 
-    /// Where a probe of its container asks: address and path.
+    /// Where a probe of its container asks: address and path. A probe without a host asks the pod's address, which is
+    /// that of its node.
     ///
     /// # Errors
     /// When it has no such probe, or one that asks in another way.
-    pub fn probe(&self, name: &str) -> Result<(SocketAddr, String)> {
+    pub fn probe(&self, name: &str, node: &Node) -> Result<(SocketAddr, String)> {
         let get = &self.container()[name]["httpGet"];
-        let parts = get["host"].as_str().zip(get["port"].as_u64()).zip(get["path"].as_str());
-        let ((host, port), path) = parts.with_context(|| format!("{name}: {get}"))?;
-        Ok((format!("{host}:{port}").parse()?, path.to_owned()))
+        let host = get["host"].as_str().map_or(Ok(host_ip(node)), str::parse)?;
+        let parts = get["port"].as_u64().zip(get["path"].as_str());
+        let (port, path) = parts.with_context(|| format!("{name}: {get}"))?;
+        Ok((SocketAddr::new(host, port.try_into()?), path.to_owned()))
     }
 
     pub(super) fn namespace(&self) -> Option<&str> {
@@ -76,19 +79,14 @@ impl DeployedPod {
         items(&self.container()["args"]).filter_map(Value::as_str)
     }
 
-    /// As the kubelet fills it in.
-    pub(super) fn environment(&self) -> Result<Vec<(String, String)>> {
-        let named = |variable: &Value| {
-            let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
-                None => variable["value"].as_str(),
-                Some("spec.nodeName") => self.node(),
-                Some("metadata.namespace") => self.namespace(),
-                Some(_) => None,
-            };
-            let named = variable["name"].as_str().zip(value);
-            named.map(|(name, value)| (name.to_owned(), value.to_owned())).with_context(|| variable.to_string())
-        };
-        items(&self.container()["env"]).map(named).collect()
+    /// As the kubelet of its node fills it in.
+    pub(super) fn environment(&self, node: &Node) -> Result<Vec<(String, String)>> {
+        environment(self.container(), |field| match field {
+            "spec.nodeName" => self.node().map(str::to_owned),
+            "metadata.namespace" => self.namespace().map(str::to_owned),
+            "status.hostIP" => Some(host_ip(node).to_string()),
+            _ => None,
+        })
     }
 
     /// What is mounted of the host: from where, to where.
@@ -117,6 +115,33 @@ impl DeployedPod {
     fn container(&self) -> &Value {
         &self.object["spec"]["containers"][0]
     }
+}
+
+/// What the kubelet gives as the node's address: the first that the Node has.
+fn host_ip(node: &Node) -> IpAddr {
+    node_v4(node.number)
+}
+
+/// The environment that the kubelet makes of a container's, where `field` knows the fields of its pod: a variable that
+/// stands before another may be part of its value.
+///
+/// # Errors
+/// When a variable has no value.
+pub fn environment(container: &Value, field: impl Fn(&str) -> Option<String>) -> Result<Vec<(String, String)>> {
+    let mut known: Vec<(String, String)> = Vec::new();
+    for variable in items(&container["env"]) {
+        let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+            Some(path) => field(path),
+            None => variable["value"].as_str().map(|text| expanded(text, &known)),
+        };
+        let named = variable["name"].as_str().map(str::to_owned).zip(value);
+        known.push(named.with_context(|| variable.to_string())?);
+    }
+    Ok(known)
+}
+
+fn expanded(text: &str, known: &[(String, String)]) -> String {
+    known.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("$({name})"), value))
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {

@@ -8,7 +8,7 @@ use super::programs::Program;
 use crate::namespace::output_of;
 
 /// Where it is run: paths are those of the project's documentation.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+pub(super) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 impl Cluster {
     /// Runs `kubectl` on the outside host, and tells what it printed.
@@ -24,7 +24,7 @@ impl Cluster {
     }
 
     /// As users do. The server checks every object, and refuses fields that it does not know.
-    pub(super) fn deploy(&self) -> Result<()> {
-        self.kubectl(&["apply", "--server-side", "--validate=strict", "--kustomize", "deploy"]).map(drop)
+    pub(super) fn apply_kustomization(&self, directory: &str) -> Result<()> {
+        self.kubectl(&["apply", "--server-side", "--validate=strict", "--kustomize", directory]).map(drop)
     }
 }

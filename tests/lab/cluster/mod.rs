@@ -8,13 +8,14 @@ mod audit;
 mod bulk;
 mod client;
 mod container;
-mod control_plane;
+pub(crate) mod control_plane;
 mod deployed;
 mod kernel;
 mod kubectl;
 mod objects;
-mod process;
-mod programs;
+mod overlay;
+pub(crate) mod process;
+pub(crate) mod programs;
 
 use std::net::IpAddr;
 
@@ -25,9 +26,10 @@ pub use audit::{Decision, Request, USER};
 pub use bulk::{Creation, Session, endpoints, slice};
 pub use client::Api;
 pub use control_plane::PORT;
-pub use deployed::DeployedPod;
+pub use deployed::{DeployedPod, environment};
 pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
-pub use programs::ready;
+pub use overlay::{CLONE, Overlay, beside_a_clone, copy};
+pub use programs::{kubectl, kubectl_ready, ready};
 
 use crate::topology::{self, Lab, Pod};
 use crate::wait::{DEADLINE, wait_until};
@@ -79,7 +81,7 @@ impl Builder {
         plane.start_manager()?;
         let mut cluster = Cluster { api, plane, lab };
         cluster.register_nodes().context("cannot register the nodes")?;
-        cluster.deploy().context("cannot deploy egressd")?;
+        cluster.apply_kustomization("deploy").context("cannot deploy egressd")?;
         if self.age == Age::Older {
             cluster.plane.start_older()?;
             let older = cluster.as_egressd()?;

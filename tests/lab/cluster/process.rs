@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Lines of a log that tell why a process failed.
 const LAST_LINES: usize = 15;
@@ -32,6 +33,17 @@ impl Process {
             None => Ok(()),
             Some(status) => anyhow::bail!("{status}:\n{}", self.last_words()),
         }
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        self.wait()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&mut self) -> Result<()> {
+        self.child.wait().map(drop).context("cannot wait for a process")
     }
 
     /// The end of its log.

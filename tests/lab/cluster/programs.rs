@@ -26,12 +26,29 @@ pub fn ready() -> Result<Readiness> {
     }
 }
 
+/// Whether there is a `kubectl`, for what it does without a cluster.
+///
+/// # Errors
+/// When there is none, and `EGRESSD_CLUSTER_TESTS_MUST_RUN` is set.
+pub fn kubectl_ready() -> Result<Readiness> {
+    if Program::Kubectl.given("kubectl").is_some() { Ok(Readiness::Ready) } else { ready() }
+}
+
+/// `kubectl`, for what it does without a cluster.
+pub fn kubectl() -> Command {
+    let (path, subcommand) = Program::Kubectl.place();
+    let mut command = Command::new(path);
+    command.args(subcommand);
+    command
+}
+
 /// A program of a control plane, to be run in a namespace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
     ApiServer,
     ControllerManager,
     Kubectl,
+    Scheduler,
     /// Ours alone: what no one else's binaries can do.
     Certificates,
     Compact,
@@ -43,6 +60,14 @@ pub(crate) enum Program {
 impl Program {
     /// A command that runs inside and dies with the thread that starts it.
     pub(crate) fn command(self, namespace: &Namespace) -> Command {
+        let (path, subcommand) = self.place();
+        let mut command = namespace.command(&path.to_string_lossy());
+        command.args(subcommand);
+        command
+    }
+
+    /// Its file, and the subcommand that it is of that file.
+    fn place(self) -> (PathBuf, Option<&'static str>) {
         let subcommand = match self {
             Self::ApiServer => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",
@@ -51,13 +76,9 @@ impl Program {
             Self::Etcd => "etcd",
             Self::Kubectl => "kubectl",
             Self::Older => "older",
+            Self::Scheduler => "kube-scheduler",
         };
-        if let Some(given) = self.given(subcommand) {
-            return namespace.command(&given.to_string_lossy());
-        }
-        let mut command = namespace.command(&ours().to_string_lossy());
-        command.arg(subcommand);
-        command
+        self.given(subcommand).map_or_else(|| (ours(), Some(subcommand)), |given| (given, None))
     }
 
     /// Only what takes the same arguments from everybody.
@@ -67,13 +88,22 @@ impl Program {
                 let path = Path::new(&env::var_os("KUBEBUILDER_ASSETS")?).join(name);
                 path.is_file().then_some(path)
             }
-            Self::Certificates | Self::Compact | Self::Etcd | Self::Older => None,
+            Self::Certificates | Self::Compact | Self::Etcd | Self::Older | Self::Scheduler => None,
         }
     }
 }
 
 fn ours() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
-    target.join("apiserver/apiserver")
+    built("apiserver")
+}
+
+/// A program that `make apiserver` builds, of this name.
+pub(crate) fn built(name: &str) -> PathBuf {
+    target().join("apiserver").join(name)
+}
+
+/// Where everything is built.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from)
 }

@@ -6,6 +6,7 @@
 //! chain that jumps to each in turn, one for every ordered list of Services.
 
 mod chains;
+mod instance;
 mod names;
 mod rules;
 
@@ -13,7 +14,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use names::{InstanceName, InstanceNameError, table_names, uid_of_chain, uid_of_comment};
+pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
+pub use names::{uid_of_chain, uid_of_comment};
 
 use crate::net::Family;
 use crate::plan::{Claim, Plan, Rank, ranked};

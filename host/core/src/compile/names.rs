@@ -1,51 +1,8 @@
-//! How our tables, chains and maps are called. Table names are kube-vip's (`pkg/nftables`), so that its users
-//! find what they know; its `instance_name` keeps two instances on one node apart.
-
-use std::fmt;
+//! How our chains and maps are called.
 
 use crate::model::{ServiceKey, Uid};
 use crate::net::Family;
-use crate::ruleset::{LONGEST_COMMENT, Name, TableNames};
-
-/// `instance_name`: a part of the tables' names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstanceName(String);
-
-/// Why a text is no instance name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("instance_name {0:?} must be 1 to 200 letters, digits, '.', '_' or '-'")]
-pub struct InstanceNameError(String);
-
-impl InstanceName {
-    /// Shorter than kube-vip's 243, which leaves no room for an nftables name in a message.
-    const LONGEST: usize = 200;
-
-    /// An instance name of 1 to 200 letters, digits, `.`, `_` or `-`.
-    ///
-    /// # Errors
-    /// When it is anything else.
-    pub fn new(text: impl Into<String>) -> Result<Self, InstanceNameError> {
-        let text = text.into();
-        let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-        if text.is_empty() || text.len() > Self::LONGEST || !plain {
-            return Err(InstanceNameError(text));
-        }
-        Ok(Self(text))
-    }
-}
-
-impl fmt::Display for InstanceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// `kube_vip_v4` and `kube_vip_v6`, or `kube_vip_<instance>_v4` and `_v6`.
-pub fn table_names(instance: Option<&InstanceName>) -> TableNames {
-    let base = instance.map_or_else(|| "kube_vip".to_owned(), |instance| format!("kube_vip_{instance}"));
-    let name = |family| Name::composed(format!("{base}_{}", suffix(family)));
-    TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6) }
-}
+use crate::ruleset::{LONGEST_COMMENT, Name};
 
 /// The fixed objects of every table.
 pub(super) struct Objects {
@@ -120,7 +77,7 @@ pub(super) fn cut(text: &str) -> String {
     text.get(..LONGEST_COMMENT).unwrap_or(text).to_owned()
 }
 
-fn suffix(family: Family) -> &'static str {
+pub(super) fn suffix(family: Family) -> &'static str {
     match family {
         Family::Ipv4 => "v4",
         Family::Ipv6 => "v6",

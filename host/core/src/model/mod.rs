@@ -13,7 +13,8 @@ pub use address::AddressTrust;
 pub use cluster::{ClusterFacts, ClusterSettings};
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
-pub use published::{ActiveEndpoints, active_endpoint, published};
+pub(crate) use published::asks_kube_vip;
+pub use published::{ActiveEndpoints, KubeVipWrote, Published, Writer, active_endpoint, published};
 pub use service::{
     Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };

@@ -1,5 +1,7 @@
 //! What egressd writes on a Service for others to read: kube-vip's names for the endpoint that leaves with the
 //! address. It is news to people and programs, and never an input: [`unpublished`] takes it away before anybody asks.
+//!
+//! kube-vip's own egress writes the same annotation, which is how egressd learns that it runs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +12,35 @@ use crate::net::Family;
 /// The active endpoint of each family as an annotation says it; "" when there is none.
 pub type ActiveEndpoints = BTreeMap<Family, String>;
 
+/// What is published on a Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// By family.
+    pub active: ActiveEndpoints,
+    /// Who wrote that.
+    pub writer: Writer,
+    /// What kube-vip wrote under its own prefix, whether that is egressd's or not.
+    pub kube_vip: Option<KubeVipWrote>,
+}
+
+/// Who wrote the active endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Writer {
+    /// An egressd, or another program that does no egress.
+    #[default]
+    Anybody,
+    /// kube-vip, which does egress for the Service.
+    KubeVip,
+}
+
+/// That the active endpoint on a Service is the one that kube-vip wrote: it writes one for Services
+/// that ask it for egress, and for no others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KubeVipWrote {
+    /// When, as people read it; none where the API server does not say.
+    pub at: Option<Arc<str>>,
+}
+
 /// The annotation's name behind the prefix (kube-vip: `pkg/kubevip/annotations.go`).
 pub fn active_endpoint(family: Family) -> &'static str {
     match family {
@@ -18,18 +49,27 @@ pub fn active_endpoint(family: Family) -> &'static str {
     }
 }
 
+/// Whether a Service asks kube-vip for egress: kube-vip knows one prefix and one value.
+pub(crate) fn asks_kube_vip(service: &Service) -> bool {
+    service.annotations.get("kube-vip.io/egress").is_some_and(|value| value == "true")
+}
+
 /// What is published on a Service now, whoever wrote it.
-pub fn published(service: &Service, prefix: &AnnotationPrefix) -> ActiveEndpoints {
+pub fn published(service: &Service, prefix: &AnnotationPrefix) -> Published {
     let on = |family: Family| Some((family, service.annotations.get(&prefix.name(active_endpoint(family)))?.clone()));
-    Family::ALL.into_iter().filter_map(on).collect()
+    let active = Family::ALL.into_iter().filter_map(on).collect();
+    let kube_vip = service.kube_vip_wrote.clone().filter(|_| asks_kube_vip(service));
+    let is_kube_vips = kube_vip.is_some() && *prefix == AnnotationPrefix::default();
+    Published { active, writer: if is_kube_vips { Writer::KubeVip } else { Writer::Anybody }, kube_vip }
 }
 
 /// The Service without what is published on it; the same one when nothing is.
 pub(super) fn unpublished(service: Arc<Service>, prefix: &AnnotationPrefix) -> Arc<Service> {
-    if published(&service, prefix).is_empty() {
+    if published(&service, prefix).active.is_empty() && service.kube_vip_wrote.is_none() {
         return service;
     }
     let mut bare = (*service).clone();
+    bare.kube_vip_wrote = None;
     for family in Family::ALL {
         bare.annotations.remove(&prefix.name(active_endpoint(family)));
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::KubeVipWrote;
 use crate::net::{Family, Protocol};
 
 /// Labels or annotations.
@@ -145,6 +146,8 @@ pub struct Service {
     pub families: Vec<Family>,
     /// `spec.ports`.
     pub ports: Vec<ServicePort>,
+    /// What `metadata.managedFields` says about the active endpoint.
+    pub kube_vip_wrote: Option<KubeVipWrote>,
 }
 
 /// Another object by name.

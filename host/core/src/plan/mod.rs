@@ -3,11 +3,13 @@
 
 mod display;
 mod rank;
+mod remote;
 mod settle;
 
 use std::collections::BTreeMap;
 
 pub use rank::{Claim, Rank, ranked};
+pub(crate) use remote::held_apart;
 pub use settle::{Here, Standby, settle};
 
 use crate::decision::{OnChange, OnUnavailable, Rule};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{End, Planned, PlannedService};
+use super::{End, Planned, PlannedService, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
@@ -42,29 +42,17 @@ pub fn settle(
     findings: &[Finding],
     standby: Standby<'_>,
 ) -> Planned {
-    let Here { context, facts, .. } = here;
     let mut findings = findings.to_vec();
-    let (end, draft) = match ruling {
-        Ruling::Draft(draft) => match guard::guard(context, view, draft) {
-            Ok(()) => {
-                (if *draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled }, draft.clone())
-            }
-            Err(refusal) => {
-                findings.push(Finding::error("answer-refused", format!("the policies' answer is refused: {refusal}")));
-                (End::Failed, stand_in(context, view, standby, &mut findings))
-            }
-        },
-        Ruling::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, &mut findings)),
-        Ruling::Denied { .. } => (End::Denied, Draft::default()),
-        Ruling::Failed(failure) => {
-            findings.push(Finding::error("policy-failed", failure.to_string()));
-            (End::Failed, stand_in(context, view, standby, &mut findings))
-        }
-    };
+    let (end, draft) = guarded(here.context, view, ruling, standby, &mut findings);
     let rules = translatable(here, view, &draft.rules, &mut findings);
+    findings.extend(remote::untranslated(here, view, &rules));
+    // Anything worse is why nothing is translated.
+    if end == End::Ruled && rules.is_empty() && findings.iter().all(|finding| finding.severity == Severity::Info) {
+        findings.extend(remote::apart(here, view));
+    }
     if end != End::Off {
         findings.splice(0..0, view.findings.iter().cloned());
-        findings.extend(outside_pod_networks(facts, &rules));
+        findings.extend(outside_pod_networks(here.facts, &rules));
     }
     let service = (!rules.is_empty()).then(|| PlannedService {
         uid: view.service.uid.clone(),
@@ -74,6 +62,33 @@ pub fn settle(
         on_unavailable: draft.on_unavailable,
     });
     Planned { service, end, findings }
+}
+
+/// How it ended, and the draft that counts: the ruling's own, or what stands in for it.
+fn guarded(
+    context: &Context,
+    view: &ServiceView,
+    ruling: &Ruling,
+    standby: Standby<'_>,
+    findings: &mut Vec<Finding>,
+) -> (End, Draft) {
+    match ruling {
+        Ruling::Draft(draft) => match guard::guard(context, view, draft) {
+            Ok(()) => {
+                (if *draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled }, draft.clone())
+            }
+            Err(refusal) => {
+                findings.push(Finding::error("answer-refused", format!("the policies' answer is refused: {refusal}")));
+                (End::Failed, stand_in(context, view, standby, findings))
+            }
+        },
+        Ruling::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, findings)),
+        Ruling::Denied { .. } => (End::Denied, Draft::default()),
+        Ruling::Failed(failure) => {
+            findings.push(Finding::error("policy-failed", failure.to_string()));
+            (End::Failed, stand_in(context, view, standby, findings))
+        }
+    }
 }
 
 /// The draft that stays in force, cut to what is the Service's own today.

@@ -62,6 +62,7 @@ pub fn service(name: &str, addresses: &[&str]) -> Service {
         traffic_policy: TrafficPolicy::Local,
         families: vec![Family::Ipv4],
         ports: vec![],
+        kube_vip_wrote: None,
     }
 }
 
@@ -74,17 +75,29 @@ impl SnapshotBuilder {
     #[must_use]
     pub fn service(mut self, service: Service, endpoints: &[&str]) -> Self {
         let key = service.key.clone();
-        let endpoint = |text: &&str| Endpoint {
+        let here = context().node;
+        let endpoints: Vec<(&str, &str)> = endpoints.iter().map(|text| (*text, here.as_str())).collect();
+        self.0.services.insert(key.clone(), Arc::new(service));
+        self.slice(&key, "here", &endpoints)
+    }
+
+    /// Adds endpoints, each with its node, to the Service `default/<name>`.
+    #[must_use]
+    pub fn elsewhere(self, name: &str, endpoints: &[(&str, &str)]) -> Self {
+        self.slice(&ServiceKey::new("default", name), "elsewhere", endpoints)
+    }
+
+    fn slice(mut self, key: &ServiceKey, name: &str, endpoints: &[(&str, &str)]) -> Self {
+        let endpoint = |(text, node): &(&str, &str)| Endpoint {
             address: a(text),
-            node: Some(context().node),
+            node: Some((*node).to_owned()),
             pod: Some(ObjectReference { namespace: key.namespace.to_string(), name: format!("pod-{text}") }),
             ready: Some(true),
             serving: Some(true),
             terminating: Some(false),
         };
         let slice = Slice { service: key.clone(), endpoints: endpoints.iter().map(endpoint).collect() };
-        self.0.slices.entry(key.clone()).or_default().insert("slice".to_owned(), Arc::new(slice));
-        self.0.services.insert(key, Arc::new(service));
+        self.0.slices.entry(key.clone()).or_default().insert(name.to_owned(), Arc::new(slice));
         self
     }
 

@@ -9,7 +9,7 @@ use egressd_core::{
     compile::{uid_of_chain, uid_of_comment},
     diff::{Batch, Verb},
     model::Uid,
-    ruleset::{MapKey, MapKind, Name, Table, TableNames},
+    ruleset::{MapKey, MapKind, Name, TableNames},
 };
 use rustables::sys;
 
@@ -19,7 +19,7 @@ use crate::nft::{
     describe::TableId,
     elements::{key_bytes, userdata},
     socket::{DumpError, Socket},
-    survey::{Owner, Survey, SurveyedTable},
+    survey::{Survey, SurveyedTable},
     wire::{Flags, Header, Writer},
 };
 
@@ -41,12 +41,8 @@ pub(in crate::nft) fn survey(socket: &mut Socket, names: &TableNames) -> Result<
     let mut survey = Survey::default();
     for id in TableId::all(names) {
         let Some(found) = tables::find(socket, &id)?.filter(|found| found.check_marker(&id).is_ok()) else { continue };
-        let owner = match found.owner {
-            Some(port) if port == socket.port() => Owner::Us,
-            Some(port) => Owner::Other(port),
-            None => Owner::Nobody,
-        };
-        let reading = reading(id.clone());
+        let owner = found.owner_for(socket.port());
+        let reading = Reading::begin(id.clone());
         for (name, kind) in sets::list(socket, &reading)? {
             let (Ok(name), sets::Kind::Map(kind)) = (Name::new(name), kind) else { continue };
             let count = dump_map(socket, &reading, (&name, kind), &mut survey.connections)?;
@@ -63,7 +59,7 @@ pub(in crate::nft) fn survey(socket: &mut Socket, names: &TableNames) -> Result<
 pub(in crate::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Connections {
     let mut connections = Connections::new();
     for change in &batch.changes {
-        let reading = reading(TableId::of(change));
+        let reading = Reading::begin(TableId::of(change));
         // What a question fails with, the commit fails with too, or it is gone already.
         let _ = match &change.verb {
             Verb::DeleteElements(_, MapKind::Chains, _) => Ok(()),
@@ -88,10 +84,6 @@ pub(in crate::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Connections {
         };
     }
     connections
-}
-
-fn reading(id: TableId) -> Reading {
-    Reading { table: Table::new(id.name.clone()), foreign: Vec::new(), id }
 }
 
 /// How many elements a map has. What they counted is added, if they translate.

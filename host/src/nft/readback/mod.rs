@@ -7,7 +7,7 @@ mod chains;
 pub(super) mod counters;
 mod expression;
 mod rule;
-mod sets;
+pub(super) mod sets;
 pub(super) mod tables;
 
 use std::{thread::sleep, time::Duration};
@@ -61,7 +61,7 @@ pub(super) fn read(socket: &mut Socket, names: &TableNames) -> Result<Readback, 
     for id in TableId::all(names) {
         let Some(found) = tables::find(socket, &id)? else { continue };
         found.check_marker(&id)?;
-        let mut reading = Reading { table: Table::new(id.name.clone()), foreign: Vec::new(), id };
+        let mut reading = Reading::begin(id);
         chains::read(socket, &mut reading)?;
         sets::read(socket, &mut reading)?;
         readback.ruleset.tables.insert(reading.id.family, reading.table);
@@ -84,6 +84,11 @@ struct Reading {
 }
 
 impl Reading {
+    /// Of which nothing was read yet.
+    fn begin(id: TableId) -> Self {
+        Self { table: Table::new(id.name.clone()), foreign: Vec::new(), id }
+    }
+
     fn family(&self) -> Family {
         self.id.family
     }

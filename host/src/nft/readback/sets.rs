@@ -16,6 +16,7 @@ use rustables::sys;
 use super::{Reading, rule::address};
 use crate::nft::{
     attributes::{Attributes, number},
+    describe::TableId,
     elements::{datatype, key_length, userdata},
     rule::address_length,
     socket::{DumpError, Socket},
@@ -99,6 +100,23 @@ pub(super) fn dump_elements(
             each(Attributes(element));
         }
     })
+}
+
+/// Gives the source address of every element in the maps of a table to `each`.
+pub(in crate::nft) fn each_source(
+    socket: &mut Socket,
+    table: &TableId,
+    mut each: impl FnMut(IpAddr),
+) -> Result<(), DumpError> {
+    let reading = Reading::begin(table.clone());
+    for (name, kind) in list(socket, &reading)? {
+        let (Ok(name), Kind::Map(kind)) = (Name::new(name), kind) else { continue };
+        dump_elements(socket, &reading, &name, |element| {
+            let key = key(element).and_then(|key| map_key(table.family, kind, key));
+            key.into_iter().for_each(|key| each(key.address()));
+        })?;
+    }
+    Ok(())
 }
 
 pub(super) fn key(element: Attributes<'_>) -> Option<&[u8]> {

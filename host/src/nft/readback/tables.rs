@@ -1,6 +1,9 @@
 //! Which tables there are, and whose.
 
-use egressd_core::ruleset::MARKER;
+use egressd_core::{
+    net::Family,
+    ruleset::{MARKER, Name},
+};
 use rustables::sys;
 
 use crate::nft::{
@@ -10,6 +13,7 @@ use crate::nft::{
     encode::PERSIST,
     error::Error,
     socket::{DumpError, Socket},
+    survey::{Maker, Owner},
     wire::{Flags, Header},
 };
 
@@ -30,7 +34,24 @@ impl FoundTable {
     /// # Errors
     /// When it is.
     pub(in crate::nft) fn check_marker(&self, table: &TableId) -> Result<(), Error> {
-        if self.marked { Ok(()) } else { Err(Error::Foreign(table.clone())) }
+        match self.maker() {
+            Maker::Egressd => Ok(()),
+            Maker::Another => Err(Error::Foreign(table.clone())),
+        }
+    }
+
+    /// Who made it, as its marker says.
+    pub(in crate::nft) fn maker(&self) -> Maker {
+        if self.marked { Maker::Egressd } else { Maker::Another }
+    }
+
+    /// Who may write to it, as a process with this netlink port sees it.
+    pub(in crate::nft) fn owner_for(&self, port: u32) -> Owner {
+        match self.owner {
+            Some(owner) if owner == port => Owner::Us,
+            Some(owner) => Owner::Other(owner),
+            None => Owner::Nobody,
+        }
     }
 }
 
@@ -39,18 +60,31 @@ impl FoundTable {
 /// # Errors
 /// When the kernel does not answer.
 pub(in crate::nft) fn find(socket: &mut Socket, table: &TableId) -> Result<Option<FoundTable>, DumpError> {
-    let header = Header::nftables(sys::NFT_MSG_GETTABLE, Flags::DUMP, Some(table.family));
     let mut found = None;
-    socket.dump(
-        header,
-        |_| {},
-        |message| {
-            if message.attributes().text(sys::NFTA_TABLE_NAME) == Some(table.name.as_str()) {
-                found = Some(decode(message.attributes()));
-            }
-        },
-    )?;
+    dump(socket, table.family, |attributes| {
+        if attributes.text(sys::NFTA_TABLE_NAME) == Some(table.name.as_str()) {
+            found = Some(decode(attributes));
+        }
+    })?;
     Ok(found)
+}
+
+/// All tables of a family whose names could be ours, whoever made them. Nothing is read of what is in them.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub(in crate::nft) fn list(socket: &mut Socket, family: Family) -> Result<Vec<(TableId, FoundTable)>, DumpError> {
+    let mut tables = Vec::new();
+    dump(socket, family, |attributes| {
+        let name = attributes.text(sys::NFTA_TABLE_NAME).and_then(|name| Name::new(name).ok());
+        tables.extend(name.map(|name| (TableId { family, name }, decode(attributes))));
+    })?;
+    Ok(tables)
+}
+
+fn dump(socket: &mut Socket, family: Family, mut each: impl FnMut(Attributes<'_>)) -> Result<(), DumpError> {
+    let header = Header::nftables(sys::NFT_MSG_GETTABLE, Flags::DUMP, Some(family));
+    socket.dump(header, |_| {}, |message| each(message.attributes()))
 }
 
 fn decode(attributes: Attributes<'_>) -> FoundTable {

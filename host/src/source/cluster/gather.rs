@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
@@ -15,6 +14,7 @@ use super::event::Kind;
 use super::follow::News;
 use super::state::State;
 use super::trouble::Trouble;
+use crate::moment::Moment;
 
 /// Quiet time before a hand-over: a Service and its slices change together.
 const QUIET: Duration = Duration::from_millis(5);
@@ -63,12 +63,12 @@ fn take(news: News, state: &mut State, troubles: &mut Troubles) {
 /// What keeps the followers from knowing the newest state.
 #[derive(Debug, Default)]
 struct Troubles {
-    by_kind: BTreeMap<Kind, (Timestamp, Trouble)>,
+    by_kind: BTreeMap<Kind, (Moment, Trouble)>,
 }
 
 impl Troubles {
     fn add(&mut self, kind: Kind, trouble: Trouble) {
-        let since = self.by_kind.get(&kind).map_or_else(Timestamp::now, |(since, _)| *since);
+        let since = self.by_kind.get(&kind).map_or_else(Moment::now, |(since, _)| *since);
         self.by_kind.insert(kind, (since, trouble));
     }
 

@@ -30,6 +30,7 @@ fn service(of: &str, uid: &str) -> Reading {
         traffic_policy: TrafficPolicy::Cluster,
         families: vec![],
         ports: vec![],
+        kube_vip_wrote: None,
     };
     Reading { uid: Some(uid.to_owned()), ..good(name("shop", of), Object::Service(Arc::new(service))) }
 }

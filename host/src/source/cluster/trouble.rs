@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use jiff::{Timestamp, Unit};
 use kube::core::Status;
 
 use super::event::Kind;
 use crate::errors::with_causes;
+use crate::moment::Moment;
 
 /// What was asked of the server, in the words of RBAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub enum Trouble {
         server: Arc<str>,
     },
     /// RBAC says no.
-    #[error("cannot {verb} {kind}{}: {user} may not; add it to the {} egressd (deploy/rbac.yaml)", place(*.kind), role(*.kind))]
+    #[error("cannot {verb} {kind}{}: {user} may not; add it to the {} egressd (deploy/base/rbac.yaml)", place(*.kind), role(*.kind))]
     Forbidden {
         /// What was asked.
         verb: Verb,
@@ -129,8 +129,7 @@ impl Trouble {
     }
 
     /// What people are told; `since` when it has been so.
-    pub fn finding(&self, since: Timestamp) -> Finding {
-        let since = since.round(Unit::Second).unwrap_or(since);
+    pub fn finding(&self, since: Moment) -> Finding {
         match self {
             Self::Away { server, cause } => Finding::warning(
                 "api-server-away",
@@ -194,12 +193,12 @@ mod tests {
         assert_eq!(
             said(Kind::Slices, 403, message),
             "cannot list endpointslices.discovery.k8s.io: the service account system:serviceaccount:egressd:egressd \
-             may not; add it to the ClusterRole egressd (deploy/rbac.yaml)"
+             may not; add it to the ClusterRole egressd (deploy/base/rbac.yaml)"
         );
         assert_eq!(
             said(Kind::Policies, 403, "configmaps is forbidden: User \"jane\" cannot list resource \"configmaps\""),
             "cannot list configmaps in egressd's own namespace: the user jane may not; add it to the Role egressd \
-             (deploy/rbac.yaml)"
+             (deploy/base/rbac.yaml)"
         );
     }
 
@@ -214,10 +213,13 @@ mod tests {
     #[test]
     fn a_server_that_is_away_is_told_with_the_time_and_what_stays() {
         let trouble = Trouble::late(&"https://192.0.2.1:6443".into(), Duration::from_secs(30));
+        let since = Moment::now();
         assert_eq!(
-            trouble.finding(Timestamp::UNIX_EPOCH).to_string(),
-            "warning: the API server at https://192.0.2.1:6443 does not answer since 1970-01-01T00:00:00Z; everything \
-             stays as it is: no answer within 30 s [api-server-away]"
+            trouble.finding(since).to_string(),
+            format!(
+                "warning: the API server at https://192.0.2.1:6443 does not answer since {since}; everything stays as \
+                 it is: no answer within 30 s [api-server-away]"
+            )
         );
     }
 }

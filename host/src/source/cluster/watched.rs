@@ -33,8 +33,7 @@ pub(super) trait Watched:
 /// An object as the state takes it.
 pub(super) fn reading<K: Watched>(mut object: K) -> Reading {
     let name = name(&object);
-    let ObjectMeta { managed_fields, annotations, uid, .. } = object.meta_mut();
-    *managed_fields = None;
+    let ObjectMeta { annotations, uid, .. } = object.meta_mut();
     annotations.as_mut().map(|annotations| annotations.remove(LAST_APPLIED));
     let uid = uid.clone();
     let content = match object.convert() {

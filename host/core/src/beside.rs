@@ -1,0 +1,41 @@
+//! kube-vip's own egress, where it does for a Service what egressd does, too. Which of the two translates is then
+//! chance: who came first on the node, and whose base chain the kernel asks first.
+//!
+//! Only what can be seen without further rights counts: what kube-vip wrote on the Service, and tables of its names.
+
+use std::collections::BTreeSet;
+
+use crate::finding::Finding;
+use crate::model::{KubeVipWrote, Service, asks_kube_vip};
+use crate::ruleset::Name;
+
+/// Tables on this node that have kube-vip's names, and that egressd did not make.
+pub type ForeignTables = BTreeSet<Name>;
+
+/// What is reported about a Service that egressd acts on. Without the annotation that asks kube-vip it is egressd's alone,
+/// whatever kube-vip does for others.
+pub(crate) fn finding(service: &Service, wrote: Option<&KubeVipWrote>, tables: &ForeignTables) -> Option<Finding> {
+    let asked = asks_kube_vip(service);
+    let signs: Vec<(String, &str)> = wrote.map(written).into_iter().chain(tables.first().map(table)).collect();
+    if !asked || signs.is_empty() {
+        return None;
+    }
+    let observed: Vec<&str> = signs.iter().map(|(observed, _)| observed.as_str()).collect();
+    let left: Vec<&str> = signs.iter().map(|(_, left)| *left).collect();
+    let message = format!(
+        "{}: kube-vip's own egress acts, or acted, on this Service beside egressd; give egressd another annotation prefix \
+         and an instance_name, or turn kube-vip's egress off and remove {} (docs/beside.md)",
+        observed.join(", and "),
+        left.join(" and ")
+    );
+    Some(Finding::warning("kube-vip-egress", message))
+}
+
+fn written(wrote: &KubeVipWrote) -> (String, &'static str) {
+    let at = wrote.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
+    (format!("kube-vip.io/active-endpoint was written by kube-vip{at}"), "that annotation")
+}
+
+fn table(name: &Name) -> (String, &'static str) {
+    (format!("table {name} on this node has kube-vip's name and egressd did not make it"), "that table")
+}

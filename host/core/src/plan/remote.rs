@@ -1,0 +1,126 @@
+//! Endpoints on other nodes than the one that holds the Service's address. They leave untranslated whatever the
+//! Service's traffic policy is: `Local` brings the address to some of the pods, and no pod to the address.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::net::IpAddr;
+
+use super::settle::Here;
+use crate::decision::Rule;
+use crate::finding::{Finding, Severity};
+use crate::model::{Context, Endpoint, ServiceView, TrafficPolicy};
+use crate::net::Family;
+use crate::owner::{Holder, Share};
+
+/// How many nodes are named.
+const NAMED: usize = 3;
+
+/// Beside what is translated here: the endpoints that are not, because they run elsewhere.
+///
+/// Where the policies leave out an endpoint of this node they choose among endpoints, and which ones they would choose
+/// elsewhere is not known here.
+pub(super) fn untranslated(here: Here<'_>, view: &ServiceView, rules: &[Rule]) -> Option<Finding> {
+    let Here { context, holder, .. } = here;
+    // Most Services need no further look, and all of them are looked at in every round.
+    remote(context, view).next().filter(|_| !rules.is_empty())?;
+    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources.iter().copied()).collect();
+    let families: BTreeSet<Family> = rules.iter().map(|rule| Family::of(rule.address)).collect();
+    let chosen = |family: &Family| {
+        let mut local = view.local_endpoints(context).map(|endpoint| endpoint.address);
+        local.all(|address| Family::of(address) != *family || sources.contains(&address))
+    };
+    let whole: BTreeSet<Family> = families.into_iter().filter(chosen).collect();
+    let remote: Vec<&Endpoint> = remote(context, view).filter(|endpoint| is_of(&whole, endpoint.address)).collect();
+    let addresses = rules.iter().map(|rule| rule.address).filter(|address| is_of(&whole, *address));
+    let addresses = list(addresses.collect::<BTreeSet<_>>());
+    (!remote.is_empty()).then(|| match holder.share() {
+        Share::Alone | Share::Assumed => Finding::warning(CODE, left_out(context, &addresses, &remote)),
+        Share::Shared => Finding::new(Severity::Info, CODE, left_to_others(&addresses, &remote)),
+    })
+}
+
+/// Where nothing is translated here: the endpoints that could be, if the address were with them.
+pub(super) fn apart(here: Here<'_>, view: &ServiceView) -> Option<Finding> {
+    let Here { context, holder, .. } = here;
+    let held = held_apart(holder, &context.node, view);
+    if held.is_empty() {
+        return None;
+    }
+    let remote: Vec<&Endpoint> =
+        view.endpoints.iter().filter(|endpoint| is_of(&families(&held), endpoint.address)).collect();
+    let remedy = match view.service.traffic_policy {
+        TrafficPolicy::Cluster => {
+            "set externalTrafficPolicy: Local, where the load balancer brings the address to them"
+        }
+        TrafficPolicy::Local => "have the load balancer bring the address to them",
+    };
+    let (node, addresses, places) = (&context.node, list(held), nodes(&remote));
+    let message = format!(
+        "{node} holds {addresses}, and all endpoints of the Service run on {places}, so none is translated: {remedy}, \
+         or keep a replica on {node}"
+    );
+    Some(Finding::warning("address-without-endpoints", message))
+}
+
+/// The addresses that this node alone holds, of the families of which it has no endpoint and others have.
+pub(crate) fn held_apart(holder: &Holder, node: &str, view: &ServiceView) -> BTreeSet<IpAddr> {
+    match holder.share() {
+        Share::Alone => {}
+        // Then it is not known that no other node translates.
+        Share::Assumed | Share::Shared => return BTreeSet::new(),
+    }
+    let is_apart = |address: IpAddr| {
+        let mut endpoints = view.endpoints.iter().filter(|e| Family::of(e.address) == Family::of(address)).peekable();
+        endpoints.peek().is_some() && endpoints.all(|endpoint| endpoint.node.as_deref() != Some(node))
+    };
+    let held = |address: IpAddr| holder.holds(&view.service, address);
+    view.addresses.iter().copied().filter(|address| held(*address) && is_apart(*address)).collect()
+}
+
+const CODE: &str = "remote-endpoints";
+
+fn left_out(context: &Context, addresses: &str, remote: &[&Endpoint]) -> String {
+    let (node, places) = (&context.node, nodes(remote));
+    let (endpoints, run, are) = match remote {
+        [_] => ("1 endpoint".to_owned(), "runs", "is"),
+        _ => (format!("{} endpoints", remote.len()), "run", "are"),
+    };
+    format!(
+        "{endpoints} of the Service {run} on {places} and {are} not translated, since {node} holds {addresses}: keep the \
+         replicas on the node that holds the address, or run fewer"
+    )
+}
+
+fn left_to_others(addresses: &str, remote: &[&Endpoint]) -> String {
+    let (count, places) = (remote.len(), nodes(remote));
+    format!(
+        "endpoints of the Service on other nodes ({count} on {places}) are translated only where their own node has \
+         {addresses} too (--owner address)"
+    )
+}
+
+fn remote<'a>(context: &'a Context, view: &'a ServiceView) -> impl Iterator<Item = &'a Endpoint> {
+    view.endpoints.iter().filter(|endpoint| endpoint.node.as_ref() != Some(&context.node))
+}
+
+fn is_of(families: &BTreeSet<Family>, address: IpAddr) -> bool {
+    families.contains(&Family::of(address))
+}
+
+fn families(addresses: &BTreeSet<IpAddr>) -> BTreeSet<Family> {
+    addresses.iter().copied().map(Family::of).collect()
+}
+
+/// The nodes of these endpoints: some by name.
+fn nodes(endpoints: &[&Endpoint]) -> String {
+    let name = |endpoint: &&Endpoint| endpoint.node.clone().unwrap_or_else(|| "an unknown node".to_owned());
+    let names: BTreeSet<String> = endpoints.iter().map(name).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => list(names),
+        more => format!("{} and {more} more", list(names.into_iter().take(NAMED))),
+    }
+}
+
+fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}

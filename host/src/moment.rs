@@ -1,0 +1,53 @@
+//! Moments as people read them. This is the only place that writes one down, and it cuts off what is below a second:
+//! rounded, half of all moments would lie in the future of the line that reports them.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+/// A moment; it prints in UTC, RFC 3339, with whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(Timestamp);
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Self {
+        Self(Timestamp::now())
+    }
+}
+
+/// As Kubernetes' objects carry it.
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_moment_that_is_printed_never_lies_in_the_future() {
+        for nanosecond in [0, 1, 499_999_999, 500_000_000, 999_999_999] {
+            let at = Timestamp::from_nanosecond(1_787_503_576_000_000_000 + nanosecond).unwrap();
+            let printed = Moment::from(at).to_string();
+            assert_eq!(printed, "2026-08-23T16:46:16Z", "{nanosecond} ns later");
+            assert!(printed.parse::<Timestamp>().unwrap() <= at, "{printed}");
+        }
+    }
+
+    #[test]
+    fn now_is_not_later_than_what_comes_after_it() {
+        let printed: Timestamp = Moment::now().to_string().parse().unwrap();
+        assert!(printed <= Timestamp::now());
+    }
+}

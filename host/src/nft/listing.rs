@@ -1,0 +1,72 @@
+//! All tables of a network namespace, seen from outside: which there are and whose, how many pods one translates, and
+//! its deletion. For tables that no living egressd looks after.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use egressd_core::{
+    diff::{Batch, Change, Verb},
+    net::Family,
+};
+
+use super::{
+    Kernel, Netlink,
+    describe::TableId,
+    error::Error,
+    readback::{self, sets, tables},
+    socket::{DumpError, Socket},
+    survey::ListedTable,
+};
+
+/// The tables of one network namespace: those of nf_tables, or a fake of them.
+pub trait Tables: Send {
+    /// Every table whose name could be one of egressd's, whoever made it. What is in them is not read.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    fn list(&mut self) -> Result<Vec<ListedTable>, Error>;
+
+    /// How many pods a table of egressd's making translates.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    fn pods(&mut self, table: &TableId) -> Result<usize, Error>;
+
+    /// Deletes a table with all that is in it.
+    ///
+    /// # Errors
+    /// When the kernel refuses, as it does when the table has an owner.
+    fn delete(&mut self, table: &TableId) -> Result<(), Error>;
+}
+
+impl Tables for Netlink {
+    fn list(&mut self) -> Result<Vec<ListedTable>, Error> {
+        readback::settled(&mut self.socket, |socket| {
+            let families = Family::ALL.into_iter().map(|family| tables::list(socket, family));
+            let found = families.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+            let port = socket.port();
+            let listed = |(id, found): (TableId, tables::FoundTable)| {
+                let (maker, owner, persists) = (found.maker(), found.owner_for(port), found.persists);
+                ListedTable { id, maker, owner, persists }
+            };
+            Ok(found.map(listed).collect())
+        })
+    }
+
+    fn pods(&mut self, table: &TableId) -> Result<usize, Error> {
+        readback::settled(&mut self.socket, |socket| pods(socket, table))
+    }
+
+    fn delete(&mut self, table: &TableId) -> Result<(), Error> {
+        let TableId { family, name } = table.clone();
+        self.commit(&Batch { changes: vec![Change { family, table: name, verb: Verb::DeleteTable }] })
+    }
+}
+
+/// A pod may be in several maps, and in the map of ports many times.
+fn pods(socket: &mut Socket, table: &TableId) -> Result<usize, DumpError> {
+    let mut pods: BTreeSet<IpAddr> = BTreeSet::new();
+    sets::each_source(socket, table, |source| {
+        pods.insert(source);
+    })?;
+    Ok(pods.len())
+}

@@ -1,0 +1,75 @@
+//! Objects of Kubernetes, read from a file or from what kustomize prints.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// Where the deployment is.
+pub(crate) fn deploy() -> PathBuf {
+    root().join("deploy")
+}
+
+/// Where the project is.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Objects in the order in which they are applied.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Objects(pub(crate) Vec<Value>);
+
+impl Objects {
+    pub(crate) fn parse(yaml: &str) -> Result<Self> {
+        Ok(Self(serde_saphyr::from_multiple(yaml)?))
+    }
+
+    /// Those of a file, by its path in `deploy/`.
+    pub(crate) fn read(name: &str) -> Result<Self> {
+        let text = fs::read_to_string(deploy().join(name)).with_context(|| name.to_owned())?;
+        Self::parse(&text).with_context(|| name.to_owned())
+    }
+
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.0.iter().filter(move |object| object["kind"] == *kind)
+    }
+
+    /// The only one of its kind.
+    pub(crate) fn only(&self, kind: &str) -> Result<&Value> {
+        let mut found = self.of_kind(kind);
+        let first = found.next().with_context(|| format!("there is no {kind}"))?;
+        anyhow::ensure!(found.next().is_none(), "there are several objects of kind {kind}");
+        Ok(first)
+    }
+
+    pub(crate) fn names_of(&self, kind: &str) -> Vec<&str> {
+        self.of_kind(kind).filter_map(|object| object["metadata"]["name"].as_str()).collect()
+    }
+
+    pub(crate) fn position(&self, kind: &str) -> Option<usize> {
+        self.0.iter().position(|object| object["kind"] == *kind)
+    }
+
+    /// The pod that the DaemonSet makes.
+    pub(crate) fn pod(&self) -> Result<&Value> {
+        Ok(&self.only("DaemonSet")?["spec"]["template"])
+    }
+
+    /// Its only container.
+    pub(crate) fn container(&self) -> Result<&Value> {
+        let containers = &self.pod()?["spec"]["containers"];
+        anyhow::ensure!(items(containers).count() == 1, "not one container: {containers}");
+        Ok(&containers[0])
+    }
+}
+
+/// The entries of a list; none where there is no list.
+pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+/// The entries of a list of texts.
+pub(crate) fn texts(list: &Value) -> Vec<String> {
+    items(list).filter_map(Value::as_str).map(str::to_owned).collect()
+}

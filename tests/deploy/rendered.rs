@@ -1,0 +1,148 @@
+//! What kustomize makes of the manifests, and of overlays over them.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use egressd::cli::Cli;
+use lab::cluster::Overlay;
+use serde_json::{Value, json};
+
+use crate::objects::{Objects, deploy, items, texts};
+use crate::overlay::{render, render_overlay};
+use crate::written::{IMAGE, kustomizations, name};
+
+/// Somebody else's namespace.
+const THEIRS: &str = "networking";
+
+/// The component that makes a Namespace, for overlays without `namespace:`.
+const NAMESPACE: &str = "namespace";
+
+/// The names of all components.
+fn components() -> Result<Vec<String>> {
+    let entries = fs::read_dir(deploy().join("components"))?.map(|entry| entry.map(|entry| entry.file_name()));
+    let names = entries.collect::<Result<Vec<_>, _>>()?;
+    Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
+}
+
+/// All components that change something of egressd's own.
+fn others() -> Result<Vec<String>> {
+    Ok(components()?.into_iter().filter(|name| name != NAMESPACE).collect())
+}
+
+pub(crate) fn every_kustomization_renders() -> Result<()> {
+    for directory in kustomizations()? {
+        let kind = &Objects::read(&name(&directory.join("kustomization.yaml")))?.0[0]["kind"];
+        if kind == "Kustomization" {
+            render(&directory)?.only("DaemonSet")?;
+        }
+    }
+    for component in components()? {
+        render_overlay(&Overlay::default().components(&[&component]))?.only("DaemonSet")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn the_whole_is_the_base_and_its_namespace() -> Result<()> {
+    let (whole, base) = (render(&deploy())?, render(&deploy().join("base"))?);
+    ensure!(whole.names_of("Namespace") == ["egressd"], "{:?}", whole.names_of("Namespace"));
+    let rest = whole.0.iter().filter(|object| object["kind"] != "Namespace").cloned().collect();
+    ensure!(Objects(rest) == base, "deploy/ and deploy/base differ in more than the Namespace");
+    Ok(())
+}
+
+/// A Namespace in an overlay would be renamed to that of the overlay, and deleted with it.
+pub(crate) fn every_object_follows_the_namespace_of_an_overlay() -> Result<()> {
+    let others = others()?;
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let objects = render_overlay(&Overlay::default().components(&others).field("namespace", json!(THEIRS)))?;
+    ensure!(objects.of_kind("Namespace").next().is_none(), "{:?}", objects.names_of("Namespace"));
+    let mut subjects = 0;
+    for object in &objects.0 {
+        let cluster_wide = object["kind"].as_str().is_some_and(|kind| kind.starts_with("ClusterRole"));
+        let namespace = &object["metadata"]["namespace"];
+        ensure!(cluster_wide || namespace == THEIRS, "{object}");
+        for subject in items(&object["subjects"]) {
+            ensure!(subject["namespace"] == THEIRS, "{object}");
+            subjects += 1;
+        }
+    }
+    ensure!(subjects == 2, "{subjects} subjects of role bindings");
+    Ok(())
+}
+
+pub(crate) fn references_follow_the_prefix_of_an_overlay() -> Result<()> {
+    let objects = render_overlay(&Overlay::default().components(&["metrics"]).field("namePrefix", json!("blue-")))?;
+    let account = &objects.pod()?["spec"]["serviceAccountName"];
+    ensure!(account == "blue-egressd", "{account}");
+    for kind in ["RoleBinding", "ClusterRoleBinding"] {
+        let binding = objects.only(kind)?;
+        ensure!(binding["roleRef"]["name"] == "blue-egressd", "{binding}");
+        ensure!(binding["subjects"][0]["name"] == "blue-egressd", "{binding}");
+    }
+    Ok(())
+}
+
+pub(crate) fn an_overlay_replaces_the_image_by_its_documented_name() -> Result<()> {
+    let images = json!([{"name": IMAGE, "newName": "registry.example.com/egressd", "newTag": "1"}]);
+    let objects = render_overlay(&Overlay::default().field("images", images))?;
+    let image = &objects.container()?["image"];
+    ensure!(image == "registry.example.com/egressd:1", "{image}");
+    Ok(())
+}
+
+/// Probes, environment, volumes and capabilities are those of what runs.
+pub(crate) fn what_removes_differs_in_its_arguments_and_its_pace() -> Result<()> {
+    let removing = render_overlay(&Overlay::default().components(&["remove"]))?;
+    let mut expected = render(&deploy().join("base"))?;
+    let set = expected.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
+    set["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["clean", "--all", "--stay"]);
+    set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] = json!("100%");
+    ensure!(removing == expected, "{:#}\n{:#}", removing.only("DaemonSet")?, expected.only("DaemonSet")?);
+    let arguments = texts(&removing.container()?["args"]);
+    Cli::try_parse_from(std::iter::once("egressd".to_owned()).chain(arguments))?;
+    Ok(())
+}
+
+/// Whatever an overlay has set, adding the component to it is enough, and so is its place in the list.
+pub(crate) fn what_removes_runs_with_every_other_component() -> Result<()> {
+    let mut names = others()?;
+    names.push(NAMESPACE.to_owned());
+    let mut rendered = Vec::new();
+    for _ in 0..names.len() {
+        names.rotate_left(1);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let objects = render_overlay(&Overlay::default().components(&names))?;
+        let arguments = texts(&objects.container()?["args"]);
+        ensure!(arguments.first().is_some_and(|first| first == "clean"), "{names:?}: {arguments:?}");
+        rendered.push(objects);
+    }
+    ensure!(rendered.windows(2).all(|pair| pair[0] == pair[1]), "the order of components matters");
+    Ok(())
+}
+
+pub(crate) fn selinux_changes_the_label_of_the_process_alone() -> Result<()> {
+    let labelled = render_overlay(&Overlay::default().components(&["selinux"]))?;
+    let mut expected = render(&deploy().join("base"))?;
+    let set = expected.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
+    let security = &mut set["spec"]["template"]["spec"]["containers"][0]["securityContext"];
+    security["seLinuxOptions"] = json!({"type": "spc_t"});
+    ensure!(labelled == expected, "{:#}", labelled.only("DaemonSet")?);
+    Ok(())
+}
+
+/// What egressd finds at its first start is what it acts on first.
+pub(crate) fn beside_kube_vip_the_prefix_comes_before_the_daemon_set() -> Result<()> {
+    let objects = render(&deploy().join("examples/beside-kube-vip"))?;
+    let (policy, set) = (objects.position("ConfigMap"), objects.position("DaemonSet"));
+    ensure!(policy.is_some() && policy < set, "the ConfigMap is number {policy:?}, the DaemonSet {set:?}");
+    let policy = objects.only("ConfigMap")?;
+    ensure!(policy["metadata"]["namespace"] == objects.only("DaemonSet")?["metadata"]["namespace"], "{policy}");
+    let settings: Value = serde_json::from_str(policy["data"]["settings"].as_str().context("it has settings")?)?;
+    ensure!(settings["prefix"].is_string() && settings["prefix"] != "kube-vip.io", "{settings}");
+    let names: BTreeSet<_> =
+        items(&objects.container()?["env"]).filter_map(|variable| variable["name"].as_str()).collect();
+    ensure!(names.contains("instance_name"), "{names:?}");
+    Ok(())
+}

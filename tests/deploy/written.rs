@@ -1,0 +1,139 @@
+//! The manifests as they are written.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use egressd::cli::Cli;
+use egressd::rights::{MANIFEST, Place, RIGHTS};
+
+use crate::objects::{Objects, deploy, items, root, texts};
+
+pub(crate) const DAEMON_SET: &str = "base/daemonset.yaml";
+
+/// What `make image` calls the image. No registry has it.
+pub(crate) const IMAGE: &str = "ghcr.io/egressd/egressd";
+
+/// What the roles grant: place, verb, group and resource, each alone.
+fn granted() -> Result<BTreeSet<[String; 4]>> {
+    let mut granted = BTreeSet::new();
+    for role in Objects::parse(&fs::read_to_string(root().join(MANIFEST))?)?.0 {
+        for rule in items(&role["rules"]) {
+            for verb in texts(&rule["verbs"]) {
+                for group in texts(&rule["apiGroups"]) {
+                    for resource in texts(&rule["resources"]) {
+                        let place = role["kind"].as_str().context("a role has a kind")?.to_owned();
+                        granted.insert([place, verb.clone(), group.clone(), resource]);
+                    }
+                }
+            }
+        }
+    }
+    Ok(granted)
+}
+
+pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
+    let needed = RIGHTS.iter().map(|right| {
+        let place = match right.place {
+            Place::Cluster => "ClusterRole",
+            Place::OwnNamespace => "Role",
+        };
+        [place, right.verb, right.group, right.resource].map(str::to_owned)
+    });
+    let (granted, needed) = (granted()?, needed.collect::<BTreeSet<_>>());
+    ensure!(granted == needed, "{MANIFEST} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
+    Ok(())
+}
+
+/// The directories with a kustomization, `deploy/` itself included.
+pub(crate) fn kustomizations() -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![deploy()];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                open.push(entry.path());
+            }
+        }
+        if directory.join("kustomization.yaml").is_file() {
+            found.push(directory);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A path in `deploy/`, as kustomizations and pages write it.
+pub(crate) fn name(path: &Path) -> String {
+    path.strip_prefix(deploy()).unwrap_or(path).display().to_string()
+}
+
+/// Otherwise it would never be applied.
+pub(crate) fn every_manifest_is_in_the_kustomization_of_its_directory() -> Result<()> {
+    for directory in kustomizations()? {
+        let kustomization = Objects::read(&name(&directory.join("kustomization.yaml")))?;
+        let patches = items(&kustomization.0[0]["patches"]).filter_map(|patch| patch["path"].as_str());
+        let listed = texts(&kustomization.0[0]["resources"]).into_iter().chain(patches.map(str::to_owned));
+        let listed: BTreeSet<String> = listed.filter(|entry| entry.ends_with(".yaml")).collect();
+        let entries = fs::read_dir(&directory)?.map(|entry| entry.map(|entry| entry.file_name()));
+        let names = entries.collect::<Result<Vec<_>, _>>()?;
+        let names = names.iter().map(|name| name.to_string_lossy().into_owned());
+        let present: BTreeSet<String> =
+            names.filter(|name| name.ends_with(".yaml") && name != "kustomization.yaml").collect();
+        ensure!(listed == present, "{}: it lists {listed:?} and has {present:?}", name(&directory));
+    }
+    Ok(())
+}
+
+/// So an overlay renames a Namespace only where it asked for one.
+pub(crate) fn only_the_component_for_it_has_a_namespace() -> Result<()> {
+    for directory in kustomizations()? {
+        let kustomization = &Objects::read(&name(&directory.join("kustomization.yaml")))?.0[0];
+        for resource in texts(&kustomization["resources"]).iter().filter(|entry| entry.ends_with(".yaml")) {
+            let file = name(&directory.join(resource));
+            let has = Objects::read(&file)?.of_kind("Namespace").next().is_some();
+            ensure!(has == (file == "components/namespace/namespace.yaml"), "{file}: a Namespace: {has}");
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn the_daemon_set_starts_what_the_program_understands_with_one_capability() -> Result<()> {
+    let objects = Objects::read(DAEMON_SET)?;
+    let container = objects.container()?;
+    let arguments = std::iter::once("egressd".to_owned()).chain(texts(&container["args"]));
+    Cli::try_parse_from(arguments.chain(["--node".to_owned(), "a".to_owned()]))?;
+    let security = &container["securityContext"];
+    ensure!(texts(&security["capabilities"]["add"]) == ["NET_ADMIN"], "{security}");
+    ensure!(texts(&security["capabilities"]["drop"]) == ["ALL"], "{security}");
+    ensure!(security["readOnlyRootFilesystem"] == true, "{security}");
+    let update = &objects.only("DaemonSet")?["spec"]["updateStrategy"]["rollingUpdate"];
+    // Two on one node would wait for each other; a fixed number of nodes that are not ready would stop every update.
+    ensure!(update["maxSurge"] == 0 && update["maxUnavailable"] == "10%", "{update}");
+    Ok(())
+}
+
+/// An overlay's `images` finds an image by the name that it has in the base. A kustomization of ours that replaced it
+/// would leave no name that is both printed here and found there.
+pub(crate) fn the_image_has_one_name_which_no_kustomization_replaces() -> Result<()> {
+    let objects = Objects::read(DAEMON_SET)?;
+    let container = objects.container()?;
+    let expected = format!("{IMAGE}:{}", env!("CARGO_PKG_VERSION"));
+    ensure!(container["image"] == *expected, "{} is not {expected}", container["image"]);
+    ensure!(container["imagePullPolicy"] == "IfNotPresent", "{}", container["imagePullPolicy"]);
+    for directory in kustomizations()? {
+        let file = name(&directory.join("kustomization.yaml"));
+        ensure!(Objects::read(&file)?.0[0]["images"].is_null(), "{file} replaces an image");
+    }
+    Ok(())
+}
+
+pub(crate) fn a_container_that_fails_leaves_its_reason_with_the_pod() -> Result<()> {
+    let objects = Objects::read(DAEMON_SET)?;
+    let policy = &objects.container()?["terminationMessagePolicy"];
+    ensure!(policy == "FallbackToLogsOnError", "{policy}");
+    Ok(())
+}

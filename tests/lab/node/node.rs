@@ -1,0 +1,201 @@
+//! A node: a machine with containerd, a kubelet and kube-proxy, each of which can be stopped and started alone.
+
+use std::fs::{self, File};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::machine::Machine;
+use super::parts::{self, Part, ProxyMode};
+use super::plane::{PROXY_TOKEN, kubelet_token};
+use super::settings;
+use crate::addresses::{NODE_NAME, SECOND_NODE_NAME, node_v4, node_v6};
+use crate::cluster::control_plane::{PATIENCE, PORT, kubeconfig};
+use crate::cluster::process::Process;
+use crate::topology::host_network;
+use crate::wait::wait_until;
+
+const AUTHORITY: &str = "/run/lab/ca.crt";
+
+/// A real node.
+#[derive(Debug)]
+pub struct Node {
+    number: u8,
+    mode: ProxyMode,
+    // In this order they are dropped: containers end with the machine, when no kubelet can start them again.
+    kubelet: Option<Process>,
+    proxy: Option<Process>,
+    containerd: Option<Process>,
+    machine: Machine,
+    logs: PathBuf,
+}
+
+impl Node {
+    /// Node number `number`, from 1, with containerd; it lives as long as the thread that makes it.
+    pub(super) fn new(number: u8, machine: Machine, cgroup: &str, directory: &Path) -> Result<Self> {
+        let logs = directory.to_owned();
+        machine.write("/run/lab/containerd.toml", &settings::containerd()?)?;
+        machine.write("/run/lab/kubelet.json", &settings::kubelet(number, cgroup).to_string())?;
+        let (mode, containerd, kubelet, proxy) = (ProxyMode::Nftables, None, None, None);
+        let mut node = Self { number, mode, kubelet, proxy, containerd, machine, logs };
+        node.configure_network(1500)?;
+        node.start(Part::Containerd)?;
+        Ok(node)
+    }
+
+    /// Its name in the cluster, and on itself.
+    pub fn name(&self) -> &'static str {
+        name(self.number)
+    }
+
+    /// From 1.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// Its own addresses, IPv4 and IPv6.
+    pub fn addresses(&self) -> [IpAddr; 2] {
+        [node_v4(self.number), node_v6(self.number)]
+    }
+
+    /// Writes what the CNI plugins are to do, with this size of packets for the pods that come.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn configure_network(&self, mtu: u16) -> Result<()> {
+        let text = settings::network(self.number, mtu).to_string();
+        self.machine.write(&format!("{}/10-pods.conflist", settings::NETWORKS), &text)
+    }
+
+    /// Brings an image into the container runtime.
+    pub(super) fn import(&self, archive: &Path) -> Result<()> {
+        let ready = || Ok(self.machine.output_of(self.ctr().arg("version")).is_ok());
+        wait_until("containerd answers", PATIENCE, ready)?;
+        let archive = File::open(archive)?;
+        self.machine.output_of(self.ctr().args(["images", "import", "-"]).stdin(archive)).map(drop)
+    }
+
+    /// Gives an image that the container runtime has another name.
+    ///
+    /// # Errors
+    /// When it has none of that name.
+    pub fn tag(&self, image: &str, name: &str) -> Result<()> {
+        self.machine.output_of(self.ctr().args(["images", "tag", "--force", image, name])).map(drop)
+    }
+
+    fn ctr(&self) -> Command {
+        let mut ctr = self.machine.command("ctr");
+        ctr.args(["--address", settings::CONTAINERD, "--namespace", "k8s.io"]);
+        ctr
+    }
+
+    /// Runs commands on the node, as its administrator does.
+    ///
+    /// # Errors
+    /// When one fails; the error carries what it complained about.
+    pub fn shell(&self, commands: &str) -> Result<String> {
+        self.machine.output_of(self.machine.command("sh").args(["-euc", commands]))
+    }
+
+    /// Writes how its parts find the API server, whose certificates are in this directory.
+    pub(super) fn introduce(&self, directory: &Path) -> Result<()> {
+        let authority = fs::read_to_string(directory.join("ca.crt"))?;
+        self.machine.write(AUTHORITY, &authority)?;
+        for (file, token) in [("kubelet", kubelet_token(self.name())), ("proxy", PROXY_TOKEN.to_owned())] {
+            let kubeconfig = kubeconfig(PORT, Path::new(AUTHORITY), &token).to_string();
+            self.machine.write(&format!("/run/lab/{file}.kubeconfig"), &kubeconfig)?;
+        }
+        Ok(())
+    }
+
+    /// Starts a part.
+    ///
+    /// # Errors
+    /// When it cannot be started. That it works is another matter.
+    pub fn start(&mut self, part: Part) -> Result<()> {
+        let command = match part {
+            Part::Containerd => parts::containerd(&self.machine),
+            Part::Kubelet => parts::kubelet(&self.machine, self.name(), self.addresses()),
+            Part::Proxy => parts::proxy(&self.machine, self.name(), self.mode),
+        };
+        let name = format!("{}-{part:?}", self.name()).to_lowercase();
+        let process = self.machine.start(command, &self.logs, &name)?;
+        *self.part(part) = Some(process);
+        Ok(())
+    }
+
+    /// Asks a part to end, and waits until it has.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn stop(&mut self, part: Part) -> Result<()> {
+        self.part(part).take().with_context(|| format!("{part:?} does not run"))?.stop()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self, part: Part) {
+        self.part(part).take();
+    }
+
+    /// Starts kube-proxy, or another one in this mode.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run_proxy(&mut self, mode: ProxyMode) -> Result<()> {
+        self.kill(Part::Proxy);
+        self.mode = mode;
+        self.start(Part::Proxy)
+    }
+
+    /// Puts an address on the node, as a load balancer does that chose it.
+    ///
+    /// # Errors
+    /// When it is there already.
+    pub fn hold(&self, address: IpAddr) -> Result<()> {
+        let nodad = if address.is_ipv6() { "nodad" } else { "" };
+        self.machine.namespace().ip(&format!("addr add {} dev lo {nodad}\n", host_network(address)))
+    }
+
+    /// Takes an address from it.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn let_go(&self, address: IpAddr) -> Result<()> {
+        self.machine.namespace().ip(&format!("addr del {} dev lo\n", host_network(address)))
+    }
+
+    /// Lists nftables objects: `list("tables")`.
+    ///
+    /// # Errors
+    /// When there is no such thing.
+    pub fn nft_list(&self, what: &str) -> Result<String> {
+        self.machine.namespace().nft_list(what)
+    }
+
+    /// Where a path of the node is for the test.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.machine.outside_path(path)
+    }
+
+    /// The ends of the logs of its parts.
+    pub fn last_words(&self) -> String {
+        let parts = [("kubelet", &self.kubelet), ("proxy", &self.proxy), ("containerd", &self.containerd)];
+        let logs = parts.iter().filter_map(|(name, process)| Some((name, process.as_ref()?.last_words())));
+        logs.map(|(part, log)| format!("--- {part} of {} ---\n{log}\n", self.name())).collect()
+    }
+
+    fn part(&mut self, part: Part) -> &mut Option<Process> {
+        match part {
+            Part::Containerd => &mut self.containerd,
+            Part::Kubelet => &mut self.kubelet,
+            Part::Proxy => &mut self.proxy,
+        }
+    }
+}
+
+/// The name of node number `number`.
+pub(super) fn name(number: u8) -> &'static str {
+    if number == 1 { NODE_NAME } else { SECOND_NODE_NAME }
+}

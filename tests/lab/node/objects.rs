@@ -1,0 +1,105 @@
+//! Objects that a user of the cluster applies.
+
+use serde_json::{Value, json};
+
+use super::image::PROBE;
+
+/// Where a Service is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// By any node.
+    Cluster,
+    /// By a node that has one of its pods.
+    Local,
+}
+
+impl Policy {
+    /// As Services have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cluster => "Cluster",
+            Self::Local => "Local",
+        }
+    }
+}
+
+/// Pods that are all alike: a Deployment of one container of the lab's program.
+#[derive(Clone, Debug)]
+pub struct App {
+    namespace: String,
+    name: String,
+    replicas: u32,
+    pod: Value,
+}
+
+impl App {
+    /// One pod whose container plays these roles, on whichever node.
+    pub fn new(namespace: &str, name: &str, roles: &[String]) -> Self {
+        let container = json!({"name": "probe", "image": PROBE, "args": roles});
+        let pod = json!({
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
+            "containers": [container],
+        });
+        Self { namespace: namespace.to_owned(), name: name.to_owned(), replicas: 1, pod }
+    }
+
+    /// So many pods.
+    pub fn replicas(self, replicas: u32) -> Self {
+        Self { replicas, ..self }
+    }
+
+    /// All on this node.
+    pub fn on(mut self, node: &str) -> Self {
+        self.pod["nodeSelector"] = json!({"kubernetes.io/hostname": node});
+        self
+    }
+
+    /// On the node's own network.
+    pub fn on_host_network(mut self) -> Self {
+        self.pod["hostNetwork"] = json!(true);
+        self
+    }
+
+    /// The node's port `host` leads to port 8080 of the pod.
+    pub fn host_port(mut self, host: u16) -> Self {
+        self.pod["containers"][0]["ports"] = json!([{"containerPort": 8080, "hostPort": host, "protocol": "TCP"}]);
+        self
+    }
+
+    /// As the API server takes it.
+    pub fn object(&self) -> Value {
+        let labels = json!({"app": self.name});
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {
+                "replicas": self.replicas,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": self.pod},
+            },
+        })
+    }
+}
+
+/// A Service of both families that asks for egress, in front of the pods of the app of its name.
+pub fn service(namespace: &str, name: &str, policy: Policy) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "annotations": {"kube-vip.io/egress": "true", "kube-vip.io/egress-ipv6": "true"},
+        },
+        "spec": {
+            "type": "LoadBalancer",
+            "externalTrafficPolicy": policy.name(),
+            "ipFamilyPolicy": "RequireDualStack",
+            "selector": {"app": name},
+            "ports": [{"name": "http", "port": 80, "targetPort": 8080}],
+        },
+    })
+}

@@ -1,0 +1,50 @@
+//! egressd where its users run it: in a container, under a kubelet, beside kube-proxy and CNI plugins, installed by the
+//! commands of its own documentation. `make test-node` runs this.
+//!
+//! The trials share one cluster and run one after the other. Each begins with what it needs ([`stage`]), so any of them
+//! can be run alone.
+
+mod container;
+mod install;
+mod page;
+mod policies;
+mod ports;
+mod removal;
+mod stage;
+mod starts;
+mod traffic;
+mod updates;
+
+use std::process::ExitCode;
+
+macro_rules! trials {
+    ($($trial:path),* $(,)?) => { [$((stringify!($trial), $trial as fn() -> anyhow::Result<()>)),*] };
+}
+
+fn main() -> ExitCode {
+    let trials = trials![
+        install::the_nodes_are_real,
+        install::every_command_of_the_page_is_in_a_section_that_is_followed,
+        install::the_page_installs_it_and_its_example_is_translated,
+        container::the_container_has_one_capability_and_a_filter_of_system_calls,
+        container::the_component_for_metrics_lets_others_read_them,
+        ports::callers_from_outside_are_answered_with_kube_proxy_in_nftables_mode,
+        ports::a_pod_with_a_host_port_is_translated_and_answers_there,
+        ports::a_pod_on_the_hosts_network_stays_the_node_and_is_warned_of,
+        starts::a_pod_that_begins_alone_is_translated,
+        starts::pods_that_begin_in_numbers_are_all_translated,
+        policies::a_policy_is_compiled_in_the_container_and_takes_effect,
+        updates::an_update_under_traffic_changes_no_source,
+        updates::a_killed_egressd_is_started_again_and_changes_no_source,
+        updates::the_parts_of_a_node_that_go_and_come_change_no_source,
+        updates::replicas_on_another_node_than_the_address_leave_as_their_node,
+        updates::pods_of_a_drained_node_are_translated_where_the_address_follows,
+        ports::callers_from_outside_are_answered_with_kube_proxy_in_iptables_mode,
+        container::what_keeps_it_from_starting_is_in_describe,
+        removal::tables_of_an_instance_name_of_before_are_reported_and_removed,
+        removal::the_component_that_removes_leaves_nothing,
+    ];
+    let code = lab::main_one_by_one(lab::node::ready, &trials);
+    stage::tear_down();
+    code
+}

@@ -1,0 +1,114 @@
+//! A page of the documentation, followed to the letter: its blocks of `sh`, in their order.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use lab::cluster::copy;
+use lab::node::{Cluster, Node};
+use tempfile::TempDir;
+
+const PAGE: &str = include_str!("../../docs/install.md");
+/// What comes before the name of a block's language.
+const FENCE: &str = "```";
+/// Where a node has what was copied to it.
+const COPIES: &str = "/run/lab/copies";
+
+/// Where the commands of a block are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Where the project is, by whoever administrates the cluster.
+    Project,
+    /// On each node.
+    Node,
+    /// With a registry, which the lab has not.
+    Registry,
+}
+
+/// A block of commands.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// The heading above it.
+    pub(crate) section: String,
+    pub(crate) place: Place,
+    pub(crate) text: String,
+}
+
+/// All of them.
+pub(crate) fn blocks() -> Result<Vec<Block>> {
+    let (mut blocks, mut section, mut open) = (Vec::<Block>::new(), String::new(), false);
+    for line in PAGE.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            heading.clone_into(&mut section);
+        } else if let Some(language) = line.strip_prefix(FENCE) {
+            let place = if open { None } else { place(language)? };
+            open = place.is_some();
+            blocks.extend(place.map(|place| Block { section: section.clone(), place, text: String::new() }));
+        } else if let Some(block) = blocks.last_mut().filter(|_| open) {
+            block.text += &format!("{line}\n");
+        }
+    }
+    Ok(blocks)
+}
+
+/// None for what is no command.
+fn place(language: &str) -> Result<Option<Place>> {
+    Ok(match language {
+        "sh" => Some(Place::Project),
+        "sh on=node" => Some(Place::Node),
+        "sh needs=registry" => Some(Place::Registry),
+        other if other.starts_with("sh") => bail!("docs/install.md has a block {other:?}, which is none that is known"),
+        _ => None,
+    })
+}
+
+/// A copy of the project for whoever follows the page, to be written into.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    project: TempDir,
+}
+
+impl Reader {
+    pub(crate) fn new(cluster: &Cluster) -> Result<Self> {
+        let project = TempDir::new_in(cluster.directory())?;
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+        copy(&source, &project.path().join("deploy"))?;
+        Ok(Self { project })
+    }
+
+    /// Adds lines to a file of the project.
+    pub(crate) fn append(&self, name: &str, lines: &str) -> Result<()> {
+        let path = self.project.path().join(name);
+        Ok(fs::write(&path, fs::read_to_string(&path)? + lines)?)
+    }
+
+    /// Does what a section says, for this node where it says NODE; what was printed.
+    pub(crate) fn follow(&self, cluster: &Cluster, section: &str, node: &str) -> Result<String> {
+        let blocks: Vec<_> = blocks()?.into_iter().filter(|block| block.section == section).collect();
+        ensure!(!blocks.is_empty(), "docs/install.md has no commands in a section {section:?}");
+        let mut printed = String::new();
+        for block in blocks {
+            let text = block.text.replace("NODE", node);
+            match block.place {
+                Place::Project if BUILDS.contains(&text.trim()) => {}
+                Place::Project => printed += &cluster.shell(&text, self.project.path())?,
+                Place::Node => cluster.nodes().iter().try_for_each(|node| on_node(cluster, node, &text))?,
+                Place::Registry => {}
+            }
+        }
+        Ok(printed)
+    }
+}
+
+/// Blocks that make what the lab has made already: the image, which takes minutes.
+const BUILDS: [&str; 1] = ["make image"];
+
+/// Runs commands on a node. The archive that they name was copied there.
+fn on_node(cluster: &Cluster, node: &Node, text: &str) -> Result<()> {
+    let archive = text.split_whitespace().find(|name| name.ends_with(".tar"));
+    let name = archive.with_context(|| format!("{text:?} names no archive"))?;
+    let copies = node.path(COPIES);
+    fs::create_dir_all(&copies)?;
+    fs::copy(cluster.image(), copies.join(name))?;
+    node.shell(&format!("cd {COPIES}\n{text}")).map(drop)
+}

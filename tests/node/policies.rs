@@ -1,0 +1,60 @@
+//! A policy from a ConfigMap, compiled by egressd in a child inside its container.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use lab::addresses::{OUTSIDE_V4, OUTSIDE_V6};
+use lab::cluster::{POLICIES, json_of};
+use lab::manifest::policy;
+use lab::node::Cluster;
+use lab::wait_until;
+
+use crate::page::Reader;
+use crate::stage::Scene;
+use crate::traffic::Expected;
+
+#[path = "../../host/build/guest.rs"]
+mod guest;
+
+/// It forbids to translate what goes to where the pods call; without it they are translated again.
+pub(crate) fn a_policy_is_compiled_in_the_container_and_takes_effect() -> Result<()> {
+    Scene::play("policy", 6, |cluster, scene| {
+        let pods = scene.run(cluster, &scene.app().on("node-1"), 1)?;
+        let translated = scene.translated(&pods);
+        translated.settle(cluster)?;
+        let settings = format!(r#"{{"networks": ["{OUTSIDE_V4}/32", "{OUTSIDE_V6}/128"]}}"#);
+        let guard = policy("guard").wasm(&component()?).annotation("order", "100").settings(&settings);
+        cluster.api.create(POLICIES, &json_of(&guard))?;
+        // What is not translated leaves as the plugins have it: with the address of the node.
+        let untouched = Expected { names: translated.names.clone(), addresses: cluster.node(1).addresses().to_vec() };
+        let guarded = untouched.settle(cluster).and_then(|mark| {
+            expect_enforced(cluster)?;
+            untouched.ensure_only(cluster, mark)
+        });
+        cluster.api.delete(&format!("{POLICIES}/guard"))?;
+        guarded?;
+        translated.settle(cluster).map(drop)
+    })
+}
+
+/// Both nodes say so, not only the one that it matters to.
+fn expect_enforced(cluster: &Cluster) -> Result<()> {
+    let reader = Reader::new(cluster)?;
+    for node in cluster.nodes() {
+        let mut status = String::new();
+        let waited = wait_until("the policy is in force", lab::DEADLINE * 4, || {
+            status = reader.follow(cluster, "Ask a node", node.name())?;
+            Ok(status.lines().any(|line| line.starts_with("guard") && line.contains("enforced")))
+        });
+        waited.with_context(|| status.clone())?;
+        ensure!(!status.contains("refused"), "{status}");
+    }
+    Ok(())
+}
+
+fn component() -> Result<Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    let package = "egressd-policy-private-guard";
+    guest::component(&root, package, &target).ok().with_context(|| format!("{package} does not compile"))
+}

@@ -1,0 +1,3 @@
+module egressd.io/tests/node/probe
+
+go 1.26.0

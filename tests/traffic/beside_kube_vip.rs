@@ -1,0 +1,165 @@
+//! Beside kube-vip: as a load balancer whose addresses move, and with egress of its own.
+
+use std::net::IpAddr;
+
+use anyhow::{Result, ensure};
+use lab::addresses::{MOVING_V4, MOVING_V6, OUTSIDE_V4, OUTSIDE_V6, SECOND_NODE_NAME};
+use lab::manifest::{Service, endpoints, policy, second_node, service};
+use lab::neighbours::{KubeVip, KubeVipEgress, Tables};
+use lab::{Egressd, Lab, Node, Program, Protocol};
+
+use crate::beside::expect_that_it_leaves;
+use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only, program};
+
+const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
+/// The prefix of annotations that kube-vip does not know.
+const PREFIX: &str = "egress.example.com";
+const UID: &str = "6f0c7e6e-6d3e-4f5c-9a1b-0d9f1f2a3b4c";
+
+/// To the other node and back, by announcements alone: nothing else leads the answers.
+pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers() -> Result<()> {
+    let stage = with_moving()?;
+    let kube_vip = KubeVip::of(&stage.lab, "moving", &MOVING)?;
+    let nodes = stage.lab.nodes();
+    let run = |node| program().run_on(&stage.lab, node, &stage.manifests);
+    let mut egressds: Vec<Egressd<'_>> = nodes.iter().map(run).collect::<Result<_>>()?;
+    for turn in 0..4 {
+        let (from, to) = (&nodes[(turn + 1) % 2], &nodes[turn % 2]);
+        if turn > 0 {
+            kube_vip.let_go_of(from)?;
+        }
+        kube_vip.hold_on(to)?;
+        stage.manifests.write(&moving().vip_host(to.name()))?;
+        expect_moved(&mut egressds[turn % 2], to, MOVING)?;
+        expect_moved(&mut egressds[(turn + 1) % 2], from, [from.pod(1).v4(), from.pod(1).v6()])?;
+    }
+    egressds.into_iter().try_for_each(Egressd::stop)
+}
+
+/// P1, P10: kept apart by prefix and instance name, whoever comes first.
+pub(crate) fn its_own_egress_and_ours_translate_each_its_own_service() -> Result<()> {
+    let program = apart();
+    let ours = service("web").addresses([WEB_V4]).annotation_of(PREFIX, "egress", "true");
+    let prefixed = policy("annotations").settings(&format!(r#"{{"prefix": "{PREFIX}"}}"#));
+
+    let first = with_kube_vips_service(&ours)?;
+    first.manifests.write(&prefixed)?;
+    translate_theirs(&first)?;
+    let tables = Tables::of(first.lab.node())?;
+    let egressd = expect_each(&first, program.run(&first.lab, &first.manifests)?)?;
+    expect_that_it_leaves(&first, egressd, &program, &tables)?;
+
+    let later = with_kube_vips_service(&ours)?;
+    later.manifests.write(&prefixed)?;
+    let mut egressd = program.run(&later.lab, &later.manifests)?;
+    egressd.wait_until_seen(later.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    let before = Tables::of(later.lab.node())?;
+    translate_theirs(&later)?;
+    let tables = Tables::of(later.lab.node())?.without(&before);
+    let egressd = expect_each(&later, egressd)?;
+    expect_that_it_leaves(&later, egressd, &program, &tables)
+}
+
+/// P10: with an instance name and one prefix both act on the same annotation, and whoever goes changes no packet of a
+/// pod that both translate. Of several pods kube-vip translates one, which is why docs/beside.md asks for a prefix.
+pub(crate) fn its_own_egress_and_ours_agree_about_one_service() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let (kube_vip, node) = (KubeVipEgress::of(UID), stage.lab.node());
+    let pod = stage.selected().v4();
+    kube_vip.translate(node, pod, WEB_V4)?;
+    let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Udp, || {
+        let mut egressd = apart().run(&stage.lab, &stage.manifests)?;
+        egressd.wait_until_log_has("state=translating")?;
+        kube_vip.stop(node, pod)?;
+        kube_vip.translate(node, pod, WEB_V4)?;
+        egressd.stop()?;
+        apart().clean(&stage.lab)
+    })?;
+    expect_only(&seen, WEB_V4)
+}
+
+/// P10: with the same names and kube-vip first, egressd does not start, and kube-vip's egress goes on.
+pub(crate) fn its_own_tables_are_refused_and_go_on() -> Result<()> {
+    let stage = with_kube_vips_service(&crate::stage::web())?;
+    translate_theirs(&stage)?;
+    let tables = Tables::of(stage.lab.node())?;
+    let mut egressd = stage.run()?;
+    ensure!(egressd.ended()? == Some(1), "{}", egressd.circumstances());
+    ensure!(egressd.log().contains("cannot use table ip kube_vip_v4"), "{}", egressd.log());
+    tables.expect_untouched(stage.lab.node())?;
+    stage.lab.expect_seen(stage.lab.pod(2), OUTSIDE_V4, Protocol::Tcp, OTHER_V4)
+}
+
+/// P10: with the same names and egressd first, kube-vip cannot write where egressd owns the tables (Linux 6.9 or newer).
+/// Without owners it can, as an administrator could; what egressd translates it goes on to translate.
+pub(crate) fn our_tables_are_closed_to_it() -> Result<()> {
+    let stage = with_kube_vips_service(&crate::stage::web())?;
+    let egressd = stage.run_until_translated()?;
+    let owned = stage.lab.node().namespace.nft_list("table ip kube_vip_v4")?.contains("owner");
+    match translate_theirs(&stage) {
+        Ok(()) => ensure!(!owned, "kube-vip wrote to a table that has an owner"),
+        Err(error) => ensure!(owned && format!("{error:#}").contains("Operation not permitted"), "{error:#}"),
+    }
+    egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
+    let theirs = stage.lab.pod(2);
+    egressd.expect_seen(theirs, OUTSIDE_V4, Protocol::Tcp, if owned { theirs.v4() } else { OTHER_V4 })?;
+    egressd.stop()
+}
+
+fn moving() -> Service {
+    service("moving").addresses(MOVING).egress().egress_ipv6()
+}
+
+/// Two nodes, and the Service `moving` with a pod on each.
+fn with_moving() -> Result<Stage> {
+    let stage = Stage::in_lab(Lab::builder().two_nodes().build()?)?;
+    stage.manifests.write(&second_node())?;
+    stage.manifests.write(&moving())?;
+    let [near, far] = [stage.lab.pod(1), stage.lab.nodes()[1].pod(1)];
+    for address in [near.v4(), near.v6()] {
+        stage.manifests.write(&endpoints("moving", [address]))?;
+    }
+    for address in [far.v4(), far.v6()] {
+        stage.manifests.write(&endpoints("moving", [address]).on_node(SECOND_NODE_NAME))?;
+    }
+    Ok(stage)
+}
+
+fn expect_moved(egressd: &mut Egressd<'_>, node: &Node, seen: [IpAddr; 2]) -> Result<()> {
+    egressd.wait_until_seen(node.pod(1), OUTSIDE_V4, seen[0].into())?;
+    egressd.wait_until_seen(node.pod(1), OUTSIDE_V6, seen[1].into())?;
+    egressd.expect_seen(node.pod(1), OUTSIDE_V4, Protocol::Udp, seen[0])?;
+    egressd.expect_seen(node.pod(1), OUTSIDE_V6, Protocol::Icmp, seen[1])
+}
+
+/// With tables that kube-vip does not use.
+fn apart() -> Program {
+    program().environment("instance_name", "egressd")
+}
+
+/// A Service of ours in front of pod 1, and kube-vip's `theirs` in front of pod 2.
+fn with_kube_vips_service(ours: &Service) -> Result<Stage> {
+    let stage = Stage::new()?;
+    stage.manifests.write(ours)?;
+    stage.manifests.write(&stage.web_endpoints())?;
+    stage.manifests.write(&service("theirs").uid(UID).addresses([OTHER_V4]).egress())?;
+    Ok(stage)
+}
+
+fn translate_theirs(stage: &Stage) -> Result<()> {
+    KubeVipEgress::of(UID).translate(stage.lab.node(), stage.lab.pod(2).v4(), OTHER_V4)
+}
+
+/// Each pod is seen with the address of its own Service, and on the way to another pod with its own.
+fn expect_each<'stage>(stage: &Stage, mut egressd: Egressd<'stage>) -> Result<Egressd<'stage>> {
+    let [ours, theirs, other] = [1, 2, 3].map(|number| stage.lab.pod(number));
+    egressd.wait_until_seen(ours, OUTSIDE_V4, WEB_V4.into())?;
+    for protocol in Protocol::ALL {
+        egressd.expect_seen(ours, OUTSIDE_V4, protocol, WEB_V4)?;
+        egressd.expect_seen(theirs, OUTSIDE_V4, protocol, OTHER_V4)?;
+        egressd.expect_seen(other, OUTSIDE_V4, protocol, other.v4())?;
+        egressd.expect_seen(ours, theirs.v4(), protocol, ours.v4())?;
+        egressd.expect_seen(theirs, ours.v4(), protocol, theirs.v4())?;
+    }
+    Ok(egressd)
+}

@@ -1,0 +1,98 @@
+//! Beside MetalLB in layer 2: its addresses are on no interface, and its speaker answers for them.
+
+use std::net::IpAddr;
+
+use anyhow::{Result, ensure};
+use lab::addresses::{MOVING_V4, MOVING_V6, NODE_NAME, OUTSIDE_V4, OUTSIDE_V6, SECOND_NODE_NAME};
+use lab::manifest::{Service, endpoints, second_node, service};
+use lab::neighbours::Speaker;
+use lab::{Egressd, Lab, Node, Program, Protocol};
+
+use crate::stage::{Stage, program};
+
+const ADDRESSES: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
+
+/// Nothing on the node shows which one answers: egressd translates nothing, states why and names the option.
+pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_nowhere() -> Result<()> {
+    let stage = stage()?;
+    let _speaker = Speaker::start(&stage.lab, stage.lab.node(), &ADDRESSES)?;
+    for node in stage.lab.nodes() {
+        let mut egressd = program().run_on(&stage.lab, node, &stage.manifests)?;
+        for address in ADDRESSES {
+            egressd.wait_until_log_has(&format!("nothing is translated to {address} here"))?;
+        }
+        egressd.wait_until_log_has("if the load balancer puts it on none, see --owner")?;
+        egressd.expect_seen(node.pod(1), OUTSIDE_V4, Protocol::Tcp, node.pod(1).v4())?;
+        egressd.expect_seen(node.pod(1), OUTSIDE_V6, Protocol::Tcp, node.pod(1).v6())?;
+        egressd.stop()?;
+    }
+    Ok(())
+}
+
+/// With the option, and an annotation that follows the speaker, as docs/beside.md asks for.
+pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Result<()> {
+    let stage = stage()?;
+    let nodes = stage.lab.nodes();
+    let run = |node| by_vip_host().run_on(&stage.lab, node, &stage.manifests);
+    let mut egressds: Vec<Egressd<'_>> = nodes.iter().map(run).collect::<Result<_>>()?;
+    let mut speaker = None;
+    for turn in 0..4 {
+        let (to, from) = (&nodes[turn % 2], &nodes[(turn + 1) % 2]);
+        drop(speaker.take());
+        speaker = Some(Speaker::start(&stage.lab, to, &ADDRESSES)?);
+        stage.manifests.write(&web().vip_host(to.name()))?;
+        expect(&mut egressds[(turn + 1) % 2], &stage, from, [from.pod(1).v4(), from.pod(1).v6()])?;
+        expect(&mut egressds[turn % 2], &stage, to, ADDRESSES)?;
+    }
+    egressds.into_iter().try_for_each(Egressd::stop)
+}
+
+/// The annotation is all that egressd has: where it stays, answers reach a node that has no such connection.
+pub(crate) fn a_vip_host_that_stays_behind_loses_the_answers() -> Result<()> {
+    let stage = stage()?;
+    stage.manifests.write(&web().vip_host(NODE_NAME))?;
+    let speaker = Speaker::start(&stage.lab, stage.lab.node(), &ADDRESSES)?;
+    let mut egressd = by_vip_host().run(&stage.lab, &stage.manifests)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, MOVING_V4.into())?;
+
+    drop(speaker);
+    let _speaker = Speaker::start(&stage.lab, &stage.lab.nodes()[1], &ADDRESSES)?;
+    let lost = stage.lab.seen_from(stage.selected(), OUTSIDE_V4, Protocol::Udp);
+    let outcome = lost.map_or_else(|error| format!("{error:#}"), |seen| format!("an answer came back to {seen}"));
+    ensure!(outcome.contains(&format!("arrived with source {MOVING_V4}")), "{outcome}");
+    egressd.stop()
+}
+
+fn by_vip_host() -> Program {
+    program().environment("EGRESSD_OWNER", "vip-host")
+}
+
+fn web() -> Service {
+    service("web").addresses(ADDRESSES).egress().egress_ipv6()
+}
+
+/// Two nodes, and the Service with a pod on each.
+fn stage() -> Result<Stage> {
+    let stage = Stage::in_lab(Lab::builder().two_nodes().build()?)?;
+    stage.manifests.write(&second_node())?;
+    stage.manifests.write(&web())?;
+    for (node, name) in stage.lab.nodes().iter().zip([NODE_NAME, SECOND_NODE_NAME]) {
+        for address in [node.pod(1).v4(), node.pod(1).v6()] {
+            stage.manifests.write(&endpoints("web", [address]).on_node(name))?;
+        }
+    }
+    Ok(stage)
+}
+
+/// Seen so and answered, over TCP, which needs every packet of both ways. Until the one that loses the address knows, its
+/// answers go astray.
+fn expect(egressd: &mut Egressd<'_>, stage: &Stage, node: &Node, seen: [IpAddr; 2]) -> Result<()> {
+    for (outside, expected) in [OUTSIDE_V4, OUTSIDE_V6].into_iter().zip(seen) {
+        egressd.wait_until(&format!("{} is seen as {expected}, and answered", node.name()), || {
+            let seen = stage.lab.seen_from(node.pod(1), outside, Protocol::Tcp);
+            Ok(seen.is_ok_and(|seen| seen == expected.into()))
+        })?;
+    }
+    egressd.expect_seen(node.pod(1), OUTSIDE_V4, Protocol::Icmp, seen[0])?;
+    egressd.expect_seen(node.pod(1), OUTSIDE_V6, Protocol::Udp, seen[1])
+}
