@@ -170,14 +170,31 @@ fn take(path: PathBuf, missing: Missing, (how, patience): (FlockOperation, Durat
     let begun = Instant::now();
     loop {
         let file = open(&path, missing)?;
-        match flock(&file, how) {
-            Ok(()) if is_at(&file, &path) => return Ok(Lock { path, _file: file }),
-            // Its last holder has removed it: what was locked is not the lock any more.
-            Ok(()) | Err(Errno::INTR) => {}
-            Err(Errno::WOULDBLOCK) if begun.elapsed() >= patience => return Err(Error::Held { path }),
-            Err(Errno::WOULDBLOCK) => sleep(PAUSE),
+        match attempt(&file, &path, how) {
+            Ok(Attempt::Locked) => return Ok(Lock { path, _file: file }),
+            Ok(Attempt::Stale) => {}
+            Ok(Attempt::Busy) if begun.elapsed() >= patience => return Err(Error::Held { path }),
+            Ok(Attempt::Busy) => sleep(PAUSE),
             Err(source) => return Err(Error::Io { action: "take the lock", path, source: source.into() }),
         }
+    }
+}
+
+/// How one try to lock an open file ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    Locked,
+    /// Its last holder has removed it after it was opened: another file, or none, is the lock now.
+    Stale,
+    Busy,
+}
+
+fn attempt(file: &File, path: &Path, how: FlockOperation) -> Result<Attempt, Errno> {
+    match flock(file, how) {
+        Ok(()) if is_at(file, path) => Ok(Attempt::Locked),
+        Ok(()) => Ok(Attempt::Stale),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(Attempt::Busy),
+        Err(error) => Err(error),
     }
 }
 
@@ -263,11 +280,13 @@ mod tests {
         drop(locks.hold(&named("a")).unwrap());
         let path = locks.path_of(&named("a"));
         let early = open(&path, Missing::Leave).unwrap();
-        locks.claim(&named("a"), Missing::Leave).unwrap().remove().unwrap();
-        flock(&early, FlockOperation::NonBlockingLockShared).unwrap();
-        assert!(!is_at(&early, &path));
-        drop(locks.hold(&named("a")).unwrap());
-        assert!(!is_at(&early, &path), "nor is it the one that came after");
+        let attempt = || attempt(&early, &path, FlockOperation::NonBlockingLockShared);
+        let claim = locks.claim(&named("a"), Missing::Leave).unwrap();
+        assert_eq!(attempt(), Ok(Attempt::Busy));
+        claim.remove().unwrap();
+        assert_eq!(attempt(), Ok(Attempt::Stale));
+        let _next = locks.hold(&named("a")).unwrap();
+        assert_eq!(attempt(), Ok(Attempt::Stale), "nor is it the file that came after");
     }
 
     #[test]
