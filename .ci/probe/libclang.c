@@ -1,6 +1,7 @@
 /* Loads a libclang and parses the kernel's nftables header with it, as bindgen does when rustables is built.
  * Usage: libclang PATH [ARGUMENT...], the arguments as clang takes them. Exits with 0 when the header was parsed without
- * an error; else prints what is wrong. The prototypes are declared here, because the headers of libclang are in another package than the library. */
+ * an error; else prints what is wrong. The prototypes are declared here, because the headers of libclang are in another
+ * package than the library. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>

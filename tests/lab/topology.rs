@@ -290,8 +290,9 @@ fn node(number: u8) -> Result<Node> {
     Ok(Node { namespace, number, pods: Vec::new(), run: TempDir::with_prefix("egressd-run-")? })
 }
 
-/// The outside host. Its own address is on a bridge, so that one more node is one more cable.
-fn outside(nodes: &[Node]) -> Result<Host> {
+/// The outside host's namespace before there is a node. Its own address is on a bridge, so that one more node is one more
+/// cable.
+pub(crate) fn outside_namespace() -> Result<Namespace> {
     let namespace = Namespace::new()?;
     namespace.sysctl(&QUIET)?;
     let mut lines = format!(
@@ -302,6 +303,17 @@ fn outside(nodes: &[Node]) -> Result<Host> {
          route add {LOAD_BALANCER_NETWORK_V4} via {NODE_V4}
          route add {LOAD_BALANCER_NETWORK_V6} via {NODE_V6}\n"
     );
+    for address in OUTSIDE.iter().filter(|address| ![NEIGHBOUR_V4, NEIGHBOUR_V6].contains(address)) {
+        lines += &format!("addr add {address} dev lo\n");
+    }
+    namespace.ip(&lines)?;
+    Ok(namespace)
+}
+
+/// The outside host, with a cable and routes to each node.
+fn outside(nodes: &[Node]) -> Result<Host> {
+    let namespace = outside_namespace()?;
+    let mut lines = String::new();
     for node in nodes {
         cable(node, &namespace)?;
         let (number, v4, v6) = (node.number, node_v4(node.number), node_v6(node.number));
@@ -312,9 +324,6 @@ fn outside(nodes: &[Node]) -> Result<Host> {
             pod_v4_on(number, 0),
             pod_v6_on(number, 0)
         );
-    }
-    for address in OUTSIDE.iter().filter(|address| ![NEIGHBOUR_V4, NEIGHBOUR_V6].contains(address)) {
-        lines += &format!("addr add {address} dev lo\n");
     }
     namespace.ip(&lines)?;
     Ok(Host::silent(namespace, OUTSIDE.to_vec()))

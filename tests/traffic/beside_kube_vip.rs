@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
-use lab::addresses::{MOVING_V4, MOVING_V6, OUTSIDE_V4, OUTSIDE_V6, SECOND_NODE_NAME};
-use lab::manifest::{Service, endpoints, policy, second_node, service};
+use lab::addresses::{MOVING_V4, MOVING_V6, OUTSIDE_V4, OUTSIDE_V6};
+use lab::manifest::{Service, policy, service};
 use lab::neighbours::{KubeVip, KubeVipEgress, Tables};
-use lab::{Egressd, Lab, Node, Program, Protocol};
+use lab::{Egressd, Node, Program, Protocol};
 
 use crate::beside::expect_that_it_leaves;
 use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only, program};
@@ -18,7 +18,7 @@ const UID: &str = "6f0c7e6e-6d3e-4f5c-9a1b-0d9f1f2a3b4c";
 
 /// To the other node and back, by announcements alone: nothing else leads the answers.
 pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers() -> Result<()> {
-    let stage = with_moving()?;
+    let stage = Stage::on_two_nodes("moving", &moving())?;
     let kube_vip = KubeVip::of(&stage.lab, "moving", &MOVING)?;
     let nodes = stage.lab.nodes();
     let run = |node| program().run_on(&stage.lab, node, &stage.manifests);
@@ -108,21 +108,6 @@ pub(crate) fn our_tables_are_closed_to_it() -> Result<()> {
 
 fn moving() -> Service {
     service("moving").addresses(MOVING).egress().egress_ipv6()
-}
-
-/// Two nodes, and the Service `moving` with a pod on each.
-fn with_moving() -> Result<Stage> {
-    let stage = Stage::in_lab(Lab::builder().two_nodes().build()?)?;
-    stage.manifests.write(&second_node())?;
-    stage.manifests.write(&moving())?;
-    let [near, far] = [stage.lab.pod(1), stage.lab.nodes()[1].pod(1)];
-    for address in [near.v4(), near.v6()] {
-        stage.manifests.write(&endpoints("moving", [address]))?;
-    }
-    for address in [far.v4(), far.v6()] {
-        stage.manifests.write(&endpoints("moving", [address]).on_node(SECOND_NODE_NAME))?;
-    }
-    Ok(stage)
 }
 
 fn expect_moved(egressd: &mut Egressd<'_>, node: &Node, seen: [IpAddr; 2]) -> Result<()> {

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
-use lab::addresses::{MOVING_V4, MOVING_V6, NODE_NAME, OUTSIDE_V4, OUTSIDE_V6, SECOND_NODE_NAME};
-use lab::manifest::{Service, endpoints, second_node, service};
+use lab::addresses::{MOVING_V4, MOVING_V6, NODE_NAME, OUTSIDE_V4, OUTSIDE_V6};
+use lab::manifest::{Service, service};
 use lab::neighbours::Speaker;
-use lab::{Egressd, Lab, Node, Program, Protocol};
+use lab::{Egressd, Node, Program, Protocol};
 
 use crate::stage::{Stage, program};
 
@@ -14,7 +14,7 @@ const ADDRESSES: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 
 /// Nothing on the node shows which one answers: egressd translates nothing, states why and names the option.
 pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_nowhere() -> Result<()> {
-    let stage = stage()?;
+    let stage = Stage::on_two_nodes("web", &web())?;
     let _speaker = Speaker::start(&stage.lab, stage.lab.node(), &ADDRESSES)?;
     for node in stage.lab.nodes() {
         let mut egressd = program().run_on(&stage.lab, node, &stage.manifests)?;
@@ -31,7 +31,7 @@ pub(crate) fn by_default_an_address_that_metallb_answers_for_is_translated_to_no
 
 /// With the option, and an annotation that follows the speaker, as docs/beside.md asks for.
 pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Result<()> {
-    let stage = stage()?;
+    let stage = Stage::on_two_nodes("web", &web())?;
     let nodes = stage.lab.nodes();
     let run = |node| by_vip_host().run_on(&stage.lab, node, &stage.manifests);
     let mut egressds: Vec<Egressd<'_>> = nodes.iter().map(run).collect::<Result<_>>()?;
@@ -49,7 +49,7 @@ pub(crate) fn with_a_vip_host_the_answers_come_back_through_the_speaker() -> Res
 
 /// The annotation is all that egressd has: where it stays, answers reach a node that has no such connection.
 pub(crate) fn a_vip_host_that_stays_behind_loses_the_answers() -> Result<()> {
-    let stage = stage()?;
+    let stage = Stage::on_two_nodes("web", &web())?;
     stage.manifests.write(&web().vip_host(NODE_NAME))?;
     let speaker = Speaker::start(&stage.lab, stage.lab.node(), &ADDRESSES)?;
     let mut egressd = by_vip_host().run(&stage.lab, &stage.manifests)?;
@@ -69,19 +69,6 @@ fn by_vip_host() -> Program {
 
 fn web() -> Service {
     service("web").addresses(ADDRESSES).egress().egress_ipv6()
-}
-
-/// Two nodes, and the Service with a pod on each.
-fn stage() -> Result<Stage> {
-    let stage = Stage::in_lab(Lab::builder().two_nodes().build()?)?;
-    stage.manifests.write(&second_node())?;
-    stage.manifests.write(&web())?;
-    for (node, name) in stage.lab.nodes().iter().zip([NODE_NAME, SECOND_NODE_NAME]) {
-        for address in [node.pod(1).v4(), node.pod(1).v6()] {
-            stage.manifests.write(&endpoints("web", [address]).on_node(name))?;
-        }
-    }
-    Ok(stage)
 }
 
 /// Seen so and answered, over TCP, which needs every packet of both ways. Until the one that loses the address knows, its

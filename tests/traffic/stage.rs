@@ -38,6 +38,19 @@ impl Stage {
         Ok(stage)
     }
 
+    /// Two nodes, and a Service of this name in front of pod 1 of each, in both families.
+    pub(crate) fn on_two_nodes(name: &str, service: &Service) -> Result<Self> {
+        let stage = Self::in_lab(Lab::builder().two_nodes().build()?)?;
+        stage.manifests.write(&manifest::second_node())?;
+        stage.manifests.write(service)?;
+        for node in stage.lab.nodes() {
+            for address in [node.pod(1).v4(), node.pod(1).v6()] {
+                stage.manifests.write(&manifest::endpoints(name, [address]).on_node(node.name()))?;
+            }
+        }
+        Ok(stage)
+    }
+
     /// Pod 1, behind `web` where there is one.
     pub(crate) fn selected(&self) -> &Pod {
         self.lab.pod(1)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::compile::table_names;
-use egressd_core::decision::{Decision, Draft, Outcome, Rule};
+use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, KubeVipWrote, Service, ServiceKey, ServiceView,
@@ -14,7 +14,7 @@ use egressd_core::model::{
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 use egressd_core::ruleset::Name;
-use egressd_core::testkit::{SnapshotBuilder, a, n, service};
+use egressd_core::testkit::{SnapshotBuilder, a, n, rule, service};
 
 const EGRESS: &str = "kube-vip.io/egress";
 
@@ -28,15 +28,7 @@ impl Policy for Either {
 
     fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let asked = view.service.annotations.keys().any(|name| name.ends_with("/egress"));
-        let rule = Rule {
-            id: "only".to_owned(),
-            sources: view.local_endpoints(context).map(|endpoint| endpoint.address).collect(),
-            include: vec![],
-            exclude: vec![],
-            source_ports: vec![],
-            destination_ports: vec![],
-            address: a("11.0.0.2"),
-        };
+        let rule = rule(view.local_endpoints(context).map(|endpoint| endpoint.address), a("11.0.0.2"));
         let plan = || Decision::Plan(Draft { rules: vec![rule], ..Draft::default() });
         Ok(Outcome { decision: if asked { plan() } else { Decision::Pass }, diagnostics: vec![] })
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
 use egressd_core::compile::table_names;
-use egressd_core::decision::{Decision, Draft, Outcome, Rule};
+use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot,
     Uid,
@@ -16,7 +16,7 @@ use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::policy::Mode;
 use egressd_core::status::State;
-use egressd_core::testkit::{SnapshotBuilder, a, n, service};
+use egressd_core::testkit::{SnapshotBuilder, a, n, rule, service};
 
 /// Does what the annotation `do` says.
 struct Obedient;
@@ -69,15 +69,7 @@ impl Policy for Obedient {
     }
 
     fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let rule = |address| Rule {
-            id: "only".to_owned(),
-            sources: view.local_endpoints(context).map(|endpoint| endpoint.address).collect(),
-            include: vec![],
-            exclude: vec![],
-            source_ports: vec![],
-            destination_ports: vec![],
-            address,
-        };
+        let rule = |address| rule(view.local_endpoints(context).map(|endpoint| endpoint.address), address);
         let plan = |address| Decision::Plan(Draft { rules: vec![rule(address)], ..Draft::default() });
         let word = view.service.annotations.get("do").map(String::as_str);
         let decision = match word {

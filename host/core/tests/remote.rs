@@ -1,15 +1,13 @@
 //! What is reported about endpoints that do not run where the Service's address is.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
-use std::net::IpAddr;
-
 use egressd_core::chain::Ruling;
-use egressd_core::decision::{Draft, Rule};
+use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ServiceKey, ServiceView, TrafficPolicy, view};
 use egressd_core::owner::{Held, Holder, Owner, Standing};
 use egressd_core::plan::{Here, Planned, Standby, settle};
-use egressd_core::testkit::{SnapshotBuilder, a, context, facts, service};
+use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
 
 const V4: &str = "11.0.0.2";
 const V6: &str = "fc00:11::2";
@@ -49,15 +47,7 @@ impl Web {
 
     /// What comes of it when the policies translate these sources.
     fn translating(&self, sources: &[&str]) -> Planned {
-        let rule = Rule {
-            id: "ipv4".to_owned(),
-            sources: sources.iter().map(|text| a(text)).collect::<Vec<IpAddr>>(),
-            include: vec![],
-            exclude: vec![],
-            source_ports: vec![],
-            destination_ports: vec![],
-            address: a(V4),
-        };
+        let rule = rule(sources.iter().map(|text| a(text)), a(V4));
         let rules = if sources.is_empty() { vec![] } else { vec![rule] };
         let mut holder = Holder::new(self.owner, "node-a", &AnnotationPrefix::default());
         holder.hold(Held::from([(a(V4), Standing::Usable)]));

@@ -12,7 +12,7 @@ use egressd_core::{
 };
 
 use super::{
-    Kernel, Readback, Survey,
+    Kernel, Maker, Readback, Survey, Tables,
     describe::{Origin, TableId, describe},
     encode::{Ownership, encode, encode_adoption},
     error::Error,
@@ -144,14 +144,8 @@ impl Kernel for Netlink {
     }
 
     fn foreign(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
-        let mut foreign = Vec::new();
-        for table in TableId::all(names) {
-            let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
-            if found.is_some_and(|found| found.check_marker(&table).is_err()) {
-                foreign.push(table);
-            }
-        }
-        Ok(foreign)
+        let theirs = self.list()?.into_iter().filter(|table| table.maker == Maker::Another);
+        Ok(theirs.map(|table| table.id).filter(|id| id.name == *names.of(id.family)).collect())
     }
 
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error> {

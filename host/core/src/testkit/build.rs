@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::decision::Rule;
 use crate::model::{
     ClusterFacts, ClusterSettings, Context, Endpoint, Node, ObjectReference, Service, ServiceKey, ServiceKind, Slice,
     Snapshot, TrafficPolicy, Uid,
@@ -25,6 +26,19 @@ pub fn a(text: &str) -> IpAddr {
 /// When it is none.
 pub fn n(text: &str) -> IpNet {
     text.parse().expect("a network")
+}
+
+/// A rule that translates these sources to an address, whatever they call.
+pub fn rule(sources: impl IntoIterator<Item = IpAddr>, address: IpAddr) -> Rule {
+    Rule {
+        id: "only".to_owned(),
+        sources: sources.into_iter().collect(),
+        include: vec![],
+        exclude: vec![],
+        source_ports: vec![],
+        destination_ports: vec![],
+        address,
+    }
 }
 
 /// The node that tests are on.
