@@ -290,30 +290,12 @@ fn node(number: u8) -> Result<Node> {
     Ok(Node { namespace, number, pods: Vec::new(), run: TempDir::with_prefix("egressd-run-")? })
 }
 
-/// The outside host's namespace before there is a node. Its own address is on a bridge, so that one more node is one more
-/// cable.
-pub(crate) fn outside_namespace() -> Result<Namespace> {
-    let namespace = Namespace::new()?;
-    namespace.sysctl(&QUIET)?;
-    let mut lines = format!(
-        "link add lan0 type bridge mcast_snooping 0
-         link set lan0 up
-         addr add {NEIGHBOUR_V4}/24 dev lan0
-         addr add {NEIGHBOUR_V6}/64 dev lan0 nodad
-         route add {LOAD_BALANCER_NETWORK_V4} via {NODE_V4}
-         route add {LOAD_BALANCER_NETWORK_V6} via {NODE_V6}\n"
-    );
-    for address in OUTSIDE.iter().filter(|address| ![NEIGHBOUR_V4, NEIGHBOUR_V6].contains(address)) {
-        lines += &format!("addr add {address} dev lo\n");
-    }
-    namespace.ip(&lines)?;
-    Ok(namespace)
-}
-
 /// The outside host, with a cable and routes to each node.
 fn outside(nodes: &[Node]) -> Result<Host> {
-    let namespace = outside_namespace()?;
-    let mut lines = String::new();
+    let namespace = Namespace::new()?;
+    namespace.sysctl(&QUIET)?;
+    // In one step with the ports: a bridge that is up without a port for a moment carries nothing for up to a second after.
+    let mut lines = outside_addresses();
     for node in nodes {
         cable(node, &namespace)?;
         let (number, v4, v6) = (node.number, node_v4(node.number), node_v6(node.number));
@@ -327,6 +309,23 @@ fn outside(nodes: &[Node]) -> Result<Host> {
     }
     namespace.ip(&lines)?;
     Ok(Host::silent(namespace, OUTSIDE.to_vec()))
+}
+
+/// What gives the outside host a bridge for nodes, and the addresses of the world: lines for `ip`. Its own address is on the
+/// bridge, so that one more node is one more cable.
+pub(crate) fn outside_addresses() -> String {
+    let mut lines = format!(
+        "link add lan0 type bridge mcast_snooping 0
+         link set lan0 up
+         addr add {NEIGHBOUR_V4}/24 dev lan0
+         addr add {NEIGHBOUR_V6}/64 dev lan0 nodad
+         route add {LOAD_BALANCER_NETWORK_V4} via {NODE_V4}
+         route add {LOAD_BALANCER_NETWORK_V6} via {NODE_V6}\n"
+    );
+    for address in OUTSIDE.iter().filter(|address| ![NEIGHBOUR_V4, NEIGHBOUR_V6].contains(address)) {
+        lines += &format!("addr add {address} dev lo\n");
+    }
+    lines
 }
 
 /// Connects a node with the outside host's namespace.

@@ -51,7 +51,6 @@ pub use programs::{ready, versions};
 use crate::addresses::{pod_v4_on, pod_v6_on};
 use crate::cluster::Api;
 use crate::cluster::control_plane::PATIENCE;
-use crate::topology::outside_namespace;
 use crate::wait::wait_until;
 use cgroups::Cgroups;
 use machine::Machine;
@@ -78,7 +77,7 @@ impl Cluster {
     /// # Errors
     /// When something does not start; the error has the ends of the logs of what did.
     pub fn start(egressd: Egressd) -> Result<Self> {
-        let network = outside_namespace().context("cannot build the outside host")?;
+        let network = wires::outside()?;
         let (plane, api) = Plane::start(&network)?;
         let cgroups = Cgroups::new(&[node::name(1), node::name(2)])?;
         let build = |number| {

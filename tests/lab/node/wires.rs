@@ -1,11 +1,19 @@
 //! The network that nodes share with the outside host. The addresses are those of [`crate::addresses`]; what a node has
 //! for its pods, its CNI plugins make.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::addresses::{NEIGHBOUR_V4, NEIGHBOUR_V6, node_v4, node_v6, pod_v4_on, pod_v6_on};
 use crate::namespace::Namespace;
-use crate::topology::{FORWARDING, QUIET};
+use crate::topology::{FORWARDING, QUIET, outside_addresses};
+
+/// The outside host: a bridge for the nodes, and the addresses of the world.
+pub(super) fn outside() -> Result<Namespace> {
+    let namespace = Namespace::new()?;
+    namespace.sysctl(&QUIET)?;
+    namespace.ip(&outside_addresses()).context("cannot build the outside host")?;
+    Ok(namespace)
+}
 
 /// Node number `number`, from 1, on the outside host's bridge, with a route to the pods of node number `other`.
 pub(super) fn node(number: u8, other: u8, outside: &Namespace) -> Result<Namespace> {
