@@ -3,7 +3,7 @@
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd_core::decision::Draft;
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ServiceKey, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, ServiceKey, ServiceView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
 use egressd_policy_annotations::Annotations;
 
@@ -67,9 +67,14 @@ pub(crate) fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
     let endpoints: Vec<String> = (1..=10).map(|i| format!("10.0.0.{i}")).collect();
     let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
     let snapshot = SnapshotBuilder::default().service(service, &endpoints).build();
-    let mut view =
-        view(&snapshot, &ServiceKey::new("default", "web"), AddressTrust::Status, &AnnotationPrefix::default())
-            .expect("it is there");
+    let mut view = view(
+        &snapshot,
+        &ClusterFacts::detected(&snapshot),
+        &ServiceKey::new("default", "web"),
+        AddressTrust::Status,
+        &AnnotationPrefix::default(),
+    )
+    .expect("it is there");
     view.endpoints.iter_mut().skip(5).for_each(|endpoint| endpoint.node = Some("node-b".to_owned()));
     view
 }

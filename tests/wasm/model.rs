@@ -2,7 +2,7 @@
 //! somebody else's, or of a family without endpoints; endpoints that are nodes.
 
 use egressd_core::decision::{Decision, Outcome};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, Service, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Service, ServiceView, view};
 use egressd_core::testkit::{self, SnapshotBuilder};
 
 use crate::agreement::word;
@@ -36,7 +36,7 @@ fn service(addresses: &[&str], annotations: &[(&str, &str)]) -> Service {
 fn ask_trusting(trust: AddressTrust, service: Service, endpoints: &[&str]) -> Said {
     let key = service.key.clone();
     let snapshot = SnapshotBuilder::default().service(service, endpoints).node("node-a", &["192.168.0.200"]).build();
-    let view = view(&snapshot, &key, trust, &AnnotationPrefix::default()).unwrap();
+    let view = view(&snapshot, &ClusterFacts::detected(&snapshot), &key, trust, &AnnotationPrefix::default()).unwrap();
     let word = word(&view);
     Said { view, word }
 }
@@ -131,7 +131,7 @@ fn the_hosts_annotation_follows_the_prefix() {
     let snapshot = SnapshotBuilder::default().service(service, POD).build();
     let addresses = |prefix: &str| {
         let prefix = AnnotationPrefix::new(prefix).unwrap();
-        view(&snapshot, &key, AddressTrust::Status, &prefix).unwrap().addresses
+        view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &prefix).unwrap().addresses
     };
     assert_eq!(addresses("kube-vip.io"), [testkit::a("192.0.2.11")]);
     assert_eq!(addresses("example.org"), [testkit::a("192.0.2.12")]);

@@ -109,6 +109,11 @@ impl Holder {
         })
     }
 
+    /// Whether an interface of this node has an address, used or not.
+    pub(crate) fn is_on_an_interface(&self, address: IpAddr) -> bool {
+        self.held.contains_key(&address)
+    }
+
     fn obstacle<'a>(&self, service: &'a Service, address: IpAddr) -> Option<Obstacle<'a>> {
         let named = self.named_by(service);
         let other = || named.filter(|node| *node != self.node).map(Obstacle::OtherNode);

@@ -191,7 +191,7 @@ impl Pipeline {
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
-        let Some(newest) = view(snapshot, &key, self.settings.trust, &self.settings.prefix) else {
+        let Some(newest) = view(snapshot, &self.facts, &key, self.settings.trust, &self.settings.prefix) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.accepted.remove(&gone.view.service.uid);
             }

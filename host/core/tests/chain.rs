@@ -8,7 +8,7 @@ use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailu
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::guard::guard;
-use egressd_core::model::{AddressTrust, AnnotationPrefix, Context, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, ServiceView, view};
 use egressd_core::policy::{Mode, OnFailure, Scope};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
 use proptest::collection::vec;
@@ -138,7 +138,9 @@ fn here() -> (Context, ServiceView) {
     let service = service("web", &["11.0.0.2"]);
     let key = service.key.clone();
     let snapshot = SnapshotBuilder::default().service(service, &["10.0.0.1"]).build();
-    let view = view(&snapshot, &key, AddressTrust::Status, &AnnotationPrefix::default()).expect("it is there");
+    let view =
+        view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &AnnotationPrefix::default())
+            .expect("it is there");
     (Context { node: "node-a".to_owned(), node_labels: Arc::default() }, view)
 }
 

@@ -3,14 +3,15 @@
 
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::guard::{MOST_NETWORKS, MOST_RULES, guard};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, Endpoint, ServiceKey, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, ServiceKey, ServiceView, view};
 use egressd_core::testkit::{SnapshotBuilder, a, context, n, service};
 
 /// `web` with address 11.0.0.2, endpoint 10.0.0.1 here, and 10.0.0.9 on another node.
 fn web() -> ServiceView {
     let snapshot = SnapshotBuilder::default().service(service("web", &["11.0.0.2"]), &["10.0.0.1"]).build();
     let (key, prefix) = (ServiceKey::new("default", "web"), AnnotationPrefix::default());
-    let mut view = view(&snapshot, &key, AddressTrust::Status, &prefix).expect("it is there");
+    let mut view =
+        view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &prefix).expect("it is there");
     let elsewhere = Endpoint { address: a("10.0.0.9"), node: Some("node-b".to_owned()), ..view.endpoints[0].clone() };
     view.endpoints.push(elsewhere);
     view

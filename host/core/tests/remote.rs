@@ -4,7 +4,7 @@
 use egressd_core::chain::Ruling;
 use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ServiceKey, ServiceView, TrafficPolicy, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, ServiceKey, ServiceView, TrafficPolicy, view};
 use egressd_core::owner::{Held, Holder, Owner, Standing};
 use egressd_core::plan::{Here, Planned, Standby, settle};
 use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
@@ -42,7 +42,8 @@ impl Web {
         let web = egressd_core::model::Service { traffic_policy: self.policy, ..service("web", &[V4, V6]) };
         let snapshot = SnapshotBuilder::default().service(web, &self.here).elsewhere("web", &self.elsewhere).build();
         let key = ServiceKey::new("default", "web");
-        view(&snapshot, &key, AddressTrust::Status, &AnnotationPrefix::default()).unwrap()
+        view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &AnnotationPrefix::default())
+            .unwrap()
     }
 
     /// What comes of it when the policies translate these sources.

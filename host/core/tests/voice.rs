@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use egressd_core::model::{
-    ActiveEndpoints, AddressTrust, AnnotationPrefix, Endpoint, KubeVipWrote, Published, Service, ServiceKey,
-    ServiceView, Writer, published, view,
+    ActiveEndpoints, AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, KubeVipWrote, Published, Service,
+    ServiceKey, ServiceView, Writer, published, view,
 };
 use egressd_core::net::Family;
 use egressd_core::owner::{Held, Holder, Owner, Standing};
@@ -16,7 +16,9 @@ use egressd_core::voice::{Author, Speech, Stage, Voice, voice};
 fn seen(service: Service, endpoints: &[(&str, &str)]) -> ServiceView {
     let snapshot = SnapshotBuilder::default().service(service, &[]).build();
     let key = ServiceKey::new("default", "web");
-    let mut view = view(&snapshot, &key, AddressTrust::Status, &AnnotationPrefix::default()).expect("it is there");
+    let mut view =
+        view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &AnnotationPrefix::default())
+            .expect("it is there");
     view.endpoints = endpoints.iter().map(|(address, node)| endpoint(address, node)).collect();
     view
 }

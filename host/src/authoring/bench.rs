@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use egressd_core::chain::{Asked, PolicyFailure};
 use egressd_core::decision::{Decision, Draft};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, Context, ServiceView, Snapshot, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, ServiceView, Snapshot, view};
 
 use super::Error;
 use super::check::Checked;
@@ -58,10 +58,9 @@ pub(super) fn bench(
     let snapshot = snapshot(manifests, node)?;
     let labels = snapshot.nodes.get(node).map(|node| Arc::new(node.labels.clone())).unwrap_or_default();
     let context = Context { node: node.to_owned(), node_labels: labels };
-    let views = snapshot
-        .services
-        .keys()
-        .filter_map(|key| view(&snapshot, key, AddressTrust::Annotation, &AnnotationPrefix::default()));
+    let views = snapshot.services.keys().filter_map(|key| {
+        view(&snapshot, &ClusterFacts::detected(&snapshot), key, AddressTrust::Annotation, &AnnotationPrefix::default())
+    });
     let questions: Vec<Question> =
         views.map(|service| question(&built_in.asked, &context, service)).collect::<Result<_, _>>()?;
     if questions.is_empty() {

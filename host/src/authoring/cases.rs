@@ -9,7 +9,7 @@ use std::sync::Arc;
 use egressd_core::chain::Asked;
 use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, Context, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, ServiceView, view};
 
 use super::{Error, check, draft, render};
 use crate::source::documents::objects;
@@ -103,7 +103,13 @@ fn service(folder: &Path) -> Result<(Context, ServiceView), String> {
         return Err("service.yaml: a case needs exactly one Service".to_owned());
     };
     let labels = snapshot.nodes.get(&node).map(|node| Arc::new(node.labels.clone())).unwrap_or_default();
-    let view = view(&snapshot, key, AddressTrust::Annotation, &AnnotationPrefix::default());
+    let view = view(
+        &snapshot,
+        &ClusterFacts::detected(&snapshot),
+        key,
+        AddressTrust::Annotation,
+        &AnnotationPrefix::default(),
+    );
     let view = view.ok_or("service.yaml: its Service cannot be shown to a policy")?;
     Ok((Context { node, node_labels: labels }, view))
 }

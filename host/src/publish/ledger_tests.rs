@@ -65,6 +65,7 @@ fn planned(number: u8) -> PlannedService {
         uid: Uid::new(format!("uid-{number}")).unwrap(),
         created: 0,
         rules: vec![rule],
+        foreign: Default::default(),
         on_change: OnChange::default(),
         on_unavailable: OnUnavailable::default(),
     }

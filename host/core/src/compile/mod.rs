@@ -74,6 +74,9 @@ struct Pods<'a> {
 impl Pods<'_> {
     fn add_all<'p>(mut self, pods: impl Iterator<Item = (&'p IpAddr, &'p Vec<Claim<'p>>)>) {
         for (pod, claims) in pods {
+            // A plain Service leaves no packet to those that are asked after it.
+            let plain = claims.iter().position(|claim| claim.rank == Rank::Plain);
+            let claims = plain.and_then(|at| claims.get(..=at)).unwrap_or(claims);
             // Everybody who is asked before the last one that needs a chain needs one too: chains come first.
             let chained = claims.iter().rposition(|claim| rules::needs_chain(&claim.rules)).map_or(0, |last| last + 1);
             let (in_chains, in_maps) = claims.split_at(chained);

@@ -1,11 +1,12 @@
 //! The facts that hold for the whole cluster: which destinations stay inside it (P2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::Snapshot;
+use super::nodes::believed;
+use super::{Snapshot, Unusable};
 use crate::finding::{Finding, Severity};
 use crate::net::{AddressRange, Family, merge_ranges};
 
@@ -36,6 +37,12 @@ pub struct ClusterFacts {
     pub excluded: BTreeMap<Family, Vec<AddressRange>>,
     /// All known pod networks.
     pub pod_networks: Vec<IpNet>,
+    /// The pod and service networks that a setting or an object names; what is only assumed is not among them.
+    named_networks: Vec<AddressRange>,
+    /// The nodes' own addresses, as far as Nodes are believed.
+    pub node_addresses: BTreeSet<IpAddr>,
+    /// The first address of each family of each node.
+    primary_addresses: BTreeSet<IpAddr>,
     /// What had to be assumed.
     pub findings: Vec<Finding>,
 }
@@ -43,12 +50,11 @@ pub struct ClusterFacts {
 impl ClusterFacts {
     /// Puts together what the settings say and what the snapshot shows.
     pub fn gather(snapshot: &Snapshot, settings: &ClusterSettings) -> Self {
-        let of_nodes: Vec<IpNet> = snapshot.nodes.values().flat_map(|n| n.pod_networks.iter().copied()).collect();
+        let nodes = believed(&snapshot.nodes);
         let of_services: Vec<IpNet> = snapshot.service_networks.values().flat_map(|n| n.iter().copied()).collect();
-        let nodes = || snapshot.nodes.values().flat_map(|n| n.addresses.iter().copied());
-        let mut facts = Self::default();
+        let mut facts = Self { findings: nodes.findings, ..Self::default() };
         for family in Family::ALL {
-            let pods = known(family, [&settings.pod_networks, &of_nodes]);
+            let pods = known(family, [&settings.pod_networks, &nodes.pod_networks]);
             let services = known(family, [&settings.service_networks, &of_services]);
             let missing: Vec<&Kind> = [(&pods, &POD), (&services, &SERVICE)]
                 .into_iter()
@@ -59,15 +65,52 @@ impl ClusterFacts {
             if family == Family::Ipv6 && !missing.is_empty() {
                 continue;
             }
+            facts.named_networks.extend(pods.iter().chain(&services).copied().map(AddressRange::from));
             let pods = POD.or_default(pods);
             let services = SERVICE.or_default(services);
-            let hosts = nodes().chain(settings.api_server.iter().copied()).filter(|a| Family::of(*a) == family);
+            let hosts = nodes.addresses.iter().chain(&settings.api_server).filter(|a| Family::of(**a) == family);
             let networks = pods.iter().chain(&services).copied().chain(never(family)).map(AddressRange::from);
-            facts.excluded.insert(family, merge_ranges(networks.chain(hosts.map(AddressRange::from))));
+            facts.excluded.insert(family, merge_ranges(networks.chain(hosts.copied().map(AddressRange::from))));
             facts.pod_networks.extend(pods);
         }
+        facts.named_networks = merge_ranges(facts.named_networks);
+        (facts.node_addresses, facts.primary_addresses) = (nodes.addresses, nodes.primary);
         facts
     }
+
+    /// What the snapshot alone shows.
+    pub fn detected(snapshot: &Snapshot) -> Self {
+        Self::gather(snapshot, &ClusterSettings::default())
+    }
+
+    /// Why no packet may get this address as its source, whoever gave it to a Service; none when one may.
+    pub fn refusal(&self, address: IpAddr) -> Option<Finding> {
+        if let Some(unusable) = Unusable::of(address) {
+            return Some(refused("address-unusable", address, &format!("it is {unusable}")));
+        }
+        if self.names(address) {
+            let because = "it lies in a pod or service network, where answers would not come back to this node; give the \
+                           Service an address outside of them";
+            return Some(refused("address-in-cluster-network", address, because));
+        }
+        let because = "it is a node's own address, which packets of pods mostly have anyway (masquerade)";
+        let is_a_nodes = self.primary_addresses.contains(&address);
+        let finding = || Finding::new(Severity::Info, "address-is-a-nodes", not_translated(address, because));
+        is_a_nodes.then(finding)
+    }
+
+    fn names(&self, address: IpAddr) -> bool {
+        let after = self.named_networks.partition_point(|range| range.first() <= address);
+        after.checked_sub(1).and_then(|at| self.named_networks.get(at)).is_some_and(|range| range.contains(address))
+    }
+}
+
+fn refused(code: &'static str, address: IpAddr, because: &str) -> Finding {
+    Finding::error(code, not_translated(address, because))
+}
+
+fn not_translated(address: IpAddr, because: &str) -> String {
+    format!("nothing is translated to {address}: {because}")
 }
 
 /// One kind of network: how it is called, where it is looked for, and what is assumed for IPv4.

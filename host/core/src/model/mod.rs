@@ -2,15 +2,18 @@
 
 mod address;
 mod cluster;
+mod nodes;
 mod policy;
 mod prefix;
 mod published;
 mod service;
 mod snapshot;
+mod unusable;
 mod view;
 
 pub use address::AddressTrust;
 pub use cluster::{ClusterFacts, ClusterSettings};
+pub use nodes::MOST_NODE_ADDRESSES;
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub(crate) use published::asks_kube_vip;
@@ -19,4 +22,5 @@ pub use service::{
     Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };
 pub use snapshot::{Key, Node, Readiness, Slice, Snapshot};
+pub use unusable::Unusable;
 pub use view::{Context, ServiceView, view};

@@ -1,12 +1,12 @@
 //! One Service as policies see it: with its endpoints gathered from all slices and its own addresses settled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::address::own_addresses;
 use super::published::unpublished;
-use super::{AddressTrust, AnnotationPrefix, Endpoint, Labels, Service, ServiceKey, Snapshot};
+use super::{AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, Labels, Service, ServiceKey, Snapshot, Unusable};
 use crate::finding::Finding;
 
 /// What is the same for every Service of one node.
@@ -27,7 +27,7 @@ pub struct ServiceView {
     pub namespace_labels: Arc<Labels>,
     /// Its own addresses in the order of preference (P1).
     pub addresses: Vec<IpAddr>,
-    /// Its endpoints on all nodes, sorted, each address once, without host-network ones (P1).
+    /// Its endpoints on all nodes, sorted, each address once, without those that no pod can be (P1).
     pub endpoints: Vec<Endpoint>,
     /// What was found on the way.
     pub findings: Vec<Finding>,
@@ -40,37 +40,78 @@ impl ServiceView {
     }
 }
 
-/// The view of a Service; none when the snapshot does not hold it.
+/// The view of a Service, where these facts hold; none when the snapshot does not hold it.
 pub fn view(
     snapshot: &Snapshot,
+    facts: &ClusterFacts,
     key: &ServiceKey,
     trust: AddressTrust,
     prefix: &AnnotationPrefix,
 ) -> Option<ServiceView> {
     let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
     let (addresses, mut findings) = own_addresses(&service, trust, prefix);
-    let (endpoints, host_network) = endpoints(snapshot, key);
-    findings.extend(host_network.into_iter().map(host_network_finding));
+    let (endpoints, never) = endpoints(snapshot, facts, key);
+    findings.extend(never_translated(&never));
     let namespace_labels = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_default();
     Some(ServiceView { service, namespace_labels, addresses, endpoints, findings })
 }
 
-/// The endpoints of all slices, each address once; and beside them those that are a node's own address.
-fn endpoints(snapshot: &Snapshot, key: &ServiceKey) -> (Vec<Endpoint>, Vec<Endpoint>) {
-    let nodes: BTreeSet<IpAddr> = snapshot.nodes.values().flat_map(|n| n.addresses.iter().copied()).collect();
+/// Why an endpoint is never translated, whoever lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Never {
+    /// It is a node's own address: host network.
+    Node,
+    /// No pod can have it.
+    Unusable(Unusable),
+}
+
+/// The endpoints of all slices, each address once; and beside them those that are never translated.
+fn endpoints(
+    snapshot: &Snapshot,
+    facts: &ClusterFacts,
+    key: &ServiceKey,
+) -> (Vec<Endpoint>, BTreeMap<Never, Vec<IpAddr>>) {
     let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
     // While a slice is split or moved, an address can stand in two of them; any of the two is right.
     let by_address: BTreeMap<IpAddr, &Endpoint> =
         slices.flat_map(|slice| &slice.endpoints).map(|e| (e.address, e)).collect();
-    by_address.into_values().cloned().partition(|e| !nodes.contains(&e.address))
+    let (mut endpoints, mut never) = (Vec::new(), BTreeMap::<Never, Vec<IpAddr>>::new());
+    for (address, endpoint) in by_address {
+        match why_never(facts, address) {
+            Some(why) => never.entry(why).or_default().push(address),
+            None => endpoints.push(endpoint.clone()),
+        }
+    }
+    (endpoints, never)
 }
 
-fn host_network_finding(endpoint: Endpoint) -> Finding {
-    let address = endpoint.address;
-    Finding::warning(
-        "host-network-endpoint",
-        format!(
-            "endpoint {address} is a node's own address (host network) and is never translated; run the pod on the pod network"
-        ),
-    )
+fn why_never(facts: &ClusterFacts, address: IpAddr) -> Option<Never> {
+    let unusable = Unusable::of(address).map(Never::Unusable);
+    unusable.or_else(|| facts.node_addresses.contains(&address).then_some(Never::Node))
+}
+
+/// One finding for each reason, however many endpoints there are.
+fn never_translated(never: &BTreeMap<Never, Vec<IpAddr>>) -> impl Iterator<Item = Finding> {
+    never.iter().filter_map(|(why, addresses)| Some(why.finding(*addresses.first()?, addresses.len() - 1)))
+}
+
+impl Never {
+    fn finding(self, first: IpAddr, more: usize) -> Finding {
+        let subject = match more {
+            0 => format!("endpoint {first}"),
+            _ => format!("endpoint {first} (and {more} more)"),
+        };
+        match self {
+            Self::Node => Finding::warning(
+                "host-network-endpoint",
+                format!(
+                    "{subject} is a node's own address (host network) and is never translated; run the pod on the pod network"
+                ),
+            ),
+            Self::Unusable(kind) => Finding::warning(
+                "endpoint-unusable",
+                format!("{subject} is {kind}, which no pod has, and is never translated; correct the EndpointSlice"),
+            ),
+        }
+    }
 }

@@ -6,7 +6,8 @@ mod rank;
 mod remote;
 mod settle;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
@@ -35,6 +36,9 @@ pub struct PlannedService {
     pub created: i64,
     /// In order; the first that matches decides. Each has sources, and a family that is in `excluded`.
     pub rules: Vec<Rule>,
+    /// The sources whose endpoints name no pod of the Service's own namespace: what others say about such a pod goes
+    /// first (P13).
+    pub foreign: BTreeSet<IpAddr>,
     /// For connections that contradict a change.
     pub on_change: OnChange,
     /// For pods that cannot be translated.

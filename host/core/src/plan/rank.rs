@@ -47,9 +47,11 @@ pub struct Claim<'a> {
     pub rank: Rank,
 }
 
-/// For every pod the Services that speak for it, in the order in which they are asked: with networks, then with
-/// ports, then plain; among equals the older, then by namespace and name. The same on every node, and whatever
-/// the order of arrival.
+/// For every pod the Services that speak for it, in the order in which they are asked. Within a namespace: with
+/// networks, then with ports, then plain; among equals the older, then by name. Between namespaces: first the one with a
+/// Service whose endpoint names a pod of its own namespace, then the one with the oldest Service, then by name; how
+/// specific a Service is would let one tenant go before another by writing an annotation. The same on every node, and
+/// whatever the order of arrival.
 pub fn ranked(plan: &Plan) -> BTreeMap<IpAddr, Vec<Claim<'_>>> {
     let mut pods: BTreeMap<IpAddr, Vec<Claim<'_>>> = BTreeMap::new();
     for (key, service) in &plan.services {
@@ -64,8 +66,49 @@ pub fn ranked(plan: &Plan) -> BTreeMap<IpAddr, Vec<Claim<'_>>> {
             pods.entry(pod).or_default().push(Claim { key, service, rules, rank });
         }
     }
-    for claims in pods.values_mut() {
-        claims.sort_by(|a, b| (a.rank, a.service.created, a.key).cmp(&(b.rank, b.service.created, b.key)));
+    for (pod, claims) in &mut pods {
+        if claims.len() > 1 {
+            sort(*pod, claims);
+        }
     }
     pods
+}
+
+fn sort(pod: IpAddr, claims: &mut [Claim<'_>]) {
+    let mut namespaces: BTreeMap<&str, Precedence> = BTreeMap::new();
+    for claim in &*claims {
+        let one = Precedence::of(pod, claim);
+        let known = namespaces.entry(&claim.key.namespace).or_insert(one);
+        *known = known.or(one);
+    }
+    claims.sort_by_cached_key(|claim| {
+        let namespace = &*claim.key.namespace;
+        (namespaces.get(namespace).copied(), namespace, claim.rank, claim.service.created, claim.key)
+    });
+}
+
+/// How a namespace stands for a pod among other namespaces; the smaller goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Precedence {
+    named: Named,
+    /// Seconds since 1970: of its oldest Service that has the pod.
+    oldest: i64,
+}
+
+/// Whether an endpoint names a pod of its own namespace, as every one does that Kubernetes made from a selector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    Own,
+    Foreign,
+}
+
+impl Precedence {
+    fn of(pod: IpAddr, claim: &Claim<'_>) -> Self {
+        let named = if claim.service.foreign.contains(&pod) { Named::Foreign } else { Named::Own };
+        Self { named, oldest: claim.service.created }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self { named: self.named.min(other.named), oldest: self.oldest.min(other.oldest) }
+    }
 }

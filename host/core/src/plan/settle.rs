@@ -8,7 +8,7 @@ use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
 use crate::guard;
-use crate::model::{ClusterFacts, Context, ServiceView};
+use crate::model::{ClusterFacts, Context, Endpoint, ServiceView};
 use crate::net::Family;
 use crate::owner::Holder;
 
@@ -44,7 +44,8 @@ pub fn settle(
 ) -> Planned {
     let mut findings = findings.to_vec();
     let (end, draft) = guarded(here.context, view, ruling, standby, &mut findings);
-    let rules = translatable(here, view, &draft.rules, &mut findings);
+    let rules = apart_from_this_node(here, &draft.rules, &mut findings);
+    let rules = translatable(here, view, &rules, &mut findings);
     findings.extend(remote::untranslated(here, view, &rules));
     // Anything worse is why nothing is translated.
     if end == End::Ruled && rules.is_empty() && findings.iter().all(|finding| finding.severity == Severity::Info) {
@@ -58,10 +59,18 @@ pub fn settle(
         uid: view.service.uid.clone(),
         created: view.service.created,
         rules,
+        foreign: foreign(view),
         on_change: draft.on_change,
         on_unavailable: draft.on_unavailable,
     });
     Planned { service, end, findings }
+}
+
+/// The endpoints that name no pod of the Service's own namespace.
+fn foreign(view: &ServiceView) -> BTreeSet<IpAddr> {
+    let namespace = &*view.service.key.namespace;
+    let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| pod.namespace == namespace);
+    view.endpoints.iter().filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address).collect()
 }
 
 /// How it ended, and the draft that counts: the ruling's own, or what stands in for it.
@@ -122,11 +131,36 @@ fn cut(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
     draft
 }
 
+/// The rules without sources that this node's interfaces have: a slice may list any address, and what has one of the
+/// node's is the node itself (P1).
+fn apart_from_this_node(here: Here<'_>, rules: &[Rule], findings: &mut Vec<Finding>) -> Vec<Rule> {
+    let ours = |source: &IpAddr| here.holder.is_on_an_interface(*source);
+    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| &rule.sources).copied().filter(ours).collect();
+    findings.extend(sources.first().map(|first| this_nodes(*first, sources.len() - 1)));
+    let without = |rule: &Rule| {
+        let left = rule.sources.iter().copied().filter(|source| !sources.contains(source));
+        Rule { sources: left.collect(), ..rule.clone() }
+    };
+    rules.iter().map(without).collect()
+}
+
+fn this_nodes(first: IpAddr, more: usize) -> Finding {
+    let subject = match more {
+        0 => format!("endpoint {first} is an address"),
+        _ => format!("endpoint {first} (and {more} more) is an address"),
+    };
+    let remedy = "and is never translated; run the pod on the pod network, or correct the EndpointSlice";
+    Finding::warning("endpoint-is-this-node", format!("{subject} of this node's own interfaces {remedy}"))
+}
+
 /// The rules that have a source, whose address this node holds, and whose family is known.
 fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &mut Vec<Finding>) -> Vec<Rule> {
     let with_sources = || rules.iter().filter(|rule| !rule.sources.is_empty());
     let addresses: BTreeSet<IpAddr> = with_sources().map(|rule| rule.address).collect();
-    let objection = |address: IpAddr| Some((address, here.holder.objection(&view.service, address)?));
+    let objection = |address: IpAddr| {
+        let refused = here.facts.refusal(address);
+        Some((address, refused.or_else(|| here.holder.objection(&view.service, address))?))
+    };
     let objections: BTreeMap<IpAddr, Finding> = addresses.into_iter().filter_map(objection).collect();
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
         .filter(|rule| !objections.contains_key(&rule.address))

@@ -15,8 +15,8 @@ use crate::model::{ServiceKey, Uid};
 use crate::net::{PortMatch, Protocol};
 use crate::plan::{Plan, PlannedService};
 
-/// The Services of a universe, all in namespace `default`.
-const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+/// The Services of a universe, in two namespaces.
+const NAMES: [&str; 4] = ["a", "b", "other/c", "other/d"];
 
 /// All that plans and packets are made of. Cluster networks are those of [`facts`].
 #[derive(Clone, Debug)]
@@ -86,9 +86,12 @@ impl Universe {
 
     /// Services of one to three rules, without a name.
     fn services(&self) -> impl Strategy<Value = PlannedService> + use<> {
-        (0..2i64, vec(self.rules(), 1..4)).prop_map(|(created, rules)| PlannedService {
+        let pods = self.worlds.iter().flat_map(|world| world.pods.clone()).collect::<Vec<_>>();
+        let foreign = subsequence(pods, 0..=4);
+        (0..3i64, foreign, vec(self.rules(), 1..4)).prop_map(|(created, foreign, rules)| PlannedService {
             uid: uid("unnamed"),
             created,
+            foreign: foreign.into_iter().collect(),
             rules: rules.into_iter().enumerate().map(|(i, rule)| Rule { id: format!("rule-{i}"), ..rule }).collect(),
             on_change: Default::default(),
             on_unavailable: Default::default(),
@@ -150,11 +153,12 @@ fn ports(ports: &[u16], most: usize) -> impl Strategy<Value = Vec<PortMatch>> + 
 }
 
 fn key(name: &str) -> ServiceKey {
-    ServiceKey::new("default", name)
+    let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
+    ServiceKey::new(namespace, name)
 }
 
 fn uid(name: &str) -> Uid {
-    Uid::new(format!("uid-{name}")).expect("a uid")
+    Uid::new(format!("uid-{}", name.replace('/', "-"))).expect("a uid")
 }
 
 fn named(name: &str, service: PlannedService) -> (ServiceKey, PlannedService) {
@@ -169,9 +173,22 @@ pub fn promised(plan: &Plan, packet: &Packet) -> Option<IpAddr> {
         return None;
     }
     let mut services: Vec<_> = plan.services.iter().collect();
-    services.sort_by_key(|(key, service)| (specificity(service, packet.source), service.created, *key));
+    services.retain(|(_, service)| service.rules.iter().any(|rule| rule.sources.contains(&packet.source)));
+    let all = services.clone();
+    services.sort_by_key(|(key, service)| {
+        let namespace = standing(&all, &key.namespace, packet.source);
+        (namespace, key.namespace.to_string(), specificity(service, packet.source), service.created, *key)
+    });
     let rules = services.into_iter().flat_map(|(_, service)| &service.rules);
     rules.into_iter().find(|rule| says(rule, packet)).map(|rule| rule.address)
+}
+
+/// Of a namespace among those with a Service for this pod: 0 when one of its endpoints names a pod of its own, and when
+/// its oldest Service was made.
+fn standing(services: &[(&ServiceKey, &PlannedService)], namespace: &str, pod: IpAddr) -> (u8, i64) {
+    let of_it = || services.iter().filter(|(key, _)| *key.namespace == *namespace).map(|(_, service)| service);
+    let named = of_it().map(|service| u8::from(service.foreign.contains(&pod))).min();
+    (named.unwrap_or(1), of_it().map(|service| service.created).min().unwrap_or(0))
 }
 
 /// 0 with networks, 1 with ports, 2 plain: of the Service's rules for this pod.

@@ -1,0 +1,149 @@
+//! What is believed of Node objects. A node's kubelet writes its Node, and what one Node claims counts on all nodes: so
+//! each is believed about itself, within bounds, and what one claims of another is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use ipnet::IpNet;
+
+use super::Node;
+use crate::finding::Finding;
+use crate::net::Family;
+
+/// How many addresses of one Node count. Nodes have a few, and each one becomes an element of a set.
+pub const MOST_NODE_ADDRESSES: usize = 16;
+/// The widest network of one node's pods. A wider one would declare much of the world a part of the cluster.
+const WIDEST_V4: u8 = 8;
+/// The same, IPv6.
+const WIDEST_V6: u8 = 16;
+
+/// Nodes by name, as a snapshot has them.
+type Nodes = OrdMap<String, Arc<Node>>;
+
+/// The part of all Nodes' claims that counts.
+#[derive(Debug, Default)]
+pub(super) struct Believed {
+    /// The addresses of all nodes.
+    pub(super) addresses: BTreeSet<IpAddr>,
+    /// The first address of each family of each node: what a CNI's masquerade translates to.
+    pub(super) primary: BTreeSet<IpAddr>,
+    /// The networks of all nodes' pods.
+    pub(super) pod_networks: Vec<IpNet>,
+    /// What does not count, one finding for each reason.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Takes what is to be believed from all Nodes.
+pub(super) fn believed(nodes: &Nodes) -> Believed {
+    let mut believed = Believed::default();
+    let (mut wide, mut many, mut of_pods, mut twice) = <(Cases, Cases, Cases, Cases)>::default();
+    let networks = PodNetworks::of(nodes, &mut wide);
+    let mut claimed: BTreeMap<IpAddr, &str> = BTreeMap::new();
+    for (name, node) in nodes {
+        if node.addresses.len() > MOST_NODE_ADDRESSES {
+            many.add(|| format!("Node {name} lists {} addresses", node.addresses.len()));
+        }
+        for address in node.addresses.iter().take(MOST_NODE_ADDRESSES) {
+            if let Some((network, owner)) = networks.of_another(*address, name) {
+                of_pods.add(|| {
+                    format!("Node {name} lists {address}, which lies in {network}, the pod network of Node {owner}")
+                });
+                continue;
+            }
+            if let Some(other) = claimed.insert(*address, name).filter(|other| *other != name) {
+                twice.add(|| format!("Nodes {other} and {name} both list {address}"));
+            }
+            believed.addresses.insert(*address);
+        }
+        believed.primary.extend(Family::ALL.iter().filter_map(|family| primary(node, *family)));
+    }
+    believed.pod_networks = networks.all();
+    believed.findings = [
+        wide.finding(
+            "node-network-too-wide",
+            "so wide a network does not count as a pod network; correct spec.podCIDRs",
+        ),
+        many.finding("node-addresses-too-many", &format!("the first {MOST_NODE_ADDRESSES} count as a node's")),
+        of_pods.finding("node-address-in-pod-network", "it does not count as a node's address"),
+        twice
+            .finding("node-address-twice", "it counts as a node's address, and one of the two is wrong or out of date"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    believed
+}
+
+fn primary(node: &Node, family: Family) -> Option<IpAddr> {
+    node.addresses.iter().copied().find(|address| Family::of(*address) == family)
+}
+
+/// The pod networks by prefix, to be found in as many steps as there are lengths of prefixes: there may be thousands.
+#[derive(Default)]
+struct PodNetworks<'a> {
+    owners: BTreeMap<IpNet, Vec<&'a str>>,
+    lengths: BTreeSet<u8>,
+}
+
+impl<'a> PodNetworks<'a> {
+    fn of(nodes: &'a Nodes, wide: &mut Cases) -> Self {
+        let mut networks = Self::default();
+        for (name, node) in nodes {
+            for network in &node.pod_networks {
+                if is_too_wide(*network) {
+                    wide.add(|| format!("Node {name} has the podCIDR {network}"));
+                    continue;
+                }
+                networks.lengths.insert(network.prefix_len());
+                networks.owners.entry(network.trunc()).or_default().push(name);
+            }
+        }
+        networks
+    }
+
+    fn all(&self) -> Vec<IpNet> {
+        self.owners.keys().copied().collect()
+    }
+
+    /// The network with this address that another node has, and that this one has not.
+    fn of_another(&self, address: IpAddr, name: &str) -> Option<(IpNet, &'a str)> {
+        let around = |length: &u8| IpNet::new(address, *length).ok().map(|network| network.trunc());
+        let mut owned =
+            self.lengths.iter().filter_map(around).filter_map(|network| Some((network, self.owners.get(&network)?)));
+        let (network, owners) = owned.find(|(_, owners)| !owners.contains(&name))?;
+        Some((network, owners.first()?))
+    }
+}
+
+fn is_too_wide(network: IpNet) -> bool {
+    let widest = match network {
+        IpNet::V4(_) => WIDEST_V4,
+        IpNet::V6(_) => WIDEST_V6,
+    };
+    network.prefix_len() < widest
+}
+
+/// Objects with the same thing wrong: the first in full, the others as a number, however many there are.
+#[derive(Default)]
+struct Cases {
+    first: Option<String>,
+    count: usize,
+}
+
+impl Cases {
+    fn add(&mut self, sentence: impl FnOnce() -> String) {
+        self.count += 1;
+        self.first.get_or_insert_with(sentence);
+    }
+
+    fn finding(self, code: &str, consequence: &str) -> Option<Finding> {
+        let first = self.first?;
+        let more = match self.count {
+            1 => String::new(),
+            count => format!(" (and {} more such cases)", count - 1),
+        };
+        Some(Finding::warning(code, format!("{first}{more}: {consequence}")))
+    }
+}
