@@ -103,8 +103,7 @@ async fn follow(args: &Run) -> Result<()> {
     let namespace = config.namespace.clone();
     let source = Source::open(config.origin, &node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
-    let interfaces = config.settings.owner.looks_at_interfaces();
-    let addresses = if interfaces { Addresses::follow()? } else { Addresses::unwatched() };
+    let addresses = Addresses::follow()?;
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
     let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
     let metrics = Metrics::default();
@@ -173,7 +172,10 @@ fn stop() -> Result<impl Future<Output = ()>> {
 
 fn plan(args: &PlanArgs) -> Result<ExitCode> {
     let config = config::config(&args.input)?;
-    let report = report(config)?;
+    let interfaces = config.settings.owner.looks_at_interfaces();
+    // Where the owner does not depend on them, a plan can be made anywhere, and is the same everywhere.
+    let held = if interfaces { addresses::read()? } else { Held::new() };
+    let report = report(config, held)?;
     let mut out = io::stdout().lock();
     let colours = paint(&out);
     match args.output {
@@ -190,12 +192,10 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
-/// What `run` would make of its source now, on this node.
-fn report(mut config: Config) -> Result<Report> {
+/// What `run` would make of its source now, on a node whose interfaces have this.
+fn report(mut config: Config, held: Held) -> Result<Report> {
     let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
-    let interfaces = config.settings.owner.looks_at_interfaces();
-    let held = if interfaces { addresses::read()? } else { Held::new() };
     let state = StateDir::open(&config.state_dir);
     let known = Known { accepted: state.accepted(), held };
     let prefix = config.settings.prefix.clone();
@@ -208,7 +208,7 @@ fn report(mut config: Config) -> Result<Report> {
 fn difference(input: &Input) -> Result<ExitCode> {
     let config = config::config(input)?;
     let tables = config.settings.tables.clone();
-    let report = report(config)?;
+    let report = report(config, addresses::read()?)?;
     if let Some(fatal) = &report.round.fatal {
         bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
     }

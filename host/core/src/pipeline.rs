@@ -121,7 +121,7 @@ impl Pipeline {
     /// Before the first update, and holding no address. `accepted` is what an earlier process remembered (P4).
     pub fn new(settings: Settings, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
-        let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster);
+        let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &settings.node);
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
         let (foreign, ready, policies, services) = Default::default();
         Self { settings, context, facts, holder, foreign, ready, policies, services, accepted }
@@ -165,7 +165,7 @@ impl Pipeline {
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
     fn cluster(&mut self, snapshot: &Snapshot) -> bool {
-        self.facts = ClusterFacts::gather(snapshot, &self.settings.cluster);
+        self.facts = ClusterFacts::gather(snapshot, &self.settings.cluster, &self.settings.node);
         let ready = snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready);
         self.ready = ready.map(|(name, _)| name.clone()).collect();
         let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));

@@ -56,8 +56,7 @@ pub fn read() -> Result<Held, Error> {
 /// What this node's interfaces have, always the newest.
 #[derive(Debug)]
 pub struct Addresses {
-    /// None where nobody asks about interfaces.
-    newest: Option<watch::Receiver<Held>>,
+    newest: watch::Receiver<Held>,
 }
 
 impl Addresses {
@@ -70,17 +69,12 @@ impl Addresses {
         let (giver, newest) = watch::channel(listener.interfaces.held());
         let thread = thread::Builder::new().name("addresses".to_owned());
         thread.spawn(move || listen(listener, &giver)).map_err(Error::Thread)?;
-        Ok(Self { newest: Some(newest) })
-    }
-
-    /// For those who do not look at interfaces: none has anything, ever.
-    pub fn unwatched() -> Self {
-        Self { newest: None }
+        Ok(Self { newest })
     }
 
     /// What they have now.
     pub fn now(&mut self) -> Held {
-        self.newest.as_mut().map(|newest| newest.borrow_and_update().clone()).unwrap_or_default()
+        self.newest.borrow_and_update().clone()
     }
 
     /// What they have as soon as it is something else than was told last. Changes coalesce while nobody asks.
@@ -88,10 +82,7 @@ impl Addresses {
     /// # Errors
     /// When the thread is gone.
     pub async fn changed(&mut self) -> Result<Held, Error> {
-        match &mut self.newest {
-            Some(newest) => newest.changed().await.map_err(|_| Error::ThreadGone)?,
-            None => std::future::pending().await,
-        }
+        self.newest.changed().await.map_err(|_| Error::ThreadGone)?;
         Ok(self.now())
     }
 }

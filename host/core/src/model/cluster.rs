@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::nodes::believed;
+use super::nodes::{believed, primary_addresses};
 use super::{Snapshot, Unusable};
 use crate::finding::{Finding, Severity};
 use crate::net::{AddressRange, Family, merge_ranges};
@@ -37,19 +37,22 @@ pub struct ClusterFacts {
     pub excluded: BTreeMap<Family, Vec<AddressRange>>,
     /// All known pod networks.
     pub pod_networks: Vec<IpNet>,
-    /// The pod and service networks that a setting or an object names; what is only assumed is not among them.
+    /// Where no address to translate to can lie: service networks and this node's pod networks, as far as they are named
+    /// and not assumed. What other Nodes claim would let them switch off each other's translation.
     named_networks: Vec<AddressRange>,
     /// The nodes' own addresses, as far as Nodes are believed.
     pub node_addresses: BTreeSet<IpAddr>,
-    /// The first address of each family of each node.
-    primary_addresses: BTreeSet<IpAddr>,
+    /// The first address of each family of this node.
+    primary_addresses: Vec<IpAddr>,
     /// What had to be assumed.
     pub findings: Vec<Finding>,
 }
 
 impl ClusterFacts {
-    /// Puts together what the settings say and what the snapshot shows.
-    pub fn gather(snapshot: &Snapshot, settings: &ClusterSettings) -> Self {
+    /// Puts together what the settings say and what the snapshot shows, on the node of this name.
+    pub fn gather(snapshot: &Snapshot, settings: &ClusterSettings, node: &str) -> Self {
+        let here = snapshot.nodes.get(node);
+        let of_here: Vec<IpNet> = here.into_iter().flat_map(|node| node.pod_networks.iter().copied()).collect();
         let nodes = believed(&snapshot.nodes);
         let of_services: Vec<IpNet> = snapshot.service_networks.values().flat_map(|n| n.iter().copied()).collect();
         let mut facts = Self { findings: nodes.findings, ..Self::default() };
@@ -65,7 +68,8 @@ impl ClusterFacts {
             if family == Family::Ipv6 && !missing.is_empty() {
                 continue;
             }
-            facts.named_networks.extend(pods.iter().chain(&services).copied().map(AddressRange::from));
+            let named = known(family, [&settings.pod_networks, &of_here]).into_iter().chain(services.iter().copied());
+            facts.named_networks.extend(named.map(AddressRange::from));
             let pods = POD.or_default(pods);
             let services = SERVICE.or_default(services);
             let hosts = nodes.addresses.iter().chain(&settings.api_server).filter(|a| Family::of(**a) == family);
@@ -74,16 +78,17 @@ impl ClusterFacts {
             facts.pod_networks.extend(pods);
         }
         facts.named_networks = merge_ranges(facts.named_networks);
-        (facts.node_addresses, facts.primary_addresses) = (nodes.addresses, nodes.primary);
+        facts.node_addresses = nodes.addresses;
+        facts.primary_addresses = here.into_iter().flat_map(|node| primary_addresses(node)).collect();
         facts
     }
 
-    /// What the snapshot alone shows.
+    /// What the snapshot alone shows, of all nodes alike.
     pub fn detected(snapshot: &Snapshot) -> Self {
-        Self::gather(snapshot, &ClusterSettings::default())
+        Self::gather(snapshot, &ClusterSettings::default(), "")
     }
 
-    /// Why no packet may get this address as its source, whoever gave it to a Service; none when one may.
+    /// Why no packet of this node may get this address as its source, whoever gave it to a Service; none when one may.
     pub fn refusal(&self, address: IpAddr) -> Option<Finding> {
         if let Some(unusable) = Unusable::of(address) {
             return Some(refused("address-unusable", address, &format!("it is {unusable}")));
@@ -93,7 +98,7 @@ impl ClusterFacts {
                            Service an address outside of them";
             return Some(refused("address-in-cluster-network", address, because));
         }
-        let because = "it is a node's own address, which packets of pods mostly have anyway (masquerade)";
+        let because = "it is this node's own address, which packets of its pods mostly have anyway (masquerade)";
         let is_a_nodes = self.primary_addresses.contains(&address);
         let finding = || Finding::new(Severity::Info, "address-is-a-nodes", not_translated(address, because));
         is_a_nodes.then(finding)

@@ -27,8 +27,6 @@ type Nodes = OrdMap<String, Arc<Node>>;
 pub(super) struct Believed {
     /// The addresses of all nodes.
     pub(super) addresses: BTreeSet<IpAddr>,
-    /// The first address of each family of each node: what a CNI's masquerade translates to.
-    pub(super) primary: BTreeSet<IpAddr>,
     /// The networks of all nodes' pods.
     pub(super) pod_networks: Vec<IpNet>,
     /// What does not count, one finding for each reason.
@@ -57,7 +55,6 @@ pub(super) fn believed(nodes: &Nodes) -> Believed {
             }
             believed.addresses.insert(*address);
         }
-        believed.primary.extend(Family::ALL.iter().filter_map(|family| primary(node, *family)));
     }
     believed.pod_networks = networks.all();
     believed.findings = [
@@ -76,8 +73,11 @@ pub(super) fn believed(nodes: &Nodes) -> Believed {
     believed
 }
 
-fn primary(node: &Node, family: Family) -> Option<IpAddr> {
-    node.addresses.iter().copied().find(|address| Family::of(*address) == family)
+/// The first address of each family of a Node: what a CNI's masquerade translates to. Further ones may be a load balancer's,
+/// which a node has for a while.
+pub(super) fn primary_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
+    let of = |family| node.addresses.iter().copied().find(move |address| Family::of(*address) == family);
+    Family::ALL.into_iter().filter_map(of)
 }
 
 /// The pod networks by prefix, to be found in as many steps as there are lengths of prefixes: there may be thousands.

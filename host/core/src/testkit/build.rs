@@ -53,7 +53,7 @@ pub fn facts() -> ClusterFacts {
         service_networks: vec![n("10.96.0.0/12"), n("fd00:10:96::/112")],
         api_server: vec![],
     };
-    ClusterFacts::gather(&Snapshot::default(), &settings)
+    ClusterFacts::gather(&Snapshot::default(), &settings, &context().node)
 }
 
 /// A LoadBalancer Service `default/<name>` with these own addresses.

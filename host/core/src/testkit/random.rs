@@ -84,15 +84,19 @@ impl Universe {
         })
     }
 
-    /// Services of one to three rules, without a name.
+    /// Services of one to three rules, without a name. Half of them have no networks and no source ports, so that elements
+    /// of several Services meet as often as chains do.
     fn services(&self) -> impl Strategy<Value = PlannedService> + use<> {
         let pods = self.worlds.iter().flat_map(|world| world.pods.clone()).collect::<Vec<_>>();
         let foreign = subsequence(pods, 0..=4);
-        (0..3i64, foreign, vec(self.rules(), 1..4)).prop_map(|(created, foreign, rules)| PlannedService {
+        let simple =
+            self.rules().prop_map(|rule| Rule { include: vec![], exclude: vec![], source_ports: vec![], ..rule });
+        let rules = prop_oneof![vec(self.rules(), 1..4), vec(simple, 1..3)];
+        (0..3i64, foreign, rules).prop_map(|(created, foreign, rules)| PlannedService {
             uid: uid("unnamed"),
             created,
-            foreign: foreign.into_iter().collect(),
             rules: rules.into_iter().enumerate().map(|(i, rule)| Rule { id: format!("rule-{i}"), ..rule }).collect(),
+            foreign: foreign.into_iter().collect(),
             on_change: Default::default(),
             on_unavailable: Default::default(),
         })
