@@ -93,6 +93,9 @@ pub struct Source {
     /// How this node knows that it holds a Service's address, and so translates to it.
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_OWNER", default_value_t = Owner::Auto)]
     pub owner: Owner,
+    /// What to do with an address that Services of several namespaces have.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_SHARED_ADDRESSES", default_value_t = SharedAddresses::Allow)]
+    pub shared_addresses: SharedAddresses,
     /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
     ///
     /// Whoever may edit a Service can then take any address for it; without this, only those in its
@@ -105,6 +108,15 @@ pub struct Source {
     #[arg(long, value_name = "DIR", env = "EGRESSD_STATE_DIR", default_value = "/var/lib/egressd",
           value_hint = ValueHint::DirPath)]
     pub state_dir: PathBuf,
+}
+
+/// What becomes of an address that Services of several namespaces have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SharedAddresses {
+    /// Each of them is translated to it, with a warning; which Services may share one is the load balancer's decision.
+    Allow,
+    /// Only Services of the namespace whose Service is the oldest are translated to it.
+    Oldest,
 }
 
 /// How a node knows that it holds an address.

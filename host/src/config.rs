@@ -8,6 +8,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
+use egressd_core::plan::SharedAddresses;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
@@ -36,7 +37,7 @@ pub struct Config {
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, instance } = input;
-    let Source { manifests: _, kubeconfig: _, node: _, namespace, owner, trust_address_annotation, state_dir } = source;
+    let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
     let origin = origin(source);
     let Networks { pod_networks, service_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
@@ -57,6 +58,7 @@ pub fn config(input: &Input) -> Result<Config> {
         owner: self::owner(*owner),
         prefix: prefix(annotation_prefix)?,
         cluster,
+        shared: shared(*shared_addresses),
     };
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
     Ok(Config { origin, namespace: namespace.clone(), state_dir: state_dir.clone(), settings, findings })
@@ -125,6 +127,13 @@ fn owner(typed: cli::Owner) -> Owner {
         cli::Owner::Address => Owner::Address,
         cli::Owner::VipHost => Owner::VipHost,
         cli::Owner::Any => Owner::Any,
+    }
+}
+
+fn shared(typed: cli::SharedAddresses) -> SharedAddresses {
+    match typed {
+        cli::SharedAddresses::Allow => SharedAddresses::Allow,
+        cli::SharedAddresses::Oldest => SharedAddresses::Oldest,
     }
 }
 

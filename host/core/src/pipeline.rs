@@ -17,7 +17,7 @@ use crate::model::{
     Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
 };
 use crate::owner::{Held, Holder, Owner};
-use crate::plan::{Here, Plan, Planned, Standby, settle};
+use crate::plan::{Here, Plan, Planned, SharedAddresses, Sharing, Standby, settle};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, ShadowStatus, State, statuses};
 use crate::voice::{Stage, Voice, voice};
@@ -37,6 +37,8 @@ pub struct Settings {
     pub prefix: AnnotationPrefix,
     /// What the administrator says about the cluster.
     pub cluster: ClusterSettings,
+    /// What to do with an address that Services of several namespaces have.
+    pub shared: SharedAddresses,
 }
 
 /// The state between two rounds.
@@ -287,8 +289,10 @@ impl Pipeline {
     pub fn round(&self) -> Round {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
         let mut planned = BTreeMap::new();
+        let sharing = Sharing::of(self.settings.shared, self.services.values().map(|entry| &*entry.view));
+        let here = self.here(&sharing);
         for (key, entry) in &self.services {
-            let Some(settled) = self.settle(entry) else { continue };
+            let Some(settled) = settled(here, entry) else { continue };
             plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
             planned.insert(key.clone(), settled);
         }
@@ -298,7 +302,7 @@ impl Pipeline {
         for (key, status) in &mut statuses {
             let Some(entry) = self.services.get(key) else { continue };
             status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
-            status.shadows = planned.get(key).map(|planned| self.shadows(entry, planned)).unwrap_or_default();
+            status.shadows = planned.get(key).map(|planned| shadows(here, entry, planned)).unwrap_or_default();
             if status.state != State::Off {
                 let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
                 status.findings.extend(beside::finding(service, wrote, &self.foreign));
@@ -333,35 +337,35 @@ impl Pipeline {
         planned.iter().filter_map(one).collect()
     }
 
-    fn settle(&self, entry: &Entry) -> Option<Planned> {
-        let verdict = entry.verdict.as_ref()?;
-        let last_draft = || entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
-        let standby = match (&verdict.ruling, &entry.last_input) {
-            (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
-                Ruling::Draft(_) => Standby::LastInput(last),
-                Ruling::Denied { .. } => Standby::Nothing,
-                // Then the policies changed, and not the input alone.
-                Ruling::Invalid { .. } | Ruling::Failed(_) => last_draft(),
-            },
-            (_, _) => last_draft(),
-        };
-        Some(settle(self.here(), &entry.view, &verdict.ruling, &verdict.findings, standby))
+    fn here<'a>(&'a self, sharing: &'a Sharing<'a>) -> Here<'a> {
+        Here { context: &self.context, facts: &self.facts, holder: &self.holder, sharing }
     }
+}
 
-    fn here(&self) -> Here<'_> {
-        Here { context: &self.context, facts: &self.facts, holder: &self.holder }
-    }
+fn settled(here: Here<'_>, entry: &Entry) -> Option<Planned> {
+    let verdict = entry.verdict.as_ref()?;
+    let last_draft = || entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
+    let standby = match (&verdict.ruling, &entry.last_input) {
+        (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
+            Ruling::Draft(_) => Standby::LastInput(last),
+            Ruling::Denied { .. } => Standby::Nothing,
+            // Then the policies changed, and not the input alone.
+            Ruling::Invalid { .. } | Ruling::Failed(_) => last_draft(),
+        },
+        (_, _) => last_draft(),
+    };
+    Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, standby))
+}
 
-    /// What would be in force with each policy in shadow mode, where that is something else.
-    fn shadows(&self, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
-        let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
-        let would = |shadow: &Shadow| {
-            let standby = entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
-            let planned = settle(self.here(), &entry.view, &shadow.ruling, &shadow.findings, standby);
-            ShadowStatus::new(&shadow.policy, enforced, &planned)
-        };
-        shadows.filter_map(would).collect()
-    }
+/// What would be in force with each policy in shadow mode, where that is something else.
+fn shadows(here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
+    let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
+    let would = |shadow: &Shadow| {
+        let standby = entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
+        let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, standby);
+        ShadowStatus::new(&shadow.policy, enforced, &planned)
+    };
+    shadows.filter_map(would).collect()
 }
 
 /// kubectl's own copy of the whole object: large, and no policy ever sees it.

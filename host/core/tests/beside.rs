@@ -13,6 +13,7 @@ use egressd_core::model::{
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::plan::SharedAddresses;
 use egressd_core::ruleset::Name;
 use egressd_core::testkit::{SnapshotBuilder, a, n, rule, service};
 
@@ -46,7 +47,7 @@ impl World {
         };
         let (trust, owner, prefix) = (AddressTrust::Status, Owner::Any, AnnotationPrefix::default());
         let (node, tables) = ("node-a".to_owned(), table_names(None));
-        let settings = Settings { node, tables, trust, owner, prefix, cluster };
+        let settings = Settings { node, tables, trust, owner, prefix, cluster, shared: SharedAddresses::Allow };
         let mut world = Self(Pipeline::new(settings, BTreeMap::new()));
         world.look_at(annotations, wrote);
         world

@@ -11,6 +11,7 @@ use egressd_core::model::{
 };
 use egressd_core::owner::{Owner, Standing};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::plan::SharedAddresses;
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, n, service};
 
@@ -63,7 +64,15 @@ impl World {
         };
         let tables = table_names(None);
         let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
-        let settings = Settings { node: "node-a".to_owned(), tables, trust, owner, prefix, cluster };
+        let settings = Settings {
+            node: "node-a".to_owned(),
+            tables,
+            trust,
+            owner,
+            prefix,
+            cluster,
+            shared: SharedAddresses::Allow,
+        };
         Self { pipeline: Pipeline::new(settings, BTreeMap::new()), asked: 0 }
     }
 

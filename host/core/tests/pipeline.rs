@@ -14,6 +14,7 @@ use egressd_core::model::{
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
+use egressd_core::plan::SharedAddresses;
 use egressd_core::policy::Mode;
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, n, rule, service};
@@ -115,7 +116,15 @@ impl World {
         };
         let tables = table_names(None);
         let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
-        let settings = Settings { node: "node-a".to_owned(), tables, trust, owner, prefix, cluster };
+        let settings = Settings {
+            node: "node-a".to_owned(),
+            tables,
+            trust,
+            owner,
+            prefix,
+            cluster,
+            shared: SharedAddresses::Allow,
+        };
         let pipeline = Pipeline::new(settings, accepted);
         Self { pipeline, chain: chain(), snapshot: Snapshot::default(), asked: 0 }
     }

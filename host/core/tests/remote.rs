@@ -6,7 +6,7 @@ use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, ServiceKey, ServiceView, TrafficPolicy, view};
 use egressd_core::owner::{Held, Holder, Owner, Standing};
-use egressd_core::plan::{Here, Planned, Standby, settle};
+use egressd_core::plan::{Here, Planned, Sharing, Standby, settle};
 use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
 
 const V4: &str = "11.0.0.2";
@@ -53,7 +53,8 @@ impl Web {
         let mut holder = Holder::new(self.owner, "node-a", &AnnotationPrefix::default());
         holder.hold(Held::from([(a(V4), Standing::Usable)]));
         let (context, facts) = (context(), facts());
-        let here = Here { context: &context, facts: &facts, holder: &holder };
+        let sharing = Sharing::default();
+        let here = Here { context: &context, facts: &facts, holder: &holder, sharing: &sharing };
         let ruling = Ruling::Draft(Draft { rules, ..Draft::default() });
         settle(here, &self.view(), &ruling, &self.diagnostics, Standby::Nothing)
     }

@@ -58,9 +58,11 @@ pub(super) fn bench(
     let snapshot = snapshot(manifests, node)?;
     let labels = snapshot.nodes.get(node).map(|node| Arc::new(node.labels.clone())).unwrap_or_default();
     let context = Context { node: node.to_owned(), node_labels: labels };
-    let views = snapshot.services.keys().filter_map(|key| {
-        view(&snapshot, &ClusterFacts::detected(&snapshot), key, AddressTrust::Annotation, &AnnotationPrefix::default())
-    });
+    let facts = &ClusterFacts::detected(&snapshot);
+    let views = snapshot
+        .services
+        .keys()
+        .filter_map(|key| view(&snapshot, facts, key, AddressTrust::Annotation, &AnnotationPrefix::default()));
     let questions: Vec<Question> =
         views.map(|service| question(&built_in.asked, &context, service)).collect::<Result<_, _>>()?;
     if questions.is_empty() {

@@ -5,6 +5,7 @@ mod display;
 mod rank;
 mod remote;
 mod settle;
+mod sharing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
 pub use settle::{Here, Standby, settle};
+pub use sharing::{SharedAddresses, Sharing};
 
 use crate::decision::{OnChange, OnUnavailable, Rule};
 use crate::finding::Finding;

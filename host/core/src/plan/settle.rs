@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{End, Planned, PlannedService, remote};
+use super::{End, Planned, PlannedService, Sharing, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
@@ -21,6 +21,8 @@ pub struct Here<'a> {
     pub facts: &'a ClusterFacts,
     /// Which addresses this node holds.
     pub holder: &'a Holder,
+    /// Which addresses Services of several namespaces have.
+    pub sharing: &'a Sharing<'a>,
 }
 
 /// What stays in force when the newest verdict gives no rules through no decision of anybody.
@@ -159,7 +161,9 @@ fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &m
     let addresses: BTreeSet<IpAddr> = with_sources().map(|rule| rule.address).collect();
     let objection = |address: IpAddr| {
         let refused = here.facts.refusal(address);
-        Some((address, refused.or_else(|| here.holder.objection(&view.service, address))?))
+        let not_held = || here.holder.objection(&view.service, address);
+        let taken = || here.sharing.objection(&view.service.key, address);
+        Some((address, refused.or_else(not_held).or_else(taken)?))
     };
     let objections: BTreeMap<IpAddr, Finding> = addresses.into_iter().filter_map(objection).collect();
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
@@ -167,6 +171,8 @@ fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &m
         .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address)));
     findings.extend(objections.into_values());
     findings.extend(unknown.into_iter().map(networks_unknown));
+    let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address).collect();
+    findings.extend(in_force.into_iter().filter_map(|address| here.sharing.notice(&view.service.key, address)));
     known.into_iter().cloned().collect()
 }
 
