@@ -14,9 +14,10 @@ use std::{env, fs};
 use crate::page::{Block, Page};
 
 /// What would make plans differ from one machine to the next.
-const ENVIRONMENT: [&str; 10] = [
+const ENVIRONMENT: [&str; 11] = [
     "EGRESSD_ANNOTATION_PREFIX",
     "EGRESSD_OWNER",
+    "EGRESSD_SHARED_ADDRESSES",
     "EGRESSD_STATE_DIR",
     "NODE_NAME",
     "NO_COLOR",

@@ -26,6 +26,7 @@ mod ports;
 mod settings;
 mod shadows;
 mod stage;
+mod tenants;
 mod tools;
 mod translation;
 mod two_services;
@@ -65,6 +66,10 @@ lab::tests![
     networks::overlapping_and_doubled_networks_are_one,
     networks::a_thousand_networks_are_accepted,
     networks::a_family_without_an_allowed_network_is_untouched,
+    tenants::a_slice_that_lists_another_tenants_pod_takes_no_packet_of_it,
+    tenants::an_endpoint_that_is_this_nodes_interface_is_not_translated,
+    tenants::a_node_that_claims_what_is_not_its_own_changes_no_packet,
+    tenants::an_address_of_two_tenants_is_shared_or_the_oldests,
     two_services::networks_go_before_ports_and_ports_before_everything,
     two_services::what_a_service_denies_falls_to_the_next,
     two_services::the_older_of_two_equal_services_wins,

@@ -112,6 +112,7 @@ fn config(args: &cli::Scene) -> Result<Config> {
             node: node.clone(),
             namespace: namespace.clone(),
             owner: cli::Owner::Any,
+            shared_addresses: cli::SharedAddresses::Allow,
             state_dir: PathBuf::new(),
         },
         networks: networks.clone(),
