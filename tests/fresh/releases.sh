@@ -39,5 +39,5 @@ mirror() {
   # The name in it is for apt-get.
   # shellcheck disable=SC2016
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null |
-    sort --unique | head -n 1
+    sort --unique | sed -n 1p
 }
