@@ -90,7 +90,7 @@ rustup_of_debian() {
 
 no_rust() {
   rm -r "$root$home"/.cargo/bin
-  refuses '^Missing: Rust\. To install: apt-get install -y curl && curl .*sh\.rustup\.rs' make setup
+  refuses '^Missing: Rust\. To install: curl .*sh\.rustup\.rs' make setup
 }
 
 # The one command that setup prints suffices, with sudo and without.
