@@ -6,6 +6,13 @@ demo() {
   works make demo
 }
 
+# As the page for newcomers says, to its end. Not of each machine: once setup has passed they have the same packages.
+readme() {
+  given_no_wasm_target
+  works make demo
+  works make test
+}
+
 bare() {
   given_no_wasm_target
   setup_works
