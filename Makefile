@@ -24,7 +24,7 @@ setup: ## install what building and testing needs (Debian, Ubuntu)
 build: setup ## compile everything
 	.ci/build cargo build --workspace --all-targets $(LOCKED)
 
-demo: setup ## see egressd at work, in a minute, without a cluster
+demo: setup ## see egressd at work without a cluster; under a minute once built
 	@# The whole workspace, no `cargo run`, and a test among it: other packages, or none of what only tests depend on,
 	@# mean other features, and wasmtime compiled once more.
 	@.ci/announce
@@ -45,13 +45,12 @@ test-node: setup apiserver ## run egressd in containers on two real nodes of thi
 
 # Minutes the first time, seconds after: Go keeps what it has compiled. The flags are those of Kubernetes' own builds.
 .PHONY: apiserver
-apiserver:
+apiserver: ## build the Kubernetes binary of test-cluster and test-node
 	@command -v go >/dev/null || { echo 'There is no Go. To install 1.26 or newer: https://go.dev/dl'; exit 1; }
-	cd tests/apiserver && CGO_ENABLED=0 go build -trimpath \
-	  -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.2' \
-	  -o "$(abspath $(or $(CARGO_TARGET_DIR),target))/apiserver/apiserver" .
-	cd tests/node/probe && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' \
-	  -o "$(abspath $(or $(CARGO_TARGET_DIR),target))/apiserver/probe" .
+	target=$$(realpath -m "$${CARGO_TARGET_DIR:-target}") && cd tests/apiserver && CGO_ENABLED=0 go build -trimpath \
+	  -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.2' -o "$$target/apiserver/apiserver" .
+	target=$$(realpath -m "$${CARGO_TARGET_DIR:-target}") && cd tests/node/probe && CGO_ENABLED=0 go build -trimpath \
+	  -ldflags '-s -w' -o "$$target/apiserver/probe" .
 
 bench: setup ## what egressd costs: ratios in one run on one machine, minutes
 	.ci/build cargo bench --package egressd --bench figures --no-run $(LOCKED)

@@ -6,8 +6,8 @@
 # counts: a download that fails for want of a certificate is a failed download too.
 failures() {
   cat <<'ROWS'
-full_disk \(os error 28\)|No space left on device|[Dd]isk quota exceeded|Bus error|SIGBUS
-memory SIGKILL|[Oo]ut of memory|[Cc]annot allocate memory|memory allocation of [0-9]+ bytes failed|\(os error 12\)
+full_disk \(os error 28\)|No space left on device|[Dd]isk quota exceeded|Bus error|signal: 7, SIGBUS
+memory signal: 9, SIGKILL|[Oo]ut of memory|[Cc]annot allocate memory|memory allocation of [0-9]+ bytes failed|\(os error 12\)
 descriptors \(os error 24\)|Too many open files
 owner Permission denied \(os error 13\)
 glibc version `GLIBC_[0-9.]+' not found
@@ -31,7 +31,7 @@ say_descriptors() { echo "Missing: file descriptors ($(ulimit -n) are allowed). 
 
 say_owner() {
   echo "Missing: the right to files of a build, which may be another user's." \
-    "To repair: sudo chown -R $(id -un) $target ${CARGO_HOME:-$HOME/.cargo}"
+    "To repair: sudo chown -R $(id -un) $target ${CARGO_HOME:-${HOME:-/root}/.cargo}"
 }
 
 say_glibc() { echo 'Wrong: the target folder holds programs of a newer system. To repair: cargo clean'; }

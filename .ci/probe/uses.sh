@@ -14,12 +14,17 @@ reason() {
 
 # What a prerequisite takes from the environment.
 variables_of() {
+  local host
+  host=$(uname -m)_unknown_linux_gnu
   case $1 in
     certificates) echo CARGO_HTTP_CAINFO ;;
-    compiler | kernel_headers) echo CC CFLAGS CPATH C_INCLUDE_PATH LIBRARY_PATH LD_LIBRARY_PATH ;;
+    compiler | kernel_headers) echo "CC CFLAGS HOST_CC HOST_CFLAGS CC_${host} CFLAGS_${host} CPATH C_INCLUDE_PATH LIBRARY_PATH LD_LIBRARY_PATH" ;;
     libclang | foreign_headers) echo LIBCLANG_PATH LLVM_CONFIG_PATH CLANG_PATH BINDGEN_EXTRA_CLANG_ARGS LD_LIBRARY_PATH LIBRARY_PATH CPATH C_INCLUDE_PATH ;;
     cargo | rust_version | wasm_target | rustfmt | clippy) echo RUSTUP_TOOLCHAIN RUSTC RUSTC_WRAPPER ;;
-    linker) echo RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET RUSTC RUSTC_WRAPPER LIBRARY_PATH LD_LIBRARY_PATH ;;
+    linker)
+      echo RUSTFLAGS CARGO_ENCODED_RUSTFLAGS RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER LIBRARY_PATH LD_LIBRARY_PATH
+      compgen -v CARGO_BUILD_
+      compgen -v CARGO_TARGET_ | grep -v '^CARGO_TARGET_DIR$' ;;
   esac
 }
 
@@ -36,14 +41,25 @@ works_certificates() {
   return 1
 }
 
-# For the linker's sake `cc`, and for the C of crates what $CC says.
+# For the linker's sake `cc`, and for the C of crates what the environment names.
 works_compiler() {
+  local compiler flags
   printf '#include <stdio.h>\nint main(void) { return puts("") < 0; }\n' >"$work/probe.c"
   because cc -o "$work/a.out" "$work/probe.c" || return 1
   # Each may hold several arguments.
-  # shellcheck disable=SC2086
-  because ${CC:-cc} ${CFLAGS:-} -c -o "$work/probe.o" "$work/probe.c"
+  read -ra compiler <<<"$(for_host CC cc)"
+  read -ra flags <<<"$(for_host CFLAGS '')"
+  because "${compiler[@]}" "${flags[@]}" -c -o "$work/probe.o" "$work/probe.c"
 }
+
+# Usage: for_host NAME DEFAULT: what crates with C in them take for programs of this machine.
+for_host() {
+  local ours hosts=HOST_$1
+  ours=${1}_$(uname -m)_unknown_linux_gnu
+  echo "${!ours:-${!hosts:-${!1:-$2}}}"
+}
+
+works_curl() { because curl --version; }
 
 works_kernel_headers() {
   printf '#include <linux/netlink.h>\n#include <linux/netfilter/nf_tables.h>\n' | because cc -x c -fsyntax-only -
@@ -87,10 +103,33 @@ works_rustfmt() { echo 'fn main() {}' | because rustfmt --check; }
 
 works_clippy() { because cargo clippy --version; }
 
-# By cargo, whose configuration may name a linker.
+# By cargo, whose configuration may name a linker, for this machine and for policies. The program has to be where programs
+# of egressd are looked for, and to run.
 works_linker() {
-  mkdir -p "$work/package/src"
-  printf '[package]\nname = "probe"\nedition = "2024"\n[workspace]\n' >"$work/package/Cargo.toml"
-  echo 'fn main() {}' >"$work/package/src/main.rs"
-  because cargo build --offline --target-dir "$work/package/target" --manifest-path "$work/package/Cargo.toml"
+  local package=$work/package
+  mkdir -p "$package/src"
+  printf '[package]\nname = "probe"\nedition = "2024"\n[lib]\ncrate-type = ["cdylib"]\n[workspace]\n' >"$package/Cargo.toml"
+  echo 'fn main() {}' >"$package/src/main.rs"
+  echo '#[unsafe(no_mangle)] pub extern "C" fn probe() {}' >"$package/src/lib.rs"
+  CARGO_TARGET_DIR=$package/target because cargo build --offline --bin probe --manifest-path "$package/Cargo.toml" || return 1
+  CARGO_TARGET_DIR=$package/target because cargo build --offline --lib --target wasm32-unknown-unknown --manifest-path "$package/Cargo.toml" || return 1
+  if [ ! -e "$package/target/debug/probe" ]; then
+    echo "error: cargo builds for another target than this machine's" >"$work/reason"
+    return 1
+  fi
+  because "$package/target/debug/probe"
+}
+
+target_of_cargo() {
+  cargo metadata --offline --no-deps --format-version 1 --manifest-path "$project/Cargo.toml" 2>/dev/null |
+    sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
+}
+
+# A configuration, or CARGO_BUILD_TARGET_DIR, may name a folder that only cargo knows.
+works_target() {
+  local actual
+  actual=$(target_of_cargo)
+  [ -z "$actual" ] || [ "$(realpath -m "$actual")" = "$(realpath -m "$target")" ] && return
+  echo "in $actual, and not in $target" >"$work/reason"
+  return 1
 }

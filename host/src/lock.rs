@@ -202,7 +202,8 @@ fn attempt(file: &File, path: &Path, how: FlockOperation) -> Result<Attempt, Err
 fn open(path: &Path, missing: Missing) -> Result<File, Error> {
     let plain = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let failed = |source| Error::Io { action: "take the lock", path: path.to_owned(), source };
-    match (OpenOptions::new().read(true).custom_flags(plain).open(path), missing) {
+    let opened = OpenOptions::new().read(true).custom_flags(plain).open(path).and_then(regular);
+    match (opened, missing) {
         (Err(error), Missing::Leave) if error.kind() == ErrorKind::NotFound => {
             Err(Error::Absent { path: path.to_owned() })
         }
@@ -218,6 +219,15 @@ fn open(path: &Path, missing: Missing) -> Result<File, Error> {
                 .map_err(failed)
         }
         (opened, Missing::Create | Missing::Leave) => opened.map_err(failed),
+    }
+}
+
+/// A directory can be locked, too, and shows nothing about an egressd.
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"))
     }
 }
 
@@ -314,6 +324,16 @@ mod tests {
         assert!(matches!(locks.hold(&named("a")), Err(Error::Io { .. })));
         assert!(matches!(locks.life(&named("a")), Life::Unknown(Error::Io { .. })));
         assert!(locks.instances().is_err());
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_unknown_and_not_free() {
+        let (_dir, locks) = locks();
+        fs::create_dir_all(locks.path_of(&named("a"))).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, locks.path_of(&named("b")), rustix::fs::Mode::RUSR).unwrap();
+        for instance in [named("a"), named("b")] {
+            assert!(matches!(locks.life(&instance), Life::Unknown(Error::Io { .. })), "{instance}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The program `egressd`: logging, signals, exit codes.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -249,11 +250,11 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let scope = if args.all { Scope::All } else { Scope::Own };
     let locks = LockDir::new(&args.locks.lock_dir);
     let job = Job { own: config::instance(&args.instance)?, scope, locks };
-    let pass = move || Ok(job.carry_out(&mut Netlink::open()?)?);
+    let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
     if args.stay {
         return stay(pass, args.http).map(|()| ExitCode::SUCCESS);
     }
-    let report = pass()?;
+    let report = pass(&BTreeSet::new())?;
     report.print(&mut io::stdout(), &mut io::stderr()).context("cannot print what was removed")?;
     Ok(match report.outcome() {
         Outcome::Cleaned => ExitCode::SUCCESS,
@@ -261,7 +262,10 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
     })
 }
 
-fn stay(pass: impl Fn() -> Result<clean::Report> + Clone + Send + 'static, probes: Option<SocketAddr>) -> Result<()> {
+fn stay(
+    pass: impl Fn(&BTreeSet<Instance>) -> Result<clean::Report> + Clone + Send + 'static,
+    probes: Option<SocketAddr>,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let stop = stop()?;

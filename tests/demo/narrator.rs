@@ -65,7 +65,7 @@ impl Narrator {
     pub(crate) fn end(&self) {
         print(format_args!("\n{}", paint(self.bold, "That is all of it")));
         print("  Annotate a Service, and the pods behind it leave the cluster with the Service's own address,");
-        print("  whatever the CNI does. Firewalls outside can rely on that address.");
+        print("  on the node that has it. Firewalls outside can rely on that address.");
         print("  Inside the cluster nothing changes. Delete the Service, and nothing is left of it.");
         print(format_args!(
             "  Every line marked {} was a real packet or a real rule, checked.",

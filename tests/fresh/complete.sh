@@ -46,11 +46,15 @@ with() {
 misleading_environment() {
   local set
   for set in LIBCLANG_PATH= LIBCLANG_PATH=/etc LIBCLANG_PATH=/etc/passwd BINDGEN_EXTRA_CLANG_ARGS=--nonsense CC=nonsense \
-    CFLAGS=--nonsense RUSTFLAGS=--nonsense 'RUSTFLAGS=-C linker=nonsense' RUSTUP_TOOLCHAIN=nonsense; do
+    CFLAGS=--nonsense HOST_CC=nonsense RUSTFLAGS=--nonsense 'RUSTFLAGS=-C linker=nonsense' RUSTUP_TOOLCHAIN=nonsense \
+    CARGO_BUILD_RUSTFLAGS=--nonsense CARGO_BUILD_TARGET=wasm32-unknown-unknown CARGO_TARGET_DIR=; do
     with "$set" refuses "^Wrong: the environment's ${set%%=*}=.*To repair: unset ${set%%=*}$" make setup
   done
   with CARGO_HOME=/tmp/empty with CARGO_HTTP_CAINFO=/nonsense \
     refuses "^Wrong: the environment's CARGO_HTTP_CAINFO=.*To repair: unset CARGO_HTTP_CAINFO$" make setup
+  with CC=nonsense with CFLAGS=--nonsense refuses '^Wrong: some of .*To repair: unset CC CFLAGS$' make setup
+  with TMPDIR=/nonsense refuses '^Wrong: the folder for temporary files, /nonsense, .*unset TMPDIR' make setup
+  with CARGO_BUILD_TARGET_DIR=/elsewhere refuses '^Wrong: cargo builds elsewhere .*export CARGO_TARGET_DIR=/elsewhere$' make setup
   # Where there is nothing to find, the search goes on.
   for set in LLVM_CONFIG_PATH=/nonsense CLANG_PATH=/nonsense LD_LIBRARY_PATH=/nonsense:; do
     with "$set" works make setup

@@ -10,7 +10,8 @@ another_clang_of() { case $1 in bookworm) echo 16 ;; trixie) echo 17 ;; esac }
 
 root_of() { echo "$state/roots/$1+${BROUGHT//,/+}"; }
 
-# The root of a release as debootstrap makes it. Made under another name, so that half of one is not taken for one.
+# The root of a release as debootstrap makes it; fails where no server gives its packages. Made under another name, so that
+# half of one is not taken for one.
 make_root() {
   local root
   root=$(root_of "$1")
@@ -19,7 +20,7 @@ make_root() {
   mkdir -p "$state/scratch/root" "$state/archives/$1/partial" "$state/targets"
   in_namespaces bash -c "$(declare -f bootstrap); bootstrap"' "$@"' bootstrap \
     "$1" "$state/scratch" "$BROUGHT" "$(mirror)" >"$state/logs/root-$1" 2>&1 ||
-    { echo "cannot make the root of $1; the end of $state/logs/root-$1:"; tail -n 5 "$state/logs/root-$1"; exit 1; } >&2
+    { echo "cannot make the root of $1; the end of $state/logs/root-$1:"; tail -n 5 "$state/logs/root-$1"; return 1; } >&2
   mkdir -p "$state/roots"
   mv "$state/scratch/made" "$root"
 }
@@ -38,5 +39,5 @@ mirror() {
   # The name in it is for apt-get.
   # shellcheck disable=SC2016
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null |
-    sort --unique | head -n 1
+    sort --unique | sed -n 1p
 }

@@ -6,6 +6,7 @@ mod graph;
 mod licences;
 mod rooms;
 mod rust;
+mod scripts;
 mod sizes;
 mod spdx;
 mod walls;

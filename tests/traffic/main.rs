@@ -128,6 +128,7 @@ lab::tests![
     orphans::the_lock_is_held_as_long_as_egressd_runs_and_not_longer,
     orphans::where_no_lock_can_be_made_egressd_logs_it_and_translates,
     orphans::what_cleans_and_stays_is_ready_when_nothing_is_left,
+    orphans::what_cleans_and_stays_waits_for_no_other_instance_and_leaves_its_tables,
     orphans::what_cleans_and_is_ended_too_early_names_what_is_left,
     tools::diff_after_run_is_empty,
     tools::a_manifest_that_is_not_in_force_shows_up_in_diff,

@@ -1,6 +1,8 @@
 //! Tables whose egressd has ended, and what removes them (P5).
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use egressd::lock::{Life, Lock, LockDir};
@@ -144,9 +146,14 @@ pub(crate) fn clean_takes_no_table_of_an_egressd_that_runs() -> Result<()> {
     let stage = Stage::with_web()?;
     let egressd = stage.run_until_translated()?;
     ended(&stage, "old")?;
-    for (arguments, left) in [(&[][..], 2), (&["--all"], 2), (&["--all", "--instance-name=third"], 2)] {
+    // That its own stays is a failure; that another's does is as it should be.
+    for (arguments, expected, what) in [
+        (&[][..], 1, "cannot remove table"),
+        (&["--all"], 1, "cannot remove table"),
+        (&["--all", "--instance-name=third"], 0, " stays: a running egressd"),
+    ] {
         let (code, printed) = clean(&stage, arguments)?;
-        ensure!(code == Some(1) && printed.matches("cannot remove table").count() == left, "{code:?}: {printed}");
+        ensure!(code == Some(expected) && printed.matches(what).count() == 2, "{code:?}: {printed}");
         egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     }
     ensure!(!has_table(&stage, "ip kube_vip_old_v4")?, "{}", stage.lab.node().tables()?);
@@ -189,8 +196,11 @@ pub(crate) fn without_owners_clean_takes_what_is_known_to_have_ended_and_what_is
 
     let (code, printed) = clean(&stage, &["--all"])?;
     ensure!(code == Some(1) && printed.starts_with("removed kube_vip_free_v4, kube_vip_free_v6\n"), "{printed}");
-    for left in ["ip kube_vip_held_v4: an egressd of its", "ip6 kube_vip_none_v6: it is unknown whether"] {
-        ensure!(printed.contains(&format!("cannot remove table {left}")), "{left:?} is missing:\n{printed}");
+    for left in [
+        "table ip kube_vip_held_v4 stays: an egressd of its",
+        "cannot remove table ip6 kube_vip_none_v6: it is unknown whether",
+    ] {
+        ensure!(printed.contains(left), "{left:?} is missing:\n{printed}");
     }
     stage.lab.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
 
@@ -244,6 +254,24 @@ pub(crate) fn what_cleans_and_stays_is_ready_when_nothing_is_left() -> Result<()
     remover.wait_until("it is ready", || Ok(get(&stage.lab, "/readyz")?.0.contains("200")))?;
     ensure!(!stage.has_tables()? && remover.log().contains("removed kube_vip_v4"), "{}", remover.circumstances());
     expect_seen_untranslated(&stage)?;
+    remover.stop()
+}
+
+/// Nor does it take the other one's tables while that one is updated.
+pub(crate) fn what_cleans_and_stays_waits_for_no_other_instance_and_leaves_its_tables() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let (egressd, mut other) = (stage.run_until_translated()?, instance(&stage, "other", &[])?);
+    other.wait_until_log_has("state=translating")?;
+    let stay = ["clean", "--all", "--stay", "--http", &HTTP.to_string()];
+    let mut remover = program().begin(&stage.lab, &stay)?;
+    remover.wait_until_log_has("cannot remove table ip kube_vip_v4")?;
+    other.kill()?;
+    // More than one further try, which the first instance is the reason for.
+    sleep(Duration::from_secs(5));
+    egressd.stop()?;
+    remover.wait_until("it is ready", || Ok(get(&stage.lab, "/readyz")?.0.contains("200")))?;
+    ensure!(has_table(&stage, "ip kube_vip_other_v4")?, "{}", stage.lab.node().tables()?);
+    ensure!(!has_table(&stage, "ip kube_vip_v4")?, "{}", stage.lab.node().tables()?);
     remover.stop()
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::Finding;
-use crate::model::{KubeVipWrote, Service, asks_kube_vip};
+use crate::model::{AnnotationPrefix, KubeVipWrote, Service, active_endpoint, asks_kube_vip};
 use crate::ruleset::Name;
 
 /// Tables on this node that have kube-vip's names, and that egressd did not make.
@@ -33,7 +33,12 @@ pub(crate) fn finding(service: &Service, wrote: Option<&KubeVipWrote>, tables: &
 
 fn written(wrote: &KubeVipWrote) -> (String, &'static str) {
     let at = wrote.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
-    (format!("kube-vip.io/active-endpoint was written by kube-vip{at}"), "that annotation")
+    let names = wrote.families.iter().map(|family| AnnotationPrefix::default().name(active_endpoint(*family)));
+    let names = names.collect::<Vec<_>>().join(" and ");
+    match wrote.families.as_slice() {
+        [] | [_] => (format!("{names} was written by kube-vip{at}"), "that annotation"),
+        [..] => (format!("{names} were written by kube-vip{at}"), "those annotations"),
+    }
 }
 
 fn table(name: &Name) -> (String, &'static str) {

@@ -11,6 +11,7 @@ use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, KubeVipWrote, Service, ServiceKey, ServiceView,
 };
+use egressd_core::net::Family;
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 use egressd_core::plan::SharedAddresses;
@@ -55,8 +56,12 @@ impl World {
 
     /// Takes in the Service as it is now; how often policies were asked.
     fn look_at(&mut self, annotations: &[&str], wrote: Option<&str>) -> usize {
+        let at = |at: &str| KubeVipWrote { families: vec![Family::Ipv4], at: Some(at.into()) };
+        self.look_at_written(annotations, wrote.map(at))
+    }
+
+    fn look_at_written(&mut self, annotations: &[&str], kube_vip_wrote: Option<KubeVipWrote>) -> usize {
         let annotations = annotations.iter().map(|name| ((*name).to_owned(), "true".to_owned())).collect();
-        let kube_vip_wrote = wrote.map(|at| KubeVipWrote { at: Some(at.into()) });
         let web = Service { annotations, kube_vip_wrote, ..service("web", &["11.0.0.2"]) };
         let snapshot = SnapshotBuilder::default().service(web, &["10.0.0.1"]).build();
         let key = ServiceKey::new("default", "web");
@@ -92,6 +97,22 @@ fn what_kube_vip_wrote_on_a_service_of_both_is_a_warning_with_its_time() {
                     or acted, on this Service beside egressd; give egressd another annotation prefix and an instance_name, \
                     or turn kube-vip's egress off and remove that annotation (docs/beside.md)";
     assert_eq!(reported, [Finding::warning("kube-vip-egress", sentence)]);
+}
+
+#[test]
+fn the_annotations_that_kube_vip_wrote_are_named_and_no_others() {
+    for (families, observed) in [
+        (vec![Family::Ipv6], "kube-vip.io/active-endpoint-ipv6 was written by kube-vip: "),
+        (
+            Family::ALL.to_vec(),
+            "kube-vip.io/active-endpoint and kube-vip.io/active-endpoint-ipv6 were written by kube-vip: ",
+        ),
+    ] {
+        let mut world = World::new(&[EGRESS], None);
+        world.look_at_written(&[EGRESS], Some(KubeVipWrote { families, at: None }));
+        let reported = world.reported();
+        assert!(reported[0].message.starts_with(observed), "{}", reported[0].message);
+    }
 }
 
 #[test]

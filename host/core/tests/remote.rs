@@ -20,6 +20,8 @@ struct Web {
     policy: TrafficPolicy,
     here: Vec<&'static str>,
     elsewhere: Vec<(&'static str, &'static str)>,
+    /// What node-a has.
+    held: Vec<&'static str>,
     /// What the policies report beside rules.
     diagnostics: Vec<Finding>,
 }
@@ -27,7 +29,8 @@ struct Web {
 impl Web {
     fn new() -> Self {
         let diagnostics = vec![Finding::new(Severity::Info, "asked", "egress is asked for")];
-        Self { owner: Owner::Auto, policy: TrafficPolicy::Local, here: vec![], elsewhere: vec![], diagnostics }
+        let (owner, policy) = (Owner::Auto, TrafficPolicy::Local);
+        Self { owner, policy, here: vec![], elsewhere: vec![], held: vec![V4], diagnostics }
     }
 
     fn here(self, here: &[&'static str]) -> Self {
@@ -51,7 +54,7 @@ impl Web {
         let rule = rule(sources.iter().map(|text| a(text)), a(V4));
         let rules = if sources.is_empty() { vec![] } else { vec![rule] };
         let mut holder = Holder::new(self.owner, "node-a", &AnnotationPrefix::default());
-        holder.hold(Held::from([(a(V4), Standing::Usable)]));
+        holder.hold(self.held.iter().map(|address| (a(address), Standing::Usable)).collect::<Held>());
         let (context, facts) = (context(), facts());
         let sharing = Sharing::default();
         let here = Here { context: &context, facts: &facts, holder: &holder, sharing: &sharing };
@@ -132,6 +135,15 @@ fn an_address_that_left_all_endpoints_behind_is_plainly_reported() {
                     externalTrafficPolicy: Local, where the load balancer brings the address to them, or keep a replica on \
                     node-a";
     assert_eq!(web.elsewhere(&remote).found(&[]), [Finding::warning("address-without-endpoints", sentence)]);
+}
+
+/// Egress may be asked for IPv4 alone, for which there is no endpoint at all.
+#[test]
+fn a_family_of_two_that_left_its_endpoints_behind_is_not_reported() {
+    let web = Web { held: vec![V4, V6], ..Web::new() };
+    let ipv6 = ("fd00:10:244:1::1", "node-b");
+    assert_eq!(web.clone().elsewhere(&[ipv6]).found(&[]), []);
+    assert_eq!(web.elsewhere(&[ipv6, ("10.0.1.1", "node-b")]).found(&[]).len(), 1);
 }
 
 #[test]

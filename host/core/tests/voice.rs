@@ -84,7 +84,7 @@ fn what_is_published_is_no_part_of_what_policies_see() {
     let bare = seen(service("web", &["11.0.0.2"]), &[]);
     let mut web = service("web", &["11.0.0.2"]);
     web.annotations.insert("kube-vip.io/active-endpoint".to_owned(), "10.0.0.1".to_owned());
-    web.kube_vip_wrote = Some(KubeVipWrote { at: None });
+    web.kube_vip_wrote = Some(KubeVipWrote { families: vec![Family::Ipv4], at: None });
     let found = published(&web, &AnnotationPrefix::default());
     assert_eq!(found.active, ActiveEndpoints::from([(Family::Ipv4, "10.0.0.1".to_owned())]));
     assert_eq!(seen(web, &[]), bare);
@@ -97,7 +97,7 @@ fn kube_vip_is_the_writer_only_where_it_does_egress_and_egressd_has_its_prefix()
         |web: &Service, prefix: &str| published(web, &AnnotationPrefix::new(prefix).expect("it is a prefix")).writer;
     web.annotations.insert("kube-vip.io/egress".to_owned(), "true".to_owned());
     assert_eq!(writer(&web, "kube-vip.io"), Writer::Anybody);
-    web.kube_vip_wrote = Some(KubeVipWrote { at: None });
+    web.kube_vip_wrote = Some(KubeVipWrote { families: vec![Family::Ipv4], at: None });
     assert_eq!(writer(&web, "kube-vip.io"), Writer::KubeVip);
     assert_eq!(writer(&web, "egress.example.com"), Writer::Anybody);
     web.annotations.remove("kube-vip.io/egress");

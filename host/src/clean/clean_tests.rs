@@ -35,7 +35,7 @@ fn clean_takes_the_tables_of_its_own_instance_in_both_families_and_its_lock() {
     let (dir, job) = job(Scope::Own);
     ended(&job, &Instance::Default);
     let mut tables = FakeTables::default().owned(&Instance::Default, Owner::Nobody).owned(&named("a"), Owner::Nobody);
-    let report = job.carry_out(&mut tables).unwrap();
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!((report.removed.len(), report.outcome()), (2, Outcome::Cleaned));
     assert_eq!(tables.names(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -51,7 +51,7 @@ fn all_takes_what_every_ended_instance_left_and_only_that() {
         ended(&job, instance);
     }
     ended(&job, &named("without-tables"));
-    let report = job.carry_out(&mut tables.owned(&named("b"), Owner::Nobody)).unwrap();
+    let report = job.carry_out(&mut tables.owned(&named("b"), Owner::Nobody), &BTreeSet::new()).unwrap();
     assert_eq!((report.removed.len(), report.outcome()), (12, Outcome::Cleaned), "{report:?}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "a lock is left");
 }
@@ -61,7 +61,7 @@ fn what_another_program_made_stays_and_is_no_failure() {
     let (_dir, job) = job(Scope::All);
     let mut tables = FakeTables::default().foreign(&Instance::Default).foreign(&named("a")).marked(Family::Ipv4, "x");
     let before = tables.names().len();
-    let report = job.carry_out(&mut tables).unwrap();
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!((tables.names().len(), report.outcome()), (before, Outcome::Cleaned));
     assert_eq!(report.notes.len(), 2, "those of our own name are named: {:?}", report.notes);
 }
@@ -70,23 +70,45 @@ fn what_another_program_made_stays_and_is_no_failure() {
 fn a_table_that_is_owned_stays_and_the_others_go() {
     let (_dir, job) = job(Scope::All);
     let mut tables = FakeTables::default().owned(&Instance::Default, Owner::Other(7)).owned(&named("a"), Owner::Nobody);
-    let report = job.carry_out(&mut tables).unwrap();
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6"]);
     assert_eq!(whys(&report), [&Why::InUse(Sign::Owner(7)); 2]);
     assert_eq!((report.removed.len(), report.outcome()), (2, Outcome::Incomplete));
 }
 
 #[test]
-fn a_table_whose_lock_is_held_stays_and_the_lock_too() {
-    for (own, scope) in [("a", Scope::Own), ("b", Scope::All)] {
-        let (_dir, job) = job(scope);
-        let job = Job { own: named(own), ..job };
-        let _living = job.locks.hold(&named("a")).unwrap();
-        let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::Nobody);
-        let report = job.carry_out(&mut tables).unwrap();
-        assert_eq!(whys(&report), [&Why::InUse(Sign::Lock); 2]);
-        assert!(tables.names().contains(&"kube_vip_a_v4") && job.locks.path_of(&named("a")).exists());
-    }
+fn a_table_of_ours_whose_lock_is_held_stays_and_the_lock_too() {
+    let (_dir, job) = job(Scope::Own);
+    let job = Job { own: named("a"), ..job };
+    let _living = job.locks.hold(&named("a")).unwrap();
+    let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!(whys(&report), [&Why::InUse(Sign::Lock); 2]);
+    assert!(tables.names().contains(&"kube_vip_a_v4") && job.locks.path_of(&named("a")).exists());
+}
+
+#[test]
+fn what_another_instance_looks_after_stays_and_nothing_is_left_to_do_about_it() {
+    let (_dir, job) = job(Scope::All);
+    let _living = job.locks.hold(&named("a")).unwrap();
+    let mut tables = FakeTables::default()
+        .unowned(&named("a"))
+        .owned(&named("b"), Owner::Other(7))
+        .owned(&Instance::Default, Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!((report.outcome(), report.removed.len(), report.notes.len()), (Outcome::Cleaned, 2, 4), "{report:?}");
+    assert_eq!(report.living, BTreeSet::from([named("a"), named("b")]));
+    assert_eq!(tables.names().len(), 4);
+    assert!(job.locks.path_of(&named("a")).exists());
+}
+
+/// As it stands while the other one is updated: without an owner for a moment.
+#[test]
+fn what_was_seen_to_live_is_not_taken_by_another_try() {
+    let (_dir, job) = job(Scope::All);
+    let mut tables = FakeTables::default().owned(&named("a"), Owner::Nobody).owned(&named("b"), Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::from([named("a"), Instance::Default])).unwrap();
+    assert_eq!((report.removed.len(), tables.names()), (2, vec!["kube_vip_a_v4", "kube_vip_a_v6"]));
 }
 
 #[test]
@@ -98,7 +120,7 @@ fn about_another_instance_unknown_is_not_free() {
             job.locks = LockDir::new(dir.path().join("file"));
         }
         let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::Nobody);
-        let report = job.carry_out(&mut tables).unwrap();
+        let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
         assert_eq!(tables.names(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
         assert!(matches!(whys(&report)[..], [Why::Unclear { .. }, Why::Unclear { .. }]), "{report:?}");
     }
@@ -111,7 +133,7 @@ fn an_instance_that_is_named_is_taken_without_a_lock_that_shows_anything() {
     fs::write(dir.path().join("file"), "").unwrap();
     job.locks = LockDir::new(dir.path().join("file"));
     let mut tables = FakeTables::default().unowned(&Instance::Default);
-    assert_eq!(job.carry_out(&mut tables).unwrap().outcome(), Outcome::Cleaned);
+    assert_eq!(job.carry_out(&mut tables, &BTreeSet::new()).unwrap().outcome(), Outcome::Cleaned);
     assert_eq!(tables.names(), [""; 0]);
 }
 
@@ -119,6 +141,6 @@ fn an_instance_that_is_named_is_taken_without_a_lock_that_shows_anything() {
 fn nothing_to_remove_makes_no_file_and_no_directory() {
     let (dir, job) = job(Scope::All);
     let job = Job { locks: LockDir::new(dir.path().join("run")), ..job };
-    assert_eq!(job.carry_out(&mut FakeTables::default()).unwrap(), Report::default());
+    assert_eq!(job.carry_out(&mut FakeTables::default(), &BTreeSet::new()).unwrap(), Report::default());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }

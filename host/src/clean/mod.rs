@@ -37,14 +37,16 @@ pub struct Job {
 }
 
 impl Job {
-    /// Removes what no egressd looks after. One table that has to stay keeps no other from being removed.
+    /// Removes what no egressd looks after. One table that has to stay keeps no other from being removed. Other instances
+    /// that are `spared` are not looked at: they were seen to live, and one that begins anew has no owner for a moment.
     ///
     /// # Errors
     /// When the kernel cannot be read.
-    pub fn carry_out(&self, tables: &mut impl Tables) -> Result<Report, nft::Error> {
+    pub fn carry_out(&self, tables: &mut impl Tables, spared: &BTreeSet<Instance>) -> Result<Report, nft::Error> {
         let listed = tables.list()?;
         let mut report = Report::default();
-        for instance in self.instances(&listed, &mut report) {
+        let instances = self.instances(&listed, &mut report);
+        for instance in instances.into_iter().filter(|instance| *instance == self.own || !spared.contains(instance)) {
             let (ours, others): (Vec<_>, Vec<_>) =
                 of_instance(&listed, &instance).partition(|table| table.maker == Maker::Egressd);
             self.remove(&instance, &ours, tables, &mut report);
@@ -81,14 +83,16 @@ impl Job {
             Ok(lock) => (Some(lock), Life::Ended),
             Err(error) => (None, Life::from(error)),
         };
-        let before = report.left.len();
+        let before = (report.left.len(), report.living.len());
         for table in ours {
             match self.removable(instance, table, &life).and_then(|()| delete(table, tables)) {
                 Ok(()) => report.removed.push(table.id.clone()),
+                Err(Why::InUse(sign)) if *instance != self.own => report.lives(instance, &table.id, sign),
                 Err(why) => report.left.push(Left { table: table.id.clone(), why }),
             }
         }
-        if let Some(Err(error)) = lock.filter(|_| report.left.len() == before).map(crate::lock::Lock::remove) {
+        let all_gone = (report.left.len(), report.living.len()) == before;
+        if let Some(Err(error)) = lock.filter(|_| all_gone).map(crate::lock::Lock::remove) {
             report.notes.push(with_causes(&error));
         }
     }

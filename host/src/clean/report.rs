@@ -1,5 +1,6 @@
 //! What became of a cleaning.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -13,8 +14,10 @@ use crate::orphans::Sign;
 pub struct Report {
     /// The tables that are gone.
     pub removed: Vec<TableId>,
-    /// The tables of egressd's making that are still there.
+    /// The tables of egressd's making that should be gone and are still there.
     pub left: Vec<Left>,
+    /// The other instances that live. Their tables are theirs, and nothing is left to do about them.
+    pub living: BTreeSet<Instance>,
     /// What else is to be printed.
     pub notes: Vec<String>,
 }
@@ -54,6 +57,12 @@ pub enum Outcome {
 }
 
 impl Report {
+    /// A table stays because its instance, which is not this one, lives.
+    pub(super) fn lives(&mut self, instance: &Instance, table: &TableId, sign: Sign) {
+        self.living.insert(instance.clone());
+        self.notes.push(format!("{table} stays: {sign}"));
+    }
+
     /// Whether something is left.
     pub fn outcome(&self) -> Outcome {
         if self.left.is_empty() { Outcome::Cleaned } else { Outcome::Incomplete }
@@ -117,7 +126,8 @@ mod tests {
         let unclear = Why::Unclear { instance: Instance::Default, cause: "it is not there".to_owned() };
         let left =
             vec![Left { table: ipv4.clone(), why: Why::InUse(Sign::Owner(7)) }, Left { table: ipv6, why: unclear }];
-        let report = Report { removed: vec![ipv4], left, notes: vec!["by the way".to_owned()] };
+        let notes = vec!["by the way".to_owned()];
+        let report = Report { removed: vec![ipv4], left, notes, ..Report::default() };
         let (out, errors) = printed(&report);
         assert_eq!(out, "removed kube_vip_v4\n");
         assert_eq!(

@@ -1,6 +1,7 @@
 //! `egressd clean --stay`: for a DaemonSet that removes, so that whoever deletes it can wait until every node is ready.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::TcpListener;
@@ -8,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use egressd_core::compile::Instance;
 
 use super::{Outcome, Report};
 use crate::http::{self, Answer};
@@ -18,12 +20,13 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// What the readiness probe gets: none once everything is removed, else what is in the way.
 type Pending = Rc<RefCell<Option<String>>>;
 
-/// Cleans until nothing is left, then waits to be ended; answers probes all the time. Needs a tokio `LocalSet`.
+/// Cleans until nothing is left, then waits to be ended; answers probes all the time. Needs a tokio `LocalSet`. A `pass`
+/// gets the instances that an earlier one has seen to live: another try is about what was left, and not about them.
 ///
 /// # Errors
 /// When it was ended before nothing was left: what is.
 pub async fn stay(
-    pass: impl Fn() -> Result<Report> + Clone + Send + 'static,
+    pass: impl Fn(&BTreeSet<Instance>) -> Result<Report> + Clone + Send + 'static,
     probes: Option<TcpListener>,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
@@ -49,9 +52,15 @@ pub async fn stay(
     Ok(())
 }
 
-async fn clean(pass: impl Fn() -> Result<Report> + Clone + Send + 'static, pending: &Pending) -> Result<()> {
+async fn clean(
+    pass: impl Fn(&BTreeSet<Instance>) -> Result<Report> + Clone + Send + 'static,
+    pending: &Pending,
+) -> Result<()> {
+    let mut living = BTreeSet::new();
     loop {
-        let done = tokio::task::spawn_blocking(pass.clone()).await.context("cannot go on cleaning")?;
+        let (pass, spared) = (pass.clone(), living.clone());
+        let done = tokio::task::spawn_blocking(move || pass(&spared)).await.context("cannot go on cleaning")?;
+        living.extend(done.iter().flat_map(|report| report.living.iter().cloned()));
         let left = left(done)?;
         let news = *pending.borrow() != left;
         pending.replace(left.clone());

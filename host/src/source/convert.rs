@@ -81,18 +81,20 @@ const KUBE_VIP: &str = "kube-vip";
 /// Whether an active endpoint that stands on the Service is kube-vip's.
 fn kube_vip_wrote(metadata: &ObjectMeta) -> Option<KubeVipWrote> {
     let annotations = metadata.annotations.as_ref()?;
-    let names = Family::ALL.map(|family| AnnotationPrefix::default().name(active_endpoint(family)));
-    let standing = names.iter().filter(|name| annotations.get(*name).is_some_and(|value| !value.is_empty()));
-    let fields: Vec<String> = standing.map(|name| format!("f:{name}")).collect();
-    let is_its = |entry: &&ManagedFieldsEntry| {
+    let name = |family| AnnotationPrefix::default().name(active_endpoint(family));
+    let standing = |family: &Family| annotations.get(&name(*family)).is_some_and(|value| !value.is_empty());
+    let is_its = |family: Family, entry: &ManagedFieldsEntry| {
         let owned = entry.fields_v1.as_ref().map(|fields| &fields.0["f:metadata"]["f:annotations"]);
         entry.manager.as_deref() == Some(KUBE_VIP)
-            && owned.is_some_and(|owned| fields.iter().any(|f| owned.get(f).is_some()))
+            && owned.is_some_and(|owned| owned.get(format!("f:{}", name(family))).is_some())
     };
-    let entries = metadata.managed_fields.iter().flatten().filter(is_its);
-    let last = entries.max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
+    let entries = || metadata.managed_fields.iter().flatten();
+    let wrote = |family: &Family| entries().any(|entry| is_its(*family, entry));
+    let families: Vec<Family> = Family::ALL.into_iter().filter(standing).filter(wrote).collect();
+    let its = entries().filter(|entry| families.iter().any(|family| is_its(*family, entry)));
+    let last = its.max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
     let at = last.time.as_ref().map(|time| Moment::from(time.0).to_string().into());
-    Some(KubeVipWrote { at })
+    Some(KubeVipWrote { families, at })
 }
 
 /// An EndpointSlice and its name. An endpoint without a node is on `default_node`, if there is one.

@@ -16,8 +16,8 @@ use crate::privilege::Readiness;
 const MUST_RUN: &str = "EGRESSD_NODE_TESTS_MUST_RUN";
 /// Where distributions put CNI plugins.
 const PLUGIN_DIRECTORIES: [&str; 3] = ["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
-/// The plugins that a node of the lab is configured with, and `loopback`, which containerd takes by itself.
-const PLUGINS: [&str; 4] = ["bridge", "host-local", "portmap", "loopback"];
+/// The plugins that nodes of the lab are configured with, and `loopback`, which containerd takes by itself.
+const PLUGINS: [&str; 5] = ["bridge", "ptp", "host-local", "portmap", "loopback"];
 /// The user namespace in which every user is itself.
 const EVERY_USER: [&str; 3] = ["0", "0", "4294967295"];
 

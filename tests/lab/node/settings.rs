@@ -52,26 +52,32 @@ pub(super) fn kubelet(node: u8, cgroup: &str) -> Value {
     })
 }
 
-/// A bridge with packets of this size that masquerades what leaves the pod network, and host ports; both families.
+/// What a node's pods are connected with, in packets of this size, masqueraded when they leave the pod network, and host
+/// ports; both families. The first node has a bridge, the second one a cable to each pod.
 pub(super) fn network(node: u8, mtu: u16) -> Value {
     let [v4, v6] = [format!("{}/24", pod_v4_on(node, 0)), format!("{}/64", pod_v6_on(node, 0))];
+    let addresses = json!({
+        "type": "host-local",
+        "ranges": [[{"subnet": v4}], [{"subnet": v6}]],
+        "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
+    });
+    let connected = match node {
+        1 => json!({
+            "type": "bridge",
+            "bridge": "cni0",
+            "mtu": mtu,
+            "isGateway": true,
+            "ipMasq": true,
+            "hairpinMode": true,
+            "ipam": addresses,
+        }),
+        _ => json!({"type": "ptp", "mtu": mtu, "ipMasq": true, "ipam": addresses}),
+    };
     json!({
         "cniVersion": "0.4.0",
         "name": "pods",
         "plugins": [
-            {
-                "type": "bridge",
-                "bridge": "cni0",
-                "mtu": mtu,
-                "isGateway": true,
-                "ipMasq": true,
-                "hairpinMode": true,
-                "ipam": {
-                    "type": "host-local",
-                    "ranges": [[{"subnet": v4}], [{"subnet": v6}]],
-                    "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
-                },
-            },
+            connected,
             {"type": "portmap", "capabilities": {"portMappings": true}},
         ],
     })

@@ -37,6 +37,8 @@ pub enum Writer {
 /// that ask it for egress, and for no others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KubeVipWrote {
+    /// Of which families, at least one.
+    pub families: Vec<Family>,
     /// When, as people read it; none where the API server does not say.
     pub at: Option<Arc<str>>,
 }

@@ -62,7 +62,8 @@ pub(super) fn apart(here: Here<'_>, view: &ServiceView) -> Option<Finding> {
     Some(Finding::warning("address-without-endpoints", message))
 }
 
-/// The addresses that this node alone holds, of the families of which it has no endpoint and others have.
+/// The addresses that this node alone holds, where it has no endpoint of their families and others have. None where that
+/// is so of one family alone: nothing shows here whether the policies were asked for that one.
 pub(crate) fn held_apart(holder: &Holder, node: &str, view: &ServiceView) -> BTreeSet<IpAddr> {
     match holder.share() {
         Share::Alone => {}
@@ -74,7 +75,8 @@ pub(crate) fn held_apart(holder: &Holder, node: &str, view: &ServiceView) -> BTr
         endpoints.peek().is_some() && endpoints.all(|endpoint| endpoint.node.as_deref() != Some(node))
     };
     let held = |address: IpAddr| holder.holds(&view.service, address);
-    view.addresses.iter().copied().filter(|address| held(*address) && is_apart(*address)).collect()
+    let held: BTreeSet<IpAddr> = view.addresses.iter().copied().filter(|address| held(*address)).collect();
+    if held.iter().copied().all(is_apart) { held } else { BTreeSet::new() }
 }
 
 const CODE: &str = "remote-endpoints";
