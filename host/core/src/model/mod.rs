@@ -1,7 +1,9 @@
 //! The nouns: Services, endpoints and nodes as a source reports them, with checked constructors.
 
 mod address;
+mod bounds;
 mod cluster;
+mod interest;
 mod policy;
 mod prefix;
 mod published;
@@ -10,7 +12,9 @@ mod snapshot;
 mod view;
 
 pub use address::AddressTrust;
+pub(crate) use bounds::LAST_APPLIED;
 pub use cluster::{ClusterFacts, ClusterSettings};
+pub use interest::Interest;
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub(crate) use published::asks_kube_vip;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::address::own_addresses;
 use super::published::unpublished;
-use super::{AddressTrust, AnnotationPrefix, Endpoint, Labels, Service, ServiceKey, Snapshot};
-use crate::finding::Finding;
+use super::{AddressTrust, AnnotationPrefix, Endpoint, Labels, Service, ServiceKey, ServiceKind, Snapshot};
+use crate::finding::{Finding, at_most};
 
 /// What is the same for every Service of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,8 @@ impl ServiceView {
     }
 }
 
-/// The view of a Service; none when the snapshot does not hold it.
+/// The view of a Service; none when the snapshot does not hold it. One that is no LoadBalancer has no addresses of its
+/// own, so its endpoints cannot matter and are not gathered.
 pub fn view(
     snapshot: &Snapshot,
     key: &ServiceKey,
@@ -48,10 +49,14 @@ pub fn view(
     prefix: &AnnotationPrefix,
 ) -> Option<ServiceView> {
     let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
-    let (addresses, mut findings) = own_addresses(&service, trust, prefix);
-    let (endpoints, host_network) = endpoints(snapshot, key);
-    findings.extend(host_network.into_iter().map(host_network_finding));
     let namespace_labels = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_default();
+    if service.kind != ServiceKind::LoadBalancer {
+        let (addresses, endpoints, findings) = Default::default();
+        return Some(ServiceView { service, namespace_labels, addresses, endpoints, findings });
+    }
+    let (addresses, findings) = own_addresses(&service, trust, prefix);
+    let (endpoints, host_network) = endpoints(snapshot, key);
+    let findings = at_most(findings.into_iter().chain(host_network.into_iter().map(host_network_finding)));
     Some(ServiceView { service, namespace_labels, addresses, endpoints, findings })
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{End, Planned, PlannedService, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, at_most};
 use crate::guard;
 use crate::model::{ClusterFacts, Context, ServiceView};
 use crate::net::Family;
@@ -131,8 +131,7 @@ fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &m
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
         .filter(|rule| !objections.contains_key(&rule.address))
         .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address)));
-    findings.extend(objections.into_values());
-    findings.extend(unknown.into_iter().map(networks_unknown));
+    findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(networks_unknown))));
     known.into_iter().cloned().collect()
 }
 
