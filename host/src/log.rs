@@ -15,12 +15,16 @@ const SHORTER: [usize; 3] = [1024, 256, 32];
 /// Ends colours that were cut off with the end of a line.
 const RESET: &str = "\u{1b}[0m";
 
+/// The sequences with which `tracing` colours a line, behind the escape character. A value can bring the same ones, and
+/// then it is coloured: nothing is hidden or moved by them.
+const COLOURS: [&str; 10] = ["[0m", "[1m", "[2m", "[3m", "[31m", "[32m", "[33m", "[34m", "[35m", "[36m"];
+
 /// What the lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Text.
     Plain,
-    /// Text with colours of ours; `tracing` takes the sequences out that values bring.
+    /// Text with the colours of `tracing`.
     Coloured,
     /// One JSON object a line.
     Json,
@@ -69,8 +73,10 @@ impl<W: Write> Write for Line<W> {
 
 /// The line with its line feed.
 fn fit(form: Form, event: &str) -> String {
-    let is_ours = |c: char| form == Form::Coloured && c == '\u{1b}';
-    let mut line: String = event.chars().map(|c| if is_plain(c) || is_ours(c) { c } else { ' ' }).collect();
+    let colours = |rest: &str| form == Form::Coloured && COLOURS.iter().any(|colour| rest[1..].starts_with(colour));
+    let shown = |(at, c): (usize, char)| is_plain(c) || c == '\u{1b}' && colours(&event[at..]);
+    let mut line: String =
+        event.char_indices().map(|character| if shown(character) { character.1 } else { ' ' }).collect();
     let most = LONGEST - 1;
     match form {
         Form::Plain => cut(&mut line, most),

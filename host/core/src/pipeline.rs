@@ -7,7 +7,7 @@ mod input;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::input::{accept, asks_nothing, is_asked_about, is_same_question, with_annotations};
+use self::input::{accept, asks_nothing, is_asked_about, is_same_question, of_other_types, with_annotations};
 use crate::beside::{self, ForeignTables};
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
 use crate::check::check;
@@ -17,8 +17,7 @@ use crate::finding::{Finding, Severity};
 use crate::guard::guard;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
-    PolicyObject, Published, Readiness, Service, ServiceKey, ServiceKind, ServiceView, Snapshot, Uid, asks_kube_vip,
-    published, view,
+    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
 };
 use crate::owner::{Held, Holder, Owner};
 use crate::plan::{Here, Plan, Planned, Standby, settle};
@@ -213,17 +212,16 @@ impl Pipeline {
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
-        let published = snapshot.services.get(&key).map(|service| published(service, &self.settings.prefix));
-        let published = published.unwrap_or_default();
-        let asked = |service: &&Arc<Service>| is_asked_about(service, &published, &self.interest);
-        let asked = snapshot.services.get(&key).filter(asked);
-        let Some(newest) = asked.and_then(|_| view(snapshot, &key, self.settings.trust, &self.settings.prefix)) else {
+        let prefix = &self.settings.prefix;
+        let service = snapshot.services.get(&key);
+        let published = service.map(|service| published(service, prefix)).unwrap_or_default();
+        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest));
+        let Some(newest) = asked.and_then(|_| view(snapshot, &key, self.settings.trust, prefix)).map(Arc::new) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.accepted.remove(&gone.view.service.uid);
             }
             return None;
         };
-        let newest = Arc::new(newest);
         let known = self.services.get_mut(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
         let last_draft = match known {
             Some(entry) if entry.answers(&newest) && !anyway => {
@@ -247,10 +245,7 @@ impl Pipeline {
     pub fn ask_all(&mut self, interest: Interest) -> Vec<Question> {
         self.interest = interest;
         let newest = self.newest.clone();
-        let of_another_type = |service: &&Arc<Service>| service.kind != ServiceKind::LoadBalancer;
-        let keys: Vec<ServiceKey> =
-            newest.services.values().filter(of_another_type).map(|service| service.key.clone()).collect();
-        for key in keys {
+        for key in of_other_types(&newest) {
             self.look(&newest, key, false);
         }
         for (key, entry) in self.services.iter_mut().filter(|(_, entry)| entry.asks_nothing()) {

@@ -342,4 +342,26 @@ mod tests {
         assert_eq!(wrote(json!({}), &[("kube-vip", ACTIVE, "16")]), None, "it is gone");
         assert_eq!(wrote(there(), &[]), None);
     }
+
+    fn named(name: &str, annotations: Value) -> Result<Service, Error> {
+        let metadata = json!({"name": name, "annotations": annotations});
+        service(serde_json::from_value(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata})).unwrap())
+    }
+
+    #[test]
+    fn a_name_that_acts_on_a_terminal_is_refused_in_a_short_sentence() {
+        for bad in
+            ["", "a b", "a\nb", "\u{1b}[2J", "a\u{202e}b", "a\u{2028}", &"x".repeat(254), &"\u{1b}".repeat(100_000)]
+        {
+            let error = named(bad, json!({})).unwrap_err().to_string();
+            assert!(error.starts_with("metadata.name ") && error.len() < 1000, "{error}");
+        }
+        assert_eq!(named(&"x".repeat(253), json!({})).unwrap().key.name.len(), 253);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_cluster_ip_service_has_a_bound() {
+        let kept = named("web", json!({"a": "x".repeat(262_144), "kube-vip.io/egress": "true"})).unwrap().annotations;
+        assert_eq!(kept, [("kube-vip.io/egress".to_owned(), "true".to_owned())].into());
+    }
 }

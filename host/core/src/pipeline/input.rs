@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
-use crate::model::{Interest, LAST_APPLIED, Labels, Published, Service, ServiceKind, ServiceView, Uid};
+use crate::model::{
+    Interest, LAST_APPLIED, Labels, Published, Service, ServiceKey, ServiceKind, ServiceView, Snapshot, Uid,
+};
 
 /// Whether the policies are asked about a Service. One that is no LoadBalancer can have no rules, whatever they answer;
 /// they are asked about it where it has something that they read, so that they can report that it is of another type,
@@ -17,6 +19,12 @@ pub(super) fn is_asked_about(service: &Service, published: &Published, interest:
             interest.concerns(service) || published.active.values().any(|value| !value.is_empty())
         }
     }
+}
+
+/// The Services for which it depends on the policies whether they are asked.
+pub(super) fn of_other_types(snapshot: &Snapshot) -> Vec<ServiceKey> {
+    let others = snapshot.services.values().filter(|service| service.kind != ServiceKind::LoadBalancer);
+    others.map(|service| service.key.clone()).collect()
 }
 
 /// Whether no policy has anything to say about a Service, those in shadow mode among them.
