@@ -197,3 +197,13 @@ fn interest_is_what_any_policy_reads() {
     assert!(with("kube-vip.io/egress-ipv6", "") && with("", "team") && !with("team", "kube-vip.io/egress"));
     assert!(!Interest::default().concerns(&service("web", &[])));
 }
+
+#[test]
+fn a_sentence_about_a_long_value_still_says_what_would_be_right() {
+    for text in hostile().into_iter().filter(|text| !text.contains([',', ' ', '\n'])) {
+        let mut web = service("web", &["11.0.0.2"]);
+        web.annotations.insert("kube-vip.io/loadbalancerIPs".to_owned(), text);
+        let found = seen(web, AddressTrust::Status).findings;
+        assert!(found[0].message.ends_with("egress needs one like 192.0.2.10 or 2001:db8::10"), "{}", found[0]);
+    }
+}

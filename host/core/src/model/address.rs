@@ -62,8 +62,9 @@ pub(super) fn own_addresses(
 fn requested_addresses(service: &Service, annotation: &str, findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
     let Some(value) = service.annotations.get(annotation) else { return Vec::new() };
     let (mut requested, mut seen) = (Vec::new(), BTreeSet::new());
-    let mut items = items(value);
-    for (offset, text) in items.by_ref().take(MOST_ITEMS) {
+    let mut read = 0;
+    for (offset, text) in items(value).take(MOST_ITEMS) {
+        read = offset + text.len();
         let span = Span { annotation: annotation.to_owned(), offset, length: text.len() };
         match text.parse::<IpAddr>() {
             Ok(address) if seen.insert(address) => requested.push((address, span)),
@@ -71,7 +72,7 @@ fn requested_addresses(service: &Service, annotation: &str, findings: &mut Vec<F
             Err(_) => findings.push(not_an_address(text, span)),
         }
     }
-    findings.extend(too_many(items.count()));
+    findings.extend(too_many(count(&value[read..])));
     requested
 }
 
@@ -84,6 +85,11 @@ fn items(value: &str) -> impl Iterator<Item = (usize, &str)> {
         (start, item.trim())
     });
     all.filter(|(_, text)| !text.is_empty())
+}
+
+/// How many items there are, without a look at them.
+fn count(list: &str) -> usize {
+    list.split(',').filter(|item| item.bytes().any(|byte| !byte.is_ascii_whitespace())).count()
 }
 
 /// A load balancer that is known by name (as clouds have them) gives nothing that packets could come from.
