@@ -182,8 +182,9 @@ impl Daemon {
         self.watch.board.policies(reports);
         self.state.remember_policies(&good);
         if let Some(chain) = chain {
+            let questions = self.pipeline.ask_all(chain.interest());
             self.evaluator.swap(chain)?;
-            self.ask(self.pipeline.ask_all()).await?;
+            self.ask(questions).await?;
         }
         Ok(())
     }
@@ -225,7 +226,7 @@ impl Daemon {
     /// difference tried again later.
     async fn commit(&mut self, round: &mut Round) -> Commit {
         if let Some(fatal) = &round.fatal {
-            error!(code = fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
+            error!(code = %fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
             // The same plan would be as bad.
             self.retry = None;
             return Commit::Refused(format!("the plan is not carried out: {}", fatal.message));
@@ -374,7 +375,7 @@ fn log_status(service: &ServiceKey, status: &ServiceStatus) {
 
 fn log_finding(about: impl std::fmt::Display, finding: &Finding) {
     match finding.severity {
-        Severity::Info => info!(%about, code = finding.code, "{}", finding.message),
-        Severity::Warning | Severity::Error => warn!(%about, code = finding.code, "{}", finding.message),
+        Severity::Info => info!(%about, code = %finding.code, "{}", finding.message),
+        Severity::Warning | Severity::Error => warn!(%about, code = %finding.code, "{}", finding.message),
     }
 }

@@ -16,6 +16,7 @@ pub mod errors;
 pub mod evaluator;
 pub mod http;
 pub mod lock;
+pub mod log;
 pub mod metrics;
 pub mod moment;
 pub mod nft;

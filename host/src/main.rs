@@ -21,6 +21,7 @@ use egressd::document::{self, Document};
 use egressd::errors::with_causes;
 use egressd::evaluator::Evaluator;
 use egressd::lock::{Lock, LockDir};
+use egressd::log::{Form, Lines};
 use egressd::metrics::Metrics;
 use egressd::nft::{Kernel, KernelThread, Netlink};
 use egressd::oneshot::{self, Known, Report};
@@ -83,9 +84,16 @@ fn run(args: &Run) -> Result<()> {
 
 fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let coloured = io::stderr().is_terminal();
+    let form = match format {
+        LogFormat::Text if coloured => Form::Coloured,
+        LogFormat::Text => Form::Plain,
+        LogFormat::Json => Form::Json,
+    };
+    let lines = Lines::new(form, io::stderr);
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false);
     match format {
-        LogFormat::Text => logging.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Text => logging.with_ansi(coloured).init(),
         LogFormat::Json => logging.json().flatten_event(true).init(),
     }
 }
@@ -96,7 +104,7 @@ async fn follow(args: &Run) -> Result<()> {
     let mut config = config::config(&args.input)?;
     let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
     for finding in config.findings.iter().chain(&bystanders) {
-        warn!(code = finding.code, "{}", finding.message);
+        warn!(code = %finding.code, "{}", finding.message);
     }
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
     let _lives = hold(&locks, &instance);

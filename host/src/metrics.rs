@@ -113,6 +113,13 @@ impl Metrics {
         PolicyCounters { evaluations, failures }
     }
 
+    /// The policy is gone, and so are its numbers.
+    pub fn forget(&self, policy: &str) {
+        let labels: Labels = vec![("policy", policy.to_owned())];
+        self.evaluations.remove(&labels);
+        self.evaluation_failures.remove(&labels);
+    }
+
     /// Everything as text. Without a survey (the kernel could not be read) its metrics are missing.
     pub fn text(&self, newest: &Newest, survey: Option<&Survey>) -> String {
         self.set(newest, survey);
@@ -144,7 +151,7 @@ impl Metrics {
             elements.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
         let found = |finding: &Finding| {
-            let labels = vec![("severity", finding.severity.to_string()), ("code", finding.code.clone())];
+            let labels = vec![("severity", finding.severity.to_string()), ("code", finding.code.to_string())];
             findings.get_or_create(&labels).inc();
         };
         newest.orphans.iter().for_each(|orphan| found(&orphan.finding()));
@@ -200,6 +207,18 @@ mod tests {
         assert!(text.contains("egressd_commit_duration_seconds_count 1\n"), "{text}");
         assert!(text.contains("egressd_orphaned_tables 0\n"), "{text}");
         assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[test]
+    fn a_policy_that_is_gone_has_no_numbers() {
+        let metrics = Metrics::default();
+        let [gone, other] = ["gone", "other"].map(|name| metrics.policy(name));
+        gone.asked();
+        other.asked();
+        metrics.forget("gone");
+        gone.failed();
+        let text = metrics.text(&Newest::begin(), None);
+        assert!(text.contains("policy=\"other\"") && !text.contains("policy=\"gone\""), "{text}");
     }
 
     #[test]

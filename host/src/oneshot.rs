@@ -43,6 +43,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted);
     pipeline.hold(known.held);
+    drop(pipeline.ask_all(chain.interest()));
     let mut questions = pipeline.update(&update.snapshot, &keys);
     while !questions.is_empty() {
         let context = pipeline.context();

@@ -1,5 +1,7 @@
 //! Prints a report: as a table for people, as nft text, as JSON for programs.
 
+mod window;
+
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -7,11 +9,16 @@ use egressd_core::diff::Changes;
 use egressd_core::finding::{Finding, Severity, Span};
 use egressd_core::model::{ServiceKey, Snapshot};
 use egressd_core::status::ServiceStatus;
+use egressd_core::text::plain;
 use serde_json::{Value, json};
 
+use self::window::Window;
 use crate::document::{Policy, Rule, Shadow};
 use crate::nft::Readback;
 use crate::oneshot::Report;
+
+/// How many places in its annotations are underlined for one Service: people correct a few and look again.
+const UNDERLINED: usize = 4;
 
 /// Whether to paint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +49,7 @@ pub fn table(out: &mut dyn Write, report: &Report, paint: Paint) -> io::Result<(
     findings(out, report, paint)
 }
 
-/// Everything that was found, with the bad part of an annotation underlined.
+/// Everything that was found, with the bad part of an annotation underlined: for each Service a few of them.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -51,11 +58,18 @@ pub fn findings(out: &mut dyn Write, report: &Report, paint: Paint) -> io::Resul
         writeln!(out, "{}", line(finding, paint))?;
     }
     for (key, status) in &report.round.statuses {
+        let mut underlined = 0;
         for finding in &status.findings {
             writeln!(out, "{key}: {}", line(finding, paint))?;
-            if let Some(span) = &finding.span {
+            let Some(span) = &finding.span else { continue };
+            underlined += 1;
+            if underlined <= UNDERLINED {
                 underline(out, &report.snapshot, key, span)?;
             }
+        }
+        let more = underlined.saturating_sub(UNDERLINED);
+        if more > 0 {
+            writeln!(out, "    and {more} more places in its annotations")?;
         }
     }
     Ok(())
@@ -93,12 +107,10 @@ fn line(finding: &Finding, paint: Paint) -> String {
 fn underline(out: &mut dyn Write, snapshot: &Snapshot, key: &ServiceKey, span: &Span) -> io::Result<()> {
     let service = snapshot.services.get(key);
     let Some(value) = service.and_then(|service| service.annotations.get(&span.annotation)) else { return Ok(()) };
-    let begin = format!("    {}: \"", span.annotation);
-    let width = |text: Option<&str>| text.map_or(0, |text| text.chars().count());
-    let before = begin.chars().count() + width(value.get(..span.offset));
-    let length = width(value.get(span.offset..span.offset + span.length)).max(1);
-    writeln!(out, "{begin}{}\"", value.replace(['\n', '\t'], " "))?;
-    writeln!(out, "{}{}", " ".repeat(before), "^".repeat(length))
+    let begin = format!("    {}: \"", plain(&span.annotation));
+    let Window { text, before, marked } = Window::around(span, value);
+    writeln!(out, "{begin}{text}\"")?;
+    writeln!(out, "{}{}", " ".repeat(begin.chars().count() + before), "^".repeat(marked))
 }
 
 /// Everything, for programs. Field names are stable; new ones may come.
@@ -135,8 +147,8 @@ fn finding(finding: &Finding) -> Value {
         .map(|span| json!({ "annotation": span.annotation, "offset": span.offset, "length": span.length }));
     json!({
         "severity": finding.severity.to_string(),
-        "code": finding.code,
-        "message": finding.message,
+        "code": finding.code.as_str(),
+        "message": finding.message.as_str(),
         "span": span,
     })
 }

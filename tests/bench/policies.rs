@@ -92,7 +92,7 @@ pub(crate) fn reload() {
         let objects: Vec<_> = SHIPPED.iter().take(length - 1).map(shipped).collect();
         let chain = chain(&sandbox, &objects);
         let begun = cpu();
-        ask(&mut pipeline, &chain, |pipeline| pipeline.ask_all());
+        ask(&mut pipeline, &chain, |pipeline| pipeline.ask_all(chain.interest()));
         let took = cpu() - begun;
         let (_, round) = timed(|| pipeline.round());
         row(&[&format!("a chain of {length}"), &ms(took), &us(took / SERVICES), &ms(round)]);

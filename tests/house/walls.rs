@@ -43,17 +43,18 @@ const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("net", &[]),
-    ("finding", &[]),
-    ("model", &["finding", "net"]),
+    ("text", &[]),
+    ("finding", &["text"]),
+    ("model", &["finding", "net", "text"]),
     ("decision", &["finding", "net"]),
     ("policy", &["finding", "model"]),
     ("chain", &["decision", "finding", "guard", "model", "policy"]),
     ("guard", &["decision", "finding", "model", "net"]),
-    ("owner", &["finding", "model"]),
+    ("owner", &["finding", "model", "text"]),
     ("beside", &["finding", "model", "ruleset"]),
-    ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner"]),
+    ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner", "text"]),
     ("check", &["finding", "model", "net", "plan"]),
     ("ruleset", &["net"]),
     ("diff", &["net", "ruleset"]),

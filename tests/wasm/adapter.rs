@@ -169,8 +169,8 @@ pub(crate) fn finding(diagnostic: sdk::Diagnostic) -> told::Finding {
             sdk::Severity::Warning => told::Severity::Warning,
             sdk::Severity::Error => told::Severity::Error,
         },
-        code: diagnostic.code,
-        message: diagnostic.message,
+        code: diagnostic.code.into(),
+        message: diagnostic.message.into(),
         span: diagnostic.span.map(|span| told::Span {
             annotation: span.annotation,
             offset: span.offset,

@@ -125,7 +125,7 @@ fn nonsense_is_refused_and_the_item_named() {
         ("backwards", "rule \"one\": ports tcp:90-80: range 90-80 is backwards; write 80-90"),
         ("no-id", "a rule has an empty id"),
         ("same-id", "two rules have the id \"one\""),
-        ("code", "diagnostic code \"Not Kebab\" is not kebab-case"),
+        ("code", "diagnostic code \"Not Kebab\" is not kebab-case of at most 64 bytes"),
         ("span", "a span of 1 bytes at 1 is not in annotation \"\""),
     ] {
         assert_eq!(reason(behaviour), format!("its answer makes no sense: {what}"));
@@ -143,6 +143,21 @@ fn a_span_ends_between_characters() {
 fn control_characters_do_not_reach_a_terminal() {
     let outcome = evaluate("escape").unwrap();
     assert_eq!(outcome.diagnostics[0].message, "a [2Jb c");
+}
+
+#[test]
+fn of_many_diagnostics_a_few_are_kept_and_the_rest_is_counted() {
+    let told = evaluate("many").unwrap().diagnostics;
+    assert_eq!(told.len(), 17);
+    assert_eq!(told[16].message, "and 4984 more findings, which are not listed; correct these first");
+    assert!(told[..16].iter().all(|finding| finding.message == "once more"));
+}
+
+#[test]
+fn a_code_that_is_too_long_for_a_label_is_refused_in_a_short_sentence() {
+    let quoted = format!("{:?}…", "x".repeat(64));
+    let sentence = format!("its answer makes no sense: diagnostic code {quoted} is not kebab-case of at most 64 bytes");
+    assert_eq!(reason("long-code"), sentence);
 }
 
 #[test]

@@ -187,7 +187,10 @@ fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
     assert_eq!(verdict.findings, [Finding::error("no-ports", "not here")]);
     assert!(matches!(ruling(complaint(1, "no-ports", "careful")).ruling, Ruling::Draft(_)));
     let Ruling::Failed(failure) = ruling(complaint(2, "No Ports", "not here")).ruling else { panic!("no failure") };
-    assert_eq!(failure.reason, "its answer makes no sense: diagnostic code \"No Ports\" is not kebab-case");
+    assert_eq!(
+        failure.reason,
+        "its answer makes no sense: diagnostic code \"No Ports\" is not kebab-case of at most 64 bytes"
+    );
     assert_eq!(failure.kind, FailureKind::Prompt);
 }
 

@@ -1,13 +1,15 @@
 //! What must hold of every plan, as typed notes with a severity. A fatal note means a defect of ours: the plan
 //! is not carried out, and the node stays as it was.
 
+mod overlap;
+
 use std::fmt;
 use std::net::IpAddr;
 
 use crate::finding::{Finding, Severity};
 use crate::model::ServiceKey;
 use crate::net::{AddressRange, Family};
-use crate::plan::{Claim, Plan, ranked};
+use crate::plan::Plan;
 
 /// Something to say about a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,24 +31,24 @@ pub enum Kind {
     MixedFamilies(String),
     /// The excluded networks overlap or are out of order: the kernel would refuse the set.
     Unmerged(Family),
-    /// Pods that another Service speaks for first, in part or in whole (P13).
-    Behind {
-        /// The Service that is asked first.
-        winner: ServiceKey,
-        /// One of the pods.
-        pod: IpAddr,
-        /// How many pods.
-        pods: usize,
-    },
-    /// Pods for which another Service is asked after this one (P13).
-    Before {
-        /// The Service that is asked later.
-        loser: ServiceKey,
-        /// One of the pods.
-        pod: IpAddr,
-        /// How many pods.
-        pods: usize,
-    },
+    /// Pods for which another Service is asked before this one (P13).
+    Behind(Overlap),
+    /// Pods for which other Services are asked, all of them after this one (P13).
+    Before(Overlap),
+}
+
+/// The pods that a Service shares with others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Overlap {
+    /// Of a Service that is behind: the one that is asked first for most of the pods; of one that is before: the one
+    /// that is asked next. Of equals the first by name.
+    pub other: ServiceKey,
+    /// How many more Services there are beside that one: where most meet at one pod, or as many as are asked first.
+    pub more: usize,
+    /// One of the pods.
+    pub pod: IpAddr,
+    /// How many pods.
+    pub pods: usize,
 }
 
 impl Note {
@@ -54,8 +56,8 @@ impl Note {
     pub fn severity(&self) -> Severity {
         match self.kind {
             Kind::FamilyUnknown(_) | Kind::NoSources(_) | Kind::MixedFamilies(_) | Kind::Unmerged(_) => Severity::Error,
-            Kind::Behind { .. } => Severity::Warning,
-            Kind::Before { .. } => Severity::Info,
+            Kind::Behind(_) => Severity::Warning,
+            Kind::Before(_) => Severity::Info,
         }
     }
 
@@ -65,7 +67,7 @@ impl Note {
             Kind::NoSources(_) => "no-sources",
             Kind::MixedFamilies(_) => "mixed-families",
             Kind::Unmerged(_) => "unmerged-networks",
-            Kind::Behind { .. } | Kind::Before { .. } => "overlap",
+            Kind::Behind(_) | Kind::Before(_) => "overlap",
         }
     }
 
@@ -84,11 +86,12 @@ impl fmt::Display for Kind {
             Self::NoSources(rule) => write!(f, "rule {rule:?} of the plan has no sources"),
             Self::MixedFamilies(rule) => write!(f, "rule {rule:?} of the plan mixes families"),
             Self::Unmerged(family) => write!(f, "the plan's excluded {family} networks overlap or are out of order"),
-            Self::Behind { winner, pod, pods } => {
-                write!(f, "{} also behind {winner}, which is asked first", subject(*pod, *pods))
+            Self::Behind(Overlap { other, more, pod, pods }) => {
+                write!(f, "{} also behind {other}, which is asked first{}", subject(*pod, *pods), and_more(*more))
             }
-            Self::Before { loser, pod, pods } => {
-                write!(f, "{} also behind {loser}, which is asked after this Service", subject(*pod, *pods))
+            Self::Before(Overlap { other, more, pod, pods }) => {
+                let subject = subject(*pod, *pods);
+                write!(f, "{subject} also behind {other}, which is asked after this Service{}", and_more(*more))
             }
         }
     }
@@ -101,10 +104,14 @@ fn subject(pod: IpAddr, pods: usize) -> String {
     }
 }
 
+fn and_more(more: usize) -> String {
+    if more > 0 { format!(", and behind {more} more") } else { String::new() }
+}
+
 /// All notes about a plan, sorted.
 pub fn check(plan: &Plan) -> Vec<Note> {
     let mut notes = invariants(plan);
-    notes.extend(overlaps(plan));
+    notes.extend(overlap::overlaps(plan));
     notes.sort();
     notes
 }
@@ -138,25 +145,4 @@ fn invariants(plan: &Plan) -> Vec<Note> {
 
 fn merged(ranges: &[AddressRange]) -> bool {
     ranges.windows(2).all(|pair| pair[0].last() < pair[1].first())
-}
-
-/// Every pair of Services that share pods, told to both.
-fn overlaps(plan: &Plan) -> Vec<Note> {
-    let mut pairs: std::collections::BTreeMap<(&ServiceKey, &ServiceKey), Vec<IpAddr>> = Default::default();
-    let claims = ranked(plan);
-    for (pod, claims) in &claims {
-        let keys: Vec<&ServiceKey> = claims.iter().map(|claim: &Claim<'_>| claim.key).collect();
-        for (i, winner) in keys.iter().enumerate() {
-            for loser in &keys[i + 1..] {
-                pairs.entry((winner, loser)).or_default().push(*pod);
-            }
-        }
-    }
-    let both = |((winner, loser), pods): ((&ServiceKey, &ServiceKey), Vec<IpAddr>)| {
-        let (pod, pods) = (pods[0], pods.len());
-        let behind = Kind::Behind { winner: winner.clone(), pod, pods };
-        let before = Kind::Before { loser: loser.clone(), pod, pods };
-        [Note { service: loser.clone(), kind: behind }, Note { service: winner.clone(), kind: before }]
-    };
-    pairs.into_iter().flat_map(both).collect()
 }

@@ -1,6 +1,13 @@
 //! What people are told: one sentence each, with a severity, and where possible the text it is about.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
+
+use crate::text::Text;
+
+/// How many findings of one kind of source (the host, a policy) about one Service are kept.
+pub const MOST: usize = 16;
 
 /// How bad it is. `Error` means that something asked for is not in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,34 +43,72 @@ pub struct Span {
 
 /// Something to tell about one Service, one file or the node.
 ///
+/// Text from outside becomes plain in the constructor of [`Text`], so no finding carries anything else.
+///
 /// Findings order by severity first, so that a sorted list reads from mild to bad.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// Short, stable, kebab-case: what programs look at.
-    pub code: String,
+    pub code: Text,
     /// One sentence: the item, what is wrong with it, what would be right.
-    pub message: String,
+    pub message: Text,
     /// What to underline.
     pub span: Option<Span>,
 }
 
 impl Finding {
     /// A finding without a span.
-    pub fn new(severity: Severity, code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(severity: Severity, code: impl Into<Text>, message: impl Into<Text>) -> Self {
         Self { severity, code: code.into(), message: message.into(), span: None }
     }
 
     /// Not in force: `code` and a sentence.
-    pub fn error(code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn error(code: impl Into<Text>, message: impl Into<Text>) -> Self {
         Self::new(Severity::Error, code, message)
     }
 
     /// In force, but probably not as meant: `code` and a sentence.
-    pub fn warning(code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn warning(code: impl Into<Text>, message: impl Into<Text>) -> Self {
         Self::new(Severity::Warning, code, message)
     }
+}
+
+/// The first [`MOST`] findings, and of many the worst, with one more that says how many are left out. It never says
+/// that one is.
+pub fn at_most(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+    let mut counts: BTreeMap<Severity, usize> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for finding in findings {
+        let count = counts.entry(finding.severity).or_default();
+        *count += 1;
+        if *count <= MOST + 1 {
+            kept.push(finding);
+        }
+    }
+    let all: usize = counts.values().sum();
+    if all <= MOST + 1 {
+        return kept;
+    }
+    let kept = worst(kept);
+    for finding in &kept {
+        counts.entry(finding.severity).and_modify(|count| *count -= 1);
+    }
+    let left_out = counts.into_iter().rev().find(|(_, count)| *count > 0);
+    let severity = left_out.map_or(Severity::Info, |(severity, _)| severity);
+    let more = format!("and {} more findings, which are not listed; correct these first", all - MOST);
+    kept.into_iter().chain([Finding::new(severity, "more-findings", more)]).collect()
+}
+
+/// The worst, in the order in which they were found.
+fn worst(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let mut places: Vec<usize> = (0..findings.len()).collect();
+    places.sort_by_key(|place| (Reverse(findings[*place].severity), *place));
+    let worst: Vec<usize> = places.into_iter().take(MOST).collect();
+    let mut place = 0..;
+    findings.retain(|_| place.next().is_some_and(|place| worst.contains(&place)));
+    findings
 }
 
 /// What several findings say, in one line.
@@ -74,5 +119,40 @@ pub fn sentences(findings: &[Finding]) -> String {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} [{}]", self.severity, self.message, self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn many(count: usize) -> impl Iterator<Item = Finding> {
+        (0..count).map(|number| Finding::warning("bad", number.to_string()))
+    }
+
+    #[test]
+    fn few_findings_stay_as_they_are_and_one_more_is_never_left_out_alone() {
+        for count in [0, 1, MOST, MOST + 1] {
+            assert!(at_most(many(count)).into_iter().eq(many(count)), "{count}");
+        }
+    }
+
+    #[test]
+    fn of_many_findings_one_says_how_many_more_there_are() {
+        for count in [MOST + 2, 5000] {
+            let kept = at_most(many(count));
+            assert_eq!(kept.len(), MOST + 1);
+            let end = format!("warning: and {} more findings, which are not listed; correct these first", count - MOST);
+            assert_eq!(kept[MOST].to_string(), format!("{end} [more-findings]"));
+            assert!(kept[..MOST].iter().cloned().eq(many(MOST)), "{count}");
+        }
+    }
+
+    #[test]
+    fn an_error_behind_a_thousand_warnings_is_listed_and_a_thousandth_error_stays_an_error() {
+        let late = at_most(many(1000).chain([Finding::error("denied", "no")]));
+        assert_eq!((late[MOST - 1].code.as_str(), late[MOST].severity), ("denied", Severity::Warning));
+        let errors = at_most(many(9).chain((0..1000).map(|_| Finding::error("denied", "no"))));
+        assert!(errors.iter().all(|finding| finding.severity == Severity::Error) && errors.len() == MOST + 1);
     }
 }

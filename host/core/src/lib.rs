@@ -24,4 +24,5 @@ pub mod ruleset;
 pub mod status;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod text;
 pub mod voice;

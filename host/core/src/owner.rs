@@ -5,9 +5,13 @@ use std::net::IpAddr;
 
 use crate::finding::{Finding, Severity};
 use crate::model::{AnnotationPrefix, Service};
+use crate::text::quoted;
 
 /// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
 const VIP_HOST: &str = "vipHost";
+
+/// The longest name that Kubernetes takes for a node.
+const LONGEST_NAME: usize = 253;
 
 /// How a node knows that it holds an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,7 +101,7 @@ impl Holder {
     pub fn objection(&self, service: &Service, address: IpAddr) -> Option<Finding> {
         Some(match self.obstacle(service, address)? {
             Obstacle::OtherNode(node) => {
-                elsewhere(address, &format!("{} says that node {node} holds it", self.vip_host))
+                elsewhere(address, &format!("{} says that node {} holds it", self.vip_host, named(node)))
             }
             Obstacle::NoNode => {
                 let because = "names no node yet, and the node that it names translates (--owner vip-host)";
@@ -151,6 +155,12 @@ enum Obstacle<'a> {
     Absent,
     /// It is on an interface, and the kernel does not answer for it.
     Unusable(Standing),
+}
+
+/// A node's name as it is; anything else that stands in its place, in quotation marks.
+fn named(node: &str) -> String {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+    if node.len() <= LONGEST_NAME && node.bytes().all(is_name) { node.to_owned() } else { quoted(node) }
 }
 
 fn elsewhere(address: IpAddr, because: &str) -> Finding {

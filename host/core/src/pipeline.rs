@@ -2,9 +2,12 @@
 //! already, what was accepted last (P4), and what was good last (P7). Still pure: whoever runs it asks the
 //! policies and talks to the kernel.
 
+mod input;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use self::input::{accept, asks_nothing, is_asked_about, is_same_question, of_other_types, with_annotations};
 use crate::beside::{self, ForeignTables};
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
 use crate::check::check;
@@ -13,8 +16,8 @@ use crate::decision::Draft;
 use crate::finding::{Finding, Severity};
 use crate::guard::guard;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Key, Labels, PolicyMark, PolicyObject,
-    Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
+    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
 };
 use crate::owner::{Held, Holder, Owner};
 use crate::plan::{Here, Plan, Planned, SharedAddresses, Sharing, Standby, settle};
@@ -53,7 +56,12 @@ pub struct Pipeline {
     ready: BTreeSet<String>,
     /// The policies' ConfigMaps, by name.
     policies: BTreeMap<String, PolicyMark>,
+    /// Those that are asked about.
     services: BTreeMap<ServiceKey, Entry>,
+    /// What the policies read.
+    interest: Interest,
+    /// The newest state that was taken in: other policies may read what earlier ones did not.
+    newest: Snapshot,
     /// The annotations that the policies accepted last, by the Service's identity.
     accepted: BTreeMap<Uid, Arc<Labels>>,
 }
@@ -61,6 +69,7 @@ pub struct Pipeline {
 /// What is known about one Service.
 #[derive(Debug)]
 struct Entry {
+    /// Without findings where nobody asks for egress.
     view: Arc<ServiceView>,
     /// What is published on it now.
     published: Published,
@@ -76,6 +85,16 @@ impl Entry {
     /// Whether asking once more, about the same, may bring another answer.
     fn may_mend(&self) -> bool {
         self.verdict.as_ref().is_none_or(Verdict::may_mend)
+    }
+
+    fn asks_nothing(&self) -> bool {
+        self.verdict.as_ref().is_some_and(asks_nothing)
+    }
+
+    /// Whether it was answered about this view.
+    fn answers(&self, newest: &ServiceView) -> bool {
+        let same = if self.asks_nothing() { is_same_question(&self.view, newest) } else { *self.view == *newest };
+        same && self.verdict.is_some()
     }
 }
 
@@ -125,8 +144,9 @@ impl Pipeline {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
         let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &settings.node);
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
-        let (foreign, ready, policies, services) = Default::default();
-        Self { settings, context, facts, holder, foreign, ready, policies, services, accepted }
+        let (foreign, ready, policies, services, newest) = Default::default();
+        let interest = Interest::everything();
+        Self { settings, context, facts, holder, foreign, ready, policies, services, interest, newest, accepted }
     }
 
     /// What is the same for all Services now.
@@ -160,6 +180,7 @@ impl Pipeline {
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
         let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
         self.policies = snapshot.policies.iter().map(mark).collect();
+        self.newest = snapshot.clone();
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         let dirty = self.dirty(snapshot, keys);
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
@@ -193,18 +214,21 @@ impl Pipeline {
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
-        let Some(newest) = view(snapshot, &self.facts, &key, self.settings.trust, &self.settings.prefix) else {
+        let prefix = &self.settings.prefix;
+        let service = snapshot.services.get(&key);
+        let published = service.map(|service| published(service, prefix)).unwrap_or_default();
+        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest));
+        let Some(newest) =
+            asked.and_then(|_| view(snapshot, &self.facts, &key, self.settings.trust, prefix)).map(Arc::new)
+        else {
             if let Some(gone) = self.services.remove(&key) {
                 self.accepted.remove(&gone.view.service.uid);
             }
             return None;
         };
-        let newest = Arc::new(newest);
-        let published = snapshot.services.get(&key).map(|service| published(service, &self.settings.prefix));
-        let published = published.unwrap_or_default();
         let known = self.services.get_mut(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
         let last_draft = match known {
-            Some(entry) if entry.verdict.is_some() && entry.view == newest && !anyway => {
+            Some(entry) if entry.answers(&newest) && !anyway => {
                 entry.published = published;
                 return None;
             }
@@ -221,8 +245,17 @@ impl Pipeline {
         Some(Question { key, about: About::Today, view: newest })
     }
 
-    /// Asks about every Service again: the policies are others now.
-    pub fn ask_all(&self) -> Vec<Question> {
+    /// Asks about every Service again: the policies are others now, and may read other annotations.
+    pub fn ask_all(&mut self, interest: Interest) -> Vec<Question> {
+        self.interest = interest;
+        let newest = self.newest.clone();
+        for key in of_other_types(&newest) {
+            self.look(&newest, key, false);
+        }
+        for (key, entry) in self.services.iter_mut().filter(|(_, entry)| entry.asks_nothing()) {
+            let renewed = view(&newest, &self.facts, key, self.settings.trust, &self.settings.prefix);
+            entry.view = renewed.map_or_else(|| Arc::clone(&entry.view), Arc::new);
+        }
         self.questions(|_| true)
     }
 
@@ -282,6 +315,10 @@ impl Pipeline {
             Ruling::Failed(_) => None,
         };
         entry.verdict = Some(verdict);
+        drop(view);
+        if entry.asks_nothing() && !entry.view.findings.is_empty() {
+            Arc::make_mut(&mut entry.view).findings = Vec::new();
+        }
         further.map(|view| Question { key, about: About::LastAccepted, view: Arc::new(view) })
     }
 
@@ -366,28 +403,4 @@ fn shadows(here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatu
         ShadowStatus::new(&shadow.policy, enforced, &planned)
     };
     shadows.filter_map(would).collect()
-}
-
-/// kubectl's own copy of the whole object: large, and no policy ever sees it.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// Remembers the input that was accepted; a Service that asks for nothing has nothing to fall back to.
-fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, annotations: Option<&Labels>) {
-    let uid = &view.service.uid;
-    let Some(annotations) = annotations else {
-        accepted.remove(uid);
-        return;
-    };
-    let kept = || annotations.iter().filter(|(name, _)| *name != LAST_APPLIED);
-    if accepted.get(uid).is_none_or(|known| !known.iter().eq(kept())) {
-        let kept = kept().map(|(name, value)| (name.clone(), value.clone()));
-        accepted.insert(uid.clone(), Arc::new(kept.collect()));
-    }
-}
-
-/// Today's Service with the annotations of another day.
-fn with_annotations(view: &ServiceView, annotations: &Labels) -> ServiceView {
-    let mut service = (*view.service).clone();
-    service.annotations = annotations.clone();
-    ServiceView { service: Arc::new(service), ..view.clone() }
 }

@@ -37,7 +37,7 @@ fn inside(facts: &ClusterFacts, address: &str) -> bool {
 
 fn reported(facts: &ClusterFacts, code: &str) -> String {
     let finding = facts.findings.iter().find(|finding| finding.code == code);
-    finding.map(|finding| finding.message.clone()).unwrap_or_default()
+    finding.map(|finding| finding.message.to_string()).unwrap_or_default()
 }
 
 /// `web` with these endpoints, as this node sees it beside these Nodes.
@@ -136,7 +136,7 @@ fn a_thousand_endpoints_that_are_nodes_are_one_finding() {
 #[test]
 fn an_address_that_no_packet_may_get_is_refused_whoever_gave_it() {
     let facts = facts(&[("node-a", node(&["192.0.2.1", "198.51.100.1"], &["10.0.0.0/24"]))]);
-    let code = |address| facts.refusal(a(address)).map(|finding| finding.code);
+    let code = |address| facts.refusal(a(address)).map(|finding| finding.code.to_string());
     for address in ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::1", "fe80::1", "::ffff:192.0.2.1"] {
         assert_eq!(code(address).as_deref(), Some("address-unusable"), "{address}");
     }

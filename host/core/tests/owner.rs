@@ -124,8 +124,8 @@ impl From<&Round> for Told {
         Self {
             state: status.state,
             translated_to: status.addresses.iter().map(ToString::to_string).collect(),
-            codes: status.findings.iter().map(|finding| finding.code.clone()).collect(),
-            messages: status.findings.iter().map(|finding| finding.message.clone()).collect(),
+            codes: status.findings.iter().map(|finding| finding.code.to_string()).collect(),
+            messages: status.findings.iter().map(|finding| finding.message.to_string()).collect(),
         }
     }
 }

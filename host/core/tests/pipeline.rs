@@ -1,6 +1,9 @@
 //! What the pipeline remembers between two rounds, and what it asks again.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "pipeline/interest.rs"]
+mod interest;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -150,7 +153,8 @@ impl World {
     /// Goes over to other policies.
     fn reload(&mut self, members: impl IntoIterator<Item = Member>) -> Round {
         self.chain = Chain::new(members);
-        self.ask(self.pipeline.ask_all())
+        let questions = self.pipeline.ask_all(self.chain.interest());
+        self.ask(questions)
     }
 
     fn ask(&mut self, mut questions: Vec<Question>) -> Round {
@@ -297,7 +301,7 @@ fn an_endpoint_that_turns_out_to_be_a_nodes_address_is_no_source_any_more() {
 #[test]
 fn the_order_of_arrival_does_not_matter() {
     let make = |name: &str, created| {
-        let mut service = Service { created, ..service(name, &["11.0.0.2"]) };
+        let mut service = Service { created, ..service(name, &[&format!("11.0.0.{created}")]) };
         service.annotations.insert("do".to_owned(), "translate".to_owned());
         service
     };
@@ -312,7 +316,7 @@ fn the_order_of_arrival_does_not_matter() {
     assert!(rounds.windows(2).all(|pair| pair[0] == pair[1]));
     let told = &rounds[0].statuses[&ServiceKey::new("default", "a")].findings;
     assert!(
-        told.iter().any(|f| f.message == "endpoint 10.0.0.1 is also behind default/b, which is asked first"),
+        told.iter().any(|f| f.message == "endpoint 10.0.0.1 is also behind default/b, which is asked first, and behind 1 more"),
         "{told:?}"
     );
 }

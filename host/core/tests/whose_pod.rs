@@ -121,7 +121,7 @@ fn seen(round: &Round, port: u16) -> Seen {
 
 fn codes(round: &Round, namespace: &str) -> Vec<String> {
     let status = round.statuses.get(&ServiceKey::new(namespace, "x"));
-    status.into_iter().flat_map(|status| status.findings.iter().map(|finding| finding.code.clone())).collect()
+    status.into_iter().flat_map(|status| status.findings.iter().map(|finding| finding.code.to_string())).collect()
 }
 
 const KINDS: [RuleKind; 3] = [RuleKind::Plain, RuleKind::Port, RuleKind::Network];

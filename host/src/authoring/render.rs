@@ -6,6 +6,7 @@ use std::fmt::Display;
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
 use egressd_core::finding::{Finding, Severity, Span};
 use egressd_core::model::ServiceView;
+use egressd_core::text::plain;
 
 /// A policy's word on a Service.
 pub(super) fn outcome(outcome: &Outcome, service: &ServiceView) -> String {
@@ -84,9 +85,4 @@ fn columns(span: &Span, value: &str) -> (usize, usize) {
 
 fn list<T: Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Text for one line.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

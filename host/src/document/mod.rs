@@ -151,5 +151,5 @@ fn table(table: &SurveyedTable) -> Table {
 
 fn told(finding: &Finding) -> Told {
     let Finding { severity, code, message, span: _ } = finding;
-    Told { severity: severity.to_string(), code: code.clone(), message: message.clone() }
+    Told { severity: severity.to_string(), code: code.to_string(), message: message.to_string() }
 }

@@ -156,7 +156,7 @@ impl<T: Tables> Watcher<T> {
 fn log_changes(before: &[Orphan], now: &[Orphan]) {
     for orphan in now.iter().filter(|orphan| !before.contains(orphan)) {
         let finding = orphan.finding();
-        warn!(code = finding.code, "{}", finding.message);
+        warn!(code = %finding.code, "{}", finding.message);
     }
     for orphan in before.iter().filter(|orphan| !now.iter().any(|other| other.table == orphan.table)) {
         info!("{} is not orphaned any more", orphan.table);

@@ -90,7 +90,9 @@ impl Good {
 
     /// Its place in the chain, if it has one.
     pub(super) fn member(&self) -> Option<Member> {
-        self.part.as_ref().map(|part| Member::new(part.asked.clone()).with(&self.spec))
+        self.part
+            .as_ref()
+            .map(|part| Member::new(part.asked.clone()).with(&self.spec).reading(part.description.reads()))
     }
 
     /// What is told about it.

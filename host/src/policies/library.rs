@@ -7,6 +7,7 @@ use egressd_core::chain::{Asked, Chain, Member};
 use egressd_core::finding::Finding;
 use egressd_core::model::{AnnotationPrefix, PolicyObject};
 use egressd_core::policy::{OnFailure, PolicySpec};
+use egressd_core::text::Text;
 use tracing::{info, warn};
 
 use super::entry::{Good, Surroundings};
@@ -76,6 +77,7 @@ impl Library {
             let stays = wanted.contains_key(name);
             if !stays {
                 info!(policy = name, "policy removed");
+                self.around.metrics.forget(name);
             }
             stays
         });
@@ -168,7 +170,8 @@ impl Entry {
 
 fn trouble(reason: &str, has_good: bool) -> String {
     let then = if has_good { "the last good one stays in force" } else { "nothing of it is in force" };
-    format!("{reason}; {then}")
+    // The reason may hold names of a component's imports, and anything else that a stranger wrote.
+    format!("{}; {then}", Text::new(reason))
 }
 
 /// The troubles of policies as findings, for those who look once.

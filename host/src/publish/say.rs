@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use egressd_core::finding::Severity;
 use egressd_core::status::{ServiceStatus, State};
+use egressd_core::text::{cut, plain};
 
 use crate::orphans::Orphan;
 
@@ -85,12 +86,8 @@ impl Tone {
 impl Said {
     /// With a note that Kubernetes takes.
     pub(super) fn new(reason: Reason, tone: Tone, note: impl Into<String>) -> Self {
-        let mut note = note.into();
-        if note.len() > LONGEST {
-            let end = (0..=LONGEST).rev().find(|end| note.is_char_boundary(*end)).unwrap_or_default();
-            note.truncate(end);
-            note.push('…');
-        }
+        let mut note = plain(&note.into());
+        cut(&mut note, LONGEST);
         Self { reason, tone, note, faults: BTreeSet::new() }
     }
 
@@ -119,7 +116,7 @@ impl Said {
             status.severity() >= Some(Severity::Warning) || reason > Reason::Changed && reason < Reason::NotApplied;
         let tone = if bad { Tone::Warning } else { Tone::Normal };
         let faults = status.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
-        let faults = faults.map(|finding| finding.code.clone()).collect();
+        let faults = faults.map(|finding| finding.code.to_string()).collect();
         Some(Self { faults, ..Self::new(reason, tone, note(status, node)) })
     }
 }

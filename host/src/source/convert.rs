@@ -12,6 +12,7 @@ use egressd_core::model::{
 };
 use egressd_core::net::{Family, Protocol};
 use egressd_core::policy;
+use egressd_core::text::{cut, is_plain};
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
@@ -23,6 +24,12 @@ use crate::moment::Moment;
 
 /// The label by which an EndpointSlice names its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// How much of a value a sentence quotes.
+const LONGEST_VALUE: usize = 128;
+
+/// The longest name that Kubernetes takes.
+const LONGEST_NAME: usize = 253;
 
 /// What is wrong with an object: the field, what it says, what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +78,8 @@ pub fn service(object: core::Service) -> Result<Service, Error> {
         ports: spec.ports.unwrap_or_default().iter().map(port).collect::<Result<_, _>>()?,
         kube_vip_wrote,
         key,
-    })
+    }
+    .within_bounds())
 }
 
 /// How kube-vip is called where it writes: its program's name, as clients without a wish are called. egressd's own name
@@ -102,10 +110,11 @@ fn kube_vip_wrote(metadata: &ObjectMeta) -> Option<KubeVipWrote> {
 /// # Errors
 /// When it names no Service, or an address cannot be read.
 pub fn slice(object: discovery::EndpointSlice, default_node: Option<&str>) -> Result<(String, Slice), Error> {
-    let name = object.metadata.name.clone().ok_or(Error::NoName)?;
+    let name = name(&object.metadata)?;
     let labels = object.metadata.labels.clone().unwrap_or_default();
-    let service = labels.get(SERVICE_NAME).ok_or(Error::NoService)?;
-    let service = ServiceKey::new(namespace(&object.metadata), service.as_str());
+    let service = labels.get(SERVICE_NAME).filter(|name| !name.is_empty()).ok_or(Error::NoService)?;
+    let namespace = checked("metadata.namespace", namespace(&object.metadata))?;
+    let service = ServiceKey::new(namespace, checked("label kubernetes.io/service-name", service.clone())?);
     if object.address_type == "FQDN" {
         return Ok((name, Slice { service, endpoints: vec![] }));
     }
@@ -119,7 +128,7 @@ pub fn slice(object: discovery::EndpointSlice, default_node: Option<&str>) -> Re
 /// # Errors
 /// When a network cannot be read. Addresses of type `Hostname` or `*DNS` are passed over.
 pub fn node(object: core::Node) -> Result<(String, Arc<Node>), Error> {
-    let name = object.metadata.name.ok_or(Error::NoName)?;
+    let name = name(&object.metadata)?;
     let spec = object.spec.unwrap_or_default();
     let networks = match spec.pod_cidrs {
         Some(networks) if !networks.is_empty() => networks,
@@ -143,7 +152,7 @@ pub fn node(object: core::Node) -> Result<(String, Arc<Node>), Error> {
 /// # Errors
 /// When it has no name.
 pub fn namespace_labels(object: core::Namespace) -> Result<(String, Arc<Labels>), Error> {
-    let name = object.metadata.name.ok_or(Error::NoName)?;
+    let name = name(&object.metadata)?;
     Ok((name, Arc::new(object.metadata.labels.unwrap_or_default())))
 }
 
@@ -152,7 +161,7 @@ pub fn namespace_labels(object: core::Namespace) -> Result<(String, Arc<Labels>)
 /// # Errors
 /// When a network cannot be read.
 pub fn service_networks(object: networking::ServiceCIDR) -> Result<(String, Arc<Vec<IpNet>>), Error> {
-    let name = object.metadata.name.ok_or(Error::NoName)?;
+    let name = name(&object.metadata)?;
     let networks = object.spec.and_then(|spec| spec.cidrs).unwrap_or_default();
     Ok((name, Arc::new(all("spec.cidrs", "a network like 10.96.0.0/12", &networks)?)))
 }
@@ -166,13 +175,13 @@ pub fn policy(object: core::ConfigMap) -> Result<Option<(String, Arc<PolicyObjec
     if labels.and_then(|labels| labels.get(policy::LABEL)).is_none_or(|value| value != "true") {
         return Ok(None);
     }
-    let namespace = namespace(&object.metadata);
+    let (name, namespace) = (name(&object.metadata)?, checked("metadata.namespace", namespace(&object.metadata))?);
     let mut binary = object.binary_data.unwrap_or_default();
     let mut bytes = |name: &str| binary.remove(name).map(|bytes| Arc::from(bytes.0));
     let mut annotations = object.metadata.annotations.unwrap_or_default();
     let mark = PolicyMark { uid: object.metadata.uid, status: annotations.remove(policy::STATUS) };
     let policy = PolicyObject {
-        name: object.metadata.name.ok_or(Error::NoName)?,
+        name,
         annotations,
         settings: object.data.and_then(|mut data| data.remove("settings")),
         wasm: bytes("policy.wasm"),
@@ -183,7 +192,18 @@ pub fn policy(object: core::ConfigMap) -> Result<Option<(String, Arc<PolicyObjec
 }
 
 fn key(metadata: &ObjectMeta) -> Result<ServiceKey, Error> {
-    Ok(ServiceKey::new(namespace(metadata), metadata.name.clone().ok_or(Error::NoName)?))
+    Ok(ServiceKey::new(checked("metadata.namespace", namespace(metadata))?, name(metadata)?))
+}
+
+fn name(metadata: &ObjectMeta) -> Result<String, Error> {
+    checked("metadata.name", metadata.name.clone().ok_or(Error::NoName)?)
+}
+
+/// An API server takes nothing else; files may say anything, and names are printed as they are.
+fn checked(name: &'static str, text: String) -> Result<String, Error> {
+    let printable = text.chars().all(|c| is_plain(c) && !c.is_whitespace());
+    let good = !text.is_empty() && text.len() <= LONGEST_NAME && printable;
+    if good { Ok(text) } else { Err(field(name, &text, "a name of 1 to 253 characters without blanks")) }
 }
 
 fn namespace(metadata: &ObjectMeta) -> String {
@@ -276,7 +296,9 @@ fn all<T: FromStr>(name: &'static str, expected: &'static str, texts: &[String])
 }
 
 fn field(field: &'static str, value: impl Display, expected: &'static str) -> Error {
-    Error::Field { field, value: value.to_string(), expected }
+    let mut value = value.to_string();
+    cut(&mut value, LONGEST_VALUE);
+    Error::Field { field, value, expected }
 }
 
 #[cfg(test)]
@@ -321,5 +343,27 @@ mod tests {
         assert_eq!(wrote(json!({ACTIVE: ""}), &[("kube-vip", ACTIVE, "16")]), None, "it says that there is none");
         assert_eq!(wrote(json!({}), &[("kube-vip", ACTIVE, "16")]), None, "it is gone");
         assert_eq!(wrote(there(), &[]), None);
+    }
+
+    fn named(name: &str, annotations: Value) -> Result<Service, Error> {
+        let metadata = json!({"name": name, "annotations": annotations});
+        service(serde_json::from_value(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata})).unwrap())
+    }
+
+    #[test]
+    fn a_name_that_acts_on_a_terminal_is_refused_in_a_short_sentence() {
+        for bad in
+            ["", "a b", "a\nb", "\u{1b}[2J", "a\u{202e}b", "a\u{2028}", &"x".repeat(254), &"\u{1b}".repeat(100_000)]
+        {
+            let error = named(bad, json!({})).unwrap_err().to_string();
+            assert!(error.starts_with("metadata.name ") && error.len() < 1000, "{error}");
+        }
+        assert_eq!(named(&"x".repeat(253), json!({})).unwrap().key.name.len(), 253);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_cluster_ip_service_has_a_bound() {
+        let kept = named("web", json!({"a": "x".repeat(262_144), "kube-vip.io/egress": "true"})).unwrap().annotations;
+        assert_eq!(kept, [("kube-vip.io/egress".to_owned(), "true".to_owned())].into());
     }
 }

@@ -73,10 +73,10 @@ impl Giver {
         let findings: Arc<[Finding]> = findings.into();
         let before = self.told.send_replace(Arc::clone(&findings));
         for finding in findings.iter().filter(|finding| !before.contains(finding)) {
-            warn!(code = finding.code, "{}", finding.message);
+            warn!(code = %finding.code, "{}", finding.message);
         }
         for finding in before.iter().filter(|old| findings.iter().all(|finding| finding.code != old.code)) {
-            info!(code = finding.code, "this is over: {}", finding.message);
+            info!(code = %finding.code, "this is over: {}", finding.message);
         }
     }
 

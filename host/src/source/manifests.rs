@@ -370,4 +370,12 @@ mod tests {
         assert_eq!(Fixture::services(&update), ["default/web"]);
         assert!(update.keys.is_empty());
     }
+
+    #[test]
+    fn a_files_name_forges_no_line() {
+        let mut fixture = Fixture::new();
+        fixture.write("a\n\u{1b}[2JFORGED.yaml", "kind: [");
+        let message = &fixture.scan().findings[0].message;
+        assert!(message.starts_with("a  [2JFORGED.yaml: it is not YAML: "), "{message}");
+    }
 }

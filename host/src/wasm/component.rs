@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egressd_core::chain::{Asked, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{Context, ServiceView};
+use egressd_core::model::{Context, Interest, ServiceView};
 use wasmtime::Store;
 
 use super::bindings::{policy, types, validator};
@@ -30,6 +30,13 @@ pub struct Description {
     pub annotation_prefixes: Vec<String>,
     /// Labels that begin with one of these are sent to it.
     pub label_prefixes: Vec<String>,
+}
+
+impl Description {
+    /// Which annotations and labels it wants to see.
+    pub fn reads(&self) -> Interest {
+        Interest::new(&self.annotation_prefixes, &self.label_prefixes)
+    }
 }
 
 /// A component with settings that it takes, ready for a chain.

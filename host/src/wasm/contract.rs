@@ -1,5 +1,6 @@
 //! The contract as text: the names in it, whether a component fits it, and how a module becomes a component.
 
+use egressd_core::text::{Text, plain};
 use wit_component::ComponentEncoder;
 use wit_parser::{Resolve, SourceMap};
 
@@ -112,7 +113,7 @@ pub fn encode(core_module: &[u8]) -> Result<Vec<u8>, Error> {
     encoded.map_err(|error| Unfit::Encode { what: one_line(&format!("{error:#}")) }.into())
 }
 
-/// What a library says, for a sentence.
+/// What a library says, for a sentence: it quotes names of the component as they are.
 pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    Text::new(plain(text).split_whitespace().collect::<Vec<_>>().join(" ")).into()
 }

@@ -5,9 +5,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
-use egressd_core::finding::{Finding, Severity, Span};
+use egressd_core::finding::{Finding, Severity, Span, at_most};
 use egressd_core::model::{Context, Endpoint, Labels, ServiceKind, ServicePort, ServiceView, TrafficPolicy};
 use egressd_core::net::{Family, PortMatch, Protocol};
+use egressd_core::text::{Text, quoted};
 use ipnet::IpNet;
 
 use super::Description;
@@ -18,6 +19,12 @@ use super::bindings::types as wit;
 const WITHHELD: [&str; 3] =
     ["kubectl.kubernetes.io/last-applied-configuration", "kube-vip.io/active-endpoint", "egressd.io/"];
 
+/// The longest code of a diagnostic, in bytes: it is a label of metrics.
+const MOST_CODE: usize = 64;
+
+/// The longest id of a rule, in bytes: it stands in tables.
+const MOST_ID: usize = 256;
+
 /// An answer that means nothing, as a sentence without a full stop.
 #[derive(Debug)]
 pub(super) struct Nonsense(String);
@@ -26,11 +33,6 @@ impl fmt::Display for Nonsense {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "its answer makes no sense: {}", self.0)
     }
-}
-
-/// Text for one line of a terminal: control characters, which could move its cursor, become blanks.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
@@ -88,9 +90,9 @@ pub(super) fn draft(draft: &Draft) -> wit::Draft {
 /// What the policy says about itself is text for people, and prefixes: there is nothing to refuse.
 pub(super) fn description(description: wit::Description) -> Description {
     Description {
-        name: plain(&description.name),
-        version: plain(&description.version),
-        summary: plain(&description.summary),
+        name: Text::new(description.name).into(),
+        version: Text::new(description.version).into(),
+        summary: Text::new(description.summary).into(),
         settings_schema: description.settings_schema,
         annotation_prefixes: description.annotation_prefixes,
         label_prefixes: description.label_prefixes,
@@ -99,7 +101,7 @@ pub(super) fn description(description: wit::Description) -> Description {
 
 /// Settings are no annotation, so their findings have no span.
 pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
-    diagnostics.into_iter().map(|d| finding(d, None)).collect()
+    Ok(at_most(diagnostics.into_iter().map(|d| finding(d, None)).collect::<Result<Vec<_>, _>>()?))
 }
 
 /// The policy's answer about the Service that was `sent`.
@@ -113,13 +115,14 @@ pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service) -> Result<Outc
     Ok(Outcome { decision, diagnostics: diagnostics(outcome.diagnostics, sent)? })
 }
 
-/// What is told about the Service that was `sent`: a validator's whole answer.
+/// What is told about the Service that was `sent`: a validator's whole answer. Of many diagnostics a few are kept, with
+/// how many more there are.
 pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Finding>, Nonsense> {
     let found = told.into_iter().map(|diagnostic| {
         let span = diagnostic.span.as_ref().map(|span| checked_span(span, sent)).transpose()?;
         finding(diagnostic, span)
     });
-    found.collect()
+    Ok(at_most(found.collect::<Result<Vec<_>, _>>()?))
 }
 
 fn checked_draft(draft: wit::Draft) -> Result<Draft, Nonsense> {
@@ -147,6 +150,9 @@ fn checked_rule(rule: wit::Rule) -> Result<Rule, Nonsense> {
     let about = |Nonsense(what)| Nonsense(format!("rule {id:?}: {what}"));
     if id.is_empty() {
         return Err(Nonsense("a rule has an empty id".to_owned()));
+    }
+    if id.len() > MOST_ID {
+        return Err(Nonsense(format!("a rule's id is longer than {MOST_ID} bytes: {}", quoted(&id))));
     }
     let to = checked_address(rule.address);
     let networks = |networks: Vec<wit::Network>| -> Result<Vec<IpNet>, Nonsense> {
@@ -222,10 +228,11 @@ fn finding(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Finding, N
     };
     let code = diagnostic.code;
     let kebab = code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if code.is_empty() || !kebab {
-        return Err(Nonsense(format!("diagnostic code {code:?} is not kebab-case")));
+    if code.is_empty() || !kebab || code.len() > MOST_CODE {
+        let code = quoted(&code);
+        return Err(Nonsense(format!("diagnostic code {code} is not kebab-case of at most {MOST_CODE} bytes")));
     }
-    Ok(Finding { span, ..Finding::new(severity, code, plain(&diagnostic.message)) })
+    Ok(Finding { span, ..Finding::new(severity, code, diagnostic.message) })
 }
 
 fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use egressd_core::chain::{FailureKind, PolicyFailure};
+use egressd_core::text::Text;
 use wasmtime::Store;
 
 use super::imports::Call;
@@ -55,12 +56,17 @@ impl Guest {
         answer.map_err(|error| {
             tracing::debug!(policy = %self.name, error = format!("{error:#}"), "a policy failed");
             let reason = failure::reason(&error, store.data(), limits);
-            PolicyFailure { policy: self.name.to_string(), reason, kind: failure::kind(&error, took) }
+            PolicyFailure {
+                policy: self.name.to_string(),
+                reason: Text::new(reason).into(),
+                kind: failure::kind(&error, took),
+            }
         })
     }
 
     /// An answer that came in time and means nothing.
     pub(super) fn nonsense(&self, nonsense: &impl ToString) -> PolicyFailure {
-        PolicyFailure { policy: self.name.to_string(), reason: nonsense.to_string(), kind: FailureKind::Prompt }
+        let reason = Text::new(nonsense.to_string()).into();
+        PolicyFailure { policy: self.name.to_string(), reason, kind: FailureKind::Prompt }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use egressd_core::text::plain;
 use tracing::{debug, error, info, warn};
 use wasmtime::ResourceLimiter;
 
+use super::Limits;
 use super::bindings::{host, types};
 use super::engine::TABLE_ELEMENTS;
-use super::{Limits, convert};
 
 /// Lines that a policy may log in a call, printed or cut. A line costs the host a microsecond and the guest hardly
 /// any fuel, so without an end a flood would go on until the clock stops it, at another place every time.
@@ -66,7 +67,7 @@ impl Call {
             // An empty line costs something too, or a flood of them would be free.
             self.log_left = self.log_left.saturating_sub(kept.len().max(1));
         }
-        Some(convert::plain(kept))
+        Some(plain(kept))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Policy, Validator};
+use crate::model::Interest;
 use crate::policy::{Mode, OnFailure, PolicySpec, Scope};
 
 /// One policy of the chain, with what its operator says about it.
@@ -19,6 +20,8 @@ pub struct Member {
     pub on_failure: OnFailure,
     /// Which Services it is asked about.
     pub scope: Scope,
+    /// Which annotations and labels it reads.
+    pub interest: Interest,
     /// Whom to ask.
     pub asked: Asked,
 }
@@ -52,8 +55,12 @@ impl Member {
             Asked::Validator(validator) => validator.name().to_owned(),
             Asked::Missing(_) => String::new(),
         };
+        let interest = match &asked {
+            Asked::Policy(_) | Asked::Validator(_) => Interest::everything(),
+            Asked::Missing(_) => Interest::default(),
+        };
         let (mode, on_failure, scope) = (Mode::default(), OnFailure::default(), Scope::default());
-        Self { name, order: 0, mode, on_failure, scope, asked }
+        Self { name, order: 0, mode, on_failure, scope, interest, asked }
     }
 
     /// The same with what a ConfigMap says.
@@ -61,6 +68,12 @@ impl Member {
     pub fn with(self, spec: &PolicySpec) -> Self {
         let PolicySpec { name, order, mode, on_failure, scope, settings: _, module: _, digest: _ } = spec.clone();
         Self { name, order, mode, on_failure, scope, ..self }
+    }
+
+    /// The same, reading these annotations and labels and no others.
+    #[must_use]
+    pub fn reading(self, interest: Interest) -> Self {
+        Self { interest, ..self }
     }
 
     fn rank(&self) -> (Phase, i32, &str) {
@@ -93,6 +106,11 @@ impl Chain {
     /// In the order in which they are asked.
     pub fn members(&self) -> &[Member] {
         &self.0
+    }
+
+    /// Which annotations and labels its members read.
+    pub fn interest(&self) -> Interest {
+        self.0.iter().fold(Interest::default(), |all, member| all.and(&member.interest))
     }
 }
 

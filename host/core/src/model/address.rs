@@ -1,12 +1,18 @@
 //! Which addresses are a Service's own (P1).
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{AnnotationPrefix, Service};
 use crate::finding::{Finding, Span};
+use crate::text::quoted;
 
 /// kube-vip's annotation that asks for addresses and orders them (kube-vip: `pkg/kubevip/annotations.go`).
 const LOAD_BALANCER_IPS: &str = "loadbalancerIPs";
+
+/// Most items of it that are read: kube-vip takes two, and whoever writes it is not trusted with the time of every
+/// node.
+const MOST_ITEMS: usize = 64;
 
 /// Who may give a Service its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +34,7 @@ pub(super) fn own_addresses(
     findings.extend(hostnames_only(service));
     let requested = requested_addresses(service, &prefix.name(LOAD_BALANCER_IPS), &mut findings);
     let status = &service.status_addresses;
+    let given: BTreeSet<&IpAddr> = status.iter().collect();
     if status.is_empty() && trust == AddressTrust::Annotation {
         let spec = service.spec_address.iter().filter_map(|text| text.trim().parse().ok());
         let addresses =
@@ -39,7 +46,7 @@ pub(super) fn own_addresses(
     }
     let mut selected = Vec::new();
     for (address, span) in requested {
-        match (status.contains(&address), trust) {
+        match (given.contains(&address), trust) {
             (true, _) => selected.push(address),
             (false, AddressTrust::Annotation) => {
                 findings.push(not_in_status(address, span));
@@ -51,39 +58,62 @@ pub(super) fn own_addresses(
     (selected, findings)
 }
 
-/// The addresses of the annotation with their places in it; what is no address is a finding.
+/// The first addresses of the annotation with their places in it; what is no address is a finding.
 fn requested_addresses(service: &Service, annotation: &str, findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
     let Some(value) = service.annotations.get(annotation) else { return Vec::new() };
-    let mut requested: Vec<(IpAddr, Span)> = Vec::new();
-    let mut offset = 0;
-    for item in value.split(',') {
-        let text = item.trim();
-        let start = offset + item.find(text).unwrap_or(0);
-        offset += item.len() + 1;
-        let span = Span { annotation: annotation.to_owned(), offset: start, length: text.len() };
+    let (mut requested, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut read = 0;
+    for (offset, text) in items(value).take(MOST_ITEMS) {
+        read = offset + text.len();
+        let span = Span { annotation: annotation.to_owned(), offset, length: text.len() };
         match text.parse::<IpAddr>() {
-            Ok(address) if requested.iter().all(|(a, _)| *a != address) => requested.push((address, span)),
+            Ok(address) if seen.insert(address) => requested.push((address, span)),
             Ok(_) => {}
-            Err(_) if text.is_empty() => {}
             Err(_) => findings.push(not_an_address(text, span)),
         }
     }
+    findings.extend(too_many(count(&value[read..])));
     requested
+}
+
+/// The items of a list between commas with their places, without blanks around them and without empty ones.
+fn items(value: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut offset = 0;
+    let all = value.split(',').map(move |item| {
+        let start = offset + item.len() - item.trim_start().len();
+        offset += item.len() + 1;
+        (start, item.trim())
+    });
+    all.filter(|(_, text)| !text.is_empty())
+}
+
+/// How many items there are, without a look at them.
+fn count(list: &str) -> usize {
+    list.split(',').filter(|item| item.bytes().any(|byte| !byte.is_ascii_whitespace())).count()
 }
 
 /// A load balancer that is known by name (as clouds have them) gives nothing that packets could come from.
 fn hostnames_only(service: &Service) -> Option<Finding> {
     let hostname = service.status_hostnames.first().filter(|_| service.status_addresses.is_empty())?;
+    let hostname = quoted(hostname);
     let message = format!(
-        "status.loadBalancer.ingress has the hostname {hostname:?} and no address; egress needs an address like 192.0.2.10"
+        "status.loadBalancer.ingress has the hostname {hostname} and no address; egress needs an address like 192.0.2.10"
     );
     Some(Finding::warning("hostname-only", message))
 }
 
 fn not_an_address(text: &str, span: Span) -> Finding {
+    let text = quoted(text);
     let message =
-        format!("loadbalancerIPs: {text:?} is not an address; egress needs one like 192.0.2.10 or 2001:db8::10");
+        format!("loadbalancerIPs: {text} is not an address; egress needs one like 192.0.2.10 or 2001:db8::10");
     Finding { span: Some(span), ..Finding::warning("address-not-an-ip", message) }
+}
+
+fn too_many(more: usize) -> Option<Finding> {
+    let message = format!(
+        "loadbalancerIPs: the first {MOST_ITEMS} items are read, and {more} more are not; write the addresses that egress needs first"
+    );
+    (more > 0).then(|| Finding::warning("too-many-addresses", message))
 }
 
 /// Trusted all the same, but mostly a slip: answers come to whoever holds the address.
@@ -99,4 +129,15 @@ fn borrowed(address: IpAddr, span: Span) -> Finding {
         "loadbalancerIPs: {address} is not in the Service's status.loadBalancer.ingress, so it is not used; only addresses given to this Service are"
     );
     Finding { span: Some(span), ..Finding::warning("address-not-owned", message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::items;
+
+    #[test]
+    fn items_are_told_apart_by_commas_and_have_their_places() {
+        let found: Vec<_> = items(" a,,b ,\t, \u{a0}c d\n,").collect();
+        assert_eq!(found, [(1, "a"), (4, "b"), (12, "c d")]);
+    }
 }

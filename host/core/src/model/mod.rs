@@ -1,7 +1,9 @@
 //! The nouns: Services, endpoints and nodes as a source reports them, with checked constructors.
 
 mod address;
+mod bounds;
 mod cluster;
+mod interest;
 mod nodes;
 mod policy;
 mod prefix;
@@ -12,7 +14,9 @@ mod unusable;
 mod view;
 
 pub use address::AddressTrust;
+pub(crate) use bounds::LAST_APPLIED;
 pub use cluster::{ClusterFacts, ClusterSettings};
+pub use interest::Interest;
 pub use nodes::MOST_NODE_ADDRESSES;
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::{AnnotationPrefix, Service};
 use crate::net::Family;
+use crate::text::cut;
 
 /// The active endpoint of each family as an annotation says it; "" when there is none.
 pub type ActiveEndpoints = BTreeMap<Family, String>;
@@ -56,9 +57,17 @@ pub(crate) fn asks_kube_vip(service: &Service) -> bool {
     service.annotations.get("kube-vip.io/egress").is_some_and(|value| value == "true")
 }
 
+/// How much of a published value is kept: more than any address has, so that what is longer stays another one.
+const KEPT: usize = 64;
+
 /// What is published on a Service now, whoever wrote it.
 pub fn published(service: &Service, prefix: &AnnotationPrefix) -> Published {
-    let on = |family: Family| Some((family, service.annotations.get(&prefix.name(active_endpoint(family)))?.clone()));
+    let on = |family: Family| {
+        let value = service.annotations.get(&prefix.name(active_endpoint(family)))?;
+        let mut kept = value[..value.floor_char_boundary(2 * KEPT)].to_owned();
+        cut(&mut kept, KEPT);
+        Some((family, kept))
+    };
     let active = Family::ALL.into_iter().filter_map(on).collect();
     let kube_vip = service.kube_vip_wrote.clone().filter(|_| asks_kube_vip(service));
     let is_kube_vips = kube_vip.is_some() && *prefix == AnnotationPrefix::default();

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use super::address::own_addresses;
 use super::published::unpublished;
-use super::{AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, Labels, Service, ServiceKey, Snapshot, Unusable};
-use crate::finding::Finding;
+use super::{
+    AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, Labels, Service, ServiceKey, ServiceKind, Snapshot,
+    Unusable,
+};
+use crate::finding::{Finding, at_most};
 
 /// What is the same for every Service of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +43,8 @@ impl ServiceView {
     }
 }
 
-/// The view of a Service, where these facts hold; none when the snapshot does not hold it.
+/// The view of a Service, where these facts hold; none when the snapshot does not hold it. One that is no LoadBalancer has
+/// no addresses of its own, so its endpoints cannot matter and are not gathered.
 pub fn view(
     snapshot: &Snapshot,
     facts: &ClusterFacts,
@@ -49,10 +53,14 @@ pub fn view(
     prefix: &AnnotationPrefix,
 ) -> Option<ServiceView> {
     let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
-    let (addresses, mut findings) = own_addresses(&service, trust, prefix);
-    let (endpoints, never) = endpoints(snapshot, facts, key);
-    findings.extend(never_translated(&never));
     let namespace_labels = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_default();
+    if service.kind != ServiceKind::LoadBalancer {
+        let (addresses, endpoints, findings) = Default::default();
+        return Some(ServiceView { service, namespace_labels, addresses, endpoints, findings });
+    }
+    let (addresses, findings) = own_addresses(&service, trust, prefix);
+    let (endpoints, never) = endpoints(snapshot, facts, key);
+    let findings = at_most(findings.into_iter().chain(never_translated(&never)));
     Some(ServiceView { service, namespace_labels, addresses, endpoints, findings })
 }
 

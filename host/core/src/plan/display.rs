@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::Plan;
 use crate::decision::Rule;
+use crate::text::plain;
 
 const HEADINGS: [&str; 6] = ["SERVICE", "RULE", "SOURCES", "TO", "PORTS", "ADDRESS"];
 
@@ -24,7 +25,7 @@ impl Display for Plan {
 }
 
 fn row(service: String, rule: &Rule) -> [String; 6] {
-    [service, rule.id.clone(), list("-", &rule.sources), destinations(rule), ports(rule), rule.address.to_string()]
+    [service, plain(&rule.id), list("-", &rule.sources), destinations(rule), ports(rule), rule.address.to_string()]
 }
 
 fn destinations(rule: &Rule) -> String {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{End, Planned, PlannedService, Sharing, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, at_most};
 use crate::guard;
 use crate::model::{ClusterFacts, Context, Endpoint, ServiceView};
 use crate::net::Family;
@@ -169,10 +169,10 @@ fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &m
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
         .filter(|rule| !objections.contains_key(&rule.address))
         .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address)));
-    findings.extend(objections.into_values());
-    findings.extend(unknown.into_iter().map(networks_unknown));
+    findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(networks_unknown))));
     let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address).collect();
-    findings.extend(in_force.into_iter().filter_map(|address| here.sharing.notice(&view.service.key, address)));
+    let notice = |address| here.sharing.notice(&view.service.key, address);
+    findings.extend(at_most(in_force.into_iter().filter_map(notice)));
     known.into_iter().cloned().collect()
 }
 

@@ -220,7 +220,7 @@ mod tests {
     }
 
     fn refused(object: &PolicyObject) -> Vec<String> {
-        PolicySpec::read(object, "annotations").unwrap_err().into_iter().map(|finding| finding.message).collect()
+        PolicySpec::read(object, "annotations").unwrap_err().into_iter().map(|finding| finding.message.into()).collect()
     }
 
     #[test]

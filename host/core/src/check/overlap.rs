@@ -1,0 +1,75 @@
+//! Services that share pods: one note for each of them, in a time that grows with the claims and not with their pairs.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Kind, Note, Overlap};
+use crate::model::ServiceKey;
+use crate::plan::{Claim, Plan, Rank, ranked};
+
+/// One note for every Service that shares pods: what it is behind, else what it is before.
+pub(super) fn overlaps(plan: &Plan) -> Vec<Note> {
+    let claims = ranked(plan);
+    let mut tallies: BTreeMap<&ServiceKey, Tally<'_>> = BTreeMap::new();
+    for (pod, claims) in claims.iter().filter(|(_, claims)| !has_one_source(claims)) {
+        let [first, rest @ ..] = claims.as_slice() else { continue };
+        let Some(next) = rest.first() else { continue };
+        tallies.entry(first.key).or_default().before.count(next.key, *pod, rest.len());
+        for claim in rest {
+            tallies.entry(claim.key).or_default().behind.count(first.key, *pod, rest.len());
+        }
+    }
+    tallies.into_iter().filter_map(|(key, tally)| tally.note(key)).collect()
+}
+
+/// Whether a pod leaves with the same address whichever of its Services is asked: a Service for TCP and another for UDP
+/// may share pods and address, and then there is nothing to choose. Tenants have nothing in common.
+fn has_one_source(claims: &[Claim<'_>]) -> bool {
+    let mut addresses = claims.iter().flat_map(|claim| claim.rules.iter().map(|rule| rule.address));
+    let first = addresses.next();
+    let plain = claims.iter().all(|claim| claim.rank == Rank::Plain);
+    let of_one_namespace = claims.windows(2).all(|pair| pair[0].key.namespace == pair[1].key.namespace);
+    plain && of_one_namespace && addresses.all(|address| Some(address) == first)
+}
+
+/// What one Service shares.
+#[derive(Debug, Default)]
+struct Tally<'a> {
+    behind: Shared<'a>,
+    before: Shared<'a>,
+}
+
+impl Tally<'_> {
+    fn note(self, service: &ServiceKey) -> Option<Note> {
+        let behind = self.behind.overlap().map(Kind::Behind);
+        let kind = behind.or_else(|| self.before.overlap().map(Kind::Before))?;
+        Some(Note { service: service.clone(), kind })
+    }
+}
+
+/// Pods that it shares.
+#[derive(Debug, Default)]
+struct Shared<'a> {
+    /// The Service that is to be named for a pod: for how many of them, and the first.
+    named: BTreeMap<&'a ServiceKey, (usize, Option<IpAddr>)>,
+    pods: usize,
+    /// The most other Services behind one of the pods.
+    others: usize,
+}
+
+impl<'a> Shared<'a> {
+    fn count(&mut self, named: &'a ServiceKey, pod: IpAddr, others: usize) {
+        let (pods, first) = self.named.entry(named).or_default();
+        *pods += 1;
+        first.get_or_insert(pod);
+        self.pods += 1;
+        self.others = self.others.max(others);
+    }
+
+    fn overlap(self) -> Option<Overlap> {
+        let (pods, others) = (self.pods, self.others.max(self.named.len()));
+        let (other, (_, pod)) = self.named.into_iter().min_by_key(|(key, (pods, _))| (Reverse(*pods), *key))?;
+        Some(Overlap { other: other.clone(), more: others.saturating_sub(1), pod: pod?, pods })
+    }
+}

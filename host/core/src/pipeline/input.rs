@@ -1,0 +1,65 @@
+//! What is remembered of a Service's input, and when there is something to ask about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::chain::{Ruling, Verdict};
+use crate::decision::Draft;
+use crate::model::{
+    Interest, LAST_APPLIED, Labels, Published, Service, ServiceKey, ServiceKind, ServiceView, Snapshot, Uid,
+};
+
+/// Whether the policies are asked about a Service. One that is no LoadBalancer can have no rules, whatever they answer;
+/// they are asked about it where it has something that they read, so that they can report that it is of another type,
+/// and where something is published on it that has to be withdrawn.
+pub(super) fn is_asked_about(service: &Service, published: &Published, interest: &Interest) -> bool {
+    match service.kind {
+        ServiceKind::LoadBalancer => true,
+        ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName => {
+            interest.concerns(service) || published.active.values().any(|value| !value.is_empty())
+        }
+    }
+}
+
+/// The Services for which it depends on the policies whether they are asked.
+pub(super) fn of_other_types(snapshot: &Snapshot) -> Vec<ServiceKey> {
+    let others = snapshot.services.values().filter(|service| service.kind != ServiceKind::LoadBalancer);
+    others.map(|service| service.key.clone()).collect()
+}
+
+/// Whether no policy has anything to say about a Service, those in shadow mode among them.
+pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
+    let nothing = |ruling: &Ruling| matches!(ruling, Ruling::Draft(draft) if *draft == Draft::default());
+    let silent = nothing(&verdict.ruling) && verdict.findings.is_empty();
+    silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.ruling) && shadow.findings.is_empty())
+}
+
+/// Whether two views of a Service are the same to a policy: findings are the host's alone.
+pub(super) fn is_same_question(one: &ServiceView, other: &ServiceView) -> bool {
+    let ServiceView { service, namespace_labels, addresses, endpoints, findings: _ } = one;
+    *service == other.service
+        && *namespace_labels == other.namespace_labels
+        && *addresses == other.addresses
+        && *endpoints == other.endpoints
+}
+
+/// Remembers the input that was accepted; a Service that asks for nothing has nothing to fall back to.
+pub(super) fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, annotations: Option<&Labels>) {
+    let uid = &view.service.uid;
+    let Some(annotations) = annotations else {
+        accepted.remove(uid);
+        return;
+    };
+    let kept = || annotations.iter().filter(|(name, _)| *name != LAST_APPLIED);
+    if accepted.get(uid).is_none_or(|known| !known.iter().eq(kept())) {
+        let kept = kept().map(|(name, value)| (name.clone(), value.clone()));
+        accepted.insert(uid.clone(), Arc::new(kept.collect()));
+    }
+}
+
+/// Today's Service with the annotations of another day.
+pub(super) fn with_annotations(view: &ServiceView, annotations: &Labels) -> ServiceView {
+    let mut service = (*view.service).clone();
+    service.annotations = annotations.clone();
+    ServiceView { service: Arc::new(service), ..view.clone() }
+}
