@@ -14,6 +14,7 @@ mod forms;
 mod guest;
 mod guests;
 mod hostile;
+mod hostile_text;
 mod loading;
 mod model;
 mod services;

@@ -2,8 +2,15 @@
 //! already, what was accepted last (P4), and what was good last (P7). Still pure: whoever runs it asks the
 //! policies and talks to the kernel.
 
+mod again;
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+use again::Again;
+use turns::Turns;
 
 use crate::beside::{self, ForeignTables};
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
@@ -17,7 +24,7 @@ use crate::model::{
     Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
 };
 use crate::owner::{Held, Holder, Owner};
-use crate::plan::{Here, Plan, Planned, Standby, settle};
+use crate::plan::{Here, Plan, Planned, Standby, settle, today};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, ShadowStatus, State, statuses};
 use crate::voice::{Stage, Voice, voice};
@@ -54,6 +61,9 @@ pub struct Pipeline {
     services: BTreeMap<ServiceKey, Entry>,
     /// The annotations that the policies accepted last, by the Service's identity.
     accepted: BTreeMap<Uid, Arc<Labels>>,
+    /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
+    drafts: BTreeMap<Uid, Arc<Draft>>,
+    turns: Turns,
 }
 
 /// What is known about one Service.
@@ -64,16 +74,30 @@ struct Entry {
     published: Published,
     /// None until it is answered.
     verdict: Option<Verdict>,
+    /// What the verdict is about.
+    standing: Standing,
     /// What the policies say about the input that they accepted last, when they refuse today's.
     last_input: Option<Verdict>,
-    /// The draft of the last evaluation that went well.
-    last_draft: Option<Draft>,
+    /// When it is asked about again, where another time may go better.
+    again: Again,
+}
+
+/// What a verdict is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// The newest state.
+    Newest,
+    /// An earlier state, or an earlier process: what it gives stays in force, cut to what is the Service's own today,
+    /// until the policies have said something about the newest (P6, P7).
+    Earlier,
 }
 
 impl Entry {
-    /// Whether asking once more, about the same, may bring another answer.
-    fn may_mend(&self) -> bool {
-        self.verdict.as_ref().is_none_or(Verdict::may_mend)
+    /// What to tell about it while a policy rests.
+    fn waiting(&self) -> Option<Finding> {
+        let failure = self.again.deferred().filter(|_| self.standing == Standing::Earlier)?;
+        let message = format!("{failure}; what was in force of this Service stays, for today's endpoints");
+        Some(Finding::warning("policy-rests", message))
     }
 }
 
@@ -124,7 +148,14 @@ impl Pipeline {
         let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster);
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
         let (foreign, ready, policies, services) = Default::default();
-        Self { settings, context, facts, holder, foreign, ready, policies, services, accepted }
+        let (drafts, turns) = Default::default();
+        Self { settings, context, facts, holder, foreign, ready, policies, services, accepted, drafts, turns }
+    }
+
+    /// The same with the last good drafts that an earlier process remembered (P6). They are guarded before they are used.
+    #[must_use]
+    pub fn recalling(self, drafts: BTreeMap<Uid, Arc<Draft>>) -> Self {
+        Self { drafts, ..self }
     }
 
     /// What is the same for all Services now.
@@ -154,13 +185,19 @@ impl Pipeline {
         &self.accepted
     }
 
-    /// Takes in a newer state; returns what has to be asked: only about Services whose view changed.
+    /// The last good drafts to remember for the next process.
+    pub fn drafts(&self) -> &BTreeMap<Uid, Arc<Draft>> {
+        &self.drafts
+    }
+
+    /// Takes in a newer state; returns what has to be asked, in turn: only about Services whose view changed.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
         let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
         self.policies = snapshot.policies.iter().map(mark).collect();
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         let dirty = self.dirty(snapshot, keys);
-        dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
+        let questions = dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect();
+        self.in_turn(questions)
     }
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
@@ -193,7 +230,7 @@ impl Pipeline {
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
         let Some(newest) = view(snapshot, &key, self.settings.trust, &self.settings.prefix) else {
             if let Some(gone) = self.services.remove(&key) {
-                self.accepted.remove(&gone.view.service.uid);
+                self.forget(&gone.view.service.uid);
             }
             return None;
         };
@@ -201,37 +238,73 @@ impl Pipeline {
         let published = snapshot.services.get(&key).map(|service| published(service, &self.settings.prefix));
         let published = published.unwrap_or_default();
         let known = self.services.get_mut(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
-        let last_draft = match known {
-            Some(entry) if entry.verdict.is_some() && entry.view == newest && !anyway => {
+        if let Some(entry) = known {
+            let answered = entry.standing == Standing::Newest || entry.again.is_deferred();
+            if answered && entry.view == newest && !anyway {
                 entry.published = published;
                 return None;
             }
-            Some(entry) => entry.last_draft.clone(),
-            None => None,
-        };
-        let entry = Entry { view: Arc::clone(&newest), published, verdict: None, last_input: None, last_draft };
-        if let Some(replaced) = self.services.insert(key.clone(), entry) {
-            let uid = &replaced.view.service.uid;
-            if *uid != newest.service.uid {
-                self.accepted.remove(uid);
-            }
         }
+        let entry = self.renewed(&key, Arc::clone(&newest), published);
+        self.services.insert(key.clone(), entry);
         Some(Question { key, about: About::Today, view: newest })
     }
 
-    /// Asks about every Service again: the policies are others now.
+    /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
+    fn renewed(&mut self, key: &ServiceKey, view: Arc<ServiceView>, published: Published) -> Entry {
+        let (standing, uid) = (Standing::Earlier, &view.service.uid);
+        match self.services.remove(key) {
+            Some(Entry { view: before, verdict, last_input, again, .. }) if before.service.uid == *uid => {
+                Entry { view, published, verdict, standing, last_input, again: again.anew() }
+            }
+            other => {
+                if let Some(replaced) = other {
+                    self.forget(&replaced.view.service.uid);
+                }
+                let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
+                Entry { view, published, verdict: draft, standing, last_input: None, again: Again::default() }
+            }
+        }
+    }
+
+    fn forget(&mut self, uid: &Uid) {
+        self.accepted.remove(uid);
+        self.drafts.remove(uid);
+    }
+
+    /// Asks about every Service again, in turn: the policies are others now.
     pub fn ask_all(&self) -> Vec<Question> {
         self.questions(|_| true)
     }
 
-    /// Asks again about the Services whose policies could not answer, where another time may go better.
-    pub fn ask_failed(&self) -> Vec<Question> {
-        self.questions(Entry::may_mend)
+    /// Asks again, in turn, about the Services whose policies could not answer, where another time may go better: those
+    /// whose pause is over, and for each policy that rests the next one.
+    pub fn ask_failed(&self, now: Duration) -> Vec<Question> {
+        let mut questions = self.questions(|entry| entry.again.is_due(now));
+        let mut resting = BTreeSet::new();
+        questions.retain(|question| {
+            let again = self.services.get(&question.key).map(|entry| &entry.again);
+            again.is_none_or(|again| again.is_first(&mut resting))
+        });
+        questions
     }
 
-    /// Whether [`Pipeline::ask_failed`] has something to ask.
-    pub fn has_failed(&self) -> bool {
-        self.services.values().any(Entry::may_mend)
+    /// When [`Pipeline::ask_failed`] has something to ask next. Pauses begin at `now`.
+    pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
+        self.services.values_mut().filter_map(|entry| entry.again.begin(now)).min()
+    }
+
+    /// Other questions are asked first, or in between: the same ones and these, each once and in turn.
+    pub fn merge(&self, waiting: Vec<Question>, newer: Vec<Question>) -> Vec<Question> {
+        let by_key = |question: Question| (question.key.clone(), question);
+        let all: BTreeMap<ServiceKey, Question> = waiting.into_iter().chain(newer).map(by_key).collect();
+        self.in_turn(all.into_values().filter(|question| self.is_current(question)).collect())
+    }
+
+    /// Whether an answer is still of use.
+    fn is_current(&self, question: &Question) -> bool {
+        let entry = self.services.get(&question.key);
+        entry.is_some_and(|entry| question.about == About::LastAccepted || Arc::ptr_eq(&entry.view, &question.view))
     }
 
     fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
@@ -241,7 +314,12 @@ impl Pipeline {
             about: About::Today,
             view: Arc::clone(&entry.view),
         };
-        wanted.map(question).collect()
+        self.in_turn(wanted.map(question).collect())
+    }
+
+    fn in_turn(&self, questions: Vec<Question>) -> Vec<Question> {
+        let turn = |question: &Question| self.services.get(&question.key).map_or(0, |entry| entry.again.turn());
+        self.turns.order(questions, |question| (&question.key, turn(question)))
     }
 
     /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
@@ -251,28 +329,38 @@ impl Pipeline {
     }
 
     fn answer_one(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
+        if !self.is_current(&question) {
+            return None;
+        }
         let Question { key, about, view } = question;
         let entry = self.services.get_mut(&key)?;
+        let uid = &view.service.uid;
         if about == About::LastAccepted {
             if matches!(verdict.ruling, Ruling::Denied { .. }) {
-                entry.last_draft = None;
+                self.drafts.remove(uid);
             }
             entry.last_input = Some(verdict);
             return None;
         }
+        let turn = self.turns.taken(&key, &verdict);
+        entry.again.answered(turn, &verdict);
+        if entry.verdict.is_some() && again::is_undecided(&verdict) {
+            entry.standing = Standing::Earlier;
+            return None;
+        }
+        entry.standing = Standing::Newest;
         entry.last_input = None;
-        let uid = &view.service.uid;
         let further = match &verdict.ruling {
             Ruling::Draft(draft) => {
                 if guard(&self.context, &view, draft).is_ok() {
-                    entry.last_draft = Some(draft.clone());
+                    remember(&mut self.drafts, uid, draft);
                 }
                 let asked = *draft != Draft::default() || !verdict.findings.is_empty();
                 accept(&mut self.accepted, &view, asked.then_some(&view.service.annotations));
                 None
             }
             Ruling::Denied { .. } => {
-                entry.last_draft = None;
+                self.drafts.remove(uid);
                 accept(&mut self.accepted, &view, Some(&view.service.annotations));
                 None
             }
@@ -283,7 +371,7 @@ impl Pipeline {
         further.map(|view| Question { key, about: About::LastAccepted, view: Arc::new(view) })
     }
 
-    /// All that follows from what was taken in. Everything must have been answered.
+    /// All that follows from what was taken in. Where something was not answered yet, what was before stays.
     pub fn round(&self) -> Round {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
         let mut planned = BTreeMap::new();
@@ -302,6 +390,7 @@ impl Pipeline {
             if status.state != State::Off {
                 let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
                 status.findings.extend(beside::finding(service, wrote, &self.foreign));
+                status.findings.extend(entry.waiting());
             }
         }
         let voices = self.voices(&planned);
@@ -335,7 +424,11 @@ impl Pipeline {
 
     fn settle(&self, entry: &Entry) -> Option<Planned> {
         let verdict = entry.verdict.as_ref()?;
-        let last_draft = || entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
+        let last_draft = || self.last_draft(entry);
+        if let (Ruling::Draft(draft), Standing::Earlier) = (&verdict.ruling, entry.standing) {
+            let today = Ruling::Draft(today(&self.context, &entry.view, draft));
+            return Some(settle(self.here(), &entry.view, &today, &verdict.findings, last_draft()));
+        }
         let standby = match (&verdict.ruling, &entry.last_input) {
             (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
                 Ruling::Draft(_) => Standby::LastInput(last),
@@ -348,6 +441,10 @@ impl Pipeline {
         Some(settle(self.here(), &entry.view, &verdict.ruling, &verdict.findings, standby))
     }
 
+    fn last_draft(&self, entry: &Entry) -> Standby<'_> {
+        self.drafts.get(&entry.view.service.uid).map_or(Standby::Nothing, |draft| Standby::LastDraft(draft))
+    }
+
     fn here(&self) -> Here<'_> {
         Here { context: &self.context, facts: &self.facts, holder: &self.holder }
     }
@@ -356,7 +453,7 @@ impl Pipeline {
     fn shadows(&self, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
         let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
         let would = |shadow: &Shadow| {
-            let standby = entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
+            let standby = self.last_draft(entry);
             let planned = settle(self.here(), &entry.view, &shadow.ruling, &shadow.findings, standby);
             ShadowStatus::new(&shadow.policy, enforced, &planned)
         };
@@ -378,6 +475,15 @@ fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, annotat
     if accepted.get(uid).is_none_or(|known| !known.iter().eq(kept())) {
         let kept = kept().map(|(name, value)| (name.clone(), value.clone()));
         accepted.insert(uid.clone(), Arc::new(kept.collect()));
+    }
+}
+
+/// Remembers a draft that went well; one without rules leaves nothing to stay in force.
+fn remember(drafts: &mut BTreeMap<Uid, Arc<Draft>>, uid: &Uid, draft: &Draft) {
+    if draft.rules.is_empty() {
+        drafts.remove(uid);
+    } else if drafts.get(uid).is_none_or(|known| **known != *draft) {
+        drafts.insert(uid.clone(), Arc::new(draft.clone()));
     }
 }
 

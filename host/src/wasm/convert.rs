@@ -99,7 +99,7 @@ pub(super) fn description(description: wit::Description) -> Description {
 
 /// Settings are no annotation, so their findings have no span.
 pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
-    diagnostics.into_iter().map(|d| finding(d, None)).collect()
+    few(diagnostics).into_iter().map(|d| finding(d, None)).collect()
 }
 
 /// The policy's answer about the Service that was `sent`.
@@ -115,11 +115,32 @@ pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service) -> Result<Outc
 
 /// What is told about the Service that was `sent`: a validator's whole answer.
 pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Finding>, Nonsense> {
-    let found = told.into_iter().map(|diagnostic| {
+    let found = few(told).into_iter().map(|diagnostic| {
         let span = diagnostic.span.as_ref().map(|span| checked_span(span, sent)).transpose()?;
         finding(diagnostic, span)
     });
     found.collect()
+}
+
+/// Most findings of a policy about one Service: each is kept, logged, published and counted.
+const MOST_FINDINGS: usize = 16;
+
+/// All of few; of many the worst, so that a no stays a no, in their order, and last how many there are beside.
+fn few(mut told: Vec<wit::Diagnostic>) -> Vec<wit::Diagnostic> {
+    let Some(more) = told.len().checked_sub(MOST_FINDINGS - 1).filter(|more| *more > 1) else { return told };
+    told.sort_by_key(|diagnostic| match diagnostic.severity {
+        wit::Severity::Error => 0,
+        wit::Severity::Warning => 1,
+        wit::Severity::Info => 2,
+    });
+    let rest = told.split_off(MOST_FINDINGS - 1);
+    told.extend(rest.into_iter().next().map(|worst| wit::Diagnostic {
+        code: "more-findings".to_owned(),
+        message: format!("and {more} more, which are not listed; correct these first"),
+        span: None,
+        ..worst
+    }));
+    told
 }
 
 fn checked_draft(draft: wit::Draft) -> Result<Draft, Nonsense> {

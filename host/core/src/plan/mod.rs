@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
+pub(crate) use settle::today;
 pub use settle::{Here, Standby, settle};
 
 use crate::decision::{OnChange, OnUnavailable, Rule};
