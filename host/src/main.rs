@@ -197,7 +197,7 @@ fn report(mut config: Config) -> Result<Report> {
     let interfaces = config.settings.owner.looks_at_interfaces();
     let held = if interfaces { addresses::read()? } else { Held::new() };
     let state = StateDir::open(&config.state_dir);
-    let known = Known { accepted: state.accepted(), held };
+    let known = Known { accepted: state.accepted(), drafts: state.drafts(), held };
     let prefix = config.settings.prefix.clone();
     let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);

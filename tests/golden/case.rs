@@ -80,7 +80,7 @@ impl Case {
         if !fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
             bail!("there are no manifests in {}", path.display());
         }
-        let known = Known { accepted, held: Held::new() };
+        let known = Known { accepted, held: Held::new(), ..Known::default() };
         let settings = Settings {
             node: NODE.to_owned(),
             tables: table_names(None),
