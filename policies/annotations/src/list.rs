@@ -38,12 +38,9 @@ pub(crate) fn parse<T: Clone + Ord>(
             break;
         }
         match if text.is_empty() { Err(empty()) } else { item(text) } {
-            Ok(item) if known.contains(&item) => {}
+            Ok(item) if !known.insert(item.clone()) => {}
             Ok(_) if parsed.len() == most => return Err(vec![too_many(annotation, most)]),
-            Ok(item) => {
-                known.insert(item.clone());
-                parsed.push(item);
-            }
+            Ok(item) => parsed.push(item),
             Err(mistake) => wrong.push(annotation.error(mistake.code, offset, text, &mistake.sentence)),
         }
     }
