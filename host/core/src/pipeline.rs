@@ -3,13 +3,17 @@
 //! policies and talks to the kernel.
 
 mod again;
+mod asking;
+mod entry;
+mod memory;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use again::Again;
+use entry::{Entry, Standing};
+use memory::{accept, remember, with_annotations};
 use turns::Turns;
 
 use crate::beside::{self, ForeignTables};
@@ -64,41 +68,6 @@ pub struct Pipeline {
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
     drafts: BTreeMap<Uid, Arc<Draft>>,
     turns: Turns,
-}
-
-/// What is known about one Service.
-#[derive(Debug)]
-struct Entry {
-    view: Arc<ServiceView>,
-    /// What is published on it now.
-    published: Published,
-    /// None until it is answered.
-    verdict: Option<Verdict>,
-    /// What the verdict is about.
-    standing: Standing,
-    /// What the policies say about the input that they accepted last, when they refuse today's.
-    last_input: Option<Verdict>,
-    /// When it is asked about again, where another time may go better.
-    again: Again,
-}
-
-/// What a verdict is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// The newest state.
-    Newest,
-    /// An earlier state, or an earlier process: what it gives stays in force, cut to what is the Service's own today,
-    /// until the policies have said something about the newest (P6, P7).
-    Earlier,
-}
-
-impl Entry {
-    /// What to tell about it while a policy rests.
-    fn waiting(&self) -> Option<Finding> {
-        let failure = self.again.deferred().filter(|_| self.standing == Standing::Earlier)?;
-        let message = format!("{failure}; what was in force of this Service stays, for today's endpoints");
-        Some(Finding::warning("policy-rests", message))
-    }
 }
 
 /// Something to ask the policies.
@@ -272,56 +241,6 @@ impl Pipeline {
         self.drafts.remove(uid);
     }
 
-    /// Asks about every Service again, in turn: the policies are others now.
-    pub fn ask_all(&self) -> Vec<Question> {
-        self.questions(|_| true)
-    }
-
-    /// Asks again, in turn, about the Services whose policies could not answer, where another time may go better: those
-    /// whose pause is over, and for each policy that rests the next one.
-    pub fn ask_failed(&self, now: Duration) -> Vec<Question> {
-        let mut questions = self.questions(|entry| entry.again.is_due(now));
-        let mut resting = BTreeSet::new();
-        questions.retain(|question| {
-            let again = self.services.get(&question.key).map(|entry| &entry.again);
-            again.is_none_or(|again| again.is_first(&mut resting))
-        });
-        questions
-    }
-
-    /// When [`Pipeline::ask_failed`] has something to ask next. Pauses begin at `now`.
-    pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
-        self.services.values_mut().filter_map(|entry| entry.again.begin(now)).min()
-    }
-
-    /// Other questions are asked first, or in between: the same ones and these, each once and in turn.
-    pub fn merge(&self, waiting: Vec<Question>, newer: Vec<Question>) -> Vec<Question> {
-        let by_key = |question: Question| (question.key.clone(), question);
-        let all: BTreeMap<ServiceKey, Question> = waiting.into_iter().chain(newer).map(by_key).collect();
-        self.in_turn(all.into_values().filter(|question| self.is_current(question)).collect())
-    }
-
-    /// Whether an answer is still of use.
-    fn is_current(&self, question: &Question) -> bool {
-        let entry = self.services.get(&question.key);
-        entry.is_some_and(|entry| question.about == About::LastAccepted || Arc::ptr_eq(&entry.view, &question.view))
-    }
-
-    fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
-        let wanted = self.services.iter().filter(|(_, entry)| wanted(entry));
-        let question = |(key, entry): (&ServiceKey, &Entry)| Question {
-            key: key.clone(),
-            about: About::Today,
-            view: Arc::clone(&entry.view),
-        };
-        self.in_turn(wanted.map(question).collect())
-    }
-
-    fn in_turn(&self, questions: Vec<Question>) -> Vec<Question> {
-        let turn = |question: &Question| self.services.get(&question.key).map_or(0, |entry| entry.again.turn());
-        self.turns.order(questions, |question| (&question.key, turn(question)))
-    }
-
     /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
     /// today's is refused.
     pub fn answer(&mut self, answers: Vec<(Question, Verdict)>) -> Vec<Question> {
@@ -459,37 +378,4 @@ impl Pipeline {
         };
         shadows.filter_map(would).collect()
     }
-}
-
-/// kubectl's own copy of the whole object: large, and no policy ever sees it.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// Remembers the input that was accepted; a Service that asks for nothing has nothing to fall back to.
-fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, annotations: Option<&Labels>) {
-    let uid = &view.service.uid;
-    let Some(annotations) = annotations else {
-        accepted.remove(uid);
-        return;
-    };
-    let kept = || annotations.iter().filter(|(name, _)| *name != LAST_APPLIED);
-    if accepted.get(uid).is_none_or(|known| !known.iter().eq(kept())) {
-        let kept = kept().map(|(name, value)| (name.clone(), value.clone()));
-        accepted.insert(uid.clone(), Arc::new(kept.collect()));
-    }
-}
-
-/// Remembers a draft that went well; one without rules leaves nothing to stay in force.
-fn remember(drafts: &mut BTreeMap<Uid, Arc<Draft>>, uid: &Uid, draft: &Draft) {
-    if draft.rules.is_empty() {
-        drafts.remove(uid);
-    } else if drafts.get(uid).is_none_or(|known| **known != *draft) {
-        drafts.insert(uid.clone(), Arc::new(draft.clone()));
-    }
-}
-
-/// Today's Service with the annotations of another day.
-fn with_annotations(view: &ServiceView, annotations: &Labels) -> ServiceView {
-    let mut service = (*view.service).clone();
-    service.annotations = annotations.clone();
-    ServiceView { service: Arc::new(service), ..view.clone() }
 }

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use egressd_core::chain::{Asked, FailureKind, Policy, PolicyFailure, Validator};
+use egressd_core::chain::{Asked, FailureKind, KnownFailures, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Context, ServiceView, Uid};
-use egressd_core::policy::{Allowance, KnownFailures};
+use egressd_core::policy::Allowance;
 use tracing::warn;
 
 use super::fingerprint::fingerprint;

@@ -2,8 +2,10 @@
 //! out. The first `invalid` or `deny` ends the chain. The chain does not know what WASM is.
 
 mod evaluate;
+mod known;
 mod member;
 
+pub use known::KnownFailures;
 pub use member::{Asked, Chain, Member};
 
 use crate::decision::{Draft, Outcome};

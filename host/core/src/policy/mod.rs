@@ -2,11 +2,9 @@
 //! the failures of a policy may use. What policies say is [`crate::chain`]'s business.
 
 mod allowance;
-mod known;
 mod selector;
 mod spec;
 
 pub use allowance::{Allowance, PACE};
-pub use known::KnownFailures;
 pub use selector::{Selector, SelectorError};
 pub use spec::{LABEL, Mode, Module, OnFailure, PolicySpec, STATUS, Scope};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::chain::PolicyFailure;
+use super::PolicyFailure;
 use crate::model::Uid;
 
 /// So many inputs of one Service: today's, the one that was accepted last, and those of policies in shadow mode.
