@@ -1,6 +1,8 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
-use std::future::Future;
+mod log;
+
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +10,10 @@ use anyhow::{Context, Result};
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::{Batch, Changes, Summary, diff, replace};
-use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::ServiceKey;
 use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
-use egressd_core::policy;
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
-use egressd_core::status::{ServiceStatus, State};
+use log::log_changes;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
@@ -37,6 +36,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// The longest wait between two tries.
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
+/// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
+const SLICE: Duration = Duration::from_millis(250);
+
 /// What the loop works with.
 #[derive(Debug)]
 pub struct Daemon {
@@ -55,8 +57,12 @@ pub struct Daemon {
     watch: Watch,
     /// When and after how long to try again what the kernel refused.
     retry: Option<(Instant, Duration)>,
-    /// When and after how long to ask again the policies that could not answer.
-    mend: Option<(Instant, Duration)>,
+    /// What is to be asked, in turn.
+    questions: Vec<Question>,
+    /// When this process began: what the pipeline's times count from.
+    since: Instant,
+    /// When to ask again about what could not be answered.
+    again: Option<Instant>,
 }
 
 /// Who watches the loop.
@@ -98,11 +104,26 @@ impl Daemon {
         (start, watch): (Start, Watch),
     ) -> Result<Self> {
         let tables = settings.tables.clone();
-        let pipeline = Pipeline::new(settings, state.accepted());
-        let (applied, told, retry, mend) = (Ruleset::default(), None, None, None);
+        let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts());
+        let (applied, told, retry, again) = (Ruleset::default(), None, None, None);
+        let (questions, since) = (Vec::new(), Instant::now());
         let doomed = begin(&kernel, &tables, start).await.context("cannot take over the tables")?;
-        let mut daemon =
-            Self { pipeline, evaluator, kernel, tables, state, applied, loader, told, doomed, watch, retry, mend };
+        let mut daemon = Self {
+            pipeline,
+            evaluator,
+            kernel,
+            tables,
+            state,
+            applied,
+            loader,
+            told,
+            doomed,
+            watch,
+            retry,
+            questions,
+            since,
+            again,
+        };
         daemon.read_back().await.context("cannot take over the tables")?;
         Ok(daemon)
     }
@@ -121,17 +142,21 @@ impl Daemon {
         loop {
             self.round().await;
             self.watch.board.idle();
+            // What is newer comes before what waits: it is asked in turn with it.
             tokio::select! {
-                update = source.take() => self.take(update).await?,
-                loaded = self.loader.next() => self.load(loaded?).await?,
-                held = addresses.changed() => self.pipeline.hold(held?),
-                () = until(self.retry) => {}
-                () = until(self.mend) => self.ask(self.pipeline.ask_failed()).await?,
+                biased;
                 () = &mut stop => {
                     info!("stopping; the rules stay in force");
                     return Ok(());
                 }
+                update = source.take() => self.take(&update)?,
+                loaded = self.loader.next() => self.load(loaded?)?,
+                held = addresses.changed() => self.pipeline.hold(held?),
+                () = at(self.retry.map(|(at, _)| at)) => {}
+                () = at(self.again) => self.queue(self.pipeline.ask_failed(self.since.elapsed())),
+                () = ready(()), if !self.questions.is_empty() => {}
             }
+            self.ask().await?;
         }
     }
 
@@ -141,8 +166,13 @@ impl Daemon {
         let update = source.take().await;
         self.loader.want(update.snapshot.policies.values())?;
         let loaded = self.loader.next().await?;
-        self.load(loaded).await?;
-        self.take(update).await
+        self.load(loaded)?;
+        self.take(&update)?;
+        self.ask().await?;
+        while !self.questions.is_empty() {
+            self.ask().await?;
+        }
+        Ok(())
     }
 
     /// Works out what follows from the newest state, and carries it out.
@@ -177,49 +207,51 @@ impl Daemon {
     }
 
     /// Goes over to other policies, whole, and asks them about every Service.
-    async fn load(&mut self, loaded: Loaded) -> Result<()> {
+    fn load(&mut self, loaded: Loaded) -> Result<()> {
         let Loaded { chain, reports, good } = loaded;
         self.watch.board.policies(reports);
         self.state.remember_policies(&good);
         if let Some(chain) = chain {
             let questions = self.pipeline.ask_all(chain.interest());
             self.evaluator.swap(chain)?;
-            self.ask(questions).await?;
+            self.queue(questions);
         }
         Ok(())
     }
 
-    /// Asks the policies about everything that changed.
-    async fn take(&mut self, update: Update) -> Result<()> {
+    /// What is to be asked is everything that changed.
+    fn take(&mut self, update: &Update) -> Result<()> {
         self.loader.want(update.snapshot.policies.values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
-        self.ask(questions).await
-    }
-
-    async fn ask(&mut self, mut questions: Vec<Question>) -> Result<()> {
-        self.watch.board.busy();
-        while !questions.is_empty() {
-            let views = questions.iter().map(|question| question.view.clone()).collect();
-            let verdicts = self.evaluator.evaluate(self.pipeline.context(), views).await?;
-            questions = self.pipeline.answer(questions.into_iter().zip(verdicts).collect());
-        }
-        self.state.remember(self.pipeline.accepted());
-        self.schedule_mending();
+        self.queue(questions);
         Ok(())
     }
 
-    /// As long as a policy that could not answer may do so another time, later each time, as its quarantine is.
-    fn schedule_mending(&mut self) {
+    /// What waits and what is newer, in turn.
+    fn queue(&mut self, newer: Vec<Question>) {
+        let waiting = std::mem::take(&mut self.questions);
+        self.questions = self.pipeline.merge(waiting, newer);
+    }
+
+    /// Asks the policies, for so long that others' changes do not wait for it. What they refuse is asked on at once:
+    /// without the answer rules would go that were accepted.
+    async fn ask(&mut self) -> Result<()> {
+        self.watch.board.busy();
+        let mut questions = std::mem::take(&mut self.questions);
+        let mut most = SLICE;
+        while !questions.is_empty() {
+            let views = questions.iter().map(|question| question.view.clone()).collect();
+            let verdicts = self.evaluator.evaluate(self.pipeline.context(), views, most).await?;
+            self.questions.extend(questions.split_off(verdicts.len()));
+            questions = self.pipeline.answer(questions.into_iter().zip(verdicts).collect());
+            most = Duration::MAX;
+        }
+        self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
         let now = Instant::now();
-        self.mend = match self.mend {
-            _ if !self.pipeline.has_failed() => None,
-            None => Some((now + policy::FIRST, policy::FIRST)),
-            Some((at, wait)) if at <= now => {
-                let wait = (wait * 2).min(policy::LONGEST);
-                Some((now + wait, wait))
-            }
-            waiting @ Some(_) => waiting,
-        };
+        let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
+        // Whoever changes something all the time must not put off the others.
+        self.again = next.map(|next| self.again.filter(|before| *before > now).map_or(next, |before| before.min(next)));
+        Ok(())
     }
 
     /// Carries out what differs; then the round's ruleset is `applied`. After a failure the kernel is read again, and the
@@ -338,44 +370,9 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(mut ask: impl F
     }
 }
 
-async fn until(retry: Option<(Instant, Duration)>) {
-    match retry {
-        Some((at, _)) => sleep_until(at).await,
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-fn log_changes(before: Option<&InForce>, now: &InForce) {
-    let told = before.map_or(&[][..], |before| &before.findings);
-    for finding in now.findings.iter().filter(|finding| !told.contains(finding)) {
-        log_finding("the node", finding);
-    }
-    let known = || before.into_iter().flat_map(|before| &before.statuses);
-    for (key, _) in known().filter(|(key, status)| status.state != State::Off && !now.statuses.contains_key(key)) {
-        info!(service = %key, "gone");
-    }
-    for (key, status) in &now.statuses {
-        let old = before.and_then(|before| before.statuses.get(key));
-        if old == Some(status) {
-            continue;
-        }
-        if status.state != State::Off || old.is_some() {
-            log_status(key, status);
-        }
-        let told = old.map_or(&[][..], |status| &status.findings);
-        status.findings.iter().filter(|finding| !told.contains(finding)).for_each(|f| log_finding(key, f));
-    }
-}
-
-fn log_status(service: &ServiceKey, status: &ServiceStatus) {
-    let list = |addresses: &[std::net::IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let (addresses, endpoints) = (list(&status.addresses), list(&status.endpoints));
-    info!(%service, state = %status.state, addresses, endpoints, "changed");
-}
-
-fn log_finding(about: impl std::fmt::Display, finding: &Finding) {
-    match finding.severity {
-        Severity::Info => info!(%about, code = %finding.code, "{}", finding.message),
-        Severity::Warning | Severity::Error => warn!(%about, code = %finding.code, "{}", finding.message),
     }
 }

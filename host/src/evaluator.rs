@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use egressd_core::chain::{Chain, Verdict};
@@ -29,6 +30,7 @@ enum Order {
 struct Question {
     context: Arc<Context>,
     services: Vec<Arc<ServiceView>>,
+    most: Duration,
     answer: oneshot::Sender<Vec<Verdict>>,
 }
 
@@ -51,7 +53,8 @@ impl Evaluator {
         self.orders.send(Order::Swap(chain)).map_err(|_| EvaluatorGone)
     }
 
-    /// What the chain says about each Service, in the same order. A failing policy is a verdict, not an error.
+    /// What the chain says about each Service, in the same order, as far as it comes in about `most`: about one at least.
+    /// A failing policy is a verdict, not an error.
     ///
     /// # Errors
     /// When the thread has ended.
@@ -59,9 +62,10 @@ impl Evaluator {
         &self,
         context: Arc<Context>,
         services: Vec<Arc<ServiceView>>,
+        most: Duration,
     ) -> Result<Vec<Verdict>, EvaluatorGone> {
         let (answer, answered) = oneshot::channel();
-        let question = Question { context, services, answer };
+        let question = Question { context, services, most, answer };
         self.orders.send(Order::Answer(question)).map_err(|_| EvaluatorGone)?;
         answered.await.map_err(|_| EvaluatorGone)
     }
@@ -76,11 +80,12 @@ fn answer_all(mut chain: Chain, ordered: &Receiver<Order>) {
     }
 }
 
-fn answer(chain: &Chain, Question { context, services, answer }: Question) {
+fn answer(chain: &Chain, Question { context, services, most, answer }: Question) {
+    let begun = Instant::now();
     let mut verdicts = Vec::with_capacity(services.len());
     for service in services {
         // Whoever asked may have gone on meanwhile.
-        if answer.is_closed() {
+        if answer.is_closed() || (begun.elapsed() >= most && !verdicts.is_empty()) {
             break;
         }
         verdicts.push(chain.evaluate(&context, &service));

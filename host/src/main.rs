@@ -206,7 +206,7 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
-    let known = Known { accepted: state.accepted(), held };
+    let known = Known { accepted: state.accepted(), drafts: state.drafts(), held };
     let prefix = config.settings.prefix.clone();
     let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
@@ -31,6 +32,8 @@ pub struct Report {
 pub struct Known {
     /// What it would remember (P4).
     pub accepted: BTreeMap<Uid, Arc<Labels>>,
+    /// And the last good drafts (P6).
+    pub drafts: BTreeMap<Uid, Arc<Draft>>,
     /// What this node's interfaces have.
     pub held: Held,
 }
@@ -41,7 +44,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let chain = library.chain();
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
-    let mut pipeline = Pipeline::new(settings, known.accepted);
+    let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts);
     pipeline.hold(known.held);
     drop(pipeline.ask_all(chain.interest()));
     let mut questions = pipeline.update(&update.snapshot, &keys);

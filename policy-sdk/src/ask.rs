@@ -3,6 +3,7 @@
 use crate::description::Description;
 use crate::diagnostic::Diagnostic;
 use crate::draft::Draft;
+use crate::few::few;
 use crate::outcome::Outcome;
 use crate::policy::{Policy, Validator};
 use crate::service::{Context, Service};
@@ -10,7 +11,7 @@ use crate::settings::Settings;
 
 /// What is wrong with settings: what cannot be read, or what `check` says.
 pub(crate) fn check<S: Settings>(settings: &str, check: impl FnOnce(&S) -> Vec<Diagnostic>) -> Vec<Diagnostic> {
-    S::parse(settings).map_or_else(|refused| vec![refused], |settings| check(&settings))
+    few(S::parse(settings).map_or_else(|refused| vec![refused], |settings| check(&settings)))
 }
 
 /// What a policy is under these settings.
@@ -27,10 +28,11 @@ pub(crate) fn describe<S: Settings>(
 /// One word on one Service. Settings that cannot be read, which the host never sends twice, deny it: a policy that
 /// does not know what it shall do must not guess.
 pub(crate) fn evaluate<P: Policy>(settings: &str, context: &Context, service: &Service, draft: Draft) -> Outcome {
-    match P::Settings::parse(settings) {
+    let Outcome { decision, diagnostics } = match P::Settings::parse(settings) {
         Ok(settings) => P::evaluate(&settings, context, service, draft),
         Err(refused) => Outcome::deny(vec![refused]),
-    }
+    };
+    Outcome { decision, diagnostics: few(diagnostics) }
 }
 
 /// What a validator says about one Service's draft.
@@ -40,8 +42,8 @@ pub(crate) fn validate<V: Validator>(
     service: &Service,
     draft: &Draft,
 ) -> Vec<Diagnostic> {
-    match V::Settings::parse(settings) {
+    few(match V::Settings::parse(settings) {
         Ok(settings) => V::validate(&settings, context, service, draft),
         Err(refused) => vec![refused],
-    }
+    })
 }

@@ -96,6 +96,7 @@ mod draft;
 #[doc(hidden)]
 pub mod export;
 mod family;
+mod few;
 mod labels;
 pub mod log;
 #[cfg(target_family = "wasm")]
@@ -115,6 +116,7 @@ pub use description::Description;
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use draft::{Draft, OnChange, OnUnavailable};
 pub use family::Family;
+pub use few::{MOST_DIAGNOSTICS, clipped, quoted};
 pub use ipnet::IpNet;
 pub use labels::Labels;
 pub use network::{Network, NetworkError};

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::few::quoted;
+
 /// A network as people write it in settings: `192.0.2.0/24`, `2001:db8::/32`, or an address alone. It is what its
 /// prefix says: bits behind the prefix are refused and not cut off, because nobody knows which of both was meant.
 ///
@@ -37,13 +39,16 @@ impl FromStr for Network {
         let network: IpNet = match text.parse::<IpAddr>() {
             Ok(address) => address.into(),
             Err(_) => text.parse().map_err(|_| {
-                NetworkError(format!("{text:?} is not a network; write one like 192.0.2.0/24 or 2001:db8::/32"))
+                NetworkError(format!("{} is not a network; write one like 192.0.2.0/24 or 2001:db8::/32", quoted(text)))
             })?,
         };
         if network.trunc() != network {
             let (right, address) = (network.trunc(), network.addr());
             let what = "has bits behind its prefix";
-            return Err(NetworkError(format!("{text:?} {what}; write {right}, or {address} for the one address")));
+            return Err(NetworkError(format!(
+                "{} {what}; write {right}, or {address} for the one address",
+                quoted(text)
+            )));
         }
         not_mapped(text, network).map(|()| Self(network))
     }
@@ -53,7 +58,7 @@ impl FromStr for Network {
 fn not_mapped(text: &str, network: IpNet) -> Result<(), NetworkError> {
     let IpAddr::V6(address) = network.addr() else { return Ok(()) };
     match address.to_ipv4_mapped() {
-        Some(v4) => Err(NetworkError(format!("{text:?} is IPv4-mapped, which no packet carries; write {v4}"))),
+        Some(v4) => Err(NetworkError(format!("{} is IPv4-mapped, which no packet carries; write {v4}", quoted(text)))),
         None => Ok(()),
     }
 }

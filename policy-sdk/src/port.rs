@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::few::{clipped, quoted};
+
 /// A transport protocol with ports that nftables and Kubernetes both know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
@@ -125,9 +127,9 @@ impl FromStr for PortRange {
     type Err = ParsePortRangeError;
 
     fn from_str(text: &str) -> Result<Self, ParsePortRangeError> {
-        let wrong = |what: &str| ParsePortRangeError(format!("{text:?} {what}"));
+        let wrong = |what: &str| ParsePortRangeError(format!("{} {what}", quoted(text)));
         let Some((name, ports)) = text.split_once(':') else {
-            let port = if is_number(text) { text } else { "443" };
+            let port = if is_number(text) { clipped(text) } else { "443".to_owned() };
             return Err(wrong(&format!("has no protocol; write one like tcp:{port} or udp:{port}")));
         };
         let protocol = Protocol::ALL.into_iter().find(|protocol| protocol.to_string() == name);

@@ -18,6 +18,7 @@ use egressd_core::finding::Severity;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Labels, ServiceKey, Uid};
 use egressd_core::owner::{Held, Owner};
 use egressd_core::pipeline::Settings;
+use egressd_core::plan::SharedAddresses;
 use egressd_core::status::State;
 
 use crate::difference::difference;
@@ -80,7 +81,7 @@ impl Case {
         if !fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
             bail!("there are no manifests in {}", path.display());
         }
-        let known = Known { accepted, held: Held::new() };
+        let known = Known { accepted, held: Held::new(), ..Known::default() };
         let settings = Settings {
             node: NODE.to_owned(),
             tables: table_names(None),
@@ -89,6 +90,7 @@ impl Case {
             owner: Owner::Any,
             prefix: AnnotationPrefix::default(),
             cluster: ClusterSettings::default(),
+            shared: SharedAddresses::Allow,
         };
         let prefix = AnnotationPrefix::default();
         let mut library = Library::new(sandbox.clone(), prefix, Metrics::default(), BTreeMap::new());

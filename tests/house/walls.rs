@@ -64,7 +64,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
         "pipeline",
         &[
             "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan",
-            "ruleset", "status", "voice",
+            "policy", "ruleset", "status", "voice",
         ],
     ),
     ("voice", &["model", "net", "owner", "plan"]),

@@ -15,6 +15,7 @@ mod files;
 mod first_light;
 mod guests;
 mod history;
+mod isolation;
 mod life;
 mod memory;
 mod neighbours;
@@ -40,6 +41,8 @@ lab::tests![
     policies::the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one,
     policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,
     policies::plan_loads_policies_as_run_does,
+    isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
+    isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
     shadows::a_shadow_lists_exactly_what_enforcing_it_changes,
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,

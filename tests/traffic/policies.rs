@@ -120,7 +120,7 @@ fn misbehaving(misdeed: &str) -> Policy {
     guard.settings(&format!(r#"{{"do": "{misdeed}"}}"#))
 }
 
-fn wait_until_failed(stage: &Stage, name: &str) -> Result<()> {
+pub(crate) fn wait_until_failed(stage: &Stage, name: &str) -> Result<()> {
     lab::wait_until(&format!("Service {name} has failed"), lab::DEADLINE, || {
         Ok(service(stage, name)?["state"] == "failed")
     })
@@ -149,8 +149,9 @@ pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<
             ensure!(begun.elapsed() < Duration::from_secs(30), "{misdeed}: the edit took {:?}", begun.elapsed());
         }
     }
-    let quarantine = told(&stage, "guard")?["quarantine"].to_string();
-    ensure!(quarantine.contains("it is not asked for "), "{quarantine}");
+    // Each input was asked about once: forty prompt failures are far from what a policy may use.
+    let slowed = told(&stage, "guard")?["slowed"].clone();
+    ensure!(slowed.is_null() || slowed.to_string().contains("it is asked about one input a second"), "{slowed}");
     egressd.stop()
 }
 

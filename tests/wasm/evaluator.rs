@@ -1,11 +1,13 @@
 //! The chain of policies on its own thread.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use egressd::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling};
-use egressd_core::decision::{Draft, Outcome};
+use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{Context, ServiceView};
 
 use crate::hostile;
@@ -24,7 +26,7 @@ fn verdicts_come_in_the_order_of_the_services() {
     let evaluator = Evaluator::start(Chain::new([member(wasm::built_in(), "annotations")])).unwrap();
     let values = ["true", "false", "maybe", "true"];
     let services = values.map(|value| Arc::new(view("web", &[("kube-vip.io/egress", value)]))).to_vec();
-    let verdicts = run(evaluator.evaluate(Arc::new(context()), services)).unwrap();
+    let verdicts = run(evaluator.evaluate(Arc::new(context()), services, Duration::MAX)).unwrap();
     let rulings: Vec<usize> = verdicts
         .iter()
         .map(|verdict| match &verdict.ruling {
@@ -43,7 +45,7 @@ fn a_policy_that_fails_harms_no_other_service() {
     // The address that the policy's only good answer translates to.
     let owner = |name| ServiceView { addresses: vec![ip("192.0.2.1")], ..view(name, &[]) };
     let services = ["panic", "fine"].map(|name| Arc::new(owner(name))).to_vec();
-    let verdicts = run(evaluator.evaluate(Arc::new(context()), services)).unwrap();
+    let verdicts = run(evaluator.evaluate(Arc::new(context()), services, Duration::MAX)).unwrap();
     assert!(matches!(&verdicts[0].ruling, Ruling::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
     assert!(matches!(&verdicts[1].ruling, Ruling::Draft(draft) if draft.rules.len() == 1), "{verdicts:?}");
 }
@@ -61,10 +63,33 @@ impl Policy for Bug {
     }
 }
 
+/// Takes its time.
+struct Slow;
+
+impl Policy for Slow {
+    fn name(&self) -> &str {
+        "slow"
+    }
+
+    fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        thread::sleep(Duration::from_millis(20));
+        Ok(Outcome { decision: Decision::Pass, diagnostics: Vec::new() })
+    }
+}
+
+#[test]
+fn it_answers_as_much_as_its_time_allows_and_one_question_at_least() {
+    let evaluator = Evaluator::start((Box::new(Slow) as Box<dyn Policy>).into()).unwrap();
+    let services = || vec![Arc::new(view("web", &[])); 50];
+    let answered = |most| run(evaluator.evaluate(Arc::new(context()), services(), most)).unwrap().len();
+    assert_eq!(answered(Duration::ZERO), 1);
+    assert!((1..50).contains(&answered(Duration::from_millis(100))));
+}
+
 #[test]
 fn a_thread_that_has_ended_is_an_error_and_no_hang() {
     let evaluator = Evaluator::start((Box::new(Bug) as Box<dyn Policy>).into()).unwrap();
-    let ask = || run(evaluator.evaluate(Arc::new(context()), vec![Arc::new(view("web", &[]))]));
+    let ask = || run(evaluator.evaluate(Arc::new(context()), vec![Arc::new(view("web", &[]))], Duration::MAX));
     assert_eq!(ask().err(), Some(EvaluatorGone));
     assert_eq!(ask().err(), Some(EvaluatorGone));
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adapter;
+mod again;
 mod agreement;
 mod bombs;
 mod built_in;
@@ -14,6 +15,7 @@ mod forms;
 mod guest;
 mod guests;
 mod hostile;
+mod hostile_text;
 mod loading;
 mod model;
 mod services;

@@ -2,12 +2,22 @@
 //! already, what was accepted last (P4), and what was good last (P7). Still pure: whoever runs it asks the
 //! policies and talks to the kernel.
 
+mod again;
+mod asking;
+mod entry;
 mod input;
+mod memory;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::input::{accept, asks_nothing, is_asked_about, is_same_question, of_other_types, with_annotations};
+use again::Again;
+use entry::{Entry, Standing};
+use input::is_asked_about;
+use memory::{accept, remember, with_annotations};
+use turns::Turns;
+
 use crate::beside::{self, ForeignTables};
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
 use crate::check::check;
@@ -20,7 +30,7 @@ use crate::model::{
     PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
 };
 use crate::owner::{Held, Holder, Owner};
-use crate::plan::{Here, Plan, Planned, SharedAddresses, Sharing, Standby, settle};
+use crate::plan::{Here, Plan, Planned, SharedAddresses, Sharing, Standby, settle, today};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, ShadowStatus, State, statuses};
 use crate::voice::{Stage, Voice, voice};
@@ -64,38 +74,9 @@ pub struct Pipeline {
     newest: Snapshot,
     /// The annotations that the policies accepted last, by the Service's identity.
     accepted: BTreeMap<Uid, Arc<Labels>>,
-}
-
-/// What is known about one Service.
-#[derive(Debug)]
-struct Entry {
-    /// Without findings where nobody asks for egress.
-    view: Arc<ServiceView>,
-    /// What is published on it now.
-    published: Published,
-    /// None until it is answered.
-    verdict: Option<Verdict>,
-    /// What the policies say about the input that they accepted last, when they refuse today's.
-    last_input: Option<Verdict>,
-    /// The draft of the last evaluation that went well.
-    last_draft: Option<Draft>,
-}
-
-impl Entry {
-    /// Whether asking once more, about the same, may bring another answer.
-    fn may_mend(&self) -> bool {
-        self.verdict.as_ref().is_none_or(Verdict::may_mend)
-    }
-
-    fn asks_nothing(&self) -> bool {
-        self.verdict.as_ref().is_some_and(asks_nothing)
-    }
-
-    /// Whether it was answered about this view.
-    fn answers(&self, newest: &ServiceView) -> bool {
-        let same = if self.asks_nothing() { is_same_question(&self.view, newest) } else { *self.view == *newest };
-        same && self.verdict.is_some()
-    }
+    /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
+    drafts: BTreeMap<Uid, Arc<Draft>>,
+    turns: Turns,
 }
 
 /// Something to ask the policies.
@@ -144,9 +125,27 @@ impl Pipeline {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
         let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &settings.node);
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
-        let (foreign, ready, policies, services, newest) = Default::default();
-        let interest = Interest::everything();
-        Self { settings, context, facts, holder, foreign, ready, policies, services, interest, newest, accepted }
+        Self {
+            settings,
+            context,
+            facts,
+            holder,
+            foreign: Default::default(),
+            ready: Default::default(),
+            policies: Default::default(),
+            services: Default::default(),
+            interest: Interest::everything(),
+            newest: Snapshot::default(),
+            accepted,
+            drafts: Default::default(),
+            turns: Turns::default(),
+        }
+    }
+
+    /// The same with the last good drafts that an earlier process remembered (P6). They are guarded before they are used.
+    #[must_use]
+    pub fn recalling(self, drafts: BTreeMap<Uid, Arc<Draft>>) -> Self {
+        Self { drafts, ..self }
     }
 
     /// What is the same for all Services now.
@@ -176,14 +175,20 @@ impl Pipeline {
         &self.accepted
     }
 
-    /// Takes in a newer state; returns what has to be asked: only about Services whose view changed.
+    /// The last good drafts to remember for the next process.
+    pub fn drafts(&self) -> &BTreeMap<Uid, Arc<Draft>> {
+        &self.drafts
+    }
+
+    /// Takes in a newer state; returns what has to be asked, in turn: only about Services whose view changed.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
         let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
         self.policies = snapshot.policies.iter().map(mark).collect();
         self.newest = snapshot.clone();
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         let dirty = self.dirty(snapshot, keys);
-        dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
+        let questions = dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect();
+        self.in_turn(questions)
     }
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
@@ -222,61 +227,43 @@ impl Pipeline {
             asked.and_then(|_| view(snapshot, &self.facts, &key, self.settings.trust, prefix)).map(Arc::new)
         else {
             if let Some(gone) = self.services.remove(&key) {
-                self.accepted.remove(&gone.view.service.uid);
+                self.forget(&gone.view.service.uid);
             }
             return None;
         };
         let known = self.services.get_mut(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
-        let last_draft = match known {
-            Some(entry) if entry.answers(&newest) && !anyway => {
+        if let Some(entry) = known {
+            let answered = entry.standing == Standing::Newest || entry.again.is_deferred();
+            if answered && entry.is_about(&newest) && !anyway {
                 entry.published = published;
                 return None;
             }
-            Some(entry) => entry.last_draft.clone(),
-            None => None,
-        };
-        let entry = Entry { view: Arc::clone(&newest), published, verdict: None, last_input: None, last_draft };
-        if let Some(replaced) = self.services.insert(key.clone(), entry) {
-            let uid = &replaced.view.service.uid;
-            if *uid != newest.service.uid {
-                self.accepted.remove(uid);
-            }
         }
+        let entry = self.renewed(&key, Arc::clone(&newest), published);
+        self.services.insert(key.clone(), entry);
         Some(Question { key, about: About::Today, view: newest })
     }
 
-    /// Asks about every Service again: the policies are others now, and may read other annotations.
-    pub fn ask_all(&mut self, interest: Interest) -> Vec<Question> {
-        self.interest = interest;
-        let newest = self.newest.clone();
-        for key in of_other_types(&newest) {
-            self.look(&newest, key, false);
+    /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
+    fn renewed(&mut self, key: &ServiceKey, view: Arc<ServiceView>, published: Published) -> Entry {
+        let (standing, uid) = (Standing::Earlier, &view.service.uid);
+        match self.services.remove(key) {
+            Some(Entry { view: before, verdict, last_input, again, .. }) if before.service.uid == *uid => {
+                Entry { view, published, verdict, standing, last_input, again: again.anew() }
+            }
+            other => {
+                if let Some(replaced) = other {
+                    self.forget(&replaced.view.service.uid);
+                }
+                let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
+                Entry { view, published, verdict: draft, standing, last_input: None, again: Again::default() }
+            }
         }
-        for (key, entry) in self.services.iter_mut().filter(|(_, entry)| entry.asks_nothing()) {
-            let renewed = view(&newest, &self.facts, key, self.settings.trust, &self.settings.prefix);
-            entry.view = renewed.map_or_else(|| Arc::clone(&entry.view), Arc::new);
-        }
-        self.questions(|_| true)
     }
 
-    /// Asks again about the Services whose policies could not answer, where another time may go better.
-    pub fn ask_failed(&self) -> Vec<Question> {
-        self.questions(Entry::may_mend)
-    }
-
-    /// Whether [`Pipeline::ask_failed`] has something to ask.
-    pub fn has_failed(&self) -> bool {
-        self.services.values().any(Entry::may_mend)
-    }
-
-    fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
-        let wanted = self.services.iter().filter(|(_, entry)| wanted(entry));
-        let question = |(key, entry): (&ServiceKey, &Entry)| Question {
-            key: key.clone(),
-            about: About::Today,
-            view: Arc::clone(&entry.view),
-        };
-        wanted.map(question).collect()
+    fn forget(&mut self, uid: &Uid) {
+        self.accepted.remove(uid);
+        self.drafts.remove(uid);
     }
 
     /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
@@ -286,28 +273,38 @@ impl Pipeline {
     }
 
     fn answer_one(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
+        if !self.is_current(&question) {
+            return None;
+        }
         let Question { key, about, view } = question;
         let entry = self.services.get_mut(&key)?;
+        let uid = &view.service.uid;
         if about == About::LastAccepted {
             if matches!(verdict.ruling, Ruling::Denied { .. }) {
-                entry.last_draft = None;
+                self.drafts.remove(uid);
             }
             entry.last_input = Some(verdict);
             return None;
         }
+        let turn = self.turns.taken(&key, &verdict);
+        entry.again.answered(turn, &verdict);
+        if entry.verdict.is_some() && again::is_undecided(&verdict) {
+            entry.standing = Standing::Earlier;
+            return None;
+        }
+        entry.standing = Standing::Newest;
         entry.last_input = None;
-        let uid = &view.service.uid;
         let further = match &verdict.ruling {
             Ruling::Draft(draft) => {
                 if guard(&self.context, &view, draft).is_ok() {
-                    entry.last_draft = Some(draft.clone());
+                    remember(&mut self.drafts, uid, draft);
                 }
                 let asked = *draft != Draft::default() || !verdict.findings.is_empty();
                 accept(&mut self.accepted, &view, asked.then_some(&view.service.annotations));
                 None
             }
             Ruling::Denied { .. } => {
-                entry.last_draft = None;
+                self.drafts.remove(uid);
                 accept(&mut self.accepted, &view, Some(&view.service.annotations));
                 None
             }
@@ -322,14 +319,14 @@ impl Pipeline {
         further.map(|view| Question { key, about: About::LastAccepted, view: Arc::new(view) })
     }
 
-    /// All that follows from what was taken in. Everything must have been answered.
+    /// All that follows from what was taken in. Where something was not answered yet, what was before stays.
     pub fn round(&self) -> Round {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
         let mut planned = BTreeMap::new();
         let sharing = Sharing::of(self.settings.shared, self.services.values().map(|entry| &*entry.view));
         let here = self.here(&sharing);
         for (key, entry) in &self.services {
-            let Some(settled) = settled(here, entry) else { continue };
+            let Some(settled) = self.settle(here, entry) else { continue };
             plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
             planned.insert(key.clone(), settled);
         }
@@ -339,10 +336,11 @@ impl Pipeline {
         for (key, status) in &mut statuses {
             let Some(entry) = self.services.get(key) else { continue };
             status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
-            status.shadows = planned.get(key).map(|planned| shadows(here, entry, planned)).unwrap_or_default();
+            status.shadows = planned.get(key).map(|planned| self.shadows(here, entry, planned)).unwrap_or_default();
             if status.state != State::Off {
                 let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
                 status.findings.extend(beside::finding(service, wrote, &self.foreign));
+                status.findings.extend(entry.waiting());
             }
         }
         let voices = self.voices(&planned);
@@ -377,30 +375,37 @@ impl Pipeline {
     fn here<'a>(&'a self, sharing: &'a Sharing<'a>) -> Here<'a> {
         Here { context: &self.context, facts: &self.facts, holder: &self.holder, sharing }
     }
-}
 
-fn settled(here: Here<'_>, entry: &Entry) -> Option<Planned> {
-    let verdict = entry.verdict.as_ref()?;
-    let last_draft = || entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
-    let standby = match (&verdict.ruling, &entry.last_input) {
-        (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
-            Ruling::Draft(_) => Standby::LastInput(last),
-            Ruling::Denied { .. } => Standby::Nothing,
-            // Then the policies changed, and not the input alone.
-            Ruling::Invalid { .. } | Ruling::Failed(_) => last_draft(),
-        },
-        (_, _) => last_draft(),
-    };
-    Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, standby))
-}
+    fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
+        let verdict = entry.verdict.as_ref()?;
+        let last_draft = || self.last_draft(entry);
+        if let (Ruling::Draft(draft), Standing::Earlier) = (&verdict.ruling, entry.standing) {
+            let today = Ruling::Draft(today(&self.context, &entry.view, draft));
+            return Some(settle(here, &entry.view, &today, &verdict.findings, last_draft()));
+        }
+        let standby = match (&verdict.ruling, &entry.last_input) {
+            (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
+                Ruling::Draft(_) => Standby::LastInput(last),
+                Ruling::Denied { .. } => Standby::Nothing,
+                // Then the policies changed, and not the input alone.
+                Ruling::Invalid { .. } | Ruling::Failed(_) => last_draft(),
+            },
+            (_, _) => last_draft(),
+        };
+        Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, standby))
+    }
 
-/// What would be in force with each policy in shadow mode, where that is something else.
-fn shadows(here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
-    let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
-    let would = |shadow: &Shadow| {
-        let standby = entry.last_draft.as_ref().map_or(Standby::Nothing, Standby::LastDraft);
-        let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, standby);
-        ShadowStatus::new(&shadow.policy, enforced, &planned)
-    };
-    shadows.filter_map(would).collect()
+    fn last_draft(&self, entry: &Entry) -> Standby<'_> {
+        self.drafts.get(&entry.view.service.uid).map_or(Standby::Nothing, |draft| Standby::LastDraft(draft))
+    }
+
+    /// What would be in force with each policy in shadow mode, where that is something else.
+    fn shadows(&self, here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
+        let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
+        let would = |shadow: &Shadow| {
+            let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, self.last_draft(entry));
+            ShadowStatus::new(&shadow.policy, enforced, &planned)
+        };
+        shadows.filter_map(would).collect()
+    }
 }

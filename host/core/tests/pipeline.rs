@@ -3,10 +3,13 @@
 
 #[path = "pipeline/interest.rs"]
 mod interest;
+#[path = "pipeline/turns.rs"]
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
 use egressd_core::compile::table_names;
@@ -18,7 +21,7 @@ use egressd_core::model::{
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::plan::SharedAddresses;
-use egressd_core::policy::Mode;
+use egressd_core::policy::{Mode, OnFailure};
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, n, rule, service};
 
@@ -87,6 +90,10 @@ impl Policy for Obedient {
                     reason: "it trapped".to_owned(),
                     kind: FailureKind::Prompt,
                 });
+            }
+            Some("wait") => {
+                let (policy, reason) = ("obedient".to_owned(), "it is asked about one input a second".to_owned());
+                return Err(PolicyFailure { policy, reason, kind: FailureKind::Deferred });
             }
             Some(_) => Decision::Invalid,
         };
@@ -371,11 +378,18 @@ fn a_policy_that_was_too_slow_is_asked_again_and_one_that_traps_is_not() {
     let round = world.reload([obedient(), weary]);
     let failed = round.statuses.values().filter(|status| status.state == State::Failed).count();
     assert_eq!(failed, 2);
-    let questions = world.pipeline.ask_failed();
+    assert!(world.pipeline.ask_failed(at(9)).is_empty());
+    assert_eq!(world.pipeline.next_try(at(5)), Some(at(15)));
+    assert!(world.pipeline.ask_failed(at(14)).is_empty());
+    let questions = world.pipeline.ask_failed(at(15));
     assert_eq!(questions.len(), 1);
     let mended = world.ask(questions);
     assert_eq!((state(&mended), in_force(&mended).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
-    assert!(world.pipeline.ask_failed().is_empty());
+    assert_eq!(world.pipeline.next_try(at(15)), None);
+}
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 fn trapped() -> Service {

@@ -34,8 +34,8 @@ pub struct Policy {
     pub sha256: Option<String>,
     /// Why the newest ConfigMap is not what is in force.
     pub trouble: Option<String>,
-    /// Why it is not asked now, though it is loaded.
-    pub quarantine: Option<String>,
+    /// Why it is asked about one input a second only, though it is loaded.
+    pub slowed: Option<String>,
 }
 
 /// What a policy in shadow mode would change for a Service.
@@ -75,7 +75,7 @@ pub struct Rule {
 }
 
 impl Policy {
-    /// As of now: a quarantine ends by itself.
+    /// As of now: what slows a policy down ends by itself.
     pub fn of(report: &PolicyReport) -> Self {
         let on_failure = match report.on_failure {
             OnFailure::KeepLast => "keep-last",
@@ -93,7 +93,7 @@ impl Policy {
             version: report.version.clone(),
             sha256: report.digest.clone(),
             trouble: report.trouble.clone(),
-            quarantine: report.supervision.as_ref().and_then(|supervision| supervision.quarantine()),
+            slowed: report.supervision.as_ref().and_then(|supervision| supervision.slowed()),
         }
     }
 }

@@ -38,7 +38,7 @@ pub fn table_of(out: &mut dyn Write, document: &Document) -> io::Result<()> {
 
 /// Nothing, while the built-in policy is all there is and does well.
 fn policies(out: &mut dyn Write, policies: &[Policy]) -> io::Result<()> {
-    let plain = |policy: &Policy| policy.trouble.is_none() && policy.quarantine.is_none() && policy.order == 0;
+    let plain = |policy: &Policy| policy.trouble.is_none() && policy.slowed.is_none() && policy.order == 0;
     if matches!(policies, [only] if plain(only)) {
         return Ok(());
     }
@@ -51,7 +51,7 @@ fn policies(out: &mut dyn Write, policies: &[Policy]) -> io::Result<()> {
     writeln!(out)?;
     aligned(out, &rows)?;
     for policy in policies {
-        for sentence in policy.trouble.iter().chain(&policy.quarantine) {
+        for sentence in policy.trouble.iter().chain(&policy.slowed) {
             writeln!(out, "  {}: {sentence}", policy.name)?;
         }
     }

@@ -73,7 +73,7 @@ struct Part {
 
 impl Good {
     /// Does everything that can be done before the first question. What stayed the same since `earlier` is kept:
-    /// the compiled component, and a quarantine.
+    /// the compiled component, and what is known of its failures.
     pub(super) fn load(
         around: &Surroundings,
         object: &Arc<PolicyObject>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use egressd_core::chain::{Asked, Chain, Member};
 use egressd_core::finding::Finding;
@@ -40,12 +41,38 @@ struct Entry {
     outlook: Outlook,
 }
 
+/// The first pause before a ConfigMap that is refused is tried again as it is.
+const FIRST: Duration = Duration::from_secs(5);
+/// The longest: each try may cost ten seconds of a processor.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// Whether a ConfigMap that is refused is worth another try as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outlook {
     Settled,
-    /// The node was to blame.
-    MayMend,
+    /// The node may have been to blame.
+    Again {
+        at: Instant,
+        pause: Duration,
+    },
+}
+
+impl Outlook {
+    /// After one more failure for which the node may be to blame.
+    fn worse(earlier: Option<Self>) -> Self {
+        let pause = match earlier {
+            Some(Self::Again { pause, .. }) => (pause * 2).min(LONGEST),
+            Some(Self::Settled) | None => FIRST,
+        };
+        Self::Again { at: Instant::now() + pause, pause }
+    }
+
+    fn waits(self) -> bool {
+        match self {
+            Self::Settled => true,
+            Self::Again { at, .. } => Instant::now() < at,
+        }
+    }
 }
 
 /// What came out of loading.
@@ -83,11 +110,14 @@ impl Library {
         });
         let mut changed = before != self.entries.len();
         for (name, object) in wanted {
-            let settled = |entry: &Entry| entry.newest == object && entry.outlook == Outlook::Settled;
-            if !self.entries.get(&name).is_some_and(settled) {
-                self.load(name, object);
-                changed = true;
+            let same = |entry: &&Entry| entry.newest == object;
+            let again = self.entries.get(&name).filter(same).map(|entry| (entry.outlook, entry.trouble.clone()));
+            if again.as_ref().is_some_and(|(outlook, _)| outlook.waits()) {
+                continue;
             }
+            let trouble = self.load(name, object, again.as_ref().map(|(outlook, _)| *outlook));
+            // The same in vain once more is no news.
+            changed |= again.is_none_or(|(_, earlier)| earlier != trouble);
         }
         self.loaded(changed)
     }
@@ -97,12 +127,17 @@ impl Library {
         Chain::new(self.entries.values().filter_map(Entry::member))
     }
 
-    /// Whether the same ConfigMaps are worth another try later.
-    pub fn may_mend(&self) -> bool {
-        self.entries.values().any(|entry| entry.outlook == Outlook::MayMend)
+    /// After what time the same ConfigMaps are worth another try; none when they are not.
+    pub fn next_try(&self) -> Option<Duration> {
+        let at = self.entries.values().filter_map(|entry| match entry.outlook {
+            Outlook::Settled => None,
+            Outlook::Again { at, .. } => Some(at),
+        });
+        at.min().map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    fn load(&mut self, name: String, newest: Arc<PolicyObject>) {
+    /// Loads one; returns why it is not good. `again` is what came of the last try with the same ConfigMap.
+    fn load(&mut self, name: String, newest: Arc<PolicyObject>, again: Option<Outlook>) -> Option<String> {
         let earlier = self.entries.remove(&name).and_then(|entry| entry.good);
         let mut outlook = Outlook::Settled;
         let (good, trouble) = match Good::load(&self.around, &newest, earlier.as_ref()) {
@@ -114,7 +149,7 @@ impl Library {
             }
             Err(error) => {
                 if error.may_mend() {
-                    outlook = Outlook::MayMend;
+                    outlook = Outlook::worse(again);
                 }
                 let good = earlier.or_else(|| self.recall(&name));
                 let trouble = trouble(&with_causes(&error), good.is_some());
@@ -122,7 +157,8 @@ impl Library {
                 (good, Some(trouble))
             }
         };
-        self.entries.insert(name, Entry { newest, good, trouble, outlook });
+        self.entries.insert(name, Entry { newest, good, trouble: trouble.clone(), outlook });
+        trouble
     }
 
     /// What an earlier process had in force under this name.
@@ -181,4 +217,23 @@ pub fn findings(reports: &[PolicyReport]) -> Vec<Finding> {
         Some(Finding::error("policy-refused", format!("policy {}: {trouble}", report.name)))
     };
     reports.iter().filter_map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pause_before_another_try_is_longer_up_to_a_bound() {
+        let mut outlook = None;
+        for expected in [5, 10, 20, 40, 80, 160, 320, 600, 600] {
+            let worse = Outlook::worse(outlook);
+            assert!(
+                matches!(worse, Outlook::Again { pause, .. } if pause == Duration::from_secs(expected)),
+                "{worse:?}"
+            );
+            assert!(worse.waits());
+            outlook = Some(worse);
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
-use std::time::Duration;
 use std::{io, thread};
 
 use egressd_core::model::{PolicyMark, PolicyObject};
@@ -68,14 +67,11 @@ fn unmarked(object: &Arc<PolicyObject>) -> Arc<PolicyObject> {
     Arc::new(PolicyObject { mark: PolicyMark::default(), ..(**object).clone() })
 }
 
-/// After what time a policy is loaded again that the node had no means to compile.
-const AGAIN: Duration = Duration::from_secs(30);
-
 fn load_all(mut library: Library, wishes: &Receiver<Vec<Arc<PolicyObject>>>, done: &channel::UnboundedSender<Loaded>) {
     let mut newest = Vec::new();
     loop {
-        let wish = if library.may_mend() {
-            match wishes.recv_timeout(AGAIN) {
+        let wish = if let Some(pause) = library.next_try() {
+            match wishes.recv_timeout(pause) {
                 Ok(wish) => Some(wish),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,

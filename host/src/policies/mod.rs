@@ -2,6 +2,7 @@
 //! never lets a bad one replace a good one.
 
 mod entry;
+mod fingerprint;
 mod library;
 mod loader;
 mod module;

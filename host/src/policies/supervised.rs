@@ -1,16 +1,18 @@
-//! A policy under supervision: counted, and left alone for a while when it fails again and again.
+//! A policy under supervision: counted, not asked again for an answer that is known, and asked less often when its
+//! failures use too much of the node's time.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use egressd_core::chain::{Asked, FailureKind, Policy, PolicyFailure, Validator};
+use egressd_core::chain::{Asked, FailureKind, KnownFailures, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Context, ServiceView};
-use egressd_core::policy::{Cost, Quarantine};
+use egressd_core::model::{Context, ServiceView, Uid};
+use egressd_core::policy::Allowance;
 use tracing::warn;
 
+use super::fingerprint::fingerprint;
 use crate::metrics::PolicyCounters;
 
 /// What is known about how a policy does. Shared between who asks it and who tells.
@@ -24,8 +26,27 @@ pub struct Supervision {
 
 #[derive(Debug, Default)]
 struct Record {
-    quarantine: Quarantine,
+    allowance: Allowance,
+    known: KnownFailures,
     last_failure: Option<String>,
+}
+
+/// What is asked about.
+#[derive(Clone, Copy)]
+struct Input<'a> {
+    context: &'a Context,
+    service: &'a ServiceView,
+    draft: &'a Draft,
+}
+
+impl Input<'_> {
+    fn of(&self) -> &Uid {
+        &self.service.service.uid
+    }
+
+    fn fingerprint(&self) -> u64 {
+        fingerprint(self.context, self.service, self.draft)
+    }
 }
 
 impl Supervision {
@@ -45,11 +66,10 @@ impl Supervision {
         }
     }
 
-    /// Why it is not asked now, in one sentence without a full stop; none when it is.
-    pub fn quarantine(&self) -> Option<String> {
-        let record = self.record();
-        let now = self.since.elapsed();
-        record.quarantine.holds(now).map(|until| sentence(&record, until.saturating_sub(now)))
+    /// Why it is asked about one input a second, in one sentence without a full stop; none when it is asked at once.
+    pub fn slowed(&self) -> Option<String> {
+        let (record, now) = (self.record(), self.since.elapsed());
+        record.allowance.is_used_up(now).then(|| sentence(&record, now))
     }
 
     /// Why it could not answer the last time; none while it always could.
@@ -57,31 +77,44 @@ impl Supervision {
         self.record().last_failure.clone()
     }
 
-    fn ask<T>(&self, ask: impl FnOnce() -> Result<T, PolicyFailure>) -> Result<T, PolicyFailure> {
-        if let Some(reason) = self.quarantine() {
-            return Err(PolicyFailure { policy: self.policy.clone(), reason, kind: FailureKind::Quarantined });
-        }
+    fn ask<T>(&self, input: Input<'_>, ask: impl FnOnce() -> Result<T, PolicyFailure>) -> Result<T, PolicyFailure> {
+        self.permit(input)?;
         self.counters.asked();
+        let begun = Instant::now();
         let answer = ask();
         match &answer {
-            Ok(_) => self.record().quarantine.answered(),
-            Err(failure) => self.failed(failure),
+            Ok(_) => self.record().allowance.answered(self.since.elapsed()),
+            Err(failure) => self.failed(input, failure, begun.elapsed()),
         }
         answer
     }
 
-    fn failed(&self, failure: &PolicyFailure) {
+    /// Nothing, if it may be asked now.
+    fn permit(&self, input: Input<'_>) -> Result<(), PolicyFailure> {
+        let (record, now) = (self.record(), self.since.elapsed());
+        if let Some(known) = record.known.get(input.of(), || input.fingerprint()) {
+            return Err(known.clone());
+        }
+        if record.allowance.rests_until(now).is_none() {
+            return Ok(());
+        }
+        let (policy, reason) = (self.policy.clone(), sentence(&record, now));
+        Err(PolicyFailure { policy, reason, kind: FailureKind::Deferred })
+    }
+
+    fn failed(&self, input: Input<'_>, failure: &PolicyFailure, took: Duration) {
         self.counters.failed();
-        let cost = match failure.kind {
-            FailureKind::Prompt => Cost::Prompt,
-            FailureKind::Slow | FailureKind::Quarantined => Cost::Slow,
-        };
         let mut record = self.record();
         let now = self.since.elapsed();
-        record.quarantine.failed(now, cost);
+        let before = record.allowance.is_used_up(now);
+        record.allowance.failed(now, took);
         record.last_failure = Some(failure.reason.clone());
-        if let Some(until) = record.quarantine.holds(now) {
-            warn!(policy = self.policy, "{}", sentence(&record, until.saturating_sub(now)));
+        match failure.kind {
+            FailureKind::Prompt => record.known.remember(input.of(), input.fingerprint(), failure.clone()),
+            FailureKind::Slow | FailureKind::Deferred => {}
+        }
+        if !before && record.allowance.is_used_up(now) {
+            warn!(policy = self.policy, "{}", sentence(&record, now));
         }
     }
 
@@ -91,11 +124,12 @@ impl Supervision {
     }
 }
 
-fn sentence(record: &Record, left: Duration) -> String {
-    let (count, seconds) = (record.quarantine.failures(), left.as_secs() + 1);
-    let times = if count == 1 { "once".to_owned() } else { format!("{count} times in a row") };
+fn sentence(record: &Record, now: Duration) -> String {
+    let used = record.allowance.used(now).as_secs();
     let last = record.last_failure.as_deref().unwrap_or_default();
-    format!("it is not asked for {seconds} s, because it failed {times}; the last time {last}")
+    format!(
+        "it is asked about one input a second, because its failures took {used} s of the last minute; the last: {last}"
+    )
 }
 
 struct Supervised<P: ?Sized> {
@@ -115,7 +149,7 @@ impl Policy for Supervised<dyn Policy> {
     }
 
     fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
-        self.supervision.ask(|| self.inner.evaluate(context, service, draft))
+        self.supervision.ask(Input { context, service, draft }, || self.inner.evaluate(context, service, draft))
     }
 }
 
@@ -125,6 +159,6 @@ impl Validator for Supervised<dyn Validator> {
     }
 
     fn validate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
-        self.supervision.ask(|| self.inner.validate(context, service, draft))
+        self.supervision.ask(Input { context, service, draft }, || self.inner.validate(context, service, draft))
     }
 }

@@ -38,14 +38,14 @@ pub(super) fn status(report: &PolicyReport, failing: Option<&Failing>) -> String
     serde_json::to_string(&status).unwrap_or_default()
 }
 
-/// The same words as long as it is the same failure, since each change of them is written: not how long its quarantine
-/// lasts, but why it is in one.
+/// The same words as long as it is the same failure, since each change of them is written: not how much time
+/// its failures took, but what the last one was.
 fn failure(report: &PolicyReport, (service, failure): &Failing) -> String {
     let last = report.supervision.as_ref().and_then(|supervision| supervision.last_failure());
     let reason = match failure.kind {
         FailureKind::Prompt | FailureKind::Slow => failure.reason.clone(),
-        FailureKind::Quarantined => {
-            last.unwrap_or_else(|| "it failed lately, and is left alone for a while".to_owned())
+        FailureKind::Deferred => {
+            last.unwrap_or_else(|| "its failures took too much time lately, so it is asked less often".to_owned())
         }
     };
     format!("it could not answer, for Service {service} and perhaps for others: {reason}")
@@ -90,14 +90,15 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_the_same_words_however_long_its_quarantine_is() {
+    fn a_failure_has_the_same_words_however_much_time_it_took() {
         let report = PolicyReport::unloaded("guard", PolicyState::Enforced, None);
         let failing = |reason: &str, kind| {
             let failure = PolicyFailure { policy: "guard".to_owned(), reason: reason.to_owned(), kind };
             (ServiceKey::new("shop", "web"), failure)
         };
-        let quarantined = ["for 10 s", "for 20 s"].map(|reason| failing(reason, FailureKind::Quarantined));
-        assert_eq!(said(&report, Some(&quarantined[0])), said(&report, Some(&quarantined[1])));
+        let deferred =
+            ["18 s of the last minute", "19 s of the last minute"].map(|reason| failing(reason, FailureKind::Deferred));
+        assert_eq!(said(&report, Some(&deferred[0])), said(&report, Some(&deferred[1])));
         let prompt = failing("it trapped", FailureKind::Prompt);
         assert_eq!(
             status(&report, Some(&prompt)),

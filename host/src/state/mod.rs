@@ -1,7 +1,8 @@
-//! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4),
-//! in one file, and the ConfigMap of every policy that is in force (P7), a file for each.
+//! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4) and
+//! the last good draft (P6), in a file each, and the ConfigMap of every policy that is in force (P7), a file for each.
 
-mod accepted;
+mod draft;
+mod journal;
 mod policies;
 
 use std::collections::BTreeMap;
@@ -10,16 +11,19 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use egressd_core::decision::Draft;
 use egressd_core::model::{Labels, PolicyObject, Uid};
 use tracing::warn;
 
-use accepted::Journal;
+use draft::Remembered;
+use journal::Journal;
 
 /// The state directory.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    accepted: Journal,
+    accepted: Journal<Labels>,
+    drafts: Journal<Remembered>,
     /// What the directory holds, as far as we know.
     written_policies: BTreeMap<String, Arc<PolicyObject>>,
     /// Whether the last write failed, so that it is said once.
@@ -34,6 +38,8 @@ enum Health {
 
 /// The file of accepted annotations.
 const ACCEPTED: &str = "accepted";
+/// The file of drafts. One of its own: an egressd that knows none leaves it as it is.
+const DRAFTS: &str = "drafts";
 /// The folder of policies.
 const POLICIES: &str = "policies";
 
@@ -42,20 +48,28 @@ impl StateDir {
     /// was about has nothing to fall back to.
     pub fn open(path: &Path) -> Self {
         let accepted = Journal::open(path.join(ACCEPTED));
+        let drafts = Journal::open(path.join(DRAFTS));
         let written_policies = policies::read_all(&path.join(POLICIES));
-        Self { path: path.to_owned(), accepted, written_policies, health: Health::Good }
+        Self { path: path.to_owned(), accepted, drafts, written_policies, health: Health::Good }
     }
 
     /// What an earlier process remembered.
     pub fn accepted(&self) -> BTreeMap<Uid, Arc<Labels>> {
-        self.accepted.accepted().clone()
+        self.accepted.written().clone()
+    }
+
+    /// The drafts that an earlier process remembered. What they say is checked by whoever uses them.
+    pub fn drafts(&self) -> BTreeMap<Uid, Arc<Draft>> {
+        let draft = |(uid, remembered): (&Uid, &Arc<Remembered>)| (uid.clone(), Arc::clone(&remembered.0));
+        self.drafts.written().iter().map(draft).collect()
     }
 
     /// Remembers exactly this. A failure is said once and tried again
     /// with the next change; what is in force does not depend on it.
-    pub fn remember(&mut self, accepted: &BTreeMap<Uid, Arc<Labels>>) {
-        let result = self.accepted.write(accepted);
-        self.tell(result, "cannot remember accepted annotations; a restart would forget them");
+    pub fn remember(&mut self, accepted: &BTreeMap<Uid, Arc<Labels>>, drafts: &BTreeMap<Uid, Arc<Draft>>) {
+        let newest = draft::remembered(self.drafts.written(), drafts);
+        let result = self.accepted.write(accepted).and_then(|()| self.drafts.write(&newest));
+        self.tell(result, "cannot remember accepted annotations and drafts; a restart would forget them");
     }
 
     /// The policies that an earlier process had in force.
@@ -106,7 +120,7 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
         let mut state = StateDir::open(&file.join("below"));
-        state.remember(&[(Uid::new("a").unwrap(), Arc::default())].into());
+        state.remember(&[(Uid::new("a").unwrap(), Arc::default())].into(), &BTreeMap::new());
         assert!(state.accepted().is_empty(), "it is tried again with the next change");
     }
 }

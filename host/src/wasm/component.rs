@@ -188,7 +188,7 @@ struct Question {
 impl Question {
     fn new(configured: &Configured, context: &Context, service: &ServiceView, draft: &Draft) -> Self {
         let service = convert::service(service, &configured.description);
-        let bytes = service.annotations.iter().map(|(_, value)| value.len()).sum();
+        let bytes = service.annotations.iter().map(|(name, value)| name.len() + value.len()).sum();
         let size = Size { endpoints: service.endpoints.len(), bytes };
         Self { context: convert::context(context, &configured.settings), service, draft: convert::draft(draft), size }
     }

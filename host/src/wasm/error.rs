@@ -75,18 +75,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the node was to blame and not the policy, so that another time may go better.
+    /// Whether the node was to blame, or may have been, so that another time may go better.
     pub fn may_mend(&self) -> bool {
         match self {
-            Self::Child { .. }
-            | Self::NoRoom { source: NoRoom::Nothing { .. }, .. }
-            | Self::Refused { source: Unfit::Clock { .. }, .. } => true,
-            // A compiler that has used up what there was would do so again.
-            Self::NoRoom { source: NoRoom::UsedUp { .. }, .. }
-            | Self::Engine(_)
+            Self::Child { .. } | Self::NoRoom { .. } => true,
+            Self::Unfit(source) | Self::Refused { source, .. } => source.may_mend(),
+            Self::Engine(_)
             | Self::Clock(_)
-            | Self::Unfit(_)
-            | Self::Refused { .. }
             | Self::Compile { .. }
             | Self::Link { .. }
             | Self::Question { .. }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use egressd_core::chain::{FailureKind, PolicyFailure};
 use egressd_core::text::Text;
@@ -49,18 +48,13 @@ impl Guest {
         store.limiter(|call| call);
         store.set_epoch_deadline(self.engine.deadline());
         store.set_hostcall_fuel(limits.answer);
-        let start = Instant::now();
         let answer = store.set_fuel(fuel).and_then(|()| ask(&mut store));
-        let took = start.elapsed();
         self.meter.0.store(fuel.saturating_sub(store.get_fuel().unwrap_or(fuel)), Ordering::Relaxed);
         answer.map_err(|error| {
             tracing::debug!(policy = %self.name, error = format!("{error:#}"), "a policy failed");
             let reason = failure::reason(&error, store.data(), limits);
-            PolicyFailure {
-                policy: self.name.to_string(),
-                reason: Text::new(reason).into(),
-                kind: failure::kind(&error, took),
-            }
+            let reason = Text::new(reason).into();
+            PolicyFailure { policy: self.name.to_string(), reason, kind: failure::kind(&error) }
         })
     }
 

@@ -56,7 +56,7 @@ impl Limits {
 pub(super) struct Size {
     /// Of the Service, on all nodes.
     pub(super) endpoints: usize,
-    /// Of its annotations' values.
+    /// Of its annotations: names, which may be ten thousand, and values.
     pub(super) bytes: usize,
 }
 

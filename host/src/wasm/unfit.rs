@@ -207,3 +207,41 @@ pub enum Unfit {
     #[error("{0}")]
     Told(String),
 }
+
+impl Unfit {
+    /// Whether the node may be to blame: a child that ended before it was done may get further when the node has more
+    /// time or memory. What was found in the bytes stays in them.
+    pub(super) fn may_mend(&self) -> bool {
+        match self {
+            Self::Time { .. } | Self::Space { .. } | Self::Clock { .. } | Self::Killed { .. } | Self::GaveUp { .. } => {
+                true
+            }
+            Self::Empty
+            | Self::Large { .. }
+            | Self::Native
+            | Self::Text
+            | Self::Gzip
+            | Self::NotWasm
+            | Self::CoreModule
+            | Self::Component
+            | Self::Truncated { .. }
+            | Self::Invalid { .. }
+            | Self::Body { .. }
+            | Self::Locals { .. }
+            | Self::Many { .. }
+            | Self::Nested
+            | Self::Memory { .. }
+            | Self::Table { .. }
+            | Self::Wasi { .. }
+            | Self::Import { .. }
+            | Self::Version { .. }
+            | Self::NoExport
+            | Self::BothExports
+            | Self::Misfit { .. }
+            | Self::Encode { .. }
+            | Self::Compiler { .. }
+            | Self::NativeLarge { .. }
+            | Self::Told(_) => false,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The annotations there are. The only place that knows their names.
 
-use egressd_policy_sdk::{Diagnostic, Service, Span};
+use egressd_policy_sdk::{Diagnostic, Service, Span, quoted};
 
 use crate::settings::Settings;
 
@@ -23,13 +23,13 @@ impl Annotation<'_> {
 
     /// An error about the bytes at `offset`, whose text is `item`.
     pub(crate) fn error(&self, code: &str, offset: usize, item: &str, sentence: &str) -> Diagnostic {
-        let message = format!("{}: {item:?} {sentence}", self.name);
+        let message = format!("{}: {} {sentence}", self.name, quoted(item));
         Diagnostic::error(code, message).at(self.span(offset, item.len()))
     }
 
     /// A warning about the whole value.
     pub(crate) fn warning(&self, code: &str, sentence: &str) -> Diagnostic {
-        let message = format!("{}: {:?} {sentence}", self.name, self.value);
+        let message = format!("{}: {} {sentence}", self.name, quoted(self.value));
         Diagnostic::warning(code, message).at(self.span(0, self.value.len()))
     }
 }
@@ -57,7 +57,7 @@ pub(crate) struct Annotations<'a> {
     pub(crate) no_internal_traffic: Option<Annotation<'a>>,
     /// `egress-detect-api-server`: what goes to the API server is not translated. It never is (P2).
     pub(crate) detect_api_server: Option<Annotation<'a>>,
-    /// Names that begin with `egress` and that nobody knows.
+    /// Names that begin with `egress` and that are not known.
     pub(crate) unknown: Vec<Annotation<'a>>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egressd_policy_sdk::Diagnostic;
+use egressd_policy_sdk::{Diagnostic, MOST_DIAGNOSTICS};
 
 use crate::annotations::Annotation;
 
@@ -21,9 +21,11 @@ impl Mistake {
     }
 }
 
-/// All items, each once and in order; or one diagnostic for each bad one.
+/// All items, each once and in order, which may be `most`; or a diagnostic for each bad one, up to as many as an answer
+/// has: what is behind those is not read, because it may be a hundred thousand more.
 pub(crate) fn parse<T: Clone + Ord>(
     annotation: Annotation<'_>,
+    most: usize,
     item: impl Fn(&str) -> Result<T, Mistake>,
 ) -> Result<Vec<T>, Vec<Diagnostic>> {
     let mut parsed = Vec::new();
@@ -31,13 +33,33 @@ pub(crate) fn parse<T: Clone + Ord>(
     let mut known = BTreeSet::new();
     let mut wrong = Vec::new();
     for (offset, text) in items(annotation.value) {
+        if wrong.len() + 1 == MOST_DIAGNOSTICS {
+            wrong.push(unread(annotation, offset));
+            break;
+        }
         match if text.is_empty() { Err(empty()) } else { item(text) } {
-            Ok(item) if known.insert(item.clone()) => parsed.push(item),
-            Ok(_) => {}
+            Ok(item) if !known.insert(item.clone()) => {}
+            Ok(_) if parsed.len() == most => return Err(vec![too_many(annotation, most)]),
+            Ok(item) => parsed.push(item),
             Err(mistake) => wrong.push(annotation.error(mistake.code, offset, text, &mistake.sentence)),
         }
     }
     if wrong.is_empty() { Ok(parsed) } else { Err(wrong) }
+}
+
+/// The rest from `offset` on, counted and not read.
+fn unread(annotation: Annotation<'_>, offset: usize) -> Diagnostic {
+    let rest = annotation.value.get(offset..).unwrap_or_default();
+    let more = rest.bytes().filter(|byte| *byte == b',').count() + 1;
+    let items = if more == 1 { "item" } else { "items" };
+    let name = annotation.name;
+    let message = format!("{name}: and {more} more {items}, not read; correct the ones before");
+    Diagnostic::error("more-items", message).at(annotation.span(offset, rest.len()))
+}
+
+fn too_many(annotation: Annotation<'_>, most: usize) -> Diagnostic {
+    let message = format!("{}: has more than {most} different items; write at most as many", annotation.name);
+    Diagnostic::error("too-many-items", message).at(annotation.span(0, annotation.value.len()))
 }
 
 /// The items without blanks around them, and where each begins.
@@ -57,13 +79,15 @@ fn empty() -> Mistake {
 
 #[cfg(test)]
 mod tests {
+    use egressd_policy_sdk::MOST_DIAGNOSTICS;
+
     use super::{Mistake, parse};
     use crate::annotations::Annotation;
 
     fn words(value: &str) -> Result<Vec<String>, Vec<(usize, usize)>> {
         let annotation = Annotation { full_name: "kube-vip.io/words", name: "words", value };
         let item = |text: &str| if text == "bad" { Err(Mistake::new("bad", "is bad")) } else { Ok(text.to_owned()) };
-        parse(annotation, item)
+        parse(annotation, 1_000, item)
             .map_err(|wrong| wrong.into_iter().filter_map(|d| d.span).map(|span| (span.offset, span.length)).collect())
     }
 
@@ -79,6 +103,24 @@ mod tests {
     fn every_bad_item_is_told_with_its_place() {
         assert_eq!(words("a, bad,b ,bad "), Err(vec![(3, 3), (10, 3)]));
         assert_eq!(words("ä,bad"), Err(vec![(3, 3)]));
+    }
+
+    #[test]
+    fn the_sixteenth_finding_counts_what_is_behind_and_nothing_of_it_is_read() {
+        let places = words(&vec!["bad"; 5_000].join(",")).err().unwrap_or_default();
+        assert_eq!((places.len(), places.last().copied()), (MOST_DIAGNOSTICS, Some((60, 19_939))));
+        let annotation = Annotation { full_name: "kube-vip.io/words", name: "words", value: &",".repeat(4_999) };
+        let wrong = parse(annotation, 1_000, |text| Ok(text.to_owned())).err().unwrap_or_default();
+        let last = wrong.last().map(|last| last.message.as_str());
+        assert_eq!(last, Some("words: and 4985 more items, not read; correct the ones before"));
+    }
+
+    #[test]
+    fn more_good_items_than_may_be_are_one_mistake() {
+        let list = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+        assert_eq!(words(&list(1_000)).map(|words| words.len()), Ok(1_000));
+        assert_eq!(words(&format!("{},0", list(1_000))).map(|words| words.len()), Ok(1_000), "a double is none more");
+        assert_eq!(words(&list(1_001)).map_err(|wrong| wrong.len()), Err(1));
     }
 
     #[test]

@@ -4,14 +4,18 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use egressd_policy_sdk::{Diagnostic, IpNet};
+use egressd_policy_sdk::{Diagnostic, IpNet, clipped, quoted};
 
 use crate::annotations::Annotation;
 use crate::list::{self, Mistake};
+use crate::request::MOST_NETWORKS;
+
+/// Most networks of one annotation: for each family as many as the host takes in a rule.
+const MOST: usize = 2 * MOST_NETWORKS;
 
 /// Reads an annotation. An absent one is none, which is not the same as a list without networks of a family.
 pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Option<Vec<IpNet>>, Vec<Diagnostic>> {
-    annotation.map(|annotation| list::parse(annotation, item)).transpose()
+    annotation.map(|annotation| list::parse(annotation, MOST, item)).transpose()
 }
 
 fn item(text: &str) -> Result<IpNet, Mistake> {
@@ -34,7 +38,8 @@ fn prefix_length(text: &str, longest: u8) -> Result<u8, Mistake> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let leading_zero = text.len() > 1 && text.starts_with('0');
     if !digits || leading_zero {
-        let sentence = format!("has {text:?} where a prefix length belongs; write a number from 0 to {longest}");
+        let sentence =
+            format!("has {} where a prefix length belongs; write a number from 0 to {longest}", quoted(text));
         return Err(Mistake::new("bad-prefix-length", sentence));
     }
     text.parse::<u8>().ok().filter(|length| *length <= longest).ok_or_else(|| too_long(text, longest))
@@ -52,12 +57,13 @@ fn not_mapped(address: Ipv6Addr) -> Result<(), Mistake> {
 }
 
 fn not_a_network(address: &str) -> Mistake {
-    let sentence = format!("has {address:?} where an address belongs; write one like 192.0.2.0/24 or 2001:db8::/32");
+    let address = quoted(address);
+    let sentence = format!("has {address} where an address belongs; write one like 192.0.2.0/24 or 2001:db8::/32");
     Mistake::new("not-a-network", sentence)
 }
 
 fn too_long(length: &str, longest: u8) -> Mistake {
-    Mistake::new("bad-prefix-length", format!("has the prefix length {length}; the longest is {longest}"))
+    Mistake::new("bad-prefix-length", format!("has the prefix length {}; the longest is {longest}", clipped(length)))
 }
 
 fn host_bits(network: IpNet) -> Mistake {

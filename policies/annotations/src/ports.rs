@@ -3,14 +3,15 @@
 //! kube-vip skips items that it cannot read, and translates everything when none is left; here one bad item
 //! makes the whole annotation invalid. Ranges are ours.
 
-use egressd_policy_sdk::{Diagnostic, PortRange, Protocol};
+use egressd_policy_sdk::{Diagnostic, PortRange, Protocol, clipped, quoted};
 
 use crate::annotations::Annotation;
 use crate::list::{self, Mistake};
+use crate::request::MOST_PORTS;
 
 /// Reads an annotation; an absent one means every port and protocol.
 pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Vec<PortRange>, Vec<Diagnostic>> {
-    annotation.map_or(Ok(Vec::new()), |annotation| list::parse(annotation, item))
+    annotation.map_or(Ok(Vec::new()), |annotation| list::parse(annotation, MOST_PORTS, item))
 }
 
 fn item(text: &str) -> Result<PortRange, Mistake> {
@@ -37,7 +38,7 @@ fn protocol(text: &str) -> Result<Protocol, Mistake> {
     }
     let meant = known.into_iter().find(|protocol| protocol.to_string().eq_ignore_ascii_case(text.trim_ascii()));
     let right = meant.map_or("tcp, udp or sctp".to_owned(), |protocol| format!("\"{protocol}\""));
-    Err(Mistake::new("unknown-protocol", format!("has the unknown protocol {text:?}; write {right}")))
+    Err(Mistake::new("unknown-protocol", format!("has the unknown protocol {}; write {right}", quoted(text))))
 }
 
 /// Decimal digits as they are printed: `080` and `+80` are accepted by many a parser, and mean octal to others.
@@ -46,7 +47,7 @@ fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
     if !digits {
         return Err(Mistake::new(
             "not-a-port",
-            format!("has {text:?} where a port belongs; write one like {protocol}:8080"),
+            format!("has {} where a port belongs; write one like {protocol}:8080", quoted(text)),
         ));
     }
     match text.parse::<u16>() {
@@ -54,12 +55,14 @@ fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
         Ok(port) if port != 0 => {
             Err(Mistake::new("not-a-port", format!("has a port with leading zeros; write {protocol}:{port}")))
         }
-        Ok(_) | Err(_) => Err(Mistake::new("port-out-of-range", format!("has port {text}; ports are 1 to 65535"))),
+        Ok(_) | Err(_) => {
+            Err(Mistake::new("port-out-of-range", format!("has port {}; ports are 1 to 65535", clipped(text))))
+        }
     }
 }
 
 fn no_protocol(text: &str) -> Mistake {
-    let port = if text.bytes().all(|b| b.is_ascii_digit()) { text } else { "8080" };
+    let port = if text.bytes().all(|b| b.is_ascii_digit()) { clipped(text) } else { "8080".to_owned() };
     Mistake::new("no-protocol", format!("has no protocol; write one like tcp:{port} or udp:{port}"))
 }
 

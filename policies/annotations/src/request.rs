@@ -1,9 +1,17 @@
 //! What the annotations of one Service ask for, read and checked, before anything is known of its endpoints.
 
-use egressd_policy_sdk::{Diagnostic, IpNet, OnChange, PortRange};
+use egressd_policy_sdk::{Diagnostic, Family, IpNet, OnChange, PortRange, clipped};
 
 use crate::annotations::{Annotation, Annotations};
 use crate::{boolean, networks, ports};
+
+/// Most networks of one family, allowed and denied together: the host takes no more in a rule.
+pub(crate) const MOST_NETWORKS: usize = 4096;
+/// Most ports, of both ends together: likewise.
+pub(crate) const MOST_PORTS: usize = 1024;
+
+/// Most annotations that are called unknown. An answer has room for fewer; there may be ten thousand.
+const MOST_UNKNOWN: usize = 100;
 
 /// A request for egress.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +74,27 @@ fn request<'a>(annotations: &Annotations<'a>) -> Result<Request<'a>, Vec<Diagnos
         on_change: if flush { OnChange::Sever } else { OnChange::Keep },
         warnings: warnings(annotations, &mut wrong),
     };
+    wrong.extend(too_many(&request));
     if wrong.is_empty() { Ok(request) } else { Err(wrong) }
+}
+
+/// What the host would refuse as a failure of this policy, and is a mistake of the user.
+fn too_many(request: &Request<'_>) -> Vec<Diagnostic> {
+    let mut wrong = Vec::new();
+    let allowed = request.allowed.as_ref().map_or(&[][..], |allowed| &allowed.networks);
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let networks = allowed.iter().chain(&request.denied).copied();
+        let what = format!("allowed and denied {family} networks");
+        wrong.extend(more_than(&what, family.networks(networks).count(), MOST_NETWORKS));
+    }
+    let ports = request.source_ports.len() + request.destination_ports.len();
+    wrong.extend(more_than("source and destination ports", ports, MOST_PORTS));
+    wrong
+}
+
+fn more_than(what: &str, count: usize, most: usize) -> Option<Diagnostic> {
+    let message = format!("the Service has {count} {what} together; write at most {most}, as wider ones");
+    (count > most).then(|| Diagnostic::error("too-many-items", message))
 }
 
 fn allowed<'a>(annotations: &Annotations<'a>, wrong: &mut Vec<Diagnostic>) -> Option<Allowed<'a>> {
@@ -77,7 +105,7 @@ fn allowed<'a>(annotations: &Annotations<'a>, wrong: &mut Vec<Diagnostic>) -> Op
 /// What is accepted without effect has to be readable too, and must not ask for the opposite of what holds.
 fn warnings(annotations: &Annotations<'_>, wrong: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
     noted(boolean::parse(annotations.internal), wrong);
-    let mut warnings: Vec<Diagnostic> = annotations.unknown.iter().map(unknown).collect();
+    let mut warnings: Vec<Diagnostic> = annotations.unknown.iter().take(MOST_UNKNOWN).map(unknown).collect();
     let without_effect = [
         (annotations.no_internal_traffic, "traffic that stays in the cluster is never translated"),
         (annotations.detect_api_server, "traffic to the API server is never translated"),
@@ -94,7 +122,7 @@ fn warnings(annotations: &Annotations<'_>, wrong: &mut Vec<Diagnostic>) -> Vec<D
 fn unknown(annotation: &Annotation<'_>) -> Diagnostic {
     let message = format!(
         "{} is no annotation of egress and has no effect; check its spelling, or remove it",
-        annotation.full_name
+        clipped(annotation.full_name)
     );
     let span = annotation.span(0, annotation.value.len());
     Diagnostic::warning("unknown-annotation", message).at(span)

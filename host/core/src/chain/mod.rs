@@ -2,8 +2,10 @@
 //! out. The first `invalid` or `deny` ends the chain. The chain does not know what WASM is.
 
 mod evaluate;
+mod known;
 mod member;
 
+pub use known::KnownFailures;
 pub use member::{Asked, Chain, Member};
 
 use crate::decision::{Draft, Outcome};
@@ -47,15 +49,15 @@ pub struct PolicyFailure {
     pub kind: FailureKind,
 }
 
-/// What a failure costs whoever asks again.
+/// What comes of asking again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FailureKind {
-    /// The same input gives the same failure, and soon: a trap, no more fuel, an answer without sense.
+    /// The same input gives the same failure: a trap, no more fuel, an answer without sense.
     Prompt,
-    /// The clock ended it: a second of the node's time is gone, and another day it may go well.
+    /// The clock ended it, which says as much about the node: another day the same input may go well.
     Slow,
-    /// Nobody asked it: it failed too often lately.
-    Quarantined,
+    /// It was not asked: its failures have used up their time. The next to be asked may be this Service.
+    Deferred,
 }
 
 /// What the whole chain says about one Service.
@@ -79,10 +81,9 @@ impl Verdict {
         Self { ruling, policy: None, findings: Vec::new(), failures: Vec::new(), shadows: Vec::new() }
     }
 
-    /// Whether a policy failed on the way that may answer another time. A failure that came promptly comes again
-    /// with the same input.
-    pub fn may_mend(&self) -> bool {
-        self.failures.iter().any(|failure| failure.kind != FailureKind::Prompt)
+    /// Whether a policy failed on the way for this reason.
+    pub fn failed(&self, kind: FailureKind) -> bool {
+        self.failures.iter().any(|failure| failure.kind == kind)
     }
 }
 

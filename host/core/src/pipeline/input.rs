@@ -1,13 +1,8 @@
-//! What is remembered of a Service's input, and when there is something to ask about it.
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
+//! When there is something to ask about a Service.
 
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
-use crate::model::{
-    Interest, LAST_APPLIED, Labels, Published, Service, ServiceKey, ServiceKind, ServiceView, Snapshot, Uid,
-};
+use crate::model::{Interest, Published, Service, ServiceKey, ServiceKind, ServiceView, Snapshot};
 
 /// Whether the policies are asked about a Service. One that is no LoadBalancer can have no rules, whatever they answer;
 /// they are asked about it where it has something that they read, so that they can report that it is of another type,
@@ -41,25 +36,4 @@ pub(super) fn is_same_question(one: &ServiceView, other: &ServiceView) -> bool {
         && *namespace_labels == other.namespace_labels
         && *addresses == other.addresses
         && *endpoints == other.endpoints
-}
-
-/// Remembers the input that was accepted; a Service that asks for nothing has nothing to fall back to.
-pub(super) fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, annotations: Option<&Labels>) {
-    let uid = &view.service.uid;
-    let Some(annotations) = annotations else {
-        accepted.remove(uid);
-        return;
-    };
-    let kept = || annotations.iter().filter(|(name, _)| *name != LAST_APPLIED);
-    if accepted.get(uid).is_none_or(|known| !known.iter().eq(kept())) {
-        let kept = kept().map(|(name, value)| (name.clone(), value.clone()));
-        accepted.insert(uid.clone(), Arc::new(kept.collect()));
-    }
-}
-
-/// Today's Service with the annotations of another day.
-pub(super) fn with_annotations(view: &ServiceView, annotations: &Labels) -> ServiceView {
-    let mut service = (*view.service).clone();
-    service.annotations = annotations.clone();
-    ServiceView { service: Arc::new(service), ..view.clone() }
 }

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
+pub(crate) use settle::today;
 pub use settle::{Here, Standby, settle};
 pub use sharing::{SharedAddresses, Sharing};
 

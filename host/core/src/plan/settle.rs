@@ -119,11 +119,19 @@ fn stand_in(context: &Context, view: &ServiceView, standby: Standby<'_>, finding
         }
     };
     findings.push(Finding::new(Severity::Info, "last-good-in-force", what));
-    cut(context, view, draft)
+    let draft = today(context, view, draft);
+    // It may come from a file.
+    match guard::guard(context, view, &draft) {
+        Ok(()) => draft,
+        Err(refusal) => {
+            findings.push(Finding::error("answer-refused", format!("the last good rules are refused: {refusal}")));
+            Draft::default()
+        }
+    }
 }
 
 /// The draft without what is no longer the Service's own.
-fn cut(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
+pub(crate) fn today(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
     let mut draft = draft.clone();
     draft.rules.retain(|rule| view.addresses.contains(&rule.address));

@@ -1,10 +1,10 @@
-//! Policies as operators configure them: what a ConfigMap asks for, whom it covers, and when a policy that fails
-//! is left alone. What policies say is [`crate::chain`]'s business.
+//! Policies as operators configure them: what a ConfigMap asks for, whom it covers, and how much time
+//! the failures of a policy may use. What policies say is [`crate::chain`]'s business.
 
-mod quarantine;
+mod allowance;
 mod selector;
 mod spec;
 
-pub use quarantine::{Cost, FIRST, LONGEST, PROMPT_FAILURES, Quarantine};
+pub use allowance::{Allowance, PACE};
 pub use selector::{Selector, SelectorError};
 pub use spec::{LABEL, Mode, Module, OnFailure, PolicySpec, STATUS, Scope};

@@ -1,5 +1,5 @@
-//! The annotations that were accepted last, of all Services in one file: a line for each change, and now and then the
-//! whole of it anew. A file for each Service cost seconds at the start of a node with thousands of them, before the first
+//! One thing that is remembered of every Service (the annotations that were accepted last, the last good draft), of all
+//! Services in one file: a line for each change, and now and then the whole of it anew. A file for each Service cost seconds at the start of a node with thousands of them, before the first
 //! rule was in force.
 
 use std::cmp::Ordering;
@@ -9,7 +9,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egressd_core::model::{Labels, Uid, UidError};
+use egressd_core::model::{Uid, UidError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tracing::warn;
 
 use super::write_whole;
@@ -17,15 +19,20 @@ use super::write_whole;
 /// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
 const OUTDATED: usize = 1_000;
 
-/// Accepted annotations, by the identity of the Service.
-pub(super) type Accepted = BTreeMap<Uid, Arc<Labels>>;
+/// So many bytes may be outdated likewise.
+const OUTDATED_BYTES: usize = 8 << 20;
+
+/// By the identity of the Service.
+type Of<T> = BTreeMap<Uid, Arc<T>>;
 
 /// The file, and what it holds as far as we know.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(super) struct Journal<T> {
     path: PathBuf,
-    written: Accepted,
+    written: Of<T>,
     lines: usize,
+    /// What was appended since all was written.
+    appended: usize,
     end: End,
 }
 
@@ -41,17 +48,17 @@ enum End {
 /// Why a line is of no use.
 #[derive(Debug, thiserror::Error)]
 enum LineError {
-    #[error("it is not a JSON list of a uid and annotations")]
+    #[error("it is not a JSON list of a uid and what is remembered of it")]
     Json(#[from] serde_json::Error),
     #[error("it begins with no uid")]
     Uid(#[from] UidError),
 }
 
-impl Journal {
+impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
     /// As an earlier process left it. A line that cannot be read is passed over, and said: the Service it was about has
     /// what an earlier line says to fall back to, or nothing.
     pub(super) fn open(path: PathBuf) -> Self {
-        let mut journal = Self { path, written: Accepted::new(), lines: 0, end: End::Whole };
+        let mut journal = Self { path, written: Of::new(), lines: 0, appended: 0, end: End::Whole };
         match fs::read(&journal.path) {
             Ok(bytes) => journal.take(&bytes),
             // There is none before the first Service.
@@ -63,51 +70,54 @@ impl Journal {
         journal
     }
 
-    pub(super) fn accepted(&self) -> &Accepted {
+    pub(super) fn written(&self) -> &Of<T> {
         &self.written
     }
 
     /// Makes it hold exactly this.
-    pub(super) fn write(&mut self, accepted: &Accepted) -> io::Result<()> {
-        let changes = changes(&self.written, accepted);
+    pub(super) fn write(&mut self, newest: &Of<T>) -> io::Result<()> {
+        let changes = changes(&self.written, newest);
         if changes.is_empty() && self.end == End::Whole {
             return Ok(());
         }
-        if self.end == End::Torn || self.lines + changes.len() > 2 * accepted.len() + OUTDATED {
-            return self.write_anew(accepted);
+        let outdated = self.lines + changes.len() > 2 * newest.len() + OUTDATED || self.appended > OUTDATED_BYTES;
+        if self.end == End::Torn || outdated {
+            return self.write_anew(newest);
         }
         self.append(&changes)?;
         self.lines += changes.len();
-        for (uid, annotations) in changes {
-            match annotations {
-                Some(annotations) => drop(self.written.insert(uid, annotations)),
+        for (uid, newest) in changes {
+            match newest {
+                Some(newest) => drop(self.written.insert(uid, newest)),
                 None => drop(self.written.remove(&uid)),
             }
         }
         Ok(())
     }
 
-    fn append(&mut self, changes: &[Change]) -> io::Result<()> {
+    fn append(&mut self, changes: &[Change<T>]) -> io::Result<()> {
         let mut text = Vec::new();
-        for (uid, annotations) in changes {
-            line(&mut text, uid, annotations.as_deref())?;
+        for (uid, newest) in changes {
+            line(&mut text, uid, newest.as_deref())?;
         }
         make_room(&self.path)?;
         let mut file = File::options().append(true).create(true).open(&self.path)?;
         self.end = End::Torn;
         file.write_all(&text)?;
         self.end = End::Whole;
+        self.appended += text.len();
         Ok(())
     }
 
-    fn write_anew(&mut self, accepted: &Accepted) -> io::Result<()> {
+    fn write_anew(&mut self, newest: &Of<T>) -> io::Result<()> {
         let mut text = Vec::new();
-        for (uid, annotations) in accepted {
-            line(&mut text, uid, Some(annotations))?;
+        for (uid, remembered) in newest {
+            line(&mut text, uid, Some(&**remembered))?;
         }
         make_room(&self.path)?;
         write_whole(&self.path, &text)?;
-        *self = Self { path: self.path.clone(), written: accepted.clone(), lines: accepted.len(), end: End::Whole };
+        self.written.clone_from(newest);
+        (self.lines, self.appended, self.end) = (newest.len(), 0, End::Whole);
         Ok(())
     }
 
@@ -122,7 +132,7 @@ impl Journal {
         for (number, line) in (1..).zip(lines) {
             self.lines += 1;
             match parse(line) {
-                Ok((uid, Some(annotations))) => drop(self.written.insert(uid, Arc::new(annotations))),
+                Ok((uid, Some(remembered))) => drop(self.written.insert(uid, Arc::new(remembered))),
                 Ok((uid, None)) => drop(self.written.remove(&uid)),
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
@@ -137,11 +147,11 @@ fn make_room(file: &Path) -> io::Result<()> {
     file.parent().map_or(Ok(()), fs::create_dir_all)
 }
 
-/// Annotations that are other than before; none where the Service is gone.
-type Change = (Uid, Option<Arc<Labels>>);
+/// What is other than before; none where the Service is gone, or nothing is remembered of it.
+type Change<T> = (Uid, Option<Arc<T>>);
 
 /// What leads from one to the other. Both are walked once: it is asked at every change of any Service.
-fn changes(old: &Accepted, new: &Accepted) -> Vec<Change> {
+fn changes<T: PartialEq>(old: &Of<T>, new: &Of<T>) -> Vec<Change<T>> {
     let (mut old, mut new, mut changes) = (old.iter().peekable(), new.iter().peekable(), Vec::new());
     loop {
         let order = match (old.peek(), new.peek()) {
@@ -161,24 +171,27 @@ fn changes(old: &Accepted, new: &Accepted) -> Vec<Change> {
     }
 }
 
-fn line(text: &mut Vec<u8>, uid: &Uid, annotations: Option<&Labels>) -> io::Result<()> {
-    serde_json::to_writer(&mut *text, &(uid.to_string(), annotations))?;
+fn line<T: Serialize>(text: &mut Vec<u8>, uid: &Uid, newest: Option<&T>) -> io::Result<()> {
+    serde_json::to_writer(&mut *text, &(uid.to_string(), newest))?;
     text.push(b'\n');
     Ok(())
 }
 
-fn parse(line: &[u8]) -> Result<(Uid, Option<Labels>), LineError> {
-    let (uid, annotations): (String, Option<Labels>) = serde_json::from_slice(line)?;
-    Ok((Uid::new(uid)?, annotations))
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<(Uid, Option<T>), LineError> {
+    let (uid, remembered): (String, Option<T>) = serde_json::from_slice(line)?;
+    Ok((Uid::new(uid)?, remembered))
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use egressd_core::model::Labels;
     use proptest::prelude::*;
 
     use super::*;
+
+    type Accepted = Of<Labels>;
 
     fn uid(text: &str) -> Uid {
         Uid::new(text).unwrap()
@@ -188,7 +201,7 @@ mod tests {
         Arc::new([("kube-vip.io/egress".to_owned(), value.to_owned())].into())
     }
 
-    fn reopened(path: &Path) -> Journal {
+    fn reopened(path: &Path) -> Journal<Labels> {
         Journal::open(path.to_owned())
     }
 
@@ -206,8 +219,8 @@ mod tests {
                 let accepted: Accepted = turn.iter().map(|(of, value)| (uid(of), annotations(value))).collect();
                 journal.write(&accepted).unwrap();
                 let next = reopened(&path);
-                prop_assert_eq!(next.accepted(), &accepted);
-                prop_assert_eq!(journal.accepted(), &accepted);
+                prop_assert_eq!(next.written(), &accepted);
+                prop_assert_eq!(journal.written(), &accepted);
             }
         }
     }
@@ -237,11 +250,11 @@ mod tests {
         let path = directory.path().join("accepted");
         fs::write(&path, b"[\"a\",{\"x\":\"1\"}]\n\xff\n[\"no uid!\",{}]\n[\"b\",{\"x\":").unwrap();
         let mut journal = reopened(&path);
-        assert_eq!(journal.accepted().keys().cloned().collect::<Vec<_>>(), [uid("a")]);
-        let mut next = journal.accepted().clone();
+        assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("a")]);
+        let mut next = journal.written().clone();
         next.insert(uid("b"), annotations("true"));
         journal.write(&next).unwrap();
-        assert_eq!(reopened(&path).accepted(), &next);
+        assert_eq!(reopened(&path).written(), &next);
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2, "it was written anew");
     }
 }

@@ -1,0 +1,135 @@
+//! When a Service is asked about again whose policies could not answer. A failure that comes again with the same input
+//! is not worth it. Where the clock ended the call, it waits longer each time, for this Service alone. Where a policy
+//! rests, it waits for its turn.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::chain::{FailureKind, PolicyFailure, Ruling, Verdict};
+use crate::policy::PACE;
+
+/// The first pause.
+const FIRST: Duration = Duration::from_secs(10);
+/// The longest.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Of one Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Again {
+    /// The number of its last failure; 0 while it has none.
+    turn: u64,
+    pause: Option<Pause>,
+    /// Of policies that rest.
+    deferred: Vec<PolicyFailure>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pause {
+    long: Duration,
+    /// None until it began.
+    until: Option<Duration>,
+}
+
+impl Again {
+    /// Of the same Service with another input.
+    pub(super) fn anew(self) -> Self {
+        Self { turn: self.turn, ..Self::default() }
+    }
+
+    /// Takes in an answer and the number of its failure.
+    pub(super) fn answered(&mut self, turn: Option<u64>, verdict: &Verdict) {
+        self.turn = turn.unwrap_or(self.turn);
+        let deferred = verdict.failures.iter().filter(|failure| failure.kind == FailureKind::Deferred);
+        self.deferred = deferred.cloned().collect();
+        let longer = |pause: Pause| (pause.long * 2).min(LONGEST);
+        self.pause = match (verdict.failed(FailureKind::Slow), self.pause) {
+            (true, pause) => Some(Pause { long: pause.map_or(FIRST, longer), until: None }),
+            (false, pause) => pause.filter(|_| self.is_deferred()),
+        };
+    }
+
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    pub(super) fn is_deferred(&self) -> bool {
+        !self.deferred.is_empty()
+    }
+
+    /// The first policy that rests.
+    pub(super) fn deferred(&self) -> Option<&PolicyFailure> {
+        self.deferred.first()
+    }
+
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        let over = self.pause.and_then(|pause| pause.until).is_some_and(|until| until <= now);
+        self.is_deferred() || over
+    }
+
+    /// Whether none before it waits for the same policies. Takes its place among those that wait.
+    pub(super) fn is_first(&self, resting: &mut BTreeSet<String>) -> bool {
+        let new = self.deferred.iter().filter(|failure| resting.insert(failure.policy.clone())).count();
+        !self.is_deferred() || new > 0
+    }
+
+    /// When it is due; a pause that did not begin begins now.
+    pub(super) fn begin(&mut self, now: Duration) -> Option<Duration> {
+        if self.is_deferred() {
+            return Some(now + PACE);
+        }
+        self.pause.as_mut().map(|pause| *pause.until.get_or_insert(now + pause.long))
+    }
+}
+
+/// Whether the chain ended as it did because a policy rests: not the last word on this input.
+pub(super) fn is_undecided(verdict: &Verdict) -> bool {
+    let rests = |policy: &str| {
+        verdict.failures.iter().any(|failure| failure.kind == FailureKind::Deferred && failure.policy == *policy)
+    };
+    match &verdict.ruling {
+        Ruling::Draft(_) | Ruling::Failed(_) => verdict.failed(FailureKind::Deferred),
+        Ruling::Invalid { policy } | Ruling::Denied { policy } => rests(policy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: FailureKind) -> Verdict {
+        let failure = PolicyFailure { policy: "p".to_owned(), reason: String::new(), kind };
+        Verdict { failures: vec![failure.clone()], ..Verdict::new(Ruling::Failed(failure)) }
+    }
+
+    #[test]
+    fn each_pause_is_longer_up_to_a_bound() {
+        let (mut again, mut now) = (Again::default(), Duration::ZERO);
+        for expected in [10, 20, 40, 80, 160, 300, 300] {
+            again.answered(Some(1), &failed(FailureKind::Slow));
+            let until = now + Duration::from_secs(expected);
+            assert_eq!(again.begin(now), Some(until));
+            assert_eq!(again.begin(now + PACE), Some(until), "it began already");
+            assert!(!again.is_due(until - PACE) && again.is_due(until));
+            now = until;
+        }
+        again.answered(None, &Verdict::new(Ruling::Invalid { policy: "p".to_owned() }));
+        assert_eq!(again.begin(now), None, "an answer ends it");
+    }
+
+    #[test]
+    fn what_comes_again_with_the_same_input_is_not_asked_again() {
+        let mut again = Again::default();
+        again.answered(Some(1), &failed(FailureKind::Prompt));
+        assert_eq!((again.begin(Duration::ZERO), again.is_due(LONGEST * 9)), (None, false));
+    }
+
+    #[test]
+    fn of_those_that_wait_for_one_policy_the_first_is_asked() {
+        let mut again = Again::default();
+        again.answered(None, &failed(FailureKind::Deferred));
+        assert_eq!(again.begin(Duration::ZERO), Some(PACE));
+        let mut resting = BTreeSet::new();
+        assert!(again.is_due(Duration::ZERO) && again.is_first(&mut resting));
+        assert!(!again.is_first(&mut resting));
+    }
+}

@@ -1,0 +1,55 @@
+//! One Service between two rounds.
+
+use std::sync::Arc;
+
+use super::again::Again;
+use super::input::{asks_nothing, is_same_question};
+use crate::chain::Verdict;
+use crate::finding::Finding;
+use crate::model::{Published, ServiceView};
+
+/// What is known about one Service.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Without findings where nothing is asked for.
+    pub(super) view: Arc<ServiceView>,
+    /// What is published on it now.
+    pub(super) published: Published,
+    /// None until it is answered.
+    pub(super) verdict: Option<Verdict>,
+    /// What the verdict is about.
+    pub(super) standing: Standing,
+    /// What the policies say about the input that they accepted last, when they refuse today's.
+    pub(super) last_input: Option<Verdict>,
+    /// When it is asked about again, where another time may go better.
+    pub(super) again: Again,
+}
+
+/// What a verdict is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The newest state.
+    Newest,
+    /// An earlier state, or an earlier process: what it gives stays in force, cut to what is the Service's own today,
+    /// until the policies have said something about the newest (P6, P7).
+    Earlier,
+}
+
+impl Entry {
+    /// Whether the policies have nothing to say about it.
+    pub(super) fn asks_nothing(&self) -> bool {
+        self.verdict.as_ref().is_some_and(asks_nothing)
+    }
+
+    /// Whether it is the same to the policies as this newer view.
+    pub(super) fn is_about(&self, newest: &ServiceView) -> bool {
+        if self.asks_nothing() { is_same_question(&self.view, newest) } else { *self.view == *newest }
+    }
+
+    /// What to tell about it while a policy rests.
+    pub(super) fn waiting(&self) -> Option<Finding> {
+        let failure = self.again.deferred().filter(|_| self.standing == Standing::Earlier)?;
+        let message = format!("{failure}; what was in force of this Service stays, for today's endpoints");
+        Some(Finding::warning("policy-rests", message))
+    }
+}

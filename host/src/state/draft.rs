@@ -1,0 +1,136 @@
+//! A draft as JSON. Fields may come; what cannot be read costs the line, and the Service waits for its policies.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
+use egressd_core::model::Uid;
+use egressd_core::net::{PortMatch, Protocol};
+use ipnet::IpNet;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A draft in a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Remembered(pub(super) Arc<Draft>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DraftLine {
+    rules: Vec<RuleLine>,
+    sever: bool,
+    drop: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RuleLine {
+    id: String,
+    sources: Vec<IpAddr>,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    source_ports: Vec<PortLine>,
+    destination_ports: Vec<PortLine>,
+    address: IpAddr,
+}
+
+/// Protocol number, first and last port.
+type PortLine = (u8, u16, u16);
+
+/// For the journal. What it has already is taken over, so that comparing costs nothing.
+pub(super) fn remembered(
+    written: &BTreeMap<Uid, Arc<Remembered>>,
+    drafts: &BTreeMap<Uid, Arc<Draft>>,
+) -> BTreeMap<Uid, Arc<Remembered>> {
+    let one = |(uid, draft): (&Uid, &Arc<Draft>)| {
+        let same = written.get(uid).filter(|known| Arc::ptr_eq(&known.0, draft));
+        (uid.clone(), same.map_or_else(|| Arc::new(Remembered(Arc::clone(draft))), Arc::clone))
+    };
+    drafts.iter().map(one).collect()
+}
+
+impl Serialize for Remembered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Draft { rules, on_change, on_unavailable } = &*self.0;
+        let rules = rules.iter().map(RuleLine::of).collect();
+        let sever = match on_change {
+            OnChange::Keep => false,
+            OnChange::Sever => true,
+        };
+        let drop = match on_unavailable {
+            OnUnavailable::Pass => false,
+            OnUnavailable::Drop => true,
+        };
+        DraftLine { rules, sever, drop }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Remembered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let DraftLine { rules, sever, drop } = DraftLine::deserialize(deserializer)?;
+        let rules: Option<Vec<Rule>> = rules.into_iter().map(RuleLine::rule).collect();
+        let rules = rules.ok_or_else(|| D::Error::custom("a rule has ports or networks that are none"))?;
+        let on_change = if sever { OnChange::Sever } else { OnChange::Keep };
+        let on_unavailable = if drop { OnUnavailable::Drop } else { OnUnavailable::Pass };
+        Ok(Self(Arc::new(Draft { rules, on_change, on_unavailable })))
+    }
+}
+
+impl RuleLine {
+    fn of(rule: &Rule) -> Self {
+        let Rule { id, sources, include, exclude, source_ports, destination_ports, address } = rule.clone();
+        let line = |port: PortMatch| (port.protocol().number(), port.first(), port.last());
+        let [source_ports, destination_ports] =
+            [source_ports, destination_ports].map(|ports| ports.into_iter().map(line).collect());
+        let [include, exclude] = [include, exclude].map(|networks| networks.iter().map(IpNet::to_string).collect());
+        Self { id, sources, include, exclude, source_ports, destination_ports, address }
+    }
+
+    fn rule(self) -> Option<Rule> {
+        let Self { id, sources, include, exclude, source_ports, destination_ports, address } = self;
+        let port = |(number, first, last)| PortMatch::new(Protocol::from_number(number)?, first, last).ok();
+        let ports = |lines: Vec<PortLine>| lines.into_iter().map(port).collect::<Option<Vec<_>>>();
+        let (source_ports, destination_ports) = (ports(source_ports)?, ports(destination_ports)?);
+        let networks = |lines: Vec<String>| lines.iter().map(|line| line.parse().ok()).collect::<Option<Vec<IpNet>>>();
+        let (include, exclude) = (networks(include)?, networks(exclude)?);
+        Some(Rule { id, sources, include, exclude, source_ports, destination_ports, address })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn draft() -> Draft {
+        let rule = Rule {
+            id: "ipv6".to_owned(),
+            sources: vec!["fd00::1".parse().unwrap()],
+            include: vec!["2001:db8::/32".parse().unwrap()],
+            exclude: vec!["2001:db8::7/128".parse().unwrap()],
+            source_ports: vec![PortMatch::new(Protocol::Sctp, 1, 65_535).unwrap()],
+            destination_ports: vec![PortMatch::new(Protocol::Tcp, 443, 443).unwrap()],
+            address: "2001:db8::10".parse().unwrap(),
+        };
+        Draft { rules: vec![rule], on_change: OnChange::Sever, on_unavailable: OnUnavailable::Drop }
+    }
+
+    #[test]
+    fn a_draft_is_read_as_it_was_written_also_with_fields_of_a_later_day() {
+        let remembered = Remembered(Arc::new(draft()));
+        let text = serde_json::to_string(&remembered).unwrap();
+        assert_eq!(serde_json::from_str::<Remembered>(&text).unwrap(), remembered);
+        let later = text.replacen('{', r#"{"mark":7,"#, 1);
+        assert_eq!(serde_json::from_str::<Remembered>(&later).unwrap(), remembered);
+    }
+
+    #[test]
+    fn what_is_no_draft_is_refused() {
+        let text = serde_json::to_string(&Remembered(Arc::new(draft()))).unwrap();
+        for (right, wrong) in [("443,443", "0,443"), ("2001:db8::10", "2001:db8::1x"), ("[6,", "[7,")] {
+            assert!(serde_json::from_str::<Remembered>(&text.replace(right, wrong)).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A policy whose compiler was ended by the node is compiled again: a guard is not lost to one kill.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use egressd::metrics::Metrics;
+use egressd::policies::{Library, Loaded, Objects, PolicyState, Sandbox};
+use egressd::wasm::Compiler;
+use egressd_core::model::{AnnotationPrefix, PolicyObject};
+
+use crate::hostile;
+
+/// A compiler that does this to itself the first time, and is egressd's from then on.
+fn compiler(directory: &Path, first: &str) -> Compiler {
+    let (program, once) = (directory.join("compiler"), directory.join("once"));
+    let (once, egressd) = (once.display(), env!("CARGO_BIN_EXE_egressd"));
+    let text = format!("#!/bin/sh\nif [ ! -e {once} ]; then : > {once}; {first}; fi\nexec {egressd} \"$@\"\n");
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+    Compiler::Child(program)
+}
+
+fn guard() -> Arc<PolicyObject> {
+    let annotations = [("egressd.io/order".to_owned(), "10".to_owned())].into();
+    let wasm = Some(hostile::component().into());
+    Arc::new(PolicyObject { name: "guard".to_owned(), annotations, wasm, ..PolicyObject::default() })
+}
+
+/// What became of the guard, and why.
+fn state(loaded: &Loaded) -> (PolicyState, String) {
+    let report = loaded.reports.iter().find(|report| report.name == "guard").unwrap();
+    (report.state, report.trouble.clone().unwrap_or_default())
+}
+
+#[test]
+fn a_policy_whose_compiler_was_killed_or_gave_up_or_starved_is_compiled_again_later() {
+    for (first, said) in [
+        ("kill -KILL $$", "ended by the kernel with signal 9"),
+        ("kill -ABRT $$", "the compiler gave up on it"),
+        ("kill -XCPU $$", "of CPU time"),
+        ("echo memory allocation of 7 bytes failed >&2; kill -ABRT $$", "memory"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::compiling(compiler(directory.path(), first)).unwrap();
+        let mut library = Library::new(sandbox, AnnotationPrefix::default(), Metrics::default(), Objects::new());
+        let (refused, trouble) = state(&library.update([guard()]));
+        assert_eq!(refused, PolicyState::Refused, "{first}");
+        assert!(trouble.contains(said), "{trouble}");
+        assert!(library.update([guard()]).chain.is_none(), "its pause is not over, so nothing changed");
+        thread::sleep(library.next_try().unwrap());
+        let loaded = library.update([guard()]);
+        assert_eq!(state(&loaded), (PolicyState::Enforced, String::new()), "{first}");
+        assert_eq!(loaded.chain.unwrap().members().len(), 2);
+        assert_eq!(library.next_try(), None);
+    }
+}
