@@ -50,7 +50,7 @@ impl Guest for Hostile {
             "aliased-answer" => aliased(),
             "huge-answer" => repeated(told(&"x".repeat(100_000)), 20),
             "escape" => told("a\u{1b}[2Jb\nc"),
-            "many" => repeated(told("once more"), 5000),
+            "many" => repeated(told("once more"), 1000),
             "long-code" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, &"x".repeat(65), "", None)]),
             "code" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "Not Kebab", "", None)]),
             "span" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "span", "", Some(span(&service)))]),
