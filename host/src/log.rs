@@ -120,7 +120,7 @@ fn shorten(value: &mut Value, length: usize) {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, PoisonError};
 
     use tracing_subscriber::EnvFilter;
 
@@ -133,7 +133,7 @@ mod tests {
 
     impl Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
             Ok(bytes.len())
         }
 

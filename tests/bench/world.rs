@@ -42,6 +42,7 @@ pub(crate) fn pipeline() -> Pipeline {
         owner: Owner::Any,
         prefix: AnnotationPrefix::default(),
         cluster,
+        shared: egressd_core::plan::SharedAddresses::Allow,
     };
     Pipeline::new(settings, BTreeMap::new())
 }
