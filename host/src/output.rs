@@ -18,7 +18,7 @@ use crate::nft::Readback;
 use crate::oneshot::Report;
 
 /// How many places in its annotations are underlined for one Service: people correct a few and look again.
-const UNDERLINED: usize = 4;
+const UNDERLINED: usize = 16;
 
 /// Whether to paint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,12 @@
 //! policies and talks to the kernel.
 
 mod again;
+mod answering;
 mod asking;
 mod entry;
 mod input;
 mod memory;
+mod round;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,25 +17,21 @@ use std::sync::Arc;
 use again::Again;
 use entry::{Entry, Standing};
 use input::is_asked_about;
-use memory::{accept, remember, with_annotations};
 use turns::Turns;
 
-use crate::beside::{self, ForeignTables};
-use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
-use crate::check::check;
-use crate::compile::compile;
+use crate::beside::ForeignTables;
+use crate::chain::{PolicyFailure, Ruling, Verdict};
 use crate::decision::Draft;
-use crate::finding::{Finding, Severity};
-use crate::guard::guard;
+use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
     PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
 };
 use crate::owner::{Held, Holder, Owner};
-use crate::plan::{Here, Plan, Planned, SharedAddresses, Sharing, Standby, settle, today};
+use crate::plan::{Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
-use crate::status::{ServiceStatus, ShadowStatus, State, statuses};
-use crate::voice::{Stage, Voice, voice};
+use crate::status::{ServiceStatus, State};
+use crate::voice::Voice;
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,148 +262,5 @@ impl Pipeline {
     fn forget(&mut self, uid: &Uid) {
         self.accepted.remove(uid);
         self.drafts.remove(uid);
-    }
-
-    /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
-    /// today's is refused.
-    pub fn answer(&mut self, answers: Vec<(Question, Verdict)>) -> Vec<Question> {
-        answers.into_iter().filter_map(|(question, verdict)| self.answer_one(question, verdict)).collect()
-    }
-
-    fn answer_one(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
-        if !self.is_current(&question) {
-            return None;
-        }
-        let Question { key, about, view } = question;
-        let entry = self.services.get_mut(&key)?;
-        let uid = &view.service.uid;
-        if about == About::LastAccepted {
-            if matches!(verdict.ruling, Ruling::Denied { .. }) {
-                self.drafts.remove(uid);
-            }
-            entry.last_input = Some(verdict);
-            return None;
-        }
-        let turn = self.turns.taken(&key, &verdict);
-        entry.again.answered(turn, &verdict);
-        if entry.verdict.is_some() && again::is_undecided(&verdict) {
-            entry.standing = Standing::Earlier;
-            return None;
-        }
-        entry.standing = Standing::Newest;
-        entry.last_input = None;
-        let further = match &verdict.ruling {
-            Ruling::Draft(draft) => {
-                if guard(&self.context, &view, draft).is_ok() {
-                    remember(&mut self.drafts, uid, draft);
-                }
-                let asked = *draft != Draft::default() || !verdict.findings.is_empty();
-                accept(&mut self.accepted, &view, asked.then_some(&view.service.annotations));
-                None
-            }
-            Ruling::Denied { .. } => {
-                self.drafts.remove(uid);
-                accept(&mut self.accepted, &view, Some(&view.service.annotations));
-                None
-            }
-            Ruling::Invalid { .. } => self.accepted.get(uid).map(|annotations| with_annotations(&view, annotations)),
-            Ruling::Failed(_) => None,
-        };
-        entry.verdict = Some(verdict);
-        drop(view);
-        if entry.asks_nothing() && !entry.view.findings.is_empty() {
-            Arc::make_mut(&mut entry.view).findings = Vec::new();
-        }
-        further.map(|view| Question { key, about: About::LastAccepted, view: Arc::new(view) })
-    }
-
-    /// All that follows from what was taken in. Where something was not answered yet, what was before stays.
-    pub fn round(&self) -> Round {
-        let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
-        let mut planned = BTreeMap::new();
-        let sharing = Sharing::of(self.settings.shared, self.services.values().map(|entry| &*entry.view));
-        let here = self.here(&sharing);
-        for (key, entry) in &self.services {
-            let Some(settled) = self.settle(here, entry) else { continue };
-            plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
-            planned.insert(key.clone(), settled);
-        }
-        let ruleset = compile(&plan, &self.settings.tables);
-        let notes = check(&plan);
-        let mut statuses = statuses(&notes, &planned);
-        for (key, status) in &mut statuses {
-            let Some(entry) = self.services.get(key) else { continue };
-            status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
-            status.shadows = planned.get(key).map(|planned| self.shadows(here, entry, planned)).unwrap_or_default();
-            if status.state != State::Off {
-                let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
-                status.findings.extend(beside::finding(service, wrote, &self.foreign));
-                status.findings.extend(entry.waiting());
-            }
-        }
-        let voices = self.voices(&planned);
-        let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
-        let uids = self.services.iter().map(uid).collect();
-        let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
-        let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
-        let (failing, findings) = (self.failing(), self.facts.findings.clone());
-        Round { plan, ruleset, statuses, uids, voices, first_ready, policies, failing, findings, fatal }
-    }
-
-    fn failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
-        let failures = self.services.iter().flat_map(|(key, entry)| {
-            entry.verdict.iter().flat_map(|verdict| &verdict.failures).map(move |failure| (key, failure))
-        });
-        let mut failing = BTreeMap::new();
-        for (key, failure) in failures {
-            failing.entry(failure.policy.clone()).or_insert_with(|| (key.clone(), failure.clone()));
-        }
-        failing
-    }
-
-    fn voices(&self, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Voice> {
-        let stage = Stage { node: &self.settings.node, ready: &self.ready, holder: &self.holder };
-        let one = |(key, planned): (&ServiceKey, &Planned)| {
-            let entry = self.services.get(key)?;
-            Some((key.clone(), voice(stage, &entry.view, &entry.published, planned)?))
-        };
-        planned.iter().filter_map(one).collect()
-    }
-
-    fn here<'a>(&'a self, sharing: &'a Sharing<'a>) -> Here<'a> {
-        Here { context: &self.context, facts: &self.facts, holder: &self.holder, sharing }
-    }
-
-    fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
-        let verdict = entry.verdict.as_ref()?;
-        let last_draft = || self.last_draft(entry);
-        if let (Ruling::Draft(draft), Standing::Earlier) = (&verdict.ruling, entry.standing) {
-            let today = Ruling::Draft(today(&self.context, &entry.view, draft));
-            return Some(settle(here, &entry.view, &today, &verdict.findings, last_draft()));
-        }
-        let standby = match (&verdict.ruling, &entry.last_input) {
-            (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
-                Ruling::Draft(_) => Standby::LastInput(last),
-                Ruling::Denied { .. } => Standby::Nothing,
-                // Then the policies changed, and not the input alone.
-                Ruling::Invalid { .. } | Ruling::Failed(_) => last_draft(),
-            },
-            (_, _) => last_draft(),
-        };
-        Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, standby))
-    }
-
-    fn last_draft(&self, entry: &Entry) -> Standby<'_> {
-        self.drafts.get(&entry.view.service.uid).map_or(Standby::Nothing, |draft| Standby::LastDraft(draft))
-    }
-
-    /// What would be in force with each policy in shadow mode, where that is something else.
-    fn shadows(&self, here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
-        let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
-        let would = |shadow: &Shadow| {
-            let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, self.last_draft(entry));
-            ShadowStatus::new(&shadow.policy, enforced, &planned)
-        };
-        shadows.filter_map(would).collect()
     }
 }

@@ -21,9 +21,8 @@ fn node(addresses: &[&str], pod_networks: &[&str]) -> Node {
 
 /// A cluster of these Nodes, by name.
 fn cluster(nodes: &[(&str, Node)]) -> Snapshot {
-    let mut snapshot = Snapshot::default();
-    snapshot.nodes = nodes.iter().map(|(name, node)| ((*name).to_owned(), Arc::new(node.clone()))).collect();
-    snapshot
+    let nodes = nodes.iter().map(|(name, node)| ((*name).to_owned(), Arc::new(node.clone()))).collect();
+    Snapshot { nodes, ..Snapshot::default() }
 }
 
 fn facts(nodes: &[(&str, Node)]) -> ClusterFacts {

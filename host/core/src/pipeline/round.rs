@@ -1,0 +1,107 @@
+//! All that follows from what was taken in.
+
+use std::collections::BTreeMap;
+
+use super::entry::{Entry, Standing};
+use super::{Pipeline, Round};
+use crate::beside;
+use crate::chain::{PolicyFailure, Ruling, Shadow};
+use crate::check::check;
+use crate::compile::compile;
+use crate::finding::Severity;
+use crate::model::ServiceKey;
+use crate::plan::{Here, Plan, Planned, Sharing, Standby, settle, today};
+use crate::status::{ShadowStatus, State, statuses};
+use crate::voice::{Stage, Voice, voice};
+
+impl Pipeline {
+    /// All that follows from what was taken in. Where something was not answered yet, what was before stays.
+    pub fn round(&self) -> Round {
+        let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
+        let mut planned = BTreeMap::new();
+        let sharing = Sharing::of(self.settings.shared, self.services.values().map(|entry| &*entry.view));
+        let here = self.here(&sharing);
+        for (key, entry) in &self.services {
+            let Some(settled) = self.settle(here, entry) else { continue };
+            plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
+            planned.insert(key.clone(), settled);
+        }
+        let ruleset = compile(&plan, &self.settings.tables);
+        let notes = check(&plan);
+        let mut statuses = statuses(&notes, &planned);
+        for (key, status) in &mut statuses {
+            let Some(entry) = self.services.get(key) else { continue };
+            status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
+            status.shadows = planned.get(key).map(|planned| self.shadows(here, entry, planned)).unwrap_or_default();
+            if status.state != State::Off {
+                let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
+                status.findings.extend(beside::finding(service, wrote, &self.foreign));
+                status.findings.extend(entry.waiting());
+            }
+        }
+        let voices = self.voices(&planned);
+        let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
+        let uids = self.services.iter().map(uid).collect();
+        let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
+        let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
+        let (failing, findings) = (self.failing(), self.facts.findings.clone());
+        Round { plan, ruleset, statuses, uids, voices, first_ready, policies, failing, findings, fatal }
+    }
+
+    fn failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
+        let failures = self.services.iter().flat_map(|(key, entry)| {
+            entry.verdict.iter().flat_map(|verdict| &verdict.failures).map(move |failure| (key, failure))
+        });
+        let mut failing = BTreeMap::new();
+        for (key, failure) in failures {
+            failing.entry(failure.policy.clone()).or_insert_with(|| (key.clone(), failure.clone()));
+        }
+        failing
+    }
+
+    fn voices(&self, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Voice> {
+        let stage = Stage { node: &self.settings.node, ready: &self.ready, holder: &self.holder };
+        let one = |(key, planned): (&ServiceKey, &Planned)| {
+            let entry = self.services.get(key)?;
+            Some((key.clone(), voice(stage, &entry.view, &entry.published, planned)?))
+        };
+        planned.iter().filter_map(one).collect()
+    }
+
+    fn here<'a>(&'a self, sharing: &'a Sharing<'a>) -> Here<'a> {
+        Here { context: &self.context, facts: &self.facts, holder: &self.holder, sharing }
+    }
+
+    fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
+        let verdict = entry.verdict.as_ref()?;
+        let last_draft = || self.last_draft(entry);
+        if let (Ruling::Draft(draft), Standing::Earlier) = (&verdict.ruling, entry.standing) {
+            let today = Ruling::Draft(today(&self.context, &entry.view, draft));
+            return Some(settle(here, &entry.view, &today, &verdict.findings, last_draft()));
+        }
+        let standby = match (&verdict.ruling, &entry.last_input) {
+            (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
+                Ruling::Draft(_) => Standby::LastInput(last),
+                Ruling::Denied { .. } => Standby::Nothing,
+                // Then the policies changed, and not the input alone.
+                Ruling::Invalid { .. } | Ruling::Failed(_) => last_draft(),
+            },
+            (_, _) => last_draft(),
+        };
+        Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, standby))
+    }
+
+    fn last_draft(&self, entry: &Entry) -> Standby<'_> {
+        self.drafts.get(&entry.view.service.uid).map_or(Standby::Nothing, |draft| Standby::LastDraft(draft))
+    }
+
+    /// What would be in force with each policy in shadow mode, where that is something else.
+    fn shadows(&self, here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
+        let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
+        let would = |shadow: &Shadow| {
+            let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, self.last_draft(entry));
+            ShadowStatus::new(&shadow.policy, enforced, &planned)
+        };
+        shadows.filter_map(would).collect()
+    }
+}
