@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::nodes::{believed, primary_addresses};
+use super::nodes::{believed, is_too_wide, primary_addresses};
 use super::{Snapshot, Unusable};
 use crate::finding::{Finding, Severity};
 use crate::net::{AddressRange, Family, merge_ranges};
@@ -37,8 +37,9 @@ pub struct ClusterFacts {
     pub excluded: BTreeMap<Family, Vec<AddressRange>>,
     /// All known pod networks.
     pub pod_networks: Vec<IpNet>,
-    /// Where no address to translate to can lie: service networks and this node's pod networks, as far as they are named
-    /// and not assumed. What other Nodes claim would let them switch off each other's translation.
+    /// Where no address to translate to can lie: the networks of ServiceCIDRs and of this node's pods. Not what is assumed;
+    /// not what settings name, which may be wide, since it is about destinations; and not what other Nodes claim, or they
+    /// could switch off each other's translation.
     named_networks: Vec<AddressRange>,
     /// The nodes' own addresses, as far as Nodes are believed.
     pub node_addresses: BTreeSet<IpAddr>,
@@ -52,7 +53,8 @@ impl ClusterFacts {
     /// Puts together what the settings say and what the snapshot shows, on the node of this name.
     pub fn gather(snapshot: &Snapshot, settings: &ClusterSettings, node: &str) -> Self {
         let here = snapshot.nodes.get(node);
-        let of_here: Vec<IpNet> = here.into_iter().flat_map(|node| node.pod_networks.iter().copied()).collect();
+        let of_here: Vec<IpNet> =
+            here.into_iter().flat_map(|node| node.pod_networks.iter().copied()).filter(|n| !is_too_wide(*n)).collect();
         let nodes = believed(&snapshot.nodes);
         let of_services: Vec<IpNet> = snapshot.service_networks.values().flat_map(|n| n.iter().copied()).collect();
         let mut facts = Self { findings: nodes.findings, ..Self::default() };
@@ -68,8 +70,6 @@ impl ClusterFacts {
             if family == Family::Ipv6 && !missing.is_empty() {
                 continue;
             }
-            let named = known(family, [&settings.pod_networks, &of_here]).into_iter().chain(services.iter().copied());
-            facts.named_networks.extend(named.map(AddressRange::from));
             let pods = POD.or_default(pods);
             let services = SERVICE.or_default(services);
             let hosts = nodes.addresses.iter().chain(&settings.api_server).filter(|a| Family::of(**a) == family);
@@ -77,7 +77,7 @@ impl ClusterFacts {
             facts.excluded.insert(family, merge_ranges(networks.chain(hosts.copied().map(AddressRange::from))));
             facts.pod_networks.extend(pods);
         }
-        facts.named_networks = merge_ranges(facts.named_networks);
+        facts.named_networks = merge_ranges(of_here.into_iter().chain(of_services).map(AddressRange::from));
         facts.node_addresses = nodes.addresses;
         facts.primary_addresses = here.into_iter().flat_map(|node| primary_addresses(node)).collect();
         facts

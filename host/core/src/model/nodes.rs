@@ -117,7 +117,7 @@ impl<'a> PodNetworks<'a> {
     }
 }
 
-fn is_too_wide(network: IpNet) -> bool {
+pub(super) fn is_too_wide(network: IpNet) -> bool {
     let widest = match network {
         IpNet::V4(_) => WIDEST_V4,
         IpNet::V6(_) => WIDEST_V6,
