@@ -1,5 +1,6 @@
 //! One Service's verdict → its part of the plan.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -143,10 +144,11 @@ pub(crate) fn today(context: &Context, view: &ServiceView, draft: &Draft) -> Dra
 
 /// The rules without sources that this node's interfaces have: a slice may list any address, and what has one of the
 /// node's is the node itself (P1).
-fn apart_from_this_node(here: Here<'_>, rules: &[Rule], findings: &mut Vec<Finding>) -> Vec<Rule> {
+fn apart_from_this_node<'r>(here: Here<'_>, rules: &'r [Rule], findings: &mut Vec<Finding>) -> Cow<'r, [Rule]> {
     let ours = |source: &IpAddr| here.holder.is_on_an_interface(*source);
     let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| &rule.sources).copied().filter(ours).collect();
-    findings.extend(sources.first().map(|first| this_nodes(*first, sources.len() - 1)));
+    let Some(first) = sources.first() else { return Cow::Borrowed(rules) };
+    findings.push(this_nodes(*first, sources.len() - 1));
     let without = |rule: &Rule| {
         let left = rule.sources.iter().copied().filter(|source| !sources.contains(source));
         Rule { sources: left.collect(), ..rule.clone() }
