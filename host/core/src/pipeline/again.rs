@@ -95,6 +95,7 @@ pub(super) fn is_undecided(verdict: &Verdict) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decision::Draft;
 
     fn failed(kind: FailureKind) -> Verdict {
         let failure = PolicyFailure { policy: "p".to_owned(), reason: String::new(), kind };
@@ -121,6 +122,19 @@ mod tests {
         let mut again = Again::default();
         again.answered(Some(1), &failed(FailureKind::Prompt));
         assert_eq!((again.begin(Duration::ZERO), again.is_due(LONGEST * 9)), (None, false));
+    }
+
+    /// Whatever came of the others: a draft may lack a guard, and a failure is none of the Service's.
+    #[test]
+    fn without_a_policy_that_rests_nothing_is_decided() {
+        let rests = failed(FailureKind::Deferred).failures;
+        let verdict = |ruling| Verdict { failures: rests.clone(), ..Verdict::new(ruling) };
+        for ruling in [Ruling::Draft(Draft::default()), Ruling::Denied { policy: "p".to_owned() }] {
+            assert!(is_undecided(&verdict(ruling.clone())), "{ruling:?}");
+        }
+        assert!(is_undecided(&failed(FailureKind::Deferred)));
+        assert!(!is_undecided(&verdict(Ruling::Denied { policy: "another".to_owned() })));
+        assert!(!is_undecided(&failed(FailureKind::Prompt)));
     }
 
     #[test]
