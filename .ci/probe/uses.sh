@@ -81,6 +81,9 @@ works_ip() { because ip -brief link show lo; }
 
 works_nft() { because nft --version; }
 
+# By its names of protocols `nft` lists rules readably.
+works_protocols() { because getent protocols sctp; }
+
 works_shellcheck() { printf '#!/bin/sh\n' | because shellcheck -; }
 
 works_cargo() { because cargo --version && because rustc --version; }
