@@ -5,18 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
-use egressd_core::compile::table_names;
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, KubeVipWrote, Service, ServiceKey, ServiceView,
-};
+use egressd_core::model::{Context, Key, KubeVipWrote, Service, ServiceKey, ServiceView};
 use egressd_core::net::Family;
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::{Pipeline, Round, Settings};
-use egressd_core::plan::SharedAddresses;
+use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Name;
-use egressd_core::testkit::{SnapshotBuilder, a, n, rule, service};
+use egressd_core::testkit::{SnapshotBuilder, a, rule, service, settings};
 
 const EGRESS: &str = "kube-vip.io/egress";
 
@@ -41,15 +37,7 @@ struct World(Pipeline);
 
 impl World {
     fn new(annotations: &[&str], wrote: Option<&str>) -> Self {
-        let cluster = ClusterSettings {
-            pod_networks: vec![n("10.0.0.0/16")],
-            service_networks: vec![n("10.96.0.0/12")],
-            api_server: vec![],
-        };
-        let (trust, owner, prefix) = (AddressTrust::Status, Owner::Any, AnnotationPrefix::default());
-        let (node, tables) = ("node-a".to_owned(), table_names(None));
-        let settings = Settings { node, tables, trust, owner, prefix, cluster, shared: SharedAddresses::Allow };
-        let mut world = Self(Pipeline::new(settings, BTreeMap::new()));
+        let mut world = Self(Pipeline::new(settings(Owner::Any), BTreeMap::new()));
         world.look_at(annotations, wrote);
         world
     }

@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
-use egressd_core::compile::table_names;
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
-use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, ServiceKey, ServiceView, Snapshot,
-};
+use egressd_core::model::{Context, Key, ServiceKey, ServiceView, Snapshot};
 use egressd_core::owner::{Owner, Standing};
-use egressd_core::pipeline::{Pipeline, Round, Settings};
-use egressd_core::plan::SharedAddresses;
+use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::status::State;
-use egressd_core::testkit::{SnapshotBuilder, a, n, service};
+use egressd_core::testkit::{SnapshotBuilder, a, service, settings};
 
 const V4: &str = "11.0.0.2";
 const V6: &str = "fc00:11::2";
@@ -57,23 +53,7 @@ struct World {
 
 impl World {
     fn new(owner: Owner) -> Self {
-        let cluster = ClusterSettings {
-            pod_networks: vec![n("10.0.0.0/16"), n("fd00:10:244::/48")],
-            service_networks: vec![n("10.96.0.0/12"), n("fd00:10:96::/112")],
-            api_server: vec![],
-        };
-        let tables = table_names(None);
-        let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
-        let settings = Settings {
-            node: "node-a".to_owned(),
-            tables,
-            trust,
-            owner,
-            prefix,
-            cluster,
-            shared: SharedAddresses::Allow,
-        };
-        Self { pipeline: Pipeline::new(settings, BTreeMap::new()), asked: 0 }
+        Self { pipeline: Pipeline::new(settings(owner), BTreeMap::new()), asked: 0 }
     }
 
     fn vip_host(self, node: &str) -> Self {

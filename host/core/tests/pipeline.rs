@@ -12,18 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
-use egressd_core::compile::table_names;
 use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot,
-    Uid,
-};
+use egressd_core::model::{Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot, Uid};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
-use egressd_core::plan::SharedAddresses;
+use egressd_core::pipeline::{Pipeline, Question, Round};
 use egressd_core::policy::{Mode, OnFailure};
 use egressd_core::status::State;
-use egressd_core::testkit::{SnapshotBuilder, a, n, rule, service};
+use egressd_core::testkit::{SnapshotBuilder, a, rule, service, settings};
 
 /// Does what the annotation `do` says.
 struct Obedient;
@@ -119,23 +114,7 @@ impl World {
     }
 
     fn with(owner: Owner, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
-        let cluster = ClusterSettings {
-            pod_networks: vec![n("10.0.0.0/16")],
-            service_networks: vec![n("10.96.0.0/12")],
-            api_server: vec![],
-        };
-        let tables = table_names(None);
-        let (trust, prefix) = (AddressTrust::Status, AnnotationPrefix::default());
-        let settings = Settings {
-            node: "node-a".to_owned(),
-            tables,
-            trust,
-            owner,
-            prefix,
-            cluster,
-            shared: SharedAddresses::Allow,
-        };
-        let pipeline = Pipeline::new(settings, accepted);
+        let pipeline = Pipeline::new(settings(owner), accepted);
         Self { pipeline, chain: chain(), snapshot: Snapshot::default(), asked: 0 }
     }
 

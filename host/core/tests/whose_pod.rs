@@ -5,17 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::chain::{Ruling, Verdict};
-use egressd_core::compile::table_names;
 use egressd_core::decision::{Draft, Rule};
-use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterSettings, Endpoint, Key, ObjectReference, Service, ServiceKey, Slice,
-    Snapshot, Uid,
-};
+use egressd_core::model::{Endpoint, Key, ObjectReference, Service, ServiceKey, Slice, Snapshot, Uid};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::owner::{Held, Owner, Standing};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 use egressd_core::plan::SharedAddresses;
-use egressd_core::testkit::{Packet, Seen, SnapshotBuilder, a, n, rule, service, trace};
+use egressd_core::testkit::{Packet, Seen, SnapshotBuilder, a, n, rule, service, settings, trace};
 
 const POD: &str = "10.0.0.1";
 const OUTSIDE: &str = "203.0.113.9";
@@ -83,21 +79,7 @@ impl Tenant {
 
 /// What follows when these tenants' Services are there, on a node whose interfaces have this.
 fn round(tenants: &[Tenant], shared: SharedAddresses, held: Held) -> Round {
-    let networks = |text| vec![n(text)];
-    let cluster = ClusterSettings {
-        pod_networks: networks("10.0.0.0/16"),
-        service_networks: networks("10.96.0.0/12"),
-        api_server: vec![],
-    };
-    let settings = Settings {
-        node: "node-a".to_owned(),
-        tables: table_names(None),
-        trust: AddressTrust::Status,
-        owner: Owner::Any,
-        prefix: AnnotationPrefix::default(),
-        cluster,
-        shared,
-    };
+    let settings = Settings { shared, ..settings(Owner::Any) };
     let mut pipeline = Pipeline::new(settings, BTreeMap::new());
     pipeline.hold(held);
     let mut snapshot = Snapshot::default();

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::compile::table_names;
 use crate::decision::Rule;
 use crate::model::{
-    ClusterFacts, ClusterSettings, Context, Endpoint, Node, ObjectReference, Service, ServiceKey, ServiceKind, Slice,
-    Snapshot, TrafficPolicy, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Endpoint, Node, ObjectReference, Service,
+    ServiceKey, ServiceKind, Slice, Snapshot, TrafficPolicy, Uid,
 };
 use crate::net::Family;
+use crate::owner::Owner;
+use crate::pipeline::Settings;
+use crate::plan::SharedAddresses;
 
 /// An address from text.
 ///
@@ -46,14 +50,31 @@ pub fn context() -> Context {
     Context { node: "node-a".to_owned(), node_labels: Arc::default() }
 }
 
-/// Facts of a cluster with known networks of both families.
-pub fn facts() -> ClusterFacts {
-    let settings = ClusterSettings {
+/// What an administrator says about a cluster with known networks of both families.
+fn cluster() -> ClusterSettings {
+    ClusterSettings {
         pod_networks: vec![n("10.0.0.0/16"), n("fd00:10:244::/48")],
         service_networks: vec![n("10.96.0.0/12"), n("fd00:10:96::/112")],
         api_server: vec![],
-    };
-    ClusterFacts::gather(&Snapshot::default(), &settings, &context().node)
+    }
+}
+
+/// Facts of that cluster.
+pub fn facts() -> ClusterFacts {
+    ClusterFacts::gather(&Snapshot::default(), &cluster(), &context().node)
+}
+
+/// The settings of [`context`]'s node in that cluster.
+pub fn settings(owner: Owner) -> Settings {
+    Settings {
+        node: context().node,
+        tables: table_names(None),
+        trust: AddressTrust::Status,
+        owner,
+        prefix: AnnotationPrefix::default(),
+        cluster: cluster(),
+        shared: SharedAddresses::Allow,
+    }
 }
 
 /// A LoadBalancer Service `default/<name>` with these own addresses.
