@@ -111,6 +111,14 @@ fn worst(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
+/// How a sentence names several items of which the first stands for all.
+pub(crate) fn first_of(first: impl fmt::Display, more: usize) -> String {
+    match more {
+        0 => first.to_string(),
+        _ => format!("{first} (and {more} more)"),
+    }
+}
+
 /// What several findings say, in one line.
 pub fn sentences(findings: &[Finding]) -> String {
     findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")

@@ -10,7 +10,7 @@ use super::{
     AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, Labels, Service, ServiceKey, ServiceKind, Snapshot,
     Unusable,
 };
-use crate::finding::{Finding, at_most};
+use crate::finding::{Finding, at_most, first_of};
 
 /// What is the same for every Service of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,10 +105,7 @@ fn never_translated(never: &BTreeMap<Never, Vec<IpAddr>>) -> impl Iterator<Item 
 
 impl Never {
     fn finding(self, first: IpAddr, more: usize) -> Finding {
-        let subject = match more {
-            0 => format!("endpoint {first}"),
-            _ => format!("endpoint {first} (and {more} more)"),
-        };
+        let subject = format!("endpoint {}", first_of(first, more));
         match self {
             Self::Node => Finding::warning(
                 "host-network-endpoint",

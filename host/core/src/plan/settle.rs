@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::{End, Planned, PlannedService, Sharing, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
-use crate::finding::{Finding, Severity, at_most};
+use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
 use crate::model::{ClusterFacts, Context, Endpoint, ServiceView};
 use crate::net::Family;
@@ -62,18 +62,19 @@ pub fn settle(
         uid: view.service.uid.clone(),
         created: view.service.created,
         rules,
-        foreign: foreign(view),
+        foreign: foreign(here.context, view),
         on_change: draft.on_change,
         on_unavailable: draft.on_unavailable,
     });
     Planned { service, end, findings }
 }
 
-/// The endpoints that name no pod of the Service's own namespace.
-fn foreign(view: &ServiceView) -> BTreeSet<IpAddr> {
+/// The endpoints here that name no pod of the Service's own namespace. Those elsewhere, of which there may be many more,
+/// are no sources.
+fn foreign(context: &Context, view: &ServiceView) -> BTreeSet<IpAddr> {
     let namespace = &*view.service.key.namespace;
     let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| pod.namespace == namespace);
-    view.endpoints.iter().filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address).collect()
+    view.local_endpoints(context).filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address).collect()
 }
 
 /// How it ended, and the draft that counts: the ruling's own, or what stands in for it.
@@ -157,12 +158,10 @@ fn apart_from_this_node<'r>(here: Here<'_>, rules: &'r [Rule], findings: &mut Ve
 }
 
 fn this_nodes(first: IpAddr, more: usize) -> Finding {
-    let subject = match more {
-        0 => format!("endpoint {first} is an address"),
-        _ => format!("endpoint {first} (and {more} more) is an address"),
-    };
+    let endpoint = first_of(first, more);
     let remedy = "and is never translated; run the pod on the pod network, or correct the EndpointSlice";
-    Finding::warning("endpoint-is-this-node", format!("{subject} of this node's own interfaces {remedy}"))
+    let message = format!("endpoint {endpoint} is an address of this node's own interfaces {remedy}");
+    Finding::warning("endpoint-is-this-node", message)
 }
 
 /// The rules that have a source, whose address this node holds, and whose family is known.
