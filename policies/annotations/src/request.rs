@@ -57,8 +57,14 @@ pub(crate) fn read<'a>(annotations: &Annotations<'a>) -> Reading<'a> {
     match boolean::parse(annotations.egress) {
         Ok(Some(true)) => request(annotations).map_or_else(Reading::Wrong, Reading::Asked),
         Ok(Some(false) | None) => Reading::Nothing(alone(annotations).into_iter().collect()),
-        Err(diagnostics) => Reading::Wrong(diagnostics),
+        // Whether egress is asked for is not known; what else is wrong is reported all the same.
+        Err(diagnostics) => Reading::Wrong(with_other_mistakes(diagnostics, annotations)),
     }
+}
+
+fn with_other_mistakes(mut wrong: Vec<Diagnostic>, annotations: &Annotations<'_>) -> Vec<Diagnostic> {
+    wrong.extend(request(annotations).err().unwrap_or_default());
+    wrong
 }
 
 /// Everything is read before anything is refused, so that people see all mistakes at once.

@@ -246,6 +246,22 @@ fn one_bad_item_anywhere_makes_everything_invalid_and_all_are_told() {
 }
 
 #[test]
+fn a_wrong_egress_hides_no_other_mistake() {
+    let mistakes = |egress: &str| {
+        let service = web()
+            .annotation("kube-vip.io/egress", egress)
+            .annotation("kube-vip.io/egress-ipv6", "yes")
+            .annotation("kube-vip.io/egress-source-ports", "tcp/443")
+            .annotation("kube-vip.io/flush-conntrack", "1");
+        evaluate(service).diagnostics.into_iter().map(|d| d.message).collect::<Vec<_>>()
+    };
+    let (right, wrong) = (mistakes("true"), mistakes("True"));
+    assert!(wrong[0].starts_with("egress: "), "{wrong:?}");
+    assert_eq!(wrong[1..], right[..]);
+    assert_eq!(mistakes("false"), [] as [&str; 0]);
+}
+
+#[test]
 fn every_annotation_can_be_wrong() {
     for name in [
         "egress",
