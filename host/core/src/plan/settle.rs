@@ -59,6 +59,7 @@ pub fn settle(
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(outside_pod_networks(here.facts, &rules));
         findings.extend(not_implemented(&draft));
+        findings.extend(here.holder.other_case(&view.service));
     }
     let service = (!rules.is_empty()).then(|| PlannedService {
         uid: view.service.uid.clone(),
