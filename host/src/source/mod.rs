@@ -6,7 +6,9 @@ pub mod config_map;
 pub mod convert;
 pub mod documents;
 pub mod handover;
+pub mod kind;
 pub mod manifests;
+pub mod read;
 pub mod watch;
 
 use std::collections::BTreeSet;
