@@ -137,7 +137,10 @@ fn speech(stage: Stage<'_>, view: &ServiceView, active: &BTreeMap<Family, Active
 fn spokesman<'a>(stage: Stage<'a>, view: &'a ServiceView) -> Option<&'a str> {
     let ready = |node: &&str| stage.ready.contains(*node);
     let named = stage.holder.named_by(&view.service).filter(ready);
-    let with_endpoint = || view.endpoints.iter().filter_map(|e| e.node.as_deref()).filter(ready).min();
+    // Other nodes do not know what is withheld here.
+    let here = (!view.withheld.is_empty()).then_some(stage.node);
+    let listed = || view.endpoints.iter().filter_map(|e| e.node.as_deref()).chain(here);
+    let with_endpoint = || listed().filter(ready).min();
     let first = || stage.ready.first().map(String::as_str);
     named.or_else(with_endpoint).or_else(first)
 }
