@@ -159,6 +159,18 @@ pub enum KnownPods {
     LastKnown(Pods),
 }
 
+impl KnownPods {
+    /// What is known with a change is all there is from now on.
+    pub fn complete(&mut self, change: impl FnOnce(&mut Pods)) {
+        let mut pods = match std::mem::take(self) {
+            Self::NotWatched => Pods::default(),
+            Self::Complete(pods) | Self::LastKnown(pods) => pods,
+        };
+        change(&mut pods);
+        *self = Self::Complete(pods);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
