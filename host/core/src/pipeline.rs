@@ -8,13 +8,13 @@ mod asking;
 mod entry;
 mod input;
 mod memory;
+mod pods;
 mod round;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use again::Again;
 use entry::{Entry, Standing};
 use input::is_asked_about;
 use turns::Turns;
@@ -25,13 +25,14 @@ use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
-    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
+    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published,
 };
 use crate::owner::{Held, Holder, Owner};
 use crate::plan::{Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, State};
 use crate::voice::Voice;
+use crate::whose::Waits;
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,6 +212,8 @@ impl Pipeline {
                 Key::Cluster => all().collect(),
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => Vec::new(),
+                Key::Pod(address) => self.listing(*address),
+                Key::Pods => self.services.keys().cloned().collect(),
             }
         };
         keys.iter().flat_map(of).collect()
@@ -221,9 +224,7 @@ impl Pipeline {
         let service = snapshot.services.get(&key);
         let published = service.map(|service| published(service, prefix)).unwrap_or_default();
         let asked = service.filter(|service| is_asked_about(service, &published, &self.interest));
-        let Some(newest) =
-            asked.and_then(|_| view(snapshot, &self.facts, &key, self.settings.trust, prefix)).map(Arc::new)
-        else {
+        let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.forget(&gone.view.service.uid);
             }
@@ -233,28 +234,30 @@ impl Pipeline {
         if let Some(entry) = known {
             let answered = entry.standing == Standing::Newest || entry.again.is_deferred();
             if answered && entry.is_about(&newest) && !anyway {
-                entry.published = published;
+                (entry.published, entry.waits) = (published, waits);
                 return None;
             }
         }
-        let entry = self.renewed(&key, Arc::clone(&newest), published);
+        let entry = self.renewed(&key, (Arc::clone(&newest), waits), published);
         self.services.insert(key.clone(), entry);
         Some(Question { key, about: About::Today, view: newest })
     }
 
     /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
-    fn renewed(&mut self, key: &ServiceKey, view: Arc<ServiceView>, published: Published) -> Entry {
+    fn renewed(&mut self, key: &ServiceKey, newest: (Arc<ServiceView>, Waits), published: Published) -> Entry {
+        let (view, waits) = newest;
         let (standing, uid) = (Standing::Earlier, &view.service.uid);
         match self.services.remove(key) {
             Some(Entry { view: before, verdict, last_input, again, .. }) if before.service.uid == *uid => {
-                Entry { view, published, verdict, standing, last_input, again: again.anew() }
+                Entry { view, published, verdict, standing, last_input, again: again.anew(), waits }
             }
             other => {
                 if let Some(replaced) = other {
                     self.forget(&replaced.view.service.uid);
                 }
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
-                Entry { view, published, verdict: draft, standing, last_input: None, again: Again::default() }
+                let (last_input, again) = Default::default();
+                Entry { view, published, verdict: draft, standing, last_input, again, waits }
             }
         }
     }

@@ -17,6 +17,8 @@ pub enum Kind {
     ServiceNetworks,
     /// The ConfigMaps of egressd's own namespace that are policies.
     Policies,
+    /// The pods of this node, where they are wanted.
+    Pods,
 }
 
 /// How Kubernetes calls a kind.
@@ -34,8 +36,15 @@ pub struct Names {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Services, Self::Slices, Self::Nodes, Self::Namespaces, Self::ServiceNetworks, Self::Policies];
+    pub const ALL: [Self; 7] = [
+        Self::Services,
+        Self::Slices,
+        Self::Nodes,
+        Self::Namespaces,
+        Self::ServiceNetworks,
+        Self::Policies,
+        Self::Pods,
+    ];
 
     /// How Kubernetes calls it. Beta versions are read from files, as people may have kept them; servers that have no others
     /// are older than those that egressd works with.
@@ -50,6 +59,7 @@ impl Kind {
                 of("networking.k8s.io", &["v1", "v1beta1", "v1alpha1"], "ServiceCIDR", "servicecidrs")
             }
             Self::Policies => of("", &["v1"], "ConfigMap", "configmaps"),
+            Self::Pods => of("", &["v1"], "Pod", "pods"),
         }
     }
 

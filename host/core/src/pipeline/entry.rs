@@ -7,6 +7,7 @@ use super::input::{asks_nothing, is_same_question};
 use crate::chain::Verdict;
 use crate::finding::Finding;
 use crate::model::{Published, ServiceView};
+use crate::whose::Waits;
 
 /// What is known about one Service.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Entry {
     pub(super) last_input: Option<Verdict>,
     /// When it is asked about again, where another time may go better.
     pub(super) again: Again,
+    /// Its endpoints whose pods are not known.
+    pub(super) waits: Waits,
 }
 
 /// What a verdict is about.
