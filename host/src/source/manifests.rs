@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Snapshot};
 
-use super::documents::{Object, objects};
+use super::documents::{Contents, Identity, Object, contents};
 use super::handover::Update;
 
 /// Where policies come from unless the operator says otherwise: the namespace that egressd is installed in.
@@ -45,14 +46,18 @@ pub struct Error {
     source: io::Error,
 }
 
+/// What holds of something that cannot be read.
+const STAYS: &str = "its last good state stays in force";
+const NOTHING: &str = "nothing of it is in force";
+
 /// One file as it was last seen.
 #[derive(Debug, Default)]
 struct File {
     stamp: Option<Stamp>,
     /// The last good state.
     objects: Vec<Object>,
-    /// Why the newest content is not in force.
-    fault: Option<String>,
+    /// What of the newest content is not in force, and why.
+    faults: Vec<String>,
 }
 
 /// Tells most changes of a file without reading it; inotify tells the rest.
@@ -121,33 +126,25 @@ impl Directory {
     /// Takes a file's new content, or notes why not; returns the keys of what it held and holds.
     fn read(&mut self, name: &str, stamp: Option<Stamp>) -> Vec<Key> {
         let text = fs::read_to_string(self.path.join(name)).map_err(|error| format!("it cannot be read: {error}"));
-        let read = text.and_then(|text| objects(&text, &self.node).map_err(|error| error.to_string()));
+        let read = text.and_then(|text| contents(&text, &self.node).map_err(|error| error.to_string()));
         let file = self.files.entry(name.to_owned()).or_default();
         file.stamp = stamp;
         match read {
-            Ok(objects) => {
-                let before = std::mem::replace(&mut file.objects, objects);
-                file.fault = None;
-                before.iter().chain(&file.objects).map(key).collect()
-            }
+            Ok(contents) => file.take(contents),
             Err(fault) => {
-                file.fault = Some(fault);
+                file.refuse(&fault);
                 vec![]
             }
         }
     }
 
     fn faults(&self) -> Vec<Finding> {
-        let fault = |(name, file): (&String, &File)| {
-            let fault = file.fault.as_ref()?;
-            let then = if file.objects.is_empty() {
-                "nothing of it is in force"
-            } else {
-                "its last good state stays in force"
-            };
-            Some(Finding::error("manifest-refused", format!("{name}: {fault}; {then}")))
+        let of_file = |(name, file): (&String, &File)| {
+            let name = name.clone();
+            let faults = file.faults.clone().into_iter();
+            faults.map(move |fault| Finding::error("manifest-refused", format!("{name}: {fault}")))
         };
-        self.files.iter().filter_map(fault).collect()
+        self.files.iter().flat_map(of_file).collect()
     }
 
     /// Everything that all files say together. What two files say, the first by name says.
@@ -159,6 +156,37 @@ impl Directory {
             }
         }
         (gathered.snapshot, gathered.findings)
+    }
+}
+
+impl File {
+    /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
+    /// where not even its name can be read, everything stays that it could be.
+    fn take(&mut self, contents: Contents) -> Vec<Key> {
+        let Contents { objects, unreadable, unknown, faults } = contents;
+        let before = mem::take(&mut self.objects);
+        let known: BTreeMap<Identity, &Object> = before.iter().map(|object| (object.identity(), object)).collect();
+        let partly: BTreeSet<&Identity> = faults.iter().map(|(identity, _)| identity).collect();
+        let present = objects.into_iter().map(|object| match known.get(&object.identity()) {
+            Some(known) if partly.contains(&object.identity()) => object.keeping_inside(known),
+            Some(_) | None => object,
+        });
+        self.objects = present.collect();
+        let present: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
+        let refused: BTreeSet<&Identity> = unreadable.iter().map(|(identity, _)| identity).collect();
+        let stays = |identity: &Identity| refused.contains(identity) || !unknown.is_empty();
+        let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
+        self.objects.extend(left.map(|(_, object)| (*object).clone()));
+        let then = |identity| if known.contains_key(identity) { STAYS } else { NOTHING };
+        let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
+        self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();
+        before.iter().chain(&self.objects).map(key).collect()
+    }
+
+    /// Keeps everything as it was.
+    fn refuse(&mut self, fault: &str) {
+        let then = if self.objects.is_empty() { NOTHING } else { STAYS };
+        self.faults = vec![format!("{fault}; {then}")];
     }
 }
 

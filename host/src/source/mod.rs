@@ -3,7 +3,6 @@
 
 pub mod cluster;
 pub mod config_map;
-pub mod convert;
 pub mod documents;
 pub mod handover;
 pub mod kind;

@@ -14,6 +14,8 @@ pub struct Reading {
     pub uid: Option<String>,
     /// What it says.
     pub content: Content,
+    /// What of it is left out, because it cannot be read.
+    pub faults: Vec<String>,
 }
 
 /// What an object says.

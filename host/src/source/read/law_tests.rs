@@ -94,6 +94,22 @@ fn sample(kind: Kind) -> Sample {
             object: object(include_str!("samples/servicecidr.yaml")),
             needed: &["metadata.name", "spec.cidrs", "spec.cidrs.*"],
         },
+        Kind::Pods => Sample {
+            object: object(include_str!("samples/pod.yaml")),
+            needed: &[
+                "metadata.name",
+                "metadata.namespace",
+                "metadata.uid",
+                "metadata.labels",
+                "metadata.labels.*",
+                "spec.nodeName",
+                "spec.hostNetwork",
+                "status.phase",
+                "status.podIPs",
+                "status.podIPs.*",
+                "status.podIPs.*.ip",
+            ],
+        },
         Kind::Policies => Sample {
             object: object(include_str!("samples/configmap.yaml")),
             needed: &[

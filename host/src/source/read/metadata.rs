@@ -65,7 +65,12 @@ pub(super) fn labels(root: &Field<'_>) -> Result<Labels, Fault> {
     root.get("metadata").get("labels").labels()
 }
 
-/// All annotations.
+/// A copy of the whole object that `kubectl apply` leaves in it: of no use here, and as large as the rest.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// All annotations that can matter.
 pub(super) fn annotations(root: &Field<'_>) -> Result<Labels, Fault> {
-    root.get("metadata").get("annotations").labels()
+    let mut annotations = root.get("metadata").get("annotations").labels()?;
+    annotations.remove(LAST_APPLIED);
+    Ok(annotations)
 }

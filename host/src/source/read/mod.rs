@@ -9,6 +9,7 @@ mod field;
 mod law_tests;
 mod metadata;
 mod networks;
+mod pod;
 mod policy;
 mod service;
 mod slice;
@@ -34,7 +35,7 @@ pub struct Reading {
     pub faults: Vec<Fault>,
 }
 
-/// What an object of this kind says. An endpoint that names no node is on `default_node`, if there is one.
+/// What an object of this kind says. In a file there is a `default_node`: endpoints and pods that name no node are on it.
 ///
 /// # Errors
 /// When it has no name, or one of the few fields cannot be read without which it would be another object.
@@ -58,6 +59,10 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
             let (name, networks) = networks::service_networks(&root, &mut faults)?;
             Some(Object::ServiceNetworks(name, Arc::new(networks)))
         }
+        Kind::Pods if default_node.is_some_and(|node| !pod::is_on(&root, node)) => {
+            Some(Object::PodElsewhere(pod::pod(&root, &mut faults)?.name))
+        }
+        Kind::Pods => Some(Object::Pod(Arc::new(pod::pod(&root, &mut faults)?))),
         Kind::Policies => policy::policy(&root)?.map(|(namespace, policy)| Object::Policy(namespace, Arc::new(policy))),
     };
     Ok(Reading { object, faults })

@@ -129,3 +129,73 @@ fn owned(entry: &Field<'_>, families: &[Family], name: impl Fn(Family) -> String
 fn time(entry: &Field<'_>) -> Option<Timestamp> {
     entry.get("time").parsed("a time").ok().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn service(object: &Value) -> Result<Service, Unreadable> {
+        super::service(&Field::root(object), &mut Vec::new()).map(Service::within_bounds)
+    }
+
+    const ACTIVE: &str = "kube-vip.io/active-endpoint";
+
+    /// The Service `web` with these annotations, which managers wrote as this says.
+    fn wrote(annotations: Value, managers: &[(&str, &str, &str)]) -> Option<Option<String>> {
+        let entry = |(manager, annotation, second): &(&str, &str, &str)| {
+            let time = format!("2026-08-23T16:46:{second}Z");
+            let fields = json!({"f:metadata": {"f:annotations": {".": {}, (format!("f:{annotation}")): {}}}});
+            json!({"manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields})
+        };
+        let entries: Vec<Value> = managers.iter().map(entry).collect();
+        let metadata = json!({"name": "web", "annotations": annotations, "managedFields": entries});
+        let object = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata});
+        service(&object).unwrap().kube_vip_wrote.map(|wrote| wrote.at.map(|at| at.to_string()))
+    }
+
+    #[test]
+    fn an_active_endpoint_that_kube_vip_wrote_is_its_with_the_time() {
+        let managers = [("kube-vip", ACTIVE, "16"), ("kube-vip", ACTIVE, "15"), ("egressd-node-1", "a", "20")];
+        assert_eq!(wrote(json!({ACTIVE: "10.0.0.1"}), &managers), Some(Some("2026-08-23T16:46:16Z".to_owned())));
+        let ipv6 = "kube-vip.io/active-endpoint-ipv6";
+        assert!(wrote(json!({ACTIVE: "", (ipv6): "fd00::1"}), &[("kube-vip", ipv6, "16")]).is_some());
+    }
+
+    #[test]
+    fn what_others_wrote_or_kube_vip_beside_it_is_not_its() {
+        let there = || json!({ACTIVE: "10.0.0.1"});
+        for manager in ["egressd-node-1", "egressd-kube-vip", "kubectl-edit", "kube-vip-cloud-provider", "kube-vip-x"] {
+            assert_eq!(wrote(there(), &[(manager, ACTIVE, "16")]), None, "{manager}");
+        }
+        assert_eq!(wrote(there(), &[("kube-vip", "kube-vip.io/vipHost", "16")]), None);
+        assert_eq!(wrote(json!({ACTIVE: ""}), &[("kube-vip", ACTIVE, "16")]), None, "it says that there is none");
+        assert_eq!(wrote(json!({}), &[("kube-vip", ACTIVE, "16")]), None, "it is gone");
+        assert_eq!(wrote(there(), &[]), None);
+    }
+
+    fn named(name: &str, annotations: Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "annotations": annotations}})
+    }
+
+    #[test]
+    fn a_name_that_acts_on_a_terminal_is_refused_in_a_short_sentence() {
+        for bad in
+            ["", "a b", "a\nb", "\u{1b}[2J", "a\u{202e}b", "a\u{2028}", &"x".repeat(254), &"\u{1b}".repeat(100_000)]
+        {
+            let error = service(&named(bad, json!({}))).unwrap_err().to_string();
+            assert!(error.starts_with("metadata.name ") && error.len() < 1000, "{error}");
+        }
+        assert_eq!(service(&named(&"x".repeat(253), json!({}))).unwrap().key.name.len(), 253);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_cluster_ip_service_has_a_bound() {
+        let fat = named("web", json!({"a": "x".repeat(262_144), "kube-vip.io/egress": "true"}));
+        let kept = service(&fat).unwrap().annotations;
+        assert_eq!(kept, [("kube-vip.io/egress".to_owned(), "true".to_owned())].into());
+    }
+}
