@@ -161,12 +161,12 @@ pub(crate) fn what_egressd_keeps_is_closed_to_other_users_also_after_an_earlier_
         paths.iter().map(|path| Ok(fs::metadata(path)?.mode() & 0o777)).collect()
     };
     stage.run_until_translated()?.stop()?;
-    ensure!(modes(&kept)? == [0o600, 0o600, 0o700], "made with {:o?}", modes(&kept)?);
+    ensure!(modes(&kept)? == [0o600, 0o600, 0o700], "made with {:?}", modes(&kept)?);
     for (path, mode) in kept.iter().zip([0o644, 0o644, 0o755]) {
         fs::set_permissions(path, Permissions::from_mode(mode))?;
     }
     let egressd = stage.run_until_translated()?;
-    ensure!(modes(&kept)? == [0o600, 0o600, 0o700], "left with {:o?}", modes(&kept)?);
+    ensure!(modes(&kept)? == [0o600, 0o600, 0o700], "left with {:?}", modes(&kept)?);
     egressd.stop()
 }
 
