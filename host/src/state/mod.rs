@@ -105,7 +105,9 @@ impl StateDir {
         if self.written_policies == *good {
             return;
         }
-        let result = policies::write_all(&self.path.join(POLICIES), &mut self.written_policies, good);
+        // The folder's parents would be made for all to read.
+        let result = files::make_directory(&self.path)
+            .and_then(|()| policies::write_all(&self.path.join(POLICIES), &mut self.written_policies, good));
         self.tell(result, "cannot remember the policies in force; a restart would forget them");
     }
 
