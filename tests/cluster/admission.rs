@@ -16,7 +16,10 @@ use scene::{BINDING, OWN, Scene, WEB_PATH, apply_active, expect_refused};
 pub(crate) use events::events_are_egressds_own_and_about_what_it_is_there_for;
 pub(crate) use objects::{
     a_policys_config_map_takes_its_status_and_nothing_else, a_service_takes_what_is_published_and_nothing_else,
+    the_largest_objects_take_what_is_published_as_well,
 };
+
+const PAGE: &str = include_str!("../../docs/security.md");
 
 /// Tokens of servers before 1.30, and those in Secrets.
 pub(crate) fn a_token_that_names_no_node_writes_as_some_node_and_nothing_more() -> Result<()> {
@@ -66,9 +69,17 @@ pub(crate) fn the_annotations_that_may_be_published_follow_the_prefix() -> Resul
     expect_refused("egressd-services", "example.org/active-endpoint", default)
 }
 
-/// The API server's own look at the expressions: it compares them with the fields of the kinds.
-pub(crate) fn the_api_server_has_nothing_to_say_against_the_expressions() -> Result<()> {
+/// As the page on security has it; and the server's own look at the expressions, which it compares with the kinds.
+pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_their_expressions() -> Result<()> {
     let cluster = Cluster::builder().build()?;
+    let commands: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("kubectl ")).collect();
+    let shown = |words: &str| {
+        let line = commands.iter().find(|line| line.contains(words)).with_context(|| words.to_owned())?;
+        cluster.kubectl(&line.split(' ').skip(1).collect::<Vec<_>>())
+    };
+    let bindings = shown("validatingadmissionpolicybindings")?;
+    ensure!(bindings.lines().count() == 4, "three below the heading: {bindings}");
+    ensure!(shown("can-i patch services")?.trim() == "yes", "it may not patch Services");
     for name in ["services", "configmaps", "events"] {
         let path = format!("{}/egressd-{name}", scene::ADMISSION);
         let mut status = Value::Null;

@@ -2,13 +2,17 @@
 
 use anyhow::{Context, Result, ensure};
 use lab::cluster::{Api, POLICIES, SERVICES};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::scene::{GUARD_PATH, OWN, Scene, WEB_PATH, apply_active, apply_annotations, expect_refused};
 
 const IPV4: &str = "kube-vip.io/active-endpoint";
 const IPV6: &str = "kube-vip.io/active-endpoint-ipv6";
 const STATUS: &str = "egressd.io/status";
+/// Bytes of an annotation: Kubernetes takes 256 KiB of all of a kind.
+const LONG: usize = 250_000;
+/// Annotations.
+const MANY: usize = 900;
 
 fn annotations(changes: &Value) -> Value {
     json!({"metadata": {"annotations": changes}})
@@ -122,4 +126,20 @@ fn expect_whole_objects_are_refused(
 fn expect_same(before: &Value, after: &Value) -> Result<()> {
     ensure!(before == after, "before:\n{before:#}\nafter:\n{after:#}");
     Ok(())
+}
+
+/// Looking at an object has a price, which the API server limits. What nobody needs costs its own object alone.
+pub(crate) fn the_largest_objects_take_what_is_published_as_well() -> Result<()> {
+    let Scene { cluster, stolen } = Scene::build()?;
+    let many = |count: usize| -> Map<String, Value> {
+        (0..count).map(|n| (format!("example.com/{n}"), json!(n.to_string()))).collect()
+    };
+    cluster.api.patch(WEB_PATH, &annotations(&json!({"example.com/0": "x".repeat(LONG)})))?;
+    apply_active(&stolen, OWN, IPV4, "10.0.0.1")?;
+    cluster.api.patch(WEB_PATH, &annotations(&json!(many(MANY))))?;
+    apply_active(&stolen, OWN, IPV4, "10.0.0.2")?;
+    cluster.api.patch(WEB_PATH, &annotations(&json!(many(2 * MANY))))?;
+    expect_refused("egressd-services", "more than 1000 annotations", apply_active(&stolen, OWN, IPV4, "10.0.0.3"))?;
+    cluster.api.patch(GUARD_PATH, &json!({"binaryData": {"policy.wasm": "AAAA".repeat(300_000)}}))?;
+    apply_annotations(&stolen, OWN, GUARD_PATH, &json!({STATUS: "{}"})).map(drop)
 }
