@@ -249,6 +249,22 @@ pub struct Run {
     /// What is in them is not looked at. Pods are untranslated for a moment, and open connections stay as they are.
     #[arg(long, env = "egress_clean", value_parser = BoolishValueParser::new())]
     pub egress_clean: bool,
+    /// What to write into the cluster. Less needs fewer permissions: deploy/components/publish-events, publish-none.
+    ///
+    /// Has no effect with --manifests, where nothing is written.
+    #[arg(long, value_enum, value_name = "WHAT", env = "EGRESSD_PUBLISH", default_value_t = Publish::All)]
+    pub publish: Publish,
+}
+
+/// What `run` writes into the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Publish {
+    /// Nothing.
+    None,
+    /// Events on Services, policies and this node.
+    Events,
+    /// Events, the active endpoint of Services and the status of policies.
+    All,
 }
 
 /// Options of `clean`.

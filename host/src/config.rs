@@ -13,6 +13,7 @@ use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
+use crate::rights::Publish;
 use crate::source::Origin;
 use crate::source::cluster::Access;
 
@@ -119,6 +120,15 @@ const RUNTIME_DIR: &str = "/run/egressd";
 fn instance_name(instance: &Instance) -> Result<Option<InstanceName>> {
     let name = instance.instance_name.as_deref().filter(|name| !name.is_empty());
     name.map(InstanceName::new).transpose().context("cannot name the tables")
+}
+
+/// How much is written into the cluster.
+pub fn publish(typed: cli::Publish) -> Publish {
+    match typed {
+        cli::Publish::None => Publish::Nothing,
+        cli::Publish::Events => Publish::Events,
+        cli::Publish::All => Publish::All,
+    }
 }
 
 fn owner(typed: cli::Owner) -> Owner {

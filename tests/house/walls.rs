@@ -59,7 +59,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("ruleset", &["net"]),
     ("diff", &["net", "ruleset"]),
     ("compile", &["decision", "model", "net", "plan", "ruleset"]),
-    ("status", &["check", "decision", "finding", "model", "plan"]),
+    ("status", &["check", "decision", "finding", "model", "owner", "plan"]),
     (
         "pipeline",
         &[
