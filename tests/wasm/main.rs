@@ -9,6 +9,7 @@ mod agreement;
 mod bombs;
 mod built_in;
 mod components;
+mod confined;
 mod evaluator;
 mod forms;
 #[path = "../../host/build/guest.rs"]

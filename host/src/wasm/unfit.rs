@@ -191,6 +191,12 @@ pub enum Unfit {
         /// Which signal.
         signal: i32,
     },
+    /// The child made a system call that a compiler has no use for.
+    #[error(
+        "compiling it made the compiler ask the kernel for something that no compiler needs, so it was ended (signal \
+         31): do not use it, and report it as a defect of egressd"
+    )]
+    Reached,
     /// The child's native code is too large to be taken.
     #[error("its native code has more than {most} bytes: leave out what it does not need")]
     NativeLarge {
@@ -241,6 +247,7 @@ impl Unfit {
             | Self::Encode { .. }
             | Self::Compiler { .. }
             | Self::NativeLarge { .. }
+            | Self::Reached
             | Self::Told(_) => false,
         }
     }
