@@ -28,6 +28,8 @@ pub struct Newest {
     pub trouble: Option<String>,
     /// What became of each policy, by name.
     pub policies: Arc<[PolicyReport]>,
+    /// What is told about the loading of policies.
+    pub loading: Arc<[Finding]>,
     /// What is wrong with the source of Services.
     pub source: Arc<[Finding]>,
     /// The tables that no egressd looks after.
@@ -110,8 +112,8 @@ pub struct Reader {
 impl Newest {
     /// Before anything is known.
     pub fn begin() -> Self {
-        let (policies, source, orphans) = ([].into(), [].into(), [].into());
-        Self { since: Moment::now(), in_force: None, trouble: None, policies, source, orphans }
+        let (policies, loading, source, orphans) = ([].into(), [].into(), [].into(), [].into());
+        Self { since: Moment::now(), in_force: None, trouble: None, policies, loading, source, orphans }
     }
 }
 
@@ -143,8 +145,11 @@ impl Board {
     }
 
     /// Policies were loaded, or refused.
-    pub fn policies(&self, reports: Vec<PolicyReport>) {
-        self.newest.send_modify(|newest| newest.policies = reports.into());
+    pub fn policies(&self, reports: Vec<PolicyReport>, findings: Vec<Finding>) {
+        self.newest.send_modify(|newest| {
+            newest.policies = reports.into();
+            newest.loading = findings.into();
+        });
     }
 
     /// A round did not come into force; what is in force still, where anything is.

@@ -24,6 +24,7 @@ mod limits;
 mod module;
 mod room;
 mod unfit;
+mod used;
 mod walk;
 
 pub use compile_child::{SUBCOMMAND, compile_child};
@@ -39,7 +40,7 @@ pub use lack::Lack;
 pub use limits::Limits;
 pub use module::{Module, World};
 pub use room::NoRoom;
-pub use unfit::Unfit;
+pub use unfit::{Part, Unfit};
 pub use walk::Item;
 
 /// Bytes of a component, unpacked. A ConfigMap holds 1 MiB, packed three times as much.
