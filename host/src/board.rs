@@ -29,6 +29,8 @@ pub struct Newest {
     pub trouble: Option<String>,
     /// What became of each policy, by name.
     pub policies: Arc<[PolicyReport]>,
+    /// What is told about the loading of policies.
+    pub loading: Arc<[Finding]>,
     /// What is wrong with the source of Services.
     pub source: Arc<[Finding]>,
     /// What is wrong with egressd's own doors and directories.
@@ -114,8 +116,9 @@ pub struct Reader {
 impl Newest {
     /// Before anything is known.
     pub fn begin() -> Self {
-        let (policies, source, notices, orphans) = ([].into(), [].into(), [].into(), [].into());
-        Self { since: Moment::now(), in_force: None, trouble: None, policies, source, notices, orphans }
+        let (policies, loading, orphans) = ([].into(), [].into(), [].into());
+        let (source, notices) = ([].into(), [].into());
+        Self { since: Moment::now(), in_force: None, trouble: None, policies, loading, source, notices, orphans }
     }
 }
 
@@ -151,8 +154,11 @@ impl Board {
     }
 
     /// Policies were loaded, or refused.
-    pub fn policies(&self, reports: Vec<PolicyReport>) {
-        self.newest.send_modify(|newest| newest.policies = reports.into());
+    pub fn policies(&self, reports: Vec<PolicyReport>, findings: Vec<Finding>) {
+        self.newest.send_modify(|newest| {
+            newest.policies = reports.into();
+            newest.loading = findings.into();
+        });
     }
 
     /// A round did not come into force; what is in force still, where anything is.

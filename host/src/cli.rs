@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and nothing of what it does.
 
 mod address;
+mod policies;
 mod policy;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use policies::Policies;
 pub use policy::{
     Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
     Scene, Test,
@@ -227,6 +229,9 @@ pub struct Input {
     /// How annotations are read.
     #[command(flatten)]
     pub annotations: Annotations,
+    /// What policies may cost.
+    #[command(flatten)]
+    pub policies: Policies,
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,

@@ -124,7 +124,8 @@ async fn follow(args: &Run) -> Result<()> {
     let state = StateDir::open(&config.state_dir);
     notices.note("the state directory's content", state.trouble());
     let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies());
-    let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
+    let loader =
+        Loader::start(library.within(config.policies)).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
@@ -225,7 +226,8 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let trouble = state.trouble();
     let known = Known { accepted: state.accepted(), drafts: state.drafts(), held };
     let prefix = config.settings.prefix.clone();
-    let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
+    let library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
+    let mut library = library.within(config.policies);
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(trouble));
     Ok(report)

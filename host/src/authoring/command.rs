@@ -118,6 +118,7 @@ fn config(args: &cli::Scene) -> Result<Config> {
         },
         networks: networks.clone(),
         annotations: annotations.clone(),
+        policies: cli::Policies::default(),
         instance: Instance { instance_name: None },
     })
 }
