@@ -63,8 +63,19 @@ impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
         let now = Moment::now();
-        let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, failing, findings, fatal: _ } =
-            round;
+        let Round {
+            plan,
+            ruleset: _,
+            statuses,
+            uids,
+            voices,
+            first_ready,
+            policies,
+            failing,
+            findings,
+            fatal: _,
+            further: _,
+        } = round;
         let changed = statuses.iter().map(|(key, status)| {
             let same = before.filter(|before| before.statuses.get(key) == Some(status));
             (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))

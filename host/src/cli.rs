@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and nothing of what it does.
 
 mod address;
+mod limits;
 mod policy;
 
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use limits::Limits;
 pub use policy::{
     Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
     Scene, Test,
@@ -223,6 +225,9 @@ pub struct Input {
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,
+    /// How much Services may use.
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
 /// Options of `run`.

@@ -8,7 +8,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::SharedAddresses;
+use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
@@ -36,7 +36,7 @@ pub struct Config {
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(input: &Input) -> Result<Config> {
-    let Input { source, networks, annotations, instance } = input;
+    let Input { source, networks, annotations, instance, limits } = input;
     let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
     let origin = origin(source);
     let Networks { pod_networks, service_networks } = networks;
@@ -59,6 +59,7 @@ pub fn config(input: &Input) -> Result<Config> {
         prefix: prefix(annotation_prefix)?,
         cluster,
         shared: shared(*shared_addresses),
+        limits: self::limits(limits),
     };
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
     Ok(Config { origin, namespace: namespace.clone(), state_dir: state_dir.clone(), settings, findings })
@@ -134,6 +135,23 @@ fn shared(typed: cli::SharedAddresses) -> SharedAddresses {
     match typed {
         cli::SharedAddresses::Allow => SharedAddresses::Allow,
         cli::SharedAddresses::Oldest => SharedAddresses::Oldest,
+    }
+}
+
+fn limits(typed: &cli::Limits) -> Limits {
+    let cli::Limits {
+        service_rules,
+        service_networks,
+        service_endpoints,
+        namespace_elements,
+        namespace_networks,
+        node_elements,
+        node_networks,
+    } = *typed;
+    Limits {
+        service: ServiceLimits { rules: service_rules, networks: service_networks, endpoints: service_endpoints },
+        namespace: Room { elements: namespace_elements, networks: namespace_networks },
+        node: Room { elements: node_elements, networks: node_networks },
     }
 }
 
@@ -217,6 +235,14 @@ mod tests {
             trust(&["--node", "a", "--kubeconfig", "/k", "--trust-address-annotation"]),
             AddressTrust::Annotation
         );
+    }
+
+    #[test]
+    fn limits_that_are_not_typed_are_those_of_the_core_and_none_is_zero() {
+        assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.limits, Limits::default());
+        let few = typed(&["--manifests", "/m", "--namespace-networks=7"]).unwrap().settings.limits;
+        assert_eq!(few.namespace, Room { networks: 7, ..Limits::default().namespace });
+        assert!(typed(&["--manifests", "/m", "--service-rules=0"]).is_err());
     }
 
     #[test]

@@ -184,6 +184,9 @@ impl Daemon {
         if self.look_beside(&round).await {
             round = self.pipeline.round();
         }
+        // Written before it is in force.
+        self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
+        self.queue(std::mem::take(&mut round.further));
         match self.commit(&mut round).await {
             Commit::InForce => self.report(round),
             Commit::Refused(why) => self.report_held_back(round, why),
@@ -246,7 +249,6 @@ impl Daemon {
             questions = self.pipeline.answer(questions.into_iter().zip(verdicts).collect());
             most = Duration::MAX;
         }
-        self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
         let now = Instant::now();
         let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
         // Whoever changes something all the time must not put off the others.

@@ -118,5 +118,6 @@ fn config(args: &cli::Scene) -> Result<Config> {
         networks: networks.clone(),
         annotations: annotations.clone(),
         instance: Instance { instance_name: None },
+        limits: cli::Limits::default(),
     })
 }
