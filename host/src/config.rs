@@ -140,18 +140,22 @@ fn shared(typed: cli::SharedAddresses) -> SharedAddresses {
 
 fn limits(typed: &cli::Limits) -> Limits {
     let cli::Limits {
-        service_rules,
-        service_networks,
-        service_endpoints,
-        namespace_elements,
-        namespace_networks,
-        node_elements,
-        node_networks,
+        limit_service_rules,
+        limit_service_networks,
+        limit_service_endpoints,
+        limit_namespace_elements,
+        limit_namespace_networks,
+        limit_node_elements,
+        limit_node_networks,
     } = *typed;
     Limits {
-        service: ServiceLimits { rules: service_rules, networks: service_networks, endpoints: service_endpoints },
-        namespace: Room { elements: namespace_elements, networks: namespace_networks },
-        node: Room { elements: node_elements, networks: node_networks },
+        service: ServiceLimits {
+            rules: limit_service_rules,
+            networks: limit_service_networks,
+            endpoints: limit_service_endpoints,
+        },
+        namespace: Room { elements: limit_namespace_elements, networks: limit_namespace_networks },
+        node: Room { elements: limit_node_elements, networks: limit_node_networks },
     }
 }
 
@@ -240,9 +244,9 @@ mod tests {
     #[test]
     fn limits_that_are_not_typed_are_those_of_the_core_and_none_is_zero() {
         assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.limits, Limits::default());
-        let few = typed(&["--manifests", "/m", "--namespace-networks=7"]).unwrap().settings.limits;
+        let few = typed(&["--manifests", "/m", "--limit-namespace-networks=7"]).unwrap().settings.limits;
         assert_eq!(few.namespace, Room { networks: 7, ..Limits::default().namespace });
-        assert!(typed(&["--manifests", "/m", "--service-rules=0"]).is_err());
+        assert!(typed(&["--manifests", "/m", "--limit-service-rules=0"]).is_err());
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Excess {
     /// What the owner of a Service with too many endpoints reads.
     pub fn of_endpoints(value: usize, most: usize) -> Finding {
         let message = format!(
-            "the Service has {value} endpoints, and one may have {most} (--service-endpoints): those that are translated \
+            "the Service has {value} endpoints, and one may have {most} (--limit-service-endpoints): those that are translated \
              stay so, and no other is; divide the pods among several Services"
         );
         Finding::error(TOO_MANY_ENDPOINTS, message)
@@ -87,12 +87,12 @@ impl Limit {
     /// The code of a finding about it, and the setting.
     fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::ServiceRules => ("service-limit", "--service-rules"),
-            Self::ServiceNetworks => ("service-limit", "--service-networks"),
-            Self::NamespaceElements => ("namespace-limit", "--namespace-elements"),
-            Self::NamespaceNetworks => ("namespace-limit", "--namespace-networks"),
-            Self::NodeElements => ("node-limit", "--node-elements"),
-            Self::NodeNetworks => ("node-limit", "--node-networks"),
+            Self::ServiceRules => ("service-limit", "--limit-service-rules"),
+            Self::ServiceNetworks => ("service-limit", "--limit-service-networks"),
+            Self::NamespaceElements => ("namespace-limit", "--limit-namespace-elements"),
+            Self::NamespaceNetworks => ("namespace-limit", "--limit-namespace-networks"),
+            Self::NodeElements => ("node-limit", "--limit-node-elements"),
+            Self::NodeNetworks => ("node-limit", "--limit-node-networks"),
         }
     }
 }
