@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use order::{in_turn, leftovers, pods};
 use parts::{Parts, Pod, rules_of};
 
-use super::{Changes, diff};
+use super::{Changes, diff, replace};
 use crate::net::Family;
 use crate::ruleset::{Map, Name, Ruleset, Table};
 
@@ -139,6 +139,12 @@ impl Slices {
 }
 
 impl Slice {
+    /// The same for tables that are to be replaced, whatever is in them ([`super::replace`]).
+    #[must_use]
+    pub fn replacing(self, existing: &[(Family, Name)]) -> Self {
+        Self { changes: replace(existing, &self.after), ..self }
+    }
+
     /// What is in force after it.
     pub fn apply(self, applied: &mut Ruleset) {
         for (family, after) in self.after.tables {
