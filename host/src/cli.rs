@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and nothing of what it does.
 
 mod address;
+mod limits;
 mod policies;
 mod policy;
 
@@ -12,6 +13,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use limits::Limits;
 pub use policies::Policies;
 pub use policy::{
     Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
@@ -235,6 +237,9 @@ pub struct Input {
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,
+    /// How much Services may use.
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
 /// Options of `run`.

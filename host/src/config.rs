@@ -9,8 +9,8 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::SharedAddresses;
-use egressd_core::policy::Limits;
+use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
+use egressd_core::policy::Limits as PolicyLimits;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
@@ -29,7 +29,7 @@ pub struct Config {
     /// What outlives the process.
     pub state_dir: PathBuf,
     /// What all policies together may cost.
-    pub policies: Limits,
+    pub policies: PolicyLimits,
     /// What the core needs to know.
     pub settings: Settings,
     /// What is set and has no effect.
@@ -41,7 +41,7 @@ pub struct Config {
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(input: &Input) -> Result<Config> {
-    let Input { source, networks, annotations, policies, instance } = input;
+    let Input { source, networks, annotations, policies, limits, instance } = input;
     let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
     let origin = origin(source);
     let Networks { pod_networks, service_networks } = networks;
@@ -64,16 +64,17 @@ pub fn config(input: &Input) -> Result<Config> {
         prefix: prefix(annotation_prefix)?,
         cluster,
         shared: shared(*shared_addresses),
+        limits: self::limits(limits),
     };
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
-    let (namespace, state_dir, policies) = (namespace.clone(), state_dir.clone(), limits(policies));
+    let (namespace, state_dir, policies) = (namespace.clone(), state_dir.clone(), policy_limits(policies));
     Ok(Config { origin, namespace, state_dir, policies, settings, findings })
 }
 
-fn limits(typed: &cli::Policies) -> Limits {
+fn policy_limits(typed: &cli::Policies) -> PolicyLimits {
     let cli::Policies { policies_most, policies_mebibytes, policies_cpu_seconds, policies_wait_seconds } = typed;
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    Limits {
+    PolicyLimits {
         policies: *policies_most,
         native: u64::from(*policies_mebibytes) << 20,
         time: seconds(*policies_cpu_seconds),
@@ -163,6 +164,27 @@ fn shared(typed: cli::SharedAddresses) -> SharedAddresses {
     }
 }
 
+fn limits(typed: &cli::Limits) -> Limits {
+    let cli::Limits {
+        limit_service_rules,
+        limit_service_networks,
+        limit_service_endpoints,
+        limit_namespace_elements,
+        limit_namespace_networks,
+        limit_node_elements,
+        limit_node_networks,
+    } = *typed;
+    Limits {
+        service: ServiceLimits {
+            rules: limit_service_rules,
+            networks: limit_service_networks,
+            endpoints: limit_service_endpoints,
+        },
+        namespace: Room { elements: limit_namespace_elements, networks: limit_namespace_networks },
+        node: Room { elements: limit_node_elements, networks: limit_node_networks },
+    }
+}
+
 /// Empty means not set, as for kube-vip's own variables.
 fn prefix(text: &str) -> Result<AnnotationPrefix> {
     if text.is_empty() {
@@ -248,7 +270,7 @@ mod tests {
     #[test]
     fn what_policies_may_cost_is_what_the_core_says_unless_it_is_set() {
         let of = |arguments: &[&str]| typed(&[&["--manifests", "/m"], arguments].concat()).unwrap().policies;
-        assert_eq!(of(&[]), Limits::default());
+        assert_eq!(of(&[]), PolicyLimits::default());
         let set = of(&[
             "--policies-most=1",
             "--policies-mebibytes=2",
@@ -256,7 +278,15 @@ mod tests {
             "--policies-wait-seconds=4",
         ]);
         let seconds = Duration::from_secs;
-        assert_eq!(set, Limits { policies: 1, native: 2 << 20, time: seconds(3), wait: seconds(4) });
+        assert_eq!(set, PolicyLimits { policies: 1, native: 2 << 20, time: seconds(3), wait: seconds(4) });
+    }
+
+    #[test]
+    fn limits_that_are_not_typed_are_those_of_the_core_and_none_is_zero() {
+        assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.limits, Limits::default());
+        let few = typed(&["--manifests", "/m", "--limit-namespace-networks=7"]).unwrap().settings.limits;
+        assert_eq!(few.namespace, Room { networks: 7, ..Limits::default().namespace });
+        assert!(typed(&["--manifests", "/m", "--limit-service-rules=0"]).is_err());
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::plan::{End, Planned, PlannedService};
 /// The code of the finding on a Service whose change the kernel has not taken over.
 pub const NOT_IN_FORCE: &str = "not-in-force";
 
+/// The code of the finding on a Service whose change is in force for some of its endpoints.
+pub const UNDER_WAY: &str = "change-under-way";
+
 /// One Service's state, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
@@ -129,6 +132,17 @@ impl ServiceStatus {
             findings: vec![Finding::error(NOT_IN_FORCE, format!("a change of this Service is not in force: {why}"))],
             shadows: Vec::new(),
         }
+    }
+
+    /// Of a Service whose change the kernel takes over slice by slice: what was said before, until all of it is in force.
+    pub fn under_way(before: Option<&Self>) -> Self {
+        let (state, policy) = (State::Idle, None);
+        let nothing = Self { state, addresses: vec![], endpoints: vec![], policy, findings: vec![], shadows: vec![] };
+        let mut status = before.cloned().unwrap_or(nothing);
+        status.findings.retain(|finding| finding.code != UNDER_WAY);
+        let message = "a large change is being carried out: some endpoints have it already, the others are as before";
+        status.findings.push(Finding::new(Severity::Info, UNDER_WAY, message));
+        status
     }
 
     /// Whether it tells of a change that the kernel has not taken over.

@@ -120,5 +120,6 @@ fn config(args: &cli::Scene) -> Result<Config> {
         annotations: annotations.clone(),
         policies: cli::Policies::default(),
         instance: Instance { instance_name: None },
+        limits: cli::Limits::default(),
     })
 }

@@ -47,6 +47,7 @@ fn round(count: u8, found: Option<&str>) -> Round {
         failing: BTreeMap::new(),
         findings: Vec::new(),
         fatal: None,
+        further: Vec::new(),
     };
     for number in 1..=count {
         let (key, service) = (key(number), planned(number));
