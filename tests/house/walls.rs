@@ -91,6 +91,12 @@ fn the_testkit_is_in_nothing_that_ships() {
 }
 
 #[test]
+fn only_tests_ask_for_a_testkit() {
+    let askers = Graph::read().with_feature_in_the_product("testkit");
+    assert_eq!(askers, BTreeSet::new(), "packages that have a dependency with its testkit, and not for tests alone");
+}
+
+#[test]
 fn the_sdk_depends_on_what_every_author_has_to_compile_anyway() {
     let direct = Graph::read().direct("egressd-policy-sdk");
     let unexpected: Vec<_> = direct.iter().filter(|name| !SDK.contains(&name.as_str())).collect();
