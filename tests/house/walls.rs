@@ -7,7 +7,7 @@ use crate::rooms::{entered, mentions_crate, room};
 use crate::rust::{code, files, name, paths, root, without_tests};
 
 /// The whole of what the pure half may lean on.
-const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
+const CORE: [&str; 4] = ["imbl", "ipnet", "sha2", "thiserror"];
 
 /// What only its `testkit` leans on, and so nothing that ships.
 const TESTKIT: [&str; 1] = ["proptest"];
