@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use egressd::cli::Cli;
+use egressd::cli::{Cli, Command, Question};
 use egressd::rights::{MANIFEST, Place, RIGHTS};
 
 use crate::objects::{Objects, deploy, items, root, texts};
@@ -135,5 +135,32 @@ pub(crate) fn a_container_that_fails_leaves_its_reason_with_the_pod() -> Result<
     let objects = Objects::read(DAEMON_SET)?;
     let policy = &objects.container()?["terminationMessagePolicy"];
     ensure!(policy == "FallbackToLogsOnError", "{policy}");
+    Ok(())
+}
+
+/// Nothing else on the node can answer in its place, take its place, or keep its place from it.
+pub(crate) fn the_probes_ask_over_a_socket_of_the_pods_own() -> Result<()> {
+    let objects = Objects::read(DAEMON_SET)?;
+    let container = objects.container()?;
+    for (probe, expected, period) in [
+        ("startupProbe", Question::Live, 2),
+        ("livenessProbe", Question::Live, 30),
+        ("readinessProbe", Question::Ready, 10),
+    ] {
+        let probe = &container[probe];
+        let Command::Probe(typed) = Cli::try_parse_from(texts(&probe["exec"]["command"]))?.command else {
+            anyhow::bail!("{probe} is no probe");
+        };
+        ensure!(typed.question == expected && probe["periodSeconds"] == period, "{probe}");
+        // The program gives up after three, and then the kubelet has its reason.
+        ensure!(probe["timeoutSeconds"].as_u64() > Some(3), "{probe}");
+    }
+    let socket = items(&container["env"]).find(|variable| variable["name"] == "EGRESSD_SOCKET");
+    let socket = socket.and_then(|variable| variable["value"].as_str()).context("EGRESSD_SOCKET is set")?;
+    let directory = Path::new(socket).parent().and_then(Path::to_str);
+    let mount = items(&container["volumeMounts"]).find(|mount| mount["mountPath"].as_str() == directory);
+    let mount = mount.with_context(|| format!("no volume is at {directory:?}"))?;
+    let volume = items(&objects.pod()?["spec"]["volumes"]).find(|volume| volume["name"] == mount["name"]);
+    ensure!(volume.is_some_and(|volume| volume["emptyDir"].is_object()), "{volume:?}");
     Ok(())
 }

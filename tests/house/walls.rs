@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Need, linked_into};
 use crate::rooms::{entered, mentions_crate, room};
-use crate::rust::{files, name, root};
+use crate::rust::{code, files, name, paths, root, without_tests};
 
 /// The whole of what the pure half may lean on.
 const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
@@ -110,6 +110,21 @@ fn every_foreign_world_is_named_in_one_room_only() {
                 name(&file)
             );
         }
+    }
+}
+
+/// Who may write to stdout and stderr by themselves: the one place, and the child that compiles, whose output is no text.
+const STREAMS: [&str; 2] = ["out.rs", "wasm/compile_child.rs"];
+
+#[test]
+fn output_leaves_by_one_way() {
+    let source = root().join("host/src");
+    let is_stream = |path: &String| ["io::stdout", "io::stderr"].iter().any(|stream| path.ends_with(stream));
+    for file in files("host/src") {
+        let inside = file.strip_prefix(&source).expect("below host/src").to_string_lossy().into_owned();
+        let code = code(&file);
+        let by_itself = paths(without_tests(&code)).iter().any(is_stream);
+        assert!(!by_itself || STREAMS.contains(&inside.as_str()), "{} writes to a stream by itself", name(&file));
     }
 }
 

@@ -115,11 +115,12 @@ impl Document {
     }
 }
 
-/// Findings about the source, the loading of policies, the node, and orphaned tables.
+/// Findings about the source, egressd itself, the loading of policies, the node, and orphaned tables.
 fn findings(newest: &Newest) -> Vec<Told> {
     let round = newest.in_force.iter().flat_map(|round| &round.findings);
     let orphans = newest.orphans.iter().map(|orphan| told(&orphan.finding()));
-    newest.source.iter().chain(&*newest.loading).chain(round).map(told).chain(orphans).collect()
+    let here = newest.source.iter().chain(&*newest.notices).chain(&*newest.loading);
+    here.chain(round).map(told).chain(orphans).collect()
 }
 
 fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {

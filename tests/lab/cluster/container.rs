@@ -34,6 +34,20 @@ impl Cluster {
         program.spawn(&self.lab, node, command)
     }
 
+    /// Executes a command in a container that [`Self::run_deployed`] has started: whether it ends well, and its output.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn execute(&self, egressd: &Egressd<'_>, node: &Node, command: &[String]) -> Result<(bool, String)> {
+        let pod = self.deployed_pod(node)?;
+        let mut enter = Command::new("nsenter");
+        enter.env_clear().envs(std::env::var("PATH").map(|path| ("PATH", path))).envs(pod.environment(node)?);
+        enter.args(["--mount", "--net", "--root", "--wd", &format!("--target={}", egressd.id()), "--"]).args(command);
+        let output = enter.output().context("cannot start nsenter")?;
+        let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        Ok((output.status.success(), printed))
+    }
+
     /// Directories of the container, each as `FROM:TO`.
     fn volumes(&self, pod: &DeployedPod, host: &Path) -> Result<Vec<String>> {
         let mut paths = pod.host_paths()?;
