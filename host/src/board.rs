@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::moment::Moment;
+use crate::notices;
 use crate::orphans::Orphan;
 use crate::policies::PolicyReport;
 
@@ -29,8 +30,12 @@ pub struct Newest {
     pub trouble: Option<String>,
     /// What became of each policy, by name.
     pub policies: Arc<[PolicyReport]>,
+    /// What is told about the loading of policies.
+    pub loading: Arc<[Finding]>,
     /// What is wrong with the source of Services.
     pub source: Arc<[Finding]>,
+    /// What is wrong with egressd's own doors and directories.
+    pub notices: Arc<[Finding]>,
     /// The tables that no egressd looks after.
     pub orphans: Arc<[Orphan]>,
 }
@@ -142,23 +147,29 @@ pub struct Reader {
     newest: watch::Receiver<Newest>,
     busy: watch::Receiver<Option<Instant>>,
     source: watch::Receiver<Arc<[Finding]>>,
+    notices: notices::Reader,
     orphans: watch::Receiver<Arc<[Orphan]>>,
 }
 
 impl Newest {
     /// Before anything is known.
     pub fn begin() -> Self {
-        let (policies, source, orphans) = ([].into(), [].into(), [].into());
-        Self { since: Moment::now(), in_force: None, trouble: None, policies, source, orphans }
+        let (policies, loading, orphans) = ([].into(), [].into(), [].into());
+        let (source, notices) = ([].into(), [].into());
+        Self { since: Moment::now(), in_force: None, trouble: None, policies, loading, source, notices, orphans }
     }
 }
 
-/// A board with nothing on it, and a reader of it. What is wrong with the source, and which tables are orphaned, is read
-/// where that is found: the loop may have nothing to do, or not have begun.
-pub fn board(source: watch::Receiver<Arc<[Finding]>>, orphans: watch::Receiver<Arc<[Orphan]>>) -> (Board, Reader) {
+/// A board with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which tables
+/// are orphaned, is read where that is found: the loop may have nothing to do, or not have begun.
+pub fn board(
+    source: watch::Receiver<Arc<[Finding]>>,
+    notices: notices::Reader,
+    orphans: watch::Receiver<Arc<[Orphan]>>,
+) -> (Board, Reader) {
     let (newest, read_newest) = watch::channel(Newest::begin());
     let (busy, read_busy) = watch::channel(None);
-    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, orphans })
+    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, notices, orphans })
 }
 
 impl Board {
@@ -181,8 +192,11 @@ impl Board {
     }
 
     /// Policies were loaded, or refused.
-    pub fn policies(&self, reports: Vec<PolicyReport>) {
-        self.newest.send_modify(|newest| newest.policies = reports.into());
+    pub fn policies(&self, reports: Vec<PolicyReport>, findings: Vec<Finding>) {
+        self.newest.send_modify(|newest| {
+            newest.policies = reports.into();
+            newest.loading = findings.into();
+        });
     }
 
     /// A round did not come into force; what is in force still, where anything is.
@@ -198,7 +212,7 @@ impl Reader {
     /// The newest state.
     pub fn newest(&self) -> Newest {
         let (source, orphans) = (Arc::clone(&self.source.borrow()), Arc::clone(&self.orphans.borrow()));
-        Newest { source, orphans, ..self.newest.borrow().clone() }
+        Newest { source, notices: self.notices.now(), orphans, ..self.newest.borrow().clone() }
     }
 
     /// Waits until the newest state is another than the one that was waited for last.

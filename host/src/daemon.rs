@@ -170,8 +170,8 @@ impl Daemon {
         }
     }
 
-    /// Waits for the first Services and for the policies that come with them: a round without either would take
-    /// rules away (P6).
+    /// Waits for the first Services and for the policies that were in force before, or, where none were, for those that
+    /// come with them: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
         let update = source.take().await;
         self.loader.want(update.snapshot.policies.values())?;
@@ -218,8 +218,8 @@ impl Daemon {
 
     /// Goes over to other policies, whole, and asks them about every Service.
     fn load(&mut self, loaded: Loaded) -> Result<()> {
-        let Loaded { chain, reports, good } = loaded;
-        self.watch.board.policies(reports);
+        let Loaded { chain, reports, good, findings } = loaded;
+        self.watch.board.policies(reports, findings);
         self.state.remember_policies(&good);
         if let Some(chain) = chain {
             let questions = self.pipeline.ask_all(chain.interest());

@@ -8,6 +8,7 @@ use crate::check::Note;
 use crate::decision::Rule;
 use crate::finding::{Finding, Severity};
 use crate::model::ServiceKey;
+use crate::owner::HELD_ELSEWHERE;
 use crate::plan::{End, Planned, PlannedService};
 
 /// The code of the finding on a Service whose change the kernel has not taken over.
@@ -147,6 +148,11 @@ impl ServiceStatus {
     /// Whether it tells of a change that the kernel has not taken over.
     pub fn is_held_back(&self) -> bool {
         self.findings.iter().any(|finding| finding.code == NOT_IN_FORCE)
+    }
+
+    /// Whether it is idle because the address is not on this node, which says nothing of what the others do.
+    pub fn is_held_elsewhere(&self) -> bool {
+        self.state == State::Idle && self.findings.iter().any(|finding| finding.code == HELD_ELSEWHERE)
     }
 
     /// The worst that was found.

@@ -5,6 +5,7 @@ mod budget;
 mod display;
 mod excess;
 mod grant;
+mod not_implemented;
 mod rank;
 mod remote;
 mod settle;
