@@ -18,6 +18,7 @@ mod guests;
 mod history;
 mod isolation;
 mod life;
+mod limits;
 mod memory;
 mod neighbours;
 mod networks;
@@ -44,6 +45,8 @@ lab::tests![
     policies::plan_loads_policies_as_run_does,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
     isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
+    limits::what_exceeds_a_tenants_limit_is_not_in_force_and_others_follow,
+    limits::a_small_change_is_in_force_before_a_large_one_that_came_with_it,
     shadows::a_shadow_lists_exactly_what_enforcing_it_changes,
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,
