@@ -6,6 +6,7 @@ mod lab_itself;
 mod life;
 mod moves;
 mod outages;
+mod pods;
 mod policies;
 mod rights;
 mod shown;
@@ -24,6 +25,8 @@ lab::tests![
     deployment::the_examples_translate_as_they_say,
     rights::each_right_is_used_and_no_other_is_asked_for,
     rights::a_right_that_is_missing_is_named,
+    pods::with_its_component_a_slice_takes_no_pod_of_another_tenant,
+    pods::a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes_nothing_away,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,

@@ -68,7 +68,7 @@ pub(crate) fn every_object_follows_the_namespace_of_an_overlay() -> Result<()> {
             subjects += 1;
         }
     }
-    ensure!(subjects == 2, "{subjects} subjects of role bindings");
+    ensure!(subjects == 3, "{subjects} subjects of role bindings");
     Ok(())
 }
 
@@ -129,6 +129,21 @@ pub(crate) fn selinux_changes_the_label_of_the_process_alone() -> Result<()> {
     let security = &mut set["spec"]["template"]["spec"]["containers"][0]["securityContext"];
     security["seLinuxOptions"] = json!({"type": "spc_t"});
     ensure!(labelled == expected, "{:#}", labelled.only("DaemonSet")?);
+    Ok(())
+}
+
+/// The setting and the rights come together: neither is of use alone.
+pub(crate) fn pods_are_watched_and_may_be_with_their_component_alone() -> Result<()> {
+    let watching = render_overlay(&Overlay::default().components(&["pods"]))?;
+    let base = render(&deploy().join("base"))?;
+    let (setting, object) = (json!({"name": "EGRESSD_PODS", "value": "watch"}), "egressd-pods");
+    let set =
+        |objects: &Objects| Ok::<_, anyhow::Error>(items(&objects.container()?["env"]).any(|one| *one == setting));
+    ensure!(set(&watching)? && !set(&base)?, "{:#}", watching.container()?["env"]);
+    for kind in ["ClusterRole", "ClusterRoleBinding"] {
+        ensure!(watching.names_of(kind).contains(&object) && !base.names_of(kind).contains(&object), "{kind}");
+    }
+    ensure!(watching.0.len() == base.0.len() + 2, "it adds something else: {watching:?}");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use egressd::cli::Cli;
-use egressd::rights::{MANIFEST, Place, RIGHTS};
+use egressd::rights::{MANIFEST, POD_RIGHTS, PODS_MANIFEST, Place, RIGHTS, Right};
 
 use crate::objects::{Objects, deploy, items, root, texts};
 
@@ -16,10 +16,10 @@ pub(crate) const DAEMON_SET: &str = "base/daemonset.yaml";
 /// What `make image` calls the image. No registry has it.
 pub(crate) const IMAGE: &str = "ghcr.io/egressd/egressd";
 
-/// What the roles grant: place, verb, group and resource, each alone.
-fn granted() -> Result<BTreeSet<[String; 4]>> {
+/// What the roles of a file grant: place, verb, group and resource, each alone.
+fn granted(manifest: &str) -> Result<BTreeSet<[String; 4]>> {
     let mut granted = BTreeSet::new();
-    for role in Objects::parse(&fs::read_to_string(root().join(MANIFEST))?)?.0 {
+    for role in Objects::parse(&fs::read_to_string(root().join(manifest))?)?.0 {
         for rule in items(&role["rules"]) {
             for verb in texts(&rule["verbs"]) {
                 for group in texts(&rule["apiGroups"]) {
@@ -35,15 +35,20 @@ fn granted() -> Result<BTreeSet<[String; 4]>> {
 }
 
 pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
-    let needed = RIGHTS.iter().map(|right| {
+    expect_granted(MANIFEST, &RIGHTS)?;
+    expect_granted(PODS_MANIFEST, &POD_RIGHTS)
+}
+
+fn expect_granted(manifest: &str, rights: &[Right]) -> Result<()> {
+    let needed = rights.iter().map(|right| {
         let place = match right.place {
             Place::Cluster => "ClusterRole",
             Place::OwnNamespace => "Role",
         };
         [place, right.verb, right.group, right.resource].map(str::to_owned)
     });
-    let (granted, needed) = (granted()?, needed.collect::<BTreeSet<_>>());
-    ensure!(granted == needed, "{MANIFEST} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
+    let (granted, needed) = (granted(manifest)?, needed.collect::<BTreeSet<_>>());
+    ensure!(granted == needed, "{manifest} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
     Ok(())
 }
 

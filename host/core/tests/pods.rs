@@ -68,7 +68,7 @@ fn a_new_endpoint_is_translated_as_soon_as_its_pod_is_known() {
 fn one_whose_pod_is_not_known_after_two_seconds_is_reported_and_never_translated() {
     let mut world = World::with_pods(&[]);
     world.targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
-    assert_eq!(world.next(), Some(HOLD));
+    assert_eq!(world.next(), Some(Duration::from_secs(2)));
     world.wait(HOLD - MOMENT);
     assert_eq!(world.said("shop"), "");
     world.wait(MOMENT);
@@ -91,6 +91,27 @@ fn what_is_in_force_stays_for_two_seconds_when_its_pod_is_not_known() {
     assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
     world.wait(MOMENT);
     assert!(world.in_force().is_empty() && world.said("shop").ends_with("[unknown-pod]"));
+}
+
+/// Else P13 would believe it of what nobody knows.
+#[test]
+fn while_a_pod_is_not_known_no_slice_says_whose_it_is() {
+    let mut world = World::default();
+    world.service("old", 2010, "11.0.0.3", &[POD]);
+    world.targeting(Some(("young", "made-up"))).service("young", 2020, "11.0.0.4", &[POD]);
+    world.know(World::complete(&[]));
+    assert_eq!(world.in_force(), ["old 10.0.0.1", "young 10.0.0.1"]);
+    assert!(world.pods_seen("old").is_empty() && world.pods_seen("young").is_empty());
+}
+
+/// P5: the other one of its name had it, and is deleted.
+#[test]
+fn nothing_is_in_force_of_a_service_that_is_new_under_an_old_name() {
+    let mut world = World::with_pods(&[pod("shop", "web-1", &[POD])]);
+    world.service("shop", 2020, "11.0.0.3", &[POD]);
+    world.go("shop", "web-1");
+    world.again("shop", 2030, "11.0.0.3", &[POD]);
+    assert!(world.in_force().is_empty());
 }
 
 /// Or whoever had it before would go on with it.
