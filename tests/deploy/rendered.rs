@@ -1,12 +1,12 @@
 //! What kustomize makes of the manifests, and of overlays over them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use egressd::cli::Cli;
-use lab::cluster::Overlay;
+use lab::cluster::{Overlay, environment};
 use serde_json::{Value, json};
 
 use crate::objects::{Objects, deploy, items, texts};
@@ -116,10 +116,19 @@ pub(crate) fn what_removes_runs_with_every_other_component() -> Result<()> {
         let objects = render_overlay(&Overlay::default().components(&names))?;
         let arguments = texts(&objects.container()?["args"]);
         ensure!(arguments.first().is_some_and(|first| first == "clean"), "{names:?}: {arguments:?}");
-        rendered.push(objects);
+        rendered.push(as_it_runs(objects)?);
     }
     ensure!(rendered.windows(2).all(|pair| pair[0] == pair[1]), "the order of components matters");
     Ok(())
+}
+
+/// With the environment as the kubelet makes it: variables have an order only where one is a part of another.
+fn as_it_runs(mut objects: Objects) -> Result<Objects> {
+    let made = environment(objects.container()?, |field| Some(field.to_owned()))?;
+    let made: BTreeMap<String, String> = made.into_iter().collect();
+    let set = objects.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
+    set["spec"]["template"]["spec"]["containers"][0]["env"] = json!(made);
+    Ok(objects)
 }
 
 pub(crate) fn selinux_changes_the_label_of_the_process_alone() -> Result<()> {
