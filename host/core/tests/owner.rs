@@ -163,6 +163,17 @@ fn a_vip_host_that_is_this_node_does_not_replace_the_interface() {
 }
 
 #[test]
+fn a_vip_host_that_differs_in_case_is_this_node_and_reported() {
+    for owner in [Owner::Auto, Owner::VipHost] {
+        let reported = World::new(owner).vip_host("Node-A").holding(BOTH);
+        assert_eq!((reported.state, reported.codes), (State::Translating, vec!["vip-host-case".to_owned()]));
+        let message = "kube-vip.io/vipHost: Node-A is taken for node node-a, which differs in case only";
+        assert_eq!(reported.messages, [message]);
+    }
+    assert_eq!(World::new(Owner::Auto).vip_host("Node-B").holding(BOTH).state, State::Idle);
+}
+
+#[test]
 fn an_empty_vip_host_is_none() {
     assert_eq!(World::new(Owner::Auto).vip_host(" ").holding(BOTH).state, State::Translating);
     assert_eq!(World::new(Owner::VipHost).vip_host(" ").holding(BOTH).state, State::Idle);

@@ -2,6 +2,7 @@
 //! a table, and [`crate::compile`] turns it into nftables without asking anything.
 
 mod display;
+mod not_implemented;
 mod rank;
 mod remote;
 mod settle;
