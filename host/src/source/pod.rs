@@ -165,8 +165,8 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_named() {
-        let said = read(json!({"metadata": {"name": "web-1"}, "status": {"podIP": "here"}})).unwrap_err();
-        assert_eq!(said, "status.podIPs[].ip \"here\" is not an address like 192.0.2.10 or 2001:db8::10");
+        let error = read(json!({"metadata": {"name": "web-1"}, "status": {"podIP": "here"}})).unwrap_err();
+        assert_eq!(error, "status.podIPs[].ip \"here\" is not an address like 192.0.2.10 or 2001:db8::10");
     }
 
     #[test]

@@ -191,8 +191,8 @@ impl World {
         of.collect()
     }
 
-    /// What people are told about the Service of a namespace.
-    pub(crate) fn said(&self, namespace: &str) -> String {
+    /// What is found about the Service of a namespace.
+    pub(crate) fn findings(&self, namespace: &str) -> String {
         let status = &self.round.statuses[&ServiceKey::new(namespace, "x")];
         status.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     }

@@ -167,7 +167,7 @@ impl Scope {
         Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
     }
 
-    /// By what the pods of the node are told from others.
+    /// What the pods of the node have, and no other pods.
     fn pod_fields(&self) -> Option<String> {
         self.pods_of.as_ref().map(|node| format!("spec.nodeName={node}"))
     }
