@@ -15,6 +15,7 @@ mod edits;
 mod files;
 mod first_light;
 mod guests;
+mod hijack;
 mod history;
 mod isolation;
 mod life;
@@ -77,6 +78,8 @@ lab::tests![
     tenants::an_endpoint_that_is_this_nodes_interface_is_not_translated,
     tenants::a_node_that_claims_what_is_not_its_own_changes_no_packet,
     tenants::an_address_of_two_tenants_is_shared_or_the_oldests,
+    hijack::what_a_slice_takes_of_other_tenants_without_and_with_the_pods_of_the_node,
+    hijack::an_endpoint_whose_pod_is_gone_is_reported_and_translated_again_when_it_is_back,
     two_services::networks_go_before_ports_and_ports_before_everything,
     two_services::what_a_service_denies_falls_to_the_next,
     two_services::the_older_of_two_equal_services_wins,
