@@ -24,15 +24,15 @@ fn an_endpoint_that_is_a_pod_of_another_namespace_is_not_the_services() {
             world.service("victim", 2020, "11.0.0.3", &[POD]);
             world.targeting(target).service("evil", created, "11.0.0.4", &[POD]);
             assert_eq!(world.in_force(), ["victim 10.0.0.1"], "{target:?} {created}");
-            let said = world.said("evil");
-            assert!(said.contains("warning: endpoint 10.0.0.1 is a pod of namespace victim, "), "{said}");
-            assert_eq!(world.said("victim"), "");
+            let found = world.findings("evil");
+            assert!(found.contains("warning: endpoint 10.0.0.1 is a pod of namespace victim, "), "{found}");
+            assert_eq!(world.findings("victim"), "");
         }
     }
 }
 
 #[test]
-fn a_pod_of_another_namespace_that_nobody_asked_egress_for_is_not_taken_either() {
+fn a_pod_of_another_namespace_without_egress_of_its_own_is_not_taken_either() {
     let mut world = World::with_pods(&[pod("victim", "web-1", &[POD])]);
     world.targeting(Some(("evil", "made-up"))).service("evil", 2010, "11.0.0.4", &[POD]);
     assert!(world.in_force().is_empty());
@@ -50,7 +50,7 @@ fn without_knowledge_of_pods_everything_is_as_slices_say() {
     let mut world = World::default();
     world.targeting(Some(("evil", "made-up"))).service("evil", 2010, "11.0.0.4", &[POD]);
     assert_eq!(world.in_force(), ["evil 10.0.0.1"]);
-    assert_eq!((world.pods_seen("evil"), world.said("evil")), (vec!["evil/made-up".to_owned()], String::new()));
+    assert_eq!((world.pods_seen("evil"), world.findings("evil")), (vec!["evil/made-up".to_owned()], String::new()));
 }
 
 #[test]
@@ -58,9 +58,9 @@ fn a_new_endpoint_is_translated_as_soon_as_its_pod_is_known() {
     let mut world = World::with_pods(&[]);
     world.service("shop", 2020, "11.0.0.3", &[POD]);
     assert!(world.in_force().is_empty());
-    assert_eq!(world.said("shop"), "", "it waits");
+    assert_eq!(world.findings("shop"), "", "it waits");
     world.come(pod("shop", "web-1", &[POD]));
-    assert_eq!((world.in_force(), world.said("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
+    assert_eq!((world.in_force(), world.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
     assert_eq!(world.next(), None, "nothing waits any more");
 }
 
@@ -68,17 +68,17 @@ fn a_new_endpoint_is_translated_as_soon_as_its_pod_is_known() {
 fn one_whose_pod_is_not_known_after_two_seconds_is_reported_and_never_translated() {
     let mut world = World::with_pods(&[]);
     world.targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
-    assert_eq!(world.next(), Some(HOLD));
+    assert_eq!(world.next(), Some(Duration::from_secs(2)));
     world.wait(HOLD - MOMENT);
-    assert_eq!(world.said("shop"), "");
+    assert_eq!(world.findings("shop"), "");
     world.wait(MOMENT);
-    let said = world.said("shop");
-    assert!(said.contains("warning: endpoint 10.0.0.1 is no pod of this node, "), "{said}");
-    assert!(said.ends_with("[unknown-pod]") && world.in_force().is_empty(), "{said}");
+    let found = world.findings("shop");
+    assert!(found.contains("warning: endpoint 10.0.0.1 is no pod of this node, "), "{found}");
+    assert!(found.ends_with("[unknown-pod]") && world.in_force().is_empty(), "{found}");
     world.wait(HOLD * 100);
     assert!(world.in_force().is_empty() && world.next().is_none());
     world.come(pod("shop", "web-1", &[POD]));
-    assert_eq!((world.in_force(), world.said("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
+    assert_eq!((world.in_force(), world.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
 }
 
 /// The pod is gone, and its slice is not yet: as long as the wait, and then the address is anybody's.
@@ -90,7 +90,28 @@ fn what_is_in_force_stays_for_two_seconds_when_its_pod_is_not_known() {
     world.wait(HOLD - MOMENT);
     assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
     world.wait(MOMENT);
-    assert!(world.in_force().is_empty() && world.said("shop").ends_with("[unknown-pod]"));
+    assert!(world.in_force().is_empty() && world.findings("shop").ends_with("[unknown-pod]"));
+}
+
+/// Else P13 would believe it where nothing is known.
+#[test]
+fn while_a_pod_is_not_known_no_slice_says_whose_it_is() {
+    let mut world = World::default();
+    world.service("old", 2010, "11.0.0.3", &[POD]);
+    world.targeting(Some(("young", "made-up"))).service("young", 2020, "11.0.0.4", &[POD]);
+    world.know(World::complete(&[]));
+    assert_eq!(world.in_force(), ["old 10.0.0.1", "young 10.0.0.1"]);
+    assert!(world.pods_seen("old").is_empty() && world.pods_seen("young").is_empty());
+}
+
+/// P5: the other one of its name had it, and is deleted.
+#[test]
+fn nothing_is_in_force_of_a_service_that_is_new_under_an_old_name() {
+    let mut world = World::with_pods(&[pod("shop", "web-1", &[POD])]);
+    world.service("shop", 2020, "11.0.0.3", &[POD]);
+    world.go("shop", "web-1");
+    world.again("shop", 2030, "11.0.0.3", &[POD]);
+    assert!(world.in_force().is_empty());
 }
 
 /// Or whoever had it before would go on with it.
@@ -158,10 +179,10 @@ fn while_pods_cannot_be_read_nothing_in_force_is_taken_away_and_nothing_unknown_
     world.service("evil", 2010, "11.0.0.4", &[POD]);
     world.wait(HOLD * 100);
     assert_eq!(world.in_force(), ["shop 10.0.0.1"]);
-    let said = world.said("shop");
-    assert!(said.contains("endpoint 10.0.0.2 was no pod of this node when pods could be read last"), "{said}");
+    let found = world.findings("shop");
+    assert!(found.contains("endpoint 10.0.0.2 was no pod of this node when pods could be read last"), "{found}");
     assert!(
-        world.said("evil").contains("endpoint 10.0.0.1 was, when pods could be read last, a pod of namespace shop")
+        world.findings("evil").contains("endpoint 10.0.0.1 was, when pods could be read last, a pod of namespace shop")
     );
     world.know(World::complete(&[pod("shop", "web-1", &[POD]), pod("shop", "web-2", &["10.0.0.2"])]));
     assert_eq!(world.in_force(), ["shop 10.0.0.1", "shop 10.0.0.2"]);
@@ -175,7 +196,7 @@ fn what_waits_in_force_stays_until_pods_can_be_read_again() {
     world.go("shop", "web-1");
     world.lose();
     world.wait(HOLD * 100);
-    assert_eq!((world.in_force(), world.said("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
+    assert_eq!((world.in_force(), world.findings("shop")), (vec!["shop 10.0.0.1".to_owned()], String::new()));
     world.know(World::complete(&[]));
     assert!(world.in_force().is_empty());
 }
@@ -186,7 +207,7 @@ fn a_pod_on_the_nodes_network_is_never_a_source() {
     host.network = PodNetwork::Host;
     let mut world = World::with_pods(&[host]);
     world.service("shop", 2020, "11.0.0.3", &[POD]);
-    assert!(world.in_force().is_empty() && world.said("shop").ends_with("[host-network-endpoint]"));
+    assert!(world.in_force().is_empty() && world.findings("shop").ends_with("[host-network-endpoint]"));
 }
 
 #[test]
@@ -201,7 +222,7 @@ fn of_two_pods_with_one_address_the_one_that_has_not_ended_counts() {
 
 /// One of them ends, and its end was not seen yet. What neither has by writing, neither keeps by having had it.
 #[test]
-fn an_address_of_two_namespaces_pods_stays_as_it_was_for_two_seconds_and_is_then_nobodys() {
+fn an_address_of_two_namespaces_pods_stays_as_it_was_for_two_seconds_and_then_is_no_ones() {
     let mut world = World::with_pods(&[pod("old", "job", &[POD])]);
     world.service("old", 2010, "11.0.0.4", &[POD]);
     world.come(pod("new", "web-1", &[POD]));
@@ -210,8 +231,8 @@ fn an_address_of_two_namespaces_pods_stays_as_it_was_for_two_seconds_and_is_then
     world.wait(HOLD);
     assert!(world.in_force().is_empty());
     for (namespace, other) in [("old", "new"), ("new", "old")] {
-        let said = world.said(namespace);
-        assert!(said.contains(&format!("of one of namespace {other}, ")) && said.ends_with("[pod-address-twice]"));
+        let found = world.findings(namespace);
+        assert!(found.contains(&format!("of one of namespace {other}, ")) && found.ends_with("[pod-address-twice]"));
     }
     let mut ended = pod("old", "job", &[POD]);
     ended.phase = Phase::Ended;
@@ -231,7 +252,7 @@ fn a_pod_makes_egressd_look_at_the_services_alone_that_list_its_address() {
 
 proptest! {
     /// Whatever slices list and pods have: when nothing waits any more, each source is a pod of the Service's own
-    /// namespace, on a network of its own, and of nobody else; and each such endpoint is a source.
+    /// namespace, on a network of its own, and of no other one; and each such endpoint is a source.
     #[test]
     fn every_source_is_a_pod_of_the_services_own_namespace(
         pods in prop::collection::vec(

@@ -58,7 +58,7 @@ fn where_nobody_translates_one_ready_node_speaks() {
     }
 }
 
-/// Others see the endpoint in the slice, and leave the word to its node.
+/// Others see the endpoint in the slice, and leave it to its node to speak.
 #[test]
 fn the_node_that_withholds_the_only_endpoint_speaks() {
     let mut view = seen(service("web", &["11.0.0.2"]), &[]);

@@ -35,7 +35,7 @@ pub enum Object {
 pub type Identity = (Kind, ObjectReference);
 
 /// What a file holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Contents {
     /// What could be read.
     pub objects: Vec<Object>,

@@ -84,9 +84,18 @@ impl World {
 
     /// The Service `x` of this namespace, with a slice that lists these.
     pub(crate) fn service(&mut self, namespace: &str, created: i64, address: &str, endpoints: &[&str]) {
+        self.put(namespace, "1", created, address, endpoints);
+    }
+
+    /// The same in another life of it.
+    pub(crate) fn again(&mut self, namespace: &str, created: i64, address: &str, endpoints: &[&str]) {
+        self.put(namespace, "2", created, address, endpoints);
+    }
+
+    fn put(&mut self, namespace: &str, life: &str, created: i64, address: &str, endpoints: &[&str]) {
         let mut service = service("x", &[address]);
         service.key = ServiceKey::new(namespace, "x");
-        service.uid = Uid::new(format!("uid-{namespace}")).expect("a uid");
+        service.uid = Uid::new(format!("uid-{namespace}-{life}")).expect("a uid");
         service.created = created;
         let key = service.key.clone();
         let target = self.target.take();
@@ -182,8 +191,8 @@ impl World {
         of.collect()
     }
 
-    /// What people are told about the Service of a namespace.
-    pub(crate) fn said(&self, namespace: &str) -> String {
+    /// What is found about the Service of a namespace.
+    pub(crate) fn findings(&self, namespace: &str) -> String {
         let status = &self.round.statuses[&ServiceKey::new(namespace, "x")];
         status.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     }

@@ -207,7 +207,7 @@ impl State {
         }
     }
 
-    /// The last good state of a Service or pod that was deleted is nobody's (P5), even if another has its name now.
+    /// The last good state of a Service or pod that was deleted is no other's (P5), even if another has its name now.
     fn remove_other_life(&mut self, kind: Kind, name: &ObjectReference, uid: Option<&str>) {
         let known = match kind {
             Kind::Services => self.snapshot.services.get(&service_key(name)).map(|service| &service.uid),

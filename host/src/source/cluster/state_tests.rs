@@ -255,7 +255,7 @@ fn pods_that_may_not_be_read_are_not_waited_for() {
 }
 
 #[test]
-fn the_last_good_state_of_an_earlier_life_of_a_pod_is_nobodys() {
+fn an_unreadable_pod_does_not_keep_the_state_of_an_earlier_one_of_its_name() {
     let mut state = State::of(Kind::ALL);
     list(&mut state, Kind::Pods, &[pod("shop", "x", 1)]);
     state.take(Kind::Pods, Event::Changed(unreadable(&pod("shop", "x", 1), "1")));

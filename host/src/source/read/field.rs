@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use egressd_core::model::Labels;
+use egressd_core::text::quoted;
 use serde_json::Value;
 
 use super::fault::Fault;
@@ -94,7 +95,7 @@ impl<'a> Field<'a> {
             Value::String(text) => Ok(text.clone()),
             Value::Null => Ok(String::new()),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                let path = format!("{}[{name:?}]", self.path);
+                let path = format!("{}[{}]", self.path, quoted(name));
                 Err(Fault::new(path, value, "a text; write it in quotes"))
             }
         }

@@ -1,0 +1,71 @@
+//! JSON of the API server → the nouns of the core, as each of the kinds that are followed.
+
+use egressd::source::documents::Object;
+use egressd::source::kind::Kind;
+use egressd::source::read::{Reading, read};
+use egressd_core::model::Slice;
+use egressd_core::text::is_plain;
+use serde_json::Value;
+
+use super::Answer;
+
+/// The longest sentence about an object, in bytes: 128 of its text, escaped, a label's name, and what is said about them.
+const LONGEST: usize = 4_096;
+
+/// The longest name that Kubernetes takes.
+const LONGEST_NAME: usize = 253;
+
+pub(crate) fn laws(bytes: &[u8]) -> Answer {
+    let Ok(object) = serde_json::from_slice::<Value>(bytes) else { return Answer::Refused };
+    let taken: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| is_taken(*kind, &object)).collect();
+    if taken.is_empty() { Answer::Refused } else { Answer::Taken }
+}
+
+/// Whether it can be read as this kind; what is wrong with it is short sentences, and what is read has a name.
+fn is_taken(kind: Kind, object: &Value) -> bool {
+    match read(kind, object, Some("node-a")) {
+        Ok(Reading { object: read, faults }) => {
+            faults.iter().for_each(|fault| is_a_sentence(&fault.to_string()));
+            read.inspect(|read| is_well_made(read, object)).is_some()
+        }
+        Err(error) => {
+            is_a_sentence(&error.to_string());
+            false
+        }
+    }
+}
+
+fn is_well_made(read: &Object, written: &Value) {
+    let (_, reference) = read.identity();
+    is_a_name(&reference.name);
+    match read {
+        Object::Service(service) => {
+            is_a_name(&service.key.namespace);
+            let bounded = (**service).clone().within_bounds();
+            assert_eq!(bounded, **service, "bounds that hold change nothing");
+        }
+        Object::Slice(_, slice) => has_no_more_endpoints(slice, written),
+        Object::Node(..)
+        | Object::Namespace(..)
+        | Object::ServiceNetworks(..)
+        | Object::Policy(..)
+        | Object::Pod(_)
+        | Object::PodElsewhere(_) => {}
+    }
+}
+
+fn has_no_more_endpoints(slice: &Slice, written: &Value) {
+    let endpoints = written["endpoints"].as_array().into_iter().flatten();
+    let addresses = endpoints.filter_map(|endpoint| endpoint["addresses"].as_array());
+    assert!(slice.endpoints.len() <= addresses.map(Vec::len).sum(), "an address is one endpoint at most");
+}
+
+fn is_a_sentence(sentence: &str) {
+    assert!(sentence.len() <= LONGEST && sentence.chars().all(is_plain), "{sentence:?}");
+}
+
+/// Names are printed as they are, and become parts of others.
+fn is_a_name(name: &str) {
+    let plain = name.chars().all(|c| is_plain(c) && !c.is_whitespace());
+    assert!(plain && (1..=LONGEST_NAME).contains(&name.len()), "{name:?}");
+}
