@@ -3,19 +3,21 @@
 //! Files are taken whole, and a file that cannot be read keeps its last good state: an edit that goes wrong takes
 //! nothing away from anybody.
 
-use std::collections::btree_map::Entry;
+mod file;
+mod gathered;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::mem;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Snapshot};
 
-use super::documents::{Contents, Identity, Object, contents};
+use self::file::{File, Stamp};
+pub use self::gathered::snapshot;
+use self::gathered::{Gathered, key};
+use super::documents::contents;
 use super::handover::Update;
 use crate::files;
 
@@ -31,13 +33,6 @@ pub struct Directory {
     files: BTreeMap<String, File>,
 }
 
-/// What some objects say together, policies of all namespaces among them.
-pub fn snapshot(objects: &[Object]) -> Snapshot {
-    let mut snapshot = Snapshot::default();
-    objects.iter().for_each(|object| insert(&mut snapshot, object));
-    snapshot
-}
-
 /// Why the directory itself cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the manifests directory {path}")]
@@ -45,28 +40,6 @@ pub struct Error {
     path: PathBuf,
     #[source]
     source: io::Error,
-}
-
-/// What holds of something that cannot be read.
-const STAYS: &str = "its last good state stays in force";
-const NOTHING: &str = "nothing of it is in force";
-
-/// One file as it was last seen.
-#[derive(Debug, Default)]
-struct File {
-    stamp: Option<Stamp>,
-    /// The last good state.
-    objects: Vec<Object>,
-    /// What of the newest content is not in force, and why.
-    faults: Vec<String>,
-}
-
-/// Tells most changes of a file without reading it; inotify tells the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
 }
 
 impl Directory {
@@ -152,7 +125,7 @@ impl Directory {
 
     /// Everything that all files say together. What two files say, the first by name says.
     fn snapshot(&self) -> (Snapshot, Vec<Finding>) {
-        let mut gathered = Gathered { policies: self.policies.clone(), ..Gathered::default() };
+        let mut gathered = Gathered::with_policies_of(&self.policies);
         for (name, file) in &self.files {
             for object in &file.objects {
                 gathered.add(name, object);
@@ -162,143 +135,21 @@ impl Directory {
     }
 }
 
-impl File {
-    /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
-    /// where not even its name can be read, everything stays that it could be.
-    fn take(&mut self, contents: Contents) -> Vec<Key> {
-        let Contents { objects, unreadable, unknown, faults } = contents;
-        let before = mem::take(&mut self.objects);
-        let known: BTreeMap<Identity, &Object> = before.iter().map(|object| (object.identity(), object)).collect();
-        let partly: BTreeSet<&Identity> = faults.iter().map(|(identity, _)| identity).collect();
-        let present = objects.into_iter().map(|object| match known.get(&object.identity()) {
-            Some(known) if partly.contains(&object.identity()) => object.keeping_inside(known),
-            Some(_) | None => object,
-        });
-        self.objects = present.collect();
-        let present: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
-        let refused: BTreeSet<&Identity> = unreadable.iter().map(|(identity, _)| identity).collect();
-        let stays = |identity: &Identity| refused.contains(identity) || !unknown.is_empty();
-        let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
-        self.objects.extend(left.map(|(_, object)| (*object).clone()));
-        let then = |identity| if known.contains_key(identity) { STAYS } else { NOTHING };
-        let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
-        self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();
-        before.iter().chain(&self.objects).map(key).collect()
-    }
-
-    /// Keeps everything as it was.
-    fn refuse(&mut self, fault: &str) {
-        let then = if self.objects.is_empty() { NOTHING } else { STAYS };
-        self.faults = vec![format!("{fault}; {then}")];
-    }
-}
-
 fn fault(error: files::Error) -> String {
     match error {
         files::Error::System(error) => format!("it cannot be read: {error}"),
-        error @ (files::Error::Special(_) | files::Error::Long { .. } | files::Error::Binary) => error.to_string(),
+        error @ (files::Error::Special(_) | files::Error::Long { .. } | files::Error::Binary | files::Error::Utf16) => {
+            error.to_string()
+        }
     }
 }
 
-impl Stamp {
-    fn of(meta: &fs::Metadata) -> Self {
-        Self { inode: meta.ino(), size: meta.size(), modified: (meta.mtime(), meta.mtime_nsec()) }
-    }
-}
+/// What kustomize reads beside the manifests that it names.
+const KUSTOMIZATIONS: [&str; 2] = ["kustomization.yaml", "kustomization.yml"];
 
 fn is_manifest(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|e| e.to_str());
-    !name.starts_with('.') && matches!(extension, Some("yaml" | "yml" | "json"))
-}
-
-/// What to look at again when this object comes, goes or changes.
-fn key(object: &Object) -> Key {
-    match object {
-        Object::Service(service) => Key::Service(service.key.clone()),
-        Object::Slice(_, slice) => Key::Service(slice.service.clone()),
-        Object::Namespace(name, _) => Key::Namespace(name.clone()),
-        Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
-        Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
-        // The first one makes a difference to all Services.
-        Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
-    }
-}
-
-#[derive(Default)]
-struct Gathered {
-    /// The namespace whose policies count.
-    policies: String,
-    snapshot: Snapshot,
-    findings: Vec<Finding>,
-    /// Which file said what first.
-    owners: BTreeMap<String, String>,
-}
-
-impl Gathered {
-    fn add(&mut self, file: &str, object: &Object) {
-        let name = describe(object);
-        if let Object::Policy(namespace, _) = object
-            && *namespace != self.policies
-        {
-            let ours = &self.policies;
-            let message = format!("{file}: {name} is no policy here; policies are taken from namespace {ours} only");
-            self.findings.push(Finding::warning("policy-elsewhere", message));
-            return;
-        }
-        match self.owners.entry(name) {
-            Entry::Vacant(entry) => {
-                entry.insert(file.to_owned());
-                insert(&mut self.snapshot, object);
-            }
-            Entry::Occupied(entry) => {
-                let (name, first) = (entry.key(), entry.get());
-                let message = format!("{file}: {name} is in {first} already, which is used; remove one of the two");
-                self.findings.push(Finding::error("object-doubled", message));
-            }
-        }
-    }
-}
-
-fn describe(object: &Object) -> String {
-    match object {
-        Object::Service(service) => format!("Service {}", service.key),
-        Object::Slice(name, slice) => format!("EndpointSlice {}/{name}", slice.service.namespace),
-        Object::Node(name, _) => format!("Node {name}"),
-        Object::Namespace(name, _) => format!("Namespace {name}"),
-        Object::ServiceNetworks(name, _) => format!("ServiceCIDR {name}"),
-        Object::Policy(namespace, policy) => format!("ConfigMap {namespace}/{}", policy.name),
-        Object::Pod(pod) => format!("Pod {}/{}", pod.name.namespace, pod.name.name),
-        Object::PodElsewhere(pod) => format!("Pod {}/{}", pod.namespace, pod.name),
-    }
-}
-
-fn insert(snapshot: &mut Snapshot, object: &Object) {
-    match object {
-        Object::Service(service) => {
-            snapshot.services.insert(service.key.clone(), Arc::clone(service));
-        }
-        Object::Slice(name, slice) => {
-            snapshot.slices.entry(slice.service.clone()).or_default().insert(name.clone(), Arc::clone(slice));
-        }
-        Object::Node(name, node) => {
-            snapshot.nodes.insert(name.clone(), Arc::clone(node));
-        }
-        Object::Namespace(name, labels) => {
-            snapshot.namespaces.insert(name.clone(), Arc::clone(labels));
-        }
-        Object::ServiceNetworks(name, networks) => {
-            snapshot.service_networks.insert(name.clone(), Arc::clone(networks));
-        }
-        Object::Policy(_, policy) => {
-            snapshot.policies.insert(policy.name.clone(), Arc::clone(policy));
-        }
-        Object::Pod(pod) => {
-            snapshot.pods.complete(|pods| {
-                pods.insert(Arc::clone(pod));
-            });
-        }
-        Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
-    }
+    !name.starts_with('.') && !KUSTOMIZATIONS.contains(&name) && matches!(extension, Some("yaml" | "yml" | "json"))
 }
 
 #[cfg(test)]
@@ -417,6 +268,50 @@ mod tests {
         let update = fixture.scan();
         assert_eq!(Fixture::services(&update), ["default/web"]);
         assert!(update.keys.is_empty());
+    }
+
+    #[test]
+    fn a_bad_object_keeps_its_own_last_good_state_and_the_rest_of_its_file_is_new() {
+        let mut fixture = Fixture::new();
+        fixture.write("all.yaml", &format!("{WEB}---\n{DNS}"));
+        fixture.scan();
+        let bad = DNS.replace("{name: dns}", "{name: dns}\nspec: {type: Loud}");
+        let (new, lost) = (WEB.replace("web", "new"), "kind: Service\nmetadata: {name: web}\n");
+        fixture.write("all.yaml", &format!("{new}---\n{bad}"));
+        let update = fixture.scan();
+        assert_eq!(Fixture::services(&update), ["default/dns", "default/new"]);
+        let message = &update.findings[0].message;
+        assert!(message.starts_with("all.yaml: document 2 (Service dns) cannot be read: spec.type "), "{message}");
+        assert!(message.ends_with("; its last good state stays in force"), "{message}");
+        // What has lost its type could be any object that was there.
+        fixture.write("all.yaml", &format!("{new}---\n{lost}"));
+        assert_eq!(Fixture::services(&fixture.scan()), ["default/dns", "default/new"]);
+        fixture.write("all.yaml", &new);
+        assert_eq!(Fixture::services(&fixture.scan()), ["default/new"]);
+    }
+
+    #[test]
+    fn a_node_of_which_a_part_cannot_be_read_keeps_what_was_inside() {
+        let mut fixture = Fixture::new();
+        let node =
+            |cidr: &str| format!("apiVersion: v1\nkind: Node\nmetadata: {{name: n1}}\nspec: {{podCIDRs: [{cidr}]}}\n");
+        fixture.write("node.yaml", &node("10.0.1.0/24"));
+        fixture.scan();
+        fixture.write("node.yaml", &node("10.0.2.0/24, here"));
+        let networks = |update: &Update| update.snapshot.nodes["n1"].pod_networks.clone();
+        let expected = ["10.0.2.0/24", "10.0.1.0/24"].map(|network| network.parse().unwrap());
+        assert_eq!(networks(&fixture.scan()), expected);
+        fixture.write("node.yaml", &node("10.0.2.0/24"));
+        assert_eq!(networks(&fixture.scan()), expected[..1]);
+    }
+
+    #[test]
+    fn a_kustomization_beside_its_manifests_is_none() {
+        let mut fixture = Fixture::new();
+        fixture.write("kustomization.yaml", "resources: [web.yaml]");
+        fixture.write("web.yaml", WEB);
+        let update = fixture.scan();
+        assert_eq!((Fixture::services(&update).len(), update.findings.len()), (1, 0));
     }
 
     #[test]

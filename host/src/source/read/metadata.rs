@@ -2,11 +2,11 @@
 
 use egressd_core::model::{Labels, ServiceKey, Uid};
 use egressd_core::text::is_plain;
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::fault::{Fault, Unreadable};
 use super::field::{Field, kept};
+use crate::moment::Moment;
 
 /// The longest name that Kubernetes takes.
 const LONGEST_NAME: usize = 253;
@@ -56,8 +56,8 @@ pub(super) fn created(root: &Field<'_>, faults: &mut Vec<Fault>) -> i64 {
     if field.is_absent() {
         return 0;
     }
-    let time = kept(field.parsed::<Timestamp>("a time like 2026-01-31T12:00:00Z"), faults);
-    time.map_or(i64::MAX, Timestamp::as_second)
+    let time = kept(field.parsed::<Moment>("a time like 2026-01-31T12:00:00Z"), faults);
+    time.map_or(i64::MAX, Moment::as_second)
 }
 
 /// All labels.

@@ -4,7 +4,6 @@ use egressd_core::model::{
     AnnotationPrefix, KubeVipWrote, Labels, Service, ServiceKind, ServicePort, TrafficPolicy, active_endpoint,
 };
 use egressd_core::net::{Family, Protocol};
-use jiff::Timestamp;
 
 use super::address::address;
 use super::fault::{Fault, Unreadable};
@@ -114,7 +113,7 @@ fn kube_vip_wrote(root: &Field<'_>, annotations: &Labels) -> Option<KubeVipWrote
     let families: Vec<Family> =
         standing.into_iter().filter(|family| its.iter().any(|(_, owned)| owned.contains(family))).collect();
     let last = its.iter().filter(|(_, owned)| !owned.is_empty()).map(|(entry, _)| time(entry)).max()?;
-    Some(KubeVipWrote { families, at: last.map(|time| Moment::from(time).to_string().into()) })
+    Some(KubeVipWrote { families, at: last.map(|time| time.to_string().into()) })
 }
 
 /// Of these families, those whose annotation an entry of managed fields owns.
@@ -126,7 +125,7 @@ fn owned(entry: &Field<'_>, families: &[Family], name: impl Fn(Family) -> String
     families.iter().copied().filter(owns).collect()
 }
 
-fn time(entry: &Field<'_>) -> Option<Timestamp> {
+fn time(entry: &Field<'_>) -> Option<Moment> {
     entry.get("time").parsed("a time").ok().flatten()
 }
 
