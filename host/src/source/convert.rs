@@ -12,7 +12,7 @@ use egressd_core::model::{
 };
 use egressd_core::net::{Family, Protocol};
 use egressd_core::policy;
-use egressd_core::text::{cut, is_plain};
+use egressd_core::text::cut;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
@@ -201,9 +201,8 @@ fn name(metadata: &ObjectMeta) -> Result<String, Error> {
 
 /// An API server takes nothing else; files may say anything, and names are printed as they are.
 fn checked(name: &'static str, text: String) -> Result<String, Error> {
-    let printable = text.chars().all(|c| is_plain(c) && !c.is_whitespace());
-    let good = !text.is_empty() && text.len() <= LONGEST_NAME && printable;
-    if good { Ok(text) } else { Err(field(name, &text, "a name of 1 to 253 characters without blanks")) }
+    let good = !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if good { Ok(text) } else { Err(field(name, &text, "a name of 1 to 253 letters, digits and signs of ASCII")) }
 }
 
 fn namespace(metadata: &ObjectMeta) -> String {
