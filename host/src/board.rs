@@ -1,13 +1,14 @@
 //! What the loop tells others: the newest state as a value, handed over without waiting for anybody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::chain::PolicyFailure;
 use egressd_core::finding::Finding;
 use egressd_core::model::{PolicyMark, ServiceKey, Uid};
 use egressd_core::pipeline::Round;
-use egressd_core::plan::Plan;
+use egressd_core::plan::{Plan, PlannedService};
 use egressd_core::status::ServiceStatus;
 use egressd_core::voice::{Speech, Voice};
 use tokio::sync::watch;
@@ -68,14 +69,51 @@ impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
         let now = Moment::now();
-        let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, failing, findings, fatal: _ } =
-            round;
+        let Round {
+            plan,
+            ruleset: _,
+            statuses,
+            uids,
+            voices,
+            first_ready,
+            policies,
+            failing,
+            findings,
+            fatal: _,
+            further: _,
+        } = round;
         let changed = statuses.iter().map(|(key, status)| {
             let same = before.filter(|before| before.statuses.get(key) == Some(status));
             (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))
         });
         let changed = changed.collect();
         Self { plan, statuses, uids, voices, first_ready, policies, failing, findings, changed, at: now }
+    }
+
+    /// What is in force while a round is carried out slice by slice, and these pods are to go over still: of a Service that
+    /// has one of them, what was before, and it publishes nothing.
+    pub fn partly(&self, mut round: Round, waiting: &BTreeSet<IpAddr>) -> Self {
+        let (old, new) = (&self.plan.services, &round.plan.services);
+        let waits = |service: Option<&PlannedService>| {
+            let mut sources = service.into_iter().flat_map(|service| &service.rules).flat_map(|rule| &rule.sources);
+            sources.any(|source| waiting.contains(source))
+        };
+        let differ =
+            |key: &&ServiceKey| old.get(*key) != new.get(*key) && (waits(old.get(*key)) || waits(new.get(*key)));
+        let held: BTreeSet<ServiceKey> = old.keys().chain(new.keys()).filter(differ).cloned().collect();
+        for key in held {
+            round.statuses.insert(key.clone(), ServiceStatus::under_way(self.statuses.get(&key)));
+            let speech = self.voices.get(&key).map_or(Speech::Listener, |voice| voice.speech);
+            round.voices.insert(key.clone(), Voice { speech, active: BTreeMap::new() });
+            if let Some(uid) = self.uids.get(&key) {
+                round.uids.entry(key.clone()).or_insert_with(|| uid.clone());
+            }
+            match old.get(&key) {
+                Some(service) => drop(round.plan.services.insert(key, service.clone())),
+                None => drop(round.plan.services.remove(&key)),
+            }
+        }
+        Self::after(Some(self), round)
     }
 
     /// What is in force still, after a round that did not come into force. The Services that it would have changed say
@@ -116,7 +154,8 @@ pub struct Reader {
 impl Newest {
     /// Before anything is known.
     pub fn begin() -> Self {
-        let (policies, loading, source, notices, orphans) = ([].into(), [].into(), [].into(), [].into(), [].into());
+        let (policies, loading, orphans) = ([].into(), [].into(), [].into());
+        let (source, notices) = ([].into(), [].into());
         Self { since: Moment::now(), in_force: None, trouble: None, policies, loading, source, notices, orphans }
     }
 }

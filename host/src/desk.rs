@@ -20,6 +20,7 @@ use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::nft::{KernelThread, Survey};
 use crate::notices::{Notices, insist};
 use crate::orphans;
+use crate::rights::Publish;
 use crate::status_socket::{Probe, StatusSocket};
 
 /// How long the loop may work on one thing before it counts as stuck.
@@ -30,6 +31,8 @@ const STUCK: Duration = Duration::from_secs(30);
 pub struct Desk {
     /// This node's name.
     pub node: String,
+    /// How much is written into the cluster.
+    pub publish: Publish,
     /// How our tables are called.
     pub tables: TableNames,
     /// What the loop tells.
@@ -91,7 +94,7 @@ impl Desk {
 
     async fn document(self: Arc<Self>) -> String {
         let (newest, survey) = self.look().await;
-        let document = Document::new(&self.node, &newest, survey.as_deref());
+        let document = Document::new((&self.node, self.publish), &newest, survey.as_deref());
         // Strings and numbers always become JSON.
         serde_json::to_string(&document).unwrap_or_default()
     }

@@ -29,6 +29,7 @@ use egressd::notices::Notices;
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::policies::{Library, Loader, Sandbox};
+use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::StateDir;
@@ -37,7 +38,6 @@ use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
-use egressd_core::pipeline::Settings;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -132,9 +132,13 @@ async fn follow(args: &Run) -> Result<()> {
     let orphans = orphans::Watch::start(instance, locks, Netlink::open);
     let orphans = orphans.context("cannot start the thread that looks for orphaned tables")?;
     let (board, reader) = board(giver.told(), notices.reader(), orphans.found());
-    publish(&source, &reader, &config.settings, namespace)?;
-    let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
-    let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics, orphans, notices };
+    let settings = &config.settings;
+    let (node_name, prefix, written) = (node.clone(), settings.prefix.clone(), config::publish(args.publish));
+    publish(&source, &reader, publish::Place { node: node_name, namespace, prefix, publish: written })?;
+    let (tables, watch) = (settings.tables.clone(), Watch { board, metrics: metrics.clone() });
+    let (desk_node, desk_kernel) = (node.clone(), kernel.clone());
+    let desk =
+        Desk { node: desk_node, publish: written, tables, reader, kernel: desk_kernel, metrics, orphans, notices };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
     let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
@@ -163,9 +167,9 @@ fn hold(locks: &LockDir, instance: &Instance) -> Option<Lock> {
     held.ok()
 }
 
-/// Tells the cluster, where there is one.
-fn publish(source: &Source, reader: &Reader, settings: &Settings, namespace: String) -> Result<()> {
-    if let Source::Manifests(_) = source {
+/// Writes into the cluster, where there is one and it is to be written to.
+fn publish(source: &Source, reader: &Reader, place: publish::Place) -> Result<()> {
+    if matches!(source, Source::Manifests(_)) || place.publish == Publish::Nothing {
         return Ok(());
     }
     let runtime = publish::runtime().context("cannot start tokio")?;
@@ -177,7 +181,6 @@ fn publish(source: &Source, reader: &Reader, settings: &Settings, namespace: Str
             return other.map(drop).map_err(Into::into);
         }
     };
-    let place = publish::Place { node: settings.node.clone(), namespace, prefix: settings.prefix.clone() };
     publish::start(runtime, client, reader.clone(), place).context("cannot start the thread that tells the cluster")
 }
 

@@ -7,45 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use egressd::cli::{Cli, Command, Question};
-use egressd::rights::{MANIFEST, Place, RIGHTS};
 
-use crate::objects::{Objects, deploy, items, root, texts};
+use crate::objects::{Objects, deploy, items, texts};
 
 pub(crate) const DAEMON_SET: &str = "base/daemonset.yaml";
 
 /// What `make image` calls the image. No registry has it.
 pub(crate) const IMAGE: &str = "ghcr.io/egressd/egressd";
-
-/// What the roles grant: place, verb, group and resource, each alone.
-fn granted() -> Result<BTreeSet<[String; 4]>> {
-    let mut granted = BTreeSet::new();
-    for role in Objects::parse(&fs::read_to_string(root().join(MANIFEST))?)?.0 {
-        for rule in items(&role["rules"]) {
-            for verb in texts(&rule["verbs"]) {
-                for group in texts(&rule["apiGroups"]) {
-                    for resource in texts(&rule["resources"]) {
-                        let place = role["kind"].as_str().context("a role has a kind")?.to_owned();
-                        granted.insert([place, verb.clone(), group.clone(), resource]);
-                    }
-                }
-            }
-        }
-    }
-    Ok(granted)
-}
-
-pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
-    let needed = RIGHTS.iter().map(|right| {
-        let place = match right.place {
-            Place::Cluster => "ClusterRole",
-            Place::OwnNamespace => "Role",
-        };
-        [place, right.verb, right.group, right.resource].map(str::to_owned)
-    });
-    let (granted, needed) = (granted()?, needed.collect::<BTreeSet<_>>());
-    ensure!(granted == needed, "{MANIFEST} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
-    Ok(())
-}
 
 /// The directories with a kustomization, `deploy/` itself included.
 pub(crate) fn kustomizations() -> Result<Vec<PathBuf>> {
@@ -77,6 +45,7 @@ pub(crate) fn every_manifest_is_in_the_kustomization_of_its_directory() -> Resul
         let kustomization = Objects::read(&name(&directory.join("kustomization.yaml")))?;
         let patches = items(&kustomization.0[0]["patches"]).filter_map(|patch| patch["path"].as_str());
         let listed = texts(&kustomization.0[0]["resources"]).into_iter().chain(patches.map(str::to_owned));
+        let listed = listed.chain(texts(&kustomization.0[0]["configurations"]));
         let listed: BTreeSet<String> = listed.filter(|entry| entry.ends_with(".yaml")).collect();
         let entries = fs::read_dir(&directory)?.map(|entry| entry.map(|entry| entry.file_name()));
         let names = entries.collect::<Result<Vec<_>, _>>()?;

@@ -7,7 +7,7 @@ use crate::rooms::{entered, mentions_crate, room};
 use crate::rust::{code, files, name, paths, root, without_tests};
 
 /// The whole of what the pure half may lean on.
-const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
+const CORE: [&str; 4] = ["imbl", "ipnet", "sha2", "thiserror"];
 
 /// What only its `testkit` leans on, and so nothing that ships.
 const TESTKIT: [&str; 1] = ["proptest"];
@@ -45,7 +45,7 @@ const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("net", &[]),
     ("text", &[]),
     ("finding", &["text"]),
@@ -61,14 +61,15 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("ruleset", &["net"]),
     ("diff", &["net", "ruleset"]),
     ("compile", &["decision", "model", "net", "plan", "ruleset"]),
-    ("status", &["check", "decision", "finding", "model", "plan"]),
+    ("status", &["check", "decision", "finding", "model", "owner", "plan"]),
     (
         "pipeline",
         &[
             "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan",
-            "policy", "ruleset", "status", "voice",
+            "policy", "ruleset", "status", "voice", "whose",
         ],
     ),
+    ("whose", &["decision", "finding", "model"]),
     ("voice", &["model", "net", "owner", "plan"]),
 ];
 
@@ -90,6 +91,12 @@ fn the_testkit_is_in_nothing_that_ships() {
         let leaked = linked.iter().find(|line| TESTKIT.iter().any(|name| line.starts_with(&format!("{name} "))));
         assert_eq!(leaked, None, "of what {package} consists of");
     }
+}
+
+#[test]
+fn only_tests_ask_for_a_testkit() {
+    let askers = Graph::read().with_feature_in_the_product("testkit");
+    assert_eq!(askers, BTreeSet::new(), "packages that have a dependency with its testkit, and not for tests alone");
 }
 
 #[test]

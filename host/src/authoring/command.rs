@@ -114,11 +114,13 @@ fn config(args: &cli::Scene) -> Result<Config> {
             namespace: namespace.clone(),
             owner: cli::Owner::Any,
             shared_addresses: cli::SharedAddresses::Allow,
+            pods: cli::Pods::Ignore,
             state_dir: PathBuf::new(),
         },
         networks: networks.clone(),
         annotations: annotations.clone(),
         policies: cli::Policies::default(),
         instance: Instance { instance_name: None },
+        limits: cli::Limits::default(),
     })
 }

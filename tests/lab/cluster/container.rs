@@ -27,7 +27,7 @@ impl Cluster {
         let pod = self.deployed_pod(node)?;
         let host = self.plane.directory.path().join(format!("host-of-{}", node.name()));
         let mut command = container(program, node, &pod, &host)?;
-        for volume in self.volumes(&pod, &host)? {
+        for volume in self.volumes(node, &pod, &host)? {
             command.arg(volume);
         }
         command.arg("--").args(pod.arguments());
@@ -49,7 +49,7 @@ impl Cluster {
     }
 
     /// Directories of the container, each as `FROM:TO`.
-    fn volumes(&self, pod: &DeployedPod, host: &Path) -> Result<Vec<String>> {
+    fn volumes(&self, node: &Node, pod: &DeployedPod, host: &Path) -> Result<Vec<String>> {
         let mut paths = pod.host_paths()?;
         let account = "/account".to_owned();
         paths.push((account.clone(), ACCOUNT.to_owned()));
@@ -58,7 +58,7 @@ impl Cluster {
             fs::create_dir_all(inside(from))?;
         }
         let account = inside(&account);
-        fs::write(account.join("token"), self.token()?)?;
+        fs::write(account.join("token"), self.token_on(node)?)?;
         fs::copy(self.plane.directory.path().join("ca.crt"), account.join("ca.crt"))?;
         fs::write(account.join("namespace"), pod.namespace().context("the pod has no namespace")?)?;
         Ok(paths.iter().map(|(from, to)| format!("{}:{to}", inside(from).display())).collect())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::input::of_other_types;
 use super::{About, Pipeline, Question};
-use crate::model::{Interest, ServiceKey, view};
+use crate::model::{Interest, ServiceKey};
 
 impl Pipeline {
     /// Asks about every Service again, in turn: the policies are others now, and may read other annotations.
@@ -17,9 +17,12 @@ impl Pipeline {
         for key in of_other_types(&newest) {
             self.look(&newest, key, false);
         }
-        for (key, entry) in self.services.iter_mut().filter(|(_, entry)| entry.asks_nothing()) {
-            let renewed = view(&newest, &self.facts, key, self.settings.trust, &self.settings.prefix);
-            entry.view = renewed.map_or_else(|| Arc::clone(&entry.view), Arc::new);
+        let silent = self.services.iter().filter(|(_, entry)| entry.asks_nothing());
+        for key in silent.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            let renewed = self.view_of(&newest, &key);
+            if let Some((entry, renewed)) = self.services.get_mut(&key).zip(renewed) {
+                (entry.view, entry.waits) = renewed;
+            }
         }
         self.questions(|_| true)
     }
@@ -36,9 +39,10 @@ impl Pipeline {
         questions
     }
 
-    /// When [`Pipeline::ask_failed`] has something to ask next. Pauses begin at `now`.
+    /// When [`Pipeline::ask_failed`] or [`Pipeline::ask_waited`] has something to ask next. Pauses and waits begin at `now`.
     pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
-        self.services.values_mut().filter_map(|entry| entry.again.begin(now)).min()
+        let next = |entry: &mut Entry| [entry.again.begin(now), entry.waits.begin(now)];
+        self.services.values_mut().flat_map(next).flatten().min()
     }
 
     /// Other questions are asked first, or in between: the same ones and these, each once and in turn.
