@@ -1,5 +1,6 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
+mod carry;
 mod log;
 
 use std::future::{Future, ready};
@@ -7,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use carry::Rest;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
-use egressd_core::diff::{Batch, Changes, Summary, diff, replace};
+use egressd_core::diff::Batch;
 use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::addresses::Addresses;
 use crate::board::{Board, InForce};
@@ -31,10 +33,6 @@ use crate::state::StateDir;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often to look meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long to wait after a failed commit, at first; doubled each time.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-/// The longest wait between two tries.
-const LAST_RETRY: Duration = Duration::from_secs(10);
 
 /// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
 const SLICE: Duration = Duration::from_millis(250);
@@ -57,6 +55,8 @@ pub struct Daemon {
     watch: Watch,
     /// When and after how long to try again what the kernel refused.
     retry: Option<(Instant, Duration)>,
+    /// What is left of a large change.
+    rest: Option<Rest>,
     /// What is to be asked, in turn.
     questions: Vec<Question>,
     /// When this process began: what the pipeline's times count from.
@@ -83,12 +83,13 @@ pub enum Start {
     Replace,
 }
 
-/// How a round ended.
-#[derive(Debug)]
-enum Commit {
-    InForce,
-    /// And why.
-    Refused(String),
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Work out what follows from what is new.
+    Round,
+    /// Go on with what was worked out.
+    Slice,
 }
 
 impl Daemon {
@@ -105,7 +106,7 @@ impl Daemon {
     ) -> Result<Self> {
         let tables = settings.tables.clone();
         let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts());
-        let (applied, told, retry, again) = (Ruleset::default(), None, None, None);
+        let (applied, told, retry, again, rest) = (Ruleset::default(), None, None, None, None);
         let (questions, since) = (Vec::new(), Instant::now());
         let doomed = begin(&kernel, &tables, start).await.context("cannot take over the tables")?;
         let mut daemon = Self {
@@ -120,6 +121,7 @@ impl Daemon {
             doomed,
             watch,
             retry,
+            rest,
             questions,
             since,
             again,
@@ -139,10 +141,15 @@ impl Daemon {
             begun = self.begin(&source) => begun?,
             () = &mut stop => return Ok(()),
         }
+        let mut next = Next::Round;
         loop {
-            self.round().await;
+            match next {
+                Next::Round => self.round().await,
+                Next::Slice => self.go_on().await,
+            }
             self.watch.board.idle();
-            // What is newer comes before what waits: it is asked in turn with it.
+            next = Next::Round;
+            // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
             tokio::select! {
                 biased;
                 () = &mut stop => {
@@ -155,13 +162,16 @@ impl Daemon {
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.questions.is_empty() => {}
+                () = ready(()), if self.rest.is_some() => next = Next::Slice,
             }
-            self.ask().await?;
+            if next == Next::Round {
+                self.ask().await?;
+            }
         }
     }
 
-    /// Waits for the first Services and for the policies that come with them: a round without either would take
-    /// rules away (P6).
+    /// Waits for the first Services and for the policies that were in force before, or, where none were, for those that
+    /// come with them: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
         let update = source.take().await;
         self.loader.want(update.snapshot.policies.values())?;
@@ -184,10 +194,10 @@ impl Daemon {
         if self.look_beside(&round).await {
             round = self.pipeline.round();
         }
-        match self.commit(&mut round).await {
-            Commit::InForce => self.report(round),
-            Commit::Refused(why) => self.report_held_back(round, why),
-        }
+        // Written before it is in force.
+        self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
+        self.queue(std::mem::take(&mut round.further));
+        self.begin_to_carry_out(round).await;
     }
 
     /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
@@ -208,8 +218,8 @@ impl Daemon {
 
     /// Goes over to other policies, whole, and asks them about every Service.
     fn load(&mut self, loaded: Loaded) -> Result<()> {
-        let Loaded { chain, reports, good } = loaded;
-        self.watch.board.policies(reports);
+        let Loaded { chain, reports, good, findings } = loaded;
+        self.watch.board.policies(reports, findings);
         self.state.remember_policies(&good);
         if let Some(chain) = chain {
             let questions = self.pipeline.ask_all(chain.interest());
@@ -254,66 +264,11 @@ impl Daemon {
             questions = self.pipeline.answer(questions.into_iter().zip(verdicts).collect());
             most = Duration::MAX;
         }
-        self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
         let now = Instant::now();
         let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
         // Whoever changes something all the time must not put off the others.
         self.again = next.map(|next| self.again.filter(|before| *before > now).map_or(next, |before| before.min(next)));
         Ok(())
-    }
-
-    /// Carries out what differs; then the round's ruleset is `applied`. After a failure the kernel is read again, and the
-    /// difference tried again later.
-    async fn commit(&mut self, round: &mut Round) -> Commit {
-        if let Some(fatal) = &round.fatal {
-            error!(code = %fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
-            // The same plan would be as bad.
-            self.retry = None;
-            return Commit::Refused(format!("the plan is not carried out: {}", fatal.message));
-        }
-        let changes = if self.doomed.is_empty() {
-            diff(&self.applied, &round.ruleset)
-        } else {
-            replace(&self.doomed, &round.ruleset)
-        };
-        match self.carry_out(changes).await {
-            Ok(()) => {
-                // Nobody looks at it any more, and a copy costs as much as the plan itself.
-                self.applied = std::mem::take(&mut round.ruleset);
-                self.doomed.clear();
-                self.retry = None;
-                Commit::InForce
-            }
-            Err(failure) => {
-                let why = with_causes(&failure);
-                self.failed(&why).await;
-                Commit::Refused(format!("{why}; it is tried again"))
-            }
-        }
-    }
-
-    async fn carry_out(&self, changes: Changes) -> Result<(), nft::Error> {
-        let (begun, summary) = (Instant::now(), changes.summary());
-        for batch in changes.batches {
-            let begun = Instant::now();
-            self.kernel.commit(batch).await.inspect_err(|_| self.watch.metrics.refused())?;
-            self.watch.metrics.committed(begun.elapsed());
-        }
-        if summary.batches > 0 {
-            let Summary { batches, elements_added, elements_removed } = summary;
-            let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            info!(batches, elements_added, elements_removed, microseconds, "committed");
-        }
-        Ok(())
-    }
-
-    async fn failed(&mut self, error: &str) {
-        let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
-        self.retry = Some((Instant::now() + wait, wait));
-        warn!(error, retry_in = ?wait, "a change is not in force yet");
-        if let Err(error) = self.read_back().await {
-            warn!(error = with_causes(&error), "what is in force is unknown");
-        }
     }
 
     /// Learns what is in force, and removes what nobody of us put there. What is to be replaced is of no interest.
@@ -333,10 +288,15 @@ impl Daemon {
         Ok(())
     }
 
-    /// Tells what is in force now: one line for every Service whose status changed.
+    /// Tells what is in force now, all of it.
     fn report(&mut self, round: Round) {
-        let before = self.told.take();
-        let now = Arc::new(InForce::after(before.as_deref(), round));
+        let now = InForce::after(self.told.as_deref(), round);
+        self.tell(now);
+    }
+
+    /// One line for every Service whose status changed.
+    fn tell(&mut self, now: InForce) {
+        let (before, now) = (self.told.take(), Arc::new(now));
         log_changes(before.as_deref(), &now);
         self.watch.board.in_force(Arc::clone(&now));
         self.told = Some(now);

@@ -155,6 +155,7 @@ impl Metrics {
             findings.get_or_create(&labels).inc();
         };
         newest.orphans.iter().for_each(|orphan| found(&orphan.finding()));
+        newest.source.iter().chain(&*newest.loading).chain(&*newest.notices).for_each(found);
         let Some(round) = &newest.in_force else { return };
         round.findings.iter().for_each(found);
         let mut translated = 0;

@@ -51,17 +51,20 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     pipeline.hold(known.held);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
-    ask(&mut pipeline, &chain, questions);
+    drop(ask(&mut pipeline, &chain, questions));
     // What is read here is read together, so whatever waits for its pod would wait in vain.
     pipeline.next_try(Duration::ZERO);
     let waited = pipeline.ask_waited(HOLD);
-    ask(&mut pipeline, &chain, waited);
+    let mut round = ask(&mut pipeline, &chain, waited);
+    while !round.further.is_empty() {
+        round = ask(&mut pipeline, &chain, round.further);
+    }
     let mut source_findings = update.findings;
     source_findings.extend(policies::findings(&loaded.reports));
-    Report { snapshot: update.snapshot, round: pipeline.round(), source_findings, policies: loaded.reports }
+    Report { snapshot: update.snapshot, round, source_findings, policies: loaded.reports }
 }
 
-fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) {
+fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) -> Round {
     while !questions.is_empty() {
         let context = pipeline.context();
         let answers = questions.into_iter().map(|question| {
@@ -70,6 +73,7 @@ fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) {
         });
         questions = pipeline.answer(answers.collect());
     }
+    pipeline.round()
 }
 
 /// What `run` would do to the kernel, in order: first what removes things that egressd never makes.

@@ -10,6 +10,7 @@ mod beside_kube_vip;
 mod beside_metallb;
 mod calls;
 mod changes;
+mod doors;
 mod edits;
 mod files;
 mod first_light;
@@ -18,6 +19,7 @@ mod hijack;
 mod history;
 mod isolation;
 mod life;
+mod limits;
 mod memory;
 mod neighbours;
 mod networks;
@@ -44,6 +46,8 @@ lab::tests![
     policies::plan_loads_policies_as_run_does,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
     isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
+    limits::what_exceeds_a_tenants_limit_is_not_in_force_and_others_follow,
+    limits::a_small_change_is_in_force_before_a_large_one_that_came_with_it,
     shadows::a_shadow_lists_exactly_what_enforcing_it_changes,
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,
@@ -136,6 +140,13 @@ lab::tests![
     orphans::what_cleans_and_stays_is_ready_when_nothing_is_left,
     orphans::what_cleans_and_stays_waits_for_no_other_instance_and_leaves_its_tables,
     orphans::what_cleans_and_is_ended_too_early_names_what_is_left,
+    doors::a_probe_says_whether_egressd_is_live_and_ready,
+    doors::a_port_that_is_taken_is_reported_and_served_once_it_is_free,
+    doors::a_socket_that_is_taken_is_reported_and_served_once_it_is_free,
+    doors::silent_connections_lock_no_scraper_and_no_probe_out,
+    doors::a_special_file_among_the_manifests_is_named_and_delays_no_edit,
+    doors::a_file_that_becomes_special_keeps_its_last_good_content,
+    doors::what_egressd_keeps_is_closed_to_other_users_also_after_an_earlier_release,
     tools::diff_after_run_is_empty,
     tools::a_manifest_that_is_not_in_force_shows_up_in_diff,
     tools::a_foreign_change_of_the_table_shows_up_in_diff,

@@ -10,6 +10,9 @@ use crate::text::quoted;
 /// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
 const VIP_HOST: &str = "vipHost";
 
+/// The code of the finding that another node holds an address, or none does.
+pub const HELD_ELSEWHERE: &str = "held-elsewhere";
+
 /// The longest name that Kubernetes takes for a node.
 const LONGEST_NAME: usize = 253;
 
@@ -177,7 +180,7 @@ fn named(node: &str) -> String {
 }
 
 fn elsewhere(address: IpAddr, because: &str) -> Finding {
-    Finding::new(Severity::Info, "held-elsewhere", format!("nothing is translated to {address} here: {because}"))
+    Finding::new(Severity::Info, HELD_ELSEWHERE, format!("nothing is translated to {address} here: {because}"))
 }
 
 fn absent(address: IpAddr) -> Finding {

@@ -7,6 +7,7 @@ mod answering;
 mod asking;
 mod entry;
 mod input;
+mod limits;
 mod memory;
 mod pods;
 mod round;
@@ -15,7 +16,8 @@ mod turns;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use entry::{Entry, Standing};
+use again::Again;
+use entry::{Answer, Entry, Standing};
 use input::is_asked_about;
 use turns::Turns;
 
@@ -28,7 +30,7 @@ use crate::model::{
     PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published,
 };
 use crate::owner::{Held, Holder, Owner};
-use crate::plan::{Plan, SharedAddresses};
+use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, State};
 use crate::voice::Voice;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub cluster: ClusterSettings,
     /// What to do with an address that Services of several namespaces have.
     pub shared: SharedAddresses,
+    /// How much of the kernel Services may use.
+    pub limits: Limits,
 }
 
 /// The state between two rounds.
@@ -116,6 +120,8 @@ pub struct Round {
     pub findings: Vec<Finding>,
     /// Why nothing of this may be carried out: a defect of egressd.
     pub fatal: Option<Finding>,
+    /// What has to be asked about changes that exceed a limit.
+    pub further: Vec<Question>,
 }
 
 impl Pipeline {
@@ -248,16 +254,16 @@ impl Pipeline {
         let (view, waits) = newest;
         let (standing, uid) = (Standing::Earlier, &view.service.uid);
         match self.services.remove(key) {
-            Some(Entry { view: before, verdict, last_input, again, .. }) if before.service.uid == *uid => {
-                Entry { view, published, verdict, standing, last_input, again: again.anew(), waits }
+            Some(Entry { view: before, verdict, last_input, again, answer, .. }) if before.service.uid == *uid => {
+                Entry { view, published, verdict, standing, last_input, again: again.anew(), answer, waits }
             }
             other => {
                 if let Some(replaced) = other {
                     self.forget(&replaced.view.service.uid);
                 }
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
-                let (last_input, again) = Default::default();
-                Entry { view, published, verdict: draft, standing, last_input, again, waits }
+                let (last_input, again, answer) = (None, Again::default(), Answer::Remembered);
+                Entry { view, published, verdict: draft, standing, last_input, again, answer, waits }
             }
         }
     }

@@ -141,7 +141,7 @@ fn each_family_goes_its_own_way() {
 
 #[test]
 fn nothing_is_held_before_anything_is_known() {
-    let world = World::new(Owner::Auto).no_vip_host();
+    let mut world = World::new(Owner::Auto).no_vip_host();
     assert_eq!(Told::from(&world.pipeline.round()).state, State::Idle);
 }
 

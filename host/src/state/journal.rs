@@ -4,7 +4,6 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,13 +13,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::warn;
 
-use super::write_whole;
+use egressd_core::finding::Finding;
+
+use super::{unread, write_whole};
+use crate::files;
 
 /// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
 const OUTDATED: usize = 1_000;
 
 /// So many bytes may be outdated likewise.
 const OUTDATED_BYTES: usize = 8 << 20;
+
+/// More than egressd writes for 100,000 Services; and what else is there is not read into memory.
+const LONGEST: u64 = 1 << 30;
 
 /// By the identity of the Service.
 type Of<T> = BTreeMap<Uid, Arc<T>>;
@@ -34,6 +39,8 @@ pub(super) struct Journal<T> {
     /// What was appended since all was written.
     appended: usize,
     end: End,
+    /// Why it is not known what an earlier process left.
+    unread: Option<Finding>,
 }
 
 /// How the file ends.
@@ -58,16 +65,18 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
     /// As an earlier process left it. A line that cannot be read is passed over, and said: the Service it was about has
     /// what an earlier line says to fall back to, or nothing.
     pub(super) fn open(path: PathBuf) -> Self {
-        let mut journal = Self { path, written: Of::new(), lines: 0, appended: 0, end: End::Whole };
-        match fs::read(&journal.path) {
+        let mut journal = Self { path, written: Of::new(), lines: 0, appended: 0, end: End::Whole, unread: None };
+        match files::read_own(&journal.path, LONGEST) {
             Ok(bytes) => journal.take(&bytes),
             // There is none before the first Service.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                warn!(file = %journal.path.display(), %error, "passed over");
-            }
+            Err(files::Error::System(error)) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => journal.unread = Some(unread(&journal.path, &error)),
         }
         journal
+    }
+
+    pub(super) fn unread(&self) -> Option<Finding> {
+        self.unread.clone()
     }
 
     pub(super) fn written(&self) -> &Of<T> {
@@ -101,7 +110,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
             line(&mut text, uid, newest.as_deref())?;
         }
         make_room(&self.path)?;
-        let mut file = File::options().append(true).create(true).open(&self.path)?;
+        let mut file = files::append(&self.path)?;
         self.end = End::Torn;
         file.write_all(&text)?;
         self.end = End::Whole;
@@ -144,7 +153,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
 }
 
 fn make_room(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), fs::create_dir_all)
+    file.parent().map_or(Ok(()), files::make_directory)
 }
 
 /// What is other than before; none where the Service is gone, or nothing is remembered of it.
@@ -185,6 +194,8 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<(Uid, Option<T>), LineError
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::fs;
 
     use egressd_core::model::Labels;
     use proptest::prelude::*;

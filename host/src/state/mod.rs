@@ -6,17 +6,21 @@ mod journal;
 mod policies;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egressd_core::decision::Draft;
+use egressd_core::finding::{Finding, sentences};
 use egressd_core::model::{Labels, PolicyObject, Uid};
 use tracing::warn;
 
 use draft::Remembered;
 use journal::Journal;
+
+use crate::errors::with_causes;
+use crate::files;
 
 /// The state directory.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct StateDir {
     drafts: Journal<Remembered>,
     /// What the directory holds, as far as we know.
     written_policies: BTreeMap<String, Arc<PolicyObject>>,
+    /// What could not be read.
+    unread: Vec<Finding>,
     /// Whether the last write failed, so that it is said once.
     health: Health,
 }
@@ -49,8 +55,25 @@ impl StateDir {
     pub fn open(path: &Path) -> Self {
         let accepted = Journal::open(path.join(ACCEPTED));
         let drafts = Journal::open(path.join(DRAFTS));
-        let written_policies = policies::read_all(&path.join(POLICIES));
-        Self { path: path.to_owned(), accepted, drafts, written_policies, health: Health::Good }
+        let (written_policies, unread) = policies::read_all(&path.join(POLICIES));
+        let unread = accepted.unread().into_iter().chain(drafts.unread()).chain(unread).collect();
+        Self { path: path.to_owned(), accepted, drafts, written_policies, unread, health: Health::Good }
+    }
+
+    /// Takes from other users what earlier releases let them read: annotations of all Services that ask for egress.
+    pub fn narrow(path: &Path) -> Option<Finding> {
+        let policies = path.join(POLICIES);
+        let narrowed = files::narrow(path, is_ours)
+            .and_then(|()| files::narrow_files(path, is_ours))
+            .and_then(|()| files::narrow(&policies, policies::is_ours))
+            .and_then(|()| files::narrow_files(&policies, policies::is_ours));
+        narrowed.err().map(|open| open.finding(path, "--state-dir"))
+    }
+
+    /// What could not be read, in one finding.
+    pub fn trouble(&self) -> Option<Finding> {
+        let message = sentences(&self.unread);
+        (!message.is_empty()).then(|| Finding::warning("state-unreadable", message))
     }
 
     /// What an earlier process remembered.
@@ -82,7 +105,9 @@ impl StateDir {
         if self.written_policies == *good {
             return;
         }
-        let result = policies::write_all(&self.path.join(POLICIES), &mut self.written_policies, good);
+        // The folder's parents would be made for all to read.
+        let result = files::make_directory(&self.path)
+            .and_then(|()| policies::write_all(&self.path.join(POLICIES), &mut self.written_policies, good));
         self.tell(result, "cannot remember the policies in force; a restart would forget them");
     }
 
@@ -99,10 +124,21 @@ impl StateDir {
     }
 }
 
+/// Names in the state directory: of this release, and of others that keep more beside it.
+fn is_ours(name: &str) -> bool {
+    name == POLICIES || name.starts_with(ACCEPTED) || name.starts_with(DRAFTS)
+}
+
+/// What follows from a file that cannot be read.
+fn unread(file: &Path, error: &files::Error) -> Finding {
+    let (file, why) = (file.display(), with_causes(error));
+    Finding::warning("state-unreadable", format!("cannot read {file}: {why}; what it remembers is not known here"))
+}
+
 /// To a temporary name, then renamed: a crash leaves the old file or the new one, a loss of power too.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = File::create(&temporary)?;
+    let mut file = files::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(temporary, path)
@@ -122,5 +158,30 @@ mod tests {
         let mut state = StateDir::open(&file.join("below"));
         state.remember(&[(Uid::new("a").unwrap(), Arc::default())].into(), &BTreeMap::new());
         assert!(state.accepted().is_empty(), "it is tried again with the next change");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_reported_and_what_is_not_there_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(StateDir::open(dir.path()).trouble(), None);
+        std::os::unix::fs::symlink("/dev/null", dir.path().join(ACCEPTED)).unwrap();
+        let trouble = StateDir::open(dir.path()).trouble().unwrap();
+        assert!(trouble.message.contains("accepted: "), "{trouble}");
+    }
+
+    /// Whatever the umask of the machine is.
+    #[test]
+    fn what_an_earlier_release_wrote_is_closed_to_others() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join(POLICIES);
+        fs::create_dir(&folder).unwrap();
+        let files = [dir.path().join(ACCEPTED), dir.path().join(DRAFTS), folder.join("a.policy")];
+        files.iter().for_each(|file| fs::write(file, "").unwrap());
+        let all = || files.iter().map(PathBuf::as_path).chain([dir.path(), &folder]);
+        all().for_each(|path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap());
+        assert_eq!(StateDir::narrow(dir.path()), None);
+        let modes: Vec<u32> = all().map(|path| fs::metadata(path).unwrap().mode() & 0o777).collect();
+        assert_eq!(modes, [0o600, 0o600, 0o600, 0o700, 0o700]);
     }
 }

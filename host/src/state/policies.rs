@@ -1,21 +1,24 @@
 //! One file a policy: a line of JSON, which says how long the component behind it is and what it is wrapped in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+use egressd_core::finding::Finding;
 use egressd_core::model::{Labels, PolicyMark, PolicyObject};
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 
-use super::write_whole;
+use super::{unread, write_whole};
+use crate::files;
 
 const SUFFIX: &str = ".policy";
 
 /// The first line.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
+    /// For earlier releases. The name is that of the file, so that no content leads to another file.
+    #[serde(default)]
     name: String,
     annotations: Labels,
     settings: Option<String>,
@@ -27,28 +30,52 @@ struct Header {
 
 type Objects = BTreeMap<String, Arc<PolicyObject>>;
 
-/// What an earlier process wrote; what cannot be read is passed over, and said.
-pub(super) fn read_all(directory: &Path) -> Objects {
-    // There is none before the first process had policies in force.
-    let Ok(entries) = fs::read_dir(directory) else { return Objects::new() };
-    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let policies = files.filter(|file| file.extension().is_some_and(|extension| extension == "policy"));
-    let read = policies.filter_map(|file| {
-        let said = |error: &io::Error| warn!(file = %file.display(), %error, "passed over");
-        fs::read(&file).and_then(|bytes| parse(&bytes)).inspect_err(said).ok()
-    });
-    read.map(|object| (object.name.clone(), Arc::new(object))).collect()
+/// What an earlier process wrote, and what cannot be read.
+pub(super) fn read_all(directory: &Path) -> (Objects, Vec<Finding>) {
+    let entries = match fs::read_dir(directory) {
+        // There is none before the first process had policies in force.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (Objects::new(), vec![]),
+        Err(error) => return (Objects::new(), vec![unread(directory, &error.into())]),
+        Ok(entries) => entries,
+    };
+    let (mut policies, mut trouble) = (Objects::new(), Vec::new());
+    for file in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let Some(name) = name_of(&file) else { continue };
+        match files::read_own(&file, files::MOST).and_then(|bytes| Ok(parse(name.clone(), &bytes)?)) {
+            Ok(object) => drop(policies.insert(name, Arc::new(object))),
+            Err(error) => trouble.push(unread(&file, &error)),
+        }
+    }
+    (policies, trouble)
+}
+
+/// Of the policy that a file is about.
+fn name_of(file: &Path) -> Option<String> {
+    Some(file.file_name()?.to_str()?.strip_suffix(SUFFIX)?.to_owned())
+}
+
+/// The file of a policy.
+fn file_of(directory: &Path, name: &str) -> io::Result<PathBuf> {
+    let file = directory.join(format!("{name}{SUFFIX}"));
+    let inside = file.parent() == Some(directory) && name_of(&file).as_deref() == Some(name);
+    let refused = || io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no name for a file"));
+    if inside { Ok(file) } else { Err(refused()) }
+}
+
+/// Names in the directory: what is whole, and what is being written.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.ends_with(SUFFIX) || name.ends_with(".new")
 }
 
 /// Writes what is new and removes what is gone; `written` is what is there.
 pub(super) fn write_all(directory: &Path, written: &mut Objects, good: &Objects) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
+    files::make_directory(directory)?;
     for (name, object) in good.iter().filter(|(name, object)| written.get(*name) != Some(*object)) {
-        write_whole(&directory.join(format!("{name}{SUFFIX}")), &bytes(object)?)?;
+        write_whole(&file_of(directory, name)?, &bytes(object)?)?;
     }
     let gone: BTreeSet<&String> = written.keys().filter(|name| !good.contains_key(*name)).collect();
     for name in gone {
-        match fs::remove_file(directory.join(format!("{name}{SUFFIX}"))) {
+        match fs::remove_file(file_of(directory, name)?) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
@@ -73,10 +100,10 @@ fn bytes(object: &PolicyObject) -> io::Result<Vec<u8>> {
     Ok(all)
 }
 
-fn parse(bytes: &[u8]) -> io::Result<PolicyObject> {
+fn parse(name: String, bytes: &[u8]) -> io::Result<PolicyObject> {
     let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off");
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(cut)?;
-    let Header { name, annotations, settings, wasm, gzip } = serde_json::from_slice(&bytes[..end])?;
+    let Header { name: _, annotations, settings, wasm, gzip } = serde_json::from_slice(&bytes[..end])?;
     let mut rest = &bytes[end + 1..];
     let mut take = |length: Option<usize>| match length {
         Some(length) => {
@@ -111,7 +138,35 @@ mod tests {
         write_all(dir.path(), &mut written, &[object("a", None), object("b", Some(b"zip"))].into()).unwrap();
         let good = Objects::from([object("b", Some(b"zap")), object("c", None)]);
         write_all(dir.path(), &mut written, &good).unwrap();
-        assert_eq!(read_all(dir.path()), good);
+        assert_eq!(read_all(dir.path()), (good, vec![]));
+    }
+
+    #[test]
+    fn a_policy_is_called_like_its_file_whatever_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("policies"), dir.path().join("other.policy"));
+        files::make_directory(&inside).unwrap();
+        fs::write(&outside, "").unwrap();
+        let (_, object) = object("../other", None);
+        fs::write(inside.join("a.policy"), bytes(&object).unwrap()).unwrap();
+        let (mut written, _) = read_all(&inside);
+        assert_eq!(written.iter().map(|(key, policy)| [key, &policy.name]).collect::<Vec<_>>(), [["a", "a"]]);
+        write_all(&inside, &mut written, &Objects::new()).unwrap();
+        assert!(outside.exists() && !inside.join("a.policy").exists());
+        for name in ["../other", "a/b", "/etc/b"] {
+            assert!(file_of(&inside, name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_reported_and_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = Objects::from([object("good", None)]);
+        write_all(dir.path(), &mut Objects::new(), &good).unwrap();
+        std::os::unix::fs::symlink("good.policy", dir.path().join("link.policy")).unwrap();
+        let (read, trouble) = read_all(dir.path());
+        assert_eq!(read, good);
+        assert!(matches!(&trouble[..], [one] if one.message.contains("link.policy")), "{trouble:?}");
     }
 
     #[test]
@@ -121,7 +176,8 @@ mod tests {
         let whole = bytes(&whole).unwrap();
         for length in 0..whole.len() {
             fs::write(dir.path().join("a.policy"), &whole[..length]).unwrap();
-            assert_eq!(read_all(dir.path()), Objects::new(), "{length} bytes");
+            let (read, trouble) = read_all(dir.path());
+            assert!(read.is_empty() && trouble.len() == 1, "{length} bytes");
         }
     }
 }

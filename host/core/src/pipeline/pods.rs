@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use super::{Pipeline, Question};
-use crate::model::{ServiceKey, ServiceView, Snapshot, view};
+use crate::model::{ServiceKey, ServiceView, Snapshot};
 use crate::whose::{Earlier, Waits, sifted};
 
 impl Pipeline {
@@ -22,7 +22,7 @@ impl Pipeline {
 
     /// The newest view of a Service, with the endpoints here that are its own as far as is known, and those that wait.
     pub(super) fn view_of(&self, snapshot: &Snapshot, key: &ServiceKey) -> Option<(Arc<ServiceView>, Waits)> {
-        let newest = view(snapshot, &self.facts, key, self.settings.trust, &self.settings.prefix)?;
+        let newest = self.view(snapshot, key)?;
         let uid = &newest.service.uid;
         let known = self.services.get(key).filter(|entry| entry.view.service.uid == *uid);
         let remembered = || self.drafts.get(uid).map(|draft| Earlier::Remembered(draft));

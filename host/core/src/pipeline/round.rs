@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entry::{Entry, Standing};
+use super::limits::{Refused, with_endpoints_counted};
 use super::{Pipeline, Round};
 use crate::beside;
 use crate::chain::{PolicyFailure, Ruling, Shadow};
@@ -15,16 +16,25 @@ use crate::status::{ShadowStatus, State, statuses};
 use crate::voice::{Stage, Voice, voice};
 
 impl Pipeline {
-    /// All that follows from what was taken in. Where something was not answered yet, what was before stays.
-    pub fn round(&self) -> Round {
+    /// All that follows from what was taken in, and what is remembered of it. Where something was not answered yet, what
+    /// was before stays.
+    pub fn round(&mut self) -> Round {
+        let (round, refused) = self.work_out();
+        Round { further: self.remember_granted(&refused), ..round }
+    }
+
+    fn work_out(&self) -> (Round, Refused) {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
         let mut planned = BTreeMap::new();
         let sharing = Sharing::of(self.settings.shared, self.services.values().map(|entry| &*entry.view));
         let here = self.here(&sharing);
         for (key, entry) in &self.services {
-            let Some(settled) = self.settle(here, entry) else { continue };
+            let settled = self.settle(here, entry).map(|settled| with_endpoints_counted(&entry.view, settled));
+            planned.extend(settled.map(|settled| (key.clone(), settled)));
+        }
+        let refused = self.keep_to_limits(here, &mut planned);
+        for (key, settled) in &planned {
             plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
-            planned.insert(key.clone(), settled);
         }
         let ruleset = compile(&plan, &self.settings.tables);
         let notes = check(&plan);
@@ -45,7 +55,10 @@ impl Pipeline {
         let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
         let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
         let (failing, findings) = (self.failing(), self.facts.findings.clone());
-        Round { plan, ruleset, statuses, uids, voices, first_ready, policies, failing, findings, fatal }
+        let further = Vec::new();
+        let round =
+            Round { plan, ruleset, statuses, uids, voices, first_ready, policies, failing, findings, fatal, further };
+        (round, refused)
     }
 
     fn failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
@@ -91,7 +104,7 @@ impl Pipeline {
         Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, standby))
     }
 
-    fn last_draft(&self, entry: &Entry) -> Standby<'_> {
+    pub(super) fn last_draft(&self, entry: &Entry) -> Standby<'_> {
         self.drafts.get(&entry.view.service.uid).map_or(Standby::Nothing, |draft| Standby::LastDraft(draft))
     }
 
