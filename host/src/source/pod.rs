@@ -127,7 +127,8 @@ mod tests {
     use super::*;
 
     fn read(value: Value) -> Result<Pod, String> {
-        pod(serde_json::from_value(value).unwrap()).map_err(|error| error.to_string())
+        let object = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        pod(object).map_err(|error| error.to_string())
     }
 
     #[test]
