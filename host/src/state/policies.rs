@@ -150,7 +150,7 @@ mod tests {
         let (_, object) = object("../other", None);
         fs::write(inside.join("a.policy"), bytes(&object).unwrap()).unwrap();
         let (mut written, _) = read_all(&inside);
-        assert_eq!(written.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(written.iter().map(|(key, policy)| [key, &policy.name]).collect::<Vec<_>>(), [["a", "a"]]);
         write_all(&inside, &mut written, &Objects::new()).unwrap();
         assert!(outside.exists() && !inside.join("a.policy").exists());
         for name in ["../other", "a/b", "/etc/b"] {
