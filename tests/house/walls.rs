@@ -16,11 +16,13 @@ const TESTKIT: [&str; 1] = ["proptest"];
 const SDK: [&str; 5] = ["ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
-const HOST: [(&str, &[&str]); 18] = [
+const HOST: [(&str, &[&str]); 20] = [
     ("wasmtime", &["wasm/"]),
     ("wasmparser", &["wasm/"]),
     ("wit_component", &["wasm/"]),
     ("wit_parser", &["wasm/"]),
+    ("landlock", &["wasm/confine"]),
+    ("seccompiler", &["wasm/filter"]),
     ("flate2", &["policies/", "authoring/"]),
     ("sha2", &["policies/", "authoring/"]),
     ("rustables", &["nft/"]),

@@ -20,8 +20,11 @@ const UNSELECTED: u8 = 3;
 const NO_POD: u8 = 4;
 const FORGED: u8 = 5;
 
+/// An annotation of kube-vip's, by its name.
+type Annotation = (&'static str, &'static str);
+
 /// What the evil Service asks for, and the ports for which that is.
-const KINDS: [(Option<(&str, &str)>, &[u16]); 3] = [
+const KINDS: [(Option<Annotation>, &[u16]); 3] = [
     (None, &PORTS),
     (Some(("egress-destination-ports", "tcp:80")), &[80]),
     (Some(("egress-allowed-networks", "0.0.0.0/0")), &PORTS),
@@ -103,7 +106,7 @@ impl Tenants {
     }
 }
 
-fn evil(annotation: Option<(&str, &str)>) -> Service {
+fn evil(annotation: Option<Annotation>) -> Service {
     let plain = service("x").namespace("evil").created("2010-01-01T00:00:00Z").addresses([EVIL]).egress();
     annotation.into_iter().fold(plain, |service, (name, value)| service.annotation(name, value))
 }

@@ -42,6 +42,7 @@ lab::tests![
     policies::a_live_edit_lands_while_another_services_policy_loops,
     policies::the_built_in_policy_with_another_prefix_leaves_kube_vips_annotations_inert,
     policies::the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one,
+    policies::a_policy_beyond_the_limit_takes_no_place_of_one_in_force,
     policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,
     policies::plan_loads_policies_as_run_does,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,

@@ -45,6 +45,15 @@ fn what_a_policy_sees_of_an_endpoint_is_the_pod_and_not_what_its_slice_says() {
     assert_eq!(world.pods_seen("victim"), ["victim/web-1"]);
 }
 
+/// Its own node knows its pods.
+#[test]
+fn an_endpoint_of_another_node_is_as_its_slice_says() {
+    let mut world = World::with_pods(&[]);
+    world.on_node("node-b").targeting(Some(("shop", "web-1"))).service("shop", 2020, "11.0.0.3", &[POD]);
+    world.wait(HOLD);
+    assert_eq!((world.pods_seen("shop"), world.next()), (vec!["shop/web-1".to_owned()], None));
+}
+
 #[test]
 fn without_knowledge_of_pods_everything_is_as_slices_say() {
     let mut world = World::default();

@@ -107,11 +107,7 @@ impl Library {
     /// Loads the next one: what an earlier process had in force before anything that is new.
     pub fn step(&mut self) -> Step {
         if let Some(name) = self.start.next_remembered() {
-            if let Some(Ok(good)) = self.recall(&name) {
-                let newest = Arc::clone(&good.object);
-                self.entries.insert(name, Entry { newest, good: Some(good), trouble: None, outlook: Outlook::Settled });
-                self.changed = true;
-            }
+            self.begin_with(name);
             // What is wanted as it was remembered is loaded now.
             self.queue = self.due();
             return Step::Done;
@@ -129,6 +125,22 @@ impl Library {
         // The same in vain once more is no news.
         self.changed |= again.is_none_or(|(_, earlier)| earlier != trouble);
         Step::Done
+    }
+
+    /// As an earlier process had it; where that does not load any more, as it is wanted. The first Services wait for it.
+    fn begin_with(&mut self, name: String) {
+        self.changed = true;
+        match self.recall(&name) {
+            Some(Ok(good)) => {
+                let newest = Arc::clone(&good.object);
+                self.entries.insert(name, Entry { newest, good: Some(good), trouble: None, outlook: Outlook::Settled });
+            }
+            Some(Err(_)) => {
+                let wanted = self.wanted.get(&name).cloned();
+                wanted.and_then(|wanted| self.load(wanted, None));
+            }
+            None => {}
+        }
     }
 
     /// Whether the first Services wait no longer: what is loaded was asked for.

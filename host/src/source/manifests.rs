@@ -257,6 +257,18 @@ mod tests {
     }
 
     #[test]
+    fn a_service_with_the_uid_of_another_is_refused_and_takes_nothing_from_it() {
+        let mut fixture = Fixture::new();
+        let of = |name: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, uid: u-1}}\n");
+        fixture.write("a.yaml", &of("web"));
+        fixture.write("b.yaml", &of("evil"));
+        let update = fixture.scan();
+        assert_eq!(Fixture::services(&update), ["default/web"]);
+        let message = "b.yaml: Service default/evil has the metadata.uid of Service default/web, which is used; give it one of its own, or none";
+        assert_eq!(update.findings[0].message, message);
+    }
+
+    #[test]
     fn a_directory_that_vanishes_is_an_error_and_forgets_nothing() {
         let mut fixture = Fixture::new();
         fixture.write("web.yaml", WEB);

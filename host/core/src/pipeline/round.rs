@@ -26,7 +26,9 @@ impl Pipeline {
     fn work_out(&self) -> (Round, Refused) {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
         let mut planned = BTreeMap::new();
-        let sharing = Sharing::of(self.settings.shared, self.services.values().map(|entry| &*entry.view));
+        // What asks for nothing takes no address from another, however old it is.
+        let asking = self.services.values().filter(|entry| !entry.asks_nothing());
+        let sharing = Sharing::of(self.settings.shared, asking.map(|entry| &*entry.view));
         let here = self.here(&sharing);
         for (key, entry) in &self.services {
             let settled = self.settle(here, entry).map(|settled| with_endpoints_counted(&entry.view, settled));

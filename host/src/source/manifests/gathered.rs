@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Snapshot};
+use egressd_core::model::{Key, ServiceKey, Snapshot, Uid};
 
 use crate::source::documents::Object;
 
@@ -37,12 +37,21 @@ pub(super) struct Gathered {
     pub(super) findings: Vec<Finding>,
     /// Which file said what first.
     owners: BTreeMap<String, String>,
+    /// Which Service has which identity.
+    uids: BTreeMap<Uid, ServiceKey>,
 }
 
 impl Gathered {
     /// Nothing so far; policies count from one namespace.
     pub(super) fn with_policies_of(namespace: &str) -> Self {
         Self { policies: namespace.to_owned(), ..Self::default() }
+    }
+
+    /// Another Service with the uid of this one. What is remembered of a Service is remembered by its uid, so two of one would
+    /// take it from each other.
+    fn other_of_uid(&self, object: &Object) -> Option<&ServiceKey> {
+        let Object::Service(service) = object else { return None };
+        self.uids.get(&service.uid).filter(|key| **key != service.key)
     }
 
     pub(super) fn add(&mut self, file: &str, object: &Object) {
@@ -55,8 +64,18 @@ impl Gathered {
             self.findings.push(Finding::warning("policy-elsewhere", message));
             return;
         }
+        if let Some(other) = self.other_of_uid(object) {
+            let message = format!(
+                "{file}: {name} has the metadata.uid of Service {other}, which is used; give it one of its own, or none"
+            );
+            self.findings.push(Finding::error("object-doubled", message));
+            return;
+        }
         match self.owners.entry(name) {
             Entry::Vacant(entry) => {
+                if let Object::Service(service) = object {
+                    self.uids.insert(service.uid.clone(), service.key.clone());
+                }
                 entry.insert(file.to_owned());
                 insert(&mut self.snapshot, object);
             }

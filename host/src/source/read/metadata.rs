@@ -1,7 +1,6 @@
 //! What every object is called, and since when it is there.
 
 use egressd_core::model::{Labels, ServiceKey, Uid};
-use egressd_core::text::is_plain;
 use uuid::Uuid;
 
 use super::fault::{Fault, Unreadable};
@@ -34,9 +33,8 @@ pub(super) fn key(root: &Field<'_>) -> Result<ServiceKey, Unreadable> {
 
 /// An API server takes nothing else; files may say anything, and names are printed as they are.
 pub(super) fn checked<'a>(field: &Field<'_>, text: &'a str) -> Result<&'a str, Fault> {
-    let printable = text.chars().all(|c| is_plain(c) && !c.is_whitespace());
-    let good = !text.is_empty() && text.len() <= LONGEST_NAME && printable;
-    if good { Ok(text) } else { Err(field.fault("a name of 1 to 253 characters without blanks")) }
+    let good = !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if good { Ok(text) } else { Err(field.fault("a name of 1 to 253 letters, digits and signs of ASCII")) }
 }
 
 /// UUIDv5 of `namespace/name` where there is none, so that plain YAML has an identity that lasts.
