@@ -32,6 +32,10 @@ pub struct Newest {
     pub source: Arc<[Finding]>,
     /// The tables that no egressd looks after.
     pub orphans: Arc<[Orphan]>,
+    /// A table that a newer egressd made, while it keeps this one from working.
+    pub newer: Option<Finding>,
+    /// What is wrong with what an earlier process remembered.
+    pub left: Arc<[Finding]>,
 }
 
 /// A round that the kernel has taken over.
@@ -63,7 +67,7 @@ impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
         let now = Moment::now();
-        let Round { plan, ruleset: _, statuses, uids, voices, first_ready, policies, failing, findings, fatal: _ } =
+        let Round { plan, statuses, uids, voices, first_ready, policies, failing, findings, ruleset: _, kept: _, fatal: _ } =
             round;
         let changed = statuses.iter().map(|(key, status)| {
             let same = before.filter(|before| before.statuses.get(key) == Some(status));
@@ -110,8 +114,8 @@ pub struct Reader {
 impl Newest {
     /// Before anything is known.
     pub fn begin() -> Self {
-        let (policies, source, orphans) = ([].into(), [].into(), [].into());
-        Self { since: Moment::now(), in_force: None, trouble: None, policies, source, orphans }
+        let (policies, source, orphans, left) = ([].into(), [].into(), [].into(), [].into());
+        Self { since: Moment::now(), in_force: None, trouble: None, policies, source, orphans, newer: None, left }
     }
 }
 
@@ -147,12 +151,30 @@ impl Board {
         self.newest.send_modify(|newest| newest.policies = reports.into());
     }
 
+    /// What is wrong with what an earlier process remembered.
+    pub fn left(&self, findings: Vec<Finding>) {
+        self.newest.send_modify(|newest| newest.left = findings.into());
+    }
+
+    /// A table of a newer egressd keeps this one from working, or no longer does.
+    pub fn newer(&self, finding: Option<Finding>) {
+        self.newest.send_modify(|newest| newest.newer = finding);
+    }
+
     /// A round did not come into force; what is in force still, where anything is.
     pub fn held_back(&self, why: String, still: Option<Arc<InForce>>) {
         self.newest.send_modify(|newest| {
             newest.trouble = Some(why);
             newest.in_force = still.or_else(|| newest.in_force.take());
         });
+    }
+}
+
+impl Newest {
+    /// What is told about the node whether or not anything is in force.
+    pub fn standing(&self) -> impl Iterator<Item = Finding> {
+        let orphans = self.orphans.iter().map(Orphan::finding);
+        self.newer.iter().chain(self.left.iter()).cloned().chain(orphans)
     }
 }
 

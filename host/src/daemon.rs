@@ -1,6 +1,7 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
 mod log;
+mod takeover;
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -8,13 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use egressd_core::beside::ForeignTables;
-use egressd_core::compile::table_names;
+use egressd_core::compile::{keep, table_names};
 use egressd_core::diff::{Batch, Changes, Summary, diff, replace};
 use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::addresses::Addresses;
@@ -27,10 +28,6 @@ use crate::policies::{Loaded, Loader};
 use crate::source::handover::{Taker, Update};
 use crate::state::StateDir;
 
-/// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often to look meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
 /// How long to wait after a failed commit, at first; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// The longest wait between two tries.
@@ -49,6 +46,7 @@ pub struct Daemon {
     state: StateDir,
     /// What the kernel holds, as far as we know.
     applied: Ruleset,
+    knowledge: Knowledge,
     loader: Loader,
     /// What was told last.
     told: Option<Arc<InForce>>,
@@ -83,6 +81,14 @@ pub enum Start {
     Replace,
 }
 
+/// Whether `applied` is what the kernel holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    Sure,
+    /// After a failure: it is read before anything else is done.
+    Doubtful,
+}
+
 /// How a round ended.
 #[derive(Debug)]
 enum Commit {
@@ -92,7 +98,8 @@ enum Commit {
 }
 
 impl Daemon {
-    /// Takes over what an earlier process left in the kernel, as it is, or prepares to replace it.
+    /// Takes over what an earlier process left in the kernel, as it is, or prepares to replace it. Waits while that is a
+    /// newer egressd's.
     ///
     /// # Errors
     /// When the kernel cannot be read, or a table of our name is not ours (P10).
@@ -104,10 +111,12 @@ impl Daemon {
         (start, watch): (Start, Watch),
     ) -> Result<Self> {
         let tables = settings.tables.clone();
-        let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts());
+        let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         let (applied, told, retry, again) = (Ruleset::default(), None, None, None);
         let (questions, since) = (Vec::new(), Instant::now());
-        let doomed = begin(&kernel, &tables, start).await.context("cannot take over the tables")?;
+        watch.board.left(state.findings());
+        let begun = takeover::begin(&kernel, &tables, (start, &watch.board)).await;
+        let doomed = begun.context("cannot take over the tables")?;
         let mut daemon = Self {
             pipeline,
             evaluator,
@@ -115,6 +124,7 @@ impl Daemon {
             tables,
             state,
             applied,
+            knowledge: Knowledge::Doubtful,
             loader,
             told,
             doomed,
@@ -263,7 +273,13 @@ impl Daemon {
             self.retry = None;
             return Commit::Refused(format!("the plan is not carried out: {}", fatal.message));
         }
+        if let Err(failure) = self.read_back().await {
+            let why = with_causes(&failure);
+            self.failed(&why);
+            return Commit::Refused(format!("what is in force is unknown: {why}; it is tried again"));
+        }
         let changes = if self.doomed.is_empty() {
+            keep(&mut round.ruleset, &self.applied, &round.kept);
             diff(&self.applied, &round.ruleset)
         } else {
             replace(&self.doomed, &round.ruleset)
@@ -273,12 +289,12 @@ impl Daemon {
                 // Nobody looks at it any more, and a copy costs as much as the plan itself.
                 self.applied = std::mem::take(&mut round.ruleset);
                 self.doomed.clear();
-                self.retry = None;
+                (self.knowledge, self.retry) = (Knowledge::Sure, None);
                 Commit::InForce
             }
             Err(failure) => {
                 let why = with_causes(&failure);
-                self.failed(&why).await;
+                self.failed(&why);
                 Commit::Refused(format!("{why}; it is tried again"))
             }
         }
@@ -299,18 +315,18 @@ impl Daemon {
         Ok(())
     }
 
-    async fn failed(&mut self, error: &str) {
+    /// What is in force may be something else than thought, so it is read before the next try.
+    fn failed(&mut self, error: &str) {
         let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
         self.retry = Some((Instant::now() + wait, wait));
         warn!(error, retry_in = ?wait, "a change is not in force yet");
-        if let Err(error) = self.read_back().await {
-            warn!(error = with_causes(&error), "what is in force is unknown");
-        }
+        self.knowledge = Knowledge::Doubtful;
     }
 
-    /// Learns what is in force, and removes what nobody of us put there. What is to be replaced is of no interest.
+    /// Learns what is in force where that is in doubt, and removes what nobody of us put there. What is to be replaced is of
+    /// no interest.
     async fn read_back(&mut self) -> Result<(), nft::Error> {
-        if !self.doomed.is_empty() {
+        if self.knowledge == Knowledge::Sure || !self.doomed.is_empty() {
             return Ok(());
         }
         let readback = self.kernel.read(self.tables.clone()).await?;
@@ -322,6 +338,7 @@ impl Daemon {
             self.kernel.commit(Batch { changes }).await?;
         }
         self.applied = readback.ruleset;
+        self.knowledge = Knowledge::Sure;
         Ok(())
     }
 
@@ -342,31 +359,6 @@ impl Daemon {
             log_changes(before.as_deref(), now);
         }
         self.watch.board.held_back(format!("a change is not in force yet: {why}"), self.told.clone());
-    }
-}
-
-/// Makes the tables ours, or finds those that are to be replaced.
-async fn begin(kernel: &KernelThread, tables: &TableNames, start: Start) -> Result<Vec<(Family, Name)>, nft::Error> {
-    match start {
-        Start::Adopt => patiently(|| kernel.adopt(tables.clone())).await.map(|()| Vec::new()),
-        Start::Replace => {
-            let existing = patiently(|| kernel.existing(tables.clone())).await?;
-            for table in &existing {
-                warn!(%table, "egress_clean: it is replaced with the first commit");
-            }
-            Ok(existing.into_iter().map(|table| (table.family, table.name)).collect())
-        }
-    }
-}
-
-/// Waits while another process owns the tables: most likely our predecessor, on its way out.
-async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(mut ask: impl FnMut() -> F) -> Result<T, nft::Error> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match ask().await {
-            Err(nft::Error::Owned { .. }) if Instant::now() < deadline => sleep(LOOK).await,
-            other => return other,
-        }
     }
 }
 

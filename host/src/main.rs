@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
 use egressd::authoring::{self, Answer};
 use egressd::board::{Reader, board};
-use egressd::clean::{self, Job, Outcome, Scope};
+use egressd::clean::{self, Job, NewerLayout, Outcome, Scope};
 use egressd::cli::{
     CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
 };
@@ -130,7 +130,11 @@ async fn follow(args: &Run) -> Result<()> {
     let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics, orphans };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
-    let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
+    tokio::pin!(stop);
+    let daemon = tokio::select! {
+        adopted = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)) => adopted?,
+        () = &mut stop => return Ok(()),
+    };
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
@@ -206,11 +210,11 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
-    let known = Known { accepted: state.accepted(), drafts: state.drafts(), held };
+    let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };
     let prefix = config.settings.prefix.clone();
     let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
-    report.source_findings.splice(0..0, config.findings);
+    report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));
     Ok(report)
 }
 
@@ -256,8 +260,9 @@ fn paint(stream: &impl IsTerminal) -> Paint {
 
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let scope = if args.all { Scope::All } else { Scope::Own };
+    let newer = if args.newer_layout { NewerLayout::Goes } else { NewerLayout::Stays };
     let locks = LockDir::new(&args.locks.lock_dir);
-    let job = Job { own: config::instance(&args.instance)?, scope, locks };
+    let job = Job { own: config::instance(&args.instance)?, scope, newer, locks };
     let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
     if args.stay {
         return stay(pass, args.http).map(|()| ExitCode::SUCCESS);

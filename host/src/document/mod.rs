@@ -115,11 +115,11 @@ impl Document {
     }
 }
 
-/// Findings about the source, the node, and orphaned tables.
+/// Findings about the source, the node, and what other processes left.
 fn findings(newest: &Newest) -> Vec<Told> {
     let round = newest.in_force.iter().flat_map(|round| &round.findings);
-    let orphans = newest.orphans.iter().map(|orphan| told(&orphan.finding()));
-    newest.source.iter().chain(round).map(told).chain(orphans).collect()
+    let standing = newest.standing().map(|finding| told(&finding));
+    newest.source.iter().chain(round).map(told).chain(standing).collect()
 }
 
 fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {

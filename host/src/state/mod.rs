@@ -4,19 +4,23 @@
 mod draft;
 mod journal;
 mod policies;
+mod version;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egressd_core::decision::Draft;
+use egressd_core::finding::Finding;
 use egressd_core::model::{Labels, PolicyObject, Uid};
+use egressd_core::pipeline::Memory;
 use tracing::warn;
 
 use draft::Remembered;
 use journal::Journal;
+use policies::Folder;
 
 /// The state directory.
 #[derive(Debug)]
@@ -24,8 +28,7 @@ pub struct StateDir {
     path: PathBuf,
     accepted: Journal<Labels>,
     drafts: Journal<Remembered>,
-    /// What the directory holds, as far as we know.
-    written_policies: BTreeMap<String, Arc<PolicyObject>>,
+    policies: Folder,
     /// Whether the last write failed, so that it is said once.
     health: Health,
 }
@@ -49,8 +52,23 @@ impl StateDir {
     pub fn open(path: &Path) -> Self {
         let accepted = Journal::open(path.join(ACCEPTED));
         let drafts = Journal::open(path.join(DRAFTS));
-        let written_policies = policies::read_all(&path.join(POLICIES));
-        Self { path: path.to_owned(), accepted, drafts, written_policies, health: Health::Good }
+        let policies = Folder::open(path.join(POLICIES));
+        let state = Self { path: path.to_owned(), accepted, drafts, policies, health: Health::Good };
+        for finding in state.findings() {
+            warn!(code = %finding.code, "{}", finding.message);
+        }
+        state
+    }
+
+    /// What stays as it is because this egressd does not know it.
+    pub fn findings(&self) -> Vec<Finding> {
+        [self.accepted.findings(), self.drafts.findings(), self.policies.findings()].concat()
+    }
+
+    /// Whether all is known that an earlier process remembered of Services.
+    pub fn memory(&self) -> Memory {
+        let unknown = [self.accepted.findings(), self.drafts.findings()].concat();
+        if unknown.is_empty() { Memory::Whole } else { Memory::Partial }
     }
 
     /// What an earlier process remembered.
@@ -74,15 +92,17 @@ impl StateDir {
 
     /// The policies that an earlier process had in force.
     pub fn policies(&self) -> BTreeMap<String, Arc<PolicyObject>> {
-        self.written_policies.clone()
+        self.policies.written().clone()
+    }
+
+    /// The names of policies that an earlier process had in force, and of which it is unknown what they were.
+    pub fn lost_policies(&self) -> BTreeSet<String> {
+        self.policies.lost().clone()
     }
 
     /// Remembers exactly these policies, as [`StateDir::remember`] does.
     pub fn remember_policies(&mut self, good: &BTreeMap<String, Arc<PolicyObject>>) {
-        if self.written_policies == *good {
-            return;
-        }
-        let result = policies::write_all(&self.path.join(POLICIES), &mut self.written_policies, good);
+        let result = self.policies.write(good);
         self.tell(result, "cannot remember the policies in force; a restart would forget them");
     }
 

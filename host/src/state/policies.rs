@@ -1,21 +1,27 @@
 //! One file a policy: a line of JSON, which says how long the component behind it is and what it is wrapped in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
+use egressd_core::finding::Finding;
 use egressd_core::model::{Labels, PolicyMark, PolicyObject};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
+use super::version::{self, Found};
 use super::write_whole;
 
 const SUFFIX: &str = ".policy";
+/// What follows it in the name of the file beside.
+const BESIDE: &str = ".v1";
 
-/// The first line.
+/// The first line. A file without a version is of version 1.
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
+    #[serde(default = "first")]
+    version: u64,
     name: String,
     annotations: Labels,
     settings: Option<String>,
@@ -25,42 +31,113 @@ struct Header {
     gzip: Option<usize>,
 }
 
-type Objects = BTreeMap<String, Arc<PolicyObject>>;
-
-/// What an earlier process wrote; what cannot be read is passed over, and said.
-pub(super) fn read_all(directory: &Path) -> Objects {
-    // There is none before the first process had policies in force.
-    let Ok(entries) = fs::read_dir(directory) else { return Objects::new() };
-    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let policies = files.filter(|file| file.extension().is_some_and(|extension| extension == "policy"));
-    let read = policies.filter_map(|file| {
-        let said = |error: &io::Error| warn!(file = %file.display(), %error, "passed over");
-        fs::read(&file).and_then(|bytes| parse(&bytes)).inspect_err(said).ok()
-    });
-    read.map(|object| (object.name.clone(), Arc::new(object))).collect()
+fn first() -> u64 {
+    1
 }
 
-/// Writes what is new and removes what is gone; `written` is what is there.
-pub(super) fn write_all(directory: &Path, written: &mut Objects, good: &Objects) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    for (name, object) in good.iter().filter(|(name, object)| written.get(*name) != Some(*object)) {
-        write_whole(&directory.join(format!("{name}{SUFFIX}")), &bytes(object)?)?;
+type Objects = BTreeMap<String, Arc<PolicyObject>>;
+
+/// The folder, and what it holds as far as we know.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    written: Objects,
+    /// The names of policies that were in force, and of which it is unknown what they were.
+    lost: BTreeSet<String>,
+    /// Those of them whose files stay as they are.
+    kept: BTreeSet<String>,
+    findings: Vec<Finding>,
+}
+
+impl Folder {
+    /// What an earlier process wrote; what cannot be read is passed over, and said.
+    pub(super) fn open(path: PathBuf) -> Self {
+        let (written, lost, kept, findings) = Default::default();
+        let mut folder = Self { path, written, lost, kept, findings };
+        // There is none before the first process had policies in force.
+        let entries = fs::read_dir(&folder.path).into_iter().flatten();
+        let files = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let name = |file: String| Some(file.strip_suffix(BESIDE).unwrap_or(&file).strip_suffix(SUFFIX)?.to_owned());
+        for name in files.filter_map(name).collect::<BTreeSet<_>>() {
+            folder.look(name);
+        }
+        folder
     }
-    let gone: BTreeSet<&String> = written.keys().filter(|name| !good.contains_key(*name)).collect();
-    for name in gone {
-        match fs::remove_file(directory.join(format!("{name}{SUFFIX}"))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
+
+    pub(super) fn written(&self) -> &Objects {
+        &self.written
+    }
+
+    pub(super) fn lost(&self) -> &BTreeSet<String> {
+        &self.lost
+    }
+
+    pub(super) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// What was written beside a file was written last.
+    fn look(&mut self, name: String) {
+        let file = self.file(&name);
+        let found = [version::find(&file), version::find(&version::beside(&file))];
+        if let Found::Unknown(why) = &found[0] {
+            self.findings.push(version::finding(&file, why));
+            self.kept.insert(name.clone());
+        }
+        let read = found.into_iter().rev().find_map(|found| match found {
+            Found::Known(bytes) => parse(&bytes).inspect_err(|error| warn!(policy = name, %error, "passed over")).ok(),
+            Found::Missing | Found::Unknown(_) => None,
+        });
+        match read {
+            Some(object) => drop(self.written.insert(object.name.clone(), Arc::new(object))),
+            None => drop(self.lost.insert(name)),
         }
     }
-    written.clone_from(good);
-    Ok(())
+
+    /// Writes what is new and removes what is gone, but nothing that a newer egressd wrote.
+    pub(super) fn write(&mut self, good: &Objects) -> io::Result<()> {
+        if self.written == *good {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.path)?;
+        for (name, object) in good.iter().filter(|(name, object)| self.written.get(*name) != Some(*object)) {
+            let file = self.file(name);
+            if self.kept.contains(name) {
+                write_whole(&version::beside(&file), &bytes(object)?)?;
+            } else {
+                write_whole(&file, &bytes(object)?)?;
+                remove(&version::beside(&file))?;
+            }
+        }
+        let gone: BTreeSet<&String> = self.written.keys().filter(|name| !good.contains_key(*name)).collect();
+        for name in gone {
+            let file = self.file(name);
+            remove(&version::beside(&file))?;
+            if !self.kept.contains(name) {
+                remove(&file)?;
+            }
+        }
+        self.written.clone_from(good);
+        Ok(())
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}{SUFFIX}"))
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn bytes(object: &PolicyObject) -> io::Result<Vec<u8>> {
     let PolicyObject { name, annotations, settings, wasm, gzip, mark: _ } = object;
     let length = |bytes: &Option<Arc<[u8]>>| bytes.as_ref().map(|bytes| bytes.len());
     let header = Header {
+        version: version::VERSION,
         name: name.clone(),
         annotations: annotations.clone(),
         settings: settings.clone(),
@@ -76,7 +153,7 @@ fn bytes(object: &PolicyObject) -> io::Result<Vec<u8>> {
 fn parse(bytes: &[u8]) -> io::Result<PolicyObject> {
     let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off");
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(cut)?;
-    let Header { name, annotations, settings, wasm, gzip } = serde_json::from_slice(&bytes[..end])?;
+    let Header { version: _, name, annotations, settings, wasm, gzip } = serde_json::from_slice(&bytes[..end])?;
     let mut rest = &bytes[end + 1..];
     let mut take = |length: Option<usize>| match length {
         Some(length) => {
@@ -107,21 +184,65 @@ mod tests {
     #[test]
     fn the_next_process_finds_the_policies_of_this_one() {
         let dir = tempfile::tempdir().unwrap();
-        let mut written = Objects::new();
-        write_all(dir.path(), &mut written, &[object("a", None), object("b", Some(b"zip"))].into()).unwrap();
+        let mut folder = Folder::open(dir.path().to_owned());
+        folder.write(&[object("a", None), object("b", Some(b"zip"))].into()).unwrap();
         let good = Objects::from([object("b", Some(b"zap")), object("c", None)]);
-        write_all(dir.path(), &mut written, &good).unwrap();
-        assert_eq!(read_all(dir.path()), good);
+        folder.write(&good).unwrap();
+        let next = Folder::open(dir.path().to_owned());
+        assert_eq!((next.written(), next.lost(), next.findings()), (&good, &BTreeSet::new(), &[][..]));
     }
 
     #[test]
-    fn a_file_that_is_cut_off_is_passed_over() {
+    fn a_file_that_is_cut_off_is_passed_over_and_its_policy_is_lost() {
         let dir = tempfile::tempdir().unwrap();
         let (_, whole) = object("a", Some(b"zip"));
         let whole = bytes(&whole).unwrap();
         for length in 0..whole.len() {
             fs::write(dir.path().join("a.policy"), &whole[..length]).unwrap();
-            assert_eq!(read_all(dir.path()), Objects::new(), "{length} bytes");
+            let folder = Folder::open(dir.path().to_owned());
+            assert_eq!((folder.written(), folder.lost()), (&Objects::new(), &["a".to_owned()].into()), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn the_name_of_a_file_beside_ends_in_this_egressds_version() {
+        let file = Path::new("a.policy");
+        assert_eq!(version::beside(file), Path::new(&format!("a.policy{BESIDE}")));
+    }
+
+    #[test]
+    fn what_an_egressd_without_versions_wrote_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (name, object) = object("a", None);
+        let text = String::from_utf8_lossy(&bytes(&object).unwrap()).replacen("\"version\":1,", "", 1);
+        assert!(text.starts_with("{\"name\":\"a\""), "{text}");
+        fs::write(dir.path().join("a.policy"), text).unwrap();
+        assert_eq!(Folder::open(dir.path().to_owned()).written(), &[(name, object)].into());
+    }
+
+    /// An update that is undone, and that undone again; a policy of the same name comes, changes and goes meanwhile.
+    #[test]
+    fn a_file_of_a_newer_version_stays_to_the_byte_whatever_becomes_of_its_policy() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, newer) = (dir.path().join("a.policy"), b"{\"version\":2,\"of\":\"a later day\"}\n\x00");
+        fs::write(&path, newer).unwrap();
+        let mut folder = Folder::open(dir.path().to_owned());
+        assert_eq!((folder.written(), folder.lost()), (&Objects::new(), &["a".to_owned()].into()));
+        assert_eq!(folder.findings().len(), 1);
+        for good in [Objects::from([object("a", None)]), [object("a", Some(b"zip"))].into(), Objects::new()] {
+            folder.write(&good).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), newer);
+            folder = Folder::open(dir.path().to_owned());
+            assert_eq!(folder.written(), &good, "over a restart");
+        }
+
+        // The newer one's own, as that one reads it.
+        folder.write(&[object("a", Some(b"zip"))].into()).unwrap();
+        fs::write(&path, bytes(&object("a", None).1).unwrap()).unwrap();
+        let mut folder = Folder::open(dir.path().to_owned());
+        assert_eq!(folder.written(), &[object("a", Some(b"zip"))].into(), "what was written last");
+        folder.write(&[object("a", Some(b"zap"))].into()).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(Folder::open(dir.path().to_owned()).written(), &[object("a", Some(b"zap"))].into());
     }
 }

@@ -2,6 +2,7 @@
 //! a table, and [`crate::compile`] turns it into nftables without asking anything.
 
 mod display;
+mod own;
 mod rank;
 mod remote;
 mod settle;
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
+pub use own::Own;
 pub(crate) use settle::today;
 pub use settle::{Here, Standby, settle};
 pub use sharing::{SharedAddresses, Sharing};
