@@ -67,8 +67,19 @@ impl InForce {
     /// A round that came into force now, after another.
     pub fn after(before: Option<&Self>, round: Round) -> Self {
         let now = Moment::now();
-        let Round { plan, statuses, uids, voices, first_ready, policies, failing, findings, ruleset: _, kept: _, fatal: _ } =
-            round;
+        let Round {
+            plan,
+            statuses,
+            uids,
+            voices,
+            first_ready,
+            policies,
+            failing,
+            findings,
+            ruleset: _,
+            kept: _,
+            fatal: _,
+        } = round;
         let changed = statuses.iter().map(|(key, status)| {
             let same = before.filter(|before| before.statuses.get(key) == Some(status));
             (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))
@@ -171,6 +182,15 @@ impl Board {
 }
 
 impl Newest {
+    /// Why this egressd is not ready; none when it is.
+    pub fn unready(&self) -> Option<String> {
+        match (&self.in_force, &self.trouble) {
+            (Some(_), _) => self.policies.iter().find_map(PolicyReport::unready),
+            (None, Some(trouble)) => Some(format!("nothing is in force yet: {trouble}")),
+            (None, None) => Some("nothing is in force yet: Services have not been read or evaluated".to_owned()),
+        }
+    }
+
     /// What is told about the node whether or not anything is in force.
     pub fn standing(&self) -> impl Iterator<Item = Finding> {
         let orphans = self.orphans.iter().map(Orphan::finding);

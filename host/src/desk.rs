@@ -123,11 +123,8 @@ impl Desk {
 }
 
 fn ready(newest: &Newest) -> Answer {
-    match (&newest.in_force, &newest.trouble) {
-        (Some(_), _) => Answer::text(Outcome::Good, "ready"),
-        (None, Some(trouble)) => Answer::text(Outcome::Unavailable, format!("nothing is in force yet: {trouble}")),
-        (None, None) => {
-            Answer::text(Outcome::Unavailable, "nothing is in force yet: Services have not been read or evaluated")
-        }
+    match newest.unready() {
+        None => Answer::text(Outcome::Good, "ready"),
+        Some(why) => Answer::text(Outcome::Unavailable, why),
     }
 }

@@ -117,7 +117,8 @@ async fn follow(args: &Run) -> Result<()> {
     let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
     let metrics = Metrics::default();
     let state = StateDir::open(&config.state_dir);
-    let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies());
+    let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies())
+        .missing(state.lost_policies());
     let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
@@ -212,7 +213,8 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let state = StateDir::open(&config.state_dir);
     let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };
     let prefix = config.settings.prefix.clone();
-    let mut library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
+    let library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
+    let mut library = library.missing(state.lost_policies());
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));
     Ok(report)

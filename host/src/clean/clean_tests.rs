@@ -62,7 +62,8 @@ fn a_table_of_a_newer_layout_stays_with_its_lock_unless_it_is_to_go() {
     for instance in [Instance::Default, named("a")] {
         ended(&job, &instance);
     }
-    let mut tables = FakeTables::default().newer(&Instance::Default).newer(&named("a")).owned(&named("b"), Owner::Nobody);
+    let mut tables =
+        FakeTables::default().newer(&Instance::Default).newer(&named("a")).owned(&named("b"), Owner::Nobody);
     let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
     assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6", "kube_vip_a_v4", "kube_vip_a_v6"]);
     assert!(whys(&report).iter().all(|why| matches!(why, Why::Newer(_))), "{report:?}");

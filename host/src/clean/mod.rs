@@ -58,8 +58,7 @@ impl Job {
         let mut report = Report::default();
         let instances = self.instances(&listed, &mut report);
         for instance in instances.into_iter().filter(|instance| *instance == self.own || !spared.contains(instance)) {
-            let (ours, others): (Vec<_>, Vec<_>) =
-                of_instance(&listed, &instance).partition(|table| is_ours(table));
+            let (ours, others): (Vec<_>, Vec<_>) = of_instance(&listed, &instance).partition(|table| is_ours(table));
             self.remove(&instance, &ours, tables, &mut report);
             if instance == self.own {
                 let note = |table: &ListedTable| format!("{} stays: egressd did not make it", table.id);

@@ -31,6 +31,9 @@ pub struct Document {
     pub in_force_since: Option<String>,
     /// Why something newer is not in force.
     pub trouble: Option<String>,
+    /// Why it is not ready; null when it is.
+    #[serde(default)]
+    pub unready: Option<String>,
     /// Our tables.
     pub tables: Vec<Table>,
     /// What is told about the source of Services and about the node.
@@ -107,6 +110,7 @@ impl Document {
             since: newest.since.to_string(),
             in_force_since: round.map(|round| round.at.to_string()),
             trouble: newest.trouble.clone(),
+            unready: newest.unready(),
             tables: survey.into_iter().flat_map(|survey| &survey.tables).map(table).collect(),
             findings: findings(newest),
             policies: newest.policies.iter().map(Policy::of).collect(),

@@ -40,7 +40,8 @@ pub enum Error {
     #[error(
         "cannot use {table} (newer-layout): a newer egressd made it in layout {layout}, and this one knows layouts up to {}; \
          what is in it stays in force and follows no change; run the newer egressd again, or remove the table with \
-         `egressd clean --newer-layout`, which ends its translation (docs/upgrade.md)", Layout::OURS
+         `egressd clean --newer-layout`, which ends its translation (docs/upgrade.md)",
+        Layout::OURS
     )]
     NewerLayout {
         /// Which table.

@@ -1,13 +1,13 @@
 //! All policies: what ConfigMaps ask for against what is loaded. The newest good one of each name is in force.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use egressd_core::chain::{Asked, Chain, Member};
 use egressd_core::finding::Finding;
 use egressd_core::model::{AnnotationPrefix, PolicyObject};
-use egressd_core::policy::{OnFailure, PolicySpec};
+use egressd_core::policy::{Mode, OnFailure, PolicySpec};
 use egressd_core::text::Text;
 use tracing::{info, warn};
 
@@ -26,6 +26,8 @@ pub struct Library {
     around: Surroundings,
     /// What was good when an earlier process ended.
     remembered: Objects,
+    /// The names of those of which it is unknown what they were.
+    lost: BTreeSet<String>,
     entries: BTreeMap<String, Entry>,
 }
 
@@ -38,7 +40,16 @@ struct Entry {
     good: Option<Good>,
     /// Why the newest is not good.
     trouble: Option<String>,
+    past: Past,
     outlook: Outlook,
+}
+
+/// Whether an earlier process had something in force under a name that this one cannot load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Past {
+    Known,
+    /// Whatever it was, Services do not go on as if there had been nothing.
+    Lost,
 }
 
 /// The first pause before a ConfigMap that is refused is tried again as it is.
@@ -91,7 +102,13 @@ impl Library {
     /// unless its settings say something else; `remembered` is what an earlier process had in force.
     pub fn new(sandbox: Sandbox, prefix: AnnotationPrefix, metrics: Metrics, remembered: Objects) -> Self {
         let around = Surroundings { sandbox, metrics, prefix };
-        Self { around, remembered, entries: BTreeMap::new() }
+        Self { around, remembered, lost: BTreeSet::new(), entries: BTreeMap::new() }
+    }
+
+    /// The same, where it is unknown what an earlier process had in force under these names.
+    #[must_use]
+    pub fn missing(self, lost: BTreeSet<String>) -> Self {
+        Self { lost, ..self }
     }
 
     /// Loads what changed: at most some seconds for each hostile one, 50 ms for each good one.
@@ -157,7 +174,9 @@ impl Library {
                 (good, Some(trouble))
             }
         };
-        self.entries.insert(name, Entry { newest, good, trouble: trouble.clone(), outlook });
+        let was_in_force = self.lost.contains(&name) || self.remembered.contains_key(&name);
+        let past = if was_in_force { Past::Lost } else { Past::Known };
+        self.entries.insert(name, Entry { newest, good, trouble: trouble.clone(), past, outlook });
         trouble
     }
 
@@ -185,9 +204,17 @@ impl Entry {
         }
     }
 
-    /// What it asks for, when nothing of it could be loaded and Services are to have no rules without it.
+    /// What it asks for, when nothing of it could be loaded and Services are not to go on without it: because it is closed,
+    /// or because something of it was in force before (P6). Then what they have stays, and they get nothing new.
     fn missed(&self) -> Option<PolicySpec> {
-        PolicySpec::read(&self.newest, BUILT_IN).ok().filter(|spec| spec.on_failure == OnFailure::Closed)
+        let spec = PolicySpec::outline(&self.newest);
+        let closed = spec.on_failure == OnFailure::Closed;
+        match (spec.mode, self.past) {
+            (Mode::Off, _) => None,
+            (Mode::Enforce | Mode::Shadow, _) if closed => Some(spec),
+            (Mode::Enforce, Past::Lost) => Some(PolicySpec { on_failure: OnFailure::KeepLast, ..spec }),
+            (Mode::Enforce | Mode::Shadow, Past::Known) | (Mode::Shadow, Past::Lost) => None,
+        }
     }
 
     fn missing(&self, spec: &PolicySpec) -> Member {

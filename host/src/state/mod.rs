@@ -134,6 +134,55 @@ mod tests {
 
     use super::*;
 
+    /// Everything that there is to remember.
+    fn remember_all(state: &mut StateDir) {
+        let uid = Uid::new("a").unwrap();
+        state.remember(&[(uid.clone(), Arc::default())].into(), &[(uid, Arc::default())].into());
+        let guard = PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() };
+        state.remember_policies(&[("guard".to_owned(), Arc::new(guard))].into());
+    }
+
+    /// All files below a directory.
+    fn written(directory: &Path) -> BTreeSet<PathBuf> {
+        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let (folders, files): (BTreeSet<_>, BTreeSet<_>) = entries.partition(|path| path.is_dir());
+        files.into_iter().chain(folders.iter().flat_map(|folder| written(folder))).collect()
+    }
+
+    /// The law of every file in the directory, those of a later day included: a new one that is not versioned fails here.
+    #[test]
+    fn every_file_of_a_newer_version_stays_to_the_byte_and_is_named_and_the_rest_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        remember_all(&mut StateDir::open(dir.path()));
+        let files = [dir.path().join(ACCEPTED), dir.path().join(DRAFTS), dir.path().join("policies/guard.policy")];
+        let newer = b"{\"version\":2,\"of\":\"a later day\"}\n\x00\xff";
+        assert_eq!(written(dir.path()), files.iter().cloned().collect(), "the files that this test knows");
+        for file in &files {
+            fs::write(file, newer).unwrap();
+        }
+        let mut state = StateDir::open(dir.path());
+        assert_eq!(
+            state.findings().iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(),
+            ["newer-state"; 3]
+        );
+        assert_eq!((state.memory(), state.lost_policies()), (Memory::Partial, ["guard".to_owned()].into()));
+        remember_all(&mut state);
+        state.remember(&BTreeMap::new(), &BTreeMap::new());
+        remember_all(&mut state);
+        let next = StateDir::open(dir.path());
+        assert_eq!((next.accepted().len(), next.drafts().len(), next.policies().len()), (1, 1, 1), "over a restart");
+        assert_eq!((next.memory(), next.lost_policies()), (Memory::Partial, BTreeSet::new()));
+        assert!(files.iter().all(|file| fs::read(file).unwrap() == newer));
+    }
+
+    #[test]
+    fn what_is_written_by_this_version_is_all_known_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        remember_all(&mut StateDir::open(dir.path()));
+        let state = StateDir::open(dir.path());
+        assert_eq!((state.findings(), state.memory(), state.lost_policies()), (vec![], Memory::Whole, BTreeSet::new()));
+    }
+
     #[test]
     fn a_directory_that_cannot_be_written_harms_nobody() {
         let dir = tempfile::tempdir().unwrap();

@@ -200,7 +200,11 @@ mod tests {
         for length in 0..whole.len() {
             fs::write(dir.path().join("a.policy"), &whole[..length]).unwrap();
             let folder = Folder::open(dir.path().to_owned());
-            assert_eq!((folder.written(), folder.lost()), (&Objects::new(), &["a".to_owned()].into()), "{length} bytes");
+            assert_eq!(
+                (folder.written(), folder.lost()),
+                (&Objects::new(), &["a".to_owned()].into()),
+                "{length} bytes"
+            );
         }
     }
 

@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_file_without_a_version_and_one_of_this_version_are_known() {
-        for content in ["", "[\"a\",{}]\n", "{\"name\":\"guard\"}\n\u{0}", &line(), "{\"version\":1,\"name\":\"guard\"}\n"] {
+        for content in
+            ["", "[\"a\",{}]\n", "{\"name\":\"guard\"}\n\u{0}", &line(), "{\"version\":1,\"name\":\"guard\"}\n"]
+        {
             assert!(matches!(found(content.as_bytes()), Found::Known(_)), "{content}");
         }
         assert!(is_line(line().as_bytes()));

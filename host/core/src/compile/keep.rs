@@ -116,7 +116,8 @@ fn leads_to(chains: &Chains, element: &Element) -> (Vec<Name>, Option<String>) {
         Target::Address(_) => Vec::new(),
     };
     let comment = element.comment.as_deref();
-    let names = comment.map(|text| uid_of_comment(text).and_then(|_| text.rsplit_once(' ')).map_or(text, |(name, _)| name));
+    let names =
+        comment.map(|text| uid_of_comment(text).and_then(|_| text.rsplit_once(' ')).map_or(text, |(name, _)| name));
     (parts, names.map(str::to_owned))
 }
 

@@ -11,9 +11,9 @@ mod sharing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+pub use own::Own;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
-pub use own::Own;
 pub(crate) use settle::today;
 pub use settle::{Here, Standby, settle};
 pub use sharing::{SharedAddresses, Sharing};

@@ -7,4 +7,4 @@ mod spec;
 
 pub use allowance::{Allowance, PACE};
 pub use selector::{Selector, SelectorError};
-pub use spec::{LABEL, Mode, Module, OnFailure, PolicySpec, STATUS, Scope};
+pub use spec::{LABEL, Mode, Module, Need, OnFailure, PolicySpec, STATUS, Scope};

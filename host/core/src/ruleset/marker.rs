@@ -69,7 +69,9 @@ mod tests {
 
     #[test]
     fn what_only_begins_like_the_marker_is_another_programs() {
-        for comment in ["", "managed by", "managed by egressd2", "managed by egressd, layout", "managed by egressd, layout x"] {
+        for comment in
+            ["", "managed by", "managed by egressd2", "managed by egressd, layout", "managed by egressd, layout x"]
+        {
             assert_eq!(Layout::of_comment(comment), None, "{comment}");
         }
     }
