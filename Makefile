@@ -63,6 +63,14 @@ lint: ## formatting, clippy, documentation, shell scripts
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps $(LOCKED)
 	shellcheck --external-sources $$(git grep --files-with-matches -E '^(#!.*sh|# shellcheck shell=.*)$$' -- ':!*.md')
 
+.PHONY: fuzz
+fuzz: setup ## inputs that break a law of tests/fuzz, a minute for each target; SECONDS=10 TARGETS="text journals"
+	@tests/fuzz/run $(or $(SECONDS),60) $(TARGETS)
+
+.PHONY: audit
+audit: ## known advisories, licences and sources of everything that is compiled
+	@EGRESSD_AUDIT_MUST_RUN=1 .ci/audit
+
 test-fresh: ## the README's commands on new machines of several kinds (root; minutes)
 	@tests/fresh/run
 

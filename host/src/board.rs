@@ -1,19 +1,21 @@
 //! What the loop tells others: the newest state as a value, handed over without waiting for anybody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::chain::PolicyFailure;
 use egressd_core::finding::Finding;
 use egressd_core::model::{PolicyMark, ServiceKey, Uid};
 use egressd_core::pipeline::Round;
-use egressd_core::plan::Plan;
+use egressd_core::plan::{Plan, PlannedService};
 use egressd_core::status::ServiceStatus;
 use egressd_core::voice::{Speech, Voice};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::moment::Moment;
+use crate::notices;
 use crate::orphans::Orphan;
 use crate::policies::PolicyReport;
 
@@ -28,8 +30,12 @@ pub struct Newest {
     pub trouble: Option<String>,
     /// What became of each policy, by name.
     pub policies: Arc<[PolicyReport]>,
+    /// What is told about the loading of policies.
+    pub loading: Arc<[Finding]>,
     /// What is wrong with the source of Services.
     pub source: Arc<[Finding]>,
+    /// What is wrong with egressd's own doors and directories.
+    pub notices: Arc<[Finding]>,
     /// The tables that no egressd looks after.
     pub orphans: Arc<[Orphan]>,
     /// A table that a newer egressd made, while it keeps this one from working.
@@ -69,6 +75,8 @@ impl InForce {
         let now = Moment::now();
         let Round {
             plan,
+            ruleset: _,
+            kept: _,
             statuses,
             uids,
             voices,
@@ -76,9 +84,8 @@ impl InForce {
             policies,
             failing,
             findings,
-            ruleset: _,
-            kept: _,
             fatal: _,
+            further: _,
         } = round;
         let changed = statuses.iter().map(|(key, status)| {
             let same = before.filter(|before| before.statuses.get(key) == Some(status));
@@ -86,6 +93,32 @@ impl InForce {
         });
         let changed = changed.collect();
         Self { plan, statuses, uids, voices, first_ready, policies, failing, findings, changed, at: now }
+    }
+
+    /// What is in force while a round is carried out slice by slice, and these pods are to go over still: of a Service that
+    /// has one of them, what was before, and it publishes nothing.
+    pub fn partly(&self, mut round: Round, waiting: &BTreeSet<IpAddr>) -> Self {
+        let (old, new) = (&self.plan.services, &round.plan.services);
+        let waits = |service: Option<&PlannedService>| {
+            let mut sources = service.into_iter().flat_map(|service| &service.rules).flat_map(|rule| &rule.sources);
+            sources.any(|source| waiting.contains(source))
+        };
+        let differ =
+            |key: &&ServiceKey| old.get(*key) != new.get(*key) && (waits(old.get(*key)) || waits(new.get(*key)));
+        let held: BTreeSet<ServiceKey> = old.keys().chain(new.keys()).filter(differ).cloned().collect();
+        for key in held {
+            round.statuses.insert(key.clone(), ServiceStatus::under_way(self.statuses.get(&key)));
+            let speech = self.voices.get(&key).map_or(Speech::Listener, |voice| voice.speech);
+            round.voices.insert(key.clone(), Voice { speech, active: BTreeMap::new() });
+            if let Some(uid) = self.uids.get(&key) {
+                round.uids.entry(key.clone()).or_insert_with(|| uid.clone());
+            }
+            match old.get(&key) {
+                Some(service) => drop(round.plan.services.insert(key, service.clone())),
+                None => drop(round.plan.services.remove(&key)),
+            }
+        }
+        Self::after(Some(self), round)
     }
 
     /// What is in force still, after a round that did not come into force. The Services that it would have changed say
@@ -119,23 +152,30 @@ pub struct Reader {
     newest: watch::Receiver<Newest>,
     busy: watch::Receiver<Option<Instant>>,
     source: watch::Receiver<Arc<[Finding]>>,
+    notices: notices::Reader,
     orphans: watch::Receiver<Arc<[Orphan]>>,
 }
 
 impl Newest {
     /// Before anything is known.
     pub fn begin() -> Self {
-        let (policies, source, orphans, left) = ([].into(), [].into(), [].into(), [].into());
-        Self { since: Moment::now(), in_force: None, trouble: None, policies, source, orphans, newer: None, left }
+        let (policies, loading, orphans) = ([].into(), [].into(), [].into());
+        let (source, notices, left) = ([].into(), [].into(), [].into());
+        let (since, in_force, trouble, newer) = (Moment::now(), None, None, None);
+        Self { since, in_force, trouble, policies, loading, source, notices, orphans, newer, left }
     }
 }
 
-/// A board with nothing on it, and a reader of it. What is wrong with the source, and which tables are orphaned, is read
-/// where that is found: the loop may have nothing to do, or not have begun.
-pub fn board(source: watch::Receiver<Arc<[Finding]>>, orphans: watch::Receiver<Arc<[Orphan]>>) -> (Board, Reader) {
+/// A board with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which tables
+/// are orphaned, is read where that is found: the loop may have nothing to do, or not have begun.
+pub fn board(
+    source: watch::Receiver<Arc<[Finding]>>,
+    notices: notices::Reader,
+    orphans: watch::Receiver<Arc<[Orphan]>>,
+) -> (Board, Reader) {
     let (newest, read_newest) = watch::channel(Newest::begin());
     let (busy, read_busy) = watch::channel(None);
-    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, orphans })
+    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, notices, orphans })
 }
 
 impl Board {
@@ -158,8 +198,11 @@ impl Board {
     }
 
     /// Policies were loaded, or refused.
-    pub fn policies(&self, reports: Vec<PolicyReport>) {
-        self.newest.send_modify(|newest| newest.policies = reports.into());
+    pub fn policies(&self, reports: Vec<PolicyReport>, findings: Vec<Finding>) {
+        self.newest.send_modify(|newest| {
+            newest.policies = reports.into();
+            newest.loading = findings.into();
+        });
     }
 
     /// What is wrong with what an earlier process remembered.
@@ -191,10 +234,11 @@ impl Newest {
         }
     }
 
-    /// What is told about the node whether or not anything is in force.
+    /// What is told about this egressd and what others left, whether or not anything is in force.
     pub fn standing(&self) -> impl Iterator<Item = Finding> {
+        let found = self.source.iter().chain(&*self.loading).chain(&*self.notices);
         let orphans = self.orphans.iter().map(Orphan::finding);
-        self.newer.iter().chain(self.left.iter()).cloned().chain(orphans)
+        found.chain(&self.newer).chain(&*self.left).cloned().chain(orphans)
     }
 }
 
@@ -202,7 +246,7 @@ impl Reader {
     /// The newest state.
     pub fn newest(&self) -> Newest {
         let (source, orphans) = (Arc::clone(&self.source.borrow()), Arc::clone(&self.orphans.borrow()));
-        Newest { source, orphans, ..self.newest.borrow().clone() }
+        Newest { source, notices: self.notices.now(), orphans, ..self.newest.borrow().clone() }
     }
 
     /// Waits until the newest state is another than the one that was waited for last.

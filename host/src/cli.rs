@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and nothing of what it does.
 
 mod address;
+mod limits;
+mod policies;
 mod policy;
 
 use std::ffi::OsString;
@@ -11,6 +13,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use limits::Limits;
+pub use policies::Policies;
 pub use policy::{
     Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
     Scene, Test,
@@ -49,6 +53,10 @@ pub enum Command {
     ///
     /// Exits with 0 when egressd answers, 1 when it does not, 2 for wrong usage.
     Status(StatusArgs),
+    /// Ask the running egressd one question, as a kubelet's exec probe does.
+    ///
+    /// Exits with 0 when the answer is yes, 1 when it is no or none comes within three seconds, 2 for wrong usage.
+    Probe(ProbeArgs),
     /// Remove egressd's tables from this network namespace: nothing is translated any more.
     ///
     /// A table that a running egressd looks after stays. Exits with 0 when nothing is left of what was to be removed,
@@ -162,10 +170,10 @@ pub struct Instance {
     pub instance_name: Option<String>,
 }
 
-/// Where a running egressd answers `egressd status`.
+/// Where a running egressd answers `egressd status` and `egressd probe`.
 #[derive(Debug, Args)]
 pub struct Socket {
-    /// The unix socket of `egressd status`; /run/egressd/egressd.sock, or egressd-NAME.sock with an instance name.
+    /// The unix socket of `egressd status` and `egressd probe`; /run/egressd/egressd.sock, or egressd-NAME.sock with an instance name.
     #[arg(long, value_name = "PATH", env = "EGRESSD_SOCKET", value_hint = ValueHint::FilePath)]
     pub socket: Option<PathBuf>,
 }
@@ -188,7 +196,10 @@ pub struct Watching {
     /// Where to answer `egressd status`.
     #[command(flatten)]
     pub socket: Socket,
-    /// Serve /livez, /readyz and /metrics on this address, as in 127.0.0.1:9808; without it nothing is served.
+    /// Serve /metrics on this address, as in 127.0.0.1:9808; without it nothing is served.
+    ///
+    /// /livez and /readyz are served, too, for one more release: probes are for `egressd probe`. An address that another
+    /// process has is tried again, and reported meanwhile.
     ///
     /// Whoever reaches the address reads the names of all Services that are translated here. Brackets are accepted
     /// around IPv4 too, as in [192.0.2.1]:9808.
@@ -220,9 +231,15 @@ pub struct Input {
     /// How annotations are read.
     #[command(flatten)]
     pub annotations: Annotations,
+    /// What policies may cost.
+    #[command(flatten)]
+    pub policies: Policies,
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,
+    /// How much Services may use.
+    #[command(flatten)]
+    pub limits: Limits,
 }
 
 /// Options of `run`.
@@ -242,6 +259,22 @@ pub struct Run {
     /// What is in them is not looked at. Pods are untranslated for a moment, and open connections stay as they are.
     #[arg(long, env = "egress_clean", value_parser = BoolishValueParser::new())]
     pub egress_clean: bool,
+    /// What to write into the cluster. Less needs fewer permissions: deploy/components/publish-events, publish-none.
+    ///
+    /// Has no effect with --manifests, where nothing is written.
+    #[arg(long, value_enum, value_name = "WHAT", env = "EGRESSD_PUBLISH", default_value_t = Publish::All)]
+    pub publish: Publish,
+}
+
+/// What `run` writes into the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Publish {
+    /// Nothing.
+    None,
+    /// Events on Services, policies and this node.
+    Events,
+    /// Events, the active endpoint of Services and the status of policies.
+    All,
 }
 
 /// Options of `clean`.
@@ -263,7 +296,10 @@ pub struct CleanArgs {
     /// Stay afterwards until SIGTERM or SIGINT, as a DaemonSet that removes does; try again while something is left.
     #[arg(long)]
     pub stay: bool,
-    /// With --stay: serve /livez and /readyz on this address; ready means that nothing is left.
+    /// With --stay: answers `egressd probe`; ready means that nothing is left.
+    #[command(flatten)]
+    pub socket: Socket,
+    /// With --stay: serve /livez and /readyz on this address, too, for one more release.
     #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP", value_parser = address::address_and_port)]
     pub http: Option<SocketAddr>,
 }
@@ -280,6 +316,29 @@ pub struct StatusArgs {
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t = StatusOutput::Table)]
     pub output: StatusOutput,
+}
+
+/// Options of `probe`.
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    /// What to ask.
+    #[arg(value_enum)]
+    pub question: Question,
+    /// Where egressd answers.
+    #[command(flatten)]
+    pub socket: Socket,
+    /// Which egressd of several.
+    #[command(flatten)]
+    pub instance: Instance,
+}
+
+/// What `probe` asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Question {
+    /// Does it work, or is it stuck?
+    Live,
+    /// Is its first round in force?
+    Ready,
 }
 
 /// How `status` prints.

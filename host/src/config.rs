@@ -1,6 +1,7 @@
 //! Arguments and environment → checked settings. The only parser of settings.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use egressd_core::compile::{self, InstanceName};
@@ -8,11 +9,13 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::SharedAddresses;
+use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
+use egressd_core::policy::Limits as PolicyLimits;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
+use crate::rights::Publish;
 use crate::source::Origin;
 use crate::source::cluster::Access;
 
@@ -25,6 +28,8 @@ pub struct Config {
     pub namespace: String,
     /// What outlives the process.
     pub state_dir: PathBuf,
+    /// What all policies together may cost.
+    pub policies: PolicyLimits,
     /// What the core needs to know.
     pub settings: Settings,
     /// What is set and has no effect.
@@ -36,7 +41,7 @@ pub struct Config {
 /// # Errors
 /// The first setting that is wrong: which one, what it says, what would be right.
 pub fn config(input: &Input) -> Result<Config> {
-    let Input { source, networks, annotations, instance } = input;
+    let Input { source, networks, annotations, policies, limits, instance } = input;
     let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
     let origin = origin(source);
     let Networks { pod_networks, service_networks } = networks;
@@ -59,9 +64,22 @@ pub fn config(input: &Input) -> Result<Config> {
         prefix: prefix(annotation_prefix)?,
         cluster,
         shared: shared(*shared_addresses),
+        limits: self::limits(limits),
     };
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
-    Ok(Config { origin, namespace: namespace.clone(), state_dir: state_dir.clone(), settings, findings })
+    let (namespace, state_dir, policies) = (namespace.clone(), state_dir.clone(), policy_limits(policies));
+    Ok(Config { origin, namespace, state_dir, policies, settings, findings })
+}
+
+fn policy_limits(typed: &cli::Policies) -> PolicyLimits {
+    let cli::Policies { policies_most, policies_mebibytes, policies_cpu_seconds, policies_wait_seconds } = typed;
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    PolicyLimits {
+        policies: *policies_most,
+        native: u64::from(*policies_mebibytes) << 20,
+        time: seconds(*policies_cpu_seconds),
+        wait: seconds(*policies_wait_seconds),
+    }
 }
 
 /// An empty `KUBECONFIG` is none, as for kubectl.
@@ -121,6 +139,15 @@ fn instance_name(instance: &Instance) -> Result<Option<InstanceName>> {
     name.map(InstanceName::new).transpose().context("cannot name the tables")
 }
 
+/// How much is written into the cluster.
+pub fn publish(typed: cli::Publish) -> Publish {
+    match typed {
+        cli::Publish::None => Publish::Nothing,
+        cli::Publish::Events => Publish::Events,
+        cli::Publish::All => Publish::All,
+    }
+}
+
 fn owner(typed: cli::Owner) -> Owner {
     match typed {
         cli::Owner::Auto => Owner::Auto,
@@ -134,6 +161,27 @@ fn shared(typed: cli::SharedAddresses) -> SharedAddresses {
     match typed {
         cli::SharedAddresses::Allow => SharedAddresses::Allow,
         cli::SharedAddresses::Oldest => SharedAddresses::Oldest,
+    }
+}
+
+fn limits(typed: &cli::Limits) -> Limits {
+    let cli::Limits {
+        limit_service_rules,
+        limit_service_networks,
+        limit_service_endpoints,
+        limit_namespace_elements,
+        limit_namespace_networks,
+        limit_node_elements,
+        limit_node_networks,
+    } = *typed;
+    Limits {
+        service: ServiceLimits {
+            rules: limit_service_rules,
+            networks: limit_service_networks,
+            endpoints: limit_service_endpoints,
+        },
+        namespace: Room { elements: limit_namespace_elements, networks: limit_namespace_networks },
+        node: Room { elements: limit_node_elements, networks: limit_node_networks },
     }
 }
 
@@ -217,6 +265,28 @@ mod tests {
             trust(&["--node", "a", "--kubeconfig", "/k", "--trust-address-annotation"]),
             AddressTrust::Annotation
         );
+    }
+
+    #[test]
+    fn what_policies_may_cost_is_what_the_core_says_unless_it_is_set() {
+        let of = |arguments: &[&str]| typed(&[&["--manifests", "/m"], arguments].concat()).unwrap().policies;
+        assert_eq!(of(&[]), PolicyLimits::default());
+        let set = of(&[
+            "--policies-most=1",
+            "--policies-mebibytes=2",
+            "--policies-cpu-seconds=3",
+            "--policies-wait-seconds=4",
+        ]);
+        let seconds = Duration::from_secs;
+        assert_eq!(set, PolicyLimits { policies: 1, native: 2 << 20, time: seconds(3), wait: seconds(4) });
+    }
+
+    #[test]
+    fn limits_that_are_not_typed_are_those_of_the_core_and_none_is_zero() {
+        assert_eq!(typed(&["--manifests", "/m"]).unwrap().settings.limits, Limits::default());
+        let few = typed(&["--manifests", "/m", "--limit-namespace-networks=7"]).unwrap().settings.limits;
+        assert_eq!(few.namespace, Room { networks: 7, ..Limits::default().namespace });
+        assert!(typed(&["--manifests", "/m", "--limit-service-rules=0"]).is_err());
     }
 
     #[test]

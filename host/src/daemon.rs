@@ -1,5 +1,6 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
+mod carry;
 mod log;
 mod takeover;
 
@@ -8,15 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use carry::Rest;
 use egressd_core::beside::ForeignTables;
-use egressd_core::compile::{keep, table_names};
-use egressd_core::diff::{Batch, Changes, Summary, diff, replace};
+use egressd_core::compile::table_names;
+use egressd_core::diff::Batch;
 use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
 use tokio::time::{Instant, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::addresses::Addresses;
 use crate::board::{Board, InForce};
@@ -27,11 +29,6 @@ use crate::nft::{self, KernelThread};
 use crate::policies::{Loaded, Loader};
 use crate::source::handover::{Taker, Update};
 use crate::state::StateDir;
-
-/// How long to wait after a failed commit, at first; doubled each time.
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-/// The longest wait between two tries.
-const LAST_RETRY: Duration = Duration::from_secs(10);
 
 /// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
 const SLICE: Duration = Duration::from_millis(250);
@@ -55,6 +52,8 @@ pub struct Daemon {
     watch: Watch,
     /// When and after how long to try again what the kernel refused.
     retry: Option<(Instant, Duration)>,
+    /// What is left of a large change.
+    rest: Option<Rest>,
     /// What is to be asked, in turn.
     questions: Vec<Question>,
     /// When this process began: what the pipeline's times count from.
@@ -89,12 +88,13 @@ enum Knowledge {
     Doubtful,
 }
 
-/// How a round ended.
-#[derive(Debug)]
-enum Commit {
-    InForce,
-    /// And why.
-    Refused(String),
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Work out what follows from what is new.
+    Round,
+    /// Go on with what was worked out.
+    Slice,
 }
 
 impl Daemon {
@@ -112,7 +112,7 @@ impl Daemon {
     ) -> Result<Self> {
         let tables = settings.tables.clone();
         let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
-        let (applied, told, retry, again) = (Ruleset::default(), None, None, None);
+        let (applied, told, retry, again, rest) = (Ruleset::default(), None, None, None, None);
         let (questions, since) = (Vec::new(), Instant::now());
         watch.board.left(state.findings());
         let begun = takeover::begin(&kernel, &tables, (start, &watch.board)).await;
@@ -130,6 +130,7 @@ impl Daemon {
             doomed,
             watch,
             retry,
+            rest,
             questions,
             since,
             again,
@@ -149,10 +150,15 @@ impl Daemon {
             begun = self.begin(&source) => begun?,
             () = &mut stop => return Ok(()),
         }
+        let mut next = Next::Round;
         loop {
-            self.round().await;
+            match next {
+                Next::Round => self.round().await,
+                Next::Slice => self.go_on().await,
+            }
             self.watch.board.idle();
-            // What is newer comes before what waits: it is asked in turn with it.
+            next = Next::Round;
+            // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
             tokio::select! {
                 biased;
                 () = &mut stop => {
@@ -165,13 +171,16 @@ impl Daemon {
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.queue(self.pipeline.ask_failed(self.since.elapsed())),
                 () = ready(()), if !self.questions.is_empty() => {}
+                () = ready(()), if self.rest.is_some() => next = Next::Slice,
             }
-            self.ask().await?;
+            if next == Next::Round {
+                self.ask().await?;
+            }
         }
     }
 
-    /// Waits for the first Services and for the policies that come with them: a round without either would take
-    /// rules away (P6).
+    /// Waits for the first Services and for the policies that were in force before, or, where none were, for those that
+    /// come with them: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
         let update = source.take().await;
         self.loader.want(update.snapshot.policies.values())?;
@@ -194,10 +203,10 @@ impl Daemon {
         if self.look_beside(&round).await {
             round = self.pipeline.round();
         }
-        match self.commit(&mut round).await {
-            Commit::InForce => self.report(round),
-            Commit::Refused(why) => self.report_held_back(round, why),
-        }
+        // Written before it is in force.
+        self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
+        self.queue(std::mem::take(&mut round.further));
+        self.begin_to_carry_out(round).await;
     }
 
     /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
@@ -218,8 +227,8 @@ impl Daemon {
 
     /// Goes over to other policies, whole, and asks them about every Service.
     fn load(&mut self, loaded: Loaded) -> Result<()> {
-        let Loaded { chain, reports, good } = loaded;
-        self.watch.board.policies(reports);
+        let Loaded { chain, reports, good, findings } = loaded;
+        self.watch.board.policies(reports, findings);
         self.state.remember_policies(&good);
         if let Some(chain) = chain {
             let questions = self.pipeline.ask_all(chain.interest());
@@ -256,71 +265,11 @@ impl Daemon {
             questions = self.pipeline.answer(questions.into_iter().zip(verdicts).collect());
             most = Duration::MAX;
         }
-        self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
         let now = Instant::now();
         let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
         // Whoever changes something all the time must not put off the others.
         self.again = next.map(|next| self.again.filter(|before| *before > now).map_or(next, |before| before.min(next)));
         Ok(())
-    }
-
-    /// Carries out what differs; then the round's ruleset is `applied`. After a failure the kernel is read again, and the
-    /// difference tried again later.
-    async fn commit(&mut self, round: &mut Round) -> Commit {
-        if let Some(fatal) = &round.fatal {
-            error!(code = %fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
-            // The same plan would be as bad.
-            self.retry = None;
-            return Commit::Refused(format!("the plan is not carried out: {}", fatal.message));
-        }
-        if let Err(failure) = self.read_back().await {
-            let why = with_causes(&failure);
-            self.failed(&why);
-            return Commit::Refused(format!("what is in force is unknown: {why}; it is tried again"));
-        }
-        let changes = if self.doomed.is_empty() {
-            keep(&mut round.ruleset, &self.applied, &round.kept);
-            diff(&self.applied, &round.ruleset)
-        } else {
-            replace(&self.doomed, &round.ruleset)
-        };
-        match self.carry_out(changes).await {
-            Ok(()) => {
-                // Nobody looks at it any more, and a copy costs as much as the plan itself.
-                self.applied = std::mem::take(&mut round.ruleset);
-                self.doomed.clear();
-                (self.knowledge, self.retry) = (Knowledge::Sure, None);
-                Commit::InForce
-            }
-            Err(failure) => {
-                let why = with_causes(&failure);
-                self.failed(&why);
-                Commit::Refused(format!("{why}; it is tried again"))
-            }
-        }
-    }
-
-    async fn carry_out(&self, changes: Changes) -> Result<(), nft::Error> {
-        let (begun, summary) = (Instant::now(), changes.summary());
-        for batch in changes.batches {
-            let begun = Instant::now();
-            self.kernel.commit(batch).await.inspect_err(|_| self.watch.metrics.refused())?;
-            self.watch.metrics.committed(begun.elapsed());
-        }
-        if summary.batches > 0 {
-            let Summary { batches, elements_added, elements_removed } = summary;
-            let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            info!(batches, elements_added, elements_removed, microseconds, "committed");
-        }
-        Ok(())
-    }
-
-    /// What is in force may be something else than thought, so it is read before the next try.
-    fn failed(&mut self, error: &str) {
-        let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
-        self.retry = Some((Instant::now() + wait, wait));
-        warn!(error, retry_in = ?wait, "a change is not in force yet");
-        self.knowledge = Knowledge::Doubtful;
     }
 
     /// Learns what is in force where that is in doubt, and removes what nobody of us put there. What is to be replaced is of
@@ -337,15 +286,19 @@ impl Daemon {
         if !changes.is_empty() {
             self.kernel.commit(Batch { changes }).await?;
         }
-        self.applied = readback.ruleset;
-        self.knowledge = Knowledge::Sure;
+        (self.applied, self.knowledge) = (readback.ruleset, Knowledge::Sure);
         Ok(())
     }
 
-    /// Tells what is in force now: one line for every Service whose status changed.
+    /// Tells what is in force now, all of it.
     fn report(&mut self, round: Round) {
-        let before = self.told.take();
-        let now = Arc::new(InForce::after(before.as_deref(), round));
+        let now = InForce::after(self.told.as_deref(), round);
+        self.tell(now);
+    }
+
+    /// One line for every Service whose status changed.
+    fn tell(&mut self, now: InForce) {
+        let (before, now) = (self.told.take(), Arc::new(now));
         log_changes(before.as_deref(), &now);
         self.watch.board.in_force(Arc::clone(&now));
         self.told = Some(now);

@@ -1,24 +1,27 @@
-//! Answers questions about the running egressd: on a unix socket for `status`, over HTTP for probes and scrapes. On
+//! Answers questions about the running egressd: on a unix socket for `status` and `probe`, over HTTP for scrapes. On
 //! a thread of its own, so that it neither delays the loop nor is delayed by it: a stuck loop has to be told.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{io, thread};
 
+use egressd_core::finding::Finding;
 use egressd_core::ruleset::TableNames;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::board::{Newest, Reader};
+use crate::crowd::Bounds;
 use crate::document::Document;
-use crate::errors::with_causes;
 use crate::http::{self, Answer, Outcome};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::nft::{KernelThread, Survey};
+use crate::notices::{Notices, insist};
 use crate::orphans;
-use crate::status_socket::StatusSocket;
+use crate::rights::Publish;
+use crate::status_socket::{Probe, StatusSocket};
 
 /// How long the loop may work on one thing before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(30);
@@ -28,6 +31,8 @@ const STUCK: Duration = Duration::from_secs(30);
 pub struct Desk {
     /// This node's name.
     pub node: String,
+    /// How much is written into the cluster.
+    pub publish: Publish,
     /// How our tables are called.
     pub tables: TableNames,
     /// What the loop tells.
@@ -38,20 +43,21 @@ pub struct Desk {
     pub metrics: Metrics,
     /// Who looks for orphaned tables.
     pub orphans: orphans::Watch,
+    /// Where a door is noted that cannot be opened.
+    pub notices: Notices,
 }
 
 /// Where the desk answers.
 #[derive(Debug)]
 pub struct Doors {
-    /// The unix socket for `status`.
+    /// The unix socket for `status` and `probe`.
     pub socket: PathBuf,
-    /// For probes and scrapes.
-    pub http: Option<TcpListener>,
+    /// For scrapes.
+    pub http: Option<SocketAddr>,
 }
 
 impl Desk {
-    /// Answers for the life of the process. A status socket that cannot be had is said, and no reason not to
-    /// translate.
+    /// Answers for the life of the process. A door that cannot be had is a notice, and no reason not to translate.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -63,27 +69,32 @@ impl Desk {
 
     async fn open(self: Arc<Self>, doors: Doors) {
         let Doors { socket, http } = doors;
+        if let Some(address) = http {
+            tokio::task::spawn_local(Arc::clone(&self).serve_http(address));
+        }
+        self.serve_socket(&socket).await;
+    }
+
+    async fn serve_http(self: Arc<Self>, address: SocketAddr) {
+        let note = |why: Option<&str>| self.notices.note("HTTP", why.map(no_metrics));
+        let listener = insist(|| http::listen(address), note).await;
+        http::serve(listener, Bounds::default(), move |path| Arc::clone(&self).answer(path)).await;
+    }
+
+    async fn serve_socket(self: Arc<Self>, path: &Path) {
+        let note = |why: Option<&str>| self.notices.note("the status socket", why.map(no_status));
+        let socket = insist(|| StatusSocket::open(path), note).await;
         let desk = Arc::clone(&self);
-        if let Some(listener) = http {
-            tokio::task::spawn_local(async move {
-                let answer = move |path| Arc::clone(&desk).answer(path);
-                if let Err(error) = http::serve(listener, answer).await {
-                    warn!(%error, "cannot answer over HTTP");
-                }
-            });
-        }
-        match StatusSocket::open(&socket) {
-            Ok(socket) => socket.serve(move || Arc::clone(&self).document()).await,
-            Err(error) => {
-                warn!("{}", with_causes(&error));
-                std::future::pending().await
-            }
-        }
+        let answer = move |stream, visit| {
+            let desk = Arc::clone(&desk);
+            http::connection(stream, visit, move |path| std::future::ready(desk.probe(&path)))
+        };
+        socket.serve(Bounds::default(), move || Arc::clone(&self).document(), answer).await;
     }
 
     async fn document(self: Arc<Self>) -> String {
         let (newest, survey) = self.look().await;
-        let document = Document::new(&self.node, &newest, survey.as_deref());
+        let document = Document::new((&self.node, self.publish), &newest, survey.as_deref());
         // Strings and numbers always become JSON.
         serde_json::to_string(&document).unwrap_or_default()
     }
@@ -98,6 +109,15 @@ impl Desk {
                 Answer { outcome: Outcome::Good, content_type: CONTENT_TYPE, body }
             }
             _ => Answer::text(Outcome::NotFound, "there are /livez, /readyz and /metrics"),
+        }
+    }
+
+    /// What the unix socket answers. Paths may come, and none changes: other releases ask here.
+    fn probe(&self, path: &str) -> Answer {
+        match Probe::ALL.into_iter().find(|probe| probe.path() == path) {
+            Some(Probe::Live) => self.live(),
+            Some(Probe::Ready) => ready(&self.reader.newest()),
+            None => Answer::text(Outcome::NotFound, Probe::ALL.map(Probe::path).join(", ")),
         }
     }
 
@@ -120,6 +140,16 @@ impl Desk {
         let survey = survey.inspect_err(|error| info!(%error, "no numbers from the kernel")).ok();
         (newest, survey)
     }
+}
+
+fn no_metrics(why: &str) -> Finding {
+    let remedy = "metrics are not served until that is over; free the address, give another one with --http, or none";
+    Finding::warning("http-not-served", format!("{why}; {remedy}"))
+}
+
+fn no_status(why: &str) -> Finding {
+    let remedy = "`status` and `probe` have no answer until that is over";
+    Finding::warning("status-not-served", format!("{why}; {remedy}"))
 }
 
 fn ready(newest: &Newest) -> Answer {

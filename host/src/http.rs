@@ -1,11 +1,10 @@
-//! A small HTTP server for probes and scrapes: GET, one answer a connection. It knows no path.
+//! A small HTTP server: GET, one answer a connection. It knows no path.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -14,23 +13,24 @@ use hyper::header::CONTENT_TYPE;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
 
-/// How many clients are served at the same time; others wait in the kernel's queue.
-const CLIENTS: usize = 32;
+use crate::crowd::{Bounds, Crowd, Visit};
 
-/// How long a request and its answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest request, its headers included. Prometheus sends less than 1 KiB.
+const LONGEST: usize = 16 << 10;
+/// And so many headers at most.
+const HEADERS: usize = 64;
 
-/// Why nobody listens.
+/// Why there is no door.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen for HTTP on {address}; give another address with --http, or leave it out")]
+#[error("cannot listen for HTTP on {address}")]
 pub struct Error {
     /// Where.
     address: SocketAddr,
-    /// What the system said.
+    /// What the system answers.
     source: io::Error,
 }
 
@@ -73,61 +73,60 @@ impl Answer {
     }
 }
 
-/// Takes the address.
+/// Takes the address. Needs a tokio runtime.
 ///
 /// # Errors
-/// When somebody else has it.
+/// When another process has it, or the system refuses.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    let listener = TcpListener::bind(address).and_then(|listener| {
+    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
-        Ok(listener)
+        TcpListener::from_std(listener)
     });
     listener.map_err(|source| Error { address, source })
 }
 
-/// Serves until it is dropped. Every client costs a task of its own, so a slow one delays nobody.
-///
-/// # Errors
-/// When the listener is of no use to tokio.
+/// Serves until it is dropped.
 pub async fn serve<F: Future<Output = Answer> + 'static>(
     listener: TcpListener,
+    bounds: Bounds,
     answer: impl Fn(String) -> F + 'static,
-) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let clients = Arc::new(Semaphore::new(CLIENTS));
-    let answer = Rc::new(answer);
+) {
+    let (crowd, answer) = (Crowd::new(bounds), Rc::new(answer));
     loop {
-        let Ok(permit) = Arc::clone(&clients).acquire_owned().await else { return Ok(()) };
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors, most likely: that may pass.
             sleep(Duration::from_millis(100)).await;
             continue;
         };
         let answer = Rc::clone(&answer);
-        tokio::task::spawn_local(async move {
-            // A client that is gone, or too slow, has what it has.
-            let _ = timeout(PATIENCE, connection(stream, answer)).await;
-            drop(permit);
-        });
+        crowd.admit(|visit| connection(stream, visit, move |path| answer(path))).await;
     }
 }
 
-async fn connection<F: Future<Output = Answer> + 'static>(
-    stream: TcpStream,
-    answer: Rc<impl Fn(String) -> F + 'static>,
-) -> hyper::Result<()> {
-    let service = service_fn(move |request: Request<Incoming>| {
+/// Answers the one request of a connection.
+pub async fn connection<F: Future<Output = Answer>>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    visit: Visit,
+    answer: impl Fn(String) -> F,
+) {
+    let service = service_fn(|request: Request<Incoming>| {
+        visit.asked();
         let known = matches!(*request.method(), Method::GET | Method::HEAD);
         let answering = known.then(|| answer(request.uri().path().to_owned()));
+        let visit = visit.clone();
         async move {
             let response = match answering {
                 Some(answering) => response(answering.await),
                 None => with_status(StatusCode::METHOD_NOT_ALLOWED, Response::default()),
             };
+            visit.answered();
             Ok::<_, Infallible>(response)
         }
     });
-    hyper::server::conn::http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.keep_alive(false).max_buf_size(LONGEST).max_headers(HEADERS);
+    // A client that speaks no HTTP, or is gone, has what it has.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {
@@ -140,3 +139,7 @@ fn with_status(status: StatusCode, mut response: Response<Full<Bytes>>) -> Respo
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

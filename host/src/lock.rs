@@ -13,8 +13,11 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use egressd_core::compile::{Instance, InstanceName};
+use egressd_core::finding::Finding;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+
+use crate::files;
 
 /// No instance can be called so.
 const DEFAULT: &str = "@default";
@@ -109,6 +112,12 @@ impl LockDir {
             Instance::Named(_) => instance.setting(),
         };
         self.0.join(format!("{name}{SUFFIX}"))
+    }
+
+    /// Keeps other users out, as far as the directory is egressd's own: sockets may be in it, too.
+    pub fn narrow(&self) -> Option<Finding> {
+        let ours = |name: &str| name.ends_with(SUFFIX) || name.ends_with(".sock");
+        files::narrow(&self.0, ours).err().map(|open| open.finding(&self.0, "--lock-dir"))
     }
 
     /// Shows that an egressd of this name lives, for as long as the lock is kept.
@@ -208,7 +217,7 @@ fn open(path: &Path, missing: Missing) -> Result<File, Error> {
             Err(Error::Absent { path: path.to_owned() })
         }
         (Err(error), Missing::Create) if error.kind() == ErrorKind::NotFound => {
-            path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
+            path.parent().map_or(Ok(()), files::make_directory).map_err(failed)?;
             OpenOptions::new()
                 .write(true)
                 .create(true)

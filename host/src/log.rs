@@ -62,7 +62,9 @@ impl<'a, O: Write, W: Fn() -> O> MakeWriter<'a> for Lines<W> {
 impl<W: Write> Write for Line<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        self.out.write_all(fit(self.form, text.strip_suffix('\n').unwrap_or(&text)).as_bytes())?;
+        let line = fit(self.form, text.strip_suffix('\n').unwrap_or(&text));
+        // A full disk is no reason to stop. `tracing` would report an error on stderr, and panic where that fails, too.
+        let _ = self.out.write_all(line.as_bytes());
         Ok(event.len())
     }
 
@@ -192,5 +194,26 @@ mod tests {
             "changed service=shop/web endpoints=\"10.0.0.1\"\n"
         });
         assert_eq!(fit(Form::Json, r#"{"b":"\n","a":1}"#), "{\"b\":\"\\n\",\"a\":1}\n");
+    }
+
+    /// On a disk without room.
+    struct Full;
+
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_written_stops_nothing() {
+        for form in FORMS {
+            let lines = Lines::new(form, || Full);
+            assert_eq!(lines.make_writer().write(b"event\n").unwrap(), 6);
+        }
     }
 }

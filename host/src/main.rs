@@ -1,8 +1,8 @@
 //! The program `egressd`: logging, signals, exit codes.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -12,7 +12,8 @@ use egressd::authoring::{self, Answer};
 use egressd::board::{Reader, board};
 use egressd::clean::{self, Job, NewerLayout, Outcome, Scope};
 use egressd::cli::{
-    CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, Run, StatusArgs, StatusOutput,
+    CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
+    StatusOutput,
 };
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
@@ -24,18 +25,19 @@ use egressd::lock::{Lock, LockDir};
 use egressd::log::{Form, Lines};
 use egressd::metrics::Metrics;
 use egressd::nft::{Kernel, KernelThread, Netlink};
+use egressd::notices::Notices;
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::policies::{Library, Loader, Sandbox};
+use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::StateDir;
-use egressd::{bystanders, http, orphans, publish, status_socket, wasm};
+use egressd::{bystanders, orphans, out, publish, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
-use egressd_core::pipeline::Settings;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -57,21 +59,23 @@ fn main() -> ExitCode {
         matches!(command, Command::Diff(_) | Command::Policy(PolicyCommand::Diff(_) | PolicyCommand::Test(_)));
     let failed = if compares { TROUBLE } else { FAILED };
     let done = match command {
+        // Every few seconds on each node: it begins nothing that it does not need.
+        Command::Probe(args) => probe(&args).map(|()| ExitCode::SUCCESS),
         Command::Run(run) => self::run(&run).map(|()| ExitCode::SUCCESS),
         Command::Plan(args) => plan(&args),
         Command::Diff(args) => difference(&args),
         Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
         Command::Clean(args) => clean(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut io::stdout());
+            clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut out::stdout());
             Ok(ExitCode::SUCCESS)
         }
         Command::Policy(command) => policy(&command),
         Command::CompilePolicy { memory } => Ok(wasm::compile_child(memory)),
     };
     done.unwrap_or_else(|error| {
-        // Nobody is left to tell when stderr is closed.
-        let _ = writeln!(io::stderr(), "egressd: {error:#}");
+        // No reader is left when stderr is closed.
+        let _ = writeln!(out::stderr(), "egressd: {error:#}");
         ExitCode::from(failed)
     })
 }
@@ -84,13 +88,13 @@ fn run(args: &Run) -> Result<()> {
 
 fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("EGRESSD_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    let coloured = io::stderr().is_terminal();
+    let coloured = out::stderr().is_terminal();
     let form = match format {
         LogFormat::Text if coloured => Form::Coloured,
         LogFormat::Text => Form::Plain,
         LogFormat::Json => Form::Json,
     };
-    let lines = Lines::new(form, io::stderr);
+    let lines = Lines::new(form, out::stderr);
     let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false);
     match format {
         LogFormat::Text => logging.with_ansi(coloured).init(),
@@ -114,21 +118,27 @@ async fn follow(args: &Run) -> Result<()> {
     config.settings.cluster.api_server.extend(source.api_server());
     let addresses = Addresses::follow()?;
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
-    let doors = Doors { socket, http: args.watching.http.map(http::listen).transpose()? };
-    let metrics = Metrics::default();
+    let doors = Doors { socket, http: args.watching.http };
+    let (metrics, notices) = (Metrics::default(), Notices::default());
+    keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
     let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies())
-        .missing(state.lost_policies());
+        .missing(state.lost_policies())
+        .within(config.policies);
     let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
     let orphans = orphans::Watch::start(instance, locks, Netlink::open);
     let orphans = orphans.context("cannot start the thread that looks for orphaned tables")?;
-    let (board, reader) = board(giver.told(), orphans.found());
-    publish(&source, &reader, &config.settings, namespace)?;
-    let (tables, watch) = (config.settings.tables.clone(), Watch { board, metrics: metrics.clone() });
-    let desk = Desk { node: node.clone(), tables, reader, kernel: kernel.clone(), metrics, orphans };
+    let (board, reader) = board(giver.told(), notices.reader(), orphans.found());
+    let settings = &config.settings;
+    let (node_name, prefix, written) = (node.clone(), settings.prefix.clone(), config::publish(args.publish));
+    publish(&source, &reader, publish::Place { node: node_name, namespace, prefix, publish: written })?;
+    let (tables, watch) = (settings.tables.clone(), Watch { board, metrics: metrics.clone() });
+    let (desk_node, desk_kernel) = (node.clone(), kernel.clone());
+    let desk =
+        Desk { node: desk_node, publish: written, tables, reader, kernel: desk_kernel, metrics, orphans, notices };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
     tokio::pin!(stop);
@@ -139,6 +149,13 @@ async fn follow(args: &Run) -> Result<()> {
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
+}
+
+/// What earlier releases let other users do with our directories ends here.
+fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
+    notices.note("the state directory", StateDir::narrow(state));
+    notices.note("the directory of the status socket", status_socket::narrow(socket));
+    notices.note("the directory of locks", LockDir::new(locks).narrow());
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.
@@ -154,9 +171,9 @@ fn hold(locks: &LockDir, instance: &Instance) -> Option<Lock> {
     held.ok()
 }
 
-/// Tells the cluster, where there is one.
-fn publish(source: &Source, reader: &Reader, settings: &Settings, namespace: String) -> Result<()> {
-    if let Source::Manifests(_) = source {
+/// Writes into the cluster, where there is one and it is to be written to.
+fn publish(source: &Source, reader: &Reader, place: publish::Place) -> Result<()> {
+    if matches!(source, Source::Manifests(_)) || place.publish == Publish::Nothing {
         return Ok(());
     }
     let runtime = publish::runtime().context("cannot start tokio")?;
@@ -168,7 +185,6 @@ fn publish(source: &Source, reader: &Reader, settings: &Settings, namespace: Str
             return other.map(drop).map_err(Into::into);
         }
     };
-    let place = publish::Place { node: settings.node.clone(), namespace, prefix: settings.prefix.clone() };
     publish::start(runtime, client, reader.clone(), place).context("cannot start the thread that tells the cluster")
 }
 
@@ -190,13 +206,13 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     // Where the owner does not depend on them, a plan can be made anywhere, and is the same everywhere.
     let held = if interfaces { addresses::read()? } else { Held::new() };
     let report = report(config, held)?;
-    let mut out = io::stdout().lock();
-    let colours = paint(&out);
+    let mut out = out::stdout();
+    let colours = paint(out.is_terminal());
     match args.output {
         Output::Table => output::table(&mut out, &report, colours),
         Output::Nft => {
-            let mut errors = io::stderr().lock();
-            let paint = paint(&errors);
+            let mut errors = out::stderr();
+            let paint = paint(errors.is_terminal());
             write!(out, "{}", report.round.ruleset).and_then(|()| output::findings(&mut errors, &report, paint))
         }
         Output::Json => writeln!(out, "{:#}", output::json(&report)),
@@ -214,7 +230,7 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };
     let prefix = config.settings.prefix.clone();
     let library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
-    let mut library = library.missing(state.lost_policies());
+    let mut library = library.missing(state.lost_policies()).within(config.policies);
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));
     Ok(report)
@@ -229,14 +245,14 @@ fn difference(input: &Input) -> Result<ExitCode> {
     }
     let readback = Netlink::open()?.read(&tables)?;
     let changes = oneshot::difference(&readback, &report.round);
-    output::difference(&mut io::stdout().lock(), &readback, &changes).context("cannot print the difference")?;
+    output::difference(&mut out::stdout(), &readback, &changes).context("cannot print the difference")?;
     let same = changes.is_empty() && readback.foreign.is_empty();
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
 }
 
 fn policy(command: &PolicyCommand) -> Result<ExitCode> {
-    let mut out = io::stdout().lock();
-    let colours = paint(&out);
+    let mut out = out::stdout();
+    let colours = paint(out.is_terminal());
     Ok(match authoring::carry_out(command, &mut out, colours)? {
         Answer::Fine => ExitCode::SUCCESS,
         Answer::Otherwise => ExitCode::from(FAILED),
@@ -246,7 +262,7 @@ fn policy(command: &PolicyCommand) -> Result<ExitCode> {
 fn status(args: &StatusArgs) -> Result<()> {
     let text = status_socket::read(&config::socket(&args.socket, &args.instance)?)?;
     let document: Document = serde_json::from_str(&text).context("cannot read what egressd answered")?;
-    let mut out = io::stdout().lock();
+    let mut out = out::stdout();
     match args.output {
         StatusOutput::Table => document::table_of(&mut out, &document),
         StatusOutput::Json => writeln!(out, "{:#}", serde_json::json!(document)),
@@ -254,10 +270,18 @@ fn status(args: &StatusArgs) -> Result<()> {
     .context("cannot print the status")
 }
 
-fn paint(stream: &impl IsTerminal) -> Paint {
+fn probe(args: &ProbeArgs) -> Result<()> {
+    let question = match args.question {
+        Question::Live => status_socket::Probe::Live,
+        Question::Ready => status_socket::Probe::Ready,
+    };
+    Ok(status_socket::probe(&config::socket(&args.socket, &args.instance)?, question)?)
+}
+
+fn paint(terminal: bool) -> Paint {
     // https://no-color.org
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if stream.is_terminal() && !unwanted { Paint::Colours } else { Paint::Plain }
+    if terminal && !unwanted { Paint::Colours } else { Paint::Plain }
 }
 
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
@@ -267,10 +291,11 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let job = Job { own: config::instance(&args.instance)?, scope, newer, locks };
     let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
     if args.stay {
-        return stay(pass, args.http).map(|()| ExitCode::SUCCESS);
+        let doors = clean::Doors { socket: config::socket(&args.socket, &args.instance)?, http: args.http };
+        return stay(pass, doors).map(|()| ExitCode::SUCCESS);
     }
     let report = pass(&BTreeSet::new())?;
-    report.print(&mut io::stdout(), &mut io::stderr()).context("cannot print what was removed")?;
+    report.print(&mut out::stdout(), &mut out::stderr()).context("cannot print what was removed")?;
     Ok(match report.outcome() {
         Outcome::Cleaned => ExitCode::SUCCESS,
         Outcome::Incomplete => ExitCode::from(FAILED),
@@ -279,11 +304,11 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
 
 fn stay(
     pass: impl Fn(&BTreeSet<Instance>) -> Result<clean::Report> + Clone + Send + 'static,
-    probes: Option<SocketAddr>,
+    doors: clean::Doors,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let stop = stop()?;
-        clean::stay(pass, probes.map(http::listen).transpose()?, stop).await
+        clean::stay(pass, doors, stop).await
     })
 }

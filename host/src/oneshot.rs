@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use egressd_core::chain::Chain;
 use egressd_core::compile::keep;
 use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
 use egressd_core::owner::Held;
-use egressd_core::pipeline::{Memory, Pipeline, Round, Settings};
+use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 
 use crate::nft::Readback;
 use crate::policies::{self, Library, PolicyReport};
@@ -50,7 +51,17 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
     pipeline.hold(known.held);
     drop(pipeline.ask_all(chain.interest()));
-    let mut questions = pipeline.update(&update.snapshot, &keys);
+    let questions = pipeline.update(&update.snapshot, &keys);
+    let mut round = ask(&mut pipeline, &chain, questions);
+    while !round.further.is_empty() {
+        round = ask(&mut pipeline, &chain, round.further);
+    }
+    let mut source_findings = update.findings;
+    source_findings.extend(policies::findings(&loaded.reports));
+    Report { snapshot: update.snapshot, round, source_findings, policies: loaded.reports }
+}
+
+fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) -> Round {
     while !questions.is_empty() {
         let context = pipeline.context();
         let answers = questions.into_iter().map(|question| {
@@ -59,9 +70,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
         });
         questions = pipeline.answer(answers.collect());
     }
-    let mut source_findings = update.findings;
-    source_findings.extend(policies::findings(&loaded.reports));
-    Report { snapshot: update.snapshot, round: pipeline.round(), source_findings, policies: loaded.reports }
+    pipeline.round()
 }
 
 /// What `run` would do to the kernel, in order: first what removes things that egressd never makes.

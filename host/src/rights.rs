@@ -1,5 +1,6 @@
-//! What egressd may do at the API server: all of it, and no more. `deploy/base/rbac.yaml` says the same to the API server;
-//! a test compares the two, and `tests/cluster` sees each used and each missed.
+//! What egressd may do at the API server: all of it, and no more. `deploy/base/rbac.yaml` says the same to the API server,
+//! and `deploy/components/publish-*` what is left where less is written; a test compares them, and `tests/cluster` sees each
+//! used and each missed.
 
 use std::fmt;
 
@@ -34,6 +35,46 @@ impl Place {
         match self {
             Self::Cluster => "the ClusterRole",
             Self::OwnNamespace => "the Role",
+        }
+    }
+}
+
+/// How much egressd writes into the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Publish {
+    /// It reads, and writes nothing.
+    Nothing,
+    /// Events alone.
+    Events,
+    /// Events, the active endpoint of Services and the status of policies.
+    All,
+}
+
+impl Publish {
+    /// What is needed for it.
+    pub fn rights(self) -> impl Iterator<Item = &'static Right> {
+        RIGHTS.iter().filter(move |right| right.least() <= self)
+    }
+}
+
+impl fmt::Display for Publish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Nothing => "none",
+            Self::Events => "events",
+            Self::All => "all",
+        })
+    }
+}
+
+impl Right {
+    /// The least that has to be written for it to be needed.
+    fn least(&self) -> Publish {
+        match *self {
+            PATCH_SERVICES | PATCH_CONFIGMAPS => Publish::All,
+            CREATE_EVENTS | PATCH_EVENTS => Publish::Events,
+            // What is read.
+            Self { .. } => Publish::Nothing,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod desk;
 mod making;
 mod packing;
+mod pipes;
 mod services;
 mod tree;
 mod trying;

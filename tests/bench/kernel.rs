@@ -33,7 +33,7 @@ pub(crate) fn cold_start() {
         if kind == Kind::Networks && count > 10_000 {
             continue;
         }
-        let world = World::with(count, kind);
+        let mut world = World::with(count, kind);
         let (round, planning) = timed(|| world.pipeline.round());
         let namespace = Namespace::new().unwrap();
         let (kernel, commit) = namespace.run(|| commit_from_nothing(&round.ruleset)).unwrap();

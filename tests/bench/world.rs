@@ -11,6 +11,7 @@ use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Conte
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::plan::{Limits, Room, SharedAddresses};
 use egressd_core::testkit::{SnapshotBuilder, context, n, service};
 
 /// What a Service asks for.
@@ -35,6 +36,8 @@ pub(crate) fn pipeline() -> Pipeline {
         service_networks: vec![n("172.30.0.0/16")],
         api_server: vec![],
     };
+    // All are of one namespace.
+    let everything = Room { elements: 1 << 20, networks: 1 << 20 };
     let settings = Settings {
         node: context().node,
         tables: table_names(None),
@@ -42,7 +45,8 @@ pub(crate) fn pipeline() -> Pipeline {
         owner: Owner::Any,
         prefix: AnnotationPrefix::default(),
         cluster,
-        shared: egressd_core::plan::SharedAddresses::Allow,
+        shared: SharedAddresses::Allow,
+        limits: Limits { namespace: everything, node: everything, ..Limits::default() },
     };
     Pipeline::new(settings, BTreeMap::new())
 }

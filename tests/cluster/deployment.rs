@@ -40,8 +40,8 @@ pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability
     let (node, pod) = (cluster.lab.node(), cluster.lab.pod(1));
     cluster.create_pod("web-1", "web", pod)?;
     let deployed = cluster.deployed_pods()?.pop().context("there is no pod")?;
-    let mut egressd = cluster.run_deployed(&program(), node)?;
-    expect_probes(&mut egressd, &deployed, node)?;
+    let egressd = cluster.run_deployed(&program(), node)?;
+    expect_probes(&cluster, &egressd, &deployed, node)?;
     expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
     let process = fs::read_to_string(format!("/proc/{}/status", egressd.id()))?;
     // CAP_NET_ADMIN is the thirteenth bit.
@@ -53,12 +53,16 @@ pub(crate) fn the_container_of_the_daemon_set_translates_with_its_one_capability
 }
 
 /// As the kubelet asks.
-fn expect_probes(egressd: &mut Egressd<'_>, deployed: &DeployedPod, node: &Node) -> Result<()> {
+fn expect_probes(cluster: &Cluster, egressd: &Egressd<'_>, deployed: &DeployedPod, node: &Node) -> Result<()> {
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
-        let (address, path) = deployed.probe(probe, node)?;
-        egressd.wait_until(&format!("the {probe} is answered"), || {
-            Ok(node.http(address, &path).is_ok_and(|(status, _)| status.contains("200")))
-        })?;
+        let command = deployed.probe(probe)?;
+        let mut printed = String::new();
+        let waited = wait_until(&format!("the {probe} ends well"), lab::DEADLINE, || {
+            let (well, output) = cluster.execute(egressd, node, &command)?;
+            printed = output;
+            Ok(well)
+        });
+        waited.with_context(|| format!("{printed}\n{}", egressd.circumstances()))?;
     }
     Ok(())
 }
@@ -70,10 +74,12 @@ pub(crate) fn metrics_are_reached_from_outside_of_the_node_with_their_component(
     cluster.create_pod("web-1", "web", pod)?;
     cluster.apply(&Overlay::default().components(&["namespace", "metrics"]))?;
     let deployed = wait_for_pod(&cluster, |pod| pod["spec"]["containers"][0]["ports"][0]["name"] == json!("metrics"))?;
-    let mut egressd = cluster.run_deployed(&program(), node)?;
-    expect_probes(&mut egressd, &deployed, node)?;
+    let egressd = cluster.run_deployed(&program(), node)?;
+    expect_probes(&cluster, &egressd, &deployed, node)?;
     expect_exact(&cluster, &[(pod, WEB)]).with_context(|| egressd.circumstances())?;
-    let (address, _) = deployed.probe("readinessProbe", node)?;
+    let port = deployed.object()["spec"]["containers"][0]["ports"][0]["containerPort"].as_u64();
+    let port = port.context("it names a port")?.try_into()?;
+    let address = SocketAddr::from((lab::addresses::node_v4(node.number), port));
     for namespace in [&pod.host.namespace, &cluster.lab.outside().namespace] {
         let (status, body) = namespace.http(address, "/metrics")?;
         ensure!(status.contains("200") && body.contains("service=\"web\""), "{status}\n{body}");
@@ -102,8 +108,8 @@ pub(crate) fn the_patch_that_removes_leaves_nothing_on_the_node() -> Result<()> 
     let patch = ["patch", "daemonset", "egressd", "--patch-file", "deploy/components/remove/daemonset.yaml"];
     cluster.kubectl(&[&["--namespace", "egressd"], &patch[..]].concat())?;
     let deployed = wait_for_pod(&cluster, |pod| pod["spec"]["containers"][0]["args"][0] == json!("clean"))?;
-    let mut remover = cluster.run_deployed(&program(), node)?;
-    expect_probes(&mut remover, &deployed, node)?;
+    let remover = cluster.run_deployed(&program(), node)?;
+    expect_probes(&cluster, &remover, &deployed, node)?;
     ensure!(!node.tables()?.contains("kube_vip"), "{}", remover.circumstances());
     remover.stop()
 }

@@ -1,5 +1,6 @@
 //! egressd in a cluster: a real API server, a real EndpointSlice controller, real packets.
 
+mod admission;
 mod beside;
 mod deployment;
 mod lab_itself;
@@ -8,6 +9,7 @@ mod moves;
 mod outages;
 mod policies;
 mod rights;
+mod roles;
 mod shown;
 mod stage;
 mod told;
@@ -24,6 +26,18 @@ lab::tests![
     deployment::the_examples_translate_as_they_say,
     rights::each_right_is_used_and_no_other_is_asked_for,
     rights::a_right_that_is_missing_is_named,
+    roles::who_publishes_less_asks_for_less_and_misses_nothing,
+    roles::a_role_without_what_is_written_costs_that_and_nothing_else,
+    roles::the_role_of_an_earlier_release_costs_what_is_new_and_nothing_else,
+    admission::a_service_takes_what_is_published_and_nothing_else,
+    admission::a_policys_config_map_takes_its_status_and_nothing_else,
+    admission::the_largest_objects_take_what_is_published_as_well,
+    admission::events_are_egressds_own_and_about_what_it_is_there_for,
+    admission::a_token_that_names_no_node_writes_as_some_node_and_nothing_more,
+    admission::whoever_is_not_bound_to_the_cluster_role_is_not_looked_at,
+    admission::the_annotations_that_may_be_published_follow_the_prefix,
+    admission::the_policies_are_there_and_the_api_server_has_nothing_against_their_expressions,
+    admission::an_overlay_elsewhere_is_bound_as_well,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,

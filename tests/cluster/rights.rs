@@ -118,28 +118,32 @@ fn expect_news(cluster: &Cluster) -> Result<()> {
     wait_for_event(cluster, About::Service("web"), "Invalid", "tcp:https")
 }
 
-/// The roles as RIGHTS has them, without one; ends when the server has taken notice.
 fn grant_all_but(cluster: &Cluster, missing: &Right) -> Result<()> {
+    grant(cluster, |right| right != missing)
+}
+
+/// The roles as RIGHTS has them, as far as they are wanted; ends when the server has taken notice.
+pub(crate) fn grant(cluster: &Cluster, wanted: impl Fn(&Right) -> bool) -> Result<()> {
     for (place, path) in ROLES {
-        let granted = RIGHTS.iter().filter(|right| right.place == place && *right != missing);
+        let granted = RIGHTS.iter().filter(|right| right.place == place && wanted(right));
         let rules: Vec<Value> = granted
             .map(|right| json!({"apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb]}))
             .collect();
         cluster.api.patch(path, &json!({"rules": rules}))?;
     }
     RIGHTS.iter().try_for_each(|right| {
-        let review = if right == missing { Review::Refused } else { Review::Allowed };
+        let review = if wanted(right) { Review::Allowed } else { Review::Refused };
         wait_until_reviewed(cluster, right, review)
     })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Review {
+pub(crate) enum Review {
     Allowed,
     Refused,
 }
 
-fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Review) -> Result<()> {
+pub(crate) fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Review) -> Result<()> {
     let namespace = match right.place {
         Place::Cluster => "",
         Place::OwnNamespace => "egressd",
@@ -154,7 +158,7 @@ fn wait_until_reviewed(cluster: &Cluster, right: &Right, expected: Review) -> Re
     })
 }
 
-fn allowed(right: &Right) -> Request {
+pub(crate) fn allowed(right: &Right) -> Request {
     let decision = match right.place {
         Place::Cluster => Decision::ClusterRole,
         Place::OwnNamespace => Decision::Role,

@@ -30,7 +30,7 @@ pub(crate) enum About<'a> {
 }
 
 /// The Events about an object in its present life: reason and note.
-fn events(cluster: &Cluster, about: About<'_>) -> Result<Vec<(String, String)>> {
+pub(crate) fn events(cluster: &Cluster, about: About<'_>) -> Result<Vec<(String, String)>> {
     let (namespace, path) = match about {
         About::Service(name) => ("default", format!("{SERVICES}/{name}")),
         About::Policy(name) => ("egressd", format!("{POLICIES}/{name}")),

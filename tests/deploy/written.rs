@@ -4,48 +4,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Parser;
-use egressd::cli::Cli;
-use egressd::rights::{MANIFEST, Place, RIGHTS};
+use egressd::cli::{Cli, Command, Question};
 
-use crate::objects::{Objects, deploy, items, root, texts};
+use crate::objects::{Objects, deploy, items, texts};
 
 pub(crate) const DAEMON_SET: &str = "base/daemonset.yaml";
 
 /// What `make image` calls the image. No registry has it.
 pub(crate) const IMAGE: &str = "ghcr.io/egressd/egressd";
-
-/// What the roles grant: place, verb, group and resource, each alone.
-fn granted() -> Result<BTreeSet<[String; 4]>> {
-    let mut granted = BTreeSet::new();
-    for role in Objects::parse(&fs::read_to_string(root().join(MANIFEST))?)?.0 {
-        for rule in items(&role["rules"]) {
-            for verb in texts(&rule["verbs"]) {
-                for group in texts(&rule["apiGroups"]) {
-                    for resource in texts(&rule["resources"]) {
-                        let place = role["kind"].as_str().context("a role has a kind")?.to_owned();
-                        granted.insert([place, verb.clone(), group.clone(), resource]);
-                    }
-                }
-            }
-        }
-    }
-    Ok(granted)
-}
-
-pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
-    let needed = RIGHTS.iter().map(|right| {
-        let place = match right.place {
-            Place::Cluster => "ClusterRole",
-            Place::OwnNamespace => "Role",
-        };
-        [place, right.verb, right.group, right.resource].map(str::to_owned)
-    });
-    let (granted, needed) = (granted()?, needed.collect::<BTreeSet<_>>());
-    ensure!(granted == needed, "{MANIFEST} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
-    Ok(())
-}
 
 /// The directories with a kustomization, `deploy/` itself included.
 pub(crate) fn kustomizations() -> Result<Vec<PathBuf>> {
@@ -77,6 +45,7 @@ pub(crate) fn every_manifest_is_in_the_kustomization_of_its_directory() -> Resul
         let kustomization = Objects::read(&name(&directory.join("kustomization.yaml")))?;
         let patches = items(&kustomization.0[0]["patches"]).filter_map(|patch| patch["path"].as_str());
         let listed = texts(&kustomization.0[0]["resources"]).into_iter().chain(patches.map(str::to_owned));
+        let listed = listed.chain(texts(&kustomization.0[0]["configurations"]));
         let listed: BTreeSet<String> = listed.filter(|entry| entry.ends_with(".yaml")).collect();
         let entries = fs::read_dir(&directory)?.map(|entry| entry.map(|entry| entry.file_name()));
         let names = entries.collect::<Result<Vec<_>, _>>()?;
@@ -135,5 +104,32 @@ pub(crate) fn a_container_that_fails_leaves_its_reason_with_the_pod() -> Result<
     let objects = Objects::read(DAEMON_SET)?;
     let policy = &objects.container()?["terminationMessagePolicy"];
     ensure!(policy == "FallbackToLogsOnError", "{policy}");
+    Ok(())
+}
+
+/// Nothing else on the node can answer in its place, take its place, or keep its place from it.
+pub(crate) fn the_probes_ask_over_a_socket_of_the_pods_own() -> Result<()> {
+    let objects = Objects::read(DAEMON_SET)?;
+    let container = objects.container()?;
+    for (probe, expected, period) in [
+        ("startupProbe", Question::Live, 2),
+        ("livenessProbe", Question::Live, 30),
+        ("readinessProbe", Question::Ready, 10),
+    ] {
+        let probe = &container[probe];
+        let Command::Probe(typed) = Cli::try_parse_from(texts(&probe["exec"]["command"]))?.command else {
+            anyhow::bail!("{probe} is no probe");
+        };
+        ensure!(typed.question == expected && probe["periodSeconds"] == period, "{probe}");
+        // The program gives up after three, and then the kubelet has its reason.
+        ensure!(probe["timeoutSeconds"].as_u64() > Some(3), "{probe}");
+    }
+    let socket = items(&container["env"]).find(|variable| variable["name"] == "EGRESSD_SOCKET");
+    let socket = socket.and_then(|variable| variable["value"].as_str()).context("EGRESSD_SOCKET is set")?;
+    let directory = Path::new(socket).parent().and_then(Path::to_str);
+    let mount = items(&container["volumeMounts"]).find(|mount| mount["mountPath"].as_str() == directory);
+    let mount = mount.with_context(|| format!("no volume is at {directory:?}"))?;
+    let volume = items(&objects.pod()?["spec"]["volumes"]).find(|volume| volume["name"] == mount["name"]);
+    ensure!(volume.is_some_and(|volume| volume["emptyDir"].is_object()), "{volume:?}");
     Ok(())
 }

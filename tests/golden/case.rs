@@ -18,7 +18,7 @@ use egressd_core::finding::Severity;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Labels, ServiceKey, Uid};
 use egressd_core::owner::{Held, Owner};
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::SharedAddresses;
+use egressd_core::plan::{Limits, SharedAddresses};
 use egressd_core::status::State;
 
 use crate::difference::difference;
@@ -91,6 +91,7 @@ impl Case {
             prefix: AnnotationPrefix::default(),
             cluster: ClusterSettings::default(),
             shared: SharedAddresses::Allow,
+            limits: Limits::default(),
         };
         let prefix = AnnotationPrefix::default();
         let mut library = Library::new(sandbox.clone(), prefix, Metrics::default(), BTreeMap::new());

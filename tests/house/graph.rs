@@ -76,6 +76,15 @@ impl Graph {
         normal.filter(|d| d.optional == (need == Need::Optional)).map(|d| d.name.clone()).collect()
     }
 
+    /// The packages of the workspace that ask for this feature of a dependency, not for their tests alone.
+    pub(crate) fn with_feature_in_the_product(&self, feature: &str) -> BTreeSet<String> {
+        let asks = |package: &&Package| {
+            let product = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
+            package.source.is_none() && product.flat_map(|d| &d.features).any(|asked| asked == feature)
+        };
+        self.packages.values().filter(asks).map(|package| package.name.to_string()).collect()
+    }
+
     /// Everything that a package leads to, itself included.
     pub(crate) fn reachable(&self, name: &str, follow: Follow) -> Vec<&Package> {
         let mut found = BTreeSet::new();

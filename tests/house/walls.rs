@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::graph::{Graph, Need, linked_into};
 use crate::rooms::{entered, mentions_crate, room};
-use crate::rust::{files, name, root};
+use crate::rust::{code, files, name, paths, root, without_tests};
 
 /// The whole of what the pure half may lean on.
 const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
@@ -59,7 +59,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("ruleset", &["net"]),
     ("diff", &["net", "ruleset"]),
     ("compile", &["decision", "model", "net", "plan", "ruleset"]),
-    ("status", &["check", "decision", "finding", "model", "plan"]),
+    ("status", &["check", "decision", "finding", "model", "owner", "plan"]),
     (
         "pipeline",
         &[
@@ -91,6 +91,12 @@ fn the_testkit_is_in_nothing_that_ships() {
 }
 
 #[test]
+fn only_tests_ask_for_a_testkit() {
+    let askers = Graph::read().with_feature_in_the_product("testkit");
+    assert_eq!(askers, BTreeSet::new(), "packages that have a dependency with its testkit, and not for tests alone");
+}
+
+#[test]
 fn the_sdk_depends_on_what_every_author_has_to_compile_anyway() {
     let direct = Graph::read().direct("egressd-policy-sdk");
     let unexpected: Vec<_> = direct.iter().filter(|name| !SDK.contains(&name.as_str())).collect();
@@ -110,6 +116,21 @@ fn every_foreign_world_is_named_in_one_room_only() {
                 name(&file)
             );
         }
+    }
+}
+
+/// Who may write to stdout and stderr by themselves: the one place, and the child that compiles, whose output is no text.
+const STREAMS: [&str; 2] = ["out.rs", "wasm/compile_child.rs"];
+
+#[test]
+fn output_leaves_by_one_way() {
+    let source = root().join("host/src");
+    let is_stream = |path: &String| ["io::stdout", "io::stderr"].iter().any(|stream| path.ends_with(stream));
+    for file in files("host/src") {
+        let inside = file.strip_prefix(&source).expect("below host/src").to_string_lossy().into_owned();
+        let code = code(&file);
+        let by_itself = paths(without_tests(&code)).iter().any(is_stream);
+        assert!(!by_itself || STREAMS.contains(&inside.as_str()), "{} writes to a stream by itself", name(&file));
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot read the archive has failed, and says so")]
 
 mod archive;
+mod sbom;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -99,6 +100,18 @@ fn its_labels_say_what_it_is_and_where_it_comes_from() {
     assert_eq!(label("created"), "2023-11-14T22:13:20Z");
     assert_eq!(config["created"], "2023-11-14T22:13:20Z");
     assert!(label("revision").as_str().is_some_and(|revision| revision.len() >= "unknown".len()));
+}
+
+#[test]
+fn what_the_dockerfile_begins_with_is_named_by_its_digest_and_has_the_compiler_of_the_workspace() {
+    let dockerfile = fs::read_to_string(deploy().join("Dockerfile")).expect("Dockerfile");
+    let bases = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")).filter(|base| *base != "scratch");
+    let bases: Vec<&str> = bases.collect();
+    let [base] = bases.as_slice() else { panic!("{bases:?}") };
+    let (image, digest) = base.split_once("@sha256:").expect("a digest");
+    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    assert!(digest.strip_suffix(" AS build").is_some_and(is_digest), "{digest}");
+    assert_eq!(image, concat!("rust:", env!("CARGO_PKG_RUST_VERSION"), "-bookworm"));
 }
 
 /// The image that the DaemonSet starts.

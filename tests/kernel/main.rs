@@ -1,34 +1,40 @@
 //! The kernel room against the real nf_tables.
 //!
 //! Every trial has a network namespace of its own, so they run side by side and leave nothing behind. Without root
-//! a user namespace gives the rights; where the kernel forbids that too, the trials are reported as ignored.
+//! a user namespace gives the rights; where the kernel forbids that too, the trials are counted as ignored, or fail where
+//! they must run.
 
 #![expect(clippy::unwrap_used, reason = "a test says with a panic what went wrong")]
-#![expect(clippy::print_stderr, reason = "the reason for skipping is for the terminal")]
 
-mod namespace;
 mod nft;
 mod outside;
 mod sample;
 mod trials;
 
+use std::panic::{catch_unwind, resume_unwind};
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
+use anyhow::Result;
+use lab::{Namespace, Test, Unable};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
-    let rights = namespace::acquire_rights();
-    if let Err(reason) = &rights {
-        eprintln!("skipped: {reason}");
+    let all: Vec<Test> = trials::ALL.iter().chain(outside::ALL).copied().collect();
+    lab::main(&all)
+}
+
+/// Runs a trial in a network namespace of its own, and passes its panic on.
+fn in_namespace(trial: fn()) -> Result<()> {
+    let namespace = Namespace::new()?;
+    match catch_unwind(|| namespace.run(trial)) {
+        Ok(entered) => Ok(entered?),
+        Err(panic) => match panic.downcast::<Unable>() {
+            Ok(unable) => Err((*unable).into()),
+            Err(panic) => resume_unwind(panic),
+        },
     }
-    let trials = trials::ALL.iter().chain(outside::ALL).map(|(name, run)| {
-        let ignored = rights.is_err();
-        let in_namespace = || {
-            namespace::run_in_fresh(run);
-            Ok(())
-        };
-        Trial::test(*name, in_namespace).with_ignored_flag(ignored)
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// Ends a trial that this machine cannot run: it counts as ignored, never as passed.
+fn unable(why: &str) -> ! {
+    resume_unwind(Box::new(Unable(why.to_owned())))
 }

@@ -6,14 +6,14 @@ use egressd_core::net::Family;
 use crate::{
     nft,
     sample::{full_ruleset, large_ruleset, name},
-    trials::{Run, open, owners_persist, with},
+    trials::{open, owners_persist, trials, with},
 };
 
-pub(crate) const ALL: &[(&str, Run)] = &[
-    ("every_table_is_listed_with_its_maker", every_table_is_listed_with_its_maker),
-    ("an_owner_is_seen_as_long_as_it_lives", an_owner_is_seen_as_long_as_it_lives),
-    ("a_pod_in_several_maps_is_one_pod", a_pod_in_several_maps_is_one_pod),
-    ("a_table_is_deleted_from_outside_unless_it_is_owned", a_table_is_deleted_from_outside_unless_it_is_owned),
+pub(crate) const ALL: &[lab::Test] = trials![
+    every_table_is_listed_with_its_maker,
+    an_owner_is_seen_as_long_as_it_lives,
+    a_pod_in_several_maps_is_one_pod,
+    a_table_is_deleted_from_outside_unless_it_is_owned,
 ];
 
 fn id(family: Family, text: &str) -> TableId {

@@ -126,6 +126,16 @@ impl Program {
         Ok((output.status.code(), text(&output)))
     }
 
+    /// Runs `egressd probe` with a question and more arguments: its exit code, and what it printed.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn probe(&self, lab: &Lab, manifests: &Directory, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+        let mut command = self.command(lab.node(), &["probe", "--socket"]);
+        let output = command.arg(manifests.socket_of(NODE_NAME)).args(arguments).output()?;
+        Ok((output.status.code(), text(&output)))
+    }
+
     /// Runs `egressd clean` on the lab's node.
     ///
     /// # Errors
@@ -150,7 +160,9 @@ impl Program {
                 command
             }
         };
-        command.args(arguments).env("EGRESSD_LOCK_DIR", node.locks()).envs(self.environment.iter().cloned());
+        command.args(arguments).env("EGRESSD_LOCK_DIR", node.locks());
+        // Where --socket does not name another. The machine's own is no business of a trial.
+        command.env("EGRESSD_SOCKET", node.locks().join("egressd.sock")).envs(self.environment.iter().cloned());
         command
     }
 }

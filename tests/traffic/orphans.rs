@@ -250,8 +250,13 @@ pub(crate) fn what_cleans_and_stays_is_ready_when_nothing_is_left() -> Result<()
         Ok(ready.contains("503") && why.contains("cannot remove table ip kube_vip_v4: a running egressd"))
     })?;
     ensure!(get(&stage.lab, "/livez")?.0.contains("200"), "it is not alive");
+    let probe = |question| program().output(&stage.lab, &["probe", question]);
+    let (live, ready) = (probe("live")?, probe("ready")?);
+    let why = String::from_utf8_lossy(&ready.stderr);
+    ensure!(live.status.success() && !ready.status.success(), "{live:?} {ready:?}");
+    ensure!(why.contains("not everything is removed: cannot remove table ip kube_vip_v4"), "{why}");
     egressd.stop()?;
-    remover.wait_until("it is ready", || Ok(get(&stage.lab, "/readyz")?.0.contains("200")))?;
+    remover.wait_until("it is ready", || Ok(probe("ready")?.status.success()))?;
     ensure!(!stage.has_tables()? && remover.log().contains("removed kube_vip_v4"), "{}", remover.circumstances());
     expect_seen_untranslated(&stage)?;
     remover.stop()

@@ -145,6 +145,12 @@ pub(crate) fn exporting(names: &[&str]) -> Vec<u8> {
     [EMPTY.to_vec(), instance, section(11, &vector(&exports))].concat()
 }
 
+/// The export of the first of this kind under this name.
+pub(crate) fn exported(name: &str, kind: &[u8]) -> Vec<u8> {
+    let export = [vec![0], sized(name.as_bytes()), kind.to_vec(), vec![0, 0]].concat();
+    section(11, &vector(&[export]))
+}
+
 /// A component that imports an empty interface of this name.
 pub(crate) fn importing(name: &str) -> Vec<u8> {
     let kind = section(7, &vector(&[vec![0x42, 0]]));

@@ -115,6 +115,26 @@ fn features_that_the_engine_has_not_are_refused() {
 }
 
 #[test]
+fn what_is_never_instantiated_is_refused_wherever_it_is() {
+    let module = guests::section(1, b"\0asm\x01\0\0\0");
+    let component = guests::section(4, guests::EMPTY);
+    let beside = |section: &[u8]| [Guest::new().component(), section.to_vec()].concat();
+    for (bytes, what) in [
+        (beside(&module), "core module 1"),
+        (beside(&component), "component 1"),
+        (guests::around(&[guests::EMPTY, &module].concat()), "core module 0"),
+        (guests::around(&[guests::EMPTY, &component].concat()), "component 0"),
+        // Under a second name it is no more in use.
+        (guests::around(&[guests::EMPTY, &module, &guests::exported("m", &[0, 0x11])].concat()), "core module 0"),
+        (guests::around(&[guests::EMPTY, &component, &guests::exported("c", &[4])].concat()), "component 0"),
+    ] {
+        let sentence = unfit(&bytes);
+        assert_eq!(sentence, format!("{what} in it is never instantiated, so no call can reach it: leave it out"));
+    }
+    assert!(wasm::inspect(&guests::around(&guests::instances(2))).is_ok());
+}
+
+#[test]
 fn a_start_function_that_loops_runs_out_of_fuel() {
     // loop br 0 end
     let guest = Guest { start: Start::First, ..Guest::with(vec![0, 0x03, 0x40, 0x0c, 0, 0x0b, 0x0b]) };

@@ -7,8 +7,10 @@ mod adapter;
 mod again;
 mod agreement;
 mod bombs;
+mod budget;
 mod built_in;
 mod components;
+mod confined;
 mod evaluator;
 mod forms;
 #[path = "../../host/build/guest.rs"]
@@ -19,5 +21,6 @@ mod hostile_text;
 mod loading;
 mod model;
 mod services;
+mod start;
 mod views;
 mod worlds;

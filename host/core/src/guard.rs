@@ -8,10 +8,11 @@ use crate::decision::{Draft, Rule};
 use crate::model::{Context, ServiceView};
 use crate::net::Family;
 
-/// Most rules of one draft. The built-in policy needs two.
-pub const MOST_RULES: usize = 256;
-/// Most networks of one rule, included and excluded together: each becomes a rule in the kernel.
-pub const MOST_NETWORKS: usize = 4096;
+/// Most rules of one draft, whatever the settings say: the built-in policy needs two. Far fewer are too many for the
+/// limits of a Service ([`crate::plan::Limits`]), which are about what is asked for; this is about policies' sense.
+pub const MOST_RULES: usize = 4096;
+/// Most networks of one rule, included and excluded together, likewise.
+pub const MOST_NETWORKS: usize = 65_536;
 /// Most port matches of one rule, both ends together.
 pub const MOST_PORTS: usize = 1024;
 

@@ -10,6 +10,9 @@ use crate::text::quoted;
 /// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
 const VIP_HOST: &str = "vipHost";
 
+/// The code of the finding that another node holds an address, or none does.
+pub const HELD_ELSEWHERE: &str = "held-elsewhere";
+
 /// The longest name that Kubernetes takes for a node.
 const LONGEST_NAME: usize = 253;
 
@@ -120,7 +123,7 @@ impl Holder {
 
     fn obstacle<'a>(&self, service: &'a Service, address: IpAddr) -> Option<Obstacle<'a>> {
         let named = self.named_by(service);
-        let other = || named.filter(|node| *node != self.node).map(Obstacle::OtherNode);
+        let other = || named.filter(|node| !self.is_named(node)).map(Obstacle::OtherNode);
         match self.owner {
             Owner::Any => None,
             Owner::Address => self.not_on_an_interface(address),
@@ -136,6 +139,19 @@ impl Holder {
             Some(standing) => Some(Obstacle::Unusable(*standing)),
             None => Some(Obstacle::Absent),
         }
+    }
+
+    /// Whether a name is this node's. Host names may have capitals, and kube-vip writes what the host is called; the names of
+    /// Nodes have none, so no two of them differ by that alone.
+    fn is_named(&self, name: &str) -> bool {
+        name.eq_ignore_ascii_case(&self.node)
+    }
+
+    /// A name that is taken for this node's and is not written so.
+    pub(crate) fn other_case(&self, service: &Service) -> Option<Finding> {
+        let named = self.named_by(service).filter(|named| self.is_named(named) && *named != self.node)?;
+        let message = format!("{}: {named} is taken for node {}, which differs in case only", self.vip_host, self.node);
+        Some(Finding::new(Severity::Info, "vip-host-case", message))
     }
 
     /// The node that kube-vip says holds the Service's addresses. It empties the annotation when there is none.
@@ -164,7 +180,7 @@ fn named(node: &str) -> String {
 }
 
 fn elsewhere(address: IpAddr, because: &str) -> Finding {
-    Finding::new(Severity::Info, "held-elsewhere", format!("nothing is translated to {address} here: {because}"))
+    Finding::new(Severity::Info, HELD_ELSEWHERE, format!("nothing is translated to {address} here: {because}"))
 }
 
 fn absent(address: IpAddr) -> Finding {

@@ -7,6 +7,7 @@ mod answering;
 mod asking;
 mod entry;
 mod input;
+mod limits;
 mod memory;
 mod round;
 mod turns;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use again::Again;
-use entry::{Entry, Standing};
+use entry::{Answer, Entry, Standing};
 use input::is_asked_about;
 use turns::Turns;
 
@@ -26,10 +27,10 @@ use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
-    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published, view,
+    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published,
 };
 use crate::owner::{Held, Holder, Owner};
-use crate::plan::{Plan, SharedAddresses};
+use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, State};
 use crate::voice::Voice;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub cluster: ClusterSettings,
     /// What to do with an address that Services of several namespaces have.
     pub shared: SharedAddresses,
+    /// How much of the kernel Services may use.
+    pub limits: Limits,
 }
 
 /// The state between two rounds.
@@ -129,6 +132,8 @@ pub struct Round {
     pub findings: Vec<Finding>,
     /// Why nothing of this may be carried out: a defect of egressd.
     pub fatal: Option<Finding>,
+    /// What has to be asked about changes that exceed a limit.
+    pub further: Vec<Question>,
 }
 
 impl Pipeline {
@@ -243,9 +248,7 @@ impl Pipeline {
         let service = snapshot.services.get(&key);
         let published = service.map(|service| published(service, prefix)).unwrap_or_default();
         let asked = service.filter(|service| is_asked_about(service, &published, &self.interest));
-        let Some(newest) =
-            asked.and_then(|_| view(snapshot, &self.facts, &key, self.settings.trust, prefix)).map(Arc::new)
-        else {
+        let Some(newest) = asked.and_then(|_| self.view(snapshot, &key)).map(Arc::new) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.forget(&gone.view.service.uid);
             }
@@ -268,15 +271,16 @@ impl Pipeline {
     fn renewed(&mut self, key: &ServiceKey, view: Arc<ServiceView>, published: Published) -> Entry {
         let (standing, uid) = (Standing::Earlier, &view.service.uid);
         match self.services.remove(key) {
-            Some(Entry { view: before, verdict, last_input, again, .. }) if before.service.uid == *uid => {
-                Entry { view, published, verdict, standing, last_input, again: again.anew() }
+            Some(Entry { view: before, verdict, last_input, again, answer, .. }) if before.service.uid == *uid => {
+                Entry { view, published, verdict, standing, last_input, again: again.anew(), answer }
             }
             other => {
                 if let Some(replaced) = other {
                     self.forget(&replaced.view.service.uid);
                 }
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
-                Entry { view, published, verdict: draft, standing, last_input: None, again: Again::default() }
+                let (last_input, again, answer) = (None, Again::default(), Answer::Remembered);
+                Entry { view, published, verdict: draft, standing, last_input, again, answer }
             }
         }
     }

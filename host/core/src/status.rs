@@ -8,10 +8,14 @@ use crate::check::Note;
 use crate::decision::Rule;
 use crate::finding::{Finding, Severity};
 use crate::model::ServiceKey;
+use crate::owner::HELD_ELSEWHERE;
 use crate::plan::{End, Planned, PlannedService};
 
 /// The code of the finding on a Service whose change the kernel has not taken over.
 pub const NOT_IN_FORCE: &str = "not-in-force";
+
+/// The code of the finding on a Service whose change is in force for some of its endpoints.
+pub const UNDER_WAY: &str = "change-under-way";
 
 /// One Service's state, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,9 +134,25 @@ impl ServiceStatus {
         }
     }
 
+    /// Of a Service whose change the kernel takes over slice by slice: what was said before, until all of it is in force.
+    pub fn under_way(before: Option<&Self>) -> Self {
+        let (state, policy) = (State::Idle, None);
+        let nothing = Self { state, addresses: vec![], endpoints: vec![], policy, findings: vec![], shadows: vec![] };
+        let mut status = before.cloned().unwrap_or(nothing);
+        status.findings.retain(|finding| finding.code != UNDER_WAY);
+        let message = "a large change is being carried out: some endpoints have it already, the others are as before";
+        status.findings.push(Finding::new(Severity::Info, UNDER_WAY, message));
+        status
+    }
+
     /// Whether it tells of a change that the kernel has not taken over.
     pub fn is_held_back(&self) -> bool {
         self.findings.iter().any(|finding| finding.code == NOT_IN_FORCE)
+    }
+
+    /// Whether it is idle because the address is not on this node, which says nothing of what the others do.
+    pub fn is_held_elsewhere(&self) -> bool {
+        self.state == State::Idle && self.findings.iter().any(|finding| finding.code == HELD_ELSEWHERE)
     }
 
     /// The worst that was found.

@@ -136,7 +136,9 @@ fn speech(stage: Stage<'_>, view: &ServiceView, active: &BTreeMap<Family, Active
 /// else the first by name. Only ready ones count.
 fn spokesman<'a>(stage: Stage<'a>, view: &'a ServiceView) -> Option<&'a str> {
     let ready = |node: &&str| stage.ready.contains(*node);
-    let named = stage.holder.named_by(&view.service).filter(ready);
+    let as_written_or_lower =
+        |named: &str| stage.ready.get(named).or_else(|| stage.ready.get(&named.to_ascii_lowercase()));
+    let named = stage.holder.named_by(&view.service).and_then(as_written_or_lower).map(String::as_str);
     let with_endpoint = || view.endpoints.iter().filter_map(|e| e.node.as_deref()).filter(ready).min();
     let first = || stage.ready.first().map(String::as_str);
     named.or_else(with_endpoint).or_else(first)

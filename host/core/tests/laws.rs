@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
-use egressd_core::diff::{Changes, Verb, diff, diff_in_chunks, replace};
+use egressd_core::diff::{Verb, diff, replace};
 use egressd_core::model::ServiceKey;
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::Ruleset;
@@ -60,26 +60,6 @@ proptest! {
         prop_assert_eq!(created.batches.len(), 1, "nobody meets a table that is being made");
         prop_assert_eq!(apply(&Ruleset::default(), &created), Ok(new.clone()));
         prop_assert_eq!(apply(&new, &diff(&new, &Ruleset::default())), Ok(Ruleset::default()));
-    }
-
-    /// P3 for the cold start: a pod is translated as promised, or not yet.
-    #[test]
-    fn while_a_new_table_is_filled_every_packet_sees_the_new_or_nothing(new in plan(), chunk in 1..4usize) {
-        let after = ruleset(&new);
-        let changes = diff_in_chunks(&Ruleset::default(), &after, chunk);
-        prop_assert_eq!(apply(&Ruleset::default(), &changes), Ok(after.clone()));
-        let adds = |changes: &Changes| changes.batches.iter().map(|batch| {
-            Changes { batches: vec![batch.clone()] }.summary().elements_added
-        }).collect::<Vec<_>>();
-        prop_assert!(changes.batches.len() <= 1 || adds(&changes)[1..].iter().all(|added| *added <= chunk));
-        let mut kernel = FakeKernel::default();
-        for batch in &changes.batches {
-            kernel.commit(batch).expect("a change the kernel takes");
-            for packet in packets() {
-                let now = seen(&kernel.ruleset, &packet);
-                prop_assert!([None, seen(&after, &packet)].contains(&now), "{:?} sees {:?}\n{}", packet, now, changes);
-            }
-        }
     }
 
     #[test]

@@ -141,7 +141,7 @@ fn each_family_goes_its_own_way() {
 
 #[test]
 fn nothing_is_held_before_anything_is_known() {
-    let world = World::new(Owner::Auto).no_vip_host();
+    let mut world = World::new(Owner::Auto).no_vip_host();
     assert_eq!(Told::from(&world.pipeline.round()).state, State::Idle);
 }
 
@@ -160,6 +160,17 @@ fn a_vip_host_that_is_this_node_does_not_replace_the_interface() {
     let mut world = World::new(Owner::Auto).vip_host("node-a");
     assert_eq!(world.holding(NEITHER).state, State::Idle);
     assert_eq!(world.holding(BOTH).state, State::Translating);
+}
+
+#[test]
+fn a_vip_host_that_differs_in_case_is_this_node_and_reported() {
+    for owner in [Owner::Auto, Owner::VipHost] {
+        let reported = World::new(owner).vip_host("Node-A").holding(BOTH);
+        assert_eq!((reported.state, reported.codes), (State::Translating, vec!["vip-host-case".to_owned()]));
+        let message = "kube-vip.io/vipHost: Node-A is taken for node node-a, which differs in case only";
+        assert_eq!(reported.messages, [message]);
+    }
+    assert_eq!(World::new(Owner::Auto).vip_host("Node-B").holding(BOTH).state, State::Idle);
 }
 
 #[test]

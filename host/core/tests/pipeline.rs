@@ -3,6 +3,8 @@
 
 #[path = "pipeline/interest.rs"]
 mod interest;
+#[path = "pipeline/limits.rs"]
+mod limits;
 #[path = "pipeline/memory.rs"]
 mod memory;
 #[path = "pipeline/turns.rs"]

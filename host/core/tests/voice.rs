@@ -51,9 +51,11 @@ fn where_nobody_translates_one_ready_node_speaks() {
     assert_eq!(speech(&seen(web(), &[])), Speech::Listener, "node-a is the first");
     assert_eq!(speech(&seen(web(), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")])), Speech::Spokesman);
     assert_eq!(speech(&seen(web(), &[("10.0.0.1", "away"), ("10.0.0.2", "node-c")])), Speech::Listener);
-    let mut named = web();
-    named.annotations.insert("kube-vip.io/vipHost".to_owned(), "node-b".to_owned());
-    assert_eq!(speech(&seen(named, &[])), Speech::Spokesman);
+    for name in ["node-b", "Node-B"] {
+        let mut named = web();
+        named.annotations.insert("kube-vip.io/vipHost".to_owned(), name.to_owned());
+        assert_eq!(speech(&seen(named, &[])), Speech::Spokesman, "{name}");
+    }
 }
 
 #[test]

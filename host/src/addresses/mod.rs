@@ -53,6 +53,17 @@ pub fn read() -> Result<Held, Error> {
     Ok(Listener::begin()?.interfaces.held())
 }
 
+/// What they would have if the kernel said this, for tests that want answers no kernel gives.
+///
+/// # Errors
+/// At the first message that makes no sense.
+#[cfg(feature = "testkit")]
+pub fn held_after(datagram: &[u8]) -> Result<Held, Error> {
+    let mut interfaces = Interfaces::default();
+    messages(datagram).try_for_each(|message| message.map(|message| interfaces.take(message.event)))?;
+    Ok(interfaces.held())
+}
+
 /// What this node's interfaces have, always the newest.
 #[derive(Debug)]
 pub struct Addresses {

@@ -12,6 +12,7 @@ use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, ServiceView, view};
 
 use super::{Error, check, draft, render};
+use crate::files;
 use crate::source::documents::objects;
 use crate::source::manifests::snapshot;
 use crate::wasm::{self, Module};
@@ -153,7 +154,7 @@ fn optional(folder: &Path, name: &str) -> Result<Option<String>, String> {
     if !file.exists() {
         return Ok(None);
     }
-    fs::read_to_string(&file).map(Some).map_err(|error| format!("cannot read {name}: {error}"))
+    files::text(&file).map(Some).map_err(|error| format!("cannot read {name}: {error}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `policy check`, and what every other tool does first: a component that egressd takes, with its settings.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use egressd_core::chain::Asked;
 use serde_json::Value;
 
 use super::Error;
+use crate::files;
 use crate::policies::digest;
 use crate::wasm::{self, Compiler, Description, Engine, Inspection, Limits, Loaded, Meter, Module, World};
 
@@ -38,7 +38,7 @@ pub(super) fn engine() -> Result<Engine, Error> {
 
 /// Compiles a file. Errors call it by the file's name.
 pub(super) fn compiled(engine: &Engine, file: &Path) -> Result<(Vec<u8>, Module), Error> {
-    let bytes = fs::read(file).map_err(|source| Error::Read { path: file.to_owned(), source })?;
+    let bytes = files::read(file).map_err(|error| Error::Read { path: file.to_owned(), source: error.into() })?;
     let module = Module::compile(engine, &compiler(), &bytes, &stem(file))?;
     Ok((bytes, module))
 }
@@ -64,7 +64,7 @@ fn stem(file: &Path) -> String {
 
 fn read_settings(file: &Path) -> Result<String, Error> {
     let path = || file.to_owned();
-    let text = fs::read_to_string(file).map_err(|source| Error::Read { path: path(), source })?;
+    let text = files::text(file).map_err(|error| Error::Read { path: path(), source: error.into() })?;
     object(&text).map_err(|reason| Error::Settings { path: path(), reason })?;
     Ok(text.trim().to_owned())
 }

@@ -1,6 +1,6 @@
 //! `egressd policy`: from what was typed to the tool, and what it prints.
 
-use std::io::{Write, stderr};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,6 +12,7 @@ use super::scene::{Scene, narrowed};
 use super::{bench, build, compare, new, pack};
 use crate::cli::{self, Bench, DiffPolicies, Input, Instance, New, Pack, PolicyCommand, RunPolicy, Source};
 use crate::config::{self, Config};
+use crate::out::stderr;
 use crate::output::{self, Paint};
 
 /// What the exit code says.
@@ -117,6 +118,8 @@ fn config(args: &cli::Scene) -> Result<Config> {
         },
         networks: networks.clone(),
         annotations: annotations.clone(),
+        policies: cli::Policies::default(),
         instance: Instance { instance_name: None },
+        limits: cli::Limits::default(),
     })
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use egressd_core::compile::Instance;
 
 pub use report::{Left, Outcome, Report, Why};
-pub use stay::stay;
+pub use stay::{Doors, stay};
 
 use crate::errors::with_causes;
 use crate::lock::{Life, LockDir, Missing};

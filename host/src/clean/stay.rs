@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,10 +13,23 @@ use anyhow::{Context, Result};
 use egressd_core::compile::Instance;
 
 use super::{Outcome, Report};
+use crate::crowd::Bounds;
 use crate::http::{self, Answer};
+use crate::notices::insist;
+use crate::out;
+use crate::status_socket::{Probe, StatusSocket};
 
 /// Between two tries: what is in the way may be an egressd on its way out.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// Where probes are answered.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// A unix socket.
+    pub socket: PathBuf,
+    /// And HTTP, where it is asked for.
+    pub http: Option<SocketAddr>,
+}
 
 /// What the readiness probe gets: none once everything is removed, else what is in the way.
 type Pending = Rc<RefCell<Option<String>>>;
@@ -27,19 +41,11 @@ type Pending = Rc<RefCell<Option<String>>>;
 /// When it was ended before nothing was left: what is.
 pub async fn stay(
     pass: impl Fn(&BTreeSet<Instance>) -> Result<Report> + Clone + Send + 'static,
-    probes: Option<TcpListener>,
+    doors: Doors,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let pending: Pending = Rc::new(RefCell::new(Some("nothing was tried yet".to_owned())));
-    if let Some(listener) = probes {
-        let pending = Rc::clone(&pending);
-        tokio::task::spawn_local(async move {
-            let answer = move |path: String| std::future::ready(answer(&path, pending.borrow().as_deref()));
-            if let Err(error) = http::serve(listener, answer).await {
-                report(&format!("cannot answer over HTTP: {error}"));
-            }
-        });
-    }
+    open(doors, &pending);
     tokio::pin!(stop);
     tokio::select! {
         cleaned = clean(pass, &pending) => cleaned?,
@@ -82,26 +88,62 @@ fn left(done: Result<Report>) -> Result<Option<String>> {
     match report.outcome() {
         Outcome::Incomplete if report.removed.is_empty() => Ok(Some(report.left())),
         Outcome::Incomplete => {
-            report.print(&mut io::stdout(), &mut io::sink()).context("cannot print what was removed")?;
+            report.print(&mut out::stdout(), &mut io::sink()).context("cannot print what was removed")?;
             Ok(Some(report.left()))
         }
         Outcome::Cleaned => {
-            report.print(&mut io::stdout(), &mut io::stderr()).context("cannot print what was removed")?;
+            report.print(&mut out::stdout(), &mut out::stderr()).context("cannot print what was removed")?;
             Ok(None)
         }
     }
 }
 
+/// Answers probes as long as it cleans. A door that cannot be had is reported, and is no reason not to clean.
+fn open(Doors { socket, http }: Doors, pending: &Pending) {
+    if let Some(address) = http {
+        let pending = Rc::clone(pending);
+        tokio::task::spawn_local(async move {
+            let listener = insist(|| http::listen(address), report_news()).await;
+            let answer = move |path: String| std::future::ready(answer(&path, pending.borrow().as_deref()));
+            http::serve(listener, Bounds::default(), answer).await;
+        });
+    }
+    tokio::task::spawn_local(serve_socket(socket, Rc::clone(pending)));
+}
+
+async fn serve_socket(path: PathBuf, pending: Pending) {
+    let socket = insist(|| StatusSocket::open(&path), report_news()).await;
+    let answer = move |stream, visit| {
+        let pending = Rc::clone(&pending);
+        let answer = move |path: String| std::future::ready(answer(&path, pending.borrow().as_deref()));
+        http::connection(stream, visit, answer)
+    };
+    // There is no status.
+    socket.serve(Bounds::default(), || std::future::ready(String::new()), answer).await;
+}
+
+/// Reports what is wrong when it is not what was wrong before.
+fn report_news() -> impl Fn(Option<&str>) {
+    let before = RefCell::new(None);
+    move |why| {
+        let news = before.replace(why.map(str::to_owned)).as_deref() != why;
+        why.filter(|_| news).into_iter().for_each(|why| report(&format!("{why}; it is tried again")));
+    }
+}
+
 fn answer(path: &str, pending: Option<&str>) -> Answer {
-    match (path, pending) {
-        ("/livez", _) => Answer::text(http::Outcome::Good, "alive"),
-        ("/readyz", None) => Answer::text(http::Outcome::Good, "everything is removed"),
-        ("/readyz", Some(why)) => Answer::text(http::Outcome::Unavailable, format!("not everything is removed: {why}")),
-        _ => Answer::text(http::Outcome::NotFound, "there are /livez and /readyz"),
+    let known = |probe: Probe, older: &str| path == probe.path() || path == older;
+    match pending {
+        _ if known(Probe::Live, "/livez") => Answer::text(http::Outcome::Good, "alive"),
+        None if known(Probe::Ready, "/readyz") => Answer::text(http::Outcome::Good, "everything is removed"),
+        Some(why) if known(Probe::Ready, "/readyz") => {
+            Answer::text(http::Outcome::Unavailable, format!("not everything is removed: {why}"))
+        }
+        None | Some(_) => Answer::text(http::Outcome::NotFound, "there are /livez and /readyz"),
     }
 }
 
 fn report(line: &str) {
     // A closed stderr is no reason to stop.
-    let _ = writeln!(io::stderr(), "egressd: {line}");
+    let _ = writeln!(out::stderr(), "egressd: {line}");
 }

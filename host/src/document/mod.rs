@@ -16,6 +16,7 @@ pub use table::table_of;
 
 use crate::board::{InForce, Newest};
 use crate::nft::{Owner, Survey, SurveyedTable};
+use crate::rights::Publish;
 
 /// Everything that `status` tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct Document {
     pub version: String,
     /// This node's name.
     pub node: String,
+    /// How much it writes into the cluster: `none`, `events` or `all` (`--publish`); absent where an older one answers.
+    pub publishes: Option<String>,
     /// When the process began, RFC 3339.
     pub since: String,
     /// When the last round came into force; null before the first.
@@ -99,7 +102,7 @@ pub struct Told {
 
 impl Document {
     /// The document of a moment. Without a survey (the kernel could not be read) what comes from it is missing.
-    pub fn new(node: &str, newest: &Newest, survey: Option<&Survey>) -> Self {
+    pub fn new((node, publish): (&str, Publish), newest: &Newest, survey: Option<&Survey>) -> Self {
         let round = newest.in_force.as_deref();
         let services = round
             .into_iter()
@@ -107,6 +110,7 @@ impl Document {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             node: node.to_owned(),
+            publishes: Some(publish.to_string()),
             since: newest.since.to_string(),
             in_force_since: round.map(|round| round.at.to_string()),
             trouble: newest.trouble.clone(),
@@ -119,11 +123,10 @@ impl Document {
     }
 }
 
-/// Findings about the source, the node, and what other processes left.
+/// Findings about the source, the loading of policies, egressd itself, the node, and what other processes left.
 fn findings(newest: &Newest) -> Vec<Told> {
     let round = newest.in_force.iter().flat_map(|round| &round.findings);
-    let standing = newest.standing().map(|finding| told(&finding));
-    newest.source.iter().chain(round).map(told).chain(standing).collect()
+    newest.standing().map(|finding| told(&finding)).chain(round.map(told)).collect()
 }
 
 fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {

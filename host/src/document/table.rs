@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use egressd_core::status::State;
 
 use super::{Document, Policy, Service, Shadow, Table, Told};
+use crate::rights::Publish;
 
 /// For people. Services that nobody asked egress for are counted, not listed.
 ///
@@ -68,7 +69,8 @@ fn shadowed(out: &mut dyn Write, shadow: &Shadow) -> io::Result<()> {
 }
 
 fn head(out: &mut dyn Write, document: &Document) -> io::Result<()> {
-    let Document { version, node, since, in_force_since, trouble, unready, tables, findings: found, .. } = document;
+    let Document { version, node, publishes, since, in_force_since, trouble, unready, tables, findings: found, .. } =
+        document;
     writeln!(out, "egressd {version} on {node}, running since {since}")?;
     match in_force_since {
         Some(at) => writeln!(out, "in force since {at}")?,
@@ -80,6 +82,9 @@ fn head(out: &mut dyn Write, document: &Document) -> io::Result<()> {
     // Before anything is in force, the trouble is the reason.
     if let Some(why) = unready.as_ref().filter(|_| in_force_since.is_some()) {
         writeln!(out, "not ready: {why}")?;
+    }
+    if let Some(less) = publishes.as_ref().filter(|publishes| **publishes != Publish::All.to_string()) {
+        writeln!(out, "written into the cluster: {less} (--publish)")?;
     }
     for Table { name, owner, persists } in tables {
         let lasting = if *persists { ", outlives its owner" } else { "" };

@@ -18,6 +18,8 @@ mod listing;
 mod netlink;
 mod readback;
 mod rule;
+#[cfg(feature = "testkit")]
+pub mod script;
 mod socket;
 mod survey;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! acknowledgement: success is silence.
 
 use std::{
-    io,
+    fmt, io,
     os::fd::{AsRawFd, OwnedFd},
 };
 
@@ -30,10 +30,39 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 /// The kernel wants this much of the send buffer for itself (`netlink_sendmsg`).
 const SEND_OVERHEAD: usize = 32;
 
+/// Where messages go, and where the answers come from.
+pub(super) trait Line: fmt::Debug + Send {
+    fn send(&mut self, bytes: &[u8]) -> rustix::io::Result<()>;
+
+    /// How many bytes of an answer came.
+    fn receive(&mut self, buffer: &mut [u8], flags: RecvFlags) -> rustix::io::Result<usize>;
+
+    /// Makes the send buffer hold so many bytes, as far as it may grow; gives what it holds then.
+    fn make_room(&mut self, bytes: usize) -> usize;
+}
+
+/// The kernel.
+impl Line for OwnedFd {
+    fn send(&mut self, bytes: &[u8]) -> rustix::io::Result<()> {
+        send(self, bytes, SendFlags::empty()).map(drop)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], flags: RecvFlags) -> rustix::io::Result<usize> {
+        recv(self, buffer, flags).map(|(length, _)| length)
+    }
+
+    fn make_room(&mut self, bytes: usize) -> usize {
+        // A user namespace forbids the forced size, and the other is cut to net.core.wmem_max.
+        let _ = sockopt::set_socket_send_buffer_size_force(&*self, bytes)
+            .or_else(|_| sockopt::set_socket_send_buffer_size(&*self, bytes));
+        sockopt::socket_send_buffer_size(self).unwrap_or_default()
+    }
+}
+
 /// A socket for nf_tables, of the network namespace of the thread that opened it.
 #[derive(Debug)]
 pub(super) struct Socket {
-    fd: OwnedFd,
+    line: Box<dyn Line>,
     buffer: Vec<u8>,
     sequence: u32,
     /// The size of the send buffer.
@@ -74,7 +103,12 @@ impl Socket {
         // A smaller buffer does too.
         let _ = sockopt::set_socket_recv_buffer_size_force(&fd, RECEIVE_BUFFER)
             .or_else(|_| sockopt::set_socket_recv_buffer_size(&fd, RECEIVE_BUFFER));
-        Ok(Self { fd, buffer: vec![0; RECEIVE_CHUNK], sequence: 0, room: 0, port: address.pid() })
+        Ok(Self::over(fd, address.pid()))
+    }
+
+    /// Over a line that is there.
+    pub(super) fn over(line: impl Line + 'static, port: u32) -> Self {
+        Self { line: Box::new(line), buffer: vec![0; RECEIVE_CHUNK], sequence: 0, room: 0, port }
     }
 
     /// The port by which the kernel knows us as the owner of a table.
@@ -89,8 +123,8 @@ impl Socket {
     pub(super) fn commit(&mut self, transaction: &Sealed) -> Result<Outcome, Error> {
         let bytes = transaction.bytes.len();
         self.grow(bytes + SEND_OVERHEAD);
-        match send(&self.fd, &transaction.bytes, SendFlags::empty()) {
-            Ok(_) => self.drain(),
+        match self.line.send(&transaction.bytes) {
+            Ok(()) => self.drain(),
             Err(rustix::io::Errno::MSGSIZE) => Err(Error::BatchTooLarge { bytes }),
             Err(source) => Err(failed("send a batch to nf_tables", source)),
         }
@@ -164,7 +198,7 @@ impl Socket {
         self.sequence = self.sequence.wrapping_add(1);
         let mut writer = Writer::default();
         writer.message(Header { sequence: self.sequence, ..header }, attributes);
-        send(&self.fd, &writer.finish()?, SendFlags::empty()).map_err(|source| failed("ask nf_tables", source))?;
+        self.line.send(&writer.finish()?).map_err(|source| failed("ask nf_tables", source))?;
         Ok(self.sequence)
     }
 
@@ -185,8 +219,8 @@ impl Socket {
     /// How many bytes came; none when none are there and `flags` says not to wait.
     fn receive(&mut self, flags: RecvFlags) -> Result<Option<usize>, Error> {
         loop {
-            match recv(&self.fd, &mut self.buffer[..], flags) {
-                Ok((length, _)) => return Ok(Some(length)),
+            match self.line.receive(&mut self.buffer, flags) {
+                Ok(length) => return Ok(Some(length)),
                 Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
                 // Interrupted by a signal; or more refusals than fit, of which the first are still there.
                 Err(rustix::io::Errno::INTR | rustix::io::Errno::NOBUFS) => {}
@@ -197,13 +231,9 @@ impl Socket {
 
     /// Makes the send buffer hold `bytes`. Where it may not grow, `send` will tell.
     fn grow(&mut self, bytes: usize) {
-        if bytes <= self.room {
-            return;
+        if bytes > self.room {
+            self.room = self.line.make_room(bytes);
         }
-        // A user namespace forbids the forced size, and the other is cut to net.core.wmem_max.
-        let _ = sockopt::set_socket_send_buffer_size_force(&self.fd, bytes)
-            .or_else(|_| sockopt::set_socket_send_buffer_size(&self.fd, bytes));
-        self.room = sockopt::socket_send_buffer_size(&self.fd).unwrap_or_default();
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egressd_core::chain::{Asked, Member};
 use egressd_core::finding::{Finding, sentences};
 use egressd_core::model::{AnnotationPrefix, PolicyObject};
-use egressd_core::policy::{Mode, Module as Source, PolicySpec};
+use egressd_core::policy::{Cost, Excess, Mode, Module as Source, PolicySpec};
 use serde_json::{Value, json};
 
 use super::module::{self, digest, unpack};
@@ -37,13 +37,20 @@ pub(super) enum Error {
     Settings { reason: String },
     #[error(transparent)]
     Wasm(#[from] wasm::Error),
+    #[error(transparent)]
+    Excess(#[from] Excess),
 }
+
+/// Whether a policy of this cost has a place beside the others.
+pub(super) type Fits<'a> = &'a dyn Fn(Cost) -> Result<(), Excess>;
 
 impl Error {
     /// Whether another time may go better.
     pub(super) fn may_mend(&self) -> bool {
         match self {
             Self::Wasm(error) => error.may_mend(),
+            // It is tried again when there is a place for it, whatever the time.
+            Self::Excess(_) => false,
             Self::Spec(_) | Self::Unpack(_) | Self::Digest { .. } | Self::Settings { .. } => false,
         }
     }
@@ -63,6 +70,8 @@ pub(super) struct Good {
 #[derive(Clone, Debug)]
 struct Part {
     module: Module,
+    /// Of the module; none for the one in the program.
+    cost: Option<Cost>,
     digest: String,
     settings: String,
     description: Description,
@@ -73,17 +82,18 @@ struct Part {
 
 impl Good {
     /// Does everything that can be done before the first question. What stayed the same since `earlier` is kept:
-    /// the compiled component, and what is known of its failures.
+    /// the compiled component, and what is known of its failures. Only another component has to fit.
     pub(super) fn load(
         around: &Surroundings,
         object: &Arc<PolicyObject>,
         earlier: Option<&Self>,
+        fits: Fits<'_>,
     ) -> Result<Self, Error> {
         let spec = PolicySpec::read(object, BUILT_IN).map_err(Error::Spec)?;
         let earlier = earlier.and_then(|good| good.part.as_ref());
         let part = match spec.mode {
             Mode::Off => None,
-            Mode::Enforce | Mode::Shadow => Some(Part::load(around, &spec, earlier)?),
+            Mode::Enforce | Mode::Shadow => Some(Part::load(around, &spec, earlier, fits)?),
         };
         Ok(Self { object: Arc::clone(object), spec, part })
     }
@@ -93,6 +103,11 @@ impl Good {
         self.part
             .as_ref()
             .map(|part| Member::new(part.asked.clone()).with(&self.spec).reading(part.description.reads()))
+    }
+
+    /// What it costs of the budget; none for what is off, and for the built-in policy.
+    pub(super) fn cost(&self) -> Option<Cost> {
+        self.part.as_ref()?.cost
     }
 
     /// What is told about it.
@@ -115,8 +130,8 @@ impl Good {
 }
 
 impl Part {
-    fn load(around: &Surroundings, spec: &PolicySpec, earlier: Option<&Self>) -> Result<Self, Error> {
-        let (module, digest) = compiled(around, spec, earlier)?;
+    fn load(around: &Surroundings, spec: &PolicySpec, earlier: Option<&Self>, fits: Fits<'_>) -> Result<Self, Error> {
+        let Compiled { module, cost, digest } = Compiled::make(around, spec, earlier, fits)?;
         let settings = settings(around, spec)?;
         let same = earlier.filter(|earlier| earlier.digest == digest && earlier.settings == settings);
         if let Some(same) = same {
@@ -129,34 +144,47 @@ impl Part {
         };
         let supervision = Supervision::new(&spec.name, around.metrics.policy(&spec.name));
         let asked = supervision.over(asked);
-        Ok(Self { module, digest, settings, description, kind, asked, supervision })
+        Ok(Self { module, cost, digest, settings, description, kind, asked, supervision })
     }
 }
 
-/// The component, ready to be configured, and its digest.
-fn compiled(around: &Surroundings, spec: &PolicySpec, earlier: Option<&Part>) -> Result<(Module, String), Error> {
-    let unpacked;
-    let bytes: &[u8] = match &spec.module {
-        Source::BuiltIn => wasm::built_in(),
-        Source::Wasm(bytes) => bytes,
-        Source::Gzip(bytes) => {
-            unpacked = unpack(bytes)?;
-            &unpacked
+/// The component, ready to be configured.
+struct Compiled {
+    module: Module,
+    cost: Option<Cost>,
+    digest: String,
+}
+
+impl Compiled {
+    fn make(around: &Surroundings, spec: &PolicySpec, earlier: Option<&Part>, fits: Fits<'_>) -> Result<Self, Error> {
+        let unpacked;
+        let bytes: &[u8] = match &spec.module {
+            Source::BuiltIn => wasm::built_in(),
+            Source::Wasm(bytes) => bytes,
+            Source::Gzip(bytes) => {
+                unpacked = unpack(bytes)?;
+                &unpacked
+            }
+        };
+        let digest = digest(bytes);
+        if let Some(said) = spec.digest.clone().filter(|said| *said != digest) {
+            return Err(Error::Digest { found: digest, said });
         }
-    };
-    let found = digest(bytes);
-    if let Some(said) = spec.digest.clone().filter(|said| *said != found) {
-        return Err(Error::Digest { found, said });
+        if let Some(Part { module, cost, .. }) = earlier.filter(|earlier| earlier.digest == digest) {
+            return Ok(Self { module: module.clone(), cost: *cost, digest });
+        }
+        let sandbox = &around.sandbox;
+        match &spec.module {
+            Source::BuiltIn => Ok(Self { module: sandbox.built_in.clone(), cost: None, digest }),
+            Source::Wasm(_) | Source::Gzip(_) => {
+                // Where nothing fits any more, nothing is compiled.
+                fits(Cost::LEAST)?;
+                let module = Module::compile(&sandbox.engine, &sandbox.compiler, bytes, &spec.name)?;
+                fits(module.cost())?;
+                Ok(Self { cost: Some(module.cost()), module, digest })
+            }
+        }
     }
-    if let Some(earlier) = earlier.filter(|earlier| earlier.digest == found) {
-        return Ok((earlier.module.clone(), found));
-    }
-    let sandbox = &around.sandbox;
-    let module = match &spec.module {
-        Source::BuiltIn => sandbox.built_in.clone(),
-        Source::Wasm(_) | Source::Gzip(_) => Module::compile(&sandbox.engine, &sandbox.compiler, bytes, &spec.name)?,
-    };
-    Ok((module, found))
 }
 
 /// JSON text of an object. The built-in policy's own default goes unsaid, and it reads empty settings without a

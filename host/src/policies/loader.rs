@@ -2,19 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvError, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use egressd_core::model::{PolicyMark, PolicyObject};
-use tokio::sync::mpsc as channel;
 
-use super::library::{Library, Loaded};
+use super::library::{Library, Loaded, Step};
+use super::post::{self, post};
+
+/// How long what is loaded waits for what comes with it, so that all Services go over once. What takes longer comes
+/// beside it.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// The handle. When it is dropped the thread ends, after the policies at hand.
 #[derive(Debug)]
 pub struct Loader {
     wanted: Sender<Vec<Arc<PolicyObject>>>,
-    loaded: channel::UnboundedReceiver<Loaded>,
+    loaded: post::Receiver,
     /// What is wanted already, to send nothing twice.
     asked: Option<BTreeMap<String, Arc<PolicyObject>>>,
 }
@@ -31,7 +36,7 @@ impl Loader {
     /// When the system gives no thread.
     pub fn start(library: Library) -> io::Result<Self> {
         let (wanted, wishes) = mpsc::channel();
-        let (done, loaded) = channel::unbounded_channel();
+        let (done, loaded) = post();
         thread::Builder::new().name("policy-loader".to_owned()).spawn(move || load_all(library, &wishes, &done))?;
         Ok(Self { wanted, loaded, asked: None })
     }
@@ -50,12 +55,12 @@ impl Loader {
         Ok(())
     }
 
-    /// What came of the newest wish that is through.
+    /// What is in force now: at first what an earlier process had, or everything; then what came beside it.
     ///
     /// # Errors
     /// When the thread has ended.
     pub async fn next(&mut self) -> Result<Loaded, LoaderGone> {
-        self.loaded.recv().await.ok_or(LoaderGone)
+        self.loaded.next().await.map_err(|post::Ended| LoaderGone)
     }
 }
 
@@ -67,25 +72,60 @@ fn unmarked(object: &Arc<PolicyObject>) -> Arc<PolicyObject> {
     Arc::new(PolicyObject { mark: PolicyMark::default(), ..(**object).clone() })
 }
 
-fn load_all(mut library: Library, wishes: &Receiver<Vec<Arc<PolicyObject>>>, done: &channel::UnboundedSender<Loaded>) {
-    let mut newest = Vec::new();
-    loop {
-        let wish = if let Some(pause) = library.next_try() {
-            match wishes.recv_timeout(pause) {
-                Ok(wish) => Some(wish),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        } else {
-            match wishes.recv() {
-                Ok(wish) => Some(wish),
-                Err(RecvError) => return,
-            }
-        };
-        // Whatever was wished meanwhile replaces it.
-        newest = wishes.try_iter().last().or(wish).unwrap_or(newest);
-        if done.send(library.update(newest.iter().cloned())).is_err() {
+/// What there should be.
+type Wish = Vec<Arc<PolicyObject>>;
+
+/// The handle was dropped.
+struct Dropped;
+
+fn load_all(mut library: Library, wishes: &Receiver<Wish>, done: &post::Sender) {
+    while let Ok(wish) = wait(wishes, library.next_try()) {
+        if let Some(wish) = wish {
+            library.want(wish);
+        }
+        if load(&mut library, wishes, done).is_err() {
             return;
+        }
+    }
+}
+
+/// A wish, or none when it is time to try again what failed.
+fn wait(wishes: &Receiver<Wish>, pause: Option<Duration>) -> Result<Option<Wish>, Dropped> {
+    let Some(pause) = pause else { return wishes.recv().map(Some).map_err(|_| Dropped) };
+    match wishes.recv_timeout(pause) {
+        Ok(wish) => Ok(Some(wish)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => Err(Dropped),
+    }
+}
+
+/// Everything that is due. Whatever is wished meanwhile replaces it.
+fn load(library: &mut Library, wishes: &Receiver<Wish>, done: &post::Sender) -> Result<(), Dropped> {
+    let mut since = Instant::now();
+    loop {
+        if let Some(newer) = newest(wishes)? {
+            library.want(newer);
+        }
+        if library.step() == Step::Nothing {
+            done.send(library.loaded());
+            return Ok(());
+        }
+        let due =
+            if library.has_begun() { library.is_changed() && since.elapsed() >= TOGETHER } else { library.may_begin() };
+        if due {
+            done.send(library.loaded());
+            since = Instant::now();
+        }
+    }
+}
+
+fn newest(wishes: &Receiver<Wish>) -> Result<Option<Wish>, Dropped> {
+    let mut newest = None;
+    loop {
+        match wishes.try_recv() {
+            Ok(wish) => newest = Some(wish),
+            Err(TryRecvError::Empty) => return Ok(newest),
+            Err(TryRecvError::Disconnected) => return Err(Dropped),
         }
     }
 }

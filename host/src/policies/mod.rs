@@ -6,12 +6,16 @@ mod fingerprint;
 mod library;
 mod loader;
 mod module;
+mod outlook;
+mod post;
 mod report;
+mod standing;
+mod start;
 mod supervised;
 
 use std::path::PathBuf;
 
-pub use library::{Library, Loaded, Objects, findings};
+pub use library::{Library, Loaded, Objects, Step, findings};
 pub use loader::{Loader, LoaderGone};
 pub use module::{digest, unpack};
 pub use report::{Kind, PolicyReport, PolicyState};

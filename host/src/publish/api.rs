@@ -19,8 +19,6 @@ use crate::rights::{CREATE_EVENTS, PATCH_CONFIGMAPS, PATCH_EVENTS, PATCH_SERVICE
 
 /// Who says it, whatever node it is on.
 const CONTROLLER: &str = "egressd.io/egressd";
-/// Who writes the status of policies: one at a time in the cluster, so they share what they wrote.
-const STATUS_MANAGER: &str = "egressd";
 /// Kubernetes takes no longer field managers and reporting instances.
 const LONGEST: usize = 128;
 /// Where Events about objects without a namespace have to be.
@@ -34,6 +32,7 @@ pub(super) struct Api {
     client: kube::Client,
     node: String,
     instance: String,
+    /// The field manager of whatever is patched: an admission policy holds it against the node of the token.
     manager: String,
     namespace: String,
 }
@@ -80,7 +79,7 @@ impl Api {
                 let metadata = ObjectMeta { annotations: Some(annotations), uid: uid.clone(), ..ObjectMeta::default() };
                 let maps: Objects<ConfigMap> = Objects::namespaced(self.client.clone(), &self.namespace);
                 let apply = metadata.into_request_partial::<ConfigMap>();
-                let how = PatchParams::apply(STATUS_MANAGER).force();
+                let how = PatchParams::apply(&self.manager).force();
                 maps.patch_metadata(policy, &how, &Patch::Apply(&apply)).await?;
                 Ok(Outcome::Done(None))
             }

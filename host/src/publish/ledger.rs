@@ -17,6 +17,7 @@ use super::{Outcome, Place, Regarding, Write, active, policies};
 use crate::board::{InForce, Newest};
 use crate::orphans::Orphan;
 use crate::policies::PolicyReport;
+use crate::rights::Publish;
 
 /// So many Events of one tone of all objects together at once, and then one each so often: a cluster of thousands of
 /// Services is reported in minutes, not in one flood, and what is wrong does not wait for what is well.
@@ -79,7 +80,7 @@ impl Ledger {
         }
         self.forget(round, &newest.orphans);
         self.forbidden.retain(|_, until| *until > now);
-        let mut basket = Basket::new(now, &self.forbidden);
+        let mut basket = Basket::new((now, self.place.publish), &self.forbidden);
         for (key, status) in &round.statuses {
             let Some(uid) = round.uids.get(key) else { continue };
             let voice = round.voices.get(key);
@@ -214,7 +215,10 @@ fn speak(
 ) -> Option<speaker::Due> {
     let removed = || (Said::removed(), Right::Doer);
     let spoken = || Said::of(status, &place.node);
-    let (said, right) = match (voice.map_or(Speech::Listener, |voice| voice.speech), status.state) {
+    let speech = voice.map_or(Speech::Listener, |voice| voice.speech);
+    // Where no annotation names the node that translates, one that does not cannot know that none does.
+    let speech = if unheard(place.publish, speech, status) { Speech::Listener } else { speech };
+    let (said, right) = match (speech, status.state) {
         (Speech::Translator, _) => (spoken()?, Right::Doer),
         (Speech::Spokesman, _) => (spoken()?, Right::Bystander),
         (Speech::Listener, State::Off) if speaker.spoke() => removed(),
@@ -226,6 +230,11 @@ fn speak(
     let agrees = |voice: &Voice| voice.active.values().all(|active| active.wanted == active.found);
     let known = voice.is_some_and(|voice| voice.speech == Speech::Translator && agrees(voice));
     speaker.due(said, right, if known { Novelty::Known } else { Novelty::News }, now)
+}
+
+/// Whether this node would speak for want of a word from others, who are not to be heard.
+fn unheard(publish: Publish, speech: Speech, status: &ServiceStatus) -> bool {
+    speech == Speech::Spokesman && publish < Publish::All && status.is_held_elsewhere()
 }
 
 impl PolicyAccount {
@@ -265,6 +274,7 @@ impl PolicyAccount {
 /// thousands of Services that are well.
 struct Basket<'a> {
     now: Instant,
+    publish: Publish,
     forbidden: &'a BTreeMap<Kind, Instant>,
     wanted: Vec<(Turn, Instant, Write)>,
 }
@@ -303,8 +313,8 @@ enum Turn {
 }
 
 impl<'a> Basket<'a> {
-    fn new(now: Instant, forbidden: &'a BTreeMap<Kind, Instant>) -> Self {
-        Self { now, forbidden, wanted: Vec::new() }
+    fn new((now, publish): (Instant, Publish), forbidden: &'a BTreeMap<Kind, Instant>) -> Self {
+        Self { now, publish, forbidden, wanted: Vec::new() }
     }
 
     fn event(&mut self, due: speaker::Due, regarding: Regarding) {
@@ -319,8 +329,11 @@ impl<'a> Basket<'a> {
         self.wanted.push((turn, due.at, write));
     }
 
+    /// Takes a write that is no Event.
     fn put(&mut self, at: Instant, write: Write) {
-        self.wanted.push((Turn::Published, at, write));
+        if self.publish == Publish::All {
+            self.wanted.push((Turn::Published, at, write));
+        }
     }
 
     /// What is due now, at most so much. The purses of Events are copies: what is taken from them here is taken for good

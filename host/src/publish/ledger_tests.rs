@@ -1,12 +1,14 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::compile::{Instance, Kept};
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
-use egressd_core::finding::Finding;
+use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::AnnotationPrefix;
 use egressd_core::net::Family;
+use egressd_core::owner::HELD_ELSEWHERE;
 use egressd_core::pipeline::Round;
 use egressd_core::plan::{End, Plan, Planned, PlannedService};
 use egressd_core::ruleset::Ruleset;
@@ -14,13 +16,18 @@ use egressd_core::status::status;
 use egressd_core::voice::{Active, Author};
 
 use super::*;
+use crate::policies::PolicyState;
 use crate::publish::say::Reason;
 
 const NODE: &str = "node-1";
 
 fn ledger() -> Ledger {
+    ledger_that(Publish::All)
+}
+
+fn ledger_that(publish: Publish) -> Ledger {
     let (node, namespace) = (NODE.to_owned(), "egressd".to_owned());
-    Ledger::new(Place { node, namespace, prefix: AnnotationPrefix::default() })
+    Ledger::new(Place { node, namespace, prefix: AnnotationPrefix::default(), publish })
 }
 
 fn key(number: u8) -> ServiceKey {
@@ -41,6 +48,7 @@ fn round(count: u8, found: Option<&str>) -> Round {
         failing: BTreeMap::new(),
         findings: Vec::new(),
         fatal: None,
+        further: Vec::new(),
     };
     for number in 1..=count {
         let (key, service) = (key(number), planned(number));
@@ -251,4 +259,42 @@ fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() 
         assert_eq!(play(&mut ledger, &there, &mut now, MINUTE, &done()), []);
         assert_eq!(play(&mut ledger, &with_orphan(None), &mut now, MINUTE, &done()), []);
     }
+}
+
+fn with_policy(mut round: Round) -> Newest {
+    round.policies.insert("guard".to_owned(), PolicyMark::default());
+    let report = PolicyReport::unloaded("guard", PolicyState::Refused, Some("it has no module".to_owned()));
+    Newest { policies: [report].into(), ..newest(InForce::after(None, round)) }
+}
+
+#[test]
+fn who_publishes_events_alone_says_everything_and_writes_no_annotation() {
+    for (publish, annotations) in [(Publish::All, 2), (Publish::Events, 0)] {
+        let mut now = Instant::now();
+        let writes = play(&mut ledger_that(publish), &with_policy(round(1, None)), &mut now, MINUTE, &done());
+        let others = writes.iter().filter(|write| write.said().is_none()).count();
+        assert!(others >= annotations && (others == 0) == (annotations == 0), "{publish}: {writes:?}");
+        let reasons: BTreeSet<Reason> = said(&writes).iter().map(|(reason, _)| *reason).collect();
+        assert_eq!(reasons, [Reason::Applied, Reason::Invalid].into(), "{publish}: {writes:?}");
+    }
+}
+
+/// Nobody can see from there that another node translates.
+#[test]
+fn without_annotations_a_node_without_the_address_leaves_the_word_to_the_one_that_has_it() {
+    let bystander = |code: &str| {
+        let mut round = round(1, None);
+        let voice = round.voices.values_mut().next().unwrap();
+        (voice.speech, voice.active) = (Speech::Spokesman, BTreeMap::new());
+        let finding = Finding::new(Severity::Info, code.to_owned(), "nothing is translated to 192.0.2.1 here");
+        round.statuses.insert(key(1), status(&Planned { service: None, end: End::Ruled, findings: vec![finding] }));
+        newest(InForce::after(None, round))
+    };
+    let spoken = |publish, code| {
+        let mut now = Instant::now();
+        said(&play(&mut ledger_that(publish), &bystander(code), &mut now, MINUTE, &done())).len()
+    };
+    assert_eq!(spoken(Publish::All, HELD_ELSEWHERE), 1);
+    assert_eq!(spoken(Publish::Events, HELD_ELSEWHERE), 0);
+    assert_eq!(spoken(Publish::Events, "no-address"), 1, "that is so on every node");
 }

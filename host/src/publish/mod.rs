@@ -30,6 +30,7 @@ pub use write::{Outcome, Regarding, Write};
 
 use crate::board::Reader;
 use crate::errors::with_causes;
+use crate::rights::Publish;
 use api::Api;
 
 /// Requests under way at once: enough for thousands in seconds, too few to be noticed by an API server.
@@ -46,6 +47,8 @@ pub struct Place {
     pub namespace: String,
     /// What stands before the slash in the names of Services' annotations.
     pub prefix: AnnotationPrefix,
+    /// How much.
+    pub publish: Publish,
 }
 
 /// What publishing runs on; the client has to live on it too.

@@ -16,6 +16,7 @@ use egressd_core::model::{Key, Snapshot};
 
 use super::documents::{Object, objects};
 use super::handover::Update;
+use crate::files;
 
 /// Where policies come from unless the operator says otherwise: the namespace that egressd is installed in.
 pub const POLICIES: &str = "egressd";
@@ -120,8 +121,10 @@ impl Directory {
 
     /// Takes a file's new content, or notes why not; returns the keys of what it held and holds.
     fn read(&mut self, name: &str, stamp: Option<Stamp>) -> Vec<Key> {
-        let text = fs::read_to_string(self.path.join(name)).map_err(|error| format!("it cannot be read: {error}"));
-        let read = text.and_then(|text| objects(&text, &self.node).map_err(|error| error.to_string()));
+        let text = files::text(&self.path.join(name));
+        // It may be readable soon without another change of its content.
+        let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
+        let read = text.map_err(fault).and_then(|text| objects(&text, &self.node).map_err(|error| error.to_string()));
         let file = self.files.entry(name.to_owned()).or_default();
         file.stamp = stamp;
         match read {
@@ -159,6 +162,13 @@ impl Directory {
             }
         }
         (gathered.snapshot, gathered.findings)
+    }
+}
+
+fn fault(error: files::Error) -> String {
+    match error {
+        files::Error::System(error) => format!("it cannot be read: {error}"),
+        error @ (files::Error::Special(_) | files::Error::Long { .. } | files::Error::Binary) => error.to_string(),
     }
 }
 

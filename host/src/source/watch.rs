@@ -148,8 +148,9 @@ impl Watcher {
 fn watch(directory: &Directory) -> io::Result<Inotify> {
     let inotify = Inotify::init()?;
     let finished = WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO | WatchMask::MOVED_FROM | WatchMask::DELETE;
-    let links = WatchMask::CREATE;
+    // Links, and what egressd has to refuse, are there at once; a file that could not be read may be readable now.
+    let others = WatchMask::CREATE | WatchMask::ATTRIB;
     let itself = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
-    inotify.watches().add(directory.path(), finished | links | itself)?;
+    inotify.watches().add(directory.path(), finished | others | itself)?;
     Ok(inotify)
 }

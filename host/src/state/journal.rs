@@ -4,7 +4,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,12 +17,16 @@ use tracing::warn;
 
 use super::version::{self, Found};
 use super::write_whole;
+use crate::files;
 
 /// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
 const OUTDATED: usize = 1_000;
 
 /// So many bytes may be outdated likewise.
 const OUTDATED_BYTES: usize = 8 << 20;
+
+/// More than egressd writes for 100,000 Services; and what else is there is not read into memory.
+const LONGEST: u64 = 1 << 30;
 
 /// By the identity of the Service.
 type Of<T> = BTreeMap<Uid, Arc<T>>;
@@ -99,7 +103,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
 
     /// Takes in a file, if this egressd knows it.
     fn look(&mut self, path: &Path) -> Standing {
-        match version::find(path) {
+        match version::find(path, LONGEST) {
             Found::Missing => Standing::Missing,
             Found::Known(bytes) => {
                 let before = self.strange.len();
@@ -149,7 +153,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         for (uid, newest) in changes {
             line(&mut text, uid, newest.as_deref())?;
         }
-        let mut file = File::options().append(true).create(true).open(self.place()?)?;
+        let mut file = files::append(self.place()?)?;
         self.form = Form::Torn;
         file.write_all(&text)?;
         self.form = Form::Whole;
@@ -176,7 +180,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
     /// Where to write, in a directory that is there.
     fn place(&self) -> io::Result<&Path> {
         let path = self.path.as_deref().ok_or_else(|| io::Error::other("all files for it are of unknown versions"))?;
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        path.parent().map_or(Ok(()), files::make_directory)?;
         Ok(path)
     }
 

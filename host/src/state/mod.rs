@@ -7,7 +7,7 @@ mod policies;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use tracing::warn;
 use draft::Remembered;
 use journal::Journal;
 use policies::Folder;
+
+use crate::files;
 
 /// The state directory.
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl StateDir {
         state
     }
 
-    /// What stays as it is because this egressd does not know it.
+    /// What stays as it is because this egressd does not know it, or cannot read it.
     pub fn findings(&self) -> Vec<Finding> {
         [self.accepted.findings(), self.drafts.findings(), self.policies.findings()].concat()
     }
@@ -69,6 +71,16 @@ impl StateDir {
     pub fn memory(&self) -> Memory {
         let unknown = [self.accepted.findings(), self.drafts.findings()].concat();
         if unknown.is_empty() { Memory::Whole } else { Memory::Partial }
+    }
+
+    /// Takes from other users what earlier releases let them read: annotations of all Services that ask for egress.
+    pub fn narrow(path: &Path) -> Option<Finding> {
+        let policies = path.join(POLICIES);
+        let narrowed = files::narrow(path, is_ours)
+            .and_then(|()| files::narrow_files(path, is_ours))
+            .and_then(|()| files::narrow(&policies, policies::is_ours))
+            .and_then(|()| files::narrow_files(&policies, policies::is_ours));
+        narrowed.err().map(|open| open.finding(path, "--state-dir"))
     }
 
     /// What an earlier process remembered.
@@ -102,7 +114,9 @@ impl StateDir {
 
     /// Remembers exactly these policies, as [`StateDir::remember`] does.
     pub fn remember_policies(&mut self, good: &BTreeMap<String, Arc<PolicyObject>>) {
-        let result = self.policies.write(good);
+        // The folder's parents would be made for all to read.
+        let result = if self.policies.written() == good { Ok(()) } else { files::make_directory(&self.path) };
+        let result = result.and_then(|()| self.policies.write(good));
         self.tell(result, "cannot remember the policies in force; a restart would forget them");
     }
 
@@ -119,10 +133,15 @@ impl StateDir {
     }
 }
 
+/// Names in the state directory: of this release, and of others that keep more beside it.
+fn is_ours(name: &str) -> bool {
+    name == POLICIES || name.starts_with(ACCEPTED) || name.starts_with(DRAFTS)
+}
+
 /// To a temporary name, then renamed: a crash leaves the old file or the new one, a loss of power too.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = File::create(&temporary)?;
+    let mut file = files::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(temporary, path)
@@ -191,5 +210,30 @@ mod tests {
         let mut state = StateDir::open(&file.join("below"));
         state.remember(&[(Uid::new("a").unwrap(), Arc::default())].into(), &BTreeMap::new());
         assert!(state.accepted().is_empty(), "it is tried again with the next change");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_reported_and_what_is_not_there_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(StateDir::open(dir.path()).findings(), []);
+        std::os::unix::fs::symlink("/dev/null", dir.path().join(ACCEPTED)).unwrap();
+        let findings = StateDir::open(dir.path()).findings();
+        assert!(matches!(&findings[..], [one] if one.code == "state-unreadable" && one.message.contains("accepted: ")));
+    }
+
+    /// Whatever the umask of the machine is.
+    #[test]
+    fn what_an_earlier_release_wrote_is_closed_to_others() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join(POLICIES);
+        fs::create_dir(&folder).unwrap();
+        let files = [dir.path().join(ACCEPTED), dir.path().join(DRAFTS), folder.join("a.policy")];
+        files.iter().for_each(|file| fs::write(file, "").unwrap());
+        let all = || files.iter().map(PathBuf::as_path).chain([dir.path(), &folder]);
+        all().for_each(|path| fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap());
+        assert_eq!(StateDir::narrow(dir.path()), None);
+        let modes: Vec<u32> = all().map(|path| fs::metadata(path).unwrap().mode() & 0o777).collect();
+        assert_eq!(modes, [0o600, 0o600, 0o600, 0o700, 0o700]);
     }
 }

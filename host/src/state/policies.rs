@@ -8,10 +8,10 @@ use std::{fs, io};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Labels, PolicyMark, PolicyObject};
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 
-use super::version::{self, Found};
+use super::version::{self, Found, Why};
 use super::write_whole;
+use crate::files;
 
 const SUFFIX: &str = ".policy";
 /// What follows it in the name of the file beside.
@@ -22,6 +22,8 @@ const BESIDE: &str = ".v1";
 struct Header {
     #[serde(default = "first")]
     version: u64,
+    /// For earlier releases. The name is that of the file, so that no content leads to another file.
+    #[serde(default)]
     name: String,
     annotations: Labels,
     settings: Option<String>,
@@ -54,9 +56,16 @@ impl Folder {
     pub(super) fn open(path: PathBuf) -> Self {
         let (written, lost, kept, findings) = Default::default();
         let mut folder = Self { path, written, lost, kept, findings };
-        // There is none before the first process had policies in force.
-        let entries = fs::read_dir(&folder.path).into_iter().flatten();
-        let files = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let entries = match fs::read_dir(&folder.path) {
+            Ok(entries) => Some(entries),
+            // There is none before the first process had policies in force.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                folder.findings.push(version::finding(&folder.path, &Why::Unreadable(error.into())));
+                None
+            }
+        };
+        let files = entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let name = |file: String| Some(file.strip_suffix(BESIDE).unwrap_or(&file).strip_suffix(SUFFIX)?.to_owned());
         for name in files.filter_map(name).collect::<BTreeSet<_>>() {
             folder.look(name);
@@ -78,20 +87,33 @@ impl Folder {
 
     /// What was written beside a file was written last.
     fn look(&mut self, name: String) {
-        let file = self.file(&name);
-        let found = [version::find(&file), version::find(&version::beside(&file))];
+        let Ok(file) = self.file(&name) else { return };
+        let found = [&file, &version::beside(&file)].map(|file| version::find(file, files::MOST));
         if let Found::Unknown(why) = &found[0] {
             self.findings.push(version::finding(&file, why));
             self.kept.insert(name.clone());
         }
         let read = found.into_iter().rev().find_map(|found| match found {
-            Found::Known(bytes) => parse(&bytes).inspect_err(|error| warn!(policy = name, %error, "passed over")).ok(),
+            Found::Known(bytes) => self.parsed(&name, &bytes),
             Found::Missing | Found::Unknown(_) => None,
         });
         match read {
-            Some(object) => drop(self.written.insert(object.name.clone(), Arc::new(object))),
+            Some(object) => drop(self.written.insert(name, Arc::new(object))),
             None => drop(self.lost.insert(name)),
         }
+    }
+
+    fn parsed(&mut self, name: &str, bytes: &[u8]) -> Option<PolicyObject> {
+        let damaged = |error: io::Error| {
+            let file = self.path.join(format!("{name}{SUFFIX}"));
+            let message = format!(
+                "state file {} is damaged: {error}; what was in force of policy {name} is unknown",
+                file.display()
+            );
+            Finding::warning("state-unreadable", message)
+        };
+        let parsed = parse(name.to_owned(), bytes).map_err(damaged);
+        parsed.map_err(|finding| self.findings.push(finding)).ok()
     }
 
     /// Writes what is new and removes what is gone, but nothing that a newer egressd wrote.
@@ -99,9 +121,9 @@ impl Folder {
         if self.written == *good {
             return Ok(());
         }
-        fs::create_dir_all(&self.path)?;
+        files::make_directory(&self.path)?;
         for (name, object) in good.iter().filter(|(name, object)| self.written.get(*name) != Some(*object)) {
-            let file = self.file(name);
+            let file = self.file(name)?;
             if self.kept.contains(name) {
                 write_whole(&version::beside(&file), &bytes(object)?)?;
             } else {
@@ -111,7 +133,7 @@ impl Folder {
         }
         let gone: BTreeSet<&String> = self.written.keys().filter(|name| !good.contains_key(*name)).collect();
         for name in gone {
-            let file = self.file(name);
+            let file = self.file(name)?;
             remove(&version::beside(&file))?;
             if !self.kept.contains(name) {
                 remove(&file)?;
@@ -121,9 +143,23 @@ impl Folder {
         Ok(())
     }
 
-    fn file(&self, name: &str) -> PathBuf {
-        self.path.join(format!("{name}{SUFFIX}"))
+    /// The file of a policy.
+    fn file(&self, name: &str) -> io::Result<PathBuf> {
+        let file = self.path.join(format!("{name}{SUFFIX}"));
+        let inside = file.parent() == Some(&self.path) && name_of(&file).as_deref() == Some(name);
+        let refused = || io::Error::new(io::ErrorKind::InvalidInput, format!("{name:?} is no name for a file"));
+        if inside { Ok(file) } else { Err(refused()) }
     }
+}
+
+/// Of the policy that a file is about.
+fn name_of(file: &Path) -> Option<String> {
+    Some(file.file_name()?.to_str()?.strip_suffix(SUFFIX)?.to_owned())
+}
+
+/// Names in the directory: what is whole, what is beside it, and what is being written.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.ends_with(SUFFIX) || name.ends_with(BESIDE) || name.ends_with(".new")
 }
 
 fn remove(file: &Path) -> io::Result<()> {
@@ -150,10 +186,10 @@ fn bytes(object: &PolicyObject) -> io::Result<Vec<u8>> {
     Ok(all)
 }
 
-fn parse(bytes: &[u8]) -> io::Result<PolicyObject> {
+fn parse(name: String, bytes: &[u8]) -> io::Result<PolicyObject> {
     let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off");
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(cut)?;
-    let Header { version: _, name, annotations, settings, wasm, gzip } = serde_json::from_slice(&bytes[..end])?;
+    let Header { version: _, name: _, annotations, settings, wasm, gzip } = serde_json::from_slice(&bytes[..end])?;
     let mut rest = &bytes[end + 1..];
     let mut take = |length: Option<usize>| match length {
         Some(length) => {
@@ -190,6 +226,34 @@ mod tests {
         folder.write(&good).unwrap();
         let next = Folder::open(dir.path().to_owned());
         assert_eq!((next.written(), next.lost(), next.findings()), (&good, &BTreeSet::new(), &[][..]));
+    }
+
+    #[test]
+    fn a_policy_is_called_like_its_file_whatever_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("policies"), dir.path().join("other.policy"));
+        files::make_directory(&inside).unwrap();
+        fs::write(&outside, "").unwrap();
+        let (_, object) = object("../other", None);
+        fs::write(inside.join("a.policy"), bytes(&object).unwrap()).unwrap();
+        let mut folder = Folder::open(inside.clone());
+        assert_eq!(folder.written().keys().collect::<Vec<_>>(), ["a"]);
+        folder.write(&Objects::new()).unwrap();
+        assert!(outside.exists() && !inside.join("a.policy").exists());
+        for name in ["../other", "a/b", "/etc/b"] {
+            assert!(folder.file(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_reported_and_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = Objects::from([object("good", None)]);
+        Folder::open(dir.path().to_owned()).write(&good).unwrap();
+        std::os::unix::fs::symlink("good.policy", dir.path().join("link.policy")).unwrap();
+        let folder = Folder::open(dir.path().to_owned());
+        assert_eq!((folder.written(), folder.lost()), (&good, &["link".to_owned()].into()));
+        assert!(matches!(folder.findings(), [one] if one.message.contains("link.policy")));
     }
 
     #[test]

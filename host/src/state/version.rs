@@ -6,11 +6,14 @@
 //! what was written last. So an update can be undone, and that be undone again.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use egressd_core::finding::Finding;
 use serde_json::Value;
+
+use crate::errors::with_causes;
+use crate::files;
 
 /// What this egressd writes, and the newest that it knows.
 pub(super) const VERSION: u64 = 1;
@@ -31,15 +34,15 @@ pub(super) enum Found {
 pub(super) enum Why {
     /// It is of this version, which this egressd does not know.
     Newer(Value),
-    /// The system does not give it.
-    Unreadable(io::Error),
+    /// It is no file of ours, or the system does not give it.
+    Unreadable(files::Error),
 }
 
-/// Reads a file, if it is one that this egressd knows.
-pub(super) fn find(path: &Path) -> Found {
-    let bytes = match fs::read(path) {
+/// Reads a file, if it is one that this egressd knows, and has so many bytes at most.
+pub(super) fn find(path: &Path, most: u64) -> Found {
+    let bytes = match files::read_own(path, most) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Missing,
+        Err(files::Error::System(error)) if error.kind() == io::ErrorKind::NotFound => return Found::Missing,
         Err(error) => return Found::Unknown(Why::Unreadable(error)),
     };
     match newer(&bytes) {
@@ -72,7 +75,7 @@ pub(super) fn finding(path: &Path, why: &Why) -> Finding {
             "newer-state",
             format!("a newer egressd wrote it, in version {version}, and this one knows versions up to {VERSION}"),
         ),
-        Why::Unreadable(error) => ("unreadable-state", format!("it cannot be read: {error}")),
+        Why::Unreadable(error) => ("state-unreadable", format!("it cannot be read: {}", with_causes(error))),
     };
     let message = format!(
         "state file {}: {why}; it stays as it is, and so does what the kernel has for Services that need it, until they have \
@@ -103,12 +106,14 @@ fn is_known(version: u64) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
+    use std::fs;
+
     use super::*;
 
     fn found(content: &[u8]) -> Found {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), content).unwrap();
-        find(file.path())
+        find(file.path(), 1 << 10)
     }
 
     #[test]
@@ -133,7 +138,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_unknown_and_not_missing() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(find(dir.path()), Found::Unknown(_)));
-        assert!(matches!(find(&dir.path().join("none")), Found::Missing));
+        assert!(matches!(find(dir.path(), 1), Found::Unknown(_)));
+        assert!(matches!(find(&dir.path().join("none"), 1), Found::Missing));
     }
 }

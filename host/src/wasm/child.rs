@@ -12,7 +12,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use super::compile_child::{CPU, REFUSED, SUBCOMMAND};
+use super::compile_child::{REFUSED, SUBCOMMAND};
+use super::confine::CPU;
+use super::lack::Lack;
 use super::room::{Room, room};
 use super::{Error, MOST_BYTES, NoRoom, Unfit, cgroup};
 
@@ -53,20 +55,31 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// What a child made of a component.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    /// Native code.
+    pub(super) native: Vec<u8>,
+    /// The processor time that it took.
+    pub(super) took: Duration,
+}
+
 /// The component's native code. The child inspects it too: reading it is work on hostile bytes like compiling it.
-pub(super) fn compile(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+/// `lacking` is for what the child could not give up before, however it ended.
+pub(super) fn compile(program: &Path, bytes: &[u8], lacking: impl FnOnce(&[Lack])) -> Result<Compiled, Failure> {
     if bytes.len() > MOST_BYTES {
         return Err(Failure::Unfit(Unfit::Large { bytes: bytes.len() }));
     }
     let room = room(&cgroup::levels()).map_err(Failure::NoRoom)?;
     let end = run(program, bytes, &Means { room, clock: CLOCK })?;
+    lacking(&end.lacks);
     if let Some(failure) = cause(&end, room) {
         return Err(failure);
     }
     if !end.status.is_some_and(|status| status.success()) {
         return Err(Failure::System(io::Error::other(end.words)));
     }
-    Ok(end.native)
+    Ok(Compiled { native: end.native, took: end.took })
 }
 
 /// What a child may have.
@@ -81,6 +94,9 @@ struct End {
     status: Option<ExitStatus>,
     native: Vec<u8>,
     words: String,
+    lacks: Vec<Lack>,
+    /// The processor time that it used.
+    took: Duration,
 }
 
 /// Not left behind, however the parent goes on.
@@ -102,13 +118,22 @@ fn run(program: &Path, bytes: &[u8], means: &Means) -> io::Result<End> {
         let fed = spawn(scope, move || drop(stdin.map(|mut stdin| stdin.write_all(bytes))))?;
         let native = spawn(scope, move || at_most(stdout, MOST_NATIVE))?;
         let words = spawn(scope, move || at_most(stderr, MOST_WORDS))?;
-        let status = wait(&mut child.0, means.clock);
+        let end = wait(&mut child.0, means.clock);
         // Ends the three threads, whose pipes are closed then.
         drop(child);
         let _ = fed.join();
         let (native, words) = (native.join().unwrap_or_default(), words.join().unwrap_or_default());
-        Ok(End { status: status?, native, words: String::from_utf8_lossy(&words).trim().to_owned() })
+        let (status, took) = end?;
+        let (lacks, words) = separated(&String::from_utf8_lossy(&words));
+        Ok(End { status, native, words, lacks, took })
     })
+}
+
+/// What it lacks, and everything else that it says.
+fn separated(words: &str) -> (Vec<Lack>, String) {
+    let lacks = words.lines().filter_map(Lack::read).collect();
+    let words: Vec<&str> = words.lines().filter(|line| Lack::read(line).is_none()).collect();
+    (lacks, words.join("\n").trim().to_owned())
 }
 
 fn start(program: &Path, room: Room) -> io::Result<Child> {
@@ -135,19 +160,39 @@ fn at_most(pipe: Option<impl Read>, most: usize) -> Vec<u8> {
 }
 
 /// A stopped child never ends, so the end is waited for by the clock.
-fn wait(child: &mut Child, clock: Duration) -> io::Result<Option<ExitStatus>> {
+fn wait(child: &mut Child, clock: Duration) -> io::Result<(Option<ExitStatus>, Duration)> {
     let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let until = Instant::now() + clock;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => return Ok(None),
-            Ok(_) => return child.wait().map(Some),
+            Ok(0) => return Ok((None, CPU)),
+            Ok(_) => {
+                let took = processor_time(child);
+                return Ok((Some(child.wait()?), took));
+            }
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// What a child that has ended used of the processors, for its parent to ask before it is buried.
+fn processor_time(child: &Child) -> Duration {
+    // SAFETY: all bytes zero are a usage and an answer, and the kernel writes to these and to nothing else. It knows the
+    // child's number until the child is buried, which this does not do.
+    let usage = unsafe {
+        let (mut usage, mut answer): (libc::rusage, libc::siginfo_t) = std::mem::zeroed();
+        let (kind, options) = (libc::P_PID, libc::WEXITED | libc::WNOWAIT);
+        libc::syscall(libc::SYS_waitid, kind, child.id(), &raw mut answer, options, &raw mut usage);
+        usage
+    };
+    [usage.ru_utime, usage.ru_stime].into_iter().map(duration).sum()
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
 }
 
 /// What it failed of; none when it is well, or failed for another reason than the component.
@@ -174,6 +219,7 @@ fn fault(end: &End) -> Option<Unfit> {
     }
     match (signal(end), status.code()) {
         (Some(Signal::XCPU), _) => Some(Unfit::Time { most: CPU }),
+        (Some(Signal::SYS), _) => Some(Unfit::Reached),
         (Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::ILL), _) | (None, Some(PANICKED)) => {
             Some(Unfit::GaveUp { what: end.words.lines().take(2).collect::<Vec<_>>().join(" ") })
         }
@@ -193,7 +239,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::wasm::compile_child::MEMORY;
+    use crate::wasm::confine::MEMORY;
 
     const AMPLE: Room = Room { bytes: MEMORY, limit: None };
 

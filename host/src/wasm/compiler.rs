@@ -1,9 +1,12 @@
 //! Where components are compiled, and what becomes of their native code.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use egressd_core::policy::Cost;
 use wasmtime::component::Component;
 
+use super::child::Compiled;
 use super::contract::one_line;
 use super::{Engine, Error, Unfit, child, inspect};
 
@@ -18,22 +21,27 @@ pub enum Compiler {
 }
 
 impl Compiler {
-    /// Checks and compiles.
-    pub(super) fn component(&self, engine: &Engine, bytes: &[u8], name: &str) -> Result<Component, Error> {
+    /// Checks and compiles; also says what that cost. What is compiled in this process costs no time that counts.
+    pub(super) fn component(&self, engine: &Engine, bytes: &[u8], name: &str) -> Result<(Component, Cost), Error> {
         let refused = |source| Error::Refused { policy: name.to_owned(), source };
         let failed = |error: wasmtime::Error| Error::Compile { policy: name.to_owned(), source: error.into() };
-        match self {
+        let (component, time) = match self {
             Self::InProcess => {
                 inspect::checked(bytes).map_err(refused)?;
-                Component::from_binary(engine.wasmtime(), bytes).map_err(failed)
+                (Component::from_binary(engine.wasmtime(), bytes), Duration::ZERO)
             }
             Self::Child(program) => {
-                let native = child::compile(program, bytes).map_err(|error| error.about(name))?;
+                let compiled = child::compile(program, bytes, |lacks| engine.lacks(lacks));
+                let Compiled { native, took } = compiled.map_err(|error| error.about(name))?;
                 // SAFETY: the bytes are what wasmtime made in a child that is this very program: its whole output,
                 // and the child ended well. A policy has no say in them but through the compiler, as in this process.
-                unsafe { Component::deserialize(engine.wasmtime(), native) }.map_err(failed)
+                (unsafe { Component::deserialize(engine.wasmtime(), native) }, took)
             }
-        }
+        };
+        let component = component.map_err(failed)?;
+        let image = component.image_range();
+        let native = image.end.addr().saturating_sub(image.start.addr()) as u64;
+        Ok((component, Cost { native, time }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The contract's types to the core's and back: the only file that sees both. What comes from a policy is
 //! checked here value by value; it never narrows or widens an answer, it refuses it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -127,10 +128,10 @@ pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Re
 
 fn checked_draft(draft: wit::Draft) -> Result<Draft, Nonsense> {
     let rules: Vec<Rule> = draft.rules.into_iter().map(checked_rule).collect::<Result<_, _>>()?;
-    for (index, rule) in rules.iter().enumerate() {
-        if rules[..index].iter().any(|other| other.id == rule.id) {
-            return Err(Nonsense(format!("two rules have the id {:?}", rule.id)));
-        }
+    // An answer has room for ten thousand rules, and how many there may be is checked later, by the guard.
+    let mut ids = BTreeSet::new();
+    if let Some(twice) = rules.iter().find(|rule| !ids.insert(&rule.id)) {
+        return Err(Nonsense(format!("two rules have the id {:?}", twice.id)));
     }
     Ok(Draft {
         rules,

@@ -1,12 +1,16 @@
 //! The engine: one for all policies with the same limits, and the clock that ends calls which burn no fuel.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use egressd_core::finding::Finding;
+use tracing::warn;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::lack::Lack;
 use super::{Error, Limits};
 
 /// How often the clock ticks: a call is ended at most this much too early, and an idle node is woken no more
@@ -34,6 +38,8 @@ pub struct Engine(Arc<Shared>);
 struct Shared {
     engine: WasmtimeEngine,
     limits: Limits,
+    /// What the processes that compile for it could not give up.
+    lacks: Mutex<BTreeSet<Lack>>,
     /// Dropping it stops the clock.
     _stop: Sender<()>,
 }
@@ -57,7 +63,27 @@ impl Engine {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(&limits)));
         let engine = wasmtime::Engine::new(&config).map_err(|error| Error::Engine(error.into()))?;
         let stop = start_clock(engine.clone()).map_err(Error::Clock)?;
-        Ok(Self(Arc::new(Shared { engine: WasmtimeEngine(engine), limits, _stop: stop })))
+        Ok(Self(Arc::new(Shared { engine: WasmtimeEngine(engine), limits, lacks: Mutex::default(), _stop: stop })))
+    }
+
+    /// What the processes that compiled for it could not give up, each once.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.known_lacks().iter().map(|lack| lack.finding()).collect()
+    }
+
+    /// Logs what is new.
+    pub(super) fn lacks(&self, lacks: &[Lack]) {
+        for lack in lacks {
+            if self.known_lacks().insert(*lack) {
+                let Finding { code, message, .. } = lack.finding();
+                warn!(%code, "{message}");
+            }
+        }
+    }
+
+    /// Each change of it is whole.
+    fn known_lacks(&self) -> MutexGuard<'_, BTreeSet<Lack>> {
+        self.0.lacks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The limits it was made with.

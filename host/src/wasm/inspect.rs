@@ -3,7 +3,7 @@
 use wasmparser::{Encoding, Validator, WasmFeatures};
 
 use super::walk::Walk;
-use super::{Error, MOST_BYTES, Unfit, World, contract};
+use super::{Error, MOST_BYTES, Unfit, World, contract, used};
 
 /// What the engine has switched on; `engine.rs` says why so little.
 const FEATURES: WasmFeatures = WasmFeatures::WASM2
@@ -48,6 +48,7 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Inspection, Unfit> {
     looks_like(bytes)?;
     let walk = Walk::over(bytes, Encoding::Component)?;
     Validator::new_with_features(FEATURES).validate_all(bytes)?;
+    used::all_is_used(bytes)?;
     let world = contract::world(&walk.imports, &walk.exports)?;
     contract::fits(bytes, world)?;
     let Walk { imports, exports, functions, largest_function, most_locals, memory, .. } = walk;

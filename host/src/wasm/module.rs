@@ -1,6 +1,7 @@
 //! A component that can be asked: compiled, and its imports bound. Settings come later, so that other settings do
 //! not compile it again.
 
+use egressd_core::policy::Cost;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::bindings::{policy, validator};
@@ -21,6 +22,7 @@ pub enum World {
 pub struct Module {
     pub(super) engine: Engine,
     pub(super) bound: Bound,
+    cost: Cost,
 }
 
 /// All that can be done before a call is done.
@@ -40,10 +42,15 @@ impl Module {
     /// When it is no policy that this egressd takes, or takes too much to compile, or the child does not run; the
     /// error names the policy.
     pub fn compile(engine: &Engine, compiler: &Compiler, bytes: &[u8], name: &str) -> Result<Self, Error> {
-        let component = compiler.component(engine, bytes, name)?;
+        let (component, cost) = compiler.component(engine, bytes, name)?;
         let bound = bind(engine, &component);
         let bound = bound.map_err(|error| Error::Link { policy: name.to_owned(), source: error.into() })?;
-        Ok(Self { engine: engine.clone(), bound })
+        Ok(Self { engine: engine.clone(), bound, cost })
+    }
+
+    /// What it took to compile, and what it takes of memory.
+    pub fn cost(&self) -> Cost {
+        self.cost
     }
 
     /// What it is for.

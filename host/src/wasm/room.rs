@@ -5,7 +5,7 @@
 //! is no help there: it must not get that far. On v1 the same is done, so that a policy is compiled on all nodes or on
 //! none.
 
-use super::compile_child::MEMORY;
+use super::confine::MEMORY;
 
 /// One level of the cgroups that this process is in, with its limit; in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

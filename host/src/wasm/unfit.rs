@@ -1,5 +1,6 @@
 //! Why bytes cannot be a policy: one sentence each, which says what would be right.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::contract::{PACKAGE, VERSION};
@@ -18,6 +19,24 @@ pub(super) const MOST_LOCALS: u32 = 500;
 /// Components in components, the outermost included, and the modules in them. Two of two of two, and so on, are a
 /// billion instances in 7 KB. A policy has one layer for its types, and one more where it was composed of several.
 pub(super) const MOST_DEPTH: usize = 4;
+
+/// What a component consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A core module.
+    Module,
+    /// Another component.
+    Component,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Module => "core module",
+            Self::Component => "component",
+        })
+    }
+}
 
 /// Why bytes are no policy that egressd takes.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +115,14 @@ pub enum Unfit {
     /// Components in components in components.
     #[error("components are nested more than {MOST_DEPTH} deep in it: compose it of fewer")]
     Nested,
+    /// It costs as much as any other, for nothing.
+    #[error("{part} {number} in it is never instantiated, so no call can reach it: leave it out")]
+    Unused {
+        /// What it is.
+        part: Part,
+        /// Its number in the component around it.
+        number: usize,
+    },
     /// A memory that is larger from the beginning than it may become.
     #[error(
         "its memory begins with {bytes} bytes, and {} are the limit: link it with a smaller stack (`-C link-arg=-zstack-size=65536`) and less static data",
@@ -191,6 +218,12 @@ pub enum Unfit {
         /// Which signal.
         signal: i32,
     },
+    /// The child made a system call that a compiler has no use for.
+    #[error(
+        "compiling it made the compiler ask the kernel for something that no compiler needs, so it was ended (signal \
+         31): do not use it, and report it as a defect of egressd"
+    )]
+    Reached,
     /// The child's native code is too large to be taken.
     #[error("its native code has more than {most} bytes: leave out what it does not need")]
     NativeLarge {
@@ -230,6 +263,7 @@ impl Unfit {
             | Self::Locals { .. }
             | Self::Many { .. }
             | Self::Nested
+            | Self::Unused { .. }
             | Self::Memory { .. }
             | Self::Table { .. }
             | Self::Wasi { .. }
@@ -241,6 +275,7 @@ impl Unfit {
             | Self::Encode { .. }
             | Self::Compiler { .. }
             | Self::NativeLarge { .. }
+            | Self::Reached
             | Self::Told(_) => false,
         }
     }

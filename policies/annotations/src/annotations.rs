@@ -27,6 +27,11 @@ impl Annotation<'_> {
         Diagnostic::error(code, message).at(self.span(offset, item.len()))
     }
 
+    /// Charts write one for what nobody chose; kube-vip takes it for an annotation that is not there, and so do we.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.value.trim_ascii().is_empty()
+    }
+
     /// A warning about the whole value.
     pub(crate) fn warning(&self, code: &str, sentence: &str) -> Diagnostic {
         let message = format!("{}: {} {sentence}", self.name, quoted(self.value));
@@ -57,11 +62,26 @@ pub(crate) struct Annotations<'a> {
     pub(crate) no_internal_traffic: Option<Annotation<'a>>,
     /// `egress-detect-api-server`: what goes to the API server is not translated. It never is (P2).
     pub(crate) detect_api_server: Option<Annotation<'a>>,
+    /// `ignore`: kube-vip leaves this Service alone.
+    pub(crate) ignore: Option<Annotation<'a>>,
     /// Names that begin with `egress` and that are not known.
     pub(crate) unknown: Vec<Annotation<'a>>,
 }
 
 impl<'a> Annotations<'a> {
+    /// What narrows or changes egress and does nothing by itself.
+    pub(crate) fn beside_egress(&self) -> impl Iterator<Item = Annotation<'a>> {
+        let all = [
+            self.ipv6,
+            self.source_ports,
+            self.destination_ports,
+            self.allowed_networks,
+            self.denied_networks,
+            self.flush_conntrack,
+        ];
+        all.into_iter().flatten().filter(|annotation| !annotation.is_empty())
+    }
+
     /// Picks out what is ours.
     pub(crate) fn of(service: &'a Service, settings: &Settings) -> Self {
         let mut found = Self::default();
@@ -86,6 +106,7 @@ impl<'a> Annotations<'a> {
             "egress-internal" => &mut self.internal,
             "egress-no-internal-traffic" => &mut self.no_internal_traffic,
             "egress-detect-api-server" => &mut self.detect_api_server,
+            "ignore" => &mut self.ignore,
             // kube-vip writes it; it asks for nothing.
             "egress-nftables-table" => return,
             name if name.starts_with("egress") => return self.unknown.push(annotation),

@@ -1,20 +1,35 @@
-//! The grammar of yes and no: `true` or `false`, with blanks around it, and nothing else.
+//! The grammar of yes and no: `true` or `false`, with blanks around it.
 //!
-//! kube-vip compares with `"true"` exactly and takes anything else for no, so `True` there is silently off.
+//! kube-vip compares with `"true"` exactly and takes anything else for no, so `True` there is silently off. Here what reads
+//! like yes is refused, because it would widen, and what reads like no is no: whoever writes `"False"` or leaves the value
+//! empty wants less, and keeping what was in force would be more.
 
-use egressd_policy_sdk::Diagnostic;
+use egressd_policy_sdk::{Diagnostic, quoted};
 
 use crate::annotations::Annotation;
 
-/// Reads an annotation; an absent one says neither yes nor no.
+/// Other texts for yes and no that people and templates write, in any case.
+const YES: [&str; 6] = ["true", "yes", "on", "1", "y", "t"];
+const NO: [&str; 6] = ["false", "no", "off", "0", "n", "f"];
+
+/// Reads an annotation; an absent or empty one says neither yes nor no.
 pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Option<bool>, Vec<Diagnostic>> {
-    let Some(annotation) = annotation else { return Ok(None) };
+    let Some(annotation) = annotation.filter(|annotation| !annotation.is_empty()) else { return Ok(None) };
     let text = annotation.value.trim_ascii();
     match text {
         "true" => Ok(Some(true)),
-        "false" => Ok(Some(false)),
-        _ => Err(vec![annotation.error("not-a-boolean", offset(annotation.value), text, &sentence(text))]),
+        text if is_one_of(&NO, text) => Ok(Some(false)),
+        text => Err(vec![annotation.error("not-a-boolean", offset(annotation.value), text, sentence(text))]),
     }
+}
+
+/// What reads like no and is not written so.
+pub(crate) fn warning(annotation: Option<Annotation<'_>>) -> Option<Diagnostic> {
+    let annotation = annotation?;
+    let text = annotation.value.trim_ascii();
+    let message = || format!("{}: {} counts as \"false\"; write \"false\"", annotation.name, quoted(text));
+    let span = annotation.span(offset(annotation.value), text.len());
+    (text != "false" && is_one_of(&NO, text)).then(|| Diagnostic::warning("reads-as-false", message()).at(span))
 }
 
 /// Where the text without blanks begins.
@@ -22,19 +37,21 @@ fn offset(value: &str) -> usize {
     value.len() - value.trim_ascii_start().len()
 }
 
-fn sentence(text: &str) -> String {
-    let yes = ["true", "yes", "on", "1", "y", "t"].iter().any(|word| text.eq_ignore_ascii_case(word));
-    let no = ["false", "no", "off", "0", "n", "f"].iter().any(|word| text.eq_ignore_ascii_case(word));
-    match (yes, no) {
-        (true, _) => "is not a boolean; write \"true\"".to_owned(),
-        (false, true) => "is not a boolean; write \"false\"".to_owned(),
-        (false, false) => "is not a boolean; write \"true\" or \"false\"".to_owned(),
+fn is_one_of(texts: &[&str], text: &str) -> bool {
+    texts.iter().any(|one| text.eq_ignore_ascii_case(one))
+}
+
+fn sentence(text: &str) -> &'static str {
+    if is_one_of(&YES, text.trim_matches('"')) {
+        "is not a boolean; write \"true\""
+    } else {
+        "is not a boolean; write \"true\" or \"false\""
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, warning};
     use crate::annotations::Annotation;
 
     fn annotation(value: &str) -> Annotation<'_> {
@@ -58,8 +75,7 @@ mod tests {
             ("TRUE", "write \"true\""),
             ("yes", "write \"true\""),
             ("1", "write \"true\""),
-            ("False", "write \"false\""),
-            ("", "write \"true\" or \"false\""),
+            ("\"true\"", "write \"true\""),
             ("tru e", "write \"true\" or \"false\""),
             ("true,", "write \"true\" or \"false\""),
             ("\u{a0}true", "write \"true\" or \"false\""),
@@ -68,6 +84,25 @@ mod tests {
             let told: Vec<_> = wrong.into_iter().map(|d| (d.code, d.message)).collect();
             let message = format!("egress: {value:?} is not a boolean; {right}");
             assert_eq!(told, [("not-a-boolean".to_owned(), message)]);
+        }
+    }
+
+    #[test]
+    fn what_reads_like_no_is_no_and_a_warning() {
+        for value in ["False", "FALSE", " no ", "off", "0", "N"] {
+            assert_eq!(parse(Some(annotation(value))), Ok(Some(false)), "{value:?}");
+            let warned = warning(Some(annotation(value))).map(|diagnostic| diagnostic.message);
+            assert_eq!(warned, Some(format!("egress: {:?} counts as \"false\"; write \"false\"", value.trim())));
+        }
+        for value in ["false", " false", "true", "", "junk"] {
+            assert_eq!(warning(Some(annotation(value))), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_written_is_nothing_chosen() {
+        for value in ["", " ", "\t\n"] {
+            assert_eq!(parse(Some(annotation(value))), Ok(None), "{value:?}");
         }
     }
 

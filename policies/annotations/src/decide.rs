@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, RuleError, Service, ServiceKind};
 
 use crate::annotations::Annotations;
+use crate::coverage::nothing_left;
 use crate::request::{self, Allowed, Reading, Request};
 use crate::settings::Settings;
 
@@ -27,8 +28,13 @@ fn plan(request: &Request<'_>, context: &Context, service: &Service, mut draft: 
         return Outcome::plan(draft).with(diagnostics);
     }
     for family in families(request, service) {
-        let pushed = rule(family, request, context, service).and_then(|rule| Ok(draft.push(rule)?));
-        diagnostics.extend(pushed.err());
+        match rule(family, request, context, service) {
+            Ok(rule) => {
+                diagnostics.extend(nothing_left(&rule));
+                diagnostics.extend(draft.push(rule).err().map(Diagnostic::from));
+            }
+            Err(diagnostic) => diagnostics.push(diagnostic),
+        }
     }
     Outcome::plan(draft).with(diagnostics)
 }

@@ -1,17 +1,19 @@
 //! The built-in policy: what kube-vip's egress annotations on a Service mean.
 //!
 //! It knows the documented meaning (kube-vip: `pkg/kubevip/annotations.go`) and reads strictly: blanks around a
-//! value or an item are fine, anything else that is wrong makes the Service's configuration invalid, because a
-//! filter that is dropped would translate more than was asked for. It never guesses.
+//! value or an item are fine, an empty value is none, anything else that is wrong makes the Service's configuration
+//! invalid, because a filter that is dropped would translate more than was asked for. It never guesses.
 
 mod annotations;
 mod boolean;
+mod coverage;
 mod decide;
 mod list;
 mod networks;
 mod ports;
 mod request;
 mod settings;
+mod spelling;
 
 use egressd_policy_sdk::{Context, Description, Draft, Outcome, Policy, Service, export_policy};
 
@@ -30,7 +32,9 @@ impl Policy for Annotations {
             name: "annotations".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: "Reads kube-vip's egress annotations.".to_owned(),
-            annotation_prefixes: vec![format!("{prefix}/egress"), format!("{prefix}/flush-conntrack")],
+            annotation_prefixes: ["egress", "flush-conntrack", "ignore"]
+                .map(|name| format!("{prefix}/{name}"))
+                .to_vec(),
             label_prefixes: Vec::new(),
         }
     }

@@ -6,6 +6,9 @@ use egressd_policy_sdk::{Diagnostic, MOST_DIAGNOSTICS};
 
 use crate::annotations::Annotation;
 
+/// How many items of a corrected list a sentence shows.
+const SHOWN: usize = 4;
+
 /// What is wrong with one item, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mistake {
@@ -37,7 +40,7 @@ pub(crate) fn parse<T: Clone + Ord>(
             wrong.push(unread(annotation, offset));
             break;
         }
-        match if text.is_empty() { Err(empty()) } else { item(text) } {
+        match one(text, &item) {
             Ok(item) if !known.insert(item.clone()) => {}
             Ok(_) if parsed.len() == most => return Err(vec![too_many(annotation, most)]),
             Ok(item) => parsed.push(item),
@@ -45,6 +48,30 @@ pub(crate) fn parse<T: Clone + Ord>(
         }
     }
     if wrong.is_empty() { Ok(parsed) } else { Err(wrong) }
+}
+
+/// One item; or what is wrong with it, which may be the list around it.
+fn one<T>(text: &str, item: impl Fn(&str) -> Result<T, Mistake>) -> Result<T, Mistake> {
+    if text.is_empty() {
+        return Err(empty());
+    }
+    item(text).map_err(|mistake| {
+        let mut parts = text.split_ascii_whitespace();
+        if text.contains('"') {
+            Mistake::new("not-a-list", "is JSON; write items between commas, without brackets and quotes")
+        } else if parts.clone().nth(1).is_some() && parts.all(|part| item(part).is_ok()) {
+            no_comma(text)
+        } else {
+            mistake
+        }
+    })
+}
+
+fn no_comma(text: &str) -> Mistake {
+    let right: Vec<&str> = text.split_ascii_whitespace().take(SHOWN + 1).collect();
+    let rest = if right.len() > SHOWN { ",..." } else { "" };
+    let right = right[..right.len().min(SHOWN)].join(",");
+    Mistake::new("no-comma", format!("has blanks between items; separate them with commas: {right}{rest}"))
 }
 
 /// The rest from `offset` on, counted and not read.

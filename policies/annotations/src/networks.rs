@@ -2,7 +2,7 @@
 //!
 //! kube-vip masks host bits off and fails on a bare address or a blank after a comma.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_policy_sdk::{Diagnostic, IpNet, clipped, quoted};
 
@@ -13,8 +13,9 @@ use crate::request::MOST_NETWORKS;
 /// Most networks of one annotation: for each family as many as the host takes in a rule.
 const MOST: usize = 2 * MOST_NETWORKS;
 
-/// Reads an annotation. An absent one is none, which is not the same as a list without networks of a family.
+/// Reads an annotation. An absent or empty one is none, which is not the same as a list without networks of a family.
 pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Option<Vec<IpNet>>, Vec<Diagnostic>> {
+    let annotation = annotation.filter(|annotation| !annotation.is_empty());
     annotation.map(|annotation| list::parse(annotation, MOST, item)).transpose()
 }
 
@@ -37,12 +38,21 @@ fn item(text: &str) -> Result<IpNet, Mistake> {
 fn prefix_length(text: &str, longest: u8) -> Result<u8, Mistake> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let leading_zero = text.len() > 1 && text.starts_with('0');
+    if let Some(length) = mask_length(text).filter(|_| longest == 32) {
+        return Err(Mistake::new("bad-prefix-length", format!("has a netmask; write its length, /{length}")));
+    }
     if !digits || leading_zero {
         let sentence =
             format!("has {} where a prefix length belongs; write a number from 0 to {longest}", quoted(text));
         return Err(Mistake::new("bad-prefix-length", sentence));
     }
     text.parse::<u8>().ok().filter(|length| *length <= longest).ok_or_else(|| too_long(text, longest))
+}
+
+/// The length of a netmask: ones, and then nothing but zeros.
+fn mask_length(text: &str) -> Option<u32> {
+    let mask = u32::from(text.parse::<Ipv4Addr>().ok()?);
+    (mask.leading_ones() + mask.trailing_zeros() >= 32).then(|| mask.leading_ones())
 }
 
 /// `::ffff:192.0.2.1` is an IPv4 address in IPv6's clothes: no packet carries it, so no rule would match.
@@ -57,9 +67,20 @@ fn not_mapped(address: Ipv6Addr) -> Result<(), Mistake> {
 }
 
 fn not_a_network(address: &str) -> Mistake {
+    if is_name(address) {
+        let sentence = format!("has the name {}; names are not looked up, write addresses", quoted(address));
+        return Mistake::new("not-a-network", sentence);
+    }
     let address = quoted(address);
     let sentence = format!("has {address} where an address belongs; write one like 192.0.2.0/24 or 2001:db8::/32");
     Mistake::new("not-a-network", sentence)
+}
+
+/// A DNS name of several labels, the last of which no address could end in.
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*');
+    text.chars().all(plain)
+        && text.rsplit_once('.').is_some_and(|(_, last)| last.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
 fn too_long(length: &str, longest: u8) -> Mistake {
@@ -126,7 +147,30 @@ mod tests {
             ("192.0.2.0/", "bad-prefix-length", no_prefix("", 32)),
             ("192.0.2.0/024", "bad-prefix-length", no_prefix("024", 32)),
             ("192.0.2.0/+24", "bad-prefix-length", no_prefix("+24", 32)),
-            ("192.0.2.0/255.255.255.0", "bad-prefix-length", no_prefix("255.255.255.0", 32)),
+            ("192.0.2.0/255.255.255.0", "bad-prefix-length", "has a netmask; write its length, /24".to_owned()),
+            ("0.0.0.0/0.0.0.0", "bad-prefix-length", "has a netmask; write its length, /0".to_owned()),
+            ("192.0.2.0/255.0.255.0", "bad-prefix-length", no_prefix("255.0.255.0", 32)),
+            ("2001:db8::/255.0.0.0", "bad-prefix-length", no_prefix("255.0.0.0", 128)),
+            (
+                "db.example.com",
+                "not-a-network",
+                "has the name \"db.example.com\"; names are not looked up, write addresses".to_owned(),
+            ),
+            (
+                "*.example.com/24",
+                "not-a-network",
+                "has the name \"*.example.com\"; names are not looked up, write addresses".to_owned(),
+            ),
+            (
+                "10.0.0.0/8 192.0.2.0/24",
+                "no-comma",
+                "has blanks between items; separate them with commas: 10.0.0.0/8,192.0.2.0/24".to_owned(),
+            ),
+            (
+                "[\"10.0.0.0/8\"]",
+                "not-a-list",
+                "is JSON; write items between commas, without brackets and quotes".to_owned(),
+            ),
             ("192.0.2.0/24/8", "bad-prefix-length", no_prefix("24/8", 32)),
             (
                 "192.0.2.5/24",

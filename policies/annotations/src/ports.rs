@@ -9,13 +9,14 @@ use crate::annotations::Annotation;
 use crate::list::{self, Mistake};
 use crate::request::MOST_PORTS;
 
-/// Reads an annotation; an absent one means every port and protocol.
+/// Reads an annotation; an absent or empty one means every port and protocol.
 pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Vec<PortRange>, Vec<Diagnostic>> {
+    let annotation = annotation.filter(|annotation| !annotation.is_empty());
     annotation.map_or(Ok(Vec::new()), |annotation| list::parse(annotation, MOST_PORTS, item))
 }
 
 fn item(text: &str) -> Result<PortRange, Mistake> {
-    let Some((name, ports)) = text.split_once(':') else { return Err(no_protocol(text)) };
+    let Some((name, ports)) = text.split_once(':') else { return Err(without_colon(text)) };
     let protocol = protocol(name)?;
     if ports.contains(':') {
         return Err(Mistake::new(
@@ -58,6 +59,17 @@ fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
         Ok(_) | Err(_) => {
             Err(Mistake::new("port-out-of-range", format!("has port {}; ports are 1 to 65535", clipped(text))))
         }
+    }
+}
+
+/// `tcp/443` and `443/tcp` are what other programs write.
+fn without_colon(text: &str) -> Mistake {
+    let Some((left, right)) = text.split_once('/') else { return no_protocol(text) };
+    let (name, number) = if left.starts_with(|c: char| c.is_ascii_digit()) { (right, left) } else { (left, right) };
+    let meant = format!("{}:{number}", name.to_ascii_lowercase());
+    match item(&meant) {
+        Ok(_) => Mistake::new("no-colon", format!("has a slash; write {meant}")),
+        Err(_) => no_protocol(text),
     }
 }
 
@@ -105,6 +117,14 @@ mod tests {
         for (value, code, sentence) in [
             ("5060", "no-protocol", "has no protocol; write one like tcp:5060 or udp:5060"),
             ("http", "no-protocol", "has no protocol; write one like tcp:8080 or udp:8080"),
+            ("tcp/443", "no-colon", "has a slash; write tcp:443"),
+            ("443/TCP", "no-colon", "has a slash; write tcp:443"),
+            ("8000-8999/udp", "no-colon", "has a slash; write udp:8000-8999"),
+            ("tcp/https", "no-protocol", "has no protocol; write one like tcp:8080 or udp:8080"),
+            ("tcp/80/90", "no-protocol", "has no protocol; write one like tcp:8080 or udp:8080"),
+            ("tcp:80 udp:53", "no-comma", "has blanks between items; separate them with commas: tcp:80,udp:53"),
+            ("[\"tcp:80\"]", "not-a-list", "is JSON; write items between commas, without brackets and quotes"),
+            ("\"tcp:80\"", "not-a-list", "is JSON; write items between commas, without brackets and quotes"),
             ("TCP:80", "unknown-protocol", "has the unknown protocol \"TCP\"; write \"tcp\""),
             ("tcp :80", "unknown-protocol", "has the unknown protocol \"tcp \"; write \"tcp\""),
             ("icmp:0", "unknown-protocol", "has the unknown protocol \"icmp\"; write tcp, udp or sctp"),

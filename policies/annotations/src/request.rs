@@ -1,17 +1,17 @@
 //! What the annotations of one Service ask for, read and checked, before anything is known of its endpoints.
 
-use egressd_policy_sdk::{Diagnostic, Family, IpNet, OnChange, PortRange, clipped};
+use egressd_policy_sdk::{Diagnostic, Family, IpNet, MOST_DIAGNOSTICS, OnChange, PortRange, Severity, clipped};
 
 use crate::annotations::{Annotation, Annotations};
-use crate::{boolean, networks, ports};
+use crate::{boolean, networks, ports, spelling};
 
 /// Most networks of one family, allowed and denied together: the host takes no more in a rule.
 pub(crate) const MOST_NETWORKS: usize = 4096;
 /// Most ports, of both ends together: likewise.
 pub(crate) const MOST_PORTS: usize = 1024;
 
-/// Most annotations that are called unknown. An answer has room for fewer; there may be ten thousand.
-const MOST_UNKNOWN: usize = 100;
+/// Most annotations that are called unknown: as many as an answer has room for, of which there may be ten thousand.
+const MOST_UNKNOWN: usize = MOST_DIAGNOSTICS;
 
 /// A request for egress.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,11 +54,21 @@ pub(crate) enum Reading<'a> {
 
 /// Reads all annotations, or none when nobody asks for egress.
 pub(crate) fn read<'a>(annotations: &Annotations<'a>) -> Reading<'a> {
+    if boolean::parse(annotations.ignore) == Ok(Some(true)) {
+        return Reading::Nothing(annotations.egress.map(ignored).into_iter().collect());
+    }
     match boolean::parse(annotations.egress) {
         Ok(Some(true)) => request(annotations).map_or_else(Reading::Wrong, Reading::Asked),
-        Ok(Some(false) | None) => Reading::Nothing(alone(annotations).into_iter().collect()),
-        Err(diagnostics) => Reading::Wrong(diagnostics),
+        Ok(Some(false)) => Reading::Nothing(boolean::warning(annotations.egress).into_iter().collect()),
+        Ok(None) => Reading::Nothing(without_egress(annotations)),
+        // Whether egress is asked for is not known; what else is wrong is reported all the same.
+        Err(diagnostics) => Reading::Wrong(with_other_mistakes(diagnostics, annotations)),
     }
+}
+
+fn with_other_mistakes(mut wrong: Vec<Diagnostic>, annotations: &Annotations<'_>) -> Vec<Diagnostic> {
+    wrong.extend(request(annotations).err().unwrap_or_default());
+    wrong
 }
 
 /// Everything is read before anything is refused, so that people see all mistakes at once.
@@ -74,6 +84,7 @@ fn request<'a>(annotations: &Annotations<'a>) -> Result<Request<'a>, Vec<Diagnos
         on_change: if flush { OnChange::Sever } else { OnChange::Keep },
         warnings: warnings(annotations, &mut wrong),
     };
+    wrong.extend(annotations.unknown.iter().take(MOST_UNKNOWN).map(|annotation| unknown(annotation, Severity::Error)));
     wrong.extend(too_many(&request));
     if wrong.is_empty() { Ok(request) } else { Err(wrong) }
 }
@@ -105,7 +116,9 @@ fn allowed<'a>(annotations: &Annotations<'a>, wrong: &mut Vec<Diagnostic>) -> Op
 /// What is accepted without effect has to be readable too, and must not ask for the opposite of what holds.
 fn warnings(annotations: &Annotations<'_>, wrong: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
     noted(boolean::parse(annotations.internal), wrong);
-    let mut warnings: Vec<Diagnostic> = annotations.unknown.iter().take(MOST_UNKNOWN).map(unknown).collect();
+    noted(boolean::parse(annotations.ignore), wrong);
+    let mut warnings = empty_filters(annotations);
+    warnings.extend([annotations.ipv6, annotations.flush_conntrack].into_iter().filter_map(boolean::warning));
     let without_effect = [
         (annotations.no_internal_traffic, "traffic that stays in the cluster is never translated"),
         (annotations.detect_api_server, "traffic to the API server is never translated"),
@@ -118,21 +131,38 @@ fn warnings(annotations: &Annotations<'_>, wrong: &mut Vec<Diagnostic>) -> Vec<D
     warnings
 }
 
-/// A misspelled filter would be no filter.
-fn unknown(annotation: &Annotation<'_>) -> Diagnostic {
-    let message = format!(
-        "{} is no annotation of egress and has no effect; check its spelling, or remove it",
-        clipped(annotation.full_name)
-    );
-    let span = annotation.span(0, annotation.value.len());
-    Diagnostic::warning("unknown-annotation", message).at(span)
+/// An empty filter lets everything pass, as in kube-vip, and may be a template without its value. An empty list of denied
+/// networks denies as little as it says.
+fn empty_filters(annotations: &Annotations<'_>) -> Vec<Diagnostic> {
+    let filters = [annotations.source_ports, annotations.destination_ports, annotations.allowed_networks];
+    let empty = filters.into_iter().flatten().filter(Annotation::is_empty);
+    empty
+        .map(|a| a.warning("empty-filter", "counts as not set, so it restricts nothing; fill it, or remove it"))
+        .collect()
 }
 
-/// `egress-ipv6` looks as if it asked for egress by itself.
-fn alone(annotations: &Annotations<'_>) -> Option<Diagnostic> {
-    let ipv6 = annotations.ipv6.filter(|annotation| annotation.value.trim_ascii() == "true")?;
-    let sentence = "does nothing without egress: \"true\"; set both";
-    annotations.egress.is_none().then(|| ipv6.warning("egress-ipv6-alone", sentence))
+/// A misspelled filter would be no filter, so beside `egress` it is an error.
+fn unknown(annotation: &Annotation<'_>, severity: Severity) -> Diagnostic {
+    let message = format!(
+        "{} is no annotation of egress; {}, or remove it",
+        clipped(annotation.full_name),
+        spelling::right_name(annotation.name)
+    );
+    let span = annotation.span(0, annotation.value.len());
+    Diagnostic::new(severity, "unknown-annotation", message).at(span)
+}
+
+/// A filter looks as if it asked for egress by itself, and a misspelled `egress` leaves filters alone.
+fn without_egress(annotations: &Annotations<'_>) -> Vec<Diagnostic> {
+    let alone = annotations.beside_egress().filter(|annotation| annotation.value.trim_ascii() != "false");
+    let alone = alone.map(|a| a.warning("without-egress", "does nothing without egress: \"true\"; set both"));
+    let unknown = annotations.unknown.iter().take(MOST_UNKNOWN).map(|a| unknown(a, Severity::Warning));
+    alone.chain(unknown).collect()
+}
+
+fn ignored(egress: Annotation<'_>) -> Diagnostic {
+    let message = "ignore: \"true\" takes this Service out of egress; remove it to translate";
+    Diagnostic::info("ignored", message).at(egress.span(0, egress.value.len()))
 }
 
 /// The value; or, when it cannot be read, a default with which nothing is done, because the mistakes are noted.

@@ -56,9 +56,64 @@ fn a_service_without_annotations_is_passed_over() {
 }
 
 #[test]
-fn filters_without_egress_ask_for_nothing_even_when_wrong() {
-    let service = web().annotation("kube-vip.io/egress-destination-ports", "5060");
-    assert_eq!(evaluate(service), Outcome::pass());
+fn what_stands_without_egress_does_nothing_and_is_a_warning() {
+    for (name, value) in [
+        ("egress-ipv6", "true"),
+        ("egress-destination-ports", "5060"),
+        ("egress-denied-networks", "198.51.100.0/24"),
+        ("flush-conntrack", "true"),
+    ] {
+        let outcome = evaluate(web().annotation(&format!("kube-vip.io/{name}"), value));
+        assert_eq!(outcome.decision, Decision::Pass, "{name}");
+        assert_eq!(told(&outcome), [(Severity::Warning, "without-egress")], "{name}");
+    }
+    let misspelled = evaluate(web().annotation("kube-vip.io/egress-port", "tcp:443"));
+    assert_eq!(told(&misspelled), [(Severity::Warning, "unknown-annotation")]);
+    let switched_off = web().annotation("kube-vip.io/egress", "false").annotation("kube-vip.io/egress-ipv6", "true");
+    assert_eq!(evaluate(switched_off), Outcome::pass());
+    let empty =
+        web().annotation("kube-vip.io/egress-destination-ports", "").annotation("kube-vip.io/egress-ipv6", "false");
+    assert_eq!(evaluate(empty), Outcome::pass());
+}
+
+#[test]
+fn a_switch_that_reads_like_no_switches_off() {
+    for value in ["False", "no", "NO", "off", "0"] {
+        let outcome = evaluate(web().annotation("kube-vip.io/egress", value));
+        assert_eq!(outcome.decision, Decision::Pass, "{value}");
+        assert_eq!(told(&outcome), [(Severity::Warning, "reads-as-false")], "{value}");
+    }
+    assert_eq!(evaluate(web().annotation("kube-vip.io/egress", "")), Outcome::pass());
+    let ipv4_only = evaluate(egress().annotation("kube-vip.io/egress-ipv6", "False"));
+    assert_eq!(rules(&ipv4_only), rules(&evaluate(egress())));
+    assert_eq!(told(&ipv4_only), [(Severity::Warning, "reads-as-false")]);
+}
+
+#[test]
+fn an_empty_value_is_no_value_and_a_warning_where_that_widens() {
+    let empty = |name: &str| evaluate(egress().annotation(&format!("kube-vip.io/{name}"), " "));
+    for name in ["egress-source-ports", "egress-destination-ports", "egress-allowed-networks"] {
+        assert_eq!(rules(&empty(name)), rules(&evaluate(egress())), "{name}");
+        assert_eq!(told(&empty(name)), [(Severity::Warning, "empty-filter")], "{name}");
+    }
+    for name in ["egress-ipv6", "egress-denied-networks", "egress-internal", "flush-conntrack", "ignore"] {
+        assert_eq!(empty(name), evaluate(egress()), "{name}");
+    }
+}
+
+#[test]
+fn what_kube_vip_ignores_is_not_translated() {
+    let ignored = evaluate(egress().annotation("kube-vip.io/ignore", "true"));
+    assert_eq!(ignored.decision, Decision::Pass);
+    assert_eq!(told(&ignored), [(Severity::Info, "ignored")]);
+    assert_eq!(evaluate(web().annotation("kube-vip.io/ignore", "true")), Outcome::pass());
+    assert_eq!(evaluate(egress().annotation("kube-vip.io/ignore", "false")), evaluate(egress()));
+}
+
+#[test]
+fn a_rule_that_can_match_nothing_is_a_warning() {
+    let outcome = evaluate(egress().annotation("kube-vip.io/egress-denied-networks", "0.0.0.0/0"));
+    assert_eq!(told(&outcome), [(Severity::Warning, "nothing-left")]);
 }
 
 #[test]
@@ -76,13 +131,6 @@ fn egress_ipv6_translates_ipv6_too() {
     let outcome = evaluate(egress().annotation("kube-vip.io/egress-ipv6", "true"));
     let expected = ["ipv4: [10.244.1.7] -> 192.0.2.10", "ipv6: [fd00:244:1::7] -> 2001:db8::10"];
     assert_eq!(translations(&outcome), expected);
-}
-
-#[test]
-fn egress_ipv6_alone_does_nothing_and_says_so() {
-    let outcome = evaluate(web().annotation("kube-vip.io/egress-ipv6", "true"));
-    assert_eq!(outcome.decision, Decision::Pass);
-    assert_eq!(told(&outcome), [(Severity::Warning, "egress-ipv6-alone")]);
 }
 
 #[test]
@@ -222,9 +270,11 @@ fn what_always_holds_is_accepted_and_its_opposite_is_a_warning() {
 }
 
 #[test]
-fn a_misspelled_annotation_is_a_warning() {
+fn a_misspelled_annotation_beside_egress_is_bad_input_with_the_right_name() {
     let outcome = evaluate(egress().annotation("kube-vip.io/egress-allowed-network", "198.51.100.0/24"));
-    assert_eq!(told(&outcome), [(Severity::Warning, "unknown-annotation")]);
+    assert_eq!(outcome.decision, Decision::Invalid);
+    let message = "kube-vip.io/egress-allowed-network is no annotation of egress; write \"egress-allowed-networks\", or remove it";
+    assert_eq!(outcome.diagnostics[0].message, message);
     let published = egress().annotation("kube-vip.io/egress-nftables-table", "kube_vip");
     assert_eq!(told(&evaluate(published)), []);
 }
@@ -246,6 +296,22 @@ fn one_bad_item_anywhere_makes_everything_invalid_and_all_are_told() {
 }
 
 #[test]
+fn a_wrong_egress_hides_no_other_mistake() {
+    let mistakes = |egress: &str| {
+        let service = web()
+            .annotation("kube-vip.io/egress", egress)
+            .annotation("kube-vip.io/egress-ipv6", "yes")
+            .annotation("kube-vip.io/egress-source-ports", "tcp/443")
+            .annotation("kube-vip.io/flush-conntrack", "1");
+        evaluate(service).diagnostics.into_iter().map(|d| d.message).collect::<Vec<_>>()
+    };
+    let (right, wrong) = (mistakes("true"), mistakes("True"));
+    assert!(wrong[0].starts_with("egress: "), "{wrong:?}");
+    assert_eq!(wrong[1..], right[..]);
+    assert_eq!(mistakes("false"), [] as [&str; 0]);
+}
+
+#[test]
 fn every_annotation_can_be_wrong() {
     for name in [
         "egress",
@@ -258,8 +324,9 @@ fn every_annotation_can_be_wrong() {
         "egress-no-internal-traffic",
         "egress-detect-api-server",
         "flush-conntrack",
+        "ignore",
     ] {
-        for value in ["", " ", ",", "junk", "True"] {
+        for value in [",", "junk", "True"] {
             let outcome = evaluate(egress().annotation(&format!("kube-vip.io/{name}"), value));
             assert_eq!(outcome.decision, Decision::Invalid, "{name}: {value:?}");
             assert!(outcome.diagnostics[0].message.starts_with(&format!("{name}: ")), "{:?}", outcome.diagnostics);

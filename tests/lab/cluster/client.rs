@@ -70,6 +70,29 @@ impl Api {
         self.ask(path, request)
     }
 
+    /// The same, as a field manager of this name; "" names none.
+    ///
+    /// # Errors
+    /// As [`Self::patch`].
+    pub fn patch_as(&self, manager: &str, path: &str, patch: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        let field_manager = Some(manager).filter(|manager| !manager.is_empty()).map(str::to_owned);
+        let how = PatchParams { field_manager, ..PatchParams::default() };
+        self.ask(path, Request::new(collection).patch(name, &how, &Patch::Merge(patch)))
+    }
+
+    /// Applies the fields of an object by force, as their manager.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn apply_as(&self, manager: &str, path: &str, object: &Value) -> Result<Value> {
+        let (collection, name) = split(path)?;
+        self.ask(
+            path,
+            Request::new(collection).patch(name, &PatchParams::apply(manager).force(), &Patch::Apply(object)),
+        )
+    }
+
     /// Merges something into an object's status, as its controller does.
     ///
     /// # Errors

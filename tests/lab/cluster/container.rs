@@ -27,15 +27,29 @@ impl Cluster {
         let pod = self.deployed_pod(node)?;
         let host = self.plane.directory.path().join(format!("host-of-{}", node.name()));
         let mut command = container(program, node, &pod, &host)?;
-        for volume in self.volumes(&pod, &host)? {
+        for volume in self.volumes(node, &pod, &host)? {
             command.arg(volume);
         }
         command.arg("--").args(pod.arguments());
         program.spawn(&self.lab, node, command)
     }
 
+    /// Executes a command in a container that [`Self::run_deployed`] has started: whether it ends well, and its output.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn execute(&self, egressd: &Egressd<'_>, node: &Node, command: &[String]) -> Result<(bool, String)> {
+        let pod = self.deployed_pod(node)?;
+        let mut enter = Command::new("nsenter");
+        enter.env_clear().envs(std::env::var("PATH").map(|path| ("PATH", path))).envs(pod.environment(node)?);
+        enter.args(["--mount", "--net", "--root", "--wd", &format!("--target={}", egressd.id()), "--"]).args(command);
+        let output = enter.output().context("cannot start nsenter")?;
+        let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        Ok((output.status.success(), printed))
+    }
+
     /// Directories of the container, each as `FROM:TO`.
-    fn volumes(&self, pod: &DeployedPod, host: &Path) -> Result<Vec<String>> {
+    fn volumes(&self, node: &Node, pod: &DeployedPod, host: &Path) -> Result<Vec<String>> {
         let mut paths = pod.host_paths()?;
         let account = "/account".to_owned();
         paths.push((account.clone(), ACCOUNT.to_owned()));
@@ -44,7 +58,7 @@ impl Cluster {
             fs::create_dir_all(inside(from))?;
         }
         let account = inside(&account);
-        fs::write(account.join("token"), self.token()?)?;
+        fs::write(account.join("token"), self.token_on(node)?)?;
         fs::copy(self.plane.directory.path().join("ca.crt"), account.join("ca.crt"))?;
         fs::write(account.join("namespace"), pod.namespace().context("the pod has no namespace")?)?;
         Ok(paths.iter().map(|(from, to)| format!("{}:{to}", inside(from).display())).collect())

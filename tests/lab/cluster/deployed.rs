@@ -1,6 +1,6 @@
 //! The pods of egressd's DaemonSet, as its controller makes them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -58,17 +58,15 @@ impl DeployedPod {
         terms[0]["matchFields"][0]["values"][0].as_str()
     }
 
-    /// Where a probe of its container asks: address and path. A probe without a host asks the pod's address, which is
-    /// that of its node.
+    /// What a probe of its container executes there.
     ///
     /// # Errors
     /// When it has no such probe, or one that asks in another way.
-    pub fn probe(&self, name: &str, node: &Node) -> Result<(SocketAddr, String)> {
-        let get = &self.container()[name]["httpGet"];
-        let host = get["host"].as_str().map_or(Ok(host_ip(node)), str::parse)?;
-        let parts = get["port"].as_u64().zip(get["path"].as_str());
-        let (port, path) = parts.with_context(|| format!("{name}: {get}"))?;
-        Ok((SocketAddr::new(host, port.try_into()?), path.to_owned()))
+    pub fn probe(&self, name: &str) -> Result<Vec<String>> {
+        let probe = &self.container()[name];
+        let command: Vec<_> = items(&probe["exec"]["command"]).filter_map(Value::as_str).map(str::to_owned).collect();
+        ensure!(!command.is_empty(), "{name}: {probe}");
+        Ok(command)
     }
 
     pub(super) fn namespace(&self) -> Option<&str> {
@@ -89,14 +87,17 @@ impl DeployedPod {
         })
     }
 
-    /// What is mounted of the host: from where, to where.
+    /// What is mounted of the host: from where, to where. An empty directory of the pod's own is one of the host's, too.
     pub(super) fn host_paths(&self) -> Result<Vec<(String, String)>> {
         let volumes = || items(&self.object["spec"]["volumes"]);
         let mounted = |mount: &Value| {
             let volume = volumes().find(|volume| volume["name"] == mount["name"]);
-            let from = volume.and_then(|volume| volume["hostPath"]["path"].as_str());
+            let from = volume.and_then(|volume| match volume["hostPath"]["path"].as_str() {
+                None if volume["emptyDir"].is_object() => Some(format!("/empty/{}", volume["name"].as_str()?)),
+                path => path.map(str::to_owned),
+            });
             let path = from.zip(mount["mountPath"].as_str());
-            path.map(|(from, to)| (from.to_owned(), to.to_owned())).with_context(|| mount.to_string())
+            path.map(|(from, to)| (from, to.to_owned())).with_context(|| mount.to_string())
         };
         items(&self.container()["volumeMounts"]).map(mounted).collect()
     }

@@ -13,16 +13,16 @@
 //! 4. **break** what is left of a pod that moved from one map to another: it is in both for a moment, since in
 //!    none would be a leak; and delete the chains that nothing leads to any more.
 //!
-//! A table that is not there yet is made in one batch, but for very many elements: those are **filled** in after
-//! it, [`CHUNK`] at a time. A commit walks all chains of the network namespace and holds its nft mutex, and the
-//! whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on the node
-//! waiting. The maps are filled in the order in which a packet asks them, so a pod is translated as before (not at
-//! all) or as it will be, and never by the second of its Services because the first is still missing.
+//! A table that is not there yet is made in one batch. A commit walks all chains of the network namespace and holds its
+//! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on the
+//! node waiting. So what is large is cut into [slices](cut) first, each of which is such a change of its own.
 
 mod display;
+mod slices;
 mod summary;
 mod table;
 
+pub use slices::{Cut, SLICE, Slice, Slices, cut};
 pub use summary::Summary;
 
 use crate::net::{AddressRange, Family};
@@ -91,14 +91,22 @@ impl Changes {
     }
 }
 
-/// How many elements a batch that fills a new table has at most: some milliseconds of the kernel's time, and far
-/// below the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a
-/// privileged one grows).
-pub const CHUNK: usize = 4096;
-
 /// What leads from `applied` to `desired`.
 pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
-    diff_in_chunks(applied, desired, CHUNK)
+    let mut phases = Phases::default();
+    for family in Family::ALL {
+        match (applied.tables.get(&family), desired.tables.get(&family)) {
+            (None, None) => {}
+            (None, Some(new)) => table::create(&mut phases, family, new),
+            (Some(old), None) => phases.delete_table(family, old),
+            (Some(old), Some(new)) if old.name != new.name => {
+                table::create(&mut phases, family, new);
+                phases.delete_table(family, old);
+            }
+            (Some(old), Some(new)) => table::change(&mut phases, family, old, new),
+        }
+    }
+    phases.into_changes()
 }
 
 /// Replaces whatever is in these tables by `desired`, in one batch. Unlike everything else here it deletes base
@@ -108,27 +116,9 @@ pub fn replace(existing: &[(Family, Name)], desired: &Ruleset) -> Changes {
     let delete =
         |(family, table): &(Family, Name)| Change { family: *family, table: table.clone(), verb: Verb::DeleteTable };
     let mut changes: Vec<Change> = existing.iter().map(delete).collect();
-    let creation = diff_in_chunks(&Ruleset::default(), desired, usize::MAX);
+    let creation = diff(&Ruleset::default(), desired);
     changes.extend(creation.batches.into_iter().flat_map(|batch| batch.changes));
     Phases { make: changes, ..Phases::default() }.into_changes()
-}
-
-/// As [`diff`], with at most so many elements in a batch that fills a new table.
-pub fn diff_in_chunks(applied: &Ruleset, desired: &Ruleset, chunk: usize) -> Changes {
-    let mut phases = Phases::default();
-    for family in Family::ALL {
-        match (applied.tables.get(&family), desired.tables.get(&family)) {
-            (None, None) => {}
-            (None, Some(new)) => table::create(&mut phases, family, new, chunk),
-            (Some(old), None) => phases.delete_table(family, old),
-            (Some(old), Some(new)) if old.name != new.name => {
-                table::create(&mut phases, family, new, usize::MAX);
-                phases.delete_table(family, old);
-            }
-            (Some(old), Some(new)) => table::change(&mut phases, family, old, new),
-        }
-    }
-    phases.into_changes()
 }
 
 /// The batches of the module's documentation, for all tables together.
@@ -138,8 +128,6 @@ struct Phases {
     make: Vec<Change>,
     switch: Vec<Change>,
     break_: Vec<Change>,
-    /// Elements of new tables that are too many for `make`.
-    fill: Vec<Change>,
 }
 
 impl Phases {
@@ -150,7 +138,6 @@ impl Phases {
     fn into_changes(self) -> Changes {
         let batches = [self.refill, self.make, self.switch, self.break_];
         let filled = batches.into_iter().filter(|changes| !changes.is_empty());
-        let fill = self.fill.into_iter().map(|change| vec![change]);
-        Changes { batches: filled.chain(fill).map(|changes| Batch { changes }).collect() }
+        Changes { batches: filled.map(|changes| Batch { changes }).collect() }
     }
 }

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use super::{Change, Phases, Verb};
 use crate::net::Family;
-use crate::ruleset::{Chain, Map, MapKey, MapKind, Name, Table};
+use crate::ruleset::{Chain, Map, MapKey, Name, Table};
 
-/// All of a table that is not there yet: no packet has met it, so one batch does, but for very many elements.
-pub(super) fn create(phases: &mut Phases, family: Family, new: &Table, chunk: usize) {
+/// All of a table that is not there yet: no packet has met it, so one batch does.
+pub(super) fn create(phases: &mut Phases, family: Family, new: &Table) {
     let mut push = |verb| phases.make.push(Change { family, table: new.name.clone(), verb });
     push(Verb::AddTable);
     for (name, set) in &new.sets {
@@ -24,25 +24,9 @@ pub(super) fn create(phases: &mut Phases, family: Family, new: &Table, chunk: us
     for (name, chain) in new.chains.iter().filter(|(_, chain)| !chain.rules.is_empty()) {
         push(Verb::AddRules(name.clone(), chain.rules.clone()));
     }
-    let at_once = new.maps.values().map(|map| map.elements.len()).sum::<usize>() <= chunk;
-    let target = if at_once { &mut phases.make } else { &mut phases.fill };
-    let mut maps: Vec<_> = new.maps.iter().collect();
-    maps.sort_by_key(|(_, map)| asked(map.kind));
-    for (name, map) in maps {
-        let elements: Vec<_> = map.elements.iter().map(|(key, element)| (*key, element.clone())).collect();
-        for some in elements.chunks(chunk.max(1)) {
-            let verb = Verb::AddElements(name.clone(), map.kind, some.to_vec());
-            target.push(Change { family, table: new.name.clone(), verb });
-        }
-    }
-}
-
-/// When a packet asks a map of this kind: the most specific first (P13).
-fn asked(kind: MapKind) -> u8 {
-    match kind {
-        MapKind::Chains => 0,
-        MapKind::Ports => 1,
-        MapKind::Addresses => 2,
+    for (name, map) in new.maps.iter().filter(|(_, map)| !map.elements.is_empty()) {
+        let elements = map.elements.iter().map(|(key, element)| (*key, element.clone())).collect();
+        push(Verb::AddElements(name.clone(), map.kind, elements));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{AnnotationPrefix, Service};
-use crate::finding::{Finding, Span};
+use crate::finding::{Finding, Severity, Span};
 use crate::text::quoted;
 
 /// kube-vip's annotation that asks for addresses and orders them (kube-vip: `pkg/kubevip/annotations.go`).
@@ -35,13 +35,16 @@ pub(super) fn own_addresses(
     let requested = requested_addresses(service, &prefix.name(LOAD_BALANCER_IPS), &mut findings);
     let status = &service.status_addresses;
     let given: BTreeSet<&IpAddr> = status.iter().collect();
+    // Also where what was asked for is not given yet: then nothing is chosen, and not everything.
+    let is_chosen = !requested.is_empty();
+    let requested = resolved(requested, status, &mut findings);
     if status.is_empty() && trust == AddressTrust::Annotation {
         let spec = service.spec_address.iter().filter_map(|text| text.trim().parse().ok());
-        let addresses =
-            if requested.is_empty() { spec.collect() } else { requested.into_iter().map(|(a, _)| a).collect() };
+        let spec = spec.filter(|address: &IpAddr| !address.is_unspecified());
+        let addresses = if is_chosen { requested.into_iter().map(|(a, _)| a).collect() } else { spec.collect() };
         return (addresses, findings);
     }
-    if requested.is_empty() {
+    if !is_chosen {
         return (status.clone(), findings);
     }
     let mut selected = Vec::new();
@@ -56,6 +59,33 @@ pub(super) fn own_addresses(
         }
     }
     (selected, findings)
+}
+
+/// kube-vip's `0.0.0.0` and `::` ask for an address by DHCP, which is then in the status: they stand for all of their
+/// family that are there.
+fn resolved(requested: Vec<(IpAddr, Span)>, status: &[IpAddr], findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
+    let mut resolved: Vec<(IpAddr, Span)> = Vec::new();
+    for (address, span) in requested {
+        if !address.is_unspecified() {
+            resolved.push((address, span));
+            continue;
+        }
+        let given: Vec<IpAddr> = status.iter().copied().filter(|given| given.is_ipv4() == address.is_ipv4()).collect();
+        if given.is_empty() {
+            findings.push(not_given_yet(address, span.clone()));
+        }
+        resolved.extend(given.into_iter().map(|given| (given, span.clone())));
+    }
+    let mut seen = BTreeSet::new();
+    resolved.retain(|(address, _)| seen.insert(*address));
+    resolved
+}
+
+fn not_given_yet(address: IpAddr, span: Span) -> Finding {
+    let message = format!(
+        "loadbalancerIPs: {address} asks for an address by DHCP, and status.loadBalancer.ingress has none of its family yet"
+    );
+    Finding { span: Some(span), ..Finding::new(Severity::Info, "address-by-dhcp", message) }
 }
 
 /// The first addresses of the annotation with their places in it; what is no address is a finding.
@@ -133,7 +163,36 @@ fn borrowed(address: IpAddr, span: Span) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::items;
+    use super::{AddressTrust, LOAD_BALANCER_IPS, items, own_addresses};
+    use crate::model::AnnotationPrefix;
+    use crate::testkit::service;
+
+    fn chosen(asked: &str, status: &[&str], trust: AddressTrust) -> (Vec<String>, Vec<String>) {
+        let prefix = AnnotationPrefix::default();
+        let mut service = service("web", status);
+        service.annotations.insert(prefix.name(LOAD_BALANCER_IPS), asked.to_owned());
+        let (addresses, findings) = own_addresses(&service, trust, &prefix);
+        let codes = findings.iter().map(|finding| finding.code.to_string()).collect();
+        (addresses.iter().map(ToString::to_string).collect(), codes)
+    }
+
+    #[test]
+    fn an_address_by_dhcp_is_the_one_in_the_status_whoever_is_trusted() {
+        for trust in [AddressTrust::Status, AddressTrust::Annotation] {
+            for (asked, status, addresses, codes) in [
+                ("0.0.0.0", &["192.0.2.5"][..], &["192.0.2.5"][..], &[][..]),
+                ("::", &["192.0.2.5", "2001:db8::5"], &["2001:db8::5"], &[]),
+                ("::, 0.0.0.0", &["192.0.2.5", "2001:db8::5"], &["2001:db8::5", "192.0.2.5"], &[]),
+                ("192.0.2.6,0.0.0.0", &["192.0.2.5", "192.0.2.6"], &["192.0.2.6", "192.0.2.5"], &[]),
+                ("0.0.0.0", &["2001:db8::5"], &[], &["address-by-dhcp"]),
+                ("0.0.0.0,::", &["2001:db8::5"], &["2001:db8::5"], &["address-by-dhcp"]),
+                ("0.0.0.0", &[], &[], &["address-by-dhcp"]),
+            ] {
+                let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+                assert_eq!(chosen(asked, status, trust), (owned(addresses), owned(codes)), "{asked} {status:?}");
+            }
+        }
+    }
 
     #[test]
     fn items_are_told_apart_by_commas_and_have_their_places() {

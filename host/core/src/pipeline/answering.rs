@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::entry::Standing;
-use super::memory::{accept, remember, with_annotations};
+use super::entry::{Answer, Standing};
+use super::memory::{accept, with_annotations};
 use super::{About, Pipeline, Question, again};
 use crate::chain::{Ruling, Verdict};
-use crate::decision::Draft;
-use crate::guard::guard;
 use crate::model::ServiceView;
 
 impl Pipeline {
@@ -53,32 +51,25 @@ impl Pipeline {
         drop(view);
         let entry = self.services.get_mut(&key)?;
         (entry.standing, entry.last_input, entry.verdict) = (Standing::Newest, None, Some(verdict));
+        entry.answer = Answer::New;
         if entry.asks_nothing() && !entry.view.findings.is_empty() {
             Arc::make_mut(&mut entry.view).findings = Vec::new();
         }
         further.map(|view| Question { key, about: About::LastAccepted, view: Arc::new(view) })
     }
 
-    /// Remembers what was accepted, and what came of it; returns the input that was accepted last where this one is
-    /// refused.
+    /// Remembers what was denied; returns the input that was accepted last where this one is refused. What gives rules is
+    /// remembered when it comes into force.
     fn remember(&mut self, view: &ServiceView, verdict: &Verdict) -> Option<ServiceView> {
         let uid = &view.service.uid;
         match &verdict.ruling {
-            Ruling::Draft(draft) => {
-                if guard(&self.context, view, draft).is_ok() {
-                    remember(&mut self.drafts, uid, draft);
-                }
-                let asked = *draft != Draft::default() || !verdict.findings.is_empty();
-                accept(&mut self.accepted, view, asked.then_some(&view.service.annotations));
-                None
-            }
+            Ruling::Draft(_) | Ruling::Failed(_) => None,
             Ruling::Denied { .. } => {
                 self.drafts.remove(uid);
                 accept(&mut self.accepted, view, Some(&view.service.annotations));
                 None
             }
             Ruling::Invalid { .. } => self.accepted.get(uid).map(|annotations| with_annotations(view, annotations)),
-            Ruling::Failed(_) => None,
         }
     }
 }

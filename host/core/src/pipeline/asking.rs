@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::entry::Entry;
 use super::input::of_other_types;
 use super::{About, Pipeline, Question};
-use crate::model::{Interest, ServiceKey, view};
+use crate::model::{Interest, ServiceKey};
 
 impl Pipeline {
     /// Asks about every Service again, in turn: the policies are others now, and may read other annotations.
@@ -17,9 +17,10 @@ impl Pipeline {
         for key in of_other_types(&newest) {
             self.look(&newest, key, false);
         }
-        for (key, entry) in self.services.iter_mut().filter(|(_, entry)| entry.asks_nothing()) {
-            let renewed = view(&newest, &self.facts, key, self.settings.trust, &self.settings.prefix);
-            entry.view = renewed.map_or_else(|| Arc::clone(&entry.view), Arc::new);
+        let silent = self.services.iter().filter(|(_, entry)| entry.asks_nothing());
+        let renewed: Vec<_> = silent.filter_map(|(key, _)| Some((key.clone(), self.view(&newest, key)?))).collect();
+        for (key, view) in renewed {
+            self.services.entry(key).and_modify(|entry| entry.view = Arc::new(view));
         }
         self.questions(|_| true)
     }

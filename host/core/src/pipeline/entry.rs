@@ -23,6 +23,17 @@ pub(super) struct Entry {
     pub(super) last_input: Option<Verdict>,
     /// When it is asked about again, where another time may go better.
     pub(super) again: Again,
+    /// Whether the newest answer is remembered.
+    pub(super) answer: Answer,
+}
+
+/// What became of an answer that gives rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It is not in force: it came since the last round, or exceeds a limit.
+    New,
+    /// It came into force, and is what the Service falls back to.
+    Remembered,
 }
 
 /// What a verdict is about.

@@ -20,6 +20,12 @@ pub(super) fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceVi
     }
 }
 
+/// Whether a Service's annotations are those that were accepted last.
+pub(super) fn is_accepted(accepted: &BTreeMap<Uid, Arc<Labels>>, view: &ServiceView) -> bool {
+    let kept = view.service.annotations.iter().filter(|(name, _)| *name != LAST_APPLIED);
+    accepted.get(&view.service.uid).is_some_and(|known| known.iter().eq(kept))
+}
+
 /// Remembers a draft that went well; one without rules leaves nothing to stay in force.
 pub(super) fn remember(drafts: &mut BTreeMap<Uid, Arc<Draft>>, uid: &Uid, draft: &Draft) {
     if draft.rules.is_empty() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entry::{Entry, Standing};
+use super::limits::{Refused, with_endpoints_counted};
 use super::{Memory, Pipeline, Round};
 use crate::beside;
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
@@ -15,17 +16,25 @@ use crate::status::{ShadowStatus, State, statuses};
 use crate::voice::{Stage, Voice, voice};
 
 impl Pipeline {
-    /// All that follows from what was taken in. Where something was not answered yet, what was before stays.
-    pub fn round(&self) -> Round {
+    /// All that follows from what was taken in, and what is remembered of it. Where something was not answered yet, what
+    /// was before stays.
+    pub fn round(&mut self) -> Round {
+        let (round, refused) = self.work_out();
+        Round { further: self.remember_granted(&refused), ..round }
+    }
+
+    fn work_out(&self) -> (Round, Refused) {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
-        let (mut planned, mut kept) = (BTreeMap::new(), Kept::new());
+        let mut planned = BTreeMap::new();
         let sharing = Sharing::of(self.settings.shared, self.services.values().map(|entry| &*entry.view));
         let here = self.here(&sharing);
         for (key, entry) in &self.services {
-            let Some(settled) = self.settle(here, entry) else { continue };
-            kept.extend(self.keeps(here, entry, &settled));
+            let settled = self.settle(here, entry).map(|settled| with_endpoints_counted(&entry.view, settled));
+            planned.extend(settled.map(|settled| (key.clone(), settled)));
+        }
+        let refused = self.keep_to_limits(here, &mut planned);
+        for (key, settled) in &planned {
             plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
-            planned.insert(key.clone(), settled);
         }
         let ruleset = compile(&plan, &self.settings.tables);
         let notes = check(&plan);
@@ -40,13 +49,28 @@ impl Pipeline {
                 status.findings.extend(entry.waiting());
             }
         }
-        let voices = self.voices(&planned);
+        let (voices, kept) = (self.voices(&planned), self.kept(here, &planned));
         let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
         let uids = self.services.iter().map(uid).collect();
         let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
         let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
         let (failing, findings) = (self.failing(), self.facts.findings.clone());
-        Round { plan, ruleset, kept, statuses, uids, voices, first_ready, policies, failing, findings, fatal }
+        let further = Vec::new();
+        let round = Round {
+            plan,
+            ruleset,
+            kept,
+            statuses,
+            uids,
+            voices,
+            first_ready,
+            policies,
+            failing,
+            findings,
+            fatal,
+            further,
+        };
+        (round, refused)
     }
 
     fn failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
@@ -94,11 +118,22 @@ impl Pipeline {
         }
     }
 
-    fn last_draft(&self, entry: &Entry) -> Standby<'_> {
+    pub(super) fn last_draft(&self, entry: &Entry) -> Standby<'_> {
         match (self.drafts.get(&entry.view.service.uid), self.memory) {
             (Some(draft), _) => Standby::LastDraft(draft),
             (None, Memory::Whole) => Standby::Nothing,
             (None, Memory::Partial) => Standby::Unknown,
+        }
+    }
+
+    /// The Services of which what the kernel has stays.
+    fn kept(&self, here: Here<'_>, planned: &BTreeMap<ServiceKey, Planned>) -> Kept {
+        match self.memory {
+            Memory::Whole => Kept::new(),
+            Memory::Partial => {
+                let entries = planned.iter().filter_map(|(key, planned)| Some((self.services.get(key)?, planned)));
+                entries.filter_map(|(entry, planned)| self.keeps(here, entry, planned)).collect()
+            }
         }
     }
 

@@ -1,7 +1,11 @@
 //! Rulings and cluster facts → one complete Plan for this node. After it nothing chooses any more; it prints as
 //! a table, and [`crate::compile`] turns it into nftables without asking anything.
 
+mod budget;
 mod display;
+mod excess;
+mod grant;
+mod not_implemented;
 mod own;
 mod rank;
 mod remote;
@@ -11,6 +15,9 @@ mod sharing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+pub use budget::{Limits, Room, ServiceLimits, Size};
+pub use excess::{Excess, Limit, TOO_MANY_ENDPOINTS};
+pub use grant::{Grant, Granted, Wish, fits, grants};
 pub use own::Own;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;

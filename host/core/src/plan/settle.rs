@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::not_implemented::not_implemented;
 use super::{End, Planned, PlannedService, Sharing, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
@@ -60,6 +61,8 @@ pub fn settle(
     if end != End::Off {
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(outside_pod_networks(here.facts, &rules));
+        findings.extend(not_implemented(&draft));
+        findings.extend(here.holder.other_case(&view.service));
     }
     let service = (!rules.is_empty()).then(|| PlannedService {
         uid: view.service.uid.clone(),

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::net::Family;
 use crate::owner::Owner;
 use crate::pipeline::Settings;
-use crate::plan::SharedAddresses;
+use crate::plan::{Limits, SharedAddresses};
 
 /// An address from text.
 ///
@@ -74,6 +74,7 @@ pub fn settings(owner: Owner) -> Settings {
         prefix: AnnotationPrefix::default(),
         cluster: cluster(),
         shared: SharedAddresses::Allow,
+        limits: Limits::default(),
     }
 }
 

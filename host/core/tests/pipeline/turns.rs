@@ -77,7 +77,7 @@ fn a_draft_outlives_a_restart_and_holds_until_the_policies_can_answer() {
 fn a_remembered_draft_is_guarded_before_it_is_used() {
     let mut stolen = rule([a("10.0.0.1")], a("11.0.0.2"));
     stolen.include =
-        (0..5_000_u32).map(|n| format!("{}/32", std::net::Ipv4Addr::from(n)).parse().expect("a network")).collect();
+        (0..70_000_u32).map(|n| format!("{}/32", std::net::Ipv4Addr::from(n)).parse().expect("a network")).collect();
     let draft = Draft { rules: vec![stolen], ..Draft::default() };
     for word in ["wait", "trap"] {
         let mut world = World::new();

@@ -1,0 +1,181 @@
+//! A large change, in slices: each is a change of its own, of bounded size, after which every packet sees the old state or
+//! the new one. So whatever comes meanwhile waits for one slice and not for all of them.
+//!
+//! It works because elements belong to pods and chains never change: all of a pod's elements go over in one slice, and the
+//! chains that they lead to come in the same one. What holds for all pods (sets, the base chain) goes with the first
+//! slice; chains that nothing leads to any more go last.
+//!
+//! Pods are taken in turn from all that change, one of each, so that a small change is whole in the first slice whatever
+//! else there is, and a large one gets on all the same.
+
+mod order;
+mod parts;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use order::{in_turn, leftovers, pods};
+use parts::{Parts, Pod, rules_of};
+
+use super::{Changes, diff, replace};
+use crate::net::Family;
+use crate::ruleset::{Map, Name, Ruleset, Table};
+
+/// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far below
+/// the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a privileged one
+/// grows). A pod is never divided, so what one pod needs can be more.
+pub const SLICE: usize = 4096;
+
+/// How a change is carried out.
+#[derive(Debug)]
+pub enum Cut {
+    /// It is small, or cannot be cut: as [`diff`] says.
+    Whole,
+    /// Slice by slice.
+    Slices(Slices),
+}
+
+/// What is left to do of a large change.
+#[derive(Debug)]
+pub struct Slices {
+    most: usize,
+    begun: Begun,
+    pods: VecDeque<Pod>,
+    /// In an order in which nothing leads to the first.
+    leftovers: VecDeque<(Family, Name)>,
+}
+
+/// Whether what holds for all pods is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    No,
+    Yes,
+}
+
+/// One slice: parts of the state before and after it, and what leads from one to the other.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    before: Ruleset,
+    after: Ruleset,
+    /// To commit, in order.
+    pub changes: Changes,
+    /// The pods that go over with it.
+    pub pods: BTreeSet<IpAddr>,
+}
+
+/// Cuts what leads from `applied` to `desired` into slices of at most so many elements and rules.
+pub fn cut(applied: &Ruleset, desired: &Ruleset, most: usize) -> Cut {
+    let families = || Family::ALL.into_iter().filter_map(|family| Some((family, desired.tables.get(&family)?)));
+    let old = |family| applied.tables.get(&family);
+    let alike = applied.tables.keys().all(|family| desired.tables.contains_key(family))
+        && families().all(|(family, new)| old(family).is_none_or(|old| are_alike(old, new)));
+    if !alike {
+        return Cut::Whole;
+    }
+    let pods: Vec<Pod> = families().flat_map(|(family, new)| pods(old(family), new)).collect();
+    let leftovers: Vec<(Family, Name)> =
+        families().flat_map(|(family, new)| leftovers(family, old(family), new)).collect();
+    let parts = Parts::new(applied, desired);
+    let elements: usize = pods.iter().map(|pod| parts.elements(pod)).sum();
+    let removed: usize = leftovers.iter().map(|(family, name)| rules_of(applied, *family, name)).sum();
+    let added = |(family, new): (Family, &Table)| {
+        let known = |name: &Name| old(family).is_some_and(|old| old.chains.contains_key(name));
+        let chains = new.chains.iter().filter(|(name, _)| !known(name));
+        chains.map(|(_, chain)| 1 + chain.rules.len()).sum::<usize>()
+    };
+    if elements + removed + families().map(added).sum::<usize>() <= most {
+        return Cut::Whole;
+    }
+    Cut::Slices(Slices { most, begun: Begun::No, pods: in_turn(&parts, pods).into(), leftovers: leftovers.into() })
+}
+
+impl Slices {
+    /// The pods that are to go over still.
+    pub fn pods(&self) -> BTreeSet<IpAddr> {
+        self.pods.iter().map(|pod| pod.address).collect()
+    }
+
+    /// The next slice; none when all is done. `applied` is what the slices so far led to.
+    pub fn next(&mut self, applied: &Ruleset, desired: &Ruleset) -> Option<Slice> {
+        let first = std::mem::replace(&mut self.begun, Begun::Yes);
+        let mut parts = Parts::new(applied, desired);
+        if first == Begun::No {
+            parts.begin();
+        } else if self.pods.is_empty() && self.leftovers.is_empty() {
+            return None;
+        }
+        let mut left = self.most;
+        let mut pods = BTreeSet::new();
+        while let Some(pod) = self.pods.front() {
+            let heft = parts.heft(pod);
+            if heft > left && !pods.is_empty() {
+                break;
+            }
+            left = left.saturating_sub(heft);
+            pods.insert(pod.address);
+            parts.take(pod);
+            self.pods.pop_front();
+        }
+        if self.pods.is_empty() {
+            self.remove(&mut parts, left, pods.len());
+        }
+        let Parts { before, after, .. } = parts;
+        let changes = diff(&before, &after);
+        Some(Slice { before, after, changes, pods })
+    }
+
+    /// Removes leftovers that fit; one at least where nothing else happens.
+    fn remove(&mut self, parts: &mut Parts<'_>, mut left: usize, mut taken: usize) {
+        while let Some((family, name)) = self.leftovers.front() {
+            let rules = rules_of(parts.applied, *family, name);
+            if rules > left && taken > 0 {
+                break;
+            }
+            (left, taken) = (left.saturating_sub(rules), taken + 1);
+            parts.gone(*family, name);
+            self.leftovers.pop_front();
+        }
+    }
+}
+
+impl Slice {
+    /// The same for tables that are to be replaced, whatever is in them ([`super::replace`]).
+    #[must_use]
+    pub fn replacing(self, existing: &[(Family, Name)]) -> Self {
+        Self { changes: replace(existing, &self.after), ..self }
+    }
+
+    /// What is in force after it.
+    pub fn apply(self, applied: &mut Ruleset) {
+        for (family, after) in self.after.tables {
+            let before = self.before.tables.get(&family);
+            let table = applied.tables.entry(family).or_insert_with(|| Table::new(after.name.clone()));
+            for (name, map) in before.into_iter().flat_map(|before| &before.maps) {
+                let Some(known) = table.maps.get_mut(name) else { continue };
+                map.elements.keys().for_each(|key| drop(known.elements.remove(key)));
+            }
+            let chains = before.into_iter().flat_map(|before| before.chains.keys());
+            chains.filter(|name| !after.chains.contains_key(*name)).for_each(|name| drop(table.chains.remove(name)));
+            for (name, map) in after.maps {
+                table.maps.entry(name).or_insert_with(|| Map::new(map.kind)).elements.extend(map.elements);
+            }
+            table.sets.extend(after.sets);
+            table.chains.extend(after.chains);
+        }
+    }
+}
+
+/// Whether one leads to the other by elements, sets, base chains and whole chains. A repair, or what another version left,
+/// may differ in more.
+fn are_alike(old: &Table, new: &Table) -> bool {
+    let maps = |table: &Table| table.maps.iter().map(|(name, map)| (name.clone(), map.kind)).collect::<Vec<_>>();
+    let is_base = |table: &Table, name: &Name| table.chains.get(name).is_some_and(|chain| chain.hook.is_some());
+    let base_chains =
+        || old.chains.keys().chain(new.chains.keys()).filter(|name| is_base(old, name) || is_base(new, name));
+    let mut others = new.chains.iter().filter(|(_, chain)| chain.hook.is_none());
+    old.name == new.name
+        && maps(old) == maps(new)
+        && old.sets.keys().eq(new.sets.keys())
+        && base_chains().all(|name| is_base(old, name) && is_base(new, name))
+        && others.all(|(name, chain)| old.chains.get(name).is_none_or(|known| known == chain))
+}

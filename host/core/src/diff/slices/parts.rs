@@ -1,0 +1,149 @@
+//! What one slice is made of: parts of the state before and after it.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::net::Family;
+use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Statement, Table, Target};
+
+/// The elements of one pod that differ.
+#[derive(Debug)]
+pub(super) struct Pod {
+    pub(super) address: IpAddr,
+    pub(super) keys: Vec<(Name, MapKey)>,
+}
+
+/// What a slice is made of.
+pub(super) struct Parts<'a> {
+    pub(super) applied: &'a Ruleset,
+    pub(super) desired: &'a Ruleset,
+    /// What of `applied` the slice changes, and what becomes of it.
+    pub(super) before: Ruleset,
+    pub(super) after: Ruleset,
+}
+
+impl<'a> Parts<'a> {
+    /// Nothing yet.
+    pub(super) fn new(applied: &'a Ruleset, desired: &'a Ruleset) -> Self {
+        Self { applied, desired, before: skeleton(applied), after: skeleton(applied) }
+    }
+
+    /// What holds for all pods: sets, maps and base chains.
+    pub(super) fn begin(&mut self) {
+        for (family, new) in &self.desired.tables {
+            let known = self.applied.tables.get(family);
+            let after = self.after.tables.entry(*family).or_insert_with(|| Table::new(new.name.clone()));
+            after.sets.clone_from(&new.sets);
+            for (name, map) in &new.maps {
+                after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
+            }
+            let known = |name: &Name| known.and_then(|known| known.chains.get(name));
+            let differs = |(name, chain): &(&Name, &Chain)| chain.hook.is_some() && known(name) != Some(*chain);
+            let chains: Vec<_> = new.chains.iter().filter(differs).collect();
+            after.chains.extend(chains.iter().map(|(name, chain)| ((*name).clone(), (*chain).clone())));
+            if let Some(before) = self.before.tables.get_mut(family) {
+                let old = chains.iter().filter_map(|(name, _)| Some(((*name).clone(), known(name)?.clone())));
+                before.chains.extend(old);
+                before.sets = self.applied.tables.get(family).map(|old| old.sets.clone()).unwrap_or_default();
+            }
+        }
+    }
+
+    /// What a pod adds to the slice, in elements and rules.
+    pub(super) fn heft(&self, pod: &Pod) -> usize {
+        let rules = |name: &Name| 1 + rules_of(self.desired, Family::of(pod.address), name);
+        self.elements(pod) + self.chains(pod).iter().map(rules).sum::<usize>()
+    }
+
+    /// A replaced element goes and comes.
+    pub(super) fn elements(&self, pod: &Pod) -> usize {
+        let in_both = |(map, key): &&(Name, MapKey)| {
+            [self.applied, self.desired].iter().all(|state| element(state, Family::of(pod.address), map, key).is_some())
+        };
+        pod.keys.len() + pod.keys.iter().filter(in_both).count()
+    }
+
+    /// The chains that a pod needs and that are not there.
+    fn chains(&self, pod: &Pod) -> BTreeSet<Name> {
+        let family = Family::of(pod.address);
+        let mut open: Vec<&Name> = Vec::new();
+        for (map, key) in &pod.keys {
+            match element(self.desired, family, map, key).map(|element| &element.target) {
+                Some(Target::Jump(chain)) => open.push(chain),
+                Some(Target::Address(_)) | None => {}
+            }
+        }
+        let is_there =
+            |name: &Name| [self.applied, &self.after].iter().any(|state| chain(state, family, name).is_some());
+        let mut needed = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if !is_there(name) && needed.insert(name.clone()) {
+                open.extend(chain(self.desired, family, name).into_iter().flat_map(leads_to));
+            }
+        }
+        needed
+    }
+
+    /// All of a pod.
+    pub(super) fn take(&mut self, pod: &Pod) {
+        let family = Family::of(pod.address);
+        let chains = self.chains(pod);
+        for (name, key) in &pod.keys {
+            put(&mut self.before, family, name, *key, element(self.applied, family, name, key));
+            put(&mut self.after, family, name, *key, element(self.desired, family, name, key));
+        }
+        let Some(after) = self.after.tables.get_mut(&family) else { return };
+        let content =
+            chains.into_iter().filter_map(|name| Some((name.clone(), chain(self.desired, family, &name)?.clone())));
+        after.chains.extend(content);
+    }
+
+    /// A chain that nothing leads to.
+    pub(super) fn gone(&mut self, family: Family, name: &Name) {
+        let content = chain(self.applied, family, name).cloned();
+        let before = self.before.tables.get_mut(&family);
+        before
+            .into_iter()
+            .for_each(|before| before.chains.extend(content.clone().map(|content| (name.clone(), content))));
+    }
+}
+
+/// The same tables with the same maps, all empty.
+fn skeleton(ruleset: &Ruleset) -> Ruleset {
+    let bare = |(family, table): (&Family, &Table)| {
+        let maps = table.maps.iter().map(|(name, map)| (name.clone(), Map::new(map.kind))).collect();
+        (*family, Table { maps, ..Table::new(table.name.clone()) })
+    };
+    Ruleset { tables: ruleset.tables.iter().map(bare).collect() }
+}
+
+pub(super) fn leads_to(chain: &Chain) -> impl Iterator<Item = &Name> {
+    chain.rules.iter().filter_map(|rule| match &rule.statement {
+        Statement::Jump(name) => Some(name),
+        Statement::Return
+        | Statement::Snat(_)
+        | Statement::SnatByAddress(_)
+        | Statement::SnatByPort(_)
+        | Statement::JumpByAddress(_) => None,
+    })
+}
+
+fn chain<'r>(ruleset: &'r Ruleset, family: Family, name: &Name) -> Option<&'r Chain> {
+    ruleset.tables.get(&family)?.chains.get(name)
+}
+
+/// How many rules a chain has.
+pub(super) fn rules_of(ruleset: &Ruleset, family: Family, name: &Name) -> usize {
+    chain(ruleset, family, name).map_or(0, |chain| chain.rules.len())
+}
+
+pub(super) fn element<'r>(ruleset: &'r Ruleset, family: Family, map: &Name, key: &MapKey) -> Option<&'r Element> {
+    ruleset.tables.get(&family)?.maps.get(map)?.elements.get(key)
+}
+
+fn put(ruleset: &mut Ruleset, family: Family, map: &Name, key: MapKey, element: Option<&Element>) {
+    let map = ruleset.tables.get_mut(&family).and_then(|table| table.maps.get_mut(map));
+    if let (Some(map), Some(element)) = (map, element) {
+        map.elements.insert(key, element.clone());
+    }
+}

@@ -1,0 +1,158 @@
+//! What limits let come into force, and what is remembered of it. Only what came into force is remembered as accepted,
+//! so that a restart has the same outcome.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::entry::{Answer, Entry, Standing};
+use super::memory::{accept, is_accepted, remember, with_annotations};
+use super::{About, Pipeline, Question};
+use crate::chain::{Ruling, Verdict};
+use crate::decision::Draft;
+use crate::guard::guard;
+use crate::model::{ServiceKey, ServiceView, Snapshot, view};
+use crate::plan::{End, Excess, Grant, Here, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, fits, grants, settle};
+
+/// The Services whose newest change is not in force, and what is.
+pub(super) type Refused = BTreeMap<ServiceKey, Grant>;
+
+/// What a Service can fall back to.
+struct Alternatives {
+    before: Planned,
+    /// Absent where nobody edited it: then the newest is what was accepted. Else unknown until the policies were asked.
+    accepted: Option<Option<Planned>>,
+}
+
+impl Pipeline {
+    /// The view of a Service. Of one with too many endpoints only those are left that are in force: the others are not
+    /// even shown to policies.
+    pub(super) fn view(&self, snapshot: &Snapshot, key: &ServiceKey) -> Option<ServiceView> {
+        let mut view = view(snapshot, &self.facts, key, self.settings.trust, &self.settings.prefix)?;
+        let (count, most) = (view.endpoints.len(), self.settings.limits.service.endpoints);
+        if count > most {
+            let draft = self.drafts.get(&view.service.uid);
+            let sources = draft.iter().flat_map(|draft| &draft.rules).flat_map(|rule| &rule.sources);
+            let in_force: BTreeSet<&IpAddr> = sources.collect();
+            view.endpoints.retain(|endpoint| in_force.contains(&endpoint.address));
+            view.findings.push(Excess::of_endpoints(count, most));
+        }
+        Some(view)
+    }
+
+    /// Puts what was before in the place of what exceeds a limit.
+    pub(super) fn keep_to_limits(&self, here: Here<'_>, planned: &mut BTreeMap<ServiceKey, Planned>) -> Refused {
+        let limits = &self.settings.limits;
+        if fits(limits, planned.iter().map(|(key, planned)| (key, size(planned)))) {
+            return Refused::new();
+        }
+        let asking = planned.iter().filter(|(_, planned)| planned.service.is_some());
+        let alternatives = |(key, newest): (&ServiceKey, &Planned)| {
+            let entry = self.services.get(key)?;
+            Some((key.clone(), entry.view.service.created, size(newest), self.alternatives(here, entry)?))
+        };
+        let all: Vec<_> = asking.filter_map(alternatives).collect();
+        let wish = |(key, created, newest, alternatives): &'_ (ServiceKey, i64, Size, Alternatives)| {
+            let accepted = alternatives.accepted.as_ref();
+            let accepted = accepted.map_or(Some(*newest), |accepted| accepted.as_ref().map(size));
+            (key.clone(), *created, size(&alternatives.before), accepted, *newest)
+        };
+        let sizes: Vec<_> = all.iter().map(wish).collect();
+        let wishes: Vec<Wish<'_>> = sizes
+            .iter()
+            .map(|(key, created, before, accepted, newest)| Wish {
+                key,
+                created: *created,
+                before: *before,
+                accepted: *accepted,
+                newest: *newest,
+            })
+            .collect();
+        let mut refused = Refused::new();
+        for ((key, _, _, alternatives), granted) in all.into_iter().zip(grants(limits, &wishes)) {
+            if let (Some(mut instead), Some(excess)) = (alternatives.of(granted.grant), granted.excess) {
+                instead.findings.push(excess.finding(&key));
+                refused.insert(key.clone(), granted.grant);
+                planned.insert(key, instead);
+            }
+        }
+        refused
+    }
+
+    fn alternatives(&self, here: Here<'_>, entry: &Entry) -> Option<Alternatives> {
+        let verdict = entry.verdict.as_ref()?;
+        let refused = Ruling::Invalid { policy: verdict.policy.clone().unwrap_or_default() };
+        let instead = |standby| settle(here, &entry.view, &refused, &verdict.findings, standby);
+        let accepted = self.is_edited(entry, verdict).then(|| {
+            let last = entry.last_input.as_ref().filter(|last| matches!(last.ruling, Ruling::Draft(_)));
+            last.map(|last| instead(Standby::LastInput(last)))
+        });
+        Some(Alternatives { before: instead(self.last_draft(entry)), accepted })
+    }
+
+    /// Whether the newest answer is about other annotations than those that were accepted.
+    fn is_edited(&self, entry: &Entry, verdict: &Verdict) -> bool {
+        let accepted = || entry.standing == Standing::Newest && is_accepted(&self.accepted, &entry.view);
+        entry.answer == Answer::New && matches!(verdict.ruling, Ruling::Draft(_)) && !accepted()
+    }
+
+    /// Remembers what came into force of the newest answers; returns what has to be asked about edits that did not.
+    pub(super) fn remember_granted(&mut self, refused: &Refused) -> Vec<Question> {
+        let mut further = Vec::new();
+        for (key, entry) in &mut self.services {
+            let newest = (entry.answer, entry.standing, &entry.verdict);
+            let (Answer::New, Standing::Newest, Some(verdict)) = newest else { continue };
+            let Ruling::Draft(draft) = &verdict.ruling else { continue };
+            let uid = &entry.view.service.uid;
+            match (refused.get(key), &entry.last_input) {
+                (None, _) => {
+                    if guard(&self.context, &entry.view, draft).is_ok() {
+                        remember(&mut self.drafts, uid, draft);
+                    }
+                    let asked = *draft != Draft::default() || !verdict.findings.is_empty();
+                    accept(&mut self.accepted, &entry.view, asked.then_some(&entry.view.service.annotations));
+                    entry.answer = Answer::Remembered;
+                }
+                (Some(Grant::Accepted), Some(Verdict { ruling: Ruling::Draft(draft), .. })) => {
+                    if guard(&self.context, &entry.view, draft).is_ok() {
+                        remember(&mut self.drafts, uid, draft);
+                    }
+                }
+                (Some(_), Some(_)) => {}
+                (Some(_), None) if is_accepted(&self.accepted, &entry.view) => {}
+                (Some(_), None) => {
+                    let accepted = self.accepted.get(uid);
+                    let about = |labels| Arc::new(with_annotations(&entry.view, labels));
+                    let question = |view| Question { key: key.clone(), about: About::LastAccepted, view };
+                    further.extend(accepted.map(|labels| question(about(labels))));
+                }
+            }
+        }
+        further
+    }
+}
+
+impl Alternatives {
+    /// None where the newest is in force.
+    fn of(self, grant: Grant) -> Option<Planned> {
+        match grant {
+            Grant::Newest => None,
+            Grant::Accepted => self.accepted.flatten(),
+            Grant::Before => Some(self.before),
+            Grant::Nothing => Some(Planned { service: None, ..self.before }),
+        }
+    }
+}
+
+/// With too many endpoints the Service's input is wrong, whatever the policies say about the rest.
+pub(super) fn with_endpoints_counted(view: &ServiceView, planned: Planned) -> Planned {
+    let crowded = view.findings.iter().any(|finding| finding.code == TOO_MANY_ENDPOINTS);
+    match planned.end {
+        End::Ruled if crowded => Planned { end: End::Invalid, ..planned },
+        End::Ruled | End::Off | End::Invalid | End::Denied | End::Failed => planned,
+    }
+}
+
+fn size(planned: &Planned) -> Size {
+    Size::of(planned.service.as_ref())
+}

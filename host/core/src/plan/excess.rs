@@ -1,0 +1,98 @@
+//! A limit that something would exceed, and what its owner reads about it.
+
+use crate::finding::Finding;
+use crate::model::ServiceKey;
+
+/// A limit that a change can exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Limit {
+    /// Rules of a Service.
+    ServiceRules,
+    /// Networks of a Service.
+    ServiceNetworks,
+    /// Elements of a namespace.
+    NamespaceElements,
+    /// Networks of a namespace.
+    NamespaceNetworks,
+    /// Elements of the node.
+    NodeElements,
+    /// Networks of the node.
+    NodeNetworks,
+}
+
+/// How much a change would exceed a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// Which one.
+    pub limit: Limit,
+    /// How much there would be.
+    pub value: usize,
+    /// How much there may be.
+    pub most: usize,
+}
+
+/// The code of the finding on a Service with too many endpoints.
+pub const TOO_MANY_ENDPOINTS: &str = "service-limit-endpoints";
+
+impl Excess {
+    pub(super) fn of(limit: Limit, value: usize, most: usize) -> Option<Self> {
+        (value > most).then_some(Self { limit, value, most })
+    }
+
+    /// What the Service's owner reads.
+    pub fn finding(&self, key: &ServiceKey) -> Finding {
+        let Self { limit, value, most } = self;
+        let namespace = &key.namespace;
+        let (code, setting) = limit.names();
+        let refused = "so this Service's newest change is not in force";
+        let message = match limit {
+            Limit::ServiceRules => format!(
+                "the Service would have {value} rules on this node, and one may have {most} ({setting}), {refused}; ask for \
+                 fewer"
+            ),
+            Limit::ServiceNetworks => format!(
+                "the Service would have {value} networks on this node, and one may have {most} ({setting}), {refused}; name \
+                 fewer or wider ones"
+            ),
+            Limit::NamespaceElements => format!(
+                "namespace {namespace} would have {value} elements on this node, and one may have {most} ({setting}), \
+                 {refused}; name fewer ports, or run fewer pods behind its egress Services"
+            ),
+            Limit::NamespaceNetworks => format!(
+                "namespace {namespace} would have {value} networks on this node, and one may have {most} ({setting}), \
+                 {refused}; name fewer or wider ones"
+            ),
+            Limit::NodeElements | Limit::NodeNetworks => {
+                let what = if *limit == Limit::NodeElements { "elements" } else { "networks" };
+                format!(
+                    "all namespaces together would have {value} {what} on this node, {most} are the most ({setting}), and those with \
+                     a smaller share than {namespace} go first, {refused}; an administrator can raise the limit"
+                )
+            }
+        };
+        Finding::error(code, message)
+    }
+
+    /// What the owner of a Service with too many endpoints reads.
+    pub fn of_endpoints(value: usize, most: usize) -> Finding {
+        let message = format!(
+            "the Service has {value} endpoints, and one may have {most} (--limit-service-endpoints): those that are translated \
+             stay so, and no other is; divide the pods among several Services"
+        );
+        Finding::error(TOO_MANY_ENDPOINTS, message)
+    }
+}
+
+impl Limit {
+    /// The code of a finding about it, and the setting.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ServiceRules => ("service-limit", "--limit-service-rules"),
+            Self::ServiceNetworks => ("service-limit", "--limit-service-networks"),
+            Self::NamespaceElements => ("namespace-limit", "--limit-namespace-elements"),
+            Self::NamespaceNetworks => ("namespace-limit", "--limit-namespace-networks"),
+            Self::NodeElements => ("node-limit", "--limit-node-elements"),
+            Self::NodeNetworks => ("node-limit", "--limit-node-networks"),
+        }
+    }
+}

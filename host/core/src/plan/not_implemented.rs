@@ -1,0 +1,54 @@
+//! What a draft asks for and no part of this program carries out yet (P11, P12): reported, never passed over in silence.
+
+use crate::decision::{Draft, OnChange, OnUnavailable};
+use crate::finding::Finding;
+
+const CODE: &str = "not-implemented";
+
+/// A warning where something is lost that was asked for; an error where a packet may leave that was to be dropped.
+pub(super) fn not_implemented(draft: &Draft) -> Vec<Finding> {
+    on_change(draft.on_change).into_iter().chain(on_unavailable(draft.on_unavailable)).collect()
+}
+
+fn on_change(asked: OnChange) -> Option<Finding> {
+    match asked {
+        OnChange::Keep => None,
+        OnChange::Sever => Some(Finding::warning(
+            CODE,
+            "on-change: sever (flush-conntrack: \"true\") is not implemented: connections that are open keep the source \
+             address that they began with; restart the pods, or leave it out",
+        )),
+    }
+}
+
+fn on_unavailable(asked: OnUnavailable) -> Option<Finding> {
+    match asked {
+        OnUnavailable::Pass => None,
+        OnUnavailable::Drop => Some(Finding::error(
+            CODE,
+            "on-unavailable: drop is not implemented: pods that cannot be translated leave with another source address; \
+             set it to pass, and restrict these pods by a NetworkPolicy",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(on_change: OnChange, on_unavailable: OnUnavailable) -> Vec<String> {
+        let draft = Draft { on_change, on_unavailable, ..Draft::default() };
+        not_implemented(&draft)
+            .iter()
+            .map(|finding| format!("{} {}", finding.severity, finding.code.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_asked_for_and_not_carried_out_is_reported() {
+        assert_eq!(codes(OnChange::Keep, OnUnavailable::Pass), [] as [&str; 0]);
+        assert_eq!(codes(OnChange::Sever, OnUnavailable::Pass), ["warning not-implemented"]);
+        assert_eq!(codes(OnChange::Keep, OnUnavailable::Drop), ["error not-implemented"]);
+        assert_eq!(codes(OnChange::Sever, OnUnavailable::Drop), ["warning not-implemented", "error not-implemented"]);
+    }
+}

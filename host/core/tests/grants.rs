@@ -1,0 +1,167 @@
+//! The laws of limits, as properties.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+
+use egressd_core::model::ServiceKey;
+use egressd_core::plan::{Grant, Limits, Room, ServiceLimits, Size, Wish, fits, grants};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+const LIMITS: Limits = Limits {
+    service: ServiceLimits { rules: 4, networks: 8, endpoints: 100 },
+    namespace: Room { elements: 20, networks: 12 },
+    node: Room { elements: 40, networks: 20 },
+};
+
+/// One Service in numbers; `accepted` and `before` are parts of the newest, unless an edit made it smaller.
+#[derive(Clone, Debug)]
+struct Asked {
+    key: ServiceKey,
+    created: i64,
+    before: Size,
+    accepted: Option<Size>,
+    newest: Size,
+}
+
+fn size() -> impl Strategy<Value = Size> {
+    (0..6usize, 0..10usize, 0..10usize).prop_map(|(rules, elements, networks)| Size { rules, elements, networks })
+}
+
+fn asked() -> impl Strategy<Value = Vec<Asked>> {
+    let one = (0..5u8, 0..4i64, size(), proptest::option::of(size()), size());
+    vec(one, 0..14).prop_map(|all| {
+        let named = (0..).zip(all).map(|(place, (namespace, created, before, accepted, newest)): (u32, _)| {
+            let key = ServiceKey::new(format!("n{namespace}"), format!("s{place}"));
+            Asked { key, created, before, accepted, newest }
+        });
+        named.collect()
+    })
+}
+
+/// Of Services that are all new.
+fn new_ones() -> impl Strategy<Value = Vec<Asked>> {
+    asked().prop_map(|mut all| {
+        for one in &mut all {
+            (one.before, one.accepted) = (Size::default(), None);
+        }
+        all
+    })
+}
+
+fn wish(one: &Asked) -> Wish<'_> {
+    let Asked { key, created, before, accepted, newest } = one;
+    Wish { key, created: *created, before: *before, accepted: *accepted, newest: *newest }
+}
+
+fn granted(all: &[Asked]) -> BTreeMap<&ServiceKey, Grant> {
+    let wishes: Vec<Wish<'_>> = all.iter().map(wish).collect();
+    all.iter().map(|one| &one.key).zip(grants(&LIMITS, &wishes).iter().map(|granted| granted.grant)).collect()
+}
+
+fn has(one: &Asked, grant: Grant) -> Size {
+    match grant {
+        Grant::Nothing => Size::default(),
+        Grant::Before => one.before,
+        Grant::Accepted => one.accepted.expect("what is granted was known"),
+        Grant::Newest => one.newest,
+    }
+}
+
+/// What each namespace has, of elements and of networks.
+fn used(all: &[Asked], granted: &BTreeMap<&ServiceKey, Grant>) -> BTreeMap<String, (usize, usize)> {
+    let mut used: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for one in all {
+        let size = has(one, granted[&one.key]);
+        let namespace = used.entry(one.key.namespace.to_string()).or_default();
+        *namespace = (namespace.0 + size.elements, namespace.1 + size.networks);
+    }
+    used
+}
+
+/// The larger share of the node, in parts of 800.
+fn share((elements, networks): (usize, usize)) -> usize {
+    (elements * 20).max(networks * 40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 2_000 } else { 20_000 }))]
+
+    #[test]
+    fn no_namespace_and_no_node_has_more_than_it_may(all in asked()) {
+        let used = used(&all, &granted(&all));
+        for (elements, networks) in used.values() {
+            prop_assert!(*elements <= 20 && *networks <= 12);
+        }
+        let (elements, networks) = used.values().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        prop_assert!(elements <= 40 && networks <= 20, "{} {}", elements, networks);
+    }
+
+    /// A namespace never loses to others while it keeps to its equal share.
+    #[test]
+    fn whoever_keeps_to_the_equal_share_is_refused_nothing(all in new_ones()) {
+        let granted = granted(&all);
+        let wanted = used(&all, &all.iter().map(|one| (&one.key, Grant::Newest)).collect());
+        for one in &all {
+            let wants = wanted[&*one.key.namespace];
+            let small = share(wants) * wanted.len() <= 800 && wants.0 <= 20 && wants.1 <= 12;
+            let allowed = one.newest.rules <= 4 && one.newest.networks <= 8;
+            prop_assert!(!small || !allowed || granted[&one.key] == Grant::Newest, "{:?}", one);
+        }
+    }
+
+    /// What is refused is never refused because of what another has beyond that.
+    #[test]
+    fn what_a_namespace_adds_takes_nothing_from_those_that_have_less_than_it_would(all in new_ones(), added in size()) {
+        let without = granted(&all);
+        let (key, created) = (ServiceKey::new("n0", "added"), 9);
+        let newest = Size { networks: added.networks.min(8), rules: 1, ..added };
+        let added = Asked { key, created, before: Size::default(), accepted: None, newest };
+        let with: Vec<Asked> = all.iter().cloned().chain([added]).collect();
+        let with = granted(&with);
+        let had = used(&all, &without).get("n0").copied().unwrap_or_default();
+        let would = share((had.0 + newest.elements, had.1 + newest.networks));
+        let wanted = used(&all, &all.iter().map(|one| (&one.key, Grant::Newest)).collect());
+        for one in all.iter().filter(|one| *one.key.namespace != *"n0" && share(wanted[&*one.key.namespace]) < would) {
+            prop_assert_eq!(without[&one.key], with[&one.key], "{:?}", one);
+        }
+    }
+
+    #[test]
+    fn what_was_in_force_and_fits_stays_whatever_is_edited(all in asked()) {
+        let before: Vec<Asked> = all.iter().map(|one| Asked { newest: one.before, accepted: None, ..one.clone() }).collect();
+        let sizes = before.iter().map(|one| (&one.key, Size { rules: 0, networks: one.before.networks.min(8), ..one.before }));
+        let kept = fits(&LIMITS, sizes) && before.iter().all(|one| one.before.networks <= 8);
+        // What others may take is a matter of shares; in one namespace nothing is.
+        let one_namespace = all.iter().all(|one| one.key.namespace == all[0].key.namespace);
+        let granted = granted(&all);
+        prop_assert!(!kept || !one_namespace || all.iter().all(|one| granted[&one.key] != Grant::Nothing));
+    }
+
+    #[test]
+    fn the_order_of_arrival_does_not_matter(all in asked(), turn in 0..14usize) {
+        let mut turned = all.clone();
+        turned.rotate_left(turn.min(all.len()));
+        prop_assert_eq!(granted(&all), granted(&turned));
+    }
+
+    #[test]
+    fn where_everything_fits_everything_is_in_force(all in asked()) {
+        let granted = granted(&all);
+        let everything = fits(&LIMITS, all.iter().map(|one| (&one.key, one.newest)));
+        let new = all.iter().all(|one| one.before == Size::default() && one.accepted.is_none());
+        prop_assert!(!everything || !new || granted.values().all(|grant| *grant == Grant::Newest));
+    }
+
+    /// What came into force is what was in force the next time: nothing moves by itself.
+    #[test]
+    fn the_next_round_has_the_same_outcome(all in new_ones()) {
+        let first = granted(&all);
+        let next: Vec<Asked> =
+            all.iter().map(|one| Asked { before: has(one, first[&one.key]), ..one.clone() }).collect();
+        let second = granted(&next);
+        for one in &next {
+            prop_assert_eq!(has(one, second[&one.key]), one.before);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What limits keep out of force, and what stays.
+
+use egressd_core::pipeline::Settings;
+use egressd_core::plan::{Limits, Room, ServiceLimits};
+use ipnet::IpNet;
+
+use super::*;
+
+/// Translates, with as many networks as the annotation `networks` says, to the Service's first address.
+struct Networks;
+
+impl Policy for Networks {
+    fn name(&self) -> &'static str {
+        "networks"
+    }
+
+    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        assert!(view.endpoints.len() <= LIMITS.service.endpoints, "policies are shown no more than a Service may have");
+        let count = view.service.annotations.get("networks").and_then(|text| text.parse::<u8>().ok());
+        let decision = count.map_or(Decision::Pass, |count| {
+            let network = |i| IpNet::new(a(&format!("192.0.2.{i}")), 32).expect("a network");
+            let sources = view.local_endpoints(context).map(|endpoint| endpoint.address);
+            let rule = egressd_core::decision::Rule {
+                include: (0..count).map(network).collect(),
+                ..rule(sources, view.addresses[0])
+            };
+            Decision::Plan(Draft { rules: vec![rule], ..Draft::default() })
+        });
+        Ok(Outcome { decision, diagnostics: vec![] })
+    }
+}
+
+const LIMITS: Limits = Limits {
+    service: ServiceLimits { rules: 2, networks: 4, endpoints: 5 },
+    namespace: Room { elements: 6, networks: 6 },
+    node: Room { elements: 10, networks: 10 },
+};
+
+impl World {
+    fn limited() -> Self {
+        Self::after(&World::new())
+    }
+
+    /// The next process.
+    fn after(before: &Self) -> Self {
+        let settings = Settings { limits: LIMITS, ..settings(Owner::Any) };
+        let pipeline = Pipeline::new(settings, before.pipeline.accepted().clone());
+        let pipeline = pipeline.recalling(before.pipeline.drafts().clone());
+        let chain = Chain::new([Member::new(Asked::Policy(Arc::new(Networks)))]);
+        Self { pipeline, chain, snapshot: before.snapshot.clone(), asked: 0 }
+    }
+
+    /// The Service `namespace/name`, made at that time, with so many networks, and endpoints in a network of its own.
+    fn has(&mut self, name: (&str, i64), networks: u8, endpoints: u8) -> Round {
+        let key = self.will_have(name, networks, endpoints);
+        let round = self.look_at([Key::Service(key)]);
+        self.ask_further(round)
+    }
+
+    /// The same, before it is looked at.
+    fn will_have(&mut self, (name, created): (&str, i64), networks: u8, endpoints: u8) -> ServiceKey {
+        let (namespace, own) = name.split_once('/').expect("namespace/name");
+        let mut service = service(own, &["11.0.0.2"]);
+        service.key = ServiceKey::new(namespace, own);
+        service.uid = Uid::new(format!("uid-{namespace}-{own}")).expect("a uid");
+        service.created = created;
+        service.annotations.insert("networks".to_owned(), networks.to_string());
+        let endpoints: Vec<String> = (1..=endpoints).map(|i| format!("10.0.{created}.{i}")).collect();
+        let (key, endpoints) = (service.key.clone(), endpoints.iter().map(String::as_str).collect::<Vec<_>>());
+        let one = SnapshotBuilder::default().service(service, &endpoints).build();
+        self.snapshot.services.extend(one.services);
+        self.snapshot.slices.extend(one.slices);
+        key
+    }
+
+    fn ask_further(&mut self, mut round: Round) -> Round {
+        while !round.further.is_empty() {
+            round = self.ask(round.further);
+        }
+        round
+    }
+
+    fn restart(&self) -> Round {
+        let mut next = Self::after(self);
+        let keys: BTreeSet<Key> = next.snapshot.services.keys().cloned().map(Key::Service).collect();
+        let round = next.look_at(keys);
+        next.ask_further(round)
+    }
+}
+
+/// Of each Service in force, how many networks and endpoints it has.
+fn in_force(round: &Round) -> String {
+    let one = |(key, service): (&ServiceKey, &egressd_core::plan::PlannedService)| {
+        let rule = &service.rules[0];
+        format!("{key}: {} to {}", rule.sources.len(), rule.include.len())
+    };
+    round.plan.services.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn errors(round: &Round, name: &str) -> Vec<String> {
+    let (namespace, own) = name.split_once('/').expect("namespace/name");
+    let status = &round.statuses[&ServiceKey::new(namespace, own)];
+    assert_eq!(status.state, State::Invalid);
+    let errors = status.findings.iter().filter(|f| f.severity == egressd_core::finding::Severity::Error);
+    errors.map(|finding| format!("{}: {}", finding.code, finding.message)).collect()
+}
+
+#[test]
+fn a_change_beyond_a_limit_of_a_service_is_invalid_and_what_was_accepted_stays_for_todays_endpoints() {
+    let mut world = World::limited();
+    world.has(("a/web", 1), 3, 1);
+    let round = world.has(("a/web", 1), 5, 2);
+    assert_eq!(in_force(&round), "a/web: 2 to 3");
+    let said = "service-limit: the Service would have 5 networks on this node, and one may have 4 (--limit-service-networks), so \
+                this Service's newest change is not in force; name fewer or wider ones";
+    assert_eq!(errors(&round, "a/web"), [said]);
+    assert_eq!(round.statuses, world.restart().statuses);
+    assert_eq!(in_force(&world.has(("a/web", 1), 4, 2)), "a/web: 2 to 4");
+}
+
+#[test]
+fn a_new_service_beyond_a_limit_is_not_in_force_and_harms_no_other() {
+    let mut world = World::limited();
+    world.has(("a/web", 1), 3, 1);
+    world.has(("b/web", 3), 3, 1);
+    let round = world.has(("a/more", 2), 4, 1);
+    assert_eq!(in_force(&round), "a/web: 1 to 3, b/web: 1 to 3");
+    let said = "namespace-limit: namespace a would have 7 networks on this node, and one may have 6 (--limit-namespace-networks), \
+                so this Service's newest change is not in force; name fewer or wider ones";
+    assert_eq!(errors(&round, "a/more"), [said]);
+    assert_eq!(round.statuses, world.restart().statuses);
+}
+
+#[test]
+fn the_newest_edit_loses_though_its_service_is_older() {
+    let mut world = World::limited();
+    world.has(("a/old", 1), 1, 1);
+    world.has(("a/young", 2), 4, 1);
+    let round = world.has(("a/old", 1), 3, 1);
+    assert_eq!(in_force(&round), "a/old: 1 to 1, a/young: 1 to 4");
+    assert_eq!(round.statuses, world.restart().statuses);
+    // There is room again.
+    assert_eq!(in_force(&world.has(("a/young", 2), 3, 1)), "a/old: 1 to 3, a/young: 1 to 3");
+}
+
+#[test]
+fn where_pods_come_without_an_edit_those_in_force_stay_and_of_what_grows_the_older_service_goes_first() {
+    let mut world = World::limited();
+    world.has(("a/young", 2), 0, 3);
+    world.has(("a/old", 1), 0, 2);
+    let round = world.has(("a/old", 1), 0, 4);
+    assert_eq!(in_force(&round), "a/old: 2 to 0, a/young: 3 to 0");
+    assert_eq!(round.statuses, world.restart().statuses);
+    // Both want to grow, and there is room for one.
+    let grown = [(("a/young", 2), 4), (("a/old", 1), 3)].map(|(name, pods)| world.will_have(name, 0, pods));
+    let round = world.look_at(grown.map(Key::Service));
+    assert_eq!(in_force(&round), "a/old: 3 to 0, a/young: 3 to 0");
+    assert_eq!(round.statuses, world.restart().statuses);
+}
+
+#[test]
+fn with_too_many_endpoints_those_that_are_translated_stay_and_policies_see_no_others() {
+    let mut world = World::limited();
+    world.has(("a/web", 1), 1, 2);
+    let round = world.has(("a/web", 1), 1, 6);
+    assert_eq!(in_force(&round), "a/web: 2 to 1");
+    let said = "service-limit-endpoints: the Service has 6 endpoints, and one may have 5 (--limit-service-endpoints): those that \
+                are translated stay so, and no other is; divide the pods among several Services";
+    assert_eq!(errors(&round, "a/web"), [said]);
+    assert_eq!(round.statuses, world.restart().statuses);
+    // A policy's word counts all the same, an edit too.
+    assert_eq!(in_force(&world.has(("a/web", 1), 2, 6)), "a/web: 2 to 2");
+    assert_eq!(in_force(&world.has(("a/web", 1), 2, 5)), "a/web: 5 to 2");
+}
+
+#[test]
+fn on_a_full_node_the_namespace_with_the_most_loses_first() {
+    let mut world = World::limited();
+    for (name, created) in [("a/1", 1), ("a/2", 2), ("b/1", 3)] {
+        world.has((name, created), 0, 3);
+    }
+    let round = world.has(("c/1", 4), 0, 3);
+    assert_eq!(in_force(&round), "a/1: 3 to 0, b/1: 3 to 0, c/1: 3 to 0");
+    let said = "node-limit: all namespaces together would have 12 elements on this node, 10 are the most (--limit-node-elements), \
+                and those with a smaller share than a go first, so this Service's newest change is not in force; an \
+                administrator can raise the limit";
+    assert_eq!(errors(&round, "a/2"), [said]);
+    assert_eq!(round.statuses, world.restart().statuses);
+}

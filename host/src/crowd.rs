@@ -1,0 +1,176 @@
+//! How many connections a door has at once, and which one goes when another comes. Each costs a task of its own, so a
+//! slow one delays none; a silent one keeps its place only as long as no other wants it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::{Future, pending};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// What a door puts up with.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many connections there are at once; others wait in the kernel's queue.
+    pub places: usize,
+    /// For so long a connection that waits for its client keeps its place, whoever comes.
+    pub grace: Duration,
+    /// How long a request may take to come.
+    pub silence: Duration,
+    /// How long all of it may take.
+    pub patience: Duration,
+}
+
+impl Default for Bounds {
+    /// `grace` is several round trips between nodes, and passes 320 newcomers a second past silent ones.
+    fn default() -> Self {
+        let [grace, silence, patience] = [100, 2_000, 10_000].map(Duration::from_millis);
+        Self { places: 32, grace, silence, patience }
+    }
+}
+
+/// The connections of one door. Needs a tokio `LocalSet`.
+#[derive(Debug)]
+pub struct Crowd {
+    bounds: Bounds,
+    /// By age.
+    inside: RefCell<BTreeMap<u64, (Visit, AbortHandle)>>,
+    newest: Cell<u64>,
+    left: Notify,
+}
+
+/// How far a connection is.
+#[derive(Clone, Debug)]
+pub struct Visit(Rc<Cell<Phase>>);
+
+/// What a connection waits for, in the order in which those that wait for their clients give way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// For the whole of a request.
+    Silent(Instant),
+    /// For its client to take the answer.
+    Answered(Instant),
+    /// For us.
+    Asked,
+}
+
+impl Visit {
+    fn begin() -> Self {
+        Self(Rc::new(Cell::new(Phase::Silent(Instant::now()))))
+    }
+
+    /// The request has come.
+    pub fn asked(&self) {
+        self.0.set(Phase::Asked);
+    }
+
+    /// The answer is made.
+    pub fn answered(&self) {
+        self.0.set(Phase::Answered(Instant::now()));
+    }
+
+    /// Ends when its client has been silent for too long.
+    async fn silent_for(&self, silence: Duration) {
+        sleep(silence).await;
+        match self.0.get() {
+            Phase::Silent(_) => {}
+            Phase::Asked | Phase::Answered(_) => pending().await,
+        }
+    }
+
+    /// Since when it waits for its client.
+    fn waits(&self) -> Option<(Phase, Instant)> {
+        let phase = self.0.get();
+        match phase {
+            Phase::Silent(since) | Phase::Answered(since) => Some((phase, since)),
+            Phase::Asked => None,
+        }
+    }
+}
+
+/// Whose turn to leave it is.
+enum Next {
+    Leaves(u64),
+    /// One may have to at this time.
+    At(Instant),
+    Unknown,
+}
+
+impl Crowd {
+    /// A door without connections.
+    pub fn new(bounds: Bounds) -> Rc<Self> {
+        let (inside, newest, left) = (RefCell::default(), Cell::default(), Notify::new());
+        Rc::new(Self { bounds, inside, newest, left })
+    }
+
+    /// Serves a connection, once there is a place for it.
+    pub async fn admit<F: Future<Output = ()> + 'static>(self: &Rc<Self>, serve: impl FnOnce(Visit) -> F) {
+        self.make_room().await;
+        let (visit, number) = (Visit::begin(), self.newest.get() + 1);
+        self.newest.set(number);
+        let (place, served) = (Place { crowd: Rc::clone(self), number }, serve(visit.clone()));
+        let (bounds, served_visit) = (self.bounds, visit.clone());
+        let task = tokio::task::spawn_local(async move {
+            let served = async {
+                tokio::select! {
+                    () = served => {}
+                    () = served_visit.silent_for(bounds.silence) => {}
+                }
+            };
+            // A client that is gone, or too slow, has what it has.
+            let _ = timeout(bounds.patience, served).await;
+            drop(place);
+        });
+        self.inside.borrow_mut().insert(number, (visit, task.abort_handle()));
+    }
+
+    /// Waits for a place, or takes one from whoever waits for a client and has had time enough.
+    async fn make_room(&self) {
+        while self.inside.borrow().len() >= self.bounds.places {
+            match self.next() {
+                Next::Leaves(number) => {
+                    let leaving = self.inside.borrow_mut().remove(&number);
+                    leaving.iter().for_each(|(_, task)| task.abort());
+                }
+                Next::At(time) => tokio::select! {
+                    () = sleep_until(time) => {}
+                    () = self.left.notified() => {}
+                },
+                Next::Unknown => self.left.notified().await,
+            }
+        }
+    }
+
+    /// The oldest that is silent, else the oldest that does not take its answer.
+    fn next(&self) -> Next {
+        let inside = self.inside.borrow();
+        let waiting = inside.iter().filter_map(|(number, (visit, _))| Some((visit.waits()?, *number)));
+        let due = |since: Instant| since + self.bounds.grace;
+        let (ripe, green): (Vec<_>, Vec<_>) = waiting.partition(|((_, since), _)| due(*since) <= Instant::now());
+        match (ripe.into_iter().min(), green.into_iter().map(|((_, since), _)| due(since)).min()) {
+            (Some((_, number)), _) => Next::Leaves(number),
+            (None, Some(time)) => Next::At(time),
+            (None, None) => Next::Unknown,
+        }
+    }
+}
+
+/// Given back however its task ends.
+struct Place {
+    crowd: Rc<Crowd>,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.crowd.inside.borrow_mut().remove(&self.number);
+        self.crowd.left.notify_one();
+    }
+}
+
+#[cfg(test)]
+#[path = "crowd_tests.rs"]
+mod tests;

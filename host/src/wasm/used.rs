@@ -1,0 +1,125 @@
+//! Whether all that is in a component is instantiated. What is not costs a compiler and memory as much as what is, and
+//! no call can reach it.
+
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance, Parser, Payload,
+};
+
+use super::Unfit;
+use super::unfit::Part;
+
+/// Looks at a component that is valid.
+///
+/// # Errors
+/// The first module or component in it that the component around it does not instantiate itself. It could give it to
+/// another, which no tool for policies does.
+pub(super) fn all_is_used(bytes: &[u8]) -> Result<(), Unfit> {
+    let mut open: Vec<Frame> = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::Version { .. } => open.push(Frame::default()),
+            Payload::End(_) => open.pop().map_or(Ok(()), |frame| frame.end())?,
+            payload => open.last_mut().map_or(Ok(()), |frame| frame.look(payload))?,
+        }
+    }
+    Ok(())
+}
+
+/// A component that is being read, or a module, in which there is nothing to see.
+#[derive(Default)]
+struct Frame {
+    modules: Space,
+    components: Space,
+}
+
+/// What can be instantiated, by number.
+#[derive(Default)]
+struct Space(Vec<Use>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It came from elsewhere, or it is another name of something here.
+    Elsewhere,
+    Defined,
+    Instantiated,
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "only what has a place among modules and components counts")]
+impl Frame {
+    fn look(&mut self, payload: Payload<'_>) -> Result<(), Unfit> {
+        match payload {
+            Payload::ModuleSection { .. } => self.modules.0.push(Use::Defined),
+            Payload::ComponentSection { .. } => self.components.0.push(Use::Defined),
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    self.elsewhere(import?.ty.kind());
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    self.elsewhere(export?.kind);
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section {
+                    self.alias(&alias?);
+                }
+            }
+            Payload::InstanceSection(section) => {
+                for instance in section {
+                    if let Instance::Instantiate { module_index, .. } = instance? {
+                        self.modules.instantiated(module_index);
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section {
+                    if let ComponentInstance::Instantiate { component_index, .. } = instance? {
+                        self.components.instantiated(component_index);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, alias: &ComponentAlias<'_>) {
+        match alias {
+            ComponentAlias::InstanceExport { kind, .. } => self.elsewhere(*kind),
+            ComponentAlias::Outer { kind: ComponentOuterAliasKind::CoreModule, .. } => {
+                self.elsewhere(ComponentExternalKind::Module);
+            }
+            ComponentAlias::Outer { kind: ComponentOuterAliasKind::Component, .. } => {
+                self.elsewhere(ComponentExternalKind::Component);
+            }
+            _ => {}
+        }
+    }
+
+    fn elsewhere(&mut self, kind: ComponentExternalKind) {
+        match kind {
+            ComponentExternalKind::Module => self.modules.0.push(Use::Elsewhere),
+            ComponentExternalKind::Component => self.components.0.push(Use::Elsewhere),
+            _ => {}
+        }
+    }
+
+    fn end(&self) -> Result<(), Unfit> {
+        let unused = |part, number| Unfit::Unused { part, number };
+        self.modules.unused().map_or(Ok(()), |number| Err(unused(Part::Module, number)))?;
+        self.components.unused().map_or(Ok(()), |number| Err(unused(Part::Component, number)))
+    }
+}
+
+impl Space {
+    fn instantiated(&mut self, number: u32) {
+        if let Some(place) = usize::try_from(number).ok().and_then(|number| self.0.get_mut(number)) {
+            *place = Use::Instantiated;
+        }
+    }
+
+    fn unused(&self) -> Option<usize> {
+        self.0.iter().position(|place| *place == Use::Defined)
+    }
+}

@@ -1,0 +1,109 @@
+//! What the bearer of a node's token may change while `deploy/components/admission` is in force. RBAC allows the account
+//! everything here, so that every refusal is one of the admission policies.
+
+mod events;
+mod objects;
+mod scene;
+
+use anyhow::{Context, Result, ensure};
+use lab::cluster::{Api, Cluster, SERVICES, service};
+use lab::wait_until;
+use serde_json::{Value, json};
+
+use crate::stage::WEB;
+use scene::{BINDING, OWN, Scene, WEB_PATH, apply_active, expect_refused};
+
+pub(crate) use events::events_are_egressds_own_and_about_what_it_is_there_for;
+pub(crate) use objects::{
+    a_policys_config_map_takes_its_status_and_nothing_else, a_service_takes_what_is_published_and_nothing_else,
+    the_largest_objects_take_what_is_published_as_well,
+};
+
+const PAGE: &str = include_str!("../../docs/security.md");
+
+/// Tokens of servers before 1.30, and those in Secrets.
+pub(crate) fn a_token_that_names_no_node_writes_as_some_node_and_nothing_more() -> Result<()> {
+    let Scene { cluster, .. } = Scene::build()?;
+    let unbound = cluster.as_egressd()?;
+    apply_active(&unbound, "egressd-node-2", "kube-vip.io/active-endpoint", "10.0.1.1")?;
+    let spec = json!({"spec": {"externalIPs": ["192.0.2.1"]}});
+    expect_refused("egressd-services", "its spec", unbound.patch_as(OWN, WEB_PATH, &spec))?;
+    let annotation = json!({"metadata": {"annotations": {"kube-vip.io/active-endpoint": ""}}});
+    for manager in ["", "kube-vip"] {
+        expect_refused("egressd-services", "field manager", unbound.patch_as(manager, WEB_PATH, &annotation))?;
+    }
+    Ok(())
+}
+
+/// The account's namesakes in other namespaces are others.
+pub(crate) fn whoever_is_not_bound_to_the_cluster_role_is_not_looked_at() -> Result<()> {
+    let Scene { cluster, stolen } = Scene::build()?;
+    cluster.api.create("/api/v1/namespaces/default/serviceaccounts", &json!({"metadata": {"name": "egressd"}}))?;
+    let subject = json!({"kind": "ServiceAccount", "name": "egressd", "namespace": "default"});
+    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
+    let binding = json!({"metadata": {"name": "namesake"}, "roleRef": role, "subjects": [subject]});
+    cluster.api.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)?;
+    let namesake = cluster.as_namesake("default")?;
+    let spec = json!({"spec": {"externalIPs": ["192.0.2.1"]}});
+    wait_until("the namesake's rights count", lab::DEADLINE, || Ok(namesake.patch(WEB_PATH, &spec).is_ok()))?;
+    cluster.api.patch(WEB_PATH, &json!({"spec": {"externalIPs": null}}))?;
+    // Nobody is left whom the policies are about; and nobody else's writes fail for it.
+    cluster.api.delete(BINDING)?;
+    namesake.patch(WEB_PATH, &spec)?;
+    let refused = stolen.patch_as(OWN, WEB_PATH, &json!({"spec": {"externalIPs": null}}));
+    ensure!(refused.is_err(), "egressd has rights without its ClusterRoleBinding");
+    Ok(())
+}
+
+/// As `EGRESSD_ANNOTATION_PREFIX` says it to the program, the ClusterRoleBinding says it to the policies.
+pub(crate) fn the_annotations_that_may_be_published_follow_the_prefix() -> Result<()> {
+    let Scene { cluster, stolen } = Scene::build()?;
+    let ours = "example.org/active-endpoint";
+    let refused = apply_active(&stolen, OWN, ours, "10.0.0.1");
+    expect_refused("egressd-services", "egressd.io/annotation-prefix", refused)?;
+    cluster
+        .api
+        .patch(BINDING, &json!({"metadata": {"annotations": {"egressd.io/annotation-prefix": "example.org"}}}))?;
+    wait_until("the prefix counts", lab::DEADLINE, || Ok(apply_active(&stolen, OWN, ours, "10.0.0.1").is_ok()))?;
+    let default = apply_active(&stolen, OWN, "kube-vip.io/active-endpoint", "10.0.0.1");
+    expect_refused("egressd-services", "example.org/active-endpoint", default)
+}
+
+/// As the page on security has it; and the server's own look at the expressions, which it compares with the kinds.
+pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_their_expressions() -> Result<()> {
+    let cluster = Cluster::builder().build()?;
+    let commands: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("kubectl ")).collect();
+    let shown = |words: &str| {
+        let line = commands.iter().find(|line| line.contains(words)).with_context(|| words.to_owned())?;
+        cluster.kubectl(&line.split(' ').skip(1).collect::<Vec<_>>())
+    };
+    let bindings = shown("validatingadmissionpolicybindings")?;
+    ensure!(bindings.lines().count() == 4, "three below the heading: {bindings}");
+    ensure!(shown("can-i patch services")?.trim() == "yes", "it may not patch Services");
+    for name in ["services", "configmaps", "events"] {
+        let path = format!("{}/egressd-{name}", scene::ADMISSION);
+        let mut status = Value::Null;
+        wait_until("the expressions were checked", lab::DEADLINE * 2, || {
+            status = cluster.api.get(&path)?["status"].take();
+            Ok(status["typeChecking"].is_object())
+        })
+        .with_context(|| format!("{name}: {status}"))?;
+        ensure!(status["typeChecking"]["expressionWarnings"].is_null(), "{name}: {status:#}");
+    }
+    Ok(())
+}
+
+/// An overlay's namespace and prefix are those of the policies, too.
+pub(crate) fn an_overlay_elsewhere_is_bound_as_well() -> Result<()> {
+    let cluster = Cluster::builder().build()?;
+    cluster.api.create("/api/v1/namespaces", &json!({"metadata": {"name": "networking"}}))?;
+    let overlay = lab::cluster::Overlay::default().components(&["admission"]).field("namespace", json!("networking"));
+    cluster.apply(&overlay)?;
+    cluster.create_service(&service("web", &[]), &WEB)?;
+    let moved: Api = cluster.as_namesake("networking")?;
+    let label = json!({"metadata": {"labels": {"tried": "yes"}}});
+    wait_until("the account of the other namespace is bound", lab::DEADLINE, || {
+        let refused = moved.patch_as("egressd-node-1", &format!("{SERVICES}/web"), &label);
+        Ok(refused.is_err_and(|error| format!("{error:#}").contains("ValidatingAdmissionPolicy 'egressd-services'")))
+    })
+}

@@ -1,0 +1,113 @@
+//! Who may do what: the roles agree with the program, and the admission policies with the roles.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use egressd::cli;
+use egressd::config;
+use egressd::rights::{MANIFEST, Place, Publish, Right};
+use lab::cluster::Overlay;
+use serde_json::{Value, json};
+
+use crate::objects::{Objects, deploy, items, root, texts};
+use crate::overlay::{render, render_overlay};
+
+/// Place, verb, group and resource, each alone.
+type Granted = BTreeSet<[String; 4]>;
+
+/// What roles grant.
+fn granted(objects: &Objects) -> Result<Granted> {
+    let mut granted = BTreeSet::new();
+    for role in &objects.0 {
+        for rule in items(&role["rules"]) {
+            for verb in texts(&rule["verbs"]) {
+                for group in texts(&rule["apiGroups"]) {
+                    for resource in texts(&rule["resources"]) {
+                        let place = role["kind"].as_str().context("a role has a kind")?.to_owned();
+                        granted.insert([place, verb.clone(), group.clone(), resource]);
+                    }
+                }
+            }
+        }
+    }
+    Ok(granted)
+}
+
+fn needed(publish: Publish) -> Granted {
+    let words = |right: &Right| {
+        let place = match right.place {
+            Place::Cluster => "ClusterRole",
+            Place::OwnNamespace => "Role",
+        };
+        [place, right.verb, right.group, right.resource].map(str::to_owned)
+    };
+    publish.rights().map(words).collect()
+}
+
+pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
+    let granted = granted(&Objects::parse(&fs::read_to_string(root().join(MANIFEST))?)?)?;
+    let needed = needed(Publish::All);
+    ensure!(granted == needed, "{MANIFEST} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
+    Ok(())
+}
+
+/// The component sets the variable, and nothing else but the roles.
+pub(crate) fn who_publishes_less_has_the_rights_for_that_alone() -> Result<()> {
+    let base = render(&deploy().join("base"))?;
+    for (typed, publish) in [(cli::Publish::Events, Publish::Events), (cli::Publish::None, Publish::Nothing)] {
+        ensure!(config::publish(typed) == publish, "{typed:?} is not {publish}");
+        let objects = render_overlay(&Overlay::default().components(&[&format!("publish-{publish}")]))?;
+        let (granted, needed) = (granted(&objects)?, needed(publish));
+        ensure!(granted == needed, "publish-{publish} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
+        let set = json!({"name": "EGRESSD_PUBLISH", "value": publish.to_string()});
+        ensure!(
+            items(&objects.container()?["env"]).any(|variable| *variable == set),
+            "{}",
+            objects.container()?["env"]
+        );
+        let others = |objects: &Objects| {
+            let changed = ["ClusterRole", "Role", "DaemonSet"];
+            objects.0.iter().filter(|object| changed.iter().all(|kind| object["kind"] != **kind)).cloned().collect()
+        };
+        let [with, without]: [Vec<Value>; 2] = [&objects, &base].map(others);
+        ensure!(with == without, "publish-{publish} changes {with:#?}");
+    }
+    Ok(())
+}
+
+/// Whatever egressd may write is bound by a policy, and each of them looks at its binding.
+pub(crate) fn whatever_may_be_written_is_bound_by_an_admission_policy() -> Result<()> {
+    let objects = render(&deploy())?;
+    let rules = objects.of_kind("ValidatingAdmissionPolicy").flat_map(|policy| {
+        ensure_fails_closed(policy);
+        items(&policy["spec"]["matchConstraints"]["resourceRules"])
+    });
+    let bound: BTreeSet<_> =
+        rules.flat_map(|rule| [texts(&rule["apiGroups"]), texts(&rule["resources"])].concat()).collect();
+    for [_, verb, group, resource] in needed(Publish::All) {
+        let reads = ["list", "watch"].contains(&verb.as_str());
+        ensure!(reads || bound.contains(&group) && bound.contains(&resource), "{verb} {resource} is not bound");
+    }
+    for binding in objects.of_kind("ValidatingAdmissionPolicyBinding") {
+        let spec = &binding["spec"];
+        ensure!(spec["policyName"] == binding["metadata"]["name"], "{binding}");
+        ensure!(spec["validationActions"] == json!(["Deny"]), "{binding}");
+        ensure!(spec["paramRef"]["name"] == objects.only("ClusterRoleBinding")?["metadata"]["name"], "{binding}");
+    }
+    let count = |kind: &str| objects.of_kind(kind).count();
+    ensure!(count("ValidatingAdmissionPolicy") == 3 && count("ValidatingAdmissionPolicyBinding") == 3, "three of each");
+    Ok(())
+}
+
+fn ensure_fails_closed(policy: &Value) {
+    assert_eq!(policy["spec"]["failurePolicy"], "Fail", "{policy}");
+}
+
+/// Kinds that a server before 1.30 does not know would fail the whole command.
+pub(crate) fn what_is_for_older_servers_has_no_admission_policy() -> Result<()> {
+    let older = render(&deploy().join("examples/before-1.30"))?;
+    ensure!(older.0.iter().all(|object| object["apiVersion"] != "admissionregistration.k8s.io/v1"), "{older:?}");
+    ensure!(granted(&older)? == needed(Publish::Events), "{:?}", granted(&older)?);
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! Bytes → what is in a component, before anything of it is compiled.
+
+use egressd::wasm::{Limits, inspect};
+
+use super::Answer;
+
+/// The longest sentence about a component, in bytes.
+const LONGEST: usize = 4_096;
+
+pub(crate) fn laws(bytes: &[u8]) -> Answer {
+    match inspect(bytes) {
+        Ok(inspection) => {
+            assert_eq!(inspection.bytes, bytes.len());
+            assert!(inspection.functions <= bytes.len() && inspection.largest_function <= bytes.len() as u64);
+            assert!(inspection.memory <= Limits::MEMORY as u64, "{} bytes of memory", inspection.memory);
+            assert!(inspection.imports.len() + inspection.exports.len() <= bytes.len());
+            Answer::Taken
+        }
+        Err(error) => {
+            let sentence = error.to_string();
+            assert!(sentence.len() <= LONGEST, "a sentence of {} bytes", sentence.len());
+            assert!(sentence.lines().count() == 1, "{sentence:?}");
+            Answer::Refused
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What is fuzzed: readers of bytes from outside, each a plain function that states what holds for any bytes. It is called
+//! with seeds and their mutations in `make test`, and with what coverage leads to in `make fuzz`.
+//!
+//! A law that does not hold panics. None looks at the time, and none leaves anything behind.
+
+mod addresses;
+mod annotations;
+mod components;
+mod journals;
+mod manifests;
+mod objects;
+mod policies;
+mod ruleset;
+mod settings;
+mod text;
+
+/// A reader and its laws.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// Its folder in `corpus/`, and how `make fuzz` calls it.
+    pub(crate) name: &'static str,
+    /// What it reads.
+    pub(crate) reads: &'static str,
+    /// Panics where a law does not hold.
+    pub(crate) laws: fn(&[u8]) -> Answer,
+}
+
+/// What became of the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// They mean something.
+    Taken,
+    /// They are refused, or passed over.
+    Refused,
+}
+
+/// All of them.
+pub(crate) const TARGETS: [Target; 10] = [
+    Target { name: "addresses", reads: "what the kernel says about interfaces", laws: addresses::laws },
+    Target { name: "annotations", reads: "the annotations of a Service", laws: annotations::laws },
+    Target { name: "components", reads: "a policy's component", laws: components::laws },
+    Target { name: "journals", reads: "the files of the state directory", laws: journals::laws },
+    Target { name: "manifests", reads: "a file of manifests", laws: manifests::laws },
+    Target { name: "objects", reads: "an object of the API server", laws: objects::laws },
+    Target { name: "policies", reads: "a policy's ConfigMap", laws: policies::laws },
+    Target { name: "ruleset", reads: "what the kernel has in its tables", laws: ruleset::laws },
+    Target { name: "settings", reads: "the settings of a policy", laws: settings::laws },
+    Target { name: "text", reads: "text that is shown to people", laws: text::laws },
+];
+
+/// The text in some bytes: what is no UTF-8 is replaced, as everywhere where texts are read.
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

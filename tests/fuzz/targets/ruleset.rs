@@ -1,0 +1,25 @@
+//! What the kernel answers about its tables → a ruleset, and what our elements have counted.
+
+use egressd::nft::script::{encoded, read_back, survey};
+use egressd_core::compile::table_names;
+use egressd_core::diff::{Batch, diff};
+use egressd_core::ruleset::Ruleset;
+
+use super::Answer;
+
+pub(crate) fn laws(bytes: &[u8]) -> Answer {
+    let names = table_names(None);
+    // Whatever it is, it is bounded and said.
+    let _ = survey(bytes, &names);
+    let Ok(readback) = read_back(bytes, &names) else { return Answer::Refused };
+    assert!(readback.foreign.len() <= bytes.len(), "{} foreign things", readback.foreign.len());
+    // Whatever stands in the kernel can be said to it: foreign things go, and then all else.
+    for foreign in readback.foreign {
+        assert!(encoded(&Batch { changes: foreign.removal }).is_ok(), "{}", foreign.what);
+    }
+    for batch in diff(&readback.ruleset, &Ruleset::default()).batches {
+        assert!(encoded(&batch).is_ok(), "{batch:?}");
+    }
+    assert!(diff(&readback.ruleset, &readback.ruleset).is_empty());
+    if readback.ruleset.tables.is_empty() { Answer::Refused } else { Answer::Taken }
+}
