@@ -169,7 +169,7 @@ impl Daemon {
                 loaded = self.loader.next() => self.load(loaded?)?,
                 held = addresses.changed() => self.pipeline.hold(held?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
-                () = at(self.again) => self.queue(self.pipeline.ask_failed(self.since.elapsed())),
+                () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.questions.is_empty() => {}
                 () = ready(()), if self.rest.is_some() => next = Next::Slice,
             }
@@ -244,6 +244,14 @@ impl Daemon {
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
         Ok(())
+    }
+
+    /// What has waited long enough: for its pod, or for another try.
+    fn ask_again(&mut self) {
+        let now = self.since.elapsed();
+        let waited = self.pipeline.ask_waited(now);
+        self.queue(waited);
+        self.queue(self.pipeline.ask_failed(now));
     }
 
     /// What waits and what is newer, in turn.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use egressd_core::chain::Chain;
 use egressd_core::compile::keep;
@@ -11,6 +12,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
 use egressd_core::owner::Held;
 use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
+use egressd_core::whose::HOLD;
 
 use crate::nft::Readback;
 use crate::policies::{self, Library, PolicyReport};
@@ -52,7 +54,11 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     pipeline.hold(known.held);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
-    let mut round = ask(&mut pipeline, &chain, questions);
+    drop(ask(&mut pipeline, &chain, questions));
+    // What is read here is read together, so whatever waits for its pod would wait in vain.
+    pipeline.next_try(Duration::ZERO);
+    let waited = pipeline.ask_waited(HOLD);
+    let mut round = ask(&mut pipeline, &chain, waited);
     while !round.further.is_empty() {
         round = ask(&mut pipeline, &chain, round.further);
     }

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
                 rendered::what_removes_differs_in_its_arguments_and_its_pace,
                 rendered::what_removes_runs_with_every_other_component,
                 rendered::selinux_changes_the_label_of_the_process_alone,
+                rendered::pods_are_watched_and_may_be_with_their_component_alone,
                 rendered::beside_kube_vip_the_prefix_comes_before_the_daemon_set,
                 rights::who_publishes_less_has_the_rights_for_that_alone,
                 rights::whatever_may_be_written_is_bound_by_an_admission_policy,

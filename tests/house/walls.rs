@@ -7,7 +7,7 @@ use crate::rooms::{entered, mentions_crate, room};
 use crate::rust::{code, files, name, paths, root, without_tests};
 
 /// The whole of what the pure half may lean on.
-const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
+const CORE: [&str; 4] = ["imbl", "ipnet", "sha2", "thiserror"];
 
 /// What only its `testkit` leans on, and so nothing that ships.
 const TESTKIT: [&str; 1] = ["proptest"];
@@ -43,7 +43,7 @@ const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("net", &[]),
     ("text", &[]),
     ("finding", &["text"]),
@@ -64,9 +64,10 @@ const ROOMS: [(&str, &[&str]); 18] = [
         "pipeline",
         &[
             "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan",
-            "policy", "ruleset", "status", "voice",
+            "policy", "ruleset", "status", "voice", "whose",
         ],
     ),
+    ("whose", &["decision", "finding", "model"]),
     ("voice", &["model", "net", "owner", "plan"]),
 ];
 

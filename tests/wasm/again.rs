@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use egressd::metrics::Metrics;
-use egressd::policies::{Library, Loaded, Objects, PolicyState, Sandbox};
+use egressd::policies::{Library, Loaded, Objects, PolicyState, Sandbox, Step};
 use egressd::wasm::Compiler;
 use egressd_core::model::{AnnotationPrefix, PolicyObject};
 
@@ -56,4 +56,21 @@ fn a_policy_whose_compiler_was_killed_or_gave_up_or_starved_is_compiled_again_la
         assert_eq!(loaded.chain.unwrap().members().len(), 2);
         assert_eq!(library.next_try(), None);
     }
+}
+
+#[test]
+fn what_was_in_force_before_the_start_is_not_forgotten_when_its_compiler_is_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::compiling(compiler(directory.path(), "kill -KILL $$")).unwrap();
+    let remembered = Objects::from([("guard".to_owned(), guard())]);
+    let metrics = Metrics::default();
+    let mut library = Library::new(sandbox, AnnotationPrefix::default(), metrics, remembered.clone());
+    // The newest is bad, so the remembered one is all there is.
+    let bad = PolicyObject { wasm: Some([7].into()), ..(*guard()).clone() };
+    library.want([Arc::new(bad.clone())]);
+    while library.step() == Step::Done {
+        let loaded = library.loaded();
+        assert_eq!(loaded.good.get("guard"), remembered.get("guard"), "it stays in the state directory");
+    }
+    assert_eq!(state(&library.loaded()).0, PolicyState::Enforced);
 }

@@ -9,6 +9,7 @@ mod entry;
 mod input;
 mod limits;
 mod memory;
+mod pods;
 mod round;
 mod turns;
 
@@ -34,6 +35,7 @@ use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, State};
 use crate::voice::Voice;
+use crate::whose::Waits;
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,6 +240,8 @@ impl Pipeline {
                 Key::Cluster => all().collect(),
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => Vec::new(),
+                Key::Pod(address) => self.listing(*address),
+                Key::Pods => self.services.keys().cloned().collect(),
             }
         };
         keys.iter().flat_map(of).collect()
@@ -248,7 +252,7 @@ impl Pipeline {
         let service = snapshot.services.get(&key);
         let published = service.map(|service| published(service, prefix)).unwrap_or_default();
         let asked = service.filter(|service| is_asked_about(service, &published, &self.interest));
-        let Some(newest) = asked.and_then(|_| self.view(snapshot, &key)).map(Arc::new) else {
+        let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.forget(&gone.view.service.uid);
             }
@@ -258,21 +262,22 @@ impl Pipeline {
         if let Some(entry) = known {
             let answered = entry.standing == Standing::Newest || entry.again.is_deferred();
             if answered && entry.is_about(&newest) && !anyway {
-                entry.published = published;
+                (entry.published, entry.waits) = (published, waits);
                 return None;
             }
         }
-        let entry = self.renewed(&key, Arc::clone(&newest), published);
+        let entry = self.renewed(&key, (Arc::clone(&newest), waits), published);
         self.services.insert(key.clone(), entry);
         Some(Question { key, about: About::Today, view: newest })
     }
 
     /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
-    fn renewed(&mut self, key: &ServiceKey, view: Arc<ServiceView>, published: Published) -> Entry {
+    fn renewed(&mut self, key: &ServiceKey, newest: (Arc<ServiceView>, Waits), published: Published) -> Entry {
+        let (view, waits) = newest;
         let (standing, uid) = (Standing::Earlier, &view.service.uid);
         match self.services.remove(key) {
             Some(Entry { view: before, verdict, last_input, again, answer, .. }) if before.service.uid == *uid => {
-                Entry { view, published, verdict, standing, last_input, again: again.anew(), answer }
+                Entry { view, published, verdict, standing, last_input, again: again.anew(), answer, waits }
             }
             other => {
                 if let Some(replaced) = other {
@@ -280,7 +285,7 @@ impl Pipeline {
                 }
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
                 let (last_input, again, answer) = (None, Again::default(), Answer::Remembered);
-                Entry { view, published, verdict: draft, standing, last_input, again, answer }
+                Entry { view, published, verdict: draft, standing, last_input, again, answer, waits }
             }
         }
     }

@@ -139,7 +139,7 @@ fn an_older_service_whose_slice_names_no_pod_of_its_own_goes_after_the_pods_own(
     }
 }
 
-/// What the component for pods will refuse, and nothing in a slice shows.
+/// Nothing in a slice shows it: only the pods of the node do (`pods.rs`).
 #[test]
 fn an_older_service_that_forges_a_pod_of_its_own_goes_first() {
     let evil = Tenant::new("evil", 2010, "11.0.0.4").naming("evil", "made-up");

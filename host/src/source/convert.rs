@@ -191,7 +191,7 @@ pub fn policy(object: core::ConfigMap) -> Result<Option<(String, Arc<PolicyObjec
     Ok(Some((namespace, Arc::new(policy))))
 }
 
-fn key(metadata: &ObjectMeta) -> Result<ServiceKey, Error> {
+pub(super) fn key(metadata: &ObjectMeta) -> Result<ServiceKey, Error> {
     Ok(ServiceKey::new(checked("metadata.namespace", namespace(metadata))?, name(metadata)?))
 }
 
@@ -211,7 +211,7 @@ fn namespace(metadata: &ObjectMeta) -> String {
 }
 
 /// UUIDv5 of `namespace/name` where there is none (`--manifests`).
-fn uid(metadata: &ObjectMeta, key: &ServiceKey) -> Result<Uid, Error> {
+pub(super) fn uid(metadata: &ObjectMeta, key: &ServiceKey) -> Result<Uid, Error> {
     let text = match &metadata.uid {
         Some(uid) => uid.clone(),
         None => Uuid::new_v5(&Uuid::NAMESPACE_URL, key.to_string().as_bytes()).to_string(),
@@ -287,7 +287,7 @@ fn endpoint(endpoint: discovery::Endpoint, default_node: Option<&str>) -> Result
     Ok(addresses("endpoints[].addresses[]", &endpoint.addresses)?.into_iter().map(one).collect())
 }
 
-fn addresses(name: &'static str, texts: &[String]) -> Result<Vec<IpAddr>, Error> {
+pub(super) fn addresses(name: &'static str, texts: &[String]) -> Result<Vec<IpAddr>, Error> {
     all(name, "an address like 192.0.2.10 or 2001:db8::10", texts)
 }
 

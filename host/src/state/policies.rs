@@ -237,7 +237,7 @@ mod tests {
         let (_, object) = object("../other", None);
         fs::write(inside.join("a.policy"), bytes(&object).unwrap()).unwrap();
         let mut folder = Folder::open(inside.clone());
-        assert_eq!(folder.written().keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(folder.written().iter().map(|(key, policy)| [key, &policy.name]).collect::<Vec<_>>(), [["a", "a"]]);
         folder.write(&Objects::new()).unwrap();
         assert!(outside.exists() && !inside.join("a.policy").exists());
         for name in ["../other", "a/b", "/etc/b"] {

@@ -7,6 +7,7 @@ use super::input::{asks_nothing, is_same_question};
 use crate::chain::Verdict;
 use crate::finding::Finding;
 use crate::model::{Published, ServiceView};
+use crate::whose::Waits;
 
 /// What is known about one Service.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Entry {
     pub(super) again: Again,
     /// Whether the newest answer is remembered.
     pub(super) answer: Answer,
+    /// Its endpoints whose pods are not known.
+    pub(super) waits: Waits,
 }
 
 /// What became of an answer that gives rules.
