@@ -153,11 +153,8 @@ fn no_status(why: &str) -> Finding {
 }
 
 fn ready(newest: &Newest) -> Answer {
-    match (&newest.in_force, &newest.trouble) {
-        (Some(_), _) => Answer::text(Outcome::Good, "ready"),
-        (None, Some(trouble)) => Answer::text(Outcome::Unavailable, format!("nothing is in force yet: {trouble}")),
-        (None, None) => {
-            Answer::text(Outcome::Unavailable, "nothing is in force yet: Services have not been read or evaluated")
-        }
+    match newest.unready() {
+        None => Answer::text(Outcome::Good, "ready"),
+        Some(why) => Answer::text(Outcome::Unavailable, why),
     }
 }

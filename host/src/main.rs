@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
 use egressd::authoring::{self, Answer};
 use egressd::board::{Reader, board};
-use egressd::clean::{self, Job, Outcome, Scope};
+use egressd::clean::{self, Job, NewerLayout, Outcome, Scope};
 use egressd::cli::{
     CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
     StatusOutput,
@@ -122,10 +122,10 @@ async fn follow(args: &Run) -> Result<()> {
     let (metrics, notices) = (Metrics::default(), Notices::default());
     keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
-    notices.note("the state directory's content", state.trouble());
-    let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies());
-    let loader =
-        Loader::start(library.within(config.policies)).context("cannot start the thread that loads policies")?;
+    let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies())
+        .missing(state.lost_policies())
+        .within(config.policies);
+    let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
@@ -141,7 +141,11 @@ async fn follow(args: &Run) -> Result<()> {
         Desk { node: desk_node, publish: written, tables, reader, kernel: desk_kernel, metrics, orphans, notices };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
-    let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
+    tokio::pin!(stop);
+    let daemon = tokio::select! {
+        adopted = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)) => adopted?,
+        () = &mut stop => return Ok(()),
+    };
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
@@ -223,13 +227,12 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
-    let trouble = state.trouble();
-    let known = Known { accepted: state.accepted(), drafts: state.drafts(), held };
+    let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };
     let prefix = config.settings.prefix.clone();
     let library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
-    let mut library = library.within(config.policies);
+    let mut library = library.missing(state.lost_policies()).within(config.policies);
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
-    report.source_findings.splice(0..0, config.findings.into_iter().chain(trouble));
+    report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));
     Ok(report)
 }
 
@@ -283,8 +286,9 @@ fn paint(terminal: bool) -> Paint {
 
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let scope = if args.all { Scope::All } else { Scope::Own };
+    let newer = if args.newer_layout { NewerLayout::Goes } else { NewerLayout::Stays };
     let locks = LockDir::new(&args.locks.lock_dir);
-    let job = Job { own: config::instance(&args.instance)?, scope, locks };
+    let job = Job { own: config::instance(&args.instance)?, scope, newer, locks };
     let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
     if args.stay {
         let doors = clean::Doors { socket: config::socket(&args.socket, &args.instance)?, http: args.http };
