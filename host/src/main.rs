@@ -38,6 +38,8 @@ use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
+use egressd_core::pipeline::Settings;
+use egressd_core::policy::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -122,9 +124,7 @@ async fn follow(args: &Run) -> Result<()> {
     let (metrics, notices) = (Metrics::default(), Notices::default());
     keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
-    let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies())
-        .missing(state.lost_policies())
-        .within(config.policies);
+    let library = library(&config.settings, config.policies, metrics.clone(), &state)?;
     let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
@@ -149,6 +149,12 @@ async fn follow(args: &Run) -> Result<()> {
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
+}
+
+/// What earlier processes had in force, and room for what comes.
+fn library(settings: &Settings, limits: Limits, metrics: Metrics, state: &StateDir) -> Result<Library> {
+    let library = Library::new(Sandbox::new()?, settings.prefix.clone(), metrics, state.policies());
+    Ok(library.missing(state.lost_policies()).within(limits))
 }
 
 /// What earlier releases let other users do with our directories ends here.
@@ -228,9 +234,7 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
     let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };
-    let prefix = config.settings.prefix.clone();
-    let library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
-    let mut library = library.missing(state.lost_policies()).within(config.policies);
+    let mut library = library(&config.settings, config.policies, Metrics::default(), &state)?;
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));
     Ok(report)
