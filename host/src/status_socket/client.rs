@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use super::Error;
 
 /// How long `status` waits: the other end makes a document of all Services meanwhile.
-const STATUS: Duration = Duration::from_secs(20);
+const STATUS: Duration = Duration::from_mins(1);
 /// How long `probe` waits: less than the kubelet does, which has the reason then.
 const PROBE: Duration = Duration::from_secs(3);
 /// What an answer to a probe has at most; of a longer one this is the beginning.
