@@ -115,11 +115,14 @@ fn connected(path: &Path, until: Instant) -> Result<UnixStream, Error> {
 
 fn failed(path: &Path, source: io::Error) -> Error {
     let path = path.to_owned();
-    match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NoAnswer { path },
-        // What the kernel answers when a time is over.
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Late { path },
-        _ => Error::Read { path, source },
+    // What the kernel answers when a time is over.
+    let late = matches!(source.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+        Error::NoAnswer { path }
+    } else if late {
+        Error::Late { path }
+    } else {
+        Error::Read { path, source }
     }
 }
 
