@@ -38,6 +38,8 @@ use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
+use egressd_core::pipeline::Settings;
+use egressd_core::policy::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -112,8 +114,7 @@ async fn follow(args: &Run) -> Result<()> {
     }
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
     let _lives = hold(&locks, &instance);
-    let node = config.settings.node.clone();
-    let namespace = config.namespace.clone();
+    let (node, namespace) = (config.settings.node.clone(), config.namespace.clone());
     let source = Source::open(config.origin, &node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let addresses = Addresses::follow()?;
@@ -123,10 +124,7 @@ async fn follow(args: &Run) -> Result<()> {
     keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
     notices.note("the state directory's content", state.trouble());
-    let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies());
-    let loader =
-        Loader::start(library.within(config.policies)).context("cannot start the thread that loads policies")?;
-    let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
+    let asked = policies_of(&config.settings, config.policies, &metrics, &state)?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
     let orphans = orphans::Watch::start(instance, locks, Netlink::open);
@@ -141,7 +139,7 @@ async fn follow(args: &Run) -> Result<()> {
         Desk { node: desk_node, publish: written, tables, reader, kernel: desk_kernel, metrics, orphans, notices };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
-    let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
+    let daemon = Daemon::adopt(config.settings, state, asked, kernel, (start, watch)).await?;
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
@@ -152,6 +150,20 @@ fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
     notices.note("the state directory", StateDir::narrow(state));
     notices.note("the directory of the status socket", status_socket::narrow(socket));
     notices.note("the directory of locks", LockDir::new(locks).narrow());
+}
+
+/// The threads that load policies and ask them.
+fn policies_of(
+    settings: &Settings,
+    limits: Limits,
+    metrics: &Metrics,
+    state: &StateDir,
+) -> Result<(Loader, Evaluator)> {
+    let library = Library::new(Sandbox::new()?, settings.prefix.clone(), metrics.clone(), state.policies());
+    let loader = Loader::start(library.within(limits));
+    let loader = loader.context("cannot start the thread that loads policies")?;
+    let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
+    Ok((loader, evaluator))
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.
