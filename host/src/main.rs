@@ -114,8 +114,7 @@ async fn follow(args: &Run) -> Result<()> {
     }
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
     let _lives = hold(&locks, &instance);
-    let node = config.settings.node.clone();
-    let namespace = config.namespace.clone();
+    let (node, namespace) = (config.settings.node.clone(), config.namespace.clone());
     let source = Source::open(config.origin, &node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let addresses = Addresses::follow()?;
@@ -124,9 +123,7 @@ async fn follow(args: &Run) -> Result<()> {
     let (metrics, notices) = (Metrics::default(), Notices::default());
     keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
-    let library = library(&config.settings, config.policies, metrics.clone(), &state)?;
-    let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
-    let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
+    let asked = policies_of(&config.settings, config.policies, &metrics, &state)?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
     let orphans = orphans::Watch::start(instance, locks, Netlink::open);
@@ -143,7 +140,7 @@ async fn follow(args: &Run) -> Result<()> {
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
     tokio::pin!(stop);
     let daemon = tokio::select! {
-        adopted = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)) => adopted?,
+        adopted = Daemon::adopt(config.settings, state, asked, kernel, (start, watch)) => adopted?,
         () = &mut stop => return Ok(()),
     };
     source.spawn(giver)?;
@@ -162,6 +159,19 @@ fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
     notices.note("the state directory", StateDir::narrow(state));
     notices.note("the directory of the status socket", status_socket::narrow(socket));
     notices.note("the directory of locks", LockDir::new(locks).narrow());
+}
+
+/// The threads that load policies and ask them.
+fn policies_of(
+    settings: &Settings,
+    limits: Limits,
+    metrics: &Metrics,
+    state: &StateDir,
+) -> Result<(Loader, Evaluator)> {
+    let library = library(settings, limits, metrics.clone(), state)?;
+    let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
+    let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
+    Ok((loader, evaluator))
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.

@@ -12,7 +12,7 @@ use crate::compile::{Kept, compile};
 use crate::finding::Severity;
 use crate::model::{ServiceKey, Uid};
 use crate::plan::{End, Here, Own, Plan, Planned, Sharing, Standby, settle, today};
-use crate::status::{ShadowStatus, State, statuses};
+use crate::status::{ServiceStatus, ShadowStatus, State, statuses};
 use crate::voice::{Stage, Voice, voice};
 
 impl Pipeline {
@@ -42,14 +42,7 @@ impl Pipeline {
         let notes = check(&plan);
         let mut statuses = statuses(&notes, &planned);
         for (key, status) in &mut statuses {
-            let Some(entry) = self.services.get(key) else { continue };
-            status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
-            status.shadows = planned.get(key).map(|planned| self.shadows(here, entry, planned)).unwrap_or_default();
-            if status.state != State::Off {
-                let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
-                status.findings.extend(beside::finding(service, wrote, &self.foreign));
-                status.findings.extend(entry.waiting());
-            }
+            self.complete(here, key, planned.get(key), status);
         }
         let (voices, kept) = (self.voices(&planned), self.kept(here, &planned));
         let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
@@ -73,6 +66,18 @@ impl Pipeline {
             further,
         };
         (round, refused)
+    }
+
+    /// Adds what is known of a Service beside its part of the plan.
+    fn complete(&self, here: Here<'_>, key: &ServiceKey, planned: Option<&Planned>, status: &mut ServiceStatus) {
+        let Some(entry) = self.services.get(key) else { return };
+        status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
+        status.shadows = planned.map(|planned| self.shadows(here, entry, planned)).unwrap_or_default();
+        if status.state != State::Off {
+            let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
+            status.findings.extend(beside::finding(service, wrote, &self.foreign));
+            status.findings.extend(entry.waiting());
+        }
     }
 
     fn failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
