@@ -305,6 +305,9 @@ pub struct CleanArgs {
     /// after, whatever they are called, and locks that are free.
     #[arg(long)]
     pub all: bool,
+    /// Remove tables that a newer egressd made in a layout which this one does not know, too; without it they stay.
+    #[arg(long)]
+    pub newer_layout: bool,
     /// Stay afterwards until SIGTERM or SIGINT, as a DaemonSet that removes does; try again while something is left.
     #[arg(long)]
     pub stay: bool,

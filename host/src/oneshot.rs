@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egressd_core::chain::Chain;
+use egressd_core::compile::keep;
 use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
 use egressd_core::owner::Held;
-use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
+use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
 
 use crate::nft::Readback;
@@ -37,6 +38,8 @@ pub struct Known {
     pub accepted: BTreeMap<Uid, Arc<Labels>>,
     /// And the last good drafts (P6).
     pub drafts: BTreeMap<Uid, Arc<Draft>>,
+    /// And whether that is all.
+    pub memory: Memory,
     /// What this node's interfaces have.
     pub held: Held,
 }
@@ -47,7 +50,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let chain = library.chain();
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
-    let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts);
+    let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
     pipeline.hold(known.held);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
@@ -79,7 +82,9 @@ fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) -> 
 /// What `run` would do to the kernel, in order: first what removes things that egressd never makes.
 pub fn difference(readback: &Readback, round: &Round) -> Changes {
     let removals: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
-    let mut batches = diff(&readback.ruleset, &round.ruleset).batches;
+    let mut desired = round.ruleset.clone();
+    keep(&mut desired, &readback.ruleset, &round.kept);
+    let mut batches = diff(&readback.ruleset, &desired).batches;
     if !removals.is_empty() {
         batches.insert(0, Batch { changes: removals });
     }

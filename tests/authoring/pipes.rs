@@ -92,6 +92,7 @@ fn document() -> Document {
     Document {
         version: "0.1.0".to_owned(),
         publishes: None,
+        unready: None,
         node: "node-a".to_owned(),
         since: text.clone(),
         in_force_since: Some(text),

@@ -27,6 +27,7 @@ mod orphans;
 mod owner;
 mod policies;
 mod ports;
+mod required;
 mod settings;
 mod shadows;
 mod stage;
@@ -45,6 +46,7 @@ lab::tests![
     policies::a_policy_beyond_the_limit_takes_no_place_of_one_in_force,
     policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,
     policies::plan_loads_policies_as_run_does,
+    required::a_required_policy_is_missed_and_the_node_not_ready_until_it_was_loaded_once,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
     isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
     limits::what_exceeds_a_tenants_limit_is_not_in_force_and_others_follow,

@@ -23,6 +23,7 @@ use turns::Turns;
 
 use crate::beside::ForeignTables;
 use crate::chain::{PolicyFailure, Ruling, Verdict};
+use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
@@ -79,7 +80,18 @@ pub struct Pipeline {
     accepted: BTreeMap<Uid, Arc<Labels>>,
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
     drafts: BTreeMap<Uid, Arc<Draft>>,
+    memory: Memory,
     turns: Turns,
+}
+
+/// Whether all is known that an earlier process remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Memory {
+    /// It is.
+    #[default]
+    Whole,
+    /// Some of it is in a form that this one does not know. Of which Services, is unknown.
+    Partial,
 }
 
 /// Something to ask the policies.
@@ -104,6 +116,8 @@ pub struct Round {
     pub plan: Plan,
     /// The same as nftables.
     pub ruleset: Ruleset,
+    /// The Services of which what the kernel has is to stay in the ruleset.
+    pub kept: Kept,
     /// What each Service's owner is told.
     pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
     /// Which life of each Service that is about.
@@ -143,6 +157,7 @@ impl Pipeline {
             newest: Snapshot::default(),
             accepted,
             drafts: Default::default(),
+            memory: Memory::Whole,
             turns: Turns::default(),
         }
     }
@@ -151,6 +166,13 @@ impl Pipeline {
     #[must_use]
     pub fn recalling(self, drafts: BTreeMap<Uid, Arc<Draft>>) -> Self {
         Self { drafts, ..self }
+    }
+
+    /// The same, where not all is known that an earlier process remembered. What has nothing to fall back to then keeps what
+    /// the kernel has for it.
+    #[must_use]
+    pub fn knowing(self, memory: Memory) -> Self {
+        Self { memory, ..self }
     }
 
     /// What is the same for all Services now.

@@ -5,6 +5,8 @@
 mod interest;
 #[path = "pipeline/limits.rs"]
 mod limits;
+#[path = "pipeline/memory.rs"]
+mod memory;
 #[path = "pipeline/turns.rs"]
 mod turns;
 

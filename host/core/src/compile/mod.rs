@@ -7,6 +7,7 @@
 
 mod chains;
 mod instance;
+mod keep;
 mod names;
 mod rules;
 
@@ -15,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
+pub use keep::{Kept, keep};
 pub use names::{uid_of_chain, uid_of_comment};
 
 use self::chains::Given;
