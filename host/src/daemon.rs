@@ -2,6 +2,7 @@
 
 mod carry;
 mod log;
+mod reading;
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
+use reading::Reading;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
@@ -48,6 +50,7 @@ pub struct Daemon {
     /// What the kernel holds, as far as we know.
     applied: Ruleset,
     loader: Loader,
+    reading: Reading,
     /// What was told last.
     told: Option<Arc<InForce>>,
     /// Tables to replace with the first commit (`egress_clean`).
@@ -104,7 +107,7 @@ impl Daemon {
         kernel: KernelThread,
         (start, watch): (Start, Watch),
     ) -> Result<Self> {
-        let tables = settings.tables.clone();
+        let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
         let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts());
         let (applied, told, retry, again, rest) = (Ruleset::default(), None, None, None, None);
         let (questions, since) = (Vec::new(), Instant::now());
@@ -117,6 +120,7 @@ impl Daemon {
             state,
             applied,
             loader,
+            reading,
             told,
             doomed,
             watch,
@@ -156,8 +160,8 @@ impl Daemon {
                     info!("stopping; the rules stay in force");
                     return Ok(());
                 }
-                update = source.take() => self.take(&update)?,
-                loaded = self.loader.next() => self.load(loaded?)?,
+                update = source.take() => self.take(&update, &source)?,
+                loaded = self.loader.next() => self.load(loaded?, &source)?,
                 held = addresses.changed() => self.pipeline.hold(held?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.queue(self.pipeline.ask_failed(self.since.elapsed())),
@@ -170,14 +174,13 @@ impl Daemon {
         }
     }
 
-    /// Waits for the first Services and for the policies that were in force before, or, where none were, for those that
-    /// come with them: a round without either would take rules away (P6).
+    /// Waits for the policies that were in force before, or, where none were, for the first that there are, and then for the
+    /// Services, which are cut to what those read: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
-        let update = source.take().await;
-        self.loader.want(update.snapshot.policies.values())?;
+        self.loader.want(&source.policies().await)?;
         let loaded = self.loader.next().await?;
-        self.load(loaded)?;
-        self.take(&update)?;
+        self.load(loaded, source)?;
+        self.take(&source.take().await, source)?;
         self.ask().await?;
         while !self.questions.is_empty() {
             self.ask().await?;
@@ -216,8 +219,16 @@ impl Daemon {
         }
     }
 
+    /// Goes over to other policies as soon as all that they read is there.
+    fn load(&mut self, loaded: Loaded, source: &Taker) -> Result<()> {
+        match self.reading.load(loaded, source) {
+            Some(loaded) => self.go_over_to(loaded),
+            None => Ok(()),
+        }
+    }
+
     /// Goes over to other policies, whole, and asks them about every Service.
-    fn load(&mut self, loaded: Loaded) -> Result<()> {
+    fn go_over_to(&mut self, loaded: Loaded) -> Result<()> {
         let Loaded { chain, reports, good, findings } = loaded;
         self.watch.board.policies(reports, findings);
         self.state.remember_policies(&good);
@@ -230,11 +241,14 @@ impl Daemon {
     }
 
     /// What is to be asked is everything that changed.
-    fn take(&mut self, update: &Update) -> Result<()> {
+    fn take(&mut self, update: &Update, source: &Taker) -> Result<()> {
         self.loader.want(update.snapshot.policies.values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
-        Ok(())
+        match self.reading.take(update, source) {
+            Some(loaded) => self.go_over_to(loaded),
+            None => Ok(()),
+        }
     }
 
     /// What waits and what is newer, in turn.

@@ -50,10 +50,10 @@ use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
 use self::watched::Watched;
-use super::handover::{Giver, Update};
+use super::handover::{Asked, Giver, Update};
 
 /// News that wait to be taken in; followers wait beyond that.
-const WAITING: usize = 1024;
+const WAITING: usize = 64;
 
 /// Why a cluster cannot be followed.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +80,7 @@ pub fn spawn(connection: &Connection, namespace: String, giver: Giver) -> Result
     let server = Arc::clone(connection.server());
     let follow = move || {
         let (sender, news) = channel(WAITING);
-        let followers = followers(&client, &server, &namespace, &sender);
+        let followers = followers(&client, &server, &namespace, (&sender, giver.asked()));
         drop(sender);
         runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, giver)) });
     };
@@ -113,12 +113,17 @@ async fn list<K: Watched>(state: &mut State, api: Api<K>, server: &Arc<str>) -> 
     Ok(())
 }
 
-fn followers(client: &Client, address: &Arc<str>, namespace: &str, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
+fn followers(
+    client: &Client,
+    address: &Arc<str>,
+    namespace: &str,
+    (news, asked): (&Sender<News>, Asked),
+) -> Vec<BoxFuture<'static, ()>> {
     let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
     let server = || Arc::clone(&server);
     let (client, news) = (|| client.clone(), || news.clone());
     vec![
-        Follower::<Service>::new(Api::all(client()), server(), news()).run().boxed(),
+        Follower::<Service>::new(Api::all(client()), server(), news()).cutting_to(asked).run().boxed(),
         Follower::<EndpointSlice>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<Node>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<Namespace>::new(Api::all(client()), server(), news()).run().boxed(),
