@@ -26,6 +26,7 @@ mod connect;
 pub mod event;
 mod follow;
 mod gather;
+mod list;
 mod server;
 pub mod state;
 pub mod trouble;
@@ -45,7 +46,8 @@ use tokio::sync::mpsc::{Sender, channel};
 
 pub use connect::{Access, ConnectError, Connection};
 
-use self::follow::{Follower, News, everything};
+use self::follow::{Follower, News};
+use self::list::everything;
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
