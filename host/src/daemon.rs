@@ -2,7 +2,6 @@
 
 mod carry;
 mod log;
-mod reading;
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -17,7 +16,6 @@ use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
-use reading::Reading;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
@@ -50,7 +48,6 @@ pub struct Daemon {
     /// What the kernel holds, as far as we know.
     applied: Ruleset,
     loader: Loader,
-    reading: Reading,
     /// What was told last.
     told: Option<Arc<InForce>>,
     /// Tables to replace with the first commit (`egress_clean`).
@@ -107,7 +104,7 @@ impl Daemon {
         kernel: KernelThread,
         (start, watch): (Start, Watch),
     ) -> Result<Self> {
-        let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
+        let tables = settings.tables.clone();
         let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts());
         let (applied, told, retry, again, rest) = (Ruleset::default(), None, None, None, None);
         let (questions, since) = (Vec::new(), Instant::now());
@@ -120,7 +117,6 @@ impl Daemon {
             state,
             applied,
             loader,
-            reading,
             told,
             doomed,
             watch,
@@ -160,8 +156,8 @@ impl Daemon {
                     info!("stopping; the rules stay in force");
                     return Ok(());
                 }
-                update = source.take() => self.take(&update, &source)?,
-                loaded = self.loader.next() => self.load(loaded?, &source)?,
+                update = source.take() => self.take(&update)?,
+                loaded = self.loader.next() => self.load(loaded?)?,
                 held = addresses.changed() => self.pipeline.hold(held?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.queue(self.pipeline.ask_failed(self.since.elapsed())),
@@ -174,13 +170,14 @@ impl Daemon {
         }
     }
 
-    /// Waits for the policies that were in force before, or, where none were, for the first that there are, and then for the
-    /// Services, which are cut to what those read: a round without either would take rules away (P6).
+    /// Waits for the first Services and for the policies that were in force before, or, where none were, for those that
+    /// come with them: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
-        self.loader.want(&source.policies().await)?;
+        let update = source.take().await;
+        self.loader.want(update.snapshot.policies.values())?;
         let loaded = self.loader.next().await?;
-        self.load(loaded, source)?;
-        self.take(&source.take().await, source)?;
+        self.load(loaded)?;
+        self.take(&update)?;
         self.ask().await?;
         while !self.questions.is_empty() {
             self.ask().await?;
@@ -219,16 +216,8 @@ impl Daemon {
         }
     }
 
-    /// Goes over to other policies as soon as all that they read is there.
-    fn load(&mut self, loaded: Loaded, source: &Taker) -> Result<()> {
-        match self.reading.load(loaded, source) {
-            Some(loaded) => self.go_over_to(loaded),
-            None => Ok(()),
-        }
-    }
-
     /// Goes over to other policies, whole, and asks them about every Service.
-    fn go_over_to(&mut self, loaded: Loaded) -> Result<()> {
+    fn load(&mut self, loaded: Loaded) -> Result<()> {
         let Loaded { chain, reports, good, findings } = loaded;
         self.watch.board.policies(reports, findings);
         self.state.remember_policies(&good);
@@ -241,14 +230,11 @@ impl Daemon {
     }
 
     /// What is to be asked is everything that changed.
-    fn take(&mut self, update: &Update, source: &Taker) -> Result<()> {
+    fn take(&mut self, update: &Update) -> Result<()> {
         self.loader.want(update.snapshot.policies.values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
-        match self.reading.take(update, source) {
-            Some(loaded) => self.go_over_to(loaded),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// What waits and what is newer, in turn.

@@ -2,7 +2,6 @@
 
 mod admission;
 mod beside;
-mod budget;
 mod deployment;
 mod lab_itself;
 mod life;
@@ -39,7 +38,6 @@ lab::tests![
     admission::the_annotations_that_may_be_published_follow_the_prefix,
     admission::the_policies_are_there_and_the_api_server_has_nothing_against_their_expressions,
     admission::an_overlay_elsewhere_is_bound_as_well,
-    budget::a_thousand_services_with_256_kib_of_annotations_each_are_no_burden_for_others,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use egressd_core::model::{Interest, ObjectReference};
+use egressd_core::model::ObjectReference;
 
 use super::super::documents::Object;
 
@@ -72,8 +72,6 @@ pub enum Event {
     Begin,
     /// An object in the list.
     Listed(Reading),
-    /// The list that began, and what changes after it, are cut to this.
-    Kept(Interest),
     /// The list is complete: what was not in it is gone.
     Complete,
     /// An object came or changed.

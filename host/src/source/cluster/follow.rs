@@ -9,26 +9,26 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::model::Interest;
+use egressd_core::policy;
 use futures_util::TryStreamExt;
 use kube::Api;
-use kube::api::{WatchEvent, WatchParams};
+use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::core::Status;
 use kube::core::watch::Bookmark;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info};
 
-use super::super::handover::Asked;
 use super::backoff::{Backoff, scatter};
 use super::event::{Event, Kind};
-use super::list::{page_params, params};
 use super::server::{INITIAL_EVENTS_END, Lists, Server};
 use super::trouble::{Trouble, Verb};
 use super::watched::{Watched, name, reading};
 
+/// Objects in one page of a list: whole pages are in memory, and a slice can be large.
+const PAGE: u32 = 200;
 /// How long an answer may take, or a page of a list.
-pub(super) const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(30);
 /// How long a watch may be silent. Servers send a bookmark every minute; without one, beginning again costs little,
 /// and finds out whether anybody is still there.
 const SILENCE: Duration = Duration::from_secs(100);
@@ -58,10 +58,6 @@ pub(super) struct Follower<K> {
     /// Up to where everything is known; none before the first list, or when it has to be listed again.
     version: Option<String>,
     contact: Contact,
-    /// What is read of the objects' annotations, where they are cut to that.
-    asked: Option<Asked>,
-    /// What the last list was cut to.
-    read: Option<Interest>,
 }
 
 /// Whether the server answered last time.
@@ -80,8 +76,6 @@ enum Stop {
     Absent,
     /// Streaming lists are refused after all.
     NotStreamed,
-    /// Something else is read of the objects from now on.
-    Asked,
     /// Anything else, and how long the server wants to be left alone.
     Trouble(Trouble, Duration),
 }
@@ -97,12 +91,7 @@ enum Phase {
 
 impl<K: Watched> Follower<K> {
     pub(super) fn new(api: Api<K>, server: Arc<Server>, news: Sender<News>) -> Self {
-        Self { api, server, news, version: None, contact: Contact::Yes, asked: None, read: None }
-    }
-
-    /// Cuts annotations to what is read of them: begins when that is known, and lists anew when it changes.
-    pub(super) fn cutting_to(self, asked: Asked) -> Self {
-        Self { asked: Some(asked), ..self }
+        Self { api, server, news, version: None, contact: Contact::Yes }
     }
 
     /// Follows for the life of the process.
@@ -118,7 +107,6 @@ impl<K: Watched> Follower<K> {
             match end {
                 // The server ends every watch some time.
                 Ok(()) if steady => {}
-                Err(Stop::Asked) => {}
                 Ok(()) | Err(Stop::Gone | Stop::NotStreamed) => sleep(backoff.wait()).await,
                 Err(Stop::Absent) => {
                     self.nothing().await;
@@ -165,7 +153,7 @@ impl<K: Watched> Follower<K> {
                 info!(kind = %K::KIND, "the API server has forgotten what changed since: everything is listed again");
                 self.version = None;
             }
-            Err(Stop::Absent | Stop::Asked) => self.version = None,
+            Err(Stop::Absent) => self.version = None,
             Err(Stop::NotStreamed) => self.server.refuse(),
         }
         end
@@ -175,7 +163,6 @@ impl<K: Watched> Follower<K> {
         if self.version.is_some() {
             return self.watch(Phase::Following).await;
         }
-        self.learn_what_is_read().await;
         match self.server.lists().await.map_err(|error| self.failed(Verb::Watch, &error))? {
             Lists::Streamed => self.watch(Phase::Listing).await,
             Lists::Paged => {
@@ -185,33 +172,16 @@ impl<K: Watched> Follower<K> {
         }
     }
 
-    /// Waits until it is known what is read.
-    async fn learn_what_is_read(&mut self) {
-        let Some(asked) = &mut self.asked else { return };
-        // When nothing can be asked any more the process ends.
-        if asked.wait_for(Option::is_some).await.is_ok() {
-            self.read.clone_from(&asked.borrow_and_update());
-        }
-    }
-
-    /// A list of everything begins.
-    async fn begin(&self) {
-        self.tell(News::Event(K::KIND, Event::Begin)).await;
-        if let Some(read) = &self.read {
-            self.tell(News::Event(K::KIND, Event::Kept(read.clone()))).await;
-        }
-    }
-
     /// The pages of one list are all of one version.
     async fn list(&mut self) -> Result<(), Stop> {
-        self.begin().await;
+        self.tell(News::Event(K::KIND, Event::Begin)).await;
         let mut continued = None;
         loop {
             let page = timeout(ANSWER, self.api.list(&page_params::<K>(continued))).await;
             let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
             self.works().await;
             for object in page.items {
-                self.tell(News::Event(K::KIND, Event::Listed(reading(object, self.read.as_ref())))).await;
+                self.tell(News::Event(K::KIND, Event::Listed(reading(object)))).await;
             }
             continued = page.metadata.continue_.filter(|token| !token.is_empty());
             if continued.is_none() {
@@ -231,14 +201,10 @@ impl<K: Watched> Follower<K> {
         let mut events = pin!(answer.map_err(|error| self.not_watched(phase, &error))?);
         self.works().await;
         if phase == Phase::Listing {
-            self.begin().await;
+            self.tell(News::Event(K::KIND, Event::Begin)).await;
         }
         loop {
-            let next = tokio::select! {
-                next = timeout(SILENCE, events.try_next()) => next,
-                () = asked_for_other(&mut self.asked) => return Err(Stop::Asked),
-            };
-            let event = match next {
+            let event = match timeout(SILENCE, events.try_next()).await {
                 Ok(Ok(Some(event))) => event,
                 Err(_) | Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) => return self.broken(&error),
@@ -250,11 +216,11 @@ impl<K: Watched> Follower<K> {
     async fn take(&mut self, event: WatchEvent<K>, phase: &mut Phase) -> Result<(), Stop> {
         let event = match (event, *phase) {
             (WatchEvent::Added(object) | WatchEvent::Modified(object), Phase::Listing) => {
-                Event::Listed(reading(object, self.read.as_ref()))
+                Event::Listed(reading(object))
             }
             (WatchEvent::Added(object) | WatchEvent::Modified(object), Phase::Following) => {
                 self.reached(object.meta().resource_version.as_deref());
-                Event::Changed(reading(object, self.read.as_ref()))
+                Event::Changed(reading(object))
             }
             (WatchEvent::Deleted(object), _) => {
                 self.reached(object.meta().resource_version.as_deref());
@@ -340,14 +306,45 @@ impl<K: Watched> Follower<K> {
     }
 }
 
-/// Until something else is to be read of the objects.
-async fn asked_for_other(asked: &mut Option<Asked>) {
-    let changed = match asked {
-        Some(asked) => asked.changed().await.is_ok(),
-        None => false,
-    };
-    // Nobody asks any more when the process ends.
-    if !changed {
-        std::future::pending().await
+/// Everything of a kind, once; none of a kind that the server does not have.
+pub(super) async fn everything<K: Watched>(api: &Api<K>, server: &Arc<str>) -> Result<Vec<Event>, Trouble> {
+    let mut events = vec![Event::Begin];
+    let mut continued = None;
+    loop {
+        let page = match timeout(ANSWER, api.list(&page_params::<K>(continued))).await {
+            Ok(Ok(page)) => page,
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 && K::KIND == Kind::ServiceNetworks => break,
+            Ok(Err(error)) => return Err(Trouble::of(Verb::List, K::KIND, server, &error)),
+            Err(_) => return Err(Trouble::late(server, ANSWER)),
+        };
+        events.extend(page.items.into_iter().map(|object| Event::Listed(reading(object))));
+        continued = page.metadata.continue_.filter(|token| !token.is_empty());
+        if continued.is_none() {
+            break;
+        }
+    }
+    events.push(Event::Complete);
+    Ok(events)
+}
+
+fn page_params<K: Watched>(continued: Option<String>) -> ListParams {
+    ListParams {
+        limit: Some(PAGE),
+        continue_token: continued,
+        label_selector: selector(K::KIND),
+        ..ListParams::default()
+    }
+}
+
+fn params<K: Watched>(limit: Duration) -> WatchParams {
+    let timeout = u32::try_from(limit.as_secs()).ok();
+    WatchParams { timeout, label_selector: selector(K::KIND), ..WatchParams::default() }
+}
+
+/// Of all ConfigMaps only those that are policies.
+fn selector(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Policies => Some(format!("{}=true", policy::LABEL)),
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => None,
     }
 }

@@ -26,7 +26,6 @@ mod connect;
 pub mod event;
 mod follow;
 mod gather;
-mod list;
 mod server;
 pub mod state;
 pub mod trouble;
@@ -46,16 +45,15 @@ use tokio::sync::mpsc::{Sender, channel};
 
 pub use connect::{Access, ConnectError, Connection};
 
-use self::follow::{Follower, News};
-use self::list::everything;
+use self::follow::{Follower, News, everything};
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
 use self::watched::Watched;
-use super::handover::{Asked, Giver, Update};
+use super::handover::{Giver, Update};
 
 /// News that wait to be taken in; followers wait beyond that.
-const WAITING: usize = 64;
+const WAITING: usize = 1024;
 
 /// Why a cluster cannot be followed.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +80,7 @@ pub fn spawn(connection: &Connection, namespace: String, giver: Giver) -> Result
     let server = Arc::clone(connection.server());
     let follow = move || {
         let (sender, news) = channel(WAITING);
-        let followers = followers(&client, &server, &namespace, (&sender, giver.asked()));
+        let followers = followers(&client, &server, &namespace, &sender);
         drop(sender);
         runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, giver)) });
     };
@@ -115,17 +113,12 @@ async fn list<K: Watched>(state: &mut State, api: Api<K>, server: &Arc<str>) -> 
     Ok(())
 }
 
-fn followers(
-    client: &Client,
-    address: &Arc<str>,
-    namespace: &str,
-    (news, asked): (&Sender<News>, Asked),
-) -> Vec<BoxFuture<'static, ()>> {
+fn followers(client: &Client, address: &Arc<str>, namespace: &str, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
     let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
     let server = || Arc::clone(&server);
     let (client, news) = (|| client.clone(), || news.clone());
     vec![
-        Follower::<Service>::new(Api::all(client()), server(), news()).cutting_to(asked).run().boxed(),
+        Follower::<Service>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<EndpointSlice>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<Node>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<Namespace>::new(Api::all(client()), server(), news()).run().boxed(),

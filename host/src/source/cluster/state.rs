@@ -9,7 +9,7 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Interest, Key, ObjectReference, PolicyObject, ServiceKey, Slice, Snapshot};
+use egressd_core::model::{Key, ObjectReference, ServiceKey, Slice, Snapshot};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
@@ -27,18 +27,6 @@ pub struct State {
     complete: BTreeSet<Kind>,
     unreadable: BTreeMap<(Kind, ObjectReference), String>,
     keys: BTreeSet<Key>,
-    kept: Cut,
-}
-
-/// What the annotations of Services are cut to.
-#[derive(Debug, Default)]
-struct Cut {
-    /// In the list under way.
-    next: Option<Interest>,
-    /// In the snapshot; none where they are whole.
-    now: Option<Interest>,
-    /// In what was handed over.
-    known: Option<Interest>,
 }
 
 impl State {
@@ -48,17 +36,12 @@ impl State {
             Event::Begin => {
                 self.lists.insert(kind, BTreeMap::new());
             }
-            Event::Kept(interest) => self.kept.next = Some(interest),
             Event::Listed(reading) => {
-                let reading = self.shared(reading);
                 self.lists.entry(kind).or_default().insert(reading.name.clone(), reading);
             }
             Event::Complete => {
                 let list = self.lists.remove(&kind).unwrap_or_default();
                 self.replace(kind, list);
-                if kind == Kind::Services {
-                    self.kept.now = self.kept.next.take().or(self.kept.now.take());
-                }
             }
             Event::Changed(reading) => self.put(kind, reading),
             Event::Gone(name) => self.remove(kind, &name),
@@ -72,35 +55,14 @@ impl State {
 
     /// The newest state with the keys of what changed since the last time; none when nothing did.
     pub fn update(&mut self) -> Option<Update> {
-        (!self.keys.is_empty() || self.kept.now != self.kept.known).then(|| self.hand_over())
+        let keys = mem::take(&mut self.keys);
+        (!keys.is_empty()).then(|| Update { snapshot: self.snapshot.clone(), keys, findings: self.findings() })
     }
 
     /// The newest state as a whole, however little of it there is.
     pub fn whole(&mut self) -> Update {
         self.keys.insert(Key::Cluster);
-        self.hand_over()
-    }
-
-    fn hand_over(&mut self) -> Update {
-        self.kept.known.clone_from(&self.kept.now);
-        let (snapshot, kept) = (self.snapshot.clone(), self.kept.now.clone());
-        Update { snapshot, keys: mem::take(&mut self.keys), findings: self.findings(), kept }
-    }
-
-    /// The policies, once they were listed.
-    pub fn policies(&self) -> Option<Vec<Arc<PolicyObject>>> {
-        self.complete.contains(&Kind::Policies).then(|| self.snapshot.policies.values().cloned().collect())
-    }
-
-    /// The same in the place in memory where it is already: a list of large objects would be there twice.
-    fn shared(&self, reading: Reading) -> Reading {
-        let Content::Object(Object::Service(service)) = &reading.content else { return reading };
-        match self.snapshot.services.get(&service.key) {
-            Some(known) if known == service => {
-                Reading { content: Content::Object(Object::Service(Arc::clone(known))), ..reading }
-            }
-            Some(_) | None => reading,
-        }
+        Update { snapshot: self.snapshot.clone(), keys: mem::take(&mut self.keys), findings: self.findings() }
     }
 
     /// What cannot be read.

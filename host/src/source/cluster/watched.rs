@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use egressd_core::model::{Interest, ObjectReference};
+use egressd_core::model::ObjectReference;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::ServiceCIDR;
@@ -30,14 +30,11 @@ pub(super) trait Watched:
     fn convert(self) -> Result<Option<Object>, convert::Error>;
 }
 
-/// An object as the state takes it, with the annotations that are read, where that is said.
-pub(super) fn reading<K: Watched>(mut object: K, read: Option<&Interest>) -> Reading {
+/// An object as the state takes it.
+pub(super) fn reading<K: Watched>(mut object: K) -> Reading {
     let name = name(&object);
     let ObjectMeta { annotations, uid, .. } = object.meta_mut();
-    if let Some(annotations) = annotations {
-        annotations.remove(LAST_APPLIED);
-        annotations.retain(|name, _| read.is_none_or(|read| read.reads_annotation(name)));
-    }
+    annotations.as_mut().map(|annotations| annotations.remove(LAST_APPLIED));
     let uid = uid.clone();
     let content = match object.convert() {
         Ok(Some(object)) => Content::Object(object),
