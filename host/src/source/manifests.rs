@@ -191,7 +191,6 @@ fn key(object: &Object) -> Key {
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
         Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
-        // The first one makes a difference to all Services.
         Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
     }
 }
