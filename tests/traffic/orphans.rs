@@ -274,7 +274,8 @@ pub(crate) fn what_cleans_and_stays_waits_for_no_other_instance_and_leaves_its_t
     // More than one further try, which the first instance is the reason for.
     sleep(Duration::from_secs(5));
     egressd.stop()?;
-    remover.wait_until("it is ready", || Ok(get(&stage.lab, "/readyz")?.0.contains("200")))?;
+    remover
+        .wait_until("it is ready", || Ok(get(&stage.lab, "/readyz").is_ok_and(|(status, _)| status.contains("200"))))?;
     ensure!(has_table(&stage, "ip kube_vip_other_v4")?, "{}", stage.lab.node().tables()?);
     ensure!(!has_table(&stage, "ip kube_vip_v4")?, "{}", stage.lab.node().tables()?);
     remover.stop()

@@ -1,5 +1,4 @@
 //! What the kernel has for Services of which it is unknown what was in force.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

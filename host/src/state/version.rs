@@ -92,10 +92,8 @@ fn newer(bytes: &[u8]) -> Option<Value> {
 }
 
 fn version(line: &[u8]) -> Option<Value> {
-    match serde_json::from_slice(line).ok()? {
-        Value::Object(mut members) => members.remove("version"),
-        _ => None,
-    }
+    let line: Value = serde_json::from_slice(line).ok()?;
+    line.get("version").cloned()
 }
 
 fn is_known(version: u64) -> bool {

@@ -16,10 +16,13 @@ use super::unfit::Part;
 pub(super) fn all_is_used(bytes: &[u8]) -> Result<(), Unfit> {
     let mut open: Vec<Frame> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload? {
-            Payload::Version { .. } => open.push(Frame::default()),
-            Payload::End(_) => open.pop().map_or(Ok(()), |frame| frame.end())?,
-            payload => open.last_mut().map_or(Ok(()), |frame| frame.look(payload))?,
+        let payload = payload?;
+        if let Payload::Version { .. } = payload {
+            open.push(Frame::default());
+        } else if let Payload::End(_) = payload {
+            open.pop().map_or(Ok(()), |frame| frame.end())?;
+        } else {
+            open.last_mut().map_or(Ok(()), |frame| frame.look(payload))?;
         }
     }
     Ok(())

@@ -43,6 +43,8 @@ fn covers(those: &[IpNet], these: &[IpNet]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use egressd_policy_sdk::{IpNet, Rule};
 
     use super::nothing_left;

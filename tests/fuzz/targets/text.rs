@@ -34,7 +34,7 @@ fn is_one_line(form: Form, written: &str) {
     let line = logged.strip_suffix('\n').unwrap_or_else(|| panic!("no line: {logged:?}"));
     assert!(logged.len() <= LONGEST, "a line of {} bytes", logged.len());
     // Colours begin with the escape character, and it begins nothing else.
-    let acts = |c: char| !is_plain(c) && !(form == Form::Coloured && c == '\u{1b}');
+    let acts = |c: char| !(is_plain(c) || form == Form::Coloured && c == '\u{1b}');
     assert!(!line.contains(acts), "{line:?}");
     for (at, _) in line.match_indices('\u{1b}') {
         let colour = line[at + 1..].strip_prefix('[').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));

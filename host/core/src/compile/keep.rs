@@ -24,7 +24,7 @@ pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
     }
     for (family, table) in &mut ruleset.tables {
         if let Some(applied) = applied.tables.get(family) {
-            Keeping { family: *family, applied, kept }.into_table(table);
+            Keeping { family: *family, applied, kept }.add_to(table);
         }
     }
 }
@@ -36,7 +36,7 @@ struct Keeping<'a> {
 }
 
 impl Keeping<'_> {
-    fn into_table(&self, table: &mut Table) {
+    fn add_to(&self, table: &mut Table) {
         let known = [MapKind::Addresses, MapKind::Ports].map(|kind| pods(table, kind));
         let [plain, ports] = &known;
         for (name, map) in &self.applied.maps {

@@ -62,9 +62,9 @@ fn pattern(path: &str) -> Place {
 }
 
 fn at<'a>(value: &'a mut Value, place: &[String]) -> &'a mut Value {
-    place.iter().fold(value, |value, name| match value {
-        Value::Array(items) => &mut items[name.parse::<usize>().unwrap()],
-        other => other.get_mut(name).unwrap(),
+    place.iter().fold(value, |value, name| match name.parse::<usize>() {
+        Ok(at) => value.get_mut(at).unwrap(),
+        Err(_) => value.get_mut(name).unwrap(),
     })
 }
 
