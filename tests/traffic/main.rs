@@ -44,6 +44,7 @@ lab::tests![
     policies::plan_loads_policies_as_run_does,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
     isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
+    isolation::while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force,
     shadows::a_shadow_lists_exactly_what_enforcing_it_changes,
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,

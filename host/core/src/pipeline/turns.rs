@@ -11,18 +11,20 @@ use super::waiting::Waiting;
 
 /// What an answer costs at least: so many of them count, too, where a clock cannot tell them from nothing.
 const LEAST: Duration = Duration::from_micros(1);
+/// How far ahead of the others a namespace begins to wait that has used little: by what is asked between two rounds. Else
+/// those that all use as much as they may would be level with it, and many of them go first.
+const AHEAD: Duration = Duration::from_millis(250);
 /// How long it is remembered that a namespace has used time.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The questions that wait, and the time that namespaces have used.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Turns {
     namespaces: BTreeMap<Arc<str>, Namespace>,
     /// Those of which something waits.
     places: BTreeMap<Place, Arc<str>>,
-    /// What the one had used that was served last. Whoever begins to wait has used no less: having asked nothing saves up
-    /// no time. So none is behind all others by more than its last
-    /// question cost.
+    /// What they had used that were served. Whoever begins to wait has used no less, but for `AHEAD`: having asked nothing
+    /// saves up no time. So none is behind all others by more than its last question cost.
     level: Duration,
     /// How many places were given.
     given: u64,
@@ -43,6 +45,13 @@ struct Namespace {
     /// When it was served last.
     served: Duration,
     waiting: Waiting,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let (namespaces, places) = Default::default();
+        Self { namespaces, places, level: AHEAD, given: 0, now: Duration::ZERO }
+    }
 }
 
 impl Turns {
@@ -66,7 +75,7 @@ impl Turns {
             self.given += 1;
             namespace.waiting.add(question, self.given);
             if begins {
-                let used = namespace.place.used.max(self.level);
+                let used = namespace.place.used.max(self.level - AHEAD);
                 namespace.place = Place { used, since: self.given };
                 self.places.insert(namespace.place, name);
             }
