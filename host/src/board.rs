@@ -38,6 +38,10 @@ pub struct Newest {
     pub notices: Arc<[Finding]>,
     /// The tables that no egressd looks after.
     pub orphans: Arc<[Orphan]>,
+    /// A table that a newer egressd made, while it keeps this one from working.
+    pub newer: Option<Finding>,
+    /// What is wrong with what an earlier process remembered.
+    pub left: Arc<[Finding]>,
 }
 
 /// A round that the kernel has taken over.
@@ -72,6 +76,7 @@ impl InForce {
         let Round {
             plan,
             ruleset: _,
+            kept: _,
             statuses,
             uids,
             voices,
@@ -155,8 +160,9 @@ impl Newest {
     /// Before anything is known.
     pub fn begin() -> Self {
         let (policies, loading, orphans) = ([].into(), [].into(), [].into());
-        let (source, notices) = ([].into(), [].into());
-        Self { since: Moment::now(), in_force: None, trouble: None, policies, loading, source, notices, orphans }
+        let (source, notices, left) = ([].into(), [].into(), [].into());
+        let (since, in_force, trouble, newer) = (Moment::now(), None, None, None);
+        Self { since, in_force, trouble, policies, loading, source, notices, orphans, newer, left }
     }
 }
 
@@ -199,12 +205,40 @@ impl Board {
         });
     }
 
+    /// What is wrong with what an earlier process remembered.
+    pub fn left(&self, findings: Vec<Finding>) {
+        self.newest.send_modify(|newest| newest.left = findings.into());
+    }
+
+    /// A table of a newer egressd keeps this one from working, or no longer does.
+    pub fn newer(&self, finding: Option<Finding>) {
+        self.newest.send_modify(|newest| newest.newer = finding);
+    }
+
     /// A round did not come into force; what is in force still, where anything is.
     pub fn held_back(&self, why: String, still: Option<Arc<InForce>>) {
         self.newest.send_modify(|newest| {
             newest.trouble = Some(why);
             newest.in_force = still.or_else(|| newest.in_force.take());
         });
+    }
+}
+
+impl Newest {
+    /// Why this egressd is not ready; none when it is.
+    pub fn unready(&self) -> Option<String> {
+        match (&self.in_force, &self.trouble) {
+            (Some(_), _) => self.policies.iter().find_map(PolicyReport::unready),
+            (None, Some(trouble)) => Some(format!("nothing is in force yet: {trouble}")),
+            (None, None) => Some("nothing is in force yet: Services have not been read or evaluated".to_owned()),
+        }
+    }
+
+    /// What is told about this egressd and what others left, whether or not anything is in force.
+    pub fn standing(&self) -> impl Iterator<Item = Finding> {
+        let found = self.source.iter().chain(&*self.loading).chain(&*self.notices);
+        let orphans = self.orphans.iter().map(Orphan::finding);
+        found.chain(&self.newer).chain(&*self.left).cloned().chain(orphans)
     }
 }
 

@@ -83,7 +83,7 @@ pub enum Command {
 pub struct Source {
     /// A directory of manifests instead of a cluster; without it, the cluster's API server is followed.
     ///
-    /// YAML or JSON: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, policies. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
+    /// YAML or JSON: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, Pods, policies. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
     /// temporary name, then rename): what is in a file is in force as soon as it is closed.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub manifests: Option<PathBuf>,
@@ -104,6 +104,12 @@ pub struct Source {
     /// What to do with an address that Services of several namespaces have.
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_SHARED_ADDRESSES", default_value_t = SharedAddresses::Allow)]
     pub shared_addresses: SharedAddresses,
+    /// Whether to watch the pods of this node, so that no EndpointSlice takes a pod of another namespace.
+    ///
+    /// Needs the rights of deploy/components/pods, which sets it. Without them it is as with ignore, and reported. Has no
+    /// effect with --manifests: there, Pods count where there are any.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_PODS", default_value_t = Pods::Ignore)]
+    pub pods: Pods,
     /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
     ///
     /// Whoever may edit a Service can then take any address for it; without this, only those in its
@@ -125,6 +131,15 @@ pub enum SharedAddresses {
     Allow,
     /// Only Services of the namespace whose Service is the oldest are translated to it.
     Oldest,
+}
+
+/// What is made of the pods of this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pods {
+    /// Nothing is asked about them: endpoints are what EndpointSlices say.
+    Ignore,
+    /// They are watched: an endpoint on this node counts where it is a pod of the Service's own namespace.
+    Watch,
 }
 
 /// How a node knows that it holds an address.
@@ -290,6 +305,9 @@ pub struct CleanArgs {
     /// after, whatever they are called, and locks that are free.
     #[arg(long)]
     pub all: bool,
+    /// Remove tables that a newer egressd made in a layout which this one does not know, too; without it they stay.
+    #[arg(long)]
+    pub newer_layout: bool,
     /// Stay afterwards until SIGTERM or SIGINT, as a DaemonSet that removes does; try again while something is left.
     #[arg(long)]
     pub stay: bool,

@@ -16,8 +16,8 @@ use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 use crate::rights::Publish;
-use crate::source::Origin;
 use crate::source::cluster::Access;
+use crate::source::{Origin, PodWatch};
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +57,8 @@ pub fn config(input: &Input) -> Result<Config> {
         trust: match origin {
             // Who writes the directory writes the status too.
             Origin::Manifests(_) => AddressTrust::Annotation,
-            Origin::Cluster(_) if *trust_address_annotation => AddressTrust::Annotation,
-            Origin::Cluster(_) => AddressTrust::Status,
+            Origin::Cluster(..) if *trust_address_annotation => AddressTrust::Annotation,
+            Origin::Cluster(..) => AddressTrust::Status,
         },
         owner: self::owner(*owner),
         prefix: prefix(annotation_prefix)?,
@@ -87,7 +87,14 @@ fn origin(source: &Source) -> Origin {
     let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
     match &source.manifests {
         Some(path) => Origin::Manifests(path.clone()),
-        None => Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig)),
+        None => Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig), pods(source.pods)),
+    }
+}
+
+fn pods(typed: cli::Pods) -> PodWatch {
+    match typed {
+        cli::Pods::Ignore => PodWatch::Ignore,
+        cli::Pods::Watch => PodWatch::Watch,
     }
 }
 
@@ -97,7 +104,7 @@ fn node(source: &Source, origin: &Origin) -> Result<String> {
     match (said, origin) {
         (Some(name), _) => Ok(name),
         (None, Origin::Manifests(_)) => Ok(host_name()),
-        (None, Origin::Cluster(_)) => {
+        (None, Origin::Cluster(..)) => {
             bail!("cannot tell which node this is: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME")
         }
     }

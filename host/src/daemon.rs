@@ -2,6 +2,7 @@
 
 mod carry;
 mod log;
+mod takeover;
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings, Turns};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use crate::addresses::Addresses;
@@ -28,11 +29,6 @@ use crate::nft::{self, KernelThread};
 use crate::policies::{Loaded, Loader};
 use crate::source::handover::{Taker, Update};
 use crate::state::StateDir;
-
-/// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often to look meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
 const SLICE: Duration = Duration::from_millis(250);
@@ -47,6 +43,7 @@ pub struct Daemon {
     state: StateDir,
     /// What the kernel holds, as far as we know.
     applied: Ruleset,
+    knowledge: Knowledge,
     loader: Loader,
     /// What was told last.
     told: Option<Arc<InForce>>,
@@ -83,6 +80,14 @@ pub enum Start {
     Replace,
 }
 
+/// Whether `applied` is what the kernel holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    Sure,
+    /// After a failure: it is read before anything else is done.
+    Doubtful,
+}
+
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -93,7 +98,8 @@ enum Next {
 }
 
 impl Daemon {
-    /// Takes over what an earlier process left in the kernel, as it is, or prepares to replace it.
+    /// Takes over what an earlier process left in the kernel, as it is, or prepares to replace it. Waits while that is a
+    /// newer egressd's.
     ///
     /// # Errors
     /// When the kernel cannot be read, or a table of our name is not ours (P10).
@@ -105,10 +111,12 @@ impl Daemon {
         (start, watch): (Start, Watch),
     ) -> Result<Self> {
         let tables = settings.tables.clone();
-        let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts());
+        let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         let (applied, told, retry, again, rest) = (Ruleset::default(), None, None, None, None);
         let (turns, since) = (Turns::default(), Instant::now());
-        let doomed = begin(&kernel, &tables, start).await.context("cannot take over the tables")?;
+        watch.board.left(state.findings());
+        let begun = takeover::begin(&kernel, &tables, (start, &watch.board)).await;
+        let doomed = begun.context("cannot take over the tables")?;
         let mut daemon = Self {
             pipeline,
             evaluator,
@@ -116,6 +124,7 @@ impl Daemon {
             tables,
             state,
             applied,
+            knowledge: Knowledge::Doubtful,
             loader,
             told,
             doomed,
@@ -160,7 +169,7 @@ impl Daemon {
                 loaded = self.loader.next() => self.load(loaded?)?,
                 held = addresses.changed() => self.pipeline.hold(held?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
-                () = at(self.again) => self.queue(self.pipeline.ask_failed(self.since.elapsed())),
+                () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.rest.is_some() => next = Next::Slice,
             }
@@ -237,6 +246,14 @@ impl Daemon {
         Ok(())
     }
 
+    /// What has waited long enough: for its pod, or for another try.
+    fn ask_again(&mut self) {
+        let now = self.since.elapsed();
+        let waited = self.pipeline.ask_waited(now);
+        self.queue(waited);
+        self.queue(self.pipeline.ask_failed(now));
+    }
+
     /// Puts what is newer with what waits, and drops what need not be asked any more.
     fn queue(&mut self, newer: Vec<Question>) {
         self.turns.add(newer);
@@ -260,9 +277,10 @@ impl Daemon {
         Ok(())
     }
 
-    /// Learns what is in force, and removes what nobody of us put there. What is to be replaced is of no interest.
+    /// Learns what is in force where that is in doubt, and removes what nobody of us put there. What is to be replaced is of
+    /// no interest.
     async fn read_back(&mut self) -> Result<(), nft::Error> {
-        if !self.doomed.is_empty() {
+        if self.knowledge == Knowledge::Sure || !self.doomed.is_empty() {
             return Ok(());
         }
         let readback = self.kernel.read(self.tables.clone()).await?;
@@ -273,7 +291,7 @@ impl Daemon {
         if !changes.is_empty() {
             self.kernel.commit(Batch { changes }).await?;
         }
-        self.applied = readback.ruleset;
+        (self.applied, self.knowledge) = (readback.ruleset, Knowledge::Sure);
         Ok(())
     }
 
@@ -299,31 +317,6 @@ impl Daemon {
             log_changes(before.as_deref(), now);
         }
         self.watch.board.held_back(format!("a change is not in force yet: {why}"), self.told.clone());
-    }
-}
-
-/// Makes the tables ours, or finds those that are to be replaced.
-async fn begin(kernel: &KernelThread, tables: &TableNames, start: Start) -> Result<Vec<(Family, Name)>, nft::Error> {
-    match start {
-        Start::Adopt => patiently(|| kernel.adopt(tables.clone())).await.map(|()| Vec::new()),
-        Start::Replace => {
-            let existing = patiently(|| kernel.existing(tables.clone())).await?;
-            for table in &existing {
-                warn!(%table, "egress_clean: it is replaced with the first commit");
-            }
-            Ok(existing.into_iter().map(|table| (table.family, table.name)).collect())
-        }
-    }
-}
-
-/// Waits while another process owns the tables: most likely our predecessor, on its way out.
-async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(mut ask: impl FnMut() -> F) -> Result<T, nft::Error> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match ask().await {
-            Err(nft::Error::Owned { .. }) if Instant::now() < deadline => sleep(LOOK).await,
-            other => return other,
-        }
     }
 }
 

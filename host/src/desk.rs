@@ -26,6 +26,10 @@ use crate::status_socket::{Probe, StatusSocket};
 /// How long the loop may work on one thing before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(30);
 
+/// How long a client of the socket is served: on a node with thousands of Services and too much to do, the document takes
+/// its time.
+const DOCUMENT: Duration = Duration::from_mins(1);
+
 /// What the desk knows, and where it answers.
 #[derive(Debug)]
 pub struct Desk {
@@ -89,7 +93,8 @@ impl Desk {
             let desk = Arc::clone(&desk);
             http::connection(stream, visit, move |path| std::future::ready(desk.probe(&path)))
         };
-        socket.serve(Bounds::default(), move || Arc::clone(&self).document(), answer).await;
+        let bounds = Bounds { patience: DOCUMENT, ..Bounds::default() };
+        socket.serve(bounds, move || Arc::clone(&self).document(), answer).await;
     }
 
     async fn document(self: Arc<Self>) -> String {
@@ -153,11 +158,8 @@ fn no_status(why: &str) -> Finding {
 }
 
 fn ready(newest: &Newest) -> Answer {
-    match (&newest.in_force, &newest.trouble) {
-        (Some(_), _) => Answer::text(Outcome::Good, "ready"),
-        (None, Some(trouble)) => Answer::text(Outcome::Unavailable, format!("nothing is in force yet: {trouble}")),
-        (None, None) => {
-            Answer::text(Outcome::Unavailable, "nothing is in force yet: Services have not been read or evaluated")
-        }
+    match newest.unready() {
+        None => Answer::text(Outcome::Good, "ready"),
+        Some(why) => Answer::text(Outcome::Unavailable, why),
     }
 }

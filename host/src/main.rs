@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use egressd::addresses::{self, Addresses};
 use egressd::authoring::{self, Answer};
 use egressd::board::{Reader, board};
-use egressd::clean::{self, Job, Outcome, Scope};
+use egressd::clean::{self, Job, NewerLayout, Outcome, Scope};
 use egressd::cli::{
     CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
     StatusOutput,
@@ -38,6 +38,8 @@ use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
 use egressd_core::owner::Held;
+use egressd_core::pipeline::Settings;
+use egressd_core::policy::Limits;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -112,8 +114,7 @@ async fn follow(args: &Run) -> Result<()> {
     }
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
     let _lives = hold(&locks, &instance);
-    let node = config.settings.node.clone();
-    let namespace = config.namespace.clone();
+    let (node, namespace) = (config.settings.node.clone(), config.namespace.clone());
     let source = Source::open(config.origin, &node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let addresses = Addresses::follow()?;
@@ -122,11 +123,7 @@ async fn follow(args: &Run) -> Result<()> {
     let (metrics, notices) = (Metrics::default(), Notices::default());
     keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
-    notices.note("the state directory's content", state.trouble());
-    let library = Library::new(Sandbox::new()?, config.settings.prefix.clone(), metrics.clone(), state.policies());
-    let loader =
-        Loader::start(library.within(config.policies)).context("cannot start the thread that loads policies")?;
-    let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
+    let asked = policies_of(&config.settings, config.policies, &metrics, &state)?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
     let orphans = orphans::Watch::start(instance, locks, Netlink::open);
@@ -141,10 +138,20 @@ async fn follow(args: &Run) -> Result<()> {
         Desk { node: desk_node, publish: written, tables, reader, kernel: desk_kernel, metrics, orphans, notices };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
-    let daemon = Daemon::adopt(config.settings, state, (loader, evaluator), kernel, (start, watch)).await?;
+    tokio::pin!(stop);
+    let daemon = tokio::select! {
+        adopted = Daemon::adopt(config.settings, state, asked, kernel, (start, watch)) => adopted?,
+        () = &mut stop => return Ok(()),
+    };
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
+}
+
+/// What earlier processes had in force, and room for what comes.
+fn library(settings: &Settings, limits: Limits, metrics: Metrics, state: &StateDir) -> Result<Library> {
+    let library = Library::new(Sandbox::new()?, settings.prefix.clone(), metrics, state.policies());
+    Ok(library.missing(state.lost_policies()).within(limits))
 }
 
 /// What earlier releases let other users do with our directories ends here.
@@ -152,6 +159,19 @@ fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
     notices.note("the state directory", StateDir::narrow(state));
     notices.note("the directory of the status socket", status_socket::narrow(socket));
     notices.note("the directory of locks", LockDir::new(locks).narrow());
+}
+
+/// The threads that load policies and ask them.
+fn policies_of(
+    settings: &Settings,
+    limits: Limits,
+    metrics: &Metrics,
+    state: &StateDir,
+) -> Result<(Loader, Evaluator)> {
+    let library = library(settings, limits, metrics.clone(), state)?;
+    let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
+    let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
+    Ok((loader, evaluator))
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.
@@ -223,13 +243,10 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
-    let trouble = state.trouble();
-    let known = Known { accepted: state.accepted(), drafts: state.drafts(), held };
-    let prefix = config.settings.prefix.clone();
-    let library = Library::new(Sandbox::new()?, prefix, Metrics::default(), state.policies());
-    let mut library = library.within(config.policies);
+    let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };
+    let mut library = library(&config.settings, config.policies, Metrics::default(), &state)?;
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
-    report.source_findings.splice(0..0, config.findings.into_iter().chain(trouble));
+    report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));
     Ok(report)
 }
 
@@ -283,8 +300,9 @@ fn paint(terminal: bool) -> Paint {
 
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let scope = if args.all { Scope::All } else { Scope::Own };
+    let newer = if args.newer_layout { NewerLayout::Goes } else { NewerLayout::Stays };
     let locks = LockDir::new(&args.locks.lock_dir);
-    let job = Job { own: config::instance(&args.instance)?, scope, locks };
+    let job = Job { own: config::instance(&args.instance)?, scope, newer, locks };
     let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
     if args.stay {
         let doors = clean::Doors { socket: config::socket(&args.socket, &args.instance)?, http: args.http };

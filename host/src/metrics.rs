@@ -154,8 +154,7 @@ impl Metrics {
             let labels = vec![("severity", finding.severity.to_string()), ("code", finding.code.to_string())];
             findings.get_or_create(&labels).inc();
         };
-        newest.orphans.iter().for_each(|orphan| found(&orphan.finding()));
-        newest.source.iter().chain(&*newest.loading).chain(&*newest.notices).for_each(found);
+        newest.standing().for_each(|finding| found(&finding));
         let Some(round) = &newest.in_force else { return };
         round.findings.iter().for_each(found);
         let mut translated = 0;

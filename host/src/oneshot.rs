@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use egressd_core::chain::Chain;
+use egressd_core::compile::keep;
 use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
 use egressd_core::owner::Held;
-use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
+use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
+use egressd_core::whose::HOLD;
 
 use crate::nft::Readback;
 use crate::policies::{self, Library, PolicyReport};
@@ -35,6 +38,8 @@ pub struct Known {
     pub accepted: BTreeMap<Uid, Arc<Labels>>,
     /// And the last good drafts (P6).
     pub drafts: BTreeMap<Uid, Arc<Draft>>,
+    /// And whether that is all.
+    pub memory: Memory,
     /// What this node's interfaces have.
     pub held: Held,
 }
@@ -45,11 +50,15 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let chain = library.chain();
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
-    let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts);
+    let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
     pipeline.hold(known.held);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
-    let mut round = ask(&mut pipeline, &chain, questions);
+    drop(ask(&mut pipeline, &chain, questions));
+    // What is read here is read together, so whatever waits for its pod would wait in vain.
+    pipeline.next_try(Duration::ZERO);
+    let waited = pipeline.ask_waited(HOLD);
+    let mut round = ask(&mut pipeline, &chain, waited);
     while !round.further.is_empty() {
         round = ask(&mut pipeline, &chain, round.further);
     }
@@ -73,7 +82,9 @@ fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) -> 
 /// What `run` would do to the kernel, in order: first what removes things that egressd never makes.
 pub fn difference(readback: &Readback, round: &Round) -> Changes {
     let removals: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
-    let mut batches = diff(&readback.ruleset, &round.ruleset).batches;
+    let mut desired = round.ruleset.clone();
+    keep(&mut desired, &readback.ruleset, &round.kept);
+    let mut batches = diff(&readback.ruleset, &desired).batches;
     if !removals.is_empty() {
         batches.insert(0, Batch { changes: removals });
     }

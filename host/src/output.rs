@@ -144,7 +144,7 @@ fn finding(finding: &Finding) -> Value {
     let span = finding
         .span
         .as_ref()
-        .map(|span| json!({ "annotation": span.annotation, "offset": span.offset, "length": span.length }));
+        .map(|span| json!({ "annotation": plain(&span.annotation), "offset": span.offset, "length": span.length }));
     json!({
         "severity": finding.severity.to_string(),
         "code": finding.code.as_str(),

@@ -116,6 +116,12 @@ pub const RIGHTS: [Right; 16] = [
     PATCH_CONFIGMAPS,
 ];
 
+/// Where the manifest of the role for pods is.
+pub const PODS_MANIFEST: &str = "deploy/components/pods/rbac.yaml";
+
+/// What it may do beside that where the node's pods are watched (`deploy/components/pods`).
+pub const POD_RIGHTS: [Right; 2] = [cluster("list", "", "pods"), cluster("watch", "", "pods")];
+
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.verb, self.resource)

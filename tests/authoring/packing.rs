@@ -7,9 +7,9 @@ use std::sync::Arc;
 use egressd::policies::{digest, unpack};
 use egressd::source::documents::{Object, objects};
 use egressd_core::model::PolicyObject;
-use egressd_core::policy::{Mode, Module, OnFailure, PolicySpec};
+use egressd_core::policy::{Mode, Module, Need, OnFailure, PolicySpec};
 
-use crate::desk::{POLICY, binary, component, policy};
+use crate::desk::{POLICY, VALIDATOR, binary, component, policy};
 use crate::services::manifests;
 
 /// What our own source reads.
@@ -46,6 +46,25 @@ fn what_is_packed_is_read_back() {
     let bytes = fs::read(component(&POLICY)).unwrap();
     assert_eq!(unpack(&gzip).unwrap(), bytes);
     assert_eq!(spec.digest, Some(digest(&bytes)));
+}
+
+/// A guard that is silently away is none; a policy is a guard where its author says so.
+#[test]
+fn a_validator_is_packed_as_required_and_a_policy_where_it_is_to_be() {
+    let packed = |file, arguments: &[&str]| {
+        let (_, object) = read(&policy(&[&["pack", file], arguments].concat()).well());
+        let spec = PolicySpec::read(&object, "annotations").unwrap();
+        (spec.need, spec.on_failure)
+    };
+    let (validator, rules) = (component(&VALIDATOR), component(&POLICY));
+    let (required, optional) = ((Need::Required, OnFailure::Closed), |on_failure| (Need::Optional, on_failure));
+    assert_eq!(packed(&validator, &[]), required);
+    assert_eq!(packed(&validator, &["--on-failure", "closed"]), optional(OnFailure::Closed));
+    assert_eq!(packed(&validator, &["--on-failure", "skip"]), optional(OnFailure::Skip));
+    assert_eq!(packed(&rules, &[]), optional(OnFailure::KeepLast));
+    assert_eq!(packed(&rules, &["--required"]), required);
+    let both = policy(&["pack", &rules, "--required", "--on-failure", "skip"]);
+    assert!(both.code == Some(2) && both.errors.contains("cannot be used with"), "{}", both.errors);
 }
 
 #[test]

@@ -91,6 +91,8 @@ fn document() -> Document {
     let (text, nothing) = ("2026-01-01T00:00:00Z".to_owned(), None);
     Document {
         version: "0.1.0".to_owned(),
+        publishes: None,
+        unready: None,
         node: "node-a".to_owned(),
         since: text.clone(),
         in_force_since: Some(text),

@@ -90,7 +90,7 @@ pub(crate) fn metrics_are_reached_from_outside_of_the_node_with_their_component(
 }
 
 /// Waits until the DaemonSet's pods are all like this, and returns one.
-fn wait_for_pod(cluster: &Cluster, like: impl Fn(&Value) -> bool) -> Result<DeployedPod> {
+pub(crate) fn wait_for_pod(cluster: &Cluster, like: impl Fn(&Value) -> bool) -> Result<DeployedPod> {
     wait_until("the pods are as the DaemonSet has them now", lab::DEADLINE, || {
         Ok(cluster.deployed_pods()?.iter().all(|pod| like(pod.object())))
     })?;

@@ -7,6 +7,7 @@ mod lab_itself;
 mod life;
 mod moves;
 mod outages;
+mod pods;
 mod policies;
 mod rights;
 mod roles;
@@ -38,6 +39,8 @@ lab::tests![
     admission::the_annotations_that_may_be_published_follow_the_prefix,
     admission::the_policies_are_there_and_the_api_server_has_nothing_against_their_expressions,
     admission::an_overlay_elsewhere_is_bound_as_well,
+    pods::with_its_component_a_slice_takes_no_pod_of_another_tenant,
+    pods::a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes_nothing_away,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,

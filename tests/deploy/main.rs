@@ -12,45 +12,43 @@ mod written;
 use std::process::ExitCode;
 
 use lab::cluster::kubectl_ready;
-use lab::{list, main_of_groups, nothing};
+use lab::{Test, list, main_of_groups, nothing};
+
+/// What reads files alone.
+const WRITTEN: &[Test] = list![
+    rights::the_roles_grant_what_the_program_needs_and_nothing_else,
+    written::every_manifest_is_in_the_kustomization_of_its_directory,
+    written::only_the_component_for_it_has_a_namespace,
+    written::the_daemon_set_starts_what_the_program_understands_with_one_capability,
+    written::the_image_has_one_name_which_no_kustomization_replaces,
+    written::a_container_that_fails_leaves_its_reason_with_the_pod,
+    written::the_probes_ask_over_a_socket_of_the_pods_own,
+    page::every_path_of_a_command_is_there,
+    page::every_block_of_commands_says_where_it_runs,
+    page::every_kustomization_has_its_row,
+];
+
+/// What kustomize makes of them.
+const RENDERED: &[Test] = list![
+    rendered::every_kustomization_renders,
+    rendered::the_whole_is_the_base_with_its_namespace_and_the_admission_policies,
+    rendered::every_object_follows_the_namespace_of_an_overlay,
+    rendered::references_follow_the_prefix_of_an_overlay,
+    rendered::an_overlay_replaces_the_image_by_its_documented_name,
+    rendered::what_removes_differs_in_its_arguments_and_its_pace,
+    rendered::what_removes_runs_with_every_other_component,
+    rendered::selinux_changes_the_label_of_the_process_alone,
+    rendered::pods_are_watched_and_may_be_with_their_component_alone,
+    rendered::beside_kube_vip_the_prefix_comes_before_the_daemon_set,
+    rights::who_publishes_less_has_the_rights_for_that_alone,
+    rights::whatever_may_be_written_is_bound_by_an_admission_policy,
+    rights::what_is_for_older_servers_has_no_admission_policy,
+    metrics::scrapes_ask_where_the_program_listens,
+    metrics::the_address_is_accepted_in_both_families,
+    metrics::the_service_and_the_monitor_select_the_pods,
+    page::the_kustomizations_of_the_page_render,
+];
 
 fn main() -> ExitCode {
-    main_of_groups(&[
-        (
-            nothing,
-            list![
-                rights::the_roles_grant_what_the_program_needs_and_nothing_else,
-                written::every_manifest_is_in_the_kustomization_of_its_directory,
-                written::only_the_component_for_it_has_a_namespace,
-                written::the_daemon_set_starts_what_the_program_understands_with_one_capability,
-                written::the_image_has_one_name_which_no_kustomization_replaces,
-                written::a_container_that_fails_leaves_its_reason_with_the_pod,
-                written::the_probes_ask_over_a_socket_of_the_pods_own,
-                page::every_path_of_a_command_is_there,
-                page::every_block_of_commands_says_where_it_runs,
-                page::every_kustomization_has_its_row,
-            ],
-        ),
-        (
-            kubectl_ready,
-            list![
-                rendered::every_kustomization_renders,
-                rendered::the_whole_is_the_base_with_its_namespace_and_the_admission_policies,
-                rendered::every_object_follows_the_namespace_of_an_overlay,
-                rendered::references_follow_the_prefix_of_an_overlay,
-                rendered::an_overlay_replaces_the_image_by_its_documented_name,
-                rendered::what_removes_differs_in_its_arguments_and_its_pace,
-                rendered::what_removes_runs_with_every_other_component,
-                rendered::selinux_changes_the_label_of_the_process_alone,
-                rendered::beside_kube_vip_the_prefix_comes_before_the_daemon_set,
-                rights::who_publishes_less_has_the_rights_for_that_alone,
-                rights::whatever_may_be_written_is_bound_by_an_admission_policy,
-                rights::what_is_for_older_servers_has_no_admission_policy,
-                metrics::scrapes_ask_where_the_program_listens,
-                metrics::the_address_is_accepted_in_both_families,
-                metrics::the_service_and_the_monitor_select_the_pods,
-                page::the_kustomizations_of_the_page_render,
-            ],
-        ),
-    ])
+    main_of_groups(&[(nothing, WRITTEN), (kubectl_ready, RENDERED)])
 }

@@ -1,12 +1,12 @@
 //! What kustomize makes of the manifests, and of overlays over them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use egressd::cli::Cli;
-use lab::cluster::Overlay;
+use lab::cluster::{Overlay, environment};
 use serde_json::{Value, json};
 
 use crate::objects::{Objects, deploy, items, texts};
@@ -71,7 +71,7 @@ pub(crate) fn every_object_follows_the_namespace_of_an_overlay() -> Result<()> {
             subjects += 1;
         }
     }
-    ensure!(subjects == 2, "{subjects} subjects of role bindings");
+    ensure!(subjects == 3, "{subjects} subjects of role bindings");
     Ok(())
 }
 
@@ -132,17 +132,18 @@ fn expect_removal_in_any_order(mut names: Vec<String>) -> Result<()> {
         let objects = render_overlay(&Overlay::default().components(&names))?;
         let arguments = texts(&objects.container()?["args"]);
         ensure!(arguments.first().is_some_and(|first| first == "clean"), "{names:?}: {arguments:?}");
-        rendered.push(with_sorted_environment(objects)?);
+        rendered.push(as_it_runs(objects)?);
     }
     ensure!(rendered.windows(2).all(|pair| pair[0] == pair[1]), "the order of components matters");
     Ok(())
 }
 
-/// Variables of different components stand in any order.
-fn with_sorted_environment(mut objects: Objects) -> Result<Objects> {
+/// With the environment as the kubelet makes it: variables have an order only where one is a part of another.
+fn as_it_runs(mut objects: Objects) -> Result<Objects> {
+    let made = environment(objects.container()?, |field| Some(field.to_owned()))?;
+    let made: BTreeMap<String, String> = made.into_iter().collect();
     let set = objects.0.iter_mut().find(|object| object["kind"] == "DaemonSet").context("a DaemonSet")?;
-    let environment = set["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut().context("variables")?;
-    environment.sort_by_key(|variable| variable["name"].to_string());
+    set["spec"]["template"]["spec"]["containers"][0]["env"] = json!(made);
     Ok(objects)
 }
 
@@ -153,6 +154,21 @@ pub(crate) fn selinux_changes_the_label_of_the_process_alone() -> Result<()> {
     let security = &mut set["spec"]["template"]["spec"]["containers"][0]["securityContext"];
     security["seLinuxOptions"] = json!({"type": "spc_t"});
     ensure!(labelled == expected, "{:#}", labelled.only("DaemonSet")?);
+    Ok(())
+}
+
+/// The setting and the rights come together: neither is of use alone.
+pub(crate) fn pods_are_watched_and_may_be_with_their_component_alone() -> Result<()> {
+    let watching = render_overlay(&Overlay::default().components(&["pods"]))?;
+    let base = render(&deploy().join("base"))?;
+    let (setting, object) = (json!({"name": "EGRESSD_PODS", "value": "watch"}), "egressd-pods");
+    let set =
+        |objects: &Objects| Ok::<_, anyhow::Error>(items(&objects.container()?["env"]).any(|one| *one == setting));
+    ensure!(set(&watching)? && !set(&base)?, "{:#}", watching.container()?["env"]);
+    for kind in ["ClusterRole", "ClusterRoleBinding"] {
+        ensure!(watching.names_of(kind).contains(&object) && !base.names_of(kind).contains(&object), "{kind}");
+    }
+    ensure!(watching.0.len() == base.0.len() + 2, "it adds something else: {watching:?}");
     Ok(())
 }
 

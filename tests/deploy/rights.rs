@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use egressd::cli;
 use egressd::config;
-use egressd::rights::{MANIFEST, Place, Publish, Right};
+use egressd::rights::{MANIFEST, POD_RIGHTS, PODS_MANIFEST, Place, Publish, Right};
 use lab::cluster::Overlay;
 use serde_json::{Value, json};
 
@@ -35,20 +35,25 @@ fn granted(objects: &Objects) -> Result<Granted> {
 }
 
 fn needed(publish: Publish) -> Granted {
-    let words = |right: &Right| {
-        let place = match right.place {
-            Place::Cluster => "ClusterRole",
-            Place::OwnNamespace => "Role",
-        };
-        [place, right.verb, right.group, right.resource].map(str::to_owned)
-    };
     publish.rights().map(words).collect()
 }
 
+fn words(right: &Right) -> [String; 4] {
+    let place = match right.place {
+        Place::Cluster => "ClusterRole",
+        Place::OwnNamespace => "Role",
+    };
+    [place, right.verb, right.group, right.resource].map(str::to_owned)
+}
+
 pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
-    let granted = granted(&Objects::parse(&fs::read_to_string(root().join(MANIFEST))?)?)?;
-    let needed = needed(Publish::All);
-    ensure!(granted == needed, "{MANIFEST} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
+    expect_granted(MANIFEST, &needed(Publish::All))?;
+    expect_granted(PODS_MANIFEST, &POD_RIGHTS.iter().map(words).collect())
+}
+
+fn expect_granted(manifest: &str, needed: &Granted) -> Result<()> {
+    let granted = granted(&Objects::parse(&fs::read_to_string(root().join(manifest))?)?)?;
+    ensure!(granted == *needed, "{manifest} grants {granted:?}\nhost/src/rights.rs needs {needed:?}");
     Ok(())
 }
 

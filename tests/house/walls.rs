@@ -7,7 +7,7 @@ use crate::rooms::{entered, mentions_crate, room};
 use crate::rust::{code, files, name, paths, root, without_tests};
 
 /// The whole of what the pure half may lean on.
-const CORE: [&str; 3] = ["imbl", "ipnet", "thiserror"];
+const CORE: [&str; 4] = ["imbl", "ipnet", "sha2", "thiserror"];
 
 /// What only its `testkit` leans on, and so nothing that ships.
 const TESTKIT: [&str; 1] = ["proptest"];
@@ -16,11 +16,13 @@ const TESTKIT: [&str; 1] = ["proptest"];
 const SDK: [&str; 5] = ["ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
-const HOST: [(&str, &[&str]); 18] = [
+const HOST: [(&str, &[&str]); 20] = [
     ("wasmtime", &["wasm/"]),
     ("wasmparser", &["wasm/"]),
     ("wit_component", &["wasm/"]),
     ("wit_parser", &["wasm/"]),
+    ("landlock", &["wasm/confine"]),
+    ("seccompiler", &["wasm/filter"]),
     ("flate2", &["policies/", "authoring/"]),
     ("sha2", &["policies/", "authoring/"]),
     ("rustables", &["nft/"]),
@@ -43,7 +45,7 @@ const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("net", &[]),
     ("text", &[]),
     ("finding", &["text"]),
@@ -64,9 +66,10 @@ const ROOMS: [(&str, &[&str]); 18] = [
         "pipeline",
         &[
             "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan",
-            "policy", "ruleset", "status", "voice",
+            "policy", "ruleset", "status", "voice", "whose",
         ],
     ),
+    ("whose", &["decision", "finding", "model"]),
     ("voice", &["model", "net", "owner", "plan"]),
 ];
 

@@ -165,8 +165,8 @@ pub(crate) fn what_egressd_keeps_is_closed_to_other_users_also_after_an_earlier_
     for (path, mode) in kept.iter().zip([0o644, 0o644, 0o755]) {
         fs::set_permissions(path, Permissions::from_mode(mode))?;
     }
-    let egressd = stage.run_until_translated()?;
-    ensure!(modes(&kept)? == [0o600, 0o600, 0o700], "left with {:?}", modes(&kept)?);
+    let mut egressd = stage.run()?;
+    egressd.wait_until("the modes are narrow", || Ok(modes(&kept)? == [0o600, 0o600, 0o700]))?;
     egressd.stop()
 }
 

@@ -15,9 +15,11 @@ mod edits;
 mod files;
 mod first_light;
 mod guests;
+mod hijack;
 mod history;
 mod isolation;
 mod life;
+mod limits;
 mod memory;
 mod neighbours;
 mod networks;
@@ -25,6 +27,7 @@ mod orphans;
 mod owner;
 mod policies;
 mod ports;
+mod required;
 mod settings;
 mod shadows;
 mod stage;
@@ -40,11 +43,15 @@ lab::tests![
     policies::a_live_edit_lands_while_another_services_policy_loops,
     policies::the_built_in_policy_with_another_prefix_leaves_kube_vips_annotations_inert,
     policies::the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one,
+    policies::a_policy_beyond_the_limit_takes_no_place_of_one_in_force,
     policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,
     policies::plan_loads_policies_as_run_does,
+    required::a_required_policy_is_missed_and_the_node_not_ready_until_it_was_loaded_once,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
     isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
     isolation::while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force,
+    limits::what_exceeds_a_tenants_limit_is_not_in_force_and_others_follow,
+    limits::a_small_change_is_in_force_before_a_large_one_that_came_with_it,
     shadows::a_shadow_lists_exactly_what_enforcing_it_changes,
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,
@@ -75,6 +82,8 @@ lab::tests![
     tenants::an_endpoint_that_is_this_nodes_interface_is_not_translated,
     tenants::a_node_that_claims_what_is_not_its_own_changes_no_packet,
     tenants::an_address_of_two_tenants_is_shared_or_the_oldests,
+    hijack::what_a_slice_takes_of_other_tenants_without_and_with_the_pods_of_the_node,
+    hijack::an_endpoint_whose_pod_is_gone_is_reported_and_translated_again_when_it_is_back,
     two_services::networks_go_before_ports_and_ports_before_everything,
     two_services::what_a_service_denies_falls_to_the_next,
     two_services::the_older_of_two_equal_services_wins,

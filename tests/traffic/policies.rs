@@ -192,6 +192,27 @@ pub(crate) fn the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one() 
     crate::stage::expect_only(&all, stage.selected().v4())
 }
 
+/// P7: what is in force has its place before what is new, over a restart too, and whatever the new one is called.
+pub(crate) fn a_policy_beyond_the_limit_takes_no_place_of_one_in_force() -> Result<()> {
+    let stage = stage()?;
+    let limited = || program().environment("EGRESSD_POLICIES_MOST", "1").run(&stage.lab, &stage.manifests);
+    let mut egressd = limited()?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    let untranslated = stage.selected().v4();
+    stage.manifests.write(&private_guard(OUTSIDE)?)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, untranslated.into())?;
+    stage.manifests.write(&policy("a").wasm(&HOSTILE).annotation("order", "-1"))?;
+    wait_until_trouble(&stage, "a", "there may be 1, and there are; remove one, or raise --policies-most")?;
+    egressd.stop()?;
+    let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Tcp, || {
+        let egressd = limited()?;
+        wait_until_trouble(&stage, "a", "there may be 1, and there are")?;
+        ensure!(told(&stage, "guard")?["state"] == "enforced");
+        egressd.stop()
+    })?;
+    crate::stage::expect_only(&seen, untranslated)
+}
+
 /// What cannot be loaded and never was is in nobody's way, unless its operator says that it is to be missed.
 pub(crate) fn a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed() -> Result<()> {
     let stage = stage()?;

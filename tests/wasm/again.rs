@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use egressd::metrics::Metrics;
-use egressd::policies::{Library, Loaded, Objects, PolicyState, Sandbox};
+use egressd::policies::{Library, Loaded, Objects, PolicyState, Sandbox, Step};
 use egressd::wasm::Compiler;
 use egressd_core::model::{AnnotationPrefix, PolicyObject};
 
@@ -56,4 +56,35 @@ fn a_policy_whose_compiler_was_killed_or_gave_up_or_starved_is_compiled_again_la
         assert_eq!(loaded.chain.unwrap().members().len(), 2);
         assert_eq!(library.next_try(), None);
     }
+}
+
+/// A library that remembers the guard, and whose first compiler is killed.
+fn killed_at_first(directory: &Path) -> Library {
+    let sandbox = Sandbox::compiling(compiler(directory, "kill -KILL $$")).unwrap();
+    let remembered = Objects::from([("guard".to_owned(), guard())]);
+    Library::new(sandbox, AnnotationPrefix::default(), Metrics::default(), remembered)
+}
+
+#[test]
+fn what_was_in_force_before_the_start_is_not_forgotten_when_its_compiler_is_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut library = killed_at_first(directory.path());
+    // The newest is bad, so the remembered one is all there is.
+    let bad = PolicyObject { wasm: Some([7].into()), ..(*guard()).clone() };
+    library.want([Arc::new(bad)]);
+    while library.step() == Step::Done {
+        assert_eq!(library.loaded().good.get("guard"), Some(&guard()), "it stays in the state directory");
+    }
+    assert_eq!(state(&library.loaded()).0, PolicyState::Enforced);
+}
+
+#[test]
+fn the_first_services_wait_for_a_remembered_policy_also_when_its_compiler_is_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut library = killed_at_first(directory.path());
+    library.want([guard()]);
+    while !library.may_begin() {
+        assert_eq!(library.step(), Step::Done);
+    }
+    assert_eq!(state(&library.loaded()).0, PolicyState::Enforced);
 }

@@ -29,7 +29,7 @@ impl Workshop {
         let at = directory.path().display();
         let (egressd, held) = (env!("CARGO_BIN_EXE_egressd"), String::from_utf8_lossy(HELD).into_owned());
         let text = format!(
-            "#!/bin/sh\necho >> {at}/calls\ncat > {at}/$$\nif grep -q '{held}' {at}/$$; then\n\
+            "#!/bin/sh\necho >> {at}/calls\n[ ! -e {at}/first ] || . {at}/first\ncat > {at}/$$\nif grep -q '{held}' {at}/$$; then\n\
              while [ ! -e {at}/go ]; do sleep 0.05; done\nfi\nexec {egressd} \"$@\" < {at}/$$\n"
         );
         let this = Self { directory };
@@ -45,6 +45,11 @@ impl Workshop {
     pub(crate) fn library(&self, remembered: Objects, limits: Limits) -> Library {
         let sandbox = Sandbox::compiling(Compiler::Child(self.program())).unwrap();
         Library::new(sandbox, AnnotationPrefix::default(), Metrics::default(), remembered).within(limits)
+    }
+
+    /// What it does before anything else, as a shell has it.
+    pub(crate) fn first(&self, commands: &str) {
+        fs::write(self.directory.path().join("first"), commands).unwrap();
     }
 
     /// Those that wait need not wait any more.

@@ -8,7 +8,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use egressd::policies::{Objects, PolicyState};
 use egressd::wasm::{self, Lack};
+use egressd_core::policy::Limits;
+
+use crate::budget::{Workshop, policy, states};
 
 /// One that waits for a component.
 struct Waiting(Child);
@@ -151,4 +155,31 @@ fn a_confined_process_that_reaches_for_anything_is_ended() {
     for (what, deed) in deeds {
         assert_eq!(end(deed).signal(), Some(libc::SIGSYS), "{what}");
     }
+}
+
+#[test]
+fn what_a_child_cannot_give_up_is_reported_once_and_stops_nobody() {
+    let workshop = Workshop::new();
+    workshop.first("echo egressd-lacks landlock >&2; echo egressd-lacks filter 1 >&2; echo egressd-lacks all >&2");
+    let mut library = workshop.library(Objects::new(), Limits::default());
+    let mut loaded = library.update([policy("a", 1)]);
+    for number in 2..4 {
+        assert_eq!(states(&loaded), [("a", PolicyState::Enforced)].into());
+        let findings: Vec<String> = loaded.findings.iter().map(|finding| finding.message.to_string()).collect();
+        let [landlock, filter] = findings.as_slice() else { panic!("{findings:?}") };
+        assert!(landlock.contains("runs without Landlock"), "{landlock}");
+        assert!(filter.contains("runs without a filter for system calls (Operation not permitted"), "{filter}");
+        loaded = library.update([policy("a", number)]);
+    }
+}
+
+#[test]
+fn a_compiler_that_was_ended_by_its_filter_is_a_refusal_that_says_so() {
+    let workshop = Workshop::new();
+    workshop.first("kill -SYS $$");
+    let mut library = workshop.library(Objects::new(), Limits::default());
+    let loaded = library.update([policy("a", 1)]);
+    let trouble = loaded.reports.iter().find_map(|report| report.trouble.clone()).unwrap();
+    assert!(trouble.contains("for something that no compiler needs, so it was ended (signal 31)"), "{trouble}");
+    assert_eq!(library.next_try(), None);
 }

@@ -129,7 +129,10 @@ fn what_is_never_instantiated_is_refused_wherever_it_is() {
         (guests::around(&[guests::EMPTY, &component, &guests::exported("c", &[4])].concat()), "component 0"),
     ] {
         let sentence = unfit(&bytes);
-        assert_eq!(sentence, format!("{what} in it is never instantiated, so no call can reach it: leave it out"));
+        assert_eq!(
+            sentence,
+            format!("it has {what}, which is never instantiated, so no call can reach it: leave it out")
+        );
     }
     assert!(wasm::inspect(&guests::around(&guests::instances(2))).is_ok());
 }

@@ -40,6 +40,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
             endpoint("fd00:244:1::7", "node-a"),
             endpoint("fd00:244:2::8", "node-b"),
         ],
+        withheld: Vec::new(),
         findings: Vec::new(),
     }
 }

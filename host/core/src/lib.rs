@@ -26,3 +26,4 @@ pub mod status;
 pub mod testkit;
 pub mod text;
 pub mod voice;
+pub mod whose;

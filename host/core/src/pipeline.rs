@@ -9,6 +9,7 @@ mod entry;
 mod input;
 mod limits;
 mod memory;
+mod pods;
 mod round;
 mod turns;
 mod waiting;
@@ -23,6 +24,7 @@ pub use turns::Turns;
 
 use crate::beside::ForeignTables;
 use crate::chain::{PolicyFailure, Ruling, Verdict};
+use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
@@ -34,6 +36,7 @@ use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, State};
 use crate::voice::Voice;
+use crate::whose::Waits;
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,8 +81,19 @@ pub struct Pipeline {
     accepted: BTreeMap<Uid, Arc<Labels>>,
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
     drafts: BTreeMap<Uid, Arc<Draft>>,
+    memory: Memory,
     /// How many answers were failures.
     failures: u64,
+}
+
+/// Whether all is known that an earlier process remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Memory {
+    /// It is.
+    #[default]
+    Whole,
+    /// Some of it is in a form that this one does not know. Of which Services, is unknown.
+    Partial,
 }
 
 /// Something to ask the policies.
@@ -106,6 +120,8 @@ pub struct Round {
     pub plan: Plan,
     /// The same as nftables.
     pub ruleset: Ruleset,
+    /// The Services of which what the kernel has is to stay in the ruleset.
+    pub kept: Kept,
     /// What each Service's owner is told.
     pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
     /// Which life of each Service that is about.
@@ -145,6 +161,7 @@ impl Pipeline {
             newest: Snapshot::default(),
             accepted,
             drafts: Default::default(),
+            memory: Memory::Whole,
             failures: 0,
         }
     }
@@ -153,6 +170,13 @@ impl Pipeline {
     #[must_use]
     pub fn recalling(self, drafts: BTreeMap<Uid, Arc<Draft>>) -> Self {
         Self { drafts, ..self }
+    }
+
+    /// The same, where not all is known that an earlier process remembered. What has nothing to fall back to then keeps what
+    /// the kernel has for it.
+    #[must_use]
+    pub fn knowing(self, memory: Memory) -> Self {
+        Self { memory, ..self }
     }
 
     /// What is the same for all Services now.
@@ -219,6 +243,8 @@ impl Pipeline {
                 Key::Cluster => all().collect(),
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => Vec::new(),
+                Key::Pod(address) => self.listing(*address),
+                Key::Pods => self.services.keys().cloned().collect(),
             }
         };
         keys.iter().flat_map(of).collect()
@@ -229,7 +255,7 @@ impl Pipeline {
         let service = snapshot.services.get(&key);
         let published = service.map(|service| published(service, prefix)).unwrap_or_default();
         let asked = service.filter(|service| is_asked_about(service, &published, &self.interest));
-        let Some(newest) = asked.and_then(|_| self.view(snapshot, &key)).map(Arc::new) else {
+        let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.forget(&gone.view.service.uid);
             }
@@ -239,24 +265,26 @@ impl Pipeline {
         if let Some(entry) = known {
             let answered = entry.standing == Standing::Newest || entry.again.is_deferred();
             if answered && entry.is_about(&newest) && !anyway {
-                entry.published = published;
+                (entry.published, entry.waits) = (published, waits);
                 return None;
             }
         }
-        let entry = self.renewed(&key, newest, published);
+        let entry = self.renewed(&key, (newest, waits), published);
         let question = entry.question(&key);
         self.services.insert(key, entry);
         Some(question)
     }
 
     /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
-    fn renewed(&mut self, key: &ServiceKey, view: Arc<ServiceView>, published: Published) -> Entry {
+    fn renewed(&mut self, key: &ServiceKey, newest: (Arc<ServiceView>, Waits), published: Published) -> Entry {
+        let (view, waits) = newest;
         let (standing, uid) = (Standing::Earlier, &view.service.uid);
         match self.services.remove(key) {
             Some(Entry { view: before, verdict, last_input, follow_up, again, answer, .. })
                 if before.service.uid == *uid =>
             {
-                Entry { view, published, verdict, standing, last_input, follow_up, again: again.anew(), answer }
+                let again = again.anew();
+                Entry { view, published, verdict, standing, last_input, follow_up, again, answer, waits }
             }
             other => {
                 if let Some(replaced) = other {
@@ -265,7 +293,7 @@ impl Pipeline {
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
                 let (last_input, follow_up) = (None, FollowUp::Unasked);
                 let (again, answer) = (Again::default(), Answer::Remembered);
-                Entry { view, published, verdict: draft, standing, last_input, follow_up, again, answer }
+                Entry { view, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
             }
         }
     }

@@ -22,7 +22,7 @@ impl Text {
     pub fn new(text: impl Into<String>) -> Self {
         let mut text = text.into();
         cut(&mut text, LONGEST);
-        Self(if text.chars().all(is_plain) { text } else { plain(&text) })
+        Self(if text.bytes().all(is_ascii_plain) { text } else { plain(&text) })
     }
 
     /// The text.
@@ -31,16 +31,46 @@ impl Text {
     }
 }
 
-/// The text with a blank for each character that acts on what shows it, however long it is.
+/// Marks that may stand on one letter; more pile up over the lines around it.
+const MOST_MARKS: usize = 2;
+
+/// The text with a blank for each character that acts on what shows it or shows nothing, however long it is.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if is_plain(c) { c } else { ' ' }).collect()
+    let mut marks = 0;
+    let shown = text.chars().map(|c| {
+        marks = if is_mark(c) { marks + 1 } else { 0 };
+        if is_plain(c) && marks <= MOST_MARKS { c } else { ' ' }
+    });
+    shown.collect()
 }
 
-/// Whether a character only shows itself: not one that moves a cursor, begins a line, or turns the direction of
-/// what stands around it.
+/// Whether a character shows itself and does nothing else: not one that moves a cursor, begins a line, turns the direction
+/// of what stands around it, or cannot be seen, so that two names would look like one.
 pub fn is_plain(c: char) -> bool {
-    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !c.is_control() && !turns && !matches!(c, '\u{2028}' | '\u{2029}')
+    c == ' ' || is_printable(c) && !is_filler(c)
+}
+
+fn is_ascii_plain(byte: u8) -> bool {
+    byte == b' ' || byte.is_ascii_graphic()
+}
+
+/// As Unicode says it, and std with it where it prints a text for programmers: control, format, private and unassigned
+/// characters and all other blanks are written as numbers there.
+fn is_printable(c: char) -> bool {
+    let mut behind_a_letter = [b'a'; 5];
+    let length = c.encode_utf8(&mut behind_a_letter[1..]).len();
+    let text = str::from_utf8(&behind_a_letter[..=length]).unwrap_or_default();
+    matches!(c, '"' | '\'' | '\\') || text.escape_debug().nth(1) == Some(c)
+}
+
+/// Whether it stands on the letter before it. Std writes such a one as a number where there is none.
+fn is_mark(c: char) -> bool {
+    !c.is_ascii() && is_printable(c) && c.escape_debug().next() != Some(c)
+}
+
+/// Letters by their category that have no form: fillers of Hangul, and the empty pattern of Braille.
+fn is_filler(c: char) -> bool {
+    matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
 /// Leaves at most so many bytes, the mark among them, and whole characters.
@@ -107,14 +137,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_character_that_acts_is_left() {
-        for c in '\0'..='\u{2fff}' {
-            let shown = Text::new(format!("a{c}b"));
-            let acts = c.is_control() || "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}".contains(c);
-            let acts = acts || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
-            assert_eq!(shown == "a b", acts || c == ' ', "{c:?}");
+    fn no_character_that_acts_or_is_invisible_is_left() {
+        let acts = |c: char| c.is_control() || c.is_whitespace() || ('\u{202a}'..='\u{202e}').contains(&c);
+        for c in ('\0'..='\u{3ffff}').filter(|c| acts(*c)) {
+            assert_eq!(Text::new(format!("a{c}b")), "a b", "{c:?}");
+        }
+        let invisible = "\u{ad}\u{61c}\u{115f}\u{180e}\u{200b}\u{200d}\u{200e}\u{2028}\u{2060}\u{2066}\u{2800}\u{3164}\u{e000}\u{feff}\u{fff9}\u{e0041}";
+        for c in invisible.chars() {
+            assert_eq!(Text::new(format!("a{c}b")), "a b", "{c:?}");
         }
         assert_eq!(Text::new("ein Fräulein, 東京\r\n\u{1b}[2J\u{9b}31m"), "ein Fräulein, 東京   [2J 31m");
+        for text in ["it's \"so\" \\ {}", "हिन्दी", "e\u{301}\u{323}", "🦀 عربي"] {
+            assert_eq!(Text::new(text), text);
+        }
+    }
+
+    #[test]
+    fn marks_do_not_pile_up() {
+        assert_eq!(
+            Text::new(format!("a{}b", "\u{301}".repeat(80))),
+            format!("a\u{301}\u{301}{}b", " ".repeat(78)).as_str()
+        );
     }
 
     #[test]

@@ -139,7 +139,10 @@ fn spokesman<'a>(stage: Stage<'a>, view: &'a ServiceView) -> Option<&'a str> {
     let as_written_or_lower =
         |named: &str| stage.ready.get(named).or_else(|| stage.ready.get(&named.to_ascii_lowercase()));
     let named = stage.holder.named_by(&view.service).and_then(as_written_or_lower).map(String::as_str);
-    let with_endpoint = || view.endpoints.iter().filter_map(|e| e.node.as_deref()).filter(ready).min();
+    // Other nodes do not know what is withheld here.
+    let here = (!view.withheld.is_empty()).then_some(stage.node);
+    let listed = || view.endpoints.iter().filter_map(|e| e.node.as_deref()).chain(here);
+    let with_endpoint = || listed().filter(ready).min();
     let first = || stage.ready.first().map(String::as_str);
     named.or_else(with_endpoint).or_else(first)
 }

@@ -9,6 +9,8 @@ mod fairness;
 mod interest;
 #[path = "pipeline/limits.rs"]
 mod limits;
+#[path = "pipeline/memory.rs"]
+mod memory;
 #[path = "pipeline/turns.rs"]
 mod turns;
 

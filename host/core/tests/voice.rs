@@ -58,6 +58,14 @@ fn where_nobody_translates_one_ready_node_speaks() {
     }
 }
 
+/// Others see the endpoint in the slice, and leave it to its node to speak.
+#[test]
+fn the_node_that_withholds_the_only_endpoint_speaks() {
+    let mut view = seen(service("web", &["11.0.0.2"]), &[]);
+    view.withheld = vec![a("10.0.0.1")];
+    assert_eq!(on_node_b(&view, &[], &[]).speech, Speech::Spokesman);
+}
+
 #[test]
 fn the_node_that_holds_the_address_without_an_endpoint_speaks() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-a")]);

@@ -30,6 +30,8 @@ enum RuleKind {
     Plain,
     Port,
     Network,
+    /// It asks for no egress at all.
+    Nothing,
 }
 
 impl Tenant {
@@ -51,11 +53,18 @@ impl Tenant {
         self
     }
 
+    fn rules(&self) -> Vec<Rule> {
+        match self.kind {
+            RuleKind::Nothing => vec![],
+            RuleKind::Plain | RuleKind::Port | RuleKind::Network => vec![self.rule()],
+        }
+    }
+
     fn rule(&self) -> Rule {
         let address = *self.service.status_addresses.first().expect("one");
         let plain = rule([a(POD)], address);
         match self.kind {
-            RuleKind::Plain => plain,
+            RuleKind::Plain | RuleKind::Nothing => plain,
             RuleKind::Port => {
                 Rule { destination_ports: vec![PortMatch::new(Protocol::Tcp, 80, 80).expect("a port")], ..plain }
             }
@@ -87,8 +96,7 @@ fn round(tenants: &[Tenant], shared: SharedAddresses, held: Held) -> Round {
     let keys = snapshot.services.keys().cloned().map(Key::Service).collect();
     let questions = pipeline.update(&snapshot, &keys);
     let of = |key: &ServiceKey| tenants.iter().find(|tenant| tenant.service.key == *key).expect("one of them");
-    let verdict =
-        |key: &ServiceKey| Verdict::new(Ruling::Draft(Draft { rules: vec![of(key).rule()], ..Draft::default() }));
+    let verdict = |key: &ServiceKey| Verdict::new(Ruling::Draft(Draft { rules: of(key).rules(), ..Draft::default() }));
     let answers = questions.into_iter().map(|question| {
         let verdict = verdict(&question.view.service.key);
         (question, verdict)
@@ -139,7 +147,7 @@ fn an_older_service_whose_slice_names_no_pod_of_its_own_goes_after_the_pods_own(
     }
 }
 
-/// What the component for pods will refuse, and nothing in a slice shows.
+/// Nothing in a slice shows it: only the pods of the node do (`pods.rs`).
 #[test]
 fn an_older_service_that_forges_a_pod_of_its_own_goes_first() {
     let evil = Tenant::new("evil", 2010, "11.0.0.4").naming("evil", "made-up");
@@ -169,6 +177,14 @@ fn where_the_oldest_alone_is_served_the_others_are_refused() {
     let round = round(&[victim(), evil], SharedAddresses::Oldest, Held::new());
     assert!(codes(&round, "evil").contains(&"shared-address-taken".to_owned()));
     assert_eq!(round.plan.services.keys().collect::<Vec<_>>(), [&ServiceKey::new("victim", "x")]);
+}
+
+#[test]
+fn an_older_service_that_asks_for_no_egress_takes_no_address() {
+    let old = Tenant::new("evil", 1, "11.0.0.3").asking_for(RuleKind::Nothing);
+    let round = round(&[victim(), old], SharedAddresses::Oldest, Held::new());
+    assert_eq!(round.plan.services.keys().collect::<Vec<_>>(), [&ServiceKey::new("victim", "x")]);
+    assert!(codes(&round, "victim").is_empty());
 }
 
 #[test]

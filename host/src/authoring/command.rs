@@ -114,6 +114,7 @@ fn config(args: &cli::Scene) -> Result<Config> {
             namespace: namespace.clone(),
             owner: cli::Owner::Any,
             shared_addresses: cli::SharedAddresses::Allow,
+            pods: cli::Pods::Ignore,
             state_dir: PathBuf::new(),
         },
         networks: networks.clone(),

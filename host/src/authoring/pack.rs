@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use egressd_core::chain::Asked;
 use egressd_core::finding::sentences;
 use egressd_core::model::{Labels, PolicyMark, PolicyObject};
 use egressd_core::policy::PolicySpec;
@@ -36,7 +37,7 @@ pub(super) fn pack(checked: &Checked, args: &Pack) -> Result<Packed, Error> {
     }
     let object = PolicyObject {
         name: name.clone(),
-        annotations: annotations(args, digest(&checked.bytes)),
+        annotations: annotations(args, checked),
         settings: checked.settings.clone(),
         wasm: None,
         gzip: Some(gzip(&checked.bytes)?.into()),
@@ -54,26 +55,33 @@ pub(super) fn pack(checked: &Checked, args: &Pack) -> Result<Packed, Error> {
     Ok(Packed { hint: hint(&yaml), yaml })
 }
 
-fn annotations(args: &Pack, digest: String) -> Labels {
+fn annotations(args: &Pack, checked: &Checked) -> Labels {
     let mode = match args.mode {
         PackMode::Enforce => "enforce",
         PackMode::Shadow => "shadow",
     };
-    let on_failure = match args.on_failure {
-        PackOnFailure::KeepLast => "keep-last",
-        PackOnFailure::Closed => "closed",
-        PackOnFailure::Skip => "skip",
-    };
     let always = [
         ("order", args.order.to_string()),
         ("mode", mode.to_owned()),
-        ("on-failure", on_failure.to_owned()),
-        ("sha256", digest),
+        ("sha256", digest(&checked.bytes)),
+        failing(args, checked),
     ];
     let selectors = [("services", &args.services), ("namespaces", &args.namespaces)];
     let selectors = selectors.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
     let named = always.into_iter().chain(selectors).map(|(name, value)| (format!("egressd.io/{name}"), value));
     named.collect::<BTreeMap<_, _>>()
+}
+
+/// A validator is a guard, and a guard that is silently away is none.
+fn failing(args: &Pack, checked: &Checked) -> (&'static str, String) {
+    let on_failure = match (args.on_failure, &checked.asked) {
+        _ if args.required => return ("required", "true".to_owned()),
+        (None, Asked::Validator(_)) => return ("required", "true".to_owned()),
+        (Some(PackOnFailure::KeepLast), _) | (None, Asked::Policy(_) | Asked::Missing(_)) => "keep-last",
+        (Some(PackOnFailure::Closed), _) => "closed",
+        (Some(PackOnFailure::Skip), _) => "skip",
+    };
+    ("on-failure", on_failure.to_owned())
 }
 
 /// Without a time in it: the same component gives the same ConfigMap.

@@ -18,7 +18,7 @@ fn named(name: &str) -> Instance {
 fn job(scope: Scope) -> (tempfile::TempDir, Job) {
     let dir = tempfile::tempdir().unwrap();
     let locks = LockDir::new(dir.path());
-    (dir, Job { own: Instance::Default, scope, locks })
+    (dir, Job { own: Instance::Default, scope, newer: NewerLayout::Stays, locks })
 }
 
 /// What an instance that has ended leaves.
@@ -54,6 +54,34 @@ fn all_takes_what_every_ended_instance_left_and_only_that() {
     let report = job.carry_out(&mut tables.owned(&named("b"), Owner::Nobody), &BTreeSet::new()).unwrap();
     assert_eq!((report.removed.len(), report.outcome()), (12, Outcome::Cleaned), "{report:?}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "a lock is left");
+}
+
+#[test]
+fn a_table_of_a_newer_layout_stays_with_its_lock_unless_it_is_to_go() {
+    let (dir, job) = job(Scope::All);
+    for instance in [Instance::Default, named("a")] {
+        ended(&job, &instance);
+    }
+    let mut tables =
+        FakeTables::default().newer(&Instance::Default).newer(&named("a")).owned(&named("b"), Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6", "kube_vip_a_v4", "kube_vip_a_v6"]);
+    assert!(whys(&report).iter().all(|why| matches!(why, Why::Newer(_))), "{report:?}");
+    assert!(report.left().contains("newer-layout"), "{}", report.left());
+    assert_eq!((report.outcome(), fs::read_dir(dir.path()).unwrap().count()), (Outcome::Incomplete, 2));
+    let job = Job { newer: NewerLayout::Goes, ..job };
+    assert_eq!(job.carry_out(&mut tables, &BTreeSet::new()).unwrap().outcome(), Outcome::Cleaned);
+    assert_eq!((tables.names(), fs::read_dir(dir.path()).unwrap().count()), (vec![], 0));
+}
+
+/// Whatever is to become of the layout: its egressd runs.
+#[test]
+fn a_table_of_a_newer_layout_that_is_owned_is_in_use() {
+    let (_dir, job) = job(Scope::Own);
+    let mut tables = FakeTables::default().newer(&Instance::Default);
+    tables.tables.iter_mut().for_each(|table| table.owner = Owner::Other(7));
+    let report = Job { newer: NewerLayout::Goes, ..job }.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!(whys(&report), [&Why::InUse(Sign::Owner(7)); 2]);
 }
 
 #[test]

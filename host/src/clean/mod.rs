@@ -25,6 +25,15 @@ pub enum Scope {
     All,
 }
 
+/// What becomes of tables that a newer egressd made in a layout that this one does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewerLayout {
+    /// They stay, and are named.
+    Stays,
+    /// They are removed like others.
+    Goes,
+}
+
 /// What to remove.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -32,6 +41,8 @@ pub struct Job {
     pub own: Instance,
     /// Whose tables.
     pub scope: Scope,
+    /// Whether those of a newer layout, too.
+    pub newer: NewerLayout,
     /// Where the locks are.
     pub locks: LockDir,
 }
@@ -47,8 +58,7 @@ impl Job {
         let mut report = Report::default();
         let instances = self.instances(&listed, &mut report);
         for instance in instances.into_iter().filter(|instance| *instance == self.own || !spared.contains(instance)) {
-            let (ours, others): (Vec<_>, Vec<_>) =
-                of_instance(&listed, &instance).partition(|table| table.maker == Maker::Egressd);
+            let (ours, others): (Vec<_>, Vec<_>) = of_instance(&listed, &instance).partition(|table| is_ours(table));
             self.remove(&instance, &ours, tables, &mut report);
             if instance == self.own {
                 let note = |table: &ListedTable| format!("{} stays: egressd did not make it", table.id);
@@ -68,7 +78,7 @@ impl Job {
                     report.notes.push(with_causes(&error));
                     Vec::new()
                 });
-                let ours = listed.iter().filter(|table| table.maker == Maker::Egressd);
+                let ours = listed.iter().filter(|table| is_ours(table));
                 let named = ours.filter_map(|table| Instance::of_table(table.id.family, &table.id.name));
                 named.chain(locks).chain(own).collect()
             }
@@ -100,11 +110,24 @@ impl Job {
     /// Whoever names an instance knows whether it runs; about others, unknown is not free.
     fn removable(&self, instance: &Instance, table: &ListedTable, life: &Life) -> Result<(), Why> {
         match standing(table, life) {
-            Standing::Orphaned => Ok(()),
-            Standing::InUse(sign) => Err(Why::InUse(sign)),
-            Standing::Unclear(_) if *instance == self.own => Ok(()),
-            Standing::Unclear(error) => Err(Why::Unclear { instance: instance.clone(), cause: with_causes(error) }),
+            Standing::InUse(sign) => return Err(Why::InUse(sign)),
+            Standing::Unclear(error) if *instance != self.own => {
+                return Err(Why::Unclear { instance: instance.clone(), cause: with_causes(error) });
+            }
+            Standing::Orphaned | Standing::Unclear(_) => {}
         }
+        match (table.maker, self.newer) {
+            (Maker::Newer(layout), NewerLayout::Stays) => Err(Why::Newer(layout)),
+            (Maker::Newer(_), NewerLayout::Goes) | (Maker::Egressd | Maker::Another, _) => Ok(()),
+        }
+    }
+}
+
+/// Whether an egressd made it, an older or a newer one.
+fn is_ours(table: &ListedTable) -> bool {
+    match table.maker {
+        Maker::Egressd | Maker::Newer(_) => true,
+        Maker::Another => false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use egressd_core::compile::Instance;
+use egressd_core::ruleset::Layout;
 
 use crate::nft::TableId;
 use crate::orphans::Sign;
@@ -43,6 +44,8 @@ pub enum Why {
         /// What is wrong with its lock.
         cause: String,
     },
+    /// A newer egressd made it, in this layout.
+    Newer(Layout),
     /// The kernel refuses.
     Refused(String),
 }
@@ -99,6 +102,12 @@ impl fmt::Display for Left {
                 "cannot remove {table}: it is unknown whether an egressd {instance} runs ({cause}); when none does, \
                  `egressd clean --instance-name={}` removes it",
                 instance.setting()
+            ),
+            Why::Newer(layout) => write!(
+                f,
+                "cannot remove {table} (newer-layout): a newer egressd made it in layout {layout}, and this one knows \
+                 layouts up to {}; `egressd clean` of the newer one removes it, or this one with --newer-layout",
+                Layout::OURS
             ),
             Why::Refused(cause) => write!(f, "cannot remove {table}: {cause}"),
         }

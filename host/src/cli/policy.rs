@@ -163,9 +163,12 @@ pub struct Pack {
     /// Whether its word counts.
     #[arg(long, value_enum, default_value_t = PackMode::Enforce)]
     pub mode: PackMode,
-    /// What becomes of a Service when the policy fails.
-    #[arg(long, value_enum, default_value_t = PackOnFailure::KeepLast)]
-    pub on_failure: PackOnFailure,
+    /// What becomes of a Service when the policy fails; keep-last, unless it is required.
+    #[arg(long, value_enum)]
+    pub on_failure: Option<PackOnFailure>,
+    /// As closed, and a node is not ready before it was loaded once. Validators are, unless --on-failure says otherwise.
+    #[arg(long, conflicts_with = "on_failure")]
+    pub required: bool,
     /// A label selector: only these Services are asked about.
     #[arg(long, value_name = "SELECTOR")]
     pub services: Option<String>,

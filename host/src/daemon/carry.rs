@@ -6,6 +6,7 @@ use std::mem::take;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use egressd_core::compile::keep;
 use egressd_core::diff::{Changes, Cut, SLICE, Slice, Slices, Summary, cut, diff, replace};
 use egressd_core::finding::Finding;
 use egressd_core::pipeline::Round;
@@ -13,7 +14,7 @@ use egressd_core::ruleset::Ruleset;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::Daemon;
+use super::{Daemon, Knowledge};
 use crate::errors::with_causes;
 use crate::nft;
 
@@ -37,8 +38,14 @@ impl Daemon {
         if let Some(fatal) = round.fatal.take() {
             return self.refuse(round, &fatal);
         }
+        if let Err(failure) = self.read_back().await {
+            return self.failed(round, &failure);
+        }
         // Nobody looks at it any more, and a copy costs as much as the plan itself.
-        let desired = take(&mut round.ruleset);
+        let mut desired = take(&mut round.ruleset);
+        if self.doomed.is_empty() {
+            keep(&mut desired, &self.applied, &round.kept);
+        }
         let Cut::Slices(slices) = cut(&self.applied, &desired, SLICE) else {
             return self.carry_out_whole(round, desired).await;
         };
@@ -62,7 +69,7 @@ impl Daemon {
                 self.applied = desired;
                 self.is_in_force(round);
             }
-            Err(failure) => self.failed(round, &failure).await,
+            Err(failure) => self.failed(round, &failure),
         }
     }
 
@@ -77,7 +84,7 @@ impl Daemon {
         match self.carry_out(slice.changes.clone()).await {
             Ok(()) => self.took_over(slice),
             Err(failure) => {
-                self.failed(round, &failure).await;
+                self.failed(round, &failure);
                 return BTreeSet::new();
             }
         }
@@ -88,11 +95,17 @@ impl Daemon {
 
     fn took_over(&mut self, slice: Slice) {
         slice.apply(&mut self.applied);
+        self.replaced();
+    }
+
+    /// What was to be replaced is, and what is there is what was written.
+    fn replaced(&mut self) {
         self.doomed.clear();
+        self.knowledge = Knowledge::Sure;
     }
 
     fn is_in_force(&mut self, round: Round) {
-        self.doomed.clear();
+        self.replaced();
         self.retry = None;
         self.report(round);
     }
@@ -119,15 +132,14 @@ impl Daemon {
         self.report_held_back(round, format!("the plan is not carried out: {}", fatal.message));
     }
 
-    /// The kernel is read again, and the difference tried again later.
-    async fn failed(&mut self, round: Round, failure: &nft::Error) {
+    /// It is tried again later. What is in force may be something else than thought, so that is read before: by then, since
+    /// it may be a newer egressd's, and nothing is written to what was not read.
+    fn failed(&mut self, round: Round, failure: &nft::Error) {
         let error = with_causes(failure);
         let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
         self.retry = Some((Instant::now() + wait, wait));
         warn!(error, retry_in = ?wait, "a change is not in force yet");
-        if let Err(error) = self.read_back().await {
-            warn!(error = with_causes(&error), "what is in force is unknown");
-        }
+        self.knowledge = Knowledge::Doubtful;
         self.report_held_back(round, format!("{error}; it is tried again"));
     }
 

@@ -34,6 +34,9 @@ pub struct Document {
     pub in_force_since: Option<String>,
     /// Why something newer is not in force.
     pub trouble: Option<String>,
+    /// Why it is not ready; null when it is.
+    #[serde(default)]
+    pub unready: Option<String>,
     /// Our tables.
     pub tables: Vec<Table>,
     /// What is told about the source of Services and about the node.
@@ -111,6 +114,7 @@ impl Document {
             since: newest.since.to_string(),
             in_force_since: round.map(|round| round.at.to_string()),
             trouble: newest.trouble.clone(),
+            unready: newest.unready(),
             tables: survey.into_iter().flat_map(|survey| &survey.tables).map(table).collect(),
             findings: findings(newest),
             policies: newest.policies.iter().map(Policy::of).collect(),
@@ -119,12 +123,10 @@ impl Document {
     }
 }
 
-/// Findings about the source, the loading of policies, egressd itself, the node, and orphaned tables.
+/// Findings about the source, the loading of policies, egressd itself, the node, and what other processes left.
 fn findings(newest: &Newest) -> Vec<Told> {
     let round = newest.in_force.iter().flat_map(|round| &round.findings);
-    let orphans = newest.orphans.iter().map(|orphan| told(&orphan.finding()));
-    let elsewhere = newest.source.iter().chain(&*newest.loading).chain(&*newest.notices);
-    elsewhere.chain(round).map(told).chain(orphans).collect()
+    newest.standing().map(|finding| told(&finding)).chain(round.map(told)).collect()
 }
 
 fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use egressd_core::decision;
-use egressd_core::policy::OnFailure;
+use egressd_core::policy::{Need, OnFailure};
 use egressd_core::status::ShadowStatus;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct Policy {
     pub order: i32,
     /// keep-last, closed or skip.
     pub on_failure: String,
+    /// Whether the node is not ready before it was loaded once.
+    #[serde(default)]
+    pub required: bool,
     /// The label selector for namespaces; empty for all.
     pub namespaces: String,
     /// The label selector for Services; empty for all.
@@ -88,6 +91,7 @@ impl Policy {
             kind: report.kind.map(|kind| kind.to_string()),
             order: report.order,
             on_failure: on_failure.to_owned(),
+            required: report.need == Need::Required,
             namespaces: report.scope.namespaces.to_string(),
             services: report.scope.services.to_string(),
             version: report.version.clone(),

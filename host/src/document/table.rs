@@ -45,7 +45,8 @@ fn policies(out: &mut dyn Write, policies: &[Policy]) -> io::Result<()> {
     }
     let mut rows = vec![["POLICY", "STATE", "KIND", "ORDER", "ON FAILURE", "VERSION"].map(str::to_owned)];
     rows.extend(policies.iter().map(|policy| {
-        let Policy { name, state, kind, order, on_failure, version, .. } = policy.clone();
+        let Policy { name, state, kind, order, on_failure, required, version, .. } = policy.clone();
+        let on_failure = if required { "required".to_owned() } else { on_failure };
         let unknown = || "-".to_owned();
         [name, state, kind.unwrap_or_else(unknown), order.to_string(), on_failure, version.unwrap_or_else(unknown)]
     }));
@@ -68,7 +69,8 @@ fn shadowed(out: &mut dyn Write, shadow: &Shadow) -> io::Result<()> {
 }
 
 fn head(out: &mut dyn Write, document: &Document) -> io::Result<()> {
-    let Document { version, node, publishes, since, in_force_since, trouble, tables, findings: found, .. } = document;
+    let Document { version, node, publishes, since, in_force_since, trouble, unready, tables, findings: found, .. } =
+        document;
     writeln!(out, "egressd {version} on {node}, running since {since}")?;
     match in_force_since {
         Some(at) => writeln!(out, "in force since {at}")?,
@@ -76,6 +78,10 @@ fn head(out: &mut dyn Write, document: &Document) -> io::Result<()> {
     }
     if let Some(trouble) = trouble {
         writeln!(out, "trouble: {trouble}")?;
+    }
+    // Before anything is in force, the trouble is the reason.
+    if let Some(why) = unready.as_ref().filter(|_| in_force_since.is_some()) {
+        writeln!(out, "not ready: {why}")?;
     }
     if let Some(less) = publishes.as_ref().filter(|publishes| **publishes != Publish::All.to_string()) {
         writeln!(out, "written into the cluster: {less} (--publish)")?;

@@ -84,8 +84,8 @@ pub fn narrow(path: &Path, ours: impl Fn(&str) -> bool) -> Result<(), Open> {
 }
 
 fn stranger(path: &Path, ours: impl Fn(&str) -> bool) -> io::Result<Option<String>> {
-    let names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    names.filter(|name| name.as_ref().is_ok_and(|name| !ours(name)) || name.is_err()).next().transpose()
+    let mut names = fs::read_dir(path)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    names.find(|name| !name.as_ref().is_ok_and(|name| ours(name))).transpose()
 }
 
 /// The same with the files that are in it and are ours.

@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use egressd_core::ruleset::Layout;
+
 use super::describe::TableId;
 
 /// Why the kernel was not read or changed.
@@ -34,6 +36,19 @@ pub enum Error {
          `egress_clean` replace the table (docs/beside.md)"
     )]
     Foreign(TableId),
+    /// A newer egressd made a table. What it translates goes on as it is.
+    #[error(
+        "cannot use {table} (newer-layout): a newer egressd made it in layout {layout}, and this one knows layouts up to {}; \
+         what is in it stays in force and follows no change; run the newer egressd again, or remove the table with \
+         `egressd clean --newer-layout`, which ends its translation (docs/upgrade.md)",
+        Layout::OURS
+    )]
+    NewerLayout {
+        /// Which table.
+        table: TableId,
+        /// Its layout.
+        layout: Layout,
+    },
     /// The kernel has no such feature.
     #[error("cannot {action}: this kernel's nf_tables does not support it; egressd needs Linux 5.15 with NAT")]
     Unsupported {

@@ -49,7 +49,7 @@ pub trait Kernel: Send {
     /// them. It changes no packet (P6). Where there is nothing to adopt it does nothing.
     ///
     /// # Errors
-    /// When a table has another owner, or is not one of egressd's.
+    /// When a table has another owner, is not one of egressd's, or one of a newer egressd's.
     fn adopt(&mut self, names: &TableNames) -> Result<(), Error>;
 
     /// What is in the tables of these names, all of one moment.
@@ -67,7 +67,7 @@ pub trait Kernel: Send {
     /// Which tables of these names are there, whoever made them.
     ///
     /// # Errors
-    /// When the kernel cannot be read, or a table belongs to another living process.
+    /// When the kernel cannot be read, a table belongs to another living process, or a newer egressd made it.
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error>;
 
     /// Which tables of these names another program made. Nothing is read of what is in them.

@@ -132,12 +132,13 @@ impl Kernel for Netlink {
         let mut existing = Vec::new();
         for table in TableId::all(names) {
             let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
-            match found.map(|found| found.owner) {
-                None => {}
-                Some(Some(owner)) if owner != self.socket.port() => {
+            let Some(found) = found else { continue };
+            found.check_layout(&table)?;
+            match found.owner {
+                Some(owner) if owner != self.socket.port() => {
                     return Err(Error::Owned { table, owner: Some(owner) });
                 }
-                Some(_) => existing.push(table),
+                Some(_) | None => existing.push(table),
             }
         }
         Ok(existing)

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use egressd_core::{model::Uid, net::Family, ruleset::Name};
+use egressd_core::{
+    model::Uid,
+    net::Family,
+    ruleset::{Layout, Name},
+};
 
 use super::TableId;
 
@@ -47,6 +51,8 @@ pub struct ListedTable {
 pub enum Maker {
     /// An egressd: the table has our marker.
     Egressd,
+    /// A newer egressd, in a layout that this one does not know.
+    Newer(Layout),
     /// Another program (P10).
     Another,
 }

@@ -2,7 +2,7 @@
 
 use egressd_core::compile::Instance;
 use egressd_core::net::Family;
-use egressd_core::ruleset::Name;
+use egressd_core::ruleset::{Layout, Name};
 
 use super::{Error, ListedTable, Maker, Owner, Refusal, TableId, Tables};
 
@@ -29,6 +29,12 @@ impl FakeTables {
     /// With tables of another program that are called like those of an instance.
     pub(crate) fn foreign(self, instance: &Instance) -> Self {
         self.with(instance, |id| ListedTable { maker: Maker::Another, ..unowned(id) })
+    }
+
+    /// With the tables of an instance in a layout that nobody knows yet, without an owner.
+    pub(crate) fn newer(self, instance: &Instance) -> Self {
+        let layout = Layout::of_comment("managed by egressd, layout 9").unwrap_or(Layout::OURS);
+        self.with(instance, |id| ListedTable { maker: Maker::Newer(layout), ..unowned(id) })
     }
 
     /// With a table that has our marker, whatever it is called.
@@ -75,7 +81,7 @@ impl Tables for FakeTables {
 
     fn delete(&mut self, id: &TableId) -> Result<(), Error> {
         let table = self.find(id)?;
-        assert!(table.maker == Maker::Egressd, "{id} of another program is deleted");
+        assert!(table.maker != Maker::Another, "{id} of another program is deleted");
         match table.owner {
             Owner::Other(port) => return Err(Error::Owned { table: id.clone(), owner: Some(port) }),
             Owner::Us | Owner::Nobody => self.tables.retain(|table| table.id != *id),

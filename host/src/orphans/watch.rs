@@ -133,11 +133,14 @@ impl<T: Tables> Watcher<T> {
         Ok(found)
     }
 
-    /// A table that no egressd looks after at this moment.
+    /// A table that no egressd looks after at this moment. What is in one of a newer layout cannot be counted, and is not
+    /// ours to remove.
     fn suspect(&self, table: &ListedTable) -> Option<(TableId, Instance)> {
         let instance = Instance::of_table(table.id.family, &table.id.name)?;
-        if table.maker == Maker::Another || instance == self.own {
-            return None;
+        match table.maker {
+            Maker::Another | Maker::Newer(_) => return None,
+            Maker::Egressd if instance == self.own => return None,
+            Maker::Egressd => {}
         }
         match standing(table, &self.locks.life(&instance)) {
             Standing::Orphaned => Some((table.id.clone(), instance)),

@@ -102,6 +102,12 @@ fn what_another_program_made_and_what_is_our_own_is_none() {
 }
 
 #[test]
+fn a_table_of_a_newer_layout_is_none_and_is_not_read() {
+    let instance = named("a");
+    assert_eq!(Stage::new(FakeTables::default().newer(&instance)).ended(&instance).orphans(), [""; 0]);
+}
+
+#[test]
 fn two_that_live_side_by_side_are_no_orphans_to_each_other() {
     let both = || FakeTables::default().unowned(&named("a")).unowned(&Instance::Default);
     let mut stage = Stage::new(both());

@@ -1,7 +1,7 @@
 //! All policies: what ConfigMaps ask for against what is loaded. The newest good one of each name is in force, and what
 //! is in force has its place before anything that is new.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::entry::{Error, Good, Surroundings};
 use super::outlook::Outlook;
 use super::report::PolicyReport;
-use super::standing::Entry;
+use super::standing::{Entry, Past};
 use super::start::{Start, Turn, in_turn};
 use super::{BUILT_IN, Sandbox};
 use crate::errors::with_causes;
@@ -31,6 +31,8 @@ pub struct Library {
     budget: Budget,
     /// What was good when an earlier process ended, and was not loaded in this one.
     remembered: Objects,
+    /// The names of those of which it is unknown what they were.
+    lost: BTreeSet<String>,
     start: Start,
     /// What there should be.
     wanted: Objects,
@@ -69,8 +71,14 @@ impl Library {
     pub fn new(sandbox: Sandbox, prefix: AnnotationPrefix, metrics: Metrics, remembered: Objects) -> Self {
         let around = Surroundings { sandbox, metrics, prefix };
         let start = Start::new(&remembered);
-        let (wanted, entries, queue) = (Objects::new(), BTreeMap::new(), VecDeque::new());
-        Self { around, budget: Budget::default(), remembered, start, wanted, queue, entries, changed: true }
+        let (lost, wanted, entries, queue) = (BTreeSet::new(), Objects::new(), BTreeMap::new(), VecDeque::new());
+        Self { around, budget: Budget::default(), remembered, lost, start, wanted, queue, entries, changed: true }
+    }
+
+    /// The same, where it is unknown what an earlier process had in force under these names.
+    #[must_use]
+    pub fn missing(self, lost: BTreeSet<String>) -> Self {
+        Self { lost, ..self }
     }
 
     /// The same with other limits for all of them together.
@@ -107,11 +115,7 @@ impl Library {
     /// Loads the next one: what an earlier process had in force before anything that is new.
     pub fn step(&mut self) -> Step {
         if let Some(name) = self.start.next_remembered() {
-            if let Some(Ok(good)) = self.recall(&name) {
-                let newest = Arc::clone(&good.object);
-                self.entries.insert(name, Entry { newest, good: Some(good), trouble: None, outlook: Outlook::Settled });
-                self.changed = true;
-            }
+            self.begin_with(name);
             // What is wanted as it was remembered is loaded now.
             self.queue = self.due();
             return Step::Done;
@@ -129,6 +133,23 @@ impl Library {
         // The same in vain once more is no news.
         self.changed |= again.is_none_or(|(_, earlier)| earlier != trouble);
         Step::Done
+    }
+
+    /// As an earlier process had it; where that does not load any more, as it is wanted. The first Services wait for it.
+    fn begin_with(&mut self, name: String) {
+        self.changed = true;
+        match self.recall(&name) {
+            Some(Ok(good)) => {
+                let newest = Arc::clone(&good.object);
+                let (good, past, outlook) = (Some(good), Past::Known, Outlook::Settled);
+                self.entries.insert(name, Entry { newest, good, trouble: None, past, outlook });
+            }
+            Some(Err(_)) => {
+                let wanted = self.wanted.get(&name).cloned();
+                wanted.and_then(|wanted| self.load(wanted, None));
+            }
+            None => {}
+        }
     }
 
     /// Whether the first Services wait no longer: what is loaded was asked for.
@@ -195,6 +216,7 @@ impl Library {
     fn load(&mut self, newest: Arc<PolicyObject>, again: Option<Outlook>) -> Option<String> {
         let name = newest.name.clone();
         let earlier = self.entries.remove(&name).and_then(|entry| entry.good);
+        let past = self.past(&name);
         let fits = |cost| self.budget.fits(&name, cost);
         let (good, trouble, outlook) = match Good::load(&self.around, &newest, earlier.as_ref(), &fits) {
             Ok(good) => {
@@ -215,8 +237,14 @@ impl Library {
             }
         };
         self.budget.charge(&name, good.as_ref().and_then(Good::cost));
-        self.entries.insert(name, Entry { newest, good, trouble: trouble.clone(), outlook });
+        self.entries.insert(name, Entry { newest, good, trouble: trouble.clone(), past, outlook });
         trouble
+    }
+
+    /// What is known of what an earlier process had in force, while nothing of that is loaded.
+    fn past(&self, name: &str) -> Past {
+        let was_in_force = self.lost.contains(name) || self.remembered.contains_key(name);
+        if was_in_force { Past::Lost } else { Past::Known }
     }
 
     /// What an earlier process had in force under this name. It was there first, so it has a place whatever the limits
@@ -249,7 +277,8 @@ impl Library {
                  (--policies-wait-seconds, EGRESSD_POLICIES_WAIT_SECONDS); it is loaded beside what is in force"
             );
             warn!(policy = name, "{trouble}");
-            let entry = Entry { newest, good: None, trouble: Some(trouble), outlook: Outlook::Untried };
+            let past = self.past(name);
+            let entry = Entry { newest, good: None, trouble: Some(trouble), past, outlook: Outlook::Untried };
             self.entries.insert(name.clone(), entry);
         }
     }

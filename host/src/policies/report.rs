@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use egressd_core::policy::{OnFailure, PolicySpec, Scope};
+use egressd_core::policy::{Mode, Need, OnFailure, PolicySpec, Scope};
 
 use super::supervised::Supervision;
 
@@ -20,6 +20,8 @@ pub struct PolicyReport {
     pub order: i32,
     /// When it cannot answer.
     pub on_failure: OnFailure,
+    /// Whether Services may go without it; what is not enforced is not needed.
+    pub need: Need,
     /// Which Services it is asked about.
     pub scope: Scope,
     /// The version that its author gave it.
@@ -43,7 +45,7 @@ pub enum PolicyState {
     Off,
     /// It could not be loaded, and nothing of it was good before.
     Refused,
-    /// As refused, and its operator wants Services to have no rules without it.
+    /// As refused, and Services are not to go on as if there were none.
     Missed,
 }
 
@@ -65,6 +67,7 @@ impl PolicyReport {
             kind: None,
             order: 0,
             on_failure: OnFailure::default(),
+            need: Need::default(),
             scope: Scope::default(),
             version: None,
             digest: None,
@@ -76,7 +79,21 @@ impl PolicyReport {
     /// The same with what a ConfigMap says.
     #[must_use]
     pub fn with(self, spec: &PolicySpec) -> Self {
-        Self { order: spec.order, on_failure: spec.on_failure, scope: spec.scope.clone(), ..self }
+        let need = match spec.mode {
+            Mode::Enforce => spec.need,
+            Mode::Shadow | Mode::Off => Need::Optional,
+        };
+        Self { order: spec.order, on_failure: spec.on_failure, need, scope: spec.scope.clone(), ..self }
+    }
+
+    /// Why this node is not ready: a policy that Services must not go without was never loaded.
+    pub fn unready(&self) -> Option<String> {
+        let missing = match self.state {
+            PolicyState::Missed | PolicyState::Refused => self.need == Need::Required,
+            PolicyState::Enforced | PolicyState::Shadow | PolicyState::Off => false,
+        };
+        let trouble = self.trouble.as_deref().unwrap_or("it was not loaded yet");
+        missing.then(|| format!("policy {} is required and was never loaded: {trouble}", self.name))
     }
 }
 

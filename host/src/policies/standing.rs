@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Member};
 use egressd_core::model::PolicyObject;
-use egressd_core::policy::{OnFailure, PolicySpec};
+use egressd_core::policy::{Mode, OnFailure, PolicySpec};
 
-use super::BUILT_IN;
 use super::entry::Good;
 use super::outlook::Outlook;
 use super::report::{PolicyReport, PolicyState};
@@ -20,8 +19,18 @@ pub(super) struct Entry {
     pub(super) good: Option<Good>,
     /// Why the newest is not good.
     pub(super) trouble: Option<String>,
+    /// Whether there was another one before this process.
+    pub(super) past: Past,
     /// Whether that may change.
     pub(super) outlook: Outlook,
+}
+
+/// Whether an earlier process had something in force under a name that this one cannot load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Past {
+    Known,
+    /// Whatever it was, Services do not go on as if there had been nothing.
+    Lost,
 }
 
 impl Entry {
@@ -33,9 +42,17 @@ impl Entry {
         }
     }
 
-    /// What it asks for, when nothing of it could be loaded and Services are to have no rules without it.
+    /// What it asks for, when nothing of it could be loaded and Services are not to go on without it: because it is closed,
+    /// or because something of it was in force before (P6). Then what they have stays, and they get nothing new.
     fn missed(&self) -> Option<PolicySpec> {
-        PolicySpec::read(&self.newest, BUILT_IN).ok().filter(|spec| spec.on_failure == OnFailure::Closed)
+        let spec = PolicySpec::outline(&self.newest);
+        let closed = spec.on_failure == OnFailure::Closed;
+        match (spec.mode, self.past) {
+            (Mode::Off, _) => None,
+            (Mode::Enforce | Mode::Shadow, _) if closed => Some(spec),
+            (Mode::Enforce, Past::Lost) => Some(PolicySpec { on_failure: OnFailure::KeepLast, ..spec }),
+            (Mode::Enforce | Mode::Shadow, Past::Known) | (Mode::Shadow, Past::Lost) => None,
+        }
     }
 
     fn missing(&self, spec: &PolicySpec) -> Member {

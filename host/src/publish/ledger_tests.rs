@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egressd_core::compile::Instance;
+use egressd_core::compile::{Instance, Kept};
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::AnnotationPrefix;
@@ -39,6 +39,7 @@ fn round(count: u8, found: Option<&str>) -> Round {
     let mut round = Round {
         plan: Plan::default(),
         ruleset: Ruleset::default(),
+        kept: Kept::new(),
         statuses: BTreeMap::new(),
         uids: BTreeMap::new(),
         voices: BTreeMap::new(),

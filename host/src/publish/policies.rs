@@ -71,7 +71,7 @@ pub(super) fn said(report: &PolicyReport, failing: Option<&Failing>) -> Said {
         PolicyState::Missed => (
             Reason::NotApplied,
             Tone::Warning,
-            "it could not be loaded, and the Services it covers have no rules until it is",
+            "it could not be loaded, and the Services it covers get no rules until it is",
         ),
     };
     Said::new(reason, tone, format!("{note}{version}{digest}"))

@@ -12,7 +12,7 @@ use egressd_core::model::{
 };
 use egressd_core::net::{Family, Protocol};
 use egressd_core::policy;
-use egressd_core::text::{cut, is_plain};
+use egressd_core::text::cut;
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::api::discovery::v1 as discovery;
@@ -191,7 +191,7 @@ pub fn policy(object: core::ConfigMap) -> Result<Option<(String, Arc<PolicyObjec
     Ok(Some((namespace, Arc::new(policy))))
 }
 
-fn key(metadata: &ObjectMeta) -> Result<ServiceKey, Error> {
+pub(super) fn key(metadata: &ObjectMeta) -> Result<ServiceKey, Error> {
     Ok(ServiceKey::new(checked("metadata.namespace", namespace(metadata))?, name(metadata)?))
 }
 
@@ -201,9 +201,8 @@ fn name(metadata: &ObjectMeta) -> Result<String, Error> {
 
 /// An API server takes nothing else; files may say anything, and names are printed as they are.
 fn checked(name: &'static str, text: String) -> Result<String, Error> {
-    let printable = text.chars().all(|c| is_plain(c) && !c.is_whitespace());
-    let good = !text.is_empty() && text.len() <= LONGEST_NAME && printable;
-    if good { Ok(text) } else { Err(field(name, &text, "a name of 1 to 253 characters without blanks")) }
+    let good = !text.is_empty() && text.len() <= LONGEST_NAME && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if good { Ok(text) } else { Err(field(name, &text, "a name of 1 to 253 letters, digits and signs of ASCII")) }
 }
 
 fn namespace(metadata: &ObjectMeta) -> String {
@@ -211,7 +210,7 @@ fn namespace(metadata: &ObjectMeta) -> String {
 }
 
 /// UUIDv5 of `namespace/name` where there is none (`--manifests`).
-fn uid(metadata: &ObjectMeta, key: &ServiceKey) -> Result<Uid, Error> {
+pub(super) fn uid(metadata: &ObjectMeta, key: &ServiceKey) -> Result<Uid, Error> {
     let text = match &metadata.uid {
         Some(uid) => uid.clone(),
         None => Uuid::new_v5(&Uuid::NAMESPACE_URL, key.to_string().as_bytes()).to_string(),
@@ -287,7 +286,7 @@ fn endpoint(endpoint: discovery::Endpoint, default_node: Option<&str>) -> Result
     Ok(addresses("endpoints[].addresses[]", &endpoint.addresses)?.into_iter().map(one).collect())
 }
 
-fn addresses(name: &'static str, texts: &[String]) -> Result<Vec<IpAddr>, Error> {
+pub(super) fn addresses(name: &'static str, texts: &[String]) -> Result<Vec<IpAddr>, Error> {
     all(name, "an address like 192.0.2.10 or 2001:db8::10", texts)
 }
 

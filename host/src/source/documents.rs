@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Labels, Node, PolicyObject, Service, Slice};
+use egressd_core::model::{Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::convert;
+use super::{convert, pod};
 
 /// One object that egressd knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,10 @@ pub enum Object {
     ServiceNetworks(String, Arc<Vec<IpNet>>),
     /// The namespace of a policy's ConfigMap, and what it says.
     Policy(String, Arc<PolicyObject>),
+    /// A pod of this node.
+    Pod(Arc<Pod>),
+    /// A pod of another node: that there are pods shows that they are to be looked for here.
+    PodElsewhere(ObjectReference),
 }
 
 /// Why a file is not taken.
@@ -121,6 +125,7 @@ fn object(number: usize, value: Value, node: &str) -> Result<Option<Object>, Err
         ("networking.k8s.io", "ServiceCIDR") => {
             read(value, |o| convert::service_networks(o).map(|(name, nets)| Object::ServiceNetworks(name, nets)))
         }
+        ("", "Pod") => read(value, |o| pod::in_file(o, node)),
         ("", "ConfigMap") => return read_policy(value).map_err(|reason| Error::Object { number, kind, name, reason }),
         (_, _) => return Ok(None),
     };

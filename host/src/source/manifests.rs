@@ -191,6 +191,8 @@ fn key(object: &Object) -> Key {
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
         Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
+        // The first one makes a difference to all Services.
+        Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
     }
 }
 
@@ -237,6 +239,8 @@ fn describe(object: &Object) -> String {
         Object::Namespace(name, _) => format!("Namespace {name}"),
         Object::ServiceNetworks(name, _) => format!("ServiceCIDR {name}"),
         Object::Policy(namespace, policy) => format!("ConfigMap {namespace}/{}", policy.name),
+        Object::Pod(pod) => format!("Pod {}/{}", pod.name.namespace, pod.name.name),
+        Object::PodElsewhere(pod) => format!("Pod {}/{}", pod.namespace, pod.name),
     }
 }
 
@@ -260,6 +264,12 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
         Object::Policy(_, policy) => {
             snapshot.policies.insert(policy.name.clone(), Arc::clone(policy));
         }
+        Object::Pod(pod) => {
+            snapshot.pods.complete(|pods| {
+                pods.insert(Arc::clone(pod));
+            });
+        }
+        Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
     }
 }
 

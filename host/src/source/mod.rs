@@ -7,6 +7,7 @@ pub mod convert;
 pub mod documents;
 pub mod handover;
 pub mod manifests;
+pub mod pod;
 pub mod watch;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 
 use tokio::runtime::Runtime;
 
-use self::cluster::{Access, Connection};
+use self::cluster::{Access, Connection, Scope};
 use self::handover::{Giver, Update};
 use self::manifests::Directory;
 
@@ -25,7 +26,16 @@ pub enum Origin {
     /// A directory of manifests.
     Manifests(PathBuf),
     /// A cluster's API server.
-    Cluster(Access),
+    Cluster(Access, PodWatch),
+}
+
+/// Whether this node's pods are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodWatch {
+    /// They are not, and nothing is asked about them.
+    Ignore,
+    /// They are, as far as that is permitted.
+    Watch,
 }
 
 /// A source that nothing was read from yet.
@@ -33,8 +43,8 @@ pub enum Origin {
 pub enum Source {
     /// A directory of manifests.
     Manifests(Directory),
-    /// A cluster, and the namespace whose policies count.
-    Cluster(Box<Connection>, String),
+    /// A cluster, and what of it counts.
+    Cluster(Box<Connection>, Scope),
 }
 
 /// Why a source cannot be used.
@@ -59,8 +69,13 @@ impl Source {
     pub fn open(origin: Origin, node: &str, namespace: String) -> Result<Self, Error> {
         Ok(match origin {
             Origin::Manifests(path) => Self::Manifests(Directory::new(path, node).with_policies_of(namespace)),
-            Origin::Cluster(access) => {
-                Self::Cluster(Box::new(Connection::open(&access).map_err(cluster::Error::from)?), namespace)
+            Origin::Cluster(access, pods) => {
+                let pods_of = match pods {
+                    PodWatch::Ignore => None,
+                    PodWatch::Watch => Some(node.to_owned()),
+                };
+                let connection = Connection::open(&access).map_err(cluster::Error::from)?;
+                Self::Cluster(Box::new(connection), Scope { namespace, pods_of })
             }
         })
     }
@@ -91,7 +106,7 @@ impl Source {
     pub fn read(&mut self) -> Result<Update, Error> {
         Ok(match self {
             Self::Manifests(directory) => directory.scan(&BTreeSet::new())?,
-            Self::Cluster(connection, namespace) => cluster::read(connection, namespace)?,
+            Self::Cluster(connection, scope) => cluster::read(connection, scope)?,
         })
     }
 
@@ -102,7 +117,7 @@ impl Source {
     pub fn spawn(self, giver: Giver) -> Result<(), Error> {
         match self {
             Self::Manifests(directory) => watch::spawn(directory, giver)?,
-            Self::Cluster(connection, namespace) => cluster::spawn(&connection, namespace, giver)?,
+            Self::Cluster(connection, scope) => cluster::spawn(&connection, scope, giver)?,
         }
         Ok(())
     }

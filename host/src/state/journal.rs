@@ -1,21 +1,22 @@
 //! One thing that is remembered of every Service (the annotations that were accepted last, the last good draft), of all
-//! Services in one file: a line for each change, and now and then the whole of it anew. A file for each Service cost seconds at the start of a node with thousands of them, before the first
-//! rule was in force.
+//! Services in one file: a line for each change, and now and then the whole of it anew, lines of a later day included. A
+//! file for each Service cost seconds at the start of a node with thousands of them, before the first rule was in force.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use egressd_core::finding::Finding;
 use egressd_core::model::{Uid, UidError};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tracing::warn;
 
-use egressd_core::finding::Finding;
-
-use super::{unread, write_whole};
+use super::version::{self, Found};
+use super::write_whole;
 use crate::files;
 
 /// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
@@ -33,23 +34,38 @@ type Of<T> = BTreeMap<Uid, Arc<T>>;
 /// The file, and what it holds as far as we know.
 #[derive(Debug)]
 pub(super) struct Journal<T> {
-    path: PathBuf,
+    /// What is written: the file, or the one beside it; none where both are unknown.
+    path: Option<PathBuf>,
     written: Of<T>,
     lines: usize,
+    /// Lines of a later day. They go first when all is written anew: what this egressd says of the same Service is newer.
+    strange: Vec<Vec<u8>>,
     /// What was appended since all was written.
     appended: usize,
-    end: End,
-    /// Why it is not known what an earlier process left.
-    unread: Option<Finding>,
+    form: Form,
+    /// The file beside, which was read as the end of this one, and is in it once all is written anew.
+    merged: Option<PathBuf>,
+    /// Why not everything is known that an earlier process remembered.
+    findings: Vec<Finding>,
 }
 
-/// How the file ends.
+/// Whether a line can be appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// With a whole line.
+enum Form {
+    /// It can.
     Whole,
-    /// A line may have been cut off, so nothing is appended to it.
+    /// There is no file, or it names no version: with the next change all is written anew.
+    Unnamed,
+    /// A line may have been cut off, or more than one file is meant: all is written anew at once.
     Torn,
+}
+
+/// What was found of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Missing,
+    Known,
+    Unknown,
 }
 
 /// Why a line is of no use.
@@ -63,34 +79,62 @@ enum LineError {
 
 impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
     /// As an earlier process left it. A line that cannot be read is passed over, and said: the Service it was about has
-    /// what an earlier line says to fall back to, or nothing.
+    /// what an earlier line says to fall back to, or nothing. A file that is unknown stays as it is.
     pub(super) fn open(path: PathBuf) -> Self {
-        let mut journal = Self { path, written: Of::new(), lines: 0, appended: 0, end: End::Whole, unread: None };
-        match files::read_own(&journal.path, LONGEST) {
-            Ok(bytes) => journal.take(&bytes),
-            // There is none before the first Service.
-            Err(files::Error::System(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => journal.unread = Some(unread(&journal.path, &error)),
-        }
+        let beside = version::beside(&path);
+        let mut journal = Self::empty();
+        let [found, found_beside] = [&path, &beside].map(|path| journal.look(path));
+        journal.path = match (found, found_beside) {
+            (Standing::Unknown, Standing::Unknown) => None,
+            (Standing::Unknown, Standing::Missing | Standing::Known) => Some(beside),
+            (Standing::Missing | Standing::Known, Standing::Missing | Standing::Unknown) => Some(path),
+            (Standing::Missing | Standing::Known, Standing::Known) => {
+                (journal.merged, journal.form) = (Some(beside), Form::Torn);
+                Some(path)
+            }
+        };
         journal
     }
 
-    pub(super) fn unread(&self) -> Option<Finding> {
-        self.unread.clone()
+    fn empty() -> Self {
+        let (written, lines, strange, appended, findings) = (Of::new(), 0, Vec::new(), 0, Vec::new());
+        Self { path: None, written, lines, strange, appended, form: Form::Unnamed, merged: None, findings }
+    }
+
+    /// Takes in a file, if this egressd knows it.
+    fn look(&mut self, path: &Path) -> Standing {
+        match version::find(path, LONGEST) {
+            Found::Missing => Standing::Missing,
+            Found::Known(bytes) => {
+                let before = self.strange.len();
+                self.take(path, &bytes);
+                self.findings.extend(strange(path, self.strange.len() - before));
+                Standing::Known
+            }
+            Found::Unknown(why) => {
+                self.findings.push(version::finding(path, &why));
+                Standing::Unknown
+            }
+        }
     }
 
     pub(super) fn written(&self) -> &Of<T> {
         &self.written
     }
 
+    /// Why not everything is known that an earlier process remembered.
+    pub(super) fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
     /// Makes it hold exactly this.
     pub(super) fn write(&mut self, newest: &Of<T>) -> io::Result<()> {
         let changes = changes(&self.written, newest);
-        if changes.is_empty() && self.end == End::Whole {
+        if changes.is_empty() && self.form != Form::Torn {
             return Ok(());
         }
         let outdated = self.lines + changes.len() > 2 * newest.len() + OUTDATED || self.appended > OUTDATED_BYTES;
-        if self.end == End::Torn || outdated {
+        if self.form != Form::Whole || outdated {
             return self.write_anew(newest);
         }
         self.append(&changes)?;
@@ -109,51 +153,80 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         for (uid, newest) in changes {
             line(&mut text, uid, newest.as_deref())?;
         }
-        make_room(&self.path)?;
-        let mut file = files::append(&self.path)?;
-        self.end = End::Torn;
+        let mut file = files::append(self.place()?)?;
+        self.form = Form::Torn;
         file.write_all(&text)?;
-        self.end = End::Whole;
+        self.form = Form::Whole;
         self.appended += text.len();
         Ok(())
     }
 
     fn write_anew(&mut self, newest: &Of<T>) -> io::Result<()> {
-        let mut text = Vec::new();
+        let mut text = version::line().into_bytes();
+        for strange in &self.strange {
+            text.extend_from_slice(strange);
+            text.push(b'\n');
+        }
         for (uid, remembered) in newest {
             line(&mut text, uid, Some(&**remembered))?;
         }
-        make_room(&self.path)?;
-        write_whole(&self.path, &text)?;
+        write_whole(self.place()?, &text)?;
         self.written.clone_from(newest);
-        (self.lines, self.appended, self.end) = (newest.len(), 0, End::Whole);
-        Ok(())
+        (self.lines, self.appended, self.form) = (newest.len(), 0, Form::Whole);
+        // Only now: before, it was the only one to say what it says.
+        self.merged.take().map_or(Ok(()), fs::remove_file)
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    /// Where to write, in a directory that is there.
+    fn place(&self) -> io::Result<&Path> {
+        let path = self.path.as_deref().ok_or_else(|| io::Error::other("all files for it are of unknown versions"))?;
+        path.parent().map_or(Ok(()), files::make_directory)?;
+        Ok(path)
+    }
+
+    fn take(&mut self, path: &Path, bytes: &[u8]) {
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let mut lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
+        if lines.next_if(|first| version::is_line(first)).is_some() {
+            self.form = Form::Whole;
+        }
         if whole < bytes.len() {
             // After a crash, what it was about to say was not in force yet. After a full disk it may have been, which was
             // said then.
-            self.end = End::Torn;
+            self.form = Form::Torn;
         }
-        let lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        for (number, line) in (1..).zip(lines) {
-            self.lines += 1;
-            match parse(line) {
-                Ok((uid, Some(remembered))) => drop(self.written.insert(uid, Arc::new(remembered))),
-                Ok((uid, None)) => drop(self.written.remove(&uid)),
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    warn!(file = %self.path.display(), line = number, error, "passed over");
-                }
+        for line in lines {
+            self.take_line(path, line);
+        }
+    }
+
+    fn take_line(&mut self, path: &Path, line: &[u8]) {
+        match parse(line) {
+            Ok((uid, Some(remembered))) => drop(self.written.insert(uid, Arc::new(remembered))),
+            Ok((uid, None)) => drop(self.written.remove(&uid)),
+            Err(_) if serde_json::from_slice::<IgnoredAny>(line).is_ok() => {
+                self.strange.push(line.to_vec());
+                return;
+            }
+            Err(error) => {
+                let (error, before) = (&error as &dyn std::error::Error, self.lines + self.strange.len());
+                warn!(file = %path.display(), before, error, "a line is damaged, and passed over");
             }
         }
+        self.lines += 1;
     }
 }
 
-fn make_room(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), files::make_directory)
+/// Lines of a later day are kept, and said.
+fn strange(path: &Path, lines: usize) -> Option<Finding> {
+    let message = || {
+        let (path, lines) = (path.display(), if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") });
+        format!(
+            "state file {path} has {lines} that this egressd does not know, most likely a newer one's; they are kept, and \
+             what the kernel has for Services that need them stays, until they have valid input (docs/upgrade.md)"
+        )
+    };
+    (lines > 0).then(|| Finding::warning("newer-state", message()))
 }
 
 /// What is other than before; none where the Service is gone, or nothing is remembered of it.
@@ -194,8 +267,6 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<(Uid, Option<T>), LineError
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use std::fs;
 
     use egressd_core::model::Labels;
     use proptest::prelude::*;
@@ -247,25 +318,72 @@ mod tests {
             let accepted = [(uid("a"), annotations("true")), (uid("b"), annotations(&turn.to_string()))].into();
             journal.write(&accepted).unwrap();
             if turn == 1 {
-                assert_eq!(lines(&path), 3);
+                assert_eq!(lines(&path), 4, "the version, two Services and a change");
             }
             most = most.max(journal.lines);
         }
         assert!((OUTDATED..OUTDATED + 5).contains(&most), "{most} lines");
-        assert_eq!(lines(&path), journal.lines);
+        assert_eq!(lines(&path), 1 + journal.lines);
     }
 
     #[test]
     fn a_line_that_was_cut_off_harms_no_other() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("accepted");
-        fs::write(&path, b"[\"a\",{\"x\":\"1\"}]\n\xff\n[\"no uid!\",{}]\n[\"b\",{\"x\":").unwrap();
+        fs::write(&path, b"[\"a\",{\"x\":\"1\"}]\n\xff\n[\"no uid!\",{\n[\"b\",{\"x\":").unwrap();
         let mut journal = reopened(&path);
         assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("a")]);
         let mut next = journal.written().clone();
         next.insert(uid("b"), annotations("true"));
         journal.write(&next).unwrap();
         assert_eq!(reopened(&path).written(), &next);
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2, "it was written anew");
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3, "it was written anew");
+        assert_eq!(journal.findings(), []);
+    }
+
+    #[test]
+    fn a_line_of_a_later_day_is_kept_however_often_all_is_written_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("accepted");
+        let strange = ["[\"a\",{\"x\":7}]", "{\"mark\":1}", "[\"a\",null,\"and more\"]"];
+        fs::write(&path, format!("[\"a\",{{\"x\":\"1\"}}]\n{}\n", strange.join("\n"))).unwrap();
+        let mut journal = reopened(&path);
+        assert_eq!(journal.findings().len(), 1);
+        assert!(journal.findings()[0].message.contains("has 3 lines that this egressd does not know"));
+        for turn in 0..3 * OUTDATED {
+            journal.write(&[(uid("a"), annotations(&turn.to_string()))].into()).unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().skip(1).take(3).collect::<Vec<_>>(), strange, "{text}");
+        assert_eq!(reopened(&path).written(), journal.written());
+        assert_eq!(journal.findings(), reopened(&path).findings());
+    }
+
+    /// An update that is undone, and that undone again.
+    #[test]
+    fn a_file_of_a_newer_version_stays_to_the_byte_and_what_is_remembered_meanwhile_is_the_end_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("accepted");
+        let newer = b"{\"version\":2}\n\x00\xffwhatever";
+        fs::write(&path, newer).unwrap();
+        let mut journal = reopened(&path);
+        assert!(journal.written().is_empty());
+        assert_eq!(journal.findings().len(), 1);
+        let meanwhile = Accepted::from([(uid("b"), annotations("meanwhile"))]);
+        for accepted in [&meanwhile, &Accepted::new(), &meanwhile] {
+            journal.write(accepted).unwrap();
+            assert_eq!(reopened(&path).written(), accepted, "over a restart");
+        }
+        assert_eq!(fs::read(&path).unwrap(), newer);
+
+        // The newer one's own, as that one reads it.
+        fs::write(&path, "{\"version\":1}\n[\"a\",{\"x\":\"1\"}]\n[\"b\",{\"x\":\"1\"}]\n").unwrap();
+        let mut journal = reopened(&path);
+        assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("a"), uid("b")]);
+        assert_eq!(journal.written()[&uid("b")], annotations("meanwhile"), "what was written last");
+        let both = journal.written().clone();
+        journal.write(&both).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "it is in the file now");
+        assert_eq!((reopened(&path).written(), reopened(&path).findings()), (&both, &[][..]));
     }
 }

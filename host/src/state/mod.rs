@@ -4,22 +4,24 @@
 mod draft;
 mod journal;
 mod policies;
+mod version;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egressd_core::decision::Draft;
-use egressd_core::finding::{Finding, sentences};
+use egressd_core::finding::Finding;
 use egressd_core::model::{Labels, PolicyObject, Uid};
+use egressd_core::pipeline::Memory;
 use tracing::warn;
 
 use draft::Remembered;
 use journal::Journal;
+use policies::Folder;
 
-use crate::errors::with_causes;
 use crate::files;
 
 /// The state directory.
@@ -28,10 +30,7 @@ pub struct StateDir {
     path: PathBuf,
     accepted: Journal<Labels>,
     drafts: Journal<Remembered>,
-    /// What the directory holds, as far as we know.
-    written_policies: BTreeMap<String, Arc<PolicyObject>>,
-    /// What could not be read.
-    unread: Vec<Finding>,
+    policies: Folder,
     /// Whether the last write failed, so that it is said once.
     health: Health,
 }
@@ -55,9 +54,23 @@ impl StateDir {
     pub fn open(path: &Path) -> Self {
         let accepted = Journal::open(path.join(ACCEPTED));
         let drafts = Journal::open(path.join(DRAFTS));
-        let (written_policies, unread) = policies::read_all(&path.join(POLICIES));
-        let unread = accepted.unread().into_iter().chain(drafts.unread()).chain(unread).collect();
-        Self { path: path.to_owned(), accepted, drafts, written_policies, unread, health: Health::Good }
+        let policies = Folder::open(path.join(POLICIES));
+        let state = Self { path: path.to_owned(), accepted, drafts, policies, health: Health::Good };
+        for finding in state.findings() {
+            warn!(code = %finding.code, "{}", finding.message);
+        }
+        state
+    }
+
+    /// What stays as it is because this egressd does not know it, or cannot read it.
+    pub fn findings(&self) -> Vec<Finding> {
+        [self.accepted.findings(), self.drafts.findings(), self.policies.findings()].concat()
+    }
+
+    /// Whether all is known that an earlier process remembered of Services.
+    pub fn memory(&self) -> Memory {
+        let unknown = [self.accepted.findings(), self.drafts.findings()].concat();
+        if unknown.is_empty() { Memory::Whole } else { Memory::Partial }
     }
 
     /// Takes from other users what earlier releases let them read: annotations of all Services that ask for egress.
@@ -68,12 +81,6 @@ impl StateDir {
             .and_then(|()| files::narrow(&policies, policies::is_ours))
             .and_then(|()| files::narrow_files(&policies, policies::is_ours));
         narrowed.err().map(|open| open.finding(path, "--state-dir"))
-    }
-
-    /// What could not be read, in one finding.
-    pub fn trouble(&self) -> Option<Finding> {
-        let message = sentences(&self.unread);
-        (!message.is_empty()).then(|| Finding::warning("state-unreadable", message))
     }
 
     /// What an earlier process remembered.
@@ -97,17 +104,19 @@ impl StateDir {
 
     /// The policies that an earlier process had in force.
     pub fn policies(&self) -> BTreeMap<String, Arc<PolicyObject>> {
-        self.written_policies.clone()
+        self.policies.written().clone()
+    }
+
+    /// The names of policies that an earlier process had in force, and of which it is unknown what they were.
+    pub fn lost_policies(&self) -> BTreeSet<String> {
+        self.policies.lost().clone()
     }
 
     /// Remembers exactly these policies, as [`StateDir::remember`] does.
     pub fn remember_policies(&mut self, good: &BTreeMap<String, Arc<PolicyObject>>) {
-        if self.written_policies == *good {
-            return;
-        }
         // The folder's parents would be made for all to read.
-        let result = files::make_directory(&self.path)
-            .and_then(|()| policies::write_all(&self.path.join(POLICIES), &mut self.written_policies, good));
+        let result = if self.policies.written() == good { Ok(()) } else { files::make_directory(&self.path) };
+        let result = result.and_then(|()| self.policies.write(good));
         self.tell(result, "cannot remember the policies in force; a restart would forget them");
     }
 
@@ -129,12 +138,6 @@ fn is_ours(name: &str) -> bool {
     name == POLICIES || name.starts_with(ACCEPTED) || name.starts_with(DRAFTS)
 }
 
-/// What follows from a file that cannot be read.
-fn unread(file: &Path, error: &files::Error) -> Finding {
-    let (file, why) = (file.display(), with_causes(error));
-    Finding::warning("state-unreadable", format!("cannot read {file}: {why}; what it remembers is not known here"))
-}
-
 /// To a temporary name, then renamed: a crash leaves the old file or the new one, a loss of power too.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
@@ -150,6 +153,55 @@ mod tests {
 
     use super::*;
 
+    /// Everything that there is to remember.
+    fn remember_all(state: &mut StateDir) {
+        let uid = Uid::new("a").unwrap();
+        state.remember(&[(uid.clone(), Arc::default())].into(), &[(uid, Arc::default())].into());
+        let guard = PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() };
+        state.remember_policies(&[("guard".to_owned(), Arc::new(guard))].into());
+    }
+
+    /// All files below a directory.
+    fn written(directory: &Path) -> BTreeSet<PathBuf> {
+        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let (folders, files): (BTreeSet<_>, BTreeSet<_>) = entries.partition(|path| path.is_dir());
+        files.into_iter().chain(folders.iter().flat_map(|folder| written(folder))).collect()
+    }
+
+    /// The law of every file in the directory, those of a later day included: a new one that is not versioned fails here.
+    #[test]
+    fn every_file_of_a_newer_version_stays_to_the_byte_and_is_named_and_the_rest_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        remember_all(&mut StateDir::open(dir.path()));
+        let files = [dir.path().join(ACCEPTED), dir.path().join(DRAFTS), dir.path().join("policies/guard.policy")];
+        let newer = b"{\"version\":2,\"of\":\"a later day\"}\n\x00\xff";
+        assert_eq!(written(dir.path()), files.iter().cloned().collect(), "the files that this test knows");
+        for file in &files {
+            fs::write(file, newer).unwrap();
+        }
+        let mut state = StateDir::open(dir.path());
+        assert_eq!(
+            state.findings().iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(),
+            ["newer-state"; 3]
+        );
+        assert_eq!((state.memory(), state.lost_policies()), (Memory::Partial, ["guard".to_owned()].into()));
+        remember_all(&mut state);
+        state.remember(&BTreeMap::new(), &BTreeMap::new());
+        remember_all(&mut state);
+        let next = StateDir::open(dir.path());
+        assert_eq!((next.accepted().len(), next.drafts().len(), next.policies().len()), (1, 1, 1), "over a restart");
+        assert_eq!((next.memory(), next.lost_policies()), (Memory::Partial, BTreeSet::new()));
+        assert!(files.iter().all(|file| fs::read(file).unwrap() == newer));
+    }
+
+    #[test]
+    fn what_is_written_by_this_version_is_all_known_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        remember_all(&mut StateDir::open(dir.path()));
+        let state = StateDir::open(dir.path());
+        assert_eq!((state.findings(), state.memory(), state.lost_policies()), (vec![], Memory::Whole, BTreeSet::new()));
+    }
+
     #[test]
     fn a_directory_that_cannot_be_written_harms_nobody() {
         let dir = tempfile::tempdir().unwrap();
@@ -163,10 +215,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_reported_and_what_is_not_there_is_not() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(StateDir::open(dir.path()).trouble(), None);
+        assert_eq!(StateDir::open(dir.path()).findings(), []);
         std::os::unix::fs::symlink("/dev/null", dir.path().join(ACCEPTED)).unwrap();
-        let trouble = StateDir::open(dir.path()).trouble().unwrap();
-        assert!(trouble.message.contains("accepted: "), "{trouble}");
+        let findings = StateDir::open(dir.path()).findings();
+        assert!(matches!(&findings[..], [one] if one.code == "state-unreadable" && one.message.contains("accepted: ")));
     }
 
     /// Whatever the umask of the machine is.

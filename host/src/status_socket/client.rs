@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 use super::Error;
 
 /// How long `status` waits: the other end makes a document of all Services meanwhile.
-const STATUS: Duration = Duration::from_secs(20);
+const STATUS: Duration = Duration::from_mins(1);
 /// How long `probe` waits: less than the kubelet does, which has the reason then.
 const PROBE: Duration = Duration::from_secs(3);
 /// What an answer to a probe has at most; of a longer one this is the beginning.
@@ -115,11 +115,14 @@ fn connected(path: &Path, until: Instant) -> Result<UnixStream, Error> {
 
 fn failed(path: &Path, source: io::Error) -> Error {
     let path = path.to_owned();
-    match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NoAnswer { path },
-        // What the kernel answers when a time is over.
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Late { path },
-        _ => Error::Read { path, source },
+    // What the kernel answers when a time is over.
+    let late = matches!(source.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+    if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+        Error::NoAnswer { path }
+    } else if late {
+        Error::Late { path }
+    } else {
+        Error::Read { path, source }
     }
 }
 

@@ -30,7 +30,7 @@ fn serve(path: &Path, text: &'static str, answer: &'static str) -> Result<(), Er
             }
         });
     });
-    opened.recv().unwrap()
+    opened.recv().unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// As an egressd of earlier releases does: what connects gets the text, and is not read.

@@ -116,7 +116,7 @@ pub enum Unfit {
     #[error("components are nested more than {MOST_DEPTH} deep in it: compose it of fewer")]
     Nested,
     /// It costs as much as any other, for nothing.
-    #[error("{part} {number} in it is never instantiated, so no call can reach it: leave it out")]
+    #[error("it has {part} {number}, which is never instantiated, so no call can reach it: leave it out")]
     Unused {
         /// What it is.
         part: Part,

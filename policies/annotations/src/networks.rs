@@ -151,26 +151,6 @@ mod tests {
             ("0.0.0.0/0.0.0.0", "bad-prefix-length", "has a netmask; write its length, /0".to_owned()),
             ("192.0.2.0/255.0.255.0", "bad-prefix-length", no_prefix("255.0.255.0", 32)),
             ("2001:db8::/255.0.0.0", "bad-prefix-length", no_prefix("255.0.0.0", 128)),
-            (
-                "db.example.com",
-                "not-a-network",
-                "has the name \"db.example.com\"; names are not looked up, write addresses".to_owned(),
-            ),
-            (
-                "*.example.com/24",
-                "not-a-network",
-                "has the name \"*.example.com\"; names are not looked up, write addresses".to_owned(),
-            ),
-            (
-                "10.0.0.0/8 192.0.2.0/24",
-                "no-comma",
-                "has blanks between items; separate them with commas: 10.0.0.0/8,192.0.2.0/24".to_owned(),
-            ),
-            (
-                "[\"10.0.0.0/8\"]",
-                "not-a-list",
-                "is JSON; write items between commas, without brackets and quotes".to_owned(),
-            ),
             ("192.0.2.0/24/8", "bad-prefix-length", no_prefix("24/8", 32)),
             (
                 "192.0.2.5/24",
@@ -182,6 +162,31 @@ mod tests {
                 "ipv4-mapped",
                 "is an IPv4-mapped address, which no packet carries; write it as IPv4, like 192.0.2.1".to_owned(),
             ),
+        ] {
+            let message = format!("egress-allowed-networks: {value:?} {sentence}");
+            assert_eq!(read(value), Err(vec![(code.to_owned(), message)]));
+        }
+    }
+
+    #[test]
+    fn what_other_programs_write_is_answered_with_what_to_write_here() {
+        for (value, code, sentence) in [
+            (
+                "db.example.com",
+                "not-a-network",
+                "has the name \"db.example.com\"; names are not looked up, write addresses",
+            ),
+            (
+                "*.example.com/24",
+                "not-a-network",
+                "has the name \"*.example.com\"; names are not looked up, write addresses",
+            ),
+            (
+                "10.0.0.0/8 192.0.2.0/24",
+                "no-comma",
+                "has blanks between items; separate them with commas: 10.0.0.0/8,192.0.2.0/24",
+            ),
+            ("[\"10.0.0.0/8\"]", "not-a-list", "is JSON; write items between commas, without brackets and quotes"),
         ] {
             let message = format!("egress-allowed-networks: {value:?} {sentence}");
             assert_eq!(read(value), Err(vec![(code.to_owned(), message)]));

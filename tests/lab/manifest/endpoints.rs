@@ -1,5 +1,6 @@
 //! EndpointSlices: which pods stand behind a Service.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Manifest, Yaml};
@@ -12,6 +13,7 @@ pub fn endpoints(service: &str, addresses: impl IntoIterator<Item = IpAddr>) -> 
         namespace: "default".to_owned(),
         node: NODE_NAME.to_owned(),
         addresses: addresses.into_iter().collect(),
+        targets: BTreeMap::new(),
     }
 }
 
@@ -22,6 +24,7 @@ pub struct EndpointSlice {
     namespace: String,
     node: String,
     addresses: Vec<IpAddr>,
+    targets: BTreeMap<IpAddr, (String, String)>,
 }
 
 impl EndpointSlice {
@@ -33,6 +36,24 @@ impl EndpointSlice {
     /// On this node.
     pub fn on_node(self, node: &str) -> Self {
         Self { node: node.to_owned(), ..self }
+    }
+
+    /// Which says of one of its endpoints that it is this pod, true or not.
+    pub fn naming(mut self, address: IpAddr, namespace: &str, pod: &str) -> Self {
+        self.targets.insert(address, (namespace.to_owned(), pod.to_owned()));
+        self
+    }
+
+    fn endpoint(&self, address: IpAddr) -> Yaml {
+        let target = self.targets.get(&address).map_or(Yaml::Map(Vec::new()), |(namespace, name)| {
+            let target = [("kind", "Pod"), ("namespace", namespace), ("name", name)];
+            Yaml::map(target.map(|(key, value)| (key, value.into())))
+        });
+        Yaml::map([
+            ("addresses", Yaml::texts([address])),
+            ("nodeName", self.node.as_str().into()),
+            ("targetRef", target),
+        ])
     }
 
     fn family(&self) -> &'static str {
@@ -58,14 +79,12 @@ impl Manifest for EndpointSlice {
             ("namespace", self.namespace.as_str().into()),
             ("labels", Yaml::map(labels)),
         ]);
-        let endpoint =
-            |address| Yaml::map([("addresses", Yaml::texts([address])), ("nodeName", self.node.as_str().into())]);
         Yaml::map([
             ("apiVersion", "discovery.k8s.io/v1".into()),
             ("kind", "EndpointSlice".into()),
             ("metadata", metadata),
             ("addressType", self.family().into()),
-            ("endpoints", Yaml::List(self.addresses.iter().map(endpoint).collect())),
+            ("endpoints", Yaml::List(self.addresses.iter().map(|address| self.endpoint(*address)).collect())),
         ])
     }
 }

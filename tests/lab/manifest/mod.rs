@@ -3,6 +3,7 @@
 mod directory;
 mod endpoints;
 mod node;
+mod pod;
 mod policy;
 mod service;
 mod yaml;
@@ -10,6 +11,7 @@ mod yaml;
 pub use directory::Directory;
 pub use endpoints::{EndpointSlice, endpoints};
 pub use node::{Node, ServiceNetworks, node, second_node, service_networks};
+pub use pod::{PodObject, pod};
 pub use policy::{Policy, policy};
 pub use service::{Service, service};
 pub use yaml::Yaml;

@@ -66,7 +66,8 @@ impl Member {
     /// The same with what a ConfigMap says.
     #[must_use]
     pub fn with(self, spec: &PolicySpec) -> Self {
-        let PolicySpec { name, order, mode, on_failure, scope, settings: _, module: _, digest: _ } = spec.clone();
+        let PolicySpec { name, order, mode, on_failure, need: _, scope, settings: _, module: _, digest: _ } =
+            spec.clone();
         Self { name, order, mode, on_failure, scope, ..self }
     }
 

@@ -4,22 +4,41 @@
 //! a pod goes from one to the other by one element (P3). Changing a chain in place would show the new rules to a
 //! pod that leaves the Service in the same change.
 
+use std::collections::BTreeMap;
+use std::ptr;
+
 use super::Chains;
-use super::names::{fnv1a, merged_chain, service_chain};
+use super::names::{Content, merged_chain, service_chain};
 use super::rules::service_rules;
 use crate::decision;
 use crate::net::Family;
 use crate::plan::Claim;
 use crate::ruleset::{Chain, Name, Rule, Statement, Table};
 
-/// The chain of a Service for the pods with these rules; added when it is not there yet.
-pub(super) fn service(table: &mut Table, family: Family, claim: &Claim<'_>) -> Name {
-    let name = service_chain(family, &claim.service.uid, content(&claim.rules));
-    if !table.chains.contains_key(&name) {
-        let rules = service_rules(&mut table.chains, &name, &claim.rules);
-        table.chains.insert(name.clone(), Chain { hook: None, rules });
+/// The names that were given in this compilation, by the rules themselves: where in memory each is. A list of rules is
+/// hashed once and not for each of its pods, or four Services with 4,096 networks over the same hundred pods would take
+/// everybody's rounds seconds.
+#[derive(Debug, Default)]
+pub(super) struct Given(BTreeMap<Vec<*const decision::Rule>, Name>);
+
+impl Given {
+    /// The name of these rules, made where there is none yet.
+    fn name(&mut self, rules: &[&decision::Rule], make: impl FnOnce() -> Name) -> Name {
+        let places = rules.iter().map(|rule| ptr::from_ref(*rule)).collect();
+        self.0.entry(places).or_insert_with(make).clone()
     }
-    name
+}
+
+/// The chain of a Service for the pods with these rules; added when it is not there yet.
+pub(super) fn service(table: &mut Table, family: Family, claim: &Claim<'_>, given: &mut Given) -> Name {
+    given.name(&claim.rules, || {
+        let name = service_chain(family, &claim.service.uid, content(&claim.rules));
+        if !table.chains.contains_key(&name) {
+            let rules = service_rules(&mut table.chains, &name, &claim.rules);
+            table.chains.insert(name.clone(), Chain { hook: None, rules });
+        }
+        name
+    })
 }
 
 /// The chain that jumps to each part in turn; added when it is not there yet.
@@ -33,9 +52,9 @@ pub(super) fn merged(table: &mut Table, family: Family, parts: &[Name]) -> Name 
 }
 
 /// What a Service's rules say, but for whom: pods with equal rules share a chain.
-fn content(rules: &[&decision::Rule]) -> u64 {
+fn content(rules: &[&decision::Rule]) -> Content {
     let texts: Vec<String> = rules.iter().flat_map(|rule| rule_texts(rule)).collect();
-    fnv1a(texts.iter().map(String::as_str))
+    Content::of(texts.iter().map(String::as_str))
 }
 
 fn rule_texts(rule: &decision::Rule) -> [String; 5] {
@@ -45,4 +64,28 @@ fn rule_texts(rule: &decision::Rule) -> [String; 5] {
 
 fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::testkit::{a, rule};
+
+    #[test]
+    fn a_list_of_rules_is_named_once_however_many_pods_it_has() {
+        let rules = ["192.0.2.1", "192.0.2.1"].map(|address| rule([a("10.0.0.1")], a(address)));
+        let [first, second] = &rules;
+        let (made, mut given) = (Cell::new(0), Given::default());
+        let mut name = |rules: &[&decision::Rule]| {
+            given.name(rules, || {
+                made.set(made.get() + 1);
+                Name::composed(format!("chain_{}", made.get()))
+            })
+        };
+        let names = [name(&[first]), name(&[second]), name(&[first, second])];
+        assert_eq!([name(&[first]), name(&[second]), name(&[first, second])], names);
+        assert_eq!(made.get(), 3);
+    }
 }

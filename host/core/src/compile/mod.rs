@@ -7,6 +7,7 @@
 
 mod chains;
 mod instance;
+mod keep;
 mod names;
 mod rules;
 
@@ -15,8 +16,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use instance::{Instance, InstanceName, InstanceNameError, table_names};
+pub use keep::{Kept, keep};
 pub use names::{uid_of_chain, uid_of_comment};
 
+use self::chains::Given;
 use crate::net::Family;
 use crate::plan::{Claim, Plan, Rank, ranked};
 use crate::ruleset::{
@@ -35,7 +38,7 @@ pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
     let tables = Family::ALL.map(|family| {
         let mut table = skeleton(plan, family, names.of(family), &objects);
         let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
-        Pods { family, objects: &objects, table: &mut table }.add_all(pods);
+        Pods { family, objects: &objects, table: &mut table, given: Given::default() }.add_all(pods);
         (family, table)
     });
     Ruleset { tables: tables.into() }
@@ -69,6 +72,7 @@ struct Pods<'a> {
     family: Family,
     objects: &'a names::Objects,
     table: &'a mut Table,
+    given: Given,
 }
 
 impl Pods<'_> {
@@ -111,7 +115,8 @@ impl Pods<'_> {
 
     /// The chain of one Service, or the merged chain of several.
     fn chain(&mut self, pod: IpAddr, claims: &[Claim<'_>]) {
-        let parts: Vec<Name> = claims.iter().map(|claim| chains::service(self.table, self.family, claim)).collect();
+        let Self { family, objects: _, table, given } = self;
+        let parts: Vec<Name> = claims.iter().map(|claim| chains::service(table, *family, claim, given)).collect();
         let (chain, comment) = match (parts.as_slice(), claims) {
             ([], _) => return,
             ([only], [claim, ..]) => (only.clone(), names::comment(claim.key, &claim.service.uid)),

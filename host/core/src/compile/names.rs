@@ -1,5 +1,9 @@
 //! How our chains and maps are called.
 
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
 use crate::model::{ServiceKey, Uid};
 use crate::net::Family;
 use crate::ruleset::{LONGEST_COMMENT, Name};
@@ -29,14 +33,14 @@ impl Default for Objects {
 const SERVICE_CHAIN: &str = "kube_vip_snat_";
 
 /// `kube_vip_snat_v4_<uid>_<hash of its rules>`.
-pub(super) fn service_chain(family: Family, uid: &Uid, content: u64) -> Name {
-    Name::composed(format!("{SERVICE_CHAIN}{}_{uid}_{content:016x}", suffix(family)))
+pub(super) fn service_chain(family: Family, uid: &Uid, content: Content) -> Name {
+    Name::composed(format!("{SERVICE_CHAIN}{}_{uid}_{content}", suffix(family)))
 }
 
 /// `kube_vip_merged_v4_<hash of the ordered list of chains>`.
 pub(super) fn merged_chain(family: Family, parts: &[Name]) -> Name {
-    let hash = fnv1a(parts.iter().map(Name::as_str));
-    Name::composed(format!("kube_vip_merged_{}_{hash:016x}", suffix(family)))
+    let content = Content::of(parts.iter().map(Name::as_str));
+    Name::composed(format!("kube_vip_merged_{}_{content}", suffix(family)))
 }
 
 /// A chain that another one jumps to.
@@ -44,10 +48,28 @@ pub(super) fn sub_chain(chain: &Name, number: usize) -> Name {
     Name::composed(format!("{chain}_{number}"))
 }
 
-/// FNV-1a over texts with a separator: names must not change with the compiler, as std's hashes may.
-pub(super) fn fnv1a<'a>(texts: impl Iterator<Item = &'a str>) -> u64 {
-    let bytes = texts.flat_map(|text| text.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+/// What a chain says, as a part of its name. Pods of several tenants share a chain by its name alone, and tenants choose most
+/// of what is hashed: so it has to be a hash for which no other content can be found, 128 bits of SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Content(u128);
+
+impl Content {
+    /// Of texts in order, each with its length, so that no two lists are one text.
+    pub(super) fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut hash = Sha256::new();
+        for text in texts {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        let head = hash.finalize().into_iter().take(16);
+        Self(head.fold(0, |content, byte| content << 8 | u128::from(byte)))
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
 }
 
 /// `namespace/name uid`. When that is too long the name is cut, since the uid is what programs look for.
@@ -95,16 +117,27 @@ mod tests {
         let uid = Uid::new("7b1c-42").unwrap();
         let key = ServiceKey::new("shop", "x".repeat(200));
         assert_eq!(uid_of_comment(&comment(&key, &uid)), Some(uid.clone()));
-        let chain = service_chain(Family::Ipv6, &uid, 7);
+        let chain = service_chain(Family::Ipv6, &uid, Content(7));
         assert_eq!(uid_of_chain(&chain), Some(uid.clone()));
         assert_eq!(uid_of_chain(&sub_chain(&chain, 3)), Some(uid));
+    }
+
+    #[test]
+    fn lists_of_texts_that_read_alike_in_a_row_have_different_names() {
+        let of = |texts: &[&str]| Content::of(texts.iter().copied());
+        let lists: [&[&str]; 7] = [&[], &[""], &["", ""], &["ab"], &["a", "b"], &["a\0b"], &["ab", ""]];
+        for (at, list) in lists.iter().enumerate() {
+            assert!(lists[..at].iter().all(|other| of(other) != of(list)), "{list:?}");
+        }
+        // The hash of no text is the known one: names must not change with the compiler, as std's hashes may.
+        assert_eq!(of(&[]).to_string(), "e3b0c44298fc1c149afbf4c8996fb924");
     }
 
     #[test]
     fn what_belongs_to_several_services_leads_to_none() {
         assert_eq!(uid_of_comment("shop/web shop/api"), None);
         assert_eq!(uid_of_comment("shop/web"), None);
-        let chain = service_chain(Family::Ipv4, &Uid::new("a").unwrap(), 7);
+        let chain = service_chain(Family::Ipv4, &Uid::new("a").unwrap(), Content(7));
         assert_eq!(uid_of_chain(&merged_chain(Family::Ipv4, &[chain])), None);
         assert_eq!(uid_of_chain(&Objects::default().postrouting), None);
     }

@@ -51,7 +51,7 @@ impl Service {
     }
 }
 
-fn keep_short(labels: &mut Labels) {
+pub(super) fn keep_short(labels: &mut Labels) {
     let mut left = MOST_BYTES;
     labels.retain(|name, value| {
         let bytes = name.len() + value.len();

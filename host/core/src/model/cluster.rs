@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::nodes::{believed, is_too_wide, primary_addresses};
+use super::nodes::{believed, is_too_wide, own_pod_networks, primary_addresses};
 use super::{Snapshot, Unusable};
 use crate::finding::{Finding, Severity};
 use crate::net::{AddressRange, Family, merge_ranges};
@@ -54,7 +54,7 @@ impl ClusterFacts {
     pub fn gather(snapshot: &Snapshot, settings: &ClusterSettings, node: &str) -> Self {
         let here = snapshot.nodes.get(node);
         let of_here: Vec<IpNet> =
-            here.into_iter().flat_map(|node| node.pod_networks.iter().copied()).filter(|n| !is_too_wide(*n)).collect();
+            here.into_iter().flat_map(own_pod_networks).filter(|network| !is_too_wide(*network)).collect();
         let nodes = believed(&snapshot.nodes);
         let of_services: Vec<IpNet> = snapshot.service_networks.values().flat_map(|n| n.iter().copied()).collect();
         let mut facts = Self { findings: nodes.findings, ..Self::default() };

@@ -14,6 +14,8 @@ use crate::net::Family;
 
 /// How many addresses of one Node count. Nodes have a few, and each one becomes an element of a set.
 pub const MOST_NODE_ADDRESSES: usize = 16;
+/// How many pod networks of one Node count: one of each family, as the API server has it.
+pub(super) const MOST_NODE_NETWORKS: usize = 2;
 /// The widest network of one node's pods. A wider one would declare much of the world a part of the cluster.
 const WIDEST_V4: u8 = 8;
 /// The same, IPv6.
@@ -36,8 +38,8 @@ pub(super) struct Believed {
 /// Takes what is to be believed from all Nodes.
 pub(super) fn believed(nodes: &Nodes) -> Believed {
     let mut believed = Believed::default();
-    let (mut wide, mut many, mut of_pods, mut twice) = <(Cases, Cases, Cases, Cases)>::default();
-    let networks = PodNetworks::of(nodes, &mut wide);
+    let (mut many, mut of_pods, mut twice) = <(Cases, Cases, Cases)>::default();
+    let (networks, findings) = PodNetworks::of(nodes);
     let mut claimed: BTreeMap<IpAddr, &str> = BTreeMap::new();
     for (name, node) in nodes {
         if node.addresses.len() > MOST_NODE_ADDRESSES {
@@ -57,19 +59,13 @@ pub(super) fn believed(nodes: &Nodes) -> Believed {
         }
     }
     believed.pod_networks = networks.all();
-    believed.findings = [
-        wide.finding(
-            "node-network-too-wide",
-            "so wide a network does not count as a pod network; correct spec.podCIDRs",
-        ),
+    let of_addresses = [
         many.finding("node-addresses-too-many", &format!("the first {MOST_NODE_ADDRESSES} count as a node's")),
         of_pods.finding("node-address-in-pod-network", "it does not count as a node's address"),
         twice
             .finding("node-address-twice", "it counts as a node's address, and one of the two is wrong or out of date"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    ];
+    believed.findings = findings.into_iter().chain(of_addresses.into_iter().flatten()).collect();
     believed
 }
 
@@ -80,6 +76,11 @@ pub(super) fn primary_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
     Family::ALL.into_iter().filter_map(of)
 }
 
+/// Those of a Node that count.
+pub(super) fn own_pod_networks(node: &Arc<Node>) -> impl Iterator<Item = IpNet> {
+    node.pod_networks.iter().copied().take(MOST_NODE_NETWORKS)
+}
+
 /// The pod networks by prefix, to be found in as many steps as there are lengths of prefixes: there may be thousands.
 #[derive(Default)]
 struct PodNetworks<'a> {
@@ -88,10 +89,14 @@ struct PodNetworks<'a> {
 }
 
 impl<'a> PodNetworks<'a> {
-    fn of(nodes: &'a Nodes, wide: &mut Cases) -> Self {
-        let mut networks = Self::default();
+    /// Those that count, and what does not.
+    fn of(nodes: &'a Nodes) -> (Self, Vec<Finding>) {
+        let (mut networks, mut wide, mut many) = <(Self, Cases, Cases)>::default();
         for (name, node) in nodes {
-            for network in &node.pod_networks {
+            if node.pod_networks.len() > MOST_NODE_NETWORKS {
+                many.add(|| format!("Node {name} has {} podCIDRs", node.pod_networks.len()));
+            }
+            for network in node.pod_networks.iter().take(MOST_NODE_NETWORKS) {
                 if is_too_wide(*network) {
                     wide.add(|| format!("Node {name} has the podCIDR {network}"));
                     continue;
@@ -100,20 +105,46 @@ impl<'a> PodNetworks<'a> {
                 networks.owners.entry(network.trunc()).or_default().push(name);
             }
         }
-        networks
+        let wide = wide.finding(
+            "node-network-too-wide",
+            "so wide a network does not count as a pod network; correct spec.podCIDRs",
+        );
+        let first = format!("the first {MOST_NODE_NETWORKS} count, one of each family is what a Node may have");
+        let findings = [wide, many.finding("node-networks-too-many", &first), networks.shared()];
+        (networks, findings.into_iter().flatten().collect())
     }
 
     fn all(&self) -> Vec<IpNet> {
         self.owners.keys().copied().collect()
     }
 
-    /// The network with this address that another node has, and that this one has not.
+    /// Networks that lie in one of another Node: whoever claims it may mean the other's pods.
+    fn shared(&self) -> Option<Finding> {
+        let mut shared = Cases::default();
+        for (network, owners) in &self.owners {
+            for owner in owners {
+                if let Some((around, other)) = self.around(network.addr(), owner, network.prefix_len()) {
+                    shared.add(|| format!("the podCIDR {network} of Node {owner} lies in {around} of Node {other}"));
+                }
+            }
+        }
+        let consequence = "both count as pod networks, and one of them is wrong or out of date";
+        shared.finding("node-network-twice", consequence)
+    }
+
+    /// The network with this address that another node has, whoever else claims it.
     fn of_another(&self, address: IpAddr, name: &str) -> Option<(IpNet, &'a str)> {
+        self.around(address, name, u8::MAX)
+    }
+
+    /// The same, with a prefix of so many bits at most.
+    fn around(&self, address: IpAddr, name: &str, longest: u8) -> Option<(IpNet, &'a str)> {
         let around = |length: &u8| IpNet::new(address, *length).ok().map(|network| network.trunc());
-        let mut owned =
-            self.lengths.iter().filter_map(around).filter_map(|network| Some((network, self.owners.get(&network)?)));
-        let (network, owners) = owned.find(|(_, owners)| !owners.contains(&name))?;
-        Some((network, owners.first()?))
+        let mut networks = self.lengths.range(..=longest).filter_map(around);
+        networks.find_map(|network| {
+            let owner = self.owners.get(&network)?.iter().find(|owner| **owner != name)?;
+            Some((network, *owner))
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::{Endpoint, Labels, PolicyObject, Service, ServiceKey};
+use super::{Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey};
 
 /// One EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct Snapshot {
     pub service_networks: OrdMap<String, Arc<Vec<IpNet>>>,
     /// The ConfigMaps that are policies, by name.
     pub policies: OrdMap<String, Arc<PolicyObject>>,
+    /// The pods of this node.
+    pub pods: KnownPods,
 }
 
 /// What a source says to look at again. Keys carry no news of their own: values are read from the newest
@@ -71,4 +73,8 @@ pub enum Key {
     Cluster,
     /// A policy's ConfigMap.
     Policy(String),
+    /// An address that a pod of this node has or had.
+    Pod(IpAddr),
+    /// How much is known of the pods of this node.
+    Pods,
 }

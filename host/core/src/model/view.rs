@@ -32,6 +32,8 @@ pub struct ServiceView {
     pub addresses: Vec<IpAddr>,
     /// Its endpoints on all nodes, sorted, each address once, without those that no pod can be (P1).
     pub endpoints: Vec<Endpoint>,
+    /// Those on this node that slices list and that are not the Service's, as far as is known ([`crate::whose`]): sorted.
+    pub withheld: Vec<IpAddr>,
     /// What was found on the way.
     pub findings: Vec<Finding>,
 }
@@ -55,13 +57,13 @@ pub fn view(
     let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
     let namespace_labels = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_default();
     if service.kind != ServiceKind::LoadBalancer {
-        let (addresses, endpoints, findings) = Default::default();
-        return Some(ServiceView { service, namespace_labels, addresses, endpoints, findings });
+        let (addresses, endpoints, withheld, findings) = Default::default();
+        return Some(ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings });
     }
     let (addresses, findings) = own_addresses(&service, trust, prefix);
     let (endpoints, never) = endpoints(snapshot, facts, key);
     let findings = at_most(findings.into_iter().chain(never_translated(&never)));
-    Some(ServiceView { service, namespace_labels, addresses, endpoints, findings })
+    Some(ServiceView { service, namespace_labels, addresses, endpoints, withheld: Vec::new(), findings })
 }
 
 /// Why an endpoint is never translated, whoever lists it.

@@ -18,9 +18,11 @@ impl Pipeline {
             self.look(&newest, key, false);
         }
         let silent = self.services.iter().filter(|(_, entry)| entry.asks_nothing());
-        let renewed: Vec<_> = silent.filter_map(|(key, _)| Some((key.clone(), self.view(&newest, key)?))).collect();
-        for (key, view) in renewed {
-            self.services.entry(key).and_modify(|entry| entry.view = Arc::new(view));
+        for key in silent.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            let renewed = self.view_of(&newest, &key);
+            if let Some((entry, renewed)) = self.services.get_mut(&key).zip(renewed) {
+                (entry.view, entry.waits) = renewed;
+            }
         }
         self.questions(|_| true)
     }
@@ -43,9 +45,10 @@ impl Pipeline {
         questions
     }
 
-    /// When [`Pipeline::ask_failed`] has something to ask next. Pauses begin at `now`.
+    /// When [`Pipeline::ask_failed`] or [`Pipeline::ask_waited`] has something to ask next. Pauses and waits begin at `now`.
     pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
-        self.services.values_mut().filter_map(|entry| entry.again.begin(now)).min()
+        let next = |entry: &mut Entry| [entry.again.begin(now), entry.waits.begin(now)];
+        self.services.values_mut().flat_map(next).flatten().min()
     }
 
     /// Whether an answer is still of use.

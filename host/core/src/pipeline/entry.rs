@@ -9,6 +9,7 @@ use super::{About, Question};
 use crate::chain::Verdict;
 use crate::finding::Finding;
 use crate::model::{Labels, Published, ServiceKey, ServiceView};
+use crate::whose::Waits;
 
 /// What is known about one Service.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Entry {
     pub(super) again: Again,
     /// Whether the newest answer is remembered.
     pub(super) answer: Answer,
+    /// Its endpoints whose pods are not known.
+    pub(super) waits: Waits,
 }
 
 /// What became of the question about the input that was accepted last.

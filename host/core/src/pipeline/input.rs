@@ -29,11 +29,12 @@ pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
     silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.ruling) && shadow.findings.is_empty())
 }
 
-/// Whether two views of a Service are the same to a policy: findings are the host's alone.
+/// Whether two views of a Service are the same to a policy: findings are the host's alone. By what is withheld a Service is found when a pod comes.
 pub(super) fn is_same_question(one: &ServiceView, other: &ServiceView) -> bool {
-    let ServiceView { service, namespace_labels, addresses, endpoints, findings: _ } = one;
+    let ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings: _ } = one;
     *service == other.service
         && *namespace_labels == other.namespace_labels
         && *addresses == other.addresses
         && *endpoints == other.endpoints
+        && *withheld == other.withheld
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use super::entry::{Entry, Standing};
 use super::limits::{Refused, with_endpoints_counted};
-use super::{Pipeline, Round};
+use super::{Memory, Pipeline, Round};
 use crate::beside;
-use crate::chain::{PolicyFailure, Ruling, Shadow};
+use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
 use crate::check::check;
-use crate::compile::compile;
+use crate::compile::{Kept, compile};
 use crate::finding::Severity;
-use crate::model::ServiceKey;
-use crate::plan::{Here, Plan, Planned, Sharing, Standby, settle, today};
-use crate::status::{ShadowStatus, State, statuses};
+use crate::model::{ServiceKey, Uid};
+use crate::plan::{End, Here, Own, Plan, Planned, Sharing, Standby, settle, today};
+use crate::status::{ServiceStatus, ShadowStatus, State, statuses};
 use crate::voice::{Stage, Voice, voice};
 
 impl Pipeline {
@@ -26,7 +26,9 @@ impl Pipeline {
     fn work_out(&self) -> (Round, Refused) {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
         let mut planned = BTreeMap::new();
-        let sharing = Sharing::of(self.settings.shared, self.services.values().map(|entry| &*entry.view));
+        // What asks for nothing takes no address from another, however old it is.
+        let asking = self.services.values().filter(|entry| !entry.asks_nothing());
+        let sharing = Sharing::of(self.settings.shared, asking.map(|entry| &*entry.view));
         let here = self.here(&sharing);
         for (key, entry) in &self.services {
             let settled = self.settle(here, entry).map(|settled| with_endpoints_counted(&entry.view, settled));
@@ -40,25 +42,42 @@ impl Pipeline {
         let notes = check(&plan);
         let mut statuses = statuses(&notes, &planned);
         for (key, status) in &mut statuses {
-            let Some(entry) = self.services.get(key) else { continue };
-            status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
-            status.shadows = planned.get(key).map(|planned| self.shadows(here, entry, planned)).unwrap_or_default();
-            if status.state != State::Off {
-                let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
-                status.findings.extend(beside::finding(service, wrote, &self.foreign));
-                status.findings.extend(entry.waiting());
-            }
+            self.complete(here, key, planned.get(key), status);
         }
-        let voices = self.voices(&planned);
+        let (voices, kept) = (self.voices(&planned), self.kept(here, &planned));
         let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
         let uids = self.services.iter().map(uid).collect();
         let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
         let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
         let (failing, findings) = (self.failing(), self.facts.findings.clone());
         let further = Vec::new();
-        let round =
-            Round { plan, ruleset, statuses, uids, voices, first_ready, policies, failing, findings, fatal, further };
+        let round = Round {
+            plan,
+            ruleset,
+            kept,
+            statuses,
+            uids,
+            voices,
+            first_ready,
+            policies,
+            failing,
+            findings,
+            fatal,
+            further,
+        };
         (round, refused)
+    }
+
+    /// Adds what is known of a Service beside its part of the plan.
+    fn complete(&self, here: Here<'_>, key: &ServiceKey, planned: Option<&Planned>, status: &mut ServiceStatus) {
+        let Some(entry) = self.services.get(key) else { return };
+        status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
+        status.shadows = planned.map(|planned| self.shadows(here, entry, planned)).unwrap_or_default();
+        if status.state != State::Off {
+            let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
+            status.findings.extend(beside::finding(service, wrote, &self.foreign));
+            status.findings.extend(entry.waiting());
+        }
     }
 
     fn failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
@@ -87,25 +106,49 @@ impl Pipeline {
 
     fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
         let verdict = entry.verdict.as_ref()?;
-        let last_draft = || self.last_draft(entry);
         if let (Ruling::Draft(draft), Standing::Earlier) = (&verdict.ruling, entry.standing) {
             let today = Ruling::Draft(today(&self.context, &entry.view, draft));
-            return Some(settle(here, &entry.view, &today, &verdict.findings, last_draft()));
+            return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
         }
-        let standby = match (&verdict.ruling, &entry.last_input) {
+        Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, self.standby(entry, verdict)))
+    }
+
+    fn standby<'a>(&'a self, entry: &'a Entry, verdict: &Verdict) -> Standby<'a> {
+        match (&verdict.ruling, &entry.last_input) {
             (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
                 Ruling::Draft(_) => Standby::LastInput(last),
                 Ruling::Denied { .. } => Standby::Nothing,
                 // Then the policies changed, and not the input alone.
-                Ruling::Invalid { .. } | Ruling::Failed(_) => last_draft(),
+                Ruling::Invalid { .. } | Ruling::Failed(_) => self.last_draft(entry),
             },
-            (_, _) => last_draft(),
-        };
-        Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, standby))
+            (_, _) => self.last_draft(entry),
+        }
     }
 
     pub(super) fn last_draft(&self, entry: &Entry) -> Standby<'_> {
-        self.drafts.get(&entry.view.service.uid).map_or(Standby::Nothing, |draft| Standby::LastDraft(draft))
+        match (self.drafts.get(&entry.view.service.uid), self.memory) {
+            (Some(draft), _) => Standby::LastDraft(draft),
+            (None, Memory::Whole) => Standby::Nothing,
+            (None, Memory::Partial) => Standby::Unknown,
+        }
+    }
+
+    /// The Services of which what the kernel has stays.
+    fn kept(&self, here: Here<'_>, planned: &BTreeMap<ServiceKey, Planned>) -> Kept {
+        match self.memory {
+            Memory::Whole => Kept::new(),
+            Memory::Partial => {
+                let entries = planned.iter().filter_map(|(key, planned)| Some((self.services.get(key)?, planned)));
+                entries.filter_map(|(entry, planned)| self.keeps(here, entry, planned)).collect()
+            }
+        }
+    }
+
+    /// What stays of a Service as the kernel has it: nothing was decided about it, and what was in force is unknown.
+    fn keeps(&self, here: Here<'_>, entry: &Entry, settled: &Planned) -> Option<(Uid, Own)> {
+        let undecided = matches!(settled.end, End::Invalid | End::Failed);
+        let unknown = self.standby(entry, entry.verdict.as_ref()?) == Standby::Unknown;
+        (undecided && unknown).then(|| (entry.view.service.uid.clone(), Own::of(here, &entry.view)))
     }
 
     /// What would be in force with each policy in shadow mode, where that is something else.

@@ -32,6 +32,9 @@ pub struct Here<'a> {
 pub enum Standby<'a> {
     /// Nothing was in force before.
     Nothing,
+    /// It is unknown what was in force before: an earlier process remembered it in a form that this one does not know. What
+    /// the kernel has stays (P4, P6).
+    Unknown,
     /// The draft of the last evaluation that went well (P7).
     LastDraft(&'a Draft),
     /// What the policies say today about the input that they accepted last (P4).
@@ -119,6 +122,15 @@ fn stand_in(context: &Context, view: &ServiceView, standby: Standby<'_>, finding
                 Severity::Info,
                 "nothing-in-force",
                 "nothing was accepted before, so nothing is translated for this Service",
+            ));
+            return Draft::default();
+        }
+        Standby::Unknown => {
+            findings.push(Finding::new(
+                Severity::Info,
+                "kernel-keeps",
+                "what was accepted before is unknown to this egressd, so what the kernel has for this Service stays, for \
+                 today's endpoints and addresses (docs/upgrade.md)",
             ));
             return Draft::default();
         }

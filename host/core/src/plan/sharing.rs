@@ -35,7 +35,7 @@ pub struct Sharing<'a> {
 }
 
 impl<'a> Sharing<'a> {
-    /// Of all Services that can have addresses.
+    /// Of all Services that can have addresses and ask for egress.
     pub fn of(mode: SharedAddresses, views: impl IntoIterator<Item = &'a ServiceView>) -> Self {
         let mut sharing = Self { mode, addresses: BTreeMap::new() };
         for view in views {

@@ -14,13 +14,14 @@ pub const LABEL: &str = "egressd.io/policy";
 const ORDER: &str = "egressd.io/order";
 const MODE: &str = "egressd.io/mode";
 const ON_FAILURE: &str = "egressd.io/on-failure";
+const REQUIRED: &str = "egressd.io/required";
 const DIGEST: &str = "egressd.io/sha256";
 const SERVICES: &str = "egressd.io/services";
 const NAMESPACES: &str = "egressd.io/namespaces";
 /// What egressd writes itself, and does not read.
 pub const STATUS: &str = "egressd.io/status";
 
-const KNOWN: [&str; 6] = [ORDER, MODE, ON_FAILURE, DIGEST, SERVICES, NAMESPACES];
+const KNOWN: [&str; 7] = [ORDER, MODE, ON_FAILURE, REQUIRED, DIGEST, SERVICES, NAMESPACES];
 
 /// Whether its word counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +45,16 @@ pub enum OnFailure {
     Closed,
     /// The chain goes on as if the policy had no opinion.
     Skip,
+}
+
+/// Whether Services may go without a policy that was never loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// They may, unless it is closed.
+    #[default]
+    Optional,
+    /// It is closed, and a node is not ready before it was loaded once.
+    Required,
 }
 
 /// Which Services a policy is asked about.
@@ -84,6 +95,8 @@ pub struct PolicySpec {
     pub mode: Mode,
     /// When it cannot answer.
     pub on_failure: OnFailure,
+    /// Whether Services may go without it.
+    pub need: Need,
     /// Which Services it is asked about.
     pub scope: Scope,
     /// JSON text, unparsed; none when the ConfigMap has no settings.
@@ -102,17 +115,7 @@ impl PolicySpec {
     pub fn read(object: &PolicyObject, built_in: &str) -> Result<Self, Vec<Finding>> {
         let mut wrong: Vec<Finding> = bad_name(&object.name).into_iter().collect();
         wrong.extend(unknown(&object.annotations));
-        let mut reader = Reader { annotations: &object.annotations, wrong: &mut wrong };
-        let spec = Self {
-            name: object.name.clone(),
-            order: reader.read(ORDER, |text| text.parse().map_err(|_| format!("{text:?} is not an integer"))),
-            mode: reader.read(MODE, mode),
-            on_failure: reader.read(ON_FAILURE, on_failure),
-            scope: Scope { namespaces: reader.read(NAMESPACES, selector), services: reader.read(SERVICES, selector) },
-            settings: object.settings.clone(),
-            module: Module::BuiltIn,
-            digest: reader.read(DIGEST, |text| digest(text).map(Some)),
-        };
+        let spec = Self::outline_and(object, &mut wrong);
         match (module(object, built_in), wrong.is_empty()) {
             (Ok(module), true) => Ok(Self { module, ..spec }),
             (Ok(_), false) => Err(wrong),
@@ -120,6 +123,32 @@ impl PolicySpec {
                 wrong.push(finding);
                 Err(wrong)
             }
+        }
+    }
+
+    /// What a ConfigMap asks for of which nothing can be loaded, whatever else is wrong with it. What cannot be read counts
+    /// as the stricter: a guard with a mistake in it is not open.
+    pub fn outline(object: &PolicyObject) -> Self {
+        Self::outline_and(object, &mut Vec::new())
+    }
+
+    fn outline_and(object: &PolicyObject, wrong: &mut Vec<Finding>) -> Self {
+        let mut reader = Reader { annotations: &object.annotations, wrong };
+        let need = reader.read_or(REQUIRED, need, Need::Required);
+        let on_failure = reader.read_or(ON_FAILURE, |text| on_failure(text, need), OnFailure::Closed);
+        Self {
+            name: object.name.clone(),
+            order: reader.read(ORDER, |text| text.parse().map_err(|_| format!("{text:?} is not an integer"))),
+            mode: reader.read(MODE, mode),
+            on_failure: match need {
+                Need::Optional => on_failure,
+                Need::Required => OnFailure::Closed,
+            },
+            need,
+            scope: Scope { namespaces: reader.read(NAMESPACES, selector), services: reader.read(SERVICES, selector) },
+            settings: object.settings.clone(),
+            module: Module::BuiltIn,
+            digest: reader.read(DIGEST, |text| digest(text).map(Some)),
         }
     }
 }
@@ -131,12 +160,17 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read<T: Default>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
+        self.read_or(name, parse, T::default())
+    }
+
+    /// With what it counts as when it cannot be read.
+    fn read_or<T: Default>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>, otherwise: T) -> T {
         let Some(value) = self.annotations.get(name) else { return T::default() };
         parse(value.trim()).unwrap_or_else(|reason| {
             let span = Span { annotation: name.to_owned(), offset: 0, length: value.len() };
             let message = format!("annotation {name}: {reason}");
             self.wrong.push(Finding { span: Some(span), ..Finding::error("bad-policy-annotation", message) });
-            T::default()
+            otherwise
         })
     }
 }
@@ -171,12 +205,23 @@ fn mode(text: &str) -> Result<Mode, String> {
     }
 }
 
-fn on_failure(text: &str) -> Result<OnFailure, String> {
-    match text {
-        "keep-last" => Ok(OnFailure::KeepLast),
-        "closed" => Ok(OnFailure::Closed),
-        "skip" => Ok(OnFailure::Skip),
+fn on_failure(text: &str, need: Need) -> Result<OnFailure, String> {
+    match (text, need) {
+        ("closed", _) => Ok(OnFailure::Closed),
+        ("keep-last" | "skip", Need::Required) => {
+            Err(format!("{text:?} contradicts {REQUIRED}; remove one of the two, or write closed"))
+        }
+        ("keep-last", Need::Optional) => Ok(OnFailure::KeepLast),
+        ("skip", Need::Optional) => Ok(OnFailure::Skip),
         _ => Err(format!("{text:?} is not keep-last, closed or skip")),
+    }
+}
+
+fn need(text: &str) -> Result<Need, String> {
+    match text {
+        "true" => Ok(Need::Required),
+        "false" => Ok(Need::Optional),
+        _ => Err(format!("{text:?} is not true or false; until it is one of them, the policy counts as required")),
     }
 }
 
@@ -227,7 +272,42 @@ mod tests {
     fn without_annotations_a_policy_is_enforced_for_everybody() {
         let spec = PolicySpec::read(&object(&[("kubectl.kubernetes.io/x", "y")]), "annotations").unwrap();
         assert_eq!((spec.order, spec.mode, spec.on_failure), (0, Mode::Enforce, OnFailure::KeepLast));
-        assert_eq!((spec.scope, spec.digest), (Scope::default(), None));
+        assert_eq!((spec.scope, spec.digest, spec.need), (Scope::default(), None, Need::Optional));
+    }
+
+    #[test]
+    fn a_required_policy_is_closed_and_nothing_contradicts_that() {
+        let read = |annotations: &[_]| PolicySpec::read(&object(annotations), "annotations");
+        for annotations in [
+            &[("egressd.io/required", "true")][..],
+            &[("egressd.io/required", " true "), ("egressd.io/on-failure", "closed")],
+        ] {
+            let spec = read(annotations).unwrap();
+            assert_eq!((spec.need, spec.on_failure), (Need::Required, OnFailure::Closed));
+        }
+        let spec = read(&[("egressd.io/required", "false"), ("egressd.io/on-failure", "skip")]).unwrap();
+        assert_eq!((spec.need, spec.on_failure), (Need::Optional, OnFailure::Skip));
+        for other in ["keep-last", "skip"] {
+            let messages = refused(&object(&[("egressd.io/required", "true"), ("egressd.io/on-failure", other)]));
+            assert!(messages[0].contains("contradicts egressd.io/required"), "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_counts_as_required_and_closed() {
+        for value in ["yes", "True", "1", "", "ture"] {
+            let object = object(&[("egressd.io/required", value)]);
+            let messages = refused(&object);
+            assert!(messages[0].ends_with("until it is one of them, the policy counts as required"), "{messages:?}");
+            let outline = PolicySpec::outline(&object);
+            assert_eq!((outline.need, outline.on_failure), (Need::Required, OnFailure::Closed), "{value}");
+        }
+        let outline = |annotations: &[_]| PolicySpec::outline(&object(annotations));
+        assert_eq!(outline(&[("egressd.io/on-failure", "close")]).on_failure, OnFailure::Closed);
+        let guard =
+            outline(&[("egressd.io/required", "true"), ("egressd.io/typo", "x"), ("egressd.io/namespaces", "a b")]);
+        assert_eq!((guard.on_failure, guard.scope), (OnFailure::Closed, Scope::default()), "it covers all");
+        assert_eq!(outline(&[("egressd.io/typo", "x")]).on_failure, OnFailure::KeepLast);
     }
 
     #[test]
@@ -267,9 +347,9 @@ mod tests {
         });
         let parts = [
             "annotation egressd.io/namespace is not known",
+            "annotation egressd.io/on-failure: \"\" is not keep-last, closed or skip",
             "annotation egressd.io/order: \"first\" is not an integer",
             "annotation egressd.io/mode: \"enforced\" is not enforce, shadow or off",
-            "annotation egressd.io/on-failure: \"\" is not keep-last, closed or skip",
             "annotation egressd.io/services: \"a b\" is no requirement",
             "annotation egressd.io/sha256: \"abc\" is not 64 hexadecimal digits",
             "binaryData has neither policy.wasm nor policy.wasm.gz",

@@ -1,19 +1,17 @@
 //! Our own small nft vocabulary as data. It knows no Kubernetes, and prints as a script that `nft -f` takes.
 
 pub(crate) mod display;
+mod marker;
 mod names;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use marker::{Layout, MARKER};
 pub use names::{Name, NameError, TableNames};
 
 use crate::net::{AddressRange, Family, PortMatch, Protocol};
-
-/// The comment of every table of ours (table userdata). A table of our name without it belongs to somebody
-/// else and is never touched (P10).
-pub const MARKER: &str = "managed by egressd";
 
 /// Longest comment that nft reads back (`NFTNL_UDATA_COMMENT_MAXLEN` counts the final NUL).
 pub const LONGEST_COMMENT: usize = 127;

@@ -2,7 +2,7 @@
 
 use egressd_core::{
     net::Family,
-    ruleset::{MARKER, Name},
+    ruleset::{Layout, Name},
 };
 use rustables::sys;
 
@@ -20,8 +20,8 @@ use crate::nft::{
 /// A table in the kernel.
 #[derive(Debug)]
 pub(in crate::nft) struct FoundTable {
-    /// Whether it carries our marker.
-    marked: bool,
+    /// What our marker says; none where it is not there.
+    layout: Option<Layout>,
     /// The netlink port of the socket that owns it.
     pub(in crate::nft) owner: Option<u32>,
     /// Whether it survives its owner, and may get another one.
@@ -29,20 +29,36 @@ pub(in crate::nft) struct FoundTable {
 }
 
 impl FoundTable {
-    /// P10: a table without our marker is somebody else's.
+    /// P10: a table without our marker is somebody else's, and one of a newer layout a newer egressd's.
     ///
     /// # Errors
     /// When it is.
     pub(in crate::nft) fn check_marker(&self, table: &TableId) -> Result<(), Error> {
+        self.check_layout(table)?;
         match self.maker() {
-            Maker::Egressd => Ok(()),
+            Maker::Egressd | Maker::Newer(_) => Ok(()),
             Maker::Another => Err(Error::Foreign(table.clone())),
+        }
+    }
+
+    /// A table of a newer layout stays as it is, also where those of other programs are replaced.
+    ///
+    /// # Errors
+    /// When it has one.
+    pub(in crate::nft) fn check_layout(&self, table: &TableId) -> Result<(), Error> {
+        match self.maker() {
+            Maker::Newer(layout) => Err(Error::NewerLayout { table: table.clone(), layout }),
+            Maker::Egressd | Maker::Another => Ok(()),
         }
     }
 
     /// Who made it, as its marker says.
     pub(in crate::nft) fn maker(&self) -> Maker {
-        if self.marked { Maker::Egressd } else { Maker::Another }
+        match self.layout {
+            Some(layout) if layout.is_newer() => Maker::Newer(layout),
+            Some(_) => Maker::Egressd,
+            None => Maker::Another,
+        }
     }
 
     /// Who may write to it, as a process with this netlink port sees it.
@@ -91,7 +107,7 @@ fn decode(attributes: Attributes<'_>) -> FoundTable {
     let flags = attributes.number(sys::NFTA_TABLE_FLAGS).unwrap_or_default();
     let comment = attributes.get(sys::NFTA_TABLE_USERDATA).and_then(userdata::read_comment);
     FoundTable {
-        marked: comment == Some(MARKER),
+        layout: comment.and_then(Layout::of_comment),
         owner: attributes.number(sys::NFTA_TABLE_OWNER),
         persists: flags & PERSIST != 0,
     }

@@ -21,12 +21,21 @@ pub enum Kind {
     ServiceNetworks,
     /// The ConfigMaps of our own namespace that are policies.
     Policies,
+    /// The pods of this node, where they are wanted.
+    Pods,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Services, Self::Slices, Self::Nodes, Self::Namespaces, Self::ServiceNetworks, Self::Policies];
+    pub const ALL: [Self; 7] = [
+        Self::Services,
+        Self::Slices,
+        Self::Nodes,
+        Self::Namespaces,
+        Self::ServiceNetworks,
+        Self::Policies,
+        Self::Pods,
+    ];
 }
 
 /// As `kubectl` and the server's own messages call it.
@@ -39,6 +48,7 @@ impl fmt::Display for Kind {
             Self::Namespaces => "namespaces",
             Self::ServiceNetworks => "servicecidrs.networking.k8s.io",
             Self::Policies => "configmaps",
+            Self::Pods => "pods",
         })
     }
 }

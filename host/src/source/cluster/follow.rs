@@ -55,6 +55,8 @@ pub(super) struct Follower<K> {
     api: Api<K>,
     server: Arc<Server>,
     news: Sender<News>,
+    /// Which of the objects, by their fields; all of them without it.
+    fields: Option<String>,
     /// Up to where everything is known; none before the first list, or when it has to be listed again.
     version: Option<String>,
     contact: Contact,
@@ -91,7 +93,12 @@ enum Phase {
 
 impl<K: Watched> Follower<K> {
     pub(super) fn new(api: Api<K>, server: Arc<Server>, news: Sender<News>) -> Self {
-        Self { api, server, news, version: None, contact: Contact::Yes }
+        Self { api, server, news, fields: None, version: None, contact: Contact::Yes }
+    }
+
+    /// The same for those alone whose fields are so.
+    pub(super) fn selecting(self, fields: String) -> Self {
+        Self { fields: Some(fields), ..self }
     }
 
     /// Follows for the life of the process.
@@ -177,7 +184,7 @@ impl<K: Watched> Follower<K> {
         self.tell(News::Event(K::KIND, Event::Begin)).await;
         let mut continued = None;
         loop {
-            let page = timeout(ANSWER, self.api.list(&page_params::<K>(continued))).await;
+            let page = timeout(ANSWER, self.api.list(&page_params::<K>(continued, self.fields.as_deref()))).await;
             let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
             self.works().await;
             for object in page.items {
@@ -194,7 +201,8 @@ impl<K: Watched> Follower<K> {
 
     async fn watch(&mut self, mut phase: Phase) -> Result<(), Stop> {
         let limit = scatter(WATCH);
-        let asked = WatchParams { send_initial_events: phase == Phase::Listing, ..params::<K>(limit) };
+        let asked =
+            WatchParams { send_initial_events: phase == Phase::Listing, ..params::<K>(limit, self.fields.as_deref()) };
         // Without a version, the newest one.
         let version = self.version.clone().unwrap_or_default();
         let answer = timeout(ANSWER, self.api.watch(&asked, &version)).await.map_err(|_| self.late())?;
@@ -306,12 +314,16 @@ impl<K: Watched> Follower<K> {
     }
 }
 
-/// Everything of a kind, once; none of a kind that the server does not have.
-pub(super) async fn everything<K: Watched>(api: &Api<K>, server: &Arc<str>) -> Result<Vec<Event>, Trouble> {
+/// Everything of a kind, or what has these fields, once; none of a kind that the server does not have.
+pub(super) async fn everything<K: Watched>(
+    api: &Api<K>,
+    server: &Arc<str>,
+    fields: Option<&str>,
+) -> Result<Vec<Event>, Trouble> {
     let mut events = vec![Event::Begin];
     let mut continued = None;
     loop {
-        let page = match timeout(ANSWER, api.list(&page_params::<K>(continued))).await {
+        let page = match timeout(ANSWER, api.list(&page_params::<K>(continued, fields))).await {
             Ok(Ok(page)) => page,
             Ok(Err(kube::Error::Api(status))) if status.code == 404 && K::KIND == Kind::ServiceNetworks => break,
             Ok(Err(error)) => return Err(Trouble::of(Verb::List, K::KIND, server, &error)),
@@ -327,24 +339,25 @@ pub(super) async fn everything<K: Watched>(api: &Api<K>, server: &Arc<str>) -> R
     Ok(events)
 }
 
-fn page_params<K: Watched>(continued: Option<String>) -> ListParams {
+fn page_params<K: Watched>(continued: Option<String>, fields: Option<&str>) -> ListParams {
     ListParams {
         limit: Some(PAGE),
         continue_token: continued,
         label_selector: selector(K::KIND),
+        field_selector: fields.map(str::to_owned),
         ..ListParams::default()
     }
 }
 
-fn params<K: Watched>(limit: Duration) -> WatchParams {
-    let timeout = u32::try_from(limit.as_secs()).ok();
-    WatchParams { timeout, label_selector: selector(K::KIND), ..WatchParams::default() }
+fn params<K: Watched>(limit: Duration, fields: Option<&str>) -> WatchParams {
+    let (timeout, field_selector) = (u32::try_from(limit.as_secs()).ok(), fields.map(str::to_owned));
+    WatchParams { timeout, label_selector: selector(K::KIND), field_selector, ..WatchParams::default() }
 }
 
 /// Of all ConfigMaps only those that are policies.
 fn selector(kind: Kind) -> Option<String> {
     match kind {
         Kind::Policies => Some(format!("{}=true", policy::LABEL)),
-        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => None,
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods => None,
     }
 }

@@ -22,8 +22,8 @@ const QUIET: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(100);
 
 /// Takes in what followers tell, until there are none.
-pub(super) async fn gather(mut news: Receiver<News>, giver: Giver) {
-    let (mut state, mut troubles, mut begun) = (State::default(), Troubles::default(), Begun::No);
+pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver) {
+    let (mut troubles, mut begun) = (Troubles::default(), Begun::No);
     while let Some(first) = news.recv().await {
         let latest = Instant::now() + LONGEST;
         let mut next = Some(first);
@@ -55,8 +55,18 @@ enum Begun {
 fn take(news: News, state: &mut State, troubles: &mut Troubles) {
     match news {
         News::Event(kind, event) => state.take(kind, event),
-        News::Works(kind) => troubles.over(kind),
-        News::Trouble(kind, trouble) => troubles.add(kind, trouble),
+        News::Works(kind) => {
+            state.resumed(kind);
+            troubles.over(kind);
+        }
+        News::Trouble(kind, trouble) => {
+            state.interrupted(kind);
+            // Whoever may not read pods goes without. Of everything else nothing may be missing.
+            if kind == Kind::Pods && matches!(trouble, Trouble::Forbidden { .. }) {
+                state.forgo(kind);
+            }
+            troubles.add(kind, trouble);
+        }
     }
 }
 

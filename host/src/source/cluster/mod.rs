@@ -18,7 +18,7 @@
 //! # What it may do
 //!
 //! `list` and `watch`, nothing else: of services, endpointslices, nodes, namespaces and servicecidrs in the whole cluster,
-//! of configmaps in egressd's own namespace. A verb that is missing is told by name, and nothing is handed over before
+//! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node. A verb that is missing is told by name, and nothing is handed over before
 //! every kind was listed: a guard that was not read could be one that forbids.
 
 mod backoff;
@@ -45,15 +45,27 @@ use tokio::sync::mpsc::{Sender, channel};
 
 pub use connect::{Access, ConnectError, Connection};
 
+use self::event::Kind;
 use self::follow::{Follower, News, everything};
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
 use self::watched::Watched;
 use super::handover::{Giver, Update};
+use super::pod::PodObject;
+use crate::moment::Moment;
 
 /// News that wait to be taken in; followers wait beyond that.
 const WAITING: usize = 1024;
+
+/// What is followed beside what always is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The namespace whose ConfigMaps may be policies.
+    pub namespace: String,
+    /// The node whose pods are watched; none where none are.
+    pub pods_of: Option<String>,
+}
 
 /// Why a cluster cannot be followed.
 #[derive(Debug, thiserror::Error)]
@@ -74,15 +86,16 @@ pub enum Error {
 ///
 /// # Errors
 /// When the way to the server cannot be prepared.
-pub fn spawn(connection: &Connection, namespace: String, giver: Giver) -> Result<(), Error> {
+pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), Error> {
     let runtime = runtime()?;
     let client = connection.within(&runtime)?;
     let server = Arc::clone(connection.server());
     let follow = move || {
         let (sender, news) = channel(WAITING);
-        let followers = followers(&client, &server, &namespace, &sender);
+        let followers = followers(&client, &server, &scope, &sender);
         drop(sender);
-        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, giver)) });
+        let state = State::of(scope.kinds());
+        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver)) });
     };
     thread::Builder::new().name("cluster".to_owned()).spawn(follow).map(drop).map_err(Error::Thread)
 }
@@ -91,40 +104,73 @@ pub fn spawn(connection: &Connection, namespace: String, giver: Giver) -> Result
 ///
 /// # Errors
 /// The first thing that cannot be read.
-pub fn read(connection: &Connection, namespace: &str) -> Result<Update, Error> {
+pub fn read(connection: &Connection, scope: &Scope) -> Result<Update, Error> {
     let runtime = runtime()?;
     let client = connection.within(&runtime)?;
-    Ok(runtime.block_on(read_with(&client, connection.server(), namespace))?)
+    Ok(runtime.block_on(read_with(&client, connection.server(), scope))?)
 }
 
-async fn read_with(client: &Client, server: &Arc<str>, namespace: &str) -> Result<Update, Trouble> {
-    let mut state = State::default();
-    list::<Service>(&mut state, Api::all(client.clone()), server).await?;
-    list::<EndpointSlice>(&mut state, Api::all(client.clone()), server).await?;
-    list::<Node>(&mut state, Api::all(client.clone()), server).await?;
-    list::<Namespace>(&mut state, Api::all(client.clone()), server).await?;
-    list::<ServiceCIDR>(&mut state, Api::all(client.clone()), server).await?;
-    list::<ConfigMap>(&mut state, Api::namespaced(client.clone(), namespace), server).await?;
-    Ok(state.whole())
+async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<Update, Trouble> {
+    let (mut state, client) = (State::of(scope.kinds()), || client.clone());
+    list::<Service>(&mut state, Api::all(client()), server, None).await?;
+    list::<EndpointSlice>(&mut state, Api::all(client()), server, None).await?;
+    list::<Node>(&mut state, Api::all(client()), server, None).await?;
+    list::<Namespace>(&mut state, Api::all(client()), server, None).await?;
+    list::<ServiceCIDR>(&mut state, Api::all(client()), server, None).await?;
+    list::<ConfigMap>(&mut state, Api::namespaced(client(), &scope.namespace), server, None).await?;
+    let fields = scope.pod_fields();
+    let Some(fields) = fields.as_deref() else { return Ok(state.whole()) };
+    match list::<PodObject>(&mut state, Api::all(client()), server, Some(fields)).await {
+        Ok(()) => Ok(state.whole()),
+        // As `run` does: whoever may not read them goes without.
+        Err(trouble @ Trouble::Forbidden { .. }) => {
+            let mut update = state.whole();
+            update.findings.push(trouble.finding(Moment::now()));
+            Ok(update)
+        }
+        Err(trouble) => Err(trouble),
+    }
 }
 
-async fn list<K: Watched>(state: &mut State, api: Api<K>, server: &Arc<str>) -> Result<(), Trouble> {
-    everything(&api, server).await?.into_iter().for_each(|event| state.take(K::KIND, event));
+async fn list<K: Watched>(
+    state: &mut State,
+    api: Api<K>,
+    server: &Arc<str>,
+    fields: Option<&str>,
+) -> Result<(), Trouble> {
+    everything(&api, server, fields).await?.into_iter().for_each(|event| state.take(K::KIND, event));
     Ok(())
 }
 
-fn followers(client: &Client, address: &Arc<str>, namespace: &str, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
+fn followers(client: &Client, address: &Arc<str>, scope: &Scope, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
     let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
     let server = || Arc::clone(&server);
     let (client, news) = (|| client.clone(), || news.clone());
-    vec![
+    let policies = Api::namespaced(client(), &scope.namespace);
+    let mut followers = vec![
         Follower::<Service>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<EndpointSlice>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<Node>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<Namespace>::new(Api::all(client()), server(), news()).run().boxed(),
         Follower::<ServiceCIDR>::new(Api::all(client()), server(), news()).run().boxed(),
-        Follower::<ConfigMap>::new(Api::namespaced(client(), namespace), server(), news()).run().boxed(),
-    ]
+        Follower::<ConfigMap>::new(policies, server(), news()).run().boxed(),
+    ];
+    let pods =
+        |fields| Follower::<PodObject>::new(Api::all(client()), server(), news()).selecting(fields).run().boxed();
+    followers.extend(scope.pod_fields().map(pods));
+    followers
+}
+
+impl Scope {
+    /// The kinds that are followed.
+    fn kinds(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
+    }
+
+    /// What the pods of the node have, and no other pods.
+    fn pod_fields(&self) -> Option<String> {
+        self.pods_of.as_ref().map(|node| format!("spec.nodeName={node}"))
+    }
 }
 
 fn runtime() -> Result<Runtime, Error> {

@@ -9,27 +9,55 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, ObjectReference, ServiceKey, Slice, Snapshot};
+use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
 use super::event::{Content, Event, Kind, Reading};
 
 /// The newest state of everything that is followed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     snapshot: Snapshot,
     /// Which Service each slice belongs to: a deleted or relabelled slice has to be found again.
     slices: BTreeMap<ObjectReference, ServiceKey>,
     /// Lists under way.
     lists: BTreeMap<Kind, BTreeMap<ObjectReference, Reading>>,
-    /// Kinds of which everything was listed once.
-    complete: BTreeSet<Kind>,
+    /// Kinds that have to be listed before anything is handed over.
+    awaited: BTreeSet<Kind>,
+    /// The pods that are known, however much that is.
+    pods: Pods,
+    watch: Watch,
     unreadable: BTreeMap<(Kind, ObjectReference), String>,
     keys: BTreeSet<Key>,
 }
 
+/// How much is known of pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watch {
+    /// They were never listed.
+    Never,
+    /// They are followed.
+    Follows,
+    /// They were, and cannot be read now.
+    Interrupted,
+}
+
 impl State {
+    /// Nothing so far of these kinds.
+    pub fn of(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        Self {
+            snapshot: Snapshot::default(),
+            slices: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            awaited: kinds.into_iter().collect(),
+            pods: Pods::default(),
+            watch: Watch::Never,
+            unreadable: BTreeMap::new(),
+            keys: BTreeSet::new(),
+        }
+    }
+
     /// Takes in what happened.
     pub fn take(&mut self, kind: Kind, event: Event) {
         match event {
@@ -46,11 +74,35 @@ impl State {
             Event::Changed(reading) => self.put(kind, reading),
             Event::Gone(name) => self.remove(kind, &name),
         }
+        if kind == Kind::Pods {
+            self.show_pods();
+        }
+    }
+
+    /// The objects of a kind cannot be read now. Of pods that matters: one that is not known then is not known to be none.
+    pub fn interrupted(&mut self, kind: Kind) {
+        if kind == Kind::Pods && self.watch == Watch::Follows {
+            self.watch = Watch::Interrupted;
+            self.show_pods();
+        }
+    }
+
+    /// They can be read again; where a list is under way, it is its end that counts.
+    pub fn resumed(&mut self, kind: Kind) {
+        if kind == Kind::Pods && self.watch == Watch::Interrupted && !self.lists.contains_key(&kind) {
+            self.watch = Watch::Follows;
+            self.show_pods();
+        }
+    }
+
+    /// Nothing waits for this kind any more.
+    pub fn forgo(&mut self, kind: Kind) {
+        self.awaited.remove(&kind);
     }
 
     /// Whether every kind was listed once. Before that, what is missing may only not have been read yet (P6).
     pub fn is_complete(&self) -> bool {
-        self.complete.len() == Kind::ALL.len()
+        self.awaited.is_empty()
     }
 
     /// The newest state with the keys of what changed since the last time; none when nothing did.
@@ -81,7 +133,23 @@ impl State {
             self.remove(kind, &name);
         }
         list.into_values().for_each(|reading| self.put(kind, reading));
-        self.complete.insert(kind);
+        self.awaited.remove(&kind);
+        if kind == Kind::Pods {
+            self.watch = Watch::Follows;
+        }
+    }
+
+    fn show_pods(&mut self) {
+        let pods = self.pods.clone();
+        let known = match self.watch {
+            Watch::Never => KnownPods::NotWatched,
+            Watch::Follows => KnownPods::Complete(pods),
+            Watch::Interrupted => KnownPods::LastKnown(pods),
+        };
+        let before = mem::replace(&mut self.snapshot.pods, known);
+        if mem::discriminant(&before) != mem::discriminant(&self.snapshot.pods) {
+            self.keys.insert(Key::Pods);
+        }
     }
 
     fn put(&mut self, kind: Kind, reading: Reading) {
@@ -99,10 +167,14 @@ impl State {
         }
     }
 
-    /// The last good state of a Service that was deleted is nobody's (P5), even if another has its name now.
+    /// The last good state of a Service or pod that was deleted is no other's (P5), even if another has its name now.
     fn remove_other_life(&mut self, kind: Kind, name: &ObjectReference, uid: Option<&str>) {
-        let known = self.snapshot.services.get(&service_key(name));
-        if kind == Kind::Services && known.is_some_and(|service| Some(service.uid.as_str()) != uid) {
+        let known = match kind {
+            Kind::Services => self.snapshot.services.get(&service_key(name)).map(|service| &service.uid),
+            Kind::Pods => self.pods.get(name).map(|pod| &pod.uid),
+            Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => None,
+        };
+        if known.is_some_and(|known| Some(known.as_str()) != uid) {
             self.remove(kind, name);
         }
     }
@@ -142,6 +214,9 @@ impl State {
                     snapshot.policies.insert(policy.name.clone(), policy);
                 }
             }
+            Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(Key::Pod)),
+            // The API server is asked for those of this node alone.
+            Object::PodElsewhere(_) => {}
         }
     }
 
@@ -174,6 +249,10 @@ impl State {
             Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.clone())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
             Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.clone())),
+            Kind::Pods => {
+                self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
+                None
+            }
         };
         self.keys.extend(key);
     }
@@ -181,7 +260,7 @@ impl State {
     /// Everything of a kind that is known, readable or not.
     fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
         let plain = |name: &String| ObjectReference { namespace: String::new(), name: name.clone() };
-        let Snapshot { services, slices: _, nodes, namespaces, service_networks, policies } = &self.snapshot;
+        let Snapshot { services, slices: _, nodes, namespaces, service_networks, policies, pods: _ } = &self.snapshot;
         let mut names: BTreeSet<ObjectReference> = match kind {
             Kind::Services => services.keys().map(reference).collect(),
             Kind::Slices => self.slices.keys().cloned().collect(),
@@ -189,6 +268,7 @@ impl State {
             Kind::Namespaces => namespaces.keys().map(plain).collect(),
             Kind::ServiceNetworks => service_networks.keys().map(plain).collect(),
             Kind::Policies => policies.keys().map(plain).collect(),
+            Kind::Pods => self.pods.names().cloned().collect(),
         };
         names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));
         names

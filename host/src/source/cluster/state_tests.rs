@@ -1,10 +1,14 @@
 #![expect(clippy::expect_used, reason = "tests")]
 
-use egressd_core::model::{Endpoint, Labels, Node, PolicyObject, Service, ServiceKind, TrafficPolicy, Uid};
-use proptest::prelude::*;
-use proptest::sample::Index;
+use std::net::IpAddr;
 
 use super::*;
+use egressd_core::model::{
+    Endpoint, Labels, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind, TrafficPolicy, Uid,
+};
+
+#[path = "state_history_tests.rs"]
+mod history;
 
 fn name(namespace: &str, name: &str) -> ObjectReference {
     ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() }
@@ -63,6 +67,30 @@ fn policy(of: &str, settings: &str) -> Reading {
     good(name("", of), Object::Policy("egressd".to_owned(), Arc::new(policy)))
 }
 
+/// The last bytes of the addresses that pods have.
+const PODS: [u8; 2] = [1, 2];
+
+fn pod(namespace: &str, of: &str, last: u8) -> Reading {
+    let pod = Pod {
+        name: name(namespace, of),
+        uid: Uid::new("1").expect("a uid"),
+        phase: Phase::Alive,
+        network: PodNetwork::Own,
+        addresses: vec![[10, 0, 0, last].into()],
+        labels: Labels::new(),
+    };
+    Reading { uid: Some("1".to_owned()), ..good(name(namespace, of), Object::Pod(Arc::new(pod))) }
+}
+
+/// Whose an address is, as the namespace `shop` sees it.
+fn whose_is(snapshot: &Snapshot, address: IpAddr) -> String {
+    match &snapshot.pods {
+        KnownPods::NotWatched => "not watched".to_owned(),
+        KnownPods::Complete(pods) => format!("{:?}", pods.whose(address, "shop")),
+        KnownPods::LastKnown(pods) => format!("last {:?}", pods.whose(address, "shop")),
+    }
+}
+
 fn unreadable(reading: &Reading, uid: &str) -> Reading {
     let content = Content::Unreadable("spec.type \"Loud\" is not ClusterIP".to_owned());
     Reading { content, uid: Some(uid.to_owned()), name: reading.name.clone() }
@@ -82,13 +110,15 @@ fn keys(state: &mut State) -> Vec<String> {
         Key::Namespace(name) => format!("namespace {name}"),
         Key::Cluster => "cluster".to_owned(),
         Key::Policy(name) => format!("policy {name}"),
+        Key::Pod(address) => format!("pod {address}"),
+        Key::Pods => "pods".to_owned(),
     };
     update.keys.iter().map(text).collect()
 }
 
 #[test]
 fn it_is_complete_when_every_kind_was_listed_even_if_there_is_none() {
-    let mut state = State::default();
+    let mut state = State::of(Kind::ALL);
     for kind in Kind::ALL {
         assert!(!state.is_complete());
         list(&mut state, kind, &[]);
@@ -98,7 +128,7 @@ fn it_is_complete_when_every_kind_was_listed_even_if_there_is_none() {
 
 #[test]
 fn a_slice_that_moves_to_another_service_gives_both_keys() {
-    let mut state = State::default();
+    let mut state = State::of(Kind::ALL);
     list(&mut state, Kind::Slices, &[slice("s-1", "web", 1), slice("s-2", "web", 2)]);
     assert_eq!(keys(&mut state), ["shop/web"]);
     state.take(Kind::Slices, Event::Changed(slice("s-1", "dns", 1)));
@@ -111,7 +141,7 @@ fn a_slice_that_moves_to_another_service_gives_both_keys() {
 
 #[test]
 fn a_slice_that_loses_its_label_belongs_to_nobody() {
-    let mut state = State::default();
+    let mut state = State::of(Kind::ALL);
     list(&mut state, Kind::Slices, &[slice("s-1", "web", 1)]);
     keys(&mut state);
     let nobodys = Reading { content: Content::Nothing, ..slice("s-1", "web", 1) };
@@ -122,7 +152,7 @@ fn a_slice_that_loses_its_label_belongs_to_nobody() {
 
 #[test]
 fn while_a_list_runs_the_old_state_stays_and_its_end_removes_what_is_gone() {
-    let mut state = State::default();
+    let mut state = State::of(Kind::ALL);
     list(&mut state, Kind::Services, &[service("web", "1"), service("dns", "2")]);
     keys(&mut state);
     state.take(Kind::Services, Event::Begin);
@@ -138,7 +168,7 @@ fn while_a_list_runs_the_old_state_stays_and_its_end_removes_what_is_gone() {
 
 #[test]
 fn what_did_not_change_gives_no_key() {
-    let mut state = State::default();
+    let mut state = State::of(Kind::ALL);
     let objects = [node("a", "x"), node("b", "x")];
     list(&mut state, Kind::Nodes, &objects);
     assert_eq!(keys(&mut state), ["cluster"]);
@@ -149,7 +179,7 @@ fn what_did_not_change_gives_no_key() {
 
 #[test]
 fn namespaces_and_policies_come_and_go_by_their_own_keys() {
-    let mut state = State::default();
+    let mut state = State::of(Kind::ALL);
     list(&mut state, Kind::Namespaces, &[namespace("shop", "x")]);
     list(&mut state, Kind::Policies, &[policy("guard", "{}")]);
     assert_eq!(keys(&mut state), ["namespace shop", "policy guard"]);
@@ -161,7 +191,7 @@ fn namespaces_and_policies_come_and_go_by_their_own_keys() {
 
 #[test]
 fn what_cannot_be_read_keeps_its_last_good_state_and_is_told() {
-    let mut state = State::default();
+    let mut state = State::of(Kind::ALL);
     list(&mut state, Kind::Services, &[service("web", "1")]);
     keys(&mut state);
     state.take(Kind::Services, Event::Changed(unreadable(&service("web", "1"), "1")));
@@ -179,7 +209,7 @@ fn what_cannot_be_read_keeps_its_last_good_state_and_is_told() {
 /// P5: a Service deleted while nobody looked, and another one of its name.
 #[test]
 fn the_last_good_state_of_an_earlier_life_is_nobodys() {
-    let mut state = State::default();
+    let mut state = State::of(Kind::ALL);
     list(&mut state, Kind::Services, &[service("web", "1")]);
     keys(&mut state);
     list(&mut state, Kind::Services, &[unreadable(&service("web", "2"), "2")]);
@@ -188,135 +218,48 @@ fn the_last_good_state_of_an_earlier_life_is_nobodys() {
     assert_eq!(state.findings().len(), 1);
 }
 
-/// What happens on a server, and how a follower sees it.
-#[derive(Clone, Debug)]
-enum Step {
-    /// An object comes or changes.
-    Put(Kind, Reading),
-    /// An object goes, if there is one.
-    Delete(Index),
-    /// The follower of a kind loses the server: it sees nothing until the next list.
-    Lose(Kind),
-    /// It lists everything; some of that may have been begun before, and broken off.
-    List(Kind, usize),
+#[test]
+fn pods_are_known_once_they_were_listed_and_last_known_while_they_cannot_be_read() {
+    let mut state = State::of(Kind::ALL);
+    let known = |state: &State| whose_is(&state.snapshot, [10, 0, 0, 1].into());
+    state.take(Kind::Pods, Event::Begin);
+    state.take(Kind::Pods, Event::Listed(pod("hr", "x", 1)));
+    state.interrupted(Kind::Pods);
+    assert_eq!((known(&state), keys(&mut state)), ("not watched".to_owned(), vec![]));
+    list(&mut state, Kind::Pods, &[pod("hr", "x", 1)]);
+    assert_eq!(
+        (known(&state).as_str(), keys(&mut state)),
+        ("Foreign(\"hr\")", vec!["pod 10.0.0.1".into(), "pods".into()])
+    );
+    state.interrupted(Kind::Nodes);
+    state.interrupted(Kind::Pods);
+    assert_eq!((known(&state).as_str(), keys(&mut state)), ("last Foreign(\"hr\")", vec!["pods".into()]));
+    // Of a list that has begun the end counts.
+    state.take(Kind::Pods, Event::Begin);
+    state.resumed(Kind::Pods);
+    assert_eq!((known(&state).as_str(), keys(&mut state)), ("last Foreign(\"hr\")", vec![]));
+    state.take(Kind::Pods, Event::Complete);
+    assert_eq!((known(&state).as_str(), keys(&mut state)), ("Unknown", vec!["pod 10.0.0.1".into(), "pods".into()]));
 }
 
-fn any_object() -> impl Strategy<Value = (Kind, Reading)> {
-    let one = |names: &'static [&'static str]| prop::sample::select(names);
-    prop_oneof![
-        (one(&["web", "dns", "mail"]), one(&["1", "2"])).prop_map(|(of, uid)| (Kind::Services, service(of, uid))),
-        (one(&["s-1", "s-2", "s-3"]), one(&["web", "dns"]), 1..3_u8)
-            .prop_map(|(of, service, pod)| (Kind::Slices, slice(of, service, pod))),
-        (one(&["s-1", "s-2"]), one(&["web"])).prop_map(|(of, service)| {
-            (Kind::Slices, Reading { content: Content::Nothing, ..slice(of, service, 1) })
-        }),
-        (one(&["a", "b"]), one(&["x", "y"])).prop_map(|(of, label)| (Kind::Nodes, node(of, label))),
-        (one(&["shop", "hr"]), one(&["x", "y"])).prop_map(|(of, label)| (Kind::Namespaces, namespace(of, label))),
-        (one(&["p", "q"]), one(&["{}", "[]"])).prop_map(|(of, settings)| (Kind::Policies, policy(of, settings))),
-    ]
+/// An installation without the right has everything else.
+#[test]
+fn pods_that_may_not_be_read_are_not_waited_for() {
+    let mut state = State::of(Kind::ALL);
+    Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods).for_each(|kind| list(&mut state, kind, &[]));
+    assert!(!state.is_complete());
+    state.interrupted(Kind::Pods);
+    assert!(!state.is_complete());
+    state.forgo(Kind::Pods);
+    assert!(state.is_complete());
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
-    let kind = || prop::sample::select(&Kind::ALL[..]);
-    prop_oneof![
-        6 => any_object().prop_map(|(kind, reading)| Step::Put(kind, reading)),
-        3 => any::<Index>().prop_map(Step::Delete),
-        1 => kind().prop_map(Step::Lose),
-        2 => (kind(), 0..3_usize).prop_map(|(kind, broken_off)| Step::List(kind, broken_off)),
-    ]
-}
-
-/// A server, and a state that follows it.
-#[derive(Default)]
-struct World {
-    objects: BTreeMap<(Kind, ObjectReference), Reading>,
-    lost: BTreeSet<Kind>,
-    state: State,
-}
-
-impl World {
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::Put(kind, reading) => {
-                self.objects.insert((kind, reading.name.clone()), reading.clone());
-                self.tell(kind, Event::Changed(reading));
-            }
-            Step::Delete(index) if !self.objects.is_empty() => {
-                let (kind, name) = index.get(&self.objects.keys().cloned().collect::<Vec<_>>()).clone();
-                self.objects.remove(&(kind, name.clone()));
-                self.tell(kind, Event::Gone(name));
-            }
-            Step::Delete(_) => {}
-            Step::Lose(kind) => {
-                self.lost.insert(kind);
-            }
-            Step::List(kind, broken_off) => {
-                self.state.take(kind, Event::Begin);
-                let listed = self.of(kind);
-                listed.iter().take(broken_off).for_each(|one| self.state.take(kind, Event::Listed(one.clone())));
-                list(&mut self.state, kind, &listed);
-                self.lost.remove(&kind);
-            }
-        }
-    }
-
-    fn tell(&mut self, kind: Kind, event: Event) {
-        if !self.lost.contains(&kind) {
-            self.state.take(kind, event);
-        }
-    }
-
-    fn of(&self, kind: Kind) -> Vec<Reading> {
-        self.objects.iter().filter(|((of, _), _)| *of == kind).map(|(_, reading)| reading.clone()).collect()
-    }
-}
-
-proptest! {
-    /// Whatever was missed and however it was learned: in the end it is what one list of everything says, and whoever
-    /// looked only at the keys of each hand-over has missed nothing.
-    #[test]
-    fn any_history_ends_in_what_a_list_of_everything_says(
-        steps in prop::collection::vec((any_step(), any::<bool>()), 0..60),
-    ) {
-        let (mut world, mut mirror) = (World::default(), Snapshot::default());
-        for (step, hand_over) in steps {
-            world.step(step);
-            if hand_over {
-                mirror = mirrored(mirror, world.state.update());
-                prop_assert_eq!(&mirror, &world.state.snapshot);
-            }
-        }
-        let mut listed = State::default();
-        for kind in Kind::ALL {
-            list(&mut listed, kind, &world.of(kind));
-            world.step(Step::List(kind, 0));
-        }
-        prop_assert_eq!(&world.state.snapshot, &listed.snapshot);
-        prop_assert_eq!(&mirrored(mirror, world.state.update()), &listed.snapshot);
-    }
-}
-
-/// What somebody knows who reads only what the keys name.
-fn mirrored(mut mirror: Snapshot, update: Option<Update>) -> Snapshot {
-    let Update { snapshot, keys, .. } =
-        update.unwrap_or_else(|| Update { snapshot: mirror.clone(), ..Update::default() });
-    for key in keys {
-        match key {
-            Key::Service(key) => {
-                mirror.services = mirror.services.alter(|_| snapshot.services.get(&key).cloned(), key.clone());
-                mirror.slices = mirror.slices.alter(|_| snapshot.slices.get(&key).cloned(), key.clone());
-            }
-            Key::Namespace(key) => {
-                mirror.namespaces = mirror.namespaces.alter(|_| snapshot.namespaces.get(&key).cloned(), key.clone());
-            }
-            Key::Cluster => {
-                mirror.nodes = snapshot.nodes.clone();
-                mirror.service_networks = snapshot.service_networks.clone();
-            }
-            Key::Policy(key) => {
-                mirror.policies = mirror.policies.alter(|_| snapshot.policies.get(&key).cloned(), key.clone());
-            }
-        }
-    }
-    mirror
+#[test]
+fn an_unreadable_pod_does_not_keep_the_state_of_an_earlier_one_of_its_name() {
+    let mut state = State::of(Kind::ALL);
+    list(&mut state, Kind::Pods, &[pod("shop", "x", 1)]);
+    state.take(Kind::Pods, Event::Changed(unreadable(&pod("shop", "x", 1), "1")));
+    assert_eq!(state.pods.names().count(), 1);
+    state.take(Kind::Pods, Event::Changed(unreadable(&pod("shop", "x", 1), "2")));
+    assert_eq!(state.pods.names().count(), 0);
 }

@@ -62,7 +62,7 @@ pub enum Trouble {
         server: Arc<str>,
     },
     /// RBAC says no.
-    #[error("cannot {verb} {kind}{}: {user} may not; add it to the {} egressd (deploy/base/rbac.yaml)", place(*.kind), role(*.kind))]
+    #[error("cannot {verb} {kind}{}: {user} may not; add it to the {}", place(*.kind), role(*.kind))]
     Forbidden {
         /// What was asked.
         verb: Verb,
@@ -137,12 +137,16 @@ impl Trouble {
             ),
             Self::Certificate { .. } => Finding::error("api-server-certificate", self.to_string()),
             Self::Unauthorized { .. } => Finding::error("api-server-unauthorized", self.to_string()),
+            Self::Forbidden { kind: Kind::Pods, .. } => Finding::error("api-server-forbids", format!("{self}{STANDS}")),
             Self::Forbidden { .. } => Finding::error("api-server-forbids", self.to_string()),
             Self::Refused { .. } => Finding::error("api-server-refuses", self.to_string()),
             Self::Unreadable { .. } => Finding::error("api-server-unreadable", self.to_string()),
         }
     }
 }
+
+/// What counts while pods cannot be read.
+const STANDS: &str = "; until then what was read of pods last counts, and EndpointSlices alone where nothing was";
 
 /// The cause of all causes: what is around it says no more than that a request failed.
 fn innermost(error: &kube::Error) -> String {
@@ -165,15 +169,18 @@ fn user(message: &str) -> String {
 
 fn role(kind: Kind) -> &'static str {
     match kind {
-        Kind::Policies => "Role",
-        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => "ClusterRole",
+        Kind::Policies => "Role egressd (deploy/base/rbac.yaml)",
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => {
+            "ClusterRole egressd (deploy/base/rbac.yaml)"
+        }
+        Kind::Pods => "ClusterRole egressd-pods (deploy/components/pods/rbac.yaml)",
     }
 }
 
 fn place(kind: Kind) -> &'static str {
     match kind {
         Kind::Policies => " in egressd's own namespace",
-        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => "",
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods => "",
     }
 }
 
@@ -199,6 +206,18 @@ mod tests {
             said(Kind::Policies, 403, "configmaps is forbidden: User \"jane\" cannot list resource \"configmaps\""),
             "cannot list configmaps in egressd's own namespace: the user jane may not; add it to the Role egressd \
              (deploy/base/rbac.yaml)"
+        );
+    }
+
+    #[test]
+    fn of_pods_the_component_is_named_and_what_counts_meanwhile() {
+        let user = "the user jane".to_owned();
+        let trouble = Trouble::Forbidden { verb: Verb::Watch, kind: Kind::Pods, user };
+        assert_eq!(
+            trouble.finding(Moment::now()).to_string(),
+            "error: cannot watch pods: the user jane may not; add it to the ClusterRole egressd-pods \
+             (deploy/components/pods/rbac.yaml); until then what was read of pods last counts, and EndpointSlices alone \
+             where nothing was [api-server-forbids]"
         );
     }
 

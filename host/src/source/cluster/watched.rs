@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::convert;
 use super::super::documents::Object;
+use super::super::pod::{PodObject, pod};
 use super::event::{Content, Kind, Reading};
 
 /// A copy of the whole object that `kubectl apply` leaves in it: of no use here, and as large as the rest.
@@ -48,7 +49,7 @@ pub(super) fn reading<K: Watched>(mut object: K) -> Reading {
 pub(super) fn name<K: Watched>(object: &K) -> ObjectReference {
     let ObjectMeta { namespace, name, .. } = object.meta();
     let namespace = match K::KIND {
-        Kind::Services | Kind::Slices => namespace.clone().unwrap_or_default(),
+        Kind::Services | Kind::Slices | Kind::Pods => namespace.clone().unwrap_or_default(),
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => String::new(),
     };
     ObjectReference { namespace, name: name.clone().unwrap_or_default() }
@@ -104,5 +105,13 @@ impl Watched for ConfigMap {
 
     fn convert(self) -> Result<Option<Object>, convert::Error> {
         Ok(convert::policy(self)?.map(|(namespace, policy)| Object::Policy(namespace, policy)))
+    }
+}
+
+impl Watched for PodObject {
+    const KIND: Kind = Kind::Pods;
+
+    fn convert(self) -> Result<Option<Object>, convert::Error> {
+        Ok(Some(Object::Pod(Arc::new(pod(self)?))))
     }
 }

@@ -1,0 +1,35 @@
+//! What is a Service's own on this node today: what may stay in force of it where it is unknown what was in force.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::Here;
+use crate::model::{ServiceKey, ServiceView};
+
+/// What is a Service's own today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// Which Service.
+    pub key: ServiceKey,
+    /// Its endpoints on this node.
+    pub pods: BTreeSet<IpAddr>,
+    /// What they may be translated to here.
+    pub addresses: BTreeSet<IpAddr>,
+}
+
+impl Own {
+    /// What is its own, by the same rules as for what is planned.
+    pub fn of(here: Here<'_>, view: &ServiceView) -> Self {
+        let pods = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
+        let objection = |address: IpAddr| {
+            let not_held = || here.holder.objection(&view.service, address);
+            let taken = || here.sharing.objection(&view.service.key, address);
+            here.facts.refusal(address).or_else(not_held).or_else(taken)
+        };
+        Self {
+            key: view.service.key.clone(),
+            pods: pods.filter(|pod| !here.holder.is_on_an_interface(*pod)).collect(),
+            addresses: view.addresses.iter().copied().filter(|address| objection(*address).is_none()).collect(),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Whose pod an endpoint is, where the pods of this node are known. A slice may list any address; what it lists on this
+//! node is the Service's only where a pod of the Service's namespace has it (P1).
+//!
+//! A slice can be known earlier than its pod. Such an endpoint waits, [`HOLD`] at most: what is in force for it stays so
+//! long, and what is new is held back so long. While pods cannot be read, what is in force stays.
+
+mod reason;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use reason::Reason;
+use wait::Wait;
+pub use wait::{HOLD, Waits};
+
+use crate::decision::Draft;
+use crate::finding::{Finding, at_most};
+use crate::model::{KnownPods, ObjectReference, Pods, ServiceView, Whose};
+
+/// What is known of a Service from before.
+#[derive(Clone, Copy, Debug)]
+pub enum Earlier<'a> {
+    /// What was left of its endpoints when it was looked at last, and which of them waited.
+    Looked(&'a ServiceView, &'a Waits),
+    /// The last good draft that an earlier process remembered.
+    Remembered(&'a Draft),
+    /// Nothing: it is new.
+    Nothing,
+}
+
+/// The view without the endpoints of this node that are not the Service's, as far as is known; and which ones wait. What
+/// is left names the pod that it is, whatever its slice says.
+pub fn sifted(node: &str, pods: &KnownPods, mut view: ServiceView, earlier: Earlier<'_>) -> (ServiceView, Waits) {
+    let (pods, reading) = match pods {
+        KnownPods::NotWatched => return (view, Waits::default()),
+        KnownPods::Complete(pods) => (pods, Reading::Now),
+        KnownPods::LastKnown(pods) => (pods, Reading::Last),
+    };
+    let namespace = Arc::clone(&view.service.key.namespace);
+    let (waits, reasons) = Default::default();
+    let mut sieve = Sieve { node, pods, reading, namespace: &namespace, earlier, waits, reasons };
+    let (mut endpoints, mut withheld) = (std::mem::take(&mut view.endpoints), Vec::new());
+    endpoints.retain_mut(|endpoint| {
+        if endpoint.node.as_deref() != Some(node) {
+            return true;
+        }
+        let standing = sieve.standing(endpoint.address);
+        let passes = !matches!(standing, Standing::Withheld);
+        match standing {
+            Standing::Own(name) => endpoint.pod = Some(name),
+            Standing::Stays => endpoint.pod = None,
+            Standing::Withheld => withheld.push(endpoint.address),
+        }
+        passes
+    });
+    (view.endpoints, view.withheld) = (endpoints, withheld);
+    view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(sieve.findings()));
+    (view, sieve.waits)
+}
+
+/// Whether the table of pods is that of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Now,
+    /// It cannot be read now.
+    Last,
+}
+
+/// What becomes of an endpoint.
+enum Standing {
+    /// It is this pod.
+    Own(ObjectReference),
+    /// Its pod is not known, and it stays meanwhile.
+    Stays,
+    /// It is not the Service's, or not yet.
+    Withheld,
+}
+
+struct Sieve<'a> {
+    node: &'a str,
+    pods: &'a Pods,
+    reading: Reading,
+    namespace: &'a str,
+    earlier: Earlier<'a>,
+    waits: Waits,
+    reasons: BTreeMap<Reason, Vec<IpAddr>>,
+}
+
+impl Sieve<'_> {
+    fn standing(&mut self, address: IpAddr) -> Standing {
+        match self.pods.whose(address, self.namespace) {
+            Whose::Own(name) => Standing::Own(name.clone()),
+            Whose::Foreign(other) => self.withhold(address, Reason::Foreign(other.to_owned())),
+            Whose::Nodes => self.withhold(address, Reason::Nodes),
+            Whose::Contested(other) => self.wait(address, Reason::Contested(other.to_owned())),
+            Whose::Unknown => self.wait(address, Reason::Unknown),
+        }
+    }
+
+    fn withhold(&mut self, address: IpAddr, why: Reason) -> Standing {
+        self.reasons.entry(why).or_default().push(address);
+        Standing::Withheld
+    }
+
+    fn wait(&mut self, address: IpAddr, why: Reason) -> Standing {
+        let wait = self.earlier.wait_for(self.node, address);
+        let wait = match self.reading {
+            Reading::Now => wait.without_staying_longer(),
+            Reading::Last => wait,
+        };
+        self.waits.insert(address, wait);
+        match wait {
+            Wait::Stays(_) => Standing::Stays,
+            Wait::Held(until) if until.is_over() => self.withhold(address, why),
+            Wait::Held(_) => Standing::Withheld,
+        }
+    }
+
+    /// One for each reason, however many endpoints there are.
+    fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.reasons.iter().filter_map(|(why, addresses)| {
+            let (first, more) = (addresses.first()?, addresses.len() - 1);
+            Some(why.finding(*first, more, self.reading))
+        })
+    }
+}
+
+impl Earlier<'_> {
+    /// How an endpoint waits on this node: as before, or from now on.
+    fn wait_for(self, node: &str, address: IpAddr) -> Wait {
+        let is_in_force = match self {
+            Self::Looked(view, waits) => match waits.get(address) {
+                Some(wait) => return wait,
+                None => is_left_of(view, node, address),
+            },
+            Self::Remembered(draft) => draft.rules.iter().any(|rule| rule.sources.contains(&address)),
+            Self::Nothing => false,
+        };
+        if is_in_force { Wait::staying() } else { Wait::held() }
+    }
+}
+
+/// Endpoints are sorted by address, and each has one.
+fn is_left_of(view: &ServiceView, node: &str, address: IpAddr) -> bool {
+    let at = view.endpoints.binary_search_by_key(&address, |endpoint| endpoint.address).ok();
+    let endpoint = at.and_then(|at| view.endpoints.get(at));
+    endpoint.is_some_and(|endpoint| endpoint.node.as_deref() == Some(node))
+}

@@ -1,0 +1,108 @@
+//! How long an endpoint waits for its pod.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The longest wait. The kubelet writes a pod's address before any slice can have it, so that the two are apart by no more
+/// than two watches are.
+pub const HOLD: Duration = Duration::from_secs(2);
+
+/// The endpoints of one Service that wait for their pods.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waits(BTreeMap<IpAddr, Wait>);
+
+impl Waits {
+    pub(super) fn get(&self, address: IpAddr) -> Option<Wait> {
+        self.0.get(&address).copied()
+    }
+
+    pub(super) fn insert(&mut self, address: IpAddr, wait: Wait) {
+        self.0.insert(address, wait);
+    }
+
+    /// When the first of them is over; those that did not begin begin now.
+    pub fn begin(&mut self, now: Duration) -> Option<Duration> {
+        self.0.values_mut().filter_map(|wait| wait.clock().begin(now)).min()
+    }
+
+    /// Whether one of them is over now that was not before.
+    pub fn end(&mut self, now: Duration) -> bool {
+        let ended = self.0.values_mut().filter_map(|wait| wait.clock().end(now));
+        ended.count() > 0
+    }
+}
+
+/// What becomes of an endpoint while its pod is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It was in force, and stays.
+    Stays(Until),
+    /// It is new, and is held back.
+    Held(Until),
+}
+
+impl Wait {
+    pub(super) fn staying() -> Self {
+        Self::Stays(Until::NotBegun)
+    }
+
+    pub(super) fn held() -> Self {
+        Self::Held(Until::NotBegun)
+    }
+
+    /// What stayed so long as it may is held back from now on.
+    pub(super) fn without_staying_longer(self) -> Self {
+        match self {
+            Self::Stays(Until::Over) => Self::Held(Until::Over),
+            Self::Stays(Until::NotBegun | Until::At(_)) | Self::Held(_) => self,
+        }
+    }
+
+    fn clock(&mut self) -> &mut Until {
+        match self {
+            Self::Stays(until) | Self::Held(until) => until,
+        }
+    }
+}
+
+/// When a wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// It has not begun: a pure function knows no time.
+    NotBegun,
+    /// Then.
+    At(Duration),
+    /// It is.
+    Over,
+}
+
+impl Until {
+    pub(super) fn is_over(self) -> bool {
+        match self {
+            Self::Over => true,
+            Self::NotBegun | Self::At(_) => false,
+        }
+    }
+
+    fn begin(&mut self, now: Duration) -> Option<Duration> {
+        match self {
+            Self::NotBegun => {
+                *self = Self::At(now + HOLD);
+                Some(now + HOLD)
+            }
+            Self::At(at) => Some(*at),
+            Self::Over => None,
+        }
+    }
+
+    fn end(&mut self, now: Duration) -> Option<()> {
+        match self {
+            Self::At(at) if *at <= now => {
+                *self = Self::Over;
+                Some(())
+            }
+            Self::NotBegun | Self::At(_) | Self::Over => None,
+        }
+    }
+}

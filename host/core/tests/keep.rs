@@ -1,0 +1,96 @@
+//! What the kernel has for Services of which it is unknown what was in force.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use egressd_core::compile::{Kept, compile, keep, table_names};
+use egressd_core::diff::diff;
+use egressd_core::model::ServiceKey;
+use egressd_core::plan::{Own, Plan, PlannedService};
+use egressd_core::ruleset::Ruleset;
+use egressd_core::testkit::{Packet, Seen, Universe, apply, trace};
+use proptest::prelude::*;
+
+fn ruleset(plan: &Plan) -> Ruleset {
+    compile(plan, &table_names(None))
+}
+
+fn pods(service: &PlannedService) -> BTreeSet<IpAddr> {
+    service.rules.iter().flat_map(|rule| rule.sources.iter().copied()).collect()
+}
+
+fn own(key: &ServiceKey, service: &PlannedService) -> Own {
+    let addresses = service.rules.iter().map(|rule| rule.address).collect();
+    Own { key: key.clone(), pods: pods(service), addresses }
+}
+
+/// A plan in force, and the same without every Service whose place in the plan is in `forgotten`.
+fn scene() -> impl Strategy<Value = (Plan, Plan, Kept)> {
+    (Universe::on_paper().plans(), prop::collection::vec(any::<bool>(), 8)).prop_map(|(plan, forgotten)| {
+        let (mut today, mut kept) = (plan.clone(), Kept::new());
+        for ((key, service), gone) in plan.services.iter().zip(forgotten.into_iter().cycle()) {
+            if gone {
+                today.services.remove(key);
+                kept.insert(service.uid.clone(), own(key, service));
+            }
+        }
+        (plan, today, kept)
+    })
+}
+
+fn packets() -> Vec<Packet> {
+    Universe::on_paper().packets()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 3_000 }))]
+
+    /// Where nothing else is known about a pod, no packet of it changes; and what is known goes first.
+    #[test]
+    fn what_is_unknown_stays_and_changes_no_packet_of_what_is_known((before, today, kept) in scene()) {
+        let (applied, known) = (ruleset(&before), ruleset(&today));
+        let mut all = known.clone();
+        keep(&mut all, &applied, &kept);
+        let elsewhere: BTreeSet<IpAddr> = today.services.values().flat_map(pods).collect();
+        for packet in packets() {
+            let [was, says, is] = [&applied, &known, &all].map(|ruleset| trace(ruleset, &packet));
+            match says {
+                Seen::As(_) => prop_assert_eq!(is, says, "{:?}\n{}", packet, all),
+                Seen::Untranslated if !elsewhere.contains(&packet.source) => prop_assert_eq!(is, was, "{:?}\n{}", packet, all),
+                Seen::Untranslated => prop_assert!(is == says || is == was, "{:?} sees {:?}\n{}", packet, is, all),
+            }
+        }
+    }
+
+    /// The round after it finds in the kernel what it left there.
+    #[test]
+    fn what_stays_once_stays_as_it_is((before, today, kept) in scene()) {
+        let (mut once, mut twice) = (ruleset(&today), ruleset(&today));
+        keep(&mut once, &ruleset(&before), &kept);
+        keep(&mut twice, &once, &kept);
+        prop_assert_eq!(&once, &twice);
+        let changes = diff(&ruleset(&before), &once);
+        prop_assert_eq!(apply(&ruleset(&before), &changes), Ok(once));
+    }
+
+    /// P1.
+    #[test]
+    fn of_what_is_not_the_services_own_any_more_nothing_stays((before, today, kept) in scene(), pods_go in any::<bool>()) {
+        let cut = kept.into_iter().map(|(uid, own)| {
+            let own = if pods_go { Own { pods: BTreeSet::new(), ..own } } else { Own { addresses: BTreeSet::new(), ..own } };
+            (uid, own)
+        });
+        let mut all = ruleset(&today);
+        keep(&mut all, &ruleset(&before), &cut.collect());
+        prop_assert_eq!(all, ruleset(&today));
+    }
+}
+
+#[test]
+fn a_service_that_is_decided_about_keeps_nothing() {
+    let plan = Plan { services: [].into(), ..Plan::default() };
+    let mut all = ruleset(&plan);
+    keep(&mut all, &ruleset(&plan), &Kept::new());
+    assert_eq!(all, ruleset(&plan));
+}

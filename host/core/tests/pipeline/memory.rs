@@ -1,0 +1,58 @@
+//! What an earlier process remembered in a form that this one does not know.
+
+use egressd_core::compile::{Kept, keep};
+use egressd_core::pipeline::Memory;
+use egressd_core::ruleset::Ruleset;
+use egressd_core::testkit::{Packet, Seen, trace};
+
+use super::*;
+
+/// After an earlier process of which nothing is known but that it remembered something.
+fn forgetful() -> World {
+    let mut world = World::new();
+    world.pipeline = Pipeline::new(settings(Owner::Any), BTreeMap::new()).knowing(Memory::Partial);
+    world
+}
+
+/// What the earlier process left in the kernel.
+fn left(endpoints: &[&str]) -> Ruleset {
+    World::new().web(Some("translate"), endpoints).ruleset
+}
+
+/// As which a pod is seen, after the round.
+fn seen(mut round: Round, applied: &Ruleset, pod: &str) -> Seen {
+    keep(&mut round.ruleset, applied, &round.kept);
+    trace(&round.ruleset, &Packet::new(a(pod), a("192.0.2.1")))
+}
+
+const STAYS: fn() -> Seen = || Seen::As(a("11.0.0.2"));
+
+#[test]
+fn what_was_accepted_in_an_unknown_form_stays_as_the_kernel_has_it_for_todays_endpoints() {
+    let applied = left(&["10.0.0.1", "10.0.0.2"]);
+    for word in ["gibberish", "trap", "steal", "wait"] {
+        let round = forgetful().web(Some(word), &["10.0.0.1"]);
+        let found = &round.statuses[&ServiceKey::new("default", "web")].findings;
+        assert!(found.iter().any(|finding| finding.code == "kernel-keeps"), "{word}: {found:?}");
+        assert_eq!(seen(round.clone(), &applied, "10.0.0.1"), STAYS(), "{word}");
+        assert_eq!(seen(round, &applied, "10.0.0.2"), Seen::Untranslated, "{word}: it is no endpoint any more");
+    }
+}
+
+#[test]
+fn what_is_decided_stays_not() {
+    let applied = left(&["10.0.0.1"]);
+    for word in [Some("deny"), None] {
+        let round = forgetful().web(word, &["10.0.0.1"]);
+        assert_eq!(seen(round, &applied, "10.0.0.1"), Seen::Untranslated, "{word:?}");
+    }
+    let mut world = forgetful();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    assert_eq!(world.web(Some("gibberish"), &["10.0.0.1"]).kept, Kept::new(), "it is known what was accepted");
+}
+
+#[test]
+fn where_all_is_known_nothing_stays_that_nobody_accepted() {
+    let round = World::new().web(Some("gibberish"), &["10.0.0.1"]);
+    assert_eq!(seen(round, &left(&["10.0.0.1"]), "10.0.0.1"), Seen::Untranslated);
+}

@@ -1,0 +1,77 @@
+//! The start: the tables of an earlier process become ours as they are, or are found to be replaced. What a newer egressd
+//! made is neither: it stays as it is, and the process waits, alive and not ready, until it is gone. So an update that is
+//! undone stops at its first node, whose pods keep their translation, and `status` and the probe say why.
+
+use std::future::Future;
+use std::time::Duration;
+
+use egressd_core::finding::Finding;
+use egressd_core::net::Family;
+use egressd_core::ruleset::{Name, TableNames};
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use super::Start;
+use crate::board::Board;
+use crate::errors::with_causes;
+use crate::nft::{self, KernelThread};
+
+/// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often to look meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often to look whether a table of a newer layout is gone: people have to act.
+const PACE: Duration = Duration::from_secs(2);
+
+/// Makes the tables ours, or finds those that are to be replaced.
+///
+/// # Errors
+/// When the kernel cannot be read, or a table is another program's.
+pub(super) async fn begin(
+    kernel: &KernelThread,
+    tables: &TableNames,
+    (start, board): (Start, &Board),
+) -> Result<Vec<(Family, Name)>, nft::Error> {
+    match start {
+        Start::Adopt => patiently(board, || kernel.adopt(tables.clone())).await.map(|()| Vec::new()),
+        Start::Replace => {
+            let existing = patiently(board, || kernel.existing(tables.clone())).await?;
+            for table in &existing {
+                warn!(%table, "egress_clean: it is replaced with the first commit");
+            }
+            Ok(existing.into_iter().map(|table| (table.family, table.name)).collect())
+        }
+    }
+}
+
+/// Waits while another process owns the tables: most likely our predecessor, on its way out. And while they are of a newer
+/// layout.
+async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
+    board: &Board,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, nft::Error> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut refused = None;
+    loop {
+        match ask().await {
+            Err(nft::Error::Owned { .. }) if Instant::now() < deadline => sleep(LOOK).await,
+            Err(error @ nft::Error::NewerLayout { .. }) => {
+                let why = with_causes(&error);
+                if refused.as_ref() != Some(&why) {
+                    warn!(code = "newer-layout", "{why}; it is tried again");
+                    board.newer(Some(Finding::error("newer-layout", why.clone())));
+                    board.held_back(why.clone(), None);
+                    refused = Some(why);
+                }
+                sleep(PACE).await;
+            }
+            other => {
+                if refused.is_some() {
+                    info!("there is no table of a newer layout any more");
+                    board.newer(None);
+                }
+                return other;
+            }
+        }
+    }
+}

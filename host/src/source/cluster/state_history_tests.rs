@@ -1,0 +1,169 @@
+//! Any history of a server, however a follower sees it.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::*;
+
+/// What happens on a server, and how a follower sees it.
+#[derive(Clone, Debug)]
+enum Step {
+    /// An object comes or changes.
+    Put(Kind, Reading),
+    /// An object goes, if there is one.
+    Delete(Index),
+    /// The follower of a kind loses the server: it sees nothing until the next list.
+    Lose(Kind),
+    /// It lists everything; some of that may have been begun before, and broken off.
+    List(Kind, usize),
+    /// It is refused for a while, and misses nothing.
+    Refuse(Kind),
+    /// It is not refused any more.
+    Admit(Kind),
+}
+
+fn any_object() -> impl Strategy<Value = (Kind, Reading)> {
+    let one = |names: &'static [&'static str]| prop::sample::select(names);
+    prop_oneof![
+        (one(&["web", "dns", "mail"]), one(&["1", "2"])).prop_map(|(of, uid)| (Kind::Services, service(of, uid))),
+        (one(&["s-1", "s-2", "s-3"]), one(&["web", "dns"]), 1..3_u8)
+            .prop_map(|(of, service, pod)| (Kind::Slices, slice(of, service, pod))),
+        (one(&["s-1", "s-2"]), one(&["web"])).prop_map(|(of, service)| {
+            (Kind::Slices, Reading { content: Content::Nothing, ..slice(of, service, 1) })
+        }),
+        (one(&["a", "b"]), one(&["x", "y"])).prop_map(|(of, label)| (Kind::Nodes, node(of, label))),
+        (one(&["shop", "hr"]), one(&["x", "y"])).prop_map(|(of, label)| (Kind::Namespaces, namespace(of, label))),
+        (one(&["p", "q"]), one(&["{}", "[]"])).prop_map(|(of, settings)| (Kind::Policies, policy(of, settings))),
+        (one(&["shop", "hr"]), one(&["x", "y"]), prop::sample::select(&PODS[..]))
+            .prop_map(|(namespace, of, last)| (Kind::Pods, pod(namespace, of, last))),
+    ]
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let kind = || prop::sample::select(&Kind::ALL[..]);
+    prop_oneof![
+        6 => any_object().prop_map(|(kind, reading)| Step::Put(kind, reading)),
+        3 => any::<Index>().prop_map(Step::Delete),
+        1 => kind().prop_map(Step::Lose),
+        2 => (kind(), 0..3_usize).prop_map(|(kind, broken_off)| Step::List(kind, broken_off)),
+        1 => kind().prop_map(Step::Refuse),
+        1 => kind().prop_map(Step::Admit),
+    ]
+}
+
+/// A server, and a state that follows it.
+struct World {
+    objects: BTreeMap<(Kind, ObjectReference), Reading>,
+    lost: BTreeSet<Kind>,
+    state: State,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self { objects: BTreeMap::new(), lost: BTreeSet::new(), state: State::of(Kind::ALL) }
+    }
+}
+
+impl World {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Put(kind, reading) => {
+                self.objects.insert((kind, reading.name.clone()), reading.clone());
+                self.tell(kind, Event::Changed(reading));
+            }
+            Step::Delete(index) if !self.objects.is_empty() => {
+                let (kind, name) = index.get(&self.objects.keys().cloned().collect::<Vec<_>>()).clone();
+                self.objects.remove(&(kind, name.clone()));
+                self.tell(kind, Event::Gone(name));
+            }
+            Step::Delete(_) => {}
+            Step::Lose(kind) => {
+                self.lost.insert(kind);
+            }
+            Step::Refuse(kind) => self.state.interrupted(kind),
+            Step::Admit(kind) => self.state.resumed(kind),
+            Step::List(kind, broken_off) => {
+                self.state.take(kind, Event::Begin);
+                let listed = self.of(kind);
+                listed.iter().take(broken_off).for_each(|one| self.state.take(kind, Event::Listed(one.clone())));
+                list(&mut self.state, kind, &listed);
+                self.lost.remove(&kind);
+            }
+        }
+    }
+
+    fn tell(&mut self, kind: Kind, event: Event) {
+        if !self.lost.contains(&kind) {
+            self.state.take(kind, event);
+        }
+    }
+
+    fn of(&self, kind: Kind) -> Vec<Reading> {
+        self.objects.iter().filter(|((of, _), _)| *of == kind).map(|(_, reading)| reading.clone()).collect()
+    }
+}
+
+proptest! {
+    /// Whatever was missed and however it was learned: in the end it is what one list of everything says, and whoever
+    /// looked only at the keys of each hand-over has missed nothing.
+    #[test]
+    fn any_history_ends_in_what_a_list_of_everything_says(
+        steps in prop::collection::vec((any_step(), any::<bool>()), 0..60),
+    ) {
+        let (mut world, mut mirror) = (World::default(), mirror_of(&Snapshot::default()));
+        for (step, hand_over) in steps {
+            world.step(step);
+            if hand_over {
+                mirror = mirrored(mirror, world.state.update());
+                prop_assert_eq!(&mirror, &mirror_of(&world.state.snapshot));
+            }
+        }
+        let mut listed = State::of(Kind::ALL);
+        for kind in Kind::ALL {
+            list(&mut listed, kind, &world.of(kind));
+            world.step(Step::List(kind, 0));
+        }
+        prop_assert_eq!(&world.state.snapshot, &listed.snapshot);
+        prop_assert_eq!(&mirrored(mirror, world.state.update()), &mirror_of(&listed.snapshot));
+    }
+}
+
+/// What somebody knows who reads only what the keys name.
+fn mirrored((mut mirror, mut whose): Mirror, update: Option<Update>) -> Mirror {
+    let Update { snapshot, keys, .. } =
+        update.unwrap_or_else(|| Update { snapshot: mirror.clone(), ..Update::default() });
+    for key in keys {
+        match key {
+            Key::Service(key) => {
+                mirror.services = mirror.services.alter(|_| snapshot.services.get(&key).cloned(), key.clone());
+                mirror.slices = mirror.slices.alter(|_| snapshot.slices.get(&key).cloned(), key.clone());
+            }
+            Key::Namespace(key) => {
+                mirror.namespaces = mirror.namespaces.alter(|_| snapshot.namespaces.get(&key).cloned(), key.clone());
+            }
+            Key::Cluster => {
+                mirror.nodes = snapshot.nodes.clone();
+                mirror.service_networks = snapshot.service_networks.clone();
+            }
+            Key::Pod(address) => {
+                whose.insert(address, whose_is(&snapshot, address));
+            }
+            Key::Pods => whose = whose_all_are(&snapshot),
+            Key::Policy(key) => {
+                mirror.policies = mirror.policies.alter(|_| snapshot.policies.get(&key).cloned(), key.clone());
+            }
+        }
+    }
+    (mirror, whose)
+}
+
+/// Everything but pods, and whose the addresses of pods are.
+type Mirror = (Snapshot, BTreeMap<IpAddr, String>);
+
+fn mirror_of(snapshot: &Snapshot) -> Mirror {
+    (Snapshot { pods: KnownPods::default(), ..snapshot.clone() }, whose_all_are(snapshot))
+}
+
+fn whose_all_are(snapshot: &Snapshot) -> BTreeMap<IpAddr, String> {
+    PODS.map(|last| IpAddr::from([10, 0, 0, last])).map(|address| (address, whose_is(snapshot, address))).into()
+}

@@ -1,0 +1,69 @@
+//! A guard that Services must not go without (P7).
+
+use anyhow::{Result, ensure};
+use lab::Egressd;
+use lab::addresses::OUTSIDE_V4;
+use lab::manifest::{Policy, policy};
+
+use crate::guests::{PRIVATE_GUARD, private_guard, told, wait_until_trouble};
+use crate::stage::{Stage, WEB_V4, program};
+use crate::tools::{HTTP, get};
+
+/// Where nobody is: the guard takes nothing away.
+const NOWHERE: &str = "192.0.2.0/24";
+
+/// Whatever is wrong with it: a component, another annotation, or this one.
+fn bad() -> [Policy; 4] {
+    let guard = || policy("guard").annotation("order", "100");
+    [
+        guard().wasm(b"a mistake").annotation("required", "true"),
+        guard().wasm(&PRIVATE_GUARD).annotation("required", "true").annotation("oder", "7"),
+        guard().wasm(&PRIVATE_GUARD).annotation("required", "true").annotation("namespaces", "a b"),
+        guard().wasm(&PRIVATE_GUARD).annotation("required", "ture"),
+    ]
+}
+
+fn wait_until_ready(stage: &Stage, egressd: &mut Egressd<'_>, status: &str) -> Result<String> {
+    let mut last = String::new();
+    egressd.wait_until(&format!("/readyz is {status}"), || {
+        let (line, why) = get(&stage.lab, "/readyz")?;
+        last = why;
+        Ok(line.contains(status))
+    })?;
+    Ok(last)
+}
+
+pub(crate) fn a_required_policy_is_missed_and_the_node_not_ready_until_it_was_loaded_once() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let http = ["--http", &HTTP.to_string()];
+    let good = private_guard(NOWHERE)?.annotation("required", "true");
+    let mut egressd = program().run_with(&stage.lab, &stage.manifests, &http)?;
+    for bad in bad() {
+        egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+        wait_until_ready(&stage, &mut egressd, "200")?;
+        stage.manifests.write(&bad)?;
+        egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
+        let why = wait_until_ready(&stage, &mut egressd, "503")?;
+        ensure!(why.contains("policy guard is required and was never loaded: "), "{why}");
+        let (code, status) = program().status(&stage.lab, &stage.manifests, &[])?;
+        ensure!(code == Some(0) && status.contains("not ready: policy guard is required"), "{status}");
+        let told = told(&stage, "guard")?;
+        ensure!(told["state"] == "missed" && told["onFailure"] == "closed" && told["required"] == true, "{told}");
+        stage.manifests.remove(&bad)?;
+    }
+    stage.manifests.write(&good)?;
+    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    wait_until_ready(&stage, &mut egressd, "200")?;
+
+    // It was loaded once, and so it is after a restart.
+    for bad in bad() {
+        stage.manifests.write(&bad)?;
+        wait_until_trouble(&stage, "guard", "the last good one stays in force")?;
+        wait_until_ready(&stage, &mut egressd, "200")?;
+        egressd.stop()?;
+        egressd = program().run_with(&stage.lab, &stage.manifests, &http)?;
+        wait_until_ready(&stage, &mut egressd, "200")?;
+        egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    }
+    egressd.stop()
+}

@@ -1,0 +1,16 @@
+//! Updates and their undoing: egressds of earlier commits, built from this tree's history, and this one after and before
+//! them, over the same tables and the same state directory; and what a newer egressd may have left.
+
+mod before;
+mod newer_state;
+mod newer_table;
+mod stage;
+mod updates;
+
+lab::tests![
+    updates::an_update_and_its_undoing_change_no_packet,
+    newer_table::a_table_of_a_newer_layout_is_kept_and_said_and_taken_over_once_it_is_gone,
+    newer_table::what_would_replace_or_remove_a_table_keeps_one_of_a_newer_layout,
+    newer_state::state_files_of_a_newer_version_are_kept_and_said_and_no_packet_changes,
+    newer_state::a_policy_of_which_only_a_newer_egressd_knows_what_was_in_force_lets_nothing_new_pass,
+];

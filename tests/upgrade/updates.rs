@@ -1,0 +1,63 @@
+//! From an earlier egressd to this one and back, while a pod makes new connections as fast as it can.
+
+use std::net::IpAddr;
+
+use anyhow::{Context, Result, ensure};
+use lab::{Egressd, Program};
+
+use crate::before::{Release, releases};
+use crate::stage::{ADDRESS, KINDS, OTHER, Stage, program};
+
+/// How the one ends after which the other begins.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// SIGTERM, as an update does it.
+    Asked,
+    /// SIGKILL.
+    Killed,
+}
+
+/// P6, over the border between two releases: up and down again, for every kind of Service. What is in force is the same
+/// table, and what is remembered the same state directory.
+pub(crate) fn an_update_and_its_undoing_change_no_packet() -> Result<()> {
+    for release in releases()? {
+        up_and_down(release).with_context(|| format!("beside {}", release.name))?;
+    }
+    Ok(())
+}
+
+fn up_and_down(release: Release) -> Result<()> {
+    let (before, stage) = (release.program()?, Stage::new()?);
+    let mut egressd = stage.started(&before, ADDRESS)?;
+    stage.expect_all("before the first update")?;
+    let ends = [End::Asked, End::Killed].into_iter().cycle();
+    // Plain Services twice: after each end.
+    for (kind, end) in [0, 0].into_iter().chain(1..KINDS.len()).zip(ends) {
+        egressd = gone_over(&stage, (egressd, end), (&program(), OTHER), kind)?;
+        let log = egressd.log();
+        ensure!(!log.contains("newer-") && !log.contains("refused"), "after the update:\n{log}");
+        egressd = gone_over(&stage, (egressd, end), (&before, ADDRESS), kind)?;
+    }
+    egressd.stop()
+}
+
+/// The one ends, and the other takes over and makes a change. A flood is over after some ten seconds, so each time has one of
+/// its own.
+fn gone_over<'s>(
+    stage: &'s Stage,
+    (old, end): (Egressd<'s>, End),
+    (new, address): (&Program, IpAddr),
+    kind: usize,
+) -> Result<Egressd<'s>> {
+    let when = format!("{end:?}, then {new:?}, Service {}", KINDS[kind].0);
+    let over = stage.expect_only(kind, || {
+        match end {
+            End::Asked => old.stop()?,
+            End::Killed => old.kill()?,
+        }
+        stage.started(new, address)
+    });
+    let over = over.with_context(|| when.clone())?;
+    stage.expect_all(&when)?;
+    Ok(over)
+}
