@@ -15,7 +15,7 @@ const AHEAD: u64 = 250_000;
 enum Step {
     /// A question about a Service of a namespace comes.
     Comes(usize, usize),
-    /// Somebody is served, which takes so many microseconds.
+    /// The next question is served, which takes so many microseconds.
     Served(u64),
 }
 
@@ -99,7 +99,7 @@ proptest! {
         prop_assert_eq!(served(&steps, &questions(&names)), served(&steps, &questions(&["a", "b", "c", "d"])));
     }
 
-    /// Whoever is edited again and again has the same turn, and so has everybody else.
+    /// What is edited again and again has the same turn, and so has all else.
     #[test]
     fn news_about_what_waits_change_no_turn(steps in steps()) {
         let (questions, mut waiting) = (questions(&["a", "b", "c", "d"]), Vec::new());
@@ -118,7 +118,7 @@ proptest! {
                     waiting.retain(|question| one.as_ref().is_none_or(|(served, ())| served != question));
                 }
             }
-            edited.add(waiting.clone());
+            edited.add(waiting.iter().rev().cloned().collect());
         }
     }
 

@@ -105,6 +105,22 @@ fn what_is_asked_about_an_earlier_input_has_its_turn_like_all_else() {
     assert_eq!(served, ["new", "00", "01"]);
 }
 
+#[test]
+fn a_question_about_an_earlier_input_takes_no_place_of_one_about_todays() {
+    let mut world = World::new();
+    let [accepted, wrong] = ["translate", "gibberish"].map(|word| of("a", "web", word));
+    let questions = world.come([accepted.clone()]);
+    world.ask(questions);
+    let questions = world.come([wrong]);
+    let earlier = world.answer(questions);
+    let todays = world.come([accepted]);
+    let mut turns = Turns::default();
+    turns.add(todays.clone());
+    turns.add(earlier);
+    assert_eq!(turns.serve(|_| ((), Duration::ZERO)), Some((todays[0].clone(), ())));
+    assert!(turns.is_empty());
+}
+
 /// P3, P4: also while a second wrong edit is looked at.
 #[test]
 fn until_the_earlier_input_is_asked_about_what_is_in_force_stays() {
