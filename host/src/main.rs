@@ -109,9 +109,7 @@ async fn follow(args: &Run) -> Result<()> {
     let stop = stop()?;
     let mut config = config::config(&args.input)?;
     let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
-    for finding in config.findings.iter().chain(&bystanders) {
-        warn!(code = %finding.code, "{}", finding.message);
-    }
+    config.findings.iter().chain(&bystanders).for_each(|finding| warn!(code = %finding.code, "{}", finding.message));
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
     let _lives = hold(&locks, &instance);
     let (node, namespace) = (config.settings.node.clone(), config.namespace.clone());
@@ -126,8 +124,7 @@ async fn follow(args: &Run) -> Result<()> {
     let asked = policies_of(&config.settings, config.policies, &metrics, &state)?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
-    let orphans = orphans::Watch::start(instance, locks, Netlink::open);
-    let orphans = orphans.context("cannot start the thread that looks for orphaned tables")?;
+    let orphans = look_for_orphans(instance, locks)?;
     let (board, reader) = board(giver.told(), notices.reader(), orphans.found());
     let settings = &config.settings;
     let (node_name, prefix, written) = (node.clone(), settings.prefix.clone(), config::publish(args.publish));
@@ -159,6 +156,11 @@ fn keep_private(state: &Path, socket: &Path, locks: &Path, notices: &Notices) {
     notices.note("the state directory", StateDir::narrow(state));
     notices.note("the directory of the status socket", status_socket::narrow(socket));
     notices.note("the directory of locks", LockDir::new(locks).narrow());
+}
+
+fn look_for_orphans(instance: Instance, locks: LockDir) -> Result<orphans::Watch> {
+    let watch = orphans::Watch::start(instance, locks, Netlink::open);
+    watch.context("cannot start the thread that looks for orphaned tables")
 }
 
 /// The threads that load policies and ask them.

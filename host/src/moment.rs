@@ -2,6 +2,7 @@
 //! rounded, half of all moments would lie in the future of the line that reports them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 
@@ -13,6 +14,20 @@ impl Moment {
     /// This one.
     pub fn now() -> Self {
         Self(Timestamp::now())
+    }
+
+    /// Whole seconds since 1970.
+    pub fn as_second(self) -> i64 {
+        self.0.as_second()
+    }
+}
+
+/// As RFC 3339 writes it, with any zone.
+impl FromStr for Moment {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        text.parse().map(Self)
     }
 }
 

@@ -49,13 +49,13 @@ fn new_ones() -> impl Strategy<Value = Vec<Asked>> {
     })
 }
 
-fn wish(one: &Asked) -> Wish<'_> {
-    let Asked { key, created, before, accepted, newest } = one;
-    Wish { key, created: *created, before: *before, accepted: *accepted, newest: *newest }
+fn wish(one: &Asked) -> Wish {
+    let Asked { key, created, before, accepted, newest } = one.clone();
+    Wish { key, created, before, accepted, newest }
 }
 
 fn granted(all: &[Asked]) -> BTreeMap<&ServiceKey, Grant> {
-    let wishes: Vec<Wish<'_>> = all.iter().map(wish).collect();
+    let wishes: Vec<Wish> = all.iter().map(wish).collect();
     all.iter().map(|one| &one.key).zip(grants(&LIMITS, &wishes).iter().map(|granted| granted.grant)).collect()
 }
 

@@ -34,13 +34,16 @@ pub enum Error {
     /// Not what people write.
     #[error("it is not UTF-8 text")]
     Binary,
+    /// Text all the same, as some shells write it.
+    #[error("it is UTF-16 text, as PowerShell writes it; save it as UTF-8")]
+    Utf16,
 }
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::System(error) => error,
-            error @ (Error::Special(_) | Error::Long { .. } | Error::Binary) => {
+            error @ (Error::Special(_) | Error::Long { .. } | Error::Binary | Error::Utf16) => {
                 Self::new(io::ErrorKind::InvalidInput, error)
             }
         }
@@ -63,7 +66,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// As [`read`], and when it is no text.
 pub fn text(path: &Path) -> Result<String, Error> {
-    String::from_utf8(read(path)?).map_err(|_| Error::Binary)
+    let bytes = read(path)?;
+    // The mark at the beginning, in either order of bytes.
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Error::Utf16);
+    }
+    String::from_utf8(bytes).map_err(|_| Error::Binary)
 }
 
 /// A file that egressd made, with so many bytes at most. A link in its place is none of ours.
@@ -135,6 +143,17 @@ mod tests {
         // Also when it takes the file's place after it was looked at.
         let pipe = OpenOptions::new().read(true).custom_flags(AT_ONCE).open(at("pipe")).unwrap();
         assert!(matches!(content(pipe, MOST), Err(Error::Special("a named pipe"))));
+    }
+
+    #[test]
+    fn text_in_another_encoding_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        let utf16: Vec<u8> = "\u{feff}kind: Service".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        fs::write(&file, utf16).unwrap();
+        assert_eq!(refusal(&file), "it is UTF-16 text, as PowerShell writes it; save it as UTF-8");
+        fs::write(&file, [0xc3]).unwrap();
+        assert_eq!(refusal(&file), "it is not UTF-8 text");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The ConfigMap of a policy, written: what [`super::convert::policy`] reads.
+//! The ConfigMap of a policy, written: what [`super::read::read`] reads.
 
 use std::fmt::Write;
 
@@ -55,7 +55,7 @@ mod tests {
     use egressd_core::model::PolicyMark;
 
     use super::*;
-    use crate::source::documents::{Object, objects};
+    use crate::source::documents::{Object, contents};
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -67,7 +67,7 @@ mod tests {
             gzip: Some((0..=255).collect()),
             mark: PolicyMark::default(),
         };
-        let read = objects(&yaml("egressd", &policy), "node-a").unwrap();
+        let read = contents(&yaml("egressd", &policy), "node-a").unwrap().objects;
         let settings = policy.settings.clone().map(|text| text + "\n");
         let expected = PolicyObject { settings, ..policy };
         assert_eq!(read, [Object::Policy("egressd".to_owned(), Arc::new(expected))]);

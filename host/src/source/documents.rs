@@ -1,14 +1,14 @@
-//! The text of one file → objects. A file is taken whole or not at all: half a file is no state that anybody
-//! wanted.
+//! The text of one file → objects. What is not YAML is not taken at all, since half a file is no state that was meant; of
+//! what is, each object is read by itself.
 
 use std::sync::Arc;
 
 use egressd_core::model::{Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
 use ipnet::IpNet;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{convert, pod};
+use super::kind::Kind;
+use super::read::{self, Reading};
 
 /// One object that egressd knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,22 @@ pub enum Object {
     PodElsewhere(ObjectReference),
 }
 
+/// What tells objects apart: the kind, and the name in it.
+pub type Identity = (Kind, ObjectReference);
+
+/// What a file holds.
+#[derive(Debug, Default, PartialEq)]
+pub struct Contents {
+    /// What could be read.
+    pub objects: Vec<Object>,
+    /// Objects that could not, and why.
+    pub unreadable: Vec<(Identity, String)>,
+    /// What could not even be told apart, and why.
+    pub unknown: Vec<String>,
+    /// Fields that were left out.
+    pub faults: Vec<(Identity, String)>,
+}
+
 /// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -40,46 +56,177 @@ pub enum Error {
     /// No YAML, or YAML that was cut off.
     #[error("it is not YAML: {0}")]
     Yaml(String),
-    /// YAML, but no Kubernetes object.
-    #[error("document {number} has no {field}; every object needs apiVersion and kind")]
-    Untyped {
-        /// Counted from 1.
-        number: usize,
-        /// What is missing.
-        field: &'static str,
-    },
-    /// An object that is not what its kind says.
-    #[error("document {number} ({kind} {name}) cannot be read: {reason}")]
-    Object {
-        /// Counted from 1.
-        number: usize,
-        /// Its kind.
-        kind: String,
-        /// Its name, as far as it has one.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
+    /// Something in it cannot be read, where all of it has to be.
+    #[error("{0}")]
+    Part(String),
 }
 
-/// The objects of a file. Kinds that egressd does not know are passed over; lists are unpacked. Endpoints
-/// without a node are on `node`.
+/// The objects of a file. Kinds that egressd does not know are passed over; lists are unpacked. Endpoints and pods without a
+/// node are on `node`.
 ///
 /// # Errors
-/// The first thing that is wrong; the file is then not taken at all.
-pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
+/// When it is not YAML from beginning to end.
+pub fn contents(text: &str, node: &str) -> Result<Contents, Error> {
     if text.trim().is_empty() {
         return Err(Error::Empty);
     }
     let documents: Vec<Value> =
         serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| Error::Yaml(sentence(&error)))?;
-    let mut objects = Vec::new();
-    for (index, document) in documents.into_iter().enumerate() {
-        for value in items(document) {
-            objects.extend(object(index + 1, value, node)?);
+    let mut collector = Collector { node, contents: Contents::default() };
+    for (index, document) in documents.iter().enumerate() {
+        collector.add(&Place { path: format!("document {}", index + 1), typed: None }, document);
+    }
+    Ok(collector.contents)
+}
+
+/// The objects of a text all of which has to be right, as of one that is written for a test.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
+    let Contents { objects, unreadable, unknown, faults } = contents(text, node)?;
+    let wrong = unknown.into_iter().chain(unreadable.into_iter().chain(faults).map(|(_, why)| why)).next();
+    wrong.map_or(Ok(objects), |why| Err(Error::Part(why)))
+}
+
+/// Where an object stands, and what the list around it says for items that do not say it themselves.
+struct Place {
+    path: String,
+    typed: Option<Typed>,
+}
+
+/// `apiVersion` and `kind`.
+#[derive(Clone)]
+struct Typed {
+    version: String,
+    kind: String,
+}
+
+struct Collector<'a> {
+    node: &'a str,
+    contents: Contents,
+}
+
+impl Collector<'_> {
+    /// A document, an item of a list, or the items of a list in a list.
+    fn add(&mut self, place: &Place, value: &Value) {
+        if value.is_null() {
+            return;
+        }
+        let typed = match typed(place, value) {
+            Ok(typed) => typed,
+            Err(missing) => {
+                let sentence = "every object needs apiVersion and kind";
+                return self.contents.unknown.push(format!("{} has no {missing}; {sentence}", place.path));
+            }
+        };
+        match (typed.kind.strip_suffix("List"), value.get("items")) {
+            (Some(of), Some(Value::Array(items))) => {
+                // A list of one kind, as the API itself prints it, says it once for all its items.
+                let of = (!of.is_empty()).then(|| Typed { kind: of.to_owned(), ..typed.clone() });
+                self.add_items(place, of.as_ref(), items);
+            }
+            (Some(_), Some(Value::Null) | None) => {}
+            (Some(_), Some(_)) => self.contents.unknown.push(format!("{}: items is not a list", place.path)),
+            (None, _) => {
+                if let Some(kind) = Kind::of(&typed.version, &typed.kind) {
+                    self.add_object(place, kind, value);
+                }
+            }
         }
     }
-    Ok(objects)
+
+    fn add_items(&mut self, place: &Place, typed: Option<&Typed>, items: &[Value]) {
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("{}, item {}", place.path, index + 1);
+            self.add(&Place { path, typed: typed.cloned() }, item);
+        }
+    }
+
+    fn add_object(&mut self, place: &Place, kind: Kind, value: &Value) {
+        let said = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let called = format!("{} ({} {})", place.path, kind.names().kind, said("name"));
+        let contents = &mut self.contents;
+        match read::read(kind, value, Some(self.node)) {
+            Ok(Reading { object: Some(object), faults }) => {
+                let identity = object.identity();
+                let fault = |fault| (identity.clone(), format!("{called}: {fault}; it is left out"));
+                contents.faults.extend(faults.into_iter().map(fault));
+                contents.objects.push(object);
+            }
+            Ok(Reading { object: None, faults: _ }) => {}
+            Err(why) => {
+                let identity = identity(kind, said("namespace"), said("name"));
+                contents.unreadable.push((identity, format!("{called} cannot be read: {why}")));
+            }
+        }
+    }
+}
+
+/// What an object says, or else the list around it; or which field is missing.
+fn typed(place: &Place, value: &Value) -> Result<Typed, &'static str> {
+    let said = |field: &str| value[field].as_str().map(str::to_owned);
+    let around = place.typed.as_ref();
+    let version = said("apiVersion").or_else(|| around.map(|typed| typed.version.clone())).ok_or("apiVersion")?;
+    let kind = said("kind").or_else(|| around.map(|typed| typed.kind.clone())).ok_or("kind")?;
+    Ok(Typed { version, kind })
+}
+
+impl Object {
+    /// What tells it from others.
+    pub fn identity(&self) -> Identity {
+        let plain = |kind, name: &String| identity(kind, String::new(), name.clone());
+        match self {
+            Self::Service(service) => {
+                identity(Kind::Services, service.key.namespace.to_string(), service.key.name.to_string())
+            }
+            Self::Slice(name, slice) => identity(Kind::Slices, slice.service.namespace.to_string(), name.clone()),
+            Self::Node(name, _) => plain(Kind::Nodes, name),
+            Self::Namespace(name, _) => plain(Kind::Namespaces, name),
+            Self::ServiceNetworks(name, _) => plain(Kind::ServiceNetworks, name),
+            Self::Policy(namespace, policy) => identity(Kind::Policies, namespace.clone(), policy.name.clone()),
+            Self::Pod(pod) => (Kind::Pods, pod.name.clone()),
+            Self::PodElsewhere(name) => (Kind::Pods, name.clone()),
+        }
+    }
+}
+
+impl Object {
+    /// The same with what was known to be inside the cluster, for an object of which a part cannot be read: what protects
+    /// traffic inside must not shrink by that.
+    #[must_use]
+    pub fn keeping_inside(self, before: &Self) -> Self {
+        match (self, before) {
+            (Self::Service(new), Self::Service(old)) if new.uid == old.uid => {
+                let cluster_addresses = union(&new.cluster_addresses, &old.cluster_addresses);
+                Self::Service(Arc::new(Service { cluster_addresses, ..Service::clone(&new) }))
+            }
+            (Self::Node(name, new), Self::Node(_, old)) => {
+                let addresses = union(&new.addresses, &old.addresses);
+                let pod_networks = union(&new.pod_networks, &old.pod_networks);
+                Self::Node(name, Arc::new(Node { addresses, pod_networks, ..Node::clone(&new) }))
+            }
+            (Self::ServiceNetworks(name, new), Self::ServiceNetworks(_, old)) => {
+                Self::ServiceNetworks(name, Arc::new(union(&new, old)))
+            }
+            (other, _) => other,
+        }
+    }
+}
+
+fn union<T: Clone + PartialEq>(new: &[T], old: &[T]) -> Vec<T> {
+    let only_old = old.iter().filter(|one| !new.contains(one));
+    new.iter().chain(only_old).cloned().collect()
+}
+
+/// As an object of this kind is identified: some have no namespace, and of the others one without is in `default`.
+fn identity(kind: Kind, namespace: String, name: String) -> Identity {
+    let namespace = match kind {
+        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods if namespace.is_empty() => "default".to_owned(),
+        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods => namespace,
+        Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
+    };
+    (kind, ObjectReference { namespace, name })
 }
 
 /// The parser's limits, which are meant for one configuration file, in proportion to the text: a file may hold
@@ -93,58 +240,6 @@ fn options(text: &str) -> serde_saphyr::Options {
     let mut options = serde_saphyr::Options::default();
     options.budget = Some(budget);
     options
-}
-
-/// A `List` is its items; an empty document is nothing.
-fn items(document: Value) -> Vec<Value> {
-    let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    match document {
-        Value::Null => vec![],
-        Value::Object(mut fields) if is_list => match fields.remove("items") {
-            Some(Value::Array(items)) => items,
-            Some(_) | None => vec![],
-        },
-        Value::Object(_) | Value::Array(_) | Value::String(_) | Value::Number(_) | Value::Bool(_) => vec![document],
-    }
-}
-
-fn object(number: usize, value: Value, node: &str) -> Result<Option<Object>, Error> {
-    let field = |field: &'static str| value[field].as_str().map(str::to_owned).ok_or(Error::Untyped { number, field });
-    let (version, kind) = (field("apiVersion")?, field("kind")?);
-    let name = value["metadata"]["name"].as_str().unwrap_or("without a name").to_owned();
-    let group = version.rsplit_once('/').map_or("", |(group, _)| group);
-    let object = match (group, kind.as_str()) {
-        ("", "Service") => read(value, |o| Ok(Object::Service(Arc::new(convert::service(o)?)))),
-        ("", "Node") => read(value, |o| convert::node(o).map(|(name, node)| Object::Node(name, node))),
-        ("", "Namespace") => {
-            read(value, |o| convert::namespace_labels(o).map(|(name, labels)| Object::Namespace(name, labels)))
-        }
-        ("discovery.k8s.io", "EndpointSlice") => {
-            read(value, |o| convert::slice(o, Some(node)).map(|(name, slice)| Object::Slice(name, Arc::new(slice))))
-        }
-        ("networking.k8s.io", "ServiceCIDR") => {
-            read(value, |o| convert::service_networks(o).map(|(name, nets)| Object::ServiceNetworks(name, nets)))
-        }
-        ("", "Pod") => read(value, |o| pod::in_file(o, node)),
-        ("", "ConfigMap") => return read_policy(value).map_err(|reason| Error::Object { number, kind, name, reason }),
-        (_, _) => return Ok(None),
-    };
-    object.map(Some).map_err(|reason| Error::Object { number, kind, name, reason })
-}
-
-fn read<K: DeserializeOwned>(
-    value: Value,
-    convert: impl FnOnce(K) -> Result<Object, convert::Error>,
-) -> Result<Object, String> {
-    let typed = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    convert(typed).map_err(|error| error.to_string())
-}
-
-/// Most ConfigMaps are somebody else's business.
-fn read_policy(value: Value) -> Result<Option<Object>, String> {
-    let typed = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    let policy = convert::policy(typed).map_err(|error| error.to_string())?;
-    Ok(policy.map(|(namespace, policy)| Object::Policy(namespace, policy)))
 }
 
 /// The message with its line and column, without the picture that the parser draws below.
@@ -162,31 +257,80 @@ mod tests {
 
     const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer}\n";
 
+    fn read(text: &str) -> Contents {
+        contents(text, "node-a").unwrap()
+    }
+
     fn error(text: &str) -> String {
-        objects(text, "node-a").unwrap_err().to_string()
+        contents(text, "node-a").unwrap_err().to_string()
+    }
+
+    fn names(contents: &Contents) -> Vec<String> {
+        contents.objects.iter().map(|object| object.identity().1.name).collect()
     }
 
     #[test]
     fn a_service_without_uid_and_namespace_gets_lasting_ones() {
-        let read = || objects(SERVICE, "node-a").unwrap();
-        let objects = read();
+        let objects = read(SERVICE).objects;
         assert!(matches!(&objects[..], [Object::Service(service)] if service.key.to_string() == "default/web"));
-        assert_eq!(objects, read(), "the same text gives the same uid");
+        assert_eq!(objects, read(SERVICE).objects, "the same text gives the same uid");
     }
 
     #[test]
-    fn lists_are_unpacked_and_foreign_kinds_passed_over() {
-        let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: a}}\n- {apiVersion: apps/v1, kind: Deployment, metadata: {name: b}}\n";
-        assert_eq!(objects(list, "node-a").unwrap().len(), 1);
+    fn lists_are_unpacked_in_lists_too_and_foreign_kinds_passed_over() {
+        let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: a}}\n- {apiVersion: apps/v1, kind: Deployment, metadata: {name: b}}\n- {apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Namespace, metadata: {name: c}}]}\n";
+        assert_eq!(names(&read(list)), ["a", "c"]);
+        for empty in ["items: []", "items: null", ""] {
+            assert_eq!(names(&read(&format!("apiVersion: v1\nkind: List\n{empty}\n"))), [""; 0]);
+        }
     }
 
     #[test]
-    fn one_bad_document_refuses_the_file_and_says_which() {
-        let bad = format!("{SERVICE}---\napiVersion: v1\nkind: Service\nmetadata: {{name: b}}\nspec: {{type: Loud}}\n");
-        assert_eq!(
-            error(&bad),
-            "document 2 (Service b) cannot be read: spec.type \"Loud\" is not ClusterIP, NodePort, LoadBalancer or ExternalName"
-        );
+    fn items_of_a_typed_list_need_no_kind_of_their_own() {
+        let list = "apiVersion: v1\nkind: ServiceList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]\n";
+        assert_eq!(names(&read(list)), ["a", "b"]);
+        let slices = "{apiVersion: discovery.k8s.io/v1beta1, kind: EndpointSliceList, items: [{metadata: {name: s, labels: {kubernetes.io/service-name: a}}, addressType: IPv4, endpoints: [{addresses: [10.0.0.1], topology: {kubernetes.io/hostname: node-b}}]}]}";
+        let objects = read(slices).objects;
+        let [Object::Slice(_, slice)] = &objects[..] else { panic!("{objects:?}") };
+        assert_eq!(slice.endpoints[0].node.as_deref(), Some("node-b"));
+    }
+
+    #[test]
+    fn one_bad_object_loses_only_itself_and_is_named_with_its_place() {
+        let bad = "{apiVersion: v1, kind: Service, metadata: {name: b}, spec: {type: Loud}}";
+        let several =
+            read(&format!("{SERVICE}---\n{bad}\n---\n{{apiVersion: v1, kind: List, items: [null, {bad}]}}\n"));
+        assert_eq!(names(&several), ["web"]);
+        let why =
+            "(Service b) cannot be read: spec.type \"Loud\" is not ClusterIP, NodePort, LoadBalancer or ExternalName";
+        let said: Vec<&str> = several.unreadable.iter().map(|(_, why)| why.as_str()).collect();
+        assert_eq!(said, [format!("document 2 {why}"), format!("document 3, item 2 {why}")]);
+    }
+
+    #[test]
+    fn one_bad_field_loses_only_itself_and_is_named_with_its_path() {
+        let node =
+            read("{apiVersion: v1, kind: Node, metadata: {name: node-a}, spec: {podCIDRs: [10.0.1.0/24, here]}}");
+        let Object::Node(_, known) = &node.objects[0] else { panic!("{node:?}") };
+        assert_eq!(known.pod_networks, ["10.0.1.0/24".parse().unwrap()]);
+        let sentence =
+            "document 1 (Node node-a): spec.podCIDRs[1] \"here\" is not a network like 10.244.1.0/24; it is left out";
+        assert_eq!(node.faults[0].1, sentence);
+    }
+
+    #[test]
+    fn what_says_not_what_it_is_is_named() {
+        let contents = read(&format!("{SERVICE}---\nkind: Service\nmetadata: {{name: b}}\n---\nhello\n"));
+        assert_eq!(names(&contents), ["web"]);
+        let sentence = "has no apiVersion; every object needs apiVersion and kind";
+        assert_eq!(contents.unknown, [format!("document 2 {sentence}"), format!("document 3 {sentence}")]);
+    }
+
+    #[test]
+    fn an_unquoted_boolean_is_named_with_what_to_write() {
+        let text = SERVICE.replace("{name: web}", "{name: web, annotations: {kube-vip.io/egress: true}}");
+        let sentence = "document 1 (Service web) cannot be read: metadata.annotations[\"kube-vip.io/egress\"] true is not a text; write it in quotes";
+        assert_eq!(read(&text).unreadable[0].1, sentence);
     }
 
     #[test]
@@ -200,7 +344,7 @@ mod tests {
     #[test]
     fn a_file_may_hold_thousands_of_objects() {
         let many: String = (0..3_000).map(|i| SERVICE.replace("web", &format!("web-{i}")) + "---\n").collect();
-        assert_eq!(objects(&many, "node-a").unwrap().len(), 3_000);
+        assert_eq!(read(&many).objects.len(), 3_000);
     }
 
     #[test]

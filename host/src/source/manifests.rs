@@ -3,18 +3,21 @@
 //! Files are taken whole, and a file that cannot be read keeps its last good state: an edit that goes wrong takes
 //! nothing away from anybody.
 
-use std::collections::btree_map::Entry;
+mod file;
+mod gathered;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Snapshot};
 
-use super::documents::{Object, objects};
+use self::file::{File, Stamp};
+pub use self::gathered::snapshot;
+use self::gathered::{Gathered, key};
+use super::documents::contents;
 use super::handover::Update;
 use crate::files;
 
@@ -30,13 +33,6 @@ pub struct Directory {
     files: BTreeMap<String, File>,
 }
 
-/// What some objects say together, policies of all namespaces among them.
-pub fn snapshot(objects: &[Object]) -> Snapshot {
-    let mut snapshot = Snapshot::default();
-    objects.iter().for_each(|object| insert(&mut snapshot, object));
-    snapshot
-}
-
 /// Why the directory itself cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the manifests directory {path}")]
@@ -44,24 +40,6 @@ pub struct Error {
     path: PathBuf,
     #[source]
     source: io::Error,
-}
-
-/// One file as it was last seen.
-#[derive(Debug, Default)]
-struct File {
-    stamp: Option<Stamp>,
-    /// The last good state.
-    objects: Vec<Object>,
-    /// Why the newest content is not in force.
-    fault: Option<String>,
-}
-
-/// Tells most changes of a file without reading it; inotify tells the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
 }
 
 impl Directory {
@@ -124,38 +102,30 @@ impl Directory {
         let text = files::text(&self.path.join(name));
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
-        let read = text.map_err(fault).and_then(|text| objects(&text, &self.node).map_err(|error| error.to_string()));
+        let read = text.map_err(fault).and_then(|text| contents(&text, &self.node).map_err(|error| error.to_string()));
         let file = self.files.entry(name.to_owned()).or_default();
         file.stamp = stamp;
         match read {
-            Ok(objects) => {
-                let before = std::mem::replace(&mut file.objects, objects);
-                file.fault = None;
-                before.iter().chain(&file.objects).map(key).collect()
-            }
+            Ok(contents) => file.take(contents),
             Err(fault) => {
-                file.fault = Some(fault);
+                file.refuse(&fault);
                 vec![]
             }
         }
     }
 
     fn faults(&self) -> Vec<Finding> {
-        let fault = |(name, file): (&String, &File)| {
-            let fault = file.fault.as_ref()?;
-            let then = if file.objects.is_empty() {
-                "nothing of it is in force"
-            } else {
-                "its last good state stays in force"
-            };
-            Some(Finding::error("manifest-refused", format!("{name}: {fault}; {then}")))
+        let of_file = |(name, file): (&String, &File)| {
+            let name = name.clone();
+            let faults = file.faults.clone().into_iter();
+            faults.map(move |fault| Finding::error("manifest-refused", format!("{name}: {fault}")))
         };
-        self.files.iter().filter_map(fault).collect()
+        self.files.iter().flat_map(of_file).collect()
     }
 
     /// Everything that all files say together. What two files say, the first by name says.
     fn snapshot(&self) -> (Snapshot, Vec<Finding>) {
-        let mut gathered = Gathered { policies: self.policies.clone(), ..Gathered::default() };
+        let mut gathered = Gathered::with_policies_of(&self.policies);
         for (name, file) in &self.files {
             for object in &file.objects {
                 gathered.add(name, object);
@@ -168,109 +138,18 @@ impl Directory {
 fn fault(error: files::Error) -> String {
     match error {
         files::Error::System(error) => format!("it cannot be read: {error}"),
-        error @ (files::Error::Special(_) | files::Error::Long { .. } | files::Error::Binary) => error.to_string(),
+        error @ (files::Error::Special(_) | files::Error::Long { .. } | files::Error::Binary | files::Error::Utf16) => {
+            error.to_string()
+        }
     }
 }
 
-impl Stamp {
-    fn of(meta: &fs::Metadata) -> Self {
-        Self { inode: meta.ino(), size: meta.size(), modified: (meta.mtime(), meta.mtime_nsec()) }
-    }
-}
+/// What kustomize reads beside the manifests that it names.
+const KUSTOMIZATIONS: [&str; 2] = ["kustomization.yaml", "kustomization.yml"];
 
 fn is_manifest(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|e| e.to_str());
-    !name.starts_with('.') && matches!(extension, Some("yaml" | "yml" | "json"))
-}
-
-/// What to look at again when this object comes, goes or changes.
-fn key(object: &Object) -> Key {
-    match object {
-        Object::Service(service) => Key::Service(service.key.clone()),
-        Object::Slice(_, slice) => Key::Service(slice.service.clone()),
-        Object::Namespace(name, _) => Key::Namespace(name.clone()),
-        Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
-        Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
-        // The first one makes a difference to all Services.
-        Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
-    }
-}
-
-#[derive(Default)]
-struct Gathered {
-    /// The namespace whose policies count.
-    policies: String,
-    snapshot: Snapshot,
-    findings: Vec<Finding>,
-    /// Which file said what first.
-    owners: BTreeMap<String, String>,
-}
-
-impl Gathered {
-    fn add(&mut self, file: &str, object: &Object) {
-        let name = describe(object);
-        if let Object::Policy(namespace, _) = object
-            && *namespace != self.policies
-        {
-            let ours = &self.policies;
-            let message = format!("{file}: {name} is no policy here; policies are taken from namespace {ours} only");
-            self.findings.push(Finding::warning("policy-elsewhere", message));
-            return;
-        }
-        match self.owners.entry(name) {
-            Entry::Vacant(entry) => {
-                entry.insert(file.to_owned());
-                insert(&mut self.snapshot, object);
-            }
-            Entry::Occupied(entry) => {
-                let (name, first) = (entry.key(), entry.get());
-                let message = format!("{file}: {name} is in {first} already, which is used; remove one of the two");
-                self.findings.push(Finding::error("object-doubled", message));
-            }
-        }
-    }
-}
-
-fn describe(object: &Object) -> String {
-    match object {
-        Object::Service(service) => format!("Service {}", service.key),
-        Object::Slice(name, slice) => format!("EndpointSlice {}/{name}", slice.service.namespace),
-        Object::Node(name, _) => format!("Node {name}"),
-        Object::Namespace(name, _) => format!("Namespace {name}"),
-        Object::ServiceNetworks(name, _) => format!("ServiceCIDR {name}"),
-        Object::Policy(namespace, policy) => format!("ConfigMap {namespace}/{}", policy.name),
-        Object::Pod(pod) => format!("Pod {}/{}", pod.name.namespace, pod.name.name),
-        Object::PodElsewhere(pod) => format!("Pod {}/{}", pod.namespace, pod.name),
-    }
-}
-
-fn insert(snapshot: &mut Snapshot, object: &Object) {
-    match object {
-        Object::Service(service) => {
-            snapshot.services.insert(service.key.clone(), Arc::clone(service));
-        }
-        Object::Slice(name, slice) => {
-            snapshot.slices.entry(slice.service.clone()).or_default().insert(name.clone(), Arc::clone(slice));
-        }
-        Object::Node(name, node) => {
-            snapshot.nodes.insert(name.clone(), Arc::clone(node));
-        }
-        Object::Namespace(name, labels) => {
-            snapshot.namespaces.insert(name.clone(), Arc::clone(labels));
-        }
-        Object::ServiceNetworks(name, networks) => {
-            snapshot.service_networks.insert(name.clone(), Arc::clone(networks));
-        }
-        Object::Policy(_, policy) => {
-            snapshot.policies.insert(policy.name.clone(), Arc::clone(policy));
-        }
-        Object::Pod(pod) => {
-            snapshot.pods.complete(|pods| {
-                pods.insert(Arc::clone(pod));
-            });
-        }
-        Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
-    }
+    !name.starts_with('.') && !KUSTOMIZATIONS.contains(&name) && matches!(extension, Some("yaml" | "yml" | "json"))
 }
 
 #[cfg(test)]
@@ -378,6 +257,18 @@ mod tests {
     }
 
     #[test]
+    fn a_service_with_the_uid_of_another_is_refused_and_takes_nothing_from_it() {
+        let mut fixture = Fixture::new();
+        let of = |name: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, uid: u-1}}\n");
+        fixture.write("a.yaml", &of("web"));
+        fixture.write("b.yaml", &of("evil"));
+        let update = fixture.scan();
+        assert_eq!(Fixture::services(&update), ["default/web"]);
+        let message = "b.yaml: Service default/evil has the metadata.uid of Service default/web, which is used; give it one of its own, or none";
+        assert_eq!(update.findings[0].message, message);
+    }
+
+    #[test]
     fn a_directory_that_vanishes_is_an_error_and_forgets_nothing() {
         let mut fixture = Fixture::new();
         fixture.write("web.yaml", WEB);
@@ -389,6 +280,50 @@ mod tests {
         let update = fixture.scan();
         assert_eq!(Fixture::services(&update), ["default/web"]);
         assert!(update.keys.is_empty());
+    }
+
+    #[test]
+    fn a_bad_object_keeps_its_own_last_good_state_and_the_rest_of_its_file_is_new() {
+        let mut fixture = Fixture::new();
+        fixture.write("all.yaml", &format!("{WEB}---\n{DNS}"));
+        fixture.scan();
+        let bad = DNS.replace("{name: dns}", "{name: dns}\nspec: {type: Loud}");
+        let (new, lost) = (WEB.replace("web", "new"), "kind: Service\nmetadata: {name: web}\n");
+        fixture.write("all.yaml", &format!("{new}---\n{bad}"));
+        let update = fixture.scan();
+        assert_eq!(Fixture::services(&update), ["default/dns", "default/new"]);
+        let message = &update.findings[0].message;
+        assert!(message.starts_with("all.yaml: document 2 (Service dns) cannot be read: spec.type "), "{message}");
+        assert!(message.ends_with("; its last good state stays in force"), "{message}");
+        // What has lost its type could be any object that was there.
+        fixture.write("all.yaml", &format!("{new}---\n{lost}"));
+        assert_eq!(Fixture::services(&fixture.scan()), ["default/dns", "default/new"]);
+        fixture.write("all.yaml", &new);
+        assert_eq!(Fixture::services(&fixture.scan()), ["default/new"]);
+    }
+
+    #[test]
+    fn a_node_of_which_a_part_cannot_be_read_keeps_what_was_inside() {
+        let mut fixture = Fixture::new();
+        let node =
+            |cidr: &str| format!("apiVersion: v1\nkind: Node\nmetadata: {{name: n1}}\nspec: {{podCIDRs: [{cidr}]}}\n");
+        fixture.write("node.yaml", &node("10.0.1.0/24"));
+        fixture.scan();
+        fixture.write("node.yaml", &node("10.0.2.0/24, here"));
+        let networks = |update: &Update| update.snapshot.nodes["n1"].pod_networks.clone();
+        let expected = ["10.0.2.0/24", "10.0.1.0/24"].map(|network| network.parse().unwrap());
+        assert_eq!(networks(&fixture.scan()), expected);
+        fixture.write("node.yaml", &node("10.0.2.0/24"));
+        assert_eq!(networks(&fixture.scan()), expected[..1]);
+    }
+
+    #[test]
+    fn a_kustomization_beside_its_manifests_is_none() {
+        let mut fixture = Fixture::new();
+        fixture.write("kustomization.yaml", "resources: [web.yaml]");
+        fixture.write("web.yaml", WEB);
+        let update = fixture.scan();
+        assert_eq!((Fixture::services(&update).len(), update.findings.len()), (1, 0));
     }
 
     #[test]

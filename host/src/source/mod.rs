@@ -3,11 +3,11 @@
 
 pub mod cluster;
 pub mod config_map;
-pub mod convert;
 pub mod documents;
 pub mod handover;
+pub mod kind;
 pub mod manifests;
-pub mod pod;
+pub mod read;
 pub mod watch;
 
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! The text of a file → objects.
 
-use egressd::source::documents::objects;
+use egressd::source::documents::contents;
 
 use super::{Answer, lossy};
 
@@ -9,11 +9,12 @@ const MOST_OBJECTS_PER_BYTE: usize = 1;
 
 pub(crate) fn laws(bytes: &[u8]) -> Answer {
     let text = lossy(bytes);
-    let read = || objects(&text, "node-a").map_err(|error| error.to_string());
+    let read = || contents(&text, "node-a").map_err(|error| error.to_string());
     let first = read();
-    if let Ok(objects) = &first {
-        assert!(objects.len() <= text.len() * MOST_OBJECTS_PER_BYTE, "{} objects", objects.len());
+    if let Ok(contents) = &first {
+        let read = contents.objects.len() + contents.unreadable.len() + contents.unknown.len();
+        assert!(read <= text.len() * MOST_OBJECTS_PER_BYTE, "{read} objects");
     }
     assert_eq!(first, read(), "the same text is the same state");
-    if first.is_ok_and(|objects| !objects.is_empty()) { Answer::Taken } else { Answer::Refused }
+    if first.is_ok_and(|contents| !contents.objects.is_empty()) { Answer::Taken } else { Answer::Refused }
 }

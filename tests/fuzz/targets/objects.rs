@@ -1,62 +1,67 @@
 //! JSON of the API server → the nouns of the core, as each of the kinds that are followed.
 
-use egressd::source::convert;
+use egressd::source::documents::Object;
+use egressd::source::kind::Kind;
+use egressd::source::read::{Reading, read};
+use egressd_core::model::Slice;
 use egressd_core::text::is_plain;
-use k8s_openapi::api::core::v1::{Namespace, Node, Service};
-use k8s_openapi::api::{discovery::v1::EndpointSlice, networking::v1::ServiceCIDR};
-use serde_json::{Value, from_value};
+use serde_json::Value;
 
 use super::Answer;
 
-/// The longest sentence about an object, in bytes: 128 of its text, escaped, and what is said about them.
-const LONGEST: usize = 2_048;
+/// The longest sentence about an object, in bytes: 128 of its text, escaped, a label's name, and what is said about them.
+const LONGEST: usize = 4_096;
 
 /// The longest name that Kubernetes takes.
 const LONGEST_NAME: usize = 253;
 
 pub(crate) fn laws(bytes: &[u8]) -> Answer {
     let Ok(object) = serde_json::from_slice::<Value>(bytes) else { return Answer::Refused };
-    let node = read::<Node, _>(&object, convert::node);
-    let namespace = read::<Namespace, _>(&object, convert::namespace_labels);
-    let networks = read::<ServiceCIDR, _>(&object, convert::service_networks);
-    let names = [node.map(|(name, _)| name), namespace.map(|(name, _)| name), networks.map(|(name, _)| name)];
-    names.iter().flatten().for_each(|name| is_a_name(name));
-    if service(&object) || slice(&object) || names.iter().any(Option::is_some) {
-        Answer::Taken
-    } else {
-        Answer::Refused
+    let taken: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| is_taken(*kind, &object)).collect();
+    if taken.is_empty() { Answer::Refused } else { Answer::Taken }
+}
+
+/// Whether it can be read as this kind; what is wrong with it is short sentences, and what is read has a name.
+fn is_taken(kind: Kind, object: &Value) -> bool {
+    match read(kind, object, Some("node-a")) {
+        Ok(Reading { object: read, faults }) => {
+            faults.iter().for_each(|fault| is_a_sentence(&fault.to_string()));
+            read.inspect(|read| is_well_made(read, object)).is_some()
+        }
+        Err(error) => {
+            is_a_sentence(&error.to_string());
+            false
+        }
     }
 }
 
-fn service(object: &Value) -> bool {
-    let Some(service) = read::<Service, _>(object, convert::service) else { return false };
-    is_a_name(&service.key.name);
-    is_a_name(&service.key.namespace);
-    assert_eq!(service.clone().within_bounds(), service, "bounds that hold change nothing");
-    true
+fn is_well_made(read: &Object, written: &Value) {
+    let (_, reference) = read.identity();
+    is_a_name(&reference.name);
+    match read {
+        Object::Service(service) => {
+            is_a_name(&service.key.namespace);
+            let bounded = (**service).clone().within_bounds();
+            assert_eq!(bounded, **service, "bounds that hold change nothing");
+        }
+        Object::Slice(_, slice) => has_no_more_endpoints(slice, written),
+        Object::Node(..)
+        | Object::Namespace(..)
+        | Object::ServiceNetworks(..)
+        | Object::Policy(..)
+        | Object::Pod(_)
+        | Object::PodElsewhere(_) => {}
+    }
 }
 
-fn slice(object: &Value) -> bool {
-    let Ok(typed) = from_value::<EndpointSlice>(object.clone()) else { return false };
-    let addresses: usize = typed.endpoints.iter().flatten().map(|endpoint| endpoint.addresses.len()).sum();
-    let Some((name, slice)) = said(convert::slice(typed, Some("node-a"))) else { return false };
-    is_a_name(&name);
-    is_a_name(&slice.service.name);
-    assert!(slice.endpoints.len() <= addresses, "an address is one endpoint at most");
-    true
+fn has_no_more_endpoints(slice: &Slice, written: &Value) {
+    let endpoints = written["endpoints"].as_array().into_iter().flatten();
+    let addresses = endpoints.filter_map(|endpoint| endpoint["addresses"].as_array());
+    assert!(slice.endpoints.len() <= addresses.map(Vec::len).sum(), "an address is one endpoint at most");
 }
 
-fn read<K: serde::de::DeserializeOwned, T>(object: &Value, convert: fn(K) -> Result<T, convert::Error>) -> Option<T> {
-    said(convert(from_value(object.clone()).ok()?))
-}
-
-/// What was read; what is wrong with it is one short sentence.
-fn said<T>(read: Result<T, convert::Error>) -> Option<T> {
-    let refused = |error: &convert::Error| {
-        let sentence = error.to_string();
-        assert!(sentence.len() <= LONGEST && sentence.chars().all(is_plain), "{sentence:?}");
-    };
-    read.inspect_err(refused).ok()
+fn is_a_sentence(sentence: &str) {
+    assert!(sentence.len() <= LONGEST && sentence.chars().all(is_plain), "{sentence:?}");
 }
 
 /// Names are printed as they are, and become parts of others.

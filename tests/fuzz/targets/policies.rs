@@ -1,10 +1,12 @@
 //! A ConfigMap → what a policy asks for.
 
-use egressd::source::convert;
+use egressd::source::documents::Object;
+use egressd::source::kind::Kind;
+use egressd::source::read::read;
 use egressd_core::finding::Finding;
 use egressd_core::model::PolicyObject;
 use egressd_core::policy::{Module, PolicySpec, Selector};
-use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::Value;
 
 use super::Answer;
 
@@ -12,8 +14,9 @@ use super::Answer;
 const BUILT_IN: &str = "annotations";
 
 pub(crate) fn laws(bytes: &[u8]) -> Answer {
-    let Ok(object) = serde_json::from_slice::<ConfigMap>(bytes) else { return Answer::Refused };
-    let Ok(Some((_, policy))) = convert::policy(object) else { return Answer::Refused };
+    let Ok(object) = serde_json::from_slice::<Value>(bytes) else { return Answer::Refused };
+    let read = read(Kind::Policies, &object, None).ok().and_then(|reading| reading.object);
+    let Some(Object::Policy(_, policy)) = read else { return Answer::Refused };
     match PolicySpec::read(&policy, BUILT_IN) {
         Ok(spec) => {
             is_what_was_asked_for(&spec, &policy);

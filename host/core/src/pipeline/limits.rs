@@ -46,36 +46,28 @@ impl Pipeline {
             return Refused::new();
         }
         let asking = planned.iter().filter(|(_, planned)| planned.service.is_some());
-        let alternatives = |(key, newest): (&ServiceKey, &Planned)| {
-            let entry = self.services.get(key)?;
-            Some((key.clone(), entry.view.service.created, size(newest), self.alternatives(here, entry)?))
-        };
-        let all: Vec<_> = asking.filter_map(alternatives).collect();
-        let wish = |(key, created, newest, alternatives): &'_ (ServiceKey, i64, Size, Alternatives)| {
-            let accepted = alternatives.accepted.as_ref();
-            let accepted = accepted.map_or(Some(*newest), |accepted| accepted.as_ref().map(size));
-            (key.clone(), *created, size(&alternatives.before), accepted, *newest)
-        };
-        let sizes: Vec<_> = all.iter().map(wish).collect();
-        let wishes: Vec<Wish<'_>> = sizes
-            .iter()
-            .map(|(key, created, before, accepted, newest)| Wish {
-                key,
-                created: *created,
-                before: *before,
-                accepted: *accepted,
-                newest: *newest,
-            })
-            .collect();
+        let (wishes, alternatives): (Vec<Wish>, Vec<Alternatives>) =
+            asking.filter_map(|(key, newest)| self.wish(here, key, newest)).unzip();
         let mut refused = Refused::new();
-        for ((key, _, _, alternatives), granted) in all.into_iter().zip(grants(limits, &wishes)) {
+        for ((wish, alternatives), granted) in wishes.iter().zip(alternatives).zip(grants(limits, &wishes)) {
             if let (Some(mut instead), Some(excess)) = (alternatives.of(granted.grant), granted.excess) {
-                instead.findings.push(excess.finding(&key));
-                refused.insert(key.clone(), granted.grant);
-                planned.insert(key, instead);
+                instead.findings.push(excess.finding(&wish.key));
+                refused.insert(wish.key.clone(), granted.grant);
+                planned.insert(wish.key.clone(), instead);
             }
         }
         refused
+    }
+
+    fn wish(&self, here: Here<'_>, key: &ServiceKey, newest: &Planned) -> Option<(Wish, Alternatives)> {
+        let entry = self.services.get(key)?;
+        let alternatives = self.alternatives(here, entry)?;
+        let (created, before, newest) = (entry.view.service.created, size(&alternatives.before), size(newest));
+        let accepted = match &alternatives.accepted {
+            None => Some(newest),
+            Some(accepted) => accepted.as_ref().map(size),
+        };
+        Some((Wish { key: key.clone(), created, before, accepted, newest }, alternatives))
     }
 
     fn alternatives(&self, here: Here<'_>, entry: &Entry) -> Option<Alternatives> {

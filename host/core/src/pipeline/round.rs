@@ -48,9 +48,6 @@ impl Pipeline {
         let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
         let uids = self.services.iter().map(uid).collect();
         let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
-        let (first_ready, policies) = (self.ready.first().cloned(), self.policies.clone());
-        let (failing, findings) = (self.failing(), self.facts.findings.clone());
-        let further = Vec::new();
         let round = Round {
             plan,
             ruleset,
@@ -58,12 +55,12 @@ impl Pipeline {
             statuses,
             uids,
             voices,
-            first_ready,
-            policies,
-            failing,
-            findings,
+            first_ready: self.ready.first().cloned(),
+            policies: self.policies.clone(),
+            failing: self.failing(),
+            findings: self.facts.findings.clone(),
             fatal,
-            further,
+            further: Vec::new(),
         };
         (round, refused)
     }

@@ -15,10 +15,10 @@ use super::excess::{Excess, Limit};
 use crate::model::ServiceKey;
 
 /// What one Service would have.
-#[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
+#[derive(Clone, Debug)]
+pub struct Wish {
     /// The Service.
-    pub key: &'a ServiceKey,
+    pub key: ServiceKey,
     /// Seconds since 1970: the older goes first.
     pub created: i64,
     /// What was in force, for today's endpoints.
@@ -66,7 +66,7 @@ pub fn fits<'a>(limits: &Limits, sizes: impl IntoIterator<Item = (&'a ServiceKey
 }
 
 /// What is in force of each wish, in the same order.
-pub fn grants(limits: &Limits, wishes: &[Wish<'_>]) -> Vec<Granted> {
+pub fn grants(limits: &Limits, wishes: &[Wish]) -> Vec<Granted> {
     let mut node = Node { limits, total: Size::default(), granted: vec![NOT_YET; wishes.len()] };
     let mut namespaces = namespaces(limits, wishes);
     let mut waiting: BinaryHeap<Reverse<(Turn, usize)>> = BinaryHeap::new();
@@ -150,7 +150,7 @@ fn share(room: Room, size: Size) -> u128 {
 }
 
 /// The steps of each namespace, last first.
-fn namespaces<'a>(limits: &Limits, wishes: &[Wish<'a>]) -> Vec<Namespace<'a>> {
+fn namespaces<'a>(limits: &Limits, wishes: &'a [Wish]) -> Vec<Namespace<'a>> {
     let mut all: BTreeMap<&str, Vec<Step<'a>>> = BTreeMap::new();
     for (place, wish) in wishes.iter().enumerate() {
         all.entry(&wish.key.namespace).or_default().extend(steps(limits, place, wish));
@@ -164,8 +164,9 @@ fn namespaces<'a>(limits: &Limits, wishes: &[Wish<'a>]) -> Vec<Namespace<'a>> {
 
 /// What a Service may come to, one after the other. What was in force may be more than a Service may have today: an
 /// administrator's new limit is no reason to take away what was accepted.
-fn steps<'a>(limits: &Limits, place: usize, wish: &Wish<'a>) -> Vec<Step<'a>> {
-    let Wish { key, created, before, accepted, newest } = *wish;
+fn steps<'a>(limits: &Limits, place: usize, wish: &'a Wish) -> Vec<Step<'a>> {
+    let Wish { key, created, before, accepted, newest } = wish;
+    let (created, before, accepted, newest) = (*created, *before, *accepted, *newest);
     let step = |tier, to, size| Step { place, key, created, tier, to, size };
     let allowed = |size: &Size| limits.of_service(*size).is_none();
     let (accepted, newest) = (accepted.filter(allowed), Some(newest).filter(allowed));

@@ -9,24 +9,23 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::policy;
 use futures_util::TryStreamExt;
-use kube::Api;
-use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::Client;
+use kube::api::WatchEvent;
 use kube::core::Status;
 use kube::core::watch::Bookmark;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info};
 
+use super::asked::{Asked, Begin, version};
 use super::backoff::{Backoff, scatter};
 use super::event::{Event, Kind};
+use super::page::Object;
 use super::server::{INITIAL_EVENTS_END, Lists, Server};
 use super::trouble::{Trouble, Verb};
-use super::watched::{Watched, name, reading};
+use super::watched::{name, reading};
 
-/// Objects in one page of a list: whole pages are in memory, and a slice can be large.
-const PAGE: u32 = 200;
 /// How long an answer may take, or a page of a list.
 const ANSWER: Duration = Duration::from_secs(30);
 /// How long a watch may be silent. Servers send a bookmark every minute; without one, beginning again costs little,
@@ -51,12 +50,11 @@ pub(super) enum News {
 }
 
 /// A follower of one kind of objects.
-pub(super) struct Follower<K> {
-    api: Api<K>,
+pub(super) struct Follower {
+    asked: Asked,
+    client: Client,
     server: Arc<Server>,
     news: Sender<News>,
-    /// Which of the objects, by their fields; all of them without it.
-    fields: Option<String>,
     /// Up to where everything is known; none before the first list, or when it has to be listed again.
     version: Option<String>,
     contact: Contact,
@@ -82,23 +80,13 @@ enum Stop {
     Trouble(Trouble, Duration),
 }
 
-/// What comes first in a watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// All there is: a streaming list.
-    Listing,
-    /// What changed.
-    Following,
-}
-
-impl<K: Watched> Follower<K> {
-    pub(super) fn new(api: Api<K>, server: Arc<Server>, news: Sender<News>) -> Self {
-        Self { api, server, news, fields: None, version: None, contact: Contact::Yes }
+impl Follower {
+    pub(super) fn new(asked: Asked, client: Client, server: Arc<Server>, news: Sender<News>) -> Self {
+        Self { asked, client, server, news, version: None, contact: Contact::Yes }
     }
 
-    /// The same for those alone whose fields are so.
-    pub(super) fn selecting(self, fields: String) -> Self {
-        Self { fields: Some(fields), ..self }
+    fn kind(&self) -> Kind {
+        self.asked.kind
     }
 
     /// Follows for the life of the process.
@@ -120,10 +108,10 @@ impl<K: Watched> Follower<K> {
                     sleep(scatter(ABSENT)).await;
                 }
                 Err(Stop::Trouble(trouble, least)) => {
-                    debug!(kind = %K::KIND, %trouble, "will try again");
+                    debug!(kind = %self.kind(), %trouble, "will try again");
                     let away = matches!(trouble, Trouble::Away { .. });
                     self.contact = if away { Contact::No } else { Contact::Yes };
-                    self.tell(News::Trouble(K::KIND, trouble)).await;
+                    self.tell(News::Trouble(self.kind(), trouble)).await;
                     self.pause(&mut backoff, least).await;
                 }
             }
@@ -148,7 +136,7 @@ impl<K: Watched> Follower<K> {
             self.contact = Contact::Yes;
             self.server.tell_back();
         }
-        self.tell(News::Works(K::KIND)).await;
+        self.tell(News::Works(self.kind())).await;
     }
 
     /// A list if there is none yet, then one watch to its end.
@@ -157,7 +145,7 @@ impl<K: Watched> Follower<K> {
         match &end {
             Ok(()) | Err(Stop::Trouble(..)) => {}
             Err(Stop::Gone) => {
-                info!(kind = %K::KIND, "the API server has forgotten what changed since: everything is listed again");
+                info!(kind = %self.kind(), "the API server has forgotten what changed since: everything is listed again");
                 self.version = None;
             }
             Err(Stop::Absent) => self.version = None,
@@ -168,48 +156,44 @@ impl<K: Watched> Follower<K> {
 
     async fn list_and_watch(&mut self) -> Result<(), Stop> {
         if self.version.is_some() {
-            return self.watch(Phase::Following).await;
+            return self.watch(Begin::WithChanges).await;
         }
         match self.server.lists().await.map_err(|error| self.failed(Verb::Watch, &error))? {
-            Lists::Streamed => self.watch(Phase::Listing).await,
+            Lists::Streamed => self.watch(Begin::WithAll).await,
             Lists::Paged => {
                 self.list().await?;
-                self.watch(Phase::Following).await
+                self.watch(Begin::WithChanges).await
             }
         }
     }
 
-    /// The pages of one list are all of one version.
+    /// Everything there is, which counts once it is complete.
     async fn list(&mut self) -> Result<(), Stop> {
-        self.tell(News::Event(K::KIND, Event::Begin)).await;
-        let mut continued = None;
+        self.tell(News::Event(self.kind(), Event::Begin)).await;
+        let (asked, client) = (self.asked.clone(), self.client.clone());
+        let mut pages = asked.pages(&client);
         loop {
-            let page = timeout(ANSWER, self.api.list(&page_params::<K>(continued, self.fields.as_deref()))).await;
+            let page = timeout(ANSWER, pages.next()).await;
             let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
             self.works().await;
-            for object in page.items {
-                self.tell(News::Event(K::KIND, Event::Listed(reading(object)))).await;
+            for reading in page.readings {
+                self.tell(News::Event(self.kind(), Event::Listed(reading))).await;
             }
-            continued = page.metadata.continue_.filter(|token| !token.is_empty());
-            if continued.is_none() {
-                self.version = page.metadata.resource_version;
-                self.tell(News::Event(K::KIND, Event::Complete)).await;
+            if page.continued.is_none() {
+                self.version = page.version;
+                self.tell(News::Event(self.kind(), Event::Complete)).await;
                 return Ok(());
             }
         }
     }
 
-    async fn watch(&mut self, mut phase: Phase) -> Result<(), Stop> {
-        let limit = scatter(WATCH);
-        let asked =
-            WatchParams { send_initial_events: phase == Phase::Listing, ..params::<K>(limit, self.fields.as_deref()) };
-        // Without a version, the newest one.
-        let version = self.version.clone().unwrap_or_default();
-        let answer = timeout(ANSWER, self.api.watch(&asked, &version)).await.map_err(|_| self.late())?;
+    async fn watch(&mut self, mut phase: Begin) -> Result<(), Stop> {
+        let answer = self.asked.watch(&self.client, phase, self.version.as_deref(), scatter(WATCH));
+        let answer = timeout(ANSWER, answer).await.map_err(|_| self.late())?;
         let mut events = pin!(answer.map_err(|error| self.not_watched(phase, &error))?);
         self.works().await;
-        if phase == Phase::Listing {
-            self.tell(News::Event(K::KIND, Event::Begin)).await;
+        if phase == Begin::WithAll {
+            self.tell(News::Event(self.kind(), Event::Begin)).await;
         }
         loop {
             let event = match timeout(SILENCE, events.try_next()).await {
@@ -221,34 +205,34 @@ impl<K: Watched> Follower<K> {
         }
     }
 
-    async fn take(&mut self, event: WatchEvent<K>, phase: &mut Phase) -> Result<(), Stop> {
+    async fn take(&mut self, event: WatchEvent<Object>, phase: &mut Begin) -> Result<(), Stop> {
         let event = match (event, *phase) {
-            (WatchEvent::Added(object) | WatchEvent::Modified(object), Phase::Listing) => {
-                Event::Listed(reading(object))
+            (WatchEvent::Added(object) | WatchEvent::Modified(object), Begin::WithAll) => {
+                Event::Listed(reading(self.kind(), &object.0))
             }
-            (WatchEvent::Added(object) | WatchEvent::Modified(object), Phase::Following) => {
-                self.reached(object.meta().resource_version.as_deref());
-                Event::Changed(reading(object))
+            (WatchEvent::Added(object) | WatchEvent::Modified(object), Begin::WithChanges) => {
+                self.reached(version(&object.0));
+                Event::Changed(reading(self.kind(), &object.0))
             }
             (WatchEvent::Deleted(object), _) => {
-                self.reached(object.meta().resource_version.as_deref());
-                Event::Gone(name(&object))
+                self.reached(version(&object.0));
+                Event::Gone(name(self.kind(), &object.0))
             }
-            (WatchEvent::Bookmark(Bookmark { metadata, .. }), Phase::Listing) => {
+            (WatchEvent::Bookmark(Bookmark { metadata, .. }), Begin::WithAll) => {
                 if !metadata.annotations.contains_key(INITIAL_EVENTS_END) {
                     return Ok(());
                 }
                 self.version = Some(metadata.resource_version);
-                *phase = Phase::Following;
+                *phase = Begin::WithChanges;
                 Event::Complete
             }
-            (WatchEvent::Bookmark(Bookmark { metadata, .. }), Phase::Following) => {
+            (WatchEvent::Bookmark(Bookmark { metadata, .. }), Begin::WithChanges) => {
                 self.reached(Some(&metadata.resource_version));
                 return Ok(());
             }
             (WatchEvent::Error(status), _) => return Err(self.answered(Verb::Watch, &status)),
         };
-        self.tell(News::Event(K::KIND, event)).await;
+        self.tell(News::Event(self.kind(), event)).await;
         Ok(())
     }
 
@@ -273,9 +257,9 @@ impl<K: Watched> Follower<K> {
     /// Nothing of this kind.
     async fn nothing(&self) {
         for event in [Event::Begin, Event::Complete] {
-            self.tell(News::Event(K::KIND, event)).await;
+            self.tell(News::Event(self.kind(), event)).await;
         }
-        self.tell(News::Works(K::KIND)).await;
+        self.tell(News::Works(self.kind())).await;
     }
 
     /// Nobody takes the news any more when the process ends.
@@ -283,10 +267,10 @@ impl<K: Watched> Follower<K> {
         let _ = self.news.send(news).await;
     }
 
-    fn not_watched(&self, phase: Phase, error: &kube::Error) -> Stop {
+    fn not_watched(&self, phase: Begin, error: &kube::Error) -> Stop {
         match (phase, error) {
-            (Phase::Listing, kube::Error::Api(status)) if matches!(status.code, 400 | 422) => Stop::NotStreamed,
-            (Phase::Listing | Phase::Following, error) => self.failed(Verb::Watch, error),
+            (Begin::WithAll, kube::Error::Api(status)) if matches!(status.code, 400 | 422) => Stop::NotStreamed,
+            (Begin::WithAll | Begin::WithChanges, error) => self.failed(Verb::Watch, error),
         }
     }
 
@@ -294,16 +278,16 @@ impl<K: Watched> Follower<K> {
         if let kube::Error::Api(status) = error {
             return self.answered(verb, status);
         }
-        Stop::Trouble(Trouble::of(verb, K::KIND, self.server.address(), error), Duration::ZERO)
+        Stop::Trouble(Trouble::of(verb, self.kind(), self.server.address(), error), Duration::ZERO)
     }
 
     fn answered(&self, verb: Verb, status: &Status) -> Stop {
         match status.code {
             410 => Stop::Gone,
-            404 if K::KIND == Kind::ServiceNetworks => Stop::Absent,
+            404 if self.kind() == Kind::ServiceNetworks => Stop::Absent,
             _ => {
                 let least = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-                let trouble = Trouble::answered(verb, K::KIND, Arc::clone(self.server.address()), status);
+                let trouble = Trouble::answered(verb, self.kind(), Arc::clone(self.server.address()), status);
                 Stop::Trouble(trouble, Duration::from_secs(least.into()))
             }
         }
@@ -314,50 +298,22 @@ impl<K: Watched> Follower<K> {
     }
 }
 
-/// Everything of a kind, or what has these fields, once; none of a kind that the server does not have.
-pub(super) async fn everything<K: Watched>(
-    api: &Api<K>,
-    server: &Arc<str>,
-    fields: Option<&str>,
-) -> Result<Vec<Event>, Trouble> {
+/// Everything that is asked for, once; none of a kind that the server does not have.
+pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>) -> Result<Vec<Event>, Trouble> {
     let mut events = vec![Event::Begin];
-    let mut continued = None;
+    let mut pages = asked.pages(client);
     loop {
-        let page = match timeout(ANSWER, api.list(&page_params::<K>(continued, fields))).await {
+        let page = match timeout(ANSWER, pages.next()).await {
             Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 && K::KIND == Kind::ServiceNetworks => break,
-            Ok(Err(error)) => return Err(Trouble::of(Verb::List, K::KIND, server, &error)),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 && asked.kind == Kind::ServiceNetworks => break,
+            Ok(Err(error)) => return Err(Trouble::of(Verb::List, asked.kind, server, &error)),
             Err(_) => return Err(Trouble::late(server, ANSWER)),
         };
-        events.extend(page.items.into_iter().map(|object| Event::Listed(reading(object))));
-        continued = page.metadata.continue_.filter(|token| !token.is_empty());
-        if continued.is_none() {
+        events.extend(page.readings.into_iter().map(Event::Listed));
+        if page.continued.is_none() {
             break;
         }
     }
     events.push(Event::Complete);
     Ok(events)
-}
-
-fn page_params<K: Watched>(continued: Option<String>, fields: Option<&str>) -> ListParams {
-    ListParams {
-        limit: Some(PAGE),
-        continue_token: continued,
-        label_selector: selector(K::KIND),
-        field_selector: fields.map(str::to_owned),
-        ..ListParams::default()
-    }
-}
-
-fn params<K: Watched>(limit: Duration, fields: Option<&str>) -> WatchParams {
-    let (timeout, field_selector) = (u32::try_from(limit.as_secs()).ok(), fields.map(str::to_owned));
-    WatchParams { timeout, label_selector: selector(K::KIND), field_selector, ..WatchParams::default() }
-}
-
-/// Of all ConfigMaps only those that are policies.
-fn selector(kind: Kind) -> Option<String> {
-    match kind {
-        Kind::Policies => Some(format!("{}=true", policy::LABEL)),
-        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods => None,
-    }
 }

@@ -21,11 +21,13 @@
 //! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node. A verb that is missing is told by name, and nothing is handed over before
 //! every kind was listed: a guard that was not read could be one that forbids.
 
+mod asked;
 mod backoff;
 mod connect;
 pub mod event;
 mod follow;
 mod gather;
+mod page;
 mod server;
 pub mod state;
 pub mod trouble;
@@ -36,23 +38,19 @@ use std::{io, thread};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Service};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::ServiceCIDR;
-use kube::{Api, Client};
+use kube::Client;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Sender, channel};
 
 pub use connect::{Access, ConnectError, Connection};
 
+use self::asked::Asked;
 use self::event::Kind;
 use self::follow::{Follower, News, everything};
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
-use self::watched::Watched;
 use super::handover::{Giver, Update};
-use super::pod::PodObject;
 use crate::moment::Moment;
 
 /// News that wait to be taken in; followers wait beyond that.
@@ -111,54 +109,27 @@ pub fn read(connection: &Connection, scope: &Scope) -> Result<Update, Error> {
 }
 
 async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<Update, Trouble> {
-    let (mut state, client) = (State::of(scope.kinds()), || client.clone());
-    list::<Service>(&mut state, Api::all(client()), server, None).await?;
-    list::<EndpointSlice>(&mut state, Api::all(client()), server, None).await?;
-    list::<Node>(&mut state, Api::all(client()), server, None).await?;
-    list::<Namespace>(&mut state, Api::all(client()), server, None).await?;
-    list::<ServiceCIDR>(&mut state, Api::all(client()), server, None).await?;
-    list::<ConfigMap>(&mut state, Api::namespaced(client(), &scope.namespace), server, None).await?;
-    let fields = scope.pod_fields();
-    let Some(fields) = fields.as_deref() else { return Ok(state.whole()) };
-    match list::<PodObject>(&mut state, Api::all(client()), server, Some(fields)).await {
-        Ok(()) => Ok(state.whole()),
-        // As `run` does: whoever may not read them goes without.
-        Err(trouble @ Trouble::Forbidden { .. }) => {
-            let mut update = state.whole();
-            update.findings.push(trouble.finding(Moment::now()));
-            Ok(update)
+    let mut state = State::of(scope.kinds());
+    let mut findings = Vec::new();
+    for asked in scope.asked() {
+        match everything(&asked, client, server).await {
+            Ok(events) => events.into_iter().for_each(|event| state.take(asked.kind, event)),
+            // As `run` does: whoever may not read pods goes without.
+            Err(trouble @ Trouble::Forbidden { .. }) if asked.kind == Kind::Pods => {
+                findings.push(trouble.finding(Moment::now()));
+            }
+            Err(trouble) => return Err(trouble),
         }
-        Err(trouble) => Err(trouble),
     }
-}
-
-async fn list<K: Watched>(
-    state: &mut State,
-    api: Api<K>,
-    server: &Arc<str>,
-    fields: Option<&str>,
-) -> Result<(), Trouble> {
-    everything(&api, server, fields).await?.into_iter().for_each(|event| state.take(K::KIND, event));
-    Ok(())
+    let mut update = state.whole();
+    update.findings.extend(findings);
+    Ok(update)
 }
 
 fn followers(client: &Client, address: &Arc<str>, scope: &Scope, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
     let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
-    let server = || Arc::clone(&server);
-    let (client, news) = (|| client.clone(), || news.clone());
-    let policies = Api::namespaced(client(), &scope.namespace);
-    let mut followers = vec![
-        Follower::<Service>::new(Api::all(client()), server(), news()).run().boxed(),
-        Follower::<EndpointSlice>::new(Api::all(client()), server(), news()).run().boxed(),
-        Follower::<Node>::new(Api::all(client()), server(), news()).run().boxed(),
-        Follower::<Namespace>::new(Api::all(client()), server(), news()).run().boxed(),
-        Follower::<ServiceCIDR>::new(Api::all(client()), server(), news()).run().boxed(),
-        Follower::<ConfigMap>::new(policies, server(), news()).run().boxed(),
-    ];
-    let pods =
-        |fields| Follower::<PodObject>::new(Api::all(client()), server(), news()).selecting(fields).run().boxed();
-    followers.extend(scope.pod_fields().map(pods));
-    followers
+    let follower = |asked| Follower::new(asked, client.clone(), Arc::clone(&server), news.clone()).run().boxed();
+    scope.asked().map(follower).collect()
 }
 
 impl Scope {
@@ -167,9 +138,16 @@ impl Scope {
         Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
     }
 
-    /// What the pods of the node have, and no other pods.
-    fn pod_fields(&self) -> Option<String> {
-        self.pods_of.as_ref().map(|node| format!("spec.nodeName={node}"))
+    /// What is asked for of each of them.
+    fn asked(&self) -> impl Iterator<Item = Asked> {
+        self.kinds().map(|kind| match (kind, &self.pods_of) {
+            (Kind::Policies, _) => Asked::all(kind).of_namespace(&self.namespace),
+            (Kind::Pods, Some(node)) => Asked::all(kind).with_fields(format!("spec.nodeName={node}")),
+            (
+                Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods,
+                _,
+            ) => Asked::all(kind),
+        })
     }
 }
 

@@ -8,12 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 
-use egressd_core::finding::Finding;
+use egressd_core::finding::{Finding, at_most};
 use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
 use super::event::{Content, Event, Kind, Reading};
+
+/// What holds of an object that cannot be read.
+const STAYS: &str = "its last good state stays in force";
+const NOTHING: &str = "nothing of it is in force";
 
 /// The newest state of everything that is followed.
 #[derive(Debug)]
@@ -28,7 +32,10 @@ pub struct State {
     /// The pods that are known, however much that is.
     pods: Pods,
     watch: Watch,
+    /// Why an object is not taken as it is.
     unreadable: BTreeMap<(Kind, ObjectReference), String>,
+    /// What of an object is left out.
+    faults: BTreeMap<(Kind, ObjectReference), Vec<String>>,
     keys: BTreeSet<Key>,
 }
 
@@ -54,6 +61,7 @@ impl State {
             pods: Pods::default(),
             watch: Watch::Never,
             unreadable: BTreeMap::new(),
+            faults: BTreeMap::new(),
             keys: BTreeSet::new(),
         }
     }
@@ -117,15 +125,20 @@ impl State {
         Update { snapshot: self.snapshot.clone(), keys: mem::take(&mut self.keys), findings: self.findings() }
     }
 
-    /// What cannot be read.
+    /// What cannot be read, of many the first and how many more there are.
     pub fn findings(&self) -> Vec<Finding> {
-        let finding = |((kind, name), why): (&(Kind, ObjectReference), &String)| {
+        let called = |(kind, name): &(Kind, ObjectReference)| {
             let separator = if name.namespace.is_empty() { "" } else { "/" };
-            let name = format!("{}{separator}{}", name.namespace, name.name);
-            let message = format!("{kind}: {name} cannot be read: {why}; its last good state stays in force");
-            Finding::error("object-unreadable", message)
+            format!("{kind}: {}{separator}{}", name.namespace, name.name)
         };
-        self.unreadable.iter().map(finding).collect()
+        let unreadable = self.unreadable.iter().map(|(object, why)| {
+            Finding::error("object-unreadable", format!("{} cannot be read: {why}", called(object)))
+        });
+        let faults = self.faults.iter().flat_map(|(object, faults)| {
+            let fault = move |fault| format!("{}: {fault}; it is left out", called(object));
+            faults.iter().map(move |why| Finding::warning("field-unreadable", fault(why)))
+        });
+        at_most(unreadable.chain(faults))
     }
 
     fn replace(&mut self, kind: Kind, list: BTreeMap<ObjectReference, Reading>) {
@@ -153,17 +166,44 @@ impl State {
     }
 
     fn put(&mut self, kind: Kind, reading: Reading) {
-        let Reading { name, uid, content } = reading;
+        let Reading { name, uid, content, faults } = reading;
+        let of = (kind, name.clone());
+        self.unreadable.remove(&of);
+        self.faults.remove(&of);
         match content {
+            Content::Object(object) if faults.is_empty() => self.store(name, object),
             Content::Object(object) => {
-                self.unreadable.remove(&(kind, name.clone()));
+                self.faults.insert(of, faults);
+                let object = match self.known(&object) {
+                    Some(known) => object.keeping_inside(&known),
+                    None => object,
+                };
                 self.store(name, object);
             }
             Content::Nothing => self.remove(kind, &name),
             Content::Unreadable(why) => {
                 self.remove_other_life(kind, &name, uid.as_deref());
-                self.unreadable.insert((kind, name), why);
+                let then = if self.names(kind).contains(&name) { STAYS } else { NOTHING };
+                self.unreadable.insert(of, format!("{why}; {then}"));
             }
+        }
+    }
+
+    /// What is known of an object whose facts protect traffic inside the cluster.
+    fn known(&self, object: &Object) -> Option<Object> {
+        let Snapshot { services, nodes, service_networks, .. } = &self.snapshot;
+        match object {
+            Object::Service(service) => services.get(&service.key).cloned().map(Object::Service),
+            Object::Node(name, _) => nodes.get(name).map(|node| Object::Node(name.clone(), Arc::clone(node))),
+            Object::ServiceNetworks(name, _) => {
+                let networks = service_networks.get(name)?;
+                Some(Object::ServiceNetworks(name.clone(), Arc::clone(networks)))
+            }
+            Object::Slice(..)
+            | Object::Namespace(..)
+            | Object::Policy(..)
+            | Object::Pod(_)
+            | Object::PodElsewhere(_) => None,
         }
     }
 
@@ -235,6 +275,7 @@ impl State {
 
     fn remove(&mut self, kind: Kind, name: &ObjectReference) {
         self.unreadable.remove(&(kind, name.clone()));
+        self.faults.remove(&(kind, name.clone()));
         let (snapshot, plain) = (&mut self.snapshot, &name.name);
         let key = match kind {
             Kind::Services => {

@@ -15,7 +15,7 @@ fn name(namespace: &str, name: &str) -> ObjectReference {
 }
 
 fn good(name: ObjectReference, object: Object) -> Reading {
-    Reading { name, uid: None, content: Content::Object(object) }
+    Reading { name, uid: None, faults: vec![], content: Content::Object(object) }
 }
 
 fn service(of: &str, uid: &str) -> Reading {
@@ -93,7 +93,7 @@ fn whose_is(snapshot: &Snapshot, address: IpAddr) -> String {
 
 fn unreadable(reading: &Reading, uid: &str) -> Reading {
     let content = Content::Unreadable("spec.type \"Loud\" is not ClusterIP".to_owned());
-    Reading { content, uid: Some(uid.to_owned()), name: reading.name.clone() }
+    Reading { content, uid: Some(uid.to_owned()), name: reading.name.clone(), faults: vec![] }
 }
 
 fn list(state: &mut State, kind: Kind, readings: &[Reading]) {

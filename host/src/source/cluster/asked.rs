@@ -1,0 +1,141 @@
+//! What is asked of the server: the objects of one kind, page by page or as they change.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use egressd_core::policy;
+use futures_util::{AsyncReadExt, Stream};
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::core::Request;
+use kube::{Client, Error};
+use serde_json::Value;
+
+use super::super::kind::Names;
+use super::event::Kind;
+use super::page::{Object, Page};
+
+/// Objects in one page of a list: the text of a whole page is in memory, and an object may have a megabyte and a half.
+const PAGE: u32 = 50;
+/// The same after a page of more than [`LARGE`] bytes.
+const SMALL_PAGE: u32 = 5;
+/// How large a page may be before the next ones are smaller.
+const LARGE: usize = 32 << 20;
+
+/// Objects of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Which kind.
+    pub(super) kind: Kind,
+    /// Of which namespace; of all without it.
+    namespace: Option<String>,
+    /// Which of them, by their fields; all without it.
+    fields: Option<String>,
+}
+
+/// How a watch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// With all there is: a streaming list.
+    WithAll,
+    /// With what changes.
+    WithChanges,
+}
+
+impl Asked {
+    /// All of a kind.
+    pub(super) fn all(kind: Kind) -> Self {
+        Self { kind, namespace: None, fields: None }
+    }
+
+    /// Those of one namespace.
+    pub(super) fn of_namespace(self, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..self }
+    }
+
+    /// Those alone whose fields are so.
+    pub(super) fn with_fields(self, fields: String) -> Self {
+        Self { fields: Some(fields), ..self }
+    }
+
+    /// The pages of a list of everything.
+    pub(super) fn pages<'a>(&'a self, client: &'a Client) -> Pages<'a> {
+        Pages { client, asked: self, limit: PAGE, continued: None }
+    }
+
+    /// What changes after a version, or after now without one; for `limit` at most.
+    ///
+    /// # Errors
+    /// When the server does not begin to answer as it should.
+    pub(super) async fn watch(
+        &self,
+        client: &Client,
+        begin: Begin,
+        version: Option<&str>,
+        limit: Duration,
+    ) -> Result<impl Stream<Item = Result<WatchEvent<Object>, Error>> + use<>, Error> {
+        let watched = WatchParams {
+            send_initial_events: begin == Begin::WithAll,
+            timeout: u32::try_from(limit.as_secs()).ok(),
+            label_selector: labels(self.kind),
+            field_selector: self.fields.clone(),
+            ..WatchParams::default()
+        };
+        let request = self.request().watch(&watched, version.unwrap_or_default()).map_err(Error::BuildRequest)?;
+        client.request_events(request).await
+    }
+
+    fn request(&self) -> Request {
+        let Names { group, versions, plural, kind: _ } = self.kind.names();
+        let version = versions.first().copied().unwrap_or_default();
+        let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+        let within = self.namespace.as_ref().map(|name| format!("/namespaces/{name}")).unwrap_or_default();
+        Request::new(format!("{root}{within}/{plural}"))
+    }
+}
+
+/// The pages of one list, which are all of one version.
+pub(super) struct Pages<'a> {
+    client: &'a Client,
+    asked: &'a Asked,
+    limit: u32,
+    continued: Option<String>,
+}
+
+impl Pages<'_> {
+    /// The next page; it says whether there is one after it.
+    ///
+    /// # Errors
+    /// When the server does not answer as it should.
+    pub(super) async fn next(&mut self) -> Result<Page, Error> {
+        let listed = ListParams {
+            limit: Some(self.limit),
+            continue_token: self.continued.take(),
+            label_selector: labels(self.asked.kind),
+            field_selector: self.asked.fields.clone(),
+            ..ListParams::default()
+        };
+        let request = self.asked.request().list(&listed).map_err(Error::BuildRequest)?;
+        let mut answer = pin!(self.client.request_stream(request).await?);
+        let mut text = Vec::new();
+        answer.read_to_end(&mut text).await.map_err(Error::ReadEvents)?;
+        if text.len() > LARGE {
+            self.limit = SMALL_PAGE;
+        }
+        let page = Page::read(self.asked.kind, &text).map_err(Error::SerdeError)?;
+        self.continued.clone_from(&page.continued);
+        Ok(page)
+    }
+}
+
+/// Of all ConfigMaps only those that are policies.
+fn labels(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Policies => Some(format!("{}=true", policy::LABEL)),
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods => None,
+    }
+}
+
+/// The version up to which everything is known with an object.
+pub(super) fn version(object: &Value) -> Option<&str> {
+    object["metadata"]["resourceVersion"].as_str()
+}

@@ -1,0 +1,70 @@
+//! One file of a directory of manifests: what it said last, and what of that is in force.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::mem;
+use std::os::unix::fs::MetadataExt;
+
+use egressd_core::model::Key;
+
+use super::gathered::key;
+use crate::source::documents::{Contents, Identity, Object};
+
+/// What holds of something that cannot be read.
+const STAYS: &str = "its last good state stays in force";
+const NOTHING: &str = "nothing of it is in force";
+
+/// One file as it was last seen.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) stamp: Option<Stamp>,
+    /// The last good state.
+    pub(super) objects: Vec<Object>,
+    /// What of the newest content is not in force, and why.
+    pub(super) faults: Vec<String>,
+}
+
+/// Tells most changes of a file without reading it; inotify tells the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl File {
+    /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
+    /// where not even its name can be read, everything stays that it could be.
+    pub(super) fn take(&mut self, contents: Contents) -> Vec<Key> {
+        let Contents { objects, unreadable, unknown, faults } = contents;
+        let before = mem::take(&mut self.objects);
+        let known: BTreeMap<Identity, &Object> = before.iter().map(|object| (object.identity(), object)).collect();
+        let partly: BTreeSet<&Identity> = faults.iter().map(|(identity, _)| identity).collect();
+        let present = objects.into_iter().map(|object| match known.get(&object.identity()) {
+            Some(known) if partly.contains(&object.identity()) => object.keeping_inside(known),
+            Some(_) | None => object,
+        });
+        self.objects = present.collect();
+        let present: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
+        let refused: BTreeSet<&Identity> = unreadable.iter().map(|(identity, _)| identity).collect();
+        let stays = |identity: &Identity| refused.contains(identity) || !unknown.is_empty();
+        let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
+        self.objects.extend(left.map(|(_, object)| (*object).clone()));
+        let then = |identity| if known.contains_key(identity) { STAYS } else { NOTHING };
+        let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
+        self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();
+        before.iter().chain(&self.objects).map(key).collect()
+    }
+
+    /// Keeps everything as it was.
+    pub(super) fn refuse(&mut self, fault: &str) {
+        let then = if self.objects.is_empty() { NOTHING } else { STAYS };
+        self.faults = vec![format!("{fault}; {then}")];
+    }
+}
+
+impl Stamp {
+    pub(super) fn of(meta: &fs::Metadata) -> Self {
+        Self { inode: meta.ino(), size: meta.size(), modified: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}

@@ -1,0 +1,131 @@
+//! What all files say together.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use egressd_core::finding::Finding;
+use egressd_core::model::{Key, ServiceKey, Snapshot, Uid};
+
+use crate::source::documents::Object;
+
+/// What some objects say together, policies of all namespaces among them.
+pub fn snapshot(objects: &[Object]) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    objects.iter().for_each(|object| insert(&mut snapshot, object));
+    snapshot
+}
+
+/// What to look at again when this object comes, goes or changes.
+pub(super) fn key(object: &Object) -> Key {
+    match object {
+        Object::Service(service) => Key::Service(service.key.clone()),
+        Object::Slice(_, slice) => Key::Service(slice.service.clone()),
+        Object::Namespace(name, _) => Key::Namespace(name.clone()),
+        Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
+        Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
+        // The first one makes a difference to all Services.
+        Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// The namespace whose policies count.
+    policies: String,
+    pub(super) snapshot: Snapshot,
+    pub(super) findings: Vec<Finding>,
+    /// Which file said what first.
+    owners: BTreeMap<String, String>,
+    /// Which Service has which identity.
+    uids: BTreeMap<Uid, ServiceKey>,
+}
+
+impl Gathered {
+    /// Nothing so far; policies count from one namespace.
+    pub(super) fn with_policies_of(namespace: &str) -> Self {
+        Self { policies: namespace.to_owned(), ..Self::default() }
+    }
+
+    /// Another Service with the uid of this one. What is remembered of a Service is remembered by its uid, so two of one would
+    /// take it from each other.
+    fn other_of_uid(&self, object: &Object) -> Option<&ServiceKey> {
+        let Object::Service(service) = object else { return None };
+        self.uids.get(&service.uid).filter(|key| **key != service.key)
+    }
+
+    pub(super) fn add(&mut self, file: &str, object: &Object) {
+        let name = describe(object);
+        if let Object::Policy(namespace, _) = object
+            && *namespace != self.policies
+        {
+            let ours = &self.policies;
+            let message = format!("{file}: {name} is no policy here; policies are taken from namespace {ours} only");
+            self.findings.push(Finding::warning("policy-elsewhere", message));
+            return;
+        }
+        if let Some(other) = self.other_of_uid(object) {
+            let message = format!(
+                "{file}: {name} has the metadata.uid of Service {other}, which is used; give it one of its own, or none"
+            );
+            self.findings.push(Finding::error("object-doubled", message));
+            return;
+        }
+        match self.owners.entry(name) {
+            Entry::Vacant(entry) => {
+                if let Object::Service(service) = object {
+                    self.uids.insert(service.uid.clone(), service.key.clone());
+                }
+                entry.insert(file.to_owned());
+                insert(&mut self.snapshot, object);
+            }
+            Entry::Occupied(entry) => {
+                let (name, first) = (entry.key(), entry.get());
+                let message = format!("{file}: {name} is in {first} already, which is used; remove one of the two");
+                self.findings.push(Finding::error("object-doubled", message));
+            }
+        }
+    }
+}
+
+fn describe(object: &Object) -> String {
+    match object {
+        Object::Service(service) => format!("Service {}", service.key),
+        Object::Slice(name, slice) => format!("EndpointSlice {}/{name}", slice.service.namespace),
+        Object::Node(name, _) => format!("Node {name}"),
+        Object::Namespace(name, _) => format!("Namespace {name}"),
+        Object::ServiceNetworks(name, _) => format!("ServiceCIDR {name}"),
+        Object::Policy(namespace, policy) => format!("ConfigMap {namespace}/{}", policy.name),
+        Object::Pod(pod) => format!("Pod {}/{}", pod.name.namespace, pod.name.name),
+        Object::PodElsewhere(pod) => format!("Pod {}/{}", pod.namespace, pod.name),
+    }
+}
+
+fn insert(snapshot: &mut Snapshot, object: &Object) {
+    match object {
+        Object::Service(service) => {
+            snapshot.services.insert(service.key.clone(), Arc::clone(service));
+        }
+        Object::Slice(name, slice) => {
+            snapshot.slices.entry(slice.service.clone()).or_default().insert(name.clone(), Arc::clone(slice));
+        }
+        Object::Node(name, node) => {
+            snapshot.nodes.insert(name.clone(), Arc::clone(node));
+        }
+        Object::Namespace(name, labels) => {
+            snapshot.namespaces.insert(name.clone(), Arc::clone(labels));
+        }
+        Object::ServiceNetworks(name, networks) => {
+            snapshot.service_networks.insert(name.clone(), Arc::clone(networks));
+        }
+        Object::Policy(_, policy) => {
+            snapshot.policies.insert(policy.name.clone(), Arc::clone(policy));
+        }
+        Object::Pod(pod) => {
+            snapshot.pods.complete(|pods| {
+                pods.insert(Arc::clone(pod));
+            });
+        }
+        Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
+    }
+}

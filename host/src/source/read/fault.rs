@@ -1,0 +1,46 @@
+//! What cannot be read of an object: the field, what it says, and what would be right.
+
+use std::fmt;
+
+use egressd_core::text::quoted;
+use serde_json::Value;
+
+/// A field that is left out, because it is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} {value} is not {expected}")]
+pub struct Fault {
+    /// Its path, with the places in lists: `status.addresses[1].address`.
+    pub path: String,
+    /// What it says, shortened and on one line.
+    pub value: String,
+    /// What it should be.
+    pub expected: &'static str,
+}
+
+/// Why nothing can be made of an object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Nothing to call it by.
+    #[error("metadata.name is missing")]
+    NoName,
+    /// A field that has to be right.
+    #[error(transparent)]
+    Field(#[from] Fault),
+}
+
+impl Fault {
+    /// About the value at a path.
+    pub(super) fn new(path: impl fmt::Display, value: &Value, expected: &'static str) -> Self {
+        Self { path: path.to_string(), value: shown(value), expected }
+    }
+}
+
+/// Text in quotation marks, everything else as JSON writes it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(_) => "[...]".to_owned(),
+        Value::Object(_) => "{...}".to_owned(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}

@@ -1,0 +1,116 @@
+//! A place in an object, which may be empty: absent and `null` are the same, as they are for the API server.
+
+use std::str::FromStr;
+
+use egressd_core::model::Labels;
+use egressd_core::text::quoted;
+use serde_json::Value;
+
+use super::fault::Fault;
+
+/// One place: where it is, and what stands there.
+#[derive(Clone, Debug)]
+pub(super) struct Field<'a> {
+    path: String,
+    value: Option<&'a Value>,
+}
+
+impl<'a> Field<'a> {
+    /// The whole object.
+    pub(super) fn root(object: &'a Value) -> Self {
+        Self { path: String::new(), value: Some(object) }
+    }
+
+    /// A member. Of what is no object, an empty place: whoever needs the member reports what stands there.
+    pub(super) fn get(&self, name: &str) -> Self {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        Self { path, value: self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null()) }
+    }
+
+    /// Whether nothing stands there.
+    pub(super) fn is_absent(&self) -> bool {
+        self.value.is_none()
+    }
+
+    /// What stands there, as it is.
+    pub(super) fn value(&self) -> Option<&'a Value> {
+        self.value
+    }
+
+    /// A text; none where nothing stands.
+    pub(super) fn text(&self) -> Result<Option<&'a str>, Fault> {
+        let Some(value) = self.value else { return Ok(None) };
+        value.as_str().map(Some).ok_or_else(|| self.fault("a text"))
+    }
+
+    /// What a text means; none where nothing stands.
+    pub(super) fn parsed<T: FromStr>(&self, expected: &'static str) -> Result<Option<T>, Fault> {
+        let Some(value) = self.value else { return Ok(None) };
+        let parsed = value.as_str().and_then(|text| text.parse().ok());
+        parsed.map(Some).ok_or_else(|| self.fault(expected))
+    }
+
+    /// Yes or no; none where nothing stands.
+    pub(super) fn boolean(&self) -> Result<Option<bool>, Fault> {
+        let Some(value) = self.value else { return Ok(None) };
+        value.as_bool().map(Some).ok_or_else(|| self.fault("true or false"))
+    }
+
+    /// The items of a list, each a place of its own; what is no list has none.
+    pub(super) fn items(&self, faults: &mut Vec<Fault>) -> Vec<Self> {
+        match self.value {
+            None => Vec::new(),
+            Some(Value::Array(items)) => {
+                let item = |(place, value)| Self { path: format!("{}[{place}]", self.path), value: Some(value) };
+                items.iter().enumerate().map(item).collect()
+            }
+            Some(_) => {
+                faults.push(self.fault("a list"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The items of a list that mean something; the others are faults.
+    pub(super) fn all<T>(&self, faults: &mut Vec<Fault>, read: impl Fn(&Self) -> Result<Option<T>, Fault>) -> Vec<T> {
+        let items = self.items(faults);
+        items.iter().filter_map(|item| kept(read(item), faults)).collect()
+    }
+
+    /// Labels or annotations: a name without a value has an empty one, as the API server reads it.
+    ///
+    /// # Errors
+    /// The first value that is no text: leaving one out could be leaving out a restriction.
+    pub(super) fn labels(&self) -> Result<Labels, Fault> {
+        let members = match self.value {
+            None => return Ok(Labels::new()),
+            Some(Value::Object(members)) => members,
+            Some(_) => return Err(self.fault("a map of texts")),
+        };
+        members.iter().map(|(name, value)| Ok((name.clone(), self.label(name, value)?))).collect()
+    }
+
+    fn label(&self, name: &str, value: &Value) -> Result<String, Fault> {
+        match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Null => Ok(String::new()),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                let path = format!("{}[{}]", self.path, quoted(name));
+                Err(Fault::new(path, value, "a text; write it in quotes"))
+            }
+        }
+    }
+
+    /// That what stands there is something else.
+    pub(super) fn fault(&self, expected: &'static str) -> Fault {
+        Fault::new(&self.path, self.value.unwrap_or(&Value::Null), expected)
+    }
+}
+
+/// A value that can be left out: what is wrong with it is noted.
+pub(super) fn kept<T>(read: Result<Option<T>, Fault>, faults: &mut Vec<Fault>) -> Option<T> {
+    read.unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    })
+}

@@ -1,0 +1,69 @@
+//! Kubernetes objects, as JSON, → the nouns of the core. Only what egressd uses is looked at, so what it does not know,
+//! does not need or cannot read elsewhere in an object changes nothing. A needed field that is bad costs itself: one
+//! address, one network, one port. Only where nothing right could be made without it is the object unreadable.
+
+mod address;
+mod fault;
+mod field;
+#[cfg(test)]
+mod law_tests;
+mod metadata;
+mod networks;
+mod pod;
+mod policy;
+mod service;
+mod slice;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub use self::fault::{Fault, Unreadable};
+use self::field::Field;
+use super::documents::Object;
+use super::kind::Kind;
+
+/// The label by which an EndpointSlice names its Service.
+pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// What an object says, and what of it was left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// What could be read; none when it does not matter here, as an EndpointSlice of no Service.
+    pub object: Option<Object>,
+    /// What could not, in the order of the object.
+    pub faults: Vec<Fault>,
+}
+
+/// What an object of this kind says. In a file there is a `default_node`: endpoints and pods that name no node are on it.
+///
+/// # Errors
+/// When it has no name, or one of the few fields cannot be read without which it would be another object.
+pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Reading, Unreadable> {
+    let mut faults = Vec::new();
+    let root = Field::root(object);
+    let object = match kind {
+        Kind::Services => Some(Object::Service(Arc::new(service::service(&root, &mut faults)?.within_bounds()))),
+        Kind::Slices => {
+            slice::slice(&root, default_node, &mut faults)?.map(|(name, slice)| Object::Slice(name, Arc::new(slice)))
+        }
+        Kind::Nodes => {
+            let (name, node) = networks::node(&root, &mut faults)?;
+            Some(Object::Node(name, Arc::new(node)))
+        }
+        Kind::Namespaces => {
+            let (name, labels) = networks::namespace(&root)?;
+            Some(Object::Namespace(name, Arc::new(labels)))
+        }
+        Kind::ServiceNetworks => {
+            let (name, networks) = networks::service_networks(&root, &mut faults)?;
+            Some(Object::ServiceNetworks(name, Arc::new(networks)))
+        }
+        Kind::Pods if default_node.is_some_and(|node| !pod::is_on(&root, node)) => {
+            Some(Object::PodElsewhere(pod::pod(&root, &mut faults)?.name))
+        }
+        Kind::Pods => Some(Object::Pod(Arc::new(pod::pod(&root, &mut faults)?))),
+        Kind::Policies => policy::policy(&root)?.map(|(namespace, policy)| Object::Policy(namespace, Arc::new(policy))),
+    };
+    Ok(Reading { object, faults })
+}

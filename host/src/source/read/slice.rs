@@ -1,0 +1,62 @@
+//! EndpointSlices.
+
+use egressd_core::model::{Endpoint, ObjectReference, ServiceKey, Slice};
+
+use super::SERVICE_NAME;
+use super::address::address;
+use super::fault::{Fault, Unreadable};
+use super::field::{Field, kept};
+use super::metadata;
+
+/// An EndpointSlice and its name; none when it belongs to no Service, or names hosts instead of addresses. An endpoint
+/// without a node is on `default_node`, if there is one.
+pub(super) fn slice(
+    root: &Field<'_>,
+    default_node: Option<&str>,
+    faults: &mut Vec<Fault>,
+) -> Result<Option<(String, Slice)>, Unreadable> {
+    let name = metadata::name(root)?;
+    let label = root.get("metadata").get("labels").get(SERVICE_NAME);
+    let Some(service) = label.text()?.filter(|service| !service.is_empty()) else { return Ok(None) };
+    let service = ServiceKey::new(metadata::namespace(root)?, metadata::checked(&label, service)?);
+    let mut endpoints = Vec::new();
+    if root.get("addressType").text().ok().flatten() != Some("FQDN") {
+        for endpoint in root.get("endpoints").items(faults) {
+            endpoints.extend(self::endpoints(&endpoint, default_node, faults));
+        }
+    }
+    Ok(Some((name, Slice { service, endpoints })))
+}
+
+/// Kubernetes says that all addresses of one endpoint mean the same pod.
+fn endpoints(endpoint: &Field<'_>, default_node: Option<&str>, faults: &mut Vec<Fault>) -> Vec<Endpoint> {
+    let conditions = endpoint.get("conditions");
+    let mut condition = |name: &str| kept(conditions.get(name).boolean(), faults);
+    let (ready, serving, terminating) = (condition("ready"), condition("serving"), condition("terminating"));
+    let node = node(endpoint, default_node, faults);
+    let pod = pod(&endpoint.get("targetRef"), faults);
+    let addresses = endpoint.get("addresses").all(faults, address);
+    let one = |address| Endpoint { address, node: node.clone(), pod: pod.clone(), ready, serving, terminating };
+    addresses.into_iter().map(one).collect()
+}
+
+/// Where it runs. A name that cannot be read is no reason to take it for one of this node.
+fn node(endpoint: &Field<'_>, default_node: Option<&str>, faults: &mut Vec<Fault>) -> Option<String> {
+    // discovery.k8s.io/v1beta1 had it here before it had a field of its own.
+    let topology = endpoint.get("topology").get("kubernetes.io/hostname");
+    let name = if endpoint.get("nodeName").is_absent() { topology } else { endpoint.get("nodeName") };
+    if name.is_absent() {
+        return default_node.map(str::to_owned);
+    }
+    kept(name.text(), faults).map(str::to_owned)
+}
+
+fn pod(reference: &Field<'_>, faults: &mut Vec<Fault>) -> Option<ObjectReference> {
+    let kind = kept(reference.get("kind").text(), faults)?;
+    if kind != "Pod" {
+        return None;
+    }
+    let name = kept(reference.get("name").text(), faults)?.to_owned();
+    let namespace = kept(reference.get("namespace").text(), faults).unwrap_or_default().to_owned();
+    Some(ObjectReference { namespace, name })
+}

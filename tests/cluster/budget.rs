@@ -1,0 +1,47 @@
+//! What one tenant writes is not paid for by the node.
+
+use anyhow::Result;
+use lab::Memory;
+use lab::addresses::OUTSIDE_V4;
+use lab::cluster::{Cluster, Creation, SERVICES, service};
+use serde_json::{Value, json};
+
+use crate::stage::{WEB_V4, annotate, program, with_web};
+
+/// How many Services the tenant has, and how much the API server takes of all annotations of one.
+const SERVICES_OF_TENANT: usize = 1000;
+const ANNOTATIONS: usize = 255 << 10;
+/// How much of that a policy reads, and every how many all of it.
+const READ: usize = 8 << 10;
+const ALL_READ: usize = 10;
+/// They are 250 MiB, beside the 190 MiB or less that a debug build has at rest; a page of a list is read object by object. The
+/// API server has no limit here: it takes some 2 GiB for these objects.
+const LIMIT: u64 = 512 << 20;
+
+fn hostile(number: usize) -> Creation {
+    let read = if number.is_multiple_of(ALL_READ) { ANNOTATIONS } else { READ };
+    let bad = |bytes: usize| "x,".repeat(bytes / 2);
+    let annotations = json!({
+        "kube-vip.io/egress": "true",
+        "kube-vip.io/egress-denied-networks": bad(read),
+        "example.org/notes": bad(ANNOTATIONS - read),
+    });
+    let mut object: Value = service(&format!("hostile-{number}"), &[]);
+    object["metadata"]["annotations"] = annotations;
+    Creation { collection: SERVICES, object, status: None }
+}
+
+pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_are_no_burden_for_others() -> Result<()> {
+    let cluster = with_web(Cluster::builder().build()?)?;
+    let pod = cluster.lab.pod(1);
+    cluster.create_pod("web-1", "web", pod)?;
+    cluster.session()?.create(&(0..SERVICES_OF_TENANT).map(hostile).collect::<Vec<_>>())?;
+    let memory = Memory::limited(LIMIT)?;
+    let mut egressd = cluster.run(&program().within(&memory), cluster.lab.node())?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+    for (egress, seen) in [("false", pod.v4()), ("true", WEB_V4)] {
+        annotate(&cluster, "web", "egress", Some(egress))?;
+        egressd.wait_until_seen(pod, OUTSIDE_V4, seen.into())?;
+    }
+    egressd.stop()
+}
