@@ -14,7 +14,7 @@ use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Batch;
 use egressd_core::net::Family;
-use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
+use egressd_core::pipeline::{Pipeline, Question, Round, Settings, Turns};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
 use tokio::time::{Instant, sleep_until};
@@ -55,7 +55,7 @@ pub struct Daemon {
     /// What is left of a large change.
     rest: Option<Rest>,
     /// What is to be asked, in turn.
-    questions: Vec<Question>,
+    turns: Turns,
     /// When this process began: what the pipeline's times count from.
     since: Instant,
     /// When to ask again about what could not be answered.
@@ -113,7 +113,7 @@ impl Daemon {
         let tables = settings.tables.clone();
         let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         let (applied, told, retry, again, rest) = (Ruleset::default(), None, None, None, None);
-        let (questions, since) = (Vec::new(), Instant::now());
+        let (turns, since) = (Turns::default(), Instant::now());
         watch.board.left(state.findings());
         let begun = takeover::begin(&kernel, &tables, (start, &watch.board)).await;
         let doomed = begun.context("cannot take over the tables")?;
@@ -131,7 +131,7 @@ impl Daemon {
             watch,
             retry,
             rest,
-            questions,
+            turns,
             since,
             again,
         };
@@ -170,7 +170,7 @@ impl Daemon {
                 held = addresses.changed() => self.pipeline.hold(held?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
-                () = ready(()), if !self.questions.is_empty() => {}
+                () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.rest.is_some() => next = Next::Slice,
             }
             if next == Next::Round {
@@ -188,7 +188,7 @@ impl Daemon {
         self.load(loaded)?;
         self.take(&update)?;
         self.ask().await?;
-        while !self.questions.is_empty() {
+        while !self.turns.is_empty() {
             self.ask().await?;
         }
         Ok(())
@@ -254,25 +254,22 @@ impl Daemon {
         self.queue(self.pipeline.ask_failed(now));
     }
 
-    /// What waits and what is newer, in turn.
+    /// Puts what is newer with what waits, and drops what need not be asked any more.
     fn queue(&mut self, newer: Vec<Question>) {
-        let waiting = std::mem::take(&mut self.questions);
-        self.questions = self.pipeline.merge(waiting, newer);
+        self.turns.add(newer);
+        self.turns.retain(|question| self.pipeline.is_current(question));
     }
 
-    /// Asks the policies, for so long that others' changes do not wait for it. What they refuse is asked on at once:
-    /// without the answer rules would go that were accepted.
+    /// Asks the policies, for so long that others' changes do not wait for it. What follows from their answers has its turn
+    /// like all else.
     async fn ask(&mut self) -> Result<()> {
         self.watch.board.busy();
-        let mut questions = std::mem::take(&mut self.questions);
-        let mut most = SLICE;
-        while !questions.is_empty() {
-            let views = questions.iter().map(|question| question.view.clone()).collect();
-            let verdicts = self.evaluator.evaluate(self.pipeline.context(), views, most).await?;
-            self.questions.extend(questions.split_off(verdicts.len()));
-            questions = self.pipeline.answer(questions.into_iter().zip(verdicts).collect());
-            most = Duration::MAX;
-        }
+        let mut turns = std::mem::take(&mut self.turns);
+        turns.begin(self.since.elapsed());
+        let (turns, answers) = self.evaluator.evaluate(self.pipeline.context(), turns, SLICE).await?;
+        self.turns = turns;
+        let further = self.pipeline.answer(answers);
+        self.queue(further);
         let now = Instant::now();
         let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
         // Whoever changes something all the time must not put off the others.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use egressd_core::chain::{Chain, Verdict};
-use egressd_core::model::{Context, ServiceView};
+use egressd_core::model::Context;
+use egressd_core::pipeline::{Question, Turns};
 use tokio::sync::oneshot;
 
 /// The handle. When it is dropped the thread ends, after the question at hand.
@@ -24,15 +25,18 @@ pub struct EvaluatorGone;
 enum Order {
     /// Other policies from here on.
     Swap(Chain),
-    Answer(Question),
+    Answer(Slice),
 }
 
-struct Question {
+struct Slice {
     context: Arc<Context>,
-    services: Vec<Arc<ServiceView>>,
+    turns: Turns,
     most: Duration,
-    answer: oneshot::Sender<Vec<Verdict>>,
+    answer: oneshot::Sender<(Turns, Answers)>,
 }
+
+/// What the chain says to each question.
+pub type Answers = Vec<(Question, Verdict)>;
 
 impl Evaluator {
     /// Starts the thread, which owns the policies from here on.
@@ -53,20 +57,20 @@ impl Evaluator {
         self.orders.send(Order::Swap(chain)).map_err(|_| EvaluatorGone)
     }
 
-    /// What the chain says about each Service, in the same order, as far as it comes in about `most`: about one at least.
-    /// A failing policy is a verdict, not an error.
+    /// What the chain says to the questions whose turn it is, as far as it comes in about `most`: to one at least; and
+    /// beside it those that wait still. A failing policy is a verdict, not an error.
     ///
     /// # Errors
     /// When the thread has ended.
     pub async fn evaluate(
         &self,
         context: Arc<Context>,
-        services: Vec<Arc<ServiceView>>,
+        turns: Turns,
         most: Duration,
-    ) -> Result<Vec<Verdict>, EvaluatorGone> {
+    ) -> Result<(Turns, Answers), EvaluatorGone> {
         let (answer, answered) = oneshot::channel();
-        let question = Question { context, services, most, answer };
-        self.orders.send(Order::Answer(question)).map_err(|_| EvaluatorGone)?;
+        let slice = Slice { context, turns, most, answer };
+        self.orders.send(Order::Answer(slice)).map_err(|_| EvaluatorGone)?;
         answered.await.map_err(|_| EvaluatorGone)
     }
 }
@@ -75,20 +79,25 @@ fn answer_all(mut chain: Chain, ordered: &Receiver<Order>) {
     while let Ok(order) = ordered.recv() {
         match order {
             Order::Swap(next) => chain = next,
-            Order::Answer(question) => answer(&chain, question),
+            Order::Answer(slice) => answer(&chain, slice),
         }
     }
 }
 
-fn answer(chain: &Chain, Question { context, services, most, answer }: Question) {
-    let begun = Instant::now();
-    let mut verdicts = Vec::with_capacity(services.len());
-    for service in services {
-        // Whoever asked may have gone on meanwhile.
-        if answer.is_closed() || (begun.elapsed() >= most && !verdicts.is_empty()) {
+fn answer(chain: &Chain, Slice { context, mut turns, most, answer }: Slice) {
+    let (begun, mut answers) = (Instant::now(), Answers::new());
+    let ask = |question: &Question| {
+        let begun = Instant::now();
+        let verdict = chain.evaluate(&context, &question.view);
+        (verdict, begun.elapsed())
+    };
+    // Whoever asked may have gone on meanwhile.
+    while !answer.is_closed() {
+        let Some(answered) = turns.serve(ask) else { break };
+        answers.push(answered);
+        if begun.elapsed() >= most {
             break;
         }
-        verdicts.push(chain.evaluate(&context, &service));
     }
-    let _ = answer.send(verdicts);
+    let _ = answer.send((turns, answers));
 }

@@ -1,16 +1,17 @@
 //! What one tenant writes is not felt by another: no policy is lost to it, and no rule.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use lab::addresses::{OUTSIDE_V4, load_balancer_v4};
 use lab::{Protocol, manifest};
 
 use crate::guests::{HOSTILE, service, told};
 use crate::policies::wait_until_failed;
-use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only};
+use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only, web};
 
 /// What packets of pod 1 were seen as while egressd is started anew and runs until `ready`.
 fn restart(stage: &Stage, ready: impl Fn() -> Result<bool>) -> Result<()> {
@@ -56,4 +57,45 @@ pub(crate) fn a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restar
     wait_until_failed(&stage, "web")?;
     egressd.stop()?;
     restart(&stage, || Ok(service(&stage, "web")?["state"] == "failed"))
+}
+
+/// Edits a dear Service of each of twelve namespaces again and again until `over`, as fast as egressd takes it in.
+fn edit_dear_services(stage: &Stage, over: &AtomicBool) -> Result<()> {
+    let networks: Vec<String> = (0..4_000).map(|i| format!("20.{}.{}.0/24", i >> 8, i & 255)).collect();
+    let networks = networks.join(",");
+    for edit in (0..250).cycle().take_while(|_| !over.load(Ordering::Relaxed)) {
+        for namespace in 0..12 {
+            let service =
+                manifest::service("dear").namespace(&format!("a{namespace}")).addresses([load_balancer_v4(4)]);
+            let service =
+                service.egress().annotation("egress-allowed-networks", &format!("{networks},9.9.{edit}.0/24"));
+            stage.manifests.write_together(&format!("dear-{namespace}.yaml"), &[&service])?;
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// P1, P3: the pod is seen as what the old or the new state says, and what changes comes into force while the edits go on.
+pub(crate) fn while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let (pod, over) = (stage.selected(), AtomicBool::new(false));
+    let mut egressd = stage.run_until_translated()?;
+    let tally = thread::scope(|scope| {
+        let edits = scope.spawn(|| edit_dear_services(&stage, &over));
+        let tally = stage.lab.seen_during(pod, OUTSIDE_V4, Protocol::Tcp, || {
+            egressd.wait_until_log_has("service=a11/dear")?;
+            for address in [OTHER_V4, WEB_V4, OTHER_V4] {
+                stage.manifests.write(&web().addresses([address]))?;
+                egressd.wait_until_seen(pod, OUTSIDE_V4, address.into())?;
+            }
+            stage.manifests.write(&manifest::endpoints("web", [pod.v4(), stage.lab.pod(2).v4()]))?;
+            egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())
+        });
+        over.store(true, Ordering::Relaxed);
+        edits.join().map_err(|_| anyhow!("the edits ended in a panic"))?.and(tally)
+    })?;
+    let expected = [WEB_V4.into(), OTHER_V4.into()];
+    ensure!(tally.keys().all(|seen| expected.contains(seen)), "seen as: {tally:?}");
+    egressd.stop()
 }

@@ -49,6 +49,7 @@ lab::tests![
     required::a_required_policy_is_missed_and_the_node_not_ready_until_it_was_loaded_once,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
     isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
+    isolation::while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force,
     limits::what_exceeds_a_tenants_limit_is_not_in_force_and_others_follow,
     limits::a_small_change_is_in_force_before_a_large_one_that_came_with_it,
     shadows::a_shadow_lists_exactly_what_enforcing_it_changes,

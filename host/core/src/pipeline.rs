@@ -12,14 +12,15 @@ mod memory;
 mod pods;
 mod round;
 mod turns;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use again::Again;
-use entry::{Answer, Entry, Standing};
+use entry::{Answer, Entry, FollowUp, Standing};
 use input::is_asked_about;
-use turns::Turns;
+pub use turns::Turns;
 
 use crate::beside::ForeignTables;
 use crate::chain::{PolicyFailure, Ruling, Verdict};
@@ -81,7 +82,8 @@ pub struct Pipeline {
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
     drafts: BTreeMap<Uid, Arc<Draft>>,
     memory: Memory,
-    turns: Turns,
+    /// How many answers were failures.
+    failures: u64,
 }
 
 /// Whether all is known that an earlier process remembered.
@@ -99,6 +101,8 @@ pub enum Memory {
 pub struct Question {
     key: ServiceKey,
     about: About,
+    /// The number of the Service's last failure.
+    failed: u64,
     /// What they are to look at.
     pub view: Arc<ServiceView>,
 }
@@ -158,7 +162,7 @@ impl Pipeline {
             accepted,
             drafts: Default::default(),
             memory: Memory::Whole,
-            turns: Turns::default(),
+            failures: 0,
         }
     }
 
@@ -207,15 +211,14 @@ impl Pipeline {
         &self.drafts
     }
 
-    /// Takes in a newer state; returns what has to be asked, in turn: only about Services whose view changed.
+    /// Takes in a newer state; returns what has to be asked: only about Services whose view changed.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
         let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
         self.policies = snapshot.policies.iter().map(mark).collect();
         self.newest = snapshot.clone();
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         let dirty = self.dirty(snapshot, keys);
-        let questions = dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect();
-        self.in_turn(questions)
+        dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
     }
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
@@ -266,9 +269,10 @@ impl Pipeline {
                 return None;
             }
         }
-        let entry = self.renewed(&key, (Arc::clone(&newest), waits), published);
-        self.services.insert(key.clone(), entry);
-        Some(Question { key, about: About::Today, view: newest })
+        let entry = self.renewed(&key, (newest, waits), published);
+        let question = entry.question(&key);
+        self.services.insert(key, entry);
+        Some(question)
     }
 
     /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
@@ -276,16 +280,20 @@ impl Pipeline {
         let (view, waits) = newest;
         let (standing, uid) = (Standing::Earlier, &view.service.uid);
         match self.services.remove(key) {
-            Some(Entry { view: before, verdict, last_input, again, answer, .. }) if before.service.uid == *uid => {
-                Entry { view, published, verdict, standing, last_input, again: again.anew(), answer, waits }
+            Some(Entry { view: before, verdict, last_input, follow_up, again, answer, .. })
+                if before.service.uid == *uid =>
+            {
+                let again = again.anew();
+                Entry { view, published, verdict, standing, last_input, follow_up, again, answer, waits }
             }
             other => {
                 if let Some(replaced) = other {
                     self.forget(&replaced.view.service.uid);
                 }
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
-                let (last_input, again, answer) = (None, Again::default(), Answer::Remembered);
-                Entry { view, published, verdict: draft, standing, last_input, again, answer, waits }
+                let (last_input, follow_up) = (None, FollowUp::Unasked);
+                let (again, answer) = (Again::default(), Answer::Remembered);
+                Entry { view, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
             }
         }
     }

@@ -1,6 +1,10 @@
 //! What the pipeline remembers between two rounds, and what it asks again.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "pipeline/addresses.rs"]
+mod addresses;
+#[path = "pipeline/fairness.rs"]
+mod fairness;
 #[path = "pipeline/interest.rs"]
 mod interest;
 #[path = "pipeline/limits.rs"]
@@ -19,7 +23,7 @@ use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailu
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot, Uid};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::{Pipeline, Question, Round};
+use egressd_core::pipeline::{Pipeline, Question, Round, Turns};
 use egressd_core::policy::{Mode, OnFailure};
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, rule, service, settings};

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::entry::{Answer, Standing};
-use super::memory::{accept, with_annotations};
+use super::entry::{Answer, FollowUp, Standing};
+use super::memory::accept;
 use super::{About, Pipeline, Question, again};
-use crate::chain::{Ruling, Verdict};
+use crate::chain::{FailureKind, Ruling, Verdict};
 use crate::model::ServiceView;
 
 impl Pipeline {
     /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
-    /// today's is refused.
+    /// today's is refused. Until that is answered, what was in force stays.
     pub fn answer(&mut self, answers: Vec<(Question, Verdict)>) -> Vec<Question> {
         answers.into_iter().filter_map(|(question, verdict)| self.answer_one(question, verdict)).collect()
     }
@@ -32,44 +32,55 @@ impl Pipeline {
         if matches!(verdict.ruling, Ruling::Denied { .. }) {
             self.drafts.remove(&question.view.service.uid);
         }
-        if let Some(entry) = self.services.get_mut(&question.key) {
+        let Some(entry) = self.services.get_mut(&question.key) else { return };
+        entry.follow_up = FollowUp::Answered;
+        // A policy that was not asked says nothing against an earlier answer.
+        if entry.last_input.is_none() || !again::is_undecided(&verdict) {
             entry.last_input = Some(verdict);
         }
     }
 
     fn about_today(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
-        let Question { key, about: _, view } = question;
-        let turn = self.turns.taken(&key, &verdict);
+        let Question { key, about: _, failed: _, view } = question;
+        let failure = self.number_of_failure(&verdict);
         let entry = self.services.get_mut(&key)?;
-        entry.again.answered(turn, &verdict);
+        entry.again.answered(failure, &verdict);
         if entry.verdict.is_some() && again::is_undecided(&verdict) {
             entry.standing = Standing::Earlier;
             return None;
         }
-        let further = self.remember(&view, &verdict);
+        self.remember_denied(&view, &verdict);
         // Else the entry's view would be copied where its findings are dropped.
         drop(view);
         let entry = self.services.get_mut(&key)?;
-        (entry.standing, entry.last_input, entry.verdict) = (Standing::Newest, None, Some(verdict));
-        entry.answer = Answer::New;
+        let refused = matches!(verdict.ruling, Ruling::Invalid { .. });
+        if matches!(verdict.ruling, Ruling::Denied { .. }) {
+            entry.last_input = None;
+        }
+        (entry.standing, entry.verdict) = (Standing::Newest, Some(verdict));
+        (entry.answer, entry.follow_up) = (Answer::New, FollowUp::Unasked);
         if entry.asks_nothing() && !entry.view.findings.is_empty() {
             Arc::make_mut(&mut entry.view).findings = Vec::new();
         }
-        further.map(|view| Question { key, about: About::LastAccepted, view: Arc::new(view) })
+        let accepted = self.accepted.get(&entry.view.service.uid).filter(|_| refused)?;
+        Some(entry.question_about(&key, accepted))
     }
 
-    /// Remembers what was denied; returns the input that was accepted last where this one is refused. What gives rules is
-    /// remembered when it comes into force.
-    fn remember(&mut self, view: &ServiceView, verdict: &Verdict) -> Option<ServiceView> {
-        let uid = &view.service.uid;
+    /// Counts it, if a policy was asked and failed.
+    fn number_of_failure(&mut self, verdict: &Verdict) -> Option<u64> {
+        let failed = verdict.failed(FailureKind::Prompt) || verdict.failed(FailureKind::Slow);
+        self.failures += u64::from(failed);
+        failed.then_some(self.failures)
+    }
+
+    /// Remembers what was denied. What gives rules is remembered when it comes into force.
+    fn remember_denied(&mut self, view: &ServiceView, verdict: &Verdict) {
         match &verdict.ruling {
-            Ruling::Draft(_) | Ruling::Failed(_) => None,
+            Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. } => {}
             Ruling::Denied { .. } => {
-                self.drafts.remove(uid);
+                self.drafts.remove(&view.service.uid);
                 accept(&mut self.accepted, view, Some(&view.service.annotations));
-                None
             }
-            Ruling::Invalid { .. } => self.accepted.get(uid).map(|annotations| with_annotations(view, annotations)),
         }
     }
 }

@@ -1,16 +1,16 @@
-//! What is asked, and in which order.
+//! What is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::entry::Entry;
+use super::entry::{Entry, FollowUp};
 use super::input::of_other_types;
 use super::{About, Pipeline, Question};
-use crate::model::{Interest, ServiceKey};
+use crate::model::Interest;
 
 impl Pipeline {
-    /// Asks about every Service again, in turn: the policies are others now, and may read other annotations.
+    /// Asks about every Service again: the policies are others now, and may read other annotations.
     pub fn ask_all(&mut self, interest: Interest) -> Vec<Question> {
         self.interest = interest;
         let newest = self.newest.clone();
@@ -27,10 +27,16 @@ impl Pipeline {
         self.questions(|_| true)
     }
 
-    /// Asks again, in turn, about the Services whose policies could not answer, where another time may go better: those
-    /// whose pause is over, and for each policy that rests the next one.
+    /// Asks again about the Services whose policies could not answer, where another time may go better: those
+    /// whose pause is over, and for each policy that rests the next one: round the namespaces, by what failed last.
     pub fn ask_failed(&self, now: Duration) -> Vec<Question> {
         let mut questions = self.questions(|entry| entry.again.is_due(now));
+        let mut last: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        for (key, entry) in &self.services {
+            let last = last.entry(Arc::clone(&key.namespace)).or_default();
+            *last = entry.again.turn().max(*last);
+        }
+        questions.sort_by_key(|question| (last.get(&question.key.namespace).copied(), question.failed));
         let mut resting = BTreeSet::new();
         questions.retain(|question| {
             let again = self.services.get(&question.key).map(|entry| &entry.again);
@@ -45,31 +51,16 @@ impl Pipeline {
         self.services.values_mut().flat_map(next).flatten().min()
     }
 
-    /// Other questions are asked first, or in between: the same ones and these, each once and in turn.
-    pub fn merge(&self, waiting: Vec<Question>, newer: Vec<Question>) -> Vec<Question> {
-        let by_key = |question: Question| (question.key.clone(), question);
-        let all: BTreeMap<ServiceKey, Question> = waiting.into_iter().chain(newer).map(by_key).collect();
-        self.in_turn(all.into_values().filter(|question| self.is_current(question)).collect())
-    }
-
     /// Whether an answer is still of use.
-    pub(super) fn is_current(&self, question: &Question) -> bool {
-        let entry = self.services.get(&question.key);
-        entry.is_some_and(|entry| question.about == About::LastAccepted || Arc::ptr_eq(&entry.view, &question.view))
+    pub fn is_current(&self, question: &Question) -> bool {
+        self.services.get(&question.key).is_some_and(|entry| match question.about {
+            About::Today => Arc::ptr_eq(&entry.view, &question.view),
+            About::LastAccepted => entry.follow_up == FollowUp::Asked,
+        })
     }
 
     fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
         let wanted = self.services.iter().filter(|(_, entry)| wanted(entry));
-        let question = |(key, entry): (&ServiceKey, &Entry)| Question {
-            key: key.clone(),
-            about: About::Today,
-            view: Arc::clone(&entry.view),
-        };
-        self.in_turn(wanted.map(question).collect())
-    }
-
-    pub(super) fn in_turn(&self, questions: Vec<Question>) -> Vec<Question> {
-        let turn = |question: &Question| self.services.get(&question.key).map_or(0, |entry| entry.again.turn());
-        self.turns.order(questions, |question| (&question.key, turn(question)))
+        wanted.map(|(key, entry)| entry.question(key)).collect()
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::again::Again;
 use super::input::{asks_nothing, is_same_question};
+use super::memory::with_annotations;
+use super::{About, Question};
 use crate::chain::Verdict;
 use crate::finding::Finding;
-use crate::model::{Published, ServiceView};
+use crate::model::{Labels, Published, ServiceKey, ServiceView};
 use crate::whose::Waits;
 
 /// What is known about one Service.
@@ -20,14 +22,25 @@ pub(super) struct Entry {
     pub(super) verdict: Option<Verdict>,
     /// What the verdict is about.
     pub(super) standing: Standing,
-    /// What the policies say about the input that they accepted last, when they refuse today's.
+    /// What the policies say about the input that they accepted last, when they refuse today's. An earlier answer stands
+    /// until there is a newer one.
     pub(super) last_input: Option<Verdict>,
+    /// Whether they were asked that, since they answered about today's.
+    pub(super) follow_up: FollowUp,
     /// When it is asked about again, where another time may go better.
     pub(super) again: Again,
     /// Whether the newest answer is remembered.
     pub(super) answer: Answer,
     /// Its endpoints whose pods are not known.
     pub(super) waits: Waits,
+}
+
+/// What became of the question about the input that was accepted last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FollowUp {
+    Unasked,
+    Asked,
+    Answered,
 }
 
 /// What became of an answer that gives rules.
@@ -50,6 +63,20 @@ pub(super) enum Standing {
 }
 
 impl Entry {
+    /// What to ask about it.
+    pub(super) fn question(&self, key: &ServiceKey) -> Question {
+        let (key, failed) = (key.clone(), self.again.turn());
+        Question { key, about: About::Today, failed, view: Arc::clone(&self.view) }
+    }
+
+    /// What to ask about the input that was accepted last: today's Service with these annotations.
+    pub(super) fn question_about(&mut self, key: &ServiceKey, accepted: &Labels) -> Question {
+        self.follow_up = FollowUp::Asked;
+        let (key, failed) = (key.clone(), self.again.turn());
+        let view = Arc::new(with_annotations(&self.view, accepted));
+        Question { key, about: About::LastAccepted, failed, view }
+    }
+
     /// Whether the policies have nothing to say about it.
     pub(super) fn asks_nothing(&self) -> bool {
         self.verdict.as_ref().is_some_and(asks_nothing)

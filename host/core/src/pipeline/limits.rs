@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use super::entry::{Answer, Entry, Standing};
-use super::memory::{accept, is_accepted, remember, with_annotations};
-use super::{About, Pipeline, Question};
+use super::entry::{Answer, Entry, FollowUp, Standing};
+use super::memory::{accept, is_accepted, remember};
+use super::{Pipeline, Question};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
 use crate::guard::guard;
@@ -103,21 +102,19 @@ impl Pipeline {
                     }
                     let asked = *draft != Draft::default() || !verdict.findings.is_empty();
                     accept(&mut self.accepted, &entry.view, asked.then_some(&entry.view.service.annotations));
-                    entry.answer = Answer::Remembered;
+                    (entry.answer, entry.last_input) = (Answer::Remembered, None);
                 }
                 (Some(Grant::Accepted), Some(Verdict { ruling: Ruling::Draft(draft), .. })) => {
                     if guard(&self.context, &entry.view, draft).is_ok() {
                         remember(&mut self.drafts, uid, draft);
                     }
                 }
-                (Some(_), Some(_)) => {}
-                (Some(_), None) if is_accepted(&self.accepted, &entry.view) => {}
-                (Some(_), None) => {
-                    let accepted = self.accepted.get(uid);
-                    let about = |labels| Arc::new(with_annotations(&entry.view, labels));
-                    let question = |view| Question { key: key.clone(), about: About::LastAccepted, view };
-                    further.extend(accepted.map(|labels| question(about(labels))));
-                }
+                (Some(_), _) => {}
+            }
+            let unasked = refused.contains_key(key) && entry.follow_up == FollowUp::Unasked;
+            if unasked && !is_accepted(&self.accepted, &entry.view) {
+                let accepted = self.accepted.get(&entry.view.service.uid);
+                further.extend(accepted.map(|labels| entry.question_about(key, labels)));
             }
         }
         further

@@ -11,13 +11,12 @@ use crate::whose::{Earlier, Waits, sifted};
 
 impl Pipeline {
     /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to be
-    /// asked, in turn.
+    /// asked.
     pub fn ask_waited(&mut self, now: Duration) -> Vec<Question> {
         let over = |(key, entry): (&ServiceKey, &mut Entry)| entry.waits.end(now).then(|| key.clone());
         let over: Vec<ServiceKey> = self.services.iter_mut().filter_map(over).collect();
         let newest = self.newest.clone();
-        let questions = over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect();
-        self.in_turn(questions)
+        over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
     }
 
     /// The newest view of a Service, with the endpoints here that are its own as far as is known, and those that wait.

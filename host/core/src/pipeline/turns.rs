@@ -1,76 +1,116 @@
-//! Whose turn it is: questions go round the namespaces, so that one tenant's thousand wait for another's one no longer
-//! than it for one of theirs; and in a namespace what failed last comes last.
+//! Whose turn it is. The thread that asks policies is shared by time and among namespaces: the one that has used the least
+//! goes first, so that neither many questions nor dear ones of one tenant keep another waiting for longer than one of them
+//! takes. Newer updates move nothing that waits, and names decide only which of those goes first that begin to wait with one
+//! update.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::chain::{FailureKind, Verdict};
-use crate::model::ServiceKey;
+use super::Question;
+use super::waiting::Waiting;
 
-/// Counts failures, the only answers that cost time.
+/// What an answer costs at least: so many of them count, too, where a clock cannot tell them from nothing.
+const LEAST: Duration = Duration::from_micros(1);
+/// How far ahead of the others a namespace begins to wait that has used little: by what is asked between two rounds. Else
+/// those that all use as much as they may would be level with it, and many of them go first.
+const AHEAD: Duration = Duration::from_millis(250);
+/// How long it is remembered that a namespace has used time.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// The questions that wait, and the time that namespaces have used.
+#[derive(Debug)]
+pub struct Turns {
+    namespaces: BTreeMap<Arc<str>, Namespace>,
+    /// Those of which something waits.
+    places: BTreeMap<Place, Arc<str>>,
+    /// What they had used that were served. Whoever begins to wait has used no less, but for `AHEAD`: having asked nothing
+    /// saves up no time. So none is behind all others by more than its last question cost.
+    level: Duration,
+    /// How many places were given.
+    given: u64,
+    now: Duration,
+}
+
+/// A namespace's place among those that wait: the smaller goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    used: Duration,
+    /// A number of its own: among equals the one goes first that has waited longer.
+    since: u64,
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Turns {
-    failures: u64,
-    /// By namespace, the number of its last failure.
-    last: BTreeMap<Arc<str>, u64>,
+struct Namespace {
+    place: Place,
+    /// When it was served last.
+    served: Duration,
+    waiting: Waiting,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let (namespaces, places) = Default::default();
+        Self { namespaces, places, level: AHEAD, given: 0, now: Duration::ZERO }
+    }
 }
 
 impl Turns {
-    /// Takes in an answer; returns the failure's number, if a policy was asked and failed.
-    pub(super) fn taken(&mut self, key: &ServiceKey, verdict: &Verdict) -> Option<u64> {
-        let failed = verdict.failed(FailureKind::Prompt) || verdict.failed(FailureKind::Slow);
-        failed.then(|| {
-            self.failures += 1;
-            self.last.insert(Arc::clone(&key.namespace), self.failures);
-            self.failures
-        })
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
     }
 
-    /// The order in which to ask: first one of each namespace, then a second one of each. `of` says which Service each
-    /// is about, and the number of its last failure.
-    pub(super) fn order<T>(&self, all: Vec<T>, of: impl Fn(&T) -> (&ServiceKey, u64)) -> Vec<T> {
-        let mut namespaces: BTreeMap<Arc<str>, Vec<T>> = BTreeMap::new();
-        for one in all {
-            let namespace = Arc::clone(&of(&one).0.namespace);
-            namespaces.entry(namespace).or_default().push(one);
+    /// What is served from here on is served at `now`. Forgets what was used long ago.
+    pub fn begin(&mut self, now: Duration) {
+        self.now = now;
+        self.namespaces.retain(|_, namespace| !namespace.waiting.is_empty() || now < namespace.served + REMEMBERED);
+    }
+
+    /// Puts questions with those that wait. A newer question about a Service takes the place of the one that waits.
+    pub fn add(&mut self, questions: Vec<Question>) {
+        for question in questions {
+            let name = Arc::clone(&question.key.namespace);
+            let namespace = self.namespaces.entry(Arc::clone(&name)).or_default();
+            let begins = namespace.waiting.is_empty();
+            self.given += 1;
+            namespace.waiting.add(question, self.given);
+            if begins {
+                let used = namespace.place.used.max(self.level - AHEAD);
+                namespace.place = Place { used, since: self.given };
+                self.places.insert(namespace.place, name);
+            }
         }
-        let mut ranked = Vec::new();
-        for (namespace, mut of_one) in namespaces {
-            of_one.sort_by_key(|one| of(one).1);
-            let last = self.last.get(&namespace).copied().unwrap_or_default();
-            ranked.extend((0_usize..).zip(of_one).map(|(place, one)| ((place, last), one)));
+    }
+
+    /// Drops what need not be asked any more.
+    pub fn retain(&mut self, keep: impl Fn(&Question) -> bool) {
+        for namespace in self.namespaces.values_mut() {
+            namespace.waiting.retain(&keep);
+            if namespace.waiting.is_empty() {
+                self.places.remove(&namespace.place);
+            }
         }
-        ranked.sort_by_key(|(rank, _)| *rank);
-        ranked.into_iter().map(|(_, one)| one).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chain::{PolicyFailure, Ruling};
-
-    fn ordered(turns: &Turns, of: &[(&str, u64)]) -> Vec<String> {
-        let named = |(name, turn): &(&str, u64)| {
-            let (namespace, name) = name.split_once('/').unwrap_or_default();
-            (ServiceKey::new(namespace, name), *turn)
-        };
-        let ordered = turns.order(of.iter().map(named).collect(), |(key, turn)| (key, *turn));
-        ordered.into_iter().map(|(key, _)| key.to_string()).collect()
     }
 
-    #[test]
-    fn every_namespace_has_its_turn_before_one_has_a_second() {
-        let all = [("a/1", 0), ("a/2", 0), ("a/3", 0), ("b/1", 0), ("c/1", 0), ("c/2", 0)];
-        assert_eq!(ordered(&Turns::default(), &all), ["a/1", "b/1", "c/1", "a/2", "c/2", "a/3"]);
+    /// Serves whose turn it is: `ask` answers the question, and says how long that took.
+    pub fn serve<A>(&mut self, ask: impl FnOnce(&Question) -> (A, Duration)) -> Option<(Question, A)> {
+        let (place, name) = self.places.pop_first()?;
+        let namespace = self.namespaces.get_mut(&name)?;
+        let question = namespace.waiting.next()?;
+        let (answer, took) = ask(&question);
+        self.level = self.level.max(place.used);
+        self.given += 1;
+        namespace.place = Place { used: place.used + took.max(LEAST), since: self.given };
+        namespace.served = self.now;
+        if !namespace.waiting.is_empty() {
+            self.places.insert(namespace.place, name);
+        }
+        Some((question, answer))
     }
 
-    #[test]
-    fn what_failed_last_comes_last_and_so_does_its_namespace() {
-        let failure = PolicyFailure { policy: "p".to_owned(), reason: String::new(), kind: FailureKind::Prompt };
-        let verdict = Verdict { failures: vec![failure.clone()], ..Verdict::new(Ruling::Failed(failure)) };
-        let mut turns = Turns::default();
-        assert_eq!(turns.taken(&ServiceKey::new("a", "1"), &verdict), Some(1));
-        assert_eq!(ordered(&turns, &[("a/1", 1), ("a/2", 0), ("b/1", 0)]), ["b/1", "a/2", "a/1"]);
+    /// How many namespaces are remembered.
+    pub fn remembered(&self) -> usize {
+        self.namespaces.len()
     }
 }

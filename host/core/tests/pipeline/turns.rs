@@ -1,9 +1,11 @@
 //! Whose turn it is, and what stays in force meanwhile.
 
+use egressd_core::chain::Verdict;
+
 use super::*;
 
 /// A Service of another namespace, with a life of its own.
-fn of(namespace: &str, name: &str, word: &str) -> Service {
+pub(super) fn of(namespace: &str, name: &str, word: &str) -> Service {
     let mut service = service(name, &["11.0.0.2"]);
     service.key = ServiceKey::new(namespace, name);
     service.uid = Uid::new(format!("{namespace}-{name}")).expect("a uid");
@@ -11,8 +13,10 @@ fn of(namespace: &str, name: &str, word: &str) -> Service {
     service
 }
 
-fn names(questions: &[Question]) -> Vec<&str> {
-    questions.iter().map(|question| &*question.view.service.key.name).collect()
+/// Serves so many questions, each of which takes so long, and returns the names of their Services.
+fn serve(turns: &mut Turns, count: usize, took: Duration) -> Vec<String> {
+    let name = |turns: &mut Turns| Some(turns.serve(|_| ((), took))?.0.view.service.key.name.to_string());
+    (0..count).map_while(|_| name(turns)).collect()
 }
 
 /// One tenant's thousand Services of which a policy fails, and another's new one.
@@ -25,8 +29,11 @@ fn a_new_service_is_among_the_first_few_questions_whatever_another_tenant_has() 
         keys.insert(Key::Service(one.key.clone()));
         world.snapshot.services.extend(SnapshotBuilder::default().service(one, &[]).build().services);
     }
-    world.look_at(keys.clone());
-    assert_eq!(world.asked, 1_000);
+    let mut turns = Turns::default();
+    turns.add(world.pipeline.update(&world.snapshot, &keys));
+    while let Some((question, verdict)) = world.serve(&mut turns, Duration::from_micros(50)) {
+        world.pipeline.answer(vec![(question, verdict)]);
+    }
     let new = of("z-victim", "new", "translate");
     keys.insert(Key::Service(new.key.clone()));
     world.snapshot.services.extend(SnapshotBuilder::default().service(new, &[]).build().services);
@@ -36,27 +43,129 @@ fn a_new_service_is_among_the_first_few_questions_whatever_another_tenant_has() 
         let key = touched.key.clone();
         world.snapshot.services.insert(key, Arc::new(touched));
     }
-    let questions = world.pipeline.update(&world.snapshot, &keys);
-    assert_eq!(questions.len(), 1_001);
-    assert_eq!(names(&questions[..3]), ["new", "bad-000", "bad-001"]);
+    turns.add(world.pipeline.update(&world.snapshot, &keys));
+    assert_eq!(serve(&mut turns, 3, Duration::from_micros(50)), ["new", "bad-000", "bad-001"]);
 }
 
 /// Also while questions wait and newer ones come.
 #[test]
 fn what_waits_and_what_is_newer_are_asked_in_turn_and_each_once() {
     let mut world = World::new();
-    let mut update = |services: Vec<Service>| {
-        let keys = services.iter().map(|service| Key::Service(service.key.clone())).collect();
-        for service in services {
-            world.snapshot.services.extend(SnapshotBuilder::default().service(service, &[]).build().services);
-        }
-        world.pipeline.update(&world.snapshot, &keys)
-    };
-    let waiting = update(["1", "2", "3"].map(|name| of("a", name, "trap")).to_vec());
-    let newer = update(vec![of("b", "new", "translate"), of("a", "3", "deny")]);
-    let merged = world.pipeline.merge(waiting, newer);
-    assert_eq!(names(&merged), ["1", "new", "2", "3"]);
-    assert_eq!(merged[3].view.service.annotations["do"], "deny");
+    let mut turns = Turns::default();
+    turns.add(world.come(["1", "2", "3"].map(|name| of("a", name, "trap"))));
+    turns.add(world.come([of("b", "new", "translate"), of("a", "2", "deny")]));
+    turns.retain(|question| world.pipeline.is_current(question));
+    assert_eq!(serve(&mut turns, 2, Duration::from_micros(50)), ["1", "new"]);
+    let (question, ()) = turns.serve(|_| ((), Duration::ZERO)).expect("a question");
+    assert_eq!(question.view.service.annotations["do"], "deny");
+    assert_eq!(serve(&mut turns, 9, Duration::ZERO), ["3"]);
+}
+
+#[test]
+fn in_a_namespace_what_failed_last_comes_last() {
+    let mut world = World::new();
+    let questions = world.come([of("a", "1", "trap"), of("a", "2", "translate")]);
+    world.ask(questions);
+    let mut turns = Turns::default();
+    turns.add(world.pipeline.ask_all(world.chain.interest()));
+    assert_eq!(serve(&mut turns, 9, Duration::ZERO), ["2", "1"]);
+}
+
+#[test]
+fn what_is_gone_is_not_asked_about() {
+    let mut world = World::new();
+    let mut turns = Turns::default();
+    turns.add(world.come([of("a", "1", "translate"), of("b", "1", "translate")]));
+    let key = ServiceKey::new("a", "1");
+    world.snapshot.services.remove(&key);
+    turns.add(world.pipeline.update(&world.snapshot, &[Key::Service(key)].into()));
+    turns.retain(|question| world.pipeline.is_current(question));
+    assert_eq!(serve(&mut turns, 9, Duration::ZERO).len(), 1);
+    assert!(turns.is_empty());
+}
+
+/// One tenant's cheap refusals, of which each leads to a dear question about what was accepted last, and another's change.
+#[test]
+fn what_is_asked_about_an_earlier_input_has_its_turn_like_all_else() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..100).map(|number| format!("{number:02}")).collect();
+    let all = |word: &str| names.iter().map(|name| of("a", name, word)).collect::<Vec<_>>();
+    let questions = world.come(all("translate"));
+    world.ask(questions);
+    let mut turns = Turns::default();
+    turns.add(world.come(all("gibberish")));
+    let mut further = Vec::new();
+    while let Some(answered) = world.serve(&mut turns, Duration::from_millis(1)) {
+        further.extend(world.pipeline.answer(vec![answered]));
+    }
+    assert_eq!(further.len(), 100);
+    turns.add(further);
+    turns.add(world.come([of("z", "new", "translate")]));
+    let served = serve(&mut turns, 3, Duration::from_millis(500));
+    assert_eq!(served, ["new", "00", "01"]);
+}
+
+#[test]
+fn a_question_about_an_earlier_input_takes_no_place_of_one_about_todays() {
+    let mut world = World::new();
+    let [accepted, wrong] = ["translate", "gibberish"].map(|word| of("a", "web", word));
+    let questions = world.come([accepted.clone()]);
+    world.ask(questions);
+    let questions = world.come([wrong]);
+    let earlier = world.answer(questions);
+    let todays = world.come([accepted]);
+    let mut turns = Turns::default();
+    turns.add(todays.clone());
+    turns.add(earlier);
+    assert_eq!(turns.serve(|_| ((), Duration::ZERO)), Some((todays[0].clone(), ())));
+    assert!(turns.is_empty());
+}
+
+/// P3, P4: also while a second wrong edit is looked at.
+#[test]
+fn until_the_earlier_input_is_asked_about_what_is_in_force_stays() {
+    let mut world = World::new();
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let questions = world.comes(web(Some("gibberish")), &["10.0.0.1", "10.0.0.2"]);
+    let further = world.answer(questions);
+    assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.2");
+    assert_eq!(in_force(&world.ask(further)), "10.0.0.1,10.0.0.2 -> 11.0.0.2");
+    let questions = world.comes(web(Some("nonsense")), &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let further = world.answer(questions);
+    assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1,10.0.0.2 -> 11.0.0.2");
+    assert_eq!(in_force(&world.ask(further)), "10.0.0.1,10.0.0.2,10.0.0.3 -> 11.0.0.2");
+}
+
+impl World {
+    /// Puts Services without endpoints into the snapshot, which is looked at.
+    pub(super) fn come(&mut self, services: impl IntoIterator<Item = Service>) -> Vec<Question> {
+        services.into_iter().flat_map(|service| self.comes(service, &[])).collect()
+    }
+
+    /// Puts a Service into the snapshot, which is looked at.
+    pub(super) fn comes(&mut self, service: Service, endpoints: &[&str]) -> Vec<Question> {
+        let keys = [Key::Service(service.key.clone())].into();
+        let one = SnapshotBuilder::default().service(service, endpoints).build();
+        self.snapshot.services.extend(one.services);
+        self.snapshot.slices.extend(one.slices);
+        self.pipeline.update(&self.snapshot, &keys)
+    }
+
+    /// Answers these questions and none that follow from them.
+    pub(super) fn answer(&mut self, questions: Vec<Question>) -> Vec<Question> {
+        let context = self.pipeline.context();
+        let verdict = |question: Question| {
+            let verdict = self.chain.evaluate(&context, &question.view);
+            (question, verdict)
+        };
+        self.pipeline.answer(questions.into_iter().map(verdict).collect())
+    }
+
+    /// Asks the policies whose turn it is, which takes so long.
+    pub(super) fn serve(&self, turns: &mut Turns, took: Duration) -> Option<(Question, Verdict)> {
+        let context = self.pipeline.context();
+        turns.serve(|question| (self.chain.evaluate(&context, &question.view), took))
+    }
 }
 
 /// P6.

@@ -1,0 +1,44 @@
+//! What waits of one namespace: what failed last comes last, else in the order in which it came.
+
+use std::collections::BTreeMap;
+
+use super::{About, Question};
+use crate::model::ServiceKey;
+
+/// One question for each Service.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    questions: BTreeMap<Order, Question>,
+    orders: BTreeMap<ServiceKey, Order>,
+}
+
+/// The number of the Service's last failure, and that of the question's arrival.
+type Order = (u64, u64);
+
+impl Waiting {
+    pub(super) fn is_empty(&self) -> bool {
+        self.questions.is_empty()
+    }
+
+    /// `arrival` is its number, unless the Service waits already: an edit costs no turn.
+    pub(super) fn add(&mut self, question: Question, arrival: u64) {
+        let new = (question.failed, arrival);
+        let order = *self.orders.entry(question.key.clone()).or_insert(new);
+        match (self.questions.get(&order), question.about) {
+            // About today's input nothing is known yet, and its answer says whether an earlier one matters.
+            (Some(Question { about: About::Today, .. }), About::LastAccepted) => {}
+            (Some(_) | None, About::Today | About::LastAccepted) => drop(self.questions.insert(order, question)),
+        }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Question> {
+        let (_, question) = self.questions.pop_first()?;
+        self.orders.remove(&question.key);
+        Some(question)
+    }
+
+    pub(super) fn retain(&mut self, keep: impl Fn(&Question) -> bool) {
+        self.questions.retain(|_, question| keep(question));
+        self.orders.retain(|_, order| self.questions.contains_key(order));
+    }
+}

@@ -1,0 +1,116 @@
+//! Own addresses that change while policies have not said anything about that.
+
+use super::turns::of;
+use super::*;
+
+fn with(addresses: &[&str], word: &str) -> Service {
+    let mut service = service("web", addresses);
+    service.annotations.insert("do".to_owned(), word.to_owned());
+    service
+}
+
+/// P1 and P3: not the old address, which may be another's by now, and not none.
+#[test]
+fn a_service_that_waits_is_translated_to_its_address_of_today() {
+    let mut world = World::new();
+    world.put(with(&["11.0.0.2"], "translate"), &["10.0.0.1"]);
+    let questions = world.comes(with(&["11.0.0.3"], "translate"), &["10.0.0.1"]);
+    assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.3");
+    assert_eq!(in_force(&world.ask(questions)), "10.0.0.1 -> 11.0.0.3");
+    world.comes(with(&[], "translate"), &["10.0.0.1"]);
+    assert_eq!(in_force(&world.pipeline.round()), "nothing");
+    world.comes(with(&["11.0.0.4", "11.0.0.3"], "translate"), &["10.0.0.1"]);
+    assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.3", "what is its own stays");
+}
+
+#[test]
+fn what_waits_goes_over_to_an_address_of_its_family_only() {
+    let mut world = World::new();
+    world.put(with(&["11.0.0.2"], "translate"), &["10.0.0.1"]);
+    world.comes(with(&["fd00:11::2"], "translate"), &["10.0.0.1"]);
+    assert_eq!(in_force(&world.pipeline.round()), "nothing");
+    world.comes(with(&["fd00:11::2", "11.0.0.3"], "translate"), &["10.0.0.1"]);
+    assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.3");
+}
+
+/// The same for what stands in for an answer: of wrong input, and of a policy that fails.
+#[test]
+fn what_was_accepted_and_what_was_good_last_follow_the_address() {
+    for (word, state_of) in [("gibberish", State::Invalid), ("trap", State::Failed)] {
+        let mut world = World::new();
+        world.put(with(&["11.0.0.2"], "translate"), &["10.0.0.1"]);
+        world.put(with(&["11.0.0.2"], word), &["10.0.0.1"]);
+        let questions = world.comes(with(&["11.0.0.3"], word), &["10.0.0.1"]);
+        assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.3", "{word}");
+        let further = world.answer(questions);
+        let round = world.pipeline.round();
+        assert_eq!((state(&round), in_force(&round).as_str()), (state_of, "10.0.0.1 -> 11.0.0.3"), "{word}");
+        assert_eq!(in_force(&world.ask(further)), "10.0.0.1 -> 11.0.0.3", "{word}");
+    }
+}
+
+/// Two rules with an address each, in that order, to all endpoints here.
+struct Pair(&'static [&'static str]);
+
+impl Policy for Pair {
+    fn name(&self) -> &'static str {
+        "pair"
+    }
+
+    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let sources = || view.local_endpoints(context).map(|endpoint| endpoint.address);
+        let rule =
+            |address: &&str| egressd_core::decision::Rule { id: (*address).to_owned(), ..rule(sources(), a(address)) };
+        let decision = Decision::Plan(Draft { rules: self.0.iter().map(rule).collect(), ..Draft::default() });
+        Ok(Outcome { decision, diagnostics: vec![] })
+    }
+}
+
+/// What is in force for `web` when a policy said `before`, and `own` is its own today.
+fn moved(before: &'static [&'static str], own: &[&str]) -> Vec<String> {
+    let mut world = World::new();
+    world.reload([Member::new(Asked::Policy(Arc::new(Pair(before))))]);
+    world.put(with(before, "translate"), &["10.0.0.1"]);
+    world.comes(with(own, "translate"), &["10.0.0.1"]);
+    let round = world.pipeline.round();
+    let planned = round.plan.services.get(&ServiceKey::new("default", "web"));
+    planned.into_iter().flat_map(|planned| &planned.rules).map(|rule| rule.address.to_string()).collect()
+}
+
+#[test]
+fn several_addresses_go_over_in_order_and_where_there_are_fewer_to_the_first() {
+    const BEFORE: &[&str] = &["11.0.0.2", "11.0.0.3"];
+    assert_eq!(moved(BEFORE, &["11.0.0.4", "11.0.0.5"]), ["11.0.0.4", "11.0.0.5"]);
+    assert_eq!(moved(BEFORE, &["11.0.0.2", "11.0.0.5"]), ["11.0.0.2", "11.0.0.5"]);
+    assert_eq!(moved(BEFORE, &["11.0.0.5", "11.0.0.3"]), ["11.0.0.5", "11.0.0.3"]);
+    assert_eq!(moved(BEFORE, &["11.0.0.4"]), ["11.0.0.4", "11.0.0.4"]);
+    assert_eq!(moved(BEFORE, &["11.0.0.2"]), ["11.0.0.2", "11.0.0.2"]);
+}
+
+/// Twelve namespaces whose dear Service is edited before each slice, which lasts for one question of them; and another that
+/// gets another address and, later, another pod.
+#[test]
+fn what_others_edit_all_the_time_keeps_no_change_waiting() {
+    let (mut world, mut turns) = (World::new(), Turns::default());
+    let dear = |namespace: usize, edit: usize| of(&format!("a{namespace}"), "dear", &format!("edit {edit}"));
+    let mut answered_to = |edit: usize, address: &str, pods: &[&str]| {
+        turns.add(world.come((0..12).map(|namespace| dear(namespace, edit))));
+        turns.add(world.comes(with(&[address], "translate"), pods));
+        let answered = turns.serve(|question| {
+            let took = if &*question.view.service.key.name == "dear" { 400 } else { 1 };
+            (world.chain.evaluate(&world.pipeline.context(), &question.view), Duration::from_millis(took))
+        });
+        let answered = answered.expect("something waits");
+        let further = world.pipeline.answer(vec![answered]);
+        turns.add(further);
+        in_force(&world.pipeline.round())
+    };
+    let first = (0..13).map(|edit| answered_to(edit, "11.0.0.2", &["10.0.0.1"])).last();
+    assert_eq!(first.as_deref(), Some("10.0.0.1 -> 11.0.0.2"), "each is served before one is a second time");
+    for edit in 13..100 {
+        answered_to(edit, "11.0.0.2", &["10.0.0.1"]);
+    }
+    assert_eq!(answered_to(100, "11.0.0.3", &["10.0.0.1"]), "10.0.0.1 -> 11.0.0.3");
+    let two = (101..103).map(|edit| answered_to(edit, "11.0.0.3", &["10.0.0.1", "10.0.0.2"])).last();
+    assert_eq!(two.as_deref(), Some("10.0.0.1,10.0.0.2 -> 11.0.0.3"));
+}

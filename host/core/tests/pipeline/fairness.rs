@@ -1,0 +1,160 @@
+//! The laws of turns, for any questions that take any time and come in any order.
+
+use proptest::prelude::*;
+
+use super::turns::of;
+use super::*;
+
+const NAMESPACES: usize = 4;
+const SERVICES: usize = 3;
+/// In microseconds, how far ahead of the others a namespace can begin to wait.
+const AHEAD: u64 = 250_000;
+
+/// What happens.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// A question about a Service of a namespace comes.
+    Comes(usize, usize),
+    /// The next question is served, which takes so many microseconds.
+    Served(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let comes = (0..NAMESPACES, 0..SERVICES).prop_map(|(namespace, service)| Step::Comes(namespace, service));
+    let served = prop_oneof![1..100_u64, 1..1_000_000_u64].prop_map(Step::Served);
+    prop::collection::vec(prop_oneof![comes, served], 1..120)
+}
+
+/// A question about each Service of each of these namespaces.
+fn questions(names: &[&str]) -> Vec<Vec<Question>> {
+    let mut world = World::new();
+    let mut of_one =
+        |namespace: &str, number: usize| world.come([of(namespace, &number.to_string(), "pass")]).remove(0);
+    names.iter().map(|name| (0..SERVICES).map(|number| of_one(name, number)).collect()).collect()
+}
+
+/// Which Service was served at each step where one was: the numbers of its namespace and of its own.
+fn served(steps: &[Step], questions: &[Vec<Question>]) -> Vec<(usize, usize)> {
+    let mut turns = Turns::default();
+    let place = |question: &Question| {
+        let at = |(n, of_one): (usize, &Vec<Question>)| Some((n, of_one.iter().position(|other| other == question)?));
+        questions.iter().enumerate().find_map(at).expect("one of the questions")
+    };
+    let mut step = |step: &Step| match *step {
+        Step::Comes(namespace, service) => {
+            turns.add(vec![questions[namespace][service].clone()]);
+            None
+        }
+        Step::Served(took) => turns.serve(|question| (place(question), Duration::from_micros(took))).map(|(_, at)| at),
+    };
+    steps.iter().filter_map(|one| step(one)).collect()
+}
+
+/// What one namespace has to expect.
+#[derive(Clone, Debug, Default)]
+struct Expects {
+    waiting: BTreeSet<usize>,
+    /// How long its last question took, if it was served.
+    cost: Option<u64>,
+    /// What each other namespace has had since this one was served last, or since it began to wait.
+    others: [u64; NAMESPACES],
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 3_000 }))]
+
+    /// While a namespace waits that was never served, each other is served once at most. While any other waits, none is
+    /// served that has had more since than the last question of this one cost, and what a namespace may be ahead.
+    #[test]
+    fn while_a_namespace_waits_no_other_has_more_than_its_share(steps in steps()) {
+        let questions = questions(&["a", "b", "c", "d"]);
+        let (mut all, mut order) = (vec![Expects::default(); NAMESPACES], served(&steps, &questions).into_iter());
+        for step in steps {
+            match step {
+                Step::Comes(namespace, service) => {
+                    let one = &mut all[namespace];
+                    if one.waiting.is_empty() {
+                        one.others = Default::default();
+                    }
+                    one.waiting.insert(service);
+                }
+                Step::Served(took) => {
+                    let waits = all.iter().any(|one| !one.waiting.is_empty());
+                    let Some((served, service)) = waits.then(|| order.next().expect("something waits")) else { continue };
+                    for (number, one) in all.iter_mut().enumerate().filter(|(number, one)| *number != served && !one.waiting.is_empty()) {
+                        let (had, most) = (one.others[served], one.cost.map_or(0, |cost| cost + AHEAD));
+                        prop_assert!(had <= most, "{served} has had {had} us while {number} waited, and may have {most}");
+                        one.others[served] += took;
+                    }
+                    prop_assert!(all[served].waiting.remove(&service), "what is served has waited");
+                    (all[served].cost, all[served].others) = (Some(took), Default::default());
+                }
+            }
+        }
+        prop_assert!(order.next().is_none());
+    }
+
+    #[test]
+    fn names_decide_nothing(steps in steps(), names in Just(vec!["a", "b", "c", "d"]).prop_shuffle()) {
+        prop_assert_eq!(served(&steps, &questions(&names)), served(&steps, &questions(&["a", "b", "c", "d"])));
+    }
+
+    /// What is edited again and again has the same turn, and so has all else.
+    #[test]
+    fn news_about_what_waits_change_no_turn(steps in steps()) {
+        let (questions, mut waiting) = (questions(&["a", "b", "c", "d"]), Vec::new());
+        let (mut quiet, mut edited) = (Turns::default(), Turns::default());
+        for step in steps {
+            match step {
+                Step::Comes(namespace, service) => {
+                    let question = &questions[namespace][service];
+                    quiet.add(vec![question.clone()]);
+                    edited.add(vec![question.clone()]);
+                    waiting.push(question.clone());
+                }
+                Step::Served(took) => {
+                    let [one, other] = [&mut quiet, &mut edited].map(|turns| turns.serve(|_| ((), Duration::from_micros(took))));
+                    prop_assert_eq!(&one, &other);
+                    waiting.retain(|question| one.as_ref().is_none_or(|(served, ())| served != question));
+                }
+            }
+            edited.add(waiting.iter().rev().cloned().collect());
+        }
+    }
+
+    #[test]
+    fn only_those_are_remembered_that_wait_or_have_used_time_lately(steps in steps()) {
+        let (questions, mut turns) = (questions(&["a", "b", "c", "d"]), Turns::default());
+        turns.begin(at(1));
+        for step in steps {
+            match step {
+                Step::Comes(namespace, service) => turns.add(vec![questions[namespace][service].clone()]),
+                Step::Served(took) => drop(turns.serve(|_| ((), Duration::from_micros(took)))),
+            }
+        }
+        let mut waiting = BTreeSet::new();
+        turns.begin(at(61));
+        let remembered = turns.remembered();
+        while let Some((question, ())) = turns.serve(|_| ((), Duration::ZERO)) {
+            waiting.insert(question.view.service.key.namespace.clone());
+        }
+        prop_assert_eq!(remembered, waiting.len());
+    }
+}
+
+/// The share of whoever asks cheap questions is as large as that of whoever asks dear ones.
+#[test]
+fn time_is_shared_and_not_the_number_of_questions() {
+    let mut world = World::new();
+    let mut turns = Turns::default();
+    for (namespace, count) in [("dear", 10), ("cheap", 1_000)] {
+        turns.add(world.come((0..count).map(|number| of(namespace, &number.to_string(), "pass"))));
+    }
+    let mut count = BTreeMap::<String, usize>::new();
+    for _ in 0..303 {
+        let took = |question: &Question| if &*question.view.service.key.namespace == "dear" { 100 } else { 1 };
+        let (question, ()) = turns.serve(|question| ((), Duration::from_millis(took(question)))).expect("a question");
+        *count.entry(question.view.service.key.namespace.to_string()).or_default() += 1;
+    }
+    assert_eq!(count, [("cheap".to_owned(), 300), ("dear".to_owned(), 3)].into());
+}
