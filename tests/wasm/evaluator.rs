@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use egressd::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
-use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling};
+use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling, Verdict};
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{Context, ServiceView};
+use egressd_core::pipeline::{Question, Turns};
 
 use crate::hostile;
 use crate::services::{ENGINE, context, ip, policy, view};
@@ -21,12 +22,28 @@ fn member(bytes: &[u8], name: &str) -> Member {
     Member::new(Asked::Policy(policy(&ENGINE, bytes, name, "{}")))
 }
 
+/// What the evaluator says to questions about these Services, which have different names.
+fn asked(evaluator: &Evaluator, views: impl IntoIterator<Item = ServiceView>, most: Duration) -> Vec<Verdict> {
+    try_asking(evaluator, views, most).unwrap()
+}
+
+fn try_asking(
+    evaluator: &Evaluator,
+    views: impl IntoIterator<Item = ServiceView>,
+    most: Duration,
+) -> Result<Vec<Verdict>, EvaluatorGone> {
+    let mut turns = Turns::default();
+    turns.add(views.into_iter().map(|view| Question::about(Arc::new(view))).collect());
+    let (_, answers) = run(evaluator.evaluate(Arc::new(context()), turns, most))?;
+    Ok(answers.into_iter().map(|(_, verdict)| verdict).collect())
+}
+
 #[test]
 fn verdicts_come_in_the_order_of_the_services() {
     let evaluator = Evaluator::start(Chain::new([member(wasm::built_in(), "annotations")])).unwrap();
-    let values = ["true", "false", "maybe", "true"];
-    let services = values.map(|value| Arc::new(view("web", &[("kube-vip.io/egress", value)]))).to_vec();
-    let verdicts = run(evaluator.evaluate(Arc::new(context()), services, Duration::MAX)).unwrap();
+    let services = [("a", "true"), ("b", "false"), ("c", "maybe"), ("d", "true")];
+    let services = services.map(|(name, value)| view(name, &[("kube-vip.io/egress", value)]));
+    let verdicts = asked(&evaluator, services, Duration::MAX);
     let rulings: Vec<usize> = verdicts
         .iter()
         .map(|verdict| match &verdict.ruling {
@@ -44,8 +61,7 @@ fn a_policy_that_fails_harms_no_other_service() {
     let evaluator = Evaluator::start(Chain::new(members)).unwrap();
     // The address that the policy's only good answer translates to.
     let owner = |name| ServiceView { addresses: vec![ip("192.0.2.1")], ..view(name, &[]) };
-    let services = ["panic", "fine"].map(|name| Arc::new(owner(name))).to_vec();
-    let verdicts = run(evaluator.evaluate(Arc::new(context()), services, Duration::MAX)).unwrap();
+    let verdicts = asked(&evaluator, ["panic", "fine"].map(owner), Duration::MAX);
     assert!(matches!(&verdicts[0].ruling, Ruling::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
     assert!(matches!(&verdicts[1].ruling, Ruling::Draft(draft) if draft.rules.len() == 1), "{verdicts:?}");
 }
@@ -80,8 +96,8 @@ impl Policy for Slow {
 #[test]
 fn it_answers_as_much_as_its_time_allows_and_one_question_at_least() {
     let evaluator = Evaluator::start((Box::new(Slow) as Box<dyn Policy>).into()).unwrap();
-    let services = || std::iter::repeat_with(|| Arc::new(view("web", &[]))).take(50).collect();
-    let answered = |most| run(evaluator.evaluate(Arc::new(context()), services(), most)).unwrap().len();
+    let services = || (0..50).map(|number| view(&format!("web-{number}"), &[]));
+    let answered = |most| asked(&evaluator, services(), most).len();
     assert_eq!(answered(Duration::ZERO), 1);
     assert!((1..50).contains(&answered(Duration::from_millis(100))));
 }
@@ -89,7 +105,7 @@ fn it_answers_as_much_as_its_time_allows_and_one_question_at_least() {
 #[test]
 fn a_thread_that_has_ended_is_an_error_and_no_hang() {
     let evaluator = Evaluator::start((Box::new(Bug) as Box<dyn Policy>).into()).unwrap();
-    let ask = || run(evaluator.evaluate(Arc::new(context()), vec![Arc::new(view("web", &[]))], Duration::MAX));
+    let ask = || try_asking(&evaluator, [view("web", &[])], Duration::MAX);
     assert_eq!(ask().err(), Some(EvaluatorGone));
     assert_eq!(ask().err(), Some(EvaluatorGone));
 }

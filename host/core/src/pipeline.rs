@@ -107,6 +107,14 @@ pub struct Question {
     pub view: Arc<ServiceView>,
 }
 
+#[cfg(feature = "testkit")]
+impl Question {
+    /// About a view as it is, for tests of what answers questions.
+    pub fn about(view: Arc<ServiceView>) -> Self {
+        Self { key: view.service.key.clone(), about: About::Today, failed: 0, view }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum About {
     Today,
