@@ -25,15 +25,14 @@ impl Pipeline {
 
     fn work_out(&self) -> (Round, Refused) {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
-        let mut planned = BTreeMap::new();
         // What asks for nothing takes no address from another, however old it is.
         let asking = self.services.values().filter(|entry| !entry.asks_nothing());
         let sharing = Sharing::of(self.settings.shared, asking.map(|entry| &*entry.view));
         let here = self.here(&sharing);
-        for (key, entry) in &self.services {
-            let settled = self.settle(here, entry).map(|settled| with_endpoints_counted(&entry.view, settled));
-            planned.extend(settled.map(|settled| (key.clone(), settled)));
-        }
+        let settled = |(key, entry): (&ServiceKey, &Entry)| {
+            Some((key.clone(), with_endpoints_counted(&entry.view, self.settle(here, entry)?)))
+        };
+        let mut planned: BTreeMap<ServiceKey, Planned> = self.services.iter().filter_map(settled).collect();
         let refused = self.keep_to_limits(here, &mut planned);
         for (key, settled) in &planned {
             plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
