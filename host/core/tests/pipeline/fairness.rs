@@ -47,7 +47,7 @@ fn served(steps: &[Step], questions: &[Vec<Question>]) -> Vec<(usize, usize)> {
         }
         Step::Served(took) => turns.serve(|question| (place(question), Duration::from_micros(took))).map(|(_, at)| at),
     };
-    steps.iter().filter_map(|one| step(one)).collect()
+    steps.iter().filter_map(&mut step).collect()
 }
 
 /// What one namespace has to expect.
