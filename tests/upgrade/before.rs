@@ -60,7 +60,8 @@ impl Release {
         };
         let commit = format!("{}^{{commit}}", self.commit);
         let has = git(&["cat-file", "-e", &commit])?.status.success();
-        ensure!(has || !there, "the history has no commit {}, which tests/upgrade/releases names", self.commit);
+        let commit = self.commit;
+        ensure!(has || !there, Unable(format!("this history has no commit {commit}, {}", self.name)));
         ensure!(has, Unable(format!("this clone is shallow and has no {}: `git fetch --unshallow`", self.name)));
         Ok(())
     }
