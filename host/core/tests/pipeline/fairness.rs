@@ -40,14 +40,14 @@ fn served(steps: &[Step], questions: &[Vec<Question>]) -> Vec<(usize, usize)> {
         let at = |(n, of_one): (usize, &Vec<Question>)| Some((n, of_one.iter().position(|other| other == question)?));
         questions.iter().enumerate().find_map(at).expect("one of the questions")
     };
-    let mut step = |step: &Step| match *step {
+    let step = |step: &Step| match *step {
         Step::Comes(namespace, service) => {
             turns.add(vec![questions[namespace][service].clone()]);
             None
         }
         Step::Served(took) => turns.serve(|question| (place(question), Duration::from_micros(took))).map(|(_, at)| at),
     };
-    steps.iter().filter_map(&mut step).collect()
+    steps.iter().filter_map(step).collect()
 }
 
 /// What one namespace has to expect.
