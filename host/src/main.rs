@@ -111,7 +111,6 @@ async fn follow(args: &Run) -> Result<()> {
     let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
     config.findings.iter().chain(&bystanders).for_each(|finding| warn!(code = %finding.code, "{}", finding.message));
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
-    let _lives = hold(&locks, &instance);
     let (node, namespace) = (config.settings.node.clone(), config.namespace.clone());
     let source = Source::open(config.origin, &node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
@@ -124,7 +123,7 @@ async fn follow(args: &Run) -> Result<()> {
     let asked = policies_of(&config.settings, config.policies, &metrics, &state)?;
     let kernel = KernelThread::spawn(Netlink::open).await?;
     let (giver, taker) = handover();
-    let orphans = look_for_orphans(instance, locks)?;
+    let orphans = look_for_orphans(instance.clone(), locks.clone())?;
     let (board, reader) = board(giver.told(), notices.reader(), orphans.found());
     let settings = &config.settings;
     let (node_name, prefix, written) = (node.clone(), settings.prefix.clone(), config::publish(args.publish));
@@ -140,6 +139,8 @@ async fn follow(args: &Run) -> Result<()> {
         adopted = Daemon::adopt(config.settings, state, asked, kernel, (start, watch)) => adopted?,
         () = &mut stop => return Ok(()),
     };
+    // While a newer egressd's table is waited for, nothing here stands against its removal.
+    let _lives = hold(&locks, &instance);
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await

@@ -66,7 +66,7 @@ pub(crate) fn a_table_of_a_newer_layout_is_kept_and_said_and_taken_over_once_it_
 
     let mut egressd = program().run_with(&stage.lab, &stage.manifests, &["--http", &HTTP.to_string()])?;
     expect_waiting(&stage, &mut egressd)?;
-    let (code, said) = answer(&stage, &["clean", "--newer-layout", "--lock-dir=/nowhere"])?;
+    let (code, said) = answer(&stage, &["clean", "--newer-layout"])?;
     ensure!(code == Some(0) && said.contains("removed kube_vip_v4, kube_vip_v6"), "{code:?}: {said}");
     egressd.wait_until_seen(stage.pod(0), lab::addresses::OUTSIDE_V4, OTHER.into())?;
     egressd.wait_until_seen(stage.pod(1), lab::addresses::OUTSIDE_V4, ADDRESS.into())?;

@@ -45,16 +45,26 @@ fn both_agree_on_good_values() {
 }
 
 #[test]
+fn both_agree_on_what_is_empty_or_reads_like_no() {
+    for name in ["egress", "egress-ipv6", "egress-source-ports", "egress-denied-networks", "flush-conntrack", "ignore"]
+    {
+        for value in ["", " ", "False", "no", "0"] {
+            word(&view("web", &[EGRESS, (&format!("kube-vip.io/{name}"), value)]));
+        }
+    }
+}
+
+#[test]
 fn both_agree_on_bad_values() {
     for (name, values) in [
-        ("egress", ["True", "1", "", "true,"]),
-        ("egress-ipv6", ["TRUE", "yes", " ", "false;"]),
+        ("egress", ["True", "1", "yes", "true,"]),
+        ("egress-ipv6", ["TRUE", "yes", "t", "false;"]),
         ("egress-destination-ports", ["5060", "tcp:80:90", "tcp:90-80", "TCP:80"]),
         ("egress-source-ports", ["tcp:0", "tcp:65536", "tcp:80,", "tcp:+80,udp:080, ,x"]),
         ("egress-allowed-networks", ["10.0.0.1/8", "10.0.0.0/33", "::ffff:10.0.0.0/104", "junk,ä,10.0.0.0/8"]),
-        ("egress-denied-networks", ["", ",", "2001:db8::/129", "10.0.0.00/8"]),
-        ("egress-internal", ["on", "", "2", "tru"]),
-        ("flush-conntrack", ["y", "False", "0", "\u{a0}true"]),
+        ("egress-denied-networks", [",,", ",", "2001:db8::/129", "10.0.0.00/8"]),
+        ("egress-internal", ["on", "1", "2", "tru"]),
+        ("flush-conntrack", ["y", "On", "T", "\u{a0}true"]),
     ] {
         for value in values {
             let name = format!("kube-vip.io/{name}");

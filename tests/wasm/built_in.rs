@@ -40,7 +40,10 @@ fn it_imports_a_log_and_nothing_else() {
 fn it_describes_itself() {
     let Loaded { description, .. } = wasm::load(&ENGINE, &CHILD, wasm::built_in(), "annotations", "{}").unwrap();
     assert_eq!(description.name, "annotations");
-    assert_eq!(description.annotation_prefixes, ["kube-vip.io/egress", "kube-vip.io/flush-conntrack"]);
+    assert_eq!(
+        description.annotation_prefixes,
+        ["kube-vip.io/egress", "kube-vip.io/flush-conntrack", "kube-vip.io/ignore"]
+    );
     assert!(description.label_prefixes.is_empty());
     assert!(serde_json::from_str::<serde_json::Value>(&description.settings_schema).is_ok());
 }

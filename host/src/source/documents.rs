@@ -72,6 +72,9 @@ pub fn contents(text: &str, node: &str) -> Result<Contents, Error> {
     }
     let documents: Vec<Value> =
         serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| Error::Yaml(sentence(&error)))?;
+    if documents.iter().all(Value::is_null) {
+        return Err(Error::Empty);
+    }
     let mut collector = Collector { node, contents: Contents::default() };
     for (index, document) in documents.iter().enumerate() {
         collector.add(&Place { path: format!("document {}", index + 1), typed: None }, document);
@@ -126,13 +129,18 @@ impl Collector<'_> {
                 let of = (!of.is_empty()).then(|| Typed { kind: of.to_owned(), ..typed.clone() });
                 self.add_items(place, of.as_ref(), items);
             }
-            (Some(_), Some(Value::Null) | None) => {}
-            (Some(_), Some(_)) => self.contents.unknown.push(format!("{}: items is not a list", place.path)),
-            (None, _) => {
-                if let Some(kind) = Kind::of(&typed.version, &typed.kind) {
-                    self.add_object(place, kind, value);
-                }
+            (Some(_), _) => {
+                let items = "items is not a list; an empty one is written as items: []";
+                self.contents.unknown.push(format!("{}: {items}", place.path));
             }
+            (None, _) => match Kind::of(&typed.version, &typed.kind) {
+                Some(kind) => self.add_object(place, kind, value),
+                None if is_cut_off(&typed) => self.contents.unknown.push(format!(
+                    "{}: {} has no kind {:?}; write one of its kinds",
+                    place.path, typed.version, typed.kind
+                )),
+                None => {}
+            },
         }
     }
 
@@ -155,12 +163,27 @@ impl Collector<'_> {
                 contents.objects.push(object);
             }
             Ok(Reading { object: None, faults: _ }) => {}
+            // What it is called cannot be read, so it could be any of those that were there.
+            Err(why) if said("name").is_empty() || !is_text(&value["metadata"]["namespace"]) => {
+                contents.unknown.push(format!("{called} cannot be read: {why}"));
+            }
             Err(why) => {
                 let identity = identity(kind, said("namespace"), said("name"));
                 contents.unreadable.push((identity, format!("{called} cannot be read: {why}")));
             }
         }
     }
+}
+
+/// Whether a group that has one kind alone is said to have another, as in a file that was cut off.
+fn is_cut_off(typed: &Typed) -> bool {
+    let group = typed.version.rsplit_once('/').map(|(group, _)| group);
+    let of_group = Kind::ALL.into_iter().map(Kind::names).find(|names| Some(names.group) == group && names.alone);
+    of_group.is_some_and(|names| names.kind != typed.kind)
+}
+
+fn is_text(value: &Value) -> bool {
+    value.is_null() || value.is_string()
 }
 
 /// What an object says, or else the list around it; or which field is missing.
@@ -205,6 +228,10 @@ impl Object {
                 let addresses = union(&new.addresses, &old.addresses);
                 let pod_networks = union(&new.pod_networks, &old.pod_networks);
                 Self::Node(name, Arc::new(Node { addresses, pod_networks, ..Node::clone(&new) }))
+            }
+            (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
+                let addresses = union(&new.addresses, &old.addresses);
+                Self::Pod(Arc::new(Pod { addresses, ..Pod::clone(&new) }))
             }
             (Self::ServiceNetworks(name, new), Self::ServiceNetworks(_, old)) => {
                 Self::ServiceNetworks(name, Arc::new(union(&new, old)))
@@ -280,9 +307,7 @@ mod tests {
     fn lists_are_unpacked_in_lists_too_and_foreign_kinds_passed_over() {
         let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: a}}\n- {apiVersion: apps/v1, kind: Deployment, metadata: {name: b}}\n- {apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Namespace, metadata: {name: c}}]}\n";
         assert_eq!(names(&read(list)), ["a", "c"]);
-        for empty in ["items: []", "items: null", ""] {
-            assert_eq!(names(&read(&format!("apiVersion: v1\nkind: List\n{empty}\n"))), [""; 0]);
-        }
+        assert_eq!(read("apiVersion: v1\nkind: List\nitems: []\n"), Contents::default());
     }
 
     #[test]
@@ -324,6 +349,30 @@ mod tests {
         assert_eq!(names(&contents), ["web"]);
         let sentence = "has no apiVersion; every object needs apiVersion and kind";
         assert_eq!(contents.unknown, [format!("document 2 {sentence}"), format!("document 3 {sentence}")]);
+    }
+
+    #[test]
+    fn what_could_be_any_object_of_the_file_is_unknown() {
+        for (document, place) in [
+            ("{apiVersion: v1, kind: List}", "document 1: items is not a list"),
+            ("{apiVersion: v1, kind: List, items: null}", "document 1: items is not a list"),
+            ("{apiVersion: v1, kind: Service, metadata: [web]}", "document 1 (Service ) cannot be read: metadata "),
+            (
+                "{apiVersion: v1, kind: Service, metadata: {name: 1}}",
+                "document 1 (Service ) cannot be read: metadata.name 1",
+            ),
+            (
+                "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: [a]}}",
+                "document 1 (Service web) cannot be read",
+            ),
+            ("{apiVersion: discovery.k8s.io/v1, kind: End}", "document 1: discovery.k8s.io/v1 has no kind \"End\""),
+        ] {
+            let unknown = read(document).unknown;
+            assert!(unknown.len() == 1 && unknown[0].starts_with(place), "{document}: {unknown:?}");
+        }
+        for nothing in ["# a comment\n", "---\n", "null\n", "\u{feff}"] {
+            assert!(matches!(contents(nothing, "node-a"), Err(Error::Empty)), "{nothing:?}");
+        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Names {
     pub kind: &'static str,
     /// As paths and `kubectl` have it.
     pub plural: &'static str,
+    /// Whether its group has no other kind.
+    pub alone: bool,
 }
 
 impl Kind {
@@ -49,7 +51,8 @@ impl Kind {
     /// How Kubernetes calls it. Beta versions are read from files, as people may have kept them; servers that have no others
     /// are older than those that egressd works with.
     pub fn names(self) -> Names {
-        let of = |group, versions, kind, plural| Names { group, versions, kind, plural };
+        let of =
+            |group, versions, kind, plural| Names { group, versions, kind, plural, alone: group == "discovery.k8s.io" };
         match self {
             Self::Services => of("", &["v1"], "Service", "services"),
             Self::Slices => of("discovery.k8s.io", &["v1", "v1beta1"], "EndpointSlice", "endpointslices"),

@@ -11,7 +11,9 @@ use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{ServiceKey, ServiceView, Snapshot, view};
-use crate::plan::{End, Excess, Grant, Here, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, fits, grants, settle};
+use crate::plan::{
+    End, Excess, Grant, Here, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, fits, grants, narrows, settle,
+};
 
 /// The Services whose newest change is not in force, and what is.
 pub(super) type Refused = BTreeMap<ServiceKey, Grant>;
@@ -50,11 +52,18 @@ impl Pipeline {
             asking.filter_map(|(key, newest)| self.wish(here, key, newest)).unzip();
         let mut refused = Refused::new();
         for ((wish, alternatives), granted) in wishes.iter().zip(alternatives).zip(grants(limits, &wishes)) {
-            if let (Some(mut instead), Some(excess)) = (alternatives.of(granted.grant), granted.excess) {
-                instead.findings.push(excess.finding(&wish.key));
-                refused.insert(wish.key.clone(), granted.grant);
-                planned.insert(wish.key.clone(), instead);
+            let (Some(instead), Some(excess)) = (alternatives.of(granted.grant), granted.excess) else { continue };
+            // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to
+            // fit.
+            let is_edited = alternatives.accepted.is_some();
+            if !is_edited && planned.get(&wish.key).is_some_and(|newest| is_narrower(newest, &instead)) {
+                continue;
             }
+            let guarded = alternatives.accepted.flatten().filter(|accepted| is_narrower(accepted, &instead));
+            let mut instead = guarded.unwrap_or(instead);
+            instead.findings.push(excess.finding(&wish.key));
+            refused.insert(wish.key.clone(), granted.grant);
+            planned.insert(wish.key.clone(), instead);
         }
         refused
     }
@@ -123,12 +132,12 @@ impl Pipeline {
 
 impl Alternatives {
     /// None where the newest is in force.
-    fn of(self, grant: Grant) -> Option<Planned> {
+    fn of(&self, grant: Grant) -> Option<Planned> {
         match grant {
             Grant::Newest => None,
-            Grant::Accepted => self.accepted.flatten(),
-            Grant::Before => Some(self.before),
-            Grant::Nothing => Some(Planned { service: None, ..self.before }),
+            Grant::Accepted => self.accepted.clone().flatten(),
+            Grant::Before => Some(self.before.clone()),
+            Grant::Nothing => Some(Planned { service: None, ..self.before.clone() }),
         }
     }
 }
@@ -140,6 +149,10 @@ pub(super) fn with_endpoints_counted(view: &ServiceView, planned: Planned) -> Pl
         End::Ruled if crowded => Planned { end: End::Invalid, ..planned },
         End::Ruled | End::Off | End::Invalid | End::Denied | End::Failed => planned,
     }
+}
+
+fn is_narrower(newest: &Planned, before: &Planned) -> bool {
+    newest.service.as_ref().zip(before.service.as_ref()).is_some_and(|(newest, before)| narrows(newest, before))
 }
 
 fn size(planned: &Planned) -> Size {

@@ -81,7 +81,11 @@ impl World {
     }
 
     fn restart(&self) -> Round {
-        let mut next = Self::after(self);
+        self.restart_with([member(Networks)])
+    }
+
+    fn restart_with(&self, members: impl IntoIterator<Item = Member>) -> Round {
+        let mut next = Self { chain: Chain::new(members), ..Self::after(self) };
         let keys: BTreeSet<Key> = next.snapshot.services.keys().cloned().map(Key::Service).collect();
         let round = next.look_at(keys);
         next.ask_further(round)
@@ -186,4 +190,41 @@ fn on_a_full_node_the_namespace_with_the_most_loses_first() {
                 administrator can raise the limit";
     assert_eq!(errors(&round, "a/2"), [said]);
     assert_eq!(round.statuses, world.restart().statuses);
+}
+
+fn member(policy: impl Policy + 'static) -> Member {
+    Member::new(Asked::Policy(Arc::new(policy)))
+}
+
+/// Denies a network, as guards do.
+struct Guarding;
+
+impl Policy for Guarding {
+    fn name(&self) -> &'static str {
+        "the-guard"
+    }
+
+    fn evaluate(&self, _: &Context, _: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+        let mut draft = draft.clone();
+        draft.rules.iter_mut().for_each(|rule| rule.exclude.extend("10.0.0.0/8".parse::<IpNet>()));
+        Ok(Outcome { decision: Decision::Plan(draft), diagnostics: vec![] })
+    }
+}
+
+#[test]
+fn a_guard_binds_a_service_that_is_at_its_limit_and_one_whose_edit_exceeds_it() {
+    let mut world = World::limited();
+    world.has(("a/full", 1), 4, 1);
+    world.has(("b/more", 2), 4, 1);
+    let excluded = |round: &Round, namespace: &str, name: &str| {
+        let service = round.plan.services.get(&ServiceKey::new(namespace, name));
+        service.map(|service| service.rules.iter().map(|rule| rule.exclude.len()).sum::<usize>())
+    };
+    let round = world.reload([member(Networks), member(Guarding)]);
+    let round = world.ask_further(round);
+    assert_eq!([excluded(&round, "a", "full"), excluded(&round, "b", "more")], [Some(1), Some(1)]);
+    let round = world.has(("b/more", 2), 5, 1);
+    assert_eq!([excluded(&round, "a", "full"), excluded(&round, "b", "more")], [Some(1), Some(1)]);
+    let round = world.restart_with([member(Networks), member(Guarding)]);
+    assert_eq!([excluded(&round, "a", "full"), excluded(&round, "b", "more")], [Some(1), Some(1)]);
 }

@@ -85,7 +85,7 @@ impl Asked {
     }
 
     fn request(&self) -> Request {
-        let Names { group, versions, plural, kind: _ } = self.kind.names();
+        let Names { group, versions, plural, .. } = self.kind.names();
         let version = versions.first().copied().unwrap_or_default();
         let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
         let within = self.namespace.as_ref().map(|name| format!("/namespaces/{name}")).unwrap_or_default();

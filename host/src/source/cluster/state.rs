@@ -195,15 +195,12 @@ impl State {
         match object {
             Object::Service(service) => services.get(&service.key).cloned().map(Object::Service),
             Object::Node(name, _) => nodes.get(name).map(|node| Object::Node(name.clone(), Arc::clone(node))),
+            Object::Pod(pod) => self.pods.get(&pod.name).map(|known| Object::Pod(Arc::new(known.clone()))),
             Object::ServiceNetworks(name, _) => {
                 let networks = service_networks.get(name)?;
                 Some(Object::ServiceNetworks(name.clone(), Arc::clone(networks)))
             }
-            Object::Slice(..)
-            | Object::Namespace(..)
-            | Object::Policy(..)
-            | Object::Pod(_)
-            | Object::PodElsewhere(_) => None,
+            Object::Slice(..) | Object::Namespace(..) | Object::Policy(..) | Object::PodElsewhere(_) => None,
         }
     }
 

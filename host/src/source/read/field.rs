@@ -27,6 +27,19 @@ impl<'a> Field<'a> {
         Self { path, value: self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null()) }
     }
 
+    /// A member that holds others. What is there and is no object could say anything, so nothing is concluded from it.
+    pub(super) fn object(&self, name: &str) -> Result<Self, Fault> {
+        let member = self.get(name);
+        if member.value.is_none_or(Value::is_object) { Ok(member) } else { Err(member.fault("an object")) }
+    }
+
+    /// A list that has to be one, item by item.
+    pub(super) fn list(&self) -> Result<Vec<Self>, Fault> {
+        let mut faults = Vec::new();
+        let items = self.items(&mut faults);
+        faults.pop().map_or(Ok(items), Err)
+    }
+
     /// Whether nothing stands there.
     pub(super) fn is_absent(&self) -> bool {
         self.value.is_none()

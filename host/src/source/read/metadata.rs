@@ -12,14 +12,14 @@ const LONGEST_NAME: usize = 253;
 
 /// The name of an object.
 pub(super) fn name(root: &Field<'_>) -> Result<String, Unreadable> {
-    let name = root.get("metadata").get("name");
+    let name = root.object("metadata")?.get("name");
     let text = name.text()?.ok_or(Unreadable::NoName)?;
     Ok(checked(&name, text)?.to_owned())
 }
 
 /// The namespace of an object: an absent or empty one is `default`, as for kubectl.
 pub(super) fn namespace(root: &Field<'_>) -> Result<String, Fault> {
-    let namespace = root.get("metadata").get("namespace");
+    let namespace = root.object("metadata")?.get("namespace");
     match namespace.text()? {
         None | Some("") => Ok("default".to_owned()),
         Some(text) => Ok(checked(&namespace, text)?.to_owned()),

@@ -13,26 +13,32 @@ use super::metadata;
 /// A Node and its name. A label that cannot be read costs all labels, which policies alone look at.
 pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String, Node), Unreadable> {
     let name = metadata::name(root)?;
-    let spec = root.get("spec");
+    let (spec, status) = (root.object("spec")?, root.object("status")?);
+    spec.get("podCIDRs").list()?;
     let mut pod_networks = spec.get("podCIDRs").all(faults, pod_network);
     if spec.get("podCIDRs").items(&mut Vec::new()).is_empty() {
         pod_networks.extend(kept(pod_network(&spec.get("podCIDR")), faults));
     }
     let labels = kept(metadata::labels(root).map(Some), faults).unwrap_or_default();
-    let addresses = addresses(&root.get("status").get("addresses"), faults);
-    Ok((name, Node { addresses, pod_networks, labels, readiness: readiness(&root.get("status").get("conditions")) }))
+    let addresses = addresses(&status.get("addresses"), faults)?;
+    Ok((name, Node { addresses, pod_networks, labels, readiness: readiness(&status.get("conditions")) }))
 }
 
-/// Those that are addresses; the others are names.
-fn addresses(field: &Field<'_>, faults: &mut Vec<Fault>) -> Vec<IpAddr> {
+/// Those that are addresses; the others are names. Where the kind cannot be read, what reads like an address counts: it is
+/// better inside than outside.
+fn addresses(field: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Vec<IpAddr>, Fault> {
     let mut addresses = Vec::new();
-    for item in field.items(faults) {
-        let is_address = item.get("type").text().ok().flatten().is_some_and(|kind| kind.ends_with("IP"));
-        if is_address {
-            addresses.extend(kept(address(&item.get("address")), faults));
+    for item in field.list()? {
+        let kind = item.get("type").text();
+        if kind.as_ref().is_ok_and(|kind| kind.is_some_and(|kind| !kind.ends_with("IP"))) {
+            continue;
         }
+        let written = item.get("address");
+        let missing = written.is_absent().then(|| written.fault("an address"));
+        faults.extend(kind.err().into_iter().chain(missing));
+        addresses.extend(kept(address(&written), faults));
     }
-    addresses
+    Ok(addresses)
 }
 
 /// What cannot be read is not known to be bad: a node that is ready by mistake is heard of by its own silence.
@@ -54,5 +60,7 @@ pub(super) fn namespace(root: &Field<'_>) -> Result<(String, Labels), Unreadable
 /// A ServiceCIDR's name and networks.
 pub(super) fn service_networks(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String, Vec<IpNet>), Unreadable> {
     let name = metadata::name(root)?;
-    Ok((name, root.get("spec").get("cidrs").all(faults, service_network)))
+    let networks = root.object("spec")?.get("cidrs");
+    networks.list()?;
+    Ok((name, networks.all(faults, service_network)))
 }

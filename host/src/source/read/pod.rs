@@ -12,12 +12,13 @@ use super::metadata;
 /// A pod. A label that cannot be read costs all labels.
 pub(super) fn pod(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Pod, Unreadable> {
     let key = metadata::key(root)?;
-    let (spec, status) = (root.get("spec"), root.get("status"));
-    let host_network = kept(spec.get("hostNetwork").boolean(), faults);
+    let (spec, status) = (root.object("spec")?, root.object("status")?);
+    let host_network = spec.get("hostNetwork").boolean()?;
+    status.get("podIPs").list()?;
     Ok(Pod {
         uid: metadata::uid(root, &key)?,
         name: ObjectReference { namespace: key.namespace.to_string(), name: key.name.to_string() },
-        phase: match kept(status.get("phase").text(), faults) {
+        phase: match status.get("phase").text()? {
             Some("Succeeded" | "Failed") => Phase::Ended,
             Some(_) | None => Phase::Alive,
         },

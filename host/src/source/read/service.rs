@@ -14,7 +14,9 @@ use crate::moment::Moment;
 /// A Service. Its labels and annotations have to be right as a whole, since leaving one out could widen.
 pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Service, Unreadable> {
     let key = metadata::key(root)?;
-    let (spec, ingress) = (root.get("spec"), root.get("status").get("loadBalancer").get("ingress"));
+    let (spec, ingress) = (root.object("spec")?, root.object("status")?.object("loadBalancer")?.get("ingress"));
+    ingress.list()?;
+    spec.get("clusterIPs").list()?;
     let annotations = metadata::annotations(root)?;
     Ok(Service {
         uid: metadata::uid(root, &key)?,

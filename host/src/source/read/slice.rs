@@ -16,39 +16,44 @@ pub(super) fn slice(
     faults: &mut Vec<Fault>,
 ) -> Result<Option<(String, Slice)>, Unreadable> {
     let name = metadata::name(root)?;
-    let label = root.get("metadata").get("labels").get(SERVICE_NAME);
+    let label = root.object("metadata")?.object("labels")?.get(SERVICE_NAME);
     let Some(service) = label.text()?.filter(|service| !service.is_empty()) else { return Ok(None) };
     let service = ServiceKey::new(metadata::namespace(root)?, metadata::checked(&label, service)?);
     let mut endpoints = Vec::new();
     if root.get("addressType").text().ok().flatten() != Some("FQDN") {
-        for endpoint in root.get("endpoints").items(faults) {
-            endpoints.extend(self::endpoints(&endpoint, default_node, faults));
+        for endpoint in root.get("endpoints").list()? {
+            endpoints.extend(self::endpoints(&endpoint, default_node, faults)?);
         }
     }
     Ok(Some((name, Slice { service, endpoints })))
 }
 
 /// Kubernetes says that all addresses of one endpoint mean the same pod.
-fn endpoints(endpoint: &Field<'_>, default_node: Option<&str>, faults: &mut Vec<Fault>) -> Vec<Endpoint> {
+fn endpoints(
+    endpoint: &Field<'_>,
+    default_node: Option<&str>,
+    faults: &mut Vec<Fault>,
+) -> Result<Vec<Endpoint>, Fault> {
     let conditions = endpoint.get("conditions");
     let mut condition = |name: &str| kept(conditions.get(name).boolean(), faults);
     let (ready, serving, terminating) = (condition("ready"), condition("serving"), condition("terminating"));
-    let node = node(endpoint, default_node, faults);
-    let pod = pod(&endpoint.get("targetRef"), faults);
+    let node = node(endpoint, default_node)?;
+    let pod = pod(&endpoint.object("targetRef")?, faults);
+    endpoint.get("addresses").list()?;
     let addresses = endpoint.get("addresses").all(faults, address);
     let one = |address| Endpoint { address, node: node.clone(), pod: pod.clone(), ready, serving, terminating };
-    addresses.into_iter().map(one).collect()
+    Ok(addresses.into_iter().map(one).collect())
 }
 
-/// Where it runs. A name that cannot be read is no reason to take it for one of this node.
-fn node(endpoint: &Field<'_>, default_node: Option<&str>, faults: &mut Vec<Fault>) -> Option<String> {
+/// Where it runs. A name that cannot be read is no reason to take it for one of this node, nor for one of another.
+fn node(endpoint: &Field<'_>, default_node: Option<&str>) -> Result<Option<String>, Fault> {
     // discovery.k8s.io/v1beta1 had it here before it had a field of its own.
     let topology = endpoint.get("topology").get("kubernetes.io/hostname");
     let name = if endpoint.get("nodeName").is_absent() { topology } else { endpoint.get("nodeName") };
     if name.is_absent() {
-        return default_node.map(str::to_owned);
+        return Ok(default_node.map(str::to_owned));
     }
-    kept(name.text(), faults).map(str::to_owned)
+    Ok(name.text()?.map(str::to_owned))
 }
 
 fn pod(reference: &Field<'_>, faults: &mut Vec<Fault>) -> Option<ObjectReference> {

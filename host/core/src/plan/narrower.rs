@@ -1,0 +1,55 @@
+//! Whether a Service translates less than before. A policy that only narrows, as a guard does, is never refused for the
+//! room that its restrictions take: the Service at its limit would go on without them.
+
+use std::collections::BTreeSet;
+
+use super::PlannedService;
+use crate::decision::Rule;
+
+/// Whether each of these rules is one of those before, or less than it.
+pub(crate) fn narrows(newest: &PlannedService, before: &PlannedService) -> bool {
+    newest.rules.iter().all(|rule| before.rules.iter().any(|other| is_less(rule, other)))
+}
+
+fn is_less(rule: &Rule, other: &Rule) -> bool {
+    let Rule { id: _, sources, include, exclude, source_ports, destination_ports, address } = rule;
+    *address == other.address
+        && is_part(sources, &other.sources)
+        && is_filter(include, &other.include)
+        && is_part(&other.exclude, exclude)
+        && is_filter(source_ports, &other.source_ports)
+        && is_filter(destination_ports, &other.destination_ports)
+}
+
+/// An empty filter lets everything pass.
+fn is_filter<T: Ord>(these: &[T], those: &[T]) -> bool {
+    those.is_empty() || !these.is_empty() && is_part(these, those)
+}
+
+fn is_part<T: Ord>(these: &[T], those: &[T]) -> bool {
+    these == those || {
+        let those: BTreeSet<&T> = those.iter().collect();
+        these.iter().all(|one| those.contains(one))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_less;
+    use crate::decision::Rule;
+    use crate::testkit::{a, n, rule};
+
+    #[test]
+    fn a_rule_is_less_with_more_denied_or_less_allowed_and_not_otherwise() {
+        let plain = || rule(["10.0.0.1", "10.0.0.2"].map(a), a("192.0.2.1"));
+        let (denied, allowed) = (vec![n("10.0.0.0/8")], vec![n("198.51.100.0/24")]);
+        let guarded = Rule { exclude: denied.clone(), ..plain() };
+        let narrowed = Rule { include: allowed, ..guarded.clone() };
+        let of_one = Rule { sources: vec![a("10.0.0.2")], ..plain() };
+        for (less, more) in [(&guarded, &plain()), (&narrowed, &plain()), (&narrowed, &guarded), (&of_one, &plain())] {
+            assert!(is_less(less, more) && !is_less(more, less), "{less:?} {more:?}");
+        }
+        let elsewhere = Rule { address: a("192.0.2.2"), ..guarded.clone() };
+        assert!(is_less(&plain(), &plain()) && !is_less(&elsewhere, &plain()) && !is_less(&of_one, &guarded));
+    }
+}
