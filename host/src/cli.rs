@@ -271,7 +271,9 @@ pub struct Run {
     pub locks: Locks,
     /// Replace tables of our names at the start, whoever made them, instead of taking them over.
     ///
-    /// What is in them is not looked at. Pods are untranslated for a moment, and open connections stay as they are.
+    /// What is in them is not looked at. The old goes and the new comes in one batch: a packet that is in the old
+    /// chain at that moment may leave untranslated. Of more than 4,096 elements and rules the rest follows in slices,
+    /// and until then its pods are untranslated. Open connections stay as they are.
     #[arg(long, env = "egress_clean", value_parser = BoolishValueParser::new())]
     pub egress_clean: bool,
     /// What to write into the cluster. Less needs fewer permissions: deploy/components/publish-events, publish-none.
