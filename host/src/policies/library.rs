@@ -16,7 +16,7 @@ use super::entry::{Error, Good, Surroundings};
 use super::outlook::Outlook;
 use super::report::PolicyReport;
 use super::standing::{Entry, Past};
-use super::start::{Start, Turn, in_turn};
+use super::start::{Passed, Start, Turn, in_turn};
 use super::{BUILT_IN, Sandbox};
 use crate::errors::with_causes;
 use crate::metrics::Metrics;
@@ -169,8 +169,8 @@ impl Library {
 
     /// What is loaded, for those who ask it from now on.
     pub fn loaded(&mut self) -> Loaded {
-        if self.start.pass() {
-            self.give_way();
+        if let Some(passed) = self.start.pass() {
+            self.give_way(passed);
         }
         let good = self.entries.iter().filter_map(|(name, entry)| Some((name, &entry.good.as_ref()?.object)));
         Loaded {
@@ -266,20 +266,30 @@ impl Library {
     }
 
     /// The first Services do not wait for the rest. Where Services must not go without one of them, they do not.
-    fn give_way(&mut self) {
+    fn give_way(&mut self, passed: Passed) {
         for name in &self.queue {
             let Some(newest) = self.wanted.get(name).filter(|_| !self.entries.contains_key(name)).cloned() else {
                 continue;
             };
-            let wait = self.budget.limits().wait.as_secs();
-            let trouble = format!(
-                "it is not loaded yet: what comes before it took the {wait} s that the first Services wait \
-                 (--policies-wait-seconds, EGRESSD_POLICIES_WAIT_SECONDS); it is loaded beside what is in force"
-            );
-            warn!(policy = name, "{trouble}");
+            let trouble = self.not_loaded_yet(passed);
             let past = self.past(name);
-            let entry = Entry { newest, good: None, trouble: Some(trouble), past, outlook: Outlook::Untried };
-            self.entries.insert(name.clone(), entry);
+            let entry = Entry { newest, good: None, trouble: Some(trouble.clone()), past, outlook: Outlook::Untried };
+            if passed == Passed::All || entry.member().is_some() {
+                warn!(policy = name, "{trouble}");
+                self.entries.insert(name.clone(), entry);
+                self.changed = true;
+            }
+        }
+    }
+
+    fn not_loaded_yet(&self, passed: Passed) -> String {
+        match passed {
+            Passed::All => format!(
+                "it is not loaded yet: what comes before it took the {} s that the first Services wait \
+                 (--policies-wait-seconds, EGRESSD_POLICIES_WAIT_SECONDS); it is loaded beside what is in force",
+                self.budget.limits().wait.as_secs()
+            ),
+            Passed::New => "it is not loaded yet; it is loaded beside what was in force before the start".to_owned(),
         }
     }
 }

@@ -29,6 +29,15 @@ enum Kind {
     Remembering(VecDeque<String>),
 }
 
+/// What the first Services did not wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// What took too long, with nothing in force before.
+    All,
+    /// What is new beside what was in force.
+    New,
+}
+
 impl Start {
     pub(super) fn new(remembered: &Objects) -> Self {
         let names = in_turn(remembered.values().map(|object| (Turn::of(object), object)));
@@ -62,13 +71,13 @@ impl Start {
         self.over
     }
 
-    /// The first Services wait no longer; whether they passed something that nothing is in force of.
-    pub(super) fn pass(&mut self) -> bool {
+    /// The first Services wait no longer; none when they did not before.
+    pub(super) fn pass(&mut self) -> Option<Passed> {
         let first = !std::mem::replace(&mut self.over, true);
-        match self.kind {
-            Kind::Fresh => first,
-            Kind::Remembering(_) => false,
-        }
+        first.then_some(match self.kind {
+            Kind::Fresh => Passed::All,
+            Kind::Remembering(_) => Passed::New,
+        })
     }
 }
 
