@@ -265,7 +265,8 @@ impl Library {
         Some(good)
     }
 
-    /// The first Services do not wait for the rest. Where Services must not go without one of them, they do not.
+    /// The first Services do not wait for the rest. Where Services must not go without one of them, they do not; one that is
+    /// new beside what was in force comes as it would without a restart.
     fn give_way(&mut self, passed: Passed) {
         for name in &self.queue {
             let Some(newest) = self.wanted.get(name).filter(|_| !self.entries.contains_key(name)).cloned() else {
@@ -274,7 +275,7 @@ impl Library {
             let trouble = self.not_loaded_yet(passed);
             let past = self.past(name);
             let entry = Entry { newest, good: None, trouble: Some(trouble.clone()), past, outlook: Outlook::Untried };
-            if passed == Passed::All || entry.member().is_some() {
+            if passed == Passed::All || past == Past::Lost {
                 warn!(policy = name, "{trouble}");
                 self.entries.insert(name.clone(), entry);
                 self.changed = true;
