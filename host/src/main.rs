@@ -129,9 +129,8 @@ async fn follow(args: &Run) -> Result<()> {
     let (node_name, prefix, written) = (node.clone(), settings.prefix.clone(), config::publish(args.publish));
     publish(&source, &reader, publish::Place { node: node_name, namespace, prefix, publish: written })?;
     let (tables, watch) = (settings.tables.clone(), Watch { board, metrics: metrics.clone() });
-    let (desk_node, desk_kernel) = (node.clone(), kernel.clone());
-    let desk =
-        Desk { node: desk_node, publish: written, tables, reader, kernel: desk_kernel, metrics, orphans, notices };
+    let (named, kernel_too) = (node.clone(), kernel.clone());
+    let desk = Desk { node: named, publish: written, tables, reader, kernel: kernel_too, metrics, orphans, notices };
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
     tokio::pin!(stop);

@@ -134,8 +134,16 @@ impl PolicySpec {
 
     fn outline_and(object: &PolicyObject, wrong: &mut Vec<Finding>) -> Self {
         let mut reader = Reader { annotations: &object.annotations, wrong };
-        let need = reader.read_or(REQUIRED, need, Need::Required);
-        let on_failure = reader.read_or(ON_FAILURE, |text| on_failure(text, need), OnFailure::Closed);
+        let need = if reader.is_misspelled(REQUIRED) {
+            Need::Required
+        } else {
+            reader.read_or(REQUIRED, need, Need::Required)
+        };
+        let on_failure = if reader.is_misspelled(ON_FAILURE) {
+            OnFailure::Closed
+        } else {
+            reader.read_or(ON_FAILURE, |text| on_failure(text, need), OnFailure::Closed)
+        };
         Self {
             name: object.name.clone(),
             order: reader.read(ORDER, |text| text.parse().map_err(|_| format!("{text:?} is not an integer"))),
@@ -161,6 +169,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read<T: Default>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> T {
         self.read_or(name, parse, T::default())
+    }
+
+    /// Whether an annotation is there under a name that is almost its own, and not under its own. One letter less must not
+    /// make a guard of which nothing can be loaded pass for none.
+    fn is_misspelled(&self, name: &str) -> bool {
+        !self.annotations.contains_key(name) && self.annotations.keys().any(|other| is_almost(other, name))
     }
 
     /// With what it counts as when it cannot be read.
@@ -194,6 +208,19 @@ fn unknown(annotations: &Labels) -> Vec<Finding> {
     let stray = ours.filter(|name| !known.contains(name.as_str()));
     let sentence = |name: &String| format!("annotation {name} is not known; there are {}", KNOWN.join(", "));
     stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
+}
+
+/// Whether two names differ in case, or at one place in two letters at most.
+fn is_almost(name: &str, known: &str) -> bool {
+    if name.len() > known.len() + 2 {
+        return false;
+    }
+    let (name, known) = (name.to_ascii_lowercase(), known.as_bytes());
+    let equal = |(one, other): &(&u8, &u8)| one == other;
+    let begin = name.as_bytes().iter().zip(known).take_while(equal).count();
+    let (name, known) = (&name.as_bytes()[begin..], &known[begin..]);
+    let end = name.iter().rev().zip(known.iter().rev()).take_while(equal).count();
+    name.len() - end <= 2 && known.len() - end <= 2
 }
 
 fn mode(text: &str) -> Result<Mode, String> {
@@ -249,131 +276,5 @@ fn module(object: &PolicyObject, built_in: &str) -> Result<Module, Finding> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-
-    fn object(annotations: &[(&str, &str)]) -> PolicyObject {
-        let annotations = annotations.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        PolicyObject {
-            name: "guard".to_owned(),
-            annotations: annotations.collect(),
-            wasm: Some([0].into()),
-            ..PolicyObject::default()
-        }
-    }
-
-    fn refused(object: &PolicyObject) -> Vec<String> {
-        PolicySpec::read(object, "annotations").unwrap_err().into_iter().map(|finding| finding.message.into()).collect()
-    }
-
-    #[test]
-    fn without_annotations_a_policy_is_enforced_for_everybody() {
-        let spec = PolicySpec::read(&object(&[("kubectl.kubernetes.io/x", "y")]), "annotations").unwrap();
-        assert_eq!((spec.order, spec.mode, spec.on_failure), (0, Mode::Enforce, OnFailure::KeepLast));
-        assert_eq!((spec.scope, spec.digest, spec.need), (Scope::default(), None, Need::Optional));
-    }
-
-    #[test]
-    fn a_required_policy_is_closed_and_nothing_contradicts_that() {
-        let read = |annotations: &[_]| PolicySpec::read(&object(annotations), "annotations");
-        for annotations in [
-            &[("egressd.io/required", "true")][..],
-            &[("egressd.io/required", " true "), ("egressd.io/on-failure", "closed")],
-        ] {
-            let spec = read(annotations).unwrap();
-            assert_eq!((spec.need, spec.on_failure), (Need::Required, OnFailure::Closed));
-        }
-        let spec = read(&[("egressd.io/required", "false"), ("egressd.io/on-failure", "skip")]).unwrap();
-        assert_eq!((spec.need, spec.on_failure), (Need::Optional, OnFailure::Skip));
-        for other in ["keep-last", "skip"] {
-            let messages = refused(&object(&[("egressd.io/required", "true"), ("egressd.io/on-failure", other)]));
-            assert!(messages[0].contains("contradicts egressd.io/required"), "{messages:?}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_named_and_counts_as_required_and_closed() {
-        for value in ["yes", "True", "1", "", "ture"] {
-            let object = object(&[("egressd.io/required", value)]);
-            let messages = refused(&object);
-            assert!(messages[0].ends_with("until it is one of them, the policy counts as required"), "{messages:?}");
-            let outline = PolicySpec::outline(&object);
-            assert_eq!((outline.need, outline.on_failure), (Need::Required, OnFailure::Closed), "{value}");
-        }
-        let outline = |annotations: &[_]| PolicySpec::outline(&object(annotations));
-        assert_eq!(outline(&[("egressd.io/on-failure", "close")]).on_failure, OnFailure::Closed);
-        let guard =
-            outline(&[("egressd.io/required", "true"), ("egressd.io/typo", "x"), ("egressd.io/namespaces", "a b")]);
-        assert_eq!((guard.on_failure, guard.scope), (OnFailure::Closed, Scope::default()), "it covers all");
-        assert_eq!(outline(&[("egressd.io/typo", "x")]).on_failure, OnFailure::KeepLast);
-    }
-
-    #[test]
-    fn every_annotation_is_read() {
-        let digest = "AB".repeat(32);
-        let spec = PolicySpec::read(
-            &object(&[
-                ("egressd.io/order", " -10 "),
-                ("egressd.io/mode", "shadow"),
-                ("egressd.io/on-failure", "closed"),
-                ("egressd.io/sha256", &digest),
-                ("egressd.io/services", "a=b"),
-                ("egressd.io/namespaces", "!c"),
-                ("egressd.io/status", "ours"),
-            ]),
-            "annotations",
-        )
-        .unwrap();
-        assert_eq!((spec.order, spec.mode, spec.on_failure), (-10, Mode::Shadow, OnFailure::Closed));
-        assert_eq!(spec.digest, Some("ab".repeat(32)));
-        assert_eq!(spec.scope.services.to_string(), "a in (b)");
-        assert_eq!(spec.scope.namespaces.to_string(), "!c");
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_named_at_once() {
-        let messages = refused(&PolicyObject {
-            wasm: None,
-            ..object(&[
-                ("egressd.io/order", "first"),
-                ("egressd.io/mode", "enforced"),
-                ("egressd.io/on-failure", ""),
-                ("egressd.io/sha256", "abc"),
-                ("egressd.io/services", "a b"),
-                ("egressd.io/namespace", "a=b"),
-            ])
-        });
-        let parts = [
-            "annotation egressd.io/namespace is not known",
-            "annotation egressd.io/on-failure: \"\" is not keep-last, closed or skip",
-            "annotation egressd.io/order: \"first\" is not an integer",
-            "annotation egressd.io/mode: \"enforced\" is not enforce, shadow or off",
-            "annotation egressd.io/services: \"a b\" is no requirement",
-            "annotation egressd.io/sha256: \"abc\" is not 64 hexadecimal digits",
-            "binaryData has neither policy.wasm nor policy.wasm.gz",
-        ];
-        assert_eq!(messages.len(), parts.len(), "{messages:?}");
-        for (message, part) in messages.iter().zip(parts) {
-            assert!(message.starts_with(part), "{message} / {part}");
-        }
-    }
-
-    #[test]
-    fn a_name_is_never_a_path() {
-        for name in ["../guard", "", "Guard", "a/b", ".", "-a"] {
-            let messages = refused(&PolicyObject { name: name.to_owned(), ..object(&[]) });
-            assert_eq!(messages.len(), 1);
-            assert!(messages[0].contains("is no DNS name in lower case"), "{name:?}: {messages:?}");
-        }
-    }
-
-    #[test]
-    fn only_the_built_in_policy_needs_no_module() {
-        let none = PolicyObject { wasm: None, ..object(&[]) };
-        assert_eq!(PolicySpec::read(&none, "guard").map(|spec| spec.module), Ok(Module::BuiltIn));
-        let two = PolicyObject { gzip: Some([0].into()), ..object(&[]) };
-        assert_eq!(refused(&two), ["binaryData has policy.wasm and policy.wasm.gz; keep one of the two"]);
-    }
-}
+#[path = "spec_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer}\n";
+
+fn read(text: &str) -> Contents {
+    contents(text, "node-a").unwrap()
+}
+
+fn error(text: &str) -> String {
+    contents(text, "node-a").unwrap_err().to_string()
+}
+
+fn names(contents: &Contents) -> Vec<String> {
+    contents.objects.iter().map(|object| object.identity().1.name).collect()
+}
+
+#[test]
+fn a_service_without_uid_and_namespace_gets_lasting_ones() {
+    let objects = read(SERVICE).objects;
+    assert!(matches!(&objects[..], [Object::Service(service)] if service.key.to_string() == "default/web"));
+    assert_eq!(objects, read(SERVICE).objects, "the same text gives the same uid");
+}
+
+#[test]
+fn lists_are_unpacked_in_lists_too_and_foreign_kinds_passed_over() {
+    let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: a}}\n- {apiVersion: apps/v1, kind: Deployment, metadata: {name: b}}\n- {apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Namespace, metadata: {name: c}}]}\n";
+    assert_eq!(names(&read(list)), ["a", "c"]);
+    assert_eq!(read("apiVersion: v1\nkind: List\nitems: []\n"), Contents::default());
+}
+
+#[test]
+fn items_of_a_typed_list_need_no_kind_of_their_own() {
+    let list = "apiVersion: v1\nkind: ServiceList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]\n";
+    assert_eq!(names(&read(list)), ["a", "b"]);
+    let slices = "{apiVersion: discovery.k8s.io/v1beta1, kind: EndpointSliceList, items: [{metadata: {name: s, labels: {kubernetes.io/service-name: a}}, addressType: IPv4, endpoints: [{addresses: [10.0.0.1], topology: {kubernetes.io/hostname: node-b}}]}]}";
+    let objects = read(slices).objects;
+    let [Object::Slice(_, slice)] = &objects[..] else { panic!("{objects:?}") };
+    assert_eq!(slice.endpoints[0].node.as_deref(), Some("node-b"));
+}
+
+#[test]
+fn one_bad_object_loses_only_itself_and_is_named_with_its_place() {
+    let bad = "{apiVersion: v1, kind: Service, metadata: {name: b}, spec: {type: Loud}}";
+    let several = read(&format!("{SERVICE}---\n{bad}\n---\n{{apiVersion: v1, kind: List, items: [null, {bad}]}}\n"));
+    assert_eq!(names(&several), ["web"]);
+    let why = "(Service b) cannot be read: spec.type \"Loud\" is not ClusterIP, NodePort, LoadBalancer or ExternalName";
+    let said: Vec<&str> = several.unreadable.iter().map(|(_, why)| why.as_str()).collect();
+    assert_eq!(said, [format!("document 2 {why}"), format!("document 3, item 2 {why}")]);
+}
+
+#[test]
+fn one_bad_field_loses_only_itself_and_is_named_with_its_path() {
+    let node = read("{apiVersion: v1, kind: Node, metadata: {name: node-a}, spec: {podCIDRs: [10.0.1.0/24, here]}}");
+    let Object::Node(_, known) = &node.objects[0] else { panic!("{node:?}") };
+    assert_eq!(known.pod_networks, ["10.0.1.0/24".parse().unwrap()]);
+    let sentence =
+        "document 1 (Node node-a): spec.podCIDRs[1] \"here\" is not a network like 10.244.1.0/24; it is left out";
+    assert_eq!(node.faults[0].1, sentence);
+}
+
+#[test]
+fn what_says_not_what_it_is_is_named() {
+    let contents = read(&format!("{SERVICE}---\nkind: Service\nmetadata: {{name: b}}\n---\nhello\n"));
+    assert_eq!(names(&contents), ["web"]);
+    let sentence = "has no apiVersion; every object needs apiVersion and kind";
+    assert_eq!(contents.unknown, [format!("document 2 {sentence}"), format!("document 3 {sentence}")]);
+}
+
+#[test]
+fn what_could_be_any_object_of_the_file_is_unknown() {
+    for (document, place) in [
+        ("{apiVersion: v1, kind: List}", "document 1: items is not a list"),
+        ("{apiVersion: v1, kind: List, items: null}", "document 1: items is not a list"),
+        ("{apiVersion: v1, kind: Service, metadata: [web]}", "document 1 (Service ) cannot be read: metadata "),
+        (
+            "{apiVersion: v1, kind: Service, metadata: {name: 1}}",
+            "document 1 (Service ) cannot be read: metadata.name 1",
+        ),
+        (
+            "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: [a]}}",
+            "document 1 (Service web) cannot be read",
+        ),
+        ("{apiVersion: discovery.k8s.io/v1, kind: End}", "document 1: discovery.k8s.io/v1 has no kind \"End\""),
+    ] {
+        let unknown = read(document).unknown;
+        assert!(unknown.len() == 1 && unknown[0].starts_with(place), "{document}: {unknown:?}");
+    }
+    for nothing in ["# a comment\n", "---\n", "null\n", "\u{feff}"] {
+        assert!(matches!(contents(nothing, "node-a"), Err(Error::Empty)), "{nothing:?}");
+    }
+}
+
+#[test]
+fn an_unquoted_boolean_is_named_with_what_to_write() {
+    let text = SERVICE.replace("{name: web}", "{name: web, annotations: {kube-vip.io/egress: true}}");
+    let sentence = "document 1 (Service web) cannot be read: metadata.annotations[\"kube-vip.io/egress\"] true is not a text; write it in quotes";
+    assert_eq!(read(&text).unreadable[0].1, sentence);
+}
+
+#[test]
+fn broken_yaml_is_named_with_its_place() {
+    let message = error("apiVersion: v1\nkind: [Service\n");
+    assert!(message.starts_with("it is not YAML: "), "{message}");
+    assert!(message.contains("line "), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+}
+
+#[test]
+fn a_file_may_hold_thousands_of_objects() {
+    let many: String = (0..3_000).map(|i| SERVICE.replace("web", &format!("web-{i}")) + "---\n").collect();
+    assert_eq!(read(&many).objects.len(), 3_000);
+}
+
+#[test]
+fn a_small_file_cannot_become_a_large_one() {
+    let bomb = (1..12).fold("a0: &a0 [x]\n".to_owned(), |text, i| {
+        let list = vec![format!("*a{}", i - 1); 9].join(", ");
+        format!("{text}a{i}: &a{i} [{list}]\n")
+    });
+    let message = error(&bomb);
+    assert!(message.starts_with("it is not YAML: "), "{message}");
+}
+
+#[test]
+fn an_empty_file_is_no_state() {
+    assert_eq!(error(" \n"), "it is empty; delete the file to remove its objects");
+}
