@@ -87,11 +87,14 @@ fn share((elements, networks): (usize, usize)) -> usize {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 2_000 } else { 20_000 }))]
 
+    /// But for what was in force already, before its limit was lowered.
     #[test]
     fn no_namespace_and_no_node_has_more_than_it_may(all in asked()) {
+        let before = used(&all, &all.iter().map(|one| (&one.key, Grant::Before)).collect());
         let used = used(&all, &granted(&all));
-        for (elements, networks) in used.values() {
-            prop_assert!(*elements <= 20 && *networks <= 12);
+        for (namespace, (elements, networks)) in &used {
+            let had = before[namespace];
+            prop_assert!(*elements <= had.0.max(20) && *networks <= had.1.max(12));
         }
         let (elements, networks) = used.values().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
         prop_assert!(elements <= 40 && networks <= 20, "{} {}", elements, networks);
@@ -125,6 +128,16 @@ proptest! {
         for one in all.iter().filter(|one| *one.key.namespace != *"n0" && share(wanted[&*one.key.namespace]) < would) {
             prop_assert_eq!(without[&one.key], with[&one.key], "{:?}", one);
         }
+    }
+
+    /// A limit of a namespace that is lower than what it has takes nothing away, where the node has room.
+    #[test]
+    fn what_was_in_force_stays_whatever_its_namespace_may_have_now(all in asked()) {
+        let before: Vec<Asked> = all.iter().map(|one| Asked { newest: one.before, accepted: None, ..one.clone() }).collect();
+        let total = before.iter().fold((0, 0), |all, one| (all.0 + one.before.elements, all.1 + one.before.networks));
+        let granted = granted(&before);
+        let fits = total.0 <= 40 && total.1 <= 20;
+        prop_assert!(!fits || before.iter().all(|one| granted[&one.key] != Grant::Nothing));
     }
 
     #[test]

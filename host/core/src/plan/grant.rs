@@ -195,7 +195,9 @@ impl Node<'_> {
         let has = namespace.has.get(&step.place).copied().unwrap_or_default();
         // What takes no more room than before is never refused, whoever has exceeded what.
         let grows = !step.size.fits_in_place_of(has);
-        let excess = self.limits.of_namespace(after).or_else(|| self.limits.of_node(total)).filter(|_| grows);
+        // An administrator's new limit for a namespace takes nothing away that was in force; on a full node it may have to.
+        let of_namespace = self.limits.of_namespace(after).filter(|_| step.tier != Tier::Kept);
+        let excess = of_namespace.or_else(|| self.limits.of_node(total)).filter(|_| grows);
         if excess.is_some() {
             granted.excess = excess;
             return;
