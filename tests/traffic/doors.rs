@@ -133,7 +133,7 @@ pub(crate) fn a_special_file_among_the_manifests_is_named_and_delays_no_edit() -
         Ok(named.iter().all(|part| shown.contains(part)))
     })?;
     fs::remove_file(at("pipe.yaml"))?;
-    stage.manifests.write_text("pipe.yaml", "# nothing\n")?;
+    stage.manifests.write_text("pipe.yaml", "apiVersion: v1\nkind: List\nitems: []\n")?;
     egressd.wait_until("the pipe is gone", || Ok(!status(&stage)?.contains("pipe.yaml")))?;
     egressd.stop()
 }
