@@ -99,7 +99,9 @@ impl Keeping<'_> {
                 addresses.insert(*address);
             }
         });
-        (own.pods.contains(&pod) && addresses.is_subset(&own.addresses)).then_some(own)
+        // A chain may translate nothing, so that it names no address that could be another's.
+        let is_own = !own.addresses.is_empty() && addresses.is_subset(&own.addresses);
+        (own.pods.contains(&pod) && is_own).then_some(own)
     }
 }
 
