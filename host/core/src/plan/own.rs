@@ -21,15 +21,15 @@ impl Own {
     /// What is its own, by the same rules as for what is planned.
     pub fn of(here: Here<'_>, view: &ServiceView) -> Self {
         let pods = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
-        let objection = |address: IpAddr| {
-            let not_held = || here.holder.objection(&view.service, address);
-            let taken = || here.sharing.objection(&view.service.key, address);
-            here.facts.refusal(address).or_else(not_held).or_else(taken)
-        };
         Self {
             key: view.service.key.clone(),
             pods: pods.filter(|pod| !here.holder.is_on_an_interface(*pod)).collect(),
-            addresses: view.addresses.iter().copied().filter(|address| objection(*address).is_none()).collect(),
+            addresses: view
+                .addresses
+                .iter()
+                .copied()
+                .filter(|address| here.objection(view, *address).is_none())
+                .collect(),
         }
     }
 }

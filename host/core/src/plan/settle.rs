@@ -17,7 +17,7 @@ use crate::owner::Holder;
 /// What holds on this node for every Service.
 #[derive(Clone, Copy, Debug)]
 pub struct Here<'a> {
-    /// What policies are told, too.
+    /// What policies see, too.
     pub context: &'a Context,
     /// Which destinations stay in the cluster.
     pub facts: &'a ClusterFacts,
@@ -25,6 +25,15 @@ pub struct Here<'a> {
     pub holder: &'a Holder,
     /// Which addresses Services of several namespaces have.
     pub sharing: &'a Sharing<'a>,
+}
+
+impl Here<'_> {
+    /// Why `address` may not be a source here, if it may not: the same for what is planned and for what may stay.
+    pub(super) fn objection(self, view: &ServiceView, address: IpAddr) -> Option<Finding> {
+        let not_held = || self.holder.objection(&view.service, address);
+        let taken = || self.sharing.objection(&view.service.key, address);
+        self.facts.refusal(address).or_else(not_held).or_else(taken)
+    }
 }
 
 /// What stays in force when the newest verdict gives no rules through no decision of anybody.
@@ -203,12 +212,7 @@ fn this_nodes(first: IpAddr, more: usize) -> Finding {
 fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &mut Vec<Finding>) -> Vec<Rule> {
     let with_sources = || rules.iter().filter(|rule| !rule.sources.is_empty());
     let addresses: BTreeSet<IpAddr> = with_sources().map(|rule| rule.address).collect();
-    let objection = |address: IpAddr| {
-        let refused = here.facts.refusal(address);
-        let not_held = || here.holder.objection(&view.service, address);
-        let taken = || here.sharing.objection(&view.service.key, address);
-        Some((address, refused.or_else(not_held).or_else(taken)?))
-    };
+    let objection = |address: IpAddr| Some((address, here.objection(view, address)?));
     let objections: BTreeMap<IpAddr, Finding> = addresses.into_iter().filter_map(objection).collect();
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
         .filter(|rule| !objections.contains_key(&rule.address))
