@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::{Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey};
+use super::{ClusterNetworks, Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey};
 
 /// One EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub namespaces: OrdMap<String, Arc<Labels>>,
     /// The networks of all ServiceCIDR objects, by name.
     pub service_networks: OrdMap<String, Arc<Vec<IpNet>>>,
+    /// What network plugins and installers say, by what says it: `IPPool default-ipv4-ippool`.
+    pub cluster_networks: OrdMap<String, Arc<ClusterNetworks>>,
     /// The ConfigMaps that are policies, by name.
     pub policies: OrdMap<String, Arc<PolicyObject>>,
     /// The pods of this node.

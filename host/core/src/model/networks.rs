@@ -1,0 +1,22 @@
+//! Networks that are inside the cluster by what others than Nodes and ServiceCIDRs say.
+
+use ipnet::IpNet;
+
+/// What one object of a network plugin or of an installer says: a pool of Calico's, kubeadm's settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterNetworks {
+    /// Where pods live.
+    pub pods: Vec<IpNet>,
+    /// Where Services live.
+    pub services: Vec<IpNet>,
+}
+
+/// A network that an interface of this node is connected to, where no route with a gateway leaves by that interface: beyond
+/// a gateway lies more than this node can know.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connected {
+    /// The interface's name.
+    pub interface: String,
+    /// The network of one of its addresses.
+    pub network: IpNet,
+}
