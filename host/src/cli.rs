@@ -83,7 +83,8 @@ pub enum Command {
 pub struct Source {
     /// A directory of manifests instead of a cluster; without it, the cluster's API server is followed.
     ///
-    /// YAML or JSON: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, Pods, policies. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
+    /// YAML or JSON: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, Pods, policies, and what Calico, Cilium,
+    /// flannel and kubeadm say about networks. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
     /// temporary name, then rename): what is in a file is in force as soon as it is closed.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub manifests: Option<PathBuf>,
@@ -110,6 +111,13 @@ pub struct Source {
     /// effect with --manifests: there, Pods count where there are any.
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_PODS", default_value_t = Pods::Ignore)]
     pub pods: Pods,
+    /// Where to look for the cluster's networks, towards which nothing is translated.
+    ///
+    /// `all` needs the rights of deploy/components/networks, which sets it. What is not there or may not be read is done
+    /// without. Has no effect with --manifests: there, such objects count where there are any.
+    #[arg(long, value_enum, value_name = "WHERE", env = "EGRESSD_DETECT_NETWORKS",
+          default_value_t = DetectNetworks::Nodes)]
+    pub detect_networks: DetectNetworks,
     /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
     ///
     /// Whoever may edit a Service can then take any address for it; without this, only those in its
@@ -140,6 +148,15 @@ pub enum Pods {
     Ignore,
     /// They are watched: an endpoint on this node counts where it is a pod of the Service's own namespace.
     Watch,
+}
+
+/// Where the cluster's networks are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DetectNetworks {
+    /// In Nodes, with what k3s and RKE2 note there, and in ServiceCIDRs.
+    Nodes,
+    /// Also in Calico's IPPools, CiliumNodes and CiliumPodIPPools, and the ConfigMaps of flannel and kubeadm.
+    All,
 }
 
 /// How a node knows that it holds an address.

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 use crate::rights::Publish;
 use crate::source::cluster::Access;
-use crate::source::{Origin, PodWatch};
+use crate::source::{Extent, NetworkWatch, Origin, PodWatch};
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,10 @@ fn origin(source: &Source) -> Origin {
     let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
     match &source.manifests {
         Some(path) => Origin::Manifests(path.clone()),
-        None => Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig), pods(source.pods)),
+        None => Origin::Cluster(
+            kubeconfig.map_or(Access::Pod, Access::Kubeconfig),
+            Extent { pods: pods(source.pods), networks: detection(source.detect_networks) },
+        ),
     }
 }
 
@@ -95,6 +98,13 @@ fn pods(typed: cli::Pods) -> PodWatch {
     match typed {
         cli::Pods::Ignore => PodWatch::Ignore,
         cli::Pods::Watch => PodWatch::Watch,
+    }
+}
+
+fn detection(typed: cli::DetectNetworks) -> NetworkWatch {
+    match typed {
+        cli::DetectNetworks::Nodes => NetworkWatch::Nodes,
+        cli::DetectNetworks::All => NetworkWatch::All,
     }
 }
 

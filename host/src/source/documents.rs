@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
+use egressd_core::model::{ClusterNetworks, Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
 use ipnet::IpNet;
 use serde_json::Value;
 
 use super::kind::Kind;
+use super::networks::{self, Arguments};
 use super::read::{self, Reading};
 
 /// One object that egressd knows.
@@ -17,8 +18,8 @@ pub enum Object {
     Service(Arc<Service>),
     /// An EndpointSlice and its name.
     Slice(String, Arc<Slice>),
-    /// A Node and its name.
-    Node(String, Arc<Node>),
+    /// A Node and its name, and what its installer's arguments say, by the annotation that they stand in.
+    Node(String, Arc<Node>, Arguments),
     /// A Namespace's name and labels.
     Namespace(String, Arc<Labels>),
     /// A ServiceCIDR's name and networks.
@@ -29,6 +30,8 @@ pub enum Object {
     Pod(Arc<Pod>),
     /// A pod of another node: that there are pods shows that they are to be looked for here.
     PodElsewhere(ObjectReference),
+    /// What a network plugin or an installer says about networks.
+    Networks(Identity, Arc<ClusterNetworks>),
 }
 
 /// What tells objects apart: the kind, and the name in it.
@@ -133,7 +136,7 @@ impl Collector<'_> {
                 let items = "items is not a list; an empty one is written as items: []";
                 self.contents.unknown.push(format!("{}: {items}", place.path));
             }
-            (None, _) => match Kind::of(&typed.version, &typed.kind) {
+            (None, _) => match Kind::of(&typed.version, &typed.kind, &called(value)) {
                 Some(kind) => self.add_object(place, kind, value),
                 None if is_cut_off(&typed) => self.contents.unknown.push(format!(
                     "{}: {} has no kind {:?}; write one of its kinds",
@@ -182,6 +185,13 @@ fn is_cut_off(typed: &Typed) -> bool {
     of_group.is_some_and(|names| names.kind != typed.kind)
 }
 
+/// How an object is called; one without a namespace is in `default`.
+fn called(value: &Value) -> ObjectReference {
+    let said = |field: &str| value["metadata"][field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let namespace = said("namespace").unwrap_or_else(|| "default".to_owned());
+    ObjectReference { namespace, name: said("name").unwrap_or_default() }
+}
+
 fn is_text(value: &Value) -> bool {
     value.is_null() || value.is_string()
 }
@@ -204,12 +214,13 @@ impl Object {
                 identity(Kind::Services, service.key.namespace.to_string(), service.key.name.to_string())
             }
             Self::Slice(name, slice) => identity(Kind::Slices, slice.service.namespace.to_string(), name.clone()),
-            Self::Node(name, _) => plain(Kind::Nodes, name),
+            Self::Node(name, ..) => plain(Kind::Nodes, name),
             Self::Namespace(name, _) => plain(Kind::Namespaces, name),
             Self::ServiceNetworks(name, _) => plain(Kind::ServiceNetworks, name),
             Self::Policy(namespace, policy) => identity(Kind::Policies, namespace.clone(), policy.name.clone()),
             Self::Pod(pod) => (Kind::Pods, pod.name.clone()),
             Self::PodElsewhere(name) => (Kind::Pods, name.clone()),
+            Self::Networks(identity, _) => identity.clone(),
         }
     }
 }
@@ -224,10 +235,11 @@ impl Object {
                 let cluster_addresses = union(&new.cluster_addresses, &old.cluster_addresses);
                 Self::Service(Arc::new(Service { cluster_addresses, ..Service::clone(&new) }))
             }
-            (Self::Node(name, new), Self::Node(_, old)) => {
+            (Self::Node(name, new, arguments), Self::Node(_, old, before)) => {
                 let addresses = union(&new.addresses, &old.addresses);
                 let pod_networks = union(&new.pod_networks, &old.pod_networks);
-                Self::Node(name, Arc::new(Node { addresses, pod_networks, ..Node::clone(&new) }))
+                let node = Node { addresses, pod_networks, ..Node::clone(&new) };
+                Self::Node(name, Arc::new(node), networks::arguments_of_both(arguments, before))
             }
             (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
                 let addresses = union(&new.addresses, &old.addresses);
@@ -235,6 +247,10 @@ impl Object {
             }
             (Self::ServiceNetworks(name, new), Self::ServiceNetworks(_, old)) => {
                 Self::ServiceNetworks(name, Arc::new(union(&new, old)))
+            }
+            (Self::Networks(identity, new), Self::Networks(_, old)) => {
+                let networks = networks::of_kind_and_both(identity.0, &new, old);
+                Self::Networks(identity, networks)
             }
             (other, _) => other,
         }
@@ -251,6 +267,7 @@ fn identity(kind: Kind, namespace: String, name: String) -> Identity {
     let namespace = match kind {
         Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods if namespace.is_empty() => "default".to_owned(),
         Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods => namespace,
+        Kind::Networks(kind) => return (Kind::Networks(kind), kind.called(name)),
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
     };
     (kind, ObjectReference { namespace, name })

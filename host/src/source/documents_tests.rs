@@ -53,7 +53,7 @@ fn one_bad_object_loses_only_itself_and_is_named_with_its_place() {
 #[test]
 fn one_bad_field_loses_only_itself_and_is_named_with_its_path() {
     let node = read("{apiVersion: v1, kind: Node, metadata: {name: node-a}, spec: {podCIDRs: [10.0.1.0/24, here]}}");
-    let Object::Node(_, known) = &node.objects[0] else { panic!("{node:?}") };
+    let Object::Node(_, known, _) = &node.objects[0] else { panic!("{node:?}") };
     assert_eq!(known.pod_networks, ["10.0.1.0/24".parse().unwrap()]);
     let sentence =
         "document 1 (Node node-a): spec.podCIDRs[1] \"here\" is not a network like 10.244.1.0/24; it is left out";

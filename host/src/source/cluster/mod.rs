@@ -13,13 +13,16 @@
 //! - bookmarks in watches, and lists whose pages are all of one `resourceVersion`, are older (1.17, 1.9);
 //! - streaming lists (on by default since 1.34) are used where a question shows that the server has them, else pages;
 //! - ServiceCIDRs (`networking.k8s.io/v1`, 1.33) may be missing: 404 means none, and they are asked for again now and then;
+//! - the objects of network plugins and installers too, and the right to read them: 403 means that what was read of them
+//!   last counts, and nothing where nothing was;
 //! - `spec.loadBalancerClass`, dual-stack Services and terminating endpoints are read where they are said.
 //!
 //! # What it may do
 //!
 //! `list` and `watch`, nothing else: of services, endpointslices, nodes, namespaces and servicecidrs in the whole cluster,
-//! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node. A verb that is missing is told by name, and nothing is handed over before
-//! every kind was listed: a guard that was not read could be one that forbids.
+//! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node and of what network plugins
+//! and installers say. A verb that is missing is told by name, and nothing is handed over before every kind was listed: a
+//! guard that was not read could be one that forbids.
 
 mod asked;
 mod backoff;
@@ -50,6 +53,7 @@ use self::follow::{Follower, News, everything};
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
+use super::NetworkWatch;
 use super::handover::{Giver, Update};
 use crate::moment::Moment;
 
@@ -63,6 +67,8 @@ pub struct Scope {
     pub namespace: String,
     /// The node whose pods are watched; none where none are.
     pub pods_of: Option<String>,
+    /// Where the cluster's networks are looked for.
+    pub networks: NetworkWatch,
 }
 
 /// Why a cluster cannot be followed.
@@ -135,7 +141,13 @@ fn followers(client: &Client, address: &Arc<str>, scope: &Scope, news: &Sender<N
 impl Scope {
     /// The kinds that are followed.
     fn kinds(&self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
+        Kind::ALL.into_iter().filter(|kind| match kind {
+            Kind::Pods => self.pods_of.is_some(),
+            Kind::Networks(_) => self.networks == NetworkWatch::All,
+            Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => {
+                true
+            }
+        })
     }
 
     /// What is asked for of each of them.
@@ -143,6 +155,7 @@ impl Scope {
         self.kinds().map(|kind| match (kind, &self.pods_of) {
             (Kind::Policies, _) => Asked::all(kind).of_namespace(&self.namespace),
             (Kind::Pods, Some(node)) => Asked::all(kind).with_fields(format!("spec.nodeName={node}")),
+            (Kind::Networks(_), _) => Asked::one_or_all(kind),
             (
                 Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods,
                 _,

@@ -13,6 +13,7 @@ use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Sli
 
 use super::super::documents::Object;
 use super::super::handover::Update;
+use super::super::networks::{self, Arguments};
 use super::event::{Content, Event, Kind, Reading};
 
 /// What holds of an object that cannot be read.
@@ -191,14 +192,21 @@ impl State {
 
     /// What is known of an object whose facts protect traffic inside the cluster.
     fn known(&self, object: &Object) -> Option<Object> {
-        let Snapshot { services, nodes, service_networks, .. } = &self.snapshot;
+        let Snapshot { services, nodes, service_networks, cluster_networks, .. } = &self.snapshot;
         match object {
             Object::Service(service) => services.get(&service.key).cloned().map(Object::Service),
-            Object::Node(name, _) => nodes.get(name).map(|node| Object::Node(name.clone(), Arc::clone(node))),
+            Object::Node(name, ..) => {
+                let node = nodes.get(name)?;
+                Some(Object::Node(name.clone(), Arc::clone(node), networks::arguments(&self.snapshot, name)))
+            }
             Object::Pod(pod) => self.pods.get(&pod.name).map(|known| Object::Pod(Arc::new(known.clone()))),
             Object::ServiceNetworks(name, _) => {
                 let networks = service_networks.get(name)?;
                 Some(Object::ServiceNetworks(name.clone(), Arc::clone(networks)))
+            }
+            Object::Networks(identity, _) => {
+                let networks = cluster_networks.get(&networks::title(identity))?;
+                Some(Object::Networks(identity.clone(), Arc::clone(networks)))
             }
             Object::Slice(..) | Object::Namespace(..) | Object::Policy(..) | Object::PodElsewhere(_) => None,
         }
@@ -209,7 +217,12 @@ impl State {
         let known = match kind {
             Kind::Services => self.snapshot.services.get(&service_key(name)).map(|service| &service.uid),
             Kind::Pods => self.pods.get(name).map(|pod| &pod.uid),
-            Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => None,
+            Kind::Slices
+            | Kind::Nodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Policies
+            | Kind::Networks(_) => None,
         };
         if known.is_some_and(|known| Some(known.as_str()) != uid) {
             self.remove(kind, name);
@@ -227,7 +240,8 @@ impl State {
                 }
             }
             Object::Slice(_, slice) => self.store_slice(name, slice),
-            Object::Node(name, node) => {
+            Object::Node(name, node, arguments) => {
+                keys.extend(networks::set_arguments(snapshot, &name, &arguments));
                 if snapshot.nodes.get(&name) != Some(&node) {
                     keys.insert(Key::Cluster);
                     snapshot.nodes.insert(name, node);
@@ -252,6 +266,9 @@ impl State {
                 }
             }
             Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(Key::Pod)),
+            Object::Networks(identity, said) => {
+                keys.extend(networks::set(snapshot, networks::title(&identity), Some(&said)));
+            }
             // The API server is asked for those of this node alone.
             Object::PodElsewhere(_) => {}
         }
@@ -283,10 +300,14 @@ impl State {
                 remove_slice(snapshot, &service, plain);
                 Key::Service(service)
             }),
-            Kind::Nodes => snapshot.nodes.remove(plain).map(|_| Key::Cluster),
+            Kind::Nodes => {
+                let argued = networks::set_arguments(snapshot, plain, &Arguments::new());
+                snapshot.nodes.remove(plain).map(|_| Key::Cluster).or(argued)
+            }
             Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.clone())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
             Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.clone())),
+            Kind::Networks(_) => networks::set(snapshot, networks::title(&(kind, name.clone())), None),
             Kind::Pods => {
                 self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
                 None
@@ -298,7 +319,7 @@ impl State {
     /// Everything of a kind that is known, readable or not.
     fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
         let plain = |name: &String| ObjectReference { namespace: String::new(), name: name.clone() };
-        let Snapshot { services, slices: _, nodes, namespaces, service_networks, policies, pods: _ } = &self.snapshot;
+        let Snapshot { services, nodes, namespaces, service_networks, policies, .. } = &self.snapshot;
         let mut names: BTreeSet<ObjectReference> = match kind {
             Kind::Services => services.keys().map(reference).collect(),
             Kind::Slices => self.slices.keys().cloned().collect(),
@@ -307,6 +328,7 @@ impl State {
             Kind::ServiceNetworks => service_networks.keys().map(plain).collect(),
             Kind::Policies => policies.keys().map(plain).collect(),
             Kind::Pods => self.pods.names().cloned().collect(),
+            Kind::Networks(kind) => networks::names(&self.snapshot, kind).into_iter().collect(),
         };
         names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));
         names

@@ -174,13 +174,20 @@ fn role(kind: Kind) -> &'static str {
             "ClusterRole egressd (deploy/base/rbac.yaml)"
         }
         Kind::Pods => "ClusterRole egressd-pods (deploy/components/pods/rbac.yaml)",
+        Kind::Networks(_) => "ClusterRole egressd-networks (deploy/components/networks/rbac.yaml)",
     }
 }
 
 fn place(kind: Kind) -> &'static str {
     match kind {
         Kind::Policies => " in egressd's own namespace",
-        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods => "",
+        Kind::Services
+        | Kind::Slices
+        | Kind::Nodes
+        | Kind::Namespaces
+        | Kind::ServiceNetworks
+        | Kind::Pods
+        | Kind::Networks(_) => "",
     }
 }
 

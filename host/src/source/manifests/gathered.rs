@@ -8,6 +8,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{Key, ServiceKey, Snapshot, Uid};
 
 use crate::source::documents::Object;
+use crate::source::networks;
 
 /// What some objects say together, policies of all namespaces among them.
 pub fn snapshot(objects: &[Object]) -> Snapshot {
@@ -22,7 +23,7 @@ pub(super) fn key(object: &Object) -> Key {
         Object::Service(service) => Key::Service(service.key.clone()),
         Object::Slice(_, slice) => Key::Service(slice.service.clone()),
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
-        Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
+        Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
         // The first one makes a difference to all Services.
         Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
@@ -92,12 +93,13 @@ fn describe(object: &Object) -> String {
     match object {
         Object::Service(service) => format!("Service {}", service.key),
         Object::Slice(name, slice) => format!("EndpointSlice {}/{name}", slice.service.namespace),
-        Object::Node(name, _) => format!("Node {name}"),
+        Object::Node(name, ..) => format!("Node {name}"),
         Object::Namespace(name, _) => format!("Namespace {name}"),
         Object::ServiceNetworks(name, _) => format!("ServiceCIDR {name}"),
         Object::Policy(namespace, policy) => format!("ConfigMap {namespace}/{}", policy.name),
         Object::Pod(pod) => format!("Pod {}/{}", pod.name.namespace, pod.name.name),
         Object::PodElsewhere(pod) => format!("Pod {}/{}", pod.namespace, pod.name),
+        Object::Networks(identity, _) => networks::title(identity),
     }
 }
 
@@ -109,7 +111,8 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
         Object::Slice(name, slice) => {
             snapshot.slices.entry(slice.service.clone()).or_default().insert(name.clone(), Arc::clone(slice));
         }
-        Object::Node(name, node) => {
+        Object::Node(name, node, arguments) => {
+            networks::set_arguments(snapshot, name, arguments);
             snapshot.nodes.insert(name.clone(), Arc::clone(node));
         }
         Object::Namespace(name, labels) => {
@@ -127,5 +130,8 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
             });
         }
         Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
+        Object::Networks(identity, said) => {
+            networks::set(snapshot, networks::title(identity), Some(said));
+        }
     }
 }

@@ -33,6 +33,11 @@ impl<'a> Field<'a> {
         if member.value.is_none_or(Value::is_object) { Ok(member) } else { Err(member.fault("an object")) }
     }
 
+    /// The same place with what its text means.
+    pub(super) fn within<'b>(&self, value: &'b Value) -> Field<'b> {
+        Field { path: self.path.clone(), value: Some(value) }
+    }
+
     /// A list that has to be one, item by item.
     pub(super) fn list(&self) -> Result<Vec<Self>, Fault> {
         let mut faults = Vec::new();

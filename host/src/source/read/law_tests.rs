@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Reading, Unreadable, read};
-use crate::source::kind::Kind;
+use crate::source::kind::{Kind, NetworkKind};
 
 /// An object with everything that a newer server may put into it, and the fields that are needed: a `*` stands for any
 /// name or place.
@@ -22,8 +22,25 @@ fn sample(kind: Kind) -> Sample {
         Kind::ServiceNetworks => (include_str!("samples/servicecidr.yaml"), include_str!("samples/servicecidr.needed")),
         Kind::Policies => (include_str!("samples/configmap.yaml"), include_str!("samples/configmap.needed")),
         Kind::Pods => (include_str!("samples/pod.yaml"), include_str!("samples/pod.needed")),
+        Kind::Networks(kind) => networks(kind),
     };
     Sample { object: serde_saphyr::from_str(object).unwrap(), needed: needed.lines().collect() }
+}
+
+fn networks(kind: NetworkKind) -> (&'static str, &'static str) {
+    match kind {
+        NetworkKind::CalicoPools => (include_str!("samples/ippool.yaml"), include_str!("samples/ippool.needed")),
+        NetworkKind::CiliumNodes => {
+            (include_str!("samples/ciliumnode.yaml"), include_str!("samples/ciliumnode.needed"))
+        }
+        NetworkKind::CiliumPools => {
+            (include_str!("samples/ciliumpodippool.yaml"), include_str!("samples/ciliumpodippool.needed"))
+        }
+        NetworkKind::Flannel | NetworkKind::OlderFlannel => {
+            (include_str!("samples/flannel.yaml"), include_str!("samples/flannel.needed"))
+        }
+        NetworkKind::Kubeadm => (include_str!("samples/kubeadm.yaml"), include_str!("samples/kubeadm.needed")),
+    }
 }
 
 /// A place in an object, as members and places in lists.
@@ -53,7 +70,7 @@ fn matters(place: &Place, needed: &[&str]) -> bool {
 
 /// A path's parts; the names of labels and of binary data have dots in them.
 fn pattern(path: &str) -> Place {
-    for (head, names) in [("metadata.labels.", 2), ("metadata.annotations.", 2), ("binaryData.", 1)] {
+    for (head, names) in [("metadata.labels.", 2), ("metadata.annotations.", 2), ("binaryData.", 1), ("data.", 1)] {
         if let Some(name) = path.strip_prefix(head) {
             return head.split('.').take(names).chain([name]).map(str::to_owned).collect();
         }
