@@ -20,7 +20,7 @@ use log::log_changes;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use crate::addresses::Addresses;
+use crate::addresses::{Addresses, Known};
 use crate::board::{Board, InForce};
 use crate::errors::with_causes;
 use crate::evaluator::Evaluator;
@@ -145,7 +145,7 @@ impl Daemon {
     /// When a thread that everything depends on is gone.
     pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::pin!(stop);
-        self.pipeline.hold(addresses.now());
+        self.stand_on(addresses.now());
         tokio::select! {
             begun = self.begin(&source) => begun?,
             () = &mut stop => return Ok(()),
@@ -167,7 +167,7 @@ impl Daemon {
                 }
                 update = source.take() => self.take(&update)?,
                 loaded = self.loader.next() => self.load(loaded?)?,
-                held = addresses.changed() => self.pipeline.hold(held?),
+                known = addresses.changed() => self.stand_on(known?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.turns.is_empty() => {}
@@ -177,6 +177,13 @@ impl Daemon {
                 self.ask().await?;
             }
         }
+    }
+
+    /// Takes in what is known of this node's interfaces.
+    fn stand_on(&mut self, known: Known) {
+        let Known { held, connected } = known;
+        self.pipeline.hold(held);
+        self.pipeline.connect(connected);
     }
 
     /// Waits for the first Services and for the policies that were in force before, or, where none were, for those that

@@ -10,10 +10,10 @@ use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, Snapshot, Uid};
-use egressd_core::owner::Held;
 use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
 
+use crate::addresses;
 use crate::nft::Readback;
 use crate::policies::{self, Library, PolicyReport};
 use crate::source::handover::Update;
@@ -40,8 +40,8 @@ pub struct Known {
     pub drafts: BTreeMap<Uid, Arc<Draft>>,
     /// And whether that is all.
     pub memory: Memory,
-    /// What this node's interfaces have.
-    pub held: Held,
+    /// What is known of this node's interfaces.
+    pub interfaces: addresses::Known,
 }
 
 /// Works out what follows from what a source said.
@@ -51,7 +51,8 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
-    pipeline.hold(known.held);
+    pipeline.hold(known.interfaces.held);
+    pipeline.connect(known.interfaces.connected);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
     drop(ask(&mut pipeline, &chain, questions));

@@ -28,8 +28,8 @@ use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
-    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Connected, Context, Interest, Key, Labels,
+    PolicyMark, PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published,
 };
 use crate::owner::{Held, Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
@@ -195,6 +195,11 @@ impl Pipeline {
     /// Takes in what this node's interfaces have now. No policy is asked: none of them knows.
     pub fn hold(&mut self, held: Held) {
         self.holder.hold(held);
+    }
+
+    /// Takes in which networks this node is connected to.
+    pub fn connect(&mut self, connected: Vec<Connected>) {
+        drop(connected);
     }
 
     /// Takes in which tables of kube-vip's names are on this node and not egressd's; whether that is news.
