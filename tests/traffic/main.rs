@@ -17,6 +17,7 @@ mod first_light;
 mod guests;
 mod hijack;
 mod history;
+mod installations;
 mod isolation;
 mod life;
 mod limits;
@@ -47,6 +48,7 @@ lab::tests![
     policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,
     policies::plan_loads_policies_as_run_does,
     required::a_required_policy_is_missed_and_the_node_not_ready_until_it_was_loaded_once,
+    installations::the_objects_of_usual_installations_say_where_their_pods_are,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
     isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
     isolation::while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force,

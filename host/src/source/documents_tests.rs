@@ -127,3 +127,29 @@ fn a_small_file_cannot_become_a_large_one() {
 fn an_empty_file_is_no_state() {
     assert_eq!(error(" \n"), "it is empty; delete the file to remove its objects");
 }
+
+#[test]
+fn config_maps_are_told_apart_by_their_namespaces_and_names() {
+    let map = |namespace: &str, name: &str, more: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{namespace: {namespace}, name: {name}{more}}}, data: {{net-conf.json: '{{\"Network\": \"10.244.0.0/16\"}}', ClusterConfiguration: '{{networking: {{podSubnet: 10.1.0.0/16}}}}'}}}}"
+        )
+    };
+    let titles = |text: &str| -> Vec<String> {
+        let title = |object: &Object| match object {
+            Object::Networks(identity, networks) => format!("{} {:?}", networks::title(identity), networks.pods),
+            other => format!("{:?}", other.identity().0),
+        };
+        read(text).objects.iter().map(title).collect()
+    };
+    for (namespace, name, network) in [
+        ("kube-flannel", "kube-flannel-cfg", "10.244.0.0/16"),
+        ("kube-system", "kube-flannel-cfg", "10.244.0.0/16"),
+        ("kube-system", "kubeadm-config", "10.1.0.0/16"),
+    ] {
+        assert_eq!(titles(&map(namespace, name, "")), [format!("ConfigMap {namespace}/{name} [{network}]")]);
+        assert_eq!(titles(&map("default", name, "")), [""; 0]);
+    }
+    assert_eq!(titles(&map("kube-system", "other", "")), [""; 0]);
+    assert_eq!(titles(&map("kube-system", "other", ", labels: {egressd.io/policy: 'true'}")), ["Policies"]);
+}

@@ -318,6 +318,23 @@ mod tests {
     }
 
     #[test]
+    fn what_an_installer_says_stays_where_it_cannot_be_read_any_more() {
+        let mut fixture = Fixture::new();
+        let map = |text: &str| {
+            format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  ClusterConfiguration: '{text}'\n"
+            )
+        };
+        fixture.write("config.yaml", &map("networking: {podSubnet: 10.1.0.0/16}"));
+        let first = fixture.scan();
+        assert_eq!(first.keys, [Key::Cluster].into());
+        fixture.write("config.yaml", &map("networking: ["));
+        let second = fixture.scan();
+        assert_eq!(first.snapshot.cluster_networks, second.snapshot.cluster_networks);
+        assert_eq!((first.snapshot.cluster_networks.len(), second.findings.len()), (1, 1));
+    }
+
+    #[test]
     fn a_kustomization_beside_its_manifests_is_none() {
         let mut fixture = Fixture::new();
         fixture.write("kustomization.yaml", "resources: [web.yaml]");
