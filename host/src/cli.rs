@@ -2,6 +2,7 @@
 
 mod address;
 mod limits;
+mod networks;
 mod policies;
 mod policy;
 
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use limits::Limits;
+pub use networks::{DetectNetworks, Networks};
 pub use policies::Policies;
 pub use policy::{
     Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
@@ -150,15 +152,6 @@ pub enum Pods {
     Watch,
 }
 
-/// Where the cluster's networks are looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DetectNetworks {
-    /// In Nodes, with what k3s and RKE2 note there, and in ServiceCIDRs.
-    Nodes,
-    /// Also in Calico's IPPools, CiliumNodes and CiliumPodIPPools, and the ConfigMaps of flannel and kubeadm.
-    All,
-}
-
 /// How a node knows that it holds an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Owner {
@@ -170,17 +163,6 @@ pub enum Owner {
     VipHost,
     /// It always does; for a single box.
     Any,
-}
-
-/// Which networks belong to the cluster. kube-vip's names are kept for the environment.
-#[derive(Clone, Debug, Args)]
-pub struct Networks {
-    /// Pod networks, comma-separated; replaces what Nodes say, for each family that is named.
-    #[arg(long, value_name = "CIDR,...", env = "egress_podcidr")]
-    pub pod_networks: Option<String>,
-    /// Service networks, comma-separated; replaces what ServiceCIDRs say, for each family that is named.
-    #[arg(long, value_name = "CIDR,...", env = "egress_servicecidr")]
-    pub service_networks: Option<String>,
 }
 
 /// How annotations are read, and what kube-vip's users may have set.

@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How many times longer than it took to look: to pass over a million routes takes the kernel some tenths of a second.
 const SHARE: u32 = 50;
 
+/// How many pieces of news are taken in before something else is done.
+const MOST_NEWS: usize = 1024;
+
 /// What is known of the interfaces that matter.
 #[derive(Debug)]
 pub(super) struct Routes {
@@ -114,34 +117,19 @@ impl Routes {
         self.pause = (!is_quiet).then(|| Instant::now() + PAUSE.max(begun.elapsed() * SHARE));
     }
 
-    /// Takes in all that there is; what cannot be understood could be about any interface.
+    /// Takes in what there is.
     fn hear(&mut self) -> Heard {
         let mut heard = Heard::Nothing;
-        loop {
-            let (mut concerned, mut all) = (Vec::new(), Doubt::Some);
-            match self.socket.receive_if_any() {
-                Ok(Received::Nothing) => return heard,
-                Ok(Received::Bytes(bytes)) => {
-                    for message in messages(bytes) {
-                        match message.map(|message| message.event) {
-                            Ok(Event::Route(Gateways::By(interfaces))) => concerned.extend(interfaces),
-                            Ok(Event::Route(Gateways::Somewhere)) | Err(_) => all = Doubt::All,
-                            Ok(_) => {}
-                        }
-                    }
-                }
-                Ok(Received::Gap) => all = Doubt::All,
-                Err(_) => {
-                    self.doubt_all();
-                    return Heard::Something;
-                }
+        // What waits beyond that is heard after the next pause.
+        for _ in 0..MOST_NEWS {
+            match news(&mut self.socket) {
+                News::None => return heard,
+                News::Of(interfaces) => interfaces.into_iter().for_each(|index| self.doubt(index)),
+                News::OfAny => self.doubt_all(),
             }
             heard = Heard::Something;
-            match all {
-                Doubt::All => self.doubt_all(),
-                Doubt::Some => concerned.into_iter().for_each(|index| self.doubt(index)),
-            }
         }
+        heard
     }
 
     /// Where it fails, what was known before goes on to count, and an interface of which nothing was is not known to lead to
@@ -172,11 +160,39 @@ enum Heard {
     Something,
 }
 
-/// How much some news put in doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
-    Some,
-    All,
+/// What is heard about routes.
+enum News {
+    /// Nothing now.
+    None,
+    /// By these interfaces one leads to a gateway, or did.
+    Of(Vec<u32>),
+    /// It could be about any: some of it is lost, or cannot be understood.
+    OfAny,
+}
+
+fn news(socket: &mut Socket) -> News {
+    let bytes = match socket.receive_if_any() {
+        Ok(Received::Nothing) => return News::None,
+        Ok(Received::Gap) | Err(_) => return News::OfAny,
+        Ok(Received::Bytes(bytes)) => bytes,
+    };
+    let mut concerned = Vec::new();
+    for message in messages(bytes) {
+        match message.map(|message| message.event) {
+            Ok(Event::Route(Gateways::By(interfaces))) => concerned.extend(interfaces),
+            Ok(Event::Route(Gateways::Somewhere)) | Err(_) => return News::OfAny,
+            Ok(
+                Event::Link { .. }
+                | Event::LinkGone { .. }
+                | Event::Address(..)
+                | Event::AddressGone(_)
+                | Event::End
+                | Event::Refused(_)
+                | Event::Other,
+            ) => {}
+        }
+    }
+    News::Of(concerned)
 }
 
 /// Where an interface leads. None when the routes changed while they were read, so that one may have been missed, and when it

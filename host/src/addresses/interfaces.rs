@@ -114,6 +114,8 @@ fn is_of_a_link(network: &IpNet) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     fn link(index: u32, name: &str) -> Event {
@@ -149,7 +151,7 @@ mod tests {
 
     /// An address on the interface, in this network.
     fn within(index: u32, network: &str) -> Event {
-        let network: IpNet = network.parse().expect("a network");
+        let network: IpNet = network.parse().unwrap();
         let place = Place { index, local: network.addr(), network: None };
         Event::Address(place, Standing::Usable, Some(network))
     }

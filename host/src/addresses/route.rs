@@ -38,10 +38,10 @@ pub(super) fn gateways(payload: &[u8]) -> Option<Gateways> {
     // Where the kernel shows what is in an object, it shows an interface (`nexthop_compat_mode`).
     let is_hidden = said.has_object && said.interface.is_none() && said.by_hops.is_none();
     let unnamed = said.has_gateway && said.interface.is_none();
-    Some(match is_hidden || unnamed {
-        true => Gateways::Somewhere,
-        false => Gateways::By(said.by_hops.into_iter().flatten().chain(own).collect()),
-    })
+    if is_hidden || unnamed {
+        return Some(Gateways::Somewhere);
+    }
+    Some(Gateways::By(said.by_hops.into_iter().flatten().chain(own).collect()))
 }
 
 fn said(attributes: &[u8]) -> Option<Said> {

@@ -136,9 +136,9 @@ fn config_maps_are_told_apart_by_their_namespaces_and_names() {
         )
     };
     let titles = |text: &str| -> Vec<String> {
-        let title = |object: &Object| match object {
-            Object::Networks(identity, networks) => format!("{} {:?}", networks::title(identity), networks.pods),
-            other => format!("{:?}", other.identity().0),
+        let title = |object: &Object| {
+            let Object::Networks(identity, networks) = object else { return format!("{:?}", object.identity().0) };
+            format!("{} {:?}", networks::title(identity), networks.pods)
         };
         read(text).objects.iter().map(title).collect()
     };

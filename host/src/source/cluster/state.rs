@@ -9,7 +9,7 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
+use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
@@ -240,13 +240,7 @@ impl State {
                 }
             }
             Object::Slice(_, slice) => self.store_slice(name, slice),
-            Object::Node(name, node, arguments) => {
-                keys.extend(networks::set_arguments(snapshot, &name, &arguments));
-                if snapshot.nodes.get(&name) != Some(&node) {
-                    keys.insert(Key::Cluster);
-                    snapshot.nodes.insert(name, node);
-                }
-            }
+            Object::Node(name, node, arguments) => self.store_node(name, node, &arguments),
             Object::Namespace(name, labels) => {
                 if snapshot.namespaces.get(&name) != Some(&labels) {
                     keys.insert(Key::Namespace(name.clone()));
@@ -271,6 +265,14 @@ impl State {
             }
             // The API server is asked for those of this node alone.
             Object::PodElsewhere(_) => {}
+        }
+    }
+
+    fn store_node(&mut self, name: String, node: Arc<Node>, arguments: &Arguments) {
+        self.keys.extend(networks::set_arguments(&mut self.snapshot, &name, arguments));
+        if self.snapshot.nodes.get(&name) != Some(&node) {
+            self.keys.insert(Key::Cluster);
+            self.snapshot.nodes.insert(name, node);
         }
     }
 
