@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use egressd_core::compile::{self, InstanceName};
 use egressd_core::finding::Finding;
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
+use egressd_core::model::{self, AddressTrust, AnnotationPrefix, ClusterSettings, InsideNetworks};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
@@ -44,12 +44,17 @@ pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, policies, limits, instance } = input;
     let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
     let origin = origin(source);
-    let Networks { pod_networks, service_networks } = networks;
+    let Networks { pod_networks, service_networks, inside_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
         pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
         service_networks: self::networks("--service-networks (egress_servicecidr)", service_networks.as_deref())?,
+        inside: inside(inside_networks.as_deref())?,
         api_server: vec![],
+        origin: match origin {
+            Origin::Manifests(_) => model::Origin::Manifests,
+            Origin::Cluster(..) => model::Origin::Cluster,
+        },
     };
     let settings = Settings {
         node: node(source, &origin)?,
@@ -217,6 +222,15 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().to_lowercase()
 }
 
+/// `none`, in any case, or networks. Empty means not set.
+fn inside(value: Option<&str>) -> Result<InsideNetworks> {
+    if value.is_some_and(|value| value.trim().eq_ignore_ascii_case("none")) {
+        return Ok(InsideNetworks::Nothing);
+    }
+    let named = networks("--inside-networks (EGRESSD_INSIDE_NETWORKS)", value)?;
+    Ok(if named.is_empty() { InsideNetworks::NotSet } else { InsideNetworks::These(named) })
+}
+
 /// kube-vip's form: comma-separated, blanks around items are fine, empty means not set.
 fn networks(setting: &str, value: Option<&str>) -> Result<Vec<IpNet>> {
     let items = value.unwrap_or_default().split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -253,6 +267,22 @@ mod tests {
             format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48")
         );
         assert_eq!(said("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
+    }
+
+    #[test]
+    fn what_is_inside_beside_what_is_known_is_named_or_none() {
+        assert_eq!(inside(None).unwrap(), InsideNetworks::NotSet);
+        assert_eq!(inside(Some(" , ")).unwrap(), InsideNetworks::NotSet);
+        assert_eq!(inside(Some(" None ")).unwrap(), InsideNetworks::Nothing);
+        assert_eq!(
+            inside(Some("10.0.0.0/8,fd00::/48")).unwrap(),
+            InsideNetworks::These(["10.0.0.0/8", "fd00::/48"].map(|network| network.parse().unwrap()).to_vec())
+        );
+        assert_eq!(
+            inside(Some("none,10.0.0.0/8")).unwrap_err().to_string(),
+            "cannot use --inside-networks (EGRESSD_INSIDE_NETWORKS): \"none\" is not a network like 10.0.0.0/16 or \
+             fd00:10::/48"
+        );
     }
 
     fn typed(arguments: &[&str]) -> Result<Config> {

@@ -136,7 +136,14 @@ impl Daemon {
             again,
         };
         daemon.read_back().await.context("cannot take over the tables")?;
+        daemon.inherit();
         Ok(daemon)
+    }
+
+    /// Goes on with what became of private destinations before (P6).
+    fn inherit(&mut self) {
+        let remembered = self.state.private_destinations();
+        self.pipeline.went_on_with(remembered.unwrap_or_else(|| takeover::private_destinations(&self.applied)));
     }
 
     /// Follows the source and the node's addresses until told to stop. The rules stay in force.
@@ -205,6 +212,7 @@ impl Daemon {
         }
         // Written before it is in force.
         self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
+        self.state.remember_private(self.pipeline.private_destinations());
         self.queue(std::mem::take(&mut round.further));
         self.begin_to_carry_out(round).await;
     }

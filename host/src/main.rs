@@ -245,7 +245,9 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
-    let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };
+    let (accepted, drafts, memory) = (state.accepted(), state.drafts(), state.memory());
+    let private = state.private_destinations().unwrap_or_default();
+    let known = Known { accepted, drafts, memory, private, held };
     let mut library = library(&config.settings, config.policies, Metrics::default(), &state)?;
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));

@@ -9,7 +9,7 @@ use egressd_core::compile::keep;
 use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Labels, Snapshot, Uid};
+use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
 use egressd_core::owner::Held;
 use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
@@ -40,6 +40,8 @@ pub struct Known {
     pub drafts: BTreeMap<Uid, Arc<Draft>>,
     /// And whether that is all.
     pub memory: Memory,
+    /// What it would make of private destinations.
+    pub private: PrivateDestinations,
     /// What this node's interfaces have.
     pub held: Held,
 }
@@ -52,6 +54,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
     pipeline.hold(known.held);
+    pipeline.went_on_with(known.private);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
     drop(ask(&mut pipeline, &chain, questions));

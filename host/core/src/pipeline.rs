@@ -11,6 +11,7 @@ mod limits;
 mod memory;
 mod pods;
 mod round;
+mod surroundings;
 mod turns;
 mod waiting;
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use again::Again;
 use entry::{Answer, Entry, FollowUp, Standing};
 use input::is_asked_about;
+use surroundings::is_about_inside;
 pub use turns::Turns;
 
 use crate::beside::ForeignTables;
@@ -29,9 +31,9 @@ use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
-    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published,
+    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Surroundings, Uid, asks_kube_vip, published,
 };
-use crate::owner::{Held, Holder, Owner};
+use crate::owner::{Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, State};
@@ -64,7 +66,8 @@ pub struct Settings {
 pub struct Pipeline {
     settings: Settings,
     context: Arc<Context>,
-    facts: ClusterFacts,
+    facts: Arc<ClusterFacts>,
+    around: Surroundings,
     holder: Holder,
     foreign: ForeignTables,
     /// The nodes that are ready.
@@ -142,6 +145,8 @@ pub struct Round {
     pub policies: BTreeMap<String, PolicyMark>,
     /// The policies that could not answer, each with the first Service by name for which it could not.
     pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
+    /// What is inside the cluster, and why.
+    pub inside: Arc<ClusterFacts>,
     /// What is told about the node as a whole.
     pub findings: Vec<Finding>,
     /// Why nothing of this may be carried out: a defect of egressd.
@@ -154,12 +159,14 @@ impl Pipeline {
     /// Before the first update, and holding no address. `accepted` is what an earlier process remembered (P4).
     pub fn new(settings: Settings, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
-        let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &settings.node);
+        let around = Surroundings { node: settings.node.clone(), ..Surroundings::default() };
+        let facts = Arc::new(ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &around));
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
         Self {
             settings,
             context,
             facts,
+            around,
             holder,
             foreign: Default::default(),
             ready: Default::default(),
@@ -192,11 +199,6 @@ impl Pipeline {
         Arc::clone(&self.context)
     }
 
-    /// Takes in what this node's interfaces have now. No policy is asked: none of them knows.
-    pub fn hold(&mut self, held: Held) {
-        self.holder.hold(held);
-    }
-
     /// Takes in which tables of kube-vip's names are on this node and not egressd's; whether that is news.
     pub fn stand_beside(&mut self, foreign: ForeignTables) -> bool {
         let before = std::mem::replace(&mut self.foreign, foreign);
@@ -224,6 +226,9 @@ impl Pipeline {
         let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
         self.policies = snapshot.policies.iter().map(mark).collect();
         self.newest = snapshot.clone();
+        if keys.iter().any(is_about_inside) {
+            self.gather();
+        }
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         let dirty = self.dirty(snapshot, keys);
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
@@ -231,7 +236,6 @@ impl Pipeline {
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
     fn cluster(&mut self, snapshot: &Snapshot) -> bool {
-        self.facts = ClusterFacts::gather(snapshot, &self.settings.cluster, &self.settings.node);
         let ready = snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready);
         self.ready = ready.map(|(name, _)| name.clone()).collect();
         let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));

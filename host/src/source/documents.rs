@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
+use egressd_core::model::{Completeness, Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -215,6 +215,12 @@ impl Object {
 }
 
 impl Object {
+    /// What is known of an object that cannot be read, and never could: of a Node that there is one.
+    pub fn unread(kind: Kind, name: &str) -> Option<Self> {
+        let node = || Node { completeness: Completeness::Partial, ..Node::default() };
+        (kind == Kind::Nodes).then(|| Self::Node(name.to_owned(), Arc::new(node())))
+    }
+
     /// The same with what was known to be inside the cluster, for an object of which a part cannot be read: what protects
     /// traffic inside must not shrink by that.
     #[must_use]
@@ -227,7 +233,8 @@ impl Object {
             (Self::Node(name, new), Self::Node(_, old)) => {
                 let addresses = union(&new.addresses, &old.addresses);
                 let pod_networks = union(&new.pod_networks, &old.pod_networks);
-                Self::Node(name, Arc::new(Node { addresses, pod_networks, ..Node::clone(&new) }))
+                let completeness = old.completeness;
+                Self::Node(name, Arc::new(Node { addresses, pod_networks, completeness, ..Node::clone(&new) }))
             }
             (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
                 let addresses = union(&new.addresses, &old.addresses);

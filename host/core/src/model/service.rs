@@ -104,6 +104,15 @@ pub enum TrafficPolicy {
     Local,
 }
 
+/// Whether Kubernetes looks for a Service's endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Selection {
+    /// It has a `spec.selector`: its EndpointSlices are the endpoint-slice controller's.
+    Selector,
+    /// It has none: whoever wants writes them.
+    ByHand,
+}
+
 /// One entry of `spec.ports`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePort {
@@ -140,6 +149,8 @@ pub struct Service {
     pub spec_address: Option<String>,
     /// `spec.clusterIPs` without `None`.
     pub cluster_addresses: Vec<IpAddr>,
+    /// Whether it has a `spec.selector`.
+    pub selection: Selection,
     /// `spec.externalTrafficPolicy`.
     pub traffic_policy: TrafficPolicy,
     /// `spec.ipFamilies`.

@@ -1,9 +1,11 @@
 //! All that follows from what was taken in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::entry::{Entry, Standing};
 use super::limits::{Refused, with_endpoints_counted};
+use super::surroundings::elsewhere;
 use super::{Memory, Pipeline, Round};
 use crate::beside;
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
@@ -20,11 +22,13 @@ impl Pipeline {
     /// was before stays.
     pub fn round(&mut self) -> Round {
         let (round, refused) = self.work_out();
+        self.settle_private(&round.plan);
         Round { further: self.remember_granted(&refused), ..round }
     }
 
     fn work_out(&self) -> (Round, Refused) {
-        let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
+        let (excluded, exact) = (self.facts.excluded.clone(), self.facts.exact.clone());
+        let mut plan = Plan { excluded, exact, ..Plan::default() };
         // What asks for nothing takes no address from another, however old it is.
         let asking = self.services.values().filter(|entry| !entry.asks_nothing());
         let sharing = Sharing::of(self.settings.shared, asking.map(|entry| &*entry.view));
@@ -37,6 +41,7 @@ impl Pipeline {
         for (key, settled) in &planned {
             plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
         }
+        plan.elsewhere = elsewhere(&self.facts, &plan);
         let ruleset = compile(&plan, &self.settings.tables);
         let notes = check(&plan);
         let mut statuses = statuses(&notes, &planned);
@@ -57,6 +62,7 @@ impl Pipeline {
             first_ready: self.ready.first().cloned(),
             policies: self.policies.clone(),
             failing: self.failing(),
+            inside: Arc::clone(&self.facts),
             findings: self.facts.findings.clone(),
             fatal,
             further: Vec::new(),

@@ -5,6 +5,7 @@ mod budget;
 mod display;
 mod excess;
 mod grant;
+mod inside;
 mod narrower;
 mod not_implemented;
 mod own;
@@ -37,6 +38,11 @@ use crate::net::{AddressRange, Family};
 pub struct Plan {
     /// Destinations that are never translated (P2). A family that is absent here has no rules.
     pub excluded: BTreeMap<Family, Vec<AddressRange>>,
+    /// Single destinations beside them that are never translated, of either family.
+    pub exact: BTreeSet<IpAddr>,
+    /// Pods outside of all known pod networks: nothing of them is translated towards private destinations, where others of
+    /// their network may be.
+    pub elsewhere: BTreeSet<IpAddr>,
     /// The Services with rules.
     pub services: BTreeMap<ServiceKey, PlannedService>,
 }

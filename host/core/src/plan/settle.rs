@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::not_implemented::not_implemented;
-use super::{End, Planned, PlannedService, Sharing, remote};
+use super::{End, Planned, PlannedService, Sharing, inside, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
@@ -69,7 +69,7 @@ pub fn settle(
     }
     if end != End::Off {
         findings.splice(0..0, view.findings.iter().cloned());
-        findings.extend(outside_pod_networks(here.facts, &rules));
+        findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
         findings.extend(here.holder.other_case(&view.service));
     }
@@ -217,34 +217,9 @@ fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &m
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
         .filter(|rule| !objections.contains_key(&rule.address))
         .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address)));
-    findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(networks_unknown))));
+    findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(inside::unknown))));
     let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address).collect();
     let notice = |address| here.sharing.notice(&view.service.key, address);
     findings.extend(at_most(in_force.into_iter().filter_map(notice)));
     known.into_iter().cloned().collect()
-}
-
-fn networks_unknown(rule: &Rule) -> Finding {
-    let (family, address) = (Family::of(rule.address), rule.address);
-    Finding::error(
-        "networks-unknown",
-        format!(
-            "nothing is translated to {address}, because the cluster's {family} networks are unknown; \
-             set egress_podcidr and egress_servicecidr, or give Nodes podCIDRs and add a ServiceCIDR"
-        ),
-    )
-}
-
-/// Pools of Calico's or Cilium's own are in no Node's podCIDRs; traffic to the other pods there would be
-/// translated.
-fn outside_pod_networks(facts: &ClusterFacts, rules: &[Rule]) -> Option<Finding> {
-    let inside = |address: &&IpAddr| facts.pod_networks.iter().any(|network| network.contains(*address));
-    let outside = rules.iter().flat_map(|rule| &rule.sources).find(|source| !inside(source))?;
-    Some(Finding::warning(
-        "endpoint-outside-pod-networks",
-        format!(
-            "endpoint {outside} is in no known pod network, so traffic to other pods there is not recognised as \
-             internal; set egress_podcidr"
-        ),
-    ))
 }

@@ -185,6 +185,8 @@ impl State {
                 self.remove_other_life(kind, &name, uid.as_deref());
                 let then = if self.names(kind).contains(&name) { STAYS } else { NOTHING };
                 self.unreadable.insert(of, format!("{why}; {then}"));
+                let standing_in = Object::unread(kind, &name.name).filter(|object| self.known(object).is_none());
+                standing_in.into_iter().for_each(|object| self.store(name.clone(), object));
             }
         }
     }
@@ -298,7 +300,7 @@ impl State {
     /// Everything of a kind that is known, readable or not.
     fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
         let plain = |name: &String| ObjectReference { namespace: String::new(), name: name.clone() };
-        let Snapshot { services, slices: _, nodes, namespaces, service_networks, policies, pods: _ } = &self.snapshot;
+        let Snapshot { services, nodes, namespaces, service_networks, policies, .. } = &self.snapshot;
         let mut names: BTreeSet<ObjectReference> = match kind {
             Kind::Services => services.keys().map(reference).collect(),
             Kind::Slices => self.slices.keys().cloned().collect(),

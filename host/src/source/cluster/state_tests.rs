@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use egressd_core::model::{
-    Endpoint, Labels, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind, TrafficPolicy, Uid,
+    Endpoint, Labels, MadeBy, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind, TrafficPolicy, Uid,
 };
 
 #[path = "state_history_tests.rs"]
@@ -30,6 +30,7 @@ fn service(of: &str, uid: &str) -> Reading {
         status_addresses: vec![],
         status_hostnames: vec![],
         spec_address: None,
+        selection: egressd_core::model::Selection::Selector,
         cluster_addresses: vec![],
         traffic_policy: TrafficPolicy::Cluster,
         families: vec![],
@@ -48,7 +49,8 @@ fn slice(of: &str, service: &str, pod: u8) -> Reading {
         serving: None,
         terminating: None,
     };
-    let slice = Slice { service: ServiceKey::new("shop", service), endpoints: vec![endpoint] };
+    let service = ServiceKey::new("shop", service);
+    let slice = Slice { service, made_by: MadeBy::Controller, endpoints: vec![endpoint] };
     good(name("shop", of), Object::Slice(of.to_owned(), Arc::new(slice)))
 }
 

@@ -50,6 +50,9 @@ impl File {
         let stays = |identity: &Identity| refused.contains(identity) || !unknown.is_empty();
         let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
         self.objects.extend(left.map(|(_, object)| (*object).clone()));
+        let never_known =
+            refused.iter().filter(|identity| !known.contains_key(identity) && !present.contains(identity));
+        self.objects.extend(never_known.filter_map(|(kind, name)| Object::unread(*kind, &name.name)));
         let then = |identity| if known.contains_key(identity) { STAYS } else { NOTHING };
         let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
         self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();

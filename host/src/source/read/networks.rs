@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Labels, Node, Readiness};
+use egressd_core::model::{Completeness, Labels, Node, Readiness};
 use ipnet::IpNet;
 
 use super::address::{address, pod_network, service_network};
@@ -15,13 +15,17 @@ pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String,
     let name = metadata::name(root)?;
     let (spec, status) = (root.object("spec")?, root.object("status")?);
     spec.get("podCIDRs").list()?;
-    let mut pod_networks = spec.get("podCIDRs").all(faults, pod_network);
+    let mut unread = Vec::new();
+    let mut pod_networks = spec.get("podCIDRs").all(&mut unread, pod_network);
     if spec.get("podCIDRs").items(&mut Vec::new()).is_empty() {
-        pod_networks.extend(kept(pod_network(&spec.get("podCIDR")), faults));
+        pod_networks.extend(kept(pod_network(&spec.get("podCIDR")), &mut unread));
     }
+    let completeness = if unread.is_empty() { Completeness::Whole } else { Completeness::Partial };
+    faults.append(&mut unread);
     let labels = kept(metadata::labels(root).map(Some), faults).unwrap_or_default();
     let addresses = addresses(&status.get("addresses"), faults)?;
-    Ok((name, Node { addresses, pod_networks, labels, readiness: readiness(&status.get("conditions")) }))
+    let readiness = readiness(&status.get("conditions"));
+    Ok((name, Node { addresses, pod_networks, completeness, labels, readiness }))
 }
 
 /// Those that are addresses; the others are names. Where the kind cannot be read, what reads like an address counts: it is

@@ -1,7 +1,8 @@
 //! Services.
 
 use egressd_core::model::{
-    AnnotationPrefix, KubeVipWrote, Labels, Service, ServiceKind, ServicePort, TrafficPolicy, active_endpoint,
+    AnnotationPrefix, KubeVipWrote, Labels, Selection, Service, ServiceKind, ServicePort, TrafficPolicy,
+    active_endpoint,
 };
 use egressd_core::net::{Family, Protocol};
 
@@ -27,6 +28,7 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
         status_addresses: ingress.all(faults, |item| address(&item.get("ip"))),
         status_hostnames: ingress.all(&mut Vec::new(), |item| text(&item.get("hostname"))),
         spec_address: kept(text(&spec.get("loadBalancerIP")), faults).filter(|text| !text.is_empty()),
+        selection: selection(&spec.get("selector")),
         cluster_addresses: spec.get("clusterIPs").all(faults, cluster_address),
         traffic_policy: kept(traffic_policy(&spec.get("externalTrafficPolicy")), faults)
             .unwrap_or(TrafficPolicy::Cluster),
@@ -51,6 +53,12 @@ fn kind(field: &Field<'_>) -> Result<ServiceKind, Fault> {
         Some("ExternalName") => Ok(ServiceKind::ExternalName),
         Some(_) => Err(field.fault("ClusterIP, NodePort, LoadBalancer or ExternalName")),
     }
+}
+
+/// What cannot be read selects nothing: then no endpoint counts as one that Kubernetes looked for.
+fn selection(field: &Field<'_>) -> Selection {
+    let labels = field.labels().unwrap_or_default();
+    if labels.is_empty() { Selection::ByHand } else { Selection::Selector }
 }
 
 fn traffic_policy(field: &Field<'_>) -> Result<Option<TrafficPolicy>, Fault> {

@@ -1,6 +1,6 @@
 //! EndpointSlices.
 
-use egressd_core::model::{Endpoint, ObjectReference, ServiceKey, Slice};
+use egressd_core::model::{Endpoint, MadeBy, ObjectReference, ServiceKey, Slice};
 
 use super::SERVICE_NAME;
 use super::address::address;
@@ -25,7 +25,19 @@ pub(super) fn slice(
             endpoints.extend(self::endpoints(&endpoint, default_node, faults)?);
         }
     }
-    Ok(Some((name, Slice { service, endpoints })))
+    Ok(Some((name, Slice { service, made_by: made_by(root), endpoints })))
+}
+
+/// The label by which a slice names what looks after it.
+const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+/// What it says in slices of Services with a selector.
+const CONTROLLER: &str = "endpointslice-controller.k8s.io";
+
+fn made_by(root: &Field<'_>) -> MadeBy {
+    match root.get("metadata").get("labels").get(MANAGED_BY).text() {
+        Ok(Some(CONTROLLER)) => MadeBy::Controller,
+        Ok(_) | Err(_) => MadeBy::Other,
+    }
 }
 
 /// Kubernetes says that all addresses of one endpoint mean the same pod.
