@@ -337,6 +337,9 @@ pub struct StatusArgs {
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,
+    /// Instead, list what is inside the cluster, and so never translated to: each network and address with the reason.
+    #[arg(long)]
+    pub inside: bool,
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t = StatusOutput::Table)]
     pub output: StatusOutput,

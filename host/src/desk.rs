@@ -14,14 +14,14 @@ use tracing::info;
 
 use crate::board::{Newest, Reader};
 use crate::crowd::Bounds;
-use crate::document::Document;
+use crate::document::{Document, inside};
 use crate::http::{self, Answer, Outcome};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::nft::{KernelThread, Survey};
 use crate::notices::{Notices, insist};
 use crate::orphans;
 use crate::rights::Publish;
-use crate::status_socket::{Probe, StatusSocket};
+use crate::status_socket::{INSIDE, Probe, StatusSocket};
 
 /// How long the loop may work on one thing before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(30);
@@ -122,7 +122,8 @@ impl Desk {
         match Probe::ALL.into_iter().find(|probe| probe.path() == path) {
             Some(Probe::Live) => self.live(),
             Some(Probe::Ready) => ready(&self.reader.newest()),
-            None => Answer::text(Outcome::NotFound, Probe::ALL.map(Probe::path).join(", ")),
+            None if path == INSIDE => inside_of(&self.reader.newest()),
+            None => Answer::text(Outcome::NotFound, [&Probe::ALL.map(Probe::path)[..], &[INSIDE]].concat().join(", ")),
         }
     }
 
@@ -155,6 +156,17 @@ fn no_metrics(why: &str) -> Finding {
 fn no_status(why: &str) -> Finding {
     let remedy = "`status` and `probe` have no answer until that is over";
     Finding::warning("status-not-served", format!("{why}; {remedy}"))
+}
+
+fn inside_of(newest: &Newest) -> Answer {
+    match &newest.in_force {
+        None => Answer::text(Outcome::Unavailable, "nothing is in force yet"),
+        // Strings always become JSON.
+        Some(in_force) => {
+            let body = serde_json::to_string(&inside(&in_force.inside)).unwrap_or_default();
+            Answer { outcome: Outcome::Good, content_type: "application/json", body }
+        }
+    }
 }
 
 fn ready(newest: &Newest) -> Answer {

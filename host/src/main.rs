@@ -18,7 +18,7 @@ use egressd::cli::{
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
-use egressd::document::{self, Document};
+use egressd::document::{self, Document, Inside};
 use egressd::errors::with_causes;
 use egressd::evaluator::Evaluator;
 use egressd::lock::{Lock, LockDir};
@@ -277,7 +277,21 @@ fn policy(command: &PolicyCommand) -> Result<ExitCode> {
     })
 }
 
+fn inside(args: &StatusArgs) -> Result<()> {
+    let text = status_socket::inside(&config::socket(&args.socket, &args.instance)?)?;
+    let all: Vec<Inside> = serde_json::from_str(&text).context("cannot read what egressd answered")?;
+    let mut out = out::stdout();
+    match args.output {
+        StatusOutput::Table => document::table_of_inside(&mut out, &all),
+        StatusOutput::Json => writeln!(out, "{:#}", serde_json::json!(all)),
+    }
+    .context("cannot print what is inside")
+}
+
 fn status(args: &StatusArgs) -> Result<()> {
+    if args.inside {
+        return inside(args);
+    }
     let text = status_socket::read(&config::socket(&args.socket, &args.instance)?)?;
     let document: Document = serde_json::from_str(&text).context("cannot read what egressd answered")?;
     let mut out = out::stdout();

@@ -298,7 +298,7 @@ fn what_others_put_into_our_table_is_found_and_removed() {
     nft::script(
         "table ip kube_vip_v4 {
            comment \"managed by egressd\"
-           set s { type ipv4_addr; }
+           set s { type ipv4_addr; flags timeout; }
            map m { type ipv4_addr : verdict; counter; elements = { 10.0.0.1 : goto ours } }
            chain ours { ip saddr { 10.0.0.1, 10.0.0.3 } return; ip saddr @s drop; }
            chain theirs { type filter hook input priority 0; jump ours; }

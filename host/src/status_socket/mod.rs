@@ -19,7 +19,7 @@ use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 
-pub use client::{Probe, probe, read};
+pub use client::{INSIDE, Probe, inside, probe, read};
 
 use crate::crowd::{Bounds, Crowd, Visit};
 use crate::files;
@@ -69,6 +69,12 @@ pub enum Error {
     /// What is there has no document.
     #[error("cannot read the status: what answers on {path} is no `egressd run`; `egressd clean --stay` has none")]
     Empty {
+        /// Where.
+        path: PathBuf,
+    },
+    /// What answers does not know the question.
+    #[error("cannot read what is inside: the egressd on {path} is of a release that does not say it")]
+    Older {
         /// Where.
         path: PathBuf,
     },

@@ -27,8 +27,6 @@ impl Pipeline {
     }
 
     fn work_out(&self) -> (Round, Refused) {
-        let (excluded, exact) = (self.facts.excluded.clone(), self.facts.exact.clone());
-        let mut plan = Plan { excluded, exact, ..Plan::default() };
         // What asks for nothing takes no address from another, however old it is.
         let asking = self.services.values().filter(|entry| !entry.asks_nothing());
         let sharing = Sharing::of(self.settings.shared, asking.map(|entry| &*entry.view));
@@ -38,10 +36,7 @@ impl Pipeline {
         };
         let mut planned: BTreeMap<ServiceKey, Planned> = self.services.iter().filter_map(settled).collect();
         let refused = self.keep_to_limits(here, &mut planned);
-        for (key, settled) in &planned {
-            plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
-        }
-        plan.elsewhere = elsewhere(&self.facts, &plan);
+        let plan = self.plan(&planned);
         let ruleset = compile(&plan, &self.settings.tables);
         let notes = check(&plan);
         let mut statuses = statuses(&notes, &planned);
@@ -68,6 +63,14 @@ impl Pipeline {
             further: Vec::new(),
         };
         (round, refused)
+    }
+
+    fn plan(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {
+        let service = |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), planned.service.clone()?));
+        let (excluded, exact) = (self.facts.excluded.clone(), self.facts.exact.clone());
+        let services = planned.iter().filter_map(service).collect();
+        let plan = Plan { excluded, exact, services, ..Plan::default() };
+        Plan { elsewhere: elsewhere(&self.facts, &plan), ..plan }
     }
 
     /// Adds what is known of a Service beside its part of the plan.
