@@ -17,6 +17,7 @@ mod first_light;
 mod guests;
 mod hijack;
 mod history;
+mod inside;
 mod isolation;
 mod life;
 mod limits;
@@ -54,6 +55,10 @@ lab::tests![
     limits::a_small_change_is_in_force_before_a_large_one_that_came_with_it,
     shadows::a_shadow_lists_exactly_what_enforcing_it_changes,
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
+    inside::where_no_node_says_where_pods_live_nothing_private_is_translated_to_until_a_setting_does,
+    inside::a_pod_outside_of_all_known_networks_is_not_translated_to_private_destinations_and_others_are,
+    inside::a_tenant_who_lists_an_address_outside_changes_nothing_for_others,
+    inside::status_lists_what_is_inside_and_why,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,
     translation::a_pod_that_no_service_selects_is_untouched,
     translation::an_endpoint_on_another_node_is_not_translated_here,
@@ -109,7 +114,7 @@ lab::tests![
     beside_calico::calicos_rules_that_were_there_first_go_on_for_others,
     beside_calico::calicos_rules_that_come_later_change_nothing_of_ours,
     beside_calico::pods_of_calicos_pools_reach_each_other_untranslated_at_every_moment,
-    beside_calico::pools_that_are_not_configured_are_a_warning_and_are_translated_to,
+    beside_calico::pools_that_are_not_configured_are_a_warning_and_nothing_private_is_translated_to,
     beside_kube_vip::an_address_that_kube_vip_moves_is_translated_to_where_it_answers,
     beside_kube_vip::its_own_egress_and_ours_translate_each_its_own_service,
     beside_kube_vip::its_own_egress_and_ours_agree_about_one_service,
