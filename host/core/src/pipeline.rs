@@ -11,6 +11,7 @@ mod limits;
 mod memory;
 mod pods;
 mod round;
+mod shown;
 mod turns;
 mod waiting;
 
@@ -291,8 +292,8 @@ impl Pipeline {
             Some(Entry { view: before, verdict, last_input, follow_up, again, answer, .. })
                 if before.service.uid == *uid =>
             {
-                let again = again.anew();
-                Entry { view, published, verdict, standing, last_input, follow_up, again, answer, waits }
+                let (again, shown) = (again.anew(), None);
+                Entry { view, shown, published, verdict, standing, last_input, follow_up, again, answer, waits }
             }
             other => {
                 if let Some(replaced) = other {
@@ -300,8 +301,8 @@ impl Pipeline {
                 }
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
                 let (last_input, follow_up) = (None, FollowUp::Unasked);
-                let (again, answer) = (Again::default(), Answer::Remembered);
-                Entry { view, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
+                let (again, answer, shown) = (Again::default(), Answer::Remembered, None);
+                Entry { view, shown, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
             }
         }
     }

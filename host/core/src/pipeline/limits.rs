@@ -92,7 +92,8 @@ impl Pipeline {
 
     /// Whether the newest answer is about other annotations than those that were accepted.
     fn is_edited(&self, entry: &Entry, verdict: &Verdict) -> bool {
-        let accepted = || entry.standing == Standing::Newest && is_accepted(&self.accepted, &entry.view);
+        let accepted =
+            || entry.standing == Standing::Newest && is_accepted(&self.accepted, &entry.view, &self.interest);
         entry.answer == Answer::New && matches!(verdict.ruling, Ruling::Draft(_)) && !accepted()
     }
 
@@ -110,7 +111,12 @@ impl Pipeline {
                         remember(&mut self.drafts, uid, draft);
                     }
                     let asked = *draft != Draft::default() || !verdict.findings.is_empty();
-                    accept(&mut self.accepted, &entry.view, asked.then_some(&entry.view.service.annotations));
+                    if asked {
+                        accept(&mut self.accepted, &entry.view, &self.interest);
+                    } else {
+                        // What asks for nothing has nothing to fall back to.
+                        self.accepted.remove(uid);
+                    }
                     (entry.answer, entry.last_input) = (Answer::Remembered, None);
                 }
                 (Some(Grant::Accepted), Some(Verdict { ruling: Ruling::Draft(draft), .. })) => {
@@ -121,7 +127,7 @@ impl Pipeline {
                 (Some(_), _) => {}
             }
             let unasked = refused.contains_key(key) && entry.follow_up == FollowUp::Unasked;
-            if unasked && !is_accepted(&self.accepted, &entry.view) {
+            if unasked && !is_accepted(&self.accepted, &entry.view, &self.interest) {
                 let accepted = self.accepted.get(&entry.view.service.uid);
                 further.extend(accepted.map(|labels| entry.question_about(key, labels)));
             }
