@@ -209,6 +209,7 @@ impl Daemon {
         // Written before it is in force.
         self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
         self.queue(std::mem::take(&mut round.further));
+        self.set_alarm();
         self.begin_to_carry_out(round).await;
     }
 
@@ -284,11 +285,16 @@ impl Daemon {
         self.turns = turns;
         let further = self.pipeline.answer(answers);
         self.queue(further);
+        self.set_alarm();
+        Ok(())
+    }
+
+    /// When there is something to look at again though nothing is new.
+    fn set_alarm(&mut self) {
         let now = Instant::now();
         let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
         // Whoever changes something all the time must not put off the others.
         self.again = next.map(|next| self.again.filter(|before| *before > now).map_or(next, |before| before.min(next)));
-        Ok(())
     }
 
     /// Learns what is in force where that is in doubt, and removes what nobody of us put there. What is to be replaced is of

@@ -5,6 +5,7 @@
 mod again;
 mod answering;
 mod asking;
+mod claims;
 mod entry;
 mod input;
 mod limits;
@@ -19,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use again::Again;
+use claims::Claims;
+pub use claims::KEPT;
 use entry::{Answer, Entry, FollowUp, Standing};
 use input::is_asked_about;
 pub use turns::Turns;
@@ -83,6 +86,8 @@ pub struct Pipeline {
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
     drafts: BTreeMap<Uid, Arc<Draft>>,
     memory: Memory,
+    /// Room that is kept for pods that are replaced.
+    claims: Claims,
     /// How many answers were failures.
     failures: u64,
 }
@@ -171,6 +176,7 @@ impl Pipeline {
             accepted,
             drafts: Default::default(),
             memory: Memory::Whole,
+            claims: Claims::default(),
             failures: 0,
         }
     }
@@ -310,5 +316,6 @@ impl Pipeline {
     fn forget(&mut self, uid: &Uid) {
         self.accepted.remove(uid);
         self.drafts.remove(uid);
+        self.claims.forget(uid);
     }
 }

@@ -29,6 +29,7 @@ impl Pipeline {
     fn about_last_accepted(&mut self, question: &Question, verdict: Verdict) {
         if matches!(verdict.ruling, Ruling::Denied { .. }) {
             self.drafts.remove(&question.view.service.uid);
+            self.claims.forget(&question.view.service.uid);
         }
         let Some(entry) = self.services.get_mut(&question.key) else { return };
         entry.follow_up = FollowUp::Answered;
@@ -77,6 +78,7 @@ impl Pipeline {
             Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. } => {}
             Ruling::Denied { .. } => {
                 self.drafts.remove(&view.service.uid);
+                self.claims.forget(&view.service.uid);
                 accept(&mut self.accepted, view, &self.interest);
             }
         }

@@ -65,7 +65,8 @@ impl Pipeline {
     /// When [`Pipeline::ask_failed`] or [`Pipeline::ask_waited`] has something to ask next. Pauses and waits begin at `now`.
     pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
         let next = |entry: &mut Entry| [entry.again.begin(now), entry.waits.begin(now)];
-        self.services.values_mut().flat_map(next).flatten().min()
+        let next = self.services.values_mut().flat_map(next).flatten().min();
+        next.into_iter().chain(self.claims.begin(now)).min()
     }
 
     /// Whether an answer is still of use.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entry::{Entry, Standing};
-use super::limits::{Refused, with_endpoints_counted};
+use super::limits::{Refused, Sizes, with_endpoints_counted};
 use super::{Memory, Pipeline, Round};
 use crate::beside;
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
@@ -19,11 +19,11 @@ impl Pipeline {
     /// All that follows from what was taken in, and what is remembered of it. Where something was not answered yet, what
     /// was before stays.
     pub fn round(&mut self) -> Round {
-        let (round, refused) = self.work_out();
-        Round { further: self.remember_granted(&refused), ..round }
+        let (round, granted) = self.work_out();
+        Round { further: self.remember_granted(&granted), ..round }
     }
 
-    fn work_out(&self) -> (Round, Refused) {
+    fn work_out(&self) -> (Round, (Refused, Sizes)) {
         let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
         // What asks for nothing takes no address from another, however old it is.
         let asking = self.services.values().filter(|entry| !entry.asks_nothing());
@@ -33,7 +33,7 @@ impl Pipeline {
             Some((key.clone(), with_endpoints_counted(&entry.view, self.settle(here, entry)?)))
         };
         let mut planned: BTreeMap<ServiceKey, Planned> = self.services.iter().filter_map(settled).collect();
-        let refused = self.keep_to_limits(here, &mut planned);
+        let granted = self.keep_to_limits(here, &mut planned);
         for (key, settled) in &planned {
             plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
         }
@@ -61,7 +61,7 @@ impl Pipeline {
             fatal,
             further: Vec::new(),
         };
-        (round, refused)
+        (round, granted)
     }
 
     /// Adds what is known of a Service beside its part of the plan.

@@ -5,6 +5,7 @@ mod budget;
 mod display;
 mod excess;
 mod grant;
+mod namespace;
 mod narrower;
 mod not_implemented;
 mod own;
@@ -12,6 +13,7 @@ mod rank;
 mod remote;
 mod settle;
 mod sharing;
+mod today;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -23,9 +25,9 @@ pub(crate) use narrower::narrows;
 pub use own::Own;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
-pub(crate) use settle::today;
 pub use settle::{Here, Standby, settle};
 pub use sharing::{SharedAddresses, Sharing};
+pub(crate) use today::today;
 
 use crate::decision::{OnChange, OnUnavailable, Rule};
 use crate::finding::Finding;
