@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Uid, UidError};
+use egressd_core::model::Uid;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tracing::warn;
 
 use super::damage::{self, Damage};
+use super::line::{line, parse};
 use super::version::{self, Found};
 use super::{sync_directory, write_whole};
 use crate::files;
@@ -68,15 +69,6 @@ enum Standing {
     Missing,
     Known,
     Unknown,
-}
-
-/// Why a line is of no use.
-#[derive(Debug, thiserror::Error)]
-enum LineError {
-    #[error("it is not a JSON list of a uid and what is remembered of it")]
-    Json(#[from] serde_json::Error),
-    #[error("it begins with no uid")]
-    Uid(#[from] UidError),
 }
 
 impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
@@ -270,17 +262,6 @@ fn changes<T: PartialEq>(old: &Of<T>, new: &Of<T>) -> Vec<Change<T>> {
             (None, None) => {}
         }
     }
-}
-
-fn line<T: Serialize>(text: &mut Vec<u8>, uid: &Uid, newest: Option<&T>) -> io::Result<()> {
-    serde_json::to_writer(&mut *text, &(uid.to_string(), newest))?;
-    text.push(b'\n');
-    Ok(())
-}
-
-fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<(Uid, Option<T>), LineError> {
-    let (uid, remembered): (String, Option<T>) = serde_json::from_slice(line)?;
-    Ok((Uid::new(uid)?, remembered))
 }
 
 #[cfg(test)]

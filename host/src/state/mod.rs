@@ -4,6 +4,7 @@
 mod damage;
 mod draft;
 mod journal;
+mod line;
 mod policies;
 mod version;
 
