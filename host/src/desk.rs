@@ -85,9 +85,17 @@ impl Desk {
         http::serve(listener, Bounds::default(), move |path| Arc::clone(&self).answer(path)).await;
     }
 
+    /// Whenever the socket is removed, it is made again.
     async fn serve_socket(self: Arc<Self>, path: &Path) {
         let note = |why: Option<&str>| self.notices.note("the status socket", why.map(no_status));
-        let socket = insist(|| StatusSocket::open(path), note).await;
+        loop {
+            let socket = insist(|| StatusSocket::open(path), note).await;
+            Arc::clone(&self).serve_on(&socket).await;
+            note(Some(&format!("the socket {} is not there any more", path.display())));
+        }
+    }
+
+    async fn serve_on(self: Arc<Self>, socket: &StatusSocket) {
         let desk = Arc::clone(&self);
         let answer = move |stream, visit| {
             let desk = Arc::clone(&desk);

@@ -67,6 +67,7 @@ lab::tests![
     told::an_orphaned_table_is_an_event_on_the_node,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
     budget::a_thousand_services_with_256_kib_of_annotations_each_are_no_burden_for_others,
+    budget::a_policy_that_comes_later_sees_what_nothing_read_before,
     policies::a_policy_is_in_force_as_its_config_map_says,
     policies::a_policy_that_fails_says_so_and_so_does_the_service,
     life::an_older_api_is_good_enough,

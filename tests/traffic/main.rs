@@ -152,6 +152,7 @@ lab::tests![
     doors::a_probe_says_whether_egressd_is_live_and_ready,
     doors::a_port_that_is_taken_is_reported_and_served_once_it_is_free,
     doors::a_socket_that_is_taken_is_reported_and_served_once_it_is_free,
+    doors::a_socket_that_is_removed_is_made_again,
     doors::silent_connections_lock_no_scraper_and_no_probe_out,
     doors::a_special_file_among_the_manifests_is_named_and_delays_no_edit,
     doors::a_file_that_becomes_special_keeps_its_last_good_content,

@@ -5,12 +5,14 @@
 mod again;
 mod answering;
 mod asking;
+mod claims;
 mod entry;
 mod input;
 mod limits;
 mod memory;
 mod pods;
 mod round;
+mod shown;
 mod surroundings;
 mod turns;
 mod waiting;
@@ -19,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use again::Again;
+use claims::Claims;
+pub use claims::KEPT;
 use entry::{Answer, Entry, FollowUp, Standing};
 use input::is_asked_about;
 use surroundings::is_about_inside;
@@ -85,6 +89,8 @@ pub struct Pipeline {
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
     drafts: BTreeMap<Uid, Arc<Draft>>,
     memory: Memory,
+    /// Room that is kept for pods that are replaced.
+    claims: Claims,
     /// How many answers were failures.
     failures: u64,
 }
@@ -177,6 +183,7 @@ impl Pipeline {
             accepted,
             drafts: Default::default(),
             memory: Memory::Whole,
+            claims: Claims::default(),
             failures: 0,
         }
     }
@@ -295,8 +302,8 @@ impl Pipeline {
             Some(Entry { view: before, verdict, last_input, follow_up, again, answer, .. })
                 if before.service.uid == *uid =>
             {
-                let again = again.anew();
-                Entry { view, published, verdict, standing, last_input, follow_up, again, answer, waits }
+                let (again, shown) = (again.anew(), None);
+                Entry { view, shown, published, verdict, standing, last_input, follow_up, again, answer, waits }
             }
             other => {
                 if let Some(replaced) = other {
@@ -304,8 +311,8 @@ impl Pipeline {
                 }
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
                 let (last_input, follow_up) = (None, FollowUp::Unasked);
-                let (again, answer) = (Again::default(), Answer::Remembered);
-                Entry { view, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
+                let (again, answer, shown) = (Again::default(), Answer::Remembered, None);
+                Entry { view, shown, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
             }
         }
     }
@@ -313,5 +320,6 @@ impl Pipeline {
     fn forget(&mut self, uid: &Uid) {
         self.accepted.remove(uid);
         self.drafts.remove(uid);
+        self.claims.forget(uid);
     }
 }

@@ -80,7 +80,7 @@ impl Directory {
         }
         let (snapshot, mut findings) = self.snapshot();
         findings.splice(0..0, self.faults());
-        Ok(Update { snapshot, keys, findings })
+        Ok(Update { snapshot, keys, findings, kept: None })
     }
 
     /// The manifests in the directory itself; editors' and hidden files are none.

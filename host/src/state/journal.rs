@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Uid, UidError};
+use egressd_core::model::Uid;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tracing::warn;
 
+use super::damage::{self, Damage};
+use super::line::{line, parse};
 use super::version::{self, Found};
-use super::write_whole;
+use super::{sync_directory, write_whole};
 use crate::files;
 
 /// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
@@ -40,6 +42,7 @@ pub(super) struct Journal<T> {
     lines: usize,
     /// Lines of a later day. They go first when all is written anew: what this egressd says of the same Service is newer.
     strange: Vec<Vec<u8>>,
+    damage: Damage,
     /// What was appended since all was written.
     appended: usize,
     form: Form,
@@ -68,18 +71,9 @@ enum Standing {
     Unknown,
 }
 
-/// Why a line is of no use.
-#[derive(Debug, thiserror::Error)]
-enum LineError {
-    #[error("it is not a JSON list of a uid and what is remembered of it")]
-    Json(#[from] serde_json::Error),
-    #[error("it begins with no uid")]
-    Uid(#[from] UidError),
-}
-
 impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
-    /// As an earlier process left it. A line that cannot be read is passed over, and said: the Service it was about has
-    /// what an earlier line says to fall back to, or nothing. A file that is unknown stays as it is.
+    /// As an earlier process left it. A line that cannot be read is passed over, and said: of which Service it was, is
+    /// unknown. A file that is unknown stays as it is.
     pub(super) fn open(path: PathBuf) -> Self {
         let beside = version::beside(&path);
         let mut journal = Self::empty();
@@ -98,7 +92,8 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
 
     fn empty() -> Self {
         let (written, lines, strange, appended, findings) = (Of::new(), 0, Vec::new(), 0, Vec::new());
-        Self { path: None, written, lines, strange, appended, form: Form::Unnamed, merged: None, findings }
+        let (damage, form) = (Damage::None, Form::Unnamed);
+        Self { path: None, written, lines, strange, damage, appended, form, merged: None, findings }
     }
 
     /// Takes in a file, if this egressd knows it.
@@ -106,9 +101,13 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         match version::find(path, LONGEST) {
             Found::Missing => Standing::Missing,
             Found::Known(bytes) => {
-                let before = self.strange.len();
+                let (before, earlier) = (self.strange.len(), std::mem::replace(&mut self.damage, Damage::of(&bytes)));
                 self.take(path, &bytes);
                 self.findings.extend(strange(path, self.strange.len() - before));
+                self.findings.extend(self.damage.finding(path));
+                if earlier == Damage::Lost {
+                    self.damage = earlier;
+                }
                 Standing::Known
             }
             Found::Unknown(why) => {
@@ -133,6 +132,10 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         if changes.is_empty() && self.form != Form::Torn {
             return Ok(());
         }
+        // Else a line would be appended to nothing, and what the others said be forgotten with them.
+        if self.path.as_ref().is_some_and(|path| !path.exists()) {
+            self.form = Form::Unnamed;
+        }
         let outdated = self.lines + changes.len() > 2 * newest.len() + OUTDATED || self.appended > OUTDATED_BYTES;
         if self.form != Form::Whole || outdated {
             return self.write_anew(newest);
@@ -156,6 +159,8 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         let mut file = files::append(self.place()?)?;
         self.form = Form::Torn;
         file.write_all(&text)?;
+        // Once for all that changed: what comes into force next has to survive the loss of power, too (P4).
+        file.sync_data()?;
         self.form = Form::Whole;
         self.appended += text.len();
         Ok(())
@@ -163,7 +168,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
 
     fn write_anew(&mut self, newest: &Of<T>) -> io::Result<()> {
         let mut text = version::line().into_bytes();
-        for strange in &self.strange {
+        for strange in self.damage.line().into_iter().chain(self.strange.iter().map(Vec::as_slice)) {
             text.extend_from_slice(strange);
             text.push(b'\n');
         }
@@ -174,7 +179,10 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         self.written.clone_from(newest);
         (self.lines, self.appended, self.form) = (newest.len(), 0, Form::Whole);
         // Only now: before, it was the only one to say what it says.
-        self.merged.take().map_or(Ok(()), fs::remove_file)
+        match self.merged.take() {
+            Some(merged) => fs::remove_file(&merged).and_then(|()| sync_directory(&merged)),
+            None => Ok(()),
+        }
     }
 
     /// Where to write, in a directory that is there.
@@ -191,8 +199,6 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
             self.form = Form::Whole;
         }
         if whole < bytes.len() {
-            // After a crash, what it was about to say was not in force yet. After a full disk it may have been, which was
-            // said then.
             self.form = Form::Torn;
         }
         for line in lines {
@@ -201,6 +207,10 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
     }
 
     fn take_line(&mut self, path: &Path, line: &[u8]) {
+        if line == damage::LINE {
+            self.damage = Damage::Lost;
+            return;
+        }
         match parse(line) {
             Ok((uid, Some(remembered))) => drop(self.written.insert(uid, Arc::new(remembered))),
             Ok((uid, None)) => drop(self.written.remove(&uid)),
@@ -211,6 +221,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
             Err(error) => {
                 let (error, before) = (&error as &dyn std::error::Error, self.lines + self.strange.len());
                 warn!(file = %path.display(), before, error, "a line is damaged, and passed over");
+                self.damage = Damage::Lost;
             }
         }
         self.lines += 1;
@@ -251,17 +262,6 @@ fn changes<T: PartialEq>(old: &Of<T>, new: &Of<T>) -> Vec<Change<T>> {
             (None, None) => {}
         }
     }
-}
-
-fn line<T: Serialize>(text: &mut Vec<u8>, uid: &Uid, newest: Option<&T>) -> io::Result<()> {
-    serde_json::to_writer(&mut *text, &(uid.to_string(), newest))?;
-    text.push(b'\n');
-    Ok(())
-}
-
-fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<(Uid, Option<T>), LineError> {
-    let (uid, remembered): (String, Option<T>) = serde_json::from_slice(line)?;
-    Ok((Uid::new(uid)?, remembered))
 }
 
 #[cfg(test)]
@@ -337,8 +337,47 @@ mod tests {
         next.insert(uid("b"), annotations("true"));
         journal.write(&next).unwrap();
         assert_eq!(reopened(&path).written(), &next);
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3, "it was written anew");
-        assert_eq!(journal.findings(), []);
+        assert_eq!(
+            fs::read_to_string(&path).unwrap().lines().count(),
+            4,
+            "it was written anew, and says that something is lost"
+        );
+    }
+
+    /// The law of every state in which a crash or a full disk can leave a file: what is lost is never as if it had not been
+    /// there, however often all is written anew.
+    #[test]
+    fn a_file_that_is_empty_or_cut_off_anywhere_has_lost_something_and_says_so_until_it_is_removed() {
+        let whole = "{\"version\":1}\n[\"a\",{\"x\":\"1\"}]\n[\"b\",{\"x\":\"1\"}]\n";
+        let zeros = format!("{whole}\0\0\0\0");
+        let is_line = |end: &usize| *end > 0 && whole.as_bytes()[end - 1] == b'\n';
+        let cut = (0..whole.len()).filter(|end| !is_line(end)).map(|end| &whole[..end]);
+        for left in cut.chain([zeros.as_str(), "\0\0\0\0", "\n", "[\"a\",{\n"]) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("accepted");
+            fs::write(&path, left).unwrap();
+            for value in ["1", "2"] {
+                let mut journal = reopened(&path);
+                let codes: Vec<_> = journal.findings().iter().map(|finding| finding.code.as_str()).collect();
+                assert_eq!(codes, ["state-unreadable"], "{left:?}");
+                journal.write(&[(uid("c"), annotations(value))].into()).unwrap();
+            }
+            assert_eq!(reopened(&path).written().len(), 1);
+            fs::remove_file(&path).unwrap();
+            assert_eq!(reopened(&path).findings(), []);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_removed_meanwhile_is_written_anew_as_a_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("accepted");
+        let mut journal = reopened(&path);
+        journal.write(&[(uid("a"), annotations("1"))].into()).unwrap();
+        fs::remove_file(&path).unwrap();
+        let both = [(uid("a"), annotations("1")), (uid("b"), annotations("1"))].into();
+        journal.write(&both).unwrap();
+        assert_eq!((reopened(&path).written(), reopened(&path).findings()), (&both, &[][..]));
     }
 
     #[test]

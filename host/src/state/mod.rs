@@ -1,14 +1,16 @@
 //! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4) and
 //! the last good draft (P6), in a file each, and the ConfigMap of every policy that is in force (P7), a file for each.
 
+mod damage;
 mod draft;
 mod journal;
+mod line;
 mod policies;
 mod private;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -162,7 +164,13 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = files::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(temporary, path)
+    fs::rename(temporary, path)?;
+    sync_directory(path)
+}
+
+/// A name is as lasting as its directory.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ pub enum Selection {
 }
 
 /// One entry of `spec.ports`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServicePort {
     /// Its name, if it has one.
     pub name: Option<String>,
@@ -125,7 +125,7 @@ pub struct ServicePort {
 }
 
 /// A Service as its source reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     /// Namespace and name.
     pub key: ServiceKey,
@@ -171,7 +171,7 @@ pub struct ObjectReference {
 }
 
 /// One address behind a Service. Endpoints order by address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
     /// Where it answers, and where its packets come from.
     pub address: IpAddr,

@@ -2,7 +2,7 @@
 
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
-use crate::model::{Interest, Published, Service, ServiceKey, ServiceKind, ServiceView, Snapshot};
+use crate::model::{Interest, Published, Service, ServiceKey, ServiceKind, Snapshot};
 
 /// Whether the policies are asked about a Service. One that is no LoadBalancer can have no rules, whatever they answer;
 /// they are asked about it where it has something that they read, so that they can report that it is of another type,
@@ -27,14 +27,4 @@ pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
     let nothing = |ruling: &Ruling| matches!(ruling, Ruling::Draft(draft) if *draft == Draft::default());
     let silent = nothing(&verdict.ruling) && verdict.findings.is_empty();
     silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.ruling) && shadow.findings.is_empty())
-}
-
-/// Whether two views of a Service are the same to a policy: findings are the host's alone. By what is withheld a Service is found when a pod comes.
-pub(super) fn is_same_question(one: &ServiceView, other: &ServiceView) -> bool {
-    let ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings: _ } = one;
-    *service == other.service
-        && *namespace_labels == other.namespace_labels
-        && *addresses == other.addresses
-        && *endpoints == other.endpoints
-        && *withheld == other.withheld
 }

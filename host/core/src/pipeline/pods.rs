@@ -13,6 +13,7 @@ impl Pipeline {
     /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to be
     /// asked.
     pub fn ask_waited(&mut self, now: Duration) -> Vec<Question> {
+        self.claims.end(now);
         let over = |(key, entry): (&ServiceKey, &mut Entry)| entry.waits.end(now).then(|| key.clone());
         let over: Vec<ServiceKey> = self.services.iter_mut().filter_map(over).collect();
         let newest = self.newest.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::entry::{Entry, Standing};
-use super::limits::{Refused, with_endpoints_counted};
+use super::limits::{Refused, Sizes, with_endpoints_counted};
 use super::surroundings::elsewhere;
 use super::{Memory, Pipeline, Round};
 use crate::beside;
@@ -21,12 +21,12 @@ impl Pipeline {
     /// All that follows from what was taken in, and what is remembered of it. Where something was not answered yet, what
     /// was before stays.
     pub fn round(&mut self) -> Round {
-        let (round, refused) = self.work_out();
+        let (round, granted) = self.work_out();
         self.settle_private(&round.plan);
-        Round { further: self.remember_granted(&refused), ..round }
+        Round { further: self.remember_granted(&granted), ..round }
     }
 
-    fn work_out(&self) -> (Round, Refused) {
+    fn work_out(&self) -> (Round, (Refused, Sizes)) {
         // What asks for nothing takes no address from another, however old it is.
         let asking = self.services.values().filter(|entry| !entry.asks_nothing());
         let sharing = Sharing::of(self.settings.shared, asking.map(|entry| &*entry.view));
@@ -35,7 +35,7 @@ impl Pipeline {
             Some((key.clone(), with_endpoints_counted(&entry.view, self.settle(here, entry)?)))
         };
         let mut planned: BTreeMap<ServiceKey, Planned> = self.services.iter().filter_map(settled).collect();
-        let refused = self.keep_to_limits(here, &mut planned);
+        let granted = self.keep_to_limits(here, &mut planned);
         let plan = self.plan(&planned);
         let ruleset = compile(&plan, &self.settings.tables);
         let notes = check(&plan);
@@ -62,7 +62,7 @@ impl Pipeline {
             fatal,
             further: Vec::new(),
         };
-        (round, refused)
+        (round, granted)
     }
 
     fn plan(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {

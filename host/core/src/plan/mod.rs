@@ -6,6 +6,7 @@ mod display;
 mod excess;
 mod grant;
 mod inside;
+mod namespace;
 mod narrower;
 mod not_implemented;
 mod own;
@@ -13,6 +14,7 @@ mod rank;
 mod remote;
 mod settle;
 mod sharing;
+mod today;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -24,9 +26,9 @@ pub(crate) use narrower::narrows;
 pub use own::Own;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
-pub(crate) use settle::today;
 pub use settle::{Here, Standby, settle};
 pub use sharing::{SharedAddresses, Sharing};
+pub(crate) use today::today;
 
 use crate::decision::{OnChange, OnUnavailable, Rule};
 use crate::finding::Finding;

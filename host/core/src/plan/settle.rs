@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::not_implemented::not_implemented;
+use super::today::today;
 use super::{End, Planned, PlannedService, Sharing, inside, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
@@ -154,37 +155,6 @@ fn stand_in(context: &Context, view: &ServiceView, standby: Standby<'_>, finding
             Draft::default()
         }
     }
-}
-
-/// The draft without endpoints that are no longer the Service's own, and with its addresses of today (P1). Policies have
-/// not said which of them yet; but with none the pod would leave as what neither they nor the Service ever said (P3).
-pub(crate) fn today(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
-    let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
-    let mut draft = draft.clone();
-    let todays = todays(&draft, &view.addresses);
-    draft.rules.retain_mut(|rule| {
-        rule.sources.retain(|source| local.contains(source));
-        todays.get(&rule.address).map(|address| rule.address = *address).is_some()
-    });
-    draft
-}
-
-/// For each address of a draft the own one that it stands for today: itself, or what came in its place. Several go over
-/// in order to own ones of their family that no rule has; where there are no more, to the first, which is preferred.
-fn todays(draft: &Draft, own: &[IpAddr]) -> BTreeMap<IpAddr, IpAddr> {
-    let of_rules = || draft.rules.iter().map(|rule| rule.address);
-    let used: BTreeSet<IpAddr> = of_rules().collect();
-    let mut todays: BTreeMap<IpAddr, IpAddr> =
-        own.iter().filter(|address| used.contains(address)).map(|address| (*address, *address)).collect();
-    for family in Family::ALL {
-        let mut of_family = own.iter().copied().filter(|address| Family::of(*address) == family).peekable();
-        let Some(first) = of_family.peek().copied() else { continue };
-        let mut free = of_family.filter(|address| !used.contains(address));
-        for gone in of_rules().filter(|address| Family::of(*address) == family) {
-            todays.entry(gone).or_insert_with(|| free.next().unwrap_or(first));
-        }
-    }
-    todays
 }
 
 /// The rules without sources that this node's interfaces have: a slice may list any address, and what has one of the

@@ -32,7 +32,13 @@ pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Gi
             let quiet = (Instant::now() + QUIET).min(latest);
             next = timeout_at(quiet, news.recv()).await.ok().flatten();
         }
-        if begun == Begun::No && state.is_complete() {
+        if begun == Begun::No
+            && let Some(policies) = state.policies()
+        {
+            begun = Begun::Policies;
+            giver.give_policies(policies);
+        }
+        if begun == Begun::Policies && state.is_complete() {
             begun = Begun::Yes;
             info!("everything was read from the API server");
             giver.give(state.whole());
@@ -49,6 +55,9 @@ pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Gi
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
     No,
+    /// The policies were, so that it becomes known what they read of Services.
+    Policies,
+    /// Everything was.
     Yes,
 }
 

@@ -24,6 +24,7 @@
 mod asked;
 mod backoff;
 mod connect;
+mod cut;
 pub mod event;
 mod follow;
 mod gather;
@@ -50,11 +51,11 @@ use self::follow::{Follower, News, everything};
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
-use super::handover::{Giver, Update};
+use super::handover::{self, Giver, Update};
 use crate::moment::Moment;
 
-/// News that wait to be taken in; followers wait beyond that.
-const WAITING: usize = 1024;
+/// News that wait to be taken in; followers wait beyond that. Each can be an object with all of its 256 KiB.
+const WAITING: usize = 64;
 
 /// What is followed beside what always is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +91,7 @@ pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), 
     let server = Arc::clone(connection.server());
     let follow = move || {
         let (sender, news) = channel(WAITING);
-        let followers = followers(&client, &server, &scope, &sender);
+        let followers = followers(&client, &server, &scope, (&sender, &giver.asked()));
         drop(sender);
         let state = State::of(scope.kinds());
         runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver)) });
@@ -126,9 +127,18 @@ async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<
     Ok(update)
 }
 
-fn followers(client: &Client, address: &Arc<str>, scope: &Scope, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
+fn followers(
+    client: &Client,
+    address: &Arc<str>,
+    scope: &Scope,
+    (news, read): (&Sender<News>, &handover::Asked),
+) -> Vec<BoxFuture<'static, ()>> {
     let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
-    let follower = |asked| Follower::new(asked, client.clone(), Arc::clone(&server), news.clone()).run().boxed();
+    let follower = |asked: Asked| {
+        let cuts = asked.kind == Kind::Services;
+        let follower = Follower::new(asked, client.clone(), Arc::clone(&server), news.clone());
+        if cuts { follower.cutting_to(read.clone()).run().boxed() } else { follower.run().boxed() }
+    };
     scope.asked().map(follower).collect()
 }
 

@@ -9,10 +9,11 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
+use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, PolicyObject, ServiceKey, Slice, Snapshot};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
+use super::cut::{Cut, shared};
 use super::event::{Content, Event, Kind, Reading};
 
 /// What holds of an object that cannot be read.
@@ -37,6 +38,7 @@ pub struct State {
     /// What of an object is left out.
     faults: BTreeMap<(Kind, ObjectReference), Vec<String>>,
     keys: BTreeSet<Key>,
+    cut: Cut,
 }
 
 /// How much is known of pods.
@@ -63,6 +65,7 @@ impl State {
             unreadable: BTreeMap::new(),
             faults: BTreeMap::new(),
             keys: BTreeSet::new(),
+            cut: Cut::default(),
         }
     }
 
@@ -72,12 +75,17 @@ impl State {
             Event::Begin => {
                 self.lists.insert(kind, BTreeMap::new());
             }
+            Event::Kept(interest) => self.cut.begins(interest),
             Event::Listed(reading) => {
+                let reading = shared(&self.snapshot, reading);
                 self.lists.entry(kind).or_default().insert(reading.name.clone(), reading);
             }
             Event::Complete => {
                 let list = self.lists.remove(&kind).unwrap_or_default();
                 self.replace(kind, list);
+                if kind == Kind::Services {
+                    self.cut.is_complete();
+                }
             }
             Event::Changed(reading) => self.put(kind, reading),
             Event::Gone(name) => self.remove(kind, &name),
@@ -115,14 +123,24 @@ impl State {
 
     /// The newest state with the keys of what changed since the last time; none when nothing did.
     pub fn update(&mut self) -> Option<Update> {
-        let keys = mem::take(&mut self.keys);
-        (!keys.is_empty()).then(|| Update { snapshot: self.snapshot.clone(), keys, findings: self.findings() })
+        (!self.keys.is_empty() || self.cut.is_news()).then(|| self.hand_over())
     }
 
     /// The newest state as a whole, however little of it there is.
     pub fn whole(&mut self) -> Update {
         self.keys.insert(Key::Cluster);
-        Update { snapshot: self.snapshot.clone(), keys: mem::take(&mut self.keys), findings: self.findings() }
+        self.hand_over()
+    }
+
+    fn hand_over(&mut self) -> Update {
+        let (snapshot, keys, findings) = (self.snapshot.clone(), mem::take(&mut self.keys), self.findings());
+        Update { snapshot, keys, findings, kept: self.cut.hand_over() }
+    }
+
+    /// The policies, once nothing waits for them.
+    pub fn policies(&self) -> Option<Vec<Arc<PolicyObject>>> {
+        let known = !self.awaited.contains(&Kind::Policies);
+        known.then(|| self.snapshot.policies.values().cloned().collect())
     }
 
     /// What cannot be read, of many the first and how many more there are.
