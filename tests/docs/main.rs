@@ -14,8 +14,9 @@ use std::{env, fs};
 use crate::page::{Block, Page};
 
 /// What would make plans differ from one machine to the next.
-const ENVIRONMENT: [&str; 11] = [
+const ENVIRONMENT: [&str; 12] = [
     "EGRESSD_ANNOTATION_PREFIX",
+    "EGRESSD_MANIFESTS",
     "EGRESSD_OWNER",
     "EGRESSD_SHARED_ADDRESSES",
     "EGRESSD_STATE_DIR",

@@ -20,6 +20,7 @@ mod history;
 mod isolation;
 mod life;
 mod limits;
+mod links;
 mod memory;
 mod neighbours;
 mod networks;
@@ -124,6 +125,9 @@ lab::tests![
     files::a_truncated_file_is_named_and_its_last_good_state_stays,
     files::a_mended_file_takes_effect,
     files::a_vanished_directory_is_named_and_everything_stays_in_force,
+    links::a_swapped_link_is_followed_and_no_packet_shows_the_pod_in_between,
+    links::a_file_behind_a_link_is_followed_and_stays_in_force_while_it_is_away,
+    links::a_directory_that_was_away_is_followed_again_and_an_empty_one_in_its_place_takes_nothing,
     changes::endpoints_come_and_go,
     changes::a_service_that_turns_into_a_cluster_ip_translates_nobody,
     changes::what_happens_while_egressd_is_down_is_exact_after_the_start,

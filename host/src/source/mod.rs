@@ -10,21 +10,19 @@ pub mod manifests;
 pub mod read;
 pub mod watch;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use tokio::runtime::Runtime;
 
 use self::cluster::{Access, Connection, Scope};
 use self::handover::{Giver, Update};
-use self::manifests::Directory;
+use self::manifests::{Given, Places};
 
 /// Where Services come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A directory of manifests.
-    Manifests(PathBuf),
+    /// Manifests, in directories and files.
+    Manifests(Vec<Given>),
     /// A cluster's API server.
     Cluster(Access, PodWatch),
 }
@@ -41,8 +39,8 @@ pub enum PodWatch {
 /// A source that nothing was read from yet.
 #[derive(Debug)]
 pub enum Source {
-    /// A directory of manifests.
-    Manifests(Directory),
+    /// Manifests, in directories and files.
+    Manifests(Places),
     /// A cluster, and what of it counts.
     Cluster(Box<Connection>, Scope),
 }
@@ -50,10 +48,10 @@ pub enum Source {
 /// Why a source cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The directory cannot be read.
+    /// The manifests cannot be read.
     #[error(transparent)]
     Manifests(#[from] manifests::Error),
-    /// The directory cannot be watched.
+    /// The manifests cannot be watched.
     #[error(transparent)]
     Watch(#[from] watch::WatchError),
     /// The cluster cannot be followed.
@@ -68,7 +66,7 @@ impl Source {
     /// When nothing says where the cluster's API server is.
     pub fn open(origin: Origin, node: &str, namespace: String) -> Result<Self, Error> {
         Ok(match origin {
-            Origin::Manifests(path) => Self::Manifests(Directory::new(path, node).with_policies_of(namespace)),
+            Origin::Manifests(given) => Self::Manifests(Places::new(given, node).with_policies_of(namespace)),
             Origin::Cluster(access, pods) => {
                 let pods_of = match pods {
                     PodWatch::Ignore => None,
@@ -105,7 +103,7 @@ impl Source {
     /// When it cannot be read.
     pub fn read(&mut self) -> Result<Update, Error> {
         Ok(match self {
-            Self::Manifests(directory) => directory.scan(&BTreeSet::new())?,
+            Self::Manifests(places) => places.read()?,
             Self::Cluster(connection, scope) => cluster::read(connection, scope)?,
         })
     }
@@ -116,7 +114,7 @@ impl Source {
     /// When it cannot begin. A cluster that does not answer is no error: that is told, and tried again.
     pub fn spawn(self, giver: Giver) -> Result<(), Error> {
         match self {
-            Self::Manifests(directory) => watch::spawn(directory, giver)?,
+            Self::Manifests(places) => watch::spawn(places, giver)?,
             Self::Cluster(connection, scope) => cluster::spawn(&connection, scope, giver)?,
         }
         Ok(())

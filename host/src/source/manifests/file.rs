@@ -24,12 +24,15 @@ pub(super) struct File {
     pub(super) faults: Vec<String>,
 }
 
-/// Tells most changes of a file without reading it; inotify tells the rest.
+/// Shows most changes of a file without reading it; inotify shows the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
+    device: u64,
     inode: u64,
     size: u64,
     modified: (i64, i64),
+    /// Programs that copy set the time above back; this one nobody can.
+    changed: (i64, i64),
 }
 
 impl File {
@@ -65,6 +68,12 @@ impl File {
 
 impl Stamp {
     pub(super) fn of(meta: &fs::Metadata) -> Self {
-        Self { inode: meta.ino(), size: meta.size(), modified: (meta.mtime(), meta.mtime_nsec()) }
+        let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
+        Self { device: meta.dev(), inode: meta.ino(), size: meta.size(), modified, changed }
+    }
+
+    /// Whether it is the same file, whatever is in it.
+    pub(super) fn is_of(self, other: Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
     }
 }
