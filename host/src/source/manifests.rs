@@ -1,14 +1,18 @@
 //! A directory of manifests as a source: the same YAML as in a cluster, without one.
 //!
-//! Files are taken whole, and a file that cannot be read keeps its last good state: an edit that goes wrong takes
-//! nothing away from anybody.
+//! Files are taken whole, and a file that cannot be read keeps its last good state, over restarts too: an edit that goes
+//! wrong takes nothing away from anybody.
 
 mod file;
 mod gathered;
+#[cfg(test)]
+mod history_tests;
+mod memory;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use egressd_core::finding::Finding;
@@ -17,9 +21,11 @@ use egressd_core::model::{Key, Snapshot};
 use self::file::{File, Stamp};
 pub use self::gathered::snapshot;
 use self::gathered::{Gathered, key};
-use super::documents::contents;
+use self::memory::{Memory, Newest};
+use super::documents::{Contents, contents};
 use super::handover::Update;
 use crate::files;
+use crate::state::Sources;
 
 /// Where policies come from unless the operator says otherwise: the namespace that egressd is installed in.
 pub const POLICIES: &str = "egressd";
@@ -31,6 +37,20 @@ pub struct Directory {
     node: String,
     policies: String,
     files: BTreeMap<String, File>,
+    memory: Memory,
+    beginning: Beginning,
+}
+
+/// What an earlier process knew of a directory, against what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    /// It was not looked at yet.
+    Unread,
+    /// There is no manifest in it, and there were some: as an empty file, it may be about to come, as what is mounted late
+    /// does.
+    Awaited,
+    /// It is read: what is not there any more is gone.
+    Read,
 }
 
 /// Why the directory itself cannot be read.
@@ -46,7 +66,15 @@ impl Directory {
     /// A directory of which nothing was read yet. Endpoints without a node are on `node`; policies are taken
     /// from [`POLICIES`].
     pub fn new(path: impl Into<PathBuf>, node: impl Into<String>) -> Self {
-        Self { path: path.into(), node: node.into(), policies: POLICIES.to_owned(), files: BTreeMap::new() }
+        let (path, node) = (path.into(), node.into());
+        let (memory, beginning) = (Memory::none(&path, &node), Beginning::Unread);
+        Self { path, node, policies: POLICIES.to_owned(), files: BTreeMap::new(), memory, beginning }
+    }
+
+    /// The same with what an earlier process left, and will be left to the next one.
+    #[must_use]
+    pub fn remembering(self, sources: Sources) -> Self {
+        Self { memory: self.memory.from(sources), ..self }
     }
 
     /// The same with policies from another namespace.
@@ -66,14 +94,10 @@ impl Directory {
     /// When the directory cannot be listed; what was read before stays.
     pub fn scan(&mut self, touched: &BTreeSet<String>) -> Result<Update, Error> {
         let mut present = self.list().map_err(|source| Error { path: self.path.clone(), source })?;
-        let mut keys = BTreeSet::new();
-        self.files.retain(|name, file| {
-            let stays = present.contains_key(name);
-            if !stays {
-                keys.extend(file.objects.iter().map(key));
-            }
-            stays
-        });
+        let mut keys = BTreeSet::from_iter(self.begin(&present));
+        if self.beginning == Beginning::Read {
+            keys.extend(self.drop_all_but(&present));
+        }
         present.retain(|name, stamp| touched.contains(name) || self.files.get(name).is_none_or(|f| f.stamp != *stamp));
         for (name, stamp) in present {
             keys.extend(self.read(&name, stamp));
@@ -81,6 +105,46 @@ impl Directory {
         let (snapshot, mut findings) = self.snapshot();
         findings.splice(0..0, self.faults());
         Ok(Update { snapshot, keys, findings })
+    }
+
+    /// Leaves to the next process what one manifest says; whether there are more of which that changed.
+    pub fn remember(&mut self) -> bool {
+        self.memory.write_one()
+    }
+
+    /// Compares what is there with what an earlier process knew. Returns the keys of what is taken from that.
+    fn begin(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
+        let others = match self.beginning {
+            Beginning::Unread => self.memory.others(present.keys()),
+            Beginning::Awaited | Beginning::Read => BTreeSet::new(),
+        };
+        match (self.beginning, present.is_empty()) {
+            (Beginning::Unread, true) if !others.is_empty() => self.await_all(others),
+            (Beginning::Awaited, true) => Vec::new(),
+            (Beginning::Unread | Beginning::Awaited | Beginning::Read, _) => {
+                others.iter().for_each(|name| self.memory.forget(name));
+                self.beginning = Beginning::Read;
+                Vec::new()
+            }
+        }
+    }
+
+    fn await_all(&mut self, names: BTreeSet<String>) -> Vec<Key> {
+        self.beginning = Beginning::Awaited;
+        let recalled = names.into_iter().map(|name| (File::last_good(self.memory.recall(&name)), name));
+        self.files = recalled.map(|(file, name)| (name, file)).collect();
+        self.files.values().flat_map(|file| file.objects.iter().map(key)).collect()
+    }
+
+    /// Forgets files that are gone; returns the keys of what they held.
+    fn drop_all_but(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
+        let gone = self.files.extract_if(.., |name, _| !present.contains_key(name));
+        let mut keys = Vec::new();
+        for (name, file) in gone {
+            self.memory.forget(&name);
+            keys.extend(file.objects.iter().map(key));
+        }
+        keys
     }
 
     /// The manifests in the directory itself; editors' and hidden files are none.
@@ -103,15 +167,29 @@ impl Directory {
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
         let read = text.map_err(fault).and_then(|text| contents(&text, &self.node).map_err(|error| error.to_string()));
-        let file = self.files.entry(name.to_owned()).or_default();
+        let (mut file, mut keys) = match self.files.remove(name) {
+            Some(known) => (known, Vec::new()),
+            None => self.last_good(name, &read),
+        };
         file.stamp = stamp;
         match read {
-            Ok(contents) => file.take(contents),
-            Err(fault) => {
-                file.refuse(&fault);
-                vec![]
+            Ok(mut contents) => {
+                let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
+                keys.extend(file.take(contents));
+                self.memory.note(name, Newest { objects: &file.objects, originals, partly });
             }
+            Err(fault) => file.refuse(&fault),
         }
+        self.files.insert(name.to_owned(), file);
+        keys
+    }
+
+    /// A file that was not read yet: where all of it can be read, nothing else counts.
+    fn last_good(&mut self, name: &str, read: &Result<Contents, String>) -> (File, Vec<Key>) {
+        let is_whole = read.as_ref().is_ok_and(Contents::is_whole);
+        let objects = if is_whole { Vec::new() } else { self.memory.recall(name) };
+        let keys = objects.iter().map(key).collect();
+        (File::last_good(objects), keys)
     }
 
     fn faults(&self) -> Vec<Finding> {
@@ -120,7 +198,19 @@ impl Directory {
             let faults = file.faults.clone().into_iter();
             faults.map(move |fault| Finding::error("manifest-refused", format!("{name}: {fault}")))
         };
-        self.files.iter().flat_map(of_file).collect()
+        let files = self.files.iter().flat_map(of_file);
+        self.awaited().into_iter().chain(files).chain(self.memory.findings().cloned()).collect()
+    }
+
+    fn awaited(&self) -> Option<Finding> {
+        let (path, count) = (self.path.display(), self.files.len());
+        let message = || {
+            format!(
+                "there is no manifest in {path}, where an earlier egressd knew {count}: what they gave last stays in force \
+                 until there is one; to end it, write a file with an empty list there (apiVersion: v1, kind: List, items: [])"
+            )
+        };
+        (self.beginning == Beginning::Awaited).then(|| Finding::error("manifests-missing", message()))
     }
 
     /// Everything that all files say together. What two files say, the first by name says.

@@ -7,7 +7,9 @@ pub mod documents;
 pub mod handover;
 pub mod kind;
 pub mod manifests;
+mod original;
 pub mod read;
+mod remembered;
 pub mod watch;
 
 use std::collections::BTreeSet;
@@ -19,6 +21,7 @@ use tokio::runtime::Runtime;
 use self::cluster::{Access, Connection, Scope};
 use self::handover::{Giver, Update};
 use self::manifests::Directory;
+use crate::state::Sources;
 
 /// Where Services come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +81,15 @@ impl Source {
                 Self::Cluster(Box::new(connection), Scope { namespace, pods_of })
             }
         })
+    }
+
+    /// The same with what an earlier process left in its state directory. Only one that is followed leaves something there.
+    #[must_use]
+    pub fn remembering(self, sources: Sources) -> Self {
+        match self {
+            Self::Manifests(directory) => Self::Manifests(directory.remembering(sources)),
+            Self::Cluster(connection, scope) => Self::Cluster(connection, scope),
+        }
     }
 
     /// The API server's address, where there is one and it is known.

@@ -68,12 +68,18 @@ impl Watcher {
 
     fn run(mut self) {
         loop {
+            self.remember();
             let told = self.wait();
             if told.moved_away {
                 self.find_again();
             }
             self.scan(&told.touched);
         }
+    }
+
+    /// Leaves to the next process what changed. Edits go first: the disk takes its time.
+    fn remember(&mut self) {
+        while self.directory.remember() && !self.ready(Some(Duration::ZERO)) {}
     }
 
     /// Waits for an event, and then for quiet.
