@@ -78,7 +78,7 @@ impl Source {
                     PodWatch::Watch => Some(node.to_owned()),
                 };
                 let connection = Connection::open(&access).map_err(cluster::Error::from)?;
-                Self::Cluster(Box::new(connection), Scope { namespace, pods_of })
+                Self::Cluster(Box::new(connection), Scope { namespace, pods_of, sources: None })
             }
         })
     }
@@ -88,7 +88,7 @@ impl Source {
     pub fn remembering(self, sources: Sources) -> Self {
         match self {
             Self::Manifests(directory) => Self::Manifests(directory.remembering(sources)),
-            Self::Cluster(connection, scope) => Self::Cluster(connection, scope),
+            Self::Cluster(connection, scope) => Self::Cluster(connection, Scope { sources: Some(sources), ..scope }),
         }
     }
 

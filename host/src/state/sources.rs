@@ -23,7 +23,7 @@ const SUFFIX: &str = ".last";
 const BESIDE: &str = ".v1";
 
 /// The folder. A clone is the same one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sources {
     state: PathBuf,
     folder: PathBuf,
