@@ -32,7 +32,7 @@ use egressd::policies::{Library, Loader, Sandbox};
 use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
-use egressd::state::StateDir;
+use egressd::state::{Sources, StateDir};
 use egressd::{bystanders, orphans, out, publish, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
@@ -113,7 +113,7 @@ async fn follow(args: &Run) -> Result<()> {
     config.findings.iter().chain(&bystanders).for_each(|finding| warn!(code = %finding.code, "{}", finding.message));
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
     let (node, namespace) = (config.settings.node.clone(), config.namespace.clone());
-    let source = Source::open(config.origin, &node, config.namespace)?;
+    let source = Source::open(config.origin, &node, config.namespace)?.remembering(Sources::of(&config.state_dir));
     config.settings.cluster.api_server.extend(source.api_server());
     let addresses = Addresses::follow()?;
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
@@ -243,7 +243,8 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 
 /// What `run` would make of its source now, on a node whose interfaces have this.
 fn report(mut config: Config, held: Held) -> Result<Report> {
-    let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
+    let source = Source::open(config.origin, &config.settings.node, config.namespace)?;
+    let mut source = source.remembering(Sources::of(&config.state_dir));
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
     let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };

@@ -1,6 +1,7 @@
 //! The text of one file → objects. What is not YAML is not taken at all, since half a file is no state that was meant; of
 //! what is, each object is read by itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::model::{Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
@@ -8,6 +9,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::kind::Kind;
+use super::original::original;
 use super::read::{self, Reading};
 
 /// One object that egressd knows.
@@ -39,12 +41,27 @@ pub type Identity = (Kind, ObjectReference);
 pub struct Contents {
     /// What could be read.
     pub objects: Vec<Object>,
+    /// The same as it was written, object by object, for the next process.
+    pub originals: Vec<String>,
     /// Objects that could not, and why.
     pub unreadable: Vec<(Identity, String)>,
     /// What could not even be told apart, and why.
     pub unknown: Vec<String>,
     /// Fields that were left out.
     pub faults: Vec<(Identity, String)>,
+}
+
+impl Contents {
+    /// Whether all of it could be read, so that nothing has to be known of before.
+    pub fn is_whole(&self) -> bool {
+        let Self { objects: _, originals: _, unreadable, unknown, faults } = self;
+        unreadable.is_empty() && unknown.is_empty() && faults.is_empty()
+    }
+
+    /// The objects of which something was left out.
+    pub fn partly(&self) -> BTreeSet<Identity> {
+        self.faults.iter().map(|(identity, _)| identity.clone()).collect()
+    }
 }
 
 /// Why a file is not taken.
@@ -87,7 +104,7 @@ pub fn contents(text: &str, node: &str) -> Result<Contents, Error> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
-    let Contents { objects, unreadable, unknown, faults } = contents(text, node)?;
+    let Contents { objects, originals: _, unreadable, unknown, faults } = contents(text, node)?;
     let wrong = unknown.into_iter().chain(unreadable.into_iter().chain(faults).map(|(_, why)| why)).next();
     wrong.map_or(Ok(objects), |why| Err(Error::Part(why)))
 }
@@ -134,7 +151,7 @@ impl Collector<'_> {
                 self.contents.unknown.push(format!("{}: {items}", place.path));
             }
             (None, _) => match Kind::of(&typed.version, &typed.kind) {
-                Some(kind) => self.add_object(place, kind, value),
+                Some(kind) => self.add_object(place, (kind, &typed), value),
                 None if is_cut_off(&typed) => self.contents.unknown.push(format!(
                     "{}: {} has no kind {:?}; write one of its kinds",
                     place.path, typed.version, typed.kind
@@ -151,7 +168,7 @@ impl Collector<'_> {
         }
     }
 
-    fn add_object(&mut self, place: &Place, kind: Kind, value: &Value) {
+    fn add_object(&mut self, place: &Place, (kind, typed): (Kind, &Typed), value: &Value) {
         let said = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
         let called = format!("{} ({} {})", place.path, kind.names().kind, said("name"));
         let contents = &mut self.contents;
@@ -161,6 +178,7 @@ impl Collector<'_> {
                 let fault = |fault| (identity.clone(), format!("{called}: {fault}; it is left out"));
                 contents.faults.extend(faults.into_iter().map(fault));
                 contents.objects.push(object);
+                contents.originals.push(original(kind, &typed.version, value));
             }
             Ok(Reading { object: None, faults: _ }) => {}
             // What it is called cannot be read, so it could be any of those that were there.
@@ -244,6 +262,13 @@ impl Object {
 fn union<T: Clone + PartialEq>(new: &[T], old: &[T]) -> Vec<T> {
     let only_old = old.iter().filter(|one| !new.contains(one));
     new.iter().chain(only_old).cloned().collect()
+}
+
+/// What an object says that was kept as it was written; nothing where it is of another kind, or cannot be read.
+pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
+    let said = |field: &str| value.get(field)?.as_str();
+    let kind = Kind::of(said("apiVersion")?, said("kind")?)?;
+    read::read(kind, value, node).ok()?.object
 }
 
 /// As an object of this kind is identified: some have no namespace, and of the others one without is in `default`.

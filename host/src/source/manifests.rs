@@ -1,15 +1,19 @@
 //! Directories and files of manifests as a source: the same YAML as in a cluster, without one.
 //!
-//! Files are taken whole, and a file that cannot be read keeps its last good state: an edit that goes wrong takes
-//! nothing away from anybody.
+//! Files are taken whole, and a file that cannot be read keeps its last good state, over restarts too: an edit that goes
+//! wrong takes nothing away from anybody.
 
 mod file;
 mod gathered;
+#[cfg(test)]
+mod history_tests;
+mod memory;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -20,9 +24,11 @@ use egressd_core::model::Key;
 use self::file::{File, Stamp};
 pub use self::gathered::snapshot;
 use self::gathered::{Gathered, key};
+use self::memory::{Memory, Newest};
 pub use self::places::{FileId, Given, Places};
-use super::documents::{self, contents};
+use super::documents::{self, Contents, contents};
 use crate::files;
+use crate::state::Sources;
 
 /// Where policies come from unless the operator says otherwise: the namespace that egressd is installed in.
 pub const POLICIES: &str = "egressd";
@@ -42,6 +48,20 @@ pub(super) struct Place {
     unsettled: BTreeMap<String, Option<Stamp>>,
     /// Which directory was read last.
     directory: Option<DirectoryId>,
+    memory: Memory,
+    beginning: Beginning,
+}
+
+/// What an earlier process knew of a directory, against what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginning {
+    /// It was not looked at yet.
+    Unread,
+    /// There is no manifest in it, and there were some: as an empty file, it may be about to come, as what is mounted late
+    /// does.
+    Awaited,
+    /// It is read: what is not there any more is gone.
+    Read,
 }
 
 /// What shows that a directory is another one: the device, the inode, and when it was made, since inodes are used again.
@@ -97,15 +117,30 @@ impl Place {
             Ok(found) if !found.is_dir() => Holds::File,
             Ok(_) | Err(_) => Holds::Directory,
         };
-        let (files, unsettled) = (BTreeMap::new(), BTreeMap::new());
-        Self { path, holds, naming, node: node.to_owned(), files, unsettled, directory: None }
+        Self::of(path, holds, naming, node)
     }
 
     /// Standard input.
     fn standard_input(node: &str) -> Self {
+        Self::of(PathBuf::from(STANDARD_INPUT), Holds::StandardInput, Naming::Short, node)
+    }
+
+    fn of(path: PathBuf, holds: Holds, naming: Naming, node: &str) -> Self {
+        let folder = match holds {
+            Holds::Directory => path.as_path(),
+            Holds::File | Holds::StandardInput => path.parent().unwrap_or(&path),
+        };
+        let (memory, beginning) = (Memory::none(folder, node), Beginning::Unread);
         let (files, unsettled) = (BTreeMap::new(), BTreeMap::new());
-        let (path, holds) = (PathBuf::from(STANDARD_INPUT), Holds::StandardInput);
-        Self { path, holds, naming: Naming::Short, node: node.to_owned(), files, unsettled, directory: None }
+        Self { path, holds, naming, node: node.to_owned(), files, unsettled, directory: None, memory, beginning }
+    }
+
+    /// The same with what an earlier process left, and will be left to the next one. What comes once has neither.
+    fn remembering(self, sources: Sources) -> Self {
+        match self.holds {
+            Holds::Directory | Holds::File => Self { memory: self.memory.from(sources), ..self },
+            Holds::StandardInput => self,
+        }
     }
 
     /// Where it is.
@@ -120,7 +155,7 @@ impl Place {
 
     /// The name by which the only file of a place is known here.
     fn only_name(&self) -> String {
-        self.path.display().to_string()
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
     }
 
     /// Reads what changed, and everything in `touched` (file names) in any case; returns what to look at again.
@@ -129,14 +164,10 @@ impl Place {
     /// When it cannot be listed; what was read before stays.
     fn refresh(&mut self, touched: &BTreeSet<String>) -> Result<BTreeSet<Key>, Error> {
         let present = self.list()?;
-        let mut keys = BTreeSet::new();
-        self.files.retain(|name, file| {
-            let stays = present.contains_key(name);
-            if !stays {
-                keys.extend(file.objects.iter().map(key));
-            }
-            stays
-        });
+        let mut keys = BTreeSet::from_iter(self.begin(&present));
+        if self.beginning == Beginning::Read {
+            keys.extend(self.drop_all_but(&present));
+        }
         for (name, stamp) in self.changed(present, touched) {
             keys.extend(self.read(&name, stamp));
         }
@@ -171,6 +202,46 @@ impl Place {
         }
     }
 
+    /// Leaves to the next process what one manifest says; whether there are more of which that changed.
+    fn remember(&mut self) -> bool {
+        self.memory.write_one()
+    }
+
+    /// Compares what is there with what an earlier process knew. Returns the keys of what is taken from that.
+    fn begin(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
+        let others = match self.beginning {
+            Beginning::Unread if self.holds == Holds::Directory => self.memory.others(present.keys()),
+            Beginning::Unread | Beginning::Awaited | Beginning::Read => BTreeSet::new(),
+        };
+        match (self.beginning, present.is_empty()) {
+            (Beginning::Unread, true) if !others.is_empty() => self.await_all(others),
+            (Beginning::Awaited, true) => Vec::new(),
+            (Beginning::Unread | Beginning::Awaited | Beginning::Read, _) => {
+                others.iter().for_each(|name| self.memory.forget(name));
+                self.beginning = Beginning::Read;
+                Vec::new()
+            }
+        }
+    }
+
+    fn await_all(&mut self, names: BTreeSet<String>) -> Vec<Key> {
+        self.beginning = Beginning::Awaited;
+        let recalled = names.into_iter().map(|name| (File::last_good(self.memory.recall(&name)), name));
+        self.files = recalled.map(|(file, name)| (name, file)).collect();
+        self.files.values().flat_map(|file| file.objects.iter().map(key)).collect()
+    }
+
+    /// Forgets files that are gone; returns the keys of what they held.
+    fn drop_all_but(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
+        let gone = self.files.extract_if(.., |name, _| !present.contains_key(name));
+        let mut keys = Vec::new();
+        for (name, file) in gone {
+            self.memory.forget(&name);
+            keys.extend(file.objects.iter().map(key));
+        }
+        keys
+    }
+
     /// The manifests in the directory itself; editors' and hidden files are none.
     fn list_directory(&mut self) -> Result<BTreeMap<String, Option<Stamp>>, Error> {
         let cannot = |source| Error::Read { path: self.path.clone(), source };
@@ -203,15 +274,29 @@ impl Place {
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
         let of_text = |text: String| contents(&text, &self.node).map_err(|error| self.why(&error));
         let read = text.map_err(fault).and_then(of_text);
-        let file = self.files.entry(name.to_owned()).or_default();
+        let (mut file, mut keys) = match self.files.remove(name) {
+            Some(known) => (known, Vec::new()),
+            None => self.last_good(name, &read),
+        };
         file.stamp = stamp;
         match read {
-            Ok(contents) => file.take(contents),
-            Err(fault) => {
-                file.refuse(&fault);
-                vec![]
+            Ok(mut contents) => {
+                let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
+                keys.extend(file.take(contents));
+                self.memory.note(name, Newest { objects: &file.objects, originals, partly });
             }
+            Err(fault) => file.refuse(&fault),
         }
+        self.files.insert(name.to_owned(), file);
+        keys
+    }
+
+    /// A file that was not read yet: where all of it can be read, nothing else counts.
+    fn last_good(&mut self, name: &str, read: &Result<Contents, String>) -> (File, Vec<Key>) {
+        let is_whole = read.as_ref().is_ok_and(Contents::is_whole);
+        let objects = if is_whole { Vec::new() } else { self.memory.recall(name) };
+        let keys = objects.iter().map(key).collect();
+        (File::last_good(objects), keys)
     }
 
     /// Nothing can be deleted of what comes once.
@@ -224,20 +309,34 @@ impl Place {
         }
     }
 
+    fn awaited(&self) -> Option<Finding> {
+        let (path, count) = (self.path.display(), self.files.len());
+        let message = || {
+            format!(
+                "there is no manifest in {path}, where an earlier egressd knew {count}: what they gave last stays in force \
+                 until there is one; to end it, write a file with an empty list there (apiVersion: v1, kind: List, items: [])"
+            )
+        };
+        (self.beginning == Beginning::Awaited).then(|| Finding::error("manifests-missing", message()))
+    }
+
     /// What messages call a file.
     fn label(&self, name: &str) -> String {
         match (self.holds, self.naming) {
             (Holds::Directory, Naming::Whole) => self.path.join(name).display().to_string(),
-            (Holds::Directory, Naming::Short) | (Holds::File | Holds::StandardInput, _) => name.to_owned(),
+            (Holds::Directory, Naming::Short) => name.to_owned(),
+            (Holds::File | Holds::StandardInput, _) => self.path.display().to_string(),
         }
     }
 
-    fn faults(&self) -> impl Iterator<Item = Finding> {
-        self.files.iter().flat_map(|(name, file)| {
+    fn faults(&self) -> Vec<Finding> {
+        let of_file = |(name, file): (&String, &File)| {
             let label = self.label(name);
-            let faults = file.faults.iter();
-            faults.map(move |fault| Finding::error("manifest-refused", format!("{label}: {fault}")))
-        })
+            let refused = |fault| Finding::error("manifest-refused", format!("{label}: {fault}"));
+            file.faults.iter().map(refused).collect::<Vec<_>>()
+        };
+        let files = self.files.iter().flat_map(of_file);
+        self.awaited().into_iter().chain(files).chain(self.memory.findings().cloned()).collect()
     }
 
     fn gather(&self, gathered: &mut Gathered) {

@@ -7,7 +7,9 @@ pub mod documents;
 pub mod handover;
 pub mod kind;
 pub mod manifests;
+mod original;
 pub mod read;
+mod remembered;
 pub mod watch;
 
 use std::net::IpAddr;
@@ -17,6 +19,7 @@ use tokio::runtime::Runtime;
 use self::cluster::{Access, Connection, Scope};
 use self::handover::{Giver, Update};
 use self::manifests::{Given, Places};
+use crate::state::Sources;
 
 /// Where Services come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,9 +76,18 @@ impl Source {
                     PodWatch::Watch => Some(node.to_owned()),
                 };
                 let connection = Connection::open(&access).map_err(cluster::Error::from)?;
-                Self::Cluster(Box::new(connection), Scope { namespace, pods_of })
+                Self::Cluster(Box::new(connection), Scope { namespace, pods_of, sources: None })
             }
         })
+    }
+
+    /// The same with what an earlier process left in its state directory. Only one that is followed leaves something there.
+    #[must_use]
+    pub fn remembering(self, sources: Sources) -> Self {
+        match self {
+            Self::Manifests(places) => Self::Manifests(places.remembering(&sources)),
+            Self::Cluster(connection, scope) => Self::Cluster(connection, Scope { sources: Some(sources), ..scope }),
+        }
     }
 
     /// The API server's address, where there is one and it is known.

@@ -72,9 +72,15 @@ struct Watcher {
 impl Watcher {
     fn run(mut self) {
         loop {
+            self.remember();
             let news = self.wait();
             self.look(&news);
         }
+    }
+
+    /// Leaves to the next process what changed. Edits go first: the disk takes its time.
+    fn remember(&mut self) {
+        while self.places.remember() && !self.watches.ready(Duration::ZERO) {}
     }
 
     /// Waits for an event that matters and then for quiet, or until it is time for a look.

@@ -1,9 +1,11 @@
 //! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4) and
-//! the last good draft (P6), in a file each, and the ConfigMap of every policy that is in force (P7), a file for each.
+//! the last good draft (P6), in a file each; the ConfigMap of every policy that is in force (P7), and what every source
+//! gave last, a file for each.
 
 mod draft;
 mod journal;
 mod policies;
+mod sources;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,7 @@ use tracing::warn;
 use draft::Remembered;
 use journal::Journal;
 use policies::Folder;
+pub use sources::{Recalled, Sources};
 
 use crate::files;
 
@@ -75,11 +78,13 @@ impl StateDir {
 
     /// Takes from other users what earlier releases let them read: annotations of all Services that ask for egress.
     pub fn narrow(path: &Path) -> Option<Finding> {
-        let policies = path.join(POLICIES);
+        let (policies, sources) = (path.join(POLICIES), path.join(sources::FOLDER));
         let narrowed = files::narrow(path, is_ours)
             .and_then(|()| files::narrow_files(path, is_ours))
             .and_then(|()| files::narrow(&policies, policies::is_ours))
-            .and_then(|()| files::narrow_files(&policies, policies::is_ours));
+            .and_then(|()| files::narrow_files(&policies, policies::is_ours))
+            .and_then(|()| files::narrow(&sources, sources::is_ours))
+            .and_then(|()| files::narrow_files(&sources, sources::is_ours));
         narrowed.err().map(|open| open.finding(path, "--state-dir"))
     }
 
@@ -135,7 +140,7 @@ impl StateDir {
 
 /// Names in the state directory: of this release, and of others that keep more beside it.
 fn is_ours(name: &str) -> bool {
-    name == POLICIES || name.starts_with(ACCEPTED) || name.starts_with(DRAFTS)
+    [POLICIES, sources::FOLDER].contains(&name) || name.starts_with(ACCEPTED) || name.starts_with(DRAFTS)
 }
 
 /// To a temporary name, then renamed: a crash leaves the old file or the new one, a loss of power too.

@@ -27,6 +27,7 @@ mod connect;
 pub mod event;
 mod follow;
 mod gather;
+pub mod memory;
 mod page;
 mod server;
 pub mod state;
@@ -47,11 +48,13 @@ pub use connect::{Access, ConnectError, Connection};
 use self::asked::Asked;
 use self::event::Kind;
 use self::follow::{Follower, News, everything};
+use self::memory::Memory;
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
 use super::handover::{Giver, Update};
 use crate::moment::Moment;
+use crate::state::Sources;
 
 /// News that wait to be taken in; followers wait beyond that.
 const WAITING: usize = 1024;
@@ -63,6 +66,8 @@ pub struct Scope {
     pub namespace: String,
     /// The node whose pods are watched; none where none are.
     pub pods_of: Option<String>,
+    /// Where to find what an earlier process knew, and to leave it to the next one.
+    pub sources: Option<Sources>,
 }
 
 /// Why a cluster cannot be followed.
@@ -85,6 +90,7 @@ pub enum Error {
 /// # Errors
 /// When the way to the server cannot be prepared.
 pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), Error> {
+    let (state, memory) = (scope.state(), scope.sources.clone().map(Memory::start).transpose()?);
     let runtime = runtime()?;
     let client = connection.within(&runtime)?;
     let server = Arc::clone(connection.server());
@@ -92,8 +98,7 @@ pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), 
         let (sender, news) = channel(WAITING);
         let followers = followers(&client, &server, &scope, &sender);
         drop(sender);
-        let state = State::of(scope.kinds());
-        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver)) });
+        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver, memory)) });
     };
     thread::Builder::new().name("cluster".to_owned()).spawn(follow).map(drop).map_err(Error::Thread)
 }
@@ -109,13 +114,14 @@ pub fn read(connection: &Connection, scope: &Scope) -> Result<Update, Error> {
 }
 
 async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<Update, Trouble> {
-    let mut state = State::of(scope.kinds());
+    let mut state = scope.state();
     let mut findings = Vec::new();
     for asked in scope.asked() {
         match everything(&asked, client, server).await {
             Ok(events) => events.into_iter().for_each(|event| state.take(asked.kind, event)),
             // As `run` does: whoever may not read pods goes without.
             Err(trouble @ Trouble::Forbidden { .. }) if asked.kind == Kind::Pods => {
+                state.forgo(asked.kind);
                 findings.push(trouble.finding(Moment::now()));
             }
             Err(trouble) => return Err(trouble),
@@ -133,6 +139,11 @@ fn followers(client: &Client, address: &Arc<str>, scope: &Scope, news: &Sender<N
 }
 
 impl Scope {
+    /// As far as an earlier process knew.
+    fn state(&self) -> State {
+        State::of(self.kinds()).recalling(self.sources.as_ref().map(memory::recall).unwrap_or_default())
+    }
+
     /// The kinds that are followed.
     fn kinds(&self) -> impl Iterator<Item = Kind> {
         Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())

@@ -14,6 +14,7 @@ use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Sli
 use super::super::documents::Object;
 use super::super::handover::Update;
 use super::event::{Content, Event, Kind, Reading};
+use super::memory::{Facts, PodsWere, Recollection};
 
 /// What holds of an object that cannot be read.
 const STAYS: &str = "its last good state stays in force";
@@ -36,6 +37,11 @@ pub struct State {
     unreadable: BTreeMap<(Kind, ObjectReference), String>,
     /// What of an object is left out.
     faults: BTreeMap<(Kind, ObjectReference), Vec<String>>,
+    /// What an earlier process knew of a kind, until that was listed.
+    recalled: BTreeMap<(Kind, ObjectReference), Object>,
+    pods_were: PodsWere,
+    /// Why it is unknown what an earlier process knew.
+    unknown: Option<Finding>,
     keys: BTreeSet<Key>,
 }
 
@@ -44,6 +50,8 @@ pub struct State {
 enum Watch {
     /// They were never listed.
     Never,
+    /// They were not by this process, which may not read them, but by an earlier one.
+    Earlier,
     /// They are followed.
     Follows,
     /// They were, and cannot be read now.
@@ -62,8 +70,29 @@ impl State {
             watch: Watch::Never,
             unreadable: BTreeMap::new(),
             faults: BTreeMap::new(),
+            recalled: BTreeMap::new(),
+            pods_were: PodsWere::Unread,
+            unknown: None,
             keys: BTreeSet::new(),
         }
+    }
+
+    /// The same with what an earlier process knew: an object of which that cannot be read now is as it was then.
+    #[must_use]
+    pub fn recalling(self, recollection: Recollection) -> Self {
+        let Recollection { objects, pods, unknown } = recollection;
+        let recalled = objects.into_iter().map(|object| (object.identity(), object)).collect();
+        let pods_were = if self.awaited.contains(&Kind::Pods) { pods } else { PodsWere::Unread };
+        Self { recalled, pods_were, unknown, ..self }
+    }
+
+    /// What the next process has to know.
+    pub(super) fn facts(&self) -> Facts {
+        let pods = match self.watch {
+            Watch::Never => self.pods_were,
+            Watch::Earlier | Watch::Follows | Watch::Interrupted => PodsWere::Read,
+        };
+        Facts { snapshot: self.snapshot.clone(), pods }
     }
 
     /// Takes in what happened.
@@ -103,9 +132,13 @@ impl State {
         }
     }
 
-    /// Nothing waits for this kind any more.
+    /// Nothing waits for this kind any more. Pods that an earlier process could read are not known to be none.
     pub fn forgo(&mut self, kind: Kind) {
         self.awaited.remove(&kind);
+        if kind == Kind::Pods && self.watch == Watch::Never && self.pods_were == PodsWere::Read {
+            self.watch = Watch::Earlier;
+            self.show_pods();
+        }
     }
 
     /// Whether every kind was listed once. Before that, what is missing may only not have been read yet (P6).
@@ -138,7 +171,7 @@ impl State {
             let fault = move |fault| format!("{}: {fault}; it is left out", called(object));
             faults.iter().map(move |why| Finding::warning("field-unreadable", fault(why)))
         });
-        at_most(unreadable.chain(faults))
+        self.unknown.iter().cloned().chain(at_most(unreadable.chain(faults))).collect()
     }
 
     fn replace(&mut self, kind: Kind, list: BTreeMap<ObjectReference, Reading>) {
@@ -146,6 +179,7 @@ impl State {
             self.remove(kind, &name);
         }
         list.into_values().for_each(|reading| self.put(kind, reading));
+        self.recalled.retain(|(of, _), _| *of != kind);
         self.awaited.remove(&kind);
         if kind == Kind::Pods {
             self.watch = Watch::Follows;
@@ -157,7 +191,7 @@ impl State {
         let known = match self.watch {
             Watch::Never => KnownPods::NotWatched,
             Watch::Follows => KnownPods::Complete(pods),
-            Watch::Interrupted => KnownPods::LastKnown(pods),
+            Watch::Earlier | Watch::Interrupted => KnownPods::LastKnown(pods),
         };
         let before = mem::replace(&mut self.snapshot.pods, known);
         if mem::discriminant(&before) != mem::discriminant(&self.snapshot.pods) {
@@ -173,8 +207,9 @@ impl State {
         match content {
             Content::Object(object) if faults.is_empty() => self.store(name, object),
             Content::Object(object) => {
+                let known = self.known(&object).or_else(|| self.recalled.get(&of).cloned());
                 self.faults.insert(of, faults);
-                let object = match self.known(&object) {
+                let object = match known {
                     Some(known) => object.keeping_inside(&known),
                     None => object,
                 };
@@ -183,6 +218,9 @@ impl State {
             Content::Nothing => self.remove(kind, &name),
             Content::Unreadable(why) => {
                 self.remove_other_life(kind, &name, uid.as_deref());
+                if let Some(recalled) = self.recalled.remove(&of) {
+                    self.store(name.clone(), recalled);
+                }
                 let then = if self.names(kind).contains(&name) { STAYS } else { NOTHING };
                 self.unreadable.insert(of, format!("{why}; {then}"));
             }

@@ -9,6 +9,8 @@ use egressd_core::model::{
 
 #[path = "state_history_tests.rs"]
 mod history;
+#[path = "state_start_tests.rs"]
+mod start;
 
 fn name(namespace: &str, name: &str) -> ObjectReference {
     ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() }

@@ -36,13 +36,20 @@ pub(super) struct Stamp {
 }
 
 impl File {
+    /// One that was not read yet, as an earlier process knew it.
+    pub(super) fn last_good(objects: Vec<Object>) -> Self {
+        Self { objects, ..Self::default() }
+    }
+
     /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
     /// where not even its name can be read, everything stays that it could be.
     pub(super) fn take(&mut self, contents: Contents) -> Vec<Key> {
-        let Contents { objects, unreadable, unknown, faults } = contents;
+        let partly = contents.partly();
+        let Contents { objects, originals: _, unreadable, unknown, faults } = contents;
         let before = mem::take(&mut self.objects);
-        let known: BTreeMap<Identity, &Object> = before.iter().map(|object| (object.identity(), object)).collect();
-        let partly: BTreeSet<&Identity> = faults.iter().map(|(identity, _)| identity).collect();
+        // Of two with one name, the first is used.
+        let known: BTreeMap<Identity, &Object> =
+            before.iter().rev().map(|object| (object.identity(), object)).collect();
         let present = objects.into_iter().map(|object| match known.get(&object.identity()) {
             Some(known) if partly.contains(&object.identity()) => object.keeping_inside(known),
             Some(_) | None => object,
@@ -53,7 +60,8 @@ impl File {
         let stays = |identity: &Identity| refused.contains(identity) || !unknown.is_empty();
         let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
         self.objects.extend(left.map(|(_, object)| (*object).clone()));
-        let then = |identity| if known.contains_key(identity) { STAYS } else { NOTHING };
+        let held: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
+        let then = |identity| if held.contains(identity) { STAYS } else { NOTHING };
         let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
         self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();
         before.iter().chain(&self.objects).map(key).collect()

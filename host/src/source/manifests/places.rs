@@ -10,6 +10,7 @@ use super::gathered::Gathered;
 use super::{Error, Naming, POLICIES, Place};
 use crate::errors::with_causes;
 use crate::source::handover::Update;
+use crate::state::Sources;
 
 /// A place as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,18 @@ impl Places {
     #[must_use]
     pub fn with_policies_of(self, namespace: impl Into<String>) -> Self {
         Self { policies: namespace.into(), ..self }
+    }
+
+    /// The same with what an earlier process left, and will be left to the next one.
+    #[must_use]
+    pub fn remembering(self, sources: &Sources) -> Self {
+        let places = self.places.into_iter().map(|place| place.remembering(sources.clone()));
+        Self { places: places.collect(), ..self }
+    }
+
+    /// Leaves to the next process what one manifest says; whether there are more of which that changed.
+    pub fn remember(&mut self) -> bool {
+        self.places.iter_mut().any(Place::remember)
     }
 
     /// Reads everything for the first time.

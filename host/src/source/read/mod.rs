@@ -7,7 +7,7 @@ mod fault;
 mod field;
 #[cfg(test)]
 mod law_tests;
-mod metadata;
+pub(super) mod metadata;
 mod networks;
 mod pod;
 mod policy;
