@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::model::{Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
+use egressd_core::text::quoted;
 use ipnet::IpNet;
 use serde_json::Value;
 
 use super::kind::Kind;
 use super::original::original;
-use super::read::{self, Reading};
+use super::read::{self, Reading, shown};
 
 /// One object that egressd knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,8 @@ pub enum Object {
     Pod(Arc<Pod>),
     /// A pod of another node: that there are pods shows that they are to be looked for here.
     PodElsewhere(ObjectReference),
+    /// Endpoints, as the slice that they stand for where a Service has none.
+    Endpoints(Arc<Slice>),
 }
 
 /// What tells objects apart: the kind, and the name in it.
@@ -135,10 +138,7 @@ impl Collector<'_> {
         }
         let typed = match typed(place, value) {
             Ok(typed) => typed,
-            Err(missing) => {
-                let sentence = "every object needs apiVersion and kind";
-                return self.contents.unknown.push(format!("{} has no {missing}; {sentence}", place.path));
-            }
+            Err(why) => return self.contents.unknown.push(format!("{} {why}", place.path)),
         };
         match (typed.kind.strip_suffix("List"), value.get("items")) {
             (Some(of), Some(Value::Array(items))) => {
@@ -152,11 +152,9 @@ impl Collector<'_> {
             }
             (None, _) => match Kind::of(&typed.version, &typed.kind) {
                 Some(kind) => self.add_object(place, (kind, &typed), value),
-                None if is_cut_off(&typed) => self.contents.unknown.push(format!(
-                    "{}: {} has no kind {:?}; write one of its kinds",
-                    place.path, typed.version, typed.kind
-                )),
-                None => {}
+                None => {
+                    self.contents.unknown.extend(mistake(&typed, value).map(|why| format!("{}: {why}", place.path)))
+                }
             },
         }
     }
@@ -193,24 +191,66 @@ impl Collector<'_> {
     }
 }
 
-/// Whether a group that has one kind alone is said to have another, as in a file that was cut off.
-fn is_cut_off(typed: &Typed) -> bool {
-    let group = typed.version.rsplit_once('/').map(|(group, _)| group);
-    let of_group = Kind::ALL.into_iter().map(Kind::names).find(|names| Some(names.group) == group && names.alone);
-    of_group.is_some_and(|names| names.kind != typed.kind)
+/// Why an object of no kind that is read is taken for one that is miswritten, as in a file that was cut off; none where it
+/// is another's.
+fn mistake(typed: &Typed, value: &Value) -> Option<String> {
+    let Typed { version, kind } = typed;
+    let (group, _) = version.rsplit_once('/').unwrap_or(("", version));
+    let names = || Kind::ALL.into_iter().map(Kind::names).filter(|names| names.group == group);
+    if let Some(names) = names().find(|names| names.kind == kind) {
+        let right = format!("{group}/{}", names.versions[0]);
+        return Some(format!("{kind} of {version} is not read; write {}", right.trim_start_matches('/')));
+    }
+    if value.get("items").is_some_and(Value::is_array) {
+        return Some(format!("kind {} has items and is no list; write List", quoted(kind)));
+    }
+    let near = names().find(|names| is_almost(names.kind, kind)).map(|names| names.kind);
+    let near = near.or_else(|| (version == "v1" && is_almost("List", kind)).then_some("List"));
+    match near {
+        Some(right) => Some(format!("{version} has no kind {}; write {right}", quoted(kind))),
+        None if names().any(|names| names.alone) => {
+            Some(format!("{version} has no kind {}; write one of its kinds", quoted(kind)))
+        }
+        None => None,
+    }
+}
+
+/// Whether two edits at most lie between a name and what was written, capitals aside.
+fn is_almost(name: &str, written: &str) -> bool {
+    let (name, written) = (name.to_ascii_lowercase(), written.to_ascii_lowercase());
+    if name.len().abs_diff(written.len()) > 2 {
+        return false;
+    }
+    let mut row: Vec<usize> = (0..=written.len()).collect();
+    for (above, a) in name.bytes().enumerate() {
+        let mut next = vec![above + 1];
+        for (at, b) in written.bytes().enumerate() {
+            let replaced = row[at] + usize::from(a != b);
+            next.push(replaced.min(row[at + 1] + 1).min(next[at] + 1));
+        }
+        row = next;
+    }
+    row[written.len()] <= 2
 }
 
 fn is_text(value: &Value) -> bool {
     value.is_null() || value.is_string()
 }
 
-/// What an object says, or else the list around it; or which field is missing.
-fn typed(place: &Place, value: &Value) -> Result<Typed, &'static str> {
-    let said = |field: &str| value[field].as_str().map(str::to_owned);
+/// What an object says, or else the list around it; or what is wrong.
+fn typed(place: &Place, value: &Value) -> Result<Typed, String> {
+    const NEEDED: &str = "every object needs apiVersion and kind";
+    if !value.is_object() {
+        return Err(format!("is {}, not an object; {NEEDED}", shown(value)));
+    }
+    let said = |field: &str, around: Option<&String>| match &value[field] {
+        Value::String(text) => Ok(text.clone()),
+        Value::Null => around.cloned().ok_or_else(|| format!("has no {field}; {NEEDED}")),
+        other => Err(format!("has {} as its {field}, which is a text; {NEEDED}", shown(other))),
+    };
     let around = place.typed.as_ref();
-    let version = said("apiVersion").or_else(|| around.map(|typed| typed.version.clone())).ok_or("apiVersion")?;
-    let kind = said("kind").or_else(|| around.map(|typed| typed.kind.clone())).ok_or("kind")?;
-    Ok(Typed { version, kind })
+    let version = said("apiVersion", around.map(|typed| &typed.version))?;
+    Ok(Typed { version, kind: said("kind", around.map(|typed| &typed.kind))? })
 }
 
 impl Object {
@@ -228,11 +268,19 @@ impl Object {
             Self::Policy(namespace, policy) => identity(Kind::Policies, namespace.clone(), policy.name.clone()),
             Self::Pod(pod) => (Kind::Pods, pod.name.clone()),
             Self::PodElsewhere(name) => (Kind::Pods, name.clone()),
+            Self::Endpoints(slice) => {
+                identity(Kind::Endpoints, slice.service.namespace.to_string(), slice.service.name.to_string())
+            }
         }
     }
-}
 
-impl Object {
+    /// What messages call it.
+    pub fn called(&self) -> String {
+        let (kind, ObjectReference { namespace, name }) = self.identity();
+        let separator = if namespace.is_empty() { "" } else { "/" };
+        format!("{} {namespace}{separator}{name}", kind.names().kind)
+    }
+
     /// The same with what was known to be inside the cluster, for an object of which a part cannot be read: what protects
     /// traffic inside must not shrink by that.
     #[must_use]
@@ -274,8 +322,10 @@ pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
 /// As an object of this kind is identified: some have no namespace, and of the others one without is in `default`.
 fn identity(kind: Kind, namespace: String, name: String) -> Identity {
     let namespace = match kind {
-        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods if namespace.is_empty() => "default".to_owned(),
-        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods => namespace,
+        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Endpoints if namespace.is_empty() => {
+            "default".to_owned()
+        }
+        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Endpoints => namespace,
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
     };
     (kind, ObjectReference { namespace, name })
@@ -298,6 +348,13 @@ fn options(text: &str) -> serde_saphyr::Options {
 pub fn sentence(error: &serde_saphyr::Error) -> String {
     let mut options = serde_saphyr::RenderOptions::default();
     options.snippets = serde_saphyr::SnippetMode::Off;
+    // The other texts are for programmers.
+    options.formatter = &serde_saphyr::UserMessageFormatter;
+    if let serde_saphyr::Error::DuplicateMappingKey { key, location } = error.without_snippet() {
+        let (line, column) = (location.line(), location.column());
+        let key = key.as_deref().map_or_else(|| "a key".to_owned(), |key| format!("the key {}", quoted(key)));
+        return format!("line {line}, column {column}: {key} is there twice; remove one of the two");
+    }
     error.without_snippet().render_with_options(options).lines().collect::<Vec<_>>().join(" ")
 }
 

@@ -231,3 +231,29 @@ fn a_place_that_is_not_there_at_the_start_is_an_error_and_later_costs_nothing_of
     assert_eq!(Fixture::services(&update), ["default/dns", "default/new"]);
     assert_eq!(update.findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), ["manifests-away"]);
 }
+
+#[test]
+fn endpoints_count_for_a_service_that_has_no_slice_at_all() {
+    let mut fixture = Fixture::new();
+    let endpoints = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Endpoints\nmetadata: {{name: {name}}}\nsubsets: [{{addresses: [{{ip: 10.0.0.1}}]}}]\n"
+        )
+    };
+    let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: web-1, labels: {kubernetes.io/service-name: web}}\naddressType: IPv4\nendpoints: []\n";
+    fixture.write("a.yaml", &format!("{}---\n{}", endpoints("web"), endpoints("dns")));
+    fixture.write("b.yaml", slice);
+    let count = |update: &Update| {
+        let slices = update.snapshot.slices.iter();
+        let count =
+            slices.map(|(key, slices)| (key.name.to_string(), slices.values().map(|s| s.endpoints.len()).sum()));
+        count.collect::<Vec<(String, usize)>>()
+    };
+    let update = fixture.scan();
+    assert_eq!(count(&update), [("dns".to_owned(), 1), ("web".to_owned(), 0)]);
+    assert!(update.findings.is_empty(), "a dump has both: {:?}", update.findings);
+    fs::remove_file(fixture.dir.path().join("b.yaml")).unwrap();
+    let update = fixture.scan();
+    assert_eq!(count(&update), [("dns".to_owned(), 1), ("web".to_owned(), 1)]);
+    assert_eq!(update.keys.len(), 1, "the Service is looked at again");
+}

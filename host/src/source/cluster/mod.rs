@@ -146,7 +146,7 @@ impl Scope {
 
     /// The kinds that are followed.
     fn kinds(&self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
+        Kind::FOLLOWED.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
     }
 
     /// What is asked for of each of them.
@@ -155,7 +155,13 @@ impl Scope {
             (Kind::Policies, _) => Asked::all(kind).of_namespace(&self.namespace),
             (Kind::Pods, Some(node)) => Asked::all(kind).with_fields(format!("spec.nodeName={node}")),
             (
-                Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods,
+                Kind::Services
+                | Kind::Slices
+                | Kind::Nodes
+                | Kind::Namespaces
+                | Kind::ServiceNetworks
+                | Kind::Pods
+                | Kind::Endpoints,
                 _,
             ) => Asked::all(kind),
         })

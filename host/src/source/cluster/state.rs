@@ -13,12 +13,9 @@ use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Sli
 
 use super::super::documents::Object;
 use super::super::handover::Update;
+use super::super::read::{NOTHING, STAYS};
 use super::event::{Content, Event, Kind, Reading};
 use super::memory::{Facts, PodsWere, Recollection};
-
-/// What holds of an object that cannot be read.
-const STAYS: &str = "its last good state stays in force";
-const NOTHING: &str = "nothing of it is in force";
 
 /// The newest state of everything that is followed.
 #[derive(Debug)]
@@ -238,7 +235,11 @@ impl State {
                 let networks = service_networks.get(name)?;
                 Some(Object::ServiceNetworks(name.clone(), Arc::clone(networks)))
             }
-            Object::Slice(..) | Object::Namespace(..) | Object::Policy(..) | Object::PodElsewhere(_) => None,
+            Object::Slice(..)
+            | Object::Namespace(..)
+            | Object::Policy(..)
+            | Object::PodElsewhere(_)
+            | Object::Endpoints(_) => None,
         }
     }
 
@@ -247,7 +248,12 @@ impl State {
         let known = match kind {
             Kind::Services => self.snapshot.services.get(&service_key(name)).map(|service| &service.uid),
             Kind::Pods => self.pods.get(name).map(|pod| &pod.uid),
-            Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => None,
+            Kind::Slices
+            | Kind::Nodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Policies
+            | Kind::Endpoints => None,
         };
         if known.is_some_and(|known| Some(known.as_str()) != uid) {
             self.remove(kind, name);
@@ -290,8 +296,8 @@ impl State {
                 }
             }
             Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(Key::Pod)),
-            // The API server is asked for those of this node alone.
-            Object::PodElsewhere(_) => {}
+            // The API server is asked for those of this node alone, and for no Endpoints.
+            Object::PodElsewhere(_) | Object::Endpoints(_) => {}
         }
     }
 
@@ -329,6 +335,7 @@ impl State {
                 self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
                 None
             }
+            Kind::Endpoints => None,
         };
         self.keys.extend(key);
     }
@@ -345,6 +352,7 @@ impl State {
             Kind::ServiceNetworks => service_networks.keys().map(plain).collect(),
             Kind::Policies => policies.keys().map(plain).collect(),
             Kind::Pods => self.pods.names().cloned().collect(),
+            Kind::Endpoints => BTreeSet::new(),
         };
         names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));
         names

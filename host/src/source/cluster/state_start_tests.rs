@@ -12,7 +12,13 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
     let network: IpNet = format!("10.{number}.0.0/16").parse().expect("a network");
     let object = match kind {
         Kind::ServiceNetworks => Object::ServiceNetworks(of.to_owned(), Arc::new(vec![network])),
-        Kind::Nodes | Kind::Services | Kind::Slices | Kind::Namespaces | Kind::Policies | Kind::Pods => {
+        Kind::Nodes
+        | Kind::Services
+        | Kind::Slices
+        | Kind::Namespaces
+        | Kind::Policies
+        | Kind::Pods
+        | Kind::Endpoints => {
             let addresses = vec![[192, 168, 0, number].into()];
             Object::Node(of.to_owned(), Arc::new(Node { addresses, pod_networks: vec![network], ..Node::default() }))
         }
@@ -25,7 +31,7 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
 fn restarted(before: &State) -> State {
     let objects = remembered::parse(lines(&before.facts()).as_bytes(), None);
     let objects = objects.into_iter().map(|known| known.object).collect();
-    State::of(Kind::ALL).recalling(Recollection { objects, pods: before.facts().pods, unknown: None })
+    State::of(Kind::FOLLOWED).recalling(Recollection { objects, pods: before.facts().pods, unknown: None })
 }
 
 /// All networks and addresses of an object, as text.
@@ -43,7 +49,7 @@ fn inside_of(state: &State) -> Inside {
 
 #[test]
 fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Nodes, &[inside(Kind::Nodes, "a", 1, &[]), inside(Kind::Nodes, "b", 2, &[])]);
     let mut next = restarted(&state);
     list(&mut next, Kind::Nodes, &[unreadable(&inside(Kind::Nodes, "a", 1, &[]), "1")]);
@@ -62,7 +68,7 @@ fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
 
 #[test]
 fn a_field_that_cannot_be_read_at_the_start_does_not_shrink_what_is_inside() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     for kind in [Kind::Nodes, Kind::ServiceNetworks] {
         list(&mut state, kind, &[inside(kind, "a", 1, &[])]);
     }
@@ -81,7 +87,7 @@ fn a_field_that_cannot_be_read_at_the_start_does_not_shrink_what_is_inside() {
 /// Who may not read them any more cannot tell whose an address is, so nothing new is anybody's.
 #[test]
 fn pods_that_an_earlier_process_could_read_are_last_known_where_this_one_may_not() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Pods, &[pod("hr", "x", 1)]);
     let known = |state: &State| whose_is(&state.snapshot, [10, 0, 0, 1].into());
     let mut next = restarted(&state);
@@ -94,7 +100,7 @@ fn pods_that_an_earlier_process_could_read_are_last_known_where_this_one_may_not
     assert_eq!((known(&next).as_str(), known(&after).as_str()), ("last Unknown", "last Unknown"));
     list(&mut next, Kind::Pods, &[pod("hr", "x", 1)]);
     assert_eq!(known(&next), "Foreign(\"hr\")");
-    let others = || Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods);
+    let others = || Kind::FOLLOWED.into_iter().filter(|kind| *kind != Kind::Pods);
     let mut unasked =
         State::of(others()).recalling(Recollection { pods: state.facts().pods, ..Recollection::default() });
     unasked.forgo(Kind::Pods);
@@ -126,7 +132,7 @@ proptest! {
     #[test]
     fn a_restart_at_any_time_leaves_the_same_inside(steps in prop::collection::vec(any_step(), 0..20)) {
         let mut objects: BTreeMap<(Kind, String), Reading> = BTreeMap::new();
-        let (mut lasting, mut other) = (State::of(Kind::ALL), State::of(Kind::ALL));
+        let (mut lasting, mut other) = (State::of(Kind::FOLLOWED), State::of(Kind::FOLLOWED));
         for step in steps {
             match step {
                 Step::Put(kind, reading) => {
@@ -139,7 +145,7 @@ proptest! {
                 }
                 Step::Restart => {
                     other = restarted(&other);
-                    for kind in Kind::ALL {
+                    for kind in Kind::FOLLOWED {
                         let listed = objects.iter().filter(|((of, _), _)| *of == kind);
                         list(&mut other, kind, &listed.map(|(_, reading)| reading.clone()).collect::<Vec<_>>());
                     }

@@ -9,10 +9,7 @@ use egressd_core::model::Key;
 
 use super::gathered::key;
 use crate::source::documents::{Contents, Identity, Object};
-
-/// What holds of something that cannot be read.
-const STAYS: &str = "its last good state stays in force";
-const NOTHING: &str = "nothing of it is in force";
+use crate::source::read::{NOTHING, STAYS};
 
 /// One file as it was last seen.
 #[derive(Debug, Default)]

@@ -124,8 +124,8 @@ impl Places {
         let mut gathered = Gathered::with_policies_of(&self.policies);
         self.places.iter().for_each(|place| place.gather(&mut gathered));
         let faults = self.places.iter().flat_map(Place::faults);
-        let findings = away.into_iter().chain(faults).chain(gathered.findings).collect();
-        Update { snapshot: gathered.snapshot, keys, findings }
+        let (snapshot, doubled) = gathered.finish();
+        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect() }
     }
 }
 

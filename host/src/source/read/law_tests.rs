@@ -23,6 +23,7 @@ fn sample(kind: Kind) -> Sample {
         Kind::ServiceNetworks => (include_str!("samples/servicecidr.yaml"), include_str!("samples/servicecidr.needed")),
         Kind::Policies => (include_str!("samples/configmap.yaml"), include_str!("samples/configmap.needed")),
         Kind::Pods => (include_str!("samples/pod.yaml"), include_str!("samples/pod.needed")),
+        Kind::Endpoints => (include_str!("samples/endpoints.yaml"), include_str!("samples/endpoints.needed")),
     };
     Sample { object: serde_saphyr::from_str(object).unwrap(), needed: needed.lines().collect() }
 }

@@ -3,6 +3,7 @@
 //! address, one network, one port. Only where nothing right could be made without it is the object unreadable.
 
 mod address;
+mod endpoints;
 mod fault;
 mod field;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use self::fault::{Fault, Unreadable};
+pub use self::fault::{Fault, NOTHING, STAYS, Unreadable, shown};
 use self::field::Field;
 use super::documents::Object;
 use super::kind::Kind;
@@ -63,6 +64,7 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
             Some(Object::PodElsewhere(pod::pod(&root, &mut faults)?.name))
         }
         Kind::Pods => Some(Object::Pod(Arc::new(pod::pod(&root, &mut faults)?))),
+        Kind::Endpoints => Some(Object::Endpoints(Arc::new(endpoints::endpoints(&root, default_node, &mut faults)?))),
         Kind::Policies => policy::policy(&root)?.map(|(namespace, policy)| Object::Policy(namespace, Arc::new(policy))),
     };
     Ok(Reading { object, faults })

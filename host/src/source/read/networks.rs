@@ -14,8 +14,7 @@ use super::metadata;
 pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String, Node), Unreadable> {
     let name = metadata::name(root)?;
     let (spec, status) = (root.object("spec")?, root.object("status")?);
-    spec.get("podCIDRs").list()?;
-    let mut pod_networks = spec.get("podCIDRs").all(faults, pod_network);
+    let mut pod_networks = spec.get("podCIDRs").all(faults, pod_network)?;
     if spec.get("podCIDRs").items(&mut Vec::new()).is_empty() {
         pod_networks.extend(kept(pod_network(&spec.get("podCIDR")), faults));
     }
@@ -61,6 +60,5 @@ pub(super) fn namespace(root: &Field<'_>) -> Result<(String, Labels), Unreadable
 pub(super) fn service_networks(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String, Vec<IpNet>), Unreadable> {
     let name = metadata::name(root)?;
     let networks = root.object("spec")?.get("cidrs");
-    networks.list()?;
-    Ok((name, networks.all(faults, service_network)))
+    Ok((name, networks.all(faults, service_network)?))
 }
