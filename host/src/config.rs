@@ -1,5 +1,7 @@
 //! Arguments and environment → checked settings. The only parser of settings.
 
+mod origin;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,9 +18,7 @@ use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 use crate::rights::Publish;
-use crate::source::cluster::Access;
-use crate::source::manifests::Given;
-use crate::source::{Origin, PodWatch};
+use crate::source::Origin;
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub struct Config {
 pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, policies, limits, instance } = input;
     let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
-    let origin = origin(source)?;
+    let origin = origin::origin(source)?;
     let Networks { pod_networks, service_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
@@ -83,41 +83,14 @@ fn policy_limits(typed: &cli::Policies) -> PolicyLimits {
     }
 }
 
-/// An empty `KUBECONFIG` is none, as for kubectl.
-fn origin(source: &Source) -> Result<Origin> {
-    if source.manifests.is_empty() {
-        let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
-        return Ok(Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig), pods(source.pods)));
-    }
-    let given = |path: &PathBuf| match path.to_str() {
-        Some("-") => Given::StandardInput,
-        Some(_) | None => Given::Path(path.clone()),
-    };
-    let given: Vec<Given> = source.manifests.iter().map(given).collect();
-    if given.iter().filter(|given| **given == Given::StandardInput).count() > 1 {
-        bail!("cannot read --manifests - more than once: there is one standard input");
-    }
-    Ok(Origin::Manifests(given))
-}
-
-/// That a source can be followed, and not only read once.
+/// The same for a source that is to be followed, and not only read once.
 ///
 /// # Errors
-/// When it is standard input.
-pub fn can_be_followed(origin: &Origin) -> Result<()> {
-    match origin {
-        Origin::Manifests(given) if given.contains(&Given::StandardInput) => bail!(
-            "cannot follow --manifests -: standard input is read once, by plan and diff; give run a directory or a file"
-        ),
-        Origin::Manifests(_) | Origin::Cluster(..) => Ok(()),
-    }
-}
-
-fn pods(typed: cli::Pods) -> PodWatch {
-    match typed {
-        cli::Pods::Ignore => PodWatch::Ignore,
-        cli::Pods::Watch => PodWatch::Watch,
-    }
+/// As [`config`], and when the source is standard input.
+pub fn to_follow(input: &Input) -> Result<Config> {
+    let config = config(input)?;
+    origin::can_be_followed(&config.origin)?;
+    Ok(config)
 }
 
 /// In a cluster, where it could be wrong without anybody noticing, it has to be said: a pod's host name is the pod's.
@@ -294,20 +267,6 @@ mod tests {
             trust(&["--node", "a", "--kubeconfig", "/k", "--trust-address-annotation"]),
             AddressTrust::Annotation
         );
-    }
-
-    #[test]
-    fn manifests_may_be_several_and_standard_input_is_one_of_them_for_what_reads_once() {
-        let of = |arguments: &[&str]| typed(arguments).map(|config| config.origin);
-        let origin = of(&["--manifests", "/m", "--manifests", "-", "--manifests=n.txt"]).unwrap();
-        let path = |path: &str| Given::Path(path.into());
-        assert_eq!(origin, Origin::Manifests(vec![path("/m"), Given::StandardInput, path("n.txt")]));
-        let refusal = can_be_followed(&origin).unwrap_err().to_string();
-        assert!(refusal.starts_with("cannot follow --manifests -: standard input is read once"), "{refusal}");
-        assert!(can_be_followed(&of(&["--manifests", "./-"]).unwrap()).is_ok(), "a file may be called so");
-        let twice = of(&["--manifests=-", "--manifests=-"]).unwrap_err().to_string();
-        assert_eq!(twice, "cannot read --manifests - more than once: there is one standard input");
-        assert!(typed(&["--manifests="]).is_err(), "nothing is no way to say: the cluster");
     }
 
     #[test]

@@ -107,8 +107,7 @@ fn log(format: LogFormat) {
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
-    let mut config = config::config(&args.input)?;
-    config::can_be_followed(&config.origin)?;
+    let mut config = config::to_follow(&args.input)?;
     let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
     config.findings.iter().chain(&bystanders).for_each(|finding| warn!(code = %finding.code, "{}", finding.message));
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));

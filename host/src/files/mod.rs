@@ -85,6 +85,10 @@ pub fn standard_input() -> Result<String, Error> {
 }
 
 fn decoded(bytes: Vec<u8>) -> Result<String, Error> {
+    // The mark of UTF-32 begins like that of UTF-16.
+    if bytes.starts_with(&[0xff, 0xfe, 0, 0]) {
+        return Err(Error::Encoding { line: 1 });
+    }
     // The mark at the beginning, in either order of bytes.
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || is_of_pairs(&bytes) {
         return Err(Error::Utf16);

@@ -168,7 +168,7 @@ impl Collector<'_> {
 
     fn add_object(&mut self, place: &Place, (kind, typed): (Kind, &Typed), value: &Value) {
         let said = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
-        let called = format!("{} ({} {})", place.path, kind.names().kind, said("name"));
+        let called = format!("{} ({})", place.path, format!("{} {}", kind.names().kind, said("name")).trim_end());
         let contents = &mut self.contents;
         match read::read(kind, value, Some(self.node)) {
             Ok(Reading { object: Some(object), faults }) => {
@@ -344,18 +344,30 @@ fn options(text: &str) -> serde_saphyr::Options {
     options
 }
 
+/// What to write instead, by what the parser says.
+const REMEDIES: [(&str, &str); 4] = [
+    ("tabs disallowed", "indent with blanks"),
+    ("simple key expected ':'", "write a colon and a blank after each name"),
+    ("reference to unknown value", "write a value that begins with * in quotes"),
+    ("expected string scalar", "write a name or value that begins with { or [ in quotes"),
+];
+
 /// The message with its line and column, without the picture that the parser draws below.
 pub fn sentence(error: &serde_saphyr::Error) -> String {
-    let mut options = serde_saphyr::RenderOptions::default();
-    options.snippets = serde_saphyr::SnippetMode::Off;
-    // The other texts are for programmers.
-    options.formatter = &serde_saphyr::UserMessageFormatter;
     if let serde_saphyr::Error::DuplicateMappingKey { key, location } = error.without_snippet() {
         let (line, column) = (location.line(), location.column());
         let key = key.as_deref().map_or_else(|| "a key".to_owned(), |key| format!("the key {}", quoted(key)));
         return format!("line {line}, column {column}: {key} is there twice; remove one of the two");
     }
-    error.without_snippet().render_with_options(options).lines().collect::<Vec<_>>().join(" ")
+    let mut options = serde_saphyr::RenderOptions::default();
+    options.snippets = serde_saphyr::SnippetMode::Off;
+    // The parser has other texts for programmers.
+    options.formatter = &serde_saphyr::UserMessageFormatter;
+    let said = error.without_snippet().render_with_options(options).lines().collect::<Vec<_>>().join(" ");
+    match REMEDIES.iter().find(|(part, _)| said.contains(part)) {
+        Some((_, remedy)) => format!("{said}; {remedy}"),
+        None => said,
+    }
 }
 
 #[cfg(test)]

@@ -76,10 +76,10 @@ fn what_could_be_any_object_of_the_file_is_unknown() {
     for (document, place) in [
         ("{apiVersion: v1, kind: List}", "document 1: items is not a list"),
         ("{apiVersion: v1, kind: List, items: null}", "document 1: items is not a list"),
-        ("{apiVersion: v1, kind: Service, metadata: [web]}", "document 1 (Service ) cannot be read: metadata "),
+        ("{apiVersion: v1, kind: Service, metadata: [web]}", "document 1 (Service) cannot be read: metadata "),
         (
             "{apiVersion: v1, kind: Service, metadata: {name: 1}}",
-            "document 1 (Service ) cannot be read: metadata.name 1",
+            "document 1 (Service) cannot be read: metadata.name 1",
         ),
         (
             "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: [a]}}",
@@ -183,6 +183,33 @@ fn a_name_of_an_annotation_with_a_sign_that_cannot_be_seen_points_at_it() {
 
 #[test]
 fn a_name_that_yaml_takes_for_a_boolean_is_to_be_quoted() {
-    let sentence = "document 1 (Service ) cannot be read: metadata.name true is not a text; write it in quotes";
+    let sentence = "document 1 (Service) cannot be read: metadata.name true is not a text; write it in quotes";
     assert_eq!(read(&SERVICE.replace("web", "y")).unknown, [sentence]);
+}
+
+#[test]
+fn what_the_parser_says_has_a_remedy_where_people_stumble() {
+    for (bad, place, remedy) in [
+        ("metadata:\n\tname: web\n", "line 2, column 2", "indent with blanks"),
+        ("a: b\nkube-vip.io/egress:\"true\"\nc: d\n", "line 2, column 1", "write a colon and a blank after each name"),
+        ("a: *yes\n", "line 1, column 4", "write a value that begins with * in quotes"),
+        ("a: {{ .Values.name }}\n", "line 1, column 5", "write a name or value that begins with { or [ in quotes"),
+    ] {
+        let message = error(bad);
+        assert!(message.contains(place) && message.ends_with(&format!("; {remedy}")), "{bad:?}: {message}");
+    }
+}
+
+#[test]
+fn an_annotation_that_a_blank_of_another_kind_moves_out_of_its_place_is_pointed_at() {
+    let text =
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  annotations:\n\u{a0}   kube-vip.io/egress: 'true'\n";
+    let sentence = "document 1 (Service web) cannot be read: the field \"<U+00A0>   kube-vip.io/egress\" is not a name: it has a sign that is none of ASCII, shown by its number; write the name anew";
+    assert_eq!(read(text).unreadable[0].1, sentence);
+    let below = "{apiVersion: v1, kind: Service, metadata: {name: web, \u{200b}annotations: {}}}";
+    assert!(
+        read(below).unreadable[0].1.contains("metadata \"<U+200B>annotations\" is not a name"),
+        "{:?}",
+        read(below)
+    );
 }

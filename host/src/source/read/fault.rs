@@ -45,7 +45,7 @@ impl Fault {
     /// About a name of a label or annotation: its first sign that is none of ASCII is shown as its number.
     pub(super) fn about_name(path: impl fmt::Display, name: &str) -> Self {
         let shown = |sign: char| match sign {
-            '\u{21}'..='\u{7e}' => sign.to_string(),
+            '\u{20}'..='\u{7e}' => sign.to_string(),
             sign => format!("<U+{:04X}>", u32::from(sign)),
         };
         let shown: String = name.chars().take(LONGEST_SHOWN).map(shown).collect();

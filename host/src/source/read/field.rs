@@ -103,6 +103,16 @@ impl<'a> Field<'a> {
         items.iter().filter_map(|item| kept(read(item), faults)).collect()
     }
 
+    /// That no name of a member has a sign of another alphabet or a blank that cannot be seen: such a blank before a name moves
+    /// what was meant as an annotation to another place, where nothing would ask for it.
+    pub(super) fn has_plain_names(&self, path: &str) -> Result<(), Fault> {
+        let names = self.value.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
+        match names.into_iter().find(|name| !name.is_ascii()) {
+            Some(name) => Err(Fault::about_name(path, name)),
+            None => Ok(()),
+        }
+    }
+
     /// Labels or annotations: a name without a value has an empty one, as the API server reads it.
     ///
     /// # Errors
@@ -111,6 +121,9 @@ impl<'a> Field<'a> {
         let members = match self.value {
             None => return Ok(Labels::new()),
             Some(Value::Object(members)) => members,
+            Some(Value::String(_)) => {
+                return Err(self.fault("a map of texts; write a colon and a blank after each name"));
+            }
             Some(_) => return Err(self.fault("a map of texts")),
         };
         if let Some(name) = members.keys().find(|name| !is_label_name(name)) {

@@ -43,6 +43,8 @@ pub struct Reading {
 pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Reading, Unreadable> {
     let mut faults = Vec::new();
     let root = Field::root(object);
+    root.has_plain_names("the field")?;
+    root.get("metadata").has_plain_names("metadata")?;
     let object = match kind {
         Kind::Services => Some(Object::Service(Arc::new(service::service(&root, &mut faults)?.within_bounds()))),
         Kind::Slices => {
