@@ -142,7 +142,7 @@ impl Directory {
         let mut keys = Vec::new();
         for (name, file) in gone {
             self.memory.forget(&name);
-            keys.extend(file.objects.iter().map(key));
+            keys.extend(file.objects.iter().map(key).chain(file.lost.keys()));
         }
         keys
     }
@@ -221,6 +221,7 @@ impl Directory {
                 gathered.add(name, object);
             }
         }
+        self.files.values().for_each(|file| gathered.lose(&file.lost));
         (gathered.snapshot, gathered.findings)
     }
 }

@@ -5,14 +5,12 @@ use std::fs;
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 
-use egressd_core::model::Key;
+use egressd_core::model::{Key, ObjectReference, ServiceKey, UnreadableService};
 
 use super::gathered::key;
-use crate::source::documents::{Contents, Identity, Object};
-
-/// What holds of something that cannot be read.
-const STAYS: &str = "its last good state stays in force";
-const NOTHING: &str = "nothing of it is in force";
+use crate::source::documents::{Contents, Identity, Object, service_identity};
+use crate::source::kind::Kind;
+use crate::source::refused::{NOTHING, STAYS, never_read};
 
 /// One file as it was last seen.
 #[derive(Debug, Default)]
@@ -22,6 +20,16 @@ pub(super) struct File {
     pub(super) objects: Vec<Object>,
     /// What of the newest content is not in force, and why.
     pub(super) faults: Vec<String>,
+    /// What is there and cannot be read, without a last good state.
+    pub(super) lost: Lost,
+}
+
+/// Objects that are there and cannot be read, where that matters beyond the objects themselves.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    pub(super) services: Vec<(ServiceKey, UnreadableService)>,
+    /// Policies' ConfigMaps, or others: that cannot be read.
+    pub(super) policies: Vec<ObjectReference>,
 }
 
 /// Tells most changes of a file without reading it; inotify tells the rest.
@@ -42,7 +50,7 @@ impl File {
     /// where not even its name can be read, everything stays that it could be.
     pub(super) fn take(&mut self, contents: Contents) -> Vec<Key> {
         let partly = contents.partly();
-        let Contents { objects, originals: _, unreadable, unknown, faults } = contents;
+        let Contents { objects, originals: _, unreadable, services, unknown, faults } = contents;
         let before = mem::take(&mut self.objects);
         // Of two with one name, the first is used.
         let known: BTreeMap<Identity, &Object> =
@@ -58,16 +66,38 @@ impl File {
         let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
         self.objects.extend(left.map(|(_, object)| (*object).clone()));
         let held: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
-        let then = |identity| if held.contains(identity) { STAYS } else { NOTHING };
+        let then = |identity: &Identity| if held.contains(identity) { STAYS } else { never_read(identity.0) };
         let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
+        let lost_before = self.lose(services, &unreadable, &held);
         self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();
-        before.iter().chain(&self.objects).map(key).collect()
+        before.iter().chain(&self.objects).map(key).chain(lost_before).chain(self.lost.keys()).collect()
+    }
+
+    /// Notes what has no last good state; returns the keys of what had none before.
+    fn lose(
+        &mut self,
+        services: Vec<(ServiceKey, UnreadableService)>,
+        unreadable: &[(Identity, String)],
+        held: &BTreeSet<Identity>,
+    ) -> Vec<Key> {
+        let is_lost = |identity: &Identity| !held.contains(identity);
+        let services = services.into_iter().filter(|(key, _)| is_lost(&service_identity(key))).collect();
+        let policies = unreadable.iter().map(|(identity, _)| identity).filter(|identity| is_lost(identity));
+        let policies = policies.filter(|(kind, _)| *kind == Kind::Policies).map(|(_, name)| name.clone()).collect();
+        mem::replace(&mut self.lost, Lost { services, policies }).keys()
     }
 
     /// Keeps everything as it was.
     pub(super) fn refuse(&mut self, fault: &str) {
         let then = if self.objects.is_empty() { NOTHING } else { STAYS };
         self.faults = vec![format!("{fault}; {then}")];
+    }
+}
+
+impl Lost {
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let services = self.services.iter().map(|(key, _)| Key::Service(key.clone()));
+        services.chain(self.policies.iter().map(|policy| Key::Policy(policy.name.clone()))).collect()
     }
 }
 
