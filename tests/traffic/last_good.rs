@@ -20,10 +20,8 @@ struct Dump(Stage);
 impl Dump {
     fn new() -> Result<Self> {
         let stage = Stage::new()?;
-        let node = node_with_the_inside();
         let (slice, pod) = (stage.web_endpoints(), stage.lab.pod(2));
-        stage.manifests.write_together("dump.yaml", &[&node, &web(), &slice])?;
-        stage.manifests.remove(&node)?;
+        stage.manifests.write_together("dump.yaml", &[&far_node(), &web(), &slice])?;
         stage.manifests.write(&manifest::service("other").addresses([OTHER_V4]).egress())?;
         stage.manifests.write(&endpoints("other", [pod.v4()]))?;
         Ok(Self(stage))
@@ -60,15 +58,15 @@ impl Dump {
     }
 }
 
-fn node_with_the_inside() -> manifest::Node {
-    manifest::node().pod_networks(&[lab::addresses::NODE_PODS_V4, lab::addresses::NODE_PODS_V6, INSIDE])
+/// Another node, whose pods are there.
+fn far_node() -> manifest::Node {
+    manifest::second_node().pod_networks(&[INSIDE])
 }
 
 /// What becomes of a file while nobody looks, and a restart after it, and another one.
 pub(crate) fn a_file_that_is_bad_at_the_start_stops_nothing_and_widens_nothing() -> Result<()> {
     let dump = Dump::new()?;
-    let whole =
-        [node_with_the_inside().yaml(), web().yaml(), dump.0.web_endpoints().yaml()].map(|yaml| yaml.to_string());
+    let whole = [far_node().yaml(), web().yaml(), dump.0.web_endpoints().yaml()].map(|yaml| yaml.to_string());
     let [node, service, slice] = &whole;
     let egressd = dump.start()?;
     dump.expect_unchanged(&egressd)?;
@@ -87,7 +85,7 @@ pub(crate) fn a_file_that_is_bad_at_the_start_stops_nothing_and_widens_nothing()
         dump.restart_with(&text)?;
     }
     // What is right again counts, and what is gone is gone.
-    dump.0.manifests.write_together("dump.yaml", &[&manifest::node(), &web(), &dump.0.web_endpoints()])?;
+    dump.0.manifests.write_together("dump.yaml", &[&web(), &dump.0.web_endpoints()])?;
     let mut egressd = dump.start()?;
     egressd.wait_until_seen(dump.0.selected(), OTHER_OUTSIDE_V4, WEB_V4.into())?;
     egressd.stop()
