@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::source::cluster::memory::lines;
+use crate::source::cluster::memory::{Recollection, lines};
 use crate::source::remembered;
 
 /// The Node or ServiceCIDR of a name with one network, and whether a part of it cannot be read.
