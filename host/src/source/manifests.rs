@@ -7,6 +7,7 @@ mod file;
 mod gathered;
 #[cfg(test)]
 mod history_tests;
+mod lost;
 mod memory;
 mod start;
 
@@ -20,8 +21,8 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Snapshot};
 
 use self::file::{File, Stamp};
+use self::gathered::Gathered;
 pub use self::gathered::snapshot;
-use self::gathered::{Gathered, key};
 use self::memory::{Memory, Newest};
 use self::start::Beginning;
 use super::documents::{Contents, contents};
@@ -131,7 +132,7 @@ impl Directory {
             Ok(mut contents) => {
                 let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
                 keys.extend(file.take(contents));
-                self.memory.note(name, Newest { objects: &file.objects, originals, partly });
+                self.memory.note(name, Newest { file: &file, originals, partly });
             }
             Err(fault) => file.refuse(&fault),
         }
@@ -142,9 +143,9 @@ impl Directory {
     /// A file that was not read yet: where all of it can be read, nothing else counts.
     fn last_good(&mut self, name: &str, read: &Result<Contents, String>) -> (File, Vec<Key>) {
         let is_whole = read.as_ref().is_ok_and(Contents::is_whole);
-        let objects = if is_whole { Vec::new() } else { self.memory.recall(name) };
-        let keys = objects.iter().map(key).collect();
-        (File::last_good(objects), keys)
+        let file = if is_whole { File::default() } else { self.memory.recall(name) };
+        let keys = file.keys();
+        (file, keys)
     }
 
     fn faults(&self) -> Vec<Finding> {

@@ -5,9 +5,10 @@ use std::fs;
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 
-use egressd_core::model::{Key, ObjectReference, ServiceKey, UnreadableService};
+use egressd_core::model::{Key, ServiceKey, UnreadableService};
 
 use super::gathered::key;
+use super::lost::Lost;
 use crate::source::documents::{Contents, Identity, Object, service_identity};
 use crate::source::kind::Kind;
 use crate::source::refused::{NOTHING, STAYS, never_read};
@@ -24,14 +25,6 @@ pub(super) struct File {
     pub(super) lost: Lost,
 }
 
-/// Objects that are there and cannot be read, where that matters beyond the objects themselves.
-#[derive(Debug, Default)]
-pub(super) struct Lost {
-    pub(super) services: Vec<(ServiceKey, UnreadableService)>,
-    /// Policies' ConfigMaps, or others: that cannot be read.
-    pub(super) policies: Vec<ObjectReference>,
-}
-
 /// Tells most changes of a file without reading it; inotify tells the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -42,8 +35,13 @@ pub(super) struct Stamp {
 
 impl File {
     /// One that was not read yet, as an earlier process knew it.
-    pub(super) fn last_good(objects: Vec<Object>) -> Self {
-        Self { objects, ..Self::default() }
+    pub(super) fn last_good(objects: Vec<Object>, lost: Lost) -> Self {
+        Self { objects, lost, ..Self::default() }
+    }
+
+    /// What to look at again when all of it comes or goes.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.objects.iter().map(key).chain(self.lost.keys()).collect()
     }
 
     /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
@@ -91,13 +89,6 @@ impl File {
     pub(super) fn refuse(&mut self, fault: &str) {
         let then = if self.objects.is_empty() { NOTHING } else { STAYS };
         self.faults = vec![format!("{fault}; {then}")];
-    }
-}
-
-impl Lost {
-    pub(super) fn keys(&self) -> Vec<Key> {
-        let services = self.services.iter().map(|(key, _)| Key::Service(key.clone()));
-        services.chain(self.policies.iter().map(|policy| Key::Policy(policy.name.clone()))).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, ServiceKey, Snapshot, Uid};
 
-use super::file::Lost;
+use super::lost::Lost;
 use crate::source::documents::Object;
 
 /// What some objects say together, policies of all namespaces among them.

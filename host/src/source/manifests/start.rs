@@ -7,7 +7,6 @@ use egressd_core::model::Key;
 
 use super::Directory;
 use super::file::{File, Stamp};
-use super::gathered::key;
 
 /// What an earlier process knew of a directory, against what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +40,9 @@ impl Directory {
 
     fn await_all(&mut self, names: BTreeSet<String>) -> Vec<Key> {
         self.beginning = Beginning::Awaited;
-        let recalled = names.into_iter().map(|name| (File::last_good(self.memory.recall(&name)), name));
+        let recalled = names.into_iter().map(|name| (self.memory.recall(&name), name));
         self.files = recalled.map(|(file, name)| (name, file)).collect();
-        self.files.values().flat_map(|file| file.objects.iter().map(key)).collect()
+        self.files.values().flat_map(File::keys).collect()
     }
 
     /// Forgets files that are gone; returns the keys of what they held.
@@ -52,7 +51,7 @@ impl Directory {
         let mut keys = Vec::new();
         for (name, file) in gone {
             self.memory.forget(&name);
-            keys.extend(file.objects.iter().map(key).chain(file.lost.keys()));
+            keys.extend(file.keys());
         }
         keys
     }
