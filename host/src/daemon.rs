@@ -26,7 +26,7 @@ use crate::errors::with_causes;
 use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
 use crate::nft::{self, KernelThread};
-use crate::policies::{Loaded, Loader};
+use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{Taker, Update};
 use crate::state::StateDir;
 
@@ -183,7 +183,7 @@ impl Daemon {
     /// come with them: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
         let update = source.take().await;
-        self.loader.want(update.snapshot.policies.values())?;
+        self.loader.want(wanted(&update.snapshot, &self.state.policies()).values())?;
         let loaded = self.loader.next().await?;
         self.load(loaded)?;
         self.take(&update)?;
@@ -240,7 +240,7 @@ impl Daemon {
 
     /// What is to be asked is everything that changed.
     fn take(&mut self, update: &Update) -> Result<()> {
-        self.loader.want(update.snapshot.policies.values())?;
+        self.loader.want(wanted(&update.snapshot, &self.state.policies()).values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
         Ok(())

@@ -246,7 +246,8 @@ fn report(mut config: Config, held: Held) -> Result<Report> {
     let mut source = source.remembering(Sources::of(&config.state_dir));
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
-    let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), held };
+    let (accepted, drafts, memory, policies) = (state.accepted(), state.drafts(), state.memory(), state.policies());
+    let known = Known { accepted, drafts, memory, policies, held };
     let mut library = library(&config.settings, config.policies, Metrics::default(), &state)?;
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));

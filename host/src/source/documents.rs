@@ -4,14 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egressd_core::model::{Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
+use egressd_core::model::{
+    Labels, Node, ObjectReference, Pod, PolicyObject, Service, ServiceKey, Slice, UnreadableService,
+};
 use egressd_core::text::quoted;
 use ipnet::IpNet;
 use serde_json::Value;
 
 use super::kind::Kind;
 use super::original::original;
-use super::read::{self, Reading, shown};
+use super::read::{self, Reading, Unreadable, shown};
 
 /// One object that egressd knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +50,8 @@ pub struct Contents {
     pub originals: Vec<String>,
     /// Objects that could not, and why.
     pub unreadable: Vec<(Identity, String)>,
+    /// Those of them that are Services, with the field alone.
+    pub services: Vec<(ServiceKey, UnreadableService)>,
     /// What could not even be told apart, and why.
     pub unknown: Vec<String>,
     /// Fields that were left out.
@@ -57,7 +61,7 @@ pub struct Contents {
 impl Contents {
     /// Whether all of it could be read, so that nothing has to be known of before.
     pub fn is_whole(&self) -> bool {
-        let Self { objects: _, originals: _, unreadable, unknown, faults } = self;
+        let Self { objects: _, originals: _, unreadable, services: _, unknown, faults } = self;
         unreadable.is_empty() && unknown.is_empty() && faults.is_empty()
     }
 
@@ -107,7 +111,7 @@ pub fn contents(text: &str, node: &str) -> Result<Contents, Error> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
-    let Contents { objects, originals: _, unreadable, unknown, faults } = contents(text, node)?;
+    let Contents { objects, originals: _, unreadable, services: _, unknown, faults } = contents(text, node)?;
     let wrong = unknown.into_iter().chain(unreadable.into_iter().chain(faults).map(|(_, why)| why)).next();
     wrong.map_or(Ok(objects), |why| Err(Error::Part(why)))
 }
@@ -184,11 +188,17 @@ impl Collector<'_> {
                 contents.unknown.push(format!("{called} cannot be read: {why}"));
             }
             Err(why) => {
+                contents.services.extend(life(kind, value, &why));
                 let identity = identity(kind, said("namespace"), said("name"));
                 contents.unreadable.push((identity, format!("{called} cannot be read: {why}")));
             }
         }
     }
+}
+
+fn life(kind: Kind, value: &Value, why: &Unreadable) -> Option<(ServiceKey, UnreadableService)> {
+    let (key, uid) = read::life(value).filter(|_| kind == Kind::Services)?;
+    Some((key, UnreadableService { uid, why: why.to_string().into() }))
 }
 
 /// Why an object of no kind that is read is taken for one that is miswritten, as in a file that was cut off; none where it
@@ -258,9 +268,7 @@ impl Object {
     pub fn identity(&self) -> Identity {
         let plain = |kind, name: &String| identity(kind, String::new(), name.clone());
         match self {
-            Self::Service(service) => {
-                identity(Kind::Services, service.key.namespace.to_string(), service.key.name.to_string())
-            }
+            Self::Service(service) => service_identity(&service.key),
             Self::Slice(name, slice) => identity(Kind::Slices, slice.service.namespace.to_string(), name.clone()),
             Self::Node(name, _) => plain(Kind::Nodes, name),
             Self::Namespace(name, _) => plain(Kind::Namespaces, name),
@@ -317,6 +325,11 @@ pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
     let said = |field: &str| value.get(field)?.as_str();
     let kind = Kind::of(said("apiVersion")?, said("kind")?)?;
     read::read(kind, value, node).ok()?.object
+}
+
+/// What tells a Service from all other objects.
+pub fn service_identity(key: &ServiceKey) -> Identity {
+    identity(Kind::Services, key.namespace.to_string(), key.name.to_string())
 }
 
 /// As an object of this kind is identified: some have no namespace, and of the others one without is in `default`.

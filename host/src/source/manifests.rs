@@ -7,8 +7,10 @@ mod file;
 mod gathered;
 #[cfg(test)]
 mod history_tests;
+mod lost;
 mod memory;
 mod places;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,10 +24,11 @@ use egressd_core::finding::Finding;
 use egressd_core::model::Key;
 
 use self::file::{File, Stamp};
+use self::gathered::Gathered;
 pub use self::gathered::snapshot;
-use self::gathered::{Gathered, key};
 use self::memory::{Memory, Newest};
 pub use self::places::{FileId, Given, Places};
+use self::start::Beginning;
 use super::documents::{self, Contents, contents};
 use crate::files;
 use crate::state::Sources;
@@ -50,18 +53,6 @@ pub(super) struct Place {
     directory: Option<DirectoryId>,
     memory: Memory,
     beginning: Beginning,
-}
-
-/// What an earlier process knew of a directory, against what is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Beginning {
-    /// It was not looked at yet.
-    Unread,
-    /// There is no manifest in it, and there were some: as an empty file, it may be about to come, as what is mounted late
-    /// does.
-    Awaited,
-    /// It is read: what is not there any more is gone.
-    Read,
 }
 
 /// What shows that a directory is another one: the device, the inode, and when it was made, since inodes are used again.
@@ -207,41 +198,6 @@ impl Place {
         self.memory.write_one()
     }
 
-    /// Compares what is there with what an earlier process knew. Returns the keys of what is taken from that.
-    fn begin(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
-        let others = match self.beginning {
-            Beginning::Unread if self.holds == Holds::Directory => self.memory.others(present.keys()),
-            Beginning::Unread | Beginning::Awaited | Beginning::Read => BTreeSet::new(),
-        };
-        match (self.beginning, present.is_empty()) {
-            (Beginning::Unread, true) if !others.is_empty() => self.await_all(others),
-            (Beginning::Awaited, true) => Vec::new(),
-            (Beginning::Unread | Beginning::Awaited | Beginning::Read, _) => {
-                others.iter().for_each(|name| self.memory.forget(name));
-                self.beginning = Beginning::Read;
-                Vec::new()
-            }
-        }
-    }
-
-    fn await_all(&mut self, names: BTreeSet<String>) -> Vec<Key> {
-        self.beginning = Beginning::Awaited;
-        let recalled = names.into_iter().map(|name| (File::last_good(self.memory.recall(&name)), name));
-        self.files = recalled.map(|(file, name)| (name, file)).collect();
-        self.files.values().flat_map(|file| file.objects.iter().map(key)).collect()
-    }
-
-    /// Forgets files that are gone; returns the keys of what they held.
-    fn drop_all_but(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
-        let gone = self.files.extract_if(.., |name, _| !present.contains_key(name));
-        let mut keys = Vec::new();
-        for (name, file) in gone {
-            self.memory.forget(&name);
-            keys.extend(file.objects.iter().map(key));
-        }
-        keys
-    }
-
     /// The manifests in the directory itself; editors' and hidden files are none.
     fn list_directory(&mut self) -> Result<BTreeMap<String, Option<Stamp>>, Error> {
         let cannot = |source| Error::Read { path: self.path.clone(), source };
@@ -283,7 +239,7 @@ impl Place {
             Ok(mut contents) => {
                 let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
                 keys.extend(file.take(contents));
-                self.memory.note(name, Newest { objects: &file.objects, originals, partly });
+                self.memory.note(name, Newest { file: &file, originals, partly });
             }
             Err(fault) => file.refuse(&fault),
         }
@@ -294,9 +250,9 @@ impl Place {
     /// A file that was not read yet: where all of it can be read, nothing else counts.
     fn last_good(&mut self, name: &str, read: &Result<Contents, String>) -> (File, Vec<Key>) {
         let is_whole = read.as_ref().is_ok_and(Contents::is_whole);
-        let objects = if is_whole { Vec::new() } else { self.memory.recall(name) };
-        let keys = objects.iter().map(key).collect();
-        (File::last_good(objects), keys)
+        let file = if is_whole { File::default() } else { self.memory.recall(name) };
+        let keys = file.keys();
+        (file, keys)
     }
 
     /// Nothing can be deleted of what comes once.
@@ -307,17 +263,6 @@ impl Place {
             }
             (Holds::StandardInput | Holds::File | Holds::Directory, error) => error.to_string(),
         }
-    }
-
-    fn awaited(&self) -> Option<Finding> {
-        let (path, count) = (self.path.display(), self.files.len());
-        let message = || {
-            format!(
-                "there is no manifest in {path}, where an earlier egressd knew {count}: what they gave last stays in force \
-                 until there is one; to end it, write a file with an empty list there (apiVersion: v1, kind: List, items: [])"
-            )
-        };
-        (self.beginning == Beginning::Awaited).then(|| Finding::error("manifests-missing", message()))
     }
 
     /// What messages call a file.
@@ -344,6 +289,10 @@ impl Place {
             let label = self.label(name);
             file.objects.iter().for_each(|object| gathered.add(&label, object));
         }
+    }
+
+    fn lose(&self, gathered: &mut Gathered) {
+        self.files.values().for_each(|file| gathered.lose(&file.lost));
     }
 }
 

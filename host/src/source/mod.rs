@@ -9,6 +9,7 @@ pub mod kind;
 pub mod manifests;
 mod original;
 pub mod read;
+mod refused;
 mod remembered;
 pub mod watch;
 

@@ -11,6 +11,7 @@ mod prefix;
 mod published;
 mod service;
 mod snapshot;
+mod unreadable;
 mod unusable;
 mod view;
 
@@ -28,5 +29,6 @@ pub use service::{
     Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };
 pub use snapshot::{Key, Node, Readiness, Slice, Snapshot};
+pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
 pub use view::{Context, ServiceView, view};

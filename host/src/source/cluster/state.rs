@@ -4,6 +4,9 @@
 //! that ends removes exactly what it does not hold. An object that cannot be read keeps its last good state as long
 //! as it lives, and is told.
 
+mod lost;
+mod start;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
@@ -13,9 +16,9 @@ use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Sli
 
 use super::super::documents::Object;
 use super::super::handover::Update;
-use super::super::read::{NOTHING, STAYS};
+use super::super::refused::{STAYS, never_read};
 use super::event::{Content, Event, Kind, Reading};
-use super::memory::{Facts, PodsWere, Recollection};
+use super::memory::PodsWere;
 
 /// The newest state of everything that is followed.
 #[derive(Debug)]
@@ -72,24 +75,6 @@ impl State {
             unknown: None,
             keys: BTreeSet::new(),
         }
-    }
-
-    /// The same with what an earlier process knew: an object of which that cannot be read now is as it was then.
-    #[must_use]
-    pub fn recalling(self, recollection: Recollection) -> Self {
-        let Recollection { objects, pods, unknown } = recollection;
-        let recalled = objects.into_iter().map(|object| (object.identity(), object)).collect();
-        let pods_were = if self.awaited.contains(&Kind::Pods) { pods } else { PodsWere::Unread };
-        Self { recalled, pods_were, unknown, ..self }
-    }
-
-    /// What the next process has to know.
-    pub(super) fn facts(&self) -> Facts {
-        let pods = match self.watch {
-            Watch::Never => self.pods_were,
-            Watch::Earlier | Watch::Follows | Watch::Interrupted => PodsWere::Read,
-        };
-        Facts { snapshot: self.snapshot.clone(), pods }
     }
 
     /// Takes in what happened.
@@ -201,6 +186,9 @@ impl State {
         let of = (kind, name.clone());
         self.unreadable.remove(&of);
         self.faults.remove(&of);
+        if !matches!(content, Content::Unreadable(_)) {
+            self.find(kind, &name);
+        }
         match content {
             Content::Object(object) if faults.is_empty() => self.store(name, object),
             Content::Object(object) => {
@@ -218,7 +206,8 @@ impl State {
                 if let Some(recalled) = self.recalled.remove(&of) {
                     self.store(name.clone(), recalled);
                 }
-                let then = if self.names(kind).contains(&name) { STAYS } else { NOTHING };
+                let then = if self.names(kind).contains(&name) { STAYS } else { never_read(kind) };
+                self.lose(kind, &name, (uid.as_deref(), &why));
                 self.unreadable.insert(of, format!("{why}; {then}"));
             }
         }
@@ -317,6 +306,7 @@ impl State {
     fn remove(&mut self, kind: Kind, name: &ObjectReference) {
         self.unreadable.remove(&(kind, name.clone()));
         self.faults.remove(&(kind, name.clone()));
+        self.find(kind, name);
         let (snapshot, plain) = (&mut self.snapshot, &name.name);
         let key = match kind {
             Kind::Services => {
@@ -343,7 +333,8 @@ impl State {
     /// Everything of a kind that is known, readable or not.
     fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
         let plain = |name: &String| ObjectReference { namespace: String::new(), name: name.clone() };
-        let Snapshot { services, slices: _, nodes, namespaces, service_networks, policies, pods: _ } = &self.snapshot;
+        let Snapshot { services, slices: _, nodes, namespaces, service_networks, policies, pods: _, unreadable: _ } =
+            &self.snapshot;
         let mut names: BTreeSet<ObjectReference> = match kind {
             Kind::Services => services.keys().map(reference).collect(),
             Kind::Slices => self.slices.keys().cloned().collect(),

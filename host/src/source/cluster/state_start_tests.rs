@@ -1,10 +1,11 @@
 //! What an earlier process knew counts at the start, for what cannot be read then.
 
+use egressd_core::model::Unreadable;
 use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::source::cluster::memory::lines;
+use crate::source::cluster::memory::{Recollection, lines};
 use crate::source::remembered;
 
 /// The Node or ServiceCIDR of a name with one network, and whether a part of it cannot be read.
@@ -154,4 +155,26 @@ proptest! {
             prop_assert_eq!(inside_of(&lasting), inside_of(&other));
         }
     }
+}
+
+#[test]
+fn a_service_and_a_guard_that_cannot_be_read_from_the_start_are_there_all_the_same() {
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, Kind::Services, &[unreadable(&service("web", "1"), "1")]);
+    list(&mut state, Kind::Policies, &[unreadable(&policy("guard", ""), "2")]);
+    let key = ServiceKey::new("shop", "web");
+    let lost = &state.snapshot.unreadable;
+    assert_eq!((lost.services[&key].uid.as_str(), lost.policies.contains("guard")), ("1", true));
+    assert_eq!(keys(&mut state), ["shop/web", "policy guard"]);
+    assert!(state.findings()[0].message.ends_with("; its last good state is unknown"));
+    list(&mut state, Kind::Services, &[unreadable(&service("web", "1"), "1")]);
+    assert_eq!(state.update().map(|update| update.keys), None, "no news");
+    list(&mut state, Kind::Services, &[service("web", "1")]);
+    list(&mut state, Kind::Policies, &[]);
+    assert_eq!(keys(&mut state), ["shop/web", "policy guard"]);
+    assert_eq!(state.snapshot.unreadable, Unreadable::default());
+    state.take(Kind::Services, Event::Changed(unreadable(&service("web", "1"), "1")));
+    assert_eq!(state.snapshot.unreadable, Unreadable::default(), "its last good state is known");
+    state.take(Kind::Services, Event::Changed(unreadable(&service("web", "2"), "2")));
+    assert_eq!(state.snapshot.unreadable.services[&key].uid.as_str(), "2");
 }

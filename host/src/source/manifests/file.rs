@@ -5,11 +5,13 @@ use std::fs;
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 
-use egressd_core::model::Key;
+use egressd_core::model::{Key, ServiceKey, UnreadableService};
 
 use super::gathered::key;
-use crate::source::documents::{Contents, Identity, Object};
-use crate::source::read::{NOTHING, STAYS};
+use super::lost::Lost;
+use crate::source::documents::{Contents, Identity, Object, service_identity};
+use crate::source::kind::Kind;
+use crate::source::refused::{NOTHING, STAYS, never_read};
 
 /// One file as it was last seen.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(super) struct File {
     pub(super) objects: Vec<Object>,
     /// What of the newest content is not in force, and why.
     pub(super) faults: Vec<String>,
+    /// What is there and cannot be read, without a last good state.
+    pub(super) lost: Lost,
 }
 
 /// Shows most changes of a file without reading it; inotify shows the rest.
@@ -34,15 +38,20 @@ pub(super) struct Stamp {
 
 impl File {
     /// One that was not read yet, as an earlier process knew it.
-    pub(super) fn last_good(objects: Vec<Object>) -> Self {
-        Self { objects, ..Self::default() }
+    pub(super) fn last_good(objects: Vec<Object>, lost: Lost) -> Self {
+        Self { objects, lost, ..Self::default() }
+    }
+
+    /// What to look at again when all of it comes or goes.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        self.objects.iter().map(key).chain(self.lost.keys()).collect()
     }
 
     /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
     /// where not even its name can be read, everything stays that it could be.
     pub(super) fn take(&mut self, contents: Contents) -> Vec<Key> {
         let partly = contents.partly();
-        let Contents { objects, originals: _, unreadable, unknown, faults } = contents;
+        let Contents { objects, originals: _, unreadable, services, unknown, faults } = contents;
         let before = mem::take(&mut self.objects);
         // Of two with one name, the first is used.
         let known: BTreeMap<Identity, &Object> =
@@ -58,10 +67,25 @@ impl File {
         let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
         self.objects.extend(left.map(|(_, object)| (*object).clone()));
         let held: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
-        let then = |identity| if held.contains(identity) { STAYS } else { NOTHING };
+        let then = |identity: &Identity| if held.contains(identity) { STAYS } else { never_read(identity.0) };
         let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
+        let lost_before = self.lose(services, &unreadable, &held);
         self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();
-        before.iter().chain(&self.objects).map(key).collect()
+        before.iter().chain(&self.objects).map(key).chain(lost_before).chain(self.lost.keys()).collect()
+    }
+
+    /// Notes what has no last good state; returns the keys of what had none before.
+    fn lose(
+        &mut self,
+        services: Vec<(ServiceKey, UnreadableService)>,
+        unreadable: &[(Identity, String)],
+        held: &BTreeSet<Identity>,
+    ) -> Vec<Key> {
+        let is_lost = |identity: &Identity| !held.contains(identity);
+        let services = services.into_iter().filter(|(key, _)| is_lost(&service_identity(key))).collect();
+        let policies = unreadable.iter().map(|(identity, _)| identity).filter(|identity| is_lost(identity));
+        let policies = policies.filter(|(kind, _)| *kind == Kind::Policies).map(|(_, name)| name.clone()).collect();
+        mem::replace(&mut self.lost, Lost { services, policies }).keys()
     }
 
     /// Keeps everything as it was.

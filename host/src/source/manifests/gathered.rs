@@ -7,6 +7,7 @@ use std::sync::Arc;
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, ServiceKey, Slice, Snapshot, Uid};
 
+use super::lost::Lost;
 use crate::source::documents::Object;
 
 /// What some objects say together, policies of all namespaces among them.
@@ -72,6 +73,18 @@ impl Gathered {
     fn other_of_uid(&self, object: &Object) -> Option<&ServiceKey> {
         let Object::Service(service) = object else { return None };
         self.uids.get(&service.uid).filter(|key| **key != service.key)
+    }
+
+    /// What is there and cannot be read, and is in no other file.
+    pub(super) fn lose(&mut self, lost: &Lost) {
+        let Snapshot { services, policies, unreadable, .. } = &mut self.snapshot;
+        for (key, service) in lost.services.iter().filter(|(key, _)| !services.contains_key(key)) {
+            unreadable.services.insert(key.clone(), service.clone());
+        }
+        let ours = lost.policies.iter().filter(|policy| policy.namespace == self.policies);
+        for policy in ours.filter(|policy| !policies.contains_key(&policy.name)) {
+            unreadable.policies.insert(policy.name.clone());
+        }
     }
 
     pub(super) fn add(&mut self, file: &str, object: &Object) {

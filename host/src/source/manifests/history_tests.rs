@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use egressd_core::model::{Key, Snapshot};
+use egressd_core::model::{Key, ServiceKey, Snapshot, Unreadable};
 use proptest::prelude::*;
 
 use super::Places;
@@ -234,4 +234,26 @@ fn a_directory_that_is_read_once_leaves_nothing() {
     fixture.write("web.yaml", &service("web", 1));
     fixture.process.0.scan(&BTreeSet::new());
     assert!(!fixture.dir.path().join("state").exists());
+}
+
+/// As after an update from a release that left nothing.
+#[test]
+fn a_service_and_a_guard_that_cannot_be_read_and_were_not_remembered_are_there_all_the_same() {
+    let mut fixture = Fixture::new();
+    let loud = service("web", 1).replace("LoadBalancer", "Loud");
+    let guard = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: g, namespace: egressd, labels: {egressd.io/policy: 'true'}}\nbinaryData: {policy.wasm: '?'}\n";
+    fixture.write("web.yaml", &format!("{loud}---\n{guard}"));
+    let update = fixture.process.scan();
+    let key = ServiceKey::new("default", "web");
+    let unreadable = update.snapshot.unreadable;
+    assert_eq!(
+        &*unreadable.services[&key].why,
+        "spec.type \"Loud\" is not ClusterIP, NodePort, LoadBalancer or ExternalName"
+    );
+    assert_eq!((unreadable.services.len(), unreadable.policies.contains("g")), (1, true));
+    assert_eq!(update.keys, [Key::Service(key.clone()), Key::Policy("g".to_owned())].into());
+    assert!(update.findings.iter().all(|finding| finding.message.ends_with("; its last good state is unknown")));
+    fixture.write("web.yaml", &service("other", 1));
+    let update = fixture.process.scan();
+    assert_eq!((update.snapshot.unreadable, update.keys.contains(&Key::Service(key))), (Unreadable::default(), true));
 }

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf, absolute};
 use egressd_core::finding::Finding;
 use tracing::warn;
 
-use crate::source::documents::{Identity, Object};
-use crate::source::remembered::{self, Known};
+use super::file::File;
+use super::lost::Lost;
+use crate::source::documents::Identity;
+use crate::source::remembered;
 use crate::state::{Recalled, Sources};
 
 /// What is remembered of the manifests of one directory.
@@ -34,7 +36,7 @@ enum Health {
 
 /// A manifest's newest state: its objects, of which the first were written so, and some of these in part only.
 pub(super) struct Newest<'a> {
-    pub(super) objects: &'a [Object],
+    pub(super) file: &'a File,
     pub(super) originals: Vec<String>,
     pub(super) partly: BTreeSet<Identity>,
 }
@@ -54,9 +56,10 @@ impl Memory {
     }
 
     /// The last good state of a manifest.
-    pub(super) fn recall(&mut self, name: &str) -> Vec<Object> {
-        let known = self.known(name);
-        known.into_iter().map(|known| known.object).collect()
+    pub(super) fn recall(&mut self, name: &str) -> File {
+        let lines = self.lines(name);
+        let known = remembered::parse(&lines, Some(&self.node));
+        File::last_good(known.into_iter().map(|known| known.object).collect(), Lost::among(&lines))
     }
 
     /// The manifests of this directory that are remembered, but for those that are there.
@@ -75,10 +78,12 @@ impl Memory {
         if self.sources.is_none() {
             return;
         }
-        let Newest { objects, originals, partly } = newest;
+        let Newest { file: File { objects, lost, .. }, originals, partly } = newest;
+        let node = Some(self.node.clone());
         let is_new = partly.is_empty() && objects.len() == originals.len();
-        let before = if is_new { Vec::new() } else { self.known(name) };
-        let lines = remembered::lines(objects, &originals, &partly, &before, Some(&self.node));
+        let before = if is_new { Vec::new() } else { remembered::parse(&self.lines(name), node.as_deref()) };
+        let mut lines = remembered::lines(objects, &originals, &partly, &before, node.as_deref());
+        lines.extend(lost.line().into_iter().flat_map(String::into_bytes));
         self.unknown.remove(name);
         self.pending.insert(name.to_owned(), (!lines.is_empty()).then_some(lines));
     }
@@ -108,7 +113,7 @@ impl Memory {
         self.unknown.values()
     }
 
-    fn known(&mut self, name: &str) -> Vec<Known> {
+    fn lines(&mut self, name: &str) -> Vec<u8> {
         let Some(sources) = &self.sources else { return Vec::new() };
         let recalled = match self.pending.get(name) {
             Some(Some(lines)) => Recalled::Lines(lines.clone()),
@@ -116,7 +121,7 @@ impl Memory {
             None => sources.recall(&self.path(name)),
         };
         match recalled {
-            Recalled::Lines(lines) => remembered::parse(&lines, Some(&self.node)),
+            Recalled::Lines(lines) => lines,
             Recalled::Nothing => Vec::new(),
             Recalled::Unknown(finding) => {
                 self.unknown.insert(name.to_owned(), finding);

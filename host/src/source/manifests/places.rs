@@ -123,6 +123,7 @@ impl Places {
     fn update(&self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
         let mut gathered = Gathered::with_policies_of(&self.policies);
         self.places.iter().for_each(|place| place.gather(&mut gathered));
+        self.places.iter().for_each(|place| place.lose(&mut gathered));
         let faults = self.places.iter().flat_map(Place::faults);
         let (snapshot, doubled) = gathered.finish();
         Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect() }

@@ -31,11 +31,6 @@ pub enum Unreadable {
 /// So many signs of a name are shown: a prefix and a name fit.
 const LONGEST_SHOWN: usize = 40;
 
-/// What holds of something that cannot be read, where there is a state of before.
-pub const STAYS: &str = "its last good state stays in force";
-/// The same where there is none.
-pub const NOTHING: &str = "nothing of it is in force";
-
 impl Fault {
     /// About the value at a path.
     pub(super) fn new(path: impl fmt::Display, value: &Value, expected: &'static str) -> Self {

@@ -17,9 +17,10 @@ mod slice;
 
 use std::sync::Arc;
 
+use egressd_core::model::{ServiceKey, Uid};
 use serde_json::Value;
 
-pub use self::fault::{Fault, NOTHING, STAYS, Unreadable, shown};
+pub use self::fault::{Fault, Unreadable, shown};
 use self::field::Field;
 use super::documents::Object;
 use super::kind::Kind;
@@ -34,6 +35,14 @@ pub struct Reading {
     pub object: Option<Object>,
     /// What could not, in the order of the object.
     pub faults: Vec<Fault>,
+}
+
+/// Which life of which Service an object is, though it cannot be read.
+pub fn life(object: &Value) -> Option<(ServiceKey, Uid)> {
+    let root = Field::root(object);
+    let key = metadata::key(&root).ok()?;
+    let uid = metadata::uid(&root, &key).ok()?;
+    Some((key, uid))
 }
 
 /// What an object of this kind says. In a file there is a `default_node`: endpoints and pods that name no node are on it.
