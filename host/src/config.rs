@@ -1,5 +1,7 @@
 //! Arguments and environment → checked settings. The only parser of settings.
 
+mod origin;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,8 +18,7 @@ use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 use crate::rights::Publish;
-use crate::source::cluster::Access;
-use crate::source::{Origin, PodWatch};
+use crate::source::Origin;
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct Config {
 pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, policies, limits, instance } = input;
     let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
-    let origin = origin(source);
+    let origin = origin::origin(source)?;
     let Networks { pod_networks, service_networks, inside_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
@@ -87,20 +88,14 @@ fn policy_limits(typed: &cli::Policies) -> PolicyLimits {
     }
 }
 
-/// An empty `KUBECONFIG` is none, as for kubectl.
-fn origin(source: &Source) -> Origin {
-    let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
-    match &source.manifests {
-        Some(path) => Origin::Manifests(path.clone()),
-        None => Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig), pods(source.pods)),
-    }
-}
-
-fn pods(typed: cli::Pods) -> PodWatch {
-    match typed {
-        cli::Pods::Ignore => PodWatch::Ignore,
-        cli::Pods::Watch => PodWatch::Watch,
-    }
+/// The same for a source that is to be followed, and not only read once.
+///
+/// # Errors
+/// As [`config`], and when the source is standard input.
+pub fn to_follow(input: &Input) -> Result<Config> {
+    let config = config(input)?;
+    origin::can_be_followed(&config.origin)?;
+    Ok(config)
 }
 
 /// In a cluster, where it could be wrong without anybody noticing, it has to be said: a pod's host name is the pod's.

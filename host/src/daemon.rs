@@ -28,7 +28,7 @@ use crate::errors::with_causes;
 use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
 use crate::nft::{self, KernelThread};
-use crate::policies::{Loaded, Loader};
+use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{Taker, Update};
 use crate::state::StateDir;
 
@@ -193,7 +193,8 @@ impl Daemon {
     /// Waits for the policies that were in force before, or, where none were, for the first that there are, and then for the
     /// Services, which are cut to what those read: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
-        self.loader.want(&source.policies().await)?;
+        let first = source.policies().await;
+        self.loader.want(wanted(&first, &self.state.policies()).values())?;
         let loaded = self.loader.next().await?;
         self.load(loaded, source)?;
         self.take(&source.take().await, source)?;
@@ -260,7 +261,7 @@ impl Daemon {
 
     /// What is to be asked is everything that changed.
     fn take(&mut self, update: &Update, source: &Taker) -> Result<()> {
-        self.loader.want(update.snapshot.policies.values())?;
+        self.loader.want(wanted(&update.snapshot, &self.state.policies()).values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
         match self.reading.take(update, source) {

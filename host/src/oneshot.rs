@@ -15,7 +15,7 @@ use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
 
 use crate::nft::Readback;
-use crate::policies::{self, Library, PolicyReport};
+use crate::policies::{self, Library, Objects, PolicyReport};
 use crate::source::handover::Update;
 
 /// Everything there is to show.
@@ -42,13 +42,15 @@ pub struct Known {
     pub memory: Memory,
     /// What it would make of private destinations.
     pub private: PrivateDestinations,
+    /// The policies that were in force last.
+    pub policies: Objects,
     /// What this node's interfaces have.
     pub held: Held,
 }
 
 /// Works out what follows from what a source said.
 pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
-    let loaded = library.update(update.snapshot.policies.values().cloned());
+    let loaded = library.update(policies::wanted(&update.snapshot, &known.policies).into_values());
     let chain = library.chain();
     let mut keys = update.keys;
     keys.insert(Key::Cluster);

@@ -5,6 +5,7 @@ mod beside;
 mod budget;
 mod deployment;
 mod lab_itself;
+mod last_good;
 mod life;
 mod moves;
 mod outages;
@@ -42,6 +43,7 @@ lab::tests![
     admission::an_overlay_elsewhere_is_bound_as_well,
     pods::with_its_component_a_slice_takes_no_pod_of_another_tenant,
     pods::a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes_nothing_away,
+    last_good::a_nodes_address_that_cannot_be_read_at_the_start_stays_inside,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,

@@ -32,7 +32,7 @@ const PROGRAM: &str = "EGRESSD_TESTS_PROGRAM";
 const STAYS: [&str; 6] = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255", "fe80::/10", "ff00::/8"];
 
 /// How long a whole catch-up may take: a watch that lost its server asks again after a while.
-const CATCH_UP: Duration = Duration::from_secs(60);
+pub(crate) const CATCH_UP: Duration = Duration::from_secs(60);
 /// How long nothing may be written before it counts as nothing more.
 pub(crate) const STILL: Duration = Duration::from_secs(3);
 

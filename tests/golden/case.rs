@@ -10,7 +10,7 @@ use egressd::metrics::Metrics;
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::policies::{Library, Sandbox};
-use egressd::source::manifests::POLICIES;
+use egressd::source::manifests::{Given, POLICIES};
 use egressd::source::{Origin, Source};
 use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
@@ -95,7 +95,7 @@ impl Case {
         };
         let prefix = AnnotationPrefix::default();
         let mut library = Library::new(sandbox.clone(), prefix, Metrics::default(), BTreeMap::new());
-        let update = Source::open(Origin::Manifests(path), NODE, POLICIES.to_owned())?.read()?;
+        let update = Source::open(Origin::Manifests(vec![Given::Path(path)]), NODE, POLICIES.to_owned())?.read()?;
         Ok(oneshot::plan(update, settings, known, &mut library))
     }
 }

@@ -19,8 +19,10 @@ mod hijack;
 mod history;
 mod inside;
 mod isolation;
+mod last_good;
 mod life;
 mod limits;
+mod links;
 mod memory;
 mod neighbours;
 mod networks;
@@ -129,6 +131,13 @@ lab::tests![
     files::a_truncated_file_is_named_and_its_last_good_state_stays,
     files::a_mended_file_takes_effect,
     files::a_vanished_directory_is_named_and_everything_stays_in_force,
+    links::a_swapped_link_is_followed_and_no_packet_shows_the_pod_in_between,
+    links::a_file_behind_a_link_is_followed_and_stays_in_force_while_it_is_away,
+    links::a_directory_that_was_away_is_followed_again_and_an_empty_one_in_its_place_takes_nothing,
+    last_good::a_file_that_is_bad_at_the_start_stops_nothing_and_widens_nothing,
+    last_good::a_service_that_was_never_remembered_keeps_what_was_in_force,
+    last_good::a_guard_in_a_broken_file_is_in_force_after_a_restart,
+    last_good::an_empty_directory_at_the_start_is_awaited,
     changes::endpoints_come_and_go,
     changes::a_service_that_turns_into_a_cluster_ip_translates_nobody,
     changes::what_happens_while_egressd_is_down_is_exact_after_the_start,

@@ -15,6 +15,7 @@ mod round;
 mod shown;
 mod surroundings;
 mod turns;
+mod unreadable;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,7 +254,8 @@ impl Pipeline {
     }
 
     fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<ServiceKey> {
-        let all = || snapshot.services.keys().chain(self.services.keys()).cloned();
+        let unreadable = || snapshot.unreadable.services.keys();
+        let all = || snapshot.services.keys().chain(unreadable()).chain(self.services.keys()).cloned();
         let of = |key: &Key| -> Vec<ServiceKey> {
             match key {
                 Key::Service(key) => vec![key.clone()],
@@ -270,6 +272,9 @@ impl Pipeline {
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
+        if self.look_at_unreadable(snapshot, &key) {
+            return None;
+        }
         let prefix = &self.settings.prefix;
         let service = snapshot.services.get(&key);
         let published = service.map(|service| published(service, prefix)).unwrap_or_default();

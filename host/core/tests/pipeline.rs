@@ -13,6 +13,8 @@ mod limits;
 mod memory;
 #[path = "pipeline/turns.rs"]
 mod turns;
+#[path = "pipeline/unreadable.rs"]
+mod unreadable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Interest, Key, PolicyObject, Snapshot};
+use egressd_core::model::{Interest, Key, Snapshot};
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
@@ -56,7 +56,7 @@ pub struct Taker {
 struct Shared {
     waiting: Mutex<Option<Update>>,
     /// The policies, where they are known before the Services.
-    policies: Mutex<Option<Vec<Arc<PolicyObject>>>>,
+    policies: Mutex<Option<Snapshot>>,
     changed: Notify,
 }
 
@@ -87,9 +87,9 @@ impl Giver {
         self.shared.changed.notify_one();
     }
 
-    /// Hands over the policies alone, where the source waits for what they read of Services.
-    pub fn give_policies(&self, policies: Vec<Arc<PolicyObject>>) {
-        *self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner) = Some(policies);
+    /// Hands over a state of which only the policies are complete, where the source waits for what they read of Services.
+    pub fn give_policies(&self, early: Snapshot) {
+        *self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner) = Some(early);
         self.shared.changed.notify_one();
     }
 
@@ -127,11 +127,11 @@ impl Taker {
         }
     }
 
-    /// The first policies: with the first state, or before it.
-    pub async fn policies(&self) -> Vec<Arc<PolicyObject>> {
+    /// The first state that has all policies, and those that cannot be read: the first one, or one before it.
+    pub async fn policies(&self) -> Snapshot {
         loop {
             let early = self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let with_all = || Some(self.shared.waiting().as_ref()?.snapshot.policies.values().cloned().collect());
+            let with_all = || Some(self.shared.waiting().as_ref()?.snapshot.clone());
             if let Some(policies) = early.or_else(with_all) {
                 return policies;
             }

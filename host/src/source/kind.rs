@@ -19,6 +19,8 @@ pub enum Kind {
     Policies,
     /// The pods of this node, where they are wanted.
     Pods,
+    /// Endpoints, in files alone: every server that egressd works with has EndpointSlices of them.
+    Endpoints,
 }
 
 /// How Kubernetes calls a kind.
@@ -38,7 +40,19 @@ pub struct Names {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Services,
+        Self::Slices,
+        Self::Nodes,
+        Self::Namespaces,
+        Self::ServiceNetworks,
+        Self::Policies,
+        Self::Pods,
+        Self::Endpoints,
+    ];
+
+    /// Those that are followed in a cluster.
+    pub const FOLLOWED: [Self; 7] = [
         Self::Services,
         Self::Slices,
         Self::Nodes,
@@ -63,6 +77,7 @@ impl Kind {
             }
             Self::Policies => of("", &["v1"], "ConfigMap", "configmaps"),
             Self::Pods => of("", &["v1"], "Pod", "pods"),
+            Self::Endpoints => of("", &["v1"], "Endpoints", "endpoints"),
         }
     }
 

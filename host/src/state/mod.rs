@@ -1,5 +1,6 @@
 //! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4) and
-//! the last good draft (P6), in a file each, and the ConfigMap of every policy that is in force (P7), a file for each.
+//! the last good draft (P6), in a file each; the ConfigMap of every policy that is in force (P7), and what every source
+//! gave last, a file for each.
 
 mod damage;
 mod draft;
@@ -7,6 +8,7 @@ mod journal;
 mod line;
 mod policies;
 mod private;
+mod sources;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,7 @@ use draft::Remembered;
 use journal::Journal;
 use policies::Folder;
 use private::Private;
+pub use sources::{Recalled, Sources};
 
 use crate::files;
 
@@ -83,11 +86,13 @@ impl StateDir {
 
     /// Takes from other users what earlier releases let them read: annotations of all Services that ask for egress.
     pub fn narrow(path: &Path) -> Option<Finding> {
-        let policies = path.join(POLICIES);
+        let (policies, sources) = (path.join(POLICIES), path.join(sources::FOLDER));
         let narrowed = files::narrow(path, is_ours)
             .and_then(|()| files::narrow_files(path, is_ours))
             .and_then(|()| files::narrow(&policies, policies::is_ours))
-            .and_then(|()| files::narrow_files(&policies, policies::is_ours));
+            .and_then(|()| files::narrow_files(&policies, policies::is_ours))
+            .and_then(|()| files::narrow(&sources, sources::is_ours))
+            .and_then(|()| files::narrow_files(&sources, sources::is_ours));
         narrowed.err().map(|open| open.finding(path, "--state-dir"))
     }
 
@@ -155,7 +160,8 @@ impl StateDir {
 
 /// Names in the state directory: of this release, and of others that keep more beside it.
 fn is_ours(name: &str) -> bool {
-    name == POLICIES || [ACCEPTED, DRAFTS, PRIVATE].iter().any(|ours| name.starts_with(ours))
+    let files = [ACCEPTED, DRAFTS, PRIVATE];
+    [POLICIES, sources::FOLDER].contains(&name) || files.iter().any(|ours| name.starts_with(ours))
 }
 
 /// To a temporary name, then renamed: a crash leaves the old file or the new one, a loss of power too.

@@ -12,6 +12,7 @@ mod prefix;
 mod published;
 mod service;
 mod snapshot;
+mod unreadable;
 mod unusable;
 mod view;
 
@@ -34,5 +35,6 @@ pub use service::{
     UidError,
 };
 pub use snapshot::{Completeness, Key, MadeBy, Node, Readiness, Slice, Snapshot};
+pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
 pub use view::{Context, ServiceView, view};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::{ClusterNetworks, Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey};
+use super::{ClusterNetworks, Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey, Unreadable};
 
 /// One EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Snapshot {
     pub policies: OrdMap<String, Arc<PolicyObject>>,
     /// The pods of this node.
     pub pods: KnownPods,
+    /// What is there and cannot be read, where nothing is known from before.
+    pub unreadable: Unreadable,
 }
 
 /// What a source says to look at again. Keys carry no news of their own: values are read from the newest

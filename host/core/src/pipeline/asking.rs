@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::entry::{Entry, FollowUp};
+use super::entry::{Entry, FollowUp, Standing};
 use super::input::of_other_types;
 use super::memory::extended;
 use super::{About, Pipeline, Question};
@@ -78,7 +78,7 @@ impl Pipeline {
     }
 
     fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
-        let wanted = self.services.iter().filter(|(_, entry)| wanted(entry));
+        let wanted = self.services.iter().filter(|(_, entry)| entry.standing != Standing::Unreadable && wanted(entry));
         wanted.map(|(key, entry)| entry.question(key)).collect()
     }
 }

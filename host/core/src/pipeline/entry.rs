@@ -65,6 +65,8 @@ pub(super) enum Standing {
     /// An earlier state, or an earlier process: what it gives stays in force, cut to what is the Service's own today,
     /// until the policies have said something about the newest (P6, P7).
     Earlier,
+    /// An earlier process, likewise, and no policy is asked: the Service is there and cannot be read.
+    Unreadable,
 }
 
 impl Entry {

@@ -99,7 +99,8 @@ impl Pipeline {
     fn voices(&self, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Voice> {
         let stage = Stage { node: &self.settings.node, ready: &self.ready, holder: &self.holder };
         let one = |(key, planned): (&ServiceKey, &Planned)| {
-            let entry = self.services.get(key)?;
+            // What stands on a Service that cannot be read is unknown.
+            let entry = self.services.get(key).filter(|entry| entry.standing != Standing::Unreadable)?;
             Some((key.clone(), voice(stage, &entry.view, &entry.published, planned)?))
         };
         planned.iter().filter_map(one).collect()
@@ -111,7 +112,7 @@ impl Pipeline {
 
     fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
         let verdict = entry.verdict.as_ref()?;
-        if let (Ruling::Draft(draft), Standing::Earlier) = (&verdict.ruling, entry.standing) {
+        if let (Ruling::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.ruling, entry.standing) {
             let today = Ruling::Draft(today(&self.context, &entry.view, draft));
             return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
         }

@@ -131,7 +131,13 @@ impl Pages<'_> {
 fn labels(kind: Kind) -> Option<String> {
     match kind {
         Kind::Policies => Some(format!("{}=true", policy::LABEL)),
-        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods => None,
+        Kind::Services
+        | Kind::Slices
+        | Kind::Nodes
+        | Kind::Namespaces
+        | Kind::ServiceNetworks
+        | Kind::Pods
+        | Kind::Endpoints => None,
     }
 }
 

@@ -12,6 +12,7 @@ use tracing::info;
 use super::super::handover::Giver;
 use super::event::Kind;
 use super::follow::News;
+use super::memory::Memory;
 use super::state::State;
 use super::trouble::Trouble;
 use crate::moment::Moment;
@@ -22,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(100);
 
 /// Takes in what followers tell, until there are none.
-pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver) {
+pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver, mut memory: Option<Memory>) {
     let (mut troubles, mut begun) = (Troubles::default(), Begun::No);
     while let Some(first) = news.recv().await {
         let latest = Instant::now() + LONGEST;
@@ -46,6 +47,9 @@ pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Gi
             && let Some(update) = state.update()
         {
             giver.give(update);
+        }
+        if let (Some(memory), Begun::Yes) = (&mut memory, begun) {
+            memory.note(state.facts());
         }
         giver.tell([troubles.findings(), state.findings()].concat());
     }

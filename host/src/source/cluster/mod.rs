@@ -28,6 +28,7 @@ mod cut;
 pub mod event;
 mod follow;
 mod gather;
+pub mod memory;
 mod page;
 mod server;
 pub mod state;
@@ -48,11 +49,13 @@ pub use connect::{Access, ConnectError, Connection};
 use self::asked::Asked;
 use self::event::Kind;
 use self::follow::{Follower, News, everything};
+use self::memory::Memory;
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
 use super::handover::{self, Giver, Update};
 use crate::moment::Moment;
+use crate::state::Sources;
 
 /// News that wait to be taken in; followers wait beyond that. Each can be an object with all of its 256 KiB.
 const WAITING: usize = 64;
@@ -64,6 +67,8 @@ pub struct Scope {
     pub namespace: String,
     /// The node whose pods are watched; none where none are.
     pub pods_of: Option<String>,
+    /// Where to find what an earlier process knew, and to leave it to the next one.
+    pub sources: Option<Sources>,
 }
 
 /// Why a cluster cannot be followed.
@@ -86,6 +91,7 @@ pub enum Error {
 /// # Errors
 /// When the way to the server cannot be prepared.
 pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), Error> {
+    let (state, memory) = (scope.state(), scope.sources.clone().map(Memory::start).transpose()?);
     let runtime = runtime()?;
     let client = connection.within(&runtime)?;
     let server = Arc::clone(connection.server());
@@ -93,8 +99,7 @@ pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), 
         let (sender, news) = channel(WAITING);
         let followers = followers(&client, &server, &scope, (&sender, &giver.asked()));
         drop(sender);
-        let state = State::of(scope.kinds());
-        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver)) });
+        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver, memory)) });
     };
     thread::Builder::new().name("cluster".to_owned()).spawn(follow).map(drop).map_err(Error::Thread)
 }
@@ -110,13 +115,14 @@ pub fn read(connection: &Connection, scope: &Scope) -> Result<Update, Error> {
 }
 
 async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<Update, Trouble> {
-    let mut state = State::of(scope.kinds());
+    let mut state = scope.state();
     let mut findings = Vec::new();
     for asked in scope.asked() {
         match everything(&asked, client, server).await {
             Ok(events) => events.into_iter().for_each(|event| state.take(asked.kind, event)),
             // As `run` does: whoever may not read pods goes without.
             Err(trouble @ Trouble::Forbidden { .. }) if asked.kind == Kind::Pods => {
+                state.forgo(asked.kind);
                 findings.push(trouble.finding(Moment::now()));
             }
             Err(trouble) => return Err(trouble),
@@ -143,9 +149,14 @@ fn followers(
 }
 
 impl Scope {
+    /// As far as an earlier process knew.
+    fn state(&self) -> State {
+        State::of(self.kinds()).recalling(self.sources.as_ref().map(memory::recall).unwrap_or_default())
+    }
+
     /// The kinds that are followed.
     fn kinds(&self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
+        Kind::FOLLOWED.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
     }
 
     /// What is asked for of each of them.
@@ -154,7 +165,13 @@ impl Scope {
             (Kind::Policies, _) => Asked::all(kind).of_namespace(&self.namespace),
             (Kind::Pods, Some(node)) => Asked::all(kind).with_fields(format!("spec.nodeName={node}")),
             (
-                Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods,
+                Kind::Services
+                | Kind::Slices
+                | Kind::Nodes
+                | Kind::Namespaces
+                | Kind::ServiceNetworks
+                | Kind::Pods
+                | Kind::Endpoints,
                 _,
             ) => Asked::all(kind),
         })

@@ -65,6 +65,5 @@ pub(super) fn namespace(root: &Field<'_>) -> Result<(String, Labels), Unreadable
 pub(super) fn service_networks(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String, Vec<IpNet>), Unreadable> {
     let name = metadata::name(root)?;
     let networks = root.object("spec")?.get("cidrs");
-    networks.list()?;
-    Ok((name, networks.all(faults, service_network)))
+    Ok((name, networks.all(faults, service_network)?))
 }
