@@ -27,6 +27,11 @@ impl AnnotationPrefix {
         Ok(Self(text))
     }
 
+    /// The name, without a slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The full name of an annotation.
     pub fn name(&self, annotation: &str) -> String {
         format!("{self}/{annotation}")

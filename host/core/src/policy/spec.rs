@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::selector::Selector;
 use crate::finding::{Finding, Span};
 use crate::model::{Labels, PolicyObject, ServiceView};
+use crate::spelling::{MOST_EDITS, edits};
 
 /// The label by which a ConfigMap is a policy; its value is `true`.
 pub const LABEL: &str = "egressd.io/policy";
@@ -210,17 +211,9 @@ fn unknown(annotations: &Labels) -> Vec<Finding> {
     stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
 }
 
-/// Whether two names differ in case, or at one place in two letters at most.
+/// Whether two names differ in case, or in two letters at most.
 fn is_almost(name: &str, known: &str) -> bool {
-    if name.len() > known.len() + 2 {
-        return false;
-    }
-    let (name, known) = (name.to_ascii_lowercase(), known.as_bytes());
-    let equal = |(one, other): &(&u8, &u8)| one == other;
-    let begin = name.as_bytes().iter().zip(known).take_while(equal).count();
-    let (name, known) = (&name.as_bytes()[begin..], &known[begin..]);
-    let end = name.iter().rev().zip(known.iter().rev()).take_while(equal).count();
-    name.len() - end <= 2 && known.len() - end <= 2
+    edits(&name.to_ascii_lowercase(), known) <= MOST_EDITS
 }
 
 fn mode(text: &str) -> Result<Mode, String> {
