@@ -5,6 +5,7 @@
 mod again;
 mod answering;
 mod asking;
+mod choice;
 mod entry;
 mod input;
 mod limits;
@@ -192,9 +193,14 @@ impl Pipeline {
         Arc::clone(&self.context)
     }
 
-    /// Takes in what this node's interfaces have now. No policy is asked: none of them knows.
-    pub fn hold(&mut self, held: Held) {
+    /// Takes in what this node's interfaces have now; returns what has to be asked. Policies know nothing of interfaces, but
+    /// where a Service has several addresses they see the one first that is used here.
+    pub fn hold(&mut self, held: Held) -> Vec<Question> {
         self.holder.hold(held);
+        let newest = self.newest.clone();
+        let several = self.services.iter().filter(|(_, entry)| choice::has_several(&entry.view.addresses));
+        let several: Vec<ServiceKey> = several.map(|(key, _)| key.clone()).collect();
+        several.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
     }
 
     /// Takes in which tables of kube-vip's names are on this node and not egressd's; whether that is news.

@@ -24,7 +24,7 @@ fn item(text: &str) -> Result<IpNet, Mistake> {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (text, None),
     };
-    let address: IpAddr = address.parse().map_err(|_| not_a_network(address))?;
+    let address: IpAddr = address.parse().map_err(|_| in_brackets(text).unwrap_or_else(|| not_a_network(address)))?;
     if let IpAddr::V6(v6) = address {
         not_mapped(v6)?;
     }
@@ -64,6 +64,18 @@ fn not_mapped(address: Ipv6Addr) -> Result<(), Mistake> {
         }
         None => Ok(()),
     }
+}
+
+/// URLs have an IPv6 address so.
+fn in_brackets(text: &str) -> Option<Mistake> {
+    let (address, rest) = text.strip_prefix('[')?.split_once(']')?;
+    let prefix = rest.strip_prefix('/');
+    if address.contains('[') || !rest.is_empty() && prefix.is_none() {
+        return None;
+    }
+    let network = item(&format!("{address}{rest}")).ok()?;
+    let right = prefix.map_or_else(|| network.addr().to_string(), |_| network.to_string());
+    Some(Mistake::new("not-a-network", format!("has brackets; write {right}")))
 }
 
 fn not_a_network(address: &str) -> Mistake {
@@ -137,6 +149,10 @@ mod tests {
         for (value, code, sentence) in [
             ("internet", "not-a-network", no_address("internet")),
             ("192.0.2", "not-a-network", no_address("192.0.2")),
+            ("[fd00::]/64", "not-a-network", "has brackets; write fd00::/64".to_owned()),
+            ("[2001:db8::7]", "not-a-network", "has brackets; write 2001:db8::7".to_owned()),
+            ("[2001:db8::7]:443", "not-a-network", no_address("[2001:db8::7]:443")),
+            ("[[fd00::]]", "not-a-network", no_address("[[fd00::]]")),
             ("192.0.2.010/32", "not-a-network", no_address("192.0.2.010")),
             ("192.0.2.0 /24", "not-a-network", no_address("192.0.2.0 ")),
             ("fe80::1%eth0", "not-a-network", no_address("fe80::1%eth0")),

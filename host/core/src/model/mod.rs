@@ -15,6 +15,7 @@ mod unusable;
 mod view;
 
 pub use address::AddressTrust;
+pub(crate) use address::preferred_addresses;
 pub(crate) use bounds::LAST_APPLIED;
 pub use cluster::{ClusterFacts, ClusterSettings};
 pub use interest::Interest;
