@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use egressd::cli::Cli;
 use lab::cluster::{Overlay, environment};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::objects::{Objects, deploy, items, texts};
 use crate::overlay::{render, render_overlay};

@@ -27,7 +27,14 @@ pub(crate) fn scenes() -> impl Iterator<Item = Scene> {
     all().into_iter().map(|(_, scene)| scene)
 }
 
-fn all() -> Vec<(&'static str, Scene)> {
+type Mistake = (&'static str, Scene);
+
+/// In the order of the report that found them.
+fn all() -> Vec<Mistake> {
+    [first_tries(), lists(), services(), values()].into_iter().flatten().collect()
+}
+
+fn first_tries() -> Vec<Mistake> {
     vec![
         ("a letter is missing", Scene::with(web(&["kube-vip.io/egres: \"true\""]))),
         ("a capital", Scene::with(web(&["kube-vip.io/Egress: \"true\""]))),
@@ -38,6 +45,11 @@ fn all() -> Vec<(&'static str, Scene)> {
         ("a boolean without quotes", Scene::with(web(&["kube-vip.io/egress: true"]))),
         ("a label", Scene::with(service(&format!("  labels: {{{EGRESS}}}\n"), LOAD_BALANCER, ADDRESS))),
         ("on the Deployment, which is read nowhere", Scene::with(deployment())),
+    ]
+}
+
+fn lists() -> Vec<Mistake> {
+    vec![
         ("a port without its protocol", Scene::with(web(&[EGRESS, "kube-vip.io/egress-destination-ports: \"443\""]))),
         (
             "a filter's name in the singular",
@@ -48,6 +60,11 @@ fn all() -> Vec<(&'static str, Scene)> {
         ("a list of JSON", allowed("'[\"10.0.0.0/8\"]'")),
         ("host bits", allowed("10.0.0.1/8")),
         ("a netmask", allowed("10.0.0.0/255.0.0.0")),
+    ]
+}
+
+fn services() -> Vec<Mistake> {
+    vec![
         ("IPv6 without an address of it", Scene::with(web(&[EGRESS, "kube-vip.io/egress-ipv6: \"true\""]))),
         ("brackets around an address", allowed("'[fd00::]/64'")),
         ("a DNS name", allowed("api.example.org")),
@@ -57,6 +74,11 @@ fn all() -> Vec<(&'static str, Scene)> {
             Scene::with(service(&format!("  namespace: shop\n{}", annotated()), LOAD_BALANCER, ADDRESS)),
         ),
         ("no address yet", Scene::with(service(&annotated(), LOAD_BALANCER, ""))),
+    ]
+}
+
+fn values() -> Vec<Mistake> {
+    vec![
         ("quotes within quotes", Scene::with(web(&["kube-vip.io/egress: '\"true\"'"]))),
         ("a range with a colon", Scene::with(web(&[EGRESS, "kube-vip.io/egress-destination-ports: tcp:8000:9000"]))),
         ("a slash instead of a colon", Scene::with(web(&[EGRESS, "kube-vip.io/egress-destination-ports: tcp/443"]))),

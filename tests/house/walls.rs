@@ -67,8 +67,8 @@ const ROOMS: [(&str, &[&str]); 21] = [
     (
         "pipeline",
         &[
-            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan",
-            "policy", "ruleset", "status", "stray", "voice", "whose",
+            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "net", "owner",
+            "plan", "policy", "ruleset", "status", "stray", "voice", "whose",
         ],
     ),
     ("whose", &["decision", "finding", "model"]),

@@ -268,7 +268,3 @@ impl Stray<'_> {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "stray_tests.rs"]
-mod tests;

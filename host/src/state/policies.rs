@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Labels, PolicyMark, PolicyObject};
+use egressd_core::model::{Labels, PolicyObject};
 use serde::{Deserialize, Serialize};
 
 use super::version::{self, Found, Why};

@@ -1,5 +1,27 @@
-use super::*;
-use crate::testkit::service;
+//! Which names on a Service are taken for misspelled ones of ours, and which are left to others.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use egressd_core::finding::{Finding, MOST, Severity};
+use egressd_core::model::{AnnotationPrefix, Service};
+use egressd_core::stray::{Weight, alone, beside_a_request, has_any};
+use egressd_core::testkit::service;
+
+/// What is read of a Service, or accepted without effect.
+const KNOWN: [&str; 13] = [
+    "egress",
+    "egress-ipv6",
+    "egress-source-ports",
+    "egress-destination-ports",
+    "egress-allowed-networks",
+    "egress-denied-networks",
+    "egress-internal",
+    "egress-no-internal-traffic",
+    "egress-detect-api-server",
+    "flush-conntrack",
+    "ignore",
+    "loadbalancerIPs",
+    "vipHost",
+];
 
 /// What egress is asked for by, whatever else is there.
 const ASKED: (&str, &str) = ("kube-vip.io/egress", "true");
@@ -264,5 +286,5 @@ fn of_thousands_a_few_are_listed() {
     let mut service = web(&[ASKED], &[]);
     service.annotations.extend((0..10_000).map(|n| (format!("kube-vip.io/Egress-{n}"), String::new())));
     let strays = beside_a_request(&service, &AnnotationPrefix::default());
-    assert_eq!((strays.findings.len(), strays.weight), (crate::finding::MOST + 1, Weight::Filter));
+    assert_eq!((strays.findings.len(), strays.weight), (MOST + 1, Weight::Filter));
 }
