@@ -36,6 +36,10 @@ const SHORT: usize = 11;
 /// A label of a domain from which on it is known by itself.
 const KNOWN_BY_ITSELF: usize = 7;
 
+/// Most names of annotations, and of labels, that are looked at among those that could be ours: a Service has room for ten
+/// thousand, and each costs time on every node.
+const MOST_NAMES: usize = 256;
+
 /// The domain of policies' annotations, which people take for that of Services'.
 const PRODUCT: &str = "egressd.io";
 
@@ -116,9 +120,15 @@ pub fn is_almost_ours(name: &str, prefix: &AnnotationPrefix) -> bool {
 }
 
 fn strays<'a>(service: &'a Service, prefix: &'a AnnotationPrefix) -> impl Iterator<Item = Stray<'a>> {
-    let of = |place| move |(name, value): (&'a String, &'a String)| stray(place, name, value, prefix);
-    let annotations = service.annotations.iter().filter_map(of(Place::Annotation));
-    let all = annotations.chain(service.labels.iter().filter_map(of(Place::Label)));
+    let of = |place| {
+        let names = match place {
+            Place::Annotation => &service.annotations,
+            Place::Label => &service.labels,
+        };
+        let could_be = names.iter().filter(|(name, _)| split(name, prefix).is_some()).take(MOST_NAMES);
+        could_be.filter_map(move |(name, value)| stray(place, name, value, prefix))
+    };
+    let all = of(Place::Annotation).chain(of(Place::Label));
     // What stands there under its right name, too, is not missed, unless it narrows to something else.
     all.filter(|stray| {
         let right = stray.right.and_then(|right| service.annotations.get(&prefix.name(right)));

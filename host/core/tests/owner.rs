@@ -263,8 +263,7 @@ fn of_several_addresses_of_a_family_the_first_that_the_node_holds_is_used_and_re
     assert_eq!(
         told.messages,
         [
-            "of the Service's 2 IPv4 addresses 11.0.0.3 is used here as long as this node holds it, and 11.0.0.2, which comes \
-          first, is not"
+            "of the Service's 2 IPv4 addresses 11.0.0.3 comes first here, and not 11.0.0.2, as long as this node holds it"
         ]
     );
     let told = world.holding(&usable(&[FIRST, SECOND]));

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::decision::{Draft, Rule};
+use crate::decision::Draft;
 use crate::finding::{Finding, Severity};
 use crate::net::Family;
 
@@ -42,9 +42,7 @@ pub(super) fn chosen(
 /// said so yet, and until then the pod would leave as what neither they nor the Service ever said.
 pub(super) fn moved(mut draft: Draft, addresses: &[IpAddr], usable: impl Fn(IpAddr) -> bool) -> Draft {
     for family in Family::ALL {
-        let is_of = |rule: &&Rule| Family::of(rule.address) == family;
-        let mut rules = draft.rules.iter().filter(is_of).map(|rule| rule.address);
-        let Some(only) = rules.next().filter(|only| rules.all(|address| address == *only)) else { continue };
+        let Some(only) = only(family, &draft) else { continue };
         let Some(first) = of(family, addresses).next().filter(|first| *first != only && usable(*first)) else {
             continue;
         };
@@ -53,6 +51,17 @@ pub(super) fn moved(mut draft: Draft, addresses: &[IpAddr], usable: impl Fn(IpAd
         }
     }
     draft
+}
+
+/// The only address of each family that a draft translates to. A policy that uses several has chosen by itself.
+pub(super) fn of_draft(draft: &Draft) -> Vec<IpAddr> {
+    Family::ALL.into_iter().filter_map(|family| only(family, draft)).collect()
+}
+
+fn only(family: Family, draft: &Draft) -> Option<IpAddr> {
+    let mut addresses = draft.rules.iter().map(|rule| rule.address).filter(|address| Family::of(*address) == family);
+    let first = addresses.next()?;
+    addresses.all(|address| address == first).then_some(first)
 }
 
 /// The first address of a family.
@@ -74,8 +83,7 @@ fn of(family: Family, addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
 
 fn another(family: Family, count: usize, chosen: IpAddr, first: IpAddr) -> Finding {
     let message = format!(
-        "of the Service's {count} {family} addresses {chosen} is used here as long as this node holds it, and {first}, which \
-         comes first, is not"
+        "of the Service's {count} {family} addresses {chosen} comes first here, and not {first}, as long as this node holds it"
     );
     Finding::new(Severity::Info, "address-chosen", message)
 }

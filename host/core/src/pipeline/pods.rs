@@ -54,10 +54,7 @@ impl Pipeline {
                 let first = Family::ALL.into_iter().filter_map(|family| choice::first(family, &view.addresses));
                 first.filter(|_| choice::is_same_order(&preferred, &newest.addresses)).collect()
             }
-            None => {
-                let draft = self.drafts.get(uid);
-                draft.iter().flat_map(|draft| &draft.rules).map(|rule| rule.address).collect()
-            }
+            None => self.drafts.get(uid).map(|draft| choice::of_draft(draft)).unwrap_or_default(),
         }
     }
 
