@@ -1,5 +1,7 @@
 //! Which node translates, and what the others say.
 
+#![expect(clippy::expect_used, reason = "tests")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -306,7 +308,7 @@ fn a_nodes_own_address_is_passed_over_where_there_is_another() {
 
 #[test]
 fn with_another_prefix_kube_vips_vip_host_is_read_where_there_is_none_of_ones_own() {
-    let prefixed = Settings { prefix: AnnotationPrefix::new("example.org").unwrap(), ..settings(Owner::Auto) };
+    let prefixed = Settings { prefix: AnnotationPrefix::new("example.org").expect("a prefix"), ..settings(Owner::Auto) };
     for (own, translated) in [(None, false), (Some("node-b"), false), (Some("node-a"), true), (Some(" "), false)] {
         let mut snapshot = web(Some("node-b"));
         let key = ServiceKey::new("default", "web");
