@@ -23,14 +23,16 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use case::{Case, Mode};
 
+/// What makes the text of a file beside the folders.
+type Page = fn(&Sandbox) -> anyhow::Result<String>;
+
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let bless = env::var_os("EGRESSD_BLESS").is_some_and(|value| !value.is_empty());
     let mode = if bless { Mode::Bless } else { Mode::Compare };
     // Compiled once: it takes longer than all the rest.
     let sandbox = Sandbox::new()?;
-    let pages: [(&str, fn(&Sandbox) -> anyhow::Result<String>); 2] =
-        [("mistakes", mistakes::page), ("messages", messages::page)];
+    let pages: [(&str, Page); 2] = [("mistakes", mistakes::page), ("messages", messages::page)];
     let pages = pages.map(|(name, page)| {
         let sandbox = sandbox.clone();
         let run = move || scene::check(&format!("{name}.txt"), &page(&sandbox)?, mode);

@@ -308,7 +308,8 @@ fn a_nodes_own_address_is_passed_over_where_there_is_another() {
 
 #[test]
 fn with_another_prefix_kube_vips_vip_host_is_read_where_there_is_none_of_ones_own() {
-    let prefixed = Settings { prefix: AnnotationPrefix::new("example.org").expect("a prefix"), ..settings(Owner::Auto) };
+    let prefixed =
+        Settings { prefix: AnnotationPrefix::new("example.org").expect("a prefix"), ..settings(Owner::Auto) };
     for (own, translated) in [(None, false), (Some("node-b"), false), (Some("node-a"), true), (Some(" "), false)] {
         let mut snapshot = web(Some("node-b"));
         let key = ServiceKey::new("default", "web");
