@@ -15,6 +15,7 @@ use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Batch;
 use egressd_core::net::Family;
+use egressd_core::owner::Held;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings, Turns};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
@@ -156,7 +157,7 @@ impl Daemon {
     /// When a thread that everything depends on is gone.
     pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::pin!(stop);
-        self.pipeline.hold(addresses.now());
+        self.hold(addresses.now());
         tokio::select! {
             begun = self.begin(&source) => begun?,
             () = &mut stop => return Ok(()),
@@ -178,7 +179,7 @@ impl Daemon {
                 }
                 update = source.take() => self.take(&update, &source)?,
                 loaded = self.loader.next() => self.load(loaded?, &source)?,
-                held = addresses.changed() => self.pipeline.hold(held?),
+                held = addresses.changed() => self.hold(held?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.turns.is_empty() => {}
@@ -257,6 +258,12 @@ impl Daemon {
             self.queue(questions);
         }
         Ok(())
+    }
+
+    /// What this node's interfaces have now. A Service with several addresses may go over to another of them.
+    fn hold(&mut self, held: Held) {
+        let questions = self.pipeline.hold(held);
+        self.queue(questions);
     }
 
     /// What is to be asked is everything that changed.

@@ -55,7 +55,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
-    pipeline.hold(known.held);
+    drop(pipeline.hold(known.held));
     pipeline.went_on_with(known.private);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);

@@ -44,7 +44,7 @@ lab::tests![
     authoring::following_the_page_translates_one_port_and_no_other,
     policies::a_policy_comes_changes_goes_wrong_and_goes_and_no_packet_is_wrong,
     policies::a_live_edit_lands_while_another_services_policy_loops,
-    policies::the_built_in_policy_with_another_prefix_leaves_kube_vips_annotations_inert,
+    policies::the_built_in_policy_has_the_hosts_prefix_and_can_be_switched_off,
     policies::the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one,
     policies::a_policy_beyond_the_limit_takes_no_place_of_one_in_force,
     policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,

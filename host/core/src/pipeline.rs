@@ -5,6 +5,7 @@
 mod again;
 mod answering;
 mod asking;
+mod choice;
 mod claims;
 mod entry;
 mod input;
@@ -278,7 +279,7 @@ impl Pipeline {
         let prefix = &self.settings.prefix;
         let service = snapshot.services.get(&key);
         let published = service.map(|service| published(service, prefix)).unwrap_or_default();
-        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest));
+        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
         let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.forget(&gone.view.service.uid);

@@ -11,6 +11,8 @@ mod interest;
 mod limits;
 #[path = "pipeline/memory.rs"]
 mod memory;
+#[path = "pipeline/strays.rs"]
+mod strays;
 #[path = "pipeline/turns.rs"]
 mod turns;
 #[path = "pipeline/unreadable.rs"]

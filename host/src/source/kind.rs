@@ -15,7 +15,7 @@ pub enum Kind {
     Namespaces,
     /// All ServiceCIDRs, where the server has such objects.
     ServiceNetworks,
-    /// The ConfigMaps of egressd's own namespace that are policies.
+    /// The ConfigMaps of egressd's own namespace; policies by a label, which is not asked for: a misspelled one is reported.
     Policies,
     /// The pods of this node, where they are wanted.
     Pods,

@@ -9,6 +9,8 @@ use super::{AnnotationPrefix, Labels, Service};
 pub struct Interest {
     annotations: BTreeSet<String>,
     labels: BTreeSet<String>,
+    /// The prefix of the annotations whose misspelled names are reported.
+    spelled: Option<AnnotationPrefix>,
 }
 
 impl Interest {
@@ -18,7 +20,8 @@ impl Interest {
         labels: impl IntoIterator<Item = &'a String>,
     ) -> Self {
         let set = |prefixes: &mut dyn Iterator<Item = &'a String>| prefixes.cloned().collect();
-        Self { annotations: set(&mut annotations.into_iter()), labels: set(&mut labels.into_iter()) }
+        let (annotations, labels) = (set(&mut annotations.into_iter()), set(&mut labels.into_iter()));
+        Self { annotations, labels, spelled: None }
     }
 
     /// In every name: of a policy that has not described itself.
@@ -27,9 +30,11 @@ impl Interest {
         Self::new([&every], [&every])
     }
 
-    /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service.
+    /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; and names
+    /// that are almost one of those, since they are reported.
     pub fn of_host(prefix: &AnnotationPrefix) -> Self {
-        Self::new([&prefix.name(""), &AnnotationPrefix::default().name("")], [])
+        let read = Self::new([&prefix.name(""), &AnnotationPrefix::default().name("")], []);
+        Self { spelled: Some(prefix.clone()), ..read }
     }
 
     /// In what either is interested in.
@@ -37,6 +42,7 @@ impl Interest {
     pub fn and(mut self, other: &Self) -> Self {
         self.annotations.extend(other.annotations.iter().cloned());
         self.labels.extend(other.labels.iter().cloned());
+        self.spelled = self.spelled.or_else(|| other.spelled.clone());
         self
     }
 
@@ -45,9 +51,15 @@ impl Interest {
         self.annotations.iter().any(|prefix| name.starts_with(prefix))
     }
 
+    /// The prefix of the annotations whose misspelled names are reported: these are read, too (`crate::stray`).
+    pub fn spelled(&self) -> Option<&AnnotationPrefix> {
+        self.spelled.as_ref()
+    }
+
     /// Whether of a Service cut to this nothing is missing that the other reads. Labels are not cut.
     pub fn covers(&self, other: &Self) -> bool {
-        other.annotations.iter().all(|prefix| self.reads_annotation(prefix))
+        let annotations = other.annotations.iter().all(|prefix| self.reads_annotation(prefix));
+        annotations && (other.spelled.is_none() || self.spelled == other.spelled)
     }
 
     /// Whether a Service has an annotation or a label that is read.

@@ -17,6 +17,7 @@ mod unusable;
 mod view;
 
 pub use address::AddressTrust;
+pub(crate) use address::preferred_addresses;
 pub(crate) use bounds::LAST_APPLIED;
 pub use cluster::{
     AddressReason, ClusterFacts, ClusterSettings, InsideNetworks, MOST_ENDPOINTS, Origin, Placement,

@@ -1,6 +1,7 @@
 //! What the policies' answers change.
 
 use super::entry::{Answer, FollowUp, Standing};
+use super::input::with_strays;
 use super::memory::accept;
 use super::{About, Pipeline, Question, again};
 use crate::chain::{FailureKind, Ruling, Verdict};
@@ -41,6 +42,7 @@ impl Pipeline {
 
     fn about_today(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
         let Question { key, about: _, failed: _, view } = question;
+        let verdict = with_strays(verdict, &view.service, &self.settings.prefix);
         let failure = self.number_of_failure(&verdict);
         let entry = self.services.get_mut(&key)?;
         entry.again.answered(failure, &verdict);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::entry::{Entry, Standing};
 use super::limits::{Refused, Sizes, with_endpoints_counted};
 use super::surroundings::elsewhere;
-use super::{Memory, Pipeline, Round};
+use super::{Memory, Pipeline, Round, choice};
 use crate::beside;
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
 use crate::check::check;
@@ -113,7 +113,9 @@ impl Pipeline {
     fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
         let verdict = entry.verdict.as_ref()?;
         if let (Ruling::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.ruling, entry.standing) {
-            let today = Ruling::Draft(today(&self.context, &entry.view, draft));
+            let today = today(&self.context, &entry.view, draft);
+            let usable = |address| self.is_usable(&entry.view.service, address);
+            let today = Ruling::Draft(choice::moved(today, &entry.view.addresses, usable));
             return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
         }
         Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, self.standby(entry, verdict)))

@@ -4,17 +4,22 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Pipeline;
-use crate::model::{ClusterFacts, Connected, Key, Placement, PrivateDestinations};
+use super::{Pipeline, Question, choice};
+use crate::model::{ClusterFacts, Connected, Key, Placement, PrivateDestinations, ServiceKey};
 use crate::owner::Held;
 use crate::plan::Plan;
 
 impl Pipeline {
-    /// Takes in what this node's interfaces have now. No policy is asked: none of them knows.
-    pub fn hold(&mut self, held: Held) {
+    /// Takes in what this node's interfaces have now; returns what has to be asked. Policies know nothing of interfaces, but
+    /// where a Service has several addresses they see the one first that is used here.
+    pub fn hold(&mut self, held: Held) -> Vec<Question> {
         self.around.interfaces = held.keys().copied().collect();
         self.holder.hold(held);
         self.gather();
+        let newest = self.newest.clone();
+        let several = self.services.iter().filter(|(_, entry)| choice::has_several(&entry.view.addresses));
+        let several: Vec<ServiceKey> = several.map(|(key, _)| key.clone()).collect();
+        several.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
     }
 
     /// Takes in what this node's interfaces are connected to.

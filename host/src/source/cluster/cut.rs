@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use egressd_core::model::{Interest, Snapshot};
+use egressd_core::stray;
 
 use super::super::documents::Object;
 use super::event::{Content, Reading};
@@ -44,7 +45,8 @@ impl Cut {
 /// A reading without the annotations of a Service that nothing reads, where that is known.
 pub(super) fn cut(mut reading: Reading, read: Option<&Interest>) -> Reading {
     if let (Some(read), Content::Object(Object::Service(service))) = (read, &mut reading.content) {
-        Arc::make_mut(service).annotations.retain(|name, _| read.reads_annotation(name));
+        let is_almost_ours = |name: &str| read.spelled().is_some_and(|prefix| stray::is_almost_ours(name, prefix));
+        Arc::make_mut(service).annotations.retain(|name, _| read.reads_annotation(name) || is_almost_ours(name));
     }
     reading
 }
@@ -61,6 +63,8 @@ pub(super) fn shared(snapshot: &Snapshot, mut reading: Reading) -> Reading {
 
 #[cfg(test)]
 mod tests {
+    use egressd_core::model::AnnotationPrefix;
+
     use super::super::event::{Event, Kind};
     use super::super::state::State;
     use super::super::watched::reading;
@@ -91,6 +95,17 @@ mod tests {
             let names = update.snapshot.services.values().flat_map(|service| service.annotations.keys());
             assert_eq!(names.collect::<Vec<_>>(), expected);
         }
+    }
+
+    #[test]
+    fn a_name_that_is_almost_one_of_ours_is_kept_to_be_reported() {
+        let host = Interest::of_host(&AnnotationPrefix::default());
+        let annotations = serde_json::json!({"kubevip.io/egress": "true", "example.org/egress-owner": "team"});
+        let object = serde_json::json!({"metadata": {"name": "web", "annotations": annotations}});
+        let Content::Object(Object::Service(service)) = cut(reading(Kind::Services, &object), Some(&host)).content else {
+            panic!("it is a Service")
+        };
+        assert_eq!(service.annotations.keys().collect::<Vec<_>>(), ["kubevip.io/egress"]);
     }
 
     #[test]

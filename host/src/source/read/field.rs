@@ -33,6 +33,11 @@ impl<'a> Field<'a> {
         if member.value.is_none_or(Value::is_object) { Ok(member) } else { Err(member.fault("an object")) }
     }
 
+    /// The names of its members.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.value.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
     /// A list that has to be one, item by item.
     pub(super) fn list(&self) -> Result<Vec<Self>, Fault> {
         let mut faults = Vec::new();
