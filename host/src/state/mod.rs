@@ -23,7 +23,7 @@ use tracing::warn;
 use draft::Remembered;
 use journal::Journal;
 use policies::Folder;
-pub use sources::{Recalled, Sources};
+pub use sources::{CLUSTER, Recalled, Sources};
 
 use crate::files;
 
