@@ -48,8 +48,8 @@ impl Dump {
                 let mut egressd = self.start()?;
                 egressd.wait_until_log_has("dump.yaml")?;
                 self.expect_unchanged(&egressd)?;
-                let (code, said) = program().diff(&self.0.lab, &self.0.manifests)?;
-                ensure!(code == Some(0), "`diff` reads what `run` does ({code:?}):\n{said}");
+                let (code, printed) = program().diff(&self.0.lab, &self.0.manifests)?;
+                ensure!(code == Some(0), "`diff` reads what `run` does ({code:?}):\n{printed}");
                 egressd.stop()?;
             }
             Ok(())
@@ -63,7 +63,7 @@ fn far_node() -> manifest::Node {
     manifest::second_node().pod_networks(&[INSIDE])
 }
 
-/// What becomes of a file while nobody looks, and a restart after it, and another one.
+/// What becomes of a file while egressd is away, and a restart after it, and another one.
 pub(crate) fn a_file_that_is_bad_at_the_start_stops_nothing_and_widens_nothing() -> Result<()> {
     let dump = Dump::new()?;
     let whole = [far_node().yaml(), web().yaml(), dump.0.web_endpoints().yaml()].map(|yaml| yaml.to_string());
@@ -126,7 +126,7 @@ pub(crate) fn a_guard_in_a_broken_file_is_in_force_after_a_restart() -> Result<(
             let mut egressd = stage.run()?;
             egressd.wait_until_log_has(&guard.file_name())?;
             egressd.wait_until("the guard is in force", || {
-                Ok(told(&stage, "guard").is_ok_and(|told| told["state"] == "enforced"))
+                Ok(told(&stage, "guard").is_ok_and(|guard| guard["state"] == "enforced"))
             })?;
             egressd.stop()?;
             std::fs::remove_dir_all(stage.manifests.state().join("sources"))?;

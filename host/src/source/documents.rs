@@ -329,8 +329,8 @@ fn union<T: Clone + PartialEq>(new: &[T], old: &[T]) -> Vec<T> {
 
 /// What an object says that was kept as it was written; nothing where it is of another kind, or cannot be read.
 pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
-    let said = |field: &str| value.get(field)?.as_str();
-    let kind = Kind::of(said("apiVersion")?, said("kind")?)?;
+    let text = |field: &str| value.get(field)?.as_str();
+    let kind = Kind::of(text("apiVersion")?, text("kind")?)?;
     read::read(kind, value, node).ok()?.object
 }
 

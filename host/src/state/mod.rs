@@ -27,7 +27,7 @@ use draft::Remembered;
 use journal::Journal;
 use policies::Folder;
 use private::Private;
-pub use sources::{Recalled, Sources};
+pub use sources::{CLUSTER, Recalled, Sources};
 
 use crate::files;
 

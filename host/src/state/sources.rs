@@ -1,4 +1,4 @@
-//! What sources said last, one file for each manifest and one for the cluster: the objects whose last good state is in
+//! What sources gave last, one file for each manifest and one for the cluster: the objects whose last good state is in
 //! force, so that what cannot be read when egressd starts is remembered. What the lines say is the source's business.
 
 use std::collections::BTreeSet;
@@ -14,6 +14,8 @@ use super::version::{self, Found, Why};
 use super::write_whole;
 use crate::files;
 
+/// The source that is a cluster. No manifest has such a path.
+pub const CLUSTER: &str = "cluster";
 /// The folder in the state directory.
 pub(super) const FOLDER: &str = "sources";
 /// More than JSON makes of the longest manifest.
@@ -155,13 +157,19 @@ fn split(bytes: &[u8]) -> Option<(Header, &[u8])> {
 }
 
 fn unknown(file: &Path, why: &Why, of: &str) -> Finding {
-    version::finding_that(file, why, &format!("what {of} said before this start is unknown"))
+    version::finding_that(file, why, &format!("what {} gave before this start is unknown", called(of)))
+}
+
+/// A manifest by its path.
+fn called(of: &str) -> &str {
+    if of == CLUSTER { "the cluster" } else { of }
 }
 
 fn damaged(file: &Path, of: &str) -> Finding {
     let message = format!(
-        "state file {} is damaged: its first line does not name {of}; what that said before this start is unknown",
-        file.display()
+        "state file {} is damaged: its first line does not name its source; what {} gave before this start is unknown",
+        file.display(),
+        called(of)
     );
     Finding::warning("state-unreadable", message)
 }

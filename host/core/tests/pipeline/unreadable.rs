@@ -1,6 +1,7 @@
 //! A Service that is there and cannot be read, and of which nothing but what was in force is known from before.
 
 use egressd_core::model::{Unreadable, UnreadableService};
+use egressd_core::testkit::{Packet, Seen, trace};
 
 use super::*;
 
@@ -72,4 +73,17 @@ fn another_life_of_it_or_one_that_nothing_was_in_force_of_is_not_translated() {
     let unreadable = UnreadableService { uid, why: "?".into() };
     other.snapshot.unreadable.services.insert(key(), unreadable);
     assert_eq!(in_force(&other.look_at([Key::Cluster])), "nothing");
+}
+
+/// How old it is cannot be read, so of a pod that is behind both the other one is asked first.
+#[test]
+fn it_takes_no_pod_from_a_service_that_can_be_read() {
+    let mut world = world(&["10.0.0.1", "10.0.0.2"]);
+    let mut api = service("api", &["11.0.0.3"]);
+    api.annotations.insert("do".to_owned(), "translate".to_owned());
+    api.created = 5;
+    world.put(api, &["10.0.0.1"]);
+    let round = world.look_at([Key::Cluster]);
+    let seen = ["10.0.0.1", "10.0.0.2"].map(|pod| trace(&round.ruleset, &Packet::new(a(pod), a("192.0.2.1"))));
+    assert_eq!(seen, ["11.0.0.3", "11.0.0.2"].map(|address| Seen::As(a(address))));
 }

@@ -14,10 +14,8 @@ use tracing::warn;
 use super::super::documents::Object;
 use super::super::remembered;
 use super::Error;
-use crate::state::{Recalled, Sources};
+use crate::state::{CLUSTER, Recalled, Sources};
 
-/// As the state directory knows the cluster. No manifest has such a path.
-const CLUSTER: &str = "cluster";
 /// The line that says that this node's pods were read.
 const PODS: &str = "{\"followed\":\"pods\"}";
 /// Nodes come and go with others, and what is lost by an end in between is what no list has shown to be unreadable yet.
@@ -110,7 +108,7 @@ fn write_all(sources: &Sources, facts: &Receiver<Facts>) {
     }
 }
 
-/// What is inside, in the words of Kubernetes, so that it is read as everything is, by later egressds too.
+/// What is inside, written as Kubernetes writes it, so that it is read as everything is, by later egressds too.
 pub(super) fn lines(facts: &Facts) -> String {
     let Facts { snapshot, pods } = facts;
     let nodes = snapshot.nodes.iter().map(|(name, node)| {

@@ -44,7 +44,7 @@ fn what_cannot_be_recalled_is_a_finding() {
     let file = std::fs::read_dir(dir.path().join("sources")).unwrap().next().unwrap().unwrap().path();
     std::fs::write(file, "{\"version\":2}\n").unwrap();
     let finding = recall(&sources).unknown.unwrap();
-    assert!(finding.code == "newer-state" && finding.message.contains("what cluster said"), "{finding:?}");
+    assert!(finding.code == "newer-state" && finding.message.contains("what the cluster gave"), "{finding:?}");
 }
 
 #[test]

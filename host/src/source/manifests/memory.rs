@@ -22,7 +22,7 @@ pub(super) struct Memory {
     sources: Option<Sources>,
     /// What is to be written: lines, or none where a manifest is gone.
     pending: BTreeMap<String, Option<Vec<u8>>>,
-    /// Manifests of which it is unknown what they said before.
+    /// Manifests of which it is unknown what they gave before.
     unknown: BTreeMap<String, Finding>,
     health: Health,
 }

@@ -126,7 +126,7 @@ impl Places {
         self.places.iter().for_each(|place| place.lose(&mut gathered));
         let faults = self.places.iter().flat_map(Place::faults);
         let (snapshot, doubled) = gathered.finish();
-        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect() }
+        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), kept: None }
     }
 }
 

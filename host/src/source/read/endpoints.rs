@@ -1,6 +1,6 @@
 //! Endpoints, as the EndpointSlice that they stand for.
 
-use egressd_core::model::{Endpoint, Slice};
+use egressd_core::model::{Endpoint, MadeBy, Slice};
 
 use super::address::address;
 use super::fault::{Fault, Unreadable};
@@ -26,7 +26,7 @@ pub(super) fn endpoints(
             }
         }
     }
-    Ok(Slice { service, endpoints })
+    Ok(Slice { service, made_by: MadeBy::Other, endpoints })
 }
 
 fn endpoint(

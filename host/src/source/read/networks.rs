@@ -14,9 +14,8 @@ use super::metadata;
 pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String, Node), Unreadable> {
     let name = metadata::name(root)?;
     let (spec, status) = (root.object("spec")?, root.object("status")?);
-    spec.get("podCIDRs").list()?;
     let mut unread = Vec::new();
-    let mut pod_networks = spec.get("podCIDRs").all(&mut unread, pod_network);
+    let mut pod_networks = spec.get("podCIDRs").all(&mut unread, pod_network)?;
     if spec.get("podCIDRs").items(&mut Vec::new()).is_empty() {
         pod_networks.extend(kept(pod_network(&spec.get("podCIDR")), &mut unread));
     }

@@ -27,7 +27,6 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
         status_hostnames: ingress.all_if_any(&mut Vec::new(), |item| text(&item.get("hostname"))),
         spec_address: kept(text(&spec.get("loadBalancerIP")), faults).filter(|text| !text.is_empty()),
         selection: selection(&spec.get("selector")),
-        cluster_addresses: spec.get("clusterIPs").all(faults, cluster_address),
         cluster_addresses: spec.get("clusterIPs").all(faults, cluster_address)?,
         traffic_policy: kept(traffic_policy(&spec.get("externalTrafficPolicy")), faults)
             .unwrap_or(TrafficPolicy::Cluster),
