@@ -2,7 +2,6 @@
 //! Services in one file: a line for each change, and now and then the whole of it anew, lines of a later day included. A
 //! file for each Service cost seconds at the start of a node with thousands of them, before the first rule was in force.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -15,6 +14,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tracing::warn;
 
+use super::changes::{Change, changes};
 use super::damage::{self, Damage};
 use super::line::{line, parse};
 use super::version::{self, Found};
@@ -31,7 +31,7 @@ const OUTDATED_BYTES: usize = 8 << 20;
 const LONGEST: u64 = 1 << 30;
 
 /// By the identity of the Service.
-type Of<T> = BTreeMap<Uid, Arc<T>>;
+pub(super) type Of<T> = BTreeMap<Uid, Arc<T>>;
 
 /// The file, and what it holds as far as we know.
 #[derive(Debug)]
@@ -238,30 +238,6 @@ fn strange(path: &Path, lines: usize) -> Option<Finding> {
         )
     };
     (lines > 0).then(|| Finding::warning("newer-state", message()))
-}
-
-/// What is other than before; none where the Service is gone, or nothing is remembered of it.
-type Change<T> = (Uid, Option<Arc<T>>);
-
-/// What leads from one to the other. Both are walked once: it is asked at every change of any Service.
-fn changes<T: PartialEq>(old: &Of<T>, new: &Of<T>) -> Vec<Change<T>> {
-    let (mut old, mut new, mut changes) = (old.iter().peekable(), new.iter().peekable(), Vec::new());
-    loop {
-        let order = match (old.peek(), new.peek()) {
-            (None, None) => return changes,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some((old, _)), Some((new, _))) => old.cmp(new),
-        };
-        let before = if order.is_le() { old.next() } else { None };
-        let after = if order.is_ge() { new.next() } else { None };
-        match (before, after) {
-            (Some((_, before)), Some((_, after))) if Arc::ptr_eq(before, after) || before == after => {}
-            (_, Some((uid, after))) => changes.push((uid.clone(), Some(Arc::clone(after)))),
-            (Some((uid, _)), None) => changes.push((uid.clone(), None)),
-            (None, None) => {}
-        }
-    }
 }
 
 #[cfg(test)]

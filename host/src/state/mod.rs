@@ -1,6 +1,7 @@
 //! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4) and
 //! the last good draft (P6), in a file each, and the ConfigMap of every policy that is in force (P7), a file for each.
 
+mod changes;
 mod damage;
 mod draft;
 mod journal;
