@@ -2,6 +2,7 @@
 //! the last good draft (P6), in a file each; the ConfigMap of every policy that is in force (P7), and what every source
 //! gave last, a file for each.
 
+mod changes;
 mod damage;
 mod draft;
 mod journal;
