@@ -256,7 +256,9 @@ fn typed(place: &Place, value: &Value) -> Result<Typed, String> {
     let said = |field: &str, around: Option<&String>| match &value[field] {
         Value::String(text) => Ok(text.clone()),
         Value::Null => around.cloned().ok_or_else(|| format!("has no {field}; {NEEDED}")),
-        other => Err(format!("has {} as its {field}, which is a text; {NEEDED}", shown(other))),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(format!("has {} as its {field}, which is a text; {NEEDED}", shown(other)))
+        }
     };
     let around = place.typed.as_ref();
     let version = said("apiVersion", around.map(|typed| &typed.version))?;
