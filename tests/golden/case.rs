@@ -104,7 +104,7 @@ pub(crate) fn settings() -> Settings {
 /// What follows from the manifests in a directory.
 pub(crate) fn planned(path: PathBuf, sandbox: &Sandbox, settings: Settings, known: Known) -> Result<Report> {
     let mut library = Library::new(sandbox.clone(), settings.prefix.clone(), Metrics::default(), BTreeMap::new());
-    let update = Source::open(Origin::Manifests(path), NODE, POLICIES.to_owned())?.read()?;
+    let update = Source::open(Origin::Manifests(vec![Given::Path(path)]), NODE, POLICIES.to_owned())?.read()?;
     Ok(oneshot::plan(update, settings, known, &mut library))
 }
 

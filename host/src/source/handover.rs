@@ -184,11 +184,12 @@ mod tests {
     fn the_first_policies_come_with_the_first_state_or_before_it() {
         let (giver, taker) = handover();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let policy = Arc::new(PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() });
-        giver.give_policies(vec![Arc::clone(&policy)]);
-        assert_eq!(runtime.block_on(taker.policies()), [policy]);
+        let mut early = Snapshot::default();
+        early.unreadable.policies.insert("guard".to_owned());
+        giver.give_policies(early.clone());
+        assert_eq!(runtime.block_on(taker.policies()), early, "and those that cannot be read");
         giver.give(update("a"));
-        assert_eq!(runtime.block_on(taker.policies()), []);
+        assert_eq!(runtime.block_on(taker.policies()), Snapshot::default());
         assert_eq!(runtime.block_on(taker.take()).keys.len(), 1, "the state is still there");
     }
 

@@ -102,7 +102,8 @@ mod tests {
         let host = Interest::of_host(&AnnotationPrefix::default());
         let annotations = serde_json::json!({"kubevip.io/egress": "true", "example.org/egress-owner": "team"});
         let object = serde_json::json!({"metadata": {"name": "web", "annotations": annotations}});
-        let Content::Object(Object::Service(service)) = cut(reading(Kind::Services, &object), Some(&host)).content else {
+        let Content::Object(Object::Service(service)) = cut(reading(Kind::Services, &object), Some(&host)).content
+        else {
             panic!("it is a Service")
         };
         assert_eq!(service.annotations.keys().collect::<Vec<_>>(), ["kubevip.io/egress"]);

@@ -16,8 +16,8 @@ use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Sli
 
 use super::super::documents::Object;
 use super::super::handover::Update;
-use super::cut::{Cut, shared};
 use super::super::refused::{STAYS, never_read};
+use super::cut::{Cut, shared};
 use super::event::{Content, Event, Kind, Reading};
 use super::memory::PodsWere;
 
