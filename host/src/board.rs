@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egressd_core::chain::PolicyFailure;
 use egressd_core::finding::Finding;
-use egressd_core::model::{PolicyMark, ServiceKey, Uid};
+use egressd_core::model::{ClusterFacts, PolicyMark, ServiceKey, Uid};
 use egressd_core::pipeline::Round;
 use egressd_core::plan::{Plan, PlannedService};
 use egressd_core::status::ServiceStatus;
@@ -61,6 +61,8 @@ pub struct InForce {
     pub policies: BTreeMap<String, PolicyMark>,
     /// The policies that could not answer, each with the first Service by name for which it could not.
     pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
+    /// What is inside the cluster, and why.
+    pub inside: Arc<ClusterFacts>,
     /// What is told about the node.
     pub findings: Vec<Finding>,
     /// When the status of each Service changed last, or was first seen by this process.
@@ -83,6 +85,7 @@ impl InForce {
             first_ready,
             policies,
             failing,
+            inside,
             findings,
             fatal: _,
             further: _,
@@ -92,7 +95,7 @@ impl InForce {
             (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))
         });
         let changed = changed.collect();
-        Self { plan, statuses, uids, voices, first_ready, policies, failing, findings, changed, at: now }
+        Self { plan, statuses, uids, voices, first_ready, policies, failing, inside, findings, changed, at: now }
     }
 
     /// What is in force while a round is carried out slice by slice, and these pods are to go over still: of a Service that

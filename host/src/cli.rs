@@ -83,13 +83,16 @@ pub enum Command {
 /// Where Services come from, and on which node this is.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// A directory of manifests instead of a cluster; without it, the cluster's API server is followed.
+    /// A directory or file of manifests instead of a cluster; without it, the cluster's API server is followed.
     ///
-    /// YAML or JSON: Services, EndpointSlices, Nodes, Namespaces, ServiceCIDRs, Pods, policies, and what Calico, Cilium,
-    /// flannel and kubeadm say about networks. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
+    /// May be given several times; of what two of them say, the first counts. With `plan` and `diff`, `-` is standard input.
+    /// EGRESSD_MANIFESTS names one.
+    ///
+    /// YAML or JSON: Services, EndpointSlices or Endpoints, Nodes, Namespaces, ServiceCIDRs, Pods, policies, and what Calico,
+    /// Cilium, flannel and kubeadm say about networks. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
     /// temporary name, then rename): what is in a file is in force as soon as it is closed.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub manifests: Option<PathBuf>,
+    #[arg(long, value_name = "DIR|FILE", env = "EGRESSD_MANIFESTS", value_hint = ValueHint::AnyPath)]
+    pub manifests: Vec<PathBuf>,
     /// How to reach the API server; without it, as a pod does: by its service account.
     ///
     /// Several files are separated by colons, as for kubectl. Has no effect with --manifests.
@@ -329,6 +332,9 @@ pub struct StatusArgs {
     /// Which egressd of several.
     #[command(flatten)]
     pub instance: Instance,
+    /// Instead, list what is inside the cluster, and so never translated to: each network and address with the reason.
+    #[arg(long)]
+    pub inside: bool,
     /// How to print it.
     #[arg(long, short, value_enum, default_value_t = StatusOutput::Table)]
     pub output: StatusOutput,

@@ -1,12 +1,14 @@
 //! Arguments and environment → checked settings. The only parser of settings.
 
+mod origin;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use egressd_core::compile::{self, InstanceName};
 use egressd_core::finding::Finding;
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
+use egressd_core::model::{self, AddressTrust, AnnotationPrefix, ClusterSettings, InsideNetworks};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
@@ -16,8 +18,7 @@ use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
 use crate::rights::Publish;
-use crate::source::cluster::Access;
-use crate::source::{Extent, NetworkWatch, Origin, PodWatch};
+use crate::source::Origin;
 
 /// What `run` and `plan` need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +44,18 @@ pub struct Config {
 pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, policies, limits, instance } = input;
     let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
-    let origin = origin(source);
-    let Networks { pod_networks, service_networks } = networks;
+    let origin = origin::origin(source)?;
+    let Networks { pod_networks, service_networks, inside_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let cluster = ClusterSettings {
         pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
         service_networks: self::networks("--service-networks (egress_servicecidr)", service_networks.as_deref())?,
+        inside: inside(inside_networks.as_deref())?,
         api_server: vec![],
+        origin: match origin {
+            Origin::Manifests(_) => model::Origin::Manifests,
+            Origin::Cluster(..) => model::Origin::Cluster,
+        },
     };
     let settings = Settings {
         node: node(source, &origin)?,
@@ -82,30 +88,14 @@ fn policy_limits(typed: &cli::Policies) -> PolicyLimits {
     }
 }
 
-/// An empty `KUBECONFIG` is none, as for kubectl.
-fn origin(source: &Source) -> Origin {
-    let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
-    match &source.manifests {
-        Some(path) => Origin::Manifests(path.clone()),
-        None => Origin::Cluster(
-            kubeconfig.map_or(Access::Pod, Access::Kubeconfig),
-            Extent { pods: pods(source.pods), networks: detection(source.detect_networks) },
-        ),
-    }
-}
-
-fn pods(typed: cli::Pods) -> PodWatch {
-    match typed {
-        cli::Pods::Ignore => PodWatch::Ignore,
-        cli::Pods::Watch => PodWatch::Watch,
-    }
-}
-
-fn detection(typed: cli::DetectNetworks) -> NetworkWatch {
-    match typed {
-        cli::DetectNetworks::Nodes => NetworkWatch::Nodes,
-        cli::DetectNetworks::All => NetworkWatch::All,
-    }
+/// The same for a source that is to be followed, and not only read once.
+///
+/// # Errors
+/// As [`config`], and when the source is standard input.
+pub fn to_follow(input: &Input) -> Result<Config> {
+    let config = config(input)?;
+    origin::can_be_followed(&config.origin)?;
+    Ok(config)
 }
 
 /// In a cluster, where it could be wrong without anybody noticing, it has to be said: a pod's host name is the pod's.
@@ -227,6 +217,15 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().to_lowercase()
 }
 
+/// `none`, in any case, or networks. Empty means not set.
+fn inside(value: Option<&str>) -> Result<InsideNetworks> {
+    if value.is_some_and(|value| value.trim().eq_ignore_ascii_case("none")) {
+        return Ok(InsideNetworks::Nothing);
+    }
+    let named = networks("--inside-networks (EGRESSD_INSIDE_NETWORKS)", value)?;
+    Ok(if named.is_empty() { InsideNetworks::NotSet } else { InsideNetworks::These(named) })
+}
+
 /// kube-vip's form: comma-separated, blanks around items are fine, empty means not set.
 fn networks(setting: &str, value: Option<&str>) -> Result<Vec<IpNet>> {
     let items = value.unwrap_or_default().split(',').map(str::trim).filter(|item| !item.is_empty());
@@ -263,6 +262,22 @@ mod tests {
             format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48")
         );
         assert_eq!(said("10.0.0.1/16"), format!("{begin}\"10.0.0.1/16\" is not a network; write 10.0.0.0/16"));
+    }
+
+    #[test]
+    fn what_is_inside_beside_what_is_known_is_named_or_none() {
+        assert_eq!(inside(None).unwrap(), InsideNetworks::NotSet);
+        assert_eq!(inside(Some(" , ")).unwrap(), InsideNetworks::NotSet);
+        assert_eq!(inside(Some(" None ")).unwrap(), InsideNetworks::Nothing);
+        assert_eq!(
+            inside(Some("10.0.0.0/8,fd00::/48")).unwrap(),
+            InsideNetworks::These(["10.0.0.0/8", "fd00::/48"].map(|network| network.parse().unwrap()).to_vec())
+        );
+        assert_eq!(
+            inside(Some("none,10.0.0.0/8")).unwrap_err().to_string(),
+            "cannot use --inside-networks (EGRESSD_INSIDE_NETWORKS): \"none\" is not a network like 10.0.0.0/16 or \
+             fd00:10::/48"
+        );
     }
 
     fn typed(arguments: &[&str]) -> Result<Config> {

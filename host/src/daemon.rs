@@ -2,6 +2,7 @@
 
 mod carry;
 mod log;
+mod reading;
 mod takeover;
 
 use std::future::{Future, ready};
@@ -17,6 +18,7 @@ use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings, Turns};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
+use reading::Reading;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
@@ -26,7 +28,7 @@ use crate::errors::with_causes;
 use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
 use crate::nft::{self, KernelThread};
-use crate::policies::{Loaded, Loader};
+use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{Taker, Update};
 use crate::state::StateDir;
 
@@ -45,6 +47,7 @@ pub struct Daemon {
     applied: Ruleset,
     knowledge: Knowledge,
     loader: Loader,
+    reading: Reading,
     /// What was told last.
     told: Option<Arc<InForce>>,
     /// Tables to replace with the first commit (`egress_clean`).
@@ -110,7 +113,7 @@ impl Daemon {
         kernel: KernelThread,
         (start, watch): (Start, Watch),
     ) -> Result<Self> {
-        let tables = settings.tables.clone();
+        let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
         let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         let (applied, told, retry, again, rest) = (Ruleset::default(), None, None, None, None);
         let (turns, since) = (Turns::default(), Instant::now());
@@ -126,6 +129,7 @@ impl Daemon {
             applied,
             knowledge: Knowledge::Doubtful,
             loader,
+            reading,
             told,
             doomed,
             watch,
@@ -136,7 +140,14 @@ impl Daemon {
             again,
         };
         daemon.read_back().await.context("cannot take over the tables")?;
+        daemon.inherit();
         Ok(daemon)
+    }
+
+    /// Goes on with what became of private destinations before (P6).
+    fn inherit(&mut self) {
+        let remembered = self.state.private_destinations();
+        self.pipeline.went_on_with(remembered.unwrap_or_else(|| takeover::private_destinations(&self.applied)));
     }
 
     /// Follows the source and the node's addresses until told to stop. The rules stay in force.
@@ -165,8 +176,8 @@ impl Daemon {
                     info!("stopping; the rules stay in force");
                     return Ok(());
                 }
-                update = source.take() => self.take(&update)?,
-                loaded = self.loader.next() => self.load(loaded?)?,
+                update = source.take() => self.take(&update, &source)?,
+                loaded = self.loader.next() => self.load(loaded?, &source)?,
                 known = addresses.changed() => self.stand_on(known?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
@@ -179,21 +190,14 @@ impl Daemon {
         }
     }
 
-    /// Takes in what is known of this node's interfaces.
-    fn stand_on(&mut self, known: Known) {
-        let Known { held, connected } = known;
-        self.pipeline.hold(held);
-        self.pipeline.connect(connected);
-    }
-
-    /// Waits for the first Services and for the policies that were in force before, or, where none were, for those that
-    /// come with them: a round without either would take rules away (P6).
+    /// Waits for the policies that were in force before, or, where none were, for the first that there are, and then for the
+    /// Services, which are cut to what those read: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
-        let update = source.take().await;
-        self.loader.want(update.snapshot.policies.values())?;
+        let first = source.policies().await;
+        self.loader.want(wanted(&first, &self.state.policies()).values())?;
         let loaded = self.loader.next().await?;
-        self.load(loaded)?;
-        self.take(&update)?;
+        self.load(loaded, source)?;
+        self.take(&source.take().await, source)?;
         self.ask().await?;
         while !self.turns.is_empty() {
             self.ask().await?;
@@ -212,7 +216,9 @@ impl Daemon {
         }
         // Written before it is in force.
         self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
+        self.state.remember_private(self.pipeline.private_destinations());
         self.queue(std::mem::take(&mut round.further));
+        self.set_alarm();
         self.begin_to_carry_out(round).await;
     }
 
@@ -232,8 +238,16 @@ impl Daemon {
         }
     }
 
+    /// Goes over to other policies as soon as all that they read is there.
+    fn load(&mut self, loaded: Loaded, source: &Taker) -> Result<()> {
+        match self.reading.load(loaded, source) {
+            Some(loaded) => self.go_over_to(loaded),
+            None => Ok(()),
+        }
+    }
+
     /// Goes over to other policies, whole, and asks them about every Service.
-    fn load(&mut self, loaded: Loaded) -> Result<()> {
+    fn go_over_to(&mut self, loaded: Loaded) -> Result<()> {
         let Loaded { chain, reports, good, findings } = loaded;
         self.watch.board.policies(reports, findings);
         self.state.remember_policies(&good);
@@ -245,12 +259,23 @@ impl Daemon {
         Ok(())
     }
 
+    /// What is known of this node's interfaces now. A Service with several addresses may go over to another of them.
+    fn stand_on(&mut self, known: Known) {
+        let Known { held, connected } = known;
+        let questions = self.pipeline.hold(held);
+        self.pipeline.connect(connected);
+        self.queue(questions);
+    }
+
     /// What is to be asked is everything that changed.
-    fn take(&mut self, update: &Update) -> Result<()> {
-        self.loader.want(update.snapshot.policies.values())?;
+    fn take(&mut self, update: &Update, source: &Taker) -> Result<()> {
+        self.loader.want(wanted(&update.snapshot, &self.state.policies()).values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
-        Ok(())
+        match self.reading.take(update, source) {
+            Some(loaded) => self.go_over_to(loaded),
+            None => Ok(()),
+        }
     }
 
     /// What has waited long enough: for its pod, or for another try.
@@ -277,11 +302,16 @@ impl Daemon {
         self.turns = turns;
         let further = self.pipeline.answer(answers);
         self.queue(further);
+        self.set_alarm();
+        Ok(())
+    }
+
+    /// When there is something to look at again though nothing is new.
+    fn set_alarm(&mut self) {
         let now = Instant::now();
         let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
         // Whoever changes something all the time must not put off the others.
         self.again = next.map(|next| self.again.filter(|before| *before > now).map_or(next, |before| before.min(next)));
-        Ok(())
     }
 
     /// Learns what is in force where that is in doubt, and removes what nobody of us put there. What is to be replaced is of

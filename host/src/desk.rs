@@ -14,14 +14,14 @@ use tracing::info;
 
 use crate::board::{Newest, Reader};
 use crate::crowd::Bounds;
-use crate::document::Document;
+use crate::document::{Document, inside};
 use crate::http::{self, Answer, Outcome};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::nft::{KernelThread, Survey};
 use crate::notices::{Notices, insist};
 use crate::orphans;
 use crate::rights::Publish;
-use crate::status_socket::{Probe, StatusSocket};
+use crate::status_socket::{INSIDE, Probe, StatusSocket};
 
 /// How long the loop may work on one thing before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(30);
@@ -85,9 +85,17 @@ impl Desk {
         http::serve(listener, Bounds::default(), move |path| Arc::clone(&self).answer(path)).await;
     }
 
+    /// Whenever the socket is removed, it is made again.
     async fn serve_socket(self: Arc<Self>, path: &Path) {
         let note = |why: Option<&str>| self.notices.note("the status socket", why.map(no_status));
-        let socket = insist(|| StatusSocket::open(path), note).await;
+        loop {
+            let socket = insist(|| StatusSocket::open(path), note).await;
+            Arc::clone(&self).serve_on(&socket).await;
+            note(Some(&format!("the socket {} is not there any more", path.display())));
+        }
+    }
+
+    async fn serve_on(self: Arc<Self>, socket: &StatusSocket) {
         let desk = Arc::clone(&self);
         let answer = move |stream, visit| {
             let desk = Arc::clone(&desk);
@@ -122,7 +130,8 @@ impl Desk {
         match Probe::ALL.into_iter().find(|probe| probe.path() == path) {
             Some(Probe::Live) => self.live(),
             Some(Probe::Ready) => ready(&self.reader.newest()),
-            None => Answer::text(Outcome::NotFound, Probe::ALL.map(Probe::path).join(", ")),
+            None if path == INSIDE => inside_of(&self.reader.newest()),
+            None => Answer::text(Outcome::NotFound, [&Probe::ALL.map(Probe::path)[..], &[INSIDE]].concat().join(", ")),
         }
     }
 
@@ -155,6 +164,17 @@ fn no_metrics(why: &str) -> Finding {
 fn no_status(why: &str) -> Finding {
     let remedy = "`status` and `probe` have no answer until that is over";
     Finding::warning("status-not-served", format!("{why}; {remedy}"))
+}
+
+fn inside_of(newest: &Newest) -> Answer {
+    match &newest.in_force {
+        None => Answer::text(Outcome::Unavailable, "nothing is in force yet"),
+        // Strings always become JSON.
+        Some(in_force) => {
+            let body = serde_json::to_string(&inside(&in_force.inside)).unwrap_or_default();
+            Answer { outcome: Outcome::Good, content_type: "application/json", body }
+        }
+    }
 }
 
 fn ready(newest: &Newest) -> Answer {

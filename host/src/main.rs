@@ -18,7 +18,7 @@ use egressd::cli::{
 use egressd::config::{self, Config};
 use egressd::daemon::{Daemon, Start, Watch};
 use egressd::desk::{Desk, Doors};
-use egressd::document::{self, Document};
+use egressd::document::{self, Document, Inside};
 use egressd::errors::with_causes;
 use egressd::evaluator::Evaluator;
 use egressd::lock::{Lock, LockDir};
@@ -32,7 +32,7 @@ use egressd::policies::{Library, Loader, Sandbox};
 use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
-use egressd::state::StateDir;
+use egressd::state::{Sources, StateDir};
 use egressd::{bystanders, orphans, out, publish, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
@@ -106,12 +106,12 @@ fn log(format: LogFormat) {
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
     let stop = stop()?;
-    let mut config = config::config(&args.input)?;
+    let mut config = config::to_follow(&args.input)?;
     let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
     config.findings.iter().chain(&bystanders).for_each(|finding| warn!(code = %finding.code, "{}", finding.message));
     let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
     let (node, namespace) = (config.settings.node.clone(), config.namespace.clone());
-    let source = Source::open(config.origin, &node, config.namespace)?;
+    let source = Source::open(config.origin, &node, config.namespace)?.remembering(Sources::of(&config.state_dir));
     config.settings.cluster.api_server.extend(source.api_server());
     let addresses = Addresses::follow()?;
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
@@ -241,10 +241,13 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 
 /// What `run` would make of its source now, on a node whose interfaces have this.
 fn report(mut config: Config, interfaces: addresses::Known) -> Result<Report> {
-    let mut source = Source::open(config.origin, &config.settings.node, config.namespace)?;
+    let source = Source::open(config.origin, &config.settings.node, config.namespace)?;
+    let mut source = source.remembering(Sources::of(&config.state_dir));
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
-    let known = Known { accepted: state.accepted(), drafts: state.drafts(), memory: state.memory(), interfaces };
+    let (accepted, drafts, memory, policies) = (state.accepted(), state.drafts(), state.memory(), state.policies());
+    let private = state.private_destinations().unwrap_or_default();
+    let known = Known { accepted, drafts, memory, policies, private, interfaces };
     let mut library = library(&config.settings, config.policies, Metrics::default(), &state)?;
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));
@@ -274,7 +277,21 @@ fn policy(command: &PolicyCommand) -> Result<ExitCode> {
     })
 }
 
+fn inside(args: &StatusArgs) -> Result<()> {
+    let text = status_socket::inside(&config::socket(&args.socket, &args.instance)?)?;
+    let all: Vec<Inside> = serde_json::from_str(&text).context("cannot read what egressd answered")?;
+    let mut out = out::stdout();
+    match args.output {
+        StatusOutput::Table => document::table_of_inside(&mut out, &all),
+        StatusOutput::Json => writeln!(out, "{:#}", serde_json::json!(all)),
+    }
+    .context("cannot print what is inside")
+}
+
 fn status(args: &StatusArgs) -> Result<()> {
+    if args.inside {
+        return inside(args);
+    }
     let text = status_socket::read(&config::socket(&args.socket, &args.instance)?)?;
     let document: Document = serde_json::from_str(&text).context("cannot read what egressd answered")?;
     let mut out = out::stdout();

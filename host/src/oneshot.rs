@@ -9,13 +9,13 @@ use egressd_core::compile::keep;
 use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Labels, Snapshot, Uid};
+use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
 use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
 
 use crate::addresses;
 use crate::nft::Readback;
-use crate::policies::{self, Library, PolicyReport};
+use crate::policies::{self, Library, Objects, PolicyReport};
 use crate::source::handover::Update;
 
 /// Everything there is to show.
@@ -40,19 +40,24 @@ pub struct Known {
     pub drafts: BTreeMap<Uid, Arc<Draft>>,
     /// And whether that is all.
     pub memory: Memory,
+    /// What it would make of private destinations.
+    pub private: PrivateDestinations,
+    /// The policies that were in force last.
+    pub policies: Objects,
     /// What is known of this node's interfaces.
     pub interfaces: addresses::Known,
 }
 
 /// Works out what follows from what a source said.
 pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
-    let loaded = library.update(update.snapshot.policies.values().cloned());
+    let loaded = library.update(policies::wanted(&update.snapshot, &known.policies).into_values());
     let chain = library.chain();
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
-    pipeline.hold(known.interfaces.held);
+    drop(pipeline.hold(known.interfaces.held));
     pipeline.connect(known.interfaces.connected);
+    pipeline.went_on_with(known.private);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);
     drop(ask(&mut pipeline, &chain, questions));

@@ -155,6 +155,7 @@ fn shipped((name, order, settings): &(&str, &str, &str)) -> Arc<PolicyObject> {
 
 fn object(name: &str, order: &str, wasm: &[u8], settings: &str) -> Arc<PolicyObject> {
     Arc::new(PolicyObject {
+        labels: Default::default(),
         name: name.to_owned(),
         annotations: [("egressd.io/order".to_owned(), order.to_owned())].into(),
         settings: Some(settings.to_owned()),

@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
 use lab::addresses::{MOVING_V4, MOVING_V6, OUTSIDE_V4, OUTSIDE_V6};
-use lab::cluster::{Cluster, POLICIES, SERVICES, json_of, service};
-use lab::manifest::policy;
+use lab::cluster::{Cluster, SERVICES, service};
 use lab::neighbours::{Calico, Firewall, Flannel, KubeVip, POOL_V4, POOL_V6, Speaker};
 use lab::{DEADLINE, Egressd, Lab, Node, Program, Protocol, wait_until};
 use serde_json::{Value, json};
@@ -21,8 +20,6 @@ const PREFIX: &str = "egress.example.com";
 /// node and back. No two programs write one field: writing ends, and what kube-vip wrote stays.
 pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
-    let settings = format!(r#"{{"prefix": "{PREFIX}"}}"#);
-    cluster.api.create(POLICIES, &json_of(&policy("annotations").settings(&settings)))?;
     let mut service = service("web", &[("loadbalancerIPs", &format!("{MOVING_V4},{MOVING_V6}"))]);
     for name in ["egress", "egress-ipv6"] {
         service["metadata"]["annotations"][format!("{PREFIX}/{name}")] = json!("true");
@@ -30,7 +27,7 @@ pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is(
     cluster.create_service(&service, &[])?;
     with_a_pod_on_each_node(&cluster)?;
     let kube_vip = KubeVip::of(&cluster.lab, "web", &MOVING)?;
-    let mut egressds = run_on_all(&cluster, &program().environment("instance_name", "egressd"))?;
+    let mut egressds = run_on_all(&cluster, &apart())?;
     let nodes = cluster.lab.nodes();
     for turn in 0..3 {
         let (to, from) = (turn % 2, (turn + 1) % 2);
@@ -45,6 +42,10 @@ pub(crate) fn a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is(
     expect_still(&cluster)?;
     expect_annotation(&cluster, "active-endpoint", "10.0.0.1")?;
     expect_annotation(&cluster, "vipHost", nodes[0].name())
+}
+
+fn apart() -> Program {
+    program().environment("instance_name", "egressd").environment("EGRESSD_ANNOTATION_PREFIX", PREFIX)
 }
 
 /// A ServiceL2Status names the node that answers; only the annotation is read, and only with the option.

@@ -3,10 +3,11 @@
 use anyhow::Result;
 use lab::Memory;
 use lab::addresses::OUTSIDE_V4;
-use lab::cluster::{Cluster, Creation, SERVICES, service};
+use lab::cluster::{Cluster, Creation, POLICIES, SERVICES, json_of, service};
+use lab::manifest::policy;
 use serde_json::{Value, json};
 
-use crate::stage::{WEB_V4, annotate, program, with_web};
+use crate::stage::{WEB, WEB_V4, annotate, program, with_web};
 
 /// How many Services the tenant has, and how much the API server takes of all annotations of one.
 const SERVICES_OF_TENANT: usize = 1000;
@@ -14,9 +15,9 @@ const ANNOTATIONS: usize = 255 << 10;
 /// How much of that a policy reads, and every how many all of it.
 const READ: usize = 8 << 10;
 const ALL_READ: usize = 10;
-/// They are 250 MiB, beside the 190 MiB or less that a debug build has at rest; a page of a list is read object by object. The
-/// API server has no limit here: it takes some 2 GiB for these objects.
-const LIMIT: u64 = 512 << 20;
+/// Kept whole they would be 250 MiB, beside the 190 MiB or less that a debug build has at rest; a page of a list is read
+/// object by object. The API server has no limit here: it takes some 2 GiB for these objects.
+const LIMIT: u64 = 256 << 20;
 
 fn hostile(number: usize) -> Creation {
     let read = if number.is_multiple_of(ALL_READ) { ANNOTATIONS } else { READ };
@@ -43,5 +44,21 @@ pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_are_no_burden
         annotate(&cluster, "web", "egress", Some(egress))?;
         egressd.wait_until_seen(pod, OUTSIDE_V4, seen.into())?;
     }
+    egressd.stop()
+}
+
+/// What nothing read is not there when a policy comes that does, and is read before that policy is asked.
+pub(crate) fn a_policy_that_comes_later_sees_what_nothing_read_before() -> Result<()> {
+    let cluster = Cluster::builder().build()?;
+    let pod = cluster.lab.pod(1);
+    let mut web = service("web", &[]);
+    web["metadata"]["annotations"]["egress.example.com/egress"] = json!("true");
+    cluster.create_service(&web, &WEB)?;
+    cluster.create_pod("web-1", "web", pod)?;
+    let mut egressd = cluster.run(&program(), cluster.lab.node())?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
+    let other = policy("annotations").settings(r#"{"prefix": "egress.example.com"}"#);
+    cluster.api.create(POLICIES, &json_of(&other))?;
+    egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
     egressd.stop()
 }

@@ -5,6 +5,7 @@ mod beside;
 mod budget;
 mod deployment;
 mod lab_itself;
+mod last_good;
 mod life;
 mod moves;
 mod networks;
@@ -46,6 +47,7 @@ lab::tests![
     networks::what_network_plugins_and_installers_say_comes_and_goes,
     networks::kinds_and_rights_that_are_missing_are_no_trouble,
     networks::what_was_read_before_a_right_was_withdrawn_stays_inside,
+    last_good::a_nodes_address_that_cannot_be_read_at_the_start_stays_inside,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,
     lab_itself::an_older_api_has_no_service_cidrs_and_no_streaming_lists,
@@ -71,6 +73,7 @@ lab::tests![
     told::an_orphaned_table_is_an_event_on_the_node,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
     budget::a_thousand_services_with_256_kib_of_annotations_each_are_no_burden_for_others,
+    budget::a_policy_that_comes_later_sees_what_nothing_read_before,
     policies::a_policy_is_in_force_as_its_config_map_says,
     policies::a_policy_that_fails_says_so_and_so_does_the_service,
     life::an_older_api_is_good_enough,

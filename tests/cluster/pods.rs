@@ -81,7 +81,8 @@ fn expect_used(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Missing at first, as with an old role; then granted; then withdrawn while egressd runs; and granted again.
+/// Missing at first, as with an old role; then granted; then withdrawn while egressd runs, over a restart; and granted
+/// again.
 pub(crate) fn a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes_nothing_away() -> Result<()> {
     let cluster = with_web(Cluster::builder().build()?)?;
     let [first, second, third] = [1, 2, 3].map(|number| cluster.lab.pod(number));
@@ -106,6 +107,11 @@ pub(crate) fn a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes
     cluster.restart_api_server()?;
     egressd.wait_until_log_has("cannot watch pods: ")?;
     cluster.create_pod("web-2", "web", second)?;
+    egressd.wait_until_log_has("was no pod of this node when pods could be read last")?;
+    expect_exact(&cluster, &[(first, WEB)]).with_context(|| egressd.circumstances())?;
+    // Nor does a restart open what pods had closed.
+    egressd.stop()?;
+    let mut egressd = cluster.run(&program, cluster.lab.node())?;
     egressd.wait_until_log_has("was no pod of this node when pods could be read last")?;
     expect_exact(&cluster, &[(first, WEB)]).with_context(|| egressd.circumstances())?;
 

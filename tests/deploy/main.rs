@@ -40,7 +40,7 @@ const RENDERED: &[Test] = list![
     rendered::what_removes_runs_with_every_other_component,
     rendered::selinux_changes_the_label_of_the_process_alone,
     rendered::what_is_watched_where_it_is_wanted_comes_with_its_component_alone,
-    rendered::beside_kube_vip_the_prefix_comes_before_the_daemon_set,
+    rendered::beside_kube_vip_there_is_another_prefix_everywhere,
     rights::who_publishes_less_has_the_rights_for_that_alone,
     rights::whatever_may_be_written_is_bound_by_an_admission_policy,
     rights::what_is_for_older_servers_has_no_admission_policy,

@@ -47,10 +47,6 @@ impl Objects {
         self.of_kind(kind).filter_map(|object| object["metadata"]["name"].as_str()).collect()
     }
 
-    pub(crate) fn position(&self, kind: &str) -> Option<usize> {
-        self.0.iter().position(|object| object["kind"] == *kind)
-    }
-
     /// The pod that the DaemonSet makes.
     pub(crate) fn pod(&self) -> Result<&Value> {
         Ok(&self.only("DaemonSet")?["spec"]["template"])

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use egressd::cli::Cli;
 use lab::cluster::{Overlay, environment};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::objects::{Objects, deploy, items, texts};
 use crate::overlay::{render, render_overlay};
@@ -176,15 +176,15 @@ pub(crate) fn what_is_watched_where_it_is_wanted_comes_with_its_component_alone(
     Ok(())
 }
 
-/// What egressd finds at its first start is what it acts on first.
-pub(crate) fn beside_kube_vip_the_prefix_comes_before_the_daemon_set() -> Result<()> {
+/// The program and the admission policies have to agree about it, and kube-vip must not know it.
+pub(crate) fn beside_kube_vip_there_is_another_prefix_everywhere() -> Result<()> {
     let objects = render(&deploy().join("examples/beside-kube-vip"))?;
-    let (policy, set) = (objects.position("ConfigMap"), objects.position("DaemonSet"));
-    ensure!(policy.is_some() && policy < set, "the ConfigMap is number {policy:?}, the DaemonSet {set:?}");
-    let policy = objects.only("ConfigMap")?;
-    ensure!(policy["metadata"]["namespace"] == objects.only("DaemonSet")?["metadata"]["namespace"], "{policy}");
-    let settings: Value = serde_json::from_str(policy["data"]["settings"].as_str().context("it has settings")?)?;
-    ensure!(settings["prefix"].is_string() && settings["prefix"] != "kube-vip.io", "{settings}");
+    let binding = objects.only("ClusterRoleBinding")?;
+    let bound = &binding["metadata"]["annotations"]["egressd.io/annotation-prefix"];
+    let environment = &objects.container()?["env"];
+    let set = items(environment).find(|variable| variable["name"] == "EGRESSD_ANNOTATION_PREFIX");
+    let set = &set.context("the prefix is set")?["value"];
+    ensure!(set.is_string() && set != "kube-vip.io" && set == bound, "{set} and {bound}");
     let names: BTreeSet<_> =
         items(&objects.container()?["env"]).filter_map(|variable| variable["name"].as_str()).collect();
     ensure!(names.contains("instance_name"), "{names:?}");

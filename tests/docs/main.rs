@@ -14,8 +14,10 @@ use std::{env, fs};
 use crate::page::{Block, Page};
 
 /// What would make plans differ from one machine to the next.
-const ENVIRONMENT: [&str; 11] = [
+const ENVIRONMENT: [&str; 13] = [
     "EGRESSD_ANNOTATION_PREFIX",
+    "EGRESSD_INSIDE_NETWORKS",
+    "EGRESSD_MANIFESTS",
     "EGRESSD_OWNER",
     "EGRESSD_SHARED_ADDRESSES",
     "EGRESSD_STATE_DIR",
@@ -51,6 +53,41 @@ fn the_page_on_writing_policies_knows_every_tool() {
     assert!(names.contains(&"pack"), "{help}");
     for name in names.into_iter().filter(|name| *name != "help") {
         assert!(page.contains(&format!("| `egressd policy {name} ")), "{name} is not in the table of tools");
+    }
+}
+
+#[test]
+fn every_difference_from_kube_vip_is_held_by_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = fs::read_to_string(root.join("docs/from-kube-vip.md")).unwrap();
+    let table = page.split_once("## Differences").unwrap().1;
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |")).collect();
+    assert!(rows.len() >= 30, "{rows:?}");
+    let mut tests = String::new();
+    for folder in ["host", "policies", "tests"] {
+        source(&root.join(folder), &mut tests);
+    }
+    for row in rows {
+        let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<&str> =
+            held_by.split(", ").filter_map(|name| name.strip_prefix('`')?.strip_suffix('`')).collect();
+        assert!(!names.is_empty(), "no test holds this: {row}");
+        for name in names {
+            let is_test = tests.contains(&format!("fn {name}("));
+            assert!(is_test || root.join("tests/golden").join(name).is_dir(), "there is no {name}: {row}");
+        }
+    }
+}
+
+/// All programs in a folder.
+fn source(folder: &Path, all: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            source(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push_str(&fs::read_to_string(&path).unwrap());
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use egressd::metrics::Metrics;
 use egressd::oneshot::{self, Known, Report};
 use egressd::output::{self, Paint};
 use egressd::policies::{Library, Sandbox};
-use egressd::source::manifests::POLICIES;
+use egressd::source::manifests::{Given, POLICIES};
 use egressd::source::{Origin, Source};
 use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
@@ -82,22 +82,30 @@ impl Case {
             bail!("there are no manifests in {}", path.display());
         }
         let known = Known { accepted, ..Known::default() };
-        let settings = Settings {
-            node: NODE.to_owned(),
-            tables: table_names(None),
-            trust: AddressTrust::Annotation,
-            // Golden cases have no node whose interfaces could have an address.
-            owner: Owner::Any,
-            prefix: AnnotationPrefix::default(),
-            cluster: ClusterSettings::default(),
-            shared: SharedAddresses::Allow,
-            limits: Limits::default(),
-        };
-        let prefix = AnnotationPrefix::default();
-        let mut library = Library::new(sandbox.clone(), prefix, Metrics::default(), BTreeMap::new());
-        let update = Source::open(Origin::Manifests(path), NODE, POLICIES.to_owned())?.read()?;
-        Ok(oneshot::plan(update, settings, known, &mut library))
+        planned(path, sandbox, settings(), known)
     }
+}
+
+/// Of the node on which all stories happen.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        node: NODE.to_owned(),
+        tables: table_names(None),
+        trust: AddressTrust::Annotation,
+        // Golden cases have no node whose interfaces could have an address.
+        owner: Owner::Any,
+        prefix: AnnotationPrefix::default(),
+        cluster: ClusterSettings::default(),
+        shared: SharedAddresses::Allow,
+        limits: Limits::default(),
+    }
+}
+
+/// What follows from the manifests in a directory.
+pub(crate) fn planned(path: PathBuf, sandbox: &Sandbox, settings: Settings, known: Known) -> Result<Report> {
+    let mut library = Library::new(sandbox.clone(), settings.prefix.clone(), Metrics::default(), BTreeMap::new());
+    let update = Source::open(Origin::Manifests(vec![Given::Path(path)]), NODE, POLICIES.to_owned())?.read()?;
+    Ok(oneshot::plan(update, settings, known, &mut library))
 }
 
 /// What `egressd run` would remember of a state (P4): the annotations of Services whose input was accepted.
@@ -108,7 +116,7 @@ fn accepted(report: &Report) -> BTreeMap<Uid, Arc<Labels>> {
 }
 
 /// What a person sees who types the command.
-fn plan(report: &Report) -> Result<String> {
+pub(crate) fn plan(report: &Report) -> Result<String> {
     let mut shown = format!("$ egressd plan --manifests manifests --node {NODE} --owner any\n").into_bytes();
     output::table(&mut shown, report, Paint::Plain)?;
     let code = if output::worst(report) == Some(Severity::Error) { 1 } else { 0 };
@@ -116,7 +124,8 @@ fn plan(report: &Report) -> Result<String> {
     Ok(String::from_utf8(shown)?)
 }
 
-fn compare(golden: &Path, found: &str) -> Option<String> {
+/// How a golden file differs from what was found.
+pub(crate) fn compare(golden: &Path, found: &str) -> Option<String> {
     let name = golden.file_name().unwrap_or_default().to_string_lossy();
     match fs::read_to_string(golden) {
         Ok(wanted) if wanted == found => None,

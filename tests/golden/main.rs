@@ -4,9 +4,15 @@
 //! What follows from it is compared exactly: `plan.txt` (what `egressd plan` says on `node-a`), `ruleset.nft` (the
 //! same with `-o nft`) and `changes.nft` (what leads there from `before/`, or from nothing). `EGRESSD_BLESS=1` writes
 //! these files anew; read them before you keep them.
+//!
+//! Beside the folders there are two files: `mistakes.txt` has what people are told about the mistakes that they make,
+//! and `messages.txt` one line for each message with sample values, in the order of their codes.
 
 mod case;
 mod difference;
+mod messages;
+mod mistakes;
+mod scene;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,18 +23,27 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use case::{Case, Mode};
 
+/// What makes the text of a file beside the folders.
+type Page = fn(&Sandbox) -> anyhow::Result<String>;
+
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let bless = env::var_os("EGRESSD_BLESS").is_some_and(|value| !value.is_empty());
     let mode = if bless { Mode::Bless } else { Mode::Compare };
     // Compiled once: it takes longer than all the rest.
     let sandbox = Sandbox::new()?;
-    let trials = cases()?.into_iter().map(|case| {
+    let pages: [(&str, Page); 2] = [("mistakes", mistakes::page), ("messages", messages::page)];
+    let pages = pages.map(|(name, page)| {
+        let sandbox = sandbox.clone();
+        let run = move || scene::check(&format!("{name}.txt"), &page(&sandbox)?, mode);
+        Trial::test(name, move || run().map_err(|error| Failed::from(format!("{error:#}"))))
+    });
+    let cases = cases()?.into_iter().map(|case| {
         let name = case.name();
         let sandbox = sandbox.clone();
         Trial::test(name, move || case.run(&sandbox, mode).map_err(|error| Failed::from(format!("{error:#}"))))
     });
-    Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+    Ok(libtest_mimic::run(&arguments, cases.chain(pages).collect()).exit_code())
 }
 
 /// Every folder beside this file, sorted.

@@ -9,4 +9,5 @@ mod rust;
 mod scripts;
 mod sizes;
 mod spdx;
+mod twins;
 mod walls;

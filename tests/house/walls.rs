@@ -45,13 +45,15 @@ const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("net", &[]),
     ("text", &[]),
+    ("spelling", &[]),
+    ("stray", &["finding", "model", "spelling"]),
     ("finding", &["text"]),
     ("model", &["finding", "net", "text"]),
     ("decision", &["finding", "net"]),
-    ("policy", &["finding", "model"]),
+    ("policy", &["finding", "model", "spelling"]),
     ("chain", &["decision", "finding", "guard", "model", "policy"]),
     ("guard", &["decision", "finding", "model", "net"]),
     ("owner", &["finding", "model", "text"]),
@@ -65,8 +67,8 @@ const ROOMS: [(&str, &[&str]); 19] = [
     (
         "pipeline",
         &[
-            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "owner", "plan",
-            "policy", "ruleset", "status", "voice", "whose",
+            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "net", "owner",
+            "plan", "policy", "ruleset", "status", "stray", "voice", "whose",
         ],
     ),
     ("whose", &["decision", "finding", "model"]),

@@ -35,8 +35,10 @@ pub(crate) fn range(text: &str) -> AddressRange {
 /// The table of a family with something of everything.
 pub(crate) fn full_table(family: Family) -> Table {
     let mut table = Table::new(names().of(family).clone());
-    table.sets.insert(name("egress_excluded"), Set { ranges: excluded(family) });
-    table.sets.insert(name("egress_nothing"), Set::default());
+    table.sets.insert(name("egress_excluded"), Set::Ranges(excluded(family)));
+    table.sets.insert(name("egress_nothing"), Set::Ranges(vec![]));
+    table.sets.insert(name("egress_inside"), Set::Addresses((1..10).map(|n| pod(family, n)).collect()));
+    table.sets.insert(name("egress_none"), Set::Addresses([].into()));
     table.maps.insert(name("egress_addrs"), addresses(family));
     table.maps.insert(name("egress_ports"), ports(family));
     table.maps.insert(name("egress_chains"), chains(family));

@@ -6,7 +6,7 @@ use egressd::nft::{Error, Kernel, KernelThread, Netlink};
 use egressd_core::{
     diff::{Batch, Verb},
     net::Family,
-    ruleset::{Element, MapKey, MapKind, Rule, Ruleset, Statement, Target},
+    ruleset::{Element, MapKey, MapKind, Rule, Ruleset, Set, Statement, Target},
 };
 
 use crate::{
@@ -28,6 +28,7 @@ pub(crate) const ALL: &[lab::Test] = trials![
     an_element_is_replaced_in_one_batch,
     a_chain_is_refilled_in_one_batch,
     a_set_is_refilled_in_one_batch,
+    a_set_of_addresses_changes_by_what_comes_and_goes,
     a_batch_is_all_or_nothing,
     a_refused_element_is_named_with_the_kernels_words,
     a_refused_range_is_named,
@@ -119,13 +120,32 @@ fn a_chain_is_refilled_in_one_batch() {
     assert_eq!(read(&mut kernel), ruleset);
 }
 
+fn a_set_of_addresses_changes_by_what_comes_and_goes() {
+    let mut ruleset = full_ruleset();
+    let mut kernel = with(&ruleset);
+    let set = name("egress_inside");
+    let [gone, come] = [address("10.0.0.3"), address("192.0.2.7")];
+    let verbs = [Verb::DeleteMembers(set.clone(), vec![gone]), Verb::AddMembers(set.clone(), vec![come])];
+    kernel.commit(&batch(verbs)).unwrap();
+    let Some(Set::Addresses(members)) = ruleset.tables.get_mut(&Family::Ipv4).unwrap().sets.get_mut(&set) else {
+        panic!("it is a set of addresses")
+    };
+    members.remove(&gone);
+    members.insert(come);
+    assert_eq!(read(&mut kernel), ruleset);
+    assert!(
+        refused(&mut kernel, &batch([Verb::DeleteMembers(set, vec![gone])]))
+            .contains("delete element 10.0.0.3 from set egress_inside")
+    );
+}
+
 fn a_set_is_refilled_in_one_batch() {
     let mut ruleset = full_ruleset();
     let mut kernel = with(&ruleset);
     let set = name("egress_excluded");
     for ranges in [vec![range("0.0.0.0/1"), range("192.0.2.0/24")], vec![range("0.0.0.0/0")], vec![]] {
         kernel.commit(&batch([Verb::RefillSet(set.clone(), ranges.clone())])).unwrap();
-        ruleset.tables.get_mut(&Family::Ipv4).unwrap().sets.get_mut(&set).unwrap().ranges = ranges;
+        ruleset.tables.get_mut(&Family::Ipv4).unwrap().sets.insert(set.clone(), Set::Ranges(ranges));
         assert_eq!(read(&mut kernel), ruleset);
     }
 }
@@ -278,7 +298,7 @@ fn what_others_put_into_our_table_is_found_and_removed() {
     nft::script(
         "table ip kube_vip_v4 {
            comment \"managed by egressd\"
-           set s { type ipv4_addr; }
+           set s { type ipv4_addr; flags timeout; }
            map m { type ipv4_addr : verdict; counter; elements = { 10.0.0.1 : goto ours } }
            chain ours { ip saddr { 10.0.0.1, 10.0.0.3 } return; ip saddr @s drop; }
            chain theirs { type filter hook input priority 0; jump ours; }

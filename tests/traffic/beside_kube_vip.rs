@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
 use lab::addresses::{MOVING_V4, MOVING_V6, OUTSIDE_V4, OUTSIDE_V6};
-use lab::manifest::{Service, policy, service};
+use lab::manifest::{Service, service};
 use lab::neighbours::{KubeVip, KubeVipEgress, Tables};
 use lab::{Egressd, Node, Program, Protocol};
 
@@ -38,19 +38,16 @@ pub(crate) fn an_address_that_kube_vip_moves_is_translated_to_where_it_answers()
 
 /// P1, P10: kept apart by prefix and instance name, whoever comes first.
 pub(crate) fn its_own_egress_and_ours_translate_each_its_own_service() -> Result<()> {
-    let program = apart();
+    let program = apart().environment("EGRESSD_ANNOTATION_PREFIX", PREFIX);
     let ours = service("web").addresses([WEB_V4]).annotation_of(PREFIX, "egress", "true");
-    let prefixed = policy("annotations").settings(&format!(r#"{{"prefix": "{PREFIX}"}}"#));
 
     let first = with_kube_vips_service(&ours)?;
-    first.manifests.write(&prefixed)?;
     translate_theirs(&first)?;
     let tables = Tables::of(first.lab.node())?;
     let egressd = expect_each(&first, program.run(&first.lab, &first.manifests)?)?;
     expect_that_it_leaves(&first, egressd, &program, &tables)?;
 
     let later = with_kube_vips_service(&ours)?;
-    later.manifests.write(&prefixed)?;
     let mut egressd = program.run(&later.lab, &later.manifests)?;
     egressd.wait_until_seen(later.selected(), OUTSIDE_V4, WEB_V4.into())?;
     let before = Tables::of(later.lab.node())?;

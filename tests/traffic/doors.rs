@@ -77,6 +77,17 @@ pub(crate) fn a_port_that_is_taken_is_reported_and_served_once_it_is_free() -> R
     egressd.stop()
 }
 
+/// By whoever cleans /run.
+pub(crate) fn a_socket_that_is_removed_is_made_again() -> Result<()> {
+    let stage = Stage::with_web()?;
+    let egressd = stage.run()?;
+    probe(&stage, "ready", 0)?;
+    fs::remove_file(stage.manifests.socket_of(NODE_NAME))?;
+    probe(&stage, "ready", 1)?;
+    probe(&stage, "ready", 0)?;
+    egressd.stop()
+}
+
 /// Two instances that were given the same socket.
 pub(crate) fn a_socket_that_is_taken_is_reported_and_served_once_it_is_free() -> Result<()> {
     let stage = Stage::with_web()?;

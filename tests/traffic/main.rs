@@ -17,10 +17,13 @@ mod first_light;
 mod guests;
 mod hijack;
 mod history;
+mod inside;
 mod installations;
 mod isolation;
+mod last_good;
 mod life;
 mod limits;
+mod links;
 mod memory;
 mod neighbours;
 mod networks;
@@ -42,7 +45,7 @@ lab::tests![
     authoring::following_the_page_translates_one_port_and_no_other,
     policies::a_policy_comes_changes_goes_wrong_and_goes_and_no_packet_is_wrong,
     policies::a_live_edit_lands_while_another_services_policy_loops,
-    policies::the_built_in_policy_with_another_prefix_leaves_kube_vips_annotations_inert,
+    policies::the_built_in_policy_has_the_hosts_prefix_and_can_be_switched_off,
     policies::the_last_good_policy_is_in_force_after_a_restart_with_a_bad_one,
     policies::a_policy_beyond_the_limit_takes_no_place_of_one_in_force,
     policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,
@@ -56,6 +59,10 @@ lab::tests![
     limits::a_small_change_is_in_force_before_a_large_one_that_came_with_it,
     shadows::a_shadow_lists_exactly_what_enforcing_it_changes,
     first_light::a_pod_behind_a_service_is_seen_with_its_address_until_the_service_is_deleted,
+    inside::where_no_node_says_where_pods_live_nothing_private_is_translated_to_until_a_setting_does,
+    inside::a_pod_outside_of_all_known_networks_is_not_translated_to_private_destinations_and_others_are,
+    inside::a_tenant_who_lists_an_address_outside_changes_nothing_for_others,
+    inside::status_lists_what_is_inside_and_why,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,
     translation::a_pod_that_no_service_selects_is_untouched,
     translation::an_endpoint_on_another_node_is_not_translated_here,
@@ -111,7 +118,7 @@ lab::tests![
     beside_calico::calicos_rules_that_were_there_first_go_on_for_others,
     beside_calico::calicos_rules_that_come_later_change_nothing_of_ours,
     beside_calico::pods_of_calicos_pools_reach_each_other_untranslated_at_every_moment,
-    beside_calico::pools_that_are_not_configured_are_a_warning_and_are_translated_to,
+    beside_calico::pools_that_are_not_configured_are_a_warning_and_nothing_private_is_translated_to,
     beside_kube_vip::an_address_that_kube_vip_moves_is_translated_to_where_it_answers,
     beside_kube_vip::its_own_egress_and_ours_translate_each_its_own_service,
     beside_kube_vip::its_own_egress_and_ours_agree_about_one_service,
@@ -126,6 +133,13 @@ lab::tests![
     files::a_truncated_file_is_named_and_its_last_good_state_stays,
     files::a_mended_file_takes_effect,
     files::a_vanished_directory_is_named_and_everything_stays_in_force,
+    links::a_swapped_link_is_followed_and_no_packet_shows_the_pod_in_between,
+    links::a_file_behind_a_link_is_followed_and_stays_in_force_while_it_is_away,
+    links::a_directory_that_was_away_is_followed_again_and_an_empty_one_in_its_place_takes_nothing,
+    last_good::a_file_that_is_bad_at_the_start_stops_nothing_and_widens_nothing,
+    last_good::a_service_that_was_never_remembered_keeps_what_was_in_force,
+    last_good::a_guard_in_a_broken_file_is_in_force_after_a_restart,
+    last_good::an_empty_directory_at_the_start_is_awaited,
     changes::endpoints_come_and_go,
     changes::a_service_that_turns_into_a_cluster_ip_translates_nobody,
     changes::what_happens_while_egressd_is_down_is_exact_after_the_start,
@@ -149,6 +163,7 @@ lab::tests![
     doors::a_probe_says_whether_egressd_is_live_and_ready,
     doors::a_port_that_is_taken_is_reported_and_served_once_it_is_free,
     doors::a_socket_that_is_taken_is_reported_and_served_once_it_is_free,
+    doors::a_socket_that_is_removed_is_made_again,
     doors::silent_connections_lock_no_scraper_and_no_probe_out,
     doors::a_special_file_among_the_manifests_is_named_and_delays_no_edit,
     doors::a_file_that_becomes_special_keeps_its_last_good_content,

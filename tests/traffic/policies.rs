@@ -155,15 +155,15 @@ pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<
     egressd.stop()
 }
 
-/// The built-in policy by a ConfigMap of its name.
-pub(crate) fn the_built_in_policy_with_another_prefix_leaves_kube_vips_annotations_inert() -> Result<()> {
+/// The built-in policy by a ConfigMap of its name. The prefix is no setting of its own: whoever sets it there is refused, and
+/// nothing changes (P6, P7).
+pub(crate) fn the_built_in_policy_has_the_hosts_prefix_and_can_be_switched_off() -> Result<()> {
     let stage = stage()?;
     let mut egressd = stage.run_until_translated()?;
     let moved = policy("annotations").settings(r#"{"prefix": "egress.example.com"}"#);
     stage.manifests.write(&moved)?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
-    stage.manifests.write(&web().annotation_of("egress.example.com", "egress", "true"))?;
-    egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
+    wait_until_trouble(&stage, "annotations", "set that one to what is meant, and remove the setting")?;
+    stage.lab.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     stage.manifests.write(&policy("annotations").annotation("mode", "off"))?;
     egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
     ensure!(told(&stage, "annotations")?["state"] == "off");

@@ -9,6 +9,7 @@ mod updates;
 
 lab::tests![
     updates::an_update_and_its_undoing_change_no_packet,
+    updates::what_was_translated_in_doubt_goes_on_and_is_reported_until_the_setting_is_made,
     newer_table::a_table_of_a_newer_layout_is_kept_and_said_and_taken_over_once_it_is_gone,
     newer_table::what_would_replace_or_remove_a_table_keeps_one_of_a_newer_layout,
     newer_state::state_files_of_a_newer_version_are_kept_and_said_and_no_packet_changes,

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use anyhow::{Context, Result, ensure};
-use lab::{Egressd, Program};
+use lab::addresses::{NODE_PODS_V4, OUTSIDE_V4};
+use lab::{Egressd, Program, manifest};
 
 use crate::before::{Release, releases};
 use crate::stage::{ADDRESS, KINDS, OTHER, Stage, program};
@@ -60,4 +61,33 @@ fn gone_over<'s>(
     let over = over.with_context(|| when.clone())?;
     stage.expect_all(&when)?;
     Ok(over)
+}
+
+/// P6 where P2 became stricter: what an earlier release translated, though it could not know whether that was a pod, goes on
+/// over an update and restarts, is reported, and ends with the setting that answers the question.
+pub(crate) fn what_was_translated_in_doubt_goes_on_and_is_reported_until_the_setting_is_made() -> Result<()> {
+    for release in releases()? {
+        in_doubt(&release.program()?).with_context(|| format!("beside {}", release.name))?;
+    }
+    Ok(())
+}
+
+fn in_doubt(before: &Program) -> Result<()> {
+    let stage = Stage::new()?;
+    stage.manifests.write(&manifest::node().pod_networks(&[]))?;
+    stage.started(before, ADDRESS)?.stop()?;
+    for address in [OTHER, ADDRESS] {
+        let mut egressd = stage.started(&program(), address)?;
+        egressd.wait_until_log_has("as before the update")?;
+        stage.expect_all("after the update")?;
+        egressd.stop()?;
+    }
+    let set = program().environment("EGRESSD_INSIDE_NETWORKS", NODE_PODS_V4);
+    let egressd = stage.started(&set, OTHER)?;
+    stage.expect_all("with the setting")?;
+    ensure!(!egressd.log().contains("networks-assumed"), "{}", egressd.log());
+    egressd.stop()?;
+    let mut unset = program().run(&stage.lab, &stage.manifests)?;
+    unset.wait_until_seen(stage.pod(0), OUTSIDE_V4, stage.pod(0).v4().into())?;
+    unset.stop()
 }

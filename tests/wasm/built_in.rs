@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd::wasm::{self, Loaded};
-use egressd_core::chain::{Policy, Ruling};
+use egressd_core::chain::{Chain, Policy, Ruling};
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference};
+use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference, PolicyObject};
 use egressd_core::net::{PortMatch, Protocol};
 use wit_component::DecodedWasm;
 
@@ -111,6 +111,41 @@ fn the_host_hands_the_prefix_to_it() {
     let Ruling::Draft(draft) = chain.evaluate(&context(), &ours).ruling else { panic!("no draft") };
     assert_eq!(draft.rules.len(), 1);
     assert!(draft.rules[0].exclude.is_empty());
+}
+
+/// The prefix has one owner. What an earlier process had in force by the other goes on, and is reported.
+#[test]
+fn another_prefix_in_its_settings_is_refused_and_stays_where_it_was_in_force() {
+    let object = |prefix: &str| {
+        let settings = Some(format!(r#"{{"prefix": "{prefix}"}}"#));
+        Arc::new(PolicyObject { name: "annotations".to_owned(), settings, ..PolicyObject::default() })
+    };
+    let library = |remembered| {
+        let prefix = AnnotationPrefix::new("example.org").unwrap();
+        Library::new(Sandbox::new().unwrap(), prefix, Metrics::default(), remembered)
+    };
+    let rules = |chain: &Chain, name: &str| {
+        let Ruling::Draft(draft) = chain.evaluate(&context(), &view("web", &[(name, "true")])).ruling else {
+            panic!("no draft")
+        };
+        draft.rules.len()
+    };
+    let refused = "setting \"prefix\" is example.net, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is example.org, \
+                   which alone counts; set that one to what is meant, and remove the setting (docs/upgrade.md); ";
+
+    let fresh = library(Objects::new()).update([object("example.net")]);
+    assert_eq!(fresh.reports[0].trouble, Some(format!("{refused}nothing of it is in force")));
+
+    let chain = library(Objects::new()).update([object("example.org")]).chain.unwrap();
+    assert_eq!((rules(&chain, "example.org/egress"), rules(&chain, "kube-vip.io/egress")), (1, 0));
+
+    let mut later = library([("annotations".to_owned(), object("example.net"))].into());
+    let loaded = later.update([object("example.net")]);
+    assert_eq!(loaded.reports[0].trouble, Some(format!("{refused}the last good one stays in force")));
+    let chain = loaded.chain.unwrap();
+    assert_eq!((rules(&chain, "example.net/egress"), rules(&chain, "example.org/egress")), (1, 0));
+    let chain = later.update([]).chain.unwrap();
+    assert_eq!((rules(&chain, "example.net/egress"), rules(&chain, "example.org/egress")), (0, 1));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use egressd_core::model::{Context, Endpoint, Service, ServiceKey, ServiceKind, ServiceView, TrafficPolicy, Uid};
+use egressd_core::model::{
+    Context, Endpoint, Selection, Service, ServiceKey, ServiceKind, ServiceView, TrafficPolicy, Uid,
+};
 use egressd_core::net::Family;
 
 pub(crate) fn context() -> Context {
@@ -24,6 +26,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
         status_addresses: Vec::new(),
         status_hostnames: Vec::new(),
         spec_address: None,
+        selection: Selection::Selector,
         cluster_addresses: vec![ip("10.96.0.7")],
         traffic_policy: TrafficPolicy::Local,
         families: vec![Family::Ipv4, Family::Ipv6],

@@ -21,7 +21,9 @@ pub mod pipeline;
 pub mod plan;
 pub mod policy;
 pub mod ruleset;
+pub mod spelling;
 pub mod status;
+pub mod stray;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod text;

@@ -70,15 +70,14 @@ pub type Held = BTreeMap<IpAddr, Standing>;
 pub struct Holder {
     owner: Owner,
     node: String,
-    /// The full name of the annotation.
-    vip_host: String,
+    prefix: AnnotationPrefix,
     held: Held,
 }
 
 impl Holder {
     /// A node of this name, whose interfaces have nothing so far.
     pub fn new(owner: Owner, node: &str, prefix: &AnnotationPrefix) -> Self {
-        Self { owner, node: node.to_owned(), vip_host: prefix.name(VIP_HOST), held: Held::new() }
+        Self { owner, node: node.to_owned(), prefix: prefix.clone(), held: Held::new() }
     }
 
     /// Takes in what its interfaces have now.
@@ -103,12 +102,12 @@ impl Holder {
     /// Why this node does not translate to one of a Service's addresses; none when it does.
     pub fn objection(&self, service: &Service, address: IpAddr) -> Option<Finding> {
         Some(match self.obstacle(service, address)? {
-            Obstacle::OtherNode(node) => {
-                elsewhere(address, &format!("{} says that node {} holds it", self.vip_host, named(node)))
+            Obstacle::OtherNode(vip_host, node) => {
+                elsewhere(address, &format!("{vip_host} says that node {} holds it", named(node)))
             }
             Obstacle::NoNode => {
                 let because = "names no node yet, and the node that it names translates (--owner vip-host)";
-                elsewhere(address, &format!("{} {because}", self.vip_host))
+                elsewhere(address, &format!("{} {because}", self.prefix.name(VIP_HOST)))
             }
             Obstacle::Absent => absent(address),
             Obstacle::Unusable(Standing::Duplicate) => duplicate(address),
@@ -122,14 +121,17 @@ impl Holder {
     }
 
     fn obstacle<'a>(&self, service: &'a Service, address: IpAddr) -> Option<Obstacle<'a>> {
-        let named = self.named_by(service);
-        let other = || named.filter(|node| !self.is_named(node)).map(Obstacle::OtherNode);
+        let named = || self.vip_host(service);
+        let is_other = |(_, node): &(String, &str)| !self.is_named(node);
+        let other = |(vip_host, node): (String, &'a str)| Obstacle::OtherNode(vip_host, node);
         match self.owner {
             Owner::Any => None,
             Owner::Address => self.not_on_an_interface(address),
-            Owner::VipHost if named.is_none() => Some(Obstacle::NoNode),
-            Owner::VipHost => other(),
-            Owner::Auto => other().or_else(|| self.not_on_an_interface(address)),
+            Owner::VipHost => match named() {
+                None => Some(Obstacle::NoNode),
+                Some(named) => Some(named).filter(is_other).map(other),
+            },
+            Owner::Auto => named().filter(is_other).map(other).or_else(|| self.not_on_an_interface(address)),
         }
     }
 
@@ -149,22 +151,30 @@ impl Holder {
 
     /// A name that is taken for this node's and is not written so.
     pub(crate) fn other_case(&self, service: &Service) -> Option<Finding> {
-        let named = self.named_by(service).filter(|named| self.is_named(named) && *named != self.node)?;
-        let message = format!("{}: {named} is taken for node {}, which differs in case only", self.vip_host, self.node);
+        let (vip_host, named) = self.vip_host(service)?;
+        if named == self.node || !self.is_named(named) {
+            return None;
+        }
+        let message = format!("{vip_host}: {named} is taken for node {}, which differs in case only", self.node);
         Some(Finding::new(Severity::Info, "vip-host-case", message))
     }
 
     /// The node that kube-vip says holds the Service's addresses. It empties the annotation when there is none.
     pub(crate) fn named_by<'a>(&self, service: &'a Service) -> Option<&'a str> {
-        service.annotations.get(&self.vip_host).map(|name| name.trim()).filter(|name| !name.is_empty())
+        self.vip_host(service).map(|(_, node)| node)
+    }
+
+    fn vip_host<'a>(&self, service: &'a Service) -> Option<(String, &'a str)> {
+        let (name, node) = self.prefix.of_load_balancer(&service.annotations, VIP_HOST)?;
+        Some((name, node.trim()))
     }
 }
 
 /// Why this node does not translate to an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Obstacle<'a> {
-    /// `vipHost` names this one, and it is another.
-    OtherNode(&'a str),
+    /// The annotation of this name names this node, and it is another.
+    OtherNode(String, &'a str),
     /// `vipHost` names none.
     NoNode,
     /// It is on no interface.

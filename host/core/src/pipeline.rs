@@ -5,21 +5,29 @@
 mod again;
 mod answering;
 mod asking;
+mod choice;
+mod claims;
 mod entry;
 mod input;
 mod limits;
 mod memory;
 mod pods;
 mod round;
+mod shown;
+mod surroundings;
 mod turns;
+mod unreadable;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use again::Again;
+use claims::Claims;
+pub use claims::KEPT;
 use entry::{Answer, Entry, FollowUp, Standing};
 use input::is_asked_about;
+use surroundings::is_about_inside;
 pub use turns::Turns;
 
 use crate::beside::ForeignTables;
@@ -28,10 +36,10 @@ use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Connected, Context, Interest, Key, Labels,
-    PolicyMark, PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Uid, asks_kube_vip, published,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
+    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Surroundings, Uid, asks_kube_vip, published,
 };
-use crate::owner::{Held, Holder, Owner};
+use crate::owner::{Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::{ServiceStatus, State};
@@ -64,7 +72,8 @@ pub struct Settings {
 pub struct Pipeline {
     settings: Settings,
     context: Arc<Context>,
-    facts: ClusterFacts,
+    facts: Arc<ClusterFacts>,
+    around: Surroundings,
     holder: Holder,
     foreign: ForeignTables,
     /// The nodes that are ready.
@@ -82,6 +91,8 @@ pub struct Pipeline {
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
     drafts: BTreeMap<Uid, Arc<Draft>>,
     memory: Memory,
+    /// Room that is kept for pods that are replaced.
+    claims: Claims,
     /// How many answers were failures.
     failures: u64,
 }
@@ -142,6 +153,8 @@ pub struct Round {
     pub policies: BTreeMap<String, PolicyMark>,
     /// The policies that could not answer, each with the first Service by name for which it could not.
     pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
+    /// What is inside the cluster, and why.
+    pub inside: Arc<ClusterFacts>,
     /// What is told about the node as a whole.
     pub findings: Vec<Finding>,
     /// Why nothing of this may be carried out: a defect of egressd.
@@ -154,12 +167,14 @@ impl Pipeline {
     /// Before the first update, and holding no address. `accepted` is what an earlier process remembered (P4).
     pub fn new(settings: Settings, accepted: BTreeMap<Uid, Arc<Labels>>) -> Self {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
-        let facts = ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &settings.node);
+        let around = Surroundings { node: settings.node.clone(), ..Surroundings::default() };
+        let facts = Arc::new(ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &around));
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
         Self {
             settings,
             context,
             facts,
+            around,
             holder,
             foreign: Default::default(),
             ready: Default::default(),
@@ -170,6 +185,7 @@ impl Pipeline {
             accepted,
             drafts: Default::default(),
             memory: Memory::Whole,
+            claims: Claims::default(),
             failures: 0,
         }
     }
@@ -190,16 +206,6 @@ impl Pipeline {
     /// What is the same for all Services now.
     pub fn context(&self) -> Arc<Context> {
         Arc::clone(&self.context)
-    }
-
-    /// Takes in what this node's interfaces have now. No policy is asked: none of them knows.
-    pub fn hold(&mut self, held: Held) {
-        self.holder.hold(held);
-    }
-
-    /// Takes in which networks this node is connected to.
-    pub fn connect(&mut self, connected: Vec<Connected>) {
-        drop(connected);
     }
 
     /// Takes in which tables of kube-vip's names are on this node and not egressd's; whether that is news.
@@ -229,6 +235,9 @@ impl Pipeline {
         let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
         self.policies = snapshot.policies.iter().map(mark).collect();
         self.newest = snapshot.clone();
+        if keys.iter().any(is_about_inside) {
+            self.gather();
+        }
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         let dirty = self.dirty(snapshot, keys);
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
@@ -236,7 +245,6 @@ impl Pipeline {
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
     fn cluster(&mut self, snapshot: &Snapshot) -> bool {
-        self.facts = ClusterFacts::gather(snapshot, &self.settings.cluster, &self.settings.node);
         let ready = snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready);
         self.ready = ready.map(|(name, _)| name.clone()).collect();
         let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));
@@ -247,7 +255,8 @@ impl Pipeline {
     }
 
     fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<ServiceKey> {
-        let all = || snapshot.services.keys().chain(self.services.keys()).cloned();
+        let unreadable = || snapshot.unreadable.services.keys();
+        let all = || snapshot.services.keys().chain(unreadable()).chain(self.services.keys()).cloned();
         let of = |key: &Key| -> Vec<ServiceKey> {
             match key {
                 Key::Service(key) => vec![key.clone()],
@@ -264,10 +273,13 @@ impl Pipeline {
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
+        if self.look_at_unreadable(snapshot, &key) {
+            return None;
+        }
         let prefix = &self.settings.prefix;
         let service = snapshot.services.get(&key);
         let published = service.map(|service| published(service, prefix)).unwrap_or_default();
-        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest));
+        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
         let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.forget(&gone.view.service.uid);
@@ -296,8 +308,8 @@ impl Pipeline {
             Some(Entry { view: before, verdict, last_input, follow_up, again, answer, .. })
                 if before.service.uid == *uid =>
             {
-                let again = again.anew();
-                Entry { view, published, verdict, standing, last_input, follow_up, again, answer, waits }
+                let (again, shown) = (again.anew(), None);
+                Entry { view, shown, published, verdict, standing, last_input, follow_up, again, answer, waits }
             }
             other => {
                 if let Some(replaced) = other {
@@ -305,8 +317,8 @@ impl Pipeline {
                 }
                 let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
                 let (last_input, follow_up) = (None, FollowUp::Unasked);
-                let (again, answer) = (Again::default(), Answer::Remembered);
-                Entry { view, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
+                let (again, answer, shown) = (Again::default(), Answer::Remembered, None);
+                Entry { view, shown, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
             }
         }
     }
@@ -314,5 +326,6 @@ impl Pipeline {
     fn forget(&mut self, uid: &Uid) {
         self.accepted.remove(uid);
         self.drafts.remove(uid);
+        self.claims.forget(uid);
     }
 }

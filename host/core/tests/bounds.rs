@@ -10,7 +10,7 @@ use egressd_core::model::{
     Snapshot, view,
 };
 use egressd_core::net::Family;
-use egressd_core::testkit::{SnapshotBuilder, a, context, n, service};
+use egressd_core::testkit::{SnapshotBuilder, a, n, service, surroundings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ fn cluster(nodes: &[(&str, Node)]) -> Snapshot {
 }
 
 fn facts(nodes: &[(&str, Node)]) -> ClusterFacts {
-    ClusterFacts::gather(&cluster(nodes), &ClusterSettings::default(), &context().node)
+    ClusterFacts::gather(&cluster(nodes), &ClusterSettings::default(), &surroundings())
 }
 
 fn inside(facts: &ClusterFacts, address: &str) -> bool {

@@ -129,7 +129,7 @@ fn crowd(services: usize, pods: u8) -> Plan {
         let planned = PlannedService { uid, created: 0, rules, foreign: Default::default(), on_change, on_unavailable };
         (ServiceKey::new("default", format!("s{i:03}")), planned)
     };
-    Plan { excluded: facts().excluded, services: (0..services).map(one).collect() }
+    Plan { excluded: facts().excluded, services: (0..services).map(one).collect(), ..Plan::default() }
 }
 
 fn overlap(other: &str, more: usize, pods: usize) -> Overlap {

@@ -20,6 +20,7 @@ struct Asked {
     key: ServiceKey,
     created: i64,
     before: Size,
+    claim: Size,
     accepted: Option<Size>,
     newest: Size,
 }
@@ -33,7 +34,7 @@ fn asked() -> impl Strategy<Value = Vec<Asked>> {
     vec(one, 0..14).prop_map(|all| {
         let named = (0..).zip(all).map(|(place, (namespace, created, before, accepted, newest)): (u32, _)| {
             let key = ServiceKey::new(format!("n{namespace}"), format!("s{place}"));
-            Asked { key, created, before, accepted, newest }
+            Asked { key, created, before, claim: Size::default(), accepted, newest }
         });
         named.collect()
     })
@@ -50,8 +51,8 @@ fn new_ones() -> impl Strategy<Value = Vec<Asked>> {
 }
 
 fn wish(one: &Asked) -> Wish {
-    let Asked { key, created, before, accepted, newest } = one.clone();
-    Wish { key, created, before, accepted, newest }
+    let Asked { key, created, before, claim, accepted, newest } = one.clone();
+    Wish { key, created, before, claim, accepted, newest }
 }
 
 fn granted(all: &[Asked]) -> BTreeMap<&ServiceKey, Grant> {
@@ -119,7 +120,7 @@ proptest! {
         let without = granted(&all);
         let (key, created) = (ServiceKey::new("n0", "added"), 9);
         let newest = Size { networks: added.networks.min(8), rules: 1, ..added };
-        let added = Asked { key, created, before: Size::default(), accepted: None, newest };
+        let added = Asked { key, created, before: Size::default(), claim: Size::default(), accepted: None, newest };
         let with: Vec<Asked> = all.iter().cloned().chain([added]).collect();
         let with = granted(&with);
         let had = used(&all, &without).get("n0").copied().unwrap_or_default();
@@ -177,4 +178,42 @@ proptest! {
             prop_assert_eq!(has(one, second[&one.key]), one.before);
         }
     }
+
+    /// Pods that are replaced are gone for a moment: whatever waits in the namespace, they come back to their room.
+    #[test]
+    fn what_a_service_had_a_short_time_ago_is_there_when_it_comes_back(
+        all in asked(), less in vec((0..10usize, 0..10usize), 14)
+    ) {
+        let had = in_one_namespace(all);
+        let replaced = |place: usize| place.is_multiple_of(2);
+        let now: Vec<Asked> = had.iter().zip(less).enumerate().map(|(place, (one, less))| {
+            let Size { elements, networks, .. } = one.before;
+            let fewer = Size { rules: 0, elements: elements.saturating_sub(less.0), networks: networks.saturating_sub(less.1) };
+            let one = Asked { claim: one.before, ..one.clone() };
+            if replaced(place) { Asked { before: fewer, accepted: Some(fewer), newest: fewer, ..one } } else { one }
+        }).collect();
+        let first = granted(&now);
+        let back: Vec<Asked> = now.iter().zip(&had).enumerate().map(|(place, (one, had))| {
+            let before = has(one, first[&one.key]);
+            let newest = if replaced(place) { had.before } else { before };
+            Asked { before, accepted: Some(newest), newest, ..one.clone() }
+        }).collect();
+        let second = granted(&back);
+        for (_, one) in back.iter().enumerate().filter(|(place, _)| replaced(*place)) {
+            prop_assert_eq!(second[&one.key], Grant::Newest, "{:?}", one);
+        }
+    }
+}
+
+/// As many of these as one namespace may have together.
+fn in_one_namespace(all: Vec<Asked>) -> Vec<Asked> {
+    let (mut elements, mut networks, mut some) = (0, 0, Vec::new());
+    for one in all {
+        let before = Size { rules: 1, networks: one.before.networks.min(8), ..one.before };
+        (elements, networks) = (elements + before.elements, networks + before.networks);
+        if elements <= LIMITS.namespace.elements && networks <= LIMITS.namespace.networks {
+            some.push(Asked { key: ServiceKey::new("n", one.key.name.clone()), before, ..one });
+        }
+    }
+    some
 }

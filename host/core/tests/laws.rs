@@ -1,5 +1,4 @@
 //! The laws that hold for every plan, as properties.
-#![expect(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -39,6 +38,20 @@ fn plan_and_edit() -> impl Strategy<Value = (Plan, Plan, ServiceKey)> {
     })
 }
 
+fn every_packet_sees_the_old_or_the_new(before: &Ruleset, after: &Ruleset) -> Result<(), TestCaseError> {
+    let changes = diff(before, after);
+    let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
+    for batch in &changes.batches {
+        kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
+        for packet in packets() {
+            let now = seen(&kernel.ruleset, &packet);
+            let right = [seen(before, &packet), seen(after, &packet)];
+            prop_assert!(right.contains(&now), "{:?} sees {:?}, not one of {:?}\n{}", packet, now, right, changes);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 3_000 }))]
 
@@ -74,17 +87,17 @@ proptest! {
     /// P3, as far as whole batches go; the kernel test sends packets through it.
     #[test]
     fn between_two_batches_every_packet_sees_the_old_or_the_new((old, new, _) in plan_and_edit()) {
-        let (before, after) = (ruleset(&old), ruleset(&new));
-        let changes = diff(&before, &after);
-        let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
-        for batch in &changes.batches {
-            kernel.commit(batch).expect("a change the kernel takes");
-            for packet in packets() {
-                let now = seen(&kernel.ruleset, &packet);
-                let right = [seen(&before, &packet), seen(&after, &packet)];
-                prop_assert!(right.contains(&now), "{:?} sees {:?}, not one of {:?}\n{}", packet, now, right, changes);
-            }
-        }
+        every_packet_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
+    }
+
+    /// P2 and P3 at once: what is inside changes together with a Service.
+    #[test]
+    fn while_what_is_inside_changes_every_packet_sees_the_old_or_the_new(
+        (old, edited, _) in plan_and_edit(),
+        inside in Universe::on_paper().insides(),
+    ) {
+        let new = Plan { services: edited.services, ..inside };
+        every_packet_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
     }
 
     #[test]
@@ -99,9 +112,11 @@ proptest! {
                 Verb::DeleteElements(_, _, keys) => keys.iter().map(|key| key.address()).collect(),
                 Verb::AddTable
                 | Verb::DeleteTable
-                | Verb::AddSet(_)
+                | Verb::AddSet(..)
                 | Verb::DeleteSet(_)
                 | Verb::RefillSet(..)
+                | Verb::AddMembers(..)
+                | Verb::DeleteMembers(..)
                 | Verb::AddMap(..)
                 | Verb::DeleteMap(_)
                 | Verb::AddChain(..)

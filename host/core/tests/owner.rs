@@ -1,20 +1,22 @@
 //! Which node translates, and what the others say.
 
+#![expect(clippy::expect_used, reason = "tests")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
-use egressd_core::model::{Context, Key, ServiceKey, ServiceView, Snapshot};
+use egressd_core::model::{AnnotationPrefix, Context, Key, ServiceKey, ServiceView, Snapshot};
 use egressd_core::owner::{Owner, Standing};
-use egressd_core::pipeline::{Pipeline, Round};
+use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::status::State;
 use egressd_core::testkit::{SnapshotBuilder, a, service, settings};
 
 const V4: &str = "11.0.0.2";
 const V6: &str = "fc00:11::2";
 
-/// Translates the endpoints of each family to the Service's address of that family.
+/// Translates the endpoints of each family to the Service's first address of that family.
 struct EachFamily;
 
 fn chain() -> Chain {
@@ -40,7 +42,10 @@ impl Policy for EachFamily {
             destination_ports: vec![],
             address: *address,
         };
-        let rules = view.addresses.iter().map(rule).collect();
+        let first = |address: &&std::net::IpAddr| {
+            view.addresses.iter().find(|other| other.is_ipv4() == address.is_ipv4()) == Some(*address)
+        };
+        let rules = view.addresses.iter().filter(first).map(rule).collect();
         Ok(Outcome { decision: Decision::Plan(Draft { rules, ..Draft::default() }), diagnostics: vec![] })
     }
 }
@@ -66,6 +71,11 @@ impl World {
 
     fn look_at(mut self, snapshot: &Snapshot) -> Self {
         let questions = self.pipeline.update(snapshot, &[Key::Cluster].into());
+        self.answer(questions);
+        self
+    }
+
+    fn answer(&mut self, questions: Vec<Question>) {
         self.asked += questions.len();
         let context = self.pipeline.context();
         let answers = questions.into_iter().map(|question| {
@@ -74,11 +84,11 @@ impl World {
         });
         let further = self.pipeline.answer(answers.collect());
         assert_eq!(further, [], "every answer is a draft");
-        self
     }
 
     fn holding(&mut self, held: &[(&str, Standing)]) -> Told {
-        self.pipeline.hold(held.iter().map(|(address, standing)| (a(address), *standing)).collect());
+        let questions = self.pipeline.hold(held.iter().map(|(address, standing)| (a(address), *standing)).collect());
+        self.answer(questions);
         Told::from(&self.pipeline.round())
     }
 }
@@ -233,4 +243,81 @@ fn a_service_without_endpoints_here_says_nothing_about_its_addresses() {
 fn only_two_ways_look_at_interfaces() {
     let ways = [Owner::Auto, Owner::Address, Owner::VipHost, Owner::Any];
     assert_eq!(ways.map(Owner::looks_at_interfaces), [true, true, false, false]);
+}
+
+/// `web` with these addresses, in this order.
+fn with_addresses(addresses: &[&str]) -> Snapshot {
+    SnapshotBuilder::default().service(service("web", addresses), &["10.0.0.1"]).build()
+}
+
+const FIRST: &str = "11.0.0.2";
+const SECOND: &str = "11.0.0.3";
+
+fn usable(addresses: &[&'static str]) -> Vec<(&'static str, Standing)> {
+    addresses.iter().map(|address| (*address, Standing::Usable)).collect()
+}
+
+#[test]
+fn of_several_addresses_of_a_family_the_first_that_the_node_holds_is_used_and_reported() {
+    let mut world = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
+    let told = world.holding(&usable(&[SECOND]));
+    assert_eq!((told.translated_to, told.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
+    assert_eq!(
+        told.messages,
+        [
+            "of the Service's 2 IPv4 addresses 11.0.0.3 comes first here, and not 11.0.0.2, as long as this node holds it"
+        ]
+    );
+    let told = world.holding(&usable(&[FIRST, SECOND]));
+    assert_eq!(told.translated_to, [SECOND], "it stays as long as it is held");
+    let told = world.holding(&usable(&[FIRST]));
+    assert_eq!((told.translated_to, told.codes), (vec![FIRST.to_owned()], vec![]));
+    let told = world.holding(NEITHER);
+    assert_eq!((told.translated_to, told.codes), (vec![], vec!["held-elsewhere".to_owned()]));
+    let mut world = world.look_at(&with_addresses(&[SECOND, FIRST]));
+    let told = world.holding(&usable(&[FIRST, SECOND]));
+    assert_eq!(told.translated_to, [SECOND], "another order is another wish");
+}
+
+#[test]
+fn what_an_earlier_process_used_is_used_again_though_another_address_comes_first() {
+    let mut before = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
+    before.holding(&usable(&[SECOND]));
+    let pipeline = Pipeline::new(settings(Owner::Auto), BTreeMap::new()).recalling(before.pipeline.drafts().clone());
+    let mut later = World { pipeline, asked: 0 }.look_at(&with_addresses(&[FIRST, SECOND]));
+    assert_eq!(later.holding(&usable(&[FIRST, SECOND])).translated_to, [SECOND]);
+}
+
+#[test]
+fn between_an_address_that_goes_and_the_policies_answer_the_pod_leaves_with_the_other() {
+    let mut world = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
+    world.holding(&usable(&[FIRST, SECOND]));
+    let questions = world.pipeline.hold([(a(SECOND), Standing::Usable)].into());
+    assert_eq!((questions.len(), Told::from(&world.pipeline.round()).translated_to), (1, vec![SECOND.to_owned()]));
+}
+
+#[test]
+fn a_nodes_own_address_is_passed_over_where_there_is_another() {
+    let mut snapshot = with_addresses(&[FIRST, SECOND]);
+    snapshot.nodes.extend(SnapshotBuilder::default().node("node-a", &[FIRST]).build().nodes);
+    for owner in [Owner::Auto, Owner::Any] {
+        let told = World::new(owner).look_at(&snapshot).holding(&usable(&[FIRST, SECOND]));
+        assert_eq!((told.translated_to, told.codes), (vec![SECOND.to_owned()], vec!["address-chosen".to_owned()]));
+    }
+}
+
+#[test]
+fn with_another_prefix_kube_vips_vip_host_is_read_where_there_is_none_of_ones_own() {
+    let prefixed =
+        Settings { prefix: AnnotationPrefix::new("example.org").expect("a prefix"), ..settings(Owner::Auto) };
+    for (own, translated) in [(None, false), (Some("node-b"), false), (Some("node-a"), true), (Some(" "), false)] {
+        let mut snapshot = web(Some("node-b"));
+        let key = ServiceKey::new("default", "web");
+        let mut service = (*snapshot.services[&key]).clone();
+        service.annotations.extend(own.map(|node| ("example.org/vipHost".to_owned(), node.to_owned())));
+        snapshot.services.insert(key, service.into());
+        let world = World { pipeline: Pipeline::new(prefixed.clone(), BTreeMap::new()), asked: 0 };
+        let told = world.look_at(&snapshot).holding(BOTH);
+        assert_eq!(told.state == State::Translating, translated, "{own:?}: {told:?}");
+    }
 }

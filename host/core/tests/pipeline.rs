@@ -11,8 +11,12 @@ mod interest;
 mod limits;
 #[path = "pipeline/memory.rs"]
 mod memory;
+#[path = "pipeline/strays.rs"]
+mod strays;
 #[path = "pipeline/turns.rs"]
 mod turns;
+#[path = "pipeline/unreadable.rs"]
+mod unreadable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -219,6 +219,23 @@ fn a_pod_on_the_nodes_network_is_never_a_source() {
     assert!(world.in_force().is_empty() && world.findings("shop").ends_with("[host-network-endpoint]"));
 }
 
+/// Its own addresses are the node's, whatever its status lists.
+#[test]
+fn a_pod_on_the_nodes_network_takes_no_address_from_another_pod() {
+    let mut host = pod("evil", "agent", &[POD]);
+    host.network = PodNetwork::Host;
+    let mut world = World::with_pods(&[pod("victim", "web-1", &[POD])]);
+    world.service("victim", 2020, "11.0.0.3", &[POD]);
+    world.come(host.clone());
+    assert_eq!((world.in_force(), world.findings("victim")), (vec!["victim 10.0.0.1".to_owned()], String::new()));
+    world.come(pod("other", "web-1", &["10.0.0.2"]));
+    host.addresses.push(a("10.0.0.2"));
+    world.come(host);
+    world.service("other", 2020, "11.0.0.4", &["10.0.0.2"]);
+    world.service("evil", 2010, "11.0.0.5", &[POD, "10.0.0.2"]);
+    assert_eq!(world.in_force(), ["other 10.0.0.2", "victim 10.0.0.1"]);
+}
+
 #[test]
 fn of_two_pods_with_one_address_the_one_that_has_not_ended_counts() {
     let mut ended = pod("evil", "job", &[POD]);
@@ -261,7 +278,8 @@ fn a_pod_makes_egressd_look_at_the_services_alone_that_list_its_address() {
 
 proptest! {
     /// Whatever slices list and pods have: when nothing waits any more, each source is a pod of the Service's own
-    /// namespace, on a network of its own, and of no other one; and each such endpoint is a source.
+    /// namespace, on a network of its own, and of no other one, whatever pods on the node's network list; and each such
+    /// endpoint is a source.
     #[test]
     fn every_source_is_a_pod_of_the_services_own_namespace(
         pods in prop::collection::vec(
@@ -286,8 +304,8 @@ proptest! {
         world.wait(HOLD);
         let expected: std::collections::BTreeSet<String> = listed.iter().filter(|(namespace, last)| {
             let having = || made.iter().filter(|pod| pod.phase == Phase::Alive && pod.addresses == [a(&address(*last))]);
-            having().count() > 0
-                && having().all(|pod| pod.network == PodNetwork::Own && pod.name.namespace == *namespace)
+            let on_pod_network = || having().filter(|pod| pod.network == PodNetwork::Own);
+            on_pod_network().count() > 0 && on_pod_network().all(|pod| pod.name.namespace == *namespace)
         }).map(|(namespace, last)| format!("{namespace} {}", address(*last))).collect();
         prop_assert_eq!(world.in_force(), expected.into_iter().collect::<Vec<_>>());
     }

@@ -55,9 +55,11 @@ fn changed(slice: &Slice) -> usize {
         Verb::AddRules(_, rules) => rules.len(),
         Verb::AddTable
         | Verb::DeleteTable
-        | Verb::AddSet(_)
+        | Verb::AddSet(..)
         | Verb::DeleteSet(_)
         | Verb::RefillSet(..)
+        | Verb::AddMembers(..)
+        | Verb::DeleteMembers(..)
         | Verb::AddMap(..)
         | Verb::DeleteMap(_)
         | Verb::AddChain(..)
@@ -68,7 +70,7 @@ fn changed(slice: &Slice) -> usize {
 }
 
 /// The rules of the base chains, which come whole.
-const BASE: usize = 10;
+const BASE: usize = 14;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 100 } else { 3_000 }))]
@@ -124,7 +126,7 @@ fn large_and_small(pods: u8, address: &str) -> Plan {
     };
     let many = (1..=pods).map(|i| IpAddr::from([10, 0, 0, i])).collect();
     let services = [of("large", 1, many), of("small", 2, vec![a("10.0.1.1")])].into();
-    Plan { excluded: facts().excluded, services }
+    Plan { excluded: facts().excluded, services, ..Plan::default() }
 }
 
 #[test]

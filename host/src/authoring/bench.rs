@@ -1,6 +1,5 @@
 //! `policy bench`: what one evaluation costs, with the built-in policy beside it in the same run.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use super::Error;
 use super::check::Checked;
 use crate::policies::BUILT_IN;
 use crate::source::documents::objects;
-use crate::source::manifests::{self, Directory};
+use crate::source::manifests::{self, Places};
 use crate::wasm::{self, Compiler, Engine, Meter};
 
 /// What is asked about when nobody names Services.
@@ -76,7 +75,7 @@ pub(super) fn bench(
 
 fn snapshot(manifests: Option<&Path>, node: &str) -> Result<Snapshot, Error> {
     match manifests {
-        Some(path) => Ok(Directory::new(path, node).scan(&BTreeSet::new())?.snapshot),
+        Some(path) => Ok(Places::one(path, node).read()?.snapshot),
         // The sample is fine, as a test says.
         None => Ok(manifests::snapshot(&objects(SAMPLE, node).unwrap_or_default())),
     }

@@ -107,7 +107,7 @@ fn config(args: &cli::Scene) -> Result<Config> {
     let cli::Scene { manifests, node, namespace, order: _, networks, annotations } = args;
     config::config(&Input {
         source: Source {
-            manifests: Some(manifests.clone()),
+            manifests: vec![manifests.clone()],
             kubeconfig: None,
             trust_address_annotation: false,
             node: node.clone(),

@@ -36,6 +36,7 @@ pub(super) fn pack(checked: &Checked, args: &Pack) -> Result<Packed, Error> {
         return Err(refused("the built-in policy has this name; take another one with --name".to_owned()));
     }
     let object = PolicyObject {
+        labels: Default::default(),
         name: name.clone(),
         annotations: annotations(args, checked),
         settings: checked.settings.clone(),

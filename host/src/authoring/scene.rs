@@ -1,6 +1,6 @@
 //! Real Services with a policy among those that are deployed: what `policy run` and `policy diff` look at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::oneshot::{self, Known, Report};
 use crate::policies::{Library, Sandbox};
 use crate::source::handover::Update;
-use crate::source::manifests::Directory;
+use crate::source::manifests::Places;
 
 /// After the built-in policy, and with room on both sides.
 pub(super) const ORDER: i32 = 100;
@@ -34,8 +34,8 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn read(config: Config, manifests: PathBuf, order: Option<i32>) -> Result<Self, Error> {
-        let directory = Directory::new(manifests.clone(), &config.settings.node);
-        let update = directory.with_policies_of(config.namespace.clone()).scan(&BTreeSet::new())?;
+        let places = Places::one(&manifests, &config.settings.node);
+        let update = places.with_policies_of(config.namespace.clone()).read()?;
         Ok(Self { config, manifests, order, update, sandbox: Sandbox::compiling(compiler())? })
     }
 

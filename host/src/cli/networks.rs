@@ -11,6 +11,13 @@ pub struct Networks {
     /// Service networks, comma-separated; replaces what ServiceCIDRs say, for each family that is named.
     #[arg(long, value_name = "CIDR,...", env = "egress_servicecidr")]
     pub service_networks: Option<String>,
+    /// Networks that are never translated to, comma-separated, beside all that is known to be inside the cluster; or none.
+    ///
+    /// Where nothing says where pods live, or a pod is in no known network, nothing is translated towards private
+    /// destinations, since other pods may be there. This ends that: with the networks of all pods, or with none, where the
+    /// known ones are all.
+    #[arg(long, value_name = "CIDR,...|none", env = "EGRESSD_INSIDE_NETWORKS")]
+    pub inside_networks: Option<String>,
 }
 
 /// Where the cluster's networks are looked for.

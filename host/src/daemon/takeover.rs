@@ -6,8 +6,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::net::Family;
-use egressd_core::ruleset::{Name, TableNames};
+use egressd_core::model::PrivateDestinations;
+use egressd_core::net::{AddressRange, Family, private_destinations as private_networks};
+use egressd_core::ruleset::{Name, Ruleset, Table, TableNames};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -73,5 +74,21 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
                 return other;
             }
         }
+    }
+}
+
+/// What became of private destinations by rules that are in force, where no release remembered a decision about that:
+/// releases that decided nothing translated to them, and sets that have them are of one that does not.
+pub(super) fn private_destinations(applied: &Ruleset) -> PrivateDestinations {
+    let translates = |table: &Table| table.maps.values().any(|map| !map.elements.is_empty());
+    let withholds = |(family, table): (&Family, &Table)| {
+        let is_inside = |range: &AddressRange| table.sets.values().any(|set| set.contains(range.first()));
+        private_networks(*family).iter().all(is_inside)
+    };
+    let mut in_force = applied.tables.iter().filter(|(_, table)| translates(table)).peekable();
+    if in_force.peek().is_some() && !in_force.any(withholds) {
+        PrivateDestinations::AsBefore
+    } else {
+        PrivateDestinations::Withheld
     }
 }

@@ -1,6 +1,7 @@
 //! The status as one document: what the socket carries, and how `status` prints it. Field names are stable; new ones
 //! may come.
 
+mod inside;
 mod policy;
 mod table;
 
@@ -11,6 +12,7 @@ use egressd_core::model::ServiceKey;
 use egressd_core::status::ServiceStatus;
 use serde::{Deserialize, Serialize};
 
+pub use inside::{Inside, inside, table_of_inside};
 pub use policy::{Policy, Rule, Shadow};
 pub use table::table_of;
 

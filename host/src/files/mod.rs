@@ -32,8 +32,14 @@ pub enum Error {
         most: u64,
     },
     /// Not what people write.
-    #[error("it is not UTF-8 text")]
+    #[error("it is binary, and manifests and settings are text: put a text file in its place")]
     Binary,
+    /// Text of another kind.
+    #[error("it is not UTF-8 text: line {line} is in another encoding; save it as UTF-8")]
+    Encoding {
+        /// The first line that is not, from 1.
+        line: usize,
+    },
     /// Text all the same, as some shells write it.
     #[error("it is UTF-16 text, as PowerShell writes it; save it as UTF-8")]
     Utf16,
@@ -43,7 +49,8 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::System(error) => error,
-            error @ (Error::Special(_) | Error::Long { .. } | Error::Binary | Error::Utf16) => {
+            error
+            @ (Error::Special(_) | Error::Long { .. } | Error::Binary | Error::Encoding { .. } | Error::Utf16) => {
                 Self::new(io::ErrorKind::InvalidInput, error)
             }
         }
@@ -66,12 +73,40 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// As [`read`], and when it is no text.
 pub fn text(path: &Path) -> Result<String, Error> {
-    let bytes = read(path)?;
+    decoded(read(path)?)
+}
+
+/// What another program writes to standard input, until it ends.
+///
+/// # Errors
+/// When it is too long, no text, or the system refuses.
+pub fn standard_input() -> Result<String, Error> {
+    decoded(limited(io::stdin().lock(), MOST)?)
+}
+
+fn decoded(bytes: Vec<u8>) -> Result<String, Error> {
+    // The mark of UTF-32 begins like that of UTF-16.
+    if bytes.starts_with(&[0xff, 0xfe, 0, 0]) {
+        return Err(Error::Encoding { line: 1 });
+    }
     // The mark at the beginning, in either order of bytes.
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || is_of_pairs(&bytes) {
         return Err(Error::Utf16);
     }
-    String::from_utf8(bytes).map_err(|_| Error::Binary)
+    if bytes.contains(&0) {
+        return Err(Error::Binary);
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        Error::Encoding { line: good.iter().filter(|byte| **byte == b'\n').count() + 1 }
+    })
+}
+
+/// Whether every second byte is zero, as in UTF-16 of Latin letters without a mark.
+fn is_of_pairs(bytes: &[u8]) -> bool {
+    let pairs = bytes.as_chunks::<2>().0;
+    let all = |at: usize| pairs.iter().all(|pair| pair[at] == 0 && pair[1 - at] != 0);
+    !pairs.is_empty() && bytes.len().is_multiple_of(2) && (all(0) || all(1))
 }
 
 /// A file that egressd made, with so many bytes at most. A link in its place is none of ours.
@@ -87,11 +122,16 @@ pub fn read_own(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
 fn content(file: File, most: u64) -> Result<Vec<u8>, Error> {
     let found = file.metadata()?;
     regular(found.file_type())?;
-    let mut bytes = Vec::new();
-    if found.len() <= most {
-        file.take(most + 1).read_to_end(&mut bytes)?;
+    if found.len() > most {
+        return Err(Error::Long { most });
     }
-    let fits = found.len() <= most && u64::try_from(bytes.len()).is_ok_and(|length| length <= most);
+    limited(file, most)
+}
+
+fn limited(source: impl Read, most: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    source.take(most + 1).read_to_end(&mut bytes)?;
+    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= most);
     if fits { Ok(bytes) } else { Err(Error::Long { most }) }
 }
 
@@ -152,8 +192,13 @@ mod tests {
         let utf16: Vec<u8> = "\u{feff}kind: Service".encode_utf16().flat_map(u16::to_le_bytes).collect();
         fs::write(&file, utf16).unwrap();
         assert_eq!(refusal(&file), "it is UTF-16 text, as PowerShell writes it; save it as UTF-8");
-        fs::write(&file, [0xc3]).unwrap();
-        assert_eq!(refusal(&file), "it is not UTF-8 text");
+        let without_mark: Vec<u8> = "kind: Service".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        fs::write(&file, without_mark).unwrap();
+        assert_eq!(refusal(&file), "it is UTF-16 text, as PowerShell writes it; save it as UTF-8");
+        fs::write(&file, b"a: b\n# caf\xe9\n").unwrap();
+        assert_eq!(refusal(&file), "it is not UTF-8 text: line 2 is in another encoding; save it as UTF-8");
+        fs::write(&file, b"\x1f\x8b\x08\0\0").unwrap();
+        assert!(refusal(&file).starts_with("it is binary, and "));
     }
 
     #[test]

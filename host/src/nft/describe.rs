@@ -71,11 +71,17 @@ pub(super) fn describe(batch: &Batch, origin: &Origin) -> String {
     match &change.verb {
         Verb::AddTable => format!("add {table}"),
         Verb::DeleteTable => format!("delete {table}"),
-        Verb::AddSet(set) => format!("add set {set} to {table}"),
+        Verb::AddSet(set, _) => format!("add set {set} to {table}"),
         Verb::DeleteSet(set) => format!("delete set {set} from {table}"),
         Verb::RefillSet(set, _) if origin.items.is_empty() => format!("empty set {set} of {table}"),
         Verb::RefillSet(set, ranges) => {
             format!("add {} to set {set} of {table}", listed(ranges, &origin.items, ToString::to_string))
+        }
+        Verb::AddMembers(set, members) => {
+            format!("add {} to set {set} of {table}", listed(members, &origin.items, ToString::to_string))
+        }
+        Verb::DeleteMembers(set, members) => {
+            format!("delete {} from set {set} of {table}", listed(members, &origin.items, ToString::to_string))
         }
         Verb::AddMap(map, _) => format!("add map {map} to {table}"),
         Verb::DeleteMap(map) => format!("delete map {map} from {table}"),

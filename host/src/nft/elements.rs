@@ -1,11 +1,11 @@
 //! Sets, maps and their elements: the messages that `rustables` lacks.
 
-use std::iter::Peekable;
+use std::{iter::Peekable, net::IpAddr};
 
 use egressd_core::{
     diff::Change,
     net::{AddressRange, Family},
-    ruleset::{Element, MapKey, MapKind, Name, Target},
+    ruleset::{Element, MapKey, MapKind, Name, SetKind, Target},
 };
 use rustables::sys;
 
@@ -102,11 +102,15 @@ impl Place<'_> {
     }
 }
 
-/// Creates an interval set of addresses.
-pub(super) fn add_set(transaction: &mut Transaction, place: Place<'_>, set: &Name) {
+/// Creates a set of addresses.
+pub(super) fn add_set(transaction: &mut Transaction, place: Place<'_>, set: &Name, kind: SetKind) {
+    let flags = match kind {
+        SetKind::Ranges => sys::NFT_SET_INTERVAL,
+        SetKind::Addresses => 0,
+    };
     transaction.message(place.header(sys::NFT_MSG_NEWSET, Flags::CREATE), |w| {
         let family = place.change.family;
-        write_set(w, place, set, sys::NFT_SET_INTERVAL, (datatype::address(family), address_length(family)));
+        write_set(w, place, set, flags, (datatype::address(family), address_length(family)));
         Origin::whole(place.index)
     });
 }
@@ -142,6 +146,21 @@ pub(super) fn refill_set(transaction: &mut Transaction, place: Place<'_>, set: &
         Origin::whole(place.index)
     });
     add_entries(transaction, place, set, (2, ranges), |w, range| write_range(w, *range));
+}
+
+/// Adds addresses to a set of addresses.
+pub(super) fn add_members(transaction: &mut Transaction, place: Place<'_>, set: &Name, members: &[IpAddr]) {
+    add_entries(transaction, place, set, (1, members), write_member);
+}
+
+/// Deletes addresses from a set of addresses.
+pub(super) fn delete_members(transaction: &mut Transaction, place: Place<'_>, set: &Name, members: &[IpAddr]) {
+    let header = place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST);
+    entries(transaction, place, (header, set), (1, members), write_member);
+}
+
+fn write_member(w: &mut Writer, member: &IpAddr) {
+    w.nest(sys::NFTA_LIST_ELEM, |w| write_key(w, &address_bytes(*member)));
 }
 
 /// Adds elements to a map.

@@ -67,9 +67,11 @@ fn encode_change(t: &mut Transaction, place: Place<'_>, ownership: Ownership) ->
     match &place.change.verb {
         Verb::AddTable => add_table(t, place, Flags::CREATE, ownership),
         Verb::DeleteTable => delete_table(t, place),
-        Verb::AddSet(set) => elements::add_set(t, place, set),
+        Verb::AddSet(set, kind) => elements::add_set(t, place, set, *kind),
         Verb::DeleteSet(name) | Verb::DeleteMap(name) => elements::delete_set(t, place, name),
         Verb::RefillSet(set, ranges) => elements::refill_set(t, place, set, ranges),
+        Verb::AddMembers(set, members) => elements::add_members(t, place, set, members),
+        Verb::DeleteMembers(set, members) => elements::delete_members(t, place, set, members),
         Verb::AddMap(map, kind) => elements::add_map(t, place, map, *kind),
         Verb::AddElements(map, _, all) => elements::add_elements(t, place, map, all),
         Verb::DeleteElements(map, _, keys) => elements::delete_elements(t, place, map, keys),
@@ -158,7 +160,7 @@ fn rule_of(chain: &Chain) -> Result<rustables::Rule, Error> {
 mod tests {
     use egressd_core::{
         net::{Family, PortMatch, Protocol},
-        ruleset::{Match, Statement},
+        ruleset::{Match, SetKind, Statement},
     };
     use rustables::sys;
 
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn messages_are_numbered_through_and_none_asks_for_an_acknowledgement() {
-        let sealed = sealed([Verb::AddTable, Verb::AddSet(name("s")), Verb::FlushRules(name("c"))]);
+        let sealed = sealed([Verb::AddTable, Verb::AddSet(name("s"), SetKind::Ranges), Verb::FlushRules(name("c"))]);
         let numbers: Vec<u32> = Messages(&sealed.bytes).map(|message| message.sequence).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
         assert!(Messages(&sealed.bytes).all(|message| u32::from(message.flags) & sys::NLM_F_ACK == 0));

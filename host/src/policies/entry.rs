@@ -20,7 +20,7 @@ use crate::wasm::{self, Description, Loaded, Module};
 pub(super) struct Surroundings {
     pub(super) sandbox: Sandbox,
     pub(super) metrics: Metrics,
-    /// What the built-in policy reads when its settings say nothing else.
+    /// What the built-in policy reads.
     pub(super) prefix: AnnotationPrefix,
 }
 
@@ -35,6 +35,11 @@ pub(super) enum Error {
     Digest { found: String, said: String },
     #[error("data.settings is not a JSON object: {reason}; write one, like {{}}")]
     Settings { reason: String },
+    #[error(
+        "setting \"prefix\" is {said}, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is {ours}, which alone counts; set \
+         that one to what is meant, and remove the setting (docs/upgrade.md)"
+    )]
+    Prefix { said: String, ours: String },
     #[error(transparent)]
     Wasm(#[from] wasm::Error),
     #[error(transparent)]
@@ -51,9 +56,21 @@ impl Error {
             Self::Wasm(error) => error.may_mend(),
             // It is tried again when there is a place for it, whatever the time.
             Self::Excess(_) => false,
-            Self::Spec(_) | Self::Unpack(_) | Self::Digest { .. } | Self::Settings { .. } => false,
+            Self::Spec(_) | Self::Unpack(_) | Self::Digest { .. } | Self::Settings { .. } | Self::Prefix { .. } => {
+                false
+            }
         }
     }
+}
+
+/// Where a ConfigMap comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// From the source, as it is now.
+    Wanted,
+    /// From what an earlier process had in force. Of one that took the built-in policy's prefix from its settings that goes
+    /// on: else an update would change what is translated (P6).
+    InForce,
 }
 
 /// A policy that is loaded.
@@ -93,9 +110,29 @@ impl Good {
         let earlier = earlier.and_then(|good| good.part.as_ref());
         let part = match spec.mode {
             Mode::Off => None,
-            Mode::Enforce | Mode::Shadow => Some(Part::load(around, &spec, earlier, fits)?),
+            Mode::Enforce | Mode::Shadow => {
+                Some(Part::load(around, &spec, &settings(around, &spec, Origin::Wanted)?, earlier, fits)?)
+            }
         };
         Ok(Self { object: Arc::clone(object), spec, part })
+    }
+
+    /// The same of what an earlier process had in force. It was there first, so it has a place whatever the limits are
+    /// today.
+    pub(super) fn recall(around: &Surroundings, object: &Arc<PolicyObject>) -> Result<Self, Error> {
+        let spec = PolicySpec::read(object, BUILT_IN).map_err(Error::Spec)?;
+        let part = match spec.mode {
+            Mode::Off => None,
+            Mode::Enforce | Mode::Shadow => {
+                Some(Part::load(around, &spec, &settings(around, &spec, Origin::InForce)?, None, &|_| Ok(()))?)
+            }
+        };
+        Ok(Self { object: Arc::clone(object), spec, part })
+    }
+
+    /// Why its ConfigMap would be refused today, though it was in force.
+    pub(super) fn outdated(&self, around: &Surroundings) -> Option<Error> {
+        settings(around, &self.spec, Origin::Wanted).err()
     }
 
     /// Its place in the chain, if it has one.
@@ -130,20 +167,26 @@ impl Good {
 }
 
 impl Part {
-    fn load(around: &Surroundings, spec: &PolicySpec, earlier: Option<&Self>, fits: Fits<'_>) -> Result<Self, Error> {
+    fn load(
+        around: &Surroundings,
+        spec: &PolicySpec,
+        settings: &str,
+        earlier: Option<&Self>,
+        fits: Fits<'_>,
+    ) -> Result<Self, Error> {
         let Compiled { module, cost, digest } = Compiled::make(around, spec, earlier, fits)?;
-        let settings = settings(around, spec)?;
         let same = earlier.filter(|earlier| earlier.digest == digest && earlier.settings == settings);
         if let Some(same) = same {
             return Ok(same.clone());
         }
-        let Loaded { description, asked, meter: _ } = wasm::configure(&module, &spec.name, &settings)?;
+        let Loaded { description, asked, meter: _ } = wasm::configure(&module, &spec.name, settings)?;
         let kind = match asked {
             Asked::Validator(_) => Kind::Validator,
             Asked::Policy(_) | Asked::Missing(_) => Kind::Policy,
         };
         let supervision = Supervision::new(&spec.name, around.metrics.policy(&spec.name));
         let asked = supervision.over(asked);
+        let settings = settings.to_owned();
         Ok(Self { module, cost, digest, settings, description, kind, asked, supervision })
     }
 }
@@ -187,16 +230,23 @@ impl Compiled {
     }
 }
 
-/// JSON text of an object. The built-in policy's own default goes unsaid, and it reads empty settings without a
-/// parser.
-fn settings(around: &Surroundings, spec: &PolicySpec) -> Result<String, Error> {
+/// JSON text of an object. The prefix is the host's, which hands it to the built-in policy; that one's own default goes unsaid,
+/// and it reads empty settings without a parser.
+fn settings(around: &Surroundings, spec: &PolicySpec, origin: Origin) -> Result<String, Error> {
     let text = spec.settings.as_deref().map(str::trim).filter(|text| !text.is_empty()).unwrap_or("{}");
     let refused = |reason: String| Error::Settings { reason };
     let value: Value = serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
     let Value::Object(mut members) = value else { return Err(refused("it is something else".to_owned())) };
-    if spec.name == BUILT_IN && around.prefix != AnnotationPrefix::default() {
-        members.entry("prefix").or_insert_with(|| json!(around.prefix.to_string()));
-        return Ok(Value::Object(members).to_string());
+    if spec.name == BUILT_IN {
+        let ours = around.prefix.to_string();
+        let other = members.get("prefix").and_then(Value::as_str).filter(|said| *said != ours);
+        if let (Some(said), Origin::Wanted) = (other, origin) {
+            return Err(Error::Prefix { said: said.to_owned(), ours });
+        }
+        if around.prefix != AnnotationPrefix::default() {
+            members.entry("prefix").or_insert_with(|| json!(ours));
+            return Ok(Value::Object(members).to_string());
+        }
     }
     Ok(text.to_owned())
 }

@@ -66,8 +66,8 @@ pub enum Step {
 }
 
 impl Library {
-    /// With no policy but the built-in one, which is loaded with the first update. `prefix` is what that one reads
-    /// unless its settings say something else; `remembered` is what an earlier process had in force.
+    /// With no policy but the built-in one, which is loaded with the first update. `prefix` is what that one
+    /// reads; `remembered` is what an earlier process had in force.
     pub fn new(sandbox: Sandbox, prefix: AnnotationPrefix, metrics: Metrics, remembered: Objects) -> Self {
         let around = Surroundings { sandbox, metrics, prefix };
         let start = Start::new(&remembered);
@@ -141,8 +141,12 @@ impl Library {
         match self.recall(&name) {
             Some(Ok(good)) => {
                 let newest = Arc::clone(&good.object);
+                let outdated = good.outdated(&self.around).map(|error| trouble(&with_causes(&error), true));
+                if let Some(trouble) = &outdated {
+                    warn!(policy = name, "policy refused: {trouble}");
+                }
                 let (good, past, outlook) = (Some(good), Past::Known, Outlook::Settled);
-                self.entries.insert(name, Entry { newest, good, trouble: None, past, outlook });
+                self.entries.insert(name, Entry { newest, good, trouble: outdated, past, outlook });
             }
             Some(Err(_)) => {
                 let wanted = self.wanted.get(&name).cloned();
@@ -247,10 +251,9 @@ impl Library {
         if was_in_force { Past::Lost } else { Past::Known }
     }
 
-    /// What an earlier process had in force under this name. It was there first, so it has a place whatever the limits
-    /// are today, and whatever today's compiler makes of it.
+    /// What an earlier process had in force under this name, and whatever today's compiler makes of it.
     fn recall(&mut self, name: &str) -> Option<Result<Good, Error>> {
-        let good = Good::load(&self.around, self.remembered.get(name)?, None, &|_| Ok(()));
+        let good = Good::recall(&self.around, self.remembered.get(name)?);
         match &good {
             Ok(good) => {
                 log_loaded(name, good);

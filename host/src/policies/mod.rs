@@ -12,6 +12,7 @@ mod report;
 mod standing;
 mod start;
 mod supervised;
+mod wanted;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub use loader::{Loader, LoaderGone};
 pub use module::{digest, unpack};
 pub use report::{Kind, PolicyReport, PolicyState};
 pub use supervised::Supervision;
+pub use wanted::wanted;
 
 use crate::wasm::{self, Compiler, Engine, Limits, Module};
 

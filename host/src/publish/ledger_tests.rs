@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egressd_core::compile::{Instance, Kept};
+use egressd_core::compile::Instance;
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::AnnotationPrefix;
 use egressd_core::net::Family;
 use egressd_core::owner::HELD_ELSEWHERE;
 use egressd_core::pipeline::Round;
-use egressd_core::plan::{End, Plan, Planned, PlannedService};
-use egressd_core::ruleset::Ruleset;
+use egressd_core::plan::{End, Planned, PlannedService};
 use egressd_core::status::status;
 use egressd_core::voice::{Active, Author};
 
@@ -36,20 +35,7 @@ fn key(number: u8) -> ServiceKey {
 
 /// So many Services whose only endpoint, 10.0.0.`<number>`, this node translates; `found` stands on each.
 fn round(count: u8, found: Option<&str>) -> Round {
-    let mut round = Round {
-        plan: Plan::default(),
-        ruleset: Ruleset::default(),
-        kept: Kept::new(),
-        statuses: BTreeMap::new(),
-        uids: BTreeMap::new(),
-        voices: BTreeMap::new(),
-        first_ready: Some(NODE.to_owned()),
-        policies: BTreeMap::new(),
-        failing: BTreeMap::new(),
-        findings: Vec::new(),
-        fatal: None,
-        further: Vec::new(),
-    };
+    let mut round = Round { first_ready: Some(NODE.to_owned()), ..Round::default() };
     for number in 1..=count {
         let (key, service) = (key(number), planned(number));
         round.plan.services.insert(key.clone(), service.clone());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// YAML for `kubectl`, and for a directory of manifests.
 pub fn yaml(namespace: &str, object: &PolicyObject) -> String {
-    let PolicyObject { name, annotations, settings, wasm, gzip, mark: _ } = object;
+    let PolicyObject { name, annotations, settings, wasm, gzip, labels: _, mark: _ } = object;
     let mut text = format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {}\n  namespace: {}\n  labels:\n    {}: \"true\"\n",
         json!(name),
@@ -62,6 +62,7 @@ mod tests {
         let policy = PolicyObject {
             name: "guard".to_owned(),
             annotations: BTreeMap::from([("egressd.io/services".to_owned(), "a in (\"b\"),!c: #".to_owned())]),
+            labels: BTreeMap::new(),
             settings: Some("{\n  \"a\": \"\\n: #\"\n}".to_owned()),
             wasm: None,
             gzip: Some((0..=255).collect()),

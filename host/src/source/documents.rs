@@ -1,15 +1,21 @@
 //! The text of one file → objects. What is not YAML is not taken at all, since half a file is no state that was meant; of
 //! what is, each object is read by itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use egressd_core::model::{ClusterNetworks, Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice};
+use egressd_core::model::{
+    ClusterNetworks, Completeness, Labels, Node, ObjectReference, Pod, PolicyObject, Service, ServiceKey, Slice,
+    UnreadableService,
+};
+use egressd_core::text::quoted;
 use ipnet::IpNet;
 use serde_json::Value;
 
 use super::kind::Kind;
 use super::networks::{self, Arguments};
-use super::read::{self, Reading};
+use super::original::original;
+use super::read::{self, Reading, Unreadable, shown};
 
 /// One object that egressd knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +38,8 @@ pub enum Object {
     PodElsewhere(ObjectReference),
     /// What a network plugin or an installer says about networks.
     Networks(Identity, Arc<ClusterNetworks>),
+    /// Endpoints, as the slice that they stand for where a Service has none.
+    Endpoints(Arc<Slice>),
 }
 
 /// What tells objects apart: the kind, and the name in it.
@@ -42,12 +50,29 @@ pub type Identity = (Kind, ObjectReference);
 pub struct Contents {
     /// What could be read.
     pub objects: Vec<Object>,
+    /// The same as it was written, object by object, for the next process.
+    pub originals: Vec<String>,
     /// Objects that could not, and why.
     pub unreadable: Vec<(Identity, String)>,
+    /// Those of them that are Services, with the field alone.
+    pub services: Vec<(ServiceKey, UnreadableService)>,
     /// What could not even be told apart, and why.
     pub unknown: Vec<String>,
     /// Fields that were left out.
     pub faults: Vec<(Identity, String)>,
+}
+
+impl Contents {
+    /// Whether all of it could be read, so that nothing has to be known of before.
+    pub fn is_whole(&self) -> bool {
+        let Self { objects: _, originals: _, unreadable, services: _, unknown, faults } = self;
+        unreadable.is_empty() && unknown.is_empty() && faults.is_empty()
+    }
+
+    /// The objects of which something was left out.
+    pub fn partly(&self) -> BTreeSet<Identity> {
+        self.faults.iter().map(|(identity, _)| identity.clone()).collect()
+    }
 }
 
 /// Why a file is not taken.
@@ -90,7 +115,7 @@ pub fn contents(text: &str, node: &str) -> Result<Contents, Error> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
-    let Contents { objects, unreadable, unknown, faults } = contents(text, node)?;
+    let Contents { objects, originals: _, unreadable, services: _, unknown, faults } = contents(text, node)?;
     let wrong = unknown.into_iter().chain(unreadable.into_iter().chain(faults).map(|(_, why)| why)).next();
     wrong.map_or(Ok(objects), |why| Err(Error::Part(why)))
 }
@@ -121,10 +146,7 @@ impl Collector<'_> {
         }
         let typed = match typed(place, value) {
             Ok(typed) => typed,
-            Err(missing) => {
-                let sentence = "every object needs apiVersion and kind";
-                return self.contents.unknown.push(format!("{} has no {missing}; {sentence}", place.path));
-            }
+            Err(why) => return self.contents.unknown.push(format!("{} {why}", place.path)),
         };
         match (typed.kind.strip_suffix("List"), value.get("items")) {
             (Some(of), Some(Value::Array(items))) => {
@@ -137,12 +159,10 @@ impl Collector<'_> {
                 self.contents.unknown.push(format!("{}: {items}", place.path));
             }
             (None, _) => match Kind::of(&typed.version, &typed.kind, &called(value)) {
-                Some(kind) => self.add_object(place, kind, value),
-                None if is_cut_off(&typed) => self.contents.unknown.push(format!(
-                    "{}: {} has no kind {:?}; write one of its kinds",
-                    place.path, typed.version, typed.kind
-                )),
-                None => {}
+                Some(kind) => self.add_object(place, (kind, &typed), value),
+                None => {
+                    self.contents.unknown.extend(mistake(&typed, value).map(|why| format!("{}: {why}", place.path)))
+                }
             },
         }
     }
@@ -154,9 +174,9 @@ impl Collector<'_> {
         }
     }
 
-    fn add_object(&mut self, place: &Place, kind: Kind, value: &Value) {
+    fn add_object(&mut self, place: &Place, (kind, typed): (Kind, &Typed), value: &Value) {
         let said = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
-        let called = format!("{} ({} {})", place.path, kind.names().kind, said("name"));
+        let called = format!("{} ({})", place.path, format!("{} {}", kind.names().kind, said("name")).trim_end());
         let contents = &mut self.contents;
         match read::read(kind, value, Some(self.node)) {
             Ok(Reading { object: Some(object), faults }) => {
@@ -164,6 +184,7 @@ impl Collector<'_> {
                 let fault = |fault| (identity.clone(), format!("{called}: {fault}; it is left out"));
                 contents.faults.extend(faults.into_iter().map(fault));
                 contents.objects.push(object);
+                contents.originals.push(original(kind, &typed.version, value));
             }
             Ok(Reading { object: None, faults: _ }) => {}
             // What it is called cannot be read, so it could be any of those that were there.
@@ -171,6 +192,7 @@ impl Collector<'_> {
                 contents.unknown.push(format!("{called} cannot be read: {why}"));
             }
             Err(why) => {
+                contents.services.extend(life(kind, value, &why));
                 let identity = identity(kind, said("namespace"), said("name"));
                 contents.unreadable.push((identity, format!("{called} cannot be read: {why}")));
             }
@@ -178,11 +200,51 @@ impl Collector<'_> {
     }
 }
 
-/// Whether a group that has one kind alone is said to have another, as in a file that was cut off.
-fn is_cut_off(typed: &Typed) -> bool {
-    let group = typed.version.rsplit_once('/').map(|(group, _)| group);
-    let of_group = Kind::ALL.into_iter().map(Kind::names).find(|names| Some(names.group) == group && names.alone);
-    of_group.is_some_and(|names| names.kind != typed.kind)
+fn life(kind: Kind, value: &Value, why: &Unreadable) -> Option<(ServiceKey, UnreadableService)> {
+    let (key, uid) = read::life(value).filter(|_| kind == Kind::Services)?;
+    Some((key, UnreadableService { uid, why: why.to_string().into() }))
+}
+
+/// Why an object of no kind that is read is taken for one that is miswritten, as in a file that was cut off; none where it
+/// is another's.
+fn mistake(typed: &Typed, value: &Value) -> Option<String> {
+    let Typed { version, kind } = typed;
+    let (group, _) = version.rsplit_once('/').unwrap_or(("", version));
+    let names = || Kind::ALL.into_iter().map(Kind::names).filter(|names| names.group == group);
+    if let Some(names) = names().find(|names| names.kind == kind) {
+        let right = format!("{group}/{}", names.versions[0]);
+        return Some(format!("{kind} of {version} is not read; write {}", right.trim_start_matches('/')));
+    }
+    if value.get("items").is_some_and(Value::is_array) {
+        return Some(format!("kind {} has items and is no list; write List", quoted(kind)));
+    }
+    let near = names().find(|names| is_almost(names.kind, kind)).map(|names| names.kind);
+    let near = near.or_else(|| (version == "v1" && is_almost("List", kind)).then_some("List"));
+    match near {
+        Some(right) => Some(format!("{version} has no kind {}; write {right}", quoted(kind))),
+        None if names().any(|names| names.alone) => {
+            Some(format!("{version} has no kind {}; write one of its kinds", quoted(kind)))
+        }
+        None => None,
+    }
+}
+
+/// Whether two edits at most lie between a name and what was written, capitals aside.
+fn is_almost(name: &str, written: &str) -> bool {
+    let (name, written) = (name.to_ascii_lowercase(), written.to_ascii_lowercase());
+    if name.len().abs_diff(written.len()) > 2 {
+        return false;
+    }
+    let mut row: Vec<usize> = (0..=written.len()).collect();
+    for (above, a) in name.bytes().enumerate() {
+        let mut next = vec![above + 1];
+        for (at, b) in written.bytes().enumerate() {
+            let replaced = row[at] + usize::from(a != b);
+            next.push(replaced.min(row[at + 1] + 1).min(next[at] + 1));
+        }
+        row = next;
+    }
+    row[written.len()] <= 2
 }
 
 /// How an object is called; one without a namespace is in `default`.
@@ -196,13 +258,22 @@ fn is_text(value: &Value) -> bool {
     value.is_null() || value.is_string()
 }
 
-/// What an object says, or else the list around it; or which field is missing.
-fn typed(place: &Place, value: &Value) -> Result<Typed, &'static str> {
-    let said = |field: &str| value[field].as_str().map(str::to_owned);
+/// What an object says, or else the list around it; or what is wrong.
+fn typed(place: &Place, value: &Value) -> Result<Typed, String> {
+    const NEEDED: &str = "every object needs apiVersion and kind";
+    if !value.is_object() {
+        return Err(format!("is {}, not an object; {NEEDED}", shown(value)));
+    }
+    let said = |field: &str, around: Option<&String>| match &value[field] {
+        Value::String(text) => Ok(text.clone()),
+        Value::Null => around.cloned().ok_or_else(|| format!("has no {field}; {NEEDED}")),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(format!("has {} as its {field}, which is a text; {NEEDED}", shown(other)))
+        }
+    };
     let around = place.typed.as_ref();
-    let version = said("apiVersion").or_else(|| around.map(|typed| typed.version.clone())).ok_or("apiVersion")?;
-    let kind = said("kind").or_else(|| around.map(|typed| typed.kind.clone())).ok_or("kind")?;
-    Ok(Typed { version, kind })
+    let version = said("apiVersion", around.map(|typed| &typed.version))?;
+    Ok(Typed { version, kind: said("kind", around.map(|typed| &typed.kind))? })
 }
 
 impl Object {
@@ -210,9 +281,7 @@ impl Object {
     pub fn identity(&self) -> Identity {
         let plain = |kind, name: &String| identity(kind, String::new(), name.clone());
         match self {
-            Self::Service(service) => {
-                identity(Kind::Services, service.key.namespace.to_string(), service.key.name.to_string())
-            }
+            Self::Service(service) => service_identity(&service.key),
             Self::Slice(name, slice) => identity(Kind::Slices, slice.service.namespace.to_string(), name.clone()),
             Self::Node(name, ..) => plain(Kind::Nodes, name),
             Self::Namespace(name, _) => plain(Kind::Namespaces, name),
@@ -221,11 +290,25 @@ impl Object {
             Self::Pod(pod) => (Kind::Pods, pod.name.clone()),
             Self::PodElsewhere(name) => (Kind::Pods, name.clone()),
             Self::Networks(identity, _) => identity.clone(),
+            Self::Endpoints(slice) => {
+                identity(Kind::Endpoints, slice.service.namespace.to_string(), slice.service.name.to_string())
+            }
         }
     }
-}
 
-impl Object {
+    /// What is known of an object that cannot be read, and never could: of a Node that there is one.
+    pub fn unread(kind: Kind, name: &str) -> Option<Self> {
+        let node = || Node { completeness: Completeness::Partial, ..Node::default() };
+        (kind == Kind::Nodes).then(|| Self::Node(name.to_owned(), Arc::new(node()), Arguments::new()))
+    }
+
+    /// What messages call it.
+    pub fn called(&self) -> String {
+        let (kind, ObjectReference { namespace, name }) = self.identity();
+        let separator = if namespace.is_empty() { "" } else { "/" };
+        format!("{} {namespace}{separator}{name}", kind.names().kind)
+    }
+
     /// The same with what was known to be inside the cluster, for an object of which a part cannot be read: what protects
     /// traffic inside must not shrink by that.
     #[must_use]
@@ -238,7 +321,7 @@ impl Object {
             (Self::Node(name, new, arguments), Self::Node(_, old, before)) => {
                 let addresses = union(&new.addresses, &old.addresses);
                 let pod_networks = union(&new.pod_networks, &old.pod_networks);
-                let node = Node { addresses, pod_networks, ..Node::clone(&new) };
+                let node = Node { addresses, pod_networks, completeness: old.completeness, ..Node::clone(&new) };
                 Self::Node(name, Arc::new(node), networks::arguments_of_both(arguments, before))
             }
             (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
@@ -262,11 +345,25 @@ fn union<T: Clone + PartialEq>(new: &[T], old: &[T]) -> Vec<T> {
     new.iter().chain(only_old).cloned().collect()
 }
 
+/// What an object says that was kept as it was written; nothing where it is of another kind, or cannot be read.
+pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
+    let text = |field: &str| value.get(field)?.as_str();
+    let kind = Kind::of(text("apiVersion")?, text("kind")?, &called(value))?;
+    read::read(kind, value, node).ok()?.object
+}
+
+/// What tells a Service from all other objects.
+pub fn service_identity(key: &ServiceKey) -> Identity {
+    identity(Kind::Services, key.namespace.to_string(), key.name.to_string())
+}
+
 /// As an object of this kind is identified: some have no namespace, and of the others one without is in `default`.
 fn identity(kind: Kind, namespace: String, name: String) -> Identity {
     let namespace = match kind {
-        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods if namespace.is_empty() => "default".to_owned(),
-        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods => namespace,
+        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Endpoints if namespace.is_empty() => {
+            "default".to_owned()
+        }
+        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Endpoints => namespace,
         Kind::Networks(kind) => return (Kind::Networks(kind), kind.called(name)),
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
     };
@@ -286,11 +383,30 @@ fn options(text: &str) -> serde_saphyr::Options {
     options
 }
 
+/// What to write instead, by what the parser says.
+const REMEDIES: [(&str, &str); 4] = [
+    ("tabs disallowed", "indent with blanks"),
+    ("simple key expected ':'", "write a colon and a blank after each name"),
+    ("reference to unknown value", "write a value that begins with * in quotes"),
+    ("expected string scalar", "write a name or value that begins with { or [ in quotes"),
+];
+
 /// The message with its line and column, without the picture that the parser draws below.
 pub fn sentence(error: &serde_saphyr::Error) -> String {
+    if let serde_saphyr::Error::DuplicateMappingKey { key, location } = error.without_snippet() {
+        let (line, column) = (location.line(), location.column());
+        let key = key.as_deref().map_or_else(|| "a key".to_owned(), |key| format!("the key {}", quoted(key)));
+        return format!("line {line}, column {column}: {key} is there twice; remove one of the two");
+    }
     let mut options = serde_saphyr::RenderOptions::default();
     options.snippets = serde_saphyr::SnippetMode::Off;
-    error.without_snippet().render_with_options(options).lines().collect::<Vec<_>>().join(" ")
+    // The parser has other texts for programmers.
+    options.formatter = &serde_saphyr::UserMessageFormatter;
+    let said = error.without_snippet().render_with_options(options).lines().collect::<Vec<_>>().join(" ");
+    match REMEDIES.iter().find(|(part, _)| said.contains(part)) {
+        Some((_, remedy)) => format!("{said}; {remedy}"),
+        None => said,
+    }
 }
 
 #[cfg(test)]

@@ -64,8 +64,11 @@ fn one_bad_field_loses_only_itself_and_is_named_with_its_path() {
 fn what_says_not_what_it_is_is_named() {
     let contents = read(&format!("{SERVICE}---\nkind: Service\nmetadata: {{name: b}}\n---\nhello\n"));
     assert_eq!(names(&contents), ["web"]);
-    let sentence = "has no apiVersion; every object needs apiVersion and kind";
-    assert_eq!(contents.unknown, [format!("document 2 {sentence}"), format!("document 3 {sentence}")]);
+    let needed = "every object needs apiVersion and kind";
+    let no_version = format!("document 2 has no apiVersion; {needed}");
+    assert_eq!(contents.unknown, [no_version, format!("document 3 is \"hello\", not an object; {needed}")]);
+    let number = "{apiVersion: 1, kind: Service, metadata: {name: b}}";
+    assert_eq!(read(number).unknown, [format!("document 1 has 1 as its apiVersion, which is a text; {needed}")]);
 }
 
 #[test]
@@ -73,10 +76,10 @@ fn what_could_be_any_object_of_the_file_is_unknown() {
     for (document, place) in [
         ("{apiVersion: v1, kind: List}", "document 1: items is not a list"),
         ("{apiVersion: v1, kind: List, items: null}", "document 1: items is not a list"),
-        ("{apiVersion: v1, kind: Service, metadata: [web]}", "document 1 (Service ) cannot be read: metadata "),
+        ("{apiVersion: v1, kind: Service, metadata: [web]}", "document 1 (Service) cannot be read: metadata "),
         (
             "{apiVersion: v1, kind: Service, metadata: {name: 1}}",
-            "document 1 (Service ) cannot be read: metadata.name 1",
+            "document 1 (Service) cannot be read: metadata.name 1",
         ),
         (
             "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: [a]}}",
@@ -152,4 +155,87 @@ fn config_maps_are_told_apart_by_their_namespaces_and_names() {
     }
     assert_eq!(titles(&map("kube-system", "other", "")), [""; 0]);
     assert_eq!(titles(&map("kube-system", "other", ", labels: {egressd.io/policy: 'true'}")), ["Policies"]);
+}
+
+#[test]
+fn a_kind_or_version_that_is_almost_right_is_named_with_the_right_one() {
+    for (version, kind, sentence) in [
+        ("v1", "Lsit", "v1 has no kind \"Lsit\"; write List"),
+        ("v1", "service", "v1 has no kind \"service\"; write Service"),
+        ("v1", "Servcie", "v1 has no kind \"Servcie\"; write Service"),
+        ("v1", "Nodes", "v1 has no kind \"Nodes\"; write Node"),
+        ("v1", "Endpoint", "v1 has no kind \"Endpoint\"; write Endpoints"),
+        ("networking.k8s.io/v1", "ServiceCidr", "networking.k8s.io/v1 has no kind \"ServiceCidr\"; write ServiceCIDR"),
+        (
+            "discovery.k8s.io/v2",
+            "EndpointSlice",
+            "EndpointSlice of discovery.k8s.io/v2 is not read; write discovery.k8s.io/v1",
+        ),
+        ("v", "Service", "Service of v is not read; write v1"),
+    ] {
+        let contents = read(&format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}"));
+        assert_eq!(contents.unknown, [format!("document 1: {sentence}")]);
+    }
+    let list = read("{apiVersion: v1, kind: Bundle, items: [{apiVersion: v1, kind: Service, metadata: {name: a}}]}");
+    assert_eq!(list.unknown, ["document 1: kind \"Bundle\" has items and is no list; write List"]);
+    for (version, kind) in [
+        ("v1", "Secret"),
+        ("v1", "Event"),
+        ("v1", "PodTemplate"),
+        ("v1", "ServiceAccount"),
+        ("networking.k8s.io/v1", "Ingress"),
+        ("networking.k8s.io/v1", "IPAddress"),
+        ("serving.knative.dev/v1", "Service"),
+        ("example.org/v1", "Lsit"),
+    ] {
+        let contents = read(&format!("{{apiVersion: {version}, kind: {kind}, metadata: {{name: a}}}}"));
+        assert_eq!(contents, Contents::default(), "{version} {kind}");
+    }
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_named_with_its_place_and_no_advice_to_programmers() {
+    let message = error("apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  annotations:\n    a: b\n    a: c\n");
+    let expected = "it is not YAML: line 7, column 5: the key \"a\" is there twice; remove one of the two";
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn a_name_of_an_annotation_with_a_sign_that_cannot_be_seen_points_at_it() {
+    let text = SERVICE.replace("{name: web}", "{name: web, annotations: {\u{a0}kube-vip.io/egress: 'true'}}");
+    let sentence = "document 1 (Service web) cannot be read: metadata.annotations \"<U+00A0>kube-vip.io/egress\" is not a name: it has a sign that is none of ASCII, shown by its number; write the name anew";
+    assert_eq!(read(&text).unreadable[0].1, sentence);
+}
+
+#[test]
+fn a_name_that_yaml_takes_for_a_boolean_is_to_be_quoted() {
+    let sentence = "document 1 (Service) cannot be read: metadata.name true is not a text; write it in quotes";
+    assert_eq!(read(&SERVICE.replace("web", "y")).unknown, [sentence]);
+}
+
+#[test]
+fn what_the_parser_says_has_a_remedy_where_people_stumble() {
+    for (bad, place, remedy) in [
+        ("metadata:\n\tname: web\n", "line 2, column 2", "indent with blanks"),
+        ("a: b\nkube-vip.io/egress:\"true\"\nc: d\n", "line 2, column 1", "write a colon and a blank after each name"),
+        ("a: *yes\n", "line 1, column 4", "write a value that begins with * in quotes"),
+        ("a: {{ .Values.name }}\n", "line 1, column 5", "write a name or value that begins with { or [ in quotes"),
+    ] {
+        let message = error(bad);
+        assert!(message.contains(place) && message.ends_with(&format!("; {remedy}")), "{bad:?}: {message}");
+    }
+}
+
+#[test]
+fn an_annotation_that_a_blank_of_another_kind_moves_out_of_its_place_is_pointed_at() {
+    let text =
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  annotations:\n\u{a0}   kube-vip.io/egress: 'true'\n";
+    let sentence = "document 1 (Service web) cannot be read: the field \"<U+00A0>   kube-vip.io/egress\" is not a name: it has a sign that is none of ASCII, shown by its number; write the name anew";
+    assert_eq!(read(text).unreadable[0].1, sentence);
+    let below = "{apiVersion: v1, kind: Service, metadata: {name: web, \u{200b}annotations: {}}}";
+    assert!(
+        read(below).unreadable[0].1.contains("metadata \"<U+200B>annotations\" is not a name"),
+        "{:?}",
+        read(below)
+    );
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Snapshot};
+use egressd_core::model::{Interest, Key, Snapshot};
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
@@ -20,7 +20,19 @@ pub struct Update {
     pub keys: BTreeSet<Key>,
     /// What is wrong with the source itself: files that cannot be read, say.
     pub findings: Vec<Finding>,
+    /// What Services' annotations are cut to; none where they are whole.
+    pub kept: Option<Interest>,
 }
+
+impl Update {
+    /// Whether nothing is missing that somebody with this interest reads.
+    pub fn covers(&self, interest: &Interest) -> bool {
+        self.kept.as_ref().is_none_or(|kept| kept.covers(interest))
+    }
+}
+
+/// What is read of Services; none until that is known.
+pub type Asked = watch::Receiver<Option<Interest>>;
 
 /// What is wrong with the source, always the newest.
 pub type Told = watch::Receiver<Arc<[Finding]>>;
@@ -30,15 +42,21 @@ pub type Told = watch::Receiver<Arc<[Finding]>>;
 pub struct Giver {
     shared: Arc<Shared>,
     told: watch::Sender<Arc<[Finding]>>,
+    asked: Asked,
 }
 
 /// The loop's end.
 #[derive(Debug)]
-pub struct Taker(Arc<Shared>);
+pub struct Taker {
+    shared: Arc<Shared>,
+    asking: watch::Sender<Option<Interest>>,
+}
 
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Option<Update>>,
+    /// The policies, where they are known before the Services.
+    policies: Mutex<Option<Snapshot>>,
     changed: Notify,
 }
 
@@ -53,7 +71,8 @@ impl Shared {
 pub fn handover() -> (Giver, Taker) {
     let shared = Arc::new(Shared::default());
     let told = watch::Sender::new(Arc::default());
-    (Giver { shared: Arc::clone(&shared), told }, Taker(shared))
+    let (asking, asked) = watch::channel(None);
+    (Giver { shared: Arc::clone(&shared), told, asked }, Taker { shared, asking })
 }
 
 impl Giver {
@@ -66,6 +85,17 @@ impl Giver {
         *waiting = Some(update);
         drop(waiting);
         self.shared.changed.notify_one();
+    }
+
+    /// Hands over a state of which only the policies are complete, where the source waits for what they read of Services.
+    pub fn give_policies(&self, early: Snapshot) {
+        *self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner) = Some(early);
+        self.shared.changed.notify_one();
+    }
+
+    /// What is read of Services.
+    pub fn asked(&self) -> Asked {
+        self.asked.clone()
     }
 
     /// Says what is wrong with the source now. Each fault is logged once, and its end too.
@@ -90,11 +120,28 @@ impl Taker {
     /// The newest state, as soon as there is one that was not taken yet.
     pub async fn take(&self) -> Update {
         loop {
-            if let Some(update) = self.0.waiting().take() {
+            if let Some(update) = self.shared.waiting().take() {
                 return update;
             }
-            self.0.changed.notified().await;
+            self.shared.changed.notified().await;
         }
+    }
+
+    /// The first state that has all policies, and those that cannot be read: the first one, or one before it.
+    pub async fn policies(&self) -> Snapshot {
+        loop {
+            let early = self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let with_all = || Some(self.shared.waiting().as_ref()?.snapshot.clone());
+            if let Some(policies) = early.or_else(with_all) {
+                return policies;
+            }
+            self.shared.changed.notified().await;
+        }
+    }
+
+    /// Says what is read of Services from now on. What is handed over says what it was cut to.
+    pub fn ask(&self, interest: Interest) {
+        self.asking.send_if_modified(|known| known.replace(interest.clone()) != Some(interest));
     }
 }
 
@@ -118,7 +165,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let taken = runtime.block_on(taker.take());
         assert_eq!(taken.keys.len(), 2);
-        assert!(taker.0.waiting().is_none(), "what is taken is taken once");
+        assert!(taker.shared.waiting().is_none(), "what is taken is taken once");
     }
 
     #[test]
@@ -130,6 +177,27 @@ mod tests {
         assert_eq!(told.borrow()[..], [finding]);
         giver.tell(vec![]);
         assert!(told.borrow().is_empty());
-        assert!(taker.0.waiting().is_none());
+        assert!(taker.shared.waiting().is_none());
+    }
+
+    #[test]
+    fn the_first_policies_come_with_the_first_state_or_before_it() {
+        let (giver, taker) = handover();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut early = Snapshot::default();
+        early.unreadable.policies.insert("guard".to_owned());
+        giver.give_policies(early.clone());
+        assert_eq!(runtime.block_on(taker.policies()), early, "and those that cannot be read");
+        giver.give(update("a"));
+        assert_eq!(runtime.block_on(taker.policies()), Snapshot::default());
+        assert_eq!(runtime.block_on(taker.take()).keys.len(), 1, "the state is still there");
+    }
+
+    #[test]
+    fn a_state_that_was_cut_covers_what_it_was_cut_to_and_a_whole_one_everything() {
+        let of = |prefix: &str| Interest::new([&prefix.to_owned()], []);
+        let cut = Update { kept: Some(of("a/")), ..update("a") };
+        assert!(cut.covers(&of("a/x")) && !cut.covers(&of("b/")));
+        assert!(update("a").covers(&Interest::everything()));
     }
 }

@@ -17,12 +17,14 @@ pub enum Kind {
     Namespaces,
     /// All ServiceCIDRs, where the server has such objects.
     ServiceNetworks,
-    /// The ConfigMaps of egressd's own namespace that are policies.
+    /// The ConfigMaps of egressd's own namespace; policies by a label, which is not asked for: a misspelled one is reported.
     Policies,
     /// The pods of this node, where they are wanted.
     Pods,
     /// What network plugins and installers say about networks, where that is wanted.
     Networks(NetworkKind),
+    /// Endpoints, in files alone: every server that egressd works with has EndpointSlices of them.
+    Endpoints,
 }
 
 /// What says where pods and Services live, beside Nodes and ServiceCIDRs.
@@ -83,7 +85,25 @@ pub struct Names {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
+        Self::Services,
+        Self::Slices,
+        Self::Nodes,
+        Self::Namespaces,
+        Self::ServiceNetworks,
+        Self::Policies,
+        Self::Pods,
+        Self::Networks(NetworkKind::CalicoPools),
+        Self::Networks(NetworkKind::CiliumNodes),
+        Self::Networks(NetworkKind::CiliumPools),
+        Self::Networks(NetworkKind::Flannel),
+        Self::Networks(NetworkKind::OlderFlannel),
+        Self::Networks(NetworkKind::Kubeadm),
+        Self::Endpoints,
+    ];
+
+    /// Those that are followed in a cluster.
+    pub const FOLLOWED: [Self; 13] = [
         Self::Services,
         Self::Slices,
         Self::Nodes,
@@ -117,6 +137,7 @@ impl Kind {
             Self::Policies => of("", &["v1"], "ConfigMap", "configmaps"),
             Self::Pods => of("", &["v1"], "Pod", "pods"),
             Self::Networks(kind) => Names { need: Need::WherePermitted, ..kind.names() },
+            Self::Endpoints => of("", &["v1"], "Endpoints", "endpoints"),
         }
     }
 

@@ -1,353 +1,326 @@
-//! A directory of manifests as a source: the same YAML as in a cluster, without one.
+//! Directories and files of manifests as a source: the same YAML as in a cluster, without one.
 //!
-//! Files are taken whole, and a file that cannot be read keeps its last good state: an edit that goes wrong takes
-//! nothing away from anybody.
+//! Files are taken whole, and a file that cannot be read keeps its last good state, over restarts too: an edit that goes
+//! wrong takes nothing away from anybody.
 
 mod file;
 mod gathered;
+#[cfg(test)]
+mod history_tests;
+mod lost;
+mod memory;
+mod places;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::mem;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, Snapshot};
+use egressd_core::model::Key;
 
 use self::file::{File, Stamp};
+use self::gathered::Gathered;
 pub use self::gathered::snapshot;
-use self::gathered::{Gathered, key};
-use super::documents::contents;
-use super::handover::Update;
+use self::memory::{Memory, Newest};
+pub use self::places::{FileId, Given, Places};
+use self::start::Beginning;
+use super::documents::{self, Contents, contents};
 use crate::files;
+use crate::state::Sources;
 
 /// Where policies come from unless the operator says otherwise: the namespace that egressd is installed in.
 pub const POLICIES: &str = "egressd";
 
-/// A directory, and what was read from it.
+/// What messages call it.
+const STANDARD_INPUT: &str = "standard input";
+
+/// One place of manifests, and what was read from it.
 #[derive(Debug)]
-pub struct Directory {
+pub(super) struct Place {
     path: PathBuf,
+    holds: Holds,
+    naming: Naming,
     node: String,
-    policies: String,
     files: BTreeMap<String, File>,
+    /// Files that are being written in place, as far as is known, and how they looked.
+    unsettled: BTreeMap<String, Option<Stamp>>,
+    /// Which directory was read last.
+    directory: Option<DirectoryId>,
+    memory: Memory,
+    beginning: Beginning,
 }
 
-/// Why the directory itself cannot be read.
+/// What shows that a directory is another one: the device, the inode, and when it was made, since inodes are used again.
+type DirectoryId = (u64, u64, Option<SystemTime>);
+
+/// What is at a place. It is looked at once: a directory that becomes a file is a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// A directory, or nothing yet.
+    Directory,
+    /// Anything else.
+    File,
+    /// Text that can be read once.
+    StandardInput,
+}
+
+/// How files of a directory are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    /// By their names.
+    Short,
+    /// With the directory, where there are several places.
+    Whole,
+}
+
+/// Why a place cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the manifests directory {path}")]
-pub struct Error {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
+pub enum Error {
+    /// The system refuses.
+    #[error("cannot read the manifests directory {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Most likely a disk that is not mounted, or a directory that is about to be filled.
+    #[error(
+        "the manifests directory {path} is another one than before, and there is nothing in it; if that is meant, put a file \
+         with {{apiVersion: v1, kind: List, items: []}} there"
+    )]
+    Emptied {
+        /// Which.
+        path: PathBuf,
+    },
 }
 
-impl Directory {
-    /// A directory of which nothing was read yet. Endpoints without a node are on `node`; policies are taken
-    /// from [`POLICIES`].
-    pub fn new(path: impl Into<PathBuf>, node: impl Into<String>) -> Self {
-        Self { path: path.into(), node: node.into(), policies: POLICIES.to_owned(), files: BTreeMap::new() }
+impl Place {
+    /// A place of which nothing was read yet. Endpoints without a node are on `node`.
+    fn new(path: PathBuf, node: &str, naming: Naming) -> Self {
+        let holds = match fs::metadata(&path) {
+            Ok(found) if !found.is_dir() => Holds::File,
+            Ok(_) | Err(_) => Holds::Directory,
+        };
+        Self::of(path, holds, naming, node)
     }
 
-    /// The same with policies from another namespace.
-    #[must_use]
-    pub fn with_policies_of(self, namespace: impl Into<String>) -> Self {
-        Self { policies: namespace.into(), ..self }
+    /// Standard input.
+    fn standard_input(node: &str) -> Self {
+        Self::of(PathBuf::from(STANDARD_INPUT), Holds::StandardInput, Naming::Short, node)
+    }
+
+    fn of(path: PathBuf, holds: Holds, naming: Naming, node: &str) -> Self {
+        let folder = match holds {
+            Holds::Directory => path.as_path(),
+            Holds::File | Holds::StandardInput => path.parent().unwrap_or(&path),
+        };
+        let (memory, beginning) = (Memory::none(folder, node), Beginning::Unread);
+        let (files, unsettled) = (BTreeMap::new(), BTreeMap::new());
+        Self { path, holds, naming, node: node.to_owned(), files, unsettled, directory: None, memory, beginning }
+    }
+
+    /// The same with what an earlier process left, and will be left to the next one. What comes once has neither.
+    fn remembering(self, sources: Sources) -> Self {
+        match self.holds {
+            Holds::Directory | Holds::File => Self { memory: self.memory.from(sources), ..self },
+            Holds::StandardInput => self,
+        }
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads what changed, and everything in `touched` (file names) in any case.
+    /// What is there.
+    pub(super) fn holds(&self) -> Holds {
+        self.holds
+    }
+
+    /// The name by which the only file of a place is known here.
+    fn only_name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+
+    /// Reads what changed, and everything in `touched` (file names) in any case; returns what to look at again.
     ///
     /// # Errors
-    /// When the directory cannot be listed; what was read before stays.
-    pub fn scan(&mut self, touched: &BTreeSet<String>) -> Result<Update, Error> {
-        let mut present = self.list().map_err(|source| Error { path: self.path.clone(), source })?;
-        let mut keys = BTreeSet::new();
-        self.files.retain(|name, file| {
-            let stays = present.contains_key(name);
-            if !stays {
-                keys.extend(file.objects.iter().map(key));
-            }
-            stays
-        });
-        present.retain(|name, stamp| touched.contains(name) || self.files.get(name).is_none_or(|f| f.stamp != *stamp));
-        for (name, stamp) in present {
+    /// When it cannot be listed; what was read before stays.
+    fn refresh(&mut self, touched: &BTreeSet<String>) -> Result<BTreeSet<Key>, Error> {
+        let present = self.list()?;
+        let mut keys = BTreeSet::from_iter(self.begin(&present));
+        if self.beginning == Beginning::Read {
+            keys.extend(self.drop_all_but(&present));
+        }
+        for (name, stamp) in self.changed(present, touched) {
             keys.extend(self.read(&name, stamp));
         }
-        let (snapshot, mut findings) = self.snapshot();
-        findings.splice(0..0, self.faults());
-        Ok(Update { snapshot, keys, findings })
+        Ok(keys)
+    }
+
+    /// What is to be read: what an event names, what is new, and what is another file than before. One that was written in
+    /// place is complete when it is closed, which an event says; where no event came, when it looks the same twice.
+    fn changed(
+        &mut self,
+        mut present: BTreeMap<String, Option<Stamp>>,
+        touched: &BTreeSet<String>,
+    ) -> BTreeMap<String, Option<Stamp>> {
+        present.retain(|name, stamp| touched.contains(name) || self.files.get(name).is_none_or(|f| f.stamp != *stamp));
+        let is_being_written = |name: &String, stamp: &Option<Stamp>| {
+            let known = self.files.get(name).and_then(|file| file.stamp);
+            let same_file = known.zip(*stamp).is_some_and(|(known, now)| now.is_of(known));
+            same_file && !touched.contains(name) && self.unsettled.get(name) != Some(stamp)
+        };
+        let (unsettled, changed) = present.into_iter().partition(|(name, stamp)| is_being_written(name, stamp));
+        self.unsettled = unsettled;
+        changed
+    }
+
+    /// The manifests that are there.
+    fn list(&mut self) -> Result<BTreeMap<String, Option<Stamp>>, Error> {
+        match self.holds {
+            Holds::File => Ok([(self.only_name(), stamp(&self.path))].into()),
+            // Without a stamp it never looks new, and is read once.
+            Holds::StandardInput => Ok([(self.only_name(), None)].into()),
+            Holds::Directory => self.list_directory(),
+        }
+    }
+
+    /// Leaves to the next process what one manifest says; whether there are more of which that changed.
+    fn remember(&mut self) -> bool {
+        self.memory.write_one()
     }
 
     /// The manifests in the directory itself; editors' and hidden files are none.
-    fn list(&self) -> io::Result<BTreeMap<String, Option<Stamp>>> {
-        let mut names = BTreeMap::new();
-        for entry in fs::read_dir(&self.path)? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
+    fn list_directory(&mut self) -> Result<BTreeMap<String, Option<Stamp>>, Error> {
+        let cannot = |source| Error::Read { path: self.path.clone(), source };
+        let found = fs::metadata(&self.path).map_err(cannot)?;
+        let directory = Some((found.dev(), found.ino(), found.created().ok()));
+        let (mut names, mut entries) = (BTreeMap::new(), 0_usize);
+        for entry in fs::read_dir(&self.path).map_err(cannot)? {
+            let name = entry.map_err(cannot)?.file_name().to_string_lossy().into_owned();
+            entries += 1;
             if is_manifest(&name) {
-                // Follows links, as mounted ConfigMaps have them.
-                let stamp = fs::metadata(self.path.join(&name)).ok().map(|meta| Stamp::of(&meta));
+                let stamp = stamp(&self.path.join(&name));
                 names.insert(name, stamp);
             }
         }
+        if entries == 0 && self.directory != directory && !self.files.is_empty() {
+            return Err(Error::Emptied { path: self.path.clone() });
+        }
+        self.directory = directory;
         Ok(names)
     }
 
     /// Takes a file's new content, or notes why not; returns the keys of what it held and holds.
     fn read(&mut self, name: &str, stamp: Option<Stamp>) -> Vec<Key> {
-        let text = files::text(&self.path.join(name));
+        let text = match self.holds {
+            Holds::File => files::text(&self.path),
+            Holds::Directory => files::text(&self.path.join(name)),
+            Holds::StandardInput => files::standard_input(),
+        };
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
-        let read = text.map_err(fault).and_then(|text| contents(&text, &self.node).map_err(|error| error.to_string()));
-        let file = self.files.entry(name.to_owned()).or_default();
+        let of_text = |text: String| contents(&text, &self.node).map_err(|error| self.why(&error));
+        let read = text.map_err(fault).and_then(of_text);
+        let (mut file, mut keys) = match self.files.remove(name) {
+            Some(known) => (known, Vec::new()),
+            None => self.last_good(name, &read),
+        };
         file.stamp = stamp;
         match read {
-            Ok(contents) => file.take(contents),
-            Err(fault) => {
-                file.refuse(&fault);
-                vec![]
+            Ok(mut contents) => {
+                let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
+                keys.extend(file.take(contents));
+                self.memory.note(name, Newest { file: &file, originals, partly });
             }
+            Err(fault) => file.refuse(&fault),
+        }
+        self.files.insert(name.to_owned(), file);
+        keys
+    }
+
+    /// A file that was not read yet: where all of it can be read, nothing else counts.
+    fn last_good(&mut self, name: &str, read: &Result<Contents, String>) -> (File, Vec<Key>) {
+        let is_whole = read.as_ref().is_ok_and(Contents::is_whole);
+        let file = if is_whole { File::default() } else { self.memory.recall(name) };
+        let keys = file.keys();
+        (file, keys)
+    }
+
+    /// Nothing can be deleted of what comes once.
+    fn why(&self, error: &documents::Error) -> String {
+        match (self.holds, error) {
+            (Holds::StandardInput, documents::Error::Empty) => {
+                "it is empty; look at what the command before it printed to its error output".to_owned()
+            }
+            (Holds::StandardInput | Holds::File | Holds::Directory, error) => error.to_string(),
+        }
+    }
+
+    /// What messages call a file.
+    fn label(&self, name: &str) -> String {
+        match (self.holds, self.naming) {
+            (Holds::Directory, Naming::Whole) => self.path.join(name).display().to_string(),
+            (Holds::Directory, Naming::Short) => name.to_owned(),
+            (Holds::File | Holds::StandardInput, _) => self.path.display().to_string(),
         }
     }
 
     fn faults(&self) -> Vec<Finding> {
         let of_file = |(name, file): (&String, &File)| {
-            let name = name.clone();
-            let faults = file.faults.clone().into_iter();
-            faults.map(move |fault| Finding::error("manifest-refused", format!("{name}: {fault}")))
+            let label = self.label(name);
+            let refused = |fault| Finding::error("manifest-refused", format!("{label}: {fault}"));
+            file.faults.iter().map(refused).collect::<Vec<_>>()
         };
-        self.files.iter().flat_map(of_file).collect()
+        let files = self.files.iter().flat_map(of_file);
+        self.awaited().into_iter().chain(files).chain(self.memory.findings().cloned()).collect()
     }
 
-    /// Everything that all files say together. What two files say, the first by name says.
-    fn snapshot(&self) -> (Snapshot, Vec<Finding>) {
-        let mut gathered = Gathered::with_policies_of(&self.policies);
+    fn gather(&self, gathered: &mut Gathered) {
         for (name, file) in &self.files {
-            for object in &file.objects {
-                gathered.add(name, object);
-            }
+            let label = self.label(name);
+            file.objects.iter().for_each(|object| gathered.add(&label, object));
         }
-        (gathered.snapshot, gathered.findings)
     }
+
+    fn lose(&self, gathered: &mut Gathered) {
+        self.files.values().for_each(|file| gathered.lose(&file.lost));
+    }
+}
+
+/// How a file looks; links are followed, as mounted ConfigMaps have them.
+fn stamp(path: &Path) -> Option<Stamp> {
+    fs::metadata(path).ok().map(|meta| Stamp::of(&meta))
 }
 
 fn fault(error: files::Error) -> String {
     match error {
         files::Error::System(error) => format!("it cannot be read: {error}"),
-        error @ (files::Error::Special(_) | files::Error::Long { .. } | files::Error::Binary | files::Error::Utf16) => {
-            error.to_string()
-        }
+        error @ (files::Error::Special(_)
+        | files::Error::Long { .. }
+        | files::Error::Binary
+        | files::Error::Encoding { .. }
+        | files::Error::Utf16) => error.to_string(),
     }
 }
 
 /// What kustomize reads beside the manifests that it names.
 const KUSTOMIZATIONS: [&str; 2] = ["kustomization.yaml", "kustomization.yml"];
 
-fn is_manifest(name: &str) -> bool {
+/// Whether a file of this name in a directory is read.
+pub(super) fn is_manifest(name: &str) -> bool {
     let extension = Path::new(name).extension().and_then(|e| e.to_str());
     !name.starts_with('.') && !KUSTOMIZATIONS.contains(&name) && matches!(extension, Some("yaml" | "yml" | "json"))
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-
-    const WEB: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n";
-    const DNS: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: dns}\n";
-
-    struct Fixture {
-        dir: tempfile::TempDir,
-        directory: Directory,
-    }
-
-    impl Fixture {
-        fn new() -> Self {
-            let dir = tempfile::tempdir().unwrap();
-            let directory = Directory::new(dir.path(), "node-a");
-            Self { dir, directory }
-        }
-
-        fn write(&self, name: &str, text: &str) {
-            fs::write(self.dir.path().join(name), text).unwrap();
-        }
-
-        fn scan(&mut self) -> Update {
-            self.directory.scan(&BTreeSet::new()).unwrap()
-        }
-
-        fn services(update: &Update) -> Vec<String> {
-            update.snapshot.services.keys().map(ToString::to_string).collect()
-        }
-    }
-
-    #[test]
-    fn only_what_changed_is_handed_over_as_a_key() {
-        let mut fixture = Fixture::new();
-        fixture.write("web.yaml", WEB);
-        fixture.write("dns.yaml", DNS);
-        assert_eq!(fixture.scan().keys.len(), 2);
-        assert!(fixture.scan().keys.is_empty());
-        fixture.write("web.yaml", &WEB.replace("{name: web}", "{name: web, labels: {a: b}}"));
-        let keys: Vec<Key> = fixture.scan().keys.into_iter().collect();
-        assert_eq!(keys, [Key::Service(egressd_core::model::ServiceKey::new("default", "web"))]);
-    }
-
-    #[test]
-    fn a_broken_file_keeps_its_last_good_state_and_says_so() {
-        let mut fixture = Fixture::new();
-        fixture.write("web.yaml", WEB);
-        fixture.scan();
-        fixture.write("web.yaml", "kind: [");
-        let update = fixture.scan();
-        assert_eq!(Fixture::services(&update), ["default/web"]);
-        let message = &update.findings[0].message;
-        assert!(message.starts_with("web.yaml: it is not YAML: "), "{message}");
-        assert!(message.ends_with("; its last good state stays in force"), "{message}");
-    }
-
-    #[test]
-    fn a_truncated_file_keeps_its_last_good_state() {
-        let mut fixture = Fixture::new();
-        fixture.write("web.yaml", WEB);
-        fixture.scan();
-        fixture.write("web.yaml", "");
-        assert_eq!(Fixture::services(&fixture.scan()), ["default/web"]);
-    }
-
-    #[test]
-    fn policies_of_another_namespace_are_none() {
-        let mut fixture = Fixture::new();
-        let policy = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: p, namespace: egressd, labels: {egressd.io/policy: 'true'}}\nbinaryData: {policy.wasm: AGFzbQ==}\n";
-        fixture.write("a.yaml", policy);
-        fixture.write("b.yaml", &policy.replace("namespace: egressd, ", ""));
-        fixture.write("c.yaml", &policy.replace("name: p", "name: q").replace("'true'", "'false'"));
-        let update = fixture.scan();
-        assert_eq!(update.snapshot.policies["p"].wasm.as_deref(), Some(&b"\0asm"[..]));
-        assert_eq!(update.snapshot.policies.len(), 1);
-        let said: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
-        let expected = "b.yaml: ConfigMap default/p is no policy here; policies are taken from namespace egressd only";
-        assert_eq!(said, [expected]);
-    }
-
-    #[test]
-    fn a_deleted_file_takes_its_objects_along() {
-        let mut fixture = Fixture::new();
-        fixture.write("web.yaml", WEB);
-        fixture.scan();
-        fs::remove_file(fixture.dir.path().join("web.yaml")).unwrap();
-        let update = fixture.scan();
-        assert!(update.snapshot.services.is_empty());
-        assert_eq!(update.keys.len(), 1);
-    }
-
-    #[test]
-    fn of_two_files_that_say_the_same_object_the_first_by_name_is_used() {
-        let mut fixture = Fixture::new();
-        fixture.write("a.yaml", WEB);
-        fixture.write("b.yaml", WEB);
-        let update = fixture.scan();
-        let said: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
-        assert_eq!(said, ["b.yaml: Service default/web is in a.yaml already, which is used; remove one of the two"]);
-    }
-
-    #[test]
-    fn a_service_with_the_uid_of_another_is_refused_and_takes_nothing_from_it() {
-        let mut fixture = Fixture::new();
-        let of = |name: &str| format!("apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, uid: u-1}}\n");
-        fixture.write("a.yaml", &of("web"));
-        fixture.write("b.yaml", &of("evil"));
-        let update = fixture.scan();
-        assert_eq!(Fixture::services(&update), ["default/web"]);
-        let message = "b.yaml: Service default/evil has the metadata.uid of Service default/web, which is used; give it one of its own, or none";
-        assert_eq!(update.findings[0].message, message);
-    }
-
-    #[test]
-    fn a_directory_that_vanishes_is_an_error_and_forgets_nothing() {
-        let mut fixture = Fixture::new();
-        fixture.write("web.yaml", WEB);
-        fixture.scan();
-        let away = fixture.dir.path().with_extension("away");
-        fs::rename(fixture.dir.path(), &away).unwrap();
-        assert!(fixture.directory.scan(&BTreeSet::new()).is_err());
-        fs::rename(&away, fixture.dir.path()).unwrap();
-        let update = fixture.scan();
-        assert_eq!(Fixture::services(&update), ["default/web"]);
-        assert!(update.keys.is_empty());
-    }
-
-    #[test]
-    fn a_bad_object_keeps_its_own_last_good_state_and_the_rest_of_its_file_is_new() {
-        let mut fixture = Fixture::new();
-        fixture.write("all.yaml", &format!("{WEB}---\n{DNS}"));
-        fixture.scan();
-        let bad = DNS.replace("{name: dns}", "{name: dns}\nspec: {type: Loud}");
-        let (new, lost) = (WEB.replace("web", "new"), "kind: Service\nmetadata: {name: web}\n");
-        fixture.write("all.yaml", &format!("{new}---\n{bad}"));
-        let update = fixture.scan();
-        assert_eq!(Fixture::services(&update), ["default/dns", "default/new"]);
-        let message = &update.findings[0].message;
-        assert!(message.starts_with("all.yaml: document 2 (Service dns) cannot be read: spec.type "), "{message}");
-        assert!(message.ends_with("; its last good state stays in force"), "{message}");
-        // What has lost its type could be any object that was there.
-        fixture.write("all.yaml", &format!("{new}---\n{lost}"));
-        assert_eq!(Fixture::services(&fixture.scan()), ["default/dns", "default/new"]);
-        fixture.write("all.yaml", &new);
-        assert_eq!(Fixture::services(&fixture.scan()), ["default/new"]);
-    }
-
-    #[test]
-    fn a_node_of_which_a_part_cannot_be_read_keeps_what_was_inside() {
-        let mut fixture = Fixture::new();
-        let node =
-            |cidr: &str| format!("apiVersion: v1\nkind: Node\nmetadata: {{name: n1}}\nspec: {{podCIDRs: [{cidr}]}}\n");
-        fixture.write("node.yaml", &node("10.0.1.0/24"));
-        fixture.scan();
-        fixture.write("node.yaml", &node("10.0.2.0/24, here"));
-        let networks = |update: &Update| update.snapshot.nodes["n1"].pod_networks.clone();
-        let expected = ["10.0.2.0/24", "10.0.1.0/24"].map(|network| network.parse().unwrap());
-        assert_eq!(networks(&fixture.scan()), expected);
-        fixture.write("node.yaml", &node("10.0.2.0/24"));
-        assert_eq!(networks(&fixture.scan()), expected[..1]);
-    }
-
-    #[test]
-    fn what_an_installer_says_stays_where_it_cannot_be_read_any_more() {
-        let mut fixture = Fixture::new();
-        let map = |text: &str| {
-            format!(
-                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  ClusterConfiguration: '{text}'\n"
-            )
-        };
-        fixture.write("config.yaml", &map("networking: {podSubnet: 10.1.0.0/16}"));
-        let first = fixture.scan();
-        assert_eq!(first.keys, [Key::Cluster].into());
-        fixture.write("config.yaml", &map("networking: ["));
-        let second = fixture.scan();
-        assert_eq!(first.snapshot.cluster_networks, second.snapshot.cluster_networks);
-        assert_eq!((first.snapshot.cluster_networks.len(), second.findings.len()), (1, 1));
-    }
-
-    #[test]
-    fn a_kustomization_beside_its_manifests_is_none() {
-        let mut fixture = Fixture::new();
-        fixture.write("kustomization.yaml", "resources: [web.yaml]");
-        fixture.write("web.yaml", WEB);
-        let update = fixture.scan();
-        assert_eq!((Fixture::services(&update).len(), update.findings.len()), (1, 0));
-    }
-
-    #[test]
-    fn a_files_name_forges_no_line() {
-        let mut fixture = Fixture::new();
-        fixture.write("a\n\u{1b}[2JFORGED.yaml", "kind: [");
-        let message = &fixture.scan().findings[0].message;
-        assert!(message.starts_with("a  [2JFORGED.yaml: it is not YAML: "), "{message}");
-    }
-}
+#[path = "manifests_tests.rs"]
+mod tests;

@@ -8,24 +8,26 @@ pub mod handover;
 pub mod kind;
 pub mod manifests;
 pub mod networks;
+mod original;
 pub mod read;
+mod refused;
+mod remembered;
 pub mod watch;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use tokio::runtime::Runtime;
 
 use self::cluster::{Access, Connection, Scope};
 use self::handover::{Giver, Update};
-use self::manifests::Directory;
+use self::manifests::{Given, Places};
+use crate::state::Sources;
 
 /// Where Services come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A directory of manifests.
-    Manifests(PathBuf),
+    /// Manifests, in directories and files.
+    Manifests(Vec<Given>),
     /// A cluster's API server, and what of it is watched beside what always is.
     Cluster(Access, Extent),
 }
@@ -60,8 +62,8 @@ pub enum PodWatch {
 /// A source that nothing was read from yet.
 #[derive(Debug)]
 pub enum Source {
-    /// A directory of manifests.
-    Manifests(Directory),
+    /// Manifests, in directories and files.
+    Manifests(Places),
     /// A cluster, and what of it counts.
     Cluster(Box<Connection>, Scope),
 }
@@ -69,10 +71,10 @@ pub enum Source {
 /// Why a source cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The directory cannot be read.
+    /// The manifests cannot be read.
     #[error(transparent)]
     Manifests(#[from] manifests::Error),
-    /// The directory cannot be watched.
+    /// The manifests cannot be watched.
     #[error(transparent)]
     Watch(#[from] watch::WatchError),
     /// The cluster cannot be followed.
@@ -87,16 +89,25 @@ impl Source {
     /// When nothing says where the cluster's API server is.
     pub fn open(origin: Origin, node: &str, namespace: String) -> Result<Self, Error> {
         Ok(match origin {
-            Origin::Manifests(path) => Self::Manifests(Directory::new(path, node).with_policies_of(namespace)),
+            Origin::Manifests(given) => Self::Manifests(Places::new(given, node).with_policies_of(namespace)),
             Origin::Cluster(access, Extent { pods, networks }) => {
                 let pods_of = match pods {
                     PodWatch::Ignore => None,
                     PodWatch::Watch => Some(node.to_owned()),
                 };
                 let connection = Connection::open(&access).map_err(cluster::Error::from)?;
-                Self::Cluster(Box::new(connection), Scope { namespace, pods_of, networks })
+                Self::Cluster(Box::new(connection), Scope { namespace, pods_of, networks, sources: None })
             }
         })
+    }
+
+    /// The same with what an earlier process left in its state directory. Only one that is followed leaves something there.
+    #[must_use]
+    pub fn remembering(self, sources: Sources) -> Self {
+        match self {
+            Self::Manifests(places) => Self::Manifests(places.remembering(&sources)),
+            Self::Cluster(connection, scope) => Self::Cluster(connection, Scope { sources: Some(sources), ..scope }),
+        }
     }
 
     /// The API server's address, where there is one and it is known.
@@ -124,7 +135,7 @@ impl Source {
     /// When it cannot be read.
     pub fn read(&mut self) -> Result<Update, Error> {
         Ok(match self {
-            Self::Manifests(directory) => directory.scan(&BTreeSet::new())?,
+            Self::Manifests(places) => places.read()?,
             Self::Cluster(connection, scope) => cluster::read(connection, scope)?,
         })
     }
@@ -135,7 +146,7 @@ impl Source {
     /// When it cannot begin. A cluster that does not answer is no error: that is told, and tried again.
     pub fn spawn(self, giver: Giver) -> Result<(), Error> {
         match self {
-            Self::Manifests(directory) => watch::spawn(directory, giver)?,
+            Self::Manifests(places) => watch::spawn(places, giver)?,
             Self::Cluster(connection, scope) => cluster::spawn(&connection, scope, giver)?,
         }
         Ok(())

@@ -1,140 +1,134 @@
-//! Watches a directory of manifests and hands over its newest state. A thread of its own: inotify and files block.
+//! Watches places of manifests and hands over their newest state. A thread of its own: inotify and files block.
+//!
+//! What a path means depends on every link on its way, so every directory on the way is watched for the names that are
+//! looked up in it, and the folder of each file at the end of a link for that file. Beside events everything is
+//! looked at from time to time: file systems of other machines have no events, and watches have a bound.
+
+mod wanted;
+mod watches;
+mod way;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use inotify::{EventMask, Inotify, WatchMask};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tracing::{info, warn};
-
+use self::wanted::Wanted;
+use self::watches::{News, Watches};
 use super::handover::{Giver, Update};
-use super::manifests::{Directory, Error};
+use super::manifests::{Error, FileId, Places};
 
 /// Quiet time before a scan: `kubectl`, editors and rsync touch several files at once.
 const QUIET: Duration = Duration::from_millis(20);
 /// Longest wait for quiet, so that a directory which is never quiet is read all the same.
 const LONGEST: Duration = Duration::from_millis(200);
-/// How often to look for a directory that is gone.
-const RETRY: Duration = Duration::from_millis(250);
+/// How often everything is looked at without an event. One look at a file is one system call, and a change that
+/// nothing else shows is in force before anybody wonders.
+const EVERY: Duration = Duration::from_secs(5);
+/// How soon a file is looked at again that was written without an event.
+const SOON: Duration = Duration::from_secs(1);
+/// A look may take one part in so many of the time until the next one.
+const SHARE: u32 = 50;
+/// How often what is watched is worked out anew while it changes at the same moment; after that, the next look does it.
+const TRIES: usize = 3;
 
-/// Scans the directory, hands over the result, and goes on watching on a thread of its own.
+/// Reads everything, hands over the result, and goes on watching on a thread of its own.
 ///
 /// # Errors
-/// When the directory cannot be read now, or cannot be watched.
-pub fn spawn(directory: Directory, giver: Giver) -> Result<(), WatchError> {
-    let mut watcher = Watcher::new(directory, giver)?;
-    let update = watcher.directory.scan(&BTreeSet::new())?;
-    watcher.giver.tell(update.findings.clone());
+/// When a place cannot be read now, or nothing can be watched.
+pub fn spawn(places: Places, giver: Giver) -> Result<(), WatchError> {
+    let watches = Watches::new().map_err(WatchError::Watch)?;
+    let mut watcher = Watcher { places, giver, watches, pause: EVERY };
+    watcher.follow();
+    let update = watcher.places.read()?;
+    watcher.giver.tell(watcher.findings(&update));
     watcher.giver.give(update);
     let thread = thread::Builder::new().name("manifests".to_owned());
     thread.spawn(move || watcher.run()).map_err(WatchError::Thread)?;
     Ok(())
 }
 
-/// Why a directory cannot be watched.
+/// Why manifests cannot be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// It cannot be read.
+    /// They cannot be read.
     #[error(transparent)]
     Read(#[from] Error),
-    /// The kernel does not watch it.
-    #[error("cannot watch the manifests directory")]
+    /// The kernel does not watch them.
+    #[error("cannot watch the manifests")]
     Watch(#[source] io::Error),
-    /// There is no thread to watch it.
-    #[error("cannot start the thread that watches the manifests directory")]
+    /// There is no thread to watch them.
+    #[error("cannot start the thread that watches the manifests")]
     Thread(#[source] io::Error),
 }
 
 struct Watcher {
-    directory: Directory,
+    places: Places,
     giver: Giver,
-    inotify: Inotify,
-}
-
-/// What the events told.
-#[derive(Default)]
-struct Told {
-    touched: BTreeSet<String>,
-    moved_away: bool,
+    watches: Watches,
+    pause: Duration,
 }
 
 impl Watcher {
-    fn new(directory: Directory, giver: Giver) -> Result<Self, WatchError> {
-        let inotify = watch(&directory).map_err(WatchError::Watch)?;
-        Ok(Self { directory, giver, inotify })
-    }
-
     fn run(mut self) {
         loop {
-            let told = self.wait();
-            if told.moved_away {
-                self.find_again();
-            }
-            self.scan(&told.touched);
+            self.remember();
+            let news = self.wait();
+            self.look(&news);
         }
     }
 
-    /// Waits for an event, and then for quiet.
-    fn wait(&mut self) -> Told {
-        let mut told = Told::default();
-        self.ready(None);
+    /// Leaves to the next process what changed. Edits go first: the disk takes its time.
+    fn remember(&mut self) {
+        while self.places.remember() && !self.watches.ready(Duration::ZERO) {}
+    }
+
+    /// Waits for an event that matters and then for quiet, or until it is time for a look.
+    fn wait(&mut self) -> News {
+        let mut news = News::default();
+        let end = Instant::now() + self.pause;
+        while !news.matters {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.watches.ready(left) {
+                return news;
+            }
+            self.watches.drain(&mut news);
+            // A busy directory on the way, such as /tmp, costs so many looks a second and no more.
+            thread::sleep(QUIET);
+        }
         let begun = Instant::now();
-        self.drain(&mut told);
-        while begun.elapsed() < LONGEST && self.ready(Some(QUIET)) {
-            self.drain(&mut told);
+        while self.watches.drain(&mut news) && begun.elapsed() < LONGEST {
+            thread::sleep(QUIET);
         }
-        told
+        news
     }
 
-    /// Whether there is an event within this time.
-    fn ready(&self, timeout: Option<Duration>) -> bool {
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let mut fds = [PollFd::new(&self.inotify, PollFlags::IN)];
-        poll(&mut fds, timeout.as_ref()).is_ok_and(|ready| ready > 0)
+    /// Watches first, so that what changes while it is read is an event.
+    fn look(&mut self, news: &News) {
+        let begun = Instant::now();
+        self.follow();
+        let update = self.places.scan(&self.touched(news));
+        self.giver.tell(self.findings(&update));
+        self.give(update);
+        let pause = if self.places.is_unsettled() { SOON } else { EVERY };
+        self.pause = pause.max(begun.elapsed() * SHARE);
     }
 
-    fn drain(&mut self, told: &mut Told) {
-        let mut buffer = [0; 16 << 10];
-        while let Ok(events) = self.inotify.read_events(&mut buffer) {
-            for event in events {
-                told.touched.extend(event.name.map(|name| name.to_string_lossy().into_owned()));
-                let gone = EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::IGNORED | EventMask::UNMOUNT;
-                told.moved_away |= event.mask.intersects(gone);
-            }
-        }
+    fn touched(&self, news: &News) -> BTreeSet<FileId> {
+        if news.lost { self.places.files() } else { news.touched.clone() }
     }
 
-    /// Looks for the directory until there is one at its place.
-    fn find_again(&mut self) {
-        let path = self.directory.path().display().to_string();
-        let mut waiting = false;
-        loop {
-            if let Ok(inotify) = watch(&self.directory) {
-                self.inotify = inotify;
-                if waiting {
-                    info!(directory = path, "the manifests directory is back");
-                }
+    /// Links may be swapped while their ways are worked out, and before they are watched.
+    fn follow(&mut self) {
+        for _ in 0..TRIES {
+            if !self.watches.set(Wanted::by(&self.places)) {
                 return;
             }
-            if !waiting {
-                warn!(directory = path, "the manifests directory is gone; everything stays as it is until it is back");
-                waiting = true;
-            }
-            thread::sleep(RETRY);
         }
     }
 
-    fn scan(&mut self, touched: &BTreeSet<String>) {
-        match self.directory.scan(touched) {
-            Ok(update) => {
-                self.giver.tell(update.findings.clone());
-                self.give(update);
-            }
-            // Gone between the event and now: the next event says so.
-            Err(error) => warn!(error = &error as &dyn std::error::Error, "everything stays as it is"),
-        }
+    fn findings(&self, update: &Update) -> Vec<egressd_core::finding::Finding> {
+        self.watches.finding().into_iter().chain(update.findings.iter().cloned()).collect()
     }
 
     fn give(&self, update: Update) {
@@ -144,13 +138,6 @@ impl Watcher {
     }
 }
 
-/// A watch on finished writes only: a file that is being written is not read halfway.
-fn watch(directory: &Directory) -> io::Result<Inotify> {
-    let inotify = Inotify::init()?;
-    let finished = WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO | WatchMask::MOVED_FROM | WatchMask::DELETE;
-    // Links, and what egressd has to refuse, are there at once; a file that could not be read may be readable now.
-    let others = WatchMask::CREATE | WatchMask::ATTRIB;
-    let itself = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
-    inotify.watches().add(directory.path(), finished | others | itself)?;
-    Ok(inotify)
-}
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

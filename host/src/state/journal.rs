@@ -2,7 +2,6 @@
 //! Services in one file: a line for each change, and now and then the whole of it anew, lines of a later day included. A
 //! file for each Service cost seconds at the start of a node with thousands of them, before the first rule was in force.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
@@ -10,13 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Uid, UidError};
+use egressd_core::model::Uid;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tracing::warn;
 
+use super::changes::{Change, changes};
+use super::damage::{self, Damage};
+use super::line::{line, parse};
 use super::version::{self, Found};
-use super::write_whole;
+use super::{sync_directory, write_whole};
 use crate::files;
 
 /// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
@@ -29,7 +31,7 @@ const OUTDATED_BYTES: usize = 8 << 20;
 const LONGEST: u64 = 1 << 30;
 
 /// By the identity of the Service.
-type Of<T> = BTreeMap<Uid, Arc<T>>;
+pub(super) type Of<T> = BTreeMap<Uid, Arc<T>>;
 
 /// The file, and what it holds as far as we know.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub(super) struct Journal<T> {
     lines: usize,
     /// Lines of a later day. They go first when all is written anew: what this egressd says of the same Service is newer.
     strange: Vec<Vec<u8>>,
+    damage: Damage,
     /// What was appended since all was written.
     appended: usize,
     form: Form,
@@ -68,18 +71,9 @@ enum Standing {
     Unknown,
 }
 
-/// Why a line is of no use.
-#[derive(Debug, thiserror::Error)]
-enum LineError {
-    #[error("it is not a JSON list of a uid and what is remembered of it")]
-    Json(#[from] serde_json::Error),
-    #[error("it begins with no uid")]
-    Uid(#[from] UidError),
-}
-
 impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
-    /// As an earlier process left it. A line that cannot be read is passed over, and said: the Service it was about has
-    /// what an earlier line says to fall back to, or nothing. A file that is unknown stays as it is.
+    /// As an earlier process left it. A line that cannot be read is passed over, and said: of which Service it was, is
+    /// unknown. A file that is unknown stays as it is.
     pub(super) fn open(path: PathBuf) -> Self {
         let beside = version::beside(&path);
         let mut journal = Self::empty();
@@ -98,7 +92,8 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
 
     fn empty() -> Self {
         let (written, lines, strange, appended, findings) = (Of::new(), 0, Vec::new(), 0, Vec::new());
-        Self { path: None, written, lines, strange, appended, form: Form::Unnamed, merged: None, findings }
+        let (damage, form) = (Damage::None, Form::Unnamed);
+        Self { path: None, written, lines, strange, damage, appended, form, merged: None, findings }
     }
 
     /// Takes in a file, if this egressd knows it.
@@ -106,9 +101,13 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         match version::find(path, LONGEST) {
             Found::Missing => Standing::Missing,
             Found::Known(bytes) => {
-                let before = self.strange.len();
+                let (before, earlier) = (self.strange.len(), std::mem::replace(&mut self.damage, Damage::of(&bytes)));
                 self.take(path, &bytes);
                 self.findings.extend(strange(path, self.strange.len() - before));
+                self.findings.extend(self.damage.finding(path));
+                if earlier == Damage::Lost {
+                    self.damage = earlier;
+                }
                 Standing::Known
             }
             Found::Unknown(why) => {
@@ -133,6 +132,10 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         if changes.is_empty() && self.form != Form::Torn {
             return Ok(());
         }
+        // Else a line would be appended to nothing, and what the others said be forgotten with them.
+        if self.path.as_ref().is_some_and(|path| !path.exists()) {
+            self.form = Form::Unnamed;
+        }
         let outdated = self.lines + changes.len() > 2 * newest.len() + OUTDATED || self.appended > OUTDATED_BYTES;
         if self.form != Form::Whole || outdated {
             return self.write_anew(newest);
@@ -156,6 +159,8 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         let mut file = files::append(self.place()?)?;
         self.form = Form::Torn;
         file.write_all(&text)?;
+        // Once for all that changed: what comes into force next has to survive the loss of power, too (P4).
+        file.sync_data()?;
         self.form = Form::Whole;
         self.appended += text.len();
         Ok(())
@@ -163,7 +168,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
 
     fn write_anew(&mut self, newest: &Of<T>) -> io::Result<()> {
         let mut text = version::line().into_bytes();
-        for strange in &self.strange {
+        for strange in self.damage.line().into_iter().chain(self.strange.iter().map(Vec::as_slice)) {
             text.extend_from_slice(strange);
             text.push(b'\n');
         }
@@ -174,7 +179,10 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         self.written.clone_from(newest);
         (self.lines, self.appended, self.form) = (newest.len(), 0, Form::Whole);
         // Only now: before, it was the only one to say what it says.
-        self.merged.take().map_or(Ok(()), fs::remove_file)
+        match self.merged.take() {
+            Some(merged) => fs::remove_file(&merged).and_then(|()| sync_directory(&merged)),
+            None => Ok(()),
+        }
     }
 
     /// Where to write, in a directory that is there.
@@ -191,8 +199,6 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
             self.form = Form::Whole;
         }
         if whole < bytes.len() {
-            // After a crash, what it was about to say was not in force yet. After a full disk it may have been, which was
-            // said then.
             self.form = Form::Torn;
         }
         for line in lines {
@@ -201,6 +207,10 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
     }
 
     fn take_line(&mut self, path: &Path, line: &[u8]) {
+        if line == damage::LINE {
+            self.damage = Damage::Lost;
+            return;
+        }
         match parse(line) {
             Ok((uid, Some(remembered))) => drop(self.written.insert(uid, Arc::new(remembered))),
             Ok((uid, None)) => drop(self.written.remove(&uid)),
@@ -211,6 +221,7 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
             Err(error) => {
                 let (error, before) = (&error as &dyn std::error::Error, self.lines + self.strange.len());
                 warn!(file = %path.display(), before, error, "a line is damaged, and passed over");
+                self.damage = Damage::Lost;
             }
         }
         self.lines += 1;
@@ -229,161 +240,6 @@ fn strange(path: &Path, lines: usize) -> Option<Finding> {
     (lines > 0).then(|| Finding::warning("newer-state", message()))
 }
 
-/// What is other than before; none where the Service is gone, or nothing is remembered of it.
-type Change<T> = (Uid, Option<Arc<T>>);
-
-/// What leads from one to the other. Both are walked once: it is asked at every change of any Service.
-fn changes<T: PartialEq>(old: &Of<T>, new: &Of<T>) -> Vec<Change<T>> {
-    let (mut old, mut new, mut changes) = (old.iter().peekable(), new.iter().peekable(), Vec::new());
-    loop {
-        let order = match (old.peek(), new.peek()) {
-            (None, None) => return changes,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some((old, _)), Some((new, _))) => old.cmp(new),
-        };
-        let before = if order.is_le() { old.next() } else { None };
-        let after = if order.is_ge() { new.next() } else { None };
-        match (before, after) {
-            (Some((_, before)), Some((_, after))) if Arc::ptr_eq(before, after) || before == after => {}
-            (_, Some((uid, after))) => changes.push((uid.clone(), Some(Arc::clone(after)))),
-            (Some((uid, _)), None) => changes.push((uid.clone(), None)),
-            (None, None) => {}
-        }
-    }
-}
-
-fn line<T: Serialize>(text: &mut Vec<u8>, uid: &Uid, newest: Option<&T>) -> io::Result<()> {
-    serde_json::to_writer(&mut *text, &(uid.to_string(), newest))?;
-    text.push(b'\n');
-    Ok(())
-}
-
-fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<(Uid, Option<T>), LineError> {
-    let (uid, remembered): (String, Option<T>) = serde_json::from_slice(line)?;
-    Ok((Uid::new(uid)?, remembered))
-}
-
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use egressd_core::model::Labels;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    type Accepted = Of<Labels>;
-
-    fn uid(text: &str) -> Uid {
-        Uid::new(text).unwrap()
-    }
-
-    fn annotations(value: &str) -> Arc<Labels> {
-        Arc::new([("kube-vip.io/egress".to_owned(), value.to_owned())].into())
-    }
-
-    fn reopened(path: &Path) -> Journal<Labels> {
-        Journal::open(path.to_owned())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn the_next_process_finds_what_this_one_wrote_last(
-            turns in prop::collection::vec(prop::collection::btree_map("[a-d]", "[xy\n\"]{0,3}", 0..4), 1..12)
-        ) {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("made/when/needed");
-            let mut journal = reopened(&path);
-            for turn in turns {
-                let accepted: Accepted = turn.iter().map(|(of, value)| (uid(of), annotations(value))).collect();
-                journal.write(&accepted).unwrap();
-                let next = reopened(&path);
-                prop_assert_eq!(next.written(), &accepted);
-                prop_assert_eq!(journal.written(), &accepted);
-            }
-        }
-    }
-
-    #[test]
-    fn a_change_is_a_line_and_now_and_then_all_is_written_anew() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("accepted");
-        let mut journal = reopened(&path);
-        let lines = |path: &Path| fs::read_to_string(path).unwrap().lines().count();
-        let mut most = 0;
-        for turn in 0..3 * OUTDATED {
-            let accepted = [(uid("a"), annotations("true")), (uid("b"), annotations(&turn.to_string()))].into();
-            journal.write(&accepted).unwrap();
-            if turn == 1 {
-                assert_eq!(lines(&path), 4, "the version, two Services and a change");
-            }
-            most = most.max(journal.lines);
-        }
-        assert!((OUTDATED..OUTDATED + 5).contains(&most), "{most} lines");
-        assert_eq!(lines(&path), 1 + journal.lines);
-    }
-
-    #[test]
-    fn a_line_that_was_cut_off_harms_no_other() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("accepted");
-        fs::write(&path, b"[\"a\",{\"x\":\"1\"}]\n\xff\n[\"no uid!\",{\n[\"b\",{\"x\":").unwrap();
-        let mut journal = reopened(&path);
-        assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("a")]);
-        let mut next = journal.written().clone();
-        next.insert(uid("b"), annotations("true"));
-        journal.write(&next).unwrap();
-        assert_eq!(reopened(&path).written(), &next);
-        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3, "it was written anew");
-        assert_eq!(journal.findings(), []);
-    }
-
-    #[test]
-    fn a_line_of_a_later_day_is_kept_however_often_all_is_written_anew() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("accepted");
-        let strange = ["[\"a\",{\"x\":7}]", "{\"mark\":1}", "[\"a\",null,\"and more\"]"];
-        fs::write(&path, format!("[\"a\",{{\"x\":\"1\"}}]\n{}\n", strange.join("\n"))).unwrap();
-        let mut journal = reopened(&path);
-        assert_eq!(journal.findings().len(), 1);
-        assert!(journal.findings()[0].message.contains("has 3 lines that this egressd does not know"));
-        for turn in 0..3 * OUTDATED {
-            journal.write(&[(uid("a"), annotations(&turn.to_string()))].into()).unwrap();
-        }
-        let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().skip(1).take(3).collect::<Vec<_>>(), strange, "{text}");
-        assert_eq!(reopened(&path).written(), journal.written());
-        assert_eq!(journal.findings(), reopened(&path).findings());
-    }
-
-    /// An update that is undone, and that undone again.
-    #[test]
-    fn a_file_of_a_newer_version_stays_to_the_byte_and_what_is_remembered_meanwhile_is_the_end_of_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("accepted");
-        let newer = b"{\"version\":2}\n\x00\xffwhatever";
-        fs::write(&path, newer).unwrap();
-        let mut journal = reopened(&path);
-        assert!(journal.written().is_empty());
-        assert_eq!(journal.findings().len(), 1);
-        let meanwhile = Accepted::from([(uid("b"), annotations("meanwhile"))]);
-        for accepted in [&meanwhile, &Accepted::new(), &meanwhile] {
-            journal.write(accepted).unwrap();
-            assert_eq!(reopened(&path).written(), accepted, "over a restart");
-        }
-        assert_eq!(fs::read(&path).unwrap(), newer);
-
-        // The newer one's own, as that one reads it.
-        fs::write(&path, "{\"version\":1}\n[\"a\",{\"x\":\"1\"}]\n[\"b\",{\"x\":\"1\"}]\n").unwrap();
-        let mut journal = reopened(&path);
-        assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("a"), uid("b")]);
-        assert_eq!(journal.written()[&uid("b")], annotations("meanwhile"), "what was written last");
-        let both = journal.written().clone();
-        journal.write(&both).unwrap();
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "it is in the file now");
-        assert_eq!((reopened(&path).written(), reopened(&path).findings()), (&both, &[][..]));
-    }
-}
+#[path = "journal_tests.rs"]
+mod tests;

@@ -1,26 +1,34 @@
 //! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4) and
-//! the last good draft (P6), in a file each, and the ConfigMap of every policy that is in force (P7), a file for each.
+//! the last good draft (P6), in a file each; the ConfigMap of every policy that is in force (P7), and what every source
+//! gave last, a file for each.
 
+mod changes;
+mod damage;
 mod draft;
 mod journal;
+mod line;
 mod policies;
+mod private;
+mod sources;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egressd_core::decision::Draft;
 use egressd_core::finding::Finding;
-use egressd_core::model::{Labels, PolicyObject, Uid};
+use egressd_core::model::{Labels, PolicyObject, PrivateDestinations, Uid};
 use egressd_core::pipeline::Memory;
 use tracing::warn;
 
 use draft::Remembered;
 use journal::Journal;
 use policies::Folder;
+use private::Private;
+pub use sources::{CLUSTER, Recalled, Sources};
 
 use crate::files;
 
@@ -31,6 +39,7 @@ pub struct StateDir {
     accepted: Journal<Labels>,
     drafts: Journal<Remembered>,
     policies: Folder,
+    private: Private,
     /// Whether the last write failed, so that it is said once.
     health: Health,
 }
@@ -47,6 +56,8 @@ const ACCEPTED: &str = "accepted";
 const DRAFTS: &str = "drafts";
 /// The folder of policies.
 const POLICIES: &str = "policies";
+/// The file about private destinations.
+const PRIVATE: &str = "private";
 
 impl StateDir {
     /// The directory as an earlier process left it. What cannot be read is passed over, and said: the Service it
@@ -55,7 +66,8 @@ impl StateDir {
         let accepted = Journal::open(path.join(ACCEPTED));
         let drafts = Journal::open(path.join(DRAFTS));
         let policies = Folder::open(path.join(POLICIES));
-        let state = Self { path: path.to_owned(), accepted, drafts, policies, health: Health::Good };
+        let private = Private::open(path.join(PRIVATE));
+        let state = Self { path: path.to_owned(), accepted, drafts, policies, private, health: Health::Good };
         for finding in state.findings() {
             warn!(code = %finding.code, "{}", finding.message);
         }
@@ -64,7 +76,7 @@ impl StateDir {
 
     /// What stays as it is because this egressd does not know it, or cannot read it.
     pub fn findings(&self) -> Vec<Finding> {
-        [self.accepted.findings(), self.drafts.findings(), self.policies.findings()].concat()
+        [self.accepted.findings(), self.drafts.findings(), self.policies.findings(), self.private.findings()].concat()
     }
 
     /// Whether all is known that an earlier process remembered of Services.
@@ -75,11 +87,13 @@ impl StateDir {
 
     /// Takes from other users what earlier releases let them read: annotations of all Services that ask for egress.
     pub fn narrow(path: &Path) -> Option<Finding> {
-        let policies = path.join(POLICIES);
+        let (policies, sources) = (path.join(POLICIES), path.join(sources::FOLDER));
         let narrowed = files::narrow(path, is_ours)
             .and_then(|()| files::narrow_files(path, is_ours))
             .and_then(|()| files::narrow(&policies, policies::is_ours))
-            .and_then(|()| files::narrow_files(&policies, policies::is_ours));
+            .and_then(|()| files::narrow_files(&policies, policies::is_ours))
+            .and_then(|()| files::narrow(&sources, sources::is_ours))
+            .and_then(|()| files::narrow_files(&sources, sources::is_ours));
         narrowed.err().map(|open| open.finding(path, "--state-dir"))
     }
 
@@ -100,6 +114,18 @@ impl StateDir {
         let newest = draft::remembered(self.drafts.written(), drafts);
         let result = self.accepted.write(accepted).and_then(|()| self.drafts.write(&newest));
         self.tell(result, "cannot remember accepted annotations and drafts; a restart would forget them");
+    }
+
+    /// What became of private destinations before; none where no release that knows the question ran here.
+    pub fn private_destinations(&self) -> Option<PrivateDestinations> {
+        self.private.written()
+    }
+
+    /// Remembers what becomes of private destinations, as [`StateDir::remember`] does.
+    pub fn remember_private(&mut self, private: PrivateDestinations) {
+        let result = if self.private.written() == Some(private) { Ok(()) } else { files::make_directory(&self.path) };
+        let result = result.and_then(|()| self.private.write(private));
+        self.tell(result, "cannot remember what becomes of private destinations");
     }
 
     /// The policies that an earlier process had in force.
@@ -135,7 +161,8 @@ impl StateDir {
 
 /// Names in the state directory: of this release, and of others that keep more beside it.
 fn is_ours(name: &str) -> bool {
-    name == POLICIES || name.starts_with(ACCEPTED) || name.starts_with(DRAFTS)
+    let files = [ACCEPTED, DRAFTS, PRIVATE];
+    [POLICIES, sources::FOLDER].contains(&name) || files.iter().any(|ours| name.starts_with(ours))
 }
 
 /// To a temporary name, then renamed: a crash leaves the old file or the new one, a loss of power too.
@@ -144,7 +171,13 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = files::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(temporary, path)
+    fs::rename(temporary, path)?;
+    sync_directory(path)
+}
+
+/// A name is as lasting as its directory.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 #[cfg(test)]
@@ -159,6 +192,7 @@ mod tests {
         state.remember(&[(uid.clone(), Arc::default())].into(), &[(uid, Arc::default())].into());
         let guard = PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() };
         state.remember_policies(&[("guard".to_owned(), Arc::new(guard))].into());
+        state.remember_private(PrivateDestinations::Withheld);
     }
 
     /// All files below a directory.
@@ -173,7 +207,7 @@ mod tests {
     fn every_file_of_a_newer_version_stays_to_the_byte_and_is_named_and_the_rest_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         remember_all(&mut StateDir::open(dir.path()));
-        let files = [dir.path().join(ACCEPTED), dir.path().join(DRAFTS), dir.path().join("policies/guard.policy")];
+        let files = [ACCEPTED, DRAFTS, "policies/guard.policy", PRIVATE].map(|name| dir.path().join(name));
         let newer = b"{\"version\":2,\"of\":\"a later day\"}\n\x00\xff";
         assert_eq!(written(dir.path()), files.iter().cloned().collect(), "the files that this test knows");
         for file in &files {
@@ -182,7 +216,7 @@ mod tests {
         let mut state = StateDir::open(dir.path());
         assert_eq!(
             state.findings().iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(),
-            ["newer-state"; 3]
+            ["newer-state"; 4]
         );
         assert_eq!((state.memory(), state.lost_policies()), (Memory::Partial, ["guard".to_owned()].into()));
         remember_all(&mut state);

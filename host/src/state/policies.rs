@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Labels, PolicyMark, PolicyObject};
+use egressd_core::model::{Labels, PolicyObject};
 use serde::{Deserialize, Serialize};
 
 use super::version::{self, Found, Why};
@@ -170,7 +170,7 @@ fn remove(file: &Path) -> io::Result<()> {
 }
 
 fn bytes(object: &PolicyObject) -> io::Result<Vec<u8>> {
-    let PolicyObject { name, annotations, settings, wasm, gzip, mark: _ } = object;
+    let PolicyObject { name, annotations, labels: _, settings, wasm, gzip, mark: _ } = object;
     let length = |bytes: &Option<Arc<[u8]>>| bytes.as_ref().map(|bytes| bytes.len());
     let header = Header {
         version: version::VERSION,
@@ -200,7 +200,7 @@ fn parse(name: String, bytes: &[u8]) -> io::Result<PolicyObject> {
         None => io::Result::Ok(None),
     };
     let (wasm, gzip) = (take(wasm)?, take(gzip)?);
-    Ok(PolicyObject { name, annotations, settings, wasm, gzip, mark: PolicyMark::default() })
+    Ok(PolicyObject { name, annotations, settings, wasm, gzip, ..PolicyObject::default() })
 }
 
 #[cfg(test)]
@@ -213,8 +213,8 @@ mod tests {
         let annotations = [("egressd.io/order".to_owned(), "7".to_owned())].into();
         let settings = Some("{}".to_owned());
         let (name, gzip) = (name.to_owned(), gzip.map(Arc::from));
-        let (wasm, mark) = (Some([1, b'\n', 2].into()), PolicyMark::default());
-        (name.clone(), Arc::new(PolicyObject { name, annotations, settings, wasm, gzip, mark }))
+        let wasm = Some([1, b'\n', 2].into());
+        (name.clone(), Arc::new(PolicyObject { name, annotations, settings, wasm, gzip, ..PolicyObject::default() }))
     }
 
     #[test]

@@ -70,6 +70,12 @@ pub(super) fn is_line(line: &[u8]) -> bool {
 
 /// What is told about a file that stays as it is.
 pub(super) fn finding(path: &Path, why: &Why) -> Finding {
+    let then = "so does what the kernel has for Services that need it, until they have valid input";
+    finding_that(path, why, then)
+}
+
+/// The same, and what follows from it.
+pub(super) fn finding_that(path: &Path, why: &Why, then: &str) -> Finding {
     let (code, why) = match why {
         Why::Newer(version) => (
             "newer-state",
@@ -77,11 +83,7 @@ pub(super) fn finding(path: &Path, why: &Why) -> Finding {
         ),
         Why::Unreadable(error) => ("state-unreadable", format!("it cannot be read: {}", with_causes(error))),
     };
-    let message = format!(
-        "state file {}: {why}; it stays as it is, and so does what the kernel has for Services that need it, until they have \
-         valid input (docs/upgrade.md)",
-        path.display()
-    );
+    let message = format!("state file {}: {why}; it stays as it is, and {then} (docs/upgrade.md)", path.display());
     Finding::warning(code, message)
 }
 

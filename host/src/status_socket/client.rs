@@ -82,17 +82,44 @@ pub fn read(path: &Path) -> Result<String, Error> {
 pub fn probe(path: &Path, probe: Probe) -> Result<(), Error> {
     let until = Instant::now() + PROBE;
     let mut stream = connected(path, until)?;
-    let request = format!("GET {} HTTP/1.1\r\nHost: egressd\r\nConnection: close\r\n\r\n", probe.path());
     let mut answer = Vec::new();
     // One that knows no probes may have answered already, and reads nothing, which looks like a connection that was cut.
     let cut = |error: &io::Error| matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
-    let asked = stream.write_all(request.as_bytes()).or_else(|error| if cut(&error) { Ok(()) } else { Err(error) });
+    let asked = stream
+        .write_all(request(probe.path()).as_bytes())
+        .or_else(|error| if cut(&error) { Ok(()) } else { Err(error) });
     let heard = asked.and_then(|()| read_all(&mut stream, &mut answer, ANSWER, until));
     if let Some(source) = heard.err().filter(|error| !cut(error)) {
         return Err(failed(path, source));
     }
     let verdict = verdict(probe, &String::from_utf8_lossy(&answer));
     verdict.map_err(|why| Error::Lacking { lacking: probe.lacking(), why })
+}
+
+/// Where HTTP asks what is inside the cluster; it never changes, as those of probes.
+pub const INSIDE: &str = "/v1/inside";
+
+/// What is inside the cluster for the egressd that listens at `path`: a document.
+///
+/// # Errors
+/// When none answers in time, or it has no such document.
+pub fn inside(path: &Path) -> Result<String, Error> {
+    let until = Instant::now() + STATUS;
+    let mut stream = connected(path, until)?;
+    let mut answer = Vec::new();
+    let asked = stream.write_all(request(INSIDE).as_bytes());
+    asked.and_then(|()| read_all(&mut stream, &mut answer, u64::MAX, until)).map_err(|source| failed(path, source))?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    match head.split(' ').nth(1) {
+        Some("200") if head.starts_with("HTTP/1.1") => Ok(body.to_owned()),
+        Some("503") => Err(Error::Lacking { lacking: "not ready", why: body.trim().to_owned() }),
+        Some(_) | None => Err(Error::Older { path: path.to_owned() }),
+    }
+}
+
+fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: egressd\r\nConnection: close\r\n\r\n")
 }
 
 /// Whether the answer is yes; else the reason.

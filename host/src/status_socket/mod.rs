@@ -7,7 +7,7 @@ mod client;
 use std::fs;
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{sleep, timeout};
 
-pub use client::{Probe, probe, read};
+pub use client::{INSIDE, Probe, inside, probe, read};
 
 use crate::crowd::{Bounds, Crowd, Visit};
 use crate::files;
@@ -30,6 +30,10 @@ const BEGIN: Duration = Duration::from_millis(300);
 
 /// How long to look for another egressd in our place. One that is too busy to answer lives.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How often to look whether the socket is still where clients look for it: whoever cleans /run may remove it. Probes come
+/// every ten seconds.
+const THERE: Duration = Duration::from_secs(2);
 
 /// The kernel's queue of clients that wait.
 const BACKLOG: i32 = 64;
@@ -72,6 +76,12 @@ pub enum Error {
         /// Where.
         path: PathBuf,
     },
+    /// What answers does not know the question.
+    #[error("cannot read what is inside: the egressd on {path} is of a release that does not say it")]
+    Older {
+        /// Where.
+        path: PathBuf,
+    },
     /// It is stopped, or stuck, or the node has too much to do.
     #[error("cannot ask: the egressd on {path} does not answer in time")]
     Late {
@@ -100,6 +110,9 @@ pub enum Error {
 #[derive(Debug)]
 pub struct StatusSocket {
     listener: UnixListener,
+    path: PathBuf,
+    /// Device and number of its file.
+    file: Option<(u64, u64)>,
 }
 
 /// How a client begins.
@@ -118,12 +131,12 @@ impl StatusSocket {
     pub fn open(path: &Path) -> Result<Self, Error> {
         make_way(path)?;
         let listener = listener(path).map_err(|source| Error::Serve { path: path.to_owned(), source })?;
-        Ok(Self { listener })
+        Ok(Self { listener, path: path.to_owned(), file: file(path) })
     }
 
-    /// Serves until it is dropped: the document, or what `answer` makes of a connection that begins with a request.
+    /// Serves as long as its file is there: the document, or what `answer` makes of a connection that begins with a request.
     pub async fn serve<D, A>(
-        self,
+        &self,
         bounds: Bounds,
         document: impl Fn() -> D + 'static,
         answer: impl Fn(UnixStream, Visit) -> A + 'static,
@@ -132,8 +145,9 @@ impl StatusSocket {
         A: Future<Output = ()> + 'static,
     {
         let (crowd, desk) = (Crowd::new(bounds), Rc::new((document, answer)));
-        loop {
-            let Ok((mut stream, _)) = self.listener.accept().await else {
+        while self.is_there() {
+            let Ok(accepted) = timeout(THERE, self.listener.accept()).await else { continue };
+            let Ok((mut stream, _)) = accepted else {
                 // Out of descriptors, most likely: that may pass.
                 sleep(Duration::from_millis(100)).await;
                 continue;
@@ -156,6 +170,16 @@ impl StatusSocket {
             crowd.admit(talk).await;
         }
     }
+
+    /// Whether clients find it: what they open is its path.
+    fn is_there(&self) -> bool {
+        self.file.is_some() && file(&self.path) == self.file
+    }
+}
+
+/// Which file is at a path.
+fn file(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Keeps other users out of the directory of a socket, as far as it is egressd's own.

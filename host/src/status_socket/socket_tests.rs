@@ -160,3 +160,22 @@ fn a_file_that_is_no_socket_is_left_alone() {
     assert!(matches!(make_way(&path), Err(Error::NoSocket { .. })));
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 }
+
+/// By whoever cleans /run, or puts something in its place.
+#[test]
+fn a_socket_that_is_removed_or_replaced_is_noticed() {
+    for replaced in [false, true] {
+        let (_dir, path) = place();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let socket = StatusSocket::open(&path).unwrap();
+            let serve = || socket.serve(BOUNDS, || async { String::new() }, |_, _| async {});
+            timeout(Duration::from_millis(100), serve()).await.unwrap_err();
+            fs::remove_file(&path).unwrap();
+            if replaced {
+                fs::write(&path, "").unwrap();
+            }
+            timeout(2 * THERE, serve()).await.unwrap();
+        });
+    }
+}

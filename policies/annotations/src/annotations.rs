@@ -4,6 +4,27 @@ use egressd_policy_sdk::{Diagnostic, Service, Span, quoted};
 
 use crate::settings::Settings;
 
+pub(crate) const EGRESS: &str = "egress";
+const IPV6: &str = "egress-ipv6";
+const SOURCE_PORTS: &str = "egress-source-ports";
+const DESTINATION_PORTS: &str = "egress-destination-ports";
+const ALLOWED_NETWORKS: &str = "egress-allowed-networks";
+const DENIED_NETWORKS: &str = "egress-denied-networks";
+const FLUSH_CONNTRACK: &str = "flush-conntrack";
+const INTERNAL: &str = "egress-internal";
+const NO_INTERNAL_TRAFFIC: &str = "egress-no-internal-traffic";
+const DETECT_API_SERVER: &str = "egress-detect-api-server";
+const IGNORE: &str = "ignore";
+/// kube-vip writes it; it asks for nothing.
+const NFTABLES_TABLE: &str = "egress-nftables-table";
+
+/// How the names begin that are asked for: with more than the known ones, so that misspelled ones are seen.
+pub(crate) const BEGINNINGS: [&str; 3] = [EGRESS, FLUSH_CONNTRACK, IGNORE];
+
+/// What narrows or changes egress: what is offered instead of a name that is not known.
+pub(crate) const BESIDE_EGRESS: [&str; 6] =
+    [IPV6, SOURCE_PORTS, DESTINATION_PORTS, ALLOWED_NETWORKS, DENIED_NETWORKS, FLUSH_CONNTRACK];
+
 /// One annotation as it stands on a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Annotation<'a> {
@@ -96,20 +117,19 @@ impl<'a> Annotations<'a> {
 
     fn put(&mut self, annotation: Annotation<'a>) {
         let place = match annotation.name {
-            "egress" => &mut self.egress,
-            "egress-ipv6" => &mut self.ipv6,
-            "egress-source-ports" => &mut self.source_ports,
-            "egress-destination-ports" => &mut self.destination_ports,
-            "egress-allowed-networks" => &mut self.allowed_networks,
-            "egress-denied-networks" => &mut self.denied_networks,
-            "flush-conntrack" => &mut self.flush_conntrack,
-            "egress-internal" => &mut self.internal,
-            "egress-no-internal-traffic" => &mut self.no_internal_traffic,
-            "egress-detect-api-server" => &mut self.detect_api_server,
-            "ignore" => &mut self.ignore,
-            // kube-vip writes it; it asks for nothing.
-            "egress-nftables-table" => return,
-            name if name.starts_with("egress") => return self.unknown.push(annotation),
+            EGRESS => &mut self.egress,
+            IPV6 => &mut self.ipv6,
+            SOURCE_PORTS => &mut self.source_ports,
+            DESTINATION_PORTS => &mut self.destination_ports,
+            ALLOWED_NETWORKS => &mut self.allowed_networks,
+            DENIED_NETWORKS => &mut self.denied_networks,
+            FLUSH_CONNTRACK => &mut self.flush_conntrack,
+            INTERNAL => &mut self.internal,
+            NO_INTERNAL_TRAFFIC => &mut self.no_internal_traffic,
+            DETECT_API_SERVER => &mut self.detect_api_server,
+            IGNORE => &mut self.ignore,
+            NFTABLES_TABLE => return,
+            name if name.starts_with(EGRESS) => return self.unknown.push(annotation),
             _ => return,
         };
         *place = Some(annotation);

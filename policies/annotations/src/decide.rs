@@ -60,13 +60,13 @@ fn is_ipv6_only(service: &Service) -> bool {
 /// The rule of one family, or why there is none.
 fn rule(family: Family, request: &Request<'_>, context: &Context, service: &Service) -> Result<Rule, Diagnostic> {
     let own = service.addresses.iter().copied().find(|address| Family::of(*address) == family);
-    let address = own.ok_or_else(|| no_address(family))?;
+    let address = own.ok_or_else(|| no_address(family, service))?;
     let allowed = request.allowed.as_ref().map(|allowed| included(family, allowed)).transpose()?;
     let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
     // Whatever ready, serving and terminating say: a draining pod still talks, and readiness may need egress.
     let sources: Vec<IpAddr> = family.addresses(local).collect();
     if sources.is_empty() {
-        return Err(no_local_endpoint(family, context));
+        return Err(no_local_endpoint(family, context, service));
     }
     let rule = Rule::new(id(family), address).from(sources)?;
     Ok(narrowed(rule, allowed, request)?)
@@ -122,15 +122,29 @@ fn not_a_load_balancer(service: &Service) -> Diagnostic {
     Diagnostic::error("not-a-load-balancer", message)
 }
 
-fn no_address(family: Family) -> Diagnostic {
+/// One that waits for its first address is as it should be, and as it stands in a repository.
+fn no_address(family: Family, service: &Service) -> Diagnostic {
+    if service.addresses.is_empty() {
+        let message = format!(
+            "the Service has no address yet, so nothing is translated to {family}; kube-vip or another load balancer writes one into status.loadBalancer.ingress"
+        );
+        return Diagnostic::warning("no-address", message);
+    }
     let message = format!(
         "the Service has no {family} address of its own, so nothing is translated to {family}; it needs one in status.loadBalancer.ingress, which kube-vip or another load balancer writes"
     );
     Diagnostic::error("no-address", message)
 }
 
-fn no_local_endpoint(family: Family, context: &Context) -> Diagnostic {
-    let message =
-        format!("no {family} endpoint of the Service runs on {}, so there is nothing to translate", context.node_name);
+fn no_local_endpoint(family: Family, context: &Context, service: &Service) -> Diagnostic {
+    let elsewhere = family.addresses(service.endpoints.iter().map(|endpoint| endpoint.address)).count();
+    let (node, nothing) = (&context.node_name, "so there is nothing to translate");
+    let message = match elsewhere {
+        0 => format!(
+            "the Service has no {family} endpoint on any node, {nothing}; check its selector, and that its pods run in its namespace"
+        ),
+        1 => format!("no {family} endpoint of the Service runs on {node} (1 runs on another node), {nothing}"),
+        _ => format!("no {family} endpoint of the Service runs on {node} ({elsewhere} run on other nodes), {nothing}"),
+    };
     Diagnostic::info("no-local-endpoint", message)
 }

@@ -32,9 +32,7 @@ impl Policy for Annotations {
             name: "annotations".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: "Reads kube-vip's egress annotations.".to_owned(),
-            annotation_prefixes: ["egress", "flush-conntrack", "ignore"]
-                .map(|name| format!("{prefix}/{name}"))
-                .to_vec(),
+            annotation_prefixes: annotations::BEGINNINGS.map(|name| format!("{prefix}/{name}")).to_vec(),
             label_prefixes: Vec::new(),
         }
     }

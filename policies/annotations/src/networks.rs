@@ -24,7 +24,7 @@ fn item(text: &str) -> Result<IpNet, Mistake> {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (text, None),
     };
-    let address: IpAddr = address.parse().map_err(|_| not_a_network(address))?;
+    let address: IpAddr = address.parse().map_err(|_| in_brackets(text).unwrap_or_else(|| not_a_network(address)))?;
     if let IpAddr::V6(v6) = address {
         not_mapped(v6)?;
     }
@@ -64,6 +64,18 @@ fn not_mapped(address: Ipv6Addr) -> Result<(), Mistake> {
         }
         None => Ok(()),
     }
+}
+
+/// URLs have an IPv6 address so.
+fn in_brackets(text: &str) -> Option<Mistake> {
+    let (address, rest) = text.strip_prefix('[')?.split_once(']')?;
+    let prefix = rest.strip_prefix('/');
+    if address.contains('[') || !rest.is_empty() && prefix.is_none() {
+        return None;
+    }
+    let network = item(&format!("{address}{rest}")).ok()?;
+    let right = prefix.map_or_else(|| network.addr().to_string(), |_| network.to_string());
+    Some(Mistake::new("not-a-network", format!("has brackets; write {right}")))
 }
 
 fn not_a_network(address: &str) -> Mistake {
@@ -125,6 +137,21 @@ mod tests {
     #[test]
     fn an_absent_list_is_no_list() {
         assert_eq!(parse(None), Ok(None));
+    }
+
+    #[test]
+    fn an_address_in_brackets_is_named_without_them() {
+        let no_address =
+            |what: &str| format!("has {what:?} where an address belongs; write one like 192.0.2.0/24 or 2001:db8::/32");
+        for (value, sentence) in [
+            ("[fd00::]/64", "has brackets; write fd00::/64".to_owned()),
+            ("[2001:db8::7]", "has brackets; write 2001:db8::7".to_owned()),
+            ("[2001:db8::7]:443", no_address("[2001:db8::7]:443")),
+            ("[[fd00::]]", no_address("[[fd00::]]")),
+        ] {
+            let message = format!("egress-allowed-networks: {value:?} {sentence}");
+            assert_eq!(read(value), Err(vec![("not-a-network".to_owned(), message)]));
+        }
     }
 
     #[test]

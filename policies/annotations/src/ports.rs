@@ -19,12 +19,7 @@ fn item(text: &str) -> Result<PortRange, Mistake> {
     let Some((name, ports)) = text.split_once(':') else { return Err(without_colon(text)) };
     let protocol = protocol(name)?;
     if ports.contains(':') {
-        return Err(Mistake::new(
-            "too-many-parts",
-            format!(
-                "has more than one colon; write a range as {name}:8000-8999, and other ports as items of their own"
-            ),
-        ));
+        return Err(too_many_parts(protocol, ports));
     }
     let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
     let (first, last) = (port(protocol, first)?, port(protocol, last)?);
@@ -60,6 +55,18 @@ fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
             Err(Mistake::new("port-out-of-range", format!("has port {}; ports are 1 to 65535", clipped(text))))
         }
     }
+}
+
+fn too_many_parts(protocol: Protocol, ports: &str) -> Mistake {
+    let meant = format!("{protocol}:{}", ports.replacen(':', "-", 1));
+    // With more of them it would be read again and again.
+    let range = if !meant[meant.len() - ports.len()..].contains(':') && item(&meant).is_ok() {
+        meant
+    } else {
+        format!("{protocol}:8000-8999")
+    };
+    let sentence = format!("has more than one colon; write a range as {range}, and other ports as items of their own");
+    Mistake::new("too-many-parts", sentence)
 }
 
 /// `tcp/443` and `443/tcp` are what other programs write.
@@ -134,11 +141,6 @@ mod tests {
             ("tcp:99999999999", "port-out-of-range", "has port 99999999999; ports are 1 to 65535"),
             ("tcp:0-80", "port-out-of-range", "has port 0; ports are 1 to 65535"),
             ("tcp:90-80", "backwards-range", "is backwards; write tcp:80-90"),
-            (
-                "tcp:80:90",
-                "too-many-parts",
-                "has more than one colon; write a range as tcp:8000-8999, and other ports as items of their own",
-            ),
             ("tcp:", "not-a-port", "has \"\" where a port belongs; write one like tcp:8080"),
             ("udp:http", "not-a-port", "has \"http\" where a port belongs; write one like udp:8080"),
             ("tcp: 80", "not-a-port", "has \" 80\" where a port belongs; write one like tcp:8080"),
@@ -151,6 +153,19 @@ mod tests {
         ] {
             let message = format!("egress-destination-ports: {value:?} {sentence}");
             assert_eq!(read(value), Err(vec![(code.to_owned(), message)]));
+        }
+    }
+
+    #[test]
+    fn a_range_with_a_colon_is_named_with_a_dash() {
+        let more = |range: &str| {
+            format!("has more than one colon; write a range as {range}, and other ports as items of their own")
+        };
+        for (value, range) in
+            [("tcp:80:90", "tcp:80-90"), ("tcp:90:80", "tcp:8000-8999"), ("udp:1:2:3", "udp:8000-8999")]
+        {
+            let message = format!("egress-destination-ports: {value:?} {}", more(range));
+            assert_eq!(read(value), Err(vec![("too-many-parts".to_owned(), message)]));
         }
     }
 

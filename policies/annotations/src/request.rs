@@ -146,7 +146,7 @@ fn unknown(annotation: &Annotation<'_>, severity: Severity) -> Diagnostic {
     let message = format!(
         "{} is no annotation of egress; {}, or remove it",
         clipped(annotation.full_name),
-        spelling::right_name(annotation.name)
+        spelling::right_names(annotation)
     );
     let span = annotation.span(0, annotation.value.len());
     Diagnostic::new(severity, "unknown-annotation", message).at(span)

@@ -1,27 +1,20 @@
-//! Names that are almost right.
+//! Names that are almost right. The host has the same `edits`: neither crate may depend on the other.
 
-use egressd_policy_sdk::quoted;
-
-/// What is offered instead of a misspelled name: those that do something.
-const KNOWN: [&str; 7] = [
-    "egress",
-    "egress-ipv6",
-    "egress-source-ports",
-    "egress-destination-ports",
-    "egress-allowed-networks",
-    "egress-denied-networks",
-    "flush-conntrack",
-];
+use crate::annotations::{Annotation, BESIDE_EGRESS, EGRESS};
 
 /// How many letters may be wrong, missing or too many. Three would take `egress-ip` for `egress-ipv6`, and more.
 const MOST_EDITS: usize = 2;
 
-/// What to write instead of `name`.
-pub(crate) fn right_name(name: &str) -> String {
-    let near = KNOWN.into_iter().map(|known| (edits(name, known), known)).min();
-    match near {
-        Some((edits, known)) if edits <= MOST_EDITS => format!("write {}", quoted(known)),
-        Some(_) | None => "check its spelling".to_owned(),
+/// What to write instead of a name that is not known: the nearest by its full name, or which there are.
+pub(crate) fn right_names(annotation: &Annotation<'_>) -> String {
+    let name = annotation.name.to_ascii_lowercase();
+    let known = BESIDE_EGRESS.into_iter().chain([EGRESS]);
+    match known.map(|known| (edits(&name, known), known)).min() {
+        Some((edits, known)) if edits <= MOST_EDITS => {
+            let prefix = annotation.full_name.strip_suffix(annotation.name).unwrap_or_default();
+            format!("write {prefix}{known}")
+        }
+        Some(_) | None => format!("write one of {}", BESIDE_EGRESS.join(", ")),
     }
 }
 
@@ -45,27 +38,26 @@ fn edits(name: &str, known: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{KNOWN, right_name};
+    use super::{Annotation, BESIDE_EGRESS, right_names};
 
-    #[test]
-    fn two_wrong_letters_are_recognised_and_three_are_not() {
-        for (name, right) in [
-            ("egress-destination-port", "write \"egress-destination-ports\""),
-            ("egress-allow-networks", "write \"egress-allowed-networks\""),
-            ("egress-deniednetworks", "write \"egress-denied-networks\""),
-            ("egress-ipv4", "write \"egress-ipv6\""),
-            ("egress-ports", "check its spelling"),
-            ("egress-owner", "check its spelling"),
-            ("egress-destination", "check its spelling"),
-        ] {
-            assert_eq!(right_name(name), right, "{name}");
-        }
+    fn right(name: &str) -> String {
+        right_names(&Annotation { full_name: &format!("example.org/{name}"), name, value: "" })
     }
 
     #[test]
-    fn a_right_name_is_its_own_nearest() {
-        for name in KNOWN {
-            assert_eq!(right_name(name), format!("write {name:?}"));
+    fn two_wrong_letters_are_recognised_and_three_are_not() {
+        for (name, known) in [
+            ("egresss", "egress"),
+            ("egress-destination-port", "egress-destination-ports"),
+            ("egress-Destination-Ports", "egress-destination-ports"),
+            ("egress-allow-networks", "egress-allowed-networks"),
+            ("egress-deniednetworks", "egress-denied-networks"),
+            ("egress-ipv4", "egress-ipv6"),
+        ] {
+            assert_eq!(right(name), format!("write example.org/{known}"));
+        }
+        for name in ["egress-ports", "egress-owner", "egress-destination"] {
+            assert_eq!(right(name), format!("write one of {}", BESIDE_EGRESS.join(", ")), "{name}");
         }
     }
 }

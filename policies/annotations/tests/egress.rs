@@ -194,6 +194,41 @@ fn a_node_without_endpoints_says_so() {
 }
 
 #[test]
+fn a_service_without_an_endpoint_here_is_told_how_many_there_are_elsewhere() {
+    let nothing = "so there is nothing to translate";
+    for (elsewhere, sentence) in [
+        (
+            vec![],
+            format!(
+                "the Service has no IPv4 endpoint on any node, {nothing}; check its selector, and that its pods run in its namespace"
+            ),
+        ),
+        (
+            vec!["10.244.2.8"],
+            format!("no IPv4 endpoint of the Service runs on node-a (1 runs on another node), {nothing}"),
+        ),
+        (
+            vec!["10.244.2.8", "10.244.3.8", "fd00:244:2::8"],
+            format!("no IPv4 endpoint of the Service runs on node-a (2 run on other nodes), {nothing}"),
+        ),
+    ] {
+        let service =
+            testkit::load_balancer("shop", "web").address("192.0.2.10").annotation("kube-vip.io/egress", "true");
+        let service = elsewhere.into_iter().fold(service, testkit::ServiceBuilder::remote_endpoint);
+        let outcome = evaluate(service);
+        assert_eq!(outcome.diagnostics.iter().map(|told| told.message.as_str()).collect::<Vec<_>>(), [sentence]);
+    }
+}
+
+#[test]
+fn a_service_that_waits_for_its_first_address_is_a_warning_as_it_is_in_a_repository() {
+    let service = testkit::load_balancer("shop", "web").local_endpoint("10.244.1.7");
+    let outcome = evaluate(service.annotation("kube-vip.io/egress", "true"));
+    assert_eq!(told(&outcome), [(Severity::Warning, "no-address")]);
+    assert!(outcome.diagnostics[0].message.starts_with("the Service has no address yet"), "{:?}", outcome.diagnostics);
+}
+
+#[test]
 fn endpoints_of_other_nodes_are_counted_by_the_host_which_knows_who_holds_the_address() {
     for policy in [TrafficPolicy::Cluster, TrafficPolicy::Local] {
         let outcome = evaluate(egress().remote_endpoint("10.244.2.9").traffic_policy(policy));
@@ -273,7 +308,7 @@ fn what_always_holds_is_accepted_and_its_opposite_is_a_warning() {
 fn a_misspelled_annotation_beside_egress_is_bad_input_with_the_right_name() {
     let outcome = evaluate(egress().annotation("kube-vip.io/egress-allowed-network", "198.51.100.0/24"));
     assert_eq!(outcome.decision, Decision::Invalid);
-    let message = "kube-vip.io/egress-allowed-network is no annotation of egress; write \"egress-allowed-networks\", or remove it";
+    let message = "kube-vip.io/egress-allowed-network is no annotation of egress; write kube-vip.io/egress-allowed-networks, or remove it";
     assert_eq!(outcome.diagnostics[0].message, message);
     let published = egress().annotation("kube-vip.io/egress-nftables-table", "kube_vip");
     assert_eq!(told(&evaluate(published)), []);

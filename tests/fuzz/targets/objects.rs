@@ -51,7 +51,8 @@ fn is_well_made(read: &Object, written: &Value) {
         | Object::Policy(..)
         | Object::Pod(_)
         | Object::PodElsewhere(_)
-        | Object::Networks(..) => {}
+        | Object::Networks(..)
+        | Object::Endpoints(_) => {}
     }
 }
 

@@ -81,7 +81,7 @@ impl Directory {
     }
 
     /// Where the egressd of a node answers `status`: the first node's is [`Self::socket`].
-    pub(crate) fn socket_of(&self, node: &str) -> PathBuf {
+    pub fn socket_of(&self, node: &str) -> PathBuf {
         if node == NODE_NAME { self.socket() } else { self.root.path().join(format!("{node}.sock")) }
     }
 

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::ptr;
 
-use super::Chains;
 use super::names::{Content, merged_chain, service_chain};
-use super::rules::service_rules;
+use super::rules::{returns, service_rules};
+use super::{Chains, Place};
 use crate::decision;
-use crate::net::Family;
+use crate::net::{Family, private_destinations};
 use crate::plan::Claim;
 use crate::ruleset::{Chain, Name, Rule, Statement, Table};
 
@@ -19,22 +19,29 @@ use crate::ruleset::{Chain, Name, Rule, Statement, Table};
 /// hashed once and not for each of its pods, or four Services with 4,096 networks over the same hundred pods would take
 /// everybody's rounds seconds.
 #[derive(Debug, Default)]
-pub(super) struct Given(BTreeMap<Vec<*const decision::Rule>, Name>);
+pub(super) struct Given(BTreeMap<(Place, Vec<*const decision::Rule>), Name>);
 
 impl Given {
     /// The name of these rules, made where there is none yet.
-    fn name(&mut self, rules: &[&decision::Rule], make: impl FnOnce() -> Name) -> Name {
-        let places = rules.iter().map(|rule| ptr::from_ref(*rule)).collect();
-        self.0.entry(places).or_insert_with(make).clone()
+    fn name(&mut self, place: Place, rules: &[&decision::Rule], make: impl FnOnce() -> Name) -> Name {
+        let rules = rules.iter().map(|rule| ptr::from_ref(*rule)).collect();
+        self.0.entry((place, rules)).or_insert_with(make).clone()
     }
 }
 
 /// The chain of a Service for the pods with these rules; added when it is not there yet.
-pub(super) fn service(table: &mut Table, family: Family, claim: &Claim<'_>, given: &mut Given) -> Name {
-    given.name(&claim.rules, || {
-        let name = service_chain(family, &claim.service.uid, content(&claim.rules));
+pub(super) fn service(
+    table: &mut Table,
+    family: Family,
+    (claim, place): (&Claim<'_>, Place),
+    given: &mut Given,
+) -> Name {
+    given.name(place, &claim.rules, || {
+        let name = service_chain(family, &claim.service.uid, content(place, &claim.rules));
         if !table.chains.contains_key(&name) {
+            let private = returns_first(place, family);
             let rules = service_rules(&mut table.chains, &name, &claim.rules);
+            let rules = private.into_iter().chain(rules).collect();
             table.chains.insert(name.clone(), Chain { hook: None, rules });
         }
         name
@@ -52,9 +59,21 @@ pub(super) fn merged(table: &mut Table, family: Family, parts: &[Name]) -> Name 
 }
 
 /// What a Service's rules say, but for whom: pods with equal rules share a chain.
-fn content(rules: &[&decision::Rule]) -> Content {
-    let texts: Vec<String> = rules.iter().flat_map(|rule| rule_texts(rule)).collect();
+fn content(place: Place, rules: &[&decision::Rule]) -> Content {
+    let first = match place {
+        Place::Known => None,
+        Place::Elsewhere => Some("private destinations return".to_owned()),
+    };
+    let texts: Vec<String> = first.into_iter().chain(rules.iter().flat_map(|rule| rule_texts(rule))).collect();
     Content::of(texts.iter().map(String::as_str))
+}
+
+/// What returns before any rule is asked.
+fn returns_first(place: Place, family: Family) -> Vec<Rule> {
+    match place {
+        Place::Known => Vec::new(),
+        Place::Elsewhere => returns(private_destinations(family)),
+    }
 }
 
 fn rule_texts(rule: &decision::Rule) -> [String; 5] {
@@ -79,7 +98,7 @@ mod tests {
         let [first, second] = &rules;
         let (made, mut given) = (Cell::new(0), Given::default());
         let mut name = |rules: &[&decision::Rule]| {
-            given.name(rules, || {
+            given.name(Place::Known, rules, || {
                 made.set(made.get() + 1);
                 Name::composed(format!("chain_{}", made.get()))
             })

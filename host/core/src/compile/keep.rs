@@ -17,7 +17,9 @@ pub type Kept = BTreeMap<Uid, Own>;
 
 /// Takes over from `applied` what is there for these Services. What is known goes first: no packet that the ruleset
 /// translates sees anything else. So what would be asked before another Service's elements for the same pod (chains come
-/// before ports, and ports before plain Services) does not stay for this pod.
+/// before ports, and ports before plain Services) does not stay for this pod. Where something of these Services does not
+/// stay for a pod, nothing does that was asked after it: a packet is as it was or untranslated, and never falls to another
+/// of them.
 pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
     if kept.is_empty() {
         return;
@@ -36,49 +38,75 @@ struct Keeping<'a> {
 }
 
 impl Keeping<'_> {
+    /// In the order in which the kernel asks.
     fn add_to(&self, table: &mut Table) {
-        let known = [MapKind::Addresses, MapKind::Ports].map(|kind| pods(table, kind));
-        let [plain, ports] = &known;
-        for (name, map) in &self.applied.maps {
-            for (key, element) in &map.elements {
-                let pod = key.address();
-                match (&element.target, map.kind) {
-                    (Target::Address(address), MapKind::Addresses) if self.stays(element, pod, *address) => {
-                        fill(table, name, *key, element);
-                    }
-                    (Target::Address(address), MapKind::Ports)
-                        if !plain.contains(&pod) && self.stays(element, pod, *address) =>
-                    {
-                        fill(table, name, *key, element);
-                    }
-                    (Target::Jump(chain), MapKind::Chains) if !plain.contains(&pod) && !ports.contains(&pod) => {
-                        self.jump(table, name, (pod, chain));
-                    }
-                    (Target::Address(_) | Target::Jump(_), _) => {}
-                }
-            }
-        }
+        let [plain, ports] = [MapKind::Addresses, MapKind::Ports].map(|kind| pods(table, kind));
+        let ended = self.chains(table, &(&plain | &ports));
+        let ended = self.elements(table, MapKind::Ports, &ended | &plain);
+        self.elements(table, MapKind::Addresses, ended);
     }
 
-    fn stays(&self, element: &Element, pod: IpAddr, address: IpAddr) -> bool {
-        let uid = element.comment.as_deref().and_then(uid_of_comment);
-        let own = uid.and_then(|uid| self.kept.get(&uid));
-        own.is_some_and(|own| own.pods.contains(&pod) && own.addresses.contains(&address))
+    /// Of each pod the chains that stay. Returns the pods of which one does not: all for which something is `known` that
+    /// would be asked later.
+    fn chains(&self, table: &mut Table, known: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+        let mut ended = BTreeSet::new();
+        for (map, key, element) in self.applied_elements(MapKind::Chains) {
+            let pod = key.address();
+            let mut parts = leads_to(&self.applied.chains, element);
+            parts.retain(|part| self.of_chain(part).is_some());
+            let stay = |part: &Name| !known.contains(&pod) && self.chain_stays(pod, part);
+            let staying = parts.iter().take_while(|part| stay(part)).count();
+            if staying < parts.len() {
+                ended.insert(pod);
+            }
+            parts.truncate(staying);
+            self.jump(table, map, pod, parts);
+        }
+        ended
+    }
+
+    /// The elements that stay, for pods that have not `ended`. Returns those and the pods of which one does not stay.
+    fn elements(&self, table: &mut Table, kind: MapKind, ended: BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+        let mut all_ended = ended.clone();
+        for (map, key, element) in self.applied_elements(kind) {
+            let Some(own) = self.of_element(element) else { continue };
+            let pod = key.address();
+            if !ended.contains(&pod) && is_own(own, pod, &element.target) {
+                fill(table, map, key, element);
+            } else {
+                all_ended.insert(pod);
+            }
+        }
+        all_ended
+    }
+
+    fn applied_elements(&self, kind: MapKind) -> impl Iterator<Item = (&Name, MapKey, &Element)> {
+        let maps = self.applied.maps.iter().filter(move |(_, map)| map.kind == kind);
+        maps.flat_map(|(name, map)| map.elements.iter().map(move |(key, element)| (name, *key, element)))
+    }
+
+    fn of_element(&self, element: &Element) -> Option<&Own> {
+        self.kept.get(&element.comment.as_deref().and_then(uid_of_comment)?)
+    }
+
+    fn of_chain(&self, chain: &Name) -> Option<&Own> {
+        self.kept.get(&uid_of_chain(chain)?)
     }
 
     /// The chains that a pod has today, and after them those that stay.
-    fn jump(&self, table: &mut Table, map: &Name, (pod, chain): (IpAddr, &Name)) {
+    fn jump(&self, table: &mut Table, map: &Name, pod: IpAddr, staying: Vec<Name>) {
+        if staying.is_empty() {
+            return;
+        }
         let today = table.maps.get(map).and_then(|map| map.elements.get(&MapKey::Address(pod))).cloned();
-        let (mut all, names) = today.as_ref().map(|element| leads_to(&table.chains, element)).unwrap_or_default();
-        let mut names: Vec<String> = names.into_iter().collect();
-        for part in parts(&self.applied.chains, chain) {
-            let Some(own) = self.owner(pod, &part).filter(|_| !all.contains(&part)) else { continue };
+        let mut all = today.as_ref().map(|element| leads_to(&table.chains, element)).unwrap_or_default();
+        let mut names: Vec<String> = today.as_ref().and_then(name_of).map(str::to_owned).into_iter().collect();
+        for part in staying {
             copy(&self.applied.chains, &mut table.chains, &part);
+            names.extend(self.of_chain(&part).map(|own| own.key.to_string()));
             all.push(part);
-            names.push(own.key.to_string());
         }
         let target = match all.as_slice() {
-            [] => return,
             [only] => only.clone(),
             several => chains::merged(table, self.family, several),
         };
@@ -90,9 +118,8 @@ impl Keeping<'_> {
         insert(table, map, MapKey::Address(pod), element);
     }
 
-    /// Whose chain it is, if it stays for this pod.
-    fn owner(&self, pod: IpAddr, chain: &Name) -> Option<&Own> {
-        let own = self.kept.get(&uid_of_chain(chain)?)?;
+    /// Whether all that a chain does is its Service's own for this pod.
+    fn chain_stays(&self, pod: IpAddr, chain: &Name) -> bool {
         let mut addresses = BTreeSet::new();
         walk(&self.applied.chains, chain, &mut |statement| {
             if let Statement::Snat(address) = statement {
@@ -100,8 +127,15 @@ impl Keeping<'_> {
             }
         });
         // A chain may translate nothing, so that it names no address that could be another's.
-        let is_own = !own.addresses.is_empty() && addresses.is_subset(&own.addresses);
-        (own.pods.contains(&pod) && is_own).then_some(own)
+        let is_own = |own: &Own| !own.addresses.is_empty() && addresses.is_subset(&own.addresses);
+        self.of_chain(chain).is_some_and(|own| own.pods.contains(&pod) && is_own(own))
+    }
+}
+
+fn is_own(own: &Own, pod: IpAddr, target: &Target) -> bool {
+    match target {
+        Target::Address(address) => own.pods.contains(&pod) && own.addresses.contains(address),
+        Target::Jump(_) => false,
     }
 }
 
@@ -111,16 +145,18 @@ fn pods(table: &Table, kind: MapKind) -> BTreeSet<IpAddr> {
     maps.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect()
 }
 
-/// The chains of single Services to which an element of today leads, and their names for people.
-fn leads_to(chains: &Chains, element: &Element) -> (Vec<Name>, Option<String>) {
-    let parts = match &element.target {
+/// The chains of single Services to which an element leads, in order.
+fn leads_to(chains: &Chains, element: &Element) -> Vec<Name> {
+    match &element.target {
         Target::Jump(chain) => parts(chains, chain),
         Target::Address(_) => Vec::new(),
-    };
-    let comment = element.comment.as_deref();
-    let names =
-        comment.map(|text| uid_of_comment(text).and_then(|_| text.rsplit_once(' ')).map_or(text, |(name, _)| name));
-    (parts, names.map(str::to_owned))
+    }
+}
+
+/// Of which Services an element is, for people.
+fn name_of(element: &Element) -> Option<&str> {
+    let text = element.comment.as_deref()?;
+    Some(uid_of_comment(text).and_then(|_| text.rsplit_once(' ')).map_or(text, |(name, _)| name))
 }
 
 /// The chains of single Services in a merged one, or the one itself.

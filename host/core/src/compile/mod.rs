@@ -11,7 +11,7 @@ mod keep;
 mod names;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -38,7 +38,9 @@ pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
     let tables = Family::ALL.map(|family| {
         let mut table = skeleton(plan, family, names.of(family), &objects);
         let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
-        Pods { family, objects: &objects, table: &mut table, given: Given::default() }.add_all(pods);
+        let pods_of =
+            Pods { family, objects: &objects, elsewhere: &plan.elsewhere, table: &mut table, given: Given::default() };
+        pods_of.add_all(pods);
         (family, table)
     });
     Ruleset { tables: tables.into() }
@@ -46,31 +48,51 @@ pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
 
 /// What every table has, however many Services there are.
 fn skeleton(plan: &Plan, family: Family, name: &Name, objects: &names::Objects) -> Table {
-    let names::Objects { excluded, addresses, ports, chains, postrouting } = objects;
+    let names::Objects { excluded, inside, addresses, ports, chains, postrouting } = objects;
     let mut table = Table::new(name.clone());
     let ranges = plan.excluded.get(&family).cloned().unwrap_or_default();
-    table.sets.insert(excluded.clone(), Set { ranges });
+    table.sets.insert(excluded.clone(), Set::Ranges(ranges));
+    let exact: BTreeSet<IpAddr> = plan.exact.iter().copied().filter(|address| Family::of(*address) == family).collect();
     for (map, kind) in [(addresses, MapKind::Addresses), (ports, MapKind::Ports), (chains, MapKind::Chains)] {
         table.maps.insert(map.clone(), Map::new(kind));
     }
     let rule = |matches, statement| Rule { matches, statement };
-    let rules = vec![
-        rule(vec![Match::DestinationIn(excluded.clone())], Statement::Return),
-        // A ClusterIP is already an endpoint here, perhaps one outside the cluster.
-        rule(vec![Match::OriginalDestinationIn(excluded.clone())], Statement::Return),
+    // A ClusterIP is already an endpoint here, perhaps one outside the cluster, so the original destination counts, too.
+    let returns = |set: &Name| {
+        [Match::DestinationIn(set.clone()), Match::OriginalDestinationIn(set.clone())]
+            .map(|part| rule(vec![part], Statement::Return))
+    };
+    let mut rules = returns(excluded).to_vec();
+    // Only where it has something: where every ClusterIP and pod lies in a known network, as in most clusters, a table is
+    // what releases without this set know, and an update can be undone.
+    if !exact.is_empty() {
+        table.sets.insert(inside.clone(), Set::Addresses(exact));
+        rules.extend(returns(inside));
+    }
+    rules.extend([
         // Most specific first (P13); what a chain does not match comes back for the maps.
         rule(vec![], Statement::JumpByAddress(chains.clone())),
         rule(vec![], Statement::SnatByPort(ports.clone())),
         rule(vec![], Statement::SnatByAddress(addresses.clone())),
-    ];
+    ]);
     table.chains.insert(postrouting.clone(), Chain { hook: Some(Hook { priority: PRIORITY }), rules });
     table
+}
+
+/// Where a pod is, as far as its chain depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// In a pod network that is known.
+    Known,
+    /// In none: private destinations return.
+    Elsewhere,
 }
 
 /// Puts pods into one table.
 struct Pods<'a> {
     family: Family,
     objects: &'a names::Objects,
+    elsewhere: &'a BTreeSet<IpAddr>,
     table: &'a mut Table,
     given: Given,
 }
@@ -82,9 +104,11 @@ impl Pods<'_> {
             let plain = claims.iter().position(|claim| claim.rank == Rank::Plain);
             let claims = plain.and_then(|at| claims.get(..=at)).unwrap_or(claims);
             // Everybody who is asked before the last one that needs a chain needs one too: chains come first.
-            let chained = claims.iter().rposition(|claim| rules::needs_chain(&claim.rules)).map_or(0, |last| last + 1);
+            let place = if self.elsewhere.contains(pod) { Place::Elsewhere } else { Place::Known };
+            let needs_chain = |claim: &Claim<'_>| place == Place::Elsewhere || rules::needs_chain(&claim.rules);
+            let chained = claims.iter().rposition(needs_chain).map_or(0, |last| last + 1);
             let (in_chains, in_maps) = claims.split_at(chained);
-            self.chain(*pod, in_chains);
+            self.chain(*pod, place, in_chains);
             for claim in in_maps {
                 self.elements(*pod, claim);
             }
@@ -114,9 +138,10 @@ impl Pods<'_> {
     }
 
     /// The chain of one Service, or the merged chain of several.
-    fn chain(&mut self, pod: IpAddr, claims: &[Claim<'_>]) {
-        let Self { family, objects: _, table, given } = self;
-        let parts: Vec<Name> = claims.iter().map(|claim| chains::service(table, *family, claim, given)).collect();
+    fn chain(&mut self, pod: IpAddr, place: Place, claims: &[Claim<'_>]) {
+        let Self { family, table, given, .. } = self;
+        let one = |claim| chains::service(table, *family, (claim, place), given);
+        let parts: Vec<Name> = claims.iter().map(one).collect();
         let (chain, comment) = match (parts.as_slice(), claims) {
             ([], _) => return,
             ([only], [claim, ..]) => (only.clone(), names::comment(claim.key, &claim.service.uid)),

@@ -11,6 +11,7 @@ use crate::ruleset::{LONGEST_COMMENT, Name};
 /// The fixed objects of every table.
 pub(super) struct Objects {
     pub(super) excluded: Name,
+    pub(super) inside: Name,
     pub(super) addresses: Name,
     pub(super) ports: Name,
     pub(super) chains: Name,
@@ -21,6 +22,7 @@ impl Default for Objects {
     fn default() -> Self {
         Self {
             excluded: const { Name::literal("egress_excluded") },
+            inside: const { Name::literal("egress_inside") },
             addresses: const { Name::literal("egress_addrs") },
             ports: const { Name::literal("egress_ports") },
             chains: const { Name::literal("egress_chains") },

@@ -27,7 +27,7 @@ pub(super) fn service_rules(chains: &mut Chains, chain: &Name, rules: &[&decisio
     let excluded = rules.first().map_or(&[][..], |rule| &rule.exclude);
     if rules.iter().all(|rule| rule.exclude == excluded) {
         let bodies = rules.iter().flat_map(|rule| body(chains, &mut sub_chain, rule)).collect::<Vec<_>>();
-        return returns(excluded).into_iter().chain(bodies).collect();
+        return returns(merged(excluded)).into_iter().chain(bodies).collect();
     }
     let mut all = Vec::new();
     for rule in rules {
@@ -37,22 +37,27 @@ pub(super) fn service_rules(chains: &mut Chains, chain: &Name, rules: &[&decisio
             continue;
         }
         let name = sub_chain();
-        let rules = returns(&rule.exclude).into_iter().chain(body).collect();
+        let rules = returns(merged(&rule.exclude)).into_iter().chain(body).collect();
         chains.insert(name.clone(), Chain { hook: None, rules });
         all.push(Rule { matches: vec![], statement: Statement::Jump(name) });
     }
     all
 }
 
-fn returns(networks: &[ipnet::IpNet]) -> Vec<Rule> {
-    let ranges = merge_ranges(networks.iter().copied().map(AddressRange::from));
+/// The ranges that networks are, merged.
+fn merged(networks: &[ipnet::IpNet]) -> Vec<AddressRange> {
+    merge_ranges(networks.iter().copied().map(AddressRange::from))
+}
+
+/// A rule for each range, which leads back.
+pub(super) fn returns(ranges: Vec<AddressRange>) -> Vec<Rule> {
     let one = |range| Rule { matches: vec![Match::Destination(range)], statement: Statement::Return };
     ranges.into_iter().map(one).collect()
 }
 
 /// Every included network with every source port with every destination port.
 fn body(chains: &mut Chains, sub_chain: &mut dyn FnMut() -> Name, rule: &decision::Rule) -> Vec<Rule> {
-    let networks = merge_ranges(rule.include.iter().copied().map(AddressRange::from));
+    let networks = merged(&rule.include);
     let levels = [
         networks.into_iter().map(Match::Destination).collect::<Vec<_>>(),
         rule.source_ports.iter().copied().map(Match::SourcePort).collect(),

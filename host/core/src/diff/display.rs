@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Batch, Change, Changes, Verb};
-use crate::ruleset::display::{In, address_type, element_text, keyword, map_type};
+use crate::ruleset::display::{In, address_type, element_text, keyword, map_type, set_flags};
 use crate::ruleset::{Hook, MARKER, Name};
 
 impl Display for Changes {
@@ -31,13 +31,20 @@ impl Display for Change {
         match &self.verb {
             Verb::AddTable => writeln!(f, "add table {ip} {table} {{ comment \"{MARKER}\"; }}"),
             Verb::DeleteTable => writeln!(f, "delete table {ip} {table}"),
-            Verb::AddSet(set) => {
-                writeln!(f, "add set {} {{ type {}; flags interval; }}", path(set), address_type(family))
+            Verb::AddSet(set, kind) => {
+                let flags = set_flags(*kind).map(|flags| format!(" {flags};")).unwrap_or_default();
+                writeln!(f, "add set {} {{ type {};{flags} }}", path(set), address_type(family))
             }
             Verb::DeleteSet(set) => writeln!(f, "delete set {}", path(set)),
             Verb::RefillSet(set, ranges) => {
                 writeln!(f, "flush set {}", path(set))?;
                 element_lines(f, "add", &path(set), ranges.iter().map(ToString::to_string))
+            }
+            Verb::AddMembers(set, members) => {
+                element_lines(f, "add", &path(set), members.iter().map(ToString::to_string))
+            }
+            Verb::DeleteMembers(set, members) => {
+                element_lines(f, "delete", &path(set), members.iter().map(ToString::to_string))
             }
             Verb::AddMap(map, kind) => {
                 writeln!(f, "add map {} {{ type {}; counter; }}", path(map), map_type(*kind, family))

@@ -5,28 +5,34 @@
 //! its *rules* are of one generation, while every *set look-up* reads the generation anew. Hence the order of
 //! batches (each left out when it is empty):
 //!
-//! 1. **refill** sets: never in one batch with the rules that read them;
+//! 1. **widen** sets: never in one batch with the rules that read them. Rules only ever return for what is in a set, so a
+//!    packet of the new state that is in one has to be in it before anything else changes, and one of the old state until
+//!    nothing is left to change;
 //! 2. **make** new objects: a packet of the old generation that already looks up a new element would find the
 //!    chain it leads to empty, if both came in one batch. Rules of a chain that is there are changed only to
 //!    repair it, since [`crate::compile`] gives other rules another chain;
 //! 3. **switch** elements: one look-up decides, so a replaced element is atomic;
 //! 4. **break** what is left of a pod that moved from one map to another: it is in both for a moment, since in
-//!    none would be a leak; and delete the chains that nothing leads to any more.
+//!    none would be a leak; and delete the chains that nothing leads to any more;
+//! 5. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile.
 //!
 //! A table that is not there yet is made in one batch. A commit walks all chains of the network namespace and holds its
 //! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on the
 //! node waiting. So what is large is cut into [slices](cut) first, each of which is such a change of its own.
 
 mod display;
+mod sets;
 mod slices;
 mod summary;
 mod table;
+
+use std::net::IpAddr;
 
 pub use slices::{Cut, SLICE, Slice, Slices, cut};
 pub use summary::Summary;
 
 use crate::net::{AddressRange, Family};
-use crate::ruleset::{Element, Hook, MapKey, MapKind, Name, Rule, Ruleset, Table};
+use crate::ruleset::{Element, Hook, MapKey, MapKind, Name, Rule, Ruleset, SetKind, Table};
 
 /// One change of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,12 +52,16 @@ pub enum Verb {
     AddTable,
     /// Delete the table with all that is in it. Only when egressd leaves the node for good.
     DeleteTable,
-    /// Create an empty interval set.
-    AddSet(Name),
+    /// Create an empty set.
+    AddSet(Name, SetKind),
     /// Delete a set that nothing refers to.
     DeleteSet(Name),
-    /// Fill a set from nothing, or replace all that is in it.
+    /// Fill an interval set from nothing, or replace all that is in it.
     RefillSet(Name, Vec<AddressRange>),
+    /// Add addresses that are not there to a set of addresses.
+    AddMembers(Name, Vec<IpAddr>),
+    /// Delete addresses that are there from a set of addresses.
+    DeleteMembers(Name, Vec<IpAddr>),
     /// Create an empty map with counters.
     AddMap(Name, MapKind),
     /// Delete a map that nothing refers to.
@@ -124,10 +134,11 @@ pub fn replace(existing: &[(Family, Name)], desired: &Ruleset) -> Changes {
 /// The batches of the module's documentation, for all tables together.
 #[derive(Default)]
 struct Phases {
-    refill: Vec<Change>,
+    widen: Vec<Change>,
     make: Vec<Change>,
     switch: Vec<Change>,
     break_: Vec<Change>,
+    narrow: Vec<Change>,
 }
 
 impl Phases {
@@ -136,7 +147,7 @@ impl Phases {
     }
 
     fn into_changes(self) -> Changes {
-        let batches = [self.refill, self.make, self.switch, self.break_];
+        let batches = [self.widen, self.make, self.switch, self.break_, self.narrow];
         let filled = batches.into_iter().filter(|changes| !changes.is_empty());
         Changes { batches: filled.map(|changes| Batch { changes }).collect() }
     }

@@ -101,7 +101,7 @@ impl Slices {
         let mut parts = Parts::new(applied, desired);
         if first == Begun::No {
             parts.begin();
-        } else if self.pods.is_empty() && self.leftovers.is_empty() {
+        } else if self.pods.is_empty() && self.leftovers.is_empty() && !parts.narrow() {
             return None;
         }
         let mut left = self.most;

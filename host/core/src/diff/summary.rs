@@ -23,9 +23,11 @@ impl Changes {
                 Verb::DeleteElements(_, _, keys) => summary.elements_removed += keys.len(),
                 Verb::AddTable
                 | Verb::DeleteTable
-                | Verb::AddSet(_)
+                | Verb::AddSet(..)
                 | Verb::DeleteSet(_)
                 | Verb::RefillSet(..)
+                | Verb::AddMembers(..)
+                | Verb::DeleteMembers(..)
                 | Verb::AddMap(..)
                 | Verb::DeleteMap(_)
                 | Verb::AddChain(..)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
 use crate::net::Family;
 use crate::ruleset::{Chain, Map, MapKey, Name, Table};
@@ -12,8 +13,8 @@ pub(super) fn create(phases: &mut Phases, family: Family, new: &Table) {
     let mut push = |verb| phases.make.push(Change { family, table: new.name.clone(), verb });
     push(Verb::AddTable);
     for (name, set) in &new.sets {
-        push(Verb::AddSet(name.clone()));
-        push(Verb::RefillSet(name.clone(), set.ranges.clone()));
+        push(Verb::AddSet(name.clone(), set.kind()));
+        sets::fill(name, set).into_iter().for_each(&mut push);
     }
     for (name, map) in &new.maps {
         push(Verb::AddMap(name.clone(), map.kind));
@@ -52,15 +53,16 @@ impl Writer<'_> {
 
     fn sets(&mut self, old: &Table, new: &Table) {
         for (name, set) in &new.sets {
-            let refill = Verb::RefillSet(name.clone(), set.ranges.clone());
-            match old.sets.get(name) {
-                Some(before) if before == set => {}
-                Some(_) => self.phases.refill.push(self.change(refill)),
-                None => {
-                    self.phases.make.push(self.change(Verb::AddSet(name.clone())));
-                    self.phases.make.push(self.change(refill));
-                }
-            }
+            let Some(before) = old.sets.get(name) else {
+                let make = [Some(Verb::AddSet(name.clone(), set.kind())), sets::fill(name, set)];
+                let make = make.into_iter().flatten().map(|verb| self.change(verb)).collect::<Vec<_>>();
+                self.phases.make.extend(make);
+                continue;
+            };
+            let Steps { widen, narrow } = Steps::between(name, before, set);
+            let [widen, narrow] = [widen, narrow].map(|verb| verb.map(|verb| self.change(verb)));
+            self.phases.widen.extend(widen);
+            self.phases.narrow.extend(narrow);
         }
     }
 
@@ -73,20 +75,33 @@ impl Writer<'_> {
             self.phases.make.push(self.change(Verb::AddChain(name.clone(), chain.hook)));
         }
         for (name, chain) in &new.chains {
-            self.rules(name, old.chains.get(name), chain);
+            // Without a set, rules no longer return for what is in it.
+            let narrower = old.sets.keys().any(|set| !new.sets.contains_key(set));
+            let phase = if chain.hook.is_some() && narrower { Phase::Narrow } else { Phase::Make };
+            self.rules(phase, name, (old.chains.get(name), chain));
         }
     }
 
-    fn rules(&mut self, name: &Name, old: Option<&Chain>, new: &Chain) {
+    fn rules(&mut self, phase: Phase, name: &Name, (old, new): (Option<&Chain>, &Chain)) {
         let before = old.map_or(&[][..], |chain| &chain.rules);
         if before == new.rules {
             return;
         }
         if !before.is_empty() {
-            self.phases.make.push(self.change(Verb::FlushRules(name.clone())));
+            self.push(phase, Verb::FlushRules(name.clone()));
         }
         if !new.rules.is_empty() {
-            self.phases.make.push(self.change(Verb::AddRules(name.clone(), new.rules.clone())));
+            self.push(phase, Verb::AddRules(name.clone(), new.rules.clone()));
+        }
+    }
+
+    fn push(&mut self, phase: Phase, verb: Verb) {
+        let change = self.change(verb);
+        match phase {
+            Phase::Make => self.phases.make.push(change),
+            Phase::Switch => self.phases.switch.push(change),
+            Phase::Break => self.phases.break_.push(change),
+            Phase::Narrow => self.phases.narrow.push(change),
         }
     }
 
@@ -123,11 +138,7 @@ impl Writer<'_> {
         if keys.is_empty() {
             return;
         }
-        let change = self.change(Verb::DeleteElements(name.clone(), map.kind, keys));
-        match phase {
-            Phase::Switch => self.phases.switch.push(change),
-            Phase::Break => self.phases.break_.push(change),
-        }
+        self.push(phase, Verb::DeleteElements(name.clone(), map.kind, keys));
     }
 
     /// What is no longer there. Maps before chains: an element may lead to a chain.
@@ -141,17 +152,21 @@ impl Writer<'_> {
                 .map(|name| self.change(Verb::FlushRules(name.clone()))),
         );
         gone.extend(missing(&old.chains, &new.chains).map(|name| self.change(Verb::DeleteChain(name.clone()))));
-        gone.extend(missing(&old.sets, &new.sets).map(|name| self.change(Verb::DeleteSet(name.clone()))));
         // Usually the elements that led here go in the same batch; only moved pods need one more.
         let phase = if self.phases.break_.is_empty() { &mut self.phases.switch } else { &mut self.phases.break_ };
         phase.extend(gone);
+        for name in missing(&old.sets, &new.sets) {
+            self.push(Phase::Narrow, Verb::DeleteSet(name.clone()));
+        }
     }
 }
 
 #[derive(Clone, Copy)]
 enum Phase {
+    Make,
     Switch,
     Break,
+    Narrow,
 }
 
 fn missing<'a, T>(old: &'a BTreeMap<Name, T>, new: &'a BTreeMap<Name, T>) -> impl Iterator<Item = &'a Name> {

@@ -32,7 +32,7 @@ pub(super) fn own_addresses(
 ) -> (Vec<IpAddr>, Vec<Finding>) {
     let mut findings = Vec::new();
     findings.extend(hostnames_only(service));
-    let requested = requested_addresses(service, &prefix.name(LOAD_BALANCER_IPS), &mut findings);
+    let requested = requested_addresses(service, prefix, &mut findings);
     let status = &service.status_addresses;
     let given: BTreeSet<&IpAddr> = status.iter().collect();
     // Also where what was asked for is not given yet: then nothing is chosen, and not everything.
@@ -59,6 +59,11 @@ pub(super) fn own_addresses(
         }
     }
     (selected, findings)
+}
+
+/// The same addresses without a word about what is wrong.
+pub(crate) fn preferred_addresses(service: &Service, trust: AddressTrust, prefix: &AnnotationPrefix) -> Vec<IpAddr> {
+    own_addresses(service, trust, prefix).0
 }
 
 /// kube-vip's `0.0.0.0` and `::` ask for an address by DHCP, which is then in the status: they stand for all of their
@@ -89,13 +94,19 @@ fn not_given_yet(address: IpAddr, span: Span) -> Finding {
 }
 
 /// The first addresses of the annotation with their places in it; what is no address is a finding.
-fn requested_addresses(service: &Service, annotation: &str, findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
-    let Some(value) = service.annotations.get(annotation) else { return Vec::new() };
+fn requested_addresses(
+    service: &Service,
+    prefix: &AnnotationPrefix,
+    findings: &mut Vec<Finding>,
+) -> Vec<(IpAddr, Span)> {
+    let Some((annotation, value)) = prefix.of_load_balancer(&service.annotations, LOAD_BALANCER_IPS) else {
+        return Vec::new();
+    };
     let (mut requested, mut seen) = (Vec::new(), BTreeSet::new());
     let mut read = 0;
     for (offset, text) in items(value).take(MOST_ITEMS) {
         read = offset + text.len();
-        let span = Span { annotation: annotation.to_owned(), offset, length: text.len() };
+        let span = Span { annotation: annotation.clone(), offset, length: text.len() };
         match text.parse::<IpAddr>() {
             Ok(address) if seen.insert(address) => requested.push((address, span)),
             Ok(_) => {}
@@ -129,7 +140,7 @@ fn hostnames_only(service: &Service) -> Option<Finding> {
     let message = format!(
         "status.loadBalancer.ingress has the hostname {hostname} and no address; egress needs an address like 192.0.2.10"
     );
-    Some(Finding::warning("hostname-only", message))
+    Some(Finding::error("hostname-only", message))
 }
 
 fn not_an_address(text: &str, span: Span) -> Finding {

@@ -12,12 +12,17 @@ mod prefix;
 mod published;
 mod service;
 mod snapshot;
+mod unreadable;
 mod unusable;
 mod view;
 
 pub use address::AddressTrust;
+pub(crate) use address::preferred_addresses;
 pub(crate) use bounds::LAST_APPLIED;
-pub use cluster::{ClusterFacts, ClusterSettings};
+pub use cluster::{
+    AddressReason, ClusterFacts, ClusterSettings, InsideNetworks, MOST_ENDPOINTS, Origin, Placement,
+    PrivateDestinations, Reason, Surroundings,
+};
 pub use interest::Interest;
 pub use networks::{ClusterNetworks, Connected};
 pub use nodes::MOST_NODE_ADDRESSES;
@@ -27,8 +32,10 @@ pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub(crate) use published::asks_kube_vip;
 pub use published::{ActiveEndpoints, KubeVipWrote, Published, Writer, active_endpoint, published};
 pub use service::{
-    Endpoint, Labels, ObjectReference, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
+    Endpoint, Labels, ObjectReference, Selection, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid,
+    UidError,
 };
-pub use snapshot::{Key, Node, Readiness, Slice, Snapshot};
+pub use snapshot::{Completeness, Key, MadeBy, Node, Readiness, Slice, Snapshot};
+pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
 pub use view::{Context, ServiceView, view};

@@ -29,8 +29,8 @@ type Nodes = OrdMap<String, Arc<Node>>;
 pub(super) struct Believed {
     /// The addresses of all nodes.
     pub(super) addresses: BTreeSet<IpAddr>,
-    /// The networks of all nodes' pods.
-    pub(super) pod_networks: Vec<IpNet>,
+    /// The networks of all nodes' pods, each with a Node that has it.
+    pub(super) pod_networks: Vec<(IpNet, String)>,
     /// What does not count, one finding for each reason.
     pub(super) findings: Vec<Finding>,
 }
@@ -114,8 +114,9 @@ impl<'a> PodNetworks<'a> {
         (networks, findings.into_iter().flatten().collect())
     }
 
-    fn all(&self) -> Vec<IpNet> {
-        self.owners.keys().copied().collect()
+    fn all(&self) -> Vec<(IpNet, String)> {
+        let first = |owners: &Vec<&str>| owners.first().copied().unwrap_or_default().to_owned();
+        self.owners.iter().map(|(network, owners)| (*network, first(owners))).collect()
     }
 
     /// Networks that lie in one of another Node: whoever claims it may mean the other's pods.

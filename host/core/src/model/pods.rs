@@ -118,11 +118,11 @@ impl Pods {
     /// Whose an address is, as a namespace sees it.
     pub fn whose(&self, address: IpAddr, namespace: &str) -> Whose<'_> {
         let is_own = |pod: &&Pod| pod.name.namespace == namespace;
-        let foreign = || self.at(address).find(|pod| !is_own(pod)).map(|pod| pod.name.namespace.as_str());
-        if self.at(address).any(|pod| pod.network == PodNetwork::Host) {
-            return Whose::Nodes;
-        }
-        match (self.at(address).find(is_own), foreign()) {
+        // What a pod on the node's network says of addresses takes none from a pod that has one of its own.
+        let of_pods = || self.at(address).filter(|pod| pod.network == PodNetwork::Own);
+        let foreign = || of_pods().find(|pod| !is_own(pod)).map(|pod| pod.name.namespace.as_str());
+        match (of_pods().find(is_own), foreign()) {
+            (None, None) if self.at(address).next().is_some() => Whose::Nodes,
             (None, None) => Whose::Unknown,
             (Some(pod), None) => Whose::Own(&pod.name),
             (None, Some(other)) => Whose::Foreign(other),
@@ -141,7 +141,7 @@ pub enum Whose<'a> {
     /// Pods of this namespace and of others have it: one of them ends, or one of the two is not seen as it is. Nothing
     /// shows which.
     Contested(&'a str),
-    /// A pod on the node's network has it, so it is the node's.
+    /// Only pods on the node's network have it, so it is the node's.
     Nodes,
     /// No pod that is known has it.
     Unknown,
@@ -206,8 +206,9 @@ mod tests {
     fn looked_up(pods: &Pods, at: IpAddr, namespace: &str) -> (usize, usize, usize) {
         let having = || pods.by_name.values().filter(|pod| pod.phase == Phase::Alive && pod.addresses.contains(&at));
         let hosts = having().filter(|pod| pod.network == PodNetwork::Host).count();
-        let own = having().filter(|pod| pod.name.namespace == namespace).count();
-        (hosts, own, having().count() - own)
+        let others = || having().filter(|pod| pod.network == PodNetwork::Own);
+        let own = others().filter(|pod| pod.name.namespace == namespace).count();
+        (hosts, own, others().count() - own)
     }
 
     proptest! {
@@ -221,11 +222,11 @@ mod tests {
                 for at in (1..4).map(address) {
                     let facts = looked_up(&pods, at, "a");
                     let expected = match facts {
-                        (1.., _, _) => "nodes",
+                        (_, 1.., 0) => "own",
+                        (_, 0, 1..) => "foreign",
+                        (_, 1.., 1..) => "contested",
+                        (1.., 0, 0) => "nodes",
                         (0, 0, 0) => "unknown",
-                        (0, 1.., 0) => "own",
-                        (0, 0, 1..) => "foreign",
-                        (0, 1.., 1..) => "contested",
                     };
                     let found = match pods.whose(at, "a") {
                         Whose::Own(_) => "own",

@@ -21,6 +21,8 @@ pub struct PolicyObject {
     pub name: String,
     /// Its annotations, ours among them.
     pub annotations: Labels,
+    /// Of its labels those whose names are annotations of policies, or nearly: they are read as such nowhere.
+    pub labels: Labels,
     /// `data.settings`: JSON text.
     pub settings: Option<String>,
     /// `binaryData["policy.wasm"]`.

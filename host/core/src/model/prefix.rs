@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Labels;
+
 /// A DNS name in lower case: `kube-vip.io`, unless the operator chose another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnotationPrefix(String);
@@ -25,6 +27,22 @@ impl AnnotationPrefix {
             return Err(AnnotationPrefixError(text));
         }
         Ok(Self(text))
+    }
+
+    /// The name, without a slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// An annotation that a load balancer reads or writes, with its full name: behind this prefix, or else as kube-vip has it,
+    /// which knows no prefix but its own. An empty one counts as none.
+    pub fn of_load_balancer<'a>(&self, annotations: &'a Labels, name: &str) -> Option<(String, &'a str)> {
+        let value = |prefix: &Self| {
+            let name = prefix.name(name);
+            let value = annotations.get(&name).filter(|value| !value.trim().is_empty())?;
+            Some((name, value.as_str()))
+        };
+        value(self).or_else(|| value(&Self::default()))
     }
 
     /// The full name of an annotation.

@@ -104,8 +104,17 @@ pub enum TrafficPolicy {
     Local,
 }
 
+/// Whether Kubernetes looks for a Service's endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Selection {
+    /// It has a `spec.selector`: its EndpointSlices are the endpoint-slice controller's.
+    Selector,
+    /// It has none: whoever wants writes them.
+    ByHand,
+}
+
 /// One entry of `spec.ports`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServicePort {
     /// Its name, if it has one.
     pub name: Option<String>,
@@ -116,7 +125,7 @@ pub struct ServicePort {
 }
 
 /// A Service as its source reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     /// Namespace and name.
     pub key: ServiceKey,
@@ -140,6 +149,8 @@ pub struct Service {
     pub spec_address: Option<String>,
     /// `spec.clusterIPs` without `None`.
     pub cluster_addresses: Vec<IpAddr>,
+    /// Whether it has a `spec.selector`.
+    pub selection: Selection,
     /// `spec.externalTrafficPolicy`.
     pub traffic_policy: TrafficPolicy,
     /// `spec.ipFamilies`.
@@ -160,7 +171,7 @@ pub struct ObjectReference {
 }
 
 /// One address behind a Service. Endpoints order by address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
     /// Where it answers, and where its packets come from.
     pub address: IpAddr,

@@ -7,15 +7,26 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::{ClusterNetworks, Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey};
+use super::{ClusterNetworks, Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey, Unreadable};
 
 /// One EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// The Service it belongs to (label `kubernetes.io/service-name`).
     pub service: ServiceKey,
+    /// Who made it.
+    pub made_by: MadeBy,
     /// Its endpoints, as listed.
     pub endpoints: Vec<Endpoint>,
+}
+
+/// Who made a slice, by the label `endpointslice.kubernetes.io/managed-by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MadeBy {
+    /// Kubernetes' endpoint-slice controller, from the pods that a Service selects.
+    Controller,
+    /// Another program, or a person.
+    Other,
 }
 
 /// A node of the cluster.
@@ -25,10 +36,22 @@ pub struct Node {
     pub addresses: Vec<IpAddr>,
     /// `spec.podCIDRs`.
     pub pod_networks: Vec<IpNet>,
+    /// Whether these are all of them.
+    pub completeness: Completeness,
     /// Its labels.
     pub labels: Labels,
     /// Whether its kubelet answers.
     pub readiness: Readiness,
+}
+
+/// How much of what an object says about networks is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Completeness {
+    /// All of it.
+    #[default]
+    Whole,
+    /// Something could not be read, and is not known from before either: pods may be anywhere.
+    Partial,
 }
 
 /// `status.conditions` of type `Ready`. A node that says nothing, as in manifests, never had a kubelet that could
@@ -61,6 +84,8 @@ pub struct Snapshot {
     pub policies: OrdMap<String, Arc<PolicyObject>>,
     /// The pods of this node.
     pub pods: KnownPods,
+    /// What is there and cannot be read, where nothing is known from before.
+    pub unreadable: Unreadable,
 }
 
 /// What a source says to look at again. Keys carry no news of their own: values are read from the newest

@@ -2,8 +2,10 @@
 
 mod family;
 mod port;
+mod private;
 mod range;
 
 pub use family::Family;
 pub use port::{PortMatch, PortMatchError, Protocol};
-pub use range::{AddressRange, merge_ranges};
+pub use private::{is_private, private_destinations};
+pub use range::{AddressRange, is_within, merge_ranges};

@@ -96,6 +96,12 @@ pub fn merge_ranges(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<Addre
     merged
 }
 
+/// Whether an address lies in one of these ranges, which are as from [`merge_ranges`].
+pub fn is_within(ranges: &[AddressRange], address: IpAddr) -> bool {
+    let after = ranges.partition_point(|range| range.first() <= address);
+    after.checked_sub(1).and_then(|at| ranges.get(at)).is_some_and(|range| range.contains(address))
+}
+
 /// Whether a range that begins at `first` continues one that ends at `last`.
 fn touches(last: IpAddr, first: IpAddr) -> bool {
     match (last, first) {

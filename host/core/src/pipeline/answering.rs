@@ -1,8 +1,7 @@
 //! What the policies' answers change.
 
-use std::sync::Arc;
-
 use super::entry::{Answer, FollowUp, Standing};
+use super::input::with_strays;
 use super::memory::accept;
 use super::{About, Pipeline, Question, again};
 use crate::chain::{FailureKind, Ruling, Verdict};
@@ -31,6 +30,7 @@ impl Pipeline {
     fn about_last_accepted(&mut self, question: &Question, verdict: Verdict) {
         if matches!(verdict.ruling, Ruling::Denied { .. }) {
             self.drafts.remove(&question.view.service.uid);
+            self.claims.forget(&question.view.service.uid);
         }
         let Some(entry) = self.services.get_mut(&question.key) else { return };
         entry.follow_up = FollowUp::Answered;
@@ -42,6 +42,7 @@ impl Pipeline {
 
     fn about_today(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
         let Question { key, about: _, failed: _, view } = question;
+        let verdict = with_strays(verdict, &view.service, &self.settings.prefix);
         let failure = self.number_of_failure(&verdict);
         let entry = self.services.get_mut(&key)?;
         entry.again.answered(failure, &verdict);
@@ -59,8 +60,8 @@ impl Pipeline {
         }
         (entry.standing, entry.verdict) = (Standing::Newest, Some(verdict));
         (entry.answer, entry.follow_up) = (Answer::New, FollowUp::Unasked);
-        if entry.asks_nothing() && !entry.view.findings.is_empty() {
-            Arc::make_mut(&mut entry.view).findings = Vec::new();
+        if entry.asks_nothing() {
+            entry.keep_little(&self.context.node);
         }
         let accepted = self.accepted.get(&entry.view.service.uid).filter(|_| refused)?;
         Some(entry.question_about(&key, accepted))
@@ -79,7 +80,8 @@ impl Pipeline {
             Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. } => {}
             Ruling::Denied { .. } => {
                 self.drafts.remove(&view.service.uid);
-                accept(&mut self.accepted, view, Some(&view.service.annotations));
+                self.claims.forget(&view.service.uid);
+                accept(&mut self.accepted, view, &self.interest);
             }
         }
     }

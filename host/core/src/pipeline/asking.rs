@@ -4,27 +4,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::entry::{Entry, FollowUp};
+use super::entry::{Entry, FollowUp, Standing};
 use super::input::of_other_types;
+use super::memory::extended;
 use super::{About, Pipeline, Question};
 use crate::model::Interest;
 
 impl Pipeline {
     /// Asks about every Service again: the policies are others now, and may read other annotations.
     pub fn ask_all(&mut self, interest: Interest) -> Vec<Question> {
-        self.interest = interest;
+        let before = std::mem::replace(&mut self.interest, interest);
+        self.accept_what_was_not_read(&before);
         let newest = self.newest.clone();
         for key in of_other_types(&newest) {
             self.look(&newest, key, false);
         }
-        let silent = self.services.iter().filter(|(_, entry)| entry.asks_nothing());
+        let silent = self.services.iter().filter(|(_, entry)| entry.shown.is_some());
         for key in silent.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             let renewed = self.view_of(&newest, &key);
             if let Some((entry, renewed)) = self.services.get_mut(&key).zip(renewed) {
                 (entry.view, entry.waits) = renewed;
+                entry.shown = None;
             }
         }
         self.questions(|_| true)
+    }
+
+    /// Other policies may read of what was accepted what earlier ones did not, and what was not kept therefore.
+    fn accept_what_was_not_read(&mut self, before: &Interest) {
+        if before.covers(&self.interest) {
+            return;
+        }
+        for (key, entry) in &self.services {
+            let accepted = self.accepted.get_mut(&entry.view.service.uid);
+            if let Some((accepted, today)) = accepted.zip(self.newest.services.get(key)) {
+                let extended = extended(accepted, &today.annotations, (before, &self.interest));
+                *accepted = Arc::new(extended);
+            }
+        }
     }
 
     /// Asks again about the Services whose policies could not answer, where another time may go better: those
@@ -48,7 +65,8 @@ impl Pipeline {
     /// When [`Pipeline::ask_failed`] or [`Pipeline::ask_waited`] has something to ask next. Pauses and waits begin at `now`.
     pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
         let next = |entry: &mut Entry| [entry.again.begin(now), entry.waits.begin(now)];
-        self.services.values_mut().flat_map(next).flatten().min()
+        let next = self.services.values_mut().flat_map(next).flatten().min();
+        next.into_iter().chain(self.claims.begin(now)).min()
     }
 
     /// Whether an answer is still of use.
@@ -60,7 +78,7 @@ impl Pipeline {
     }
 
     fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
-        let wanted = self.services.iter().filter(|(_, entry)| wanted(entry));
+        let wanted = self.services.iter().filter(|(_, entry)| entry.standing != Standing::Unreadable && wanted(entry));
         wanted.map(|(key, entry)| entry.question(key)).collect()
     }
 }

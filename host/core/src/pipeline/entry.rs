@@ -1,10 +1,13 @@
 //! One Service between two rounds.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::again::Again;
-use super::input::{asks_nothing, is_same_question};
+use super::input::asks_nothing;
 use super::memory::with_annotations;
+use super::shown::Shown;
 use super::{About, Question};
 use crate::chain::Verdict;
 use crate::finding::Finding;
@@ -14,8 +17,10 @@ use crate::whose::Waits;
 /// What is known about one Service.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Without findings where nothing is asked for.
+    /// Cut where nothing is asked for.
     pub(super) view: Arc<ServiceView>,
+    /// What was shown, where the view is cut.
+    pub(super) shown: Option<Shown>,
     /// What is published on it now.
     pub(super) published: Published,
     /// None until it is answered.
@@ -60,6 +65,8 @@ pub(super) enum Standing {
     /// An earlier state, or an earlier process: what it gives stays in force, cut to what is the Service's own today,
     /// until the policies have said something about the newest (P6, P7).
     Earlier,
+    /// An earlier process, likewise, and no policy is asked: the Service is there and cannot be read.
+    Unreadable,
 }
 
 impl Entry {
@@ -84,7 +91,30 @@ impl Entry {
 
     /// Whether it is the same to the policies as this newer view.
     pub(super) fn is_about(&self, newest: &ServiceView) -> bool {
-        if self.asks_nothing() { is_same_question(&self.view, newest) } else { *self.view == *newest }
+        match &self.shown {
+            Some(shown) => *shown == Shown::of(newest),
+            None => *self.view == *newest,
+        }
+    }
+
+    /// Cuts the view where nothing is asked for: to what tells a question from another, and by which addresses it is found
+    /// when a pod comes.
+    pub(super) fn keep_little(&mut self, node: &str) {
+        if self.shown.is_some() {
+            return;
+        }
+        self.shown = Some(Shown::of(&self.view));
+        let ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings: _ } = &*self.view;
+        let here = endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(node));
+        let listed: BTreeSet<IpAddr> = here.map(|endpoint| endpoint.address).chain(withheld.iter().copied()).collect();
+        self.view = Arc::new(ServiceView {
+            service: Arc::clone(service),
+            namespace_labels: Arc::clone(namespace_labels),
+            addresses: addresses.clone(),
+            endpoints: Vec::new(),
+            withheld: listed.into_iter().collect(),
+            findings: Vec::new(),
+        });
     }
 
     /// What to tell about it while a policy rests.

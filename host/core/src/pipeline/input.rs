@@ -2,16 +2,23 @@
 
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
-use crate::model::{Interest, Published, Service, ServiceKey, ServiceKind, ServiceView, Snapshot};
+use crate::model::{AnnotationPrefix, Interest, Published, Service, ServiceKey, ServiceKind, Snapshot};
+use crate::stray::{self, Weight};
 
 /// Whether the policies are asked about a Service. One that is no LoadBalancer can have no rules, whatever they answer;
 /// they are asked about it where it has something that they read, so that they can report that it is of another type,
-/// and where something is published on it that has to be withdrawn.
-pub(super) fn is_asked_about(service: &Service, published: &Published, interest: &Interest) -> bool {
+/// where it has a name that is almost one of those, and where something is published on it that has to be withdrawn.
+pub(super) fn is_asked_about(
+    service: &Service,
+    published: &Published,
+    interest: &Interest,
+    prefix: &AnnotationPrefix,
+) -> bool {
     match service.kind {
         ServiceKind::LoadBalancer => true,
         ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName => {
-            interest.concerns(service) || published.active.values().any(|value| !value.is_empty())
+            let is_published = || published.active.values().any(|value| !value.is_empty());
+            interest.concerns(service) || is_published() || stray::has_any(service, prefix)
         }
     }
 }
@@ -29,12 +36,23 @@ pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
     silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.ruling) && shadow.findings.is_empty())
 }
 
-/// Whether two views of a Service are the same to a policy: findings are the host's alone. By what is withheld a Service is found when a pod comes.
-pub(super) fn is_same_question(one: &ServiceView, other: &ServiceView) -> bool {
-    let ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings: _ } = one;
-    *service == other.service
-        && *namespace_labels == other.namespace_labels
-        && *addresses == other.addresses
-        && *endpoints == other.endpoints
-        && *withheld == other.withheld
+/// What the policies say about a Service with what they cannot see: names on it that are almost those that they read. One
+/// that would narrow what is asked for makes the input bad, as a value of it would that cannot be read (P4).
+pub(super) fn with_strays(verdict: Verdict, service: &Service, prefix: &AnnotationPrefix) -> Verdict {
+    let Verdict { ruling, policy, mut findings, failures, shadows } = verdict;
+    let ruling = match (ruling, &policy) {
+        (Ruling::Draft(draft), Some(author)) => {
+            let strays = stray::beside_a_request(service, prefix);
+            findings.extend(strays.findings);
+            match strays.weight {
+                Weight::Light => Ruling::Draft(draft),
+                Weight::Filter => Ruling::Invalid { policy: author.clone() },
+            }
+        }
+        (ruling, _) => {
+            findings.extend(stray::alone(service, prefix));
+            ruling
+        }
+    };
+    Verdict { ruling, policy, findings, failures, shadows }
 }

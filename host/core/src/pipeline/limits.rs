@@ -18,6 +18,9 @@ use crate::plan::{
 /// The Services whose newest change is not in force, and what is.
 pub(super) type Refused = BTreeMap<ServiceKey, Grant>;
 
+/// How much each Service has in force.
+pub(super) type Sizes = BTreeMap<ServiceKey, Size>;
+
 /// What a Service can fall back to.
 struct Alternatives {
     before: Planned,
@@ -42,30 +45,48 @@ impl Pipeline {
     }
 
     /// Puts what was before in the place of what exceeds a limit.
-    pub(super) fn keep_to_limits(&self, here: Here<'_>, planned: &mut BTreeMap<ServiceKey, Planned>) -> Refused {
+    pub(super) fn keep_to_limits(
+        &self,
+        here: Here<'_>,
+        planned: &mut BTreeMap<ServiceKey, Planned>,
+    ) -> (Refused, Sizes) {
         let limits = &self.settings.limits;
-        if fits(limits, planned.iter().map(|(key, planned)| (key, size(planned)))) {
-            return Refused::new();
+        let mut sizes: Sizes = planned.iter().map(|(key, planned)| (key.clone(), size(planned))).collect();
+        if fits(limits, sizes.iter().map(|(key, size)| (key, size.or(self.claimed(key, *size))))) {
+            return (Refused::new(), sizes);
         }
-        let asking = planned.iter().filter(|(_, planned)| planned.service.is_some());
+        // A Service without pods may get some again.
+        let is_kept = |key: &ServiceKey| self.claimed(key, Size::default()) != Size::default();
+        let asking = planned.iter().filter(|(key, planned)| planned.service.is_some() || is_kept(key));
         let (wishes, alternatives): (Vec<Wish>, Vec<Alternatives>) =
             asking.filter_map(|(key, newest)| self.wish(here, key, newest)).unzip();
         let mut refused = Refused::new();
         for ((wish, alternatives), granted) in wishes.iter().zip(alternatives).zip(grants(limits, &wishes)) {
-            let (Some(instead), Some(excess)) = (alternatives.of(granted.grant), granted.excess) else { continue };
+            let is_edited = alternatives.accepted.is_some();
+            let (Some((instead, accepted)), Some(excess)) = (alternatives.of(granted.grant), granted.excess) else {
+                continue;
+            };
             // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to
             // fit.
-            let is_edited = alternatives.accepted.is_some();
             if !is_edited && planned.get(&wish.key).is_some_and(|newest| is_narrower(newest, &instead)) {
                 continue;
             }
-            let guarded = alternatives.accepted.flatten().filter(|accepted| is_narrower(accepted, &instead));
+            let guarded = accepted.filter(|accepted| is_narrower(accepted, &instead));
             let mut instead = guarded.unwrap_or(instead);
             instead.findings.push(excess.finding(&wish.key));
             refused.insert(wish.key.clone(), granted.grant);
+            sizes.insert(wish.key.clone(), size(&instead));
             planned.insert(wish.key.clone(), instead);
         }
-        refused
+        (refused, sizes)
+    }
+
+    /// How much is kept for a Service of this size. An edit that needs less gives the rest back.
+    fn claimed(&self, key: &ServiceKey, newest: Size) -> Size {
+        let Some(entry) = self.services.get(key) else { return Size::default() };
+        let claim = self.claims.of(&entry.view.service.uid);
+        let is_edited = entry.verdict.as_ref().is_some_and(|verdict| self.is_edited(entry, verdict));
+        if is_edited && newest.fits_in_place_of(claim) { newest } else { claim }
     }
 
     fn wish(&self, here: Here<'_>, key: &ServiceKey, newest: &Planned) -> Option<(Wish, Alternatives)> {
@@ -76,7 +97,8 @@ impl Pipeline {
             None => Some(newest),
             Some(accepted) => accepted.as_ref().map(size),
         };
-        Some((Wish { key: key.clone(), created, before, accepted, newest }, alternatives))
+        let claim = self.claimed(key, newest);
+        Some((Wish { key: key.clone(), created, before, claim, accepted, newest }, alternatives))
     }
 
     fn alternatives(&self, here: Here<'_>, entry: &Entry) -> Option<Alternatives> {
@@ -92,12 +114,21 @@ impl Pipeline {
 
     /// Whether the newest answer is about other annotations than those that were accepted.
     fn is_edited(&self, entry: &Entry, verdict: &Verdict) -> bool {
-        let accepted = || entry.standing == Standing::Newest && is_accepted(&self.accepted, &entry.view);
+        let accepted =
+            || entry.standing == Standing::Newest && is_accepted(&self.accepted, &entry.view, &self.interest);
         entry.answer == Answer::New && matches!(verdict.ruling, Ruling::Draft(_)) && !accepted()
     }
 
     /// Remembers what came into force of the newest answers; returns what has to be asked about edits that did not.
-    pub(super) fn remember_granted(&mut self, refused: &Refused) -> Vec<Question> {
+    pub(super) fn remember_granted(&mut self, (refused, sizes): &(Refused, Sizes)) -> Vec<Question> {
+        let further = self.remember_answers(refused);
+        for (key, entry) in &self.services {
+            self.claims.has(&entry.view.service.uid, sizes.get(key).copied().unwrap_or_default());
+        }
+        further
+    }
+
+    fn remember_answers(&mut self, refused: &Refused) -> Vec<Question> {
         let mut further = Vec::new();
         for (key, entry) in &mut self.services {
             let newest = (entry.answer, entry.standing, &entry.verdict);
@@ -109,8 +140,16 @@ impl Pipeline {
                     if guard(&self.context, &entry.view, draft).is_ok() {
                         remember(&mut self.drafts, uid, draft);
                     }
+                    if !is_accepted(&self.accepted, &entry.view, &self.interest) {
+                        self.claims.forget(uid);
+                    }
                     let asked = *draft != Draft::default() || !verdict.findings.is_empty();
-                    accept(&mut self.accepted, &entry.view, asked.then_some(&entry.view.service.annotations));
+                    if asked {
+                        accept(&mut self.accepted, &entry.view, &self.interest);
+                    } else {
+                        // What asks for nothing has nothing to fall back to.
+                        self.accepted.remove(uid);
+                    }
                     (entry.answer, entry.last_input) = (Answer::Remembered, None);
                 }
                 (Some(Grant::Accepted), Some(Verdict { ruling: Ruling::Draft(draft), .. })) => {
@@ -121,7 +160,7 @@ impl Pipeline {
                 (Some(_), _) => {}
             }
             let unasked = refused.contains_key(key) && entry.follow_up == FollowUp::Unasked;
-            if unasked && !is_accepted(&self.accepted, &entry.view) {
+            if unasked && !is_accepted(&self.accepted, &entry.view, &self.interest) {
                 let accepted = self.accepted.get(&entry.view.service.uid);
                 further.extend(accepted.map(|labels| entry.question_about(key, labels)));
             }
@@ -131,13 +170,16 @@ impl Pipeline {
 }
 
 impl Alternatives {
-    /// None where the newest is in force.
-    fn of(&self, grant: Grant) -> Option<Planned> {
+    /// What is in force instead of the newest, and the input that was accepted last where that is something else. None where
+    /// the newest is in force.
+    fn of(self, grant: Grant) -> Option<(Planned, Option<Planned>)> {
+        let Self { before, accepted } = self;
+        let accepted = accepted.flatten();
         match grant {
             Grant::Newest => None,
-            Grant::Accepted => self.accepted.clone().flatten(),
-            Grant::Before => Some(self.before.clone()),
-            Grant::Nothing => Some(Planned { service: None, ..self.before.clone() }),
+            Grant::Accepted => accepted.map(|accepted| (accepted, None)),
+            Grant::Before => Some((before, accepted)),
+            Grant::Nothing => Some((Planned { service: None, ..before }, accepted)),
         }
     }
 }

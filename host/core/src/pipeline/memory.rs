@@ -4,26 +4,35 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::decision::Draft;
-use crate::model::{LAST_APPLIED, Labels, ServiceView, Uid};
+use crate::model::{Interest, LAST_APPLIED, Labels, ServiceView, Uid};
 
-/// Remembers the input that was accepted; a Service that asks for nothing has nothing to fall back to.
-pub(super) fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, annotations: Option<&Labels>) {
+/// Remembers the input that was accepted: of the annotations what policies read.
+pub(super) fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, interest: &Interest) {
     let uid = &view.service.uid;
-    let Some(annotations) = annotations else {
-        accepted.remove(uid);
-        return;
-    };
-    let kept = || annotations.iter().filter(|(name, _)| *name != LAST_APPLIED);
-    if accepted.get(uid).is_none_or(|known| !known.iter().eq(kept())) {
-        let kept = kept().map(|(name, value)| (name.clone(), value.clone()));
-        accepted.insert(uid.clone(), Arc::new(kept.collect()));
+    let read = || read(&view.service.annotations, interest);
+    if accepted.get(uid).is_none_or(|known| !known.iter().eq(read())) {
+        let read = read().map(|(name, value)| (name.clone(), value.clone()));
+        accepted.insert(uid.clone(), Arc::new(read.collect()));
     }
 }
 
-/// Whether a Service's annotations are those that were accepted last.
-pub(super) fn is_accepted(accepted: &BTreeMap<Uid, Arc<Labels>>, view: &ServiceView) -> bool {
-    let kept = view.service.annotations.iter().filter(|(name, _)| *name != LAST_APPLIED);
-    accepted.get(&view.service.uid).is_some_and(|known| known.iter().eq(kept))
+/// Whether a Service's annotations are those that were accepted last, as far as policies read them.
+pub(super) fn is_accepted(accepted: &BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, interest: &Interest) -> bool {
+    let known = accepted.get(&view.service.uid);
+    known.is_some_and(|known| read(known, interest).eq(read(&view.service.annotations, interest)))
+}
+
+fn read<'a>(annotations: &'a Labels, interest: &Interest) -> impl Iterator<Item = (&'a String, &'a String)> {
+    annotations.iter().filter(|(name, _)| *name != LAST_APPLIED && interest.reads_annotation(name))
+}
+
+/// The annotations that were accepted, with today's of the names that were not read then and are now: to earlier policies
+/// they said nothing, and to newer ones a name that is missing could be a restriction.
+pub(super) fn extended(accepted: &Labels, today: &Labels, (before, now): (&Interest, &Interest)) -> Labels {
+    let is_new = |name: &str| now.reads_annotation(name) && !before.reads_annotation(name);
+    let earlier = accepted.iter().filter(|(name, _)| !is_new(name));
+    let newly = today.iter().filter(|(name, _)| is_new(name));
+    earlier.chain(newly).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Remembers a draft that went well; one without rules leaves nothing to stay in force.

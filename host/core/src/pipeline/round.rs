@@ -1,10 +1,12 @@
 //! All that follows from what was taken in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::entry::{Entry, Standing};
-use super::limits::{Refused, with_endpoints_counted};
-use super::{Memory, Pipeline, Round};
+use super::limits::{Refused, Sizes, with_endpoints_counted};
+use super::surroundings::elsewhere;
+use super::{Memory, Pipeline, Round, choice};
 use crate::beside;
 use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
 use crate::check::check;
@@ -19,12 +21,12 @@ impl Pipeline {
     /// All that follows from what was taken in, and what is remembered of it. Where something was not answered yet, what
     /// was before stays.
     pub fn round(&mut self) -> Round {
-        let (round, refused) = self.work_out();
-        Round { further: self.remember_granted(&refused), ..round }
+        let (round, granted) = self.work_out();
+        self.settle_private(&round.plan);
+        Round { further: self.remember_granted(&granted), ..round }
     }
 
-    fn work_out(&self) -> (Round, Refused) {
-        let mut plan = Plan { excluded: self.facts.excluded.clone(), services: BTreeMap::new() };
+    fn work_out(&self) -> (Round, (Refused, Sizes)) {
         // What asks for nothing takes no address from another, however old it is.
         let asking = self.services.values().filter(|entry| !entry.asks_nothing());
         let sharing = Sharing::of(self.settings.shared, asking.map(|entry| &*entry.view));
@@ -33,10 +35,8 @@ impl Pipeline {
             Some((key.clone(), with_endpoints_counted(&entry.view, self.settle(here, entry)?)))
         };
         let mut planned: BTreeMap<ServiceKey, Planned> = self.services.iter().filter_map(settled).collect();
-        let refused = self.keep_to_limits(here, &mut planned);
-        for (key, settled) in &planned {
-            plan.services.extend(settled.service.clone().map(|service| (key.clone(), service)));
-        }
+        let granted = self.keep_to_limits(here, &mut planned);
+        let plan = self.plan(&planned);
         let ruleset = compile(&plan, &self.settings.tables);
         let notes = check(&plan);
         let mut statuses = statuses(&notes, &planned);
@@ -57,11 +57,20 @@ impl Pipeline {
             first_ready: self.ready.first().cloned(),
             policies: self.policies.clone(),
             failing: self.failing(),
+            inside: Arc::clone(&self.facts),
             findings: self.facts.findings.clone(),
             fatal,
             further: Vec::new(),
         };
-        (round, refused)
+        (round, granted)
+    }
+
+    fn plan(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {
+        let service = |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), planned.service.clone()?));
+        let (excluded, exact) = (self.facts.excluded.clone(), self.facts.exact.clone());
+        let services = planned.iter().filter_map(service).collect();
+        let plan = Plan { excluded, exact, services, ..Plan::default() };
+        Plan { elsewhere: elsewhere(&self.facts, &plan), ..plan }
     }
 
     /// Adds what is known of a Service beside its part of the plan.
@@ -90,7 +99,8 @@ impl Pipeline {
     fn voices(&self, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Voice> {
         let stage = Stage { node: &self.settings.node, ready: &self.ready, holder: &self.holder };
         let one = |(key, planned): (&ServiceKey, &Planned)| {
-            let entry = self.services.get(key)?;
+            // What stands on a Service that cannot be read is unknown.
+            let entry = self.services.get(key).filter(|entry| entry.standing != Standing::Unreadable)?;
             Some((key.clone(), voice(stage, &entry.view, &entry.published, planned)?))
         };
         planned.iter().filter_map(one).collect()
@@ -102,8 +112,10 @@ impl Pipeline {
 
     fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
         let verdict = entry.verdict.as_ref()?;
-        if let (Ruling::Draft(draft), Standing::Earlier) = (&verdict.ruling, entry.standing) {
-            let today = Ruling::Draft(today(&self.context, &entry.view, draft));
+        if let (Ruling::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.ruling, entry.standing) {
+            let today = today(&self.context, &entry.view, draft);
+            let usable = |address| self.is_usable(&entry.view.service, address);
+            let today = Ruling::Draft(choice::moved(today, &entry.view.addresses, usable));
             return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
         }
         Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, self.standby(entry, verdict)))

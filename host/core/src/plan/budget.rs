@@ -97,8 +97,18 @@ impl Size {
         }
     }
 
+    /// The larger of both, in each respect.
+    #[must_use]
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            rules: self.rules.max(other.rules),
+            elements: self.elements.max(other.elements),
+            networks: self.networks.max(other.networks),
+        }
+    }
+
     /// Whether it takes no more room than another.
-    pub(super) fn fits_in_place_of(self, other: Self) -> bool {
+    pub(crate) fn fits_in_place_of(self, other: Self) -> bool {
         self.elements <= other.elements && self.networks <= other.networks
     }
 }

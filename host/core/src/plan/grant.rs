@@ -5,6 +5,9 @@
 //! smallest share of it, elements or networks, whichever is larger. So nothing is refused to one because of what another
 //! has beyond that, and none that keeps to its equal share is refused anything at all.
 //!
+//! What a Service had a short time ago, before some of its pods went, is kept for it: no other of its namespace takes that
+//! room. Between namespaces the shares decide at any time.
+//!
 //! A Service is never granted in part. The outcome depends on nothing but sizes, ages, names and what was accepted.
 
 use std::cmp::Reverse;
@@ -12,6 +15,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use super::budget::{Limits, Room, Size};
 use super::excess::{Excess, Limit};
+use super::namespace::{Namespace, Step, Tier, Turn, namespaces};
 use crate::model::ServiceKey;
 
 /// What one Service would have.
@@ -23,6 +27,9 @@ pub struct Wish {
     pub created: i64,
     /// What was in force, for today's endpoints.
     pub before: Size,
+    /// What it had in force a short time ago, and may come back to: its pods may only be replaced. No other Service of its
+    /// namespace takes that room.
+    pub claim: Size,
     /// What follows today from the input that was accepted last, where that is known.
     pub accepted: Option<Size>,
     /// What follows from the newest input.
@@ -93,92 +100,6 @@ pub fn grants(limits: &Limits, wishes: &[Wish]) -> Vec<Granted> {
 
 const NOT_YET: Granted = Granted { grant: Grant::Nothing, excess: None };
 
-/// One wish's next part.
-#[derive(Clone, Copy, Debug)]
-struct Step<'a> {
-    /// Which wish, by its place.
-    place: usize,
-    key: &'a ServiceKey,
-    created: i64,
-    tier: Tier,
-    to: Grant,
-    size: Size,
-}
-
-/// What goes first in a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Tier {
-    /// What takes no more room than what was in force.
-    Kept,
-    /// What grew though nobody edited it.
-    Grown,
-    /// What was edited, or is new.
-    Edited,
-}
-
-/// One namespace on the way.
-#[derive(Debug)]
-struct Namespace<'a> {
-    /// The last one goes first.
-    steps: Vec<Step<'a>>,
-    used: Size,
-    /// What each wish has, by its place.
-    has: BTreeMap<usize, Size>,
-}
-
-/// When a namespace is next: with the smallest share, then with the oldest Service, then by name.
-type Turn = (u128, i64, ServiceKey);
-
-impl Namespace<'_> {
-    /// How much it has after a step.
-    fn after(&self, step: &Step<'_>) -> Size {
-        let has = self.has.get(&step.place).copied().unwrap_or_default();
-        self.used.replacing(has, step.size)
-    }
-
-    fn turn(&self, room: Room) -> Option<Turn> {
-        let step = self.steps.last()?;
-        let share = share(room, self.after(step)).max(share(room, self.used));
-        Some((share, step.created, step.key.clone()))
-    }
-}
-
-/// The larger of both shares, as a number that orders as they do.
-fn share(room: Room, size: Size) -> u128 {
-    let of = |used: usize, of_the_other: usize| used as u128 * of_the_other as u128;
-    of(size.elements, room.networks).max(of(size.networks, room.elements))
-}
-
-/// The steps of each namespace, last first.
-fn namespaces<'a>(limits: &Limits, wishes: &'a [Wish]) -> Vec<Namespace<'a>> {
-    let mut all: BTreeMap<&str, Vec<Step<'a>>> = BTreeMap::new();
-    for (place, wish) in wishes.iter().enumerate() {
-        all.entry(&wish.key.namespace).or_default().extend(steps(limits, place, wish));
-    }
-    let sorted = |mut steps: Vec<Step<'a>>| {
-        steps.sort_by_key(|step| Reverse((step.tier, step.created, step.key)));
-        Namespace { steps, used: Size::default(), has: BTreeMap::new() }
-    };
-    all.into_values().map(sorted).collect()
-}
-
-/// What a Service may come to, one after the other. What was in force may be more than a Service may have today: an
-/// administrator's new limit is no reason to take away what was accepted.
-fn steps<'a>(limits: &Limits, place: usize, wish: &'a Wish) -> Vec<Step<'a>> {
-    let Wish { key, created, before, accepted, newest } = wish;
-    let (created, before, accepted, newest) = (*created, *before, *accepted, *newest);
-    let step = |tier, to, size| Step { place, key, created, tier, to, size };
-    let allowed = |size: &Size| limits.of_service(*size).is_none();
-    let (accepted, newest) = (accepted.filter(allowed), Some(newest).filter(allowed));
-    if let Some(newest) = newest.filter(|size| size.fits_in_place_of(before)) {
-        return vec![step(Tier::Kept, Grant::Newest, newest)];
-    }
-    let kept = [step(Tier::Kept, Grant::Before, before)];
-    let grown = accepted.map(|size| step(Tier::Grown, Grant::Accepted, size));
-    let edited = newest.map(|size| step(Tier::Edited, Grant::Newest, size));
-    kept.into_iter().chain(grown).chain(edited).collect()
-}
-
 /// The node on the way.
 struct Node<'l> {
     limits: &'l Limits,
@@ -192,24 +113,24 @@ impl Node<'_> {
         let after = namespace.after(&step);
         let total = self.total.replacing(namespace.used, after);
         let Some(granted) = self.granted.get_mut(step.place) else { return };
-        let has = namespace.has.get(&step.place).copied().unwrap_or_default();
+        let has = namespace.has(step.place);
         // What takes no more room than before is never refused, whoever has exceeded what.
         let grows = !step.size.fits_in_place_of(has);
         // An administrator's new limit for a namespace takes nothing away that was in force; on a full node it may have to.
-        let of_namespace = self.limits.of_namespace(after).filter(|_| step.tier != Tier::Kept);
+        let of_namespace = self.limits.of_namespace(namespace.claimed_after(&step)).filter(|_| step.tier != Tier::Kept);
         let excess = of_namespace.or_else(|| self.limits.of_node(total)).filter(|_| grows);
         if excess.is_some() {
             granted.excess = excess;
             return;
         }
-        (namespace.used, self.total) = (after, total);
-        namespace.has.insert(step.place, step.size);
+        namespace.take(&step);
+        self.total = total;
         granted.grant = step.to;
     }
 }
 
 impl Limits {
-    fn of_service(&self, size: Size) -> Option<Excess> {
+    pub(super) fn of_service(&self, size: Size) -> Option<Excess> {
         let rules = Excess::of(Limit::ServiceRules, size.rules, self.service.rules);
         rules.or_else(|| Excess::of(Limit::ServiceNetworks, size.networks, self.service.networks))
     }

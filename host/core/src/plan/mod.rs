@@ -5,6 +5,8 @@ mod budget;
 mod display;
 mod excess;
 mod grant;
+mod inside;
+mod namespace;
 mod narrower;
 mod not_implemented;
 mod own;
@@ -12,6 +14,7 @@ mod rank;
 mod remote;
 mod settle;
 mod sharing;
+mod today;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -23,9 +26,9 @@ pub(crate) use narrower::narrows;
 pub use own::Own;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
-pub(crate) use settle::today;
 pub use settle::{Here, Standby, settle};
 pub use sharing::{SharedAddresses, Sharing};
+pub(crate) use today::today;
 
 use crate::decision::{OnChange, OnUnavailable, Rule};
 use crate::finding::Finding;
@@ -37,6 +40,11 @@ use crate::net::{AddressRange, Family};
 pub struct Plan {
     /// Destinations that are never translated (P2). A family that is absent here has no rules.
     pub excluded: BTreeMap<Family, Vec<AddressRange>>,
+    /// Single destinations beside them that are never translated, of either family.
+    pub exact: BTreeSet<IpAddr>,
+    /// Pods outside of all known pod networks: nothing of them is translated towards private destinations, where others of
+    /// their network may be.
+    pub elsewhere: BTreeSet<IpAddr>,
     /// The Services with rules.
     pub services: BTreeMap<ServiceKey, PlannedService>,
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::not_implemented::not_implemented;
-use super::{End, Planned, PlannedService, Sharing, remote};
+use super::today::today;
+use super::{End, Planned, PlannedService, Sharing, inside, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
@@ -69,7 +70,7 @@ pub fn settle(
     }
     if end != End::Off {
         findings.splice(0..0, view.findings.iter().cloned());
-        findings.extend(outside_pod_networks(here.facts, &rules));
+        findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
         findings.extend(here.holder.other_case(&view.service));
     }
@@ -156,37 +157,6 @@ fn stand_in(context: &Context, view: &ServiceView, standby: Standby<'_>, finding
     }
 }
 
-/// The draft without endpoints that are no longer the Service's own, and with its addresses of today (P1). Policies have
-/// not said which of them yet; but with none the pod would leave as what neither they nor the Service ever said (P3).
-pub(crate) fn today(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
-    let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
-    let mut draft = draft.clone();
-    let todays = todays(&draft, &view.addresses);
-    draft.rules.retain_mut(|rule| {
-        rule.sources.retain(|source| local.contains(source));
-        todays.get(&rule.address).map(|address| rule.address = *address).is_some()
-    });
-    draft
-}
-
-/// For each address of a draft the own one that it stands for today: itself, or what came in its place. Several go over
-/// in order to own ones of their family that no rule has; where there are no more, to the first, which is preferred.
-fn todays(draft: &Draft, own: &[IpAddr]) -> BTreeMap<IpAddr, IpAddr> {
-    let of_rules = || draft.rules.iter().map(|rule| rule.address);
-    let used: BTreeSet<IpAddr> = of_rules().collect();
-    let mut todays: BTreeMap<IpAddr, IpAddr> =
-        own.iter().filter(|address| used.contains(address)).map(|address| (*address, *address)).collect();
-    for family in Family::ALL {
-        let mut of_family = own.iter().copied().filter(|address| Family::of(*address) == family).peekable();
-        let Some(first) = of_family.peek().copied() else { continue };
-        let mut free = of_family.filter(|address| !used.contains(address));
-        for gone in of_rules().filter(|address| Family::of(*address) == family) {
-            todays.entry(gone).or_insert_with(|| free.next().unwrap_or(first));
-        }
-    }
-    todays
-}
-
 /// The rules without sources that this node's interfaces have: a slice may list any address, and what has one of the
 /// node's is the node itself (P1).
 fn apart_from_this_node<'r>(here: Here<'_>, rules: &'r [Rule], findings: &mut Vec<Finding>) -> Cow<'r, [Rule]> {
@@ -217,34 +187,9 @@ fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &m
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
         .filter(|rule| !objections.contains_key(&rule.address))
         .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address)));
-    findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(networks_unknown))));
+    findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(inside::unknown))));
     let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address).collect();
     let notice = |address| here.sharing.notice(&view.service.key, address);
     findings.extend(at_most(in_force.into_iter().filter_map(notice)));
     known.into_iter().cloned().collect()
-}
-
-fn networks_unknown(rule: &Rule) -> Finding {
-    let (family, address) = (Family::of(rule.address), rule.address);
-    Finding::error(
-        "networks-unknown",
-        format!(
-            "nothing is translated to {address}, because the cluster's {family} networks are unknown; \
-             set egress_podcidr and egress_servicecidr, or give Nodes podCIDRs and add a ServiceCIDR"
-        ),
-    )
-}
-
-/// Pools of Calico's or Cilium's own are in no Node's podCIDRs; traffic to the other pods there would be
-/// translated.
-fn outside_pod_networks(facts: &ClusterFacts, rules: &[Rule]) -> Option<Finding> {
-    let inside = |address: &&IpAddr| facts.pod_networks.iter().any(|network| network.contains(*address));
-    let outside = rules.iter().flat_map(|rule| &rule.sources).find(|source| !inside(source))?;
-    Some(Finding::warning(
-        "endpoint-outside-pod-networks",
-        format!(
-            "endpoint {outside} is in no known pod network, so traffic to other pods there is not recognised as \
-             internal; set egress_podcidr"
-        ),
-    ))
 }

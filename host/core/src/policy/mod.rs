@@ -9,4 +9,4 @@ mod spec;
 pub use allowance::{Allowance, PACE};
 pub use budget::{Budget, Cost, Excess, Limits};
 pub use selector::{Selector, SelectorError};
-pub use spec::{LABEL, Mode, Module, Need, OnFailure, PolicySpec, STATUS, Scope};
+pub use spec::{LABEL, Mode, Module, Need, OnFailure, PolicySpec, STATUS, Scope, is_almost_known, is_almost_label};

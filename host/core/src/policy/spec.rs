@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::selector::Selector;
 use crate::finding::{Finding, Span};
 use crate::model::{Labels, PolicyObject, ServiceView};
+use crate::spelling::{MOST_EDITS, edits, nearest};
 
 /// The label by which a ConfigMap is a policy; its value is `true`.
 pub const LABEL: &str = "egressd.io/policy";
@@ -115,6 +116,7 @@ impl PolicySpec {
     pub fn read(object: &PolicyObject, built_in: &str) -> Result<Self, Vec<Finding>> {
         let mut wrong: Vec<Finding> = bad_name(&object.name).into_iter().collect();
         wrong.extend(unknown(&object.annotations));
+        wrong.extend(labels(&object.labels));
         let spec = Self::outline_and(object, &mut wrong);
         match (module(object, built_in), wrong.is_empty()) {
             (Ok(module), true) => Ok(Self { module, ..spec }),
@@ -133,7 +135,7 @@ impl PolicySpec {
     }
 
     fn outline_and(object: &PolicyObject, wrong: &mut Vec<Finding>) -> Self {
-        let mut reader = Reader { annotations: &object.annotations, wrong };
+        let mut reader = Reader { annotations: &object.annotations, labels: &object.labels, wrong };
         let need = if reader.is_misspelled(REQUIRED) {
             Need::Required
         } else {
@@ -163,6 +165,7 @@ impl PolicySpec {
 
 struct Reader<'a> {
     annotations: &'a Labels,
+    labels: &'a Labels,
     wrong: &'a mut Vec<Finding>,
 }
 
@@ -171,10 +174,11 @@ impl Reader<'_> {
         self.read_or(name, parse, T::default())
     }
 
-    /// Whether an annotation is there under a name that is almost its own, and not under its own. One letter less must not
-    /// make a guard of which nothing can be loaded pass for none.
+    /// Whether an annotation is there under a name that is almost its own, or as a label, and not under its own. One letter
+    /// less must not make a guard of which nothing can be loaded pass for none.
     fn is_misspelled(&self, name: &str) -> bool {
-        !self.annotations.contains_key(name) && self.annotations.keys().any(|other| is_almost(other, name))
+        let mut others = self.annotations.keys().chain(self.labels.keys());
+        !self.annotations.contains_key(name) && others.any(|other| is_almost(other, name))
     }
 
     /// With what it counts as when it cannot be read.
@@ -204,23 +208,45 @@ fn bad_name(name: &str) -> Option<Finding> {
 /// A misspelled guard must not pass for none.
 fn unknown(annotations: &Labels) -> Vec<Finding> {
     let known: BTreeSet<&str> = KNOWN.into_iter().collect();
-    let ours = annotations.keys().filter(|name| name.starts_with("egressd.io/") && !name.starts_with(STATUS));
+    let ours = annotations.keys().filter(|name| is_almost_known(name) && !name.starts_with(STATUS));
     let stray = ours.filter(|name| !known.contains(name.as_str()));
-    let sentence = |name: &String| format!("annotation {name} is not known; there are {}", KNOWN.join(", "));
+    let sentence = |name: &String| format!("annotation {name} is not known; {}", right(name));
     stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
 }
 
-/// Whether two names differ in case, or at one place in two letters at most.
-fn is_almost(name: &str, known: &str) -> bool {
-    if name.len() > known.len() + 2 {
-        return false;
+/// As a label it is read nowhere.
+fn labels(labels: &Labels) -> Vec<Finding> {
+    let sentence = |name: &String| format!("label {name} is not read; {} as an annotation", right(name));
+    labels.keys().map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
+}
+
+/// What to write instead.
+fn right(name: &str) -> String {
+    match nearest(name, KNOWN) {
+        Some((_, known)) => format!("write {known}"),
+        None => format!("there are {}", KNOWN.join(", ")),
     }
-    let (name, known) = (name.to_ascii_lowercase(), known.as_bytes());
-    let equal = |(one, other): &(&u8, &u8)| one == other;
-    let begin = name.as_bytes().iter().zip(known).take_while(equal).count();
-    let (name, known) = (&name.as_bytes()[begin..], &known[begin..]);
-    let end = name.iter().rev().zip(known.iter().rev()).take_while(equal).count();
-    name.len() - end <= 2 && known.len() - end <= 2
+}
+
+/// Whether a name is one of a policy's annotations, or begins as they do, or was probably meant to.
+pub fn is_almost_known(name: &str) -> bool {
+    is_of_product(name) || nearest(name, KNOWN).is_some()
+}
+
+/// Whether the domain of a name is egressd's, with any end.
+fn is_of_product(name: &str) -> bool {
+    let first = name.split_once('/').and_then(|(domain, _)| domain.split('.').next());
+    first.is_some_and(|first| first.eq_ignore_ascii_case("egressd"))
+}
+
+/// Whether a name was probably meant to be the label of a policy.
+pub fn is_almost_label(name: &str) -> bool {
+    is_almost(name, LABEL) || is_of_product(name) && name.to_ascii_lowercase().ends_with("/policy")
+}
+
+/// Whether two names differ in case, or in two letters at most.
+fn is_almost(name: &str, known: &str) -> bool {
+    edits(&name.to_ascii_lowercase(), known) <= MOST_EDITS
 }
 
 fn mode(text: &str) -> Result<Mode, String> {

@@ -59,8 +59,30 @@ fn what_cannot_be_read_is_named_and_counts_as_required_and_closed() {
         assert_eq!(outline(&[(almost, "true")]).need, Need::Required, "{almost}");
     }
     assert_eq!(outline(&[("egressd.io/on-failur", "closed")]).on_failure, OnFailure::Closed);
+    let labelled = |name: &str| PolicyObject { labels: [(name.to_owned(), "true".to_owned())].into(), ..object(&[]) };
+    assert_eq!(PolicySpec::outline(&labelled("egressd.io/required")).need, Need::Required);
+    let said = "label egressd.io/required is not read; write egressd.io/required as an annotation";
+    assert_eq!(refused(&labelled("egressd.io/required")), [said]);
     for other in ["egressd.io/order", "egressd.io/req", "egressd.io/requirements", "example.org/required"] {
         assert_eq!(outline(&[(other, "7")]).need, Need::Optional, "{other}");
+    }
+}
+
+#[test]
+fn a_misspelled_annotation_is_refused_with_the_right_name_and_what_others_call_theirs_is_not() {
+    for (name, right) in [
+        ("egressd.io/namespace", "write egressd.io/namespaces"),
+        ("Egressd.io/mode", "write egressd.io/mode"),
+        ("egresd.io/required", "write egressd.io/required"),
+        ("egressd.org/on-failure", "there are egressd.io/order, "),
+        ("egressd.io/anything", "there are egressd.io/order, "),
+    ] {
+        let messages = refused(&object(&[(name, "true")]));
+        let expected = format!("annotation {name} is not known; {right}");
+        assert!(messages.len() == 1 && messages[0].starts_with(&expected), "{messages:?}");
+    }
+    for name in ["required", "example.org/mode", "argocd.argoproj.io/sync-wave", "helm.sh/hook"] {
+        assert!(PolicySpec::read(&object(&[(name, "true")]), "annotations").is_ok(), "{name}");
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Element, Hook, MARKER, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, Target};
+use super::{
+    Element, Hook, MARKER, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, SetKind, Statement, Table, Target,
+};
 use crate::net::{AddressRange, Family};
 
 /// The keyword of a family, both for tables and for header fields.
@@ -32,6 +34,14 @@ pub(crate) fn map_type(kind: MapKind, family: Family) -> String {
     }
 }
 
+/// The `flags` line of a set, if it has one.
+pub(crate) fn set_flags(kind: SetKind) -> Option<&'static str> {
+    match kind {
+        SetKind::Ranges => Some("flags interval"),
+        SetKind::Addresses => None,
+    }
+}
+
 /// Something printed with its family, since rules and hooks do not carry one.
 pub(crate) struct In<T>(pub(crate) Family, pub(crate) T);
 
@@ -50,8 +60,8 @@ impl Display for In<&Table> {
         writeln!(f, "table {} {} {{", keyword(*family), table.name)?;
         writeln!(f, "\tcomment \"{MARKER}\"")?;
         for (name, set) in &table.sets {
-            write!(f, "\n\tset {name} {{\n\t\ttype {}\n\t\tflags interval\n", address_type(*family))?;
-            writeln!(f, "{set}\t}}")?;
+            let flags = set_flags(set.kind()).map(|flags| format!("\t\t{flags}\n")).unwrap_or_default();
+            writeln!(f, "\n\tset {name} {{\n\t\ttype {}\n{flags}{set}\t}}", address_type(*family))?;
         }
         for (name, map) in &table.maps {
             write!(f, "\n\tmap {name} {{\n\t\ttype {}\n\t\tcounter\n", map_type(map.kind, *family))?;
@@ -73,7 +83,10 @@ impl Display for In<&Table> {
 
 impl Display for Set {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        elements(f, self.ranges.iter().map(AddressRange::to_string))
+        match self {
+            Self::Ranges(ranges) => elements(f, ranges.iter().map(AddressRange::to_string)),
+            Self::Addresses(addresses) => elements(f, addresses.iter().map(ToString::to_string)),
+        }
     }
 }
 

@@ -4,14 +4,14 @@ pub(crate) mod display;
 mod marker;
 mod names;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use marker::{Layout, MARKER};
 pub use names::{Name, NameError, TableNames};
 
-use crate::net::{AddressRange, Family, PortMatch, Protocol};
+use crate::net::{AddressRange, Family, PortMatch, Protocol, is_within, merge_ranges};
 
 /// Longest comment that nft reads back (`NFTNL_UDATA_COMMENT_MAXLEN` counts the final NUL).
 pub const LONGEST_COMMENT: usize = 127;
@@ -28,7 +28,7 @@ pub struct Ruleset {
 pub struct Table {
     /// Its name.
     pub name: Name,
-    /// Interval sets of addresses.
+    /// Sets of addresses.
     pub sets: BTreeMap<Name, Set>,
     /// Maps, whose elements carry counters.
     pub maps: BTreeMap<Name, Map>,
@@ -43,11 +43,58 @@ impl Table {
     }
 }
 
-/// A named set of addresses with `flags interval`; sorted, and no two ranges touch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Set {
-    /// As from [`crate::net::merge_ranges`].
-    pub ranges: Vec<AddressRange>,
+/// A named set of addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// With `flags interval`: as from [`crate::net::merge_ranges`], so no two ranges touch. It is replaced as a whole.
+    Ranges(Vec<AddressRange>),
+    /// A hash table: one more or less costs the same however many there are.
+    Addresses(BTreeSet<IpAddr>),
+}
+
+/// The types of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SetKind {
+    /// [`Set::Ranges`].
+    Ranges,
+    /// [`Set::Addresses`].
+    Addresses,
+}
+
+impl Set {
+    /// An empty one.
+    pub fn new(kind: SetKind) -> Self {
+        match kind {
+            SetKind::Ranges => Self::Ranges(Vec::new()),
+            SetKind::Addresses => Self::Addresses(BTreeSet::new()),
+        }
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> SetKind {
+        match self {
+            Self::Ranges(_) => SetKind::Ranges,
+            Self::Addresses(_) => SetKind::Addresses,
+        }
+    }
+
+    /// What is in one of two sets of a kind; of different kinds the other.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Ranges(one), Self::Ranges(other)) => Self::Ranges(merge_ranges(one.iter().chain(other).copied())),
+            (Self::Addresses(one), Self::Addresses(other)) => Self::Addresses(one | other),
+            (Self::Ranges(_), Self::Addresses(_)) | (Self::Addresses(_), Self::Ranges(_)) => other.clone(),
+        }
+    }
+
+    /// Whether an address is in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Ranges(ranges) => is_within(ranges, address),
+            Self::Addresses(addresses) => addresses.contains(&address),
+        }
+    }
 }
 
 /// A named map.

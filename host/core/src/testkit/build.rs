@@ -8,8 +8,8 @@ use ipnet::IpNet;
 use crate::compile::table_names;
 use crate::decision::Rule;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Endpoint, Node, ObjectReference, Service,
-    ServiceKey, ServiceKind, Slice, Snapshot, TrafficPolicy, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Endpoint, MadeBy, Node, ObjectReference,
+    Selection, Service, ServiceKey, ServiceKind, Slice, Snapshot, Surroundings, TrafficPolicy, Uid,
 };
 use crate::net::Family;
 use crate::owner::Owner;
@@ -55,13 +55,18 @@ fn cluster() -> ClusterSettings {
     ClusterSettings {
         pod_networks: vec![n("10.0.0.0/16"), n("fd00:10:244::/48")],
         service_networks: vec![n("10.96.0.0/12"), n("fd00:10:96::/112")],
-        api_server: vec![],
+        ..ClusterSettings::default()
     }
+}
+
+/// That node, with no interfaces.
+pub fn surroundings() -> Surroundings {
+    Surroundings { node: context().node, ..Surroundings::default() }
 }
 
 /// Facts of that cluster.
 pub fn facts() -> ClusterFacts {
-    ClusterFacts::gather(&Snapshot::default(), &cluster(), &context().node)
+    ClusterFacts::gather(&Snapshot::default(), &cluster(), &surroundings())
 }
 
 /// The settings of [`context`]'s node in that cluster.
@@ -95,6 +100,7 @@ pub fn service(name: &str, addresses: &[&str]) -> Service {
         status_hostnames: vec![],
         spec_address: None,
         cluster_addresses: vec![],
+        selection: Selection::Selector,
         traffic_policy: TrafficPolicy::Local,
         families: vec![Family::Ipv4],
         ports: vec![],
@@ -132,7 +138,8 @@ impl SnapshotBuilder {
             serving: Some(true),
             terminating: Some(false),
         };
-        let slice = Slice { service: key.clone(), endpoints: endpoints.iter().map(endpoint).collect() };
+        let endpoints = endpoints.iter().map(endpoint).collect();
+        let slice = Slice { service: key.clone(), made_by: MadeBy::Controller, endpoints };
         self.0.slices.entry(key.clone()).or_default().insert(name.to_owned(), Arc::new(slice));
         self
     }

@@ -2,8 +2,10 @@
 //! takes the copy over only when all went well.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::diff::{Batch, Change, Changes, Verb};
+use crate::net::AddressRange;
 use crate::ruleset::{Chain, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, Target};
 
 /// Why a batch was refused.
@@ -65,13 +67,16 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
     match &change.verb {
         Verb::AddTable => Ok(()),
         Verb::DeleteTable => ruleset.tables.remove(&change.family).map(drop).ok_or(MISSING),
-        Verb::AddSet(name) => fresh(table.sets.insert(name.clone(), Set::default())),
+        Verb::AddSet(name, kind) => fresh(table.sets.insert(name.clone(), Set::new(*kind))),
         Verb::DeleteSet(name) => unused(table, name).and_then(|()| gone(table.sets.remove(name))),
-        Verb::RefillSet(name, ranges) => {
-            let set = table.sets.get_mut(name).ok_or(MISSING)?;
-            let apart = ranges.windows(2).all(|pair| pair[0].last() < pair[1].first());
-            set.ranges.clone_from(ranges);
-            apart.then_some(()).ok_or(EXISTS)
+        Verb::RefillSet(name, ranges) => refill(table, name, ranges),
+        Verb::AddMembers(name, members) => {
+            let set = addresses(table, name)?;
+            members.iter().all(|member| set.insert(*member)).then_some(()).ok_or(EXISTS)
+        }
+        Verb::DeleteMembers(name, members) => {
+            let set = addresses(table, name)?;
+            members.iter().all(|member| set.remove(member)).then_some(()).ok_or(MISSING)
         }
         Verb::AddMap(name, kind) => fresh(table.maps.insert(name.clone(), Map::new(*kind))),
         Verb::DeleteMap(name) => unused(table, name).and_then(|()| gone(table.maps.remove(name))),
@@ -86,6 +91,23 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
         Verb::DeleteChain(name) => unused(table, name).and_then(|()| gone(table.chains.remove(name))),
         Verb::AddRules(name, rules) => add_rules(table, name, rules),
         Verb::FlushRules(name) => table.chains.get_mut(name).map(|chain| chain.rules.clear()).ok_or(MISSING),
+    }
+}
+
+fn refill(table: &mut Table, name: &Name, new: &[AddressRange]) -> Result<(), &'static str> {
+    match table.sets.get_mut(name) {
+        Some(Set::Ranges(ranges)) => new.clone_into(ranges),
+        Some(Set::Addresses(_)) => return Err(INVALID),
+        None => return Err(MISSING),
+    }
+    new.windows(2).all(|pair| pair[0].last() < pair[1].first()).then_some(()).ok_or(EXISTS)
+}
+
+fn addresses<'t>(table: &'t mut Table, name: &Name) -> Result<&'t mut BTreeSet<IpAddr>, &'static str> {
+    match table.sets.get_mut(name) {
+        Some(Set::Addresses(addresses)) => Ok(addresses),
+        Some(Set::Ranges(_)) => Err(INVALID),
+        None => Err(MISSING),
     }
 }
 

@@ -12,7 +12,7 @@ use super::build::{a, facts, n};
 use super::trace::Packet;
 use crate::decision::Rule;
 use crate::model::{ServiceKey, Uid};
-use crate::net::{PortMatch, Protocol};
+use crate::net::{AddressRange, Family, PortMatch, Protocol, is_private, is_within, merge_ranges};
 use crate::plan::{Plan, PlannedService};
 
 /// The Services of a universe, in two namespaces.
@@ -50,16 +50,25 @@ impl Universe {
         let ipv4 = World {
             pods: (1..6).map(|i| a(&format!("10.0.0.{i}"))).collect(),
             networks: ["192.0.2.0/24", "192.0.2.128/25", "198.51.100.0/24", "0.0.0.0/0"].map(n).to_vec(),
-            destinations: ["192.0.2.1", "192.0.2.200", "198.51.100.7", "203.0.113.9", "10.0.0.99"].map(a).to_vec(),
+            destinations: ["192.0.2.1", "192.0.2.200", "198.51.100.7", "203.0.113.9", "10.0.0.99", "192.168.7.7"]
+                .map(a)
+                .to_vec(),
             addresses: (0..4).map(|i| a(&format!("11.0.0.{i}"))).collect(),
             cluster_address: a("10.96.0.1"),
         };
         let ipv6 = World {
             pods: (1..6).map(|i| a(&format!("fd00:10:244::{i}"))).collect(),
             networks: ["2001:db8::/32", "2001:db8:1::/48", "2001:db8:2::/48", "::/0"].map(n).to_vec(),
-            destinations: ["2001:db8::1", "2001:db8:1::1", "2001:db8:2::1", "2001:db9::1", "fd00:10:244::99"]
-                .map(a)
-                .to_vec(),
+            destinations: [
+                "2001:db8::1",
+                "2001:db8:1::1",
+                "2001:db8:2::1",
+                "2001:db9::1",
+                "fd00:10:244::99",
+                "fd07::7",
+            ]
+            .map(a)
+            .to_vec(),
             addresses: (0..4).map(|i| a(&format!("fc00:11::{i}"))).collect(),
             cluster_address: a("fd00:10:96::1"),
         };
@@ -68,9 +77,31 @@ impl Universe {
 
     /// Plans of up to three Services.
     pub fn plans(&self) -> impl Strategy<Value = Plan> + use<> {
-        btree_map(select(NAMES.to_vec()), self.services(), 0..4).prop_map(|services| {
+        let services = btree_map(select(NAMES.to_vec()), self.services(), 0..4);
+        (services, self.insides()).prop_map(|(services, inside)| {
             let keyed = services.into_iter().map(|(name, service)| named(name, service));
-            Plan { excluded: facts().excluded, services: keyed.collect() }
+            Plan { services: keyed.collect(), ..inside }
+        })
+    }
+
+    /// What is inside, without a Service: more or less than in [`facts`], single destinations, and pods that are in no known
+    /// network. Half of them have neither.
+    pub fn insides(&self) -> impl Strategy<Value = Plan> + use<> {
+        let all = |of: fn(&World) -> &Vec<IpAddr>| self.worlds.iter().flat_map(|world| of(world).clone()).collect();
+        let (destinations, pods): (Vec<IpAddr>, Vec<IpAddr>) =
+            (all(|world| &world.destinations), all(|world| &world.pods));
+        let more = subsequence(destinations.clone(), 0..=2);
+        let some = (more, subsequence(destinations, 0..=3), subsequence(pods, 0..=4));
+        let none = Just((vec![], vec![], vec![]));
+        prop_oneof![none, some].prop_map(|(more, exact, elsewhere)| {
+            let mut plan = Plan { excluded: facts().excluded, ..Plan::default() };
+            for (family, ranges) in &mut plan.excluded {
+                let more = more.iter().filter(|address| Family::of(**address) == *family);
+                *ranges = merge_ranges(ranges.iter().copied().chain(more.map(|address| AddressRange::from(*address))));
+            }
+            let is_known = |address: &IpAddr| plan.excluded.values().any(|ranges| is_within(ranges, *address));
+            plan.exact = exact.into_iter().filter(|address| !is_known(address)).collect();
+            Plan { elsewhere: elsewhere.into_iter().collect(), ..plan }
         })
     }
 
@@ -172,8 +203,11 @@ fn named(name: &str, service: PlannedService) -> (ServiceKey, PlannedService) {
 /// What the promises say of a packet, straight from the plan: P2, then P13.
 pub fn promised(plan: &Plan, packet: &Packet) -> Option<IpAddr> {
     let excluded = plan.excluded.values().flatten();
-    let inside = |address| excluded.clone().any(|range| range.contains(address));
+    let inside = |address| plan.exact.contains(&address) || excluded.clone().any(|range| range.contains(address));
     if inside(packet.destination) || inside(packet.original_destination) {
+        return None;
+    }
+    if plan.elsewhere.contains(&packet.source) && is_private(packet.destination) {
         return None;
     }
     let mut services: Vec<_> = plan.services.iter().collect();

@@ -112,7 +112,7 @@ impl Walk<'_> {
     }
 
     fn in_set(&self, set: &Name, address: IpAddr) -> bool {
-        self.table.sets[set].ranges.iter().any(|range| range.contains(address))
+        self.table.sets[set].contains(address)
     }
 }
 

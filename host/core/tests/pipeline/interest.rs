@@ -66,3 +66,59 @@ fn of_a_service_that_asks_for_nothing_no_findings_are_kept_and_none_are_lost_to_
     let found = &round.statuses[&ServiceKey::new("default", "web")].findings;
     assert_eq!(found.iter().filter(|finding| finding.code == "address-not-an-ip").count(), 3);
 }
+
+/// What was shown is told from everything else by a hash, so that what a tenant lists costs no more than the address.
+#[test]
+fn of_a_service_that_asks_for_nothing_no_endpoint_is_kept_and_each_change_is_asked_about_once() {
+    let mut world = World::new();
+    world.reload([attentive()]);
+    let pods: Vec<String> = (0..1_000).map(|i| format!("10.0.{}.{}", i / 250, i % 250 + 1)).collect();
+    let mut pods: Vec<&str> = pods.iter().map(String::as_str).collect();
+    world.put(web(None), &pods);
+    let kept = format!("{:?}", world.pipeline).matches("Endpoint {").count();
+    assert_eq!(kept, 1_000, "in the newest state alone");
+    world.look_at([Key::Cluster, Key::Service(ServiceKey::new("default", "web"))]);
+    world.put(web(None), &pods);
+    assert_eq!(world.asked, 1, "nothing changed");
+    pods.pop();
+    world.put(web(None), &pods);
+    assert_eq!(world.asked, 2);
+    let round = world.put(web(Some("translate")), &["10.0.0.1"]);
+    assert_eq!((world.asked, in_force(&round).as_str()), (3, "10.0.0.1 -> 11.0.0.2"));
+}
+
+/// A policy that reads one annotation alone, and is content with everything.
+fn content_with(name: &str) -> Member {
+    obedient().reading(Interest::new(&["do".to_owned(), name.to_owned()], &[]))
+}
+
+fn noted(word: &str, note: &str) -> Service {
+    let mut service = web(Some(word));
+    service.annotations.insert("note".to_owned(), note.to_owned());
+    service
+}
+
+#[test]
+fn what_no_policy_reads_is_not_remembered_as_accepted() {
+    let mut world = World::new();
+    world.reload([attentive()]);
+    world.put(noted("translate", "x"), &["10.0.0.1"]);
+    let names = |world: &World| -> Vec<String> {
+        world.pipeline.accepted().values().flat_map(|all| all.keys().cloned()).collect()
+    };
+    assert_eq!(names(&world), ["do"]);
+    world.reload([content_with("note")]);
+    assert_eq!(names(&world), ["do", "note"]);
+}
+
+/// A guard that came later sees in what was accepted before all that it reads.
+#[test]
+fn what_was_accepted_has_what_a_newer_policy_reads() {
+    let mut world = World::new();
+    world.reload([attentive()]);
+    world.put(noted("translate", "x"), &["10.0.0.1"]);
+    world.put(noted("gibberish", "y"), &["10.0.0.1"]);
+    world.reload([content_with("note")]);
+    let accepted: Vec<String> = world.pipeline.accepted().values().flat_map(|all| all.values().cloned()).collect();
+    assert_eq!(accepted, ["translate", "y"]);
+}

@@ -1,6 +1,8 @@
 //! What limits keep out of force, and what stays.
 
-use egressd_core::pipeline::Settings;
+use std::time::Duration;
+
+use egressd_core::pipeline::{KEPT, Settings};
 use egressd_core::plan::{Limits, Room, ServiceLimits};
 use ipnet::IpNet;
 
@@ -227,4 +229,29 @@ fn a_guard_binds_a_service_that_is_at_its_limit_and_one_whose_edit_exceeds_it() 
     assert_eq!([excluded(&round, "a", "full"), excluded(&round, "b", "more")], [Some(1), Some(1)]);
     let round = world.restart_with([member(Networks), member(Guarding)]);
     assert_eq!([excluded(&round, "a", "full"), excluded(&round, "b", "more")], [Some(1), Some(1)]);
+}
+
+/// P4: what was in force as a whole is so again, whatever waited meanwhile.
+#[test]
+fn the_room_of_pods_that_are_replaced_is_kept_for_ten_minutes_and_for_no_edit() {
+    let mut world = World::limited();
+    world.has(("a/web", 1), 0, 3);
+    world.has(("a/more", 2), 0, 3);
+    assert_eq!(in_force(&world.has(("a/more", 2), 0, 4)), "a/more: 3 to 0, a/web: 3 to 0");
+    for (left, expected) in
+        [(2, "a/more: 3 to 0, a/web: 2 to 0"), (0, "a/more: 3 to 0"), (3, "a/more: 3 to 0, a/web: 3 to 0")]
+    {
+        assert_eq!(in_force(&world.has(("a/web", 1), 0, left)), expected);
+    }
+    world.has(("a/web", 1), 0, 2);
+    let begun = Duration::from_secs(60);
+    assert_eq!(world.pipeline.next_try(begun), Some(begun + KEPT));
+    world.pipeline.ask_waited(begun + KEPT - Duration::from_secs(1));
+    assert_eq!(in_force(&world.pipeline.round()), "a/more: 3 to 0, a/web: 2 to 0");
+    world.pipeline.ask_waited(begun + KEPT);
+    assert_eq!(in_force(&world.pipeline.round()), "a/more: 4 to 0, a/web: 2 to 0");
+    // Whoever says that they need less has less.
+    assert_eq!(in_force(&world.has(("a/more", 2), 1, 4)), "a/more: 4 to 1, a/web: 2 to 0");
+    world.has(("a/web", 1), 2, 1);
+    assert_eq!(in_force(&world.has(("a/more", 2), 1, 5)), "a/more: 5 to 1, a/web: 1 to 2");
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::decision::Draft;
 use egressd_core::model::{
-    Endpoint, Key, KnownPods, Labels, ObjectReference, Phase, Pod, PodNetwork, Pods, ServiceKey, Slice, Snapshot, Uid,
+    Endpoint, Key, KnownPods, Labels, MadeBy, ObjectReference, Phase, Pod, PodNetwork, Pods, ServiceKey, Slice,
+    Snapshot, Uid,
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round};
@@ -104,7 +105,7 @@ impl World {
         let one = SnapshotBuilder::default().service(service, endpoints).build();
         let listed = one.slices[&key]["here"].endpoints.iter().cloned();
         let endpoints = listed.map(|endpoint| Endpoint { pod: pod.clone(), node: Some(node.clone()), ..endpoint });
-        let slice = Slice { service: key.clone(), endpoints: endpoints.collect() };
+        let slice = Slice { service: key.clone(), made_by: MadeBy::Controller, endpoints: endpoints.collect() };
         self.snapshot.services.extend(one.services);
         self.snapshot.slices.insert(key.clone(), [("here".to_owned(), Arc::new(slice))].into_iter().collect());
         self.look_at(Key::Service(key));

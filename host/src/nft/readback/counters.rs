@@ -72,9 +72,11 @@ pub(in crate::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Connections {
             Verb::FlushRules(chain) => dump_rules(socket, &reading, Some(chain), &mut connections),
             Verb::AddTable
             | Verb::DeleteTable
-            | Verb::AddSet(_)
+            | Verb::AddSet(..)
             | Verb::DeleteSet(_)
             | Verb::RefillSet(..)
+            | Verb::AddMembers(..)
+            | Verb::DeleteMembers(..)
             | Verb::AddMap(..)
             | Verb::DeleteMap(_)
             | Verb::AddElements(..)

@@ -1,7 +1,7 @@
 //! Sets and maps with their elements.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
@@ -9,7 +9,7 @@ use std::{
 use egressd_core::{
     diff::Verb,
     net::{AddressRange, Family, Protocol, merge_ranges},
-    ruleset::{Element, Map, MapKey, MapKind, Name, Set, Target},
+    ruleset::{Element, Map, MapKey, MapKind, Name, Set, SetKind, Target},
 };
 use rustables::sys;
 
@@ -27,9 +27,10 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
     for (text, kind) in list(socket, reading)? {
         match (Name::new(&*text).ok(), kind) {
             (_, Kind::Anonymous) => {}
-            (Some(name), Kind::Ranges) => read_set(socket, reading, name)?,
+            (Some(name), Kind::Set(SetKind::Ranges)) => read_ranges(socket, reading, name)?,
+            (Some(name), Kind::Set(SetKind::Addresses)) => read_addresses(socket, reading, name)?,
             (Some(name), Kind::Map(kind)) => read_map(socket, reading, name, kind)?,
-            (name, Kind::Ranges | Kind::Map(_) | Kind::Other) => {
+            (name, Kind::Set(_) | Kind::Map(_) | Kind::Other) => {
                 reading.foreign(format_args!("set {text}"), name.map(Verb::DeleteSet));
             }
         }
@@ -39,8 +40,8 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
 
 /// What a set is.
 pub(super) enum Kind {
-    /// An interval set of addresses.
-    Ranges,
+    /// A set of addresses.
+    Set(SetKind),
     /// A map of ours.
     Map(MapKind),
     /// Part of a rule, which is foreign then, and goes with it.
@@ -78,7 +79,8 @@ fn kind(family: Family, set: Attributes<'_>) -> Kind {
     };
     match flags {
         _ if flags & sys::NFT_SET_ANONYMOUS != 0 => Kind::Anonymous,
-        sys::NFT_SET_INTERVAL if key == Some(datatype::address(family)) => Kind::Ranges,
+        sys::NFT_SET_INTERVAL if key == Some(datatype::address(family)) => Kind::Set(SetKind::Ranges),
+        0 if key == Some(datatype::address(family)) => Kind::Set(SetKind::Addresses),
         sys::NFT_SET_MAP => [MapKind::Addresses, MapKind::Ports, MapKind::Chains]
             .into_iter()
             .find(is_map)
@@ -123,14 +125,29 @@ pub(super) fn key(element: Attributes<'_>) -> Option<&[u8]> {
     element.nest(sys::NFTA_SET_ELEM_KEY).get(sys::NFTA_DATA_VALUE)
 }
 
-fn read_set(socket: &mut Socket, reading: &mut Reading, name: Name) -> Result<(), DumpError> {
+fn read_ranges(socket: &mut Socket, reading: &mut Reading, name: Name) -> Result<(), DumpError> {
     let mut borders = Vec::new();
     dump_elements(socket, reading, &name, |element| {
         let flags = element.number(sys::NFTA_SET_ELEM_FLAGS).unwrap_or_default();
         let begins = flags & sys::NFT_SET_ELEM_INTERVAL_END == 0;
         borders.extend(key(element).and_then(|key| address(reading.family(), key)).map(|key| (key, begins)));
     })?;
-    reading.table.sets.insert(name, Set { ranges: ranges(reading.family(), borders) });
+    reading.table.sets.insert(name, Set::Ranges(ranges(reading.family(), borders)));
+    Ok(())
+}
+
+/// A hash table, as [`read_map`]'s.
+fn read_addresses(socket: &mut Socket, reading: &mut Reading, name: Name) -> Result<(), DumpError> {
+    let mut addresses = BTreeSet::new();
+    let mut repeated = false;
+    dump_elements(socket, reading, &name, |element| {
+        let member = key(element).and_then(|key| address(reading.family(), key));
+        repeated |= member.is_some_and(|member| !addresses.insert(member));
+    })?;
+    if repeated {
+        return Err(DumpError::Interrupted);
+    }
+    reading.table.sets.insert(name, Set::Addresses(addresses));
     Ok(())
 }
 

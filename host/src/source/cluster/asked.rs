@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use egressd_core::policy;
 use futures_util::{AsyncReadExt, Stream};
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::core::Request;
@@ -83,7 +82,6 @@ impl Asked {
         let watched = WatchParams {
             send_initial_events: begin == Begin::WithAll,
             timeout: u32::try_from(limit.as_secs()).ok(),
-            label_selector: labels(self.kind),
             field_selector: self.fields.clone(),
             ..WatchParams::default()
         };
@@ -117,7 +115,6 @@ impl Pages<'_> {
         let listed = ListParams {
             limit: Some(self.limit),
             continue_token: self.continued.take(),
-            label_selector: labels(self.asked.kind),
             field_selector: self.asked.fields.clone(),
             ..ListParams::default()
         };
@@ -131,20 +128,6 @@ impl Pages<'_> {
         let page = Page::read(self.asked.kind, &text).map_err(Error::SerdeError)?;
         self.continued.clone_from(&page.continued);
         Ok(page)
-    }
-}
-
-/// Of all ConfigMaps only those that are policies.
-fn labels(kind: Kind) -> Option<String> {
-    match kind {
-        Kind::Policies => Some(format!("{}=true", policy::LABEL)),
-        Kind::Services
-        | Kind::Slices
-        | Kind::Nodes
-        | Kind::Namespaces
-        | Kind::ServiceNetworks
-        | Kind::Pods
-        | Kind::Networks(_) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a follower of one kind of objects reports, in the words of the core: nothing of Kubernetes is left in it.
 
-use egressd_core::model::ObjectReference;
+use egressd_core::model::{Interest, ObjectReference};
 
 use super::super::documents::Object;
 pub use super::super::kind::Kind;
@@ -36,6 +36,8 @@ pub enum Event {
     Begin,
     /// An object in the list.
     Listed(Reading),
+    /// The list that began, and what changes after it, are cut to this.
+    Kept(Interest),
     /// The list is complete: what was not in it is gone.
     Complete,
     /// An object came or changed.

@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use egressd_core::model::Interest;
 use futures_util::TryStreamExt;
 use kube::Client;
 use kube::api::WatchEvent;
@@ -18,10 +19,12 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info};
 
+use super::super::handover;
 use super::super::kind::Need;
 use super::asked::{Asked, Begin, version};
 use super::backoff::{Backoff, scatter};
-use super::event::{Event, Kind};
+use super::cut::cut;
+use super::event::{Event, Kind, Reading};
 use super::page::Object;
 use super::server::{INITIAL_EVENTS_END, Lists, Server};
 use super::trouble::{Trouble, Verb};
@@ -61,6 +64,10 @@ pub(super) struct Follower {
     /// Up to where everything is known; none before the first list, or when it has to be listed again.
     version: Option<String>,
     contact: Contact,
+    /// What is read of the objects' annotations, where they are cut to that.
+    wanted: Option<handover::Asked>,
+    /// What the last list was cut to.
+    read: Option<Interest>,
 }
 
 /// Whether the server answered last time.
@@ -81,13 +88,20 @@ enum Stop {
     Forgone,
     /// Streaming lists are refused after all.
     NotStreamed,
+    /// More is read of the objects than what they were cut to.
+    Cut,
     /// Anything else, and how long the server wants to be left alone.
     Trouble(Trouble, Duration),
 }
 
 impl Follower {
     pub(super) fn new(asked: Asked, client: Client, server: Arc<Server>, news: Sender<News>) -> Self {
-        Self { asked, client, server, news, version: None, contact: Contact::Yes }
+        Self { asked, client, server, news, version: None, contact: Contact::Yes, wanted: None, read: None }
+    }
+
+    /// Cuts annotations to what is read of them: begins when that is known, and lists anew when it becomes more.
+    pub(super) fn cutting_to(self, wanted: handover::Asked) -> Self {
+        Self { wanted: Some(wanted), ..self }
     }
 
     fn kind(&self) -> Kind {
@@ -107,6 +121,7 @@ impl Follower {
             match end {
                 // The server ends every watch some time.
                 Ok(()) if steady => {}
+                Err(Stop::Cut) => {}
                 Ok(()) | Err(Stop::Gone | Stop::NotStreamed) => sleep(backoff.wait()).await,
                 Err(Stop::Absent) => {
                     self.nothing().await;
@@ -159,7 +174,7 @@ impl Follower {
                 info!(kind = %self.kind(), "the API server has forgotten what changed since: everything is listed again");
                 self.version = None;
             }
-            Err(Stop::Absent) => self.version = None,
+            Err(Stop::Absent | Stop::Cut) => self.version = None,
             Err(Stop::NotStreamed) => self.server.refuse(),
         }
         end
@@ -169,6 +184,7 @@ impl Follower {
         if self.version.is_some() {
             return self.watch(Begin::WithChanges).await;
         }
+        self.learn_what_is_read().await;
         match self.server.lists().await.map_err(|error| self.failed(Verb::Watch, &error))? {
             Lists::Streamed => self.watch(Begin::WithAll).await,
             Lists::Paged => {
@@ -178,9 +194,26 @@ impl Follower {
         }
     }
 
+    /// Waits until it is known what is read.
+    async fn learn_what_is_read(&mut self) {
+        let Some(wanted) = &mut self.wanted else { return };
+        // When nothing can be wanted any more the process ends.
+        if wanted.wait_for(Option::is_some).await.is_ok() {
+            self.read.clone_from(&wanted.borrow_and_update());
+        }
+    }
+
+    /// A list of everything begins.
+    async fn begin(&self) {
+        self.tell(News::Event(self.kind(), Event::Begin)).await;
+        if let Some(read) = &self.read {
+            self.tell(News::Event(self.kind(), Event::Kept(read.clone()))).await;
+        }
+    }
+
     /// Everything there is, which counts once it is complete.
     async fn list(&mut self) -> Result<(), Stop> {
-        self.tell(News::Event(self.kind(), Event::Begin)).await;
+        self.begin().await;
         let (asked, client) = (self.asked.clone(), self.client.clone());
         let mut pages = asked.pages(&client);
         loop {
@@ -188,7 +221,7 @@ impl Follower {
             let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
             self.works().await;
             for reading in page.readings {
-                self.tell(News::Event(self.kind(), Event::Listed(reading))).await;
+                self.tell(News::Event(self.kind(), Event::Listed(cut(reading, self.read.as_ref())))).await;
             }
             if page.continued.is_none() {
                 self.version = page.version;
@@ -204,10 +237,14 @@ impl Follower {
         let mut events = pin!(answer.map_err(|error| self.not_watched(phase, &error))?);
         self.works().await;
         if phase == Begin::WithAll {
-            self.tell(News::Event(self.kind(), Event::Begin)).await;
+            self.begin().await;
         }
         loop {
-            let event = match timeout(SILENCE, events.try_next()).await {
+            let next = tokio::select! {
+                next = timeout(SILENCE, events.try_next()) => next,
+                () = more_is_read(&mut self.wanted, self.read.as_ref()) => return Err(Stop::Cut),
+            };
+            let event = match next {
                 Ok(Ok(Some(event))) => event,
                 Err(_) | Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) => return self.broken(&error),
@@ -219,11 +256,11 @@ impl Follower {
     async fn take(&mut self, event: WatchEvent<Object>, phase: &mut Begin) -> Result<(), Stop> {
         let event = match (event, *phase) {
             (WatchEvent::Added(object) | WatchEvent::Modified(object), Begin::WithAll) => {
-                Event::Listed(reading(self.kind(), &object.0))
+                Event::Listed(self.reading(&object))
             }
             (WatchEvent::Added(object) | WatchEvent::Modified(object), Begin::WithChanges) => {
                 self.reached(version(&object.0));
-                Event::Changed(reading(self.kind(), &object.0))
+                Event::Changed(self.reading(&object))
             }
             (WatchEvent::Deleted(object), _) => {
                 self.reached(version(&object.0));
@@ -245,6 +282,10 @@ impl Follower {
         };
         self.tell(News::Event(self.kind(), event)).await;
         Ok(())
+    }
+
+    fn reading(&self, object: &Object) -> Reading {
+        cut(reading(self.kind(), &object.0), self.read.as_ref())
     }
 
     /// A streaming list has no version before its end.
@@ -333,4 +374,17 @@ pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>
     }
     events.push(Event::Complete);
     Ok(events)
+}
+
+/// Until more is to be read of the objects than what they are cut to. Less costs nothing until they are listed anew for
+/// another reason.
+async fn more_is_read(wanted: &mut Option<handover::Asked>, read: Option<&Interest>) {
+    if let (Some(wanted), Some(read)) = (wanted, read) {
+        let more = |wanted: &Option<Interest>| wanted.as_ref().is_some_and(|wanted| !read.covers(wanted));
+        if wanted.wait_for(more).await.is_ok() {
+            return;
+        }
+    }
+    // Nothing is wanted any more when the process ends.
+    std::future::pending().await
 }

@@ -12,6 +12,7 @@ use tracing::info;
 use super::super::handover::Giver;
 use super::event::Kind;
 use super::follow::News;
+use super::memory::Memory;
 use super::state::State;
 use super::trouble::Trouble;
 use crate::moment::Moment;
@@ -22,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(100);
 
 /// Takes in what followers tell, until there are none.
-pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver) {
+pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver, mut memory: Option<Memory>) {
     let (mut troubles, mut begun) = (Troubles::default(), Begun::No);
     while let Some(first) = news.recv().await {
         let latest = Instant::now() + LONGEST;
@@ -32,7 +33,13 @@ pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Gi
             let quiet = (Instant::now() + QUIET).min(latest);
             next = timeout_at(quiet, news.recv()).await.ok().flatten();
         }
-        if begun == Begun::No && state.is_complete() {
+        if begun == Begun::No
+            && let Some(policies) = state.policies()
+        {
+            begun = Begun::Policies;
+            giver.give_policies(policies);
+        }
+        if begun == Begun::Policies && state.is_complete() {
             begun = Begun::Yes;
             info!("everything was read from the API server");
             giver.give(state.whole());
@@ -40,6 +47,9 @@ pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Gi
             && let Some(update) = state.update()
         {
             giver.give(update);
+        }
+        if let (Some(memory), Begun::Yes) = (&mut memory, begun) {
+            memory.note(state.facts());
         }
         giver.tell([troubles.findings(), state.findings()].concat());
     }
@@ -49,6 +59,9 @@ pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Gi
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
     No,
+    /// The policies were, so that it becomes known what they read of Services.
+    Policies,
+    /// Everything was.
     Yes,
 }
 

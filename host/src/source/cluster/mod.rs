@@ -27,9 +27,11 @@
 mod asked;
 mod backoff;
 mod connect;
+mod cut;
 pub mod event;
 mod follow;
 mod gather;
+pub mod memory;
 mod page;
 mod server;
 pub mod state;
@@ -50,15 +52,17 @@ pub use connect::{Access, ConnectError, Connection};
 use self::asked::Asked;
 use self::event::Kind;
 use self::follow::{Follower, News, everything};
+use self::memory::Memory;
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
 use super::NetworkWatch;
-use super::handover::{Giver, Update};
+use super::handover::{self, Giver, Update};
 use crate::moment::Moment;
+use crate::state::Sources;
 
-/// News that wait to be taken in; followers wait beyond that.
-const WAITING: usize = 1024;
+/// News that wait to be taken in; followers wait beyond that. Each can be an object with all of its 256 KiB.
+const WAITING: usize = 64;
 
 /// What is followed beside what always is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,8 @@ pub struct Scope {
     pub pods_of: Option<String>,
     /// Where the cluster's networks are looked for.
     pub networks: NetworkWatch,
+    /// Where to find what an earlier process knew, and to leave it to the next one.
+    pub sources: Option<Sources>,
 }
 
 /// Why a cluster cannot be followed.
@@ -91,15 +97,15 @@ pub enum Error {
 /// # Errors
 /// When the way to the server cannot be prepared.
 pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), Error> {
+    let (state, memory) = (scope.state(), scope.sources.clone().map(Memory::start).transpose()?);
     let runtime = runtime()?;
     let client = connection.within(&runtime)?;
     let server = Arc::clone(connection.server());
     let follow = move || {
         let (sender, news) = channel(WAITING);
-        let followers = followers(&client, &server, &scope, &sender);
+        let followers = followers(&client, &server, &scope, (&sender, &giver.asked()));
         drop(sender);
-        let state = State::of(scope.kinds());
-        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver)) });
+        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver, memory)) });
     };
     thread::Builder::new().name("cluster".to_owned()).spawn(follow).map(drop).map_err(Error::Thread)
 }
@@ -115,13 +121,14 @@ pub fn read(connection: &Connection, scope: &Scope) -> Result<Update, Error> {
 }
 
 async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<Update, Trouble> {
-    let mut state = State::of(scope.kinds());
+    let mut state = scope.state();
     let mut findings = Vec::new();
     for asked in scope.asked() {
         match everything(&asked, client, server).await {
             Ok(events) => events.into_iter().for_each(|event| state.take(asked.kind, event)),
             // As `run` does: whoever may not read pods goes without.
             Err(trouble @ Trouble::Forbidden { .. }) if asked.kind == Kind::Pods => {
+                state.forgo(asked.kind);
                 findings.push(trouble.finding(Moment::now()));
             }
             Err(trouble) => return Err(trouble),
@@ -132,21 +139,39 @@ async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<
     Ok(update)
 }
 
-fn followers(client: &Client, address: &Arc<str>, scope: &Scope, news: &Sender<News>) -> Vec<BoxFuture<'static, ()>> {
+fn followers(
+    client: &Client,
+    address: &Arc<str>,
+    scope: &Scope,
+    (news, read): (&Sender<News>, &handover::Asked),
+) -> Vec<BoxFuture<'static, ()>> {
     let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
-    let follower = |asked| Follower::new(asked, client.clone(), Arc::clone(&server), news.clone()).run().boxed();
+    let follower = |asked: Asked| {
+        let cuts = asked.kind == Kind::Services;
+        let follower = Follower::new(asked, client.clone(), Arc::clone(&server), news.clone());
+        if cuts { follower.cutting_to(read.clone()).run().boxed() } else { follower.run().boxed() }
+    };
     scope.asked().map(follower).collect()
 }
 
 impl Scope {
+    /// As far as an earlier process knew.
+    fn state(&self) -> State {
+        State::of(self.kinds()).recalling(self.sources.as_ref().map(memory::recall).unwrap_or_default())
+    }
+
     /// The kinds that are followed.
     fn kinds(&self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.into_iter().filter(|kind| match kind {
+        Kind::FOLLOWED.into_iter().filter(|kind| match kind {
             Kind::Pods => self.pods_of.is_some(),
             Kind::Networks(_) => self.networks == NetworkWatch::All,
-            Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => {
-                true
-            }
+            Kind::Services
+            | Kind::Slices
+            | Kind::Nodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Policies
+            | Kind::Endpoints => true,
         })
     }
 
@@ -157,7 +182,13 @@ impl Scope {
             (Kind::Pods, Some(node)) => Asked::all(kind).with_fields(format!("spec.nodeName={node}")),
             (Kind::Networks(_), _) => Asked::one_or_all(kind),
             (
-                Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods,
+                Kind::Services
+                | Kind::Slices
+                | Kind::Nodes
+                | Kind::Namespaces
+                | Kind::ServiceNetworks
+                | Kind::Pods
+                | Kind::Endpoints,
                 _,
             ) => Asked::all(kind),
         })

@@ -4,6 +4,9 @@
 //! that ends removes exactly what it does not hold. An object that cannot be read keeps its last good state as long
 //! as it lives, and is told.
 
+mod lost;
+mod start;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
@@ -14,11 +17,10 @@ use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, ServiceKe
 use super::super::documents::Object;
 use super::super::handover::Update;
 use super::super::networks::{self, Arguments};
+use super::super::refused::{STAYS, never_read};
+use super::cut::{Cut, shared};
 use super::event::{Content, Event, Kind, Reading};
-
-/// What holds of an object that cannot be read.
-const STAYS: &str = "its last good state stays in force";
-const NOTHING: &str = "nothing of it is in force";
+use super::memory::PodsWere;
 
 /// The newest state of everything that is followed.
 #[derive(Debug)]
@@ -37,7 +39,13 @@ pub struct State {
     unreadable: BTreeMap<(Kind, ObjectReference), String>,
     /// What of an object is left out.
     faults: BTreeMap<(Kind, ObjectReference), Vec<String>>,
+    /// What an earlier process knew of a kind, until that was listed.
+    recalled: BTreeMap<(Kind, ObjectReference), Object>,
+    pods_were: PodsWere,
+    /// Why it is unknown what an earlier process knew.
+    unknown: Option<Finding>,
     keys: BTreeSet<Key>,
+    cut: Cut,
 }
 
 /// How much is known of pods.
@@ -45,6 +53,8 @@ pub struct State {
 enum Watch {
     /// They were never listed.
     Never,
+    /// They were not by this process, which may not read them, but by an earlier one.
+    Earlier,
     /// They are followed.
     Follows,
     /// They were, and cannot be read now.
@@ -63,7 +73,11 @@ impl State {
             watch: Watch::Never,
             unreadable: BTreeMap::new(),
             faults: BTreeMap::new(),
+            recalled: BTreeMap::new(),
+            pods_were: PodsWere::Unread,
+            unknown: None,
             keys: BTreeSet::new(),
+            cut: Cut::default(),
         }
     }
 
@@ -73,12 +87,17 @@ impl State {
             Event::Begin => {
                 self.lists.insert(kind, BTreeMap::new());
             }
+            Event::Kept(interest) => self.cut.begins(interest),
             Event::Listed(reading) => {
+                let reading = shared(&self.snapshot, reading);
                 self.lists.entry(kind).or_default().insert(reading.name.clone(), reading);
             }
             Event::Complete => {
                 let list = self.lists.remove(&kind).unwrap_or_default();
                 self.replace(kind, list);
+                if kind == Kind::Services {
+                    self.cut.is_complete();
+                }
             }
             Event::Changed(reading) => self.put(kind, reading),
             Event::Gone(name) => self.remove(kind, &name),
@@ -104,9 +123,13 @@ impl State {
         }
     }
 
-    /// Nothing waits for this kind any more.
+    /// Nothing waits for this kind any more. Pods that an earlier process could read are not known to be none.
     pub fn forgo(&mut self, kind: Kind) {
         self.awaited.remove(&kind);
+        if kind == Kind::Pods && self.watch == Watch::Never && self.pods_were == PodsWere::Read {
+            self.watch = Watch::Earlier;
+            self.show_pods();
+        }
     }
 
     /// Whether every kind was listed once. Before that, what is missing may only not have been read yet (P6).
@@ -116,14 +139,23 @@ impl State {
 
     /// The newest state with the keys of what changed since the last time; none when nothing did.
     pub fn update(&mut self) -> Option<Update> {
-        let keys = mem::take(&mut self.keys);
-        (!keys.is_empty()).then(|| Update { snapshot: self.snapshot.clone(), keys, findings: self.findings() })
+        (!self.keys.is_empty() || self.cut.is_news()).then(|| self.hand_over())
     }
 
     /// The newest state as a whole, however little of it there is.
     pub fn whole(&mut self) -> Update {
         self.keys.insert(Key::Cluster);
-        Update { snapshot: self.snapshot.clone(), keys: mem::take(&mut self.keys), findings: self.findings() }
+        self.hand_over()
+    }
+
+    fn hand_over(&mut self) -> Update {
+        let (snapshot, keys, findings) = (self.snapshot.clone(), mem::take(&mut self.keys), self.findings());
+        Update { snapshot, keys, findings, kept: self.cut.hand_over() }
+    }
+
+    /// What is known, once all policies are.
+    pub fn policies(&self) -> Option<Snapshot> {
+        (!self.awaited.contains(&Kind::Policies)).then(|| self.snapshot.clone())
     }
 
     /// What cannot be read, of many the first and how many more there are.
@@ -139,7 +171,7 @@ impl State {
             let fault = move |fault| format!("{}: {fault}; it is left out", called(object));
             faults.iter().map(move |why| Finding::warning("field-unreadable", fault(why)))
         });
-        at_most(unreadable.chain(faults))
+        self.unknown.iter().cloned().chain(at_most(unreadable.chain(faults))).collect()
     }
 
     fn replace(&mut self, kind: Kind, list: BTreeMap<ObjectReference, Reading>) {
@@ -147,6 +179,7 @@ impl State {
             self.remove(kind, &name);
         }
         list.into_values().for_each(|reading| self.put(kind, reading));
+        self.recalled.retain(|(of, _), _| *of != kind);
         self.awaited.remove(&kind);
         if kind == Kind::Pods {
             self.watch = Watch::Follows;
@@ -158,7 +191,7 @@ impl State {
         let known = match self.watch {
             Watch::Never => KnownPods::NotWatched,
             Watch::Follows => KnownPods::Complete(pods),
-            Watch::Interrupted => KnownPods::LastKnown(pods),
+            Watch::Earlier | Watch::Interrupted => KnownPods::LastKnown(pods),
         };
         let before = mem::replace(&mut self.snapshot.pods, known);
         if mem::discriminant(&before) != mem::discriminant(&self.snapshot.pods) {
@@ -171,11 +204,15 @@ impl State {
         let of = (kind, name.clone());
         self.unreadable.remove(&of);
         self.faults.remove(&of);
+        if !matches!(content, Content::Unreadable(_)) {
+            self.find(kind, &name);
+        }
         match content {
             Content::Object(object) if faults.is_empty() => self.store(name, object),
             Content::Object(object) => {
+                let known = self.known(&object).or_else(|| self.recalled.get(&of).cloned());
                 self.faults.insert(of, faults);
-                let object = match self.known(&object) {
+                let object = match known {
                     Some(known) => object.keeping_inside(&known),
                     None => object,
                 };
@@ -184,8 +221,14 @@ impl State {
             Content::Nothing => self.remove(kind, &name),
             Content::Unreadable(why) => {
                 self.remove_other_life(kind, &name, uid.as_deref());
-                let then = if self.names(kind).contains(&name) { STAYS } else { NOTHING };
+                if let Some(recalled) = self.recalled.remove(&of) {
+                    self.store(name.clone(), recalled);
+                }
+                let then = if self.names(kind).contains(&name) { STAYS } else { never_read(kind) };
+                self.lose(kind, &name, (uid.as_deref(), &why));
                 self.unreadable.insert(of, format!("{why}; {then}"));
+                let standing_in = Object::unread(kind, &name.name).filter(|object| self.known(object).is_none());
+                standing_in.into_iter().for_each(|object| self.store(name.clone(), object));
             }
         }
     }
@@ -208,7 +251,11 @@ impl State {
                 let networks = cluster_networks.get(&networks::title(identity))?;
                 Some(Object::Networks(identity.clone(), Arc::clone(networks)))
             }
-            Object::Slice(..) | Object::Namespace(..) | Object::Policy(..) | Object::PodElsewhere(_) => None,
+            Object::Slice(..)
+            | Object::Namespace(..)
+            | Object::Policy(..)
+            | Object::PodElsewhere(_)
+            | Object::Endpoints(_) => None,
         }
     }
 
@@ -222,7 +269,8 @@ impl State {
             | Kind::Namespaces
             | Kind::ServiceNetworks
             | Kind::Policies
-            | Kind::Networks(_) => None,
+            | Kind::Networks(_)
+            | Kind::Endpoints => None,
         };
         if known.is_some_and(|known| Some(known.as_str()) != uid) {
             self.remove(kind, name);
@@ -263,8 +311,8 @@ impl State {
             Object::Networks(identity, said) => {
                 keys.extend(networks::set(snapshot, networks::title(&identity), Some(&said)));
             }
-            // The API server is asked for those of this node alone.
-            Object::PodElsewhere(_) => {}
+            // The API server is asked for those of this node alone, and for no Endpoints.
+            Object::PodElsewhere(_) | Object::Endpoints(_) => {}
         }
     }
 
@@ -292,6 +340,7 @@ impl State {
     fn remove(&mut self, kind: Kind, name: &ObjectReference) {
         self.unreadable.remove(&(kind, name.clone()));
         self.faults.remove(&(kind, name.clone()));
+        self.find(kind, name);
         let (snapshot, plain) = (&mut self.snapshot, &name.name);
         let key = match kind {
             Kind::Services => {
@@ -314,6 +363,7 @@ impl State {
                 self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
                 None
             }
+            Kind::Endpoints => None,
         };
         self.keys.extend(key);
     }
@@ -331,6 +381,7 @@ impl State {
             Kind::Policies => policies.keys().map(plain).collect(),
             Kind::Pods => self.pods.names().cloned().collect(),
             Kind::Networks(kind) => networks::names(&self.snapshot, kind).into_iter().collect(),
+            Kind::Endpoints => BTreeSet::new(),
         };
         names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));
         names

@@ -40,7 +40,7 @@ fn said(state: &State) -> Vec<String> {
 
 #[test]
 fn a_pool_comes_and_goes_and_one_that_stays_is_no_news() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     take(&mut state, POOLS, &[pool("a", "10.1.0.0/16"), pool("b", "10.2.0.0/16")]);
     assert_eq!(said(&state), ["IPPool a: 10.1.0.0/16 /", "IPPool b: 10.2.0.0/16 /"]);
     assert_eq!(keys(&mut state), ["cluster"]);
@@ -54,7 +54,7 @@ fn a_pool_comes_and_goes_and_one_that_stays_is_no_news() {
 
 #[test]
 fn kinds_with_objects_of_one_name_are_told_apart() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     let node = json!({"metadata": {"name": "a"}, "spec": {"ipam": {"podCIDRs": ["10.3.0.0/24"]}}});
     take(&mut state, CILIUM, &[node]);
     take(&mut state, POOLS, &[pool("a", "10.1.0.0/16")]);
@@ -64,7 +64,7 @@ fn kinds_with_objects_of_one_name_are_told_apart() {
 
 #[test]
 fn what_cannot_be_read_shrinks_nothing_that_is_inside() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     take(&mut state, FLANNEL, &[flannel(r#"{"Network": "10.244.0.0/16", "IPv6Network": "fd00::/56"}"#)]);
     let expected = ["ConfigMap kube-flannel/kube-flannel-cfg: 10.244.0.0/16 fd00::/56 /"];
     for text in ["{", r#"{"Network": "10.244.0.0", "IPv6Network": "fd00::/56"}"#] {
@@ -80,7 +80,7 @@ fn what_cannot_be_read_shrinks_nothing_that_is_inside() {
 
 #[test]
 fn text_of_a_config_map_that_means_nothing_is_named_and_what_stays() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     take(&mut state, FLANNEL, &[flannel(r#"{"Network": "10.244.0.0/16"}"#)]);
     take(&mut state, FLANNEL, &[flannel("{")]);
     assert_eq!(
@@ -92,7 +92,7 @@ fn text_of_a_config_map_that_means_nothing_is_named_and_what_stays() {
 
 #[test]
 fn the_arguments_of_a_node_come_and_go_with_it() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     let arguments = r#"["server", "--cluster-cidr=10.42.0.0/16", "--service-cidr", "10.43.0.0/16"]"#;
     take(&mut state, Kind::Nodes, &[argued("server-1", arguments), argued("agent-1", r#"["agent"]"#)]);
     let server = "Node server-1 (k3s.io/node-args): 10.42.0.0/16 / 10.43.0.0/16";
@@ -109,7 +109,7 @@ fn the_arguments_of_a_node_come_and_go_with_it() {
 /// However often a part of it cannot be read, one node declares no more than its share.
 #[test]
 fn what_an_agent_keeps_is_bounded_too() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     for round in 0..9 {
         let networks: Vec<String> = (0..15).map(|number| format!("10.{round}.{number}.0/24")).collect();
         let networks = networks.into_iter().chain(["nowhere".to_owned()]).collect::<Vec<_>>();
@@ -121,20 +121,20 @@ fn what_an_agent_keeps_is_bounded_too() {
 /// An installation without the rights, or without such kinds, has everything else.
 #[test]
 fn kinds_that_are_not_there_or_may_not_be_read_are_not_waited_for() {
-    let mut state = State::of(Kind::ALL);
-    Kind::ALL
+    let mut state = State::of(Kind::FOLLOWED);
+    Kind::FOLLOWED
         .into_iter()
         .filter(|kind| !matches!(kind, Kind::Networks(_)))
         .for_each(|kind| list(&mut state, kind, &[]));
     assert!(!state.is_complete());
-    Kind::ALL.into_iter().for_each(|kind| state.forgo(kind));
+    Kind::FOLLOWED.into_iter().for_each(|kind| state.forgo(kind));
     assert!(state.is_complete());
 }
 
 /// Rights that are withdrawn, or a watch that breaks, take nothing away.
 #[test]
 fn what_may_not_be_read_any_more_stays_inside() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     take(&mut state, POOLS, &[pool("a", "10.1.0.0/16")]);
     state.interrupted(POOLS);
     state.forgo(POOLS);

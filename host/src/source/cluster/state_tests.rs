@@ -4,13 +4,15 @@ use std::net::IpAddr;
 
 use super::*;
 use egressd_core::model::{
-    Endpoint, Labels, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind, TrafficPolicy, Uid,
+    Endpoint, Labels, MadeBy, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind, TrafficPolicy, Uid,
 };
 
 #[path = "state_history_tests.rs"]
 mod history;
 #[path = "state_networks_tests.rs"]
 mod networks;
+#[path = "state_start_tests.rs"]
+mod start;
 
 fn name(namespace: &str, name: &str) -> ObjectReference {
     ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() }
@@ -32,6 +34,7 @@ fn service(of: &str, uid: &str) -> Reading {
         status_addresses: vec![],
         status_hostnames: vec![],
         spec_address: None,
+        selection: egressd_core::model::Selection::Selector,
         cluster_addresses: vec![],
         traffic_policy: TrafficPolicy::Cluster,
         families: vec![],
@@ -50,7 +53,8 @@ fn slice(of: &str, service: &str, pod: u8) -> Reading {
         serving: None,
         terminating: None,
     };
-    let slice = Slice { service: ServiceKey::new("shop", service), endpoints: vec![endpoint] };
+    let service = ServiceKey::new("shop", service);
+    let slice = Slice { service, made_by: MadeBy::Controller, endpoints: vec![endpoint] };
     good(name("shop", of), Object::Slice(of.to_owned(), Arc::new(slice)))
 }
 
@@ -120,8 +124,8 @@ fn keys(state: &mut State) -> Vec<String> {
 
 #[test]
 fn it_is_complete_when_every_kind_was_listed_even_if_there_is_none() {
-    let mut state = State::of(Kind::ALL);
-    for kind in Kind::ALL {
+    let mut state = State::of(Kind::FOLLOWED);
+    for kind in Kind::FOLLOWED {
         assert!(!state.is_complete());
         list(&mut state, kind, &[]);
     }
@@ -130,7 +134,7 @@ fn it_is_complete_when_every_kind_was_listed_even_if_there_is_none() {
 
 #[test]
 fn a_slice_that_moves_to_another_service_gives_both_keys() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Slices, &[slice("s-1", "web", 1), slice("s-2", "web", 2)]);
     assert_eq!(keys(&mut state), ["shop/web"]);
     state.take(Kind::Slices, Event::Changed(slice("s-1", "dns", 1)));
@@ -143,7 +147,7 @@ fn a_slice_that_moves_to_another_service_gives_both_keys() {
 
 #[test]
 fn a_slice_that_loses_its_label_belongs_to_nobody() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Slices, &[slice("s-1", "web", 1)]);
     keys(&mut state);
     let nobodys = Reading { content: Content::Nothing, ..slice("s-1", "web", 1) };
@@ -154,7 +158,7 @@ fn a_slice_that_loses_its_label_belongs_to_nobody() {
 
 #[test]
 fn while_a_list_runs_the_old_state_stays_and_its_end_removes_what_is_gone() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Services, &[service("web", "1"), service("dns", "2")]);
     keys(&mut state);
     state.take(Kind::Services, Event::Begin);
@@ -170,7 +174,7 @@ fn while_a_list_runs_the_old_state_stays_and_its_end_removes_what_is_gone() {
 
 #[test]
 fn what_did_not_change_gives_no_key() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     let objects = [node("a", "x"), node("b", "x")];
     list(&mut state, Kind::Nodes, &objects);
     assert_eq!(keys(&mut state), ["cluster"]);
@@ -181,7 +185,7 @@ fn what_did_not_change_gives_no_key() {
 
 #[test]
 fn namespaces_and_policies_come_and_go_by_their_own_keys() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Namespaces, &[namespace("shop", "x")]);
     list(&mut state, Kind::Policies, &[policy("guard", "{}")]);
     assert_eq!(keys(&mut state), ["namespace shop", "policy guard"]);
@@ -193,7 +197,7 @@ fn namespaces_and_policies_come_and_go_by_their_own_keys() {
 
 #[test]
 fn what_cannot_be_read_keeps_its_last_good_state_and_is_told() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Services, &[service("web", "1")]);
     keys(&mut state);
     state.take(Kind::Services, Event::Changed(unreadable(&service("web", "1"), "1")));
@@ -211,7 +215,7 @@ fn what_cannot_be_read_keeps_its_last_good_state_and_is_told() {
 /// P5: a Service deleted while nobody looked, and another one of its name.
 #[test]
 fn the_last_good_state_of_an_earlier_life_is_nobodys() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Services, &[service("web", "1")]);
     keys(&mut state);
     list(&mut state, Kind::Services, &[unreadable(&service("web", "2"), "2")]);
@@ -222,7 +226,7 @@ fn the_last_good_state_of_an_earlier_life_is_nobodys() {
 
 #[test]
 fn pods_are_known_once_they_were_listed_and_last_known_while_they_cannot_be_read() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     let known = |state: &State| whose_is(&state.snapshot, [10, 0, 0, 1].into());
     state.take(Kind::Pods, Event::Begin);
     state.take(Kind::Pods, Event::Listed(pod("hr", "x", 1)));
@@ -247,8 +251,8 @@ fn pods_are_known_once_they_were_listed_and_last_known_while_they_cannot_be_read
 /// An installation without the right has everything else.
 #[test]
 fn pods_that_may_not_be_read_are_not_waited_for() {
-    let mut state = State::of(Kind::ALL);
-    Kind::ALL.into_iter().filter(|kind| *kind != Kind::Pods).for_each(|kind| list(&mut state, kind, &[]));
+    let mut state = State::of(Kind::FOLLOWED);
+    Kind::FOLLOWED.into_iter().filter(|kind| *kind != Kind::Pods).for_each(|kind| list(&mut state, kind, &[]));
     assert!(!state.is_complete());
     state.interrupted(Kind::Pods);
     assert!(!state.is_complete());
@@ -258,7 +262,7 @@ fn pods_that_may_not_be_read_are_not_waited_for() {
 
 #[test]
 fn an_unreadable_pod_does_not_keep_the_state_of_an_earlier_one_of_its_name() {
-    let mut state = State::of(Kind::ALL);
+    let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Pods, &[pod("shop", "x", 1)]);
     state.take(Kind::Pods, Event::Changed(unreadable(&pod("shop", "x", 1), "1")));
     assert_eq!(state.pods.names().count(), 1);

@@ -170,7 +170,7 @@ fn user(message: &str) -> String {
 fn role(kind: Kind) -> &'static str {
     match kind {
         Kind::Policies => "Role egressd (deploy/base/rbac.yaml)",
-        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => {
+        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Endpoints => {
             "ClusterRole egressd (deploy/base/rbac.yaml)"
         }
         Kind::Pods => "ClusterRole egressd-pods (deploy/components/pods/rbac.yaml)",
@@ -187,7 +187,8 @@ fn place(kind: Kind) -> &'static str {
         | Kind::Namespaces
         | Kind::ServiceNetworks
         | Kind::Pods
-        | Kind::Networks(_) => "",
+        | Kind::Networks(_)
+        | Kind::Endpoints => "",
     }
 }
 

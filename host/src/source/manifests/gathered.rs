@@ -5,8 +5,9 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, ServiceKey, Snapshot, Uid};
+use egressd_core::model::{Key, ServiceKey, Slice, Snapshot, Uid};
 
+use super::lost::Lost;
 use crate::source::documents::Object;
 use crate::source::networks;
 
@@ -14,6 +15,19 @@ use crate::source::networks;
 pub fn snapshot(objects: &[Object]) -> Snapshot {
     let mut snapshot = Snapshot::default();
     objects.iter().for_each(|object| insert(&mut snapshot, object));
+    let endpoints = objects.iter().filter_map(|object| match object {
+        Object::Endpoints(slice) => Some(slice),
+        Object::Service(_)
+        | Object::Slice(..)
+        | Object::Node(..)
+        | Object::Namespace(..)
+        | Object::ServiceNetworks(..)
+        | Object::Policy(..)
+        | Object::Pod(_)
+        | Object::PodElsewhere(_)
+        | Object::Networks(..) => None,
+    });
+    endpoints.for_each(|slice| insert_endpoints(&mut snapshot, slice));
     snapshot
 }
 
@@ -21,7 +35,7 @@ pub fn snapshot(objects: &[Object]) -> Snapshot {
 pub(super) fn key(object: &Object) -> Key {
     match object {
         Object::Service(service) => Key::Service(service.key.clone()),
-        Object::Slice(_, slice) => Key::Service(slice.service.clone()),
+        Object::Slice(_, slice) | Object::Endpoints(slice) => Key::Service(slice.service.clone()),
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
         Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
@@ -34,18 +48,26 @@ pub(super) fn key(object: &Object) -> Key {
 pub(super) struct Gathered {
     /// The namespace whose policies count.
     policies: String,
-    pub(super) snapshot: Snapshot,
-    pub(super) findings: Vec<Finding>,
+    snapshot: Snapshot,
+    findings: Vec<Finding>,
     /// Which file said what first.
     owners: BTreeMap<String, String>,
     /// Which Service has which identity.
     uids: BTreeMap<Uid, ServiceKey>,
+    /// What counts of Services without a slice.
+    endpoints: Vec<Arc<Slice>>,
 }
 
 impl Gathered {
     /// Nothing so far; policies count from one namespace.
     pub(super) fn with_policies_of(namespace: &str) -> Self {
         Self { policies: namespace.to_owned(), ..Self::default() }
+    }
+
+    /// All of it, and what is wrong.
+    pub(super) fn finish(mut self) -> (Snapshot, Vec<Finding>) {
+        self.endpoints.iter().for_each(|slice| insert_endpoints(&mut self.snapshot, slice));
+        (self.snapshot, self.findings)
     }
 
     /// Another Service with the uid of this one. What is remembered of a Service is remembered by its uid, so two of one would
@@ -55,8 +77,20 @@ impl Gathered {
         self.uids.get(&service.uid).filter(|key| **key != service.key)
     }
 
+    /// What is there and cannot be read, and is in no other file.
+    pub(super) fn lose(&mut self, lost: &Lost) {
+        let Snapshot { services, policies, unreadable, .. } = &mut self.snapshot;
+        for (key, service) in lost.services.iter().filter(|(key, _)| !services.contains_key(key)) {
+            unreadable.services.insert(key.clone(), service.clone());
+        }
+        let ours = lost.policies.iter().filter(|policy| policy.namespace == self.policies);
+        for policy in ours.filter(|policy| !policies.contains_key(&policy.name)) {
+            unreadable.policies.insert(policy.name.clone());
+        }
+    }
+
     pub(super) fn add(&mut self, file: &str, object: &Object) {
-        let name = describe(object);
+        let name = object.called();
         if let Object::Policy(namespace, _) = object
             && *namespace != self.policies
         {
@@ -77,6 +111,9 @@ impl Gathered {
                 if let Object::Service(service) = object {
                     self.uids.insert(service.uid.clone(), service.key.clone());
                 }
+                if let Object::Endpoints(slice) = object {
+                    self.endpoints.push(Arc::clone(slice));
+                }
                 entry.insert(file.to_owned());
                 insert(&mut self.snapshot, object);
             }
@@ -86,20 +123,6 @@ impl Gathered {
                 self.findings.push(Finding::error("object-doubled", message));
             }
         }
-    }
-}
-
-fn describe(object: &Object) -> String {
-    match object {
-        Object::Service(service) => format!("Service {}", service.key),
-        Object::Slice(name, slice) => format!("EndpointSlice {}/{name}", slice.service.namespace),
-        Object::Node(name, ..) => format!("Node {name}"),
-        Object::Namespace(name, _) => format!("Namespace {name}"),
-        Object::ServiceNetworks(name, _) => format!("ServiceCIDR {name}"),
-        Object::Policy(namespace, policy) => format!("ConfigMap {namespace}/{}", policy.name),
-        Object::Pod(pod) => format!("Pod {}/{}", pod.name.namespace, pod.name.name),
-        Object::PodElsewhere(pod) => format!("Pod {}/{}", pod.namespace, pod.name),
-        Object::Networks(identity, _) => networks::title(identity),
     }
 }
 
@@ -133,5 +156,16 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
         Object::Networks(identity, said) => {
             networks::set(snapshot, networks::title(identity), Some(said));
         }
+        // Only when all slices are known.
+        Object::Endpoints(_) => {}
+    }
+}
+
+/// Endpoints count where their Service has no slice at all: a server that has slices makes them of Endpoints, so a dump has
+/// both.
+fn insert_endpoints(snapshot: &mut Snapshot, endpoints: &Arc<Slice>) {
+    let key = &endpoints.service;
+    if !snapshot.slices.contains_key(key) {
+        snapshot.slices.insert(key.clone(), [(key.name.to_string(), Arc::clone(endpoints))].into_iter().collect());
     }
 }

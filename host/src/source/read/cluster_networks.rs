@@ -59,8 +59,7 @@ fn cilium_pool(spec: &Field<'_>, faults: &mut Vec<Fault>) -> Result<ClusterNetwo
     let mut pods = Vec::new();
     for family in ["ipv4", "ipv6"] {
         let networks = spec.object(family)?.get("cidrs");
-        networks.list()?;
-        pods.extend(networks.all(faults, pod_network));
+        pods.extend(networks.all(faults, pod_network)?);
     }
     Ok(ClusterNetworks { pods, services: vec![] })
 }

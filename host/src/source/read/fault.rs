@@ -28,15 +28,29 @@ pub enum Unreadable {
     Field(#[from] Fault),
 }
 
+/// So many signs of a name are shown: a prefix and a name fit.
+const LONGEST_SHOWN: usize = 40;
+
 impl Fault {
     /// About the value at a path.
     pub(super) fn new(path: impl fmt::Display, value: &Value, expected: &'static str) -> Self {
         Self { path: path.to_string(), value: shown(value), expected }
     }
+
+    /// About a name of a label or annotation: its first sign that is none of ASCII is shown as its number.
+    pub(super) fn about_name(path: impl fmt::Display, name: &str) -> Self {
+        let shown = |sign: char| match sign {
+            '\u{20}'..='\u{7e}' => sign.to_string(),
+            sign => format!("<U+{:04X}>", u32::from(sign)),
+        };
+        let shown: String = name.chars().take(LONGEST_SHOWN).map(shown).collect();
+        let expected = "a name: it has a sign that is none of ASCII, shown by its number; write the name anew";
+        Self { path: path.to_string(), value: format!("\"{shown}\""), expected }
+    }
 }
 
 /// Text in quotation marks, everything else as JSON writes it.
-fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text),
         Value::Array(_) => "[...]".to_owned(),

@@ -38,6 +38,11 @@ impl<'a> Field<'a> {
         Field { path: self.path.clone(), value: Some(value) }
     }
 
+    /// The names of its members.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.value.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
     /// A list that has to be one, item by item.
     pub(super) fn list(&self) -> Result<Vec<Self>, Fault> {
         let mut faults = Vec::new();
@@ -58,7 +63,7 @@ impl<'a> Field<'a> {
     /// A text; none where nothing stands.
     pub(super) fn text(&self) -> Result<Option<&'a str>, Fault> {
         let Some(value) = self.value else { return Ok(None) };
-        value.as_str().map(Some).ok_or_else(|| self.fault("a text"))
+        value.as_str().map(Some).ok_or_else(|| self.fault(text_expected(value)))
     }
 
     /// What a text means; none where nothing stands.
@@ -89,10 +94,33 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The items of a list that mean something; the others are faults.
-    pub(super) fn all<T>(&self, faults: &mut Vec<Fault>, read: impl Fn(&Self) -> Result<Option<T>, Fault>) -> Vec<T> {
+    /// The items that mean something of a list that has to be one; the others are faults.
+    pub(super) fn all<T>(
+        &self,
+        faults: &mut Vec<Fault>,
+        read: impl Fn(&Self) -> Result<Option<T>, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        Ok(self.list()?.iter().filter_map(|item| kept(read(item), faults)).collect())
+    }
+
+    /// The same of a list without which an object is none the less right: what is no list is one fault more.
+    pub(super) fn all_if_any<T>(
+        &self,
+        faults: &mut Vec<Fault>,
+        read: impl Fn(&Self) -> Result<Option<T>, Fault>,
+    ) -> Vec<T> {
         let items = self.items(faults);
         items.iter().filter_map(|item| kept(read(item), faults)).collect()
+    }
+
+    /// That no name of a member has a sign of another alphabet or a blank that cannot be seen: such a blank before a name moves
+    /// what was meant as an annotation to another place, where nothing would ask for it.
+    pub(super) fn has_plain_names(&self, path: &str) -> Result<(), Fault> {
+        let names = self.value.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
+        match names.into_iter().find(|name| !name.is_ascii()) {
+            Some(name) => Err(Fault::about_name(path, name)),
+            None => Ok(()),
+        }
     }
 
     /// Labels or annotations: a name without a value has an empty one, as the API server reads it.
@@ -103,8 +131,14 @@ impl<'a> Field<'a> {
         let members = match self.value {
             None => return Ok(Labels::new()),
             Some(Value::Object(members)) => members,
+            Some(Value::String(_)) => {
+                return Err(self.fault("a map of texts; write a colon and a blank after each name"));
+            }
             Some(_) => return Err(self.fault("a map of texts")),
         };
+        if let Some(name) = members.keys().find(|name| !is_label_name(name)) {
+            return Err(Fault::about_name(&self.path, name));
+        }
         members.iter().map(|(name, value)| Ok((name.clone(), self.label(name, value)?))).collect()
     }
 
@@ -114,7 +148,7 @@ impl<'a> Field<'a> {
             Value::Null => Ok(String::new()),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 let path = format!("{}[{}]", self.path, quoted(name));
-                Err(Fault::new(path, value, "a text; write it in quotes"))
+                Err(Fault::new(path, value, text_expected(value)))
             }
         }
     }
@@ -123,6 +157,19 @@ impl<'a> Field<'a> {
     pub(super) fn fault(&self, expected: &'static str) -> Fault {
         Fault::new(&self.path, self.value.unwrap_or(&Value::Null), expected)
     }
+}
+
+/// YAML takes `true` and `5` for something else than texts.
+fn text_expected(value: &Value) -> &'static str {
+    match value {
+        Value::Bool(_) | Value::Number(_) => "a text; write it in quotes",
+        Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => "a text",
+    }
+}
+
+/// Signs of ASCII alone, as an API server has them. Others are pasted by mistake, and many of them cannot be seen.
+fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A value that can be left out: what is wrong with it is noted.

@@ -1,10 +1,12 @@
 //! What is not needed changes nothing: for every kind, every field of an object as a server prints it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use egressd_core::model::ObjectReference;
 use serde_json::{Value, json};
 
 use super::{Reading, Unreadable, read};
 use crate::source::kind::{Kind, NetworkKind};
+use crate::source::original::original;
 
 /// An object with everything that a newer server may put into it, and the fields that are needed: a `*` stands for any
 /// name or place.
@@ -23,6 +25,7 @@ fn sample(kind: Kind) -> Sample {
         Kind::Policies => (include_str!("samples/configmap.yaml"), include_str!("samples/configmap.needed")),
         Kind::Pods => (include_str!("samples/pod.yaml"), include_str!("samples/pod.needed")),
         Kind::Networks(kind) => networks(kind),
+        Kind::Endpoints => (include_str!("samples/endpoints.yaml"), include_str!("samples/endpoints.needed")),
     };
     Sample { object: serde_saphyr::from_str(object).unwrap(), needed: needed.lines().collect() }
 }
@@ -158,5 +161,26 @@ fn a_needed_field_that_is_bad_is_named_in_a_short_sentence() {
                 assert!(is_named && fault.len() < 400 && !fault.contains('\u{1b}'), "{kind}: {place:?}: {fault}");
             }
         });
+    }
+}
+
+/// What a process leaves to the next one, with all changes: a field that is read and not kept fails here.
+#[test]
+fn what_is_kept_of_an_object_reads_as_the_object_does() {
+    for kind in Kind::ALL {
+        let names = kind.names();
+        let (namespace, name) = names.one.map_or(("shop", "web"), |one| (one.namespace, one.name));
+        let called = ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() };
+        let version = format!("{}/{}", names.group, names.versions[0]).trim_start_matches('/').to_owned();
+        let sample = sample(kind);
+        let mut all = Vec::new();
+        places(&sample.object, &Place::new(), &mut all);
+        for (place, to) in all.iter().flat_map(|place| oddities().into_iter().map(move |to| (place, to))) {
+            let object = changed(&sample.object, place, to.as_ref());
+            let kept: Value = serde_json::from_str(&original(kind, &version, &object)).unwrap();
+            assert_eq!(read(kind, &kept, Some("node-a")), read(kind, &object, Some("node-a")), "{kind}: {place:?}");
+            let said = |field: &str| kept[field].as_str().unwrap();
+            assert_eq!(Kind::of(said("apiVersion"), said("kind"), &called), Some(kind));
+        }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn labels(root: &Field<'_>) -> Result<Labels, Fault> {
 }
 
 /// A copy of the whole object that `kubectl apply` leaves in it: of no use here, and as large as the rest.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub(in crate::source) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// All annotations that can matter.
 pub(super) fn annotations(root: &Field<'_>) -> Result<Labels, Fault> {

@@ -4,11 +4,12 @@
 
 mod address;
 mod cluster_networks;
+mod endpoints;
 mod fault;
 mod field;
 #[cfg(test)]
 mod law_tests;
-mod metadata;
+pub(super) mod metadata;
 mod networks;
 mod pod;
 mod policy;
@@ -17,10 +18,11 @@ mod slice;
 
 use std::sync::Arc;
 
+use egressd_core::model::{ServiceKey, Uid};
 use serde_json::Value;
 
 pub use self::cluster_networks::MOST_OF_A_NODE;
-pub use self::fault::{Fault, Unreadable};
+pub use self::fault::{Fault, Unreadable, shown};
 use self::field::Field;
 use super::documents::Object;
 use super::kind::Kind;
@@ -37,6 +39,14 @@ pub struct Reading {
     pub faults: Vec<Fault>,
 }
 
+/// Which life of which Service an object is, though it cannot be read.
+pub fn life(object: &Value) -> Option<(ServiceKey, Uid)> {
+    let root = Field::root(object);
+    let key = metadata::key(&root).ok()?;
+    let uid = metadata::uid(&root, &key).ok()?;
+    Some((key, uid))
+}
+
 /// What an object of this kind says. In a file there is a `default_node`: endpoints and pods that name no node are on it.
 ///
 /// # Errors
@@ -44,6 +54,8 @@ pub struct Reading {
 pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Reading, Unreadable> {
     let mut faults = Vec::new();
     let root = Field::root(object);
+    root.has_plain_names("the field")?;
+    root.get("metadata").has_plain_names("metadata")?;
     let object = match kind {
         Kind::Services => Some(Object::Service(Arc::new(service::service(&root, &mut faults)?.within_bounds()))),
         Kind::Slices => {
@@ -69,6 +81,7 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
             let (identity, networks) = cluster_networks::networks(kind, &root, &mut faults)?;
             Some(Object::Networks(identity, Arc::new(networks)))
         }
+        Kind::Endpoints => Some(Object::Endpoints(Arc::new(endpoints::endpoints(&root, default_node, &mut faults)?))),
         Kind::Policies => policy::policy(&root)?.map(|(namespace, policy)| Object::Policy(namespace, Arc::new(policy))),
     };
     Ok(Reading { object, faults })

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Labels, Node, Readiness};
+use egressd_core::model::{Completeness, Labels, Node, Readiness};
 use ipnet::IpNet;
 
 use super::address::{address, pod_network, service_network};
@@ -14,14 +14,17 @@ use super::metadata;
 pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String, Node), Unreadable> {
     let name = metadata::name(root)?;
     let (spec, status) = (root.object("spec")?, root.object("status")?);
-    spec.get("podCIDRs").list()?;
-    let mut pod_networks = spec.get("podCIDRs").all(faults, pod_network);
+    let mut unread = Vec::new();
+    let mut pod_networks = spec.get("podCIDRs").all(&mut unread, pod_network)?;
     if spec.get("podCIDRs").items(&mut Vec::new()).is_empty() {
-        pod_networks.extend(kept(pod_network(&spec.get("podCIDR")), faults));
+        pod_networks.extend(kept(pod_network(&spec.get("podCIDR")), &mut unread));
     }
+    let completeness = if unread.is_empty() { Completeness::Whole } else { Completeness::Partial };
+    faults.append(&mut unread);
     let labels = kept(metadata::labels(root).map(Some), faults).unwrap_or_default();
     let addresses = addresses(&status.get("addresses"), faults)?;
-    Ok((name, Node { addresses, pod_networks, labels, readiness: readiness(&status.get("conditions")) }))
+    let readiness = readiness(&status.get("conditions"));
+    Ok((name, Node { addresses, pod_networks, completeness, labels, readiness }))
 }
 
 /// Those that are addresses; the others are names. Where the kind cannot be read, what reads like an address counts: it is
@@ -61,6 +64,5 @@ pub(super) fn namespace(root: &Field<'_>) -> Result<(String, Labels), Unreadable
 pub(super) fn service_networks(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String, Vec<IpNet>), Unreadable> {
     let name = metadata::name(root)?;
     let networks = root.object("spec")?.get("cidrs");
-    networks.list()?;
-    Ok((name, networks.all(faults, service_network)))
+    Ok((name, networks.all(faults, service_network)?))
 }

@@ -14,7 +14,6 @@ pub(super) fn pod(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Pod, Unre
     let key = metadata::key(root)?;
     let (spec, status) = (root.object("spec")?, root.object("status")?);
     let host_network = spec.get("hostNetwork").boolean()?;
-    status.get("podIPs").list()?;
     Ok(Pod {
         uid: metadata::uid(root, &key)?,
         name: ObjectReference { namespace: key.namespace.to_string(), name: key.name.to_string() },
@@ -23,17 +22,17 @@ pub(super) fn pod(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Pod, Unre
             Some(_) | None => Phase::Alive,
         },
         network: if host_network == Some(true) { PodNetwork::Host } else { PodNetwork::Own },
-        addresses: addresses(&status, faults),
+        addresses: addresses(&status, faults)?,
         labels: kept(metadata::labels(root).map(Some), faults).unwrap_or_default(),
     }
     .within_bounds())
 }
 
 /// Those of the list; where there is none, the one that older kubelets wrote alone.
-fn addresses(status: &Field<'_>, faults: &mut Vec<Fault>) -> Vec<IpAddr> {
+fn addresses(status: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Vec<IpAddr>, Fault> {
     let list = status.get("podIPs");
     if list.items(&mut Vec::new()).is_empty() {
-        return kept(written(&status.get("podIP")), faults).into_iter().collect();
+        return Ok(kept(written(&status.get("podIP")), faults).into_iter().collect());
     }
     list.all(faults, |item| written(&item.get("ip")))
 }

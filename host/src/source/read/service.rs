@@ -1,7 +1,8 @@
 //! Services.
 
 use egressd_core::model::{
-    AnnotationPrefix, KubeVipWrote, Labels, Service, ServiceKind, ServicePort, TrafficPolicy, active_endpoint,
+    AnnotationPrefix, KubeVipWrote, Labels, Selection, Service, ServiceKind, ServicePort, TrafficPolicy,
+    active_endpoint,
 };
 use egressd_core::net::{Family, Protocol};
 
@@ -15,8 +16,6 @@ use crate::moment::Moment;
 pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Service, Unreadable> {
     let key = metadata::key(root)?;
     let (spec, ingress) = (root.object("spec")?, root.object("status")?.object("loadBalancer")?.get("ingress"));
-    ingress.list()?;
-    spec.get("clusterIPs").list()?;
     let annotations = metadata::annotations(root)?;
     Ok(Service {
         uid: metadata::uid(root, &key)?,
@@ -24,14 +23,15 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
         kind: kind(&spec.get("type"))?,
         labels: metadata::labels(root)?,
         load_balancer_class: kept(text(&spec.get("loadBalancerClass")), faults),
-        status_addresses: ingress.all(faults, |item| address(&item.get("ip"))),
-        status_hostnames: ingress.all(&mut Vec::new(), |item| text(&item.get("hostname"))),
+        status_addresses: ingress.all(faults, |item| address(&item.get("ip")))?,
+        status_hostnames: ingress.all_if_any(&mut Vec::new(), |item| text(&item.get("hostname"))),
         spec_address: kept(text(&spec.get("loadBalancerIP")), faults).filter(|text| !text.is_empty()),
-        cluster_addresses: spec.get("clusterIPs").all(faults, cluster_address),
+        selection: selection(&spec.get("selector")),
+        cluster_addresses: spec.get("clusterIPs").all(faults, cluster_address)?,
         traffic_policy: kept(traffic_policy(&spec.get("externalTrafficPolicy")), faults)
             .unwrap_or(TrafficPolicy::Cluster),
-        families: spec.get("ipFamilies").all(faults, family),
-        ports: spec.get("ports").all(faults, port),
+        families: spec.get("ipFamilies").all_if_any(faults, family),
+        ports: spec.get("ports").all_if_any(faults, port),
         kube_vip_wrote: kube_vip_wrote(root, &annotations),
         annotations,
         key,
@@ -51,6 +51,12 @@ fn kind(field: &Field<'_>) -> Result<ServiceKind, Fault> {
         Some("ExternalName") => Ok(ServiceKind::ExternalName),
         Some(_) => Err(field.fault("ClusterIP, NodePort, LoadBalancer or ExternalName")),
     }
+}
+
+/// What cannot be read selects nothing: then no endpoint counts as one that Kubernetes looked for.
+fn selection(field: &Field<'_>) -> Selection {
+    let labels = field.labels().unwrap_or_default();
+    if labels.is_empty() { Selection::ByHand } else { Selection::Selector }
 }
 
 fn traffic_policy(field: &Field<'_>) -> Result<Option<TrafficPolicy>, Fault> {

@@ -1,6 +1,6 @@
 //! EndpointSlices.
 
-use egressd_core::model::{Endpoint, ObjectReference, ServiceKey, Slice};
+use egressd_core::model::{Endpoint, MadeBy, ObjectReference, ServiceKey, Slice};
 
 use super::SERVICE_NAME;
 use super::address::address;
@@ -25,7 +25,19 @@ pub(super) fn slice(
             endpoints.extend(self::endpoints(&endpoint, default_node, faults)?);
         }
     }
-    Ok(Some((name, Slice { service, endpoints })))
+    Ok(Some((name, Slice { service, made_by: made_by(root), endpoints })))
+}
+
+/// The label by which a slice names what looks after it.
+const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+/// What it says in slices of Services with a selector.
+const CONTROLLER: &str = "endpointslice-controller.k8s.io";
+
+fn made_by(root: &Field<'_>) -> MadeBy {
+    match root.get("metadata").get("labels").get(MANAGED_BY).text() {
+        Ok(Some(CONTROLLER)) => MadeBy::Controller,
+        Ok(_) | Err(_) => MadeBy::Other,
+    }
 }
 
 /// Kubernetes says that all addresses of one endpoint mean the same pod.
@@ -39,14 +51,13 @@ fn endpoints(
     let (ready, serving, terminating) = (condition("ready"), condition("serving"), condition("terminating"));
     let node = node(endpoint, default_node)?;
     let pod = pod(&endpoint.object("targetRef")?, faults);
-    endpoint.get("addresses").list()?;
-    let addresses = endpoint.get("addresses").all(faults, address);
+    let addresses = endpoint.get("addresses").all(faults, address)?;
     let one = |address| Endpoint { address, node: node.clone(), pod: pod.clone(), ready, serving, terminating };
     Ok(addresses.into_iter().map(one).collect())
 }
 
 /// Where it runs. A name that cannot be read is no reason to take it for one of this node, nor for one of another.
-fn node(endpoint: &Field<'_>, default_node: Option<&str>) -> Result<Option<String>, Fault> {
+pub(super) fn node(endpoint: &Field<'_>, default_node: Option<&str>) -> Result<Option<String>, Fault> {
     // discovery.k8s.io/v1beta1 had it here before it had a field of its own.
     let topology = endpoint.get("topology").get("kubernetes.io/hostname");
     let name = if endpoint.get("nodeName").is_absent() { topology } else { endpoint.get("nodeName") };
@@ -56,7 +67,8 @@ fn node(endpoint: &Field<'_>, default_node: Option<&str>) -> Result<Option<Strin
     Ok(name.text()?.map(str::to_owned))
 }
 
-fn pod(reference: &Field<'_>, faults: &mut Vec<Fault>) -> Option<ObjectReference> {
+/// The pod that an endpoint names, if it is one.
+pub(super) fn pod(reference: &Field<'_>, faults: &mut Vec<Fault>) -> Option<ObjectReference> {
     let kind = kept(reference.get("kind").text(), faults)?;
     if kind != "Pod" {
         return None;

@@ -1,10 +1,10 @@
 //! What one slice is made of: parts of the state before and after it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::net::Family;
-use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Statement, Table, Target};
+use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Set, Statement, Table, Target};
 
 /// The elements of one pod that differ.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl<'a> Parts<'a> {
         for (family, new) in &self.desired.tables {
             let known = self.applied.tables.get(family);
             let after = self.after.tables.entry(*family).or_insert_with(|| Table::new(new.name.clone()));
-            after.sets.clone_from(&new.sets);
+            after.sets = wider(known, new);
             for (name, map) in &new.maps {
                 after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
             }
@@ -47,6 +47,20 @@ impl<'a> Parts<'a> {
                 before.sets = self.applied.tables.get(family).map(|old| old.sets.clone()).unwrap_or_default();
             }
         }
+    }
+
+    /// What is in a set for pods that have gone over by now. Whether there is any.
+    pub(super) fn narrow(&mut self) -> bool {
+        let mut any = false;
+        for (family, new) in &self.desired.tables {
+            let old = self.applied.tables.get(family).map(|old| &old.sets);
+            let parts = (self.before.tables.get_mut(family), self.after.tables.get_mut(family));
+            if let (Some(old), (Some(before), Some(after))) = (old.filter(|old| **old != new.sets), parts) {
+                (before.sets, after.sets) = (old.clone(), new.sets.clone());
+                any = true;
+            }
+        }
+        any
     }
 
     /// What a pod adds to the slice, in elements and rules.
@@ -106,6 +120,13 @@ impl<'a> Parts<'a> {
             .into_iter()
             .for_each(|before| before.chains.extend(content.clone().map(|content| (name.clone(), content))));
     }
+}
+
+/// The sets of a table with what was in them, too: some pods are in the old state still.
+fn wider(old: Option<&Table>, new: &Table) -> BTreeMap<Name, Set> {
+    let old = |name: &Name| old.and_then(|old| old.sets.get(name));
+    let one = |(name, set): (&Name, &Set)| (name.clone(), old(name).map_or_else(|| set.clone(), |old| old.union(set)));
+    new.sets.iter().map(one).collect()
 }
 
 /// The same tables with the same maps, all empty.

@@ -1,0 +1,85 @@
+//! Single addresses that are inside: those of Nodes and interfaces, ClusterIPs, and pods that no known network has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::reason::AddressReason;
+use super::sentences;
+use crate::finding::{Finding, at_most};
+use crate::model::{Endpoint, MadeBy, Selection, ServiceKey, ServiceKind, Slice, Snapshot, Unusable};
+
+/// How many pods of one namespace count that no known network has. Each is an element of a set, and a tenant makes pods.
+pub const MOST_ENDPOINTS: usize = 256;
+
+/// Addresses, and why each is inside.
+#[derive(Debug, Default)]
+pub(super) struct Exact {
+    pub(super) addresses: BTreeMap<IpAddr, AddressReason>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Exact {
+    /// Adds what a known network does not have already.
+    pub(super) fn add(
+        &mut self,
+        addresses: impl IntoIterator<Item = IpAddr>,
+        reason: AddressReason,
+        is_known: impl Fn(IpAddr) -> bool,
+    ) {
+        for address in addresses {
+            if Unusable::of(address).is_none() && !is_known(address) {
+                self.addresses.entry(address).or_insert(reason);
+            }
+        }
+    }
+
+    /// Adds the pods of slices that only the endpoint-slice controller makes, so many of a namespace.
+    pub(super) fn add_pods(&mut self, snapshot: &Snapshot, is_known: impl Fn(IpAddr) -> bool) {
+        let mut of_namespace: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
+        for (key, endpoint) in listed_pods(snapshot) {
+            if !is_known(endpoint.address) && !self.addresses.contains_key(&endpoint.address) {
+                of_namespace.entry(&key.namespace).or_default().insert(endpoint.address);
+            }
+        }
+        let mut findings = Vec::new();
+        for (namespace, pods) in of_namespace {
+            if pods.len() > MOST_ENDPOINTS {
+                findings.push(sentences::too_many(namespace, pods.len(), MOST_ENDPOINTS));
+            }
+            self.add(pods.into_iter().take(MOST_ENDPOINTS), AddressReason::Endpoint, |_| false);
+        }
+        self.findings.extend(at_most(findings));
+    }
+}
+
+/// The ClusterIPs of all Services.
+pub(super) fn cluster_addresses(snapshot: &Snapshot) -> impl Iterator<Item = IpAddr> {
+    let services = snapshot.services.values().filter(|service| service.kind != ServiceKind::ExternalName);
+    services.flat_map(|service| service.cluster_addresses.iter().copied())
+}
+
+/// The endpoints that are pods of a Node, by a slice that only the endpoint-slice controller makes. Whoever may write slices
+/// can write one that looks like it; but the controller looks after those of Services with a selector, and takes out what is
+/// no pod, while it leaves those of other Services alone.
+pub(super) fn listed_pods(snapshot: &Snapshot) -> impl Iterator<Item = (&ServiceKey, &Endpoint)> {
+    let slices = snapshot.slices.iter().filter(|(key, _)| is_selected(snapshot, key));
+    let of_controller = |slice: &Slice| match slice.made_by {
+        MadeBy::Controller => true,
+        MadeBy::Other => false,
+    };
+    let slices = slices.flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
+    let endpoints = slices.filter(move |(_, slice)| of_controller(slice));
+    let endpoints = endpoints.flat_map(|(key, slice)| slice.endpoints.iter().map(move |endpoint| (key, endpoint)));
+    endpoints.filter(|(_, endpoint)| {
+        let node = endpoint.node.as_ref().is_some_and(|node| snapshot.nodes.contains_key(node));
+        node && endpoint.pod.is_some()
+    })
+}
+
+fn is_selected(snapshot: &Snapshot, key: &ServiceKey) -> bool {
+    let service = snapshot.services.get(key);
+    service.is_some_and(|service| match (service.selection, service.kind) {
+        (Selection::Selector, ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::LoadBalancer) => true,
+        (Selection::Selector, ServiceKind::ExternalName) | (Selection::ByHand, _) => false,
+    })
+}

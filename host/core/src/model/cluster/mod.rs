@@ -1,0 +1,216 @@
+//! The facts that hold for the whole cluster: which destinations stay inside it (P2).
+
+mod exact;
+mod networks;
+mod reason;
+mod refusal;
+mod sentences;
+mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+pub use exact::MOST_ENDPOINTS;
+pub use reason::{AddressReason, Reason};
+pub use settings::{ClusterSettings, InsideNetworks, Origin};
+
+use self::exact::{Exact, cluster_addresses, listed_pods};
+use self::networks::{Certainty, Named, Networks, Places};
+use super::nodes::{believed, is_too_wide, own_pod_networks, primary_addresses};
+use super::{Connected, Snapshot};
+use crate::finding::Finding;
+use crate::net::{AddressRange, Family, is_within, merge_ranges, private_destinations};
+
+/// Destinations that never leave a link or that have no single receiver; no source NAT makes sense for them.
+const NEVER: [&str; 6] =
+    ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "fe80::/10", "ff00::/8"];
+
+/// This node, as far as what is inside depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Its name.
+    pub node: String,
+    /// The addresses of its interfaces.
+    pub interfaces: Vec<IpAddr>,
+    /// What its interfaces are connected to.
+    pub connected: Vec<Connected>,
+    /// What becomes of private destinations where pods may be there.
+    pub private: PrivateDestinations,
+}
+
+/// Where a pod is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// In a network that is known, or nothing depends on it.
+    Known,
+    /// In none of the known networks, and what becomes of its packets to private destinations.
+    Elsewhere(PrivateDestinations),
+}
+
+/// What becomes of packets to private destinations where it is not known that no pod is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PrivateDestinations {
+    /// Nothing is translated.
+    #[default]
+    Withheld,
+    /// They are translated, as by an earlier release whose rules were in force here: an update takes no rule away.
+    AsBefore,
+}
+
+/// Which destinations stay in the cluster, by family. A family whose networks are unknown is absent, and
+/// nothing of it is translated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterFacts {
+    /// Destinations that are never translated: sorted, merged.
+    pub excluded: BTreeMap<Family, Vec<AddressRange>>,
+    /// Single ones beside them, of which many come and go: ClusterIPs and pods that none of those networks has.
+    pub exact: BTreeSet<IpAddr>,
+    /// All known pod networks.
+    pub pod_networks: Vec<IpNet>,
+    /// Where no address to translate to can lie: the networks of ServiceCIDRs and of this node's pods. Not what is assumed;
+    /// not what settings name, which may be wide, since it is about destinations; and not what other Nodes claim, or they
+    /// could switch off each other's translation.
+    named_networks: Vec<AddressRange>,
+    /// The nodes' own addresses, as far as Nodes are believed.
+    pub node_addresses: BTreeSet<IpAddr>,
+    /// The first address of each family of this node.
+    primary_addresses: Vec<IpAddr>,
+    /// What had to be assumed.
+    pub findings: Vec<Finding>,
+    /// Why each network is inside.
+    networks: Vec<Named>,
+    /// Why each address is, where no network has it.
+    addresses: BTreeMap<IpAddr, AddressReason>,
+    certainty: BTreeMap<Family, Certainty>,
+    private: PrivateDestinations,
+}
+
+impl ClusterFacts {
+    /// Puts together what the settings say and what the snapshot shows, on this node.
+    pub fn gather(snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundings) -> Self {
+        let here = snapshot.nodes.get(&around.node);
+        let nodes = believed(&snapshot.nodes);
+        let connected = connected(snapshot, settings, around);
+        let (of_nodes, connected) = (&*nodes.pod_networks, &*connected);
+        // Who sets what is inside has answered the question.
+        let private = match settings.inside {
+            InsideNetworks::NotSet => around.private,
+            InsideNetworks::Nothing | InsideNetworks::These(_) => PrivateDestinations::Withheld,
+        };
+        let places = Places { snapshot, settings, of_nodes, connected, private };
+        let of_families = Family::ALL.map(|family| (family, places.networks(family)));
+        let mut facts = Self { findings: nodes.findings, node_addresses: nodes.addresses, private, ..Self::default() };
+        for (family, networks) in of_families {
+            facts.take(family, networks);
+        }
+        facts.add_addresses(snapshot, settings, around);
+        let of_here = here.into_iter().flat_map(own_pod_networks).filter(|network| !is_too_wide(*network));
+        let of_services = snapshot.service_networks.values().flat_map(|networks| networks.iter().copied());
+        facts.named_networks = merge_ranges(of_here.chain(of_services).map(AddressRange::from));
+        facts.primary_addresses = here.into_iter().flat_map(|node| primary_addresses(node)).collect();
+        facts
+    }
+
+    /// What the snapshot alone shows, of all nodes alike.
+    pub fn detected(snapshot: &Snapshot) -> Self {
+        Self::gather(snapshot, &ClusterSettings::default(), &Surroundings::default())
+    }
+
+    fn take(&mut self, family: Family, networks: Networks) {
+        let Networks { pods, services, certainty, findings } = networks;
+        self.findings.extend(findings);
+        let Some(certainty) = certainty else { return };
+        self.pod_networks.extend(pods.iter().map(|(network, _)| *network));
+        let never = NEVER.iter().filter_map(|text| text.parse().ok());
+        let never = never.filter(|network| Family::of_network(*network) == family).map(|n| (n, Reason::Never));
+        let mut all: Vec<Named> = pods.into_iter().chain(services).chain(never).collect();
+        if let Certainty::Withheld(_) = certainty {
+            all.extend(private_destinations(family).into_iter().filter_map(|r| Some((r.network()?, Reason::Private))));
+        }
+        self.excluded.insert(family, merge_ranges(all.iter().map(|(network, _)| AddressRange::from(*network))));
+        self.networks.extend(all);
+        self.certainty.insert(family, certainty);
+    }
+
+    /// Addresses of machines go to the networks, since they seldom change; those of which many come and go are kept apart.
+    fn add_addresses(&mut self, snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundings) {
+        let mut machines = Exact::default();
+        let is_known = |address| self.is_excluded(address);
+        machines.add(self.node_addresses.iter().copied(), AddressReason::Node, is_known);
+        machines.add(around.interfaces.iter().copied(), AddressReason::Interface, is_known);
+        machines.add(settings.api_server.iter().copied(), AddressReason::ApiServer, is_known);
+        self.addresses = machines.addresses;
+        for (family, ranges) in &mut self.excluded {
+            let of_family = self.addresses.keys().filter(|address| Family::of(**address) == *family);
+            let singles = of_family.map(|address| AddressRange::from(*address));
+            *ranges = merge_ranges(std::mem::take(ranges).into_iter().chain(singles));
+        }
+        let mut exact = Exact::default();
+        let is_known = |address| self.is_excluded(address);
+        exact.add(cluster_addresses(snapshot), AddressReason::ClusterIp, is_known);
+        exact.add_pods(snapshot, is_known);
+        self.findings.extend(exact.findings);
+        self.exact = exact.addresses.keys().copied().collect();
+        self.addresses.extend(exact.addresses);
+    }
+
+    /// Whether nothing is translated towards an address, as one of a network or a machine; nothing of an unknown family is.
+    fn is_excluded(&self, address: IpAddr) -> bool {
+        self.excluded.get(&Family::of(address)).is_none_or(|ranges| is_within(ranges, address))
+    }
+
+    /// Whether a pod is where pods are known to be. One that is elsewhere shows that there are networks which are not
+    /// known, so nothing of it is translated towards private destinations.
+    pub fn placement(&self, pod: IpAddr) -> Placement {
+        let is_known = || self.pod_networks.iter().any(|network| network.contains(&pod));
+        match self.certainty.get(&Family::of(pod)) {
+            Some(Certainty::Known) if !is_known() => Placement::Elsewhere(self.private),
+            // Nothing private is translated to by anybody, or the administrator says that all is known.
+            Some(Certainty::Known | Certainty::Withheld(_) | Certainty::AsBefore(_) | Certainty::Stated) | None => {
+                Placement::Known
+            }
+        }
+    }
+
+    /// Whether a family is translated towards private destinations only because an earlier release did.
+    pub fn is_as_before(&self) -> bool {
+        let as_before = |certainty: &Certainty| matches!(certainty, Certainty::AsBefore(_));
+        self.certainty.values().any(as_before)
+    }
+
+    /// What a Service with rules of this family is to know about its networks.
+    pub fn doubt(&self, family: Family) -> Option<Finding> {
+        match self.certainty.get(&family)? {
+            Certainty::Known | Certainty::Stated => None,
+            Certainty::Withheld(doubt) => Some(sentences::withheld(family, doubt)),
+            Certainty::AsBefore(doubt) => Some(sentences::as_before(family, doubt)),
+        }
+    }
+
+    /// The networks that are inside, each with the reason.
+    pub fn networks(&self) -> &[(IpNet, Reason)] {
+        &self.networks
+    }
+
+    /// The addresses that are inside and in none of the networks, each with the reason.
+    pub fn addresses(&self) -> &BTreeMap<IpAddr, AddressReason> {
+        &self.addresses
+    }
+}
+
+/// The networks in which this node has pods by an interface of its own. In a cluster only what the endpoint-slice controller
+/// says is taken for a pod, since a tenant could list an address of any network that the node is connected to.
+fn connected(snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundings) -> Vec<Named> {
+    let node = Some(&around.node);
+    let by_controller = listed_pods(snapshot).map(|(_, endpoint)| endpoint);
+    let all = || snapshot.slices.values().flat_map(|slices| slices.values()).flat_map(|slice| &slice.endpoints);
+    let listed: Vec<IpAddr> = match settings.origin {
+        Origin::Cluster => by_controller.filter(|e| e.node.as_ref() == node).map(|e| e.address).collect(),
+        Origin::Manifests => all().filter(|e| e.node.as_ref() == node).map(|e| e.address).collect(),
+    };
+    let has_a_pod = |network: &IpNet| listed.iter().any(|address| network.contains(address));
+    let with_pods = around.connected.iter().filter(|connected| has_a_pod(&connected.network));
+    with_pods.map(|connected| (connected.network, Reason::Connected(connected.interface.clone()))).collect()
+}

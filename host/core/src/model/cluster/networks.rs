@@ -1,0 +1,182 @@
+//! The networks of one family that are inside, and how sure it is that these are all.
+
+use ipnet::IpNet;
+
+use super::reason::Reason;
+use super::settings::{ClusterSettings, InsideNetworks, Origin};
+use super::{PrivateDestinations, sentences};
+use crate::finding::Finding;
+use crate::model::{Completeness, Snapshot};
+use crate::net::Family;
+
+/// Where pods live when nothing says so (kube-vip's default of `egress_podcidr`).
+const DEFAULT_POD_NETWORK: &str = "10.0.0.0/16";
+/// Where Services live when nothing says so (kube-vip's and Kubernetes' default).
+const DEFAULT_SERVICE_NETWORK: &str = "10.96.0.0/12";
+
+/// A network, and why it is inside.
+pub(super) type Named = (IpNet, Reason);
+
+/// How sure it is that all pods are where pods are known to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Certainty {
+    /// All networks are known. A pod outside of them shows that there are more.
+    Known,
+    /// All networks are known, and the administrator says so.
+    Stated,
+    /// There may be pods at private destinations, so nothing is translated towards those.
+    Withheld(Doubt),
+    /// The same, but an earlier release translated, and goes on with that.
+    AsBefore(Doubt),
+}
+
+/// Why there may be pods elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Nothing says where pods live.
+    Unsaid,
+    /// What this object says cannot be read.
+    Unreadable(String),
+}
+
+/// What is known of one family.
+#[derive(Debug, Default)]
+pub(super) struct Networks {
+    /// Where pods live.
+    pub(super) pods: Vec<Named>,
+    /// Where Services live.
+    pub(super) services: Vec<Named>,
+    /// None where nothing of the family is translated.
+    pub(super) certainty: Option<Certainty>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Where networks are looked for.
+pub(super) struct Places<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) settings: &'a ClusterSettings,
+    /// Of all Nodes, as far as they are believed.
+    pub(super) of_nodes: &'a [(IpNet, String)],
+    /// What this node's pods are connected to.
+    pub(super) connected: &'a [Named],
+    pub(super) private: PrivateDestinations,
+}
+
+impl Places<'_> {
+    /// All of a family.
+    pub(super) fn networks(&self, family: Family) -> Networks {
+        let (pods, services) = (self.pods(family), self.services(family));
+        let further = self.further(family);
+        let mut networks = Networks { pods: [pods, further].concat(), services, ..Networks::default() };
+        networks.certainty = self.certainty(family, &networks.pods);
+        match (&networks.certainty, family) {
+            (None, _) => networks.findings.push(sentences::ipv6_unknown()),
+            (Some(Certainty::Withheld(doubt)), _) => networks.findings.push(sentences::withheld(family, doubt)),
+            (Some(Certainty::AsBefore(doubt)), _) => networks.findings.push(sentences::as_before(family, doubt)),
+            (Some(Certainty::Stated | Certainty::Known), _) => {}
+        }
+        self.assume(family, &mut networks);
+        networks.pods.extend(of_family(family, self.connected.iter().cloned()));
+        networks
+    }
+
+    fn pods(&self, family: Family) -> Vec<Named> {
+        let set = setting(family, "egress_podcidr", &self.settings.pod_networks);
+        if !set.is_empty() {
+            return set;
+        }
+        let nodes = self.of_nodes.iter().map(|(network, name)| (*network, Reason::Node(name.clone())));
+        let others =
+            self.snapshot.cluster_networks.iter().flat_map(|(name, networks)| {
+                networks.pods.iter().map(|network| (*network, Reason::Object(name.clone())))
+            });
+        of_family(family, nodes.chain(others))
+    }
+
+    fn services(&self, family: Family) -> Vec<Named> {
+        let set = setting(family, "egress_servicecidr", &self.settings.service_networks);
+        if !set.is_empty() {
+            return set;
+        }
+        let cidrs = self.snapshot.service_networks.iter().flat_map(|(name, networks)| {
+            networks.iter().map(move |network| (*network, Reason::Object(format!("ServiceCIDR {name}"))))
+        });
+        let others = self.snapshot.cluster_networks.iter().flat_map(|(name, networks)| {
+            networks.services.iter().map(|network| (*network, Reason::Object(name.clone())))
+        });
+        of_family(family, cidrs.chain(others))
+    }
+
+    fn further(&self, family: Family) -> Vec<Named> {
+        setting(family, "--inside-networks", self.settings.inside.named())
+    }
+
+    /// No family is half known by a setting: who names networks of it says that these and the detected ones are all.
+    fn certainty(&self, family: Family, pods: &[Named]) -> Option<Certainty> {
+        let is_named = !setting(family, "", &self.settings.pod_networks).is_empty() || !self.further(family).is_empty();
+        let unreadable = self.unreadable();
+        let unsaid = pods.is_empty().then_some(Doubt::Unsaid);
+        match (family, &self.settings.inside) {
+            (Family::Ipv6, _) if pods.is_empty() => None,
+            (_, InsideNetworks::Nothing) => Some(Certainty::Stated),
+            (_, InsideNetworks::NotSet | InsideNetworks::These(_)) if is_named => Some(Certainty::Known),
+            (_, InsideNetworks::NotSet | InsideNetworks::These(_)) if self.is_no_cluster() => Some(Certainty::Stated),
+            (_, InsideNetworks::NotSet | InsideNetworks::These(_)) => {
+                Some(unsaid.or(unreadable).map_or(Certainty::Known, |doubt| self.private.certainty(doubt)))
+            }
+        }
+    }
+
+    /// A Node of which it is not known where its pods live.
+    fn unreadable(&self) -> Option<Doubt> {
+        let mut nodes = self.snapshot.nodes.iter();
+        let (name, _) = nodes.find(|(_, node)| node.completeness == Completeness::Partial)?;
+        Some(Doubt::Unreadable(format!("Node {name}")))
+    }
+
+    /// Files without a Node describe one machine, and what kube-vip assumes is all that is inside.
+    fn is_no_cluster(&self) -> bool {
+        match self.settings.origin {
+            Origin::Manifests => self.snapshot.nodes.is_empty(),
+            Origin::Cluster => false,
+        }
+    }
+
+    /// kube-vip's networks, where nothing names any of a kind.
+    fn assume(&self, family: Family, networks: &mut Networks) {
+        if family == Family::Ipv6 || self.settings.inside == InsideNetworks::Nothing {
+            return;
+        }
+        if networks.pods.is_empty() {
+            networks.pods.extend(assumed(DEFAULT_POD_NETWORK, "pod"));
+            if networks.certainty == Some(Certainty::Stated) {
+                networks.findings.push(sentences::pods_assumed(DEFAULT_POD_NETWORK));
+            }
+        }
+        if networks.services.is_empty() {
+            networks.services.extend(assumed(DEFAULT_SERVICE_NETWORK, "service"));
+            networks.findings.push(sentences::services_assumed(DEFAULT_SERVICE_NETWORK, self.settings.origin));
+        }
+    }
+}
+
+impl PrivateDestinations {
+    fn certainty(self, doubt: Doubt) -> Certainty {
+        match self {
+            Self::Withheld => Certainty::Withheld(doubt),
+            Self::AsBefore => Certainty::AsBefore(doubt),
+        }
+    }
+}
+
+fn assumed(network: &str, kind: &'static str) -> Option<Named> {
+    Some((network.parse().ok()?, Reason::Assumed(kind)))
+}
+
+fn setting(family: Family, name: &'static str, networks: &[IpNet]) -> Vec<Named> {
+    of_family(family, networks.iter().map(|network| (*network, Reason::Setting(name))))
+}
+
+fn of_family(family: Family, networks: impl Iterator<Item = Named>) -> Vec<Named> {
+    networks.filter(|(network, _)| Family::of_network(*network) == family).collect()
+}

@@ -1,0 +1,86 @@
+//! What is reported about networks.
+
+use super::networks::Doubt;
+use super::settings::Origin;
+use crate::finding::{Finding, Severity};
+use crate::net::{Family, private_destinations};
+
+/// The code of the finding that pods may be where none is known to be.
+const ASSUMED: &str = "networks-assumed";
+
+/// On the node, and on each Service that has rules of the family.
+pub(super) fn withheld(family: Family, doubt: &Doubt) -> Finding {
+    let (why, private, remedy) = (because(family, doubt), private(family), remedy(doubt));
+    let message = format!(
+        "{why}, so nothing is translated towards private destinations ({private}), where pods may be; {remedy}"
+    );
+    Finding::warning(ASSUMED, message)
+}
+
+/// The same, where an earlier release translated.
+pub(super) fn as_before(family: Family, doubt: &Doubt) -> Finding {
+    let (why, private, remedy) = (because(family, doubt), private(family), remedy(doubt));
+    let message = format!(
+        "{why}; as before the update, packets to private destinations ({private}) are translated, to pods there too; \
+         {remedy} (docs/upgrade.md)"
+    );
+    Finding::warning(ASSUMED, message)
+}
+
+/// The setting that ends the doubt.
+fn remedy(doubt: &Doubt) -> String {
+    let set =
+        "set --inside-networks (EGRESSD_INSIDE_NETWORKS) to the networks of all pods, or to none where all are known";
+    match doubt {
+        Doubt::Unsaid => set.to_owned(),
+        Doubt::Unreadable(object) => format!("correct {object}, or {set}"),
+    }
+}
+
+fn because(family: Family, doubt: &Doubt) -> String {
+    match doubt {
+        Doubt::Unsaid => format!("nothing says where {family} pods live (no Node has spec.podCIDRs)"),
+        Doubt::Unreadable(object) => format!("the pod networks of {object} cannot be read"),
+    }
+}
+
+fn private(family: Family) -> String {
+    private_destinations(family).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Files without a Node.
+pub(super) fn pods_assumed(network: &str) -> Finding {
+    let message = format!(
+        "no IPv4 pod network is known (no Node's spec.podCIDRs says one), so {network} is assumed; set egress_podcidr"
+    );
+    Finding::warning("pod-network-assumed", message)
+}
+
+/// In a cluster all ClusterIPs are known, so nothing depends on it there.
+pub(super) fn services_assumed(network: &str, origin: Origin) -> Finding {
+    let severity = match origin {
+        Origin::Cluster => Severity::Info,
+        Origin::Manifests => Severity::Warning,
+    };
+    let message = format!(
+        "no IPv4 service network is known (no ServiceCIDR says one), so {network} is assumed beside the ClusterIPs of all \
+         Services; set egress_servicecidr"
+    );
+    Finding::new(severity, "service-network-assumed", message)
+}
+
+/// IPv6 has no default to assume.
+pub(super) fn ipv6_unknown() -> Finding {
+    let message = "no IPv6 pod network is known (no Node's spec.podCIDRs says one), so nothing IPv6 is translated; set \
+                   egress_podcidr or --inside-networks";
+    Finding::new(Severity::Info, "ipv6-networks-unknown", message)
+}
+
+/// Of a namespace whose pods in unknown networks are more than count.
+pub(super) fn too_many(namespace: &str, count: usize, most: usize) -> Finding {
+    let message = format!(
+        "namespace {namespace} has {count} pods outside of all known networks, of which the first {most} count as inside; set \
+         --inside-networks (EGRESSD_INSIDE_NETWORKS) to their networks"
+    );
+    Finding::warning("endpoints-inside-too-many", message)
+}

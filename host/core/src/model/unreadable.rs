@@ -1,0 +1,25 @@
+//! What is there and cannot be read, and of which the source knows nothing from before: it is not absent.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+
+use super::{ServiceKey, Uid};
+
+/// The objects that are there and cannot be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unreadable {
+    /// Services.
+    pub services: OrdMap<ServiceKey, UnreadableService>,
+    /// Names of policies' ConfigMaps.
+    pub policies: OrdSet<String>,
+}
+
+/// A Service that is there and cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableService {
+    /// Which life of it.
+    pub uid: Uid,
+    /// The field, and what it should be.
+    pub why: Arc<str>,
+}

@@ -1,0 +1,73 @@
+//! What is inside the cluster, as it follows from this node's surroundings and the newest state.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{Pipeline, Question, choice};
+use crate::model::{ClusterFacts, Connected, Key, Placement, PrivateDestinations, ServiceKey};
+use crate::owner::Held;
+use crate::plan::Plan;
+
+impl Pipeline {
+    /// Takes in what this node's interfaces have now; returns what has to be asked. Policies know nothing of interfaces, but
+    /// where a Service has several addresses they see the one first that is used here.
+    pub fn hold(&mut self, held: Held) -> Vec<Question> {
+        self.around.interfaces = held.keys().copied().collect();
+        self.holder.hold(held);
+        self.gather();
+        let newest = self.newest.clone();
+        let several = self.services.iter().filter(|(_, entry)| choice::has_several(&entry.view.addresses));
+        let several: Vec<ServiceKey> = several.map(|(key, _)| key.clone()).collect();
+        several.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
+    }
+
+    /// Takes in what this node's interfaces are connected to.
+    pub fn connect(&mut self, connected: Vec<Connected>) {
+        self.around.connected = connected;
+        self.gather();
+    }
+
+    /// Takes in what became of private destinations before (P6).
+    pub fn went_on_with(&mut self, private: PrivateDestinations) {
+        self.around.private = private;
+        self.gather();
+    }
+
+    /// What becomes of private destinations where pods of unknown networks may be.
+    pub fn private_destinations(&self) -> PrivateDestinations {
+        self.around.private
+    }
+
+    pub(super) fn gather(&mut self) {
+        self.facts = Arc::new(ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around));
+    }
+
+    /// Ends what goes on as before an update, where no packet depends on it any more: then none changes.
+    pub(super) fn settle_private(&mut self, plan: &Plan) {
+        let of_private = |pod| matches!(self.facts.placement(pod), Placement::Elsewhere(PrivateDestinations::AsBefore));
+        match self.around.private {
+            PrivateDestinations::AsBefore if !self.facts.is_as_before() && !pods(plan).any(of_private) => {
+                self.went_on_with(PrivateDestinations::Withheld);
+            }
+            PrivateDestinations::AsBefore | PrivateDestinations::Withheld => {}
+        }
+    }
+}
+
+/// The pods of which nothing is translated towards private destinations.
+pub(super) fn elsewhere(facts: &ClusterFacts, plan: &Plan) -> BTreeSet<IpAddr> {
+    pods(plan).filter(|pod| facts.placement(*pod) == Placement::Elsewhere(PrivateDestinations::Withheld)).collect()
+}
+
+fn pods(plan: &Plan) -> impl Iterator<Item = IpAddr> {
+    plan.services.values().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied())
+}
+
+/// Whether what changed can be inside the cluster: a Node, a ClusterIP, a pod.
+pub(super) fn is_about_inside(key: &Key) -> bool {
+    match key {
+        Key::Service(_) | Key::Cluster => true,
+        Key::Namespace(_) | Key::Policy(_) | Key::Pod(_) | Key::Pods => false,
+    }
+}

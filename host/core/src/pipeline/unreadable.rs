@@ -1,0 +1,58 @@
+//! Services that are there and cannot be read, and of which the source knows nothing from before: what was in force of
+//! them when the earlier process ended stays, cut to today's endpoints, until they can be read (P6).
+
+use std::sync::Arc;
+
+use super::Pipeline;
+use super::entry::Standing;
+use crate::decision::Draft;
+use crate::finding::Finding;
+use crate::model::{
+    Labels, Published, Selection, Service, ServiceKey, ServiceKind, Snapshot, TrafficPolicy, UnreadableService,
+};
+
+impl Pipeline {
+    /// Takes in a Service that cannot be read, if an earlier process remembered what was in force of it; whether it did.
+    /// No policy is asked: without labels and annotations it would be another Service.
+    pub(super) fn look_at_unreadable(&mut self, snapshot: &Snapshot, key: &ServiceKey) -> bool {
+        let Some(unreadable) = snapshot.unreadable.services.get(key) else { return false };
+        let Some(draft) = self.drafts.get(&unreadable.uid) else { return false };
+        let mut today = snapshot.clone();
+        today.services.insert(key.clone(), Arc::new(service(key, unreadable, draft)));
+        let Some((view, waits)) = self.view_of(&today, key) else { return false };
+        let mut view = Arc::unwrap_or_clone(view);
+        view.findings.insert(0, finding(unreadable));
+        let mut entry = self.renewed(key, (Arc::new(view), waits), Published::default());
+        entry.standing = Standing::Unreadable;
+        self.services.insert(key.clone(), entry);
+        true
+    }
+}
+
+/// The Service as far as the draft tells that was in force.
+fn service(key: &ServiceKey, unreadable: &UnreadableService, draft: &Draft) -> Service {
+    Service {
+        key: key.clone(),
+        uid: unreadable.uid.clone(),
+        // As the youngest, it takes no pod from another.
+        created: i64::MAX,
+        kind: ServiceKind::LoadBalancer,
+        labels: Labels::new(),
+        annotations: Labels::new(),
+        load_balancer_class: None,
+        status_addresses: draft.rules.iter().map(|rule| rule.address).collect(),
+        status_hostnames: Vec::new(),
+        spec_address: None,
+        selection: Selection::ByHand,
+        cluster_addresses: Vec::new(),
+        traffic_policy: TrafficPolicy::Cluster,
+        families: Vec::new(),
+        ports: Vec::new(),
+        kube_vip_wrote: None,
+    }
+}
+
+fn finding(UnreadableService { why, uid: _ }: &UnreadableService) -> Finding {
+    let then = "what was in force of this Service before egressd was started stays, for today's endpoints";
+    Finding::error("service-unreadable", format!("the Service cannot be read: {why}; {then}, until it is corrected"))
+}

@@ -1,0 +1,64 @@
+//! What a Service's owner is to know about the networks of the cluster.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::decision::Rule;
+use crate::finding::{Finding, Severity, first_of};
+use crate::model::{ClusterFacts, Placement, PrivateDestinations};
+use crate::net::Family;
+
+/// Nothing of a family is translated of which no pod network is known.
+pub(super) fn unknown(rule: &Rule) -> Finding {
+    let (family, address) = (Family::of(rule.address), rule.address);
+    let message = format!(
+        "nothing is translated to {address}, because the cluster's {family} pod networks are unknown; set egress_podcidr or \
+         --inside-networks (EGRESSD_INSIDE_NETWORKS), or give Nodes podCIDRs"
+    );
+    Finding::error("networks-unknown", message)
+}
+
+/// What is left untranslated, or is translated in doubt, since there may be pods where none is known to be.
+pub(super) fn findings(facts: &ClusterFacts, rules: &[Rule]) -> Vec<Finding> {
+    let families: BTreeSet<Family> = rules.iter().map(|rule| Family::of(rule.address)).collect();
+    let doubts = families.into_iter().filter_map(|family| facts.doubt(family));
+    doubts.chain(elsewhere(facts, rules)).collect()
+}
+
+/// Pools of Calico's or Cilium's own are in no Node's podCIDRs, and there are more pods where one is.
+fn elsewhere(facts: &ClusterFacts, rules: &[Rule]) -> Option<Finding> {
+    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources.iter().copied()).collect();
+    let placed = sources.into_iter().map(|pod| (pod, facts.placement(pod)));
+    let elsewhere: Vec<(IpAddr, PrivateDestinations)> = placed
+        .filter_map(|(pod, placement)| match placement {
+            Placement::Known => None,
+            Placement::Elsewhere(private) => Some((pod, private)),
+        })
+        .collect();
+    let (first, private) = *elsewhere.first()?;
+    let first = first_of(first, elsewhere.len() - 1);
+    Some(match private {
+        PrivateDestinations::Withheld => withheld(&first),
+        PrivateDestinations::AsBefore => as_before(&first),
+    })
+}
+
+const CODE: &str = "endpoint-outside-pod-networks";
+const REMEDY: &str = "add the network of such pods to --inside-networks (EGRESSD_INSIDE_NETWORKS), or set that to none where \
+                      they reach no other pod by it";
+
+fn withheld(first: &str) -> Finding {
+    let message = format!(
+        "endpoint {first} is in no known pod network, so it is not translated towards private destinations, where other pods \
+         of its network may be; {REMEDY}"
+    );
+    Finding::new(Severity::Warning, CODE, message)
+}
+
+fn as_before(first: &str) -> Finding {
+    let message = format!(
+        "endpoint {first} is in no known pod network; as before the update it is translated towards private destinations, to \
+         other pods of its network too; {REMEDY} (docs/upgrade.md)"
+    );
+    Finding::new(Severity::Warning, CODE, message)
+}

@@ -1,0 +1,39 @@
+//! What a draft of another day says today.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::decision::Draft;
+use crate::model::{Context, ServiceView};
+use crate::net::Family;
+
+/// The draft without endpoints that are no longer the Service's own, and with its addresses of today (P1). Policies have
+/// not said which of them yet; but with none the pod would leave as what neither they nor the Service ever said (P3).
+pub(crate) fn today(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
+    let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
+    let mut draft = draft.clone();
+    let todays = todays(&draft, &view.addresses);
+    draft.rules.retain_mut(|rule| {
+        rule.sources.retain(|source| local.contains(source));
+        todays.get(&rule.address).map(|address| rule.address = *address).is_some()
+    });
+    draft
+}
+
+/// For each address of a draft the own one that it stands for today: itself, or what came in its place. Several go over
+/// in order to own ones of their family that no rule has; where there are no more, to the first, which is preferred.
+fn todays(draft: &Draft, own: &[IpAddr]) -> BTreeMap<IpAddr, IpAddr> {
+    let of_rules = || draft.rules.iter().map(|rule| rule.address);
+    let used: BTreeSet<IpAddr> = of_rules().collect();
+    let mut todays: BTreeMap<IpAddr, IpAddr> =
+        own.iter().filter(|address| used.contains(address)).map(|address| (*address, *address)).collect();
+    for family in Family::ALL {
+        let mut of_family = own.iter().copied().filter(|address| Family::of(*address) == family).peekable();
+        let Some(first) = of_family.peek().copied() else { continue };
+        let mut free = of_family.filter(|address| !used.contains(address));
+        for gone in of_rules().filter(|address| Family::of(*address) == family) {
+            todays.entry(gone).or_insert_with(|| free.next().unwrap_or(first));
+        }
+    }
+    todays
+}

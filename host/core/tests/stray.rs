@@ -1,0 +1,290 @@
+//! Which names on a Service are taken for misspelled ones of ours, and which are left to others.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use egressd_core::finding::{Finding, MOST, Severity};
+use egressd_core::model::{AnnotationPrefix, Service};
+use egressd_core::stray::{Weight, alone, beside_a_request, has_any};
+use egressd_core::testkit::service;
+
+/// What is read of a Service, or accepted without effect.
+const KNOWN: [&str; 13] = [
+    "egress",
+    "egress-ipv6",
+    "egress-source-ports",
+    "egress-destination-ports",
+    "egress-allowed-networks",
+    "egress-denied-networks",
+    "egress-internal",
+    "egress-no-internal-traffic",
+    "egress-detect-api-server",
+    "flush-conntrack",
+    "ignore",
+    "loadbalancerIPs",
+    "vipHost",
+];
+
+/// What egress is asked for by, whatever else is there.
+const ASKED: (&str, &str) = ("kube-vip.io/egress", "true");
+
+fn web(annotations: &[(&str, &str)], labels: &[(&str, &str)]) -> Service {
+    let own =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Service { annotations: own(annotations), labels: own(labels), ..service("web", &["192.0.2.10"]) }
+}
+
+fn sentences(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| finding.message.as_str()).collect()
+}
+
+/// What is said about one annotation where nothing asks for egress.
+fn about(name: &str) -> Vec<String> {
+    let findings = alone(&web(&[(name, "true")], &[]), &AnnotationPrefix::default());
+    findings.iter().map(|finding| finding.message.to_string()).collect()
+}
+
+fn written(name: &str, right: &str) -> Vec<String> {
+    vec![format!("annotation {name} is not read; write kube-vip.io/{right}, or remove the annotation")]
+}
+
+#[test]
+fn a_name_that_is_almost_one_of_ours_is_reported_with_the_right_one() {
+    for (name, right) in [
+        ("kube-vip.io/egres", "egress"),
+        ("kube-vip.io/egerss", "egress"),
+        ("kube-vip.io/Egress", "egress"),
+        ("kube-vip.io/EGRESS-IPV6", "egress-ipv6"),
+        ("kube-vip.io/Egress_Destination_Ports", "egress-destination-ports"),
+        ("kube-vip.io/egres-allowed-networks", "egress-allowed-networks"),
+        ("kube-vip.io/flush-contrack", "flush-conntrack"),
+        ("kube-vip.io/ignored", "ignore"),
+        ("kube-vip.io/loadBalancerIPs", "loadbalancerIPs"),
+        ("kube-vip.io/loadbalancerIP", "loadbalancerIPs"),
+        ("kube-vip.io/viphost", "vipHost"),
+        ("Kube-Vip.io/egress", "egress"),
+        ("kubevip.io/egress", "egress"),
+        ("kube_vip.io/egress", "egress"),
+        ("kube-vip.com/egress", "egress"),
+        ("kube-vip.org/egress", "egress"),
+        ("kube-vip/egress", "egress"),
+        ("kubevip.com/egress-ipv6", "egress-ipv6"),
+        ("egressd.io/egress", "egress"),
+        ("egresd.io/egress-denied-networks", "egress-denied-networks"),
+        ("egressd/egress", "egress"),
+        ("kube-vip.io.egress", "egress"),
+        ("kube-vip.io-egress-ipv6", "egress-ipv6"),
+        ("egress", "egress"),
+        ("Egress", "egress"),
+        ("egres", "egress"),
+        ("egress-destination-ports", "egress-destination-ports"),
+        ("egress_denied_networks", "egress-denied-networks"),
+        ("vipHost", "vipHost"),
+    ] {
+        assert_eq!(about(name), written(name, right));
+    }
+}
+
+#[test]
+fn as_a_label_even_the_right_name_is_not_read() {
+    for (name, value, right) in [
+        ("kube-vip.io/egress", "true", "kube-vip.io/egress"),
+        ("kube-vip.io/egress-ipv6", "", "kube-vip.io/egress-ipv6"),
+        ("kubevip.io/egress", "yes", "kube-vip.io/egress"),
+        ("egress", "True", "kube-vip.io/egress"),
+        ("egress-allowed-networks", "10.0.0.0_8", "kube-vip.io/egress-allowed-networks"),
+    ] {
+        let said = alone(&web(&[], &[(name, value)]), &AnnotationPrefix::default());
+        let right = format!(
+            "label {name} is not read: egress takes annotations; write the annotation {right}, or remove the label"
+        );
+        assert_eq!(sentences(&said), [right]);
+    }
+}
+
+#[test]
+fn what_is_right_or_the_policys_own_to_judge_is_no_stray() {
+    let right = KNOWN.map(|name| format!("kube-vip.io/{name}"));
+    for name in
+        right.iter().map(String::as_str).chain(["kube-vip.io/egress-owner", "kube-vip.io/egress-nftables-table"])
+    {
+        assert_eq!(about(name), Vec::<String>::new(), "{name}");
+    }
+}
+
+/// Of kube-vip itself, of other programs, and words that are near `egress`.
+const OTHERS: [&str; 84] = [
+    "team/egress-owner",
+    "team/egress",
+    "example.org/ingress",
+    "example.org/egress",
+    "ingress",
+    "ingress-class",
+    "egress-owner",
+    "egress-gateway",
+    "egress-ip",
+    "egress.example.com/egress",
+    "egress.example.com/egress-destination-ports",
+    "kube-vip.io/ingress",
+    "kube-vip.io/active-endpoint",
+    "kube-vip.io/active-endpoint-ipv6",
+    "kube-vip.io/allow-reconcile-without-endpoints",
+    "kube-vip.io/forcePerServiceElection",
+    "kube-vip.io/hwaddr",
+    "kube-vip.io/leaseName",
+    "kube-vip.io/loadbalancerHostname",
+    "kube-vip.io/requestedIP",
+    "kube-vip.io/serviceInterface",
+    "kube-vip.io/serviceVLAN",
+    "kube-vip.io/wireguard",
+    "kube-vip.io/upnp-forward",
+    "k8s.ovn.org/egress-assignable",
+    "k8s.ovn.org/egress-service",
+    "k8s.ovn.org/egressip-mark",
+    "egressip.k8s.ovn.org/egress",
+    "networking.gke.io/egress",
+    "networking.gke.io/load-balancer-type",
+    "cloud.google.com/neg",
+    "cloud.google.com/backend-config",
+    "kubernetes.io/egress-bandwidth",
+    "kubernetes.io/ingress-bandwidth",
+    "kubernetes.io/ingress.class",
+    "kubernetes.io/service-name",
+    "projectcalico.org/IPv4Address",
+    "projectcalico.org/ipv4pools",
+    "egress.projectcalico.org/selector",
+    "egress.projectcalico.org/egressGatewayPolicy",
+    "egress.projectcalico.org/egress",
+    "cni.projectcalico.org/podIP",
+    "cilium.io/egress",
+    "io.cilium/global-service",
+    "service.cilium.io/global",
+    "egress.cilium.io/ignore",
+    "lbipam.cilium.io/ips",
+    "metallb.universe.tf/loadBalancerIPs",
+    "metallb.io/loadBalancerIPs",
+    "metallb.universe.tf/address-pool",
+    "metallb.universe.tf/allow-shared-ip",
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "meta.helm.sh/release-name",
+    "meta.helm.sh/release-namespace",
+    "helm.sh/hook",
+    "helm.sh/resource-policy",
+    "helm.sh/chart",
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+    "app.kubernetes.io/part-of",
+    "argocd.argoproj.io/sync-wave",
+    "argocd.argoproj.io/sync-options",
+    "argocd.argoproj.io/instance",
+    "kustomize.toolkit.fluxcd.io/name",
+    "kustomize.toolkit.fluxcd.io/reconcile",
+    "helm.toolkit.fluxcd.io/name",
+    "fluxcd.io/ignore",
+    "service.beta.kubernetes.io/aws-load-balancer-type",
+    "service.beta.kubernetes.io/aws-load-balancer-internal",
+    "service.beta.kubernetes.io/azure-load-balancer-internal",
+    "service.beta.kubernetes.io/azure-load-balancer-resource-group",
+    "service.beta.kubernetes.io/do-loadbalancer-name",
+    "load-balancer.hetzner.cloud/location",
+    "prometheus.io/scrape",
+    "prometheus.io/port",
+    "prometheus.io/path",
+    "external-dns.alpha.kubernetes.io/hostname",
+    "external-dns.alpha.kubernetes.io/target",
+    "cert-manager.io/cluster-issuer",
+    "networking.istio.io/exportTo",
+    "traefik.ingress.kubernetes.io/service.serversscheme",
+    "ignore",
+    "app",
+];
+
+#[test]
+fn nothing_is_said_about_the_names_of_others() {
+    for name in OTHERS {
+        assert_eq!(about(name), Vec::<String>::new(), "{name}");
+        let all = web(&[ASKED], &[(name, "true")]);
+        assert!(name.starts_with("kube-vip.io/") || !has_any(&all, &AnnotationPrefix::default()), "label {name}");
+    }
+    let policy = web(&[], &[("egress", "restricted"), ("ignore", "true"), ("vip", "x")]);
+    assert!(!has_any(&policy, &AnnotationPrefix::default()), "labels are people's own words");
+}
+
+#[test]
+fn beside_a_request_a_misspelled_filter_is_an_error_and_what_filters_nothing_is_none() {
+    for (name, weight) in [
+        ("kube-vip.io/Egress-Destination-Ports", Weight::Filter),
+        ("kubevip.io/egress-destination-ports", Weight::Filter),
+        ("egressd.io/egress-allowed-networks", Weight::Filter),
+        ("egress-denied-network", Weight::Filter),
+        ("Kube-Vip.IO/egress-owner", Weight::Filter),
+        ("kube-vip.io/EGRESS-OWNER", Weight::Filter),
+        ("kube-vip.io/egres-source-ports", Weight::Filter),
+        ("kube-vip.io/ignored", Weight::Filter),
+        ("kube-vip.io/loadBalancerIPs", Weight::Light),
+        ("kubevip.io/egress-internal", Weight::Light),
+    ] {
+        let strays = beside_a_request(&web(&[ASKED, (name, "x")], &[]), &AnnotationPrefix::default());
+        let severity = if weight == Weight::Filter { Severity::Error } else { Severity::Warning };
+        assert_eq!(
+            (strays.findings.len(), strays.findings[0].severity, strays.weight),
+            (1, severity, weight),
+            "{name}"
+        );
+        let span = strays.findings[0].span.as_ref();
+        assert_eq!(span.map(|span| (span.annotation.as_str(), span.length)), Some((name, 1)));
+    }
+    for name in ["kube-vip.io/egress-source-ports", "kube-vip.io/egress-nothing", "egress-ipv6"] {
+        let strays = beside_a_request(&web(&[ASKED], &[(name, "x")]), &AnnotationPrefix::default());
+        assert_eq!((strays.findings.len(), strays.weight), (1, Weight::Filter), "label {name}");
+    }
+}
+
+#[test]
+fn what_stands_there_under_its_right_name_too_is_missed_only_where_it_narrows_to_something_else() {
+    let prefix = AnnotationPrefix::default();
+    let ports = ("kube-vip.io/egress-destination-ports", "tcp:443");
+    for (service, found) in [
+        (web(&[ASKED], &[("egress", "true")]), 0),
+        (web(&[ASKED, ("kubevip.io/egress", "true")], &[]), 0),
+        (web(&[ASKED, ports, ("egress-destination-ports", "tcp:443")], &[]), 0),
+        (web(&[ASKED, ports, ("egress-destination-ports", "tcp:80")], &[]), 1),
+    ] {
+        assert_eq!(beside_a_request(&service, &prefix).findings.len(), found, "{service:?}");
+    }
+}
+
+#[test]
+fn everything_follows_the_prefix() {
+    let prefix = AnnotationPrefix::new("egress.example.com").expect("a prefix");
+    let found = |name: &str| alone(&web(&[(name, "true")], &[]), &prefix);
+    for name in [
+        "egress.exmaple.com/egress",
+        "egress.example.com/Egress",
+        "egressd.io/egress",
+        "egress",
+        "egress.example.com.egress",
+    ] {
+        let right = format!("annotation {name} is not read; write egress.example.com/egress, or remove the annotation");
+        assert_eq!(sentences(&found(name)), [right]);
+    }
+    // kube-vip's own annotations are kube-vip's, and those of another instance are that one's.
+    for name in [
+        "kube-vip.io/egress",
+        "kube-vip.io/egress-ipv6",
+        "kubevip.io/egress",
+        "egress2.example.com/egress",
+        "net.example.com/egress",
+    ] {
+        assert_eq!(sentences(&found(name)), Vec::<&str>::new(), "{name}");
+    }
+    let first = AnnotationPrefix::new("egress-a.example.com").expect("a prefix");
+    assert!(alone(&web(&[("egress-b.example.com/egress", "true")], &[]), &first).is_empty());
+}
+
+#[test]
+fn of_thousands_a_few_are_listed() {
+    let mut service = web(&[ASKED], &[]);
+    service.annotations.extend((0..10_000).map(|n| (format!("kube-vip.io/Egress-{n}"), String::new())));
+    let strays = beside_a_request(&service, &AnnotationPrefix::default());
+    assert_eq!((strays.findings.len(), strays.weight), (MOST + 1, Weight::Filter));
+}

@@ -1,0 +1,119 @@
+//! What is read of Services, and what there is to read: sources cut annotations to what the policies and the host read. So
+//! policies that read more wait until that is there, and those in force go on meanwhile: no Service is judged by policies
+//! that would have read more of it.
+
+use egressd_core::model::{AnnotationPrefix, Interest};
+
+use crate::policies::Loaded;
+use crate::source::handover::{Taker, Update};
+
+/// What is read, and what of it is there.
+#[derive(Debug)]
+pub(super) struct Reading {
+    host: Interest,
+    /// By the policies in force.
+    in_force: Interest,
+    /// In the newest state; none where annotations are whole, or nothing was taken yet.
+    kept: Option<Interest>,
+    /// Policies that read more than is there.
+    waiting: Option<Loaded>,
+}
+
+impl Reading {
+    /// Before the first policies.
+    pub(super) fn new(prefix: &AnnotationPrefix) -> Self {
+        let (host, in_force) = (Interest::of_host(prefix), Interest::default());
+        Self { host, in_force, kept: None, waiting: None }
+    }
+
+    /// Takes in other policies: they come back, now or later, when all that they read is there.
+    pub(super) fn load(&mut self, mut newer: Loaded, source: &Taker) -> Option<Loaded> {
+        let earlier = self.waiting.take().and_then(|waiting| waiting.chain);
+        newer.chain = newer.chain.or(earlier);
+        let Some(chain) = &newer.chain else { return Some(newer) };
+        source.ask(chain.interest().and(&self.in_force).and(&self.host));
+        self.waiting = Some(newer);
+        self.ready(source)
+    }
+
+    /// Takes in a newer state; the policies that waited for it.
+    pub(super) fn take(&mut self, update: &Update, source: &Taker) -> Option<Loaded> {
+        self.kept.clone_from(&update.kept);
+        self.ready(source)
+    }
+
+    fn ready(&mut self, source: &Taker) -> Option<Loaded> {
+        let read = self.waiting.as_ref()?.chain.as_ref()?.interest();
+        if !self.kept.as_ref().is_none_or(|kept| kept.covers(&read)) {
+            return None;
+        }
+        source.ask(read.clone().and(&self.host));
+        self.in_force = read;
+        self.waiting.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+
+    use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
+    use egressd_core::decision::{Decision, Draft, Outcome};
+    use egressd_core::model::{Context, ServiceView};
+
+    use super::*;
+    use crate::source::handover::handover;
+
+    struct Silent;
+
+    impl Policy for Silent {
+        fn name(&self) -> &'static str {
+            "silent"
+        }
+
+        fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+            Ok(Outcome { decision: Decision::Pass, diagnostics: vec![] })
+        }
+    }
+
+    /// Policies that read what begins so.
+    fn reading(prefix: &str) -> Loaded {
+        let member = Member::new(Asked::Policy(Arc::new(Silent)));
+        let chain = Chain::new([member.reading(Interest::new([&prefix.to_owned()], []))]);
+        Loaded { chain: Some(chain), reports: vec![], good: Default::default(), findings: vec![] }
+    }
+
+    fn read(loaded: Option<Loaded>) -> Option<Interest> {
+        loaded.map(|loaded| loaded.chain.unwrap().interest())
+    }
+
+    #[test]
+    fn policies_that_read_more_wait_for_it_and_those_in_force_lose_nothing() {
+        let ((giver, taker), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
+        let of = |prefix: &str| reading(prefix).chain.unwrap().interest();
+        let asked = || giver.asked().borrow().clone().unwrap();
+        assert_eq!(read(known.load(reading("a/"), &taker)), Some(of("a/")), "nothing was cut yet");
+        let update = |kept: Interest| Update { kept: Some(kept), ..Update::default() };
+        assert_eq!(read(known.take(&update(asked()), &taker)), None);
+        assert!(asked().covers(&of("kube-vip.io/vipHost")) && !asked().covers(&of("b/")));
+        let before = asked();
+        assert_eq!(read(known.load(reading("b/"), &taker)), None);
+        assert!(asked().covers(&of("a/")) && asked().covers(&of("b/")), "a/ is in force");
+        assert_eq!(read(known.take(&update(before), &taker)), None, "that was cut before");
+        assert_eq!(read(known.take(&update(asked()), &taker)), Some(of("b/")));
+        assert!(!asked().covers(&of("a/")));
+    }
+
+    #[test]
+    fn newer_policies_take_the_place_of_those_that_wait_and_news_without_any_do_not() {
+        let ((giver, taker), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
+        known.load(reading("a/"), &taker).unwrap();
+        known.take(&Update { kept: giver.asked().borrow().clone(), ..Update::default() }, &taker);
+        assert!(known.load(reading("b/"), &taker).is_none());
+        assert!(known.load(Loaded { chain: None, ..reading("b/") }, &taker).is_none(), "b/ waits still");
+        assert_eq!(read(known.load(reading("a/x"), &taker)), read(Some(reading("a/x"))));
+        assert!(known.take(&Update::default(), &taker).is_none());
+    }
+}

@@ -1,0 +1,126 @@
+//! What the annotations of Services are cut to while they are read, up to the state that is handed over.
+
+use std::sync::Arc;
+
+use egressd_core::model::{Interest, Snapshot};
+use egressd_core::stray;
+
+use super::super::documents::Object;
+use super::event::{Content, Reading};
+
+/// What the annotations of Services are cut to.
+#[derive(Debug, Default)]
+pub(super) struct Cut {
+    /// In the list under way.
+    next: Option<Interest>,
+    /// In the snapshot; none where they are whole.
+    now: Option<Interest>,
+    /// In what was handed over.
+    known: Option<Interest>,
+}
+
+impl Cut {
+    /// A list that is cut to this began.
+    pub(super) fn begins(&mut self, interest: Interest) {
+        self.next = Some(interest);
+    }
+
+    /// The list is complete.
+    pub(super) fn is_complete(&mut self) {
+        self.now = self.next.take().or(self.now.take());
+    }
+
+    /// Whether something else is there than what was handed over.
+    pub(super) fn is_news(&self) -> bool {
+        self.now != self.known
+    }
+
+    /// What is handed over is cut to.
+    pub(super) fn hand_over(&mut self) -> Option<Interest> {
+        self.known.clone_from(&self.now);
+        self.now.clone()
+    }
+}
+
+/// A reading without the annotations of a Service that nothing reads, where that is known.
+pub(super) fn cut(mut reading: Reading, read: Option<&Interest>) -> Reading {
+    if let (Some(read), Content::Object(Object::Service(service))) = (read, &mut reading.content) {
+        let is_almost_ours = |name: &str| read.spelled().is_some_and(|prefix| stray::is_almost_ours(name, prefix));
+        Arc::make_mut(service).annotations.retain(|name, _| read.reads_annotation(name) || is_almost_ours(name));
+    }
+    reading
+}
+
+/// The same in the place in memory where it is already: a list of large objects would be there twice.
+pub(super) fn shared(snapshot: &Snapshot, mut reading: Reading) -> Reading {
+    if let Content::Object(Object::Service(service)) = &mut reading.content
+        && let Some(known) = snapshot.services.get(&service.key).filter(|known| *known == service)
+    {
+        *service = Arc::clone(known);
+    }
+    reading
+}
+
+#[cfg(test)]
+mod tests {
+    use egressd_core::model::AnnotationPrefix;
+
+    use super::super::event::{Event, Kind};
+    use super::super::state::State;
+    use super::super::watched::reading;
+    use super::*;
+
+    fn of(prefix: &str) -> Interest {
+        Interest::new([&prefix.to_owned()], [])
+    }
+
+    fn listed(read: &Interest) -> Event {
+        let metadata = serde_json::json!({"name": "web", "namespace": "shop", "annotations": {"a/x": "1", "b/y": "2"}});
+        let object = serde_json::json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata});
+        Event::Listed(cut(reading(Kind::Services, &object), Some(read)))
+    }
+
+    #[test]
+    fn what_was_cut_is_known_when_the_list_is_complete_and_not_before() {
+        let mut state = State::of([Kind::Services]);
+        for (read, expected) in [("a/", &["a/x"][..]), ("", &["a/x", "b/y"])] {
+            let before = state.whole().kept;
+            for event in [Event::Begin, Event::Kept(of(read)), listed(&of(read))] {
+                state.take(Kind::Services, event);
+            }
+            assert_eq!(state.whole().kept, before);
+            state.take(Kind::Services, Event::Complete);
+            let update = state.update().unwrap_or_default();
+            assert_eq!(update.kept, Some(of(read)));
+            let names = update.snapshot.services.values().flat_map(|service| service.annotations.keys());
+            assert_eq!(names.collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_almost_one_of_ours_is_kept_to_be_reported() {
+        let host = Interest::of_host(&AnnotationPrefix::default());
+        let annotations = serde_json::json!({"kubevip.io/egress": "true", "example.org/egress-owner": "team"});
+        let object = serde_json::json!({"metadata": {"name": "web", "annotations": annotations}});
+        let Content::Object(Object::Service(service)) = cut(reading(Kind::Services, &object), Some(&host)).content
+        else {
+            panic!("it is a Service")
+        };
+        assert_eq!(service.annotations.keys().collect::<Vec<_>>(), ["kubevip.io/egress"]);
+    }
+
+    #[test]
+    fn a_list_that_says_the_same_takes_no_more_memory_and_is_news_where_it_was_cut_otherwise() {
+        let mut state = State::of([Kind::Services]);
+        let events = |prefix: &str| [Event::Begin, Event::Kept(of(prefix)), listed(&of("a/")), Event::Complete];
+        let mut after = |prefix: &str| {
+            events(prefix).into_iter().for_each(|event| state.take(Kind::Services, event));
+            state.update().map(|update| (update.keys.len(), update.snapshot))
+        };
+        let first = after("a/").map(|(_, snapshot)| snapshot).unwrap_or_default();
+        assert_eq!(after("a/"), None);
+        let (keys, second) = after("a/x").unwrap_or_default();
+        assert_eq!(keys, 0);
+        assert!(first.services.values().zip(second.services.values()).all(|(one, other)| Arc::ptr_eq(one, other)));
+    }
+}

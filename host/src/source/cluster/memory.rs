@@ -1,0 +1,135 @@
+//! What outlives the process of a cluster: what is inside it, so that an object that cannot be read when egressd starts
+//! takes nothing away from that, and whether this node's pods were known. Written when it changed, with a pause after
+//! each time, on a thread of its own.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use egressd_core::finding::Finding;
+use egressd_core::model::Snapshot;
+use serde_json::json;
+use tracing::warn;
+
+use super::super::documents::Object;
+use super::super::remembered;
+use super::Error;
+use crate::state::{CLUSTER, Recalled, Sources};
+
+/// The line that says that this node's pods were read.
+const PODS: &str = "{\"followed\":\"pods\"}";
+/// Nodes come and go with others, and what is lost by an end in between is what no list has shown to be unreadable yet.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What an earlier process knew.
+#[derive(Debug, Default)]
+pub struct Recollection {
+    /// Nodes and service networks.
+    pub objects: Vec<Object>,
+    /// Whether this node's pods could be read.
+    pub pods: PodsWere,
+    /// Why it is unknown.
+    pub unknown: Option<Finding>,
+}
+
+/// Whether an earlier process could read this node's pods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodsWere {
+    /// It could not, or did not ask for them.
+    #[default]
+    Unread,
+    /// It could.
+    Read,
+}
+
+/// What there is to remember.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) snapshot: Snapshot,
+    pub(super) pods: PodsWere,
+}
+
+/// Writes what is newest.
+#[derive(Debug)]
+pub(super) struct Memory {
+    newest: Sender<Facts>,
+    noted: Option<Facts>,
+}
+
+/// What is remembered of the cluster.
+pub(super) fn recall(sources: &Sources) -> Recollection {
+    match sources.recall(CLUSTER) {
+        Recalled::Nothing => Recollection::default(),
+        Recalled::Unknown(finding) => Recollection { unknown: Some(finding), ..Recollection::default() },
+        Recalled::Lines(lines) => {
+            let objects = remembered::parse(&lines, None).into_iter().map(|known| known.object).collect();
+            let were = lines.split(|byte| *byte == b'\n').any(|line| line == PODS.as_bytes());
+            let pods = if were { PodsWere::Read } else { PodsWere::Unread };
+            Recollection { objects, pods, unknown: None }
+        }
+    }
+}
+
+impl Memory {
+    /// One that writes on a thread of its own, as long as this lives.
+    pub(super) fn start(sources: Sources) -> Result<Self, Error> {
+        let (newest, facts) = channel();
+        let thread = thread::Builder::new().name("memory".to_owned());
+        thread.spawn(move || write_all(&sources, &facts)).map_err(Error::Thread)?;
+        Ok(Self { newest, noted: None })
+    }
+
+    /// Takes in the newest state. Most news are about other things.
+    pub(super) fn note(&mut self, facts: Facts) {
+        let is_same = |noted: &Facts| {
+            let (noted, newest) = (&noted.snapshot, &facts.snapshot);
+            noted.nodes.ptr_eq(&newest.nodes) && noted.service_networks.ptr_eq(&newest.service_networks)
+        };
+        if self.noted.as_ref().is_some_and(|noted| is_same(noted) && noted.pods == facts.pods) {
+            return;
+        }
+        // Without the thread there is nothing that could be done.
+        self.newest.send(facts.clone()).ok();
+        self.noted = Some(facts);
+    }
+}
+
+fn write_all(sources: &Sources, facts: &Receiver<Facts>) {
+    let mut failing = false;
+    while let Ok(first) = facts.recv() {
+        let newest = facts.try_iter().last().unwrap_or(first);
+        let written = sources.remember(CLUSTER, lines(&newest).as_bytes());
+        if let (Err(error), false) = (&written, failing) {
+            let error = error as &dyn std::error::Error;
+            warn!(error, "cannot remember what is inside the cluster; a restart would forget it");
+        }
+        failing = written.is_err();
+        thread::sleep(PAUSE);
+    }
+}
+
+/// What is inside, written as Kubernetes writes it, so that it is read as everything is, by later egressds too.
+pub(super) fn lines(facts: &Facts) -> String {
+    let Facts { snapshot, pods } = facts;
+    let nodes = snapshot.nodes.iter().map(|(name, node)| {
+        let addresses = node.addresses.iter().map(|address| json!({"type": "InternalIP", "address": address}));
+        let addresses: Vec<_> = addresses.collect();
+        let networks: Vec<String> = node.pod_networks.iter().map(ToString::to_string).collect();
+        let (spec, status) = (json!({"podCIDRs": networks}), json!({"addresses": addresses}));
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec, "status": status})
+    });
+    let services = snapshot.service_networks.iter().map(|(name, networks)| {
+        let spec = json!({"cidrs": networks.iter().map(ToString::to_string).collect::<Vec<_>>()});
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": name}, "spec": spec})
+    });
+    let followed = match pods {
+        PodsWere::Unread => None,
+        PodsWere::Read => Some(PODS.to_owned()),
+    };
+    let lines = nodes.chain(services).map(|object| json!({"object": object}).to_string()).chain(followed);
+    lines.map(|line| line + "\n").collect()
+}
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

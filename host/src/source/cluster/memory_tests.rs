@@ -1,0 +1,70 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use egressd_core::model::Node;
+
+use super::*;
+use crate::source::networks::Arguments;
+
+fn facts(network: &str) -> Facts {
+    let (addresses, pod_networks) = (vec![[192, 168, 0, 1].into()], vec![network.parse().unwrap()]);
+    let node = Node { addresses, pod_networks, ..Node::default() };
+    let mut snapshot = Snapshot::default();
+    snapshot.nodes.insert("n1".to_owned(), Arc::new(node));
+    let networks = ["10.96.0.0/16", "fd00::/112"].map(|network| network.parse().unwrap()).to_vec();
+    snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
+    Facts { snapshot, pods: PodsWere::Read }
+}
+
+fn expected(facts: &Facts) -> Vec<Object> {
+    let nodes =
+        facts.snapshot.nodes.iter().map(|(name, node)| Object::Node(name.clone(), Arc::clone(node), Arguments::new()));
+    let networks = facts.snapshot.service_networks.iter();
+    nodes.chain(networks.map(|(name, all)| Object::ServiceNetworks(name.clone(), Arc::clone(all)))).collect()
+}
+
+#[test]
+fn what_is_inside_the_cluster_is_recalled_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let sources = Sources::of(dir.path());
+    assert!(recall(&sources).objects.is_empty());
+    let facts = facts("10.0.1.0/24");
+    sources.remember(CLUSTER, lines(&facts).as_bytes()).unwrap();
+    let recalled = recall(&sources);
+    assert_eq!((recalled.objects, recalled.pods), (expected(&facts), PodsWere::Read));
+    sources.remember(CLUSTER, lines(&Facts { pods: PodsWere::Unread, ..facts }).as_bytes()).unwrap();
+    assert_eq!(recall(&sources).pods, PodsWere::Unread);
+}
+
+#[test]
+fn what_cannot_be_recalled_is_a_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let sources = Sources::of(dir.path());
+    sources.remember(CLUSTER, b"").unwrap();
+    let file = std::fs::read_dir(dir.path().join("sources")).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(file, "{\"version\":2}\n").unwrap();
+    let finding = recall(&sources).unknown.unwrap();
+    assert!(finding.code == "newer-state" && finding.message.contains("what the cluster gave"), "{finding:?}");
+}
+
+#[test]
+fn the_newest_is_written_beside_the_loop_and_what_is_no_news_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let sources = Sources::of(dir.path());
+    let mut memory = Memory::start(sources.clone()).unwrap();
+    let facts = facts("10.0.1.0/24");
+    memory.note(facts.clone());
+    let begun = Instant::now();
+    while recall(&sources).objects.is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        thread::sleep(Duration::from_millis(5));
+    }
+    let (newest, noted) = channel();
+    let mut memory = Memory { newest, ..memory };
+    memory.note(facts);
+    assert!(noted.try_recv().is_err());
+    memory.note(self::facts("10.0.2.0/24"));
+    assert!(noted.try_recv().is_ok());
+}

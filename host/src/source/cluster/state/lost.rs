@@ -1,0 +1,59 @@
+//! What is there and cannot be read, without a last good state: something may be in force of it all the same.
+
+use egressd_core::model::{Key, ObjectReference, Uid, UnreadableService};
+
+use super::{State, service_key};
+use crate::source::kind::Kind;
+
+impl State {
+    /// Nothing but its name is known.
+    pub(super) fn lose(&mut self, kind: Kind, name: &ObjectReference, (uid, why): (Option<&str>, &str)) {
+        match kind {
+            Kind::Services => self.lose_service(name, (uid, why)),
+            Kind::Policies => self.lose_policy(&name.name),
+            Kind::Slices
+            | Kind::Nodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Pods
+            | Kind::Networks(_)
+            | Kind::Endpoints => {}
+        }
+    }
+
+    /// It can be read, or is gone.
+    pub(super) fn find(&mut self, kind: Kind, name: &ObjectReference) {
+        let unreadable = &mut self.snapshot.unreadable;
+        let key = match kind {
+            Kind::Services => {
+                let key = service_key(name);
+                unreadable.services.remove(&key).map(|_| Key::Service(key))
+            }
+            Kind::Policies => unreadable.policies.remove(&name.name).map(Key::Policy),
+            Kind::Slices
+            | Kind::Nodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Pods
+            | Kind::Networks(_)
+            | Kind::Endpoints => None,
+        };
+        self.keys.extend(key);
+    }
+
+    fn lose_service(&mut self, name: &ObjectReference, (uid, why): (Option<&str>, &str)) {
+        let (key, uid) = (service_key(name), uid.and_then(|uid| Uid::new(uid).ok()));
+        let Some(uid) = uid.filter(|_| !self.snapshot.services.contains_key(&key)) else { return };
+        let lost = UnreadableService { uid, why: why.into() };
+        if self.snapshot.unreadable.services.insert(key.clone(), lost.clone()) != Some(lost) {
+            self.keys.insert(Key::Service(key));
+        }
+    }
+
+    fn lose_policy(&mut self, name: &str) {
+        let snapshot = &mut self.snapshot;
+        if !snapshot.policies.contains_key(name) && snapshot.unreadable.policies.insert(name.to_owned()).is_none() {
+            self.keys.insert(Key::Policy(name.to_owned()));
+        }
+    }
+}

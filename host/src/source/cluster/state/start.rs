@@ -1,0 +1,25 @@
+//! What an earlier process knew, and what the next one has to know.
+
+use super::super::memory::{Facts, PodsWere, Recollection};
+use super::{State, Watch};
+use crate::source::kind::Kind;
+
+impl State {
+    /// The same with what an earlier process knew: an object of which that cannot be read now is as it was then.
+    #[must_use]
+    pub fn recalling(self, recollection: Recollection) -> Self {
+        let Recollection { objects, pods, unknown } = recollection;
+        let recalled = objects.into_iter().map(|object| (object.identity(), object)).collect();
+        let pods_were = if self.awaited.contains(&Kind::Pods) { pods } else { PodsWere::Unread };
+        Self { recalled, pods_were, unknown, ..self }
+    }
+
+    /// What the next process has to know.
+    pub(in crate::source::cluster) fn facts(&self) -> Facts {
+        let pods = match self.watch {
+            Watch::Never => self.pods_were,
+            Watch::Earlier | Watch::Follows | Watch::Interrupted => PodsWere::Read,
+        };
+        Facts { snapshot: self.snapshot.clone(), pods }
+    }
+}

@@ -1,0 +1,182 @@
+//! What an earlier process knew counts at the start, for what cannot be read then.
+
+use egressd_core::model::Unreadable;
+use ipnet::IpNet;
+use proptest::prelude::*;
+
+use super::*;
+use crate::source::cluster::memory::{Recollection, lines};
+use crate::source::remembered;
+
+/// The Node or ServiceCIDR of a name with one network, and whether a part of it cannot be read.
+fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
+    let network: IpNet = format!("10.{number}.0.0/16").parse().expect("a network");
+    let object = match kind {
+        Kind::ServiceNetworks => Object::ServiceNetworks(of.to_owned(), Arc::new(vec![network])),
+        Kind::Nodes
+        | Kind::Services
+        | Kind::Slices
+        | Kind::Namespaces
+        | Kind::Policies
+        | Kind::Pods
+        | Kind::Networks(_)
+        | Kind::Endpoints => {
+            let addresses = vec![[192, 168, 0, number].into()];
+            let node = Node { addresses, pod_networks: vec![network], ..Node::default() };
+            Object::Node(of.to_owned(), Arc::new(node), Arguments::new())
+        }
+    };
+    let faults = faults.iter().map(|fault| (*fault).to_owned()).collect();
+    Reading { faults, ..good(name("", of), object) }
+}
+
+/// A state after a restart.
+fn restarted(before: &State) -> State {
+    let objects = remembered::parse(lines(&before.facts()).as_bytes(), None);
+    let objects = objects.into_iter().map(|known| known.object).collect();
+    State::of(Kind::FOLLOWED).recalling(Recollection { objects, pods: before.facts().pods, unknown: None })
+}
+
+/// All networks and addresses of an object, as text.
+type Inside = BTreeMap<String, BTreeSet<String>>;
+
+fn inside_of(state: &State) -> Inside {
+    let Snapshot { nodes, service_networks, .. } = &state.snapshot;
+    let nodes = nodes.iter().map(|(name, node)| {
+        let addresses = node.addresses.iter().map(ToString::to_string);
+        (format!("node {name}"), addresses.chain(node.pod_networks.iter().map(ToString::to_string)).collect())
+    });
+    let networks = service_networks.iter();
+    nodes.chain(networks.map(|(name, all)| (name.clone(), all.iter().map(ToString::to_string).collect()))).collect()
+}
+
+#[test]
+fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, Kind::Nodes, &[inside(Kind::Nodes, "a", 1, &[]), inside(Kind::Nodes, "b", 2, &[])]);
+    let mut next = restarted(&state);
+    list(&mut next, Kind::Nodes, &[unreadable(&inside(Kind::Nodes, "a", 1, &[]), "1")]);
+    assert_eq!(
+        inside_of(&next),
+        [("node a".to_owned(), ["10.1.0.0/16", "192.168.0.1"].map(str::to_owned).into())].into()
+    );
+    assert!(next.findings()[0].message.ends_with("its last good state stays in force"));
+    assert_eq!(keys(&mut next), ["cluster"]);
+    // What was recalled was for the start: the Node of that name that comes later is another one.
+    list(&mut next, Kind::Nodes, &[]);
+    state.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "c", 1, &[]), "1")));
+    next.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
+    assert!(inside_of(&next).is_empty());
+}
+
+#[test]
+fn a_field_that_cannot_be_read_at_the_start_does_not_shrink_what_is_inside() {
+    let mut state = State::of(Kind::FOLLOWED);
+    for kind in [Kind::Nodes, Kind::ServiceNetworks] {
+        list(&mut state, kind, &[inside(kind, "a", 1, &[])]);
+    }
+    let mut next = restarted(&state);
+    for kind in [Kind::Nodes, Kind::ServiceNetworks] {
+        list(&mut next, kind, &[inside(kind, "a", 2, &["status.addresses[0].address \"\" is not an address"])]);
+    }
+    let all = inside_of(&next);
+    assert!(
+        all.values().all(|inside| ["10.1.0.0/16", "10.2.0.0/16"].iter().all(|one| inside.contains(*one))),
+        "{all:?}"
+    );
+    assert_eq!(inside_of(&restarted(&next)), Inside::new(), "nothing counts before it is listed");
+}
+
+/// Who may not read them any more cannot tell whose an address is, so nothing new is anybody's.
+#[test]
+fn pods_that_an_earlier_process_could_read_are_last_known_where_this_one_may_not() {
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, Kind::Pods, &[pod("hr", "x", 1)]);
+    let known = |state: &State| whose_is(&state.snapshot, [10, 0, 0, 1].into());
+    let mut next = restarted(&state);
+    assert_eq!(known(&next), "not watched");
+    next.forgo(Kind::Pods);
+    assert_eq!((known(&next).as_str(), keys(&mut next)), ("last Unknown", vec!["pods".to_owned()]));
+    next.resumed(Kind::Pods);
+    let mut after = restarted(&next);
+    after.forgo(Kind::Pods);
+    assert_eq!((known(&next).as_str(), known(&after).as_str()), ("last Unknown", "last Unknown"));
+    list(&mut next, Kind::Pods, &[pod("hr", "x", 1)]);
+    assert_eq!(known(&next), "Foreign(\"hr\")");
+    let others = || Kind::FOLLOWED.into_iter().filter(|kind| *kind != Kind::Pods);
+    let mut unasked =
+        State::of(others()).recalling(Recollection { pods: state.facts().pods, ..Recollection::default() });
+    unasked.forgo(Kind::Pods);
+    assert_eq!(known(&unasked), "not watched");
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(Kind, Reading),
+    Delete(Kind, &'static str),
+    Restart,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let kind = || prop::sample::select(&[Kind::Nodes, Kind::ServiceNetworks][..]);
+    let named = move || (kind(), prop::sample::select(&["a", "b"][..]));
+    let partly = &["a field is not what it should be"];
+    prop_oneof![
+        3 => (named(), 1..4_u8).prop_map(|((kind, of), number)| Step::Put(kind, inside(kind, of, number, &[]))),
+        3 => (named(), 1..4_u8).prop_map(|((kind, of), number)| Step::Put(kind, inside(kind, of, number, partly))),
+        2 => named().prop_map(|(kind, of)| Step::Put(kind, unreadable(&inside(kind, of, 1, &[]), "1"))),
+        1 => named().prop_map(|(kind, of)| Step::Delete(kind, of)),
+        4 => Just(Step::Restart),
+    ]
+}
+
+proptest! {
+    /// Whatever can be read of Nodes and ServiceCIDRs and when: who was started anew sees the same inside.
+    #[test]
+    fn a_restart_at_any_time_leaves_the_same_inside(steps in prop::collection::vec(any_step(), 0..20)) {
+        let mut objects: BTreeMap<(Kind, String), Reading> = BTreeMap::new();
+        let (mut lasting, mut other) = (State::of(Kind::FOLLOWED), State::of(Kind::FOLLOWED));
+        for step in steps {
+            match step {
+                Step::Put(kind, reading) => {
+                    objects.insert((kind, reading.name.name.clone()), reading.clone());
+                    [&mut lasting, &mut other].into_iter().for_each(|state| state.take(kind, Event::Changed(reading.clone())));
+                }
+                Step::Delete(kind, of) => {
+                    objects.remove(&(kind, of.to_owned()));
+                    [&mut lasting, &mut other].into_iter().for_each(|state| state.take(kind, Event::Gone(name("", of))));
+                }
+                Step::Restart => {
+                    other = restarted(&other);
+                    for kind in Kind::FOLLOWED {
+                        let listed = objects.iter().filter(|((of, _), _)| *of == kind);
+                        list(&mut other, kind, &listed.map(|(_, reading)| reading.clone()).collect::<Vec<_>>());
+                    }
+                }
+            }
+            prop_assert_eq!(inside_of(&lasting), inside_of(&other));
+        }
+    }
+}
+
+#[test]
+fn a_service_and_a_guard_that_cannot_be_read_from_the_start_are_there_all_the_same() {
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, Kind::Services, &[unreadable(&service("web", "1"), "1")]);
+    list(&mut state, Kind::Policies, &[unreadable(&policy("guard", ""), "2")]);
+    let key = ServiceKey::new("shop", "web");
+    let lost = &state.snapshot.unreadable;
+    assert_eq!((lost.services[&key].uid.as_str(), lost.policies.contains("guard")), ("1", true));
+    assert_eq!(keys(&mut state), ["shop/web", "policy guard"]);
+    assert!(state.findings()[0].message.ends_with("; its last good state is unknown"));
+    list(&mut state, Kind::Services, &[unreadable(&service("web", "1"), "1")]);
+    assert_eq!(state.update().map(|update| update.keys), None, "no news");
+    list(&mut state, Kind::Services, &[service("web", "1")]);
+    list(&mut state, Kind::Policies, &[]);
+    assert_eq!(keys(&mut state), ["shop/web", "policy guard"]);
+    assert_eq!(state.snapshot.unreadable, Unreadable::default());
+    state.take(Kind::Services, Event::Changed(unreadable(&service("web", "1"), "1")));
+    assert_eq!(state.snapshot.unreadable, Unreadable::default(), "its last good state is known");
+    state.take(Kind::Services, Event::Changed(unreadable(&service("web", "2"), "2")));
+    assert_eq!(state.snapshot.unreadable.services[&key].uid.as_str(), "2");
+}

@@ -1,0 +1,136 @@
+//! All places of manifests together, in the order in which they were given.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use egressd_core::finding::Finding;
+use egressd_core::model::Key;
+
+use super::gathered::Gathered;
+use super::{Error, Naming, POLICIES, Place};
+use crate::errors::with_causes;
+use crate::source::handover::Update;
+use crate::state::Sources;
+
+/// A place as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// A directory or a file.
+    Path(PathBuf),
+    /// What another command prints.
+    StandardInput,
+}
+
+/// One file of one place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileId {
+    /// The number of the place in the order given, from 0.
+    pub place: usize,
+    /// Its name there.
+    pub name: String,
+}
+
+/// All places, and what was read from them.
+#[derive(Debug)]
+pub struct Places {
+    places: Vec<Place>,
+    policies: String,
+}
+
+impl Places {
+    /// Places of which nothing was read yet. Endpoints without a node are on `node`; policies are taken from [`POLICIES`].
+    pub fn new(given: Vec<Given>, node: &str) -> Self {
+        let naming = if given.len() > 1 { Naming::Whole } else { Naming::Short };
+        let place = |given| match given {
+            Given::Path(path) => Place::new(path, node, naming),
+            Given::StandardInput => Place::standard_input(node),
+        };
+        Self { places: given.into_iter().map(place).collect(), policies: POLICIES.to_owned() }
+    }
+
+    /// One place.
+    pub fn one(path: impl Into<PathBuf>, node: &str) -> Self {
+        Self::new(vec![Given::Path(path.into())], node)
+    }
+
+    /// The same with policies from another namespace.
+    #[must_use]
+    pub fn with_policies_of(self, namespace: impl Into<String>) -> Self {
+        Self { policies: namespace.into(), ..self }
+    }
+
+    /// The same with what an earlier process left, and will be left to the next one.
+    #[must_use]
+    pub fn remembering(self, sources: &Sources) -> Self {
+        let places = self.places.into_iter().map(|place| place.remembering(sources.clone()));
+        Self { places: places.collect(), ..self }
+    }
+
+    /// Leaves to the next process what one manifest says; whether there are more of which that changed.
+    pub fn remember(&mut self) -> bool {
+        self.places.iter_mut().any(Place::remember)
+    }
+
+    /// Reads everything for the first time.
+    ///
+    /// # Errors
+    /// When one of the places cannot be read: begin with all of it or not at all.
+    pub fn read(&mut self) -> Result<Update, Error> {
+        let mut keys = BTreeSet::new();
+        for place in &mut self.places {
+            keys.extend(place.refresh(&BTreeSet::new())?);
+        }
+        Ok(self.update(keys, vec![]))
+    }
+
+    /// Reads what changed, and everything in `touched` in any case. Of a place that cannot be read everything stays.
+    pub fn scan(&mut self, touched: &BTreeSet<FileId>) -> Update {
+        let (mut keys, mut away) = (BTreeSet::new(), Vec::new());
+        for (at, place) in self.places.iter_mut().enumerate() {
+            let here = touched.iter().filter(|file| file.place == at);
+            match place.refresh(&here.map(|file| file.name.clone()).collect()) {
+                Ok(changed) => keys.extend(changed),
+                Err(error) => away.push(self::away(&error)),
+            }
+        }
+        self.update(keys, away)
+    }
+
+    /// Whether a file may be written right now, so that one looks again soon.
+    pub fn is_unsettled(&self) -> bool {
+        self.places.iter().any(|place| !place.unsettled.is_empty())
+    }
+
+    /// Every file that was read.
+    pub fn files(&self) -> BTreeSet<FileId> {
+        let of_place =
+            |(at, place): (usize, &Place)| place.files.keys().map(move |name| (at, name.clone())).collect::<Vec<_>>();
+        let files = self.places.iter().enumerate().flat_map(of_place);
+        files.map(|(place, name)| FileId { place, name }).collect()
+    }
+
+    /// Each place, in the order given.
+    pub(in crate::source) fn each(&self) -> impl Iterator<Item = (usize, &Place)> {
+        self.places.iter().enumerate()
+    }
+
+    /// The file that is a place of its own.
+    pub(in crate::source) fn only_file(at: usize, place: &Place) -> FileId {
+        FileId { place: at, name: place.only_name() }
+    }
+
+    /// Everything that all files say together. What two files say, the first place says, and in it the first by name.
+    fn update(&self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
+        let mut gathered = Gathered::with_policies_of(&self.policies);
+        self.places.iter().for_each(|place| place.gather(&mut gathered));
+        self.places.iter().for_each(|place| place.lose(&mut gathered));
+        let faults = self.places.iter().flat_map(Place::faults);
+        let (snapshot, doubled) = gathered.finish();
+        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), kept: None }
+    }
+}
+
+fn away(error: &Error) -> Finding {
+    let message = format!("{}; everything that it held stays as it is until it is back", with_causes(error));
+    Finding::error("manifests-away", message)
+}

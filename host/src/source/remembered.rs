@@ -1,0 +1,86 @@
+//! What a source leaves to the next process, line by line: an object as it was written, with earlier forms of it that
+//! still say what is inside the cluster, where a part of the newest cannot be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::documents::{Identity, Object, object};
+
+/// One object that an earlier process knew.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// What it says.
+    pub(super) object: Object,
+    line: Line,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Line {
+    object: Value,
+    /// The newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Value>,
+}
+
+/// What lines say. One that this egressd cannot read says nothing.
+pub(super) fn parse(lines: &[u8], node: Option<&str>) -> Vec<Known> {
+    let lines = lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+    let known = |line: Line| {
+        let newest = object(&line.object, node)?;
+        let earlier = line.earlier.iter().filter_map(|earlier| object(earlier, node));
+        Some(Known { object: earlier.fold(newest, |newest, earlier| newest.keeping_inside(&earlier)), line })
+    };
+    lines.filter_map(known).collect()
+}
+
+/// The last good state of a source as lines: its objects, of which the first were written so, the first ones in
+/// `partly` with parts that cannot be read, and the others stay as they were `before`.
+pub(super) fn lines(
+    objects: &[Object],
+    originals: &[String],
+    partly: &BTreeSet<Identity>,
+    before: &[Known],
+    node: Option<&str>,
+) -> Vec<u8> {
+    // Of two with one name, the first is used.
+    let before: BTreeMap<Identity, &Known> =
+        before.iter().rev().map(|known| (known.object.identity(), known)).collect();
+    let mut lines = Vec::new();
+    for (object, original) in objects.iter().zip(originals) {
+        let identity = object.identity();
+        match before.get(&identity).filter(|_| partly.contains(&identity)) {
+            Some(known) => lines.extend(known.followed_by(original, node).iter().flat_map(Line::bytes)),
+            None => lines.extend(format!("{{\"object\":{original}}}\n").into_bytes()),
+        }
+    }
+    let stay = objects.iter().skip(originals.len()).filter_map(|object| before.get(&object.identity()));
+    lines.extend(stay.flat_map(|known| known.line.bytes()));
+    lines
+}
+
+impl Known {
+    /// The line of a newer form, with what of this one still says something.
+    fn followed_by(&self, original: &str, node: Option<&str>) -> Option<Line> {
+        let newest: Value = serde_json::from_str(original).ok()?;
+        let mut all = object(&newest, node)?;
+        let mut earlier = Vec::new();
+        for form in [&self.line.object].into_iter().chain(&self.line.earlier) {
+            let more = object(form, node).map(|form| all.clone().keeping_inside(&form));
+            if let Some(more) = more.filter(|more| *more != all) {
+                all = more;
+                earlier.push(form.clone());
+            }
+        }
+        Some(Line { object: newest, earlier })
+    }
+}
+
+impl Line {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}

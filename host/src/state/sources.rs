@@ -1,0 +1,186 @@
+//! What sources gave last, one file for each manifest and one for the cluster: the objects whose last good state is in
+//! force, so that what cannot be read when egressd starts is remembered. What the lines say is the source's business.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use egressd_core::finding::Finding;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::version::{self, Found, Why};
+use super::write_whole;
+use crate::files;
+
+/// The source that is a cluster. No manifest has such a path.
+pub const CLUSTER: &str = "cluster";
+/// The folder in the state directory.
+pub(super) const FOLDER: &str = "sources";
+/// More than JSON makes of the longest manifest.
+const LONGEST: u64 = 4 * files::MOST;
+const SUFFIX: &str = ".last";
+/// What follows it in the name of the file beside.
+const BESIDE: &str = ".v1";
+
+/// The folder. A clone is the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sources {
+    state: PathBuf,
+    folder: PathBuf,
+}
+
+/// What is remembered of one source.
+#[derive(Debug, PartialEq)]
+pub enum Recalled {
+    /// Nothing.
+    Nothing,
+    /// These lines.
+    Lines(Vec<u8>),
+    /// Something that this egressd does not know, or cannot read.
+    Unknown(Finding),
+}
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    version: u64,
+    /// Which source it is, as the name of the file cannot say it.
+    of: String,
+}
+
+impl Sources {
+    /// The folder in this state directory. Nothing is made before there is something to remember.
+    pub fn of(state_dir: &Path) -> Self {
+        Self { state: state_dir.to_owned(), folder: state_dir.join(FOLDER) }
+    }
+
+    /// What is remembered of a source.
+    pub fn recall(&self, of: &str) -> Recalled {
+        let file = self.file(of);
+        match self.found(&file) {
+            (_, Found::Known(bytes)) => match split(&bytes) {
+                Some((header, lines)) if header.of == of => Recalled::Lines(lines.to_vec()),
+                Some(_) | None => Recalled::Unknown(damaged(&file, of)),
+            },
+            (_, Found::Missing) => Recalled::Nothing,
+            (_, Found::Unknown(why)) => Recalled::Unknown(unknown(&file, &why, of)),
+        }
+    }
+
+    /// The sources that something is remembered of, but for those that are known by name.
+    pub fn others(&self, known: &BTreeSet<String>) -> BTreeSet<String> {
+        let known: BTreeSet<PathBuf> = known.iter().map(|of| self.file(of)).collect();
+        let entries = fs::read_dir(&self.folder).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let whole = names.filter_map(|name| {
+            let name = name.strip_suffix(BESIDE).unwrap_or(&name);
+            name.ends_with(SUFFIX).then(|| self.folder.join(name))
+        });
+        let others: BTreeSet<PathBuf> = whole.filter(|file| !known.contains(file)).collect();
+        others.iter().filter_map(|file| self.source_of(file)).collect()
+    }
+
+    /// Remembers exactly these lines, if they are news.
+    ///
+    /// # Errors
+    /// When they are too long, or the system refuses.
+    pub fn remember(&self, of: &str, lines: &[u8]) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(&Header { version: version::VERSION, of: of.to_owned() })?;
+        bytes.push(b'\n');
+        bytes.extend_from_slice(lines);
+        if u64::try_from(bytes.len()).map_or(true, |length| length > LONGEST) {
+            return Err(files::Error::Long { most: LONGEST }.into());
+        }
+        let file = self.file(of);
+        match version::find(&file, LONGEST) {
+            Found::Known(written) if written == bytes => {}
+            Found::Known(_) | Found::Missing => self.write(&file, &bytes)?,
+            // A newer egressd's stays.
+            Found::Unknown(_) => return self.write(&version::beside(&file), &bytes),
+        }
+        remove(&version::beside(&file))
+    }
+
+    /// Remembers nothing of a source any more. What a newer egressd wrote stays.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn forget(&self, of: &str) -> io::Result<()> {
+        let file = self.file(of);
+        remove(&version::beside(&file))?;
+        match version::find(&file, LONGEST) {
+            Found::Known(_) => remove(&file),
+            Found::Missing | Found::Unknown(_) => Ok(()),
+        }
+    }
+
+    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
+        // The folder's parents would be made for all to read.
+        files::make_directory(&self.state)?;
+        files::make_directory(&self.folder)?;
+        write_whole(file, bytes)
+    }
+
+    /// A path may be longer than a file's name.
+    fn file(&self, of: &str) -> PathBuf {
+        let name = Uuid::new_v5(&Uuid::NAMESPACE_URL, of.as_bytes());
+        self.folder.join(format!("{name}{SUFFIX}"))
+    }
+
+    /// What was written beside a file was written last.
+    fn found(&self, file: &Path) -> (PathBuf, Found) {
+        let beside = version::beside(file);
+        match version::find(&beside, LONGEST) {
+            found @ (Found::Known(_) | Found::Unknown(_)) => (beside, found),
+            Found::Missing => (file.to_owned(), version::find(file, LONGEST)),
+        }
+    }
+
+    fn source_of(&self, file: &Path) -> Option<String> {
+        match self.found(file) {
+            (_, Found::Known(bytes)) => split(&bytes).map(|(header, _)| header.of),
+            (_, Found::Missing | Found::Unknown(_)) => None,
+        }
+    }
+}
+
+/// Names in the folder: what is whole, what is beside it, and what is being written.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.ends_with(SUFFIX) || name.ends_with(BESIDE) || name.ends_with(".new")
+}
+
+fn split(bytes: &[u8]) -> Option<(Header, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    Some((serde_json::from_slice(&bytes[..end]).ok()?, &bytes[end + 1..]))
+}
+
+fn unknown(file: &Path, why: &Why, of: &str) -> Finding {
+    version::finding_that(file, why, &format!("what {} gave before this start is unknown", called(of)))
+}
+
+/// A manifest by its path.
+fn called(of: &str) -> &str {
+    if of == CLUSTER { "the cluster" } else { of }
+}
+
+fn damaged(file: &Path, of: &str) -> Finding {
+    let message = format!(
+        "state file {} is damaged: its first line does not name its source; what {} gave before this start is unknown",
+        file.display(),
+        called(of)
+    );
+    Finding::warning("state-unreadable", message)
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "sources_tests.rs"]
+mod tests;

@@ -1,0 +1,172 @@
+//! Every message that a scene here leads to, with sample values: one line each, by code. A new message needs a scene.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use egressd::oneshot::Report;
+use egressd::policies::Sandbox;
+use egressd_core::finding::Finding;
+use egressd_core::model::AddressTrust;
+use egressd_core::owner::{Owner, Standing};
+
+use crate::mistakes;
+use crate::scene::{Scene, service, web};
+
+const EGRESS: &str = "kube-vip.io/egress: \"true\"";
+const LOAD_BALANCER: &str = "{type: LoadBalancer, externalTrafficPolicy: Local}";
+const ADDRESS: &str = "{ip: 192.0.2.10}";
+
+/// One line for each message.
+pub(crate) fn page(sandbox: &Sandbox) -> Result<String> {
+    let mut lines = BTreeSet::new();
+    for scene in
+        mistakes::scenes().chain(annotations()).chain(addresses()).chain(endpoints()).chain(cluster()).chain(policies())
+    {
+        let report = scene.report(sandbox)?;
+        lines.extend(
+            findings(&report).map(|finding| {
+                format!("{} {}: {}\n", finding.code.as_str(), finding.severity, finding.message.as_str())
+            }),
+        );
+    }
+    Ok(lines.into_iter().collect())
+}
+
+fn findings(report: &Report) -> impl Iterator<Item = &Finding> {
+    let of_services = report.round.statuses.values().flat_map(|status| &status.findings);
+    report.source_findings.iter().chain(&report.round.findings).chain(of_services)
+}
+
+/// Names and values of annotations, beyond the mistakes of a first Service.
+fn annotations() -> Vec<Scene> {
+    let beside = |line: &str| Scene::with(web(&[EGRESS, line]));
+    let ports = |value: &str| beside(&format!("kube-vip.io/egress-destination-ports: {value}"));
+    let allowed = |value: &str| beside(&format!("kube-vip.io/egress-allowed-networks: {value}"));
+    vec![
+        ports("'TCP:80,icmp:8,tcp:0,tcp:65536,tcp:90-80,tcp:http,tcp:080,,'"),
+        ports("'\"\"'"),
+        ports("''"),
+        ports("'tcp:80 udp:53'"),
+        allowed("198.51.100.0/33,198.51.100.0/,internet,::ffff:192.0.2.1"),
+        allowed("2001:db8::/32"),
+        Scene::with(web(&[
+            EGRESS,
+            "kube-vip.io/egress-allowed-networks: 198.51.100.0/24",
+            "kube-vip.io/egress-denied-networks: 0.0.0.0/0",
+        ])),
+        beside("kube-vip.io/egress-ports: tcp:443"),
+        beside("kube-vip.io/Egress-Ports: tcp:443"),
+        beside("kubevip.io/egress-destination-ports: tcp:443"),
+        Scene::with(service(
+            "  labels: {kube-vip.io/egress-owner: shop}\n  annotations: {kube-vip.io/egress: \"true\"}\n",
+            LOAD_BALANCER,
+            ADDRESS,
+        )),
+        Scene::with(web(&["kube-vip.io/egress-owner: shop"])),
+        Scene::with(web(&["kube-vip.io/egress: \"False\""])),
+        beside("kube-vip.io/egress-ipv6: \"no\""),
+        beside("kube-vip.io/ignore: \"true\""),
+        beside("kube-vip.io/egress-no-internal-traffic: \"false\""),
+        beside("kube-vip.io/egress-detect-api-server: \"false\""),
+        beside("kube-vip.io/flush-conntrack: \"true\""),
+    ]
+}
+
+/// The Service's own addresses, and which node has them.
+fn addresses() -> Vec<Scene> {
+    let with = |ingress: &str| Scene::with(service(&format!("  annotations: {{{EGRESS}}}\n"), LOAD_BALANCER, ingress));
+    let asked = |value: &str| Scene::with(web(&[EGRESS, &format!("kube-vip.io/loadbalancerIPs: {value}")]));
+    let auto = |scene: Scene| scene.set(|settings| settings.owner = Owner::Auto);
+    let vip_host = |node: &str| Scene::with(web(&[EGRESS, &format!("kube-vip.io/vipHost: {node}")]));
+    vec![
+        with("{hostname: lb.example.org}"),
+        asked("lb.example.org"),
+        asked("'::'"),
+        asked(&vec!["192.0.2.10"; 70].join(",")),
+        asked("192.0.2.99").set(|settings| settings.trust = AddressTrust::Status),
+        with("{ip: 127.0.0.1}"),
+        with("{ip: 10.244.3.3}"),
+        Scene::of(node("node-a", "192.0.2.10")).and(format!("{}---\n{}", web(&[EGRESS]), slice("10.244.0.7"))),
+        auto(with(ADDRESS)),
+        auto(vip_host("node-b")),
+        auto(vip_host("Node-A")).holding("192.0.2.10", Standing::Usable),
+        with(ADDRESS).set(|settings| settings.owner = Owner::VipHost),
+        auto(with(ADDRESS)).holding("192.0.2.10", Standing::Tentative),
+        auto(with(ADDRESS)).holding("192.0.2.10", Standing::Duplicate),
+        auto(with("{ip: 192.0.2.10}, {ip: 192.0.2.11}")).holding("192.0.2.11", Standing::Usable),
+    ]
+}
+
+/// Endpoints that are not translated, or not here.
+fn endpoints() -> Vec<Scene> {
+    let listing = |endpoints: &str| {
+        let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: more, labels: {kubernetes.io/service-name: web}}\naddressType: IPv4\n";
+        Scene::with(format!("{}---\n{slice}endpoints: [{endpoints}]\n", web(&[EGRESS])))
+    };
+    vec![
+        listing("{addresses: [127.0.0.1], nodeName: node-a}"),
+        listing("{addresses: [10.244.9.9], nodeName: node-b}"),
+        listing("{addresses: [172.20.0.9], nodeName: node-a}"),
+        listing("{addresses: [10.244.0.9], nodeName: node-a}").holding("10.244.0.9", Standing::Usable),
+        Scene::with(format!("{}---\n{}---\n{}", node("node-b", "192.0.2.1"), web(&[EGRESS]), slice("192.0.2.1"))),
+        Scene::with(format!("{}---\n{}", node("node-b", "192.0.2.1, 10.244.0.7"), web(&[EGRESS]))),
+        Scene::of(elsewhere()).set(|settings| settings.owner = Owner::Auto).holding("192.0.2.10", Standing::Usable),
+        Scene::of(elsewhere()),
+    ]
+}
+
+/// What is known of the cluster, and files that cannot be read.
+fn cluster() -> Vec<Scene> {
+    vec![
+        Scene::of(web(&[EGRESS])),
+        Scene::of("apiVersion: v1\nkind: Service\nmetadata: {name: [web]}\n"),
+        Scene::of("apiVersion: v1\nkind: Node\nmetadata: {name: node-a}\nspec: {podCIDRs: [10.244.0.0/99]}\n"),
+        Scene::of("apiVersion: v1\n  kind: Service\n"),
+        Scene::with(web(&[EGRESS]).replace("192.0.2.10", "192.0.2.300")),
+    ]
+}
+
+/// ConfigMaps that are not read as they were meant.
+fn policies() -> Vec<Scene> {
+    let config_map = |labels: &str, annotations: &str| {
+        let metadata =
+            format!("{{name: guard, namespace: egressd, labels: {{{labels}}}, annotations: {{{annotations}}}}}");
+        Scene::with(format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {metadata}\nbinaryData: {{policy.wasm: AGFzbQ==}}\n"
+        ))
+    };
+    let built_in = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: annotations, namespace: egressd, labels: {egressd.io/policy: \"true\"}}\n";
+    vec![
+        config_map("egressd.io/polcy: \"true\"", ""),
+        config_map("", "egressd.io/policy: \"true\""),
+        config_map("egressd.io/policy: \"true\"", "egressd.io/namespace: a"),
+        config_map("egressd.io/policy: \"true\"", "egressd.io/other: a"),
+        config_map("egressd.io/policy: \"true\", egressd.io/required: \"true\"", ""),
+        Scene::with(format!("{built_in}data: {{settings: '{{\"prefix\": \"example.org\"}}'}}\n")),
+    ]
+}
+
+fn node(name: &str, addresses: &str) -> String {
+    let addresses: Vec<String> =
+        addresses.split(", ").map(|address| format!("{{type: InternalIP, address: {address}}}")).collect();
+    let networks = if name == "node-a" { "10.244.0.0/16" } else { "10.245.0.0/16" };
+    let status = format!("status: {{addresses: [{}]}}", addresses.join(", "));
+    format!("apiVersion: v1\nkind: Node\nmetadata: {{name: {name}}}\nspec: {{podCIDRs: [{networks}]}}\n{status}\n")
+}
+
+fn slice(address: &str) -> String {
+    let labels = "labels: {kubernetes.io/service-name: web}";
+    let head = format!(
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {{name: one, {labels}}}\naddressType: IPv4\n"
+    );
+    format!("{head}endpoints: [{{addresses: [{address}], nodeName: node-a}}]\n")
+}
+
+fn elsewhere() -> String {
+    let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: web, labels: {kubernetes.io/service-name: web}}\naddressType: IPv4\n";
+    format!(
+        "{}---\n{slice}endpoints: [{{addresses: [10.245.0.7], nodeName: node-b}}]\n---\n{}",
+        web(&[EGRESS]),
+        node("node-b", "192.0.2.1")
+    )
+}

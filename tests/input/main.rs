@@ -1,0 +1,10 @@
+//! What people and their programs write, through `egressd plan`: what comes of it, and what is said about what is wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod app;
+mod encodings;
+mod objects;
+mod places;
+mod realistic;
+mod sentences;
