@@ -296,10 +296,32 @@ impl Object {
         }
     }
 
-    /// What is known of an object that cannot be read, and never could: of a Node that there is one.
+    /// What is known of an object that cannot be read, and never could: of one that may say where pods live that there is one.
     pub fn unread(kind: Kind, name: &str) -> Option<Self> {
-        let node = || Node { completeness: Completeness::Partial, ..Node::default() };
-        (kind == Kind::Nodes).then(|| Self::Node(name.to_owned(), Arc::new(node()), Arguments::new()))
+        let (name, completeness) = (name.to_owned(), Completeness::Partial);
+        match kind {
+            Kind::Nodes => {
+                let node = Node { completeness, ..Node::default() };
+                Some(Self::Node(name, Arc::new(node), Arguments::new()))
+            }
+            Kind::Networks(of) => {
+                let networks = ClusterNetworks { completeness, ..ClusterNetworks::default() };
+                Some(Self::Networks((kind, of.called(name)), Arc::new(networks)))
+            }
+            Kind::Services
+            | Kind::Slices
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Policies
+            | Kind::Pods
+            | Kind::Endpoints => None,
+        }
+    }
+
+    /// Whether more is known of it than that it is there.
+    pub fn is_known(&self) -> bool {
+        let (kind, name) = self.identity();
+        Self::unread(kind, &name.name).is_none_or(|unread| *self != unread)
     }
 
     /// What messages call it.
@@ -319,9 +341,7 @@ impl Object {
                 Self::Service(Arc::new(Service { cluster_addresses, ..Service::clone(&new) }))
             }
             (Self::Node(name, new, arguments), Self::Node(_, old, before)) => {
-                let addresses = union(&new.addresses, &old.addresses);
-                let pod_networks = union(&new.pod_networks, &old.pod_networks);
-                let node = Node { addresses, pod_networks, completeness: old.completeness, ..Node::clone(&new) };
+                let node = Node::clone(&new).keeping_inside(old);
                 Self::Node(name, Arc::new(node), networks::arguments_of_both(arguments, before))
             }
             (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
@@ -345,11 +365,15 @@ fn union<T: Clone + PartialEq>(new: &[T], old: &[T]) -> Vec<T> {
     new.iter().chain(only_old).cloned().collect()
 }
 
-/// What an object says that was kept as it was written; nothing where it is of another kind, or cannot be read.
+/// What an object says that was kept as it was written; nothing where it is of another kind, or cannot be read and nothing
+/// follows from that.
 pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
     let text = |field: &str| value.get(field)?.as_str();
     let kind = Kind::of(text("apiVersion")?, text("kind")?, &called(value))?;
-    read::read(kind, value, node).ok()?.object
+    match read::read(kind, value, node) {
+        Ok(reading) => reading.object,
+        Err(_) => Object::unread(kind, &called(value).name),
+    }
 }
 
 /// What tells a Service from all other objects.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use egressd_core::model::{ClusterNetworks, Key, ObjectReference, Snapshot};
 use ipnet::IpNet;
 
-use super::documents::Identity;
+use super::documents::{Identity, Object};
 use super::kind::{Kind, NetworkKind};
 use super::read::MOST_OF_A_NODE;
 
@@ -33,6 +33,27 @@ pub fn names(snapshot: &Snapshot, kind: NetworkKind) -> Vec<ObjectReference> {
     }
     let name = |title: &String| Some(kind.called(title.strip_prefix(names.kind)?.strip_prefix(' ')?.to_owned()));
     snapshot.cluster_networks.keys().filter_map(name).collect()
+}
+
+/// What a snapshot has, but for the arguments of Nodes' installers, as objects.
+pub fn objects(snapshot: &Snapshot) -> Vec<Object> {
+    let kinds = Kind::ALL.into_iter().filter_map(|kind| match kind {
+        Kind::Networks(of) => Some((kind, of)),
+        Kind::Services
+        | Kind::Slices
+        | Kind::Nodes
+        | Kind::Namespaces
+        | Kind::ServiceNetworks
+        | Kind::Policies
+        | Kind::Pods
+        | Kind::Endpoints => None,
+    });
+    let identities = kinds.flat_map(|(kind, of)| names(snapshot, of).into_iter().map(move |name| (kind, name)));
+    let object = |identity: Identity| {
+        let networks = snapshot.cluster_networks.get(&title(&identity))?;
+        Some(Object::Networks(identity, Arc::clone(networks)))
+    };
+    identities.filter_map(object).collect()
 }
 
 /// Takes in what an object says, or that it is gone; the key where that is news.
@@ -67,12 +88,19 @@ fn argued(node: &str, annotation: &str) -> String {
     format!("Node {node} ({annotation})")
 }
 
+/// How many networks count of what one node's agent says and has said, while a part of that cannot be read: as many beside
+/// those that it says.
+const MOST_OF_A_NODE_AND_BEFORE: usize = 2 * MOST_OF_A_NODE;
+
 /// What a Node's installer says now, and what it has said before. What one node says stays within its bound.
 #[must_use]
 pub fn arguments_of_both(mut new: Arguments, old: &Arguments) -> Arguments {
     for (annotation, old) in old {
-        let both = of_both(new.get(annotation).map_or(&ClusterNetworks::default(), |new| new), old, MOST_OF_A_NODE);
-        new.insert(annotation, Arc::new(both));
+        let nothing = Arc::default();
+        let both = of_both(new.get(annotation).unwrap_or(&nothing), old, MOST_OF_A_NODE_AND_BEFORE);
+        if both != ClusterNetworks::default() {
+            new.insert(annotation, Arc::new(both));
+        }
     }
     new
 }
@@ -81,7 +109,7 @@ pub fn arguments_of_both(mut new: Arguments, old: &Arguments) -> Arguments {
 #[must_use]
 pub fn of_kind_and_both(kind: Kind, new: &ClusterNetworks, old: &ClusterNetworks) -> Arc<ClusterNetworks> {
     let is_a_nodes = kind == Kind::Networks(NetworkKind::CiliumNodes);
-    Arc::new(of_both(new, old, if is_a_nodes { MOST_OF_A_NODE } else { usize::MAX }))
+    Arc::new(of_both(new, old, if is_a_nodes { MOST_OF_A_NODE_AND_BEFORE } else { usize::MAX }))
 }
 
 fn of_both(new: &ClusterNetworks, old: &ClusterNetworks, most: usize) -> ClusterNetworks {
@@ -89,5 +117,6 @@ fn of_both(new: &ClusterNetworks, old: &ClusterNetworks, most: usize) -> Cluster
         let only_old = old.iter().filter(|one| !new.contains(one));
         new.iter().chain(only_old).copied().take(most).collect()
     };
-    ClusterNetworks { pods: union(&new.pods, &old.pods), services: union(&new.services, &old.services) }
+    let (pods, services) = (union(&new.pods, &old.pods), union(&new.services, &old.services));
+    ClusterNetworks { pods, services, completeness: new.completeness.min(old.completeness) }
 }

@@ -123,9 +123,14 @@ impl State {
         }
     }
 
-    /// Nothing waits for this kind any more. Pods that an earlier process could read are not known to be none.
+    /// Nothing waits for this kind any more. Pods that an earlier process could read are not known to be none, and what it
+    /// knew to be inside stays so.
     pub fn forgo(&mut self, kind: Kind) {
         self.awaited.remove(&kind);
+        if matches!(kind, Kind::Networks(_)) {
+            let recalled = self.recalled.extract_if(.., |(of, _), _| *of == kind).collect::<Vec<_>>();
+            recalled.into_iter().for_each(|((_, name), object)| self.store(name, object));
+        }
         if kind == Kind::Pods && self.watch == Watch::Never && self.pods_were == PodsWere::Read {
             self.watch = Watch::Earlier;
             self.show_pods();
@@ -224,10 +229,13 @@ impl State {
                 if let Some(recalled) = self.recalled.remove(&of) {
                     self.store(name.clone(), recalled);
                 }
-                let then = if self.names(kind).contains(&name) { STAYS } else { never_read(kind) };
+                let unread = Object::unread(kind, &name.name);
+                let known = unread.as_ref().and_then(|unread| self.known(unread));
+                let is_good = known.as_ref().is_none_or(Object::is_known) && self.names(kind).contains(&name);
+                let then = if is_good { STAYS } else { never_read(kind) };
                 self.lose(kind, &name, (uid.as_deref(), &why));
                 self.unreadable.insert(of, format!("{why}; {then}"));
-                let standing_in = Object::unread(kind, &name.name).filter(|object| self.known(object).is_none());
+                let standing_in = unread.filter(|_| known.is_none());
                 standing_in.into_iter().for_each(|object| self.store(name.clone(), object));
             }
         }

@@ -1,6 +1,6 @@
 //! What network plugins and installers say, as it comes and goes.
 
-use egressd_core::model::ClusterNetworks;
+use egressd_core::model::{ClusterNetworks, Completeness};
 use serde_json::{Value, json};
 
 use super::super::super::watched::reading;
@@ -114,7 +114,32 @@ fn what_an_agent_keeps_is_bounded_too() {
         let networks: Vec<String> = (0..15).map(|number| format!("10.{round}.{number}.0/24")).collect();
         let networks = networks.into_iter().chain(["nowhere".to_owned()]).collect::<Vec<_>>();
         take(&mut state, CILIUM, &[json!({"metadata": {"name": "a"}, "spec": {"ipam": {"podCIDRs": networks}}})]);
-        assert!(state.snapshot.cluster_networks["CiliumNode a"].pods.len() <= 16, "{round}");
+        // What it says and, as long as that is bad in part, as much that it has said.
+        assert!(state.snapshot.cluster_networks["CiliumNode a"].pods.len() <= 32, "{round}");
+    }
+}
+
+#[test]
+fn what_was_never_read_is_known_to_be_there_until_it_is() {
+    for (kind, bad, good) in [
+        (POOLS, pool("a", "nowhere"), pool("a", "10.1.0.0/16")),
+        (FLANNEL, flannel("{"), flannel(r#"{"Network": "10.1.0.0/16"}"#)),
+        (FLANNEL, flannel(r#"{"Network": "nowhere"}"#), flannel(r#"{"Network": "10.1.0.0/16"}"#)),
+        (Kind::Nodes, argued("a", "["), argued("a", "[\"--cluster-cidr=10.1.0.0/16\"]")),
+    ] {
+        let mut state = State::of(Kind::FOLLOWED);
+        let known = |state: &State| {
+            let known = state.snapshot.cluster_networks.values();
+            known.map(|said| (said.pods.len(), said.completeness)).collect::<Vec<_>>()
+        };
+        take(&mut state, kind, std::slice::from_ref(&bad));
+        assert_eq!((known(&state), keys(&mut state)), (vec![(0, Completeness::Partial)], vec!["cluster".to_owned()]));
+        take(&mut state, kind, &[good]);
+        assert_eq!(known(&state), [(1, Completeness::Whole)]);
+        take(&mut state, kind, std::slice::from_ref(&bad));
+        assert_eq!(known(&state), [(1, Completeness::Whole)], "its last good state says all");
+        take(&mut state, kind, &[]);
+        assert_eq!(known(&state), []);
     }
 }
 
@@ -139,4 +164,10 @@ fn what_may_not_be_read_any_more_stays_inside() {
     state.interrupted(POOLS);
     state.forgo(POOLS);
     assert_eq!(said(&state), ["IPPool a: 10.1.0.0/16 /"]);
+    let mut next = start::restarted(&state);
+    assert_eq!(said(&next), [""; 0]);
+    next.forgo(POOLS);
+    assert_eq!((said(&next), keys(&mut next)), (said(&state), vec!["cluster".to_owned()]), "over a restart too");
+    take(&mut next, POOLS, &[]);
+    assert_eq!(said(&next), [""; 0]);
 }

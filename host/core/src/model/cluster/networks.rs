@@ -127,11 +127,14 @@ impl Places<'_> {
         }
     }
 
-    /// A Node of which it is not known where its pods live.
+    /// A Node, or an object of a network plugin or an installer, of which it is not known where it says that pods live.
     fn unreadable(&self) -> Option<Doubt> {
-        let mut nodes = self.snapshot.nodes.iter();
-        let (name, _) = nodes.find(|(_, node)| node.completeness == Completeness::Partial)?;
-        Some(Doubt::Unreadable(format!("Node {name}")))
+        let Snapshot { nodes, cluster_networks, .. } = self.snapshot;
+        let is_partial = |completeness| completeness == Completeness::Partial;
+        let mut nodes = nodes.iter().filter(|(_, node)| is_partial(node.completeness));
+        let mut others = cluster_networks.iter().filter(|(_, networks)| is_partial(networks.completeness));
+        let node = nodes.next().map(|(name, _)| format!("Node {name}"));
+        node.or_else(|| others.next().map(|(name, _)| name.clone())).map(Doubt::Unreadable)
     }
 
     /// Files without a Node describe one machine, and what kube-vip assumes is all that is inside.
