@@ -63,6 +63,7 @@ lab::tests![
     inside::a_pod_outside_of_all_known_networks_is_not_translated_to_private_destinations_and_others_are,
     inside::a_tenant_who_lists_an_address_outside_changes_nothing_for_others,
     inside::status_lists_what_is_inside_and_why,
+    installations::pods_of_usual_installations_reach_each_other_untranslated_whatever_breaks,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,
     translation::a_pod_that_no_service_selects_is_untouched,
     translation::an_endpoint_on_another_node_is_not_translated_here,

@@ -88,8 +88,8 @@ fn argued(node: &str, annotation: &str) -> String {
     format!("Node {node} ({annotation})")
 }
 
-/// How many networks count of what one node's agent says and has said, while a part of that cannot be read: as many beside
-/// those that it says.
+/// How many networks count of those that one node's agent names and has named, while a part cannot be read: as many beside
+/// those that it names.
 const MOST_OF_A_NODE_AND_BEFORE: usize = 2 * MOST_OF_A_NODE;
 
 /// What a Node's installer says now, and what it has said before. What one node says stays within its bound.

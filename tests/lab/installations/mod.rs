@@ -5,6 +5,9 @@ use std::net::IpAddr;
 
 use anyhow::{Context, Result};
 
+use crate::addresses::{gateway_v4, gateway_v6, node_v4, node_v6, pod_v6_on};
+use crate::topology::{Lab, Node, Pod, host_network};
+
 /// A way to install a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Installation {
@@ -69,6 +72,28 @@ impl Installation {
         Ok([first.context("the first node")?, second.context("the second node")?])
     }
 
+    /// Gives the pods of a lab of two nodes, with two pods each, the addresses of its pods. Of a family that it has no pods of,
+    /// the lab's stay.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn connect(self, lab: &mut Lab) -> Result<()> {
+        let pods = self.pods()?;
+        lab.rewire_pods(|node, pod| wire(&pods[usize::from(node.number) - 1], node, pod))?;
+        for (node, pod) in lab.nodes().iter().flat_map(|node| [1, 2].map(|number| (node, node.pod(number)))) {
+            for address in &pod.host.addresses {
+                let via = if address.is_ipv4() { node_v4(node.number) } else { node_v6(node.number) };
+                let route = format!("route replace {} via {via}\n", host_network(*address));
+                let others = lab.nodes().iter().filter(|other| other.number != node.number);
+                others
+                    .map(|other| &other.namespace)
+                    .chain([&lab.outside().namespace])
+                    .try_for_each(|n| n.ip(&route))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether an object says where its pods are.
     pub fn knowledge(self) -> Knowledge {
         match self {
@@ -76,4 +101,22 @@ impl Installation {
             Self::VpcCni => Knowledge::Unknown,
         }
     }
+}
+
+/// Gives a pod its address of these, and a way out over the node as before.
+fn wire(of_node: &[IpAddr], node: &Node, pod: &Pod) -> Result<[IpAddr; 2]> {
+    let number = usize::from(pod.number) - 1;
+    let v4 = of_node.iter().copied().filter(IpAddr::is_ipv4).nth(number).context("a pod without an IPv4 address")?;
+    let v6 = of_node.iter().copied().filter(IpAddr::is_ipv6).nth(number);
+    let v6 = v6.unwrap_or_else(|| pod_v6_on(node.number, pod.number));
+    let (gateway_v4, gateway_v6) = (gateway_v4(node.number), gateway_v6(node.number));
+    pod.host.namespace.ip(&format!(
+        "addr flush dev eth0 scope global
+         addr add {v4}/32 dev eth0
+         addr add {v6}/128 dev eth0 nodad
+         route replace default via {gateway_v4} dev eth0 onlink src {v4}
+         route replace default via {gateway_v6} dev eth0 onlink src {v6}\n"
+    ))?;
+    node.namespace.ip(&format!("route replace {v4}/32 dev cni0\nroute replace {v6}/128 dev cni0\n"))?;
+    Ok([v4, v6])
 }

@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::super::documents::Object;
 use super::super::remembered;
-use super::{Error, said};
+use super::{Error, plugins};
 use crate::state::{CLUSTER, Recalled, Sources};
 
 /// The line that says that this node's pods were read.
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// What an earlier process knew.
 #[derive(Debug, Default)]
 pub struct Recollection {
-    /// Nodes, service networks, and what network plugins and installers said.
+    /// Nodes, service networks, and what network plugins and installers name.
     pub objects: Vec<Object>,
     /// Whether this node's pods could be read.
     pub pods: PodsWere,
@@ -74,7 +74,7 @@ pub(super) fn recall(sources: &Sources) -> Recollection {
 
 /// The objects in lines that [`lines`] made.
 pub(super) fn parse(lines: &[u8]) -> Vec<Object> {
-    said::recall(lines, remembered::parse(lines, None).into_iter().map(|known| known.object).collect())
+    plugins::recall(lines, remembered::parse(lines, None).into_iter().map(|known| known.object).collect())
 }
 
 impl Memory {
@@ -140,7 +140,7 @@ pub(super) fn lines(facts: &Facts) -> String {
         PodsWere::Read => Some(PODS.to_owned()),
     };
     let objects = nodes.chain(services).map(|line| line.to_string());
-    objects.chain(said::lines(snapshot)).chain(followed).map(|line| line + "\n").collect()
+    objects.chain(plugins::lines(snapshot)).chain(followed).map(|line| line + "\n").collect()
 }
 
 /// A Node. Of one that is not wholly known the next process has to know that.

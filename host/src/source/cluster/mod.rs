@@ -33,7 +33,7 @@ mod follow;
 mod gather;
 pub mod memory;
 mod page;
-mod said;
+mod plugins;
 mod server;
 pub mod state;
 pub mod trouble;

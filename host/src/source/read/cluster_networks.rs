@@ -35,7 +35,7 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn said(&self, pods: Vec<IpNet>, services: Vec<IpNet>) -> ClusterNetworks {
+    fn networks(&self, pods: Vec<IpNet>, services: Vec<IpNet>) -> ClusterNetworks {
         let completeness = if self.unread.is_empty() { Completeness::Whole } else { Completeness::Partial };
         ClusterNetworks { pods, services, completeness }
     }
@@ -68,9 +68,9 @@ pub(super) fn networks(
         NetworkKind::Flannel | NetworkKind::OlderFlannel => (flannel(&root.object("data")?, &mut wrong)?, vec![]),
         NetworkKind::Kubeadm => kubeadm(&root.object("data")?, &mut wrong)?,
     };
-    let said = wrong.said(pods, services);
+    let networks = wrong.networks(pods, services);
     faults.extend(wrong.all());
-    Ok(((Kind::Networks(kind), kind.called(name)), said))
+    Ok(((Kind::Networks(kind), kind.called(name)), networks))
 }
 
 /// A disabled pool counts too: pods that have their addresses of it keep them.
@@ -134,15 +134,15 @@ pub(super) fn arguments(root: &Field<'_>, faults: &mut Vec<Fault>) -> Arguments 
 fn in_arguments(field: &Field<'_>, faults: &mut Vec<Fault>) -> ClusterNetworks {
     let (mut wrong, mut of_services) = <(Wrong, Wrong)>::default();
     let arguments = kept(list_of_texts(field), &mut wrong.unread).unwrap_or_default();
-    let networks = |name: &str, read: Read, wrong: &mut Wrong| {
+    let named = |name: &str, read: Read, wrong: &mut Wrong| {
         let values = values(&arguments, name);
         of_a_node(values.iter().map(|value| field.within(value)), read, wrong)
     };
-    let pods = networks("--cluster-cidr", pod_network, &mut wrong);
-    let services = networks("--service-cidr", service_network, &mut of_services);
-    let said = wrong.said(pods, services);
+    let pods = named("--cluster-cidr", pod_network, &mut wrong);
+    let services = named("--service-cidr", service_network, &mut of_services);
+    let networks = wrong.networks(pods, services);
     faults.extend(wrong.all().chain(of_services.all()));
-    said
+    networks
 }
 
 /// A JSON list; what is no text in it is an empty one.

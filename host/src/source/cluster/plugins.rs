@@ -1,4 +1,4 @@
-//! What network plugins, installers and their arguments said, a line each, for the next process: as it is known, since parts
+//! What network plugins, installers and their arguments name, a line each, for the next process: as it is known, since parts
 //! of it may be from several objects as they were one after another.
 
 use std::sync::Arc;
@@ -46,19 +46,19 @@ pub(super) fn lines(snapshot: &Snapshot) -> impl Iterator<Item = String> {
 
 /// Adds to objects what lines say that [`lines`] made: to Nodes the arguments of their installers, and all others.
 pub(super) fn recall(lines: &[u8], objects: Vec<Object>) -> Vec<Object> {
-    let mut said = Snapshot::default();
+    let mut known = Snapshot::default();
     let lines = lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
     for Line { networks: written } in lines {
-        said.cluster_networks.insert(written.of.clone(), Arc::new(written.read()));
+        known.cluster_networks.insert(written.of.clone(), Arc::new(written.read()));
     }
     let with_arguments = objects.into_iter().map(|object| match object {
         Object::Node(name, node, _) => {
-            let arguments = networks::arguments(&said, &name);
+            let arguments = networks::arguments(&known, &name);
             Object::Node(name, node, arguments)
         }
         other => other,
     });
-    with_arguments.chain(networks::objects(&said)).collect()
+    with_arguments.chain(networks::objects(&known)).collect()
 }
 
 impl Written {
@@ -87,10 +87,10 @@ mod tests {
             let name = kind.names().one.map_or("a", |one| one.name).to_owned();
             let pods = vec![format!("10.{number}.0.0/16").parse().expect("a network")];
             let completeness = if number % 2 == 0 { Completeness::Whole } else { Completeness::Partial };
-            let said = Arc::new(ClusterNetworks { pods, services: vec![], completeness });
+            let named = Arc::new(ClusterNetworks { pods, services: vec![], completeness });
             let identity = (kind, of.called(name));
-            snapshot.cluster_networks.insert(networks::title(&identity), Arc::clone(&said));
-            expected.push(Object::Networks(identity, said));
+            snapshot.cluster_networks.insert(networks::title(&identity), Arc::clone(&named));
+            expected.push(Object::Networks(identity, named));
         }
         let mut recalled = recall(lines(&snapshot).collect::<Vec<_>>().join("\n").as_bytes(), Vec::new());
         recalled.sort_by_key(Object::identity);
