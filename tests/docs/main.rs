@@ -14,7 +14,7 @@ use std::{env, fs};
 use crate::page::{Block, Page};
 
 /// What would make plans differ from one machine to the next.
-const ENVIRONMENT: [&str; 12] = [
+const ENVIRONMENT: [&str; 13] = [
     "EGRESSD_ANNOTATION_PREFIX",
     "EGRESSD_INSIDE_NETWORKS",
     "EGRESSD_MANIFESTS",

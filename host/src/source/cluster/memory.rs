@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::Snapshot;
+use egressd_core::model::{Completeness, Snapshot};
 use serde_json::json;
 use tracing::warn;
 
@@ -114,7 +114,12 @@ pub(super) fn lines(facts: &Facts) -> String {
     let nodes = snapshot.nodes.iter().map(|(name, node)| {
         let addresses = node.addresses.iter().map(|address| json!({"type": "InternalIP", "address": address}));
         let addresses: Vec<_> = addresses.collect();
-        let networks: Vec<String> = node.pod_networks.iter().map(ToString::to_string).collect();
+        // What was never read is in doubt for the next process, too: no network, so that it is not read there either.
+        let unread = match node.completeness {
+            Completeness::Whole => None,
+            Completeness::Partial => Some("unread".to_owned()),
+        };
+        let networks: Vec<String> = node.pod_networks.iter().map(ToString::to_string).chain(unread).collect();
         let (spec, status) = (json!({"podCIDRs": networks}), json!({"addresses": addresses}));
         json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec, "status": status})
     });

@@ -1,6 +1,6 @@
 //! What an earlier process knew counts at the start, for what cannot be read then.
 
-use egressd_core::model::Unreadable;
+use egressd_core::model::{Completeness, Unreadable};
 use ipnet::IpNet;
 use proptest::prelude::*;
 
@@ -64,7 +64,18 @@ fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
     list(&mut next, Kind::Nodes, &[]);
     state.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "c", 1, &[]), "1")));
     next.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
-    assert!(inside_of(&next).is_empty());
+    assert_eq!(inside_of(&next), [("node b".to_owned(), [].into())].into(), "nothing but that there is one");
+}
+
+#[test]
+fn a_node_that_was_never_read_is_in_doubt_for_the_next_process_too() {
+    let in_doubt = |state: &State| state.snapshot.nodes.values().all(|node| node.completeness == Completeness::Partial);
+    let mut state = State::of(Kind::FOLLOWED);
+    let node = unreadable(&inside(Kind::Nodes, "a", 1, &[]), "1");
+    list(&mut state, Kind::Nodes, std::slice::from_ref(&node));
+    let mut next = restarted(&state);
+    list(&mut next, Kind::Nodes, &[node]);
+    assert!([&state, &next].into_iter().all(|state| state.snapshot.nodes.len() == 1 && in_doubt(state)));
 }
 
 #[test]
