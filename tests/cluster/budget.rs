@@ -1,12 +1,13 @@
 //! What one tenant writes is not paid for by the node.
 
-use anyhow::Result;
-use lab::Memory;
+use anyhow::{Result, ensure};
 use lab::addresses::OUTSIDE_V4;
 use lab::cluster::{Cluster, Creation, POLICIES, SERVICES, json_of, service};
 use lab::manifest::policy;
+use lab::{Memory, Protocol};
 use serde_json::{Value, json};
 
+use crate::policies::component;
 use crate::stage::{WEB, WEB_V4, annotate, program, with_web};
 
 /// How many Services the tenant has, and how much the API server takes of all annotations of one.
@@ -47,18 +48,26 @@ pub(crate) fn a_thousand_services_with_256_kib_of_annotations_each_are_no_burden
     egressd.stop()
 }
 
-/// What nothing read is not there when a policy comes that does, and is read before that policy is asked.
+/// What nothing read is not there when a policy comes that does, and is read before that policy is asked: a Service that
+/// says no in an annotation of its own never gets what others get by default.
 pub(crate) fn a_policy_that_comes_later_sees_what_nothing_read_before() -> Result<()> {
     let cluster = Cluster::builder().build()?;
-    let pod = cluster.lab.pod(1);
+    let [says_no, silent] = [1, 2].map(|number| cluster.lab.pod(number));
     let mut web = service("web", &[]);
-    web["metadata"]["annotations"]["egress.example.com/egress"] = json!("true");
+    web["metadata"]["annotations"]["egress.example.com/egress"] = json!("false");
     cluster.create_service(&web, &WEB)?;
-    cluster.create_pod("web-1", "web", pod)?;
+    cluster.create_pod("web-1", "web", says_no)?;
+    cluster.create_service(&service("other", &[]), &WEB)?;
+    cluster.create_pod("other-1", "other", silent)?;
     let mut egressd = cluster.run(&program(), cluster.lab.node())?;
-    egressd.wait_until_seen(pod, OUTSIDE_V4, pod.v4().into())?;
-    let other = policy("annotations").settings(r#"{"prefix": "egress.example.com"}"#);
-    cluster.api.create(POLICIES, &json_of(&other))?;
-    egressd.wait_until_seen(pod, OUTSIDE_V4, WEB_V4.into())?;
+    egressd.wait_until_log_has("running")?;
+    let seen = cluster.lab.seen_during(says_no, OUTSIDE_V4, Protocol::Tcp, || {
+        let settings = r#"{"prefix": "egress.example.com", "defaults": [{"egress": {}}]}"#;
+        let defaults = policy("defaults").wasm(&component("egressd-policy-namespace-defaults")?).settings(settings);
+        cluster.api.create(POLICIES, &json_of(&defaults))?;
+        egressd.wait_until_seen(silent, OUTSIDE_V4, WEB_V4.into())
+    })?;
+    let only: Vec<String> = seen.keys().map(ToString::to_string).collect();
+    ensure!(only == [says_no.v4().to_string()], "{seen:?}");
     egressd.stop()
 }

@@ -96,7 +96,7 @@ fn endless() -> Result<Policy> {
     Ok(policy("guard").wasm(&component).annotation("order", "100").settings(r#"{"do": "loop"}"#))
 }
 
-fn component(package: &str) -> Result<Vec<u8>> {
+pub(crate) fn component(package: &str) -> Result<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
     guest::component(&root, package, &target).ok().with_context(|| format!("{package} does not compile"))

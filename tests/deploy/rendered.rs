@@ -179,7 +179,9 @@ pub(crate) fn what_is_watched_where_it_is_wanted_comes_with_its_component_alone(
 /// The program and the admission policies have to agree about it, and kube-vip must not know it.
 pub(crate) fn beside_kube_vip_there_is_another_prefix_everywhere() -> Result<()> {
     let objects = render(&deploy().join("examples/beside-kube-vip"))?;
-    let binding = objects.only("ClusterRoleBinding")?;
+    // Components have others of their own.
+    let mut bindings = objects.of_kind("ClusterRoleBinding");
+    let binding = bindings.find(|binding| binding["metadata"]["name"] == "egressd").context("egressd is bound")?;
     let bound = &binding["metadata"]["annotations"]["egressd.io/annotation-prefix"];
     let environment = &objects.container()?["env"];
     let set = items(environment).find(|variable| variable["name"] == "EGRESSD_ANNOTATION_PREFIX");

@@ -88,6 +88,15 @@ impl Stage {
         Ok(egressd)
     }
 
+    /// That nothing leads to the address of `web`. As an address of the node it is still one that nothing is translated
+    /// towards.
+    pub(crate) fn expect_no_element(&self) -> Result<()> {
+        let rules = self.lab.node().ruleset()?;
+        let left = [format!(": {WEB_V4}"), format!("to {WEB_V4}")].iter().any(|text| rules.contains(text));
+        anyhow::ensure!(!left, "something is left of the Service:\n{rules}");
+        Ok(())
+    }
+
     /// Whether a table of ours is on the node.
     pub(crate) fn has_tables(&self) -> Result<bool> {
         Ok(self.lab.node().tables()?.contains("kube_vip"))

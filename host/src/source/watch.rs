@@ -25,6 +25,8 @@ const LONGEST: Duration = Duration::from_millis(200);
 /// How often everything is looked at without an event. One look at a file is one system call, and a change that
 /// nothing else shows is in force before anybody wonders.
 const EVERY: Duration = Duration::from_secs(5);
+/// How long what is remembered is written before events are looked at.
+const DISK: Duration = Duration::from_millis(100);
 /// How soon a file is looked at again that was written without an event.
 const SOON: Duration = Duration::from_secs(1);
 /// A look may take one part in so many of the time until the next one.
@@ -72,21 +74,31 @@ struct Watcher {
 impl Watcher {
     fn run(mut self) {
         loop {
-            self.remember();
-            let news = self.wait();
-            self.look(&news);
+            let more = self.remember();
+            let news = self.wait(if more { Duration::ZERO } else { self.pause });
+            if news.matters || !more {
+                self.look(&news);
+            }
         }
     }
 
-    /// Leaves to the next process what changed. Edits go first: the disk takes its time.
-    fn remember(&mut self) {
-        while self.places.remember() && !self.watches.ready(Duration::ZERO) {}
+    /// Leaves to the next process what changed, for a while: the disk takes its time, and edits wait for that alone. Whether
+    /// there is more. Events are no reason to stop, since a busy directory on the way has some all the time.
+    fn remember(&mut self) -> bool {
+        let begun = Instant::now();
+        while self.places.remember() {
+            if begun.elapsed() > DISK {
+                return true;
+            }
+        }
+        false
     }
 
     /// Waits for an event that matters and then for quiet, or until it is time for a look.
-    fn wait(&mut self) -> News {
+    fn wait(&mut self, pause: Duration) -> News {
         let mut news = News::default();
-        let end = Instant::now() + self.pause;
+        let end = Instant::now() + pause;
+        self.watches.drain(&mut news);
         while !news.matters {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() || !self.watches.ready(left) {

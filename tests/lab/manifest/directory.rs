@@ -90,7 +90,8 @@ impl Directory {
     /// # Errors
     /// When the file system refuses.
     pub fn write_text(&self, file_name: &str, text: &str) -> Result<()> {
-        let (draft, target) = (self.root.path().join("draft"), self.path().join(file_name));
+        // Threads of one test write different files at the same time.
+        let (draft, target) = (self.root.path().join(format!("{file_name}.draft")), self.path().join(file_name));
         fs::write(&draft, text).and_then(|()| fs::rename(&draft, &target)).with_context(|| cannot("write", &target))
     }
 

@@ -148,7 +148,7 @@ fn written(name: &str, addresses: &[IpAddr], networks: &[IpNet], completeness: C
     let addresses: Vec<_> = addresses.iter().map(|address| json!({"type": "InternalIP", "address": address})).collect();
     let unread = match completeness {
         Completeness::Whole => None,
-        Completeness::Partial => Some("unknown".to_owned()),
+        Completeness::Partial => Some("unread".to_owned()),
     };
     let networks: Vec<String> = networks.iter().map(ToString::to_string).chain(unread).collect();
     let (spec, status) = (json!({"podCIDRs": networks}), json!({"addresses": addresses}));

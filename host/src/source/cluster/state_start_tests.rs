@@ -90,6 +90,17 @@ fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
 }
 
 #[test]
+fn a_node_that_was_never_read_is_in_doubt_for_the_next_process_too() {
+    let in_doubt = |state: &State| state.snapshot.nodes.values().all(|node| node.completeness == Completeness::Partial);
+    let mut state = State::of(Kind::FOLLOWED);
+    let node = unreadable(&inside(Kind::Nodes, "a", 1, &[]), "1");
+    list(&mut state, Kind::Nodes, std::slice::from_ref(&node));
+    let mut next = restarted(&state);
+    list(&mut next, Kind::Nodes, &[node]);
+    assert!([&state, &next].into_iter().all(|state| state.snapshot.nodes.len() == 1 && in_doubt(state)));
+}
+
+#[test]
 fn a_field_that_cannot_be_read_at_the_start_does_not_shrink_what_is_inside() {
     let mut state = State::of(Kind::FOLLOWED);
     let kinds = [Kind::Nodes, Kind::ServiceNetworks, Kind::Networks(CILIUM)];
