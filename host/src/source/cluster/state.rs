@@ -4,6 +4,7 @@
 //! that ends removes exactly what it does not hold. An object that cannot be read keeps its last good state as long
 //! as it lives, and is told.
 
+mod known;
 mod lost;
 mod start;
 
@@ -241,32 +242,6 @@ impl State {
         }
     }
 
-    /// What is known of an object whose facts protect traffic inside the cluster.
-    fn known(&self, object: &Object) -> Option<Object> {
-        let Snapshot { services, nodes, service_networks, cluster_networks, .. } = &self.snapshot;
-        match object {
-            Object::Service(service) => services.get(&service.key).cloned().map(Object::Service),
-            Object::Node(name, ..) => {
-                let node = nodes.get(name)?;
-                Some(Object::Node(name.clone(), Arc::clone(node), networks::arguments(&self.snapshot, name)))
-            }
-            Object::Pod(pod) => self.pods.get(&pod.name).map(|known| Object::Pod(Arc::new(known.clone()))),
-            Object::ServiceNetworks(name, _) => {
-                let networks = service_networks.get(name)?;
-                Some(Object::ServiceNetworks(name.clone(), Arc::clone(networks)))
-            }
-            Object::Networks(identity, _) => {
-                let networks = cluster_networks.get(&networks::title(identity))?;
-                Some(Object::Networks(identity.clone(), Arc::clone(networks)))
-            }
-            Object::Slice(..)
-            | Object::Namespace(..)
-            | Object::Policy(..)
-            | Object::PodElsewhere(_)
-            | Object::Endpoints(_) => None,
-        }
-    }
-
     /// The last good state of a Service or pod that was deleted is no other's (P5), even if another has its name now.
     fn remove_other_life(&mut self, kind: Kind, name: &ObjectReference, uid: Option<&str>) {
         let known = match kind {
@@ -374,25 +349,6 @@ impl State {
             Kind::Endpoints => None,
         };
         self.keys.extend(key);
-    }
-
-    /// Everything of a kind that is known, readable or not.
-    fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
-        let plain = |name: &String| ObjectReference { namespace: String::new(), name: name.clone() };
-        let Snapshot { services, nodes, namespaces, service_networks, policies, .. } = &self.snapshot;
-        let mut names: BTreeSet<ObjectReference> = match kind {
-            Kind::Services => services.keys().map(reference).collect(),
-            Kind::Slices => self.slices.keys().cloned().collect(),
-            Kind::Nodes => nodes.keys().map(plain).collect(),
-            Kind::Namespaces => namespaces.keys().map(plain).collect(),
-            Kind::ServiceNetworks => service_networks.keys().map(plain).collect(),
-            Kind::Policies => policies.keys().map(plain).collect(),
-            Kind::Pods => self.pods.names().cloned().collect(),
-            Kind::Networks(kind) => networks::names(&self.snapshot, kind).into_iter().collect(),
-            Kind::Endpoints => BTreeSet::new(),
-        };
-        names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));
-        names
     }
 }
 

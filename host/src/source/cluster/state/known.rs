@@ -1,0 +1,58 @@
+//! What is known of objects, by kind.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use egressd_core::model::{ObjectReference, Snapshot};
+
+use super::{State, reference};
+use crate::source::documents::Object;
+use crate::source::kind::Kind;
+use crate::source::networks;
+
+impl State {
+    /// What is known of an object whose facts protect traffic inside the cluster.
+    pub(super) fn known(&self, object: &Object) -> Option<Object> {
+        let Snapshot { services, nodes, service_networks, cluster_networks, .. } = &self.snapshot;
+        match object {
+            Object::Service(service) => services.get(&service.key).cloned().map(Object::Service),
+            Object::Node(name, ..) => {
+                let node = nodes.get(name)?;
+                Some(Object::Node(name.clone(), Arc::clone(node), networks::arguments(&self.snapshot, name)))
+            }
+            Object::Pod(pod) => self.pods.get(&pod.name).map(|known| Object::Pod(Arc::new(known.clone()))),
+            Object::ServiceNetworks(name, _) => {
+                let networks = service_networks.get(name)?;
+                Some(Object::ServiceNetworks(name.clone(), Arc::clone(networks)))
+            }
+            Object::Networks(identity, _) => {
+                let networks = cluster_networks.get(&networks::title(identity))?;
+                Some(Object::Networks(identity.clone(), Arc::clone(networks)))
+            }
+            Object::Slice(..)
+            | Object::Namespace(..)
+            | Object::Policy(..)
+            | Object::PodElsewhere(_)
+            | Object::Endpoints(_) => None,
+        }
+    }
+
+    /// Everything of a kind that is known, readable or not.
+    pub(super) fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
+        let plain = |name: &String| ObjectReference { namespace: String::new(), name: name.clone() };
+        let Snapshot { services, nodes, namespaces, service_networks, policies, .. } = &self.snapshot;
+        let mut names: BTreeSet<ObjectReference> = match kind {
+            Kind::Services => services.keys().map(reference).collect(),
+            Kind::Slices => self.slices.keys().cloned().collect(),
+            Kind::Nodes => nodes.keys().map(plain).collect(),
+            Kind::Namespaces => namespaces.keys().map(plain).collect(),
+            Kind::ServiceNetworks => service_networks.keys().map(plain).collect(),
+            Kind::Policies => policies.keys().map(plain).collect(),
+            Kind::Pods => self.pods.names().cloned().collect(),
+            Kind::Networks(kind) => networks::names(&self.snapshot, kind).into_iter().collect(),
+            Kind::Endpoints => BTreeSet::new(),
+        };
+        names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));
+        names
+    }
+}
