@@ -2,6 +2,7 @@
 
 mod address;
 mod limits;
+mod networks;
 mod policies;
 mod policy;
 
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use limits::Limits;
+pub use networks::{DetectNetworks, Networks};
 pub use policies::Policies;
 pub use policy::{
     Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
@@ -86,7 +88,8 @@ pub struct Source {
     /// May be given several times; of what two of them say, the first counts. With `plan` and `diff`, `-` is standard input.
     /// EGRESSD_MANIFESTS names one.
     ///
-    /// YAML or JSON: Services, EndpointSlices or Endpoints, Nodes, Namespaces, ServiceCIDRs, Pods, policies. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
+    /// YAML or JSON: Services, EndpointSlices or Endpoints, Nodes, Namespaces, ServiceCIDRs, Pods, policies, and what Calico,
+    /// Cilium, flannel and kubeadm say about networks. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
     /// temporary name, then rename): what is in a file is in force as soon as it is closed.
     #[arg(long, value_name = "DIR|FILE", env = "EGRESSD_MANIFESTS", value_hint = ValueHint::AnyPath)]
     pub manifests: Vec<PathBuf>,
@@ -113,6 +116,13 @@ pub struct Source {
     /// effect with --manifests: there, Pods count where there are any.
     #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_PODS", default_value_t = Pods::Ignore)]
     pub pods: Pods,
+    /// Where to look for the cluster's networks, towards which nothing is translated.
+    ///
+    /// `all` needs the rights of deploy/components/networks, which sets it. What is not there or may not be read is done
+    /// without. Has no effect with --manifests: there, such objects count where there are any.
+    #[arg(long, value_enum, value_name = "WHERE", env = "EGRESSD_DETECT_NETWORKS",
+          default_value_t = DetectNetworks::Nodes)]
+    pub detect_networks: DetectNetworks,
     /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
     ///
     /// Whoever may edit a Service can then take any address for it; without this, only those in its
@@ -156,24 +166,6 @@ pub enum Owner {
     VipHost,
     /// It always does; for a single box.
     Any,
-}
-
-/// Which networks belong to the cluster. kube-vip's names are kept for the environment.
-#[derive(Clone, Debug, Args)]
-pub struct Networks {
-    /// Pod networks, comma-separated; replaces what Nodes say, for each family that is named.
-    #[arg(long, value_name = "CIDR,...", env = "egress_podcidr")]
-    pub pod_networks: Option<String>,
-    /// Service networks, comma-separated; replaces what ServiceCIDRs say, for each family that is named.
-    #[arg(long, value_name = "CIDR,...", env = "egress_servicecidr")]
-    pub service_networks: Option<String>,
-    /// Networks that are never translated to, comma-separated, beside all that is known to be inside the cluster; or none.
-    ///
-    /// Where nothing says where pods live, or a pod is in no known network, nothing is translated towards private
-    /// destinations, since other pods may be there. This ends that: with the networks of all pods, or with none, where the
-    /// known ones are all.
-    #[arg(long, value_name = "CIDR,...|none", env = "EGRESSD_INSIDE_NETWORKS")]
-    pub inside_networks: Option<String>,
 }
 
 /// How annotations are read, and what kube-vip's users may have set.

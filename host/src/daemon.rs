@@ -15,7 +15,6 @@ use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Batch;
 use egressd_core::net::Family;
-use egressd_core::owner::Held;
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings, Turns};
 use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use log::log_changes;
@@ -23,7 +22,7 @@ use reading::Reading;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use crate::addresses::Addresses;
+use crate::addresses::{Addresses, Known};
 use crate::board::{Board, InForce};
 use crate::errors::with_causes;
 use crate::evaluator::Evaluator;
@@ -157,7 +156,7 @@ impl Daemon {
     /// When a thread that everything depends on is gone.
     pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::pin!(stop);
-        self.hold(addresses.now());
+        self.stand_on(addresses.now());
         tokio::select! {
             begun = self.begin(&source) => begun?,
             () = &mut stop => return Ok(()),
@@ -179,7 +178,7 @@ impl Daemon {
                 }
                 update = source.take() => self.take(&update, &source)?,
                 loaded = self.loader.next() => self.load(loaded?, &source)?,
-                held = addresses.changed() => self.hold(held?),
+                known = addresses.changed() => self.stand_on(known?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.turns.is_empty() => {}
@@ -260,9 +259,11 @@ impl Daemon {
         Ok(())
     }
 
-    /// What this node's interfaces have now. A Service with several addresses may go over to another of them.
-    fn hold(&mut self, held: Held) {
+    /// What is known of this node's interfaces now. A Service with several addresses may go over to another of them.
+    fn stand_on(&mut self, known: Known) {
+        let Known { held, connected } = known;
         let questions = self.pipeline.hold(held);
+        self.pipeline.connect(connected);
         self.queue(questions);
     }
 

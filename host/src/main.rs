@@ -37,7 +37,6 @@ use egressd::{bystanders, orphans, out, publish, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
-use egressd_core::owner::Held;
 use egressd_core::pipeline::Settings;
 use egressd_core::policy::Limits;
 use tokio::signal::unix::{SignalKind, signal};
@@ -222,8 +221,8 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     let config = config::config(&args.input)?;
     let interfaces = config.settings.owner.looks_at_interfaces();
     // Where the owner does not depend on them, a plan can be made anywhere, and is the same everywhere.
-    let held = if interfaces { addresses::read()? } else { Held::new() };
-    let report = report(config, held)?;
+    let interfaces = if interfaces { addresses::read()? } else { addresses::Known::default() };
+    let report = report(config, interfaces)?;
     let mut out = out::stdout();
     let colours = paint(out.is_terminal());
     match args.output {
@@ -241,14 +240,14 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 }
 
 /// What `run` would make of its source now, on a node whose interfaces have this.
-fn report(mut config: Config, held: Held) -> Result<Report> {
+fn report(mut config: Config, interfaces: addresses::Known) -> Result<Report> {
     let source = Source::open(config.origin, &config.settings.node, config.namespace)?;
     let mut source = source.remembering(Sources::of(&config.state_dir));
     config.settings.cluster.api_server.extend(source.api_server());
     let state = StateDir::open(&config.state_dir);
     let (accepted, drafts, memory, policies) = (state.accepted(), state.drafts(), state.memory(), state.policies());
     let private = state.private_destinations().unwrap_or_default();
-    let known = Known { accepted, drafts, memory, policies, private, held };
+    let known = Known { accepted, drafts, memory, policies, private, interfaces };
     let mut library = library(&config.settings, config.policies, Metrics::default(), &state)?;
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));

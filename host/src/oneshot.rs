@@ -10,10 +10,10 @@ use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
-use egressd_core::owner::Held;
 use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
 
+use crate::addresses;
 use crate::nft::Readback;
 use crate::policies::{self, Library, Objects, PolicyReport};
 use crate::source::handover::Update;
@@ -44,8 +44,8 @@ pub struct Known {
     pub private: PrivateDestinations,
     /// The policies that were in force last.
     pub policies: Objects,
-    /// What this node's interfaces have.
-    pub held: Held,
+    /// What is known of this node's interfaces.
+    pub interfaces: addresses::Known,
 }
 
 /// Works out what follows from what a source said.
@@ -55,7 +55,8 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
-    drop(pipeline.hold(known.held));
+    drop(pipeline.hold(known.interfaces.held));
+    pipeline.connect(known.interfaces.connected);
     pipeline.went_on_with(known.private);
     drop(pipeline.ask_all(chain.interest()));
     let questions = pipeline.update(&update.snapshot, &keys);

@@ -122,6 +122,25 @@ pub const PODS_MANIFEST: &str = "deploy/components/pods/rbac.yaml";
 /// What it may do beside that where the node's pods are watched (`deploy/components/pods`).
 pub const POD_RIGHTS: [Right; 2] = [cluster("list", "", "pods"), cluster("watch", "", "pods")];
 
+/// Where the manifest of the role for networks is.
+pub const NETWORKS_MANIFEST: &str = "deploy/components/networks/rbac.yaml";
+
+/// What it may do beside that where networks are looked for in all places (`deploy/components/networks`). Of ConfigMaps, it
+/// may read [`NETWORK_CONFIG_MAPS`] alone.
+pub const NETWORK_RIGHTS: [Right; 8] = [
+    cluster("list", "crd.projectcalico.org", "ippools"),
+    cluster("watch", "crd.projectcalico.org", "ippools"),
+    cluster("list", "cilium.io", "ciliumnodes"),
+    cluster("watch", "cilium.io", "ciliumnodes"),
+    cluster("list", "cilium.io", "ciliumpodippools"),
+    cluster("watch", "cilium.io", "ciliumpodippools"),
+    cluster("list", "", "configmaps"),
+    cluster("watch", "", "configmaps"),
+];
+
+/// The names of those ConfigMaps: flannel's and kubeadm's.
+pub const NETWORK_CONFIG_MAPS: [&str; 2] = ["kube-flannel-cfg", "kubeadm-config"];
+
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.verb, self.resource)

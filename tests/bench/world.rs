@@ -34,7 +34,7 @@ pub(crate) fn pipeline() -> Pipeline {
     let cluster = ClusterSettings {
         pod_networks: vec![n("10.0.0.0/8")],
         service_networks: vec![n("172.30.0.0/16")],
-        api_server: vec![],
+        ..ClusterSettings::default()
     };
     // All are of one namespace.
     let everything = Room { elements: 1 << 20, networks: 1 << 20 };

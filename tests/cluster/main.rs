@@ -8,6 +8,7 @@ mod lab_itself;
 mod last_good;
 mod life;
 mod moves;
+mod networks;
 mod outages;
 mod pods;
 mod policies;
@@ -43,6 +44,9 @@ lab::tests![
     admission::an_overlay_elsewhere_is_bound_as_well,
     pods::with_its_component_a_slice_takes_no_pod_of_another_tenant,
     pods::a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes_nothing_away,
+    networks::what_network_plugins_and_installers_say_comes_and_goes,
+    networks::kinds_and_rights_that_are_missing_are_no_trouble,
+    networks::what_was_read_before_a_right_was_withdrawn_stays_inside,
     last_good::a_nodes_address_that_cannot_be_read_at_the_start_stays_inside,
     lab_itself::endpoint_slices_come_from_the_controller_in_both_families,
     lab_itself::the_api_server_comes_back_with_the_same_data,

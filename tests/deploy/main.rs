@@ -17,6 +17,7 @@ use lab::{Test, list, main_of_groups, nothing};
 /// What reads files alone.
 const WRITTEN: &[Test] = list![
     rights::the_roles_grant_what_the_program_needs_and_nothing_else,
+    rights::config_maps_of_others_may_be_read_by_their_names_alone,
     written::every_manifest_is_in_the_kustomization_of_its_directory,
     written::only_the_component_for_it_has_a_namespace,
     written::the_daemon_set_starts_what_the_program_understands_with_one_capability,
@@ -31,14 +32,14 @@ const WRITTEN: &[Test] = list![
 /// What kustomize makes of them.
 const RENDERED: &[Test] = list![
     rendered::every_kustomization_renders,
-    rendered::the_whole_is_the_base_with_its_namespace_and_the_admission_policies,
+    rendered::the_whole_is_the_base_with_its_namespace_the_admission_policies_and_the_networks,
     rendered::every_object_follows_the_namespace_of_an_overlay,
     rendered::references_follow_the_prefix_of_an_overlay,
     rendered::an_overlay_replaces_the_image_by_its_documented_name,
     rendered::what_removes_differs_in_its_arguments_and_its_pace,
     rendered::what_removes_runs_with_every_other_component,
     rendered::selinux_changes_the_label_of_the_process_alone,
-    rendered::pods_are_watched_and_may_be_with_their_component_alone,
+    rendered::what_is_watched_where_it_is_wanted_comes_with_its_component_alone,
     rendered::beside_kube_vip_there_is_another_prefix_everywhere,
     rights::who_publishes_less_has_the_rights_for_that_alone,
     rights::whatever_may_be_written_is_bound_by_an_admission_policy,

@@ -47,10 +47,10 @@ pub(crate) fn every_kustomization_renders() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn the_whole_is_the_base_with_its_namespace_and_the_admission_policies() -> Result<()> {
+pub(crate) fn the_whole_is_the_base_with_its_namespace_the_admission_policies_and_the_networks() -> Result<()> {
     let whole = render(&deploy())?;
     ensure!(whole.names_of("Namespace") == ["egressd"], "{:?}", whole.names_of("Namespace"));
-    let parts = render_overlay(&Overlay::default().components(&["namespace", "admission"]))?;
+    let parts = render_overlay(&Overlay::default().components(&["namespace", "admission", "networks"]))?;
     ensure!(whole == parts, "deploy/ is not what an overlay with the same components is");
     Ok(())
 }
@@ -71,7 +71,7 @@ pub(crate) fn every_object_follows_the_namespace_of_an_overlay() -> Result<()> {
             subjects += 1;
         }
     }
-    ensure!(subjects == 3, "{subjects} subjects of role bindings");
+    ensure!(subjects == 4, "{subjects} subjects of role bindings");
     Ok(())
 }
 
@@ -158,24 +158,30 @@ pub(crate) fn selinux_changes_the_label_of_the_process_alone() -> Result<()> {
 }
 
 /// The setting and the rights come together: neither is of use alone.
-pub(crate) fn pods_are_watched_and_may_be_with_their_component_alone() -> Result<()> {
-    let watching = render_overlay(&Overlay::default().components(&["pods"]))?;
+pub(crate) fn what_is_watched_where_it_is_wanted_comes_with_its_component_alone() -> Result<()> {
     let base = render(&deploy().join("base"))?;
-    let (setting, object) = (json!({"name": "EGRESSD_PODS", "value": "watch"}), "egressd-pods");
-    let set =
-        |objects: &Objects| Ok::<_, anyhow::Error>(items(&objects.container()?["env"]).any(|one| *one == setting));
-    ensure!(set(&watching)? && !set(&base)?, "{:#}", watching.container()?["env"]);
-    for kind in ["ClusterRole", "ClusterRoleBinding"] {
-        ensure!(watching.names_of(kind).contains(&object) && !base.names_of(kind).contains(&object), "{kind}");
+    for (component, name, value) in [("pods", "EGRESSD_PODS", "watch"), ("networks", "EGRESSD_DETECT_NETWORKS", "all")]
+    {
+        let watching = render_overlay(&Overlay::default().components(&[component]))?;
+        let (setting, object) = (json!({"name": name, "value": value}), format!("egressd-{component}"));
+        let set =
+            |objects: &Objects| Ok::<_, anyhow::Error>(items(&objects.container()?["env"]).any(|one| *one == setting));
+        ensure!(set(&watching)? && !set(&base)?, "{:#}", watching.container()?["env"]);
+        for kind in ["ClusterRole", "ClusterRoleBinding"] {
+            let has = |objects: &Objects| objects.names_of(kind).contains(&object.as_str());
+            ensure!(has(&watching) && !has(&base), "{kind}");
+        }
+        ensure!(watching.0.len() == base.0.len() + 2, "it adds something else: {watching:?}");
     }
-    ensure!(watching.0.len() == base.0.len() + 2, "it adds something else: {watching:?}");
     Ok(())
 }
 
 /// The program and the admission policies have to agree about it, and kube-vip must not know it.
 pub(crate) fn beside_kube_vip_there_is_another_prefix_everywhere() -> Result<()> {
     let objects = render(&deploy().join("examples/beside-kube-vip"))?;
-    let binding = objects.only("ClusterRoleBinding")?;
+    // Components have others of their own.
+    let mut bindings = objects.of_kind("ClusterRoleBinding");
+    let binding = bindings.find(|binding| binding["metadata"]["name"] == "egressd").context("egressd is bound")?;
     let bound = &binding["metadata"]["annotations"]["egressd.io/annotation-prefix"];
     let environment = &objects.container()?["env"];
     let set = items(environment).find(|variable| variable["name"] == "EGRESSD_ANNOTATION_PREFIX");

@@ -6,7 +6,10 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use egressd::cli;
 use egressd::config;
-use egressd::rights::{MANIFEST, POD_RIGHTS, PODS_MANIFEST, Place, Publish, Right};
+use egressd::rights::{
+    MANIFEST, NETWORK_CONFIG_MAPS, NETWORK_RIGHTS, NETWORKS_MANIFEST, POD_RIGHTS, PODS_MANIFEST, Place, Publish, Right,
+};
+use egressd::source::kind::Kind;
 use lab::cluster::Overlay;
 use serde_json::{Value, json};
 
@@ -48,7 +51,24 @@ fn words(right: &Right) -> [String; 4] {
 
 pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
     expect_granted(MANIFEST, &needed(Publish::All))?;
-    expect_granted(PODS_MANIFEST, &POD_RIGHTS.iter().map(words).collect())
+    expect_granted(PODS_MANIFEST, &POD_RIGHTS.iter().map(words).collect())?;
+    expect_granted(NETWORKS_MANIFEST, &of_networks())
+}
+
+fn of_networks() -> Granted {
+    NETWORK_RIGHTS.iter().map(words).collect()
+}
+
+/// A right to read every ConfigMap would be one to read everybody's settings.
+pub(crate) fn config_maps_of_others_may_be_read_by_their_names_alone() -> Result<()> {
+    let role = Objects::parse(&fs::read_to_string(root().join(NETWORKS_MANIFEST))?)?.only("ClusterRole")?.clone();
+    let names: BTreeSet<String> = items(&role["rules"])
+        .filter(|rule| texts(&rule["resources"]).iter().any(|resource| resource == "configmaps"))
+        .flat_map(|rule| texts(&rule["resourceNames"]))
+        .collect();
+    let asked = Kind::ALL.into_iter().filter_map(|kind| Some(kind.names().one?.name.to_owned())).collect();
+    ensure!(names == NETWORK_CONFIG_MAPS.map(str::to_owned).into() && names == asked, "{names:?}");
+    Ok(())
 }
 
 fn expect_granted(manifest: &str, needed: &Granted) -> Result<()> {
@@ -94,11 +114,13 @@ pub(crate) fn whatever_may_be_written_is_bound_by_an_admission_policy() -> Resul
         let reads = ["list", "watch"].contains(&verb.as_str());
         ensure!(reads || bound.contains(&group) && bound.contains(&resource), "{verb} {resource} is not bound");
     }
+    let whose = objects.names_of("ClusterRoleBinding").into_iter().find(|name| *name == "egressd");
+    ensure!(whose.is_some(), "{:?}", objects.names_of("ClusterRoleBinding"));
     for binding in objects.of_kind("ValidatingAdmissionPolicyBinding") {
         let spec = &binding["spec"];
         ensure!(spec["policyName"] == binding["metadata"]["name"], "{binding}");
         ensure!(spec["validationActions"] == json!(["Deny"]), "{binding}");
-        ensure!(spec["paramRef"]["name"] == objects.only("ClusterRoleBinding")?["metadata"]["name"], "{binding}");
+        ensure!(spec["paramRef"]["name"].as_str() == whose, "{binding}");
     }
     let count = |kind: &str| objects.of_kind(kind).count();
     ensure!(count("ValidatingAdmissionPolicy") == 3 && count("ValidatingAdmissionPolicyBinding") == 3, "three of each");
@@ -113,6 +135,7 @@ fn ensure_fails_closed(policy: &Value) {
 pub(crate) fn what_is_for_older_servers_has_no_admission_policy() -> Result<()> {
     let older = render(&deploy().join("examples/before-1.30"))?;
     ensure!(older.0.iter().all(|object| object["apiVersion"] != "admissionregistration.k8s.io/v1"), "{older:?}");
-    ensure!(granted(&older)? == needed(Publish::Events), "{:?}", granted(&older)?);
+    let needed = &needed(Publish::Events) | &of_networks();
+    ensure!(granted(&older)? == needed, "{:?}", granted(&older)?);
     Ok(())
 }

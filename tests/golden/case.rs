@@ -16,7 +16,7 @@ use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Labels, ServiceKey, Uid};
-use egressd_core::owner::{Held, Owner};
+use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::plan::{Limits, SharedAddresses};
 use egressd_core::status::State;
@@ -81,7 +81,7 @@ impl Case {
         if !fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some()) {
             bail!("there are no manifests in {}", path.display());
         }
-        let known = Known { accepted, held: Held::new(), ..Known::default() };
+        let known = Known { accepted, ..Known::default() };
         planned(path, sandbox, settings(), known)
     }
 }

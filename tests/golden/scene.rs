@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use egressd::addresses;
 use egressd::oneshot::{Known, Report};
 use egressd::policies::Sandbox;
 use egressd_core::owner::{Held, Standing};
@@ -73,7 +74,8 @@ impl Scene {
         for (name, manifest) in &self.manifests {
             fs::write(directory.path().join(name), manifest)?;
         }
-        let known = Known { held: self.held, ..Known::default() };
+        let interfaces = addresses::Known { held: self.held, ..addresses::Known::default() };
+        let known = Known { interfaces, ..Known::default() };
         planned(directory.path().to_owned(), sandbox, self.settings, known)
     }
 }

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says with a panic what went wrong")]
 
+mod connected;
 mod nft;
 mod outside;
 mod sample;
@@ -18,7 +19,7 @@ use anyhow::Result;
 use lab::{Namespace, Test, Unable};
 
 fn main() -> ExitCode {
-    let all: Vec<Test> = trials::ALL.iter().chain(outside::ALL).copied().collect();
+    let all: Vec<Test> = trials::ALL.iter().chain(outside::ALL).chain(connected::ALL).copied().collect();
     lab::main(&all)
 }
 

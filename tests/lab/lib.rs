@@ -9,6 +9,7 @@
 
 pub mod addresses;
 pub mod cluster;
+pub mod installations;
 pub mod manifest;
 pub mod neighbours;
 pub mod node;

@@ -18,6 +18,7 @@ mod guests;
 mod hijack;
 mod history;
 mod inside;
+mod installations;
 mod isolation;
 mod last_good;
 mod life;
@@ -50,6 +51,7 @@ lab::tests![
     policies::a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed,
     policies::plan_loads_policies_as_run_does,
     required::a_required_policy_is_missed_and_the_node_not_ready_until_it_was_loaded_once,
+    installations::the_objects_of_usual_installations_say_where_their_pods_are,
     isolation::a_tenants_bad_text_takes_no_policy_and_no_rule_from_another,
     isolation::a_service_whose_policy_cannot_answer_keeps_its_rules_over_a_restart,
     isolation::while_others_edit_dear_services_all_the_time_a_new_address_and_a_new_pod_come_into_force,
@@ -61,6 +63,7 @@ lab::tests![
     inside::a_pod_outside_of_all_known_networks_is_not_translated_to_private_destinations_and_others_are,
     inside::a_tenant_who_lists_an_address_outside_changes_nothing_for_others,
     inside::status_lists_what_is_inside_and_why,
+    installations::pods_of_usual_installations_reach_each_other_untranslated_whatever_breaks,
     translation::every_endpoint_is_translated_over_every_protocol_in_both_families,
     translation::a_pod_that_no_service_selects_is_untouched,
     translation::an_endpoint_on_another_node_is_not_translated_here,

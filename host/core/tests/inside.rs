@@ -174,7 +174,8 @@ fn of_one_namespace_so_many_pods_outside_of_known_networks_count_and_it_is_repor
 #[test]
 fn what_network_plugins_and_installers_say_is_inside_and_known() {
     let mut snapshot = cluster(&[], &["172.30.1.1"]);
-    let says = ClusterNetworks { pods: vec![n("172.30.0.0/16")], services: vec![n("172.20.0.0/16")] };
+    let (pods, services) = (vec![n("172.30.0.0/16")], vec![n("172.20.0.0/16")]);
+    let says = ClusterNetworks { pods, services, completeness: Completeness::Whole };
     snapshot.cluster_networks.insert("IPPool default".to_owned(), Arc::new(says));
     let facts = facts(&snapshot);
     assert!(!outside(&facts, "172.30.9.9") && !outside(&facts, "172.20.9.9") && outside(&facts, "192.168.0.1"));

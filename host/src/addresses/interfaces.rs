@@ -1,49 +1,90 @@
 //! All interfaces and addresses of the node, message by message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use egressd_core::model::Connected;
 use egressd_core::owner::{Held, Standing};
+use ipnet::IpNet;
 
-use super::message::{Event, Place};
+use super::message::{Event, LinkState, Place};
 
 /// kube-proxy's interface in its mode `ipvs` (`DefaultDummyDevice` in Kubernetes' `pkg/proxy/ipvs/proxier.go`). It
 /// has the addresses of all Services on every node, so it says nothing about who holds one.
 const IPVS: &str = "kube-ipvs0";
 
+/// A connected network has a longer prefix: so wide a one is more than a link.
+const WIDEST_V4: u8 = 8;
+/// The same, IPv6.
+const WIDEST_V6: u8 = 16;
+
 /// What is known now.
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
-    names: BTreeMap<u32, String>,
-    addresses: BTreeMap<Place, Standing>,
+    links: BTreeMap<u32, (String, LinkState)>,
+    addresses: BTreeMap<Place, Address>,
+}
+
+/// What is known of an address.
+#[derive(Debug)]
+struct Address {
+    standing: Standing,
+    /// The network that is reached by it, where that can be one of several receivers on a link.
+    network: Option<IpNet>,
 }
 
 impl Interfaces {
-    /// Takes in what is told.
-    pub(super) fn take(&mut self, event: Event) {
+    /// Takes in what is told; which interface may have lost routes by it, of which the kernel does not tell.
+    pub(super) fn take(&mut self, event: Event) -> Option<u32> {
         match event {
-            Event::Link { index, name } => {
-                self.names.insert(index, name);
+            Event::Link { index, name, state } => {
+                let before = self.links.insert(index, (name, state));
+                before.filter(|(_, before)| *before != state).map(|_| index)
             }
             Event::LinkGone { index } => {
-                self.names.remove(&index);
+                self.links.remove(&index);
                 self.addresses.retain(|place, _| place.index != index);
+                Some(index)
             }
-            Event::Address(place, standing) => {
-                self.addresses.insert(place, standing);
+            Event::Address(place, standing, network) => {
+                self.addresses.insert(place, Address { standing, network: network.filter(is_of_a_link) });
+                None
             }
             Event::AddressGone(place) => {
                 self.addresses.remove(&place);
+                Some(place.index)
             }
-            Event::End | Event::Refused(_) | Event::Other => {}
+            Event::Route(_) | Event::End | Event::Refused(_) | Event::Other => None,
         }
+    }
+
+    /// The networks that are reached by interfaces which are up, by interface.
+    fn networks(&self) -> impl Iterator<Item = (u32, Connected)> {
+        self.addresses.iter().filter_map(|(place, address)| match self.links.get(&place.index)? {
+            (name, LinkState::Up) => {
+                Some((place.index, Connected { interface: name.clone(), network: address.network? }))
+            }
+            (_, LinkState::Nowhere) => None,
+        })
+    }
+
+    /// The interfaces of which it matters whether they lead to a gateway.
+    pub(super) fn candidates(&self) -> BTreeSet<u32> {
+        self.networks().map(|(index, _)| index).collect()
+    }
+
+    /// The networks of those interfaces that lead to none.
+    pub(super) fn connected(&self, leads_to_none: impl Fn(u32) -> bool) -> Vec<Connected> {
+        let networks = self.networks().filter(|(index, _)| leads_to_none(*index));
+        let networks: BTreeSet<Connected> = networks.map(|(_, connected)| connected).collect();
+        networks.into_iter().collect()
     }
 
     /// What this node holds. An interface without a name counts as little as [`IPVS`]: it might be that one.
     pub(super) fn held(&self) -> Held {
         let mut held = Held::new();
-        for (place, standing) in &self.addresses {
-            let counts = self.names.get(&place.index).is_some_and(|name| name != IPVS);
+        for (place, Address { standing, network: _ }) in &self.addresses {
+            let counts = self.links.get(&place.index).is_some_and(|(name, _)| name != IPVS);
             if counts && is_of_one_node(place.local) {
                 let best = held.entry(place.local).or_insert(*standing);
                 *best = (*best).max(*standing);
@@ -61,12 +102,24 @@ fn is_of_one_node(address: IpAddr) -> bool {
     }
 }
 
+/// Whether several can be reached by a network, and not everybody.
+fn is_of_a_link(network: &IpNet) -> bool {
+    let widest = match network {
+        IpNet::V4(_) => WIDEST_V4,
+        IpNet::V6(_) => WIDEST_V6,
+    };
+    let is_of_hosts = network.prefix_len() < network.max_prefix_len() && network.prefix_len() > widest;
+    is_of_hosts && is_of_one_node(network.addr())
+}
+
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     fn link(index: u32, name: &str) -> Event {
-        Event::Link { index, name: name.to_owned() }
+        Event::Link { index, name: name.to_owned(), state: LinkState::Up }
     }
 
     fn v4(index: u32, prefix: u8) -> Place {
@@ -76,12 +129,58 @@ mod tests {
 
     fn held(events: impl IntoIterator<Item = Event>) -> Vec<Standing> {
         let mut interfaces = Interfaces::default();
-        events.into_iter().for_each(|event| interfaces.take(event));
+        for event in events {
+            interfaces.take(event);
+        }
         interfaces.held().into_values().collect()
     }
 
     fn usable(place: Place) -> Event {
-        Event::Address(place, Standing::Usable)
+        Event::Address(place, Standing::Usable, None)
+    }
+
+    /// The networks of interfaces that lead to no gateway, of which the second is one that does.
+    fn connected(events: impl IntoIterator<Item = Event>) -> Vec<String> {
+        let mut interfaces = Interfaces::default();
+        for event in events {
+            interfaces.take(event);
+        }
+        let connected = interfaces.connected(|index| index != 2);
+        connected.iter().map(|Connected { interface, network }| format!("{interface} {network}")).collect()
+    }
+
+    /// An address on the interface, in this network.
+    fn within(index: u32, network: &str) -> Event {
+        let network: IpNet = network.parse().unwrap();
+        let place = Place { index, local: network.addr(), network: None };
+        Event::Address(place, Standing::Usable, Some(network))
+    }
+
+    #[test]
+    fn the_networks_of_an_interface_without_a_gateway_are_connected() {
+        let events = [link(1, "br0"), link(2, "eth0"), within(1, "10.1.0.0/24"), within(2, "10.2.0.0/24")];
+        let more = [within(1, "fd00:1::/64"), link(3, "br0.7"), within(3, "10.3.0.0/31"), within(4, "10.4.0.0/24")];
+        let expected = ["br0 10.1.0.0/24", "br0 fd00:1::/64", "br0.7 10.3.0.0/31"];
+        assert_eq!(connected(events.into_iter().chain(more)), expected);
+    }
+
+    #[test]
+    fn neither_hosts_nor_links_of_every_node_nor_half_the_world_are_connected() {
+        let networks =
+            ["10.0.0.1/32", "fd00::1/128", "127.0.0.0/16", "169.254.0.0/24", "fe80::/64", "10.0.0.0/8", "fd00::/16"];
+        assert_eq!(connected([link(1, "br0")].into_iter().chain(networks.map(|network| within(1, network)))), [""; 0]);
+        let narrower = ["10.0.0.0/9", "fd00::/17"].map(|network| within(1, network));
+        assert_eq!(connected([link(1, "br0")].into_iter().chain(narrower)).len(), 2);
+    }
+
+    #[test]
+    fn an_interface_that_is_down_connects_nothing_and_its_routes_are_looked_for_again() {
+        let down = || Event::Link { index: 1, name: "br0".to_owned(), state: LinkState::Nowhere };
+        assert_eq!(connected([link(1, "br0"), within(1, "10.1.0.0/24"), down()]), [""; 0]);
+        let mut interfaces = Interfaces::default();
+        let took = [link(1, "br0"), within(1, "10.1.0.0/24"), link(1, "br0"), down(), link(1, "br1")];
+        assert_eq!(took.map(|event| interfaces.take(event)), [None, None, None, Some(1), Some(1)]);
+        assert_eq!(interfaces.take(Event::AddressGone(v4(1, 24))), Some(1));
     }
 
     #[test]
@@ -102,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_best_of_several_interfaces_counts() {
-        let tentative = Event::Address(v4(2, 24), Standing::Tentative);
+        let tentative = Event::Address(v4(2, 24), Standing::Tentative, None);
         assert_eq!(held([link(1, "lo"), link(2, "eth0"), usable(v4(1, 32)), tentative]), [Standing::Usable]);
     }
 

@@ -4,9 +4,11 @@
 use std::net::IpAddr;
 
 use egressd_core::owner::Standing;
-use netlink_packet_core::{NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NlasIterator};
+use ipnet::IpNet;
+use netlink_packet_core::{NLM_F_DUMP_INTR, NLM_F_REPLACE, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NlasIterator};
 
 use super::Error;
+use super::route::{Gateways, gateways};
 
 /// `struct ifinfomsg`: family, padding, type, index, flags, change.
 const LINK_HEADER: usize = 16;
@@ -14,6 +16,9 @@ const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 /// `IFLA_IFNAME` (linux/if_link.h).
 const IFLA_IFNAME: u16 = 3;
+/// What is said about next hops that are objects of their own (linux/rtnetlink.h).
+const RTM_NEWNEXTHOP: u16 = 104;
+const RTM_DELNEXTHOP: u16 = 105;
 
 /// One message.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,19 +33,30 @@ pub(super) struct Message {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// There is an interface of this name.
-    Link { index: u32, name: String },
+    Link { index: u32, name: String, state: LinkState },
     /// An interface is gone, with all that was on it.
     LinkGone { index: u32 },
-    /// An address is on an interface.
-    Address(Place, Standing),
+    /// An address is on an interface, with the network that is reached by it.
+    Address(Place, Standing, Option<IpNet>),
     /// It is not any more.
     AddressGone(Place),
+    /// There is a route, or there is none any more, that leads to gateways like this.
+    Route(Gateways),
     /// The answers to a question end.
     End,
     /// The question is refused with this error number.
     Refused(i32),
     /// Nothing that we look at.
     Other,
+}
+
+/// Whether packets leave by an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinkState {
+    /// They do.
+    Up,
+    /// It is switched off, or leads back to this node: loopback.
+    Nowhere,
 }
 
 /// What makes one address of an interface another than the next: IPv4 can have the same one with several networks.
@@ -66,7 +82,11 @@ pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Result<Message,
         let length = usize::try_from(buffer.length()).unwrap_or(usize::MAX);
         bytes = bytes.get(length.saturating_add(3) & !3..).unwrap_or_default();
         let interrupted = buffer.flags() & NLM_F_DUMP_INTR != 0;
-        let event = event(buffer.message_type(), buffer.payload()).ok_or(Error::Garbled);
+        let event = match event(buffer.message_type(), buffer.payload()) {
+            // What it took the place of is not said.
+            Some(Event::Route(_)) if buffer.flags() & NLM_F_REPLACE != 0 => Ok(Event::Route(Gateways::Somewhere)),
+            event => event.ok_or(Error::Garbled),
+        };
         Some(event.map(|event| Message { interrupted, event }))
     })
 }
@@ -80,10 +100,13 @@ fn event(kind: u16, payload: &[u8]) -> Option<Event> {
             error => Some(Event::Refused(error.saturating_neg())),
         },
         libc::RTM_NEWLINK | libc::RTM_DELLINK => link(kind, payload),
-        libc::RTM_NEWADDR => {
-            place(payload)?.map_or(Some(Event::Other), |place| Some(Event::Address(place, standing(payload)?)))
-        }
-        libc::RTM_DELADDR => Some(place(payload)?.map_or(Event::Other, Event::AddressGone)),
+        libc::RTM_NEWADDR => match place(payload)? {
+            Some((place, network)) => Some(Event::Address(place, standing(payload)?, network)),
+            None => Some(Event::Other),
+        },
+        libc::RTM_DELADDR => Some(place(payload)?.map_or(Event::Other, |(place, _)| Event::AddressGone(place))),
+        libc::RTM_NEWROUTE | libc::RTM_DELROUTE => gateways(payload).map(Event::Route),
+        RTM_NEWNEXTHOP | RTM_DELNEXTHOP => Some(Event::Route(Gateways::Somewhere)),
         _ => Some(Event::Other),
     }
 }
@@ -99,12 +122,14 @@ fn link(kind: u16, payload: &[u8]) -> Option<Event> {
         return Some(Event::LinkGone { index });
     }
     let name = attribute(payload.get(LINK_HEADER..)?, IFLA_IFNAME)?;
-    let name = name.strip_suffix(&[0]).unwrap_or(&name);
-    Some(Event::Link { index, name: String::from_utf8_lossy(name).into_owned() })
+    let name = String::from_utf8_lossy(name.strip_suffix(&[0]).unwrap_or(&name)).into_owned();
+    let flags = u32::from_ne_bytes(array(payload, 8)?).cast_signed();
+    let is_up = flags & libc::IFF_UP != 0 && flags & libc::IFF_LOOPBACK == 0;
+    Some(Event::Link { index, name, state: if is_up { LinkState::Up } else { LinkState::Nowhere } })
 }
 
-/// The inner none: an address of a family that is none of ours.
-fn place(payload: &[u8]) -> Option<Option<Place>> {
+/// An address, and the network that is reached by it. The inner none: an address of a family that is none of ours.
+fn place(payload: &[u8]) -> Option<Option<(Place, Option<IpNet>)>> {
     let (family, prefix) = (i32::from(*payload.first()?), *payload.get(1)?);
     let index = u32::from_ne_bytes(array(payload, 4)?);
     let attributes = payload.get(ADDRESS_HEADER..)?;
@@ -115,8 +140,10 @@ fn place(payload: &[u8]) -> Option<Option<Place>> {
     // On a point-to-point link the "address" is the other end's; without one, the "local" may be missing.
     let other_end = address(libc::IFA_ADDRESS);
     let local = address(libc::IFA_LOCAL).or(other_end)?;
-    let network = local.is_ipv4().then(|| (prefix, other_end.unwrap_or(local)));
-    Some(Some(Place { index, local, network }))
+    let far = other_end.unwrap_or(local);
+    let network = local.is_ipv4().then_some((prefix, far));
+    let reached = IpNet::new(far, prefix).ok().map(|network| network.trunc());
+    Some(Some((Place { index, local, network }, reached)))
 }
 
 fn standing(payload: &[u8]) -> Option<Standing> {
@@ -143,8 +170,26 @@ fn attribute(attributes: &[u8], kind: u16) -> Option<Vec<u8>> {
     Some(found.value().to_vec())
 }
 
-fn array<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
+pub(super) fn array<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
     bytes.get(offset..)?.first_chunk().copied()
+}
+
+/// What messages are made of, for tests.
+#[cfg(test)]
+pub(super) mod testkit {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    /// Attributes as the kernel writes them.
+    pub(crate) fn attributes(of: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (kind, value) in of {
+            bytes.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
+            bytes.extend(kind.to_ne_bytes());
+            bytes.extend(*value);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        bytes
+    }
 }
 
 #[cfg(test)]
@@ -154,13 +199,7 @@ mod tests {
     use super::*;
 
     fn message(kind: u16, header: &[u8], attributes: &[(u16, &[u8])]) -> Vec<u8> {
-        let mut payload = header.to_vec();
-        for (kind, value) in attributes {
-            payload.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
-            payload.extend(kind.to_ne_bytes());
-            payload.extend(*value);
-            payload.resize(payload.len().next_multiple_of(4), 0);
-        }
+        let payload = [header, &testkit::attributes(attributes)].concat();
         let length = u32::try_from(16 + payload.len()).unwrap().to_ne_bytes();
         [&length[..], &kind.to_ne_bytes(), &[0; 10], &payload].concat()
     }
@@ -176,6 +215,42 @@ mod tests {
         told(&message(libc::RTM_NEWADDR, &header, &attributes))
     }
 
+    /// What the kernel says of an address with this prefix, and of the one at the other end.
+    fn network(family: i32, prefix: u8, attributes: &[(u16, &[u8])]) -> Option<String> {
+        let header = [family as u8, prefix, 0, 0, 7, 0, 0, 0];
+        let Event::Address(_, _, network) = told(&message(libc::RTM_NEWADDR, &header, attributes)) else { panic!() };
+        network.map(|network| network.to_string())
+    }
+
+    #[test]
+    fn an_address_has_the_network_of_its_prefix_or_of_the_other_end() {
+        let (local, far) = ((libc::IFA_LOCAL, &[10, 0, 0, 1][..]), (libc::IFA_ADDRESS, &[10, 9, 0, 2][..]));
+        assert_eq!(network(libc::AF_INET, 24, &[local]).as_deref(), Some("10.0.0.0/24"));
+        assert_eq!(network(libc::AF_INET, 16, &[local, far]).as_deref(), Some("10.9.0.0/16"));
+        assert_eq!(network(libc::AF_INET, 33, &[local]), None);
+        let v6 = [(libc::IFA_ADDRESS, &[0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9][..])];
+        assert_eq!(network(libc::AF_INET6, 64, &v6).as_deref(), Some("2001:db8:1::/64"));
+    }
+
+    #[test]
+    fn packets_leave_by_an_interface_that_is_up_and_no_loopback() {
+        for (flags, expected) in [(0, LinkState::Nowhere), (1, LinkState::Up), (1 | 8, LinkState::Nowhere)] {
+            let mut header = link_header(libc::AF_UNSPEC);
+            header[8] = flags;
+            let told = told(&message(libc::RTM_NEWLINK, &header, &[(IFLA_IFNAME, b"a\0")]));
+            assert_eq!(told, Event::Link { index: 7, name: "a".to_owned(), state: expected }, "{flags}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_takes_the_place_of_another_could_have_led_anywhere() {
+        let mut route = message(libc::RTM_NEWROUTE, &[0; 12], &[]);
+        assert_eq!(told(&route), Event::Route(Gateways::By(vec![])));
+        route[6..8].copy_from_slice(&NLM_F_REPLACE.to_ne_bytes());
+        assert_eq!(told(&route), Event::Route(Gateways::Somewhere));
+        assert_eq!(told(&message(RTM_NEWNEXTHOP, &[0; 8], &[])), Event::Route(Gateways::Somewhere));
+    }
+
     fn link_header(family: i32) -> [u8; LINK_HEADER] {
         [family as u8, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     }
@@ -183,10 +258,11 @@ mod tests {
     #[test]
     fn an_address_that_is_looked_for_elsewhere_is_not_usable_yet() {
         let place = Place { index: 7, local: IpAddr::from([1; 16]), network: None };
-        assert_eq!(ipv6(libc::IFA_F_TENTATIVE), Event::Address(place.clone(), Standing::Tentative));
+        let expected = |standing| Event::Address(place.clone(), standing, Some(IpNet::from(place.local)));
+        assert_eq!(ipv6(libc::IFA_F_TENTATIVE), expected(Standing::Tentative));
         let failed = libc::IFA_F_TENTATIVE | libc::IFA_F_DADFAILED;
-        assert_eq!(ipv6(failed), Event::Address(place.clone(), Standing::Duplicate));
-        assert_eq!(ipv6(libc::IFA_F_PERMANENT), Event::Address(place, Standing::Usable));
+        assert_eq!(ipv6(failed), expected(Standing::Duplicate));
+        assert_eq!(ipv6(libc::IFA_F_PERMANENT), expected(Standing::Usable));
     }
 
     #[test]
@@ -211,7 +287,7 @@ mod tests {
         let link = |name: &[u8]| message(libc::RTM_NEWLINK, &link_header(libc::AF_UNSPEC), &[(IFLA_IFNAME, name)]);
         let events: Vec<Event> =
             messages(&[link(b"lo\0"), link(b"kube-ipvs0\0")].concat()).map(|message| message.unwrap().event).collect();
-        let named = |name: &str| Event::Link { index: 7, name: name.to_owned() };
+        let named = |name: &str| Event::Link { index: 7, name: name.to_owned(), state: LinkState::Nowhere };
         assert_eq!(events, [named("lo"), named("kube-ipvs0")]);
     }
 

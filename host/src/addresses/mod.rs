@@ -1,21 +1,26 @@
-//! Which addresses this node's interfaces have, as the kernel tells it over rtnetlink. Nothing is polled: the
-//! kernel says what changes, and where it had to drop a word of that, everything is read again.
+//! Which addresses this node's interfaces have, and which networks they are connected to, as the kernel tells it over
+//! rtnetlink. Nothing is polled: the kernel says what changes, and where it had to drop a word of that, everything is read
+//! again.
 
+mod gateways;
 mod interfaces;
 mod message;
+mod route;
 mod socket;
 
 use std::io;
 use std::thread;
 use std::time::Duration;
 
+use egressd_core::model::Connected;
 use egressd_core::owner::Held;
 use tokio::sync::watch;
 use tracing::warn;
 
+use gateways::Routes;
 use interfaces::Interfaces;
 use message::{Event, messages};
-use socket::{Question, Received, Socket};
+use socket::{Groups, Question, Received, Socket, wait};
 
 /// How often to read everything when it changes while it is read. On a quiet node once is enough.
 const ATTEMPTS: usize = 16;
@@ -31,6 +36,9 @@ pub enum Error {
     /// The kernel cannot be asked, or does not answer.
     #[error("cannot read the node's interfaces")]
     Read(#[source] io::Error),
+    /// The kernel does not tell by which interfaces routes leave.
+    #[error("cannot read the node's routes")]
+    Routes(#[source] io::Error),
     /// It changed whenever it was read.
     #[error("cannot read the node's interfaces: they changed each of {ATTEMPTS} times meanwhile")]
     Unsettled,
@@ -45,29 +53,43 @@ pub enum Error {
     ThreadGone,
 }
 
-/// What this node's interfaces have now, in the network namespace of the calling thread. Needs no privileges.
+/// What is known of this node's interfaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The addresses that they have.
+    pub held: Held,
+    /// The networks that they are connected to, where no gateway is reached by the same interface: sorted, each once. One of
+    /// which that is unknown is not among them.
+    pub connected: Vec<Connected>,
+}
+
+/// What is known of this node's interfaces now, in the network namespace of the calling thread. Needs no privileges.
 ///
 /// # Errors
 /// When the kernel does not tell.
-pub fn read() -> Result<Held, Error> {
-    Ok(Listener::begin()?.interfaces.held())
+pub fn read() -> Result<Known, Error> {
+    Ok(Listener::begin()?.known())
 }
 
-/// What they would have if the kernel said this, for tests that want answers no kernel gives.
+/// What would be known if the kernel said this, for tests that want answers no kernel gives.
 ///
 /// # Errors
 /// At the first message that makes no sense.
 #[cfg(feature = "testkit")]
-pub fn held_after(datagram: &[u8]) -> Result<Held, Error> {
+pub fn known_after(datagram: &[u8]) -> Result<Known, Error> {
     let mut interfaces = Interfaces::default();
-    messages(datagram).try_for_each(|message| message.map(|message| interfaces.take(message.event)))?;
-    Ok(interfaces.held())
+    for message in messages(datagram) {
+        interfaces.take(message?.event);
+    }
+    let lead_to_one = gateways::said_to_lead_to_one(datagram)?;
+    let leads_to_none = |index| lead_to_one.as_ref().is_some_and(|interfaces| !interfaces.contains(&index));
+    Ok(Known { held: interfaces.held(), connected: interfaces.connected(leads_to_none) })
 }
 
-/// What this node's interfaces have, always the newest.
+/// What is known of this node's interfaces, always the newest.
 #[derive(Debug)]
 pub struct Addresses {
-    newest: watch::Receiver<Held>,
+    newest: watch::Receiver<Known>,
 }
 
 impl Addresses {
@@ -77,29 +99,29 @@ impl Addresses {
     /// When the kernel does not tell, or there is no thread.
     pub fn follow() -> Result<Self, Error> {
         let listener = Listener::begin()?;
-        let (giver, newest) = watch::channel(listener.interfaces.held());
+        let (giver, newest) = watch::channel(listener.known());
         let thread = thread::Builder::new().name("addresses".to_owned());
         thread.spawn(move || listen(listener, &giver)).map_err(Error::Thread)?;
         Ok(Self { newest })
     }
 
-    /// What they have now.
-    pub fn now(&mut self) -> Held {
+    /// What is known now.
+    pub fn now(&mut self) -> Known {
         self.newest.borrow_and_update().clone()
     }
 
-    /// What they have as soon as it is something else than was told last. Changes coalesce while nobody asks.
+    /// What is known as soon as it is something else than was handed over last. Changes coalesce while nothing asks.
     ///
     /// # Errors
     /// When the thread is gone.
-    pub async fn changed(&mut self) -> Result<Held, Error> {
+    pub async fn changed(&mut self) -> Result<Known, Error> {
         self.newest.changed().await.map_err(|_| Error::ThreadGone)?;
         Ok(self.now())
     }
 }
 
 /// Hands over what is new until nobody takes it any more.
-fn listen(mut listener: Listener, giver: &watch::Sender<Held>) {
+fn listen(mut listener: Listener, giver: &watch::Sender<Known>) {
     while !giver.is_closed() {
         let heard = match listener.wait() {
             Ok(Heard::Everything) => Ok(()),
@@ -107,20 +129,23 @@ fn listen(mut listener: Listener, giver: &watch::Sender<Held>) {
             Err(error) => Err(error),
         };
         match heard {
-            Ok(()) => give(giver, listener.interfaces.held()),
+            Ok(()) => {
+                listener.attend();
+                give(giver, listener.known());
+            }
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "what this node holds stays as it was known last");
                 thread::sleep(RETRY);
-                listener.heard = Heard::Gaps;
+                listener.hearing.heard = Heard::Gaps;
             }
         }
     }
 }
 
-fn give(giver: &watch::Sender<Held>, held: Held) {
+fn give(giver: &watch::Sender<Known>, newest: Known) {
     giver.send_if_modified(|known| {
-        let changed = *known != held;
-        *known = held;
+        let changed = *known != newest;
+        *known = newest;
         changed
     });
 }
@@ -133,34 +158,71 @@ enum Heard {
 }
 
 struct Listener {
+    hearing: Hearing,
+    routes: Routes,
+}
+
+impl Listener {
+    fn begin() -> Result<Self, Error> {
+        // What changes while everything is read is heard.
+        let mut listener = Self { routes: Routes::open()?, hearing: Hearing::begin()? };
+        listener.attend();
+        Ok(listener)
+    }
+
+    fn begin_again(&mut self) -> Result<(), Error> {
+        self.hearing = Hearing::begin()?;
+        self.routes.doubt_all();
+        Ok(())
+    }
+
+    /// Waits for news, and takes in all that there are of interfaces and addresses.
+    fn wait(&mut self) -> Result<Heard, Error> {
+        let Self { hearing, routes } = self;
+        if hearing.heard == Heard::Gaps {
+            return Ok(Heard::Gaps);
+        }
+        wait([Some(&hearing.socket), routes.socket()].into_iter().flatten(), routes.rest())?;
+        hearing.take_news(routes)
+    }
+
+    /// Sees to what is known of gateways.
+    fn attend(&mut self) {
+        self.routes.attend(&self.hearing.interfaces.candidates());
+    }
+
+    fn known(&self) -> Known {
+        let Hearing { interfaces, .. } = &self.hearing;
+        let connected = interfaces.connected(|index| self.routes.lead_to_none(index));
+        Known { held: interfaces.held(), connected }
+    }
+}
+
+/// What is heard of interfaces and their addresses.
+struct Hearing {
     socket: Socket,
     interfaces: Interfaces,
     heard: Heard,
 }
 
-impl Listener {
+impl Hearing {
     /// Listens, and then reads everything. Both come over one socket in the order in which they happened, so whoever
     /// takes in message after message ends with what is.
     fn begin() -> Result<Self, Error> {
         for _ in 0..ATTEMPTS {
             // A new one each time: in an old one there may be news from before the gap, and its end is lost.
-            let (socket, interfaces) = (Socket::open()?, Interfaces::default());
-            let mut listener = Self { socket, interfaces, heard: Heard::Everything };
+            let (socket, interfaces) = (Socket::open(Groups::Interfaces)?, Interfaces::default());
+            let mut hearing = Self { socket, interfaces, heard: Heard::Everything };
             for question in [Question::Links, Question::Addresses] {
-                if listener.heard == Heard::Everything {
-                    listener.ask(question)?;
+                if hearing.heard == Heard::Everything {
+                    hearing.ask(question)?;
                 }
             }
-            if listener.heard == Heard::Everything {
-                return Ok(listener);
+            if hearing.heard == Heard::Everything {
+                return Ok(hearing);
             }
         }
         Err(Error::Unsettled)
-    }
-
-    fn begin_again(&mut self) -> Result<(), Error> {
-        *self = Self::begin()?;
-        Ok(())
     }
 
     /// Takes in all answers to a question, and the news among them.
@@ -185,23 +247,24 @@ impl Listener {
                     | Event::LinkGone { .. }
                     | Event::Address(..)
                     | Event::AddressGone(_)
-                    | Event::Other) => self.interfaces.take(event),
+                    | Event::Route(_)
+                    | Event::Other) => {
+                        self.interfaces.take(event);
+                    }
                 }
             }
         }
     }
 
-    /// Waits for news, and takes in all that there are.
-    fn wait(&mut self) -> Result<Heard, Error> {
-        if self.heard == Heard::Gaps {
-            return Ok(Heard::Gaps);
-        }
-        self.socket.ready()?;
+    /// Takes in all that there is; routes that may be gone with it are in doubt.
+    fn take_news(&mut self, routes: &mut Routes) -> Result<Heard, Error> {
         loop {
             match self.socket.receive_if_any()? {
                 Received::Bytes(bytes) => {
                     for message in messages(bytes) {
-                        self.interfaces.take(message?.event);
+                        if let Some(index) = self.interfaces.take(message?.event) {
+                            routes.doubt(index);
+                        }
                     }
                 }
                 Received::Nothing => return Ok(Heard::Everything),

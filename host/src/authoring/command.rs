@@ -115,6 +115,7 @@ fn config(args: &cli::Scene) -> Result<Config> {
             owner: cli::Owner::Any,
             shared_addresses: cli::SharedAddresses::Allow,
             pods: cli::Pods::Ignore,
+            detect_networks: cli::DetectNetworks::Nodes,
             state_dir: PathBuf::new(),
         },
         networks: networks.clone(),

@@ -7,13 +7,14 @@ use anyhow::{Result, bail};
 use crate::cli::{self, Source};
 use crate::source::cluster::Access;
 use crate::source::manifests::Given;
-use crate::source::{Origin, PodWatch};
+use crate::source::{Extent, NetworkWatch, Origin, PodWatch};
 
 /// An empty `KUBECONFIG` is none, as for kubectl.
 pub(super) fn origin(source: &Source) -> Result<Origin> {
     if source.manifests.is_empty() {
         let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
-        return Ok(Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig), pods(source.pods)));
+        let extent = Extent { pods: pods(source.pods), networks: networks(source.detect_networks) };
+        return Ok(Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig), extent));
     }
     let given = |path: &PathBuf| match path.to_str() {
         Some("-") => Given::StandardInput,
@@ -40,6 +41,13 @@ fn pods(typed: cli::Pods) -> PodWatch {
     match typed {
         cli::Pods::Ignore => PodWatch::Ignore,
         cli::Pods::Watch => PodWatch::Watch,
+    }
+}
+
+fn networks(typed: cli::DetectNetworks) -> NetworkWatch {
+    match typed {
+        cli::DetectNetworks::Nodes => NetworkWatch::Nodes,
+        cli::DetectNetworks::All => NetworkWatch::All,
     }
 }
 

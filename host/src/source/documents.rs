@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    Completeness, Labels, Node, ObjectReference, Pod, PolicyObject, Service, ServiceKey, Slice, UnreadableService,
+    ClusterNetworks, Completeness, Labels, Node, ObjectReference, Pod, PolicyObject, Service, ServiceKey, Slice,
+    UnreadableService,
 };
 use egressd_core::text::quoted;
 use ipnet::IpNet;
 use serde_json::Value;
 
 use super::kind::Kind;
+use super::networks::{self, Arguments};
 use super::original::original;
 use super::read::{self, Reading, Unreadable, shown};
 
@@ -22,8 +24,8 @@ pub enum Object {
     Service(Arc<Service>),
     /// An EndpointSlice and its name.
     Slice(String, Arc<Slice>),
-    /// A Node and its name.
-    Node(String, Arc<Node>),
+    /// A Node and its name, and what its installer's arguments say, by the annotation that they stand in.
+    Node(String, Arc<Node>, Arguments),
     /// A Namespace's name and labels.
     Namespace(String, Arc<Labels>),
     /// A ServiceCIDR's name and networks.
@@ -34,6 +36,8 @@ pub enum Object {
     Pod(Arc<Pod>),
     /// A pod of another node: that there are pods shows that they are to be looked for here.
     PodElsewhere(ObjectReference),
+    /// What a network plugin or an installer says about networks.
+    Networks(Identity, Arc<ClusterNetworks>),
     /// Endpoints, as the slice that they stand for where a Service has none.
     Endpoints(Arc<Slice>),
 }
@@ -154,7 +158,7 @@ impl Collector<'_> {
                 let items = "items is not a list; an empty one is written as items: []";
                 self.contents.unknown.push(format!("{}: {items}", place.path));
             }
-            (None, _) => match Kind::of(&typed.version, &typed.kind) {
+            (None, _) => match Kind::of(&typed.version, &typed.kind, &called(value)) {
                 Some(kind) => self.add_object(place, (kind, &typed), value),
                 None => {
                     self.contents.unknown.extend(mistake(&typed, value).map(|why| format!("{}: {why}", place.path)))
@@ -243,6 +247,13 @@ fn is_almost(name: &str, written: &str) -> bool {
     row[written.len()] <= 2
 }
 
+/// How an object is called; one without a namespace is in `default`.
+fn called(value: &Value) -> ObjectReference {
+    let said = |field: &str| value["metadata"][field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let namespace = said("namespace").unwrap_or_else(|| "default".to_owned());
+    ObjectReference { namespace, name: said("name").unwrap_or_default() }
+}
+
 fn is_text(value: &Value) -> bool {
     value.is_null() || value.is_string()
 }
@@ -272,22 +283,45 @@ impl Object {
         match self {
             Self::Service(service) => service_identity(&service.key),
             Self::Slice(name, slice) => identity(Kind::Slices, slice.service.namespace.to_string(), name.clone()),
-            Self::Node(name, _) => plain(Kind::Nodes, name),
+            Self::Node(name, ..) => plain(Kind::Nodes, name),
             Self::Namespace(name, _) => plain(Kind::Namespaces, name),
             Self::ServiceNetworks(name, _) => plain(Kind::ServiceNetworks, name),
             Self::Policy(namespace, policy) => identity(Kind::Policies, namespace.clone(), policy.name.clone()),
             Self::Pod(pod) => (Kind::Pods, pod.name.clone()),
             Self::PodElsewhere(name) => (Kind::Pods, name.clone()),
+            Self::Networks(identity, _) => identity.clone(),
             Self::Endpoints(slice) => {
                 identity(Kind::Endpoints, slice.service.namespace.to_string(), slice.service.name.to_string())
             }
         }
     }
 
-    /// What is known of an object that cannot be read, and never could: of a Node that there is one.
+    /// What is known of an object that cannot be read, and never could: of one that may say where pods live that there is one.
     pub fn unread(kind: Kind, name: &str) -> Option<Self> {
-        let node = || Node { completeness: Completeness::Partial, ..Node::default() };
-        (kind == Kind::Nodes).then(|| Self::Node(name.to_owned(), Arc::new(node())))
+        let (name, completeness) = (name.to_owned(), Completeness::Partial);
+        match kind {
+            Kind::Nodes => {
+                let node = Node { completeness, ..Node::default() };
+                Some(Self::Node(name, Arc::new(node), Arguments::new()))
+            }
+            Kind::Networks(of) => {
+                let networks = ClusterNetworks { completeness, ..ClusterNetworks::default() };
+                Some(Self::Networks((kind, of.called(name)), Arc::new(networks)))
+            }
+            Kind::Services
+            | Kind::Slices
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Policies
+            | Kind::Pods
+            | Kind::Endpoints => None,
+        }
+    }
+
+    /// Whether more is known of it than that it is there.
+    pub fn is_known(&self) -> bool {
+        let (kind, name) = self.identity();
+        Self::unread(kind, &name.name).is_none_or(|unread| *self != unread)
     }
 
     /// What messages call it.
@@ -306,11 +340,9 @@ impl Object {
                 let cluster_addresses = union(&new.cluster_addresses, &old.cluster_addresses);
                 Self::Service(Arc::new(Service { cluster_addresses, ..Service::clone(&new) }))
             }
-            (Self::Node(name, new), Self::Node(_, old)) => {
-                let addresses = union(&new.addresses, &old.addresses);
-                let pod_networks = union(&new.pod_networks, &old.pod_networks);
-                let completeness = old.completeness;
-                Self::Node(name, Arc::new(Node { addresses, pod_networks, completeness, ..Node::clone(&new) }))
+            (Self::Node(name, new, arguments), Self::Node(_, old, before)) => {
+                let node = Node::clone(&new).keeping_inside(old);
+                Self::Node(name, Arc::new(node), networks::arguments_of_both(arguments, before))
             }
             (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
                 let addresses = union(&new.addresses, &old.addresses);
@@ -318,6 +350,10 @@ impl Object {
             }
             (Self::ServiceNetworks(name, new), Self::ServiceNetworks(_, old)) => {
                 Self::ServiceNetworks(name, Arc::new(union(&new, old)))
+            }
+            (Self::Networks(identity, new), Self::Networks(_, old)) => {
+                let networks = networks::of_kind_and_both(identity.0, &new, old);
+                Self::Networks(identity, networks)
             }
             (other, _) => other,
         }
@@ -329,11 +365,15 @@ fn union<T: Clone + PartialEq>(new: &[T], old: &[T]) -> Vec<T> {
     new.iter().chain(only_old).cloned().collect()
 }
 
-/// What an object says that was kept as it was written; nothing where it is of another kind, or cannot be read.
+/// What an object says that was kept as it was written; nothing where it is of another kind, or cannot be read and nothing
+/// follows from that.
 pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
     let text = |field: &str| value.get(field)?.as_str();
-    let kind = Kind::of(text("apiVersion")?, text("kind")?)?;
-    read::read(kind, value, node).ok()?.object
+    let kind = Kind::of(text("apiVersion")?, text("kind")?, &called(value))?;
+    match read::read(kind, value, node) {
+        Ok(reading) => reading.object,
+        Err(_) => Object::unread(kind, &called(value).name),
+    }
 }
 
 /// What tells a Service from all other objects.
@@ -348,6 +388,7 @@ fn identity(kind: Kind, namespace: String, name: String) -> Identity {
             "default".to_owned()
         }
         Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Endpoints => namespace,
+        Kind::Networks(kind) => return (Kind::Networks(kind), kind.called(name)),
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
     };
     (kind, ObjectReference { namespace, name })

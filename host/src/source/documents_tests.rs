@@ -53,7 +53,7 @@ fn one_bad_object_loses_only_itself_and_is_named_with_its_place() {
 #[test]
 fn one_bad_field_loses_only_itself_and_is_named_with_its_path() {
     let node = read("{apiVersion: v1, kind: Node, metadata: {name: node-a}, spec: {podCIDRs: [10.0.1.0/24, here]}}");
-    let Object::Node(_, known) = &node.objects[0] else { panic!("{node:?}") };
+    let Object::Node(_, known, _) = &node.objects[0] else { panic!("{node:?}") };
     assert_eq!(known.pod_networks, ["10.0.1.0/24".parse().unwrap()]);
     let sentence =
         "document 1 (Node node-a): spec.podCIDRs[1] \"here\" is not a network like 10.244.1.0/24; it is left out";
@@ -129,6 +129,32 @@ fn a_small_file_cannot_become_a_large_one() {
 #[test]
 fn an_empty_file_is_no_state() {
     assert_eq!(error(" \n"), "it is empty; delete the file to remove its objects");
+}
+
+#[test]
+fn config_maps_are_told_apart_by_their_namespaces_and_names() {
+    let map = |namespace: &str, name: &str, more: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{namespace: {namespace}, name: {name}{more}}}, data: {{net-conf.json: '{{\"Network\": \"10.244.0.0/16\"}}', ClusterConfiguration: '{{networking: {{podSubnet: 10.1.0.0/16}}}}'}}}}"
+        )
+    };
+    let titles = |text: &str| -> Vec<String> {
+        let title = |object: &Object| {
+            let Object::Networks(identity, networks) = object else { return format!("{:?}", object.identity().0) };
+            format!("{} {:?}", networks::title(identity), networks.pods)
+        };
+        read(text).objects.iter().map(title).collect()
+    };
+    for (namespace, name, network) in [
+        ("kube-flannel", "kube-flannel-cfg", "10.244.0.0/16"),
+        ("kube-system", "kube-flannel-cfg", "10.244.0.0/16"),
+        ("kube-system", "kubeadm-config", "10.1.0.0/16"),
+    ] {
+        assert_eq!(titles(&map(namespace, name, "")), [format!("ConfigMap {namespace}/{name} [{network}]")]);
+        assert_eq!(titles(&map("default", name, "")), [""; 0]);
+    }
+    assert_eq!(titles(&map("kube-system", "other", "")), [""; 0]);
+    assert_eq!(titles(&map("kube-system", "other", ", labels: {egressd.io/policy: 'true'}")), ["Policies"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use egressd_core::model::ObjectReference;
+
 /// A kind of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -19,8 +21,47 @@ pub enum Kind {
     Policies,
     /// The pods of this node, where they are wanted.
     Pods,
+    /// What network plugins and installers say about networks, where that is wanted.
+    Networks(NetworkKind),
     /// Endpoints, in files alone: every server that egressd works with has EndpointSlices of them.
     Endpoints,
+}
+
+/// What says where pods and Services live, beside Nodes and ServiceCIDRs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NetworkKind {
+    /// Calico's IPPools.
+    CalicoPools,
+    /// Cilium's nodes, each of which has networks of its own.
+    CiliumNodes,
+    /// The pools of Cilium's `multi-pool` mode.
+    CiliumPools,
+    /// flannel's settings.
+    Flannel,
+    /// The same, where flannel was before it had a namespace of its own (v0.18, 2022).
+    OlderFlannel,
+    /// kubeadm's settings.
+    Kubeadm,
+}
+
+/// Whether a server has to have a kind, and to let it be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It has to.
+    Required,
+    /// Some servers have none; one that has it has to let it be read.
+    WhereServed,
+    /// Where it is not there or may not be read, it is done without.
+    WherePermitted,
+}
+
+/// The only object of its kind that is of interest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct One {
+    /// Its namespace.
+    pub namespace: &'static str,
+    /// Its name.
+    pub name: &'static str,
 }
 
 /// How Kubernetes calls a kind.
@@ -36,11 +77,15 @@ pub struct Names {
     pub plural: &'static str,
     /// Whether its group has no other kind.
     pub alone: bool,
+    /// The only one that is of interest; without it, all are.
+    pub one: Option<One>,
+    /// Whether a server has to have it.
+    pub need: Need,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::Services,
         Self::Slices,
         Self::Nodes,
@@ -48,11 +93,17 @@ impl Kind {
         Self::ServiceNetworks,
         Self::Policies,
         Self::Pods,
+        Self::Networks(NetworkKind::CalicoPools),
+        Self::Networks(NetworkKind::CiliumNodes),
+        Self::Networks(NetworkKind::CiliumPools),
+        Self::Networks(NetworkKind::Flannel),
+        Self::Networks(NetworkKind::OlderFlannel),
+        Self::Networks(NetworkKind::Kubeadm),
         Self::Endpoints,
     ];
 
     /// Those that are followed in a cluster.
-    pub const FOLLOWED: [Self; 7] = [
+    pub const FOLLOWED: [Self; 13] = [
         Self::Services,
         Self::Slices,
         Self::Nodes,
@@ -60,36 +111,78 @@ impl Kind {
         Self::ServiceNetworks,
         Self::Policies,
         Self::Pods,
+        Self::Networks(NetworkKind::CalicoPools),
+        Self::Networks(NetworkKind::CiliumNodes),
+        Self::Networks(NetworkKind::CiliumPools),
+        Self::Networks(NetworkKind::Flannel),
+        Self::Networks(NetworkKind::OlderFlannel),
+        Self::Networks(NetworkKind::Kubeadm),
     ];
 
     /// How Kubernetes calls it. Beta versions are read from files, as people may have kept them; servers that have no others
     /// are older than those that egressd works with.
     pub fn names(self) -> Names {
-        let of =
-            |group, versions, kind, plural| Names { group, versions, kind, plural, alone: group == "discovery.k8s.io" };
         match self {
             Self::Services => of("", &["v1"], "Service", "services"),
-            Self::Slices => of("discovery.k8s.io", &["v1", "v1beta1"], "EndpointSlice", "endpointslices"),
+            Self::Slices => {
+                let slices = of("discovery.k8s.io", &["v1", "v1beta1"], "EndpointSlice", "endpointslices");
+                Names { alone: true, ..slices }
+            }
             Self::Nodes => of("", &["v1"], "Node", "nodes"),
             Self::Namespaces => of("", &["v1"], "Namespace", "namespaces"),
             Self::ServiceNetworks => {
-                of("networking.k8s.io", &["v1", "v1beta1", "v1alpha1"], "ServiceCIDR", "servicecidrs")
+                let networks = of("networking.k8s.io", &["v1", "v1beta1", "v1alpha1"], "ServiceCIDR", "servicecidrs");
+                Names { need: Need::WhereServed, ..networks }
             }
             Self::Policies => of("", &["v1"], "ConfigMap", "configmaps"),
             Self::Pods => of("", &["v1"], "Pod", "pods"),
+            Self::Networks(kind) => Names { need: Need::WherePermitted, ..kind.names() },
             Self::Endpoints => of("", &["v1"], "Endpoints", "endpoints"),
         }
     }
 
-    /// Which one an object is of, by its `apiVersion` and `kind`; none of another kind, or of a version that does not read
-    /// like these.
-    pub fn of(api_version: &str, kind: &str) -> Option<Self> {
+    /// Which one an object of this name is of, by its `apiVersion` and `kind`; none of another kind, or of a version that
+    /// does not read like these. An object that is the only one of its kind is of no other.
+    pub fn of(api_version: &str, kind: &str, called: &ObjectReference) -> Option<Self> {
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-        Self::ALL.into_iter().find(|candidate| {
+        let matches = |candidate: &Self| {
             let names = candidate.names();
-            names.kind == kind && names.group == group && names.versions.contains(&version)
-        })
+            let is_of_kind = names.kind == kind && names.group == group && names.versions.contains(&version);
+            is_of_kind && names.one.is_none_or(|one| one.is(called))
+        };
+        Self::ALL.into_iter().filter(matches).max_by_key(|kind| kind.names().one.is_some())
     }
+}
+
+impl NetworkKind {
+    /// An object of it by its name: the namespace is empty where the kind has none.
+    pub fn called(self, name: String) -> ObjectReference {
+        let namespace = self.names().one.map(|one| one.namespace.to_owned()).unwrap_or_default();
+        ObjectReference { namespace, name }
+    }
+
+    fn names(self) -> Names {
+        let config = |namespace, name| Names { one: Some(One { namespace, name }), ..Kind::Policies.names() };
+        match self {
+            Self::CalicoPools => of("crd.projectcalico.org", &["v1"], "IPPool", "ippools"),
+            Self::CiliumNodes => of("cilium.io", &["v2"], "CiliumNode", "ciliumnodes"),
+            Self::CiliumPools => of("cilium.io", &["v2alpha1", "v2"], "CiliumPodIPPool", "ciliumpodippools"),
+            Self::Flannel => config("kube-flannel", "kube-flannel-cfg"),
+            Self::OlderFlannel => config("kube-system", "kube-flannel-cfg"),
+            Self::Kubeadm => config("kube-system", "kubeadm-config"),
+        }
+    }
+}
+
+impl One {
+    fn is(self, called: &ObjectReference) -> bool {
+        self.namespace == called.namespace && self.name == called.name
+    }
+}
+
+/// What most kinds have in common.
+fn of(group: &'static str, versions: &'static [&'static str], kind: &'static str, plural: &'static str) -> Names {
+    Names { group, versions, kind, plural, alone: false, one: None, need: Need::Required }
 }
 
 /// As `kubectl` and the server's own messages call it.
@@ -102,7 +195,11 @@ impl fmt::Display for Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
+    use super::*;
+
+    fn called(namespace: &str, name: &str) -> ObjectReference {
+        ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() }
+    }
 
     #[test]
     fn every_kind_is_found_by_each_of_its_versions_and_no_other() {
@@ -110,11 +207,12 @@ mod tests {
             let names = kind.names();
             for version in names.versions {
                 let separator = if names.group.is_empty() { "" } else { "/" };
-                assert_eq!(Kind::of(&format!("{}{separator}{version}", names.group), names.kind), Some(kind));
+                let called = names.one.map_or(called("shop", "web"), |one| called(one.namespace, one.name));
+                assert_eq!(Kind::of(&format!("{}{separator}{version}", names.group), names.kind, &called), Some(kind));
             }
         }
         for (version, kind) in [("v2", "Service"), ("apps/v1", "Service"), ("v1", "EndpointSlice"), ("v1", "Pods")] {
-            assert_eq!(Kind::of(version, kind), None, "{version} {kind}");
+            assert_eq!(Kind::of(version, kind, &called("shop", "web")), None, "{version} {kind}");
         }
     }
 

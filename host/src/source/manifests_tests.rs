@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use egressd_core::model::{Completeness, Snapshot};
+
 use super::*;
 use crate::source::handover::Update;
 
@@ -166,7 +168,10 @@ fn a_node_of_which_a_part_cannot_be_read_keeps_what_was_inside() {
     fixture.write("node.yaml", &node("10.0.1.0/24"));
     fixture.scan();
     fixture.write("node.yaml", &node("10.0.2.0/24, here"));
-    let networks = |update: &Update| update.snapshot.nodes["n1"].pod_networks.clone();
+    let networks = |update: &Update| {
+        let node = &update.snapshot.nodes["n1"];
+        [node.pod_networks.clone(), node.before.pod_networks.clone()].concat()
+    };
     let expected = ["10.0.2.0/24", "10.0.1.0/24"].map(|network| network.parse().unwrap());
     assert_eq!(networks(&fixture.scan()), expected);
     fixture.write("node.yaml", &node("10.0.2.0/24"));
@@ -256,4 +261,40 @@ fn endpoints_count_for_a_service_that_has_no_slice_at_all() {
     let update = fixture.scan();
     assert_eq!(count(&update), [("dns".to_owned(), 1), ("web".to_owned(), 1)]);
     assert_eq!(update.keys.len(), 1, "the Service is looked at again");
+}
+
+#[test]
+fn what_an_installer_says_stays_where_it_cannot_be_read_any_more() {
+    let mut fixture = Fixture::new();
+    let map = |text: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kubeadm-config, namespace: kube-system}}\ndata:\n  ClusterConfiguration: '{text}'\n"
+        )
+    };
+    fixture.write("config.yaml", &map("networking: {podSubnet: 10.1.0.0/16}"));
+    let first = fixture.scan();
+    assert_eq!(first.keys, [Key::Cluster].into());
+    fixture.write("config.yaml", &map("networking: ["));
+    let second = fixture.scan();
+    assert_eq!(first.snapshot.cluster_networks, second.snapshot.cluster_networks);
+    assert_eq!((first.snapshot.cluster_networks.len(), second.findings.len()), (1, 1));
+}
+
+#[test]
+fn what_never_could_be_read_is_known_to_be_there_and_has_no_good_state() {
+    let pool = "apiVersion: crd.projectcalico.org/v1\nkind: IPPool\nmetadata: {name: a}\nspec: {cidr: nowhere}\n";
+    let node = "apiVersion: v1\nkind: Node\nmetadata: {name: a}\nspec: []\n";
+    for text in [pool, node] {
+        let mut fixture = Fixture::new();
+        for more in ["", "# the same again\n"] {
+            fixture.write("a.yaml", &format!("{text}{more}"));
+            let update = fixture.scan();
+            let Snapshot { nodes, cluster_networks, .. } = &update.snapshot;
+            let nodes = nodes.values().map(|node| node.completeness);
+            let all: Vec<_> = nodes.chain(cluster_networks.values().map(|said| said.completeness)).collect();
+            assert_eq!(all, [Completeness::Partial]);
+            let message = &update.findings[0].message;
+            assert!(message.ends_with("; nothing of it is in force"), "{message}");
+        }
+    }
 }

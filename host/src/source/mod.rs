@@ -7,6 +7,7 @@ pub mod documents;
 pub mod handover;
 pub mod kind;
 pub mod manifests;
+pub mod networks;
 mod original;
 pub mod read;
 mod refused;
@@ -27,8 +28,26 @@ use crate::state::Sources;
 pub enum Origin {
     /// Manifests, in directories and files.
     Manifests(Vec<Given>),
-    /// A cluster's API server.
-    Cluster(Access, PodWatch),
+    /// A cluster's API server, and what of it is watched beside what always is.
+    Cluster(Access, Extent),
+}
+
+/// What is watched where it is wanted, as far as that is permitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// This node's pods.
+    pub pods: PodWatch,
+    /// What network plugins and installers say.
+    pub networks: NetworkWatch,
+}
+
+/// Where the cluster's networks are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkWatch {
+    /// In Nodes and ServiceCIDRs.
+    Nodes,
+    /// In the pools and settings of network plugins and installers too.
+    All,
 }
 
 /// Whether this node's pods are watched.
@@ -71,13 +90,13 @@ impl Source {
     pub fn open(origin: Origin, node: &str, namespace: String) -> Result<Self, Error> {
         Ok(match origin {
             Origin::Manifests(given) => Self::Manifests(Places::new(given, node).with_policies_of(namespace)),
-            Origin::Cluster(access, pods) => {
+            Origin::Cluster(access, Extent { pods, networks }) => {
                 let pods_of = match pods {
                     PodWatch::Ignore => None,
                     PodWatch::Watch => Some(node.to_owned()),
                 };
                 let connection = Connection::open(&access).map_err(cluster::Error::from)?;
-                Self::Cluster(Box::new(connection), Scope { namespace, pods_of, sources: None })
+                Self::Cluster(Box::new(connection), Scope { namespace, pods_of, networks, sources: None })
             }
         })
     }

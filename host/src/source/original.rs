@@ -36,7 +36,12 @@ fn cut(kind: Kind, object: &mut Value) {
             keep(object, "/spec", &["nodeName", "hostNetwork"]);
             keep(object, "/status", &["phase", "podIP", "podIPs"]);
         }
-        Kind::Slices | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies | Kind::Endpoints => {
+        Kind::Slices
+        | Kind::Namespaces
+        | Kind::ServiceNetworks
+        | Kind::Policies
+        | Kind::Networks(_)
+        | Kind::Endpoints => {
             remove(object, "/metadata", "managedFields");
         }
     }

@@ -11,6 +11,12 @@ pub(super) const NOTHING: &str = "nothing of it is in force";
 pub(super) fn never_read(kind: Kind) -> &'static str {
     match kind {
         Kind::Services | Kind::Policies => "its last good state is unknown",
-        Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods | Kind::Endpoints => NOTHING,
+        Kind::Slices
+        | Kind::Nodes
+        | Kind::Namespaces
+        | Kind::ServiceNetworks
+        | Kind::Pods
+        | Kind::Networks(_)
+        | Kind::Endpoints => NOTHING,
     }
 }

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use egressd_core::model::ObjectReference;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::documents::{Identity, Object, object};
 
@@ -55,8 +56,13 @@ pub(super) fn lines(
             None => lines.extend(format!("{{\"object\":{original}}}\n").into_bytes()),
         }
     }
-    let stay = objects.iter().skip(originals.len()).filter_map(|object| before.get(&object.identity()));
-    lines.extend(stay.flat_map(|known| known.line.bytes()));
+    for object in objects.iter().skip(originals.len()) {
+        match before.get(&object.identity()) {
+            Some(known) => lines.extend(known.line.bytes()),
+            None if !object.is_known() => lines.extend(Line::unread(&object.identity()).bytes()),
+            None => {}
+        }
+    }
     lines
 }
 
@@ -78,6 +84,19 @@ impl Known {
 }
 
 impl Line {
+    /// Of an object of which nothing is known but that it is there: one that cannot be read, as it could not.
+    fn unread((kind, ObjectReference { namespace, name }): &Identity) -> Self {
+        let names = kind.names();
+        let version = format!("{}/{}", names.group, names.versions[0]);
+        let metadata = match namespace.as_str() {
+            "" => json!({"name": name}),
+            namespace => json!({"namespace": namespace, "name": name}),
+        };
+        let version = version.trim_start_matches('/');
+        let object = json!({"apiVersion": version, "kind": names.kind, "metadata": metadata, "spec": "unread", "data": "unread"});
+        Self { object, earlier: Vec::new() }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec(self).unwrap_or_default();
         bytes.push(b'\n');

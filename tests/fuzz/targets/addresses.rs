@@ -1,6 +1,8 @@
 //! rtnetlink messages → what this node's interfaces have.
 
-use egressd::addresses::held_after;
+use std::collections::BTreeSet;
+
+use egressd::addresses::{Known, known_after};
 
 use super::Answer;
 
@@ -8,16 +10,22 @@ use super::Answer;
 const SHORTEST: usize = 16 + 8 + 8;
 
 pub(crate) fn laws(bytes: &[u8]) -> Answer {
-    let Ok(held) = held_after(bytes) else { return Answer::Refused };
+    let Ok(Known { held, connected }) = known_after(bytes) else { return Answer::Refused };
     assert!(held.len() <= bytes.len() / SHORTEST, "{} addresses of {} bytes", held.len(), bytes.len());
     for address in held.keys() {
         assert!(!address.is_loopback(), "{address} is on every node");
+    }
+    assert!(connected.len() <= bytes.len() / SHORTEST, "{} networks of {} bytes", connected.len(), bytes.len());
+    assert_eq!(connected.iter().collect::<BTreeSet<_>>().len(), connected.len(), "each once: {connected:?}");
+    for network in connected.iter().map(|connected| connected.network) {
+        assert_eq!(network, network.trunc());
+        assert!(network.prefix_len() < network.max_prefix_len() && network.prefix_len() > 8, "{network} is of no link");
     }
     // News that come twice, as after a gap, change nothing.
     let mut twice = bytes.to_vec();
     twice.resize(bytes.len().next_multiple_of(4), 0);
     twice.extend_from_slice(bytes);
     let answer = if held.is_empty() { Answer::Refused } else { Answer::Taken };
-    assert_eq!(held_after(&twice).ok(), Some(held));
+    assert_eq!(known_after(&twice).ok(), Some(Known { held, connected }));
     answer
 }

@@ -51,6 +51,7 @@ fn is_well_made(read: &Object, written: &Value) {
         | Object::Policy(..)
         | Object::Pod(_)
         | Object::PodElsewhere(_)
+        | Object::Networks(..)
         | Object::Endpoints(_) => {}
     }
 }

@@ -89,7 +89,7 @@ impl Calico {
     }
 }
 
-const POOLS: custom::Kind =
+pub(super) const POOLS: custom::Kind =
     custom::Kind { group: "crd.projectcalico.org", version: "v1", kind: "IPPool", plural: "ippools", namespace: None };
 
 fn pool(name: &str, cidr: &str, size: u8) -> Value {

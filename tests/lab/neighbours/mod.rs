@@ -13,6 +13,7 @@ mod kube_vip;
 mod kube_vip_egress;
 mod link;
 mod metallb;
+mod plugins;
 mod tables;
 mod vxlan;
 
@@ -21,4 +22,5 @@ pub use flannel::{Firewall, Flannel};
 pub use kube_vip::KubeVip;
 pub use kube_vip_egress::KubeVipEgress;
 pub use metallb::Speaker;
+pub use plugins::Plugins;
 pub use tables::Tables;

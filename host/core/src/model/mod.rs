@@ -25,7 +25,7 @@ pub use cluster::{
 };
 pub use interest::Interest;
 pub use networks::{ClusterNetworks, Connected};
-pub use nodes::MOST_NODE_ADDRESSES;
+pub use nodes::{MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES};
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, Pods, Whose};
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
@@ -35,7 +35,7 @@ pub use service::{
     Endpoint, Labels, ObjectReference, Selection, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid,
     UidError,
 };
-pub use snapshot::{Completeness, Key, MadeBy, Node, Readiness, Slice, Snapshot};
+pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Snapshot};
 pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
 pub use view::{Context, ServiceView, view};

@@ -2,11 +2,15 @@
 
 use ipnet::IpNet;
 
+use super::Completeness;
+
 /// What one object of a network plugin or of an installer says: a pool of Calico's, kubeadm's settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClusterNetworks {
     /// Where pods live.
     pub pods: Vec<IpNet>,
+    /// Whether these are all that it says of pods.
+    pub completeness: Completeness,
     /// Where Services live.
     pub services: Vec<IpNet>,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::Node;
+use super::{Before, Node};
 use crate::finding::Finding;
 use crate::net::Family;
 
@@ -16,6 +16,10 @@ use crate::net::Family;
 pub const MOST_NODE_ADDRESSES: usize = 16;
 /// How many pod networks of one Node count: one of each family, as the API server has it.
 pub(super) const MOST_NODE_NETWORKS: usize = 2;
+/// The same of what a Node had before, while a part of it cannot be read: what it has does not count less for it.
+pub const MOST_ADDRESSES_BEFORE: usize = 16;
+/// Networks, likewise. A Node has the same ones for life; a few more are for what is corrected by and by.
+pub const MOST_NETWORKS_BEFORE: usize = 8;
 /// The widest network of one node's pods. A wider one would declare much of the world a part of the cluster.
 const WIDEST_V4: u8 = 8;
 /// The same, IPv6.
@@ -45,17 +49,17 @@ pub(super) fn believed(nodes: &Nodes) -> Believed {
         if node.addresses.len() > MOST_NODE_ADDRESSES {
             many.add(|| format!("Node {name} lists {} addresses", node.addresses.len()));
         }
-        for address in node.addresses.iter().take(MOST_NODE_ADDRESSES) {
-            if let Some((network, owner)) = networks.of_another(*address, name) {
+        for address in own_addresses(node) {
+            if let Some((network, owner)) = networks.of_another(address, name) {
                 of_pods.add(|| {
                     format!("Node {name} lists {address}, which lies in {network}, the pod network of Node {owner}")
                 });
                 continue;
             }
-            if let Some(other) = claimed.insert(*address, name).filter(|other| *other != name) {
+            if let Some(other) = claimed.insert(address, name).filter(|other| *other != name) {
                 twice.add(|| format!("Nodes {other} and {name} both list {address}"));
             }
-            believed.addresses.insert(*address);
+            believed.addresses.insert(address);
         }
     }
     believed.pod_networks = networks.all();
@@ -72,13 +76,50 @@ pub(super) fn believed(nodes: &Nodes) -> Believed {
 /// The first address of each family of a Node: what a CNI's masquerade translates to. Further ones may be a load balancer's,
 /// which a node has for a while.
 pub(super) fn primary_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
-    let of = |family| node.addresses.iter().copied().find(move |address| Family::of(*address) == family);
+    let of = |family| own_addresses(node).find(move |address| Family::of(*address) == family);
     Family::ALL.into_iter().filter_map(of)
 }
 
-/// Those of a Node that count.
-pub(super) fn own_pod_networks(node: &Arc<Node>) -> impl Iterator<Item = IpNet> {
-    node.pod_networks.iter().copied().take(MOST_NODE_NETWORKS)
+/// The networks of a Node's pods that count.
+pub(super) fn own_pod_networks(node: &Node) -> impl Iterator<Item = IpNet> {
+    let before = node.before.pod_networks.iter().take(MOST_NETWORKS_BEFORE);
+    node.pod_networks.iter().take(MOST_NODE_NETWORKS).chain(before).copied()
+}
+
+/// The addresses of a Node that count.
+fn own_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
+    let before = node.before.addresses.iter().take(MOST_ADDRESSES_BEFORE);
+    node.addresses.iter().take(MOST_NODE_ADDRESSES).chain(before).copied()
+}
+
+impl Node {
+    /// The same, of which a part cannot be read, with what counted of it before: what is inside does not shrink by that.
+    #[must_use]
+    pub fn keeping_inside(self, known: &Self) -> Self {
+        let counted = known.addresses.iter().take(MOST_NODE_ADDRESSES);
+        let addresses = known.before.addresses.iter().chain(counted).chain(&self.before.addresses);
+        let counted = known.pod_networks.iter().take(MOST_NODE_NETWORKS);
+        let pod_networks = known.before.pod_networks.iter().chain(counted).chain(&self.before.pod_networks);
+        let before = Before {
+            addresses: first(MOST_ADDRESSES_BEFORE, addresses, &self.addresses, MOST_NODE_ADDRESSES),
+            pod_networks: first(MOST_NETWORKS_BEFORE, pod_networks, &self.pod_networks, MOST_NODE_NETWORKS),
+        };
+        Self { before, completeness: self.completeness.min(known.completeness), ..self }
+    }
+}
+
+/// So many of all, each once, without those that count anyway: so many of what a Node has.
+fn first<'a, T>(most: usize, all: impl Iterator<Item = &'a T>, has: &[T], counted: usize) -> Vec<T>
+where
+    T: Copy + PartialEq + 'a,
+{
+    let mut first = Vec::new();
+    for one in all {
+        if first.len() < most && !has.iter().take(counted).any(|has| has == one) && !first.contains(one) {
+            first.push(*one);
+        }
+    }
+    first
 }
 
 /// The pod networks by prefix, to be found in as many steps as there are lengths of prefixes: there may be thousands.
@@ -96,8 +137,8 @@ impl<'a> PodNetworks<'a> {
             if node.pod_networks.len() > MOST_NODE_NETWORKS {
                 many.add(|| format!("Node {name} has {} podCIDRs", node.pod_networks.len()));
             }
-            for network in node.pod_networks.iter().take(MOST_NODE_NETWORKS) {
-                if is_too_wide(*network) {
+            for network in own_pod_networks(node) {
+                if is_too_wide(network) {
                     wide.add(|| format!("Node {name} has the podCIDR {network}"));
                     continue;
                 }

@@ -38,10 +38,22 @@ pub struct Node {
     pub pod_networks: Vec<IpNet>,
     /// Whether these are all of them.
     pub completeness: Completeness,
+    /// What it had before, as long as a part of it cannot be read.
+    pub before: Before,
     /// Its labels.
     pub labels: Labels,
     /// Whether its kubelet answers.
     pub readiness: Readiness,
+}
+
+/// What a Node had and has no more, where that may only be because a part of it cannot be read: it stays inside, the oldest
+/// first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Its pods' networks.
+    pub pod_networks: Vec<IpNet>,
 }
 
 /// How much of what an object says about networks is known.

@@ -9,7 +9,7 @@ use kube::core::Request;
 use kube::{Client, Error};
 use serde_json::Value;
 
-use super::super::kind::Names;
+use super::super::kind::{Names, One};
 use super::event::Kind;
 use super::page::{Object, Page};
 
@@ -44,6 +44,13 @@ impl Asked {
     /// All of a kind.
     pub(super) fn all(kind: Kind) -> Self {
         Self { kind, namespace: None, fields: None }
+    }
+
+    /// The only one of a kind that is of interest, or all. A list of one by its name needs no more than the right to read
+    /// that one.
+    pub(super) fn one_or_all(kind: Kind) -> Self {
+        let Some(One { namespace, name }) = kind.names().one else { return Self::all(kind) };
+        Self::all(kind).of_namespace(namespace).with_fields(format!("metadata.name={name}"))
     }
 
     /// Those of one namespace.

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info};
 
 use super::super::handover;
+use super::super::kind::Need;
 use super::asked::{Asked, Begin, version};
 use super::backoff::{Backoff, scatter};
 use super::cut::cut;
@@ -50,6 +51,8 @@ pub(super) enum News {
     Works(Kind),
     /// It does not.
     Trouble(Kind, Trouble),
+    /// It does not let them be read, which is no trouble: what was read last counts, if anything was.
+    Forgone(Kind),
 }
 
 /// A follower of one kind of objects.
@@ -81,6 +84,8 @@ enum Stop {
     Gone,
     /// The server has no such kind.
     Absent,
+    /// The objects may not be read, and are done without.
+    Forgone,
     /// Streaming lists are refused after all.
     NotStreamed,
     /// More is read of the objects than what they were cut to.
@@ -122,6 +127,12 @@ impl Follower {
                     self.nothing().await;
                     sleep(scatter(ABSENT)).await;
                 }
+                // Rights that are withdrawn take nothing away of what is known to be inside the cluster.
+                Err(Stop::Forgone) => {
+                    debug!(kind = %self.kind(), "may not be read, and is done without");
+                    self.tell(News::Forgone(self.kind())).await;
+                    sleep(scatter(ABSENT)).await;
+                }
                 Err(Stop::Trouble(trouble, least)) => {
                     debug!(kind = %self.kind(), %trouble, "will try again");
                     let away = matches!(trouble, Trouble::Away { .. });
@@ -158,7 +169,7 @@ impl Follower {
     async fn turn(&mut self) -> Result<(), Stop> {
         let end = self.list_and_watch().await;
         match &end {
-            Ok(()) | Err(Stop::Trouble(..)) => {}
+            Ok(()) | Err(Stop::Trouble(..) | Stop::Forgone) => {}
             Err(Stop::Gone) => {
                 info!(kind = %self.kind(), "the API server has forgotten what changed since: everything is listed again");
                 self.version = None;
@@ -323,9 +334,10 @@ impl Follower {
     }
 
     fn answered(&self, verb: Verb, status: &Status) -> Stop {
-        match status.code {
-            410 => Stop::Gone,
-            404 if self.kind() == Kind::ServiceNetworks => Stop::Absent,
+        match (status.code, self.kind().names().need) {
+            (410, _) => Stop::Gone,
+            (404, Need::WhereServed | Need::WherePermitted) => Stop::Absent,
+            (403, Need::WherePermitted) => Stop::Forgone,
             _ => {
                 let least = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
                 let trouble = Trouble::answered(verb, self.kind(), Arc::clone(self.server.address()), status);
@@ -339,14 +351,19 @@ impl Follower {
     }
 }
 
-/// Everything that is asked for, once; none of a kind that the server does not have.
+/// Everything that is asked for, once; none of a kind that the server does not have, or may do without letting it be read.
 pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>) -> Result<Vec<Event>, Trouble> {
     let mut events = vec![Event::Begin];
     let mut pages = asked.pages(client);
+    let done_without: &[u16] = match asked.kind.names().need {
+        Need::Required => &[],
+        Need::WhereServed => &[404],
+        Need::WherePermitted => &[403, 404],
+    };
     loop {
         let page = match timeout(ANSWER, pages.next()).await {
             Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 && asked.kind == Kind::ServiceNetworks => break,
+            Ok(Err(kube::Error::Api(status))) if done_without.contains(&status.code) => break,
             Ok(Err(error)) => return Err(Trouble::of(Verb::List, asked.kind, server, &error)),
             Err(_) => return Err(Trouble::late(server, ANSWER)),
         };

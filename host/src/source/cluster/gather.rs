@@ -72,6 +72,10 @@ fn take(news: News, state: &mut State, troubles: &mut Troubles) {
             state.resumed(kind);
             troubles.over(kind);
         }
+        News::Forgone(kind) => {
+            state.forgo(kind);
+            troubles.over(kind);
+        }
         News::Trouble(kind, trouble) => {
             state.interrupted(kind);
             // Whoever may not read pods goes without. Of everything else nothing may be missing.

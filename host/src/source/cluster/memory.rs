@@ -2,18 +2,20 @@
 //! takes nothing away from that, and whether this node's pods were known. Written when it changed, with a pause after
 //! each time, on a thread of its own.
 
+use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Completeness, Snapshot};
-use serde_json::json;
+use egressd_core::model::{Before, Completeness, Snapshot};
+use ipnet::IpNet;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use super::super::documents::Object;
 use super::super::remembered;
-use super::Error;
+use super::{Error, plugins};
 use crate::state::{CLUSTER, Recalled, Sources};
 
 /// The line that says that this node's pods were read.
@@ -24,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// What an earlier process knew.
 #[derive(Debug, Default)]
 pub struct Recollection {
-    /// Nodes and service networks.
+    /// Nodes, service networks, and what network plugins and installers name.
     pub objects: Vec<Object>,
     /// Whether this node's pods could be read.
     pub pods: PodsWere,
@@ -62,12 +64,17 @@ pub(super) fn recall(sources: &Sources) -> Recollection {
         Recalled::Nothing => Recollection::default(),
         Recalled::Unknown(finding) => Recollection { unknown: Some(finding), ..Recollection::default() },
         Recalled::Lines(lines) => {
-            let objects = remembered::parse(&lines, None).into_iter().map(|known| known.object).collect();
+            let objects = parse(&lines);
             let were = lines.split(|byte| *byte == b'\n').any(|line| line == PODS.as_bytes());
             let pods = if were { PodsWere::Read } else { PodsWere::Unread };
             Recollection { objects, pods, unknown: None }
         }
     }
+}
+
+/// The objects in lines that [`lines`] made.
+pub(super) fn parse(lines: &[u8]) -> Vec<Object> {
+    plugins::recall(lines, remembered::parse(lines, None).into_iter().map(|known| known.object).collect())
 }
 
 impl Memory {
@@ -83,7 +90,9 @@ impl Memory {
     pub(super) fn note(&mut self, facts: Facts) {
         let is_same = |noted: &Facts| {
             let (noted, newest) = (&noted.snapshot, &facts.snapshot);
-            noted.nodes.ptr_eq(&newest.nodes) && noted.service_networks.ptr_eq(&newest.service_networks)
+            noted.nodes.ptr_eq(&newest.nodes)
+                && noted.service_networks.ptr_eq(&newest.service_networks)
+                && noted.cluster_networks.ptr_eq(&newest.cluster_networks)
         };
         if self.noted.as_ref().is_some_and(|noted| is_same(noted) && noted.pods == facts.pods) {
             return;
@@ -112,27 +121,38 @@ fn write_all(sources: &Sources, facts: &Receiver<Facts>) {
 pub(super) fn lines(facts: &Facts) -> String {
     let Facts { snapshot, pods } = facts;
     let nodes = snapshot.nodes.iter().map(|(name, node)| {
-        let addresses = node.addresses.iter().map(|address| json!({"type": "InternalIP", "address": address}));
-        let addresses: Vec<_> = addresses.collect();
-        // What was never read is in doubt for the next process, too: no network, so that it is not read there either.
-        let unread = match node.completeness {
-            Completeness::Whole => None,
-            Completeness::Partial => Some("unread".to_owned()),
-        };
-        let networks: Vec<String> = node.pod_networks.iter().map(ToString::to_string).chain(unread).collect();
-        let (spec, status) = (json!({"podCIDRs": networks}), json!({"addresses": addresses}));
-        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec, "status": status})
+        let of = |addresses: &[IpAddr], networks: &[IpNet]| written(name, addresses, networks, node.completeness);
+        let object = of(&node.addresses, &node.pod_networks);
+        match &node.before {
+            none if *none == Before::default() => json!({"object": object}),
+            Before { addresses, pod_networks } => json!({"object": object, "earlier": [of(addresses, pod_networks)]}),
+        }
     });
     let services = snapshot.service_networks.iter().map(|(name, networks)| {
         let spec = json!({"cidrs": networks.iter().map(ToString::to_string).collect::<Vec<_>>()});
-        json!({"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": name}, "spec": spec})
+        let metadata = json!({"name": name});
+        let object =
+            json!({"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": metadata, "spec": spec});
+        json!({"object": object})
     });
     let followed = match pods {
         PodsWere::Unread => None,
         PodsWere::Read => Some(PODS.to_owned()),
     };
-    let lines = nodes.chain(services).map(|object| json!({"object": object}).to_string()).chain(followed);
-    lines.map(|line| line + "\n").collect()
+    let objects = nodes.chain(services).map(|line| line.to_string());
+    objects.chain(plugins::lines(snapshot)).chain(followed).map(|line| line + "\n").collect()
+}
+
+/// A Node. Of one that is not wholly known the next process has to know that.
+fn written(name: &str, addresses: &[IpAddr], networks: &[IpNet], completeness: Completeness) -> Value {
+    let addresses: Vec<_> = addresses.iter().map(|address| json!({"type": "InternalIP", "address": address})).collect();
+    let unread = match completeness {
+        Completeness::Whole => None,
+        Completeness::Partial => Some("unread".to_owned()),
+    };
+    let networks: Vec<String> = networks.iter().map(ToString::to_string).chain(unread).collect();
+    let (spec, status) = (json!({"podCIDRs": networks}), json!({"addresses": addresses}));
+    json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec, "status": status})
 }
 
 #[cfg(test)]

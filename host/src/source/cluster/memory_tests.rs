@@ -3,24 +3,39 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use egressd_core::model::Node;
+use egressd_core::model::{ClusterNetworks, Node};
 
 use super::*;
+use crate::source::networks;
 
 fn facts(network: &str) -> Facts {
     let (addresses, pod_networks) = (vec![[192, 168, 0, 1].into()], vec![network.parse().unwrap()]);
-    let node = Node { addresses, pod_networks, ..Node::default() };
+    let before =
+        Before { addresses: vec![[192, 168, 0, 9].into()], pod_networks: vec!["10.0.9.0/24".parse().unwrap()] };
+    let node = Node { addresses, pod_networks, completeness: Completeness::Partial, before, ..Node::default() };
     let mut snapshot = Snapshot::default();
     snapshot.nodes.insert("n1".to_owned(), Arc::new(node));
     let networks = ["10.96.0.0/16", "fd00::/112"].map(|network| network.parse().unwrap()).to_vec();
     snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
+    let said = |pod: &str, completeness| {
+        Arc::new(ClusterNetworks { pods: vec![pod.parse().unwrap()], services: vec![], completeness })
+    };
+    snapshot.cluster_networks.insert("IPPool a".to_owned(), said(network, Completeness::Whole));
+    snapshot
+        .cluster_networks
+        .insert("Node n1 (k3s.io/node-args)".to_owned(), said("10.0.0.0/8", Completeness::Partial));
     Facts { snapshot, pods: PodsWere::Read }
 }
 
 fn expected(facts: &Facts) -> Vec<Object> {
-    let nodes = facts.snapshot.nodes.iter().map(|(name, node)| Object::Node(name.clone(), Arc::clone(node)));
-    let networks = facts.snapshot.service_networks.iter();
-    nodes.chain(networks.map(|(name, all)| Object::ServiceNetworks(name.clone(), Arc::clone(all)))).collect()
+    let Facts { snapshot, pods: _ } = facts;
+    let nodes = snapshot
+        .nodes
+        .iter()
+        .map(|(name, node)| Object::Node(name.clone(), Arc::clone(node), networks::arguments(snapshot, name)));
+    let of_services = snapshot.service_networks.iter();
+    let of_services = of_services.map(|(name, all)| Object::ServiceNetworks(name.clone(), Arc::clone(all)));
+    nodes.chain(of_services).chain(networks::objects(snapshot)).collect()
 }
 
 #[test]
@@ -31,6 +46,7 @@ fn what_is_inside_the_cluster_is_recalled_as_it_was() {
     let facts = facts("10.0.1.0/24");
     sources.remember(CLUSTER, lines(&facts).as_bytes()).unwrap();
     let recalled = recall(&sources);
+    assert_eq!(recalled.objects.len(), 3);
     assert_eq!((recalled.objects, recalled.pods), (expected(&facts), PodsWere::Read));
     sources.remember(CLUSTER, lines(&Facts { pods: PodsWere::Unread, ..facts }).as_bytes()).unwrap();
     assert_eq!(recall(&sources).pods, PodsWere::Unread);

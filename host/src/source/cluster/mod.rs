@@ -13,13 +13,16 @@
 //! - bookmarks in watches, and lists whose pages are all of one `resourceVersion`, are older (1.17, 1.9);
 //! - streaming lists (on by default since 1.34) are used where a question shows that the server has them, else pages;
 //! - ServiceCIDRs (`networking.k8s.io/v1`, 1.33) may be missing: 404 means none, and they are asked for again now and then;
+//! - the objects of network plugins and installers too, and the right to read them: 403 means that what was read of them
+//!   last counts, and nothing where nothing was;
 //! - `spec.loadBalancerClass`, dual-stack Services and terminating endpoints are read where they are said.
 //!
 //! # What it may do
 //!
 //! `list` and `watch`, nothing else: of services, endpointslices, nodes, namespaces and servicecidrs in the whole cluster,
-//! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node. A verb that is missing is told by name, and nothing is handed over before
-//! every kind was listed: a guard that was not read could be one that forbids.
+//! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node and of what network plugins
+//! and installers say. A verb that is missing is told by name, and nothing is handed over before every kind was listed: a
+//! guard that was not read could be one that forbids.
 
 mod asked;
 mod backoff;
@@ -30,6 +33,7 @@ mod follow;
 mod gather;
 pub mod memory;
 mod page;
+mod plugins;
 mod server;
 pub mod state;
 pub mod trouble;
@@ -53,6 +57,7 @@ use self::memory::Memory;
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
+use super::NetworkWatch;
 use super::handover::{self, Giver, Update};
 use crate::moment::Moment;
 use crate::state::Sources;
@@ -67,6 +72,8 @@ pub struct Scope {
     pub namespace: String,
     /// The node whose pods are watched; none where none are.
     pub pods_of: Option<String>,
+    /// Where the cluster's networks are looked for.
+    pub networks: NetworkWatch,
     /// Where to find what an earlier process knew, and to leave it to the next one.
     pub sources: Option<Sources>,
 }
@@ -156,7 +163,17 @@ impl Scope {
 
     /// The kinds that are followed.
     fn kinds(&self) -> impl Iterator<Item = Kind> {
-        Kind::FOLLOWED.into_iter().filter(|kind| *kind != Kind::Pods || self.pods_of.is_some())
+        Kind::FOLLOWED.into_iter().filter(|kind| match kind {
+            Kind::Pods => self.pods_of.is_some(),
+            Kind::Networks(_) => self.networks == NetworkWatch::All,
+            Kind::Services
+            | Kind::Slices
+            | Kind::Nodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Policies
+            | Kind::Endpoints => true,
+        })
     }
 
     /// What is asked for of each of them.
@@ -164,6 +181,7 @@ impl Scope {
         self.kinds().map(|kind| match (kind, &self.pods_of) {
             (Kind::Policies, _) => Asked::all(kind).of_namespace(&self.namespace),
             (Kind::Pods, Some(node)) => Asked::all(kind).with_fields(format!("spec.nodeName={node}")),
+            (Kind::Networks(_), _) => Asked::one_or_all(kind),
             (
                 Kind::Services
                 | Kind::Slices

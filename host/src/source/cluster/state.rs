@@ -12,10 +12,11 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Key, KnownPods, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
+use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
+use super::super::networks::{self, Arguments};
 use super::super::refused::{STAYS, never_read};
 use super::cut::{Cut, shared};
 use super::event::{Content, Event, Kind, Reading};
@@ -122,9 +123,14 @@ impl State {
         }
     }
 
-    /// Nothing waits for this kind any more. Pods that an earlier process could read are not known to be none.
+    /// Nothing waits for this kind any more. Pods that an earlier process could read are not known to be none, and what it
+    /// knew to be inside stays so.
     pub fn forgo(&mut self, kind: Kind) {
         self.awaited.remove(&kind);
+        if matches!(kind, Kind::Networks(_)) {
+            let recalled = self.recalled.extract_if(.., |(of, _), _| *of == kind).collect::<Vec<_>>();
+            recalled.into_iter().for_each(|((_, name), object)| self.store(name, object));
+        }
         if kind == Kind::Pods && self.watch == Watch::Never && self.pods_were == PodsWere::Read {
             self.watch = Watch::Earlier;
             self.show_pods();
@@ -223,10 +229,13 @@ impl State {
                 if let Some(recalled) = self.recalled.remove(&of) {
                     self.store(name.clone(), recalled);
                 }
-                let then = if self.names(kind).contains(&name) { STAYS } else { never_read(kind) };
+                let unread = Object::unread(kind, &name.name);
+                let known = unread.as_ref().and_then(|unread| self.known(unread));
+                let is_good = known.as_ref().is_none_or(Object::is_known) && self.names(kind).contains(&name);
+                let then = if is_good { STAYS } else { never_read(kind) };
                 self.lose(kind, &name, (uid.as_deref(), &why));
                 self.unreadable.insert(of, format!("{why}; {then}"));
-                let standing_in = Object::unread(kind, &name.name).filter(|object| self.known(object).is_none());
+                let standing_in = unread.filter(|_| known.is_none());
                 standing_in.into_iter().for_each(|object| self.store(name.clone(), object));
             }
         }
@@ -234,14 +243,21 @@ impl State {
 
     /// What is known of an object whose facts protect traffic inside the cluster.
     fn known(&self, object: &Object) -> Option<Object> {
-        let Snapshot { services, nodes, service_networks, .. } = &self.snapshot;
+        let Snapshot { services, nodes, service_networks, cluster_networks, .. } = &self.snapshot;
         match object {
             Object::Service(service) => services.get(&service.key).cloned().map(Object::Service),
-            Object::Node(name, _) => nodes.get(name).map(|node| Object::Node(name.clone(), Arc::clone(node))),
+            Object::Node(name, ..) => {
+                let node = nodes.get(name)?;
+                Some(Object::Node(name.clone(), Arc::clone(node), networks::arguments(&self.snapshot, name)))
+            }
             Object::Pod(pod) => self.pods.get(&pod.name).map(|known| Object::Pod(Arc::new(known.clone()))),
             Object::ServiceNetworks(name, _) => {
                 let networks = service_networks.get(name)?;
                 Some(Object::ServiceNetworks(name.clone(), Arc::clone(networks)))
+            }
+            Object::Networks(identity, _) => {
+                let networks = cluster_networks.get(&networks::title(identity))?;
+                Some(Object::Networks(identity.clone(), Arc::clone(networks)))
             }
             Object::Slice(..)
             | Object::Namespace(..)
@@ -261,6 +277,7 @@ impl State {
             | Kind::Namespaces
             | Kind::ServiceNetworks
             | Kind::Policies
+            | Kind::Networks(_)
             | Kind::Endpoints => None,
         };
         if known.is_some_and(|known| Some(known.as_str()) != uid) {
@@ -279,12 +296,7 @@ impl State {
                 }
             }
             Object::Slice(_, slice) => self.store_slice(name, slice),
-            Object::Node(name, node) => {
-                if snapshot.nodes.get(&name) != Some(&node) {
-                    keys.insert(Key::Cluster);
-                    snapshot.nodes.insert(name, node);
-                }
-            }
+            Object::Node(name, node, arguments) => self.store_node(name, node, &arguments),
             Object::Namespace(name, labels) => {
                 if snapshot.namespaces.get(&name) != Some(&labels) {
                     keys.insert(Key::Namespace(name.clone()));
@@ -304,8 +316,19 @@ impl State {
                 }
             }
             Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(Key::Pod)),
+            Object::Networks(identity, said) => {
+                keys.extend(networks::set(snapshot, networks::title(&identity), Some(&said)));
+            }
             // The API server is asked for those of this node alone, and for no Endpoints.
             Object::PodElsewhere(_) | Object::Endpoints(_) => {}
+        }
+    }
+
+    fn store_node(&mut self, name: String, node: Arc<Node>, arguments: &Arguments) {
+        self.keys.extend(networks::set_arguments(&mut self.snapshot, &name, arguments));
+        if self.snapshot.nodes.get(&name) != Some(&node) {
+            self.keys.insert(Key::Cluster);
+            self.snapshot.nodes.insert(name, node);
         }
     }
 
@@ -336,10 +359,14 @@ impl State {
                 remove_slice(snapshot, &service, plain);
                 Key::Service(service)
             }),
-            Kind::Nodes => snapshot.nodes.remove(plain).map(|_| Key::Cluster),
+            Kind::Nodes => {
+                let argued = networks::set_arguments(snapshot, plain, &Arguments::new());
+                snapshot.nodes.remove(plain).map(|_| Key::Cluster).or(argued)
+            }
             Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.clone())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
             Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.clone())),
+            Kind::Networks(_) => networks::set(snapshot, networks::title(&(kind, name.clone())), None),
             Kind::Pods => {
                 self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
                 None
@@ -361,6 +388,7 @@ impl State {
             Kind::ServiceNetworks => service_networks.keys().map(plain).collect(),
             Kind::Policies => policies.keys().map(plain).collect(),
             Kind::Pods => self.pods.names().cloned().collect(),
+            Kind::Networks(kind) => networks::names(&self.snapshot, kind).into_iter().collect(),
             Kind::Endpoints => BTreeSet::new(),
         };
         names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));

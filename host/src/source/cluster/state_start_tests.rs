@@ -1,18 +1,25 @@
 //! What an earlier process knew counts at the start, for what cannot be read then.
 
-use egressd_core::model::{Completeness, Unreadable};
+use egressd_core::model::{ClusterNetworks, Completeness, Unreadable};
 use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::source::cluster::memory::{Recollection, lines};
-use crate::source::remembered;
+use crate::source::cluster::memory::{Recollection, lines, parse};
+use crate::source::kind::NetworkKind;
 
-/// The Node or ServiceCIDR of a name with one network, and whether a part of it cannot be read.
+const CILIUM: NetworkKind = NetworkKind::CiliumNodes;
+
+/// The Node, CiliumNode or ServiceCIDR of a name with one network, and whether a part of it cannot be read.
 fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
     let network: IpNet = format!("10.{number}.0.0/16").parse().expect("a network");
+    let completeness = if faults.is_empty() { Completeness::Whole } else { Completeness::Partial };
     let object = match kind {
         Kind::ServiceNetworks => Object::ServiceNetworks(of.to_owned(), Arc::new(vec![network])),
+        Kind::Networks(kind) => {
+            let said = ClusterNetworks { pods: vec![network], services: vec![], completeness };
+            Object::Networks((Kind::Networks(kind), kind.called(of.to_owned())), Arc::new(said))
+        }
         Kind::Nodes
         | Kind::Services
         | Kind::Slices
@@ -21,7 +28,10 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
         | Kind::Pods
         | Kind::Endpoints => {
             let addresses = vec![[192, 168, 0, number].into()];
-            Object::Node(of.to_owned(), Arc::new(Node { addresses, pod_networks: vec![network], ..Node::default() }))
+            let node = Node { addresses, pod_networks: vec![network], completeness, ..Node::default() };
+            let said = ClusterNetworks { pods: vec![network], services: vec![network], completeness };
+            let arguments = [("k3s.io/node-args", Arc::new(said))].into_iter().take(usize::from(number < 3));
+            Object::Node(of.to_owned(), Arc::new(node), arguments.collect())
         }
     };
     let faults = faults.iter().map(|fault| (*fault).to_owned()).collect();
@@ -29,23 +39,29 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
 }
 
 /// A state after a restart.
-fn restarted(before: &State) -> State {
-    let objects = remembered::parse(lines(&before.facts()).as_bytes(), None);
-    let objects = objects.into_iter().map(|known| known.object).collect();
+pub(super) fn restarted(before: &State) -> State {
+    let objects = parse(lines(&before.facts()).as_bytes());
     State::of(Kind::FOLLOWED).recalling(Recollection { objects, pods: before.facts().pods, unknown: None })
 }
 
-/// All networks and addresses of an object, as text.
+/// All networks and addresses of an object, as text, and whether that is all.
 type Inside = BTreeMap<String, BTreeSet<String>>;
 
 fn inside_of(state: &State) -> Inside {
-    let Snapshot { nodes, service_networks, .. } = &state.snapshot;
+    let Snapshot { nodes, service_networks, cluster_networks, .. } = &state.snapshot;
+    let unread = |completeness| (completeness == Completeness::Partial).then(|| "unread".to_owned());
     let nodes = nodes.iter().map(|(name, node)| {
-        let addresses = node.addresses.iter().map(ToString::to_string);
-        (format!("node {name}"), addresses.chain(node.pod_networks.iter().map(ToString::to_string)).collect())
+        let addresses = node.addresses.iter().chain(&node.before.addresses).map(ToString::to_string);
+        let networks = node.pod_networks.iter().chain(&node.before.pod_networks).map(ToString::to_string);
+        (format!("node {name}"), addresses.chain(networks).chain(unread(node.completeness)).collect())
+    });
+    let said = cluster_networks.iter().map(|(title, said)| {
+        let networks = said.pods.iter().chain(&said.services).map(ToString::to_string);
+        (title.clone(), networks.chain(unread(said.completeness)).collect())
     });
     let networks = service_networks.iter();
-    nodes.chain(networks.map(|(name, all)| (name.clone(), all.iter().map(ToString::to_string).collect()))).collect()
+    let networks = networks.map(|(name, all)| (name.clone(), all.iter().map(ToString::to_string).collect()));
+    nodes.chain(said).chain(networks).collect()
 }
 
 #[test]
@@ -56,7 +72,9 @@ fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
     list(&mut next, Kind::Nodes, &[unreadable(&inside(Kind::Nodes, "a", 1, &[]), "1")]);
     assert_eq!(
         inside_of(&next),
-        [("node a".to_owned(), ["10.1.0.0/16", "192.168.0.1"].map(str::to_owned).into())].into()
+        [("node a", vec!["10.1.0.0/16", "192.168.0.1"]), ("Node a (k3s.io/node-args)", vec!["10.1.0.0/16"])]
+            .map(|(of, all)| (of.to_owned(), all.into_iter().map(str::to_owned).collect()))
+            .into()
     );
     assert!(next.findings()[0].message.ends_with("its last good state stays in force"));
     assert_eq!(keys(&mut next), ["cluster"]);
@@ -64,7 +82,11 @@ fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
     list(&mut next, Kind::Nodes, &[]);
     state.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "c", 1, &[]), "1")));
     next.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
-    assert_eq!(inside_of(&next), [("node b".to_owned(), [].into())].into(), "nothing but that there is one");
+    assert_eq!(inside_of(&next), [("node b".to_owned(), ["unread".to_owned()].into())].into());
+    let message = |state: &State| state.findings()[0].message.clone();
+    assert!(message(&next).ends_with("nothing of it is in force"), "{}", message(&next));
+    next.take(Kind::Nodes, Event::Changed(unreadable(&inside(Kind::Nodes, "b", 2, &[]), "1")));
+    assert!(message(&next).ends_with("nothing of it is in force"), "{}", message(&next));
 }
 
 #[test]
@@ -81,11 +103,12 @@ fn a_node_that_was_never_read_is_in_doubt_for_the_next_process_too() {
 #[test]
 fn a_field_that_cannot_be_read_at_the_start_does_not_shrink_what_is_inside() {
     let mut state = State::of(Kind::FOLLOWED);
-    for kind in [Kind::Nodes, Kind::ServiceNetworks] {
+    let kinds = [Kind::Nodes, Kind::ServiceNetworks, Kind::Networks(CILIUM)];
+    for kind in kinds {
         list(&mut state, kind, &[inside(kind, "a", 1, &[])]);
     }
     let mut next = restarted(&state);
-    for kind in [Kind::Nodes, Kind::ServiceNetworks] {
+    for kind in kinds {
         list(&mut next, kind, &[inside(kind, "a", 2, &["status.addresses[0].address \"\" is not an address"])]);
     }
     let all = inside_of(&next);
@@ -127,7 +150,7 @@ enum Step {
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
-    let kind = || prop::sample::select(&[Kind::Nodes, Kind::ServiceNetworks][..]);
+    let kind = || prop::sample::select(&[Kind::Nodes, Kind::ServiceNetworks, Kind::Networks(CILIUM)][..]);
     let named = move || (kind(), prop::sample::select(&["a", "b"][..]));
     let partly = &["a field is not what it should be"];
     prop_oneof![
@@ -140,7 +163,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever can be read of Nodes and ServiceCIDRs and when: who was started anew sees the same inside.
+    /// Whatever can be read of Nodes, ServiceCIDRs and network plugins and when: who was started anew sees the same inside.
     #[test]
     fn a_restart_at_any_time_leaves_the_same_inside(steps in prop::collection::vec(any_step(), 0..20)) {
         let mut objects: BTreeMap<(Kind, String), Reading> = BTreeMap::new();

@@ -9,6 +9,8 @@ use egressd_core::model::{
 
 #[path = "state_history_tests.rs"]
 mod history;
+#[path = "state_networks_tests.rs"]
+mod networks;
 #[path = "state_start_tests.rs"]
 mod start;
 
@@ -58,7 +60,7 @@ fn slice(of: &str, service: &str, pod: u8) -> Reading {
 
 fn node(of: &str, label: &str) -> Reading {
     let node = Node { labels: [("l".to_owned(), label.to_owned())].into(), ..Node::default() };
-    good(name("", of), Object::Node(of.to_owned(), Arc::new(node)))
+    good(name("", of), Object::Node(of.to_owned(), Arc::new(node), Arguments::new()))
 }
 
 fn namespace(of: &str, label: &str) -> Reading {

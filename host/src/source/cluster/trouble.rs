@@ -174,6 +174,7 @@ fn role(kind: Kind) -> &'static str {
             "ClusterRole egressd (deploy/base/rbac.yaml)"
         }
         Kind::Pods => "ClusterRole egressd-pods (deploy/components/pods/rbac.yaml)",
+        Kind::Networks(_) => "ClusterRole egressd-networks (deploy/components/networks/rbac.yaml)",
     }
 }
 
@@ -186,6 +187,7 @@ fn place(kind: Kind) -> &'static str {
         | Kind::Namespaces
         | Kind::ServiceNetworks
         | Kind::Pods
+        | Kind::Networks(_)
         | Kind::Endpoints => "",
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn name(kind: Kind, object: &Value) -> ObjectReference {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
     let namespace = match kind {
         Kind::Services | Kind::Slices | Kind::Pods | Kind::Endpoints => text("namespace"),
+        Kind::Networks(kind) => return kind.called(text("name")),
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => String::new(),
     };
     ObjectReference { namespace, name: text("name") }

@@ -67,7 +67,9 @@ impl File {
         let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
         self.objects.extend(left.map(|(_, object)| (*object).clone()));
         let held: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
-        let then = |identity: &Identity| if held.contains(identity) { STAYS } else { never_read(identity.0) };
+        let good: BTreeSet<Identity> =
+            self.objects.iter().filter(|object| object.is_known()).map(Object::identity).collect();
+        let then = |identity: &Identity| if good.contains(identity) { STAYS } else { never_read(identity.0) };
         let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
         let lost_before = self.lose(services, &unreadable, &held);
         let never_known = unreadable.iter().map(|(identity, _)| identity).filter(|identity| !held.contains(identity));

@@ -9,6 +9,7 @@ use egressd_core::model::{Key, ServiceKey, Slice, Snapshot, Uid};
 
 use super::lost::Lost;
 use crate::source::documents::Object;
+use crate::source::networks;
 
 /// What some objects say together, policies of all namespaces among them.
 pub fn snapshot(objects: &[Object]) -> Snapshot {
@@ -23,7 +24,8 @@ pub fn snapshot(objects: &[Object]) -> Snapshot {
         | Object::ServiceNetworks(..)
         | Object::Policy(..)
         | Object::Pod(_)
-        | Object::PodElsewhere(_) => None,
+        | Object::PodElsewhere(_)
+        | Object::Networks(..) => None,
     });
     endpoints.for_each(|slice| insert_endpoints(&mut snapshot, slice));
     snapshot
@@ -35,7 +37,7 @@ pub(super) fn key(object: &Object) -> Key {
         Object::Service(service) => Key::Service(service.key.clone()),
         Object::Slice(_, slice) | Object::Endpoints(slice) => Key::Service(slice.service.clone()),
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
-        Object::Node(..) | Object::ServiceNetworks(..) => Key::Cluster,
+        Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
         // The first one makes a difference to all Services.
         Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
@@ -132,7 +134,8 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
         Object::Slice(name, slice) => {
             snapshot.slices.entry(slice.service.clone()).or_default().insert(name.clone(), Arc::clone(slice));
         }
-        Object::Node(name, node) => {
+        Object::Node(name, node, arguments) => {
+            networks::set_arguments(snapshot, name, arguments);
             snapshot.nodes.insert(name.clone(), Arc::clone(node));
         }
         Object::Namespace(name, labels) => {
@@ -150,6 +153,9 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
             });
         }
         Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
+        Object::Networks(identity, said) => {
+            networks::set(snapshot, networks::title(identity), Some(said));
+        }
         // Only when all slices are known.
         Object::Endpoints(_) => {}
     }

@@ -44,6 +44,12 @@ fn node(networks: &str) -> String {
     format!("apiVersion: v1\nkind: Node\nmetadata: {{name: n1}}\nspec: {{podCIDRs: [{networks}]}}\n")
 }
 
+fn cilium_node(networks: &str) -> String {
+    format!(
+        "apiVersion: cilium.io/v2\nkind: CiliumNode\nmetadata: {{name: n1}}\nspec: {{ipam: {{podCIDRs: [{networks}]}}}}\n"
+    )
+}
+
 /// Parts of manifests: good, bad in part, bad with a name, and bad without one.
 fn part() -> impl Strategy<Value = String> {
     let names = || prop::sample::select(&["web", "dns"][..]);
@@ -55,6 +61,9 @@ fn part() -> impl Strategy<Value = String> {
         2 => (1..4_u8).prop_map(|number| node(&format!("10.0.{number}.0/24"))),
         2 => (1..4_u8).prop_map(|number| node(&format!("10.0.{number}.0/24, here"))),
         1 => Just(node("10.0.1.0/24").replace("{podCIDRs", "[podCIDRs").replace("]}", "]]")),
+        1 => (1..4_u8).prop_map(|number| cilium_node(&format!("10.0.{number}.0/24"))),
+        1 => (1..4_u8).prop_map(|number| cilium_node(&format!("10.0.{number}.0/24, here"))),
+        1 => Just(cilium_node("10.0.1.0/24").replace("{podCIDRs", "[podCIDRs").replace("]}", "]]")),
         1 => Just("apiVersion: v1\nkind: Service\nmetadata: {}\n".to_owned()),
         1 => Just("kind: Service\nmetadata: {name: web}\n".to_owned()),
         1 => Just("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nstatus: {podIPs: [{ip: 10.0.0.1}]}\n".to_owned()),

@@ -33,6 +33,11 @@ impl<'a> Field<'a> {
         if member.value.is_none_or(Value::is_object) { Ok(member) } else { Err(member.fault("an object")) }
     }
 
+    /// The same place with what its text means.
+    pub(super) fn within<'b>(&self, value: &'b Value) -> Field<'b> {
+        Field { path: self.path.clone(), value: Some(value) }
+    }
+
     /// The names of its members.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
         self.value.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.as_str())

@@ -1,10 +1,11 @@
 //! What is not needed changes nothing: for every kind, every field of an object as a server prints it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use egressd_core::model::ObjectReference;
 use serde_json::{Value, json};
 
 use super::{Reading, Unreadable, read};
-use crate::source::kind::Kind;
+use crate::source::kind::{Kind, NetworkKind};
 use crate::source::original::original;
 
 /// An object with everything that a newer server may put into it, and the fields that are needed: a `*` stands for any
@@ -23,9 +24,26 @@ fn sample(kind: Kind) -> Sample {
         Kind::ServiceNetworks => (include_str!("samples/servicecidr.yaml"), include_str!("samples/servicecidr.needed")),
         Kind::Policies => (include_str!("samples/configmap.yaml"), include_str!("samples/configmap.needed")),
         Kind::Pods => (include_str!("samples/pod.yaml"), include_str!("samples/pod.needed")),
+        Kind::Networks(kind) => networks(kind),
         Kind::Endpoints => (include_str!("samples/endpoints.yaml"), include_str!("samples/endpoints.needed")),
     };
     Sample { object: serde_saphyr::from_str(object).unwrap(), needed: needed.lines().collect() }
+}
+
+fn networks(kind: NetworkKind) -> (&'static str, &'static str) {
+    match kind {
+        NetworkKind::CalicoPools => (include_str!("samples/ippool.yaml"), include_str!("samples/ippool.needed")),
+        NetworkKind::CiliumNodes => {
+            (include_str!("samples/ciliumnode.yaml"), include_str!("samples/ciliumnode.needed"))
+        }
+        NetworkKind::CiliumPools => {
+            (include_str!("samples/ciliumpodippool.yaml"), include_str!("samples/ciliumpodippool.needed"))
+        }
+        NetworkKind::Flannel | NetworkKind::OlderFlannel => {
+            (include_str!("samples/flannel.yaml"), include_str!("samples/flannel.needed"))
+        }
+        NetworkKind::Kubeadm => (include_str!("samples/kubeadm.yaml"), include_str!("samples/kubeadm.needed")),
+    }
 }
 
 /// A place in an object, as members and places in lists.
@@ -55,7 +73,7 @@ fn matters(place: &Place, needed: &[&str]) -> bool {
 
 /// A path's parts; the names of labels and of binary data have dots in them.
 fn pattern(path: &str) -> Place {
-    for (head, names) in [("metadata.labels.", 2), ("metadata.annotations.", 2), ("binaryData.", 1)] {
+    for (head, names) in [("metadata.labels.", 2), ("metadata.annotations.", 2), ("binaryData.", 1), ("data.", 1)] {
         if let Some(name) = path.strip_prefix(head) {
             return head.split('.').take(names).chain([name]).map(str::to_owned).collect();
         }
@@ -151,6 +169,8 @@ fn a_needed_field_that_is_bad_is_named_in_a_short_sentence() {
 fn what_is_kept_of_an_object_reads_as_the_object_does() {
     for kind in Kind::ALL {
         let names = kind.names();
+        let (namespace, name) = names.one.map_or(("shop", "web"), |one| (one.namespace, one.name));
+        let called = ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() };
         let version = format!("{}/{}", names.group, names.versions[0]).trim_start_matches('/').to_owned();
         let sample = sample(kind);
         let mut all = Vec::new();
@@ -159,7 +179,8 @@ fn what_is_kept_of_an_object_reads_as_the_object_does() {
             let object = changed(&sample.object, place, to.as_ref());
             let kept: Value = serde_json::from_str(&original(kind, &version, &object)).unwrap();
             assert_eq!(read(kind, &kept, Some("node-a")), read(kind, &object, Some("node-a")), "{kind}: {place:?}");
-            assert_eq!(Kind::of(kept["apiVersion"].as_str().unwrap(), kept["kind"].as_str().unwrap()), Some(kind));
+            let said = |field: &str| kept[field].as_str().unwrap();
+            assert_eq!(Kind::of(said("apiVersion"), said("kind"), &called), Some(kind));
         }
     }
 }

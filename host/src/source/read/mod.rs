@@ -3,6 +3,7 @@
 //! address, one network, one port. Only where nothing right could be made without it is the object unreadable.
 
 mod address;
+mod cluster_networks;
 mod endpoints;
 mod fault;
 mod field;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use egressd_core::model::{ServiceKey, Uid};
 use serde_json::Value;
 
+pub use self::cluster_networks::MOST_OF_A_NODE;
 pub use self::fault::{Fault, Unreadable, shown};
 use self::field::Field;
 use super::documents::Object;
@@ -61,7 +63,7 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
         }
         Kind::Nodes => {
             let (name, node) = networks::node(&root, &mut faults)?;
-            Some(Object::Node(name, Arc::new(node)))
+            Some(Object::Node(name, Arc::new(node), cluster_networks::arguments(&root, &mut faults)))
         }
         Kind::Namespaces => {
             let (name, labels) = networks::namespace(&root)?;
@@ -75,6 +77,10 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
             Some(Object::PodElsewhere(pod::pod(&root, &mut faults)?.name))
         }
         Kind::Pods => Some(Object::Pod(Arc::new(pod::pod(&root, &mut faults)?))),
+        Kind::Networks(kind) => {
+            let (identity, networks) = cluster_networks::networks(kind, &root, &mut faults)?;
+            Some(Object::Networks(identity, Arc::new(networks)))
+        }
         Kind::Endpoints => Some(Object::Endpoints(Arc::new(endpoints::endpoints(&root, default_node, &mut faults)?))),
         Kind::Policies => policy::policy(&root)?.map(|(namespace, policy)| Object::Policy(namespace, Arc::new(policy))),
     };

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Completeness, Labels, Node, Readiness};
+use egressd_core::model::{Before, Completeness, Labels, Node, Readiness};
 use ipnet::IpNet;
 
 use super::address::{address, pod_network, service_network};
@@ -24,7 +24,7 @@ pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String,
     let labels = kept(metadata::labels(root).map(Some), faults).unwrap_or_default();
     let addresses = addresses(&status.get("addresses"), faults)?;
     let readiness = readiness(&status.get("conditions"));
-    Ok((name, Node { addresses, pod_networks, completeness, labels, readiness }))
+    Ok((name, Node { addresses, pod_networks, completeness, before: Before::default(), labels, readiness }))
 }
 
 /// Those that are addresses; the others are names. Where the kind cannot be read, what reads like an address counts: it is

@@ -113,7 +113,7 @@ impl ClusterFacts {
             facts.take(family, networks);
         }
         facts.add_addresses(snapshot, settings, around);
-        let of_here = here.into_iter().flat_map(own_pod_networks).filter(|network| !is_too_wide(*network));
+        let of_here = here.into_iter().flat_map(|node| own_pod_networks(node)).filter(|network| !is_too_wide(*network));
         let of_services = snapshot.service_networks.values().flat_map(|networks| networks.iter().copied());
         facts.named_networks = merge_ranges(of_here.chain(of_services).map(AddressRange::from));
         facts.primary_addresses = here.into_iter().flat_map(|node| primary_addresses(node)).collect();

@@ -129,11 +129,14 @@ impl Places<'_> {
         }
     }
 
-    /// A Node of which it is not known where its pods live.
+    /// A Node, or an object of a network plugin or an installer, of which it is not known where it says that pods live.
     fn unreadable(&self) -> Option<Doubt> {
-        let mut nodes = self.snapshot.nodes.iter();
-        let (name, _) = nodes.find(|(_, node)| node.completeness == Completeness::Partial)?;
-        Some(Doubt::Unreadable(format!("Node {name}")))
+        let Snapshot { nodes, cluster_networks, .. } = self.snapshot;
+        let is_partial = |completeness| completeness == Completeness::Partial;
+        let mut nodes = nodes.iter().filter(|(_, node)| is_partial(node.completeness));
+        let mut others = cluster_networks.iter().filter(|(_, networks)| is_partial(networks.completeness));
+        let node = nodes.next().map(|(name, _)| format!("Node {name}"));
+        node.or_else(|| others.next().map(|(name, _)| name.clone())).map(Doubt::Unreadable)
     }
 
     /// A Node whose pods are in no network that is named, where those of others are. Pools of a plugin are for all Nodes; and

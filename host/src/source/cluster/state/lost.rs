@@ -11,7 +11,13 @@ impl State {
         match kind {
             Kind::Services => self.lose_service(name, (uid, why)),
             Kind::Policies => self.lose_policy(&name.name),
-            Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods | Kind::Endpoints => {}
+            Kind::Slices
+            | Kind::Nodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Pods
+            | Kind::Networks(_)
+            | Kind::Endpoints => {}
         }
     }
 
@@ -24,9 +30,13 @@ impl State {
                 unreadable.services.remove(&key).map(|_| Key::Service(key))
             }
             Kind::Policies => unreadable.policies.remove(&name.name).map(Key::Policy),
-            Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Pods | Kind::Endpoints => {
-                None
-            }
+            Kind::Slices
+            | Kind::Nodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Pods
+            | Kind::Networks(_)
+            | Kind::Endpoints => None,
         };
         self.keys.extend(key);
     }

@@ -1,0 +1,263 @@
+//! Which interfaces lead to a gateway. A node may have a million routes that change all the time, so none is kept: what
+//! changes is heard for a moment and then not for a while, and only where it concerns an interface that matters is the kernel
+//! asked for the routes of that one, until one with a gateway was found.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use super::Error;
+use super::message::{Event, messages};
+use super::route::Gateways;
+use super::socket::{Groups, Question, Received, Socket};
+
+/// How long nothing is heard after something was.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How many times longer than it took to look: to pass over a million routes takes the kernel some tenths of a second.
+const SHARE: u32 = 50;
+
+/// How many pieces of news are taken in before something else is done.
+const MOST_NEWS: usize = 1024;
+
+/// What is known of the interfaces that matter.
+#[derive(Debug)]
+pub(super) struct Routes {
+    socket: Socket,
+    known: BTreeMap<u32, Known>,
+    /// Until when nothing is heard, nor looked for.
+    pause: Option<Instant>,
+    trouble: Trouble,
+}
+
+/// What is known of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Known {
+    leads: Leads,
+    freshness: Freshness,
+}
+
+/// Where an interface leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leads {
+    /// A route with a gateway leaves by it.
+    ToAGateway,
+    /// None does.
+    ToItsNetworks,
+}
+
+/// Whether something was heard since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    Fresh,
+    /// It counts until it was looked for again, so that nothing goes and comes with each piece of news.
+    Stale,
+}
+
+/// Whether looking failed last time, which is reported once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    None,
+    Reported,
+}
+
+impl Routes {
+    /// Listens; nothing is known yet.
+    ///
+    /// # Errors
+    /// When the kernel forbids it.
+    pub(super) fn open() -> Result<Self, Error> {
+        let socket = Socket::open(Groups::Routes)?;
+        Ok(Self { socket, known: BTreeMap::new(), pause: None, trouble: Trouble::None })
+    }
+
+    /// Where to hear from next, if now is the time.
+    pub(super) fn socket(&self) -> Option<&Socket> {
+        self.rest().is_none().then_some(&self.socket)
+    }
+
+    /// How long nothing is heard yet.
+    pub(super) fn rest(&self) -> Option<Duration> {
+        self.pause.map(|until| until.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
+    }
+
+    /// What is known of an interface may not hold any more.
+    pub(super) fn doubt(&mut self, index: u32) {
+        if let Some(known) = self.known.get_mut(&index) {
+            known.freshness = Freshness::Stale;
+        }
+    }
+
+    /// The same of all of them.
+    pub(super) fn doubt_all(&mut self) {
+        self.known.values_mut().for_each(|known| known.freshness = Freshness::Stale);
+    }
+
+    /// Whether it is known that an interface leads to no gateway.
+    pub(super) fn lead_to_none(&self, index: u32) -> bool {
+        self.known.get(&index).is_some_and(|known| known.leads == Leads::ToItsNetworks)
+    }
+
+    /// Takes in the news, and looks for what is not known of these interfaces, which are all that matter.
+    pub(super) fn attend(&mut self, candidates: &BTreeSet<u32>) {
+        if self.rest().is_some() {
+            return;
+        }
+        let begun = Instant::now();
+        let heard = self.hear();
+        self.known.retain(|index, _| candidates.contains(index));
+        let is_fresh = |index: &u32| self.known.get(index).is_some_and(|known| known.freshness == Freshness::Fresh);
+        let asked: BTreeSet<u32> = candidates.iter().copied().filter(|index| !is_fresh(index)).collect();
+        if !asked.is_empty() {
+            self.look(&asked);
+        }
+        let is_quiet = heard == Heard::Nothing && asked.is_empty();
+        self.pause = (!is_quiet).then(|| Instant::now() + PAUSE.max(begun.elapsed() * SHARE));
+    }
+
+    /// Takes in what there is.
+    fn hear(&mut self) -> Heard {
+        let mut heard = Heard::Nothing;
+        // What waits beyond that is heard after the next pause.
+        for _ in 0..MOST_NEWS {
+            match news(&mut self.socket) {
+                News::None => return heard,
+                News::Of(interfaces) => interfaces.into_iter().for_each(|index| self.doubt(index)),
+                News::OfAny => self.doubt_all(),
+            }
+            heard = Heard::Something;
+        }
+        heard
+    }
+
+    /// Where it fails, what was known before goes on to count, and an interface of which nothing was is not known to lead to
+    /// none.
+    fn look(&mut self, asked: &BTreeSet<u32>) {
+        let before = mem::replace(&mut self.trouble, Trouble::None);
+        for index in asked {
+            match leads(*index) {
+                Ok(Some(leads)) => {
+                    self.known.insert(*index, Known { leads, freshness: Freshness::Fresh });
+                }
+                Ok(None) => {}
+                Err(error) if before == Trouble::None && self.trouble == Trouble::None => {
+                    self.trouble = Trouble::Reported;
+                    let error = &error as &dyn std::error::Error;
+                    warn!(error, "it is unknown by which interfaces gateways are reached");
+                }
+                Err(_) => self.trouble = Trouble::Reported,
+            }
+        }
+    }
+}
+
+/// Whether there was any news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Something,
+}
+
+/// What is heard about routes.
+enum News {
+    /// Nothing now.
+    None,
+    /// By these interfaces one leads to a gateway, or did.
+    Of(Vec<u32>),
+    /// It could be about any: some of it is lost, or cannot be understood.
+    OfAny,
+}
+
+fn news(socket: &mut Socket) -> News {
+    let bytes = match socket.receive_if_any() {
+        Ok(Received::Nothing) => return News::None,
+        Ok(Received::Gap) | Err(_) => return News::OfAny,
+        Ok(Received::Bytes(bytes)) => bytes,
+    };
+    let mut concerned = Vec::new();
+    for message in messages(bytes) {
+        match message.map(|message| message.event) {
+            Ok(Event::Route(Gateways::By(interfaces))) => concerned.extend(interfaces),
+            Ok(Event::Route(Gateways::Somewhere)) | Err(_) => return News::OfAny,
+            Ok(
+                Event::Link { .. }
+                | Event::LinkGone { .. }
+                | Event::Address(..)
+                | Event::AddressGone(_)
+                | Event::End
+                | Event::Refused(_)
+                | Event::Other,
+            ) => {}
+        }
+    }
+    News::Of(concerned)
+}
+
+/// Where an interface leads. None when the routes changed while they were read, so that one may have been missed, and when it
+/// is gone.
+fn leads(index: u32) -> Result<Option<Leads>, Error> {
+    let mut interrupted = false;
+    for question in [Question::RoutesV4(index), Question::RoutesV6(index)] {
+        // One for each: when it is dropped, the kernel goes on no further.
+        let mut socket = Socket::open(Groups::None)?;
+        socket.ask(question)?;
+        loop {
+            let Received::Bytes(bytes) = socket.receive()? else { return Ok(None) };
+            match answer(index, bytes, &mut interrupted)? {
+                Answer::Further => {}
+                Answer::End => break,
+                Answer::Gone => return Ok(None),
+                Answer::AGateway => return Ok(Some(Leads::ToAGateway)),
+            }
+        }
+    }
+    Ok((!interrupted).then_some(Leads::ToItsNetworks))
+}
+
+/// What some of the answers say.
+enum Answer {
+    Further,
+    End,
+    Gone,
+    AGateway,
+}
+
+/// Kernels before 4.20 answer with the routes of all interfaces.
+fn answer(index: u32, bytes: &[u8], interrupted: &mut bool) -> Result<Answer, Error> {
+    for message in messages(bytes) {
+        let message = message?;
+        *interrupted |= message.interrupted;
+        match message.event {
+            Event::Route(Gateways::By(interfaces)) if !interfaces.contains(&index) => {}
+            Event::Route(Gateways::By(_) | Gateways::Somewhere) => return Ok(Answer::AGateway),
+            Event::End => return Ok(Answer::End),
+            Event::Refused(libc::ENODEV) => return Ok(Answer::Gone),
+            Event::Refused(errno) => return Err(Error::Routes(io::Error::from_raw_os_error(errno))),
+            Event::Link { .. } | Event::LinkGone { .. } | Event::Address(..) | Event::AddressGone(_) | Event::Other => {
+            }
+        }
+    }
+    Ok(Answer::Further)
+}
+
+/// Which of all interfaces lead to a gateway by what is said, for tests; none when it could be any.
+#[cfg(feature = "testkit")]
+pub(super) fn said_to_lead_to_one(datagram: &[u8]) -> Result<Option<BTreeSet<u32>>, Error> {
+    let mut found = BTreeSet::new();
+    for message in messages(datagram) {
+        match message?.event {
+            Event::Route(Gateways::By(interfaces)) => found.extend(interfaces),
+            Event::Route(Gateways::Somewhere) => return Ok(None),
+            Event::Link { .. }
+            | Event::LinkGone { .. }
+            | Event::Address(..)
+            | Event::AddressGone(_)
+            | Event::End
+            | Event::Refused(_)
+            | Event::Other => {}
+        }
+    }
+    Ok(Some(found))
+}
