@@ -27,7 +27,6 @@ use claims::Claims;
 pub use claims::KEPT;
 use entry::{Answer, Entry, FollowUp, Standing};
 use input::is_asked_about;
-use surroundings::is_about_inside;
 pub use turns::Turns;
 
 use crate::beside::ForeignTables;
@@ -234,8 +233,9 @@ impl Pipeline {
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
         let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
         self.policies = snapshot.policies.iter().map(mark).collect();
+        let about_inside = keys.iter().any(|key| self.is_about_inside(snapshot, key));
         self.newest = snapshot.clone();
-        if keys.iter().any(is_about_inside) {
+        if about_inside {
             self.gather();
         }
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);

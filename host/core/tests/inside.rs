@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use egressd_core::model::{
     AddressReason, ClusterFacts, ClusterNetworks, ClusterSettings, Completeness, Connected, InsideNetworks,
-    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Selection, ServiceKey, ServiceKind, Slice,
+    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceKey, ServiceKind, Slice,
     Snapshot, Surroundings,
 };
 use egressd_core::net::{Family, is_private, is_within};
@@ -109,6 +109,24 @@ fn a_node_that_was_never_read_withholds_private_destinations_until_it_is() {
     assert!(facts.doubt(Family::Ipv4).expect("a doubt").message.contains("Node node-b"));
     let named = with(&snapshot, InsideNetworks::These(vec![n("10.42.0.0/16")]));
     assert!(outside(&named, "192.168.0.1"), "who names all networks needs no Node");
+}
+
+#[test]
+fn a_ready_node_without_a_network_beside_others_that_have_one_is_in_doubt_unless_a_pool_is_known() {
+    let mut snapshot = cluster(&["10.0.0.0/24"], &["10.0.0.7"]);
+    let add = |snapshot: &mut Snapshot, readiness| {
+        snapshot.nodes.insert("node-b".to_owned(), Arc::new(Node { readiness, ..Node::default() }));
+    };
+    add(&mut snapshot, Readiness::NotReady);
+    assert!(outside(&facts(&snapshot), "10.42.9.9"), "it only joins");
+    add(&mut snapshot, Readiness::Ready);
+    let gathered = facts(&snapshot);
+    assert!(!outside(&gathered, "10.42.9.9") && outside(&gathered, "203.0.113.9"));
+    assert!(gathered.doubt(Family::Ipv4).expect("a doubt").message.starts_with("Node node-b has no IPv4 pod network"));
+    let pool = ClusterNetworks { pods: vec![n("10.42.0.0/16")], ..ClusterNetworks::default() };
+    snapshot.cluster_networks.insert("IPPool default".to_owned(), Arc::new(pool));
+    let gathered = facts(&snapshot);
+    assert!(!outside(&gathered, "10.42.9.9") && outside(&gathered, "192.168.0.1"));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod addresses;
 #[path = "pipeline/fairness.rs"]
 mod fairness;
+#[path = "pipeline/inside.rs"]
+mod inside;
 #[path = "pipeline/interest.rs"]
 mod interest;
 #[path = "pipeline/limits.rs"]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Pipeline, Question, choice};
-use crate::model::{ClusterFacts, Connected, Key, Placement, PrivateDestinations, ServiceKey};
+use crate::model::{ClusterFacts, Connected, Key, Placement, PrivateDestinations, ServiceKey, Snapshot};
 use crate::owner::Held;
 use crate::plan::Plan;
 
@@ -55,6 +55,27 @@ impl Pipeline {
     }
 }
 
+impl Pipeline {
+    /// Whether news can change what is inside. Most are of Services whose ClusterIPs and pods are in known networks, before and
+    /// after: of those nothing has to be gathered anew.
+    pub(super) fn is_about_inside(&self, snapshot: &Snapshot, key: &Key) -> bool {
+        match key {
+            Key::Cluster => true,
+            Key::Service(key) => [&self.newest, snapshot].into_iter().any(|state| self.shows_inside(state, key)),
+            Key::Namespace(_) | Key::Policy(_) | Key::Pod(_) | Key::Pods => false,
+        }
+    }
+
+    fn shows_inside(&self, state: &Snapshot, key: &ServiceKey) -> bool {
+        let service = state.services.get(key);
+        let addresses = service.into_iter().flat_map(|service| service.cluster_addresses.iter().copied());
+        let slices = state.slices.get(key).into_iter().flat_map(|slices| slices.values());
+        let mut pods = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.address);
+        let is_unknown = |address: IpAddr| !self.facts.is_excluded(address);
+        addresses.into_iter().any(is_unknown) || pods.any(|pod| is_unknown(pod) || self.around.is_connected_to(pod))
+    }
+}
+
 /// The pods of which nothing is translated towards private destinations.
 pub(super) fn elsewhere(facts: &ClusterFacts, plan: &Plan) -> BTreeSet<IpAddr> {
     pods(plan).filter(|pod| facts.placement(*pod) == Placement::Elsewhere(PrivateDestinations::Withheld)).collect()
@@ -62,12 +83,4 @@ pub(super) fn elsewhere(facts: &ClusterFacts, plan: &Plan) -> BTreeSet<IpAddr> {
 
 fn pods(plan: &Plan) -> impl Iterator<Item = IpAddr> {
     plan.services.values().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied())
-}
-
-/// Whether what changed can be inside the cluster: a Node, a ClusterIP, a pod.
-pub(super) fn is_about_inside(key: &Key) -> bool {
-    match key {
-        Key::Service(_) | Key::Cluster => true,
-        Key::Namespace(_) | Key::Policy(_) | Key::Pod(_) | Key::Pods => false,
-    }
 }

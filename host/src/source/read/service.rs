@@ -27,7 +27,7 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
         status_hostnames: ingress.all_if_any(&mut Vec::new(), |item| text(&item.get("hostname"))),
         spec_address: kept(text(&spec.get("loadBalancerIP")), faults).filter(|text| !text.is_empty()),
         selection: selection(&spec.get("selector")),
-        cluster_addresses: spec.get("clusterIPs").all(faults, cluster_address)?,
+        cluster_addresses: cluster_addresses(&spec, faults),
         traffic_policy: kept(traffic_policy(&spec.get("externalTrafficPolicy")), faults)
             .unwrap_or(TrafficPolicy::Cluster),
         families: spec.get("ipFamilies").all_if_any(faults, family),
@@ -75,6 +75,12 @@ fn family(field: &Field<'_>) -> Result<Option<Family>, Fault> {
         Some("IPv6") => Ok(Some(Family::Ipv6)),
         Some(_) => Err(field.fault("IPv4 or IPv6")),
     }
+}
+
+/// The first of them has a field of its own, which older servers and manifests have alone.
+fn cluster_addresses(spec: &Field<'_>, faults: &mut Vec<Fault>) -> Vec<std::net::IpAddr> {
+    let all = spec.get("clusterIPs").all_if_any(faults, cluster_address);
+    if all.is_empty() { kept(cluster_address(&spec.get("clusterIP")), faults).into_iter().collect() } else { all }
 }
 
 /// A headless Service says `None`.

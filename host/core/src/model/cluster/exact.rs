@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::reason::AddressReason;
 use super::sentences;
 use crate::finding::{Finding, at_most};
-use crate::model::{Endpoint, MadeBy, Selection, ServiceKey, ServiceKind, Slice, Snapshot, Unusable};
+use crate::model::{Endpoint, MadeBy, Selection, ServiceKey, ServiceKind, Snapshot, Unusable};
 
 /// How many pods of one namespace count that no known network has. Each is an element of a set, and a tenant makes pods.
 pub const MOST_ENDPOINTS: usize = 256;
@@ -36,10 +36,10 @@ impl Exact {
     /// Adds the pods of slices that only the endpoint-slice controller makes, so many of a namespace.
     pub(super) fn add_pods(&mut self, snapshot: &Snapshot, is_known: impl Fn(IpAddr) -> bool) {
         let mut of_namespace: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
-        for (key, endpoint) in listed_pods(snapshot) {
-            if !is_known(endpoint.address) && !self.addresses.contains_key(&endpoint.address) {
-                of_namespace.entry(&key.namespace).or_default().insert(endpoint.address);
-            }
+        // Nearly all are known, and that is found sooner than who listed them.
+        let is_new = |address: IpAddr| !is_known(address) && !self.addresses.contains_key(&address);
+        for (key, endpoint) in listed_pods(snapshot, is_new) {
+            of_namespace.entry(&key.namespace).or_default().insert(endpoint.address);
         }
         let mut findings = Vec::new();
         for (namespace, pods) in of_namespace {
@@ -61,18 +61,19 @@ pub(super) fn cluster_addresses(snapshot: &Snapshot) -> impl Iterator<Item = IpA
 /// The endpoints that are pods of a Node, by a slice that only the endpoint-slice controller makes. Whoever may write slices
 /// can write one that looks like it; but the controller looks after those of Services with a selector, and takes out what is
 /// no pod, while it leaves those of other Services alone.
-pub(super) fn listed_pods(snapshot: &Snapshot) -> impl Iterator<Item = (&ServiceKey, &Endpoint)> {
-    let slices = snapshot.slices.iter().filter(|(key, _)| is_selected(snapshot, key));
-    let of_controller = |slice: &Slice| match slice.made_by {
+pub(super) fn listed_pods<'s>(
+    snapshot: &'s Snapshot,
+    matters: impl Fn(IpAddr) -> bool,
+) -> impl Iterator<Item = (&'s ServiceKey, &'s Endpoint)> {
+    let slices = snapshot.slices.iter().flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
+    let by_controller = slices.filter(|(_, slice)| match slice.made_by {
         MadeBy::Controller => true,
         MadeBy::Other => false,
-    };
-    let slices = slices.flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
-    let endpoints = slices.filter(move |(_, slice)| of_controller(slice));
-    let endpoints = endpoints.flat_map(|(key, slice)| slice.endpoints.iter().map(move |endpoint| (key, endpoint)));
-    endpoints.filter(|(_, endpoint)| {
-        let node = endpoint.node.as_ref().is_some_and(|node| snapshot.nodes.contains_key(node));
-        node && endpoint.pod.is_some()
+    });
+    let endpoints = by_controller.flat_map(|(key, slice)| slice.endpoints.iter().map(move |endpoint| (key, endpoint)));
+    endpoints.filter(move |(key, endpoint)| {
+        let has_node = || endpoint.node.as_ref().is_some_and(|node| snapshot.nodes.contains_key(node));
+        matters(endpoint.address) && endpoint.pod.is_some() && has_node() && is_selected(snapshot, key)
     })
 }
 

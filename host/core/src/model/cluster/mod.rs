@@ -19,7 +19,7 @@ pub use settings::{ClusterSettings, InsideNetworks, Origin};
 use self::exact::{Exact, cluster_addresses, listed_pods};
 use self::networks::{Certainty, Named, Networks, Places};
 use super::nodes::{believed, is_too_wide, own_pod_networks, primary_addresses};
-use super::{Connected, Snapshot};
+use super::{Connected, Endpoint, Snapshot};
 use crate::finding::Finding;
 use crate::net::{AddressRange, Family, is_within, merge_ranges, private_destinations};
 
@@ -47,6 +47,13 @@ pub enum Placement {
     Known,
     /// In none of the known networks, and what becomes of its packets to private destinations.
     Elsewhere(PrivateDestinations),
+}
+
+impl Surroundings {
+    /// Whether an interface is connected to a network with this address.
+    pub fn is_connected_to(&self, address: IpAddr) -> bool {
+        self.connected.iter().any(|connected| connected.network.contains(&address))
+    }
 }
 
 /// What becomes of packets to private destinations where it is not known that no pod is there.
@@ -157,7 +164,7 @@ impl ClusterFacts {
     }
 
     /// Whether nothing is translated towards an address, as one of a network or a machine; nothing of an unknown family is.
-    fn is_excluded(&self, address: IpAddr) -> bool {
+    pub fn is_excluded(&self, address: IpAddr) -> bool {
         self.excluded.get(&Family::of(address)).is_none_or(|ranges| is_within(ranges, address))
     }
 
@@ -203,12 +210,17 @@ impl ClusterFacts {
 /// The networks in which this node has pods by an interface of its own. In a cluster only what the endpoint-slice controller
 /// says is taken for a pod, since a tenant could list an address of any network that the node is connected to.
 fn connected(snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundings) -> Vec<Named> {
-    let node = Some(&around.node);
-    let by_controller = listed_pods(snapshot).map(|(_, endpoint)| endpoint);
-    let all = || snapshot.slices.values().flat_map(|slices| slices.values()).flat_map(|slice| &slice.endpoints);
-    let listed: Vec<IpAddr> = match settings.origin {
-        Origin::Cluster => by_controller.filter(|e| e.node.as_ref() == node).map(|e| e.address).collect(),
-        Origin::Manifests => all().filter(|e| e.node.as_ref() == node).map(|e| e.address).collect(),
+    let is_near = |address: IpAddr| around.is_connected_to(address);
+    let is_here = |endpoint: &&Endpoint| endpoint.node.as_ref() == Some(&around.node) && is_near(endpoint.address);
+    let slices = || snapshot.slices.values().flat_map(|slices| slices.values());
+    let listed: Vec<IpAddr> = match (settings.origin, &*around.connected) {
+        (_, []) => Vec::new(),
+        (Origin::Cluster, _) => {
+            listed_pods(snapshot, is_near).map(|(_, pod)| pod).filter(is_here).map(|pod| pod.address).collect()
+        }
+        (Origin::Manifests, _) => {
+            slices().flat_map(|slice| &slice.endpoints).filter(is_here).map(|pod| pod.address).collect()
+        }
     };
     let has_a_pod = |network: &IpNet| listed.iter().any(|address| network.contains(address));
     let with_pods = around.connected.iter().filter(|connected| has_a_pod(&connected.network));

@@ -6,7 +6,7 @@ use super::reason::Reason;
 use super::settings::{ClusterSettings, InsideNetworks, Origin};
 use super::{PrivateDestinations, sentences};
 use crate::finding::Finding;
-use crate::model::{Completeness, Snapshot};
+use crate::model::{Completeness, Node, Readiness, Snapshot};
 use crate::net::Family;
 
 /// Where pods live when nothing says so (kube-vip's default of `egress_podcidr`).
@@ -37,6 +37,8 @@ pub(super) enum Doubt {
     Unsaid,
     /// What this object says cannot be read.
     Unreadable(String),
+    /// This one says nothing, though others of its kind do.
+    Lacking(String),
 }
 
 /// What is known of one family.
@@ -114,15 +116,15 @@ impl Places<'_> {
     /// No family is half known by a setting: who names networks of it says that these and the detected ones are all.
     fn certainty(&self, family: Family, pods: &[Named]) -> Option<Certainty> {
         let is_named = !setting(family, "", &self.settings.pod_networks).is_empty() || !self.further(family).is_empty();
-        let unreadable = self.unreadable();
         let unsaid = pods.is_empty().then_some(Doubt::Unsaid);
+        let doubt = unsaid.or_else(|| self.unreadable()).or_else(|| self.lacking(family));
         match (family, &self.settings.inside) {
             (Family::Ipv6, _) if pods.is_empty() => None,
             (_, InsideNetworks::Nothing) => Some(Certainty::Stated),
             (_, InsideNetworks::NotSet | InsideNetworks::These(_)) if is_named => Some(Certainty::Known),
             (_, InsideNetworks::NotSet | InsideNetworks::These(_)) if self.is_no_cluster() => Some(Certainty::Stated),
             (_, InsideNetworks::NotSet | InsideNetworks::These(_)) => {
-                Some(unsaid.or(unreadable).map_or(Certainty::Known, |doubt| self.private.certainty(doubt)))
+                Some(doubt.map_or(Certainty::Known, |doubt| self.private.certainty(doubt)))
             }
         }
     }
@@ -135,6 +137,19 @@ impl Places<'_> {
         let mut others = cluster_networks.iter().filter(|(_, networks)| is_partial(networks.completeness));
         let node = nodes.next().map(|(name, _)| format!("Node {name}"));
         node.or_else(|| others.next().map(|(name, _)| name.clone())).map(Doubt::Unreadable)
+    }
+
+    /// A Node whose pods are in no network that is named, where those of others are. Pools of a plugin are for all Nodes; and
+    /// one that only joins gets its network before it is ready.
+    fn lacking(&self, family: Family) -> Option<Doubt> {
+        let is_of_family = |network: &IpNet| Family::of_network(*network) == family;
+        let mut pools = self.snapshot.cluster_networks.values().flat_map(|networks| &networks.pods);
+        if pools.any(is_of_family) {
+            return None;
+        }
+        let lacks = |node: &Node| node.readiness == Readiness::Ready && !node.pod_networks.iter().any(is_of_family);
+        let (name, _) = self.snapshot.nodes.iter().find(|(_, node)| lacks(node))?;
+        Some(Doubt::Lacking(format!("Node {name}")))
     }
 
     /// Files without a Node describe one machine, and what kube-vip assumes is all that is inside.

@@ -34,6 +34,7 @@ fn remedy(doubt: &Doubt) -> String {
     match doubt {
         Doubt::Unsaid => set.to_owned(),
         Doubt::Unreadable(object) => format!("correct {object}, or {set}"),
+        Doubt::Lacking(_) => set.to_owned(),
     }
 }
 
@@ -41,6 +42,7 @@ fn because(family: Family, doubt: &Doubt) -> String {
     match doubt {
         Doubt::Unsaid => format!("nothing says where {family} pods live (no Node has spec.podCIDRs)"),
         Doubt::Unreadable(object) => format!("the pod networks of {object} cannot be read"),
+        Doubt::Lacking(object) => format!("{object} has no {family} pod network (spec.podCIDRs), though others have"),
     }
 }
 
