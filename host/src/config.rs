@@ -234,6 +234,9 @@ fn networks(setting: &str, value: Option<&str>) -> Result<Vec<IpNet>> {
 
 fn network(item: &str) -> Result<IpNet, String> {
     let network: IpNet = item.parse().map_err(|_| "a network like 10.0.0.0/16 or fd00:10::/48".to_owned())?;
+    if matches!(network, IpNet::V6(v6) if v6.addr().to_ipv4_mapped().is_some()) {
+        return Err("a network that packets have; write it as IPv4, like 10.0.0.0/16".to_owned());
+    }
     if network.trunc() == network { Ok(network) } else { Err(format!("a network; write {}", network.trunc())) }
 }
 

@@ -144,10 +144,16 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Goes on with what became of private destinations before (P6).
+    /// Goes on with what became of private destinations before, and with what the kernel has where nothing else is left of
+    /// what was accepted (P6).
     fn inherit(&mut self) {
-        let remembered = self.state.private_destinations();
-        self.pipeline.went_on_with(remembered.unwrap_or_else(|| takeover::private_destinations(&self.applied)));
+        let translated = || takeover::private_destinations(&self.applied);
+        let unasked = self.state.is_of_an_earlier_release().then(translated).unwrap_or_default();
+        self.pipeline.went_on_with(self.state.private_destinations().unwrap_or(unasked));
+        if self.state.is_bare() && takeover::translates(&self.applied) {
+            self.pipeline.lost_memory();
+            self.watch.board.left([self.state.findings(), vec![takeover::lost_memory()]].concat());
+        }
     }
 
     /// Follows the source and the node's addresses until told to stop. The rules stay in force.

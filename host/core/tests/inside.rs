@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use egressd_core::model::{
     AddressReason, ClusterFacts, ClusterNetworks, ClusterSettings, Completeness, Connected, InsideNetworks,
-    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceKey, ServiceKind, Slice,
-    Snapshot, Surroundings,
+    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceKey,
+    ServiceKind, Slice, Snapshot, Surroundings,
 };
 use egressd_core::net::{Family, is_private, is_within};
 use egressd_core::testkit::{SnapshotBuilder, a, context, n, service, surroundings};
@@ -109,6 +109,15 @@ fn a_node_that_was_never_read_withholds_private_destinations_until_it_is() {
     assert!(facts.doubt(Family::Ipv4).expect("a doubt").message.contains("Node node-b"));
     let named = with(&snapshot, InsideNetworks::These(vec![n("10.42.0.0/16")]));
     assert!(outside(&named, "192.168.0.1"), "who names all networks needs no Node");
+}
+
+#[test]
+fn a_node_of_which_not_all_networks_count_is_in_doubt() {
+    for networks in [&["10.0.0.0/24", "0.0.0.0/0"][..], &["10.0.0.0/24", "10.1.0.0/24", "10.2.0.0/24"]] {
+        let facts = facts(&cluster(networks, &["10.0.0.7"]));
+        assert!(!outside(&facts, "10.42.9.9") && outside(&facts, "203.0.113.9"));
+        assert!(facts.doubt(Family::Ipv4).expect("a doubt").message.starts_with("not all pod networks of Node node-a"));
+    }
 }
 
 #[test]

@@ -80,15 +80,30 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
 /// What became of private destinations by rules that are in force, where no release remembered a decision about that:
 /// releases that decided nothing translated to them, and sets that have them are of one that does not.
 pub(super) fn private_destinations(applied: &Ruleset) -> PrivateDestinations {
-    let translates = |table: &Table| table.maps.values().any(|map| !map.elements.is_empty());
     let withholds = |(family, table): (&Family, &Table)| {
         let is_inside = |range: &AddressRange| table.sets.values().any(|set| set.contains(range.first()));
         private_networks(*family).iter().all(is_inside)
     };
-    let mut in_force = applied.tables.iter().filter(|(_, table)| translates(table)).peekable();
+    let mut in_force = applied.tables.iter().filter(|(_, table)| has_elements(table)).peekable();
     if in_force.peek().is_some() && !in_force.any(withholds) {
         PrivateDestinations::AsBefore
     } else {
         PrivateDestinations::Withheld
     }
+}
+
+/// Whether rules are in force that translate something.
+pub(super) fn translates(applied: &Ruleset) -> bool {
+    applied.tables.values().any(has_elements)
+}
+
+/// What is reported where rules are in force and nothing says what they follow from.
+pub(super) fn lost_memory() -> Finding {
+    let message = "rules are in force, and the state directory says nothing about what was accepted: it was lost, or is another \
+                   one; what the kernel has for Services with invalid annotations stays (docs/upgrade.md)";
+    Finding::warning("state-lost", message)
+}
+
+fn has_elements(table: &Table) -> bool {
+    table.maps.values().any(|map| !map.elements.is_empty())
 }

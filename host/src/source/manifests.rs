@@ -3,6 +3,7 @@
 //! Files are taken whole, and a file that cannot be read keeps its last good state, over restarts too: an edit that goes
 //! wrong takes nothing away from anybody.
 
+mod doubt;
 mod file;
 mod gathered;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::time::SystemTime;
 use egressd_core::finding::Finding;
 use egressd_core::model::Key;
 
+use self::doubt::Doubt;
 use self::file::{File, Stamp};
 use self::gathered::Gathered;
 pub use self::gathered::snapshot;
@@ -203,16 +205,15 @@ impl Place {
         let cannot = |source| Error::Read { path: self.path.clone(), source };
         let found = fs::metadata(&self.path).map_err(cannot)?;
         let directory = Some((found.dev(), found.ino(), found.created().ok()));
-        let (mut names, mut entries) = (BTreeMap::new(), 0_usize);
+        let mut names = BTreeMap::new();
         for entry in fs::read_dir(&self.path).map_err(cannot)? {
             let name = entry.map_err(cannot)?.file_name().to_string_lossy().into_owned();
-            entries += 1;
             if is_manifest(&name) {
                 let stamp = stamp(&self.path.join(&name));
                 names.insert(name, stamp);
             }
         }
-        if entries == 0 && self.directory != directory && !self.files.is_empty() {
+        if names.is_empty() && self.directory != directory && !self.files.is_empty() {
             return Err(Error::Emptied { path: self.path.clone() });
         }
         self.directory = directory;
@@ -228,13 +229,16 @@ impl Place {
         };
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
+        let doubt = text.as_deref().map_or(Doubt::Possible, Doubt::of_text);
         let of_text = |text: String| contents(&text, &self.node).map_err(|error| self.why(&error));
         let read = text.map_err(fault).and_then(of_text);
+        let doubt = if read.as_ref().is_ok_and(|contents| contents.unknown.is_empty()) { Doubt::None } else { doubt };
         let (mut file, mut keys) = match self.files.remove(name) {
             Some(known) => (known, Vec::new()),
             None => self.last_good(name, &read),
         };
         file.stamp = stamp;
+        keys.extend(file.doubt(doubt));
         match read {
             Ok(mut contents) => {
                 let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
@@ -288,6 +292,7 @@ impl Place {
         for (name, file) in &self.files {
             let label = self.label(name);
             file.objects.iter().for_each(|object| gathered.add(&label, object));
+            gathered.doubt(&label, file.lost.doubt);
         }
     }
 
@@ -324,3 +329,7 @@ pub(super) fn is_manifest(name: &str) -> bool {
 #[cfg(test)]
 #[path = "manifests_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "manifests/doubt_tests.rs"]
+mod doubt_tests;

@@ -121,6 +121,18 @@ impl StateDir {
         self.private.written()
     }
 
+    /// Whether an earlier release, which remembered neither that nor what sources gave, was the last one here: then there is
+    /// what it accepted. Where nothing is remembered at all, it is unknown which release it was.
+    pub fn is_of_an_earlier_release(&self) -> bool {
+        let is_there = |name: &str| self.path.join(name).exists();
+        is_there(ACCEPTED) && !is_there(PRIVATE) && !is_there(sources::FOLDER)
+    }
+
+    /// Whether nothing of Services is remembered, as in a directory that was lost, or is new.
+    pub fn is_bare(&self) -> bool {
+        [ACCEPTED, DRAFTS].iter().all(|name| !self.path.join(name).exists())
+    }
+
     /// Remembers what becomes of private destinations, as [`StateDir::remember`] does.
     pub fn remember_private(&mut self, private: PrivateDestinations) {
         let result = if self.private.written() == Some(private) { Ok(()) } else { files::make_directory(&self.path) };
@@ -226,6 +238,17 @@ mod tests {
         assert_eq!((next.accepted().len(), next.drafts().len(), next.policies().len()), (1, 1, 1), "over a restart");
         assert_eq!((next.memory(), next.lost_policies()), (Memory::Partial, BTreeSet::new()));
         assert!(files.iter().all(|file| fs::read(file).unwrap() == newer));
+    }
+
+    /// What was translated before goes on after an update alone, and where nothing is left it is not known which release it was.
+    #[test]
+    fn an_earlier_release_is_known_by_what_it_left() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!StateDir::open(dir.path()).is_of_an_earlier_release() && StateDir::open(dir.path()).is_bare());
+        fs::write(dir.path().join(ACCEPTED), "").unwrap();
+        assert!(StateDir::open(dir.path()).is_of_an_earlier_release() && !StateDir::open(dir.path()).is_bare());
+        fs::create_dir(dir.path().join(sources::FOLDER)).unwrap();
+        assert!(!StateDir::open(dir.path()).is_of_an_earlier_release());
     }
 
     #[test]

@@ -48,6 +48,14 @@ struct Header {
     version: u64,
     /// Which source it is, as the name of the file cannot say it.
     of: String,
+    /// How many bytes follow, so that a file that was cut off is known as one.
+    bytes: Option<usize>,
+}
+
+impl Header {
+    fn is_whole(&self, lines: &[u8]) -> bool {
+        self.bytes.is_none_or(|bytes| bytes == lines.len())
+    }
 }
 
 impl Sources {
@@ -61,7 +69,7 @@ impl Sources {
         let file = self.file(of);
         match self.found(&file) {
             (_, Found::Known(bytes)) => match split(&bytes) {
-                Some((header, lines)) if header.of == of => Recalled::Lines(lines.to_vec()),
+                Some((header, lines)) if header.of == of && header.is_whole(lines) => Recalled::Lines(lines.to_vec()),
                 Some(_) | None => Recalled::Unknown(damaged(&file, of)),
             },
             (_, Found::Missing) => Recalled::Nothing,
@@ -87,7 +95,8 @@ impl Sources {
     /// # Errors
     /// When they are too long, or the system refuses.
     pub fn remember(&self, of: &str, lines: &[u8]) -> io::Result<()> {
-        let mut bytes = serde_json::to_vec(&Header { version: version::VERSION, of: of.to_owned() })?;
+        let mut bytes =
+            serde_json::to_vec(&Header { version: version::VERSION, of: of.to_owned(), bytes: Some(lines.len()) })?;
         bytes.push(b'\n');
         bytes.extend_from_slice(lines);
         if u64::try_from(bytes.len()).map_or(true, |length| length > LONGEST) {
@@ -167,7 +176,7 @@ fn called(of: &str) -> &str {
 
 fn damaged(file: &Path, of: &str) -> Finding {
     let message = format!(
-        "state file {} is damaged: its first line does not name its source; what {} gave before this start is unknown",
+        "state file {} is damaged: it was cut off, or its first line does not name its source; what {} gave before this start is unknown",
         file.display(),
         called(of)
     );

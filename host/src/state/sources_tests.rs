@@ -77,3 +77,15 @@ fn files_are_their_owners_alone() {
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!([&sources.state, &sources.folder, &sources.file(WEB)].map(|path| mode(path)), [0o700, 0o700, 0o600]);
 }
+
+#[test]
+fn a_file_that_was_cut_off_anywhere_is_unknown_and_not_shorter() {
+    let dir = tempfile::tempdir().unwrap();
+    let sources = Sources::of(dir.path());
+    sources.remember(WEB, b"1\n2\n").unwrap();
+    let whole = fs::read(sources.file(WEB)).unwrap();
+    for length in 0..whole.len() {
+        fs::write(sources.file(WEB), &whole[..length]).unwrap();
+        assert!(matches!(sources.recall(WEB), Recalled::Unknown(_)), "of {length} bytes");
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Pipeline, Question, choice};
+use super::{Memory, Pipeline, Question, choice};
 use crate::model::{ClusterFacts, Connected, Key, Placement, PrivateDestinations, ServiceKey, Snapshot};
 use crate::owner::Held;
 use crate::plan::Plan;
@@ -32,6 +32,11 @@ impl Pipeline {
     pub fn went_on_with(&mut self, private: PrivateDestinations) {
         self.around.private = private;
         self.gather();
+    }
+
+    /// What is in force in the kernel follows from something that is not remembered any more.
+    pub fn lost_memory(&mut self) {
+        self.memory = Memory::Partial;
     }
 
     /// What becomes of private destinations where pods of unknown networks may be.

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 
 use egressd_core::model::{Key, ServiceKey, UnreadableService};
 
+use super::doubt::Doubt;
 use super::gathered::key;
 use super::lost::Lost;
 use crate::source::documents::{Contents, Identity, Object, service_identity};
@@ -47,6 +48,13 @@ impl File {
         self.objects.iter().map(key).chain(self.lost.keys()).collect()
     }
 
+    /// Takes in how much of it is in doubt. What was good once stands for what cannot be read now.
+    pub(super) fn doubt(&mut self, doubt: Doubt) -> Option<Key> {
+        let is_known = !self.objects.is_empty() && self.lost.doubt == Doubt::None;
+        let doubt = if is_known { Doubt::None } else { doubt };
+        (mem::replace(&mut self.lost.doubt, doubt) != doubt).then_some(Key::Cluster)
+    }
+
     /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
     /// where not even its name can be read, everything stays that it could be.
     pub(super) fn take(&mut self, contents: Contents) -> Vec<Key> {
@@ -72,8 +80,10 @@ impl File {
         let then = |identity: &Identity| if good.contains(identity) { STAYS } else { never_read(identity.0) };
         let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
         let lost_before = self.lose(services, &unreadable, &held);
-        let never_known = unreadable.iter().map(|(identity, _)| identity).filter(|identity| !held.contains(identity));
-        self.objects.extend(never_known.filter_map(|(kind, name)| Object::unread(*kind, &name.name)));
+        // Each once, however often a file has one of that name.
+        let never_known: BTreeSet<&Identity> =
+            unreadable.iter().map(|(identity, _)| identity).filter(|identity| !held.contains(identity)).collect();
+        self.objects.extend(never_known.into_iter().filter_map(|(kind, name)| Object::unread(*kind, &name.name)));
         self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();
         before.iter().chain(&self.objects).map(key).chain(lost_before).chain(self.lost.keys()).collect()
     }
@@ -89,7 +99,8 @@ impl File {
         let services = services.into_iter().filter(|(key, _)| is_lost(&service_identity(key))).collect();
         let policies = unreadable.iter().map(|(identity, _)| identity).filter(|identity| is_lost(identity));
         let policies = policies.filter(|(kind, _)| *kind == Kind::Policies).map(|(_, name)| name.clone()).collect();
-        mem::replace(&mut self.lost, Lost { services, policies }).keys()
+        let doubt = self.lost.doubt;
+        mem::replace(&mut self.lost, Lost { services, policies, doubt }).keys()
     }
 
     /// Keeps everything as it was.

@@ -5,8 +5,9 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Key, ServiceKey, Slice, Snapshot, Uid};
+use egressd_core::model::{ClusterNetworks, Completeness, Key, Node, ServiceKey, Slice, Snapshot, Uid};
 
+use super::doubt::Doubt;
 use super::lost::Lost;
 use crate::source::documents::Object;
 use crate::source::networks;
@@ -56,6 +57,8 @@ pub(super) struct Gathered {
     uids: BTreeMap<Uid, ServiceKey>,
     /// What counts of Services without a slice.
     endpoints: Vec<Arc<Slice>>,
+    /// Files of which something cannot be read.
+    doubts: Vec<(String, Doubt)>,
 }
 
 impl Gathered {
@@ -67,6 +70,13 @@ impl Gathered {
     /// All of it, and what is wrong.
     pub(super) fn finish(mut self) -> (Snapshot, Vec<Finding>) {
         self.endpoints.iter().for_each(|slice| insert_endpoints(&mut self.snapshot, slice));
+        // A file without a text could be anything; where Nodes are known, it is not the one that says so.
+        let is_alone = self.snapshot.nodes.is_empty();
+        let in_doubt = self.doubts.iter().filter(|(_, doubt)| *doubt == Doubt::Likely || is_alone);
+        for (file, _) in in_doubt {
+            let networks = ClusterNetworks { completeness: Completeness::Partial, ..ClusterNetworks::default() };
+            self.snapshot.cluster_networks.insert(format!("manifest {file}"), Arc::new(networks));
+        }
         (self.snapshot, self.findings)
     }
 
@@ -75,6 +85,14 @@ impl Gathered {
     fn other_of_uid(&self, object: &Object) -> Option<&ServiceKey> {
         let Object::Service(service) = object else { return None };
         self.uids.get(&service.uid).filter(|key| **key != service.key)
+    }
+
+    /// A file of which something that cannot be read could say where pods live.
+    pub(super) fn doubt(&mut self, file: &str, doubt: Doubt) {
+        match doubt {
+            Doubt::None => {}
+            Doubt::Possible | Doubt::Likely => self.doubts.push((file.to_owned(), doubt)),
+        }
     }
 
     /// What is there and cannot be read, and is in no other file.
@@ -121,8 +139,33 @@ impl Gathered {
                 let (name, first) = (entry.key(), entry.get());
                 let message = format!("{file}: {name} is in {first} already, which is used; remove one of the two");
                 self.findings.push(Finding::error("object-doubled", message));
+                unite(&mut self.snapshot, object);
             }
         }
+    }
+}
+
+/// What a second object of one name says is inside, counts as well: it is not known which of the two is right.
+fn unite(snapshot: &mut Snapshot, object: &Object) {
+    match object {
+        Object::Node(name, node, _) => {
+            if let Some(known) = snapshot.nodes.get_mut(name) {
+                *known = Arc::new(Node::clone(known).keeping_inside(node));
+            }
+        }
+        Object::ServiceNetworks(name, networks) => {
+            if let Some(known) = snapshot.service_networks.get_mut(name) {
+                *known = Arc::new(known.iter().chain(networks.iter()).copied().collect());
+            }
+        }
+        Object::Service(_)
+        | Object::Slice(..)
+        | Object::Namespace(..)
+        | Object::Networks(..)
+        | Object::Policy(..)
+        | Object::Pod(_)
+        | Object::PodElsewhere(_)
+        | Object::Endpoints(_) => {}
     }
 }
 

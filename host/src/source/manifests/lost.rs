@@ -4,12 +4,16 @@
 use egressd_core::model::{Key, ObjectReference, ServiceKey, Uid, UnreadableService};
 use serde::{Deserialize, Serialize};
 
+use super::doubt::Doubt;
+
 /// See above.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Lost {
     pub(super) services: Vec<(ServiceKey, UnreadableService)>,
     /// Policies' ConfigMaps.
     pub(super) policies: Vec<ObjectReference>,
+    /// Whether something of it could say where pods live.
+    pub(super) doubt: Doubt,
 }
 
 /// The line that leaves it to the next process.
@@ -23,6 +27,8 @@ struct Written {
     services: Vec<WrittenService>,
     /// Namespace and name.
     policies: Vec<(String, String)>,
+    #[serde(default)]
+    doubt: Doubt,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,13 +41,14 @@ struct WrittenService {
 
 impl Lost {
     pub(super) fn is_empty(&self) -> bool {
-        let Self { services, policies } = self;
-        services.is_empty() && policies.is_empty()
+        let Self { services, policies, doubt } = self;
+        services.is_empty() && policies.is_empty() && *doubt == Doubt::None
     }
 
     pub(super) fn keys(&self) -> Vec<Key> {
         let services = self.services.iter().map(|(key, _)| Key::Service(key.clone()));
-        services.chain(self.policies.iter().map(|policy| Key::Policy(policy.name.clone()))).collect()
+        let policies = self.policies.iter().map(|policy| Key::Policy(policy.name.clone()));
+        services.chain(policies).chain((self.doubt != Doubt::None).then_some(Key::Cluster)).collect()
     }
 
     /// A line, where there is something.
@@ -54,7 +61,7 @@ impl Lost {
         };
         let services = self.services.iter().map(service).collect();
         let policies = self.policies.iter().map(|policy| (policy.namespace.clone(), policy.name.clone())).collect();
-        let line = serde_json::to_string(&Line { lost: Written { services, policies } }).ok()?;
+        let line = serde_json::to_string(&Line { lost: Written { services, policies, doubt: self.doubt } }).ok()?;
         (!self.is_empty()).then(|| line + "\n")
     }
 
@@ -65,12 +72,12 @@ impl Lost {
         line.map(|line| Self::read(line.lost)).unwrap_or_default()
     }
 
-    fn read(Written { services, policies }: Written) -> Self {
+    fn read(Written { services, policies, doubt }: Written) -> Self {
         let service = |written: WrittenService| {
             let WrittenService { namespace, name, uid, why } = written;
             Some((ServiceKey::new(namespace, name), UnreadableService { uid: Uid::new(uid).ok()?, why: why.into() }))
         };
         let policies = policies.into_iter().map(|(namespace, name)| ObjectReference { namespace, name }).collect();
-        Self { services: services.into_iter().filter_map(service).collect(), policies }
+        Self { services: services.into_iter().filter_map(service).collect(), policies, doubt }
     }
 }

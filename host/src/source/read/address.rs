@@ -20,10 +20,17 @@ pub(super) fn address(field: &Field<'_>) -> Result<Option<IpAddr>, Fault> {
 
 /// A network of pods.
 pub(super) fn pod_network(field: &Field<'_>) -> Result<Option<IpNet>, Fault> {
-    field.parsed("a network like 10.244.1.0/24")
+    network(field, "a network like 10.244.1.0/24")
 }
 
 /// A network of Services.
 pub(super) fn service_network(field: &Field<'_>) -> Result<Option<IpNet>, Fault> {
-    field.parsed("a network like 10.96.0.0/12")
+    network(field, "a network like 10.96.0.0/12")
+}
+
+fn network(field: &Field<'_>, expected: &'static str) -> Result<Option<IpNet>, Fault> {
+    match field.parsed::<IpNet>(expected)? {
+        Some(IpNet::V6(v6)) if v6.addr().to_ipv4_mapped().is_some() => Err(field.fault(expected)),
+        network => Ok(network),
+    }
 }

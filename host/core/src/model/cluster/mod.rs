@@ -215,11 +215,11 @@ fn connected(snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundi
     let slices = || snapshot.slices.values().flat_map(|slices| slices.values());
     let listed: Vec<IpAddr> = match (settings.origin, &*around.connected) {
         (_, []) => Vec::new(),
-        (Origin::Cluster, _) => {
-            listed_pods(snapshot, is_near).map(|(_, pod)| pod).filter(is_here).map(|pod| pod.address).collect()
-        }
-        (Origin::Manifests, _) => {
+        (Origin::Manifests, _) if snapshot.nodes.is_empty() => {
             slices().flat_map(|slice| &slice.endpoints).filter(is_here).map(|pod| pod.address).collect()
+        }
+        (Origin::Manifests | Origin::Cluster, _) => {
+            listed_pods(snapshot, is_near).map(|(_, pod)| pod).filter(is_here).map(|pod| pod.address).collect()
         }
     };
     let has_a_pod = |network: &IpNet| listed.iter().any(|address| network.contains(address));

@@ -6,6 +6,7 @@ use super::reason::Reason;
 use super::settings::{ClusterSettings, InsideNetworks, Origin};
 use super::{PrivateDestinations, sentences};
 use crate::finding::Finding;
+use crate::model::nodes::is_believed_whole;
 use crate::model::{Completeness, Node, Readiness, Snapshot};
 use crate::net::Family;
 
@@ -37,6 +38,8 @@ pub(super) enum Doubt {
     Unsaid,
     /// What this object says cannot be read.
     Unreadable(String),
+    /// Not all of what this one says counts.
+    Unbelieved(String),
     /// This one says nothing, though others of its kind do.
     Lacking(String),
 }
@@ -117,7 +120,8 @@ impl Places<'_> {
     fn certainty(&self, family: Family, pods: &[Named]) -> Option<Certainty> {
         let is_named = !setting(family, "", &self.settings.pod_networks).is_empty() || !self.further(family).is_empty();
         let unsaid = pods.is_empty().then_some(Doubt::Unsaid);
-        let doubt = unsaid.or_else(|| self.unreadable()).or_else(|| self.lacking(family));
+        let doubt = unsaid.or_else(|| self.unreadable()).or_else(|| self.unbelieved());
+        let doubt = doubt.or_else(|| self.lacking(family));
         match (family, &self.settings.inside) {
             (Family::Ipv6, _) if pods.is_empty() => None,
             (_, InsideNetworks::Nothing) => Some(Certainty::Stated),
@@ -139,6 +143,12 @@ impl Places<'_> {
         node.or_else(|| others.next().map(|(name, _)| name.clone())).map(Doubt::Unreadable)
     }
 
+    /// A Node that says more than is believed of one: the rest may be where its pods are.
+    fn unbelieved(&self) -> Option<Doubt> {
+        let (name, _) = self.snapshot.nodes.iter().find(|(_, node)| !is_believed_whole(node))?;
+        Some(Doubt::Unbelieved(format!("Node {name}")))
+    }
+
     /// A Node whose pods are in no network that is named, where those of others are. Pools of a plugin are for all Nodes; and
     /// one that only joins gets its network before it is ready.
     fn lacking(&self, family: Family) -> Option<Doubt> {
@@ -155,7 +165,7 @@ impl Places<'_> {
     /// Files without a Node describe one machine, and what kube-vip assumes is all that is inside.
     fn is_no_cluster(&self) -> bool {
         match self.settings.origin {
-            Origin::Manifests => self.snapshot.nodes.is_empty(),
+            Origin::Manifests => self.snapshot.nodes.is_empty() && self.unreadable().is_none(),
             Origin::Cluster => false,
         }
     }
