@@ -68,7 +68,7 @@ pub(crate) fn a_directory_that_was_away_is_followed_again_and_an_empty_one_in_it
     stage.manifests.vanish()?;
     egressd.wait_until_log_has("manifests-away")?;
     fs::create_dir(stage.manifests.path())?;
-    egressd.wait_until_log_has("there is nothing in it")?;
+    egressd.wait_until_log_has("there is no manifest in it")?;
     egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
 
     fs::remove_dir(stage.manifests.path())?;

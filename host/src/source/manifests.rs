@@ -94,7 +94,7 @@ pub enum Error {
     },
     /// Most likely a disk that is not mounted, or a directory that is about to be filled.
     #[error(
-        "the manifests directory {path} is another one than before, and there is nothing in it; if that is meant, put a file \
+        "the manifests directory {path} is another one than before, and there is no manifest in it; if that is meant, put a file \
          with {{apiVersion: v1, kind: List, items: []}} there"
     )]
     Emptied {

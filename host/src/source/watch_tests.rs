@@ -183,7 +183,7 @@ fn a_directory_that_was_away_is_read_as_it_comes_back() {
     fs::rename(followed.at("d"), followed.at("old")).unwrap();
     // Made again it has nothing in it at first, as where a disk is not mounted.
     fs::create_dir(followed.at("d")).unwrap();
-    followed.expect_finding("is another one than before, and there is nothing in it");
+    followed.expect_finding("is another one than before, and there is no manifest in it");
     replace(&followed.at("d/app.yaml"), &service("new"));
     followed.expect(&["new"]);
     fs::remove_file(followed.at("d/app.yaml")).unwrap();

@@ -74,3 +74,17 @@ fn of_two_nodes_of_one_name_both_say_what_is_inside() {
     assert!(facts.is_excluded([10, 42, 9, 9].into()) && facts.is_excluded([10, 0, 0, 9].into()));
     assert_eq!(facts.doubt(egressd_core::net::Family::Ipv4), None);
 }
+
+/// A fresh disk has `lost+found`, a clone has `.git`; neither is a manifest that someone deleted all others for.
+#[test]
+fn another_directory_without_a_manifest_takes_nothing_away_whatever_else_is_in_it() {
+    let (dir, mut places, _) = first_look(&[("web.yaml", WEB)]);
+    let away = dir.path().with_extension("away");
+    fs::rename(dir.path(), &away).unwrap();
+    fs::create_dir(dir.path()).unwrap();
+    fs::create_dir(dir.path().join("lost+found")).unwrap();
+    fs::write(dir.path().join(".gitkeep"), "").unwrap();
+    let update = places.scan(&BTreeSet::new());
+    assert_eq!((update.snapshot.services.len(), update.findings.first().unwrap().code.as_str()), (1, "manifests-away"));
+    fs::remove_dir_all(&away).unwrap();
+}
