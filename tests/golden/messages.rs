@@ -55,6 +55,11 @@ fn annotations() -> Vec<Scene> {
             "kube-vip.io/egress-denied-networks: 0.0.0.0/0",
         ])),
         beside("kube-vip.io/egress-ports: tcp:443"),
+        beside("kube-vip.io/egress-ipv4: \"true\""),
+        beside("kube-vip.io/denied-networks: 192.0.2.0/24"),
+        beside("kube-vip.io/allowed-ports: tcp:443"),
+        beside("example.org/egress-denied-networks: 192.0.2.0/24"),
+        beside("kube-vip.io/ignore: \"yes\""),
         beside("kube-vip.io/Egress-Ports: tcp:443"),
         beside("kubevip.io/egress-destination-ports: tcp:443"),
         Scene::with(service(
