@@ -78,6 +78,14 @@ fn a_name_that_is_almost_one_of_ours_is_reported_with_the_right_one() {
         ("egress-destination-ports", "egress-destination-ports"),
         ("egress_denied_networks", "egress-denied-networks"),
         ("vipHost", "vipHost"),
+    ] {
+        assert_eq!(about(name), written(name, right));
+    }
+}
+
+#[test]
+fn so_is_one_of_the_same_words_and_one_with_a_dot_for_a_dash() {
+    for (name, right) in [
         ("egress-ipv4", "egress"),
         ("kubevip.io/egress-IPv4", "egress"),
         ("kube-vip.io/Egress-V4", "egress"),

@@ -111,22 +111,6 @@ fn what_kube_vip_ignores_is_not_translated() {
 }
 
 #[test]
-fn an_ignore_that_reads_like_yes_switches_off_and_one_that_reads_like_neither_keeps_what_it_was() {
-    for value in ["True", "yes", "ON", "1", " true "] {
-        let ignored = evaluate(egress().annotation("kube-vip.io/ignore", value));
-        assert_eq!(ignored.decision, Decision::Pass, "{value}");
-        let warned = told(&ignored).contains(&(Severity::Warning, "reads-as-true"));
-        assert_eq!(warned, value.trim() != "true", "{value}");
-    }
-    assert_eq!(evaluate(web().annotation("kube-vip.io/ignore", "yes")), Outcome::pass());
-    let unclear = evaluate(egress().annotation("kube-vip.io/ignore", "maybe"));
-    assert_eq!(told(&unclear), [(Severity::Error, "not-a-boolean")]);
-    assert_eq!(unclear.decision, Decision::Invalid);
-    let no = evaluate(egress().annotation("kube-vip.io/ignore", "No"));
-    assert_eq!((rules(&no), told(&no)), (rules(&evaluate(egress())), vec![(Severity::Warning, "reads-as-false")]));
-}
-
-#[test]
 fn a_rule_that_can_match_nothing_is_a_warning() {
     let outcome = evaluate(egress().annotation("kube-vip.io/egress-denied-networks", "0.0.0.0/0"));
     assert_eq!(told(&outcome), [(Severity::Warning, "nothing-left")]);
