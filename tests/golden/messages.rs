@@ -47,7 +47,9 @@ fn annotations() -> Vec<Scene> {
         ports("'\"\"'"),
         ports("''"),
         ports("'tcp:80 udp:53'"),
-        allowed("198.51.100.0/33,198.51.100.0/,internet,::ffff:192.0.2.1"),
+        ports("'443:tcp,tcp:web,udp:dns'"),
+        ports("'tcp:80;tcp:443'"),
+        allowed("10.0.0.1-10.0.0.9,198.51.100.0/33,198.51.100.0/,internet,::ffff:192.0.2.1"),
         allowed("2001:db8::/32"),
         Scene::with(web(&[
             EGRESS,
@@ -55,6 +57,11 @@ fn annotations() -> Vec<Scene> {
             "kube-vip.io/egress-denied-networks: 0.0.0.0/0",
         ])),
         beside("kube-vip.io/egress-ports: tcp:443"),
+        beside("kube-vip.io/egress-ipv4: \"true\""),
+        beside("kube-vip.io/denied-networks: 192.0.2.0/24"),
+        beside("kube-vip.io/allowed-ports: tcp:443"),
+        beside("example.org/egress-denied-networks: 192.0.2.0/24"),
+        beside("kube-vip.io/ignore: \"yes\""),
         beside("kube-vip.io/Egress-Ports: tcp:443"),
         beside("kubevip.io/egress-destination-ports: tcp:443"),
         Scene::with(service(

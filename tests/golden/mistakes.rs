@@ -1,4 +1,4 @@
-//! The mistakes that people make, and what they are told: 31 of a developer who writes a first Service with egress.
+//! The mistakes that people make, and what they are told: 39 of a developer who writes a first Service with egress.
 
 use anyhow::Result;
 use egressd::policies::Sandbox;
@@ -88,6 +88,17 @@ fn values() -> Vec<Mistake> {
         ("a slice of another Service", Scene::with(web(&[EGRESS]).replace("name: web", "name: shop"))),
         ("a policy in another namespace", Scene::with(policy("default", "\"true\""))),
         ("another value of a policy's label", Scene::with(policy("egressd", "\"yes\""))),
+        ("the same in another namespace", Scene::with(policy("default", "\"yes\""))),
+        ("a blank behind an annotation's name", Scene::with(web(&["\"kube-vip.io/egress \": \"true\""]))),
+        ("an address that is no item of the status", Scene::with(service(&annotated(), LOAD_BALANCER, "192.0.2.10"))),
+        ("a filter without egress- before it", Scene::with(web(&[EGRESS, "kube-vip.io/denied-networks: 10.0.0.0/8"]))),
+        ("another separator", allowed("'10.0.0.0/8;192.168.0.0/16'")),
+        ("a range of addresses", allowed("10.0.0.1-10.0.0.9")),
+        (
+            "a port before its protocol",
+            Scene::with(web(&[EGRESS, "kube-vip.io/egress-destination-ports: \"443:tcp\""])),
+        ),
+        ("an ignore that reads like yes", Scene::with(web(&[EGRESS, "kube-vip.io/ignore: \"yes\""]))),
     ]
 }
 

@@ -19,7 +19,13 @@ fn function<'a>(text: &'a str, name: &str) -> &'a str {
 #[test]
 fn how_far_names_lie_apart_is_the_same_to_the_host_and_to_the_built_in_policy() {
     let (host, policy) = (text("host/core/src/spelling.rs"), text("policies/annotations/src/spelling.rs"));
-    assert_eq!(function(&host, "edits"), function(&policy, "edits"));
+    for name in ["edits", "same_words<'a>", "without_egress", "words", "word"] {
+        assert_eq!(function(&host, name), function(&policy, name), "{name}");
+    }
+    let words = |text: &str| {
+        text.split_once("const WORDS").and_then(|(_, rest)| rest.split_once("];")).map(|(list, _)| list.to_owned())
+    };
+    assert_eq!(words(&host).expect("a list"), words(&policy).expect("a list"));
 }
 
 #[test]

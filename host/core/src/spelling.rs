@@ -1,4 +1,6 @@
-//! Names that are almost right. The built-in policy has the same `edits`: neither crate may depend on the other.
+//! Names that are almost right. The built-in policy has the same `edits` and `words`: neither crate may depend on the other.
+
+use std::collections::BTreeSet;
 
 /// How many letters may be wrong, missing or too many. Three would take `egress-ip` for `egress-ipv6`, and more.
 pub const MOST_EDITS: usize = 2;
@@ -28,6 +30,68 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     all.filter(|(edits, _)| *edits <= MOST_EDITS).min()
 }
 
+/// The longest name that Kubernetes takes, without its domain.
+const LONGEST_NAME: usize = 63;
+
+/// The words that names are made of, each with others that people write for it, without the `s` of a plural.
+const WORDS: [(&str, &[&str]); 9] = [
+    ("egress", &[]),
+    ("source", &["src", "from"]),
+    ("destination", &["dest", "dst", "target", "to"]),
+    ("allowed", &["allow", "permitted", "permit"]),
+    ("denied", &["deny", "block", "blocked", "forbidden", "disallowed"]),
+    ("network", &["net", "subnet", "cidr", "ip", "addres", "addresse", "range"]),
+    ("port", &[]),
+    ("ipv4", &["ip4", "v4"]),
+    ("ipv6", &["ip6", "v6"]),
+];
+
+/// Of words so short a wrong letter makes another one.
+const SHORTEST_WITH_A_SLIP: usize = 6;
+
+/// The first of some names that has the words of this one, in whatever order. `egress` may be missing, and may be too much,
+/// where two words are left.
+pub fn same_words<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = words(name);
+    if name.len() < 2 {
+        return None;
+    }
+    let meant = |known: &str| known.contains('-') && without_egress(words(known)) == without_egress(name.clone());
+    known.into_iter().find(|known| meant(known))
+}
+
+fn without_egress(mut words: BTreeSet<String>) -> BTreeSet<String> {
+    words.remove("egress");
+    words
+}
+
+/// The words of a name, each as it is called here; of a name that nothing can have, none.
+pub fn words(name: &str) -> BTreeSet<String> {
+    if name.len() > LONGEST_NAME {
+        return BTreeSet::new();
+    }
+    let mut parts = vec![String::new()];
+    let mut was_small = false;
+    for letter in name.chars() {
+        if !letter.is_ascii_alphanumeric() || was_small && letter.is_ascii_uppercase() {
+            parts.push(String::new());
+        }
+        was_small = letter.is_ascii_lowercase();
+        parts.last_mut().into_iter().filter(|_| letter.is_ascii_alphanumeric()).for_each(|part| part.push(letter));
+    }
+    parts.iter().filter(|part| !part.is_empty()).map(|part| word(part)).collect()
+}
+
+fn word(part: &str) -> String {
+    let lower = part.to_ascii_lowercase();
+    let singular = if lower.ends_with("ss") { &lower } else { lower.strip_suffix('s').unwrap_or(&lower) };
+    let called = |(word, others): &&(&str, &[&str])| singular == *word || others.contains(&singular);
+    let slipped =
+        |(word, _): &&(&str, &[&str])| word.len() >= SHORTEST_WITH_A_SLIP && edits(singular, word) < MOST_EDITS;
+    let known = WORDS.iter().find(called).or_else(|| WORDS.iter().find(slipped));
+    known.map_or(singular, |(word, _)| word).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +112,31 @@ mod tests {
         ] {
             assert_eq!(nearest(name, [known]).is_some(), near, "{name} {known}");
         }
+    }
+
+    #[test]
+    fn names_of_the_same_words_are_one_name_whatever_their_order_and_number() {
+        let known = ["egress", "egress-ipv6", "egress-allowed-networks", "egress-destination-ports", "flush-conntrack"];
+        for (name, right) in [
+            ("allowed-networks", "egress-allowed-networks"),
+            ("networks-allowed", "egress-allowed-networks"),
+            ("allowedCIDRs", "egress-allowed-networks"),
+            ("egress_allow_ips", "egress-allowed-networks"),
+            ("Destination-Egress-Port", "egress-destination-ports"),
+            ("egress-dst-ports", "egress-destination-ports"),
+            ("destinaton-ports", "egress-destination-ports"),
+            ("ipv6-egress", "egress-ipv6"),
+            ("egressV6", "egress-ipv6"),
+            ("conntrack-flush", "flush-conntrack"),
+            ("egress-flush-conntrack", "flush-conntrack"),
+        ] {
+            assert_eq!(same_words(name, known), Some(right), "{name}");
+        }
+        for name in ["", "-", "egress", "ipv6", "ports", "allowed-ports", "ingress-destination-ports", "egress-egress"]
+        {
+            assert_eq!(same_words(name, known), None, "{name}");
+        }
+        assert!(words(&"egress-".repeat(20)).is_empty());
     }
 
     #[test]

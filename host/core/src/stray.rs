@@ -1,11 +1,15 @@
 //! Names on Services that are almost those of egress: what nothing reads, and was probably meant for us. A misspelled
 //! filter would be no filter, so beside a request it makes the input bad (P4); any other one is reported.
 //!
-//! Only names are looked at, and of foreign domains none: what others call their annotations is theirs.
+//! Only names are looked at, and of foreign domains only those of our filters: what others call their annotations is theirs.
 
+mod domain;
+mod foreign;
+
+use self::domain::{Domain, split};
 use crate::finding::{Finding, Severity, Span, at_most};
 use crate::model::{AnnotationPrefix, Service};
-use crate::spelling::{MOST_EDITS, edits, nearest};
+use crate::spelling::{MOST_EDITS, nearest, same_words, words};
 
 /// What is read of a Service, by the built-in policy and by the host, and what is accepted without effect.
 const KNOWN: [&str; 13] = [
@@ -33,15 +37,16 @@ const OTHER_WORDS: [&str; 2] = ["ingress", "egress-nftables-table"];
 /// Of names so short a second wrong letter makes another one: `egress-ip` is others'.
 const SHORT: usize = 11;
 
-/// A label of a domain from which on it is known by itself.
-const KNOWN_BY_ITSELF: usize = 7;
+/// What filters are called by: which end of a connection or which networks, and what of it.
+const SIDES: [&str; 4] = ["source", "destination", "allowed", "denied"];
+const THINGS: [&str; 2] = ["port", "network"];
+
+/// How findings about names are called.
+const NAME: &str = "misspelled-name";
 
 /// Most names of annotations, and of labels, that are looked at among those that could be ours: a Service has room for ten
 /// thousand, and each costs time on every node.
 const MOST_NAMES: usize = 256;
-
-/// The domain of policies' annotations, which people take for that of Services'.
-const PRODUCT: &str = "egressd.io";
 
 /// A name that nothing reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,19 +64,6 @@ struct Stray<'a> {
 enum Place {
     Annotation,
     Label,
-}
-
-/// Whose a name is, by what stands before the slash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Domain {
-    /// The prefix itself.
-    Ours,
-    /// The prefix in another case.
-    OtherCase,
-    /// One that can be taken for the prefix.
-    Near,
-    /// None.
-    Absent,
 }
 
 /// What a Service's strays make of its input.
@@ -101,7 +93,8 @@ pub fn beside_a_request(service: &Service, prefix: &AnnotationPrefix) -> Strays 
         Weight::Filter => stray.finding(Severity::Error, prefix),
         Weight::Light => stray.finding(Severity::Warning, prefix),
     };
-    Strays { findings: at_most(strays.iter().map(finding)), weight }
+    let findings = strays.iter().map(finding).chain(foreign::filters(service, prefix));
+    Strays { findings: at_most(findings), weight }
 }
 
 /// The same where nothing does.
@@ -114,9 +107,11 @@ pub fn has_any(service: &Service, prefix: &AnnotationPrefix) -> bool {
     strays(service, prefix).next().is_some()
 }
 
-/// Whether an annotation or a label of this name can be one: what has to be kept of a Service to report it.
+/// Whether an annotation or a label of this name can be one, or says of one that it is another program's: what has to be
+/// kept of a Service to report it.
 pub fn is_almost_ours(name: &str, prefix: &AnnotationPrefix) -> bool {
-    [Place::Annotation, Place::Label].into_iter().any(|place| meant(place, name, prefix).is_some())
+    foreign::matters(name)
+        || [Place::Annotation, Place::Label].into_iter().any(|place| meant(place, name, prefix).is_some())
 }
 
 fn strays<'a>(service: &'a Service, prefix: &'a AnnotationPrefix) -> impl Iterator<Item = Stray<'a>> {
@@ -152,10 +147,16 @@ fn meant(place: Place, name: &str, prefix: &AnnotationPrefix) -> Option<(Domain,
     if OTHER_WORDS.contains(&rest) {
         return None;
     }
+    if is_ipv4(rest) {
+        return Some((domain, Some("egress")));
+    }
     let near = nearest(rest, KNOWN).filter(|(edits, known)| is_near_enough(domain, *edits, known));
-    match (near, domain) {
-        (Some((_, right)), _) => Some((domain, Some(right))),
-        (None, Domain::Ours | Domain::OtherCase) if begins_as_ours(rest) => Some((domain, None)),
+    let right = near.map(|(_, right)| right).or_else(|| by_words(domain, rest));
+    match (right, domain) {
+        (Some(right), _) => Some((domain, Some(right))),
+        (None, Domain::Ours | Domain::OtherCase) if begins_as_ours(rest) || speaks_of_egress(rest) => {
+            Some((domain, None))
+        }
         (None, Domain::Ours | Domain::OtherCase | Domain::Near | Domain::Absent) => None,
     }
 }
@@ -165,9 +166,37 @@ fn is_read(rest: &str) -> bool {
     rest.starts_with("egress") || KNOWN.contains(&rest)
 }
 
+/// `egress-ipv4`, which is one letter from `egress-ipv6` and asks for what `egress` does.
+fn is_ipv4(rest: &str) -> bool {
+    words(rest).iter().eq(["egress", "ipv4"])
+}
+
 fn begins_as_ours(rest: &str) -> bool {
     let beginning = rest.get(.."egress-".len());
     beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case("egress-") || beginning == "egress_")
+}
+
+/// A name that has the words of one of ours, in whatever order, with or without `egress`.
+fn by_words(domain: Domain, rest: &str) -> Option<&'static str> {
+    match domain {
+        Domain::Ours | Domain::OtherCase | Domain::Near => same_words(rest, KNOWN).or_else(|| without_egress(rest)),
+        // Without a domain nothing else says that it is about egress.
+        Domain::Absent => rest.to_ascii_lowercase().contains("egress").then(|| same_words(rest, KNOWN)).flatten(),
+    }
+}
+
+/// A name in which `egress-` is missing and two letters are wrong. What is left of a shorter one is any word.
+fn without_egress(rest: &str) -> Option<&'static str> {
+    let long = KNOWN.into_iter().filter(|known| known.matches('-').count() > 1);
+    nearest(&format!("egress-{rest}"), long).map(|(_, known)| known)
+}
+
+/// Whether a name that is near none of ours is about egress or a filter all the same: `allowed-ports`.
+fn speaks_of_egress(rest: &str) -> bool {
+    let words = words(rest);
+    let has = |some: &[&str]| some.iter().any(|word| words.contains(*word));
+    let is_filter = || words.iter().all(|word| SIDES.contains(&word.as_str()) || THINGS.contains(&word.as_str()));
+    has(&["egress"]) || has(&SIDES) && has(&THINGS) && is_filter()
 }
 
 /// One mistake in the domain and two in a short name are too many to know what was meant; and without a domain, `ignore` is
@@ -181,59 +210,6 @@ fn is_near_enough(domain: Domain, edits: usize, known: &str) -> bool {
     }
 }
 
-/// What stands before the slash, and after it; none where it is somebody else's.
-fn split<'a>(name: &'a str, prefix: &AnnotationPrefix) -> Option<(Domain, &'a str)> {
-    let Some((domain, rest)) = name.split_once('/') else {
-        let behind = behind(name, prefix.as_str()).or_else(|| behind(name, PRODUCT));
-        return Some(behind.map_or((Domain::Absent, name), |rest| (Domain::Near, rest)));
-    };
-    if domain == prefix.as_str() {
-        return Some((Domain::Ours, rest));
-    }
-    // kube-vip knows no prefix but its own: with another one here, that one is not ours.
-    if domain.eq_ignore_ascii_case(AnnotationPrefix::default().as_str()) && *prefix != AnnotationPrefix::default() {
-        return None;
-    }
-    if domain.eq_ignore_ascii_case(prefix.as_str()) {
-        return Some((Domain::OtherCase, rest));
-    }
-    let near = is_near_domain(domain, prefix.as_str()) || is_near_domain(domain, PRODUCT);
-    near.then_some((Domain::Near, rest))
-}
-
-/// What follows a domain without the slash: `kube-vip.io.egress`.
-fn behind<'a>(name: &'a str, domain: &str) -> Option<&'a str> {
-    let beginning = name.get(..domain.len()).filter(|beginning| beginning.eq_ignore_ascii_case(domain))?;
-    name[beginning.len()..].strip_prefix(['.', '-', '_', ':'])
-}
-
-/// Whether a domain is another one only by a slip: a few letters, or another end than `.io`. Domains that differ in a
-/// number or in a part of two letters are siblings, as of two instances.
-fn is_near_domain(domain: &str, ours: &str) -> bool {
-    // Most are foreign, and of 30,000 Services all are looked at.
-    if domain.len() > ours.len() + MOST_EDITS {
-        return false;
-    }
-    let domain = domain.to_ascii_lowercase();
-    same_beginning(&domain, ours) || edits(&domain, ours) <= MOST_EDITS && !are_siblings(&domain, ours)
-}
-
-/// `kubevip.com`, `kube-vip/`: domains of one owner have two labels.
-fn same_beginning(domain: &str, ours: &str) -> bool {
-    let Some((label, end)) = ours.split_once('.').filter(|(_, end)| !end.contains('.')) else { return false };
-    let (first, rest) = domain.split_once('.').unwrap_or((domain, end));
-    let bare = |label: &str| label.replace(['-', '_'], "");
-    label.len() >= KNOWN_BY_ITSELF && !rest.contains('.') && bare(first) == bare(label)
-}
-
-fn are_siblings(one: &str, other: &str) -> bool {
-    let parts = |domain: &str| domain.split(['.', '-']).map(str::to_owned).collect::<Vec<_>>();
-    let (one, other) = (parts(one), parts(other));
-    let is_number = |part: &str| part.len() <= 2 || part.bytes().any(|byte| byte.is_ascii_digit());
-    let mut different = one.iter().zip(&other).filter(|(one, other)| one != other);
-    one.len() == other.len() && different.all(|(one, other)| is_number(one) || is_number(other))
-}
-
 fn is_boolean(value: &str) -> bool {
     ["true", "false", "yes", "no", "on", "off", "1", "0"].iter().any(|word| value.trim().eq_ignore_ascii_case(word))
 }
@@ -244,6 +220,8 @@ impl Stray<'_> {
             Some(right) if WITHOUT_EFFECT.contains(&right) => Weight::Light,
             Some("ignore") => Weight::Filter,
             Some(right) if right.starts_with("egress-") => Weight::Filter,
+            // `egress-ipv4` with another value than `egress` narrows it.
+            Some("egress") if self.name.to_ascii_lowercase().contains("v4") => Weight::Filter,
             Some(_) => Weight::Light,
             None => Weight::Filter,
         }
@@ -268,7 +246,7 @@ impl Stray<'_> {
                 format!("label {name} is not read, and is no annotation of egress either; remove it")
             }
         };
-        Finding { span: self.span(), ..Finding::new(severity, "misspelled-name", message) }
+        Finding { span: self.span(), ..Finding::new(severity, NAME, message) }
     }
 
     fn span(&self) -> Option<Span> {

@@ -111,12 +111,12 @@ fn a_node_that_was_never_read_withholds_private_destinations_until_it_is() {
     assert!(outside(&named, "192.168.0.1"), "who names all networks needs no Node");
 }
 
+/// What does not count of a Node closes nothing either: a compromised one could take private destinations from all.
 #[test]
-fn a_node_of_which_not_all_networks_count_is_in_doubt() {
+fn a_node_that_says_more_than_counts_puts_nothing_in_doubt() {
     for networks in [&["10.0.0.0/24", "0.0.0.0/0"][..], &["10.0.0.0/24", "10.1.0.0/24", "10.2.0.0/24"]] {
         let facts = facts(&cluster(networks, &["10.0.0.7"]));
-        assert!(!outside(&facts, "10.42.9.9") && outside(&facts, "203.0.113.9"));
-        assert!(facts.doubt(Family::Ipv4).expect("a doubt").message.starts_with("not all pod networks of Node node-a"));
+        assert!(outside(&facts, "10.42.9.9") && facts.doubt(Family::Ipv4).is_none());
     }
 }
 

@@ -3,7 +3,7 @@
 
 use egressd_core::finding::{Finding, MOST, Severity};
 use egressd_core::model::{AnnotationPrefix, Service};
-use egressd_core::stray::{Weight, alone, beside_a_request, has_any};
+use egressd_core::stray::{Weight, alone, beside_a_request, has_any, is_almost_ours};
 use egressd_core::testkit::service;
 
 /// What is read of a Service, or accepted without effect.
@@ -84,6 +84,39 @@ fn a_name_that_is_almost_one_of_ours_is_reported_with_the_right_one() {
 }
 
 #[test]
+fn so_is_one_of_the_same_words_and_one_with_a_dot_for_a_dash() {
+    for (name, right) in [
+        ("egress-ipv4", "egress"),
+        ("kubevip.io/egress-IPv4", "egress"),
+        ("kube-vip.io/Egress-V4", "egress"),
+        ("kube-vip.io/ipv4-egress", "egress"),
+        ("kube-vip.io/allowed-networks", "egress-allowed-networks"),
+        ("kube-vip.io/denied-networks", "egress-denied-networks"),
+        ("kube-vip.io/denied-network", "egress-denied-networks"),
+        ("kube-vip.io/deniednetworks", "egress-denied-networks"),
+        ("kube-vip.io/denied_cidrs", "egress-denied-networks"),
+        ("kube-vip.io/allowedIPs", "egress-allowed-networks"),
+        ("kube-vip.io/destination-ports", "egress-destination-ports"),
+        ("kube-vip.io/destination-egress-ports", "egress-destination-ports"),
+        ("kube-vip.io/source-port-egress", "egress-source-ports"),
+        ("kube-vip.io/ports-source", "egress-source-ports"),
+        ("kube-vip.io/ipv6-egress", "egress-ipv6"),
+        ("kube-vip.io/conntrack-flush", "flush-conntrack"),
+        ("kube-vip.io/no-internal-traffic", "egress-no-internal-traffic"),
+        ("Kube-Vip.io/Allowed-Networks", "egress-allowed-networks"),
+        ("kubevip.io/allowed-networks", "egress-allowed-networks"),
+        ("egressd.io/denied-egress-networks", "egress-denied-networks"),
+        ("allowed-egress-networks", "egress-allowed-networks"),
+        ("egress-allowed-cidrs", "egress-allowed-networks"),
+        ("kube.vip.io/egress-denied-networks", "egress-denied-networks"),
+        ("kube-vip-io/egress-denied-networks", "egress-denied-networks"),
+        ("kube.vip-io/egress", "egress"),
+    ] {
+        assert_eq!(about(name), written(name, right));
+    }
+}
+
+#[test]
 fn as_a_label_even_the_right_name_is_not_read() {
     for (name, value, right) in [
         ("kube-vip.io/egress", "true", "kube-vip.io/egress"),
@@ -111,7 +144,7 @@ fn what_is_right_or_the_policys_own_to_judge_is_no_stray() {
 }
 
 /// Of kube-vip itself, of other programs, and words that are near `egress`.
-const OTHERS: [&str; 84] = [
+const OTHERS: [&str; 95] = [
     "team/egress-owner",
     "team/egress",
     "example.org/ingress",
@@ -136,6 +169,17 @@ const OTHERS: [&str; 84] = [
     "kube-vip.io/serviceVLAN",
     "kube-vip.io/wireguard",
     "kube-vip.io/upnp-forward",
+    "kube-vip.io/upnp-lease-duration",
+    "kube-vip.io/forwardUPNP",
+    "kube-vip.io/rp_filter",
+    "kube-vip.io/ignore-service-security",
+    "kube-vip.io/ddns",
+    "kube-vip.io/ports",
+    "kube-vip.io/network",
+    "kube-vip.io/ipv6",
+    "allowed-networks",
+    "source-ports",
+    "example.org/allowed-networks",
     "k8s.ovn.org/egress-assignable",
     "k8s.ovn.org/egress-service",
     "k8s.ovn.org/egressip-mark",
@@ -220,6 +264,16 @@ fn beside_a_request_a_misspelled_filter_is_an_error_and_what_filters_nothing_is_
         ("kube-vip.io/EGRESS-OWNER", Weight::Filter),
         ("kube-vip.io/egres-source-ports", Weight::Filter),
         ("kube-vip.io/ignored", Weight::Filter),
+        ("kube-vip.io/allowed-networks", Weight::Filter),
+        ("kube-vip.io/denied-networks", Weight::Filter),
+        ("kube-vip.io/destination-ports", Weight::Filter),
+        ("kube-vip.io/destination-egress-ports", Weight::Filter),
+        ("kube-vip.io/allowed-ports", Weight::Filter),
+        ("kube-vip.io/destination-cidrs", Weight::Filter),
+        ("kube-vip.io/no-egress", Weight::Filter),
+        ("kube.vip.io/egress-denied-networks", Weight::Filter),
+        ("kube-vip-io/egress-denied-networks", Weight::Filter),
+        ("kube-vip.io/detect-api-server", Weight::Light),
         ("kube-vip.io/loadBalancerIPs", Weight::Light),
         ("kubevip.io/egress-internal", Weight::Light),
     ] {
@@ -240,12 +294,48 @@ fn beside_a_request_a_misspelled_filter_is_an_error_and_what_filters_nothing_is_
 }
 
 #[test]
+fn a_filter_of_ours_in_a_domain_that_asks_for_no_egress_is_a_warning_and_never_bad_input() {
+    let prefix = AnnotationPrefix::default();
+    let (foreign, ours) = ("example.org/egress-denied-networks", "kube-vip.io/egress-denied-networks");
+    let found = |others: &[(&str, &str)]| beside_a_request(&web(&[&[ASKED], others].concat(), &[]), &prefix);
+    for filter in KNOWN.iter().filter(|name| name.ends_with("-ports") || name.ends_with("-networks")) {
+        let name = format!("example.org/{filter}");
+        let strays = found(&[(&name, "x")]);
+        assert_eq!((strays.weight, strays.findings[0].severity), (Weight::Light, Severity::Warning));
+        let right = format!(
+            "annotation {name} is of another domain and restricts nothing here; if it was meant for egress, write kube-vip.io/{filter}"
+        );
+        assert_eq!(sentences(&strays.findings), [right]);
+    }
+    for silent in [
+        &[(foreign, "x"), ("example.org/egress", "false")][..],
+        &[(foreign, "x"), (ours, "10.0.0.0/8")],
+        &[
+            ("example.org/egress-owner", "x"),
+            ("example.org/denied-networks", "x"),
+            ("example.org/Egress-Denied-Networks", "x"),
+        ],
+    ] {
+        assert_eq!(sentences(&found(silent).findings), Vec::<&str>::new(), "{silent:?}");
+    }
+    assert_eq!(about(foreign), Vec::<String>::new(), "nothing is asked for that it would narrow");
+    // What was left when the prefix was changed: kube-vip is not asked for it either.
+    let prefix = AnnotationPrefix::new("egress.example.com").expect("a prefix");
+    assert_eq!(beside_a_request(&web(&[(ours, "x")], &[]), &prefix).findings.len(), 1);
+    // What tells the two apart is kept of a Service.
+    assert!([foreign, "example.org/egress"].iter().all(|name| is_almost_ours(name, &prefix)));
+    assert!(!is_almost_ours("example.org/egress-owner", &prefix));
+}
+
+#[test]
 fn what_stands_there_under_its_right_name_too_is_missed_only_where_it_narrows_to_something_else() {
     let prefix = AnnotationPrefix::default();
     let ports = ("kube-vip.io/egress-destination-ports", "tcp:443");
     for (service, found) in [
         (web(&[ASKED], &[("egress", "true")]), 0),
         (web(&[ASKED, ("kubevip.io/egress", "true")], &[]), 0),
+        (web(&[ASKED, ("egress-ipv4", "true")], &[]), 0),
+        (web(&[ASKED, ("egress-ipv4", "false")], &[]), 1),
         (web(&[ASKED, ports, ("egress-destination-ports", "tcp:443")], &[]), 0),
         (web(&[ASKED, ports, ("egress-destination-ports", "tcp:80")], &[]), 1),
     ] {

@@ -25,7 +25,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::Key;
 
 use self::doubt::Doubt;
-use self::file::{File, Stamp};
+use self::file::{File, Refusal, Stamp};
 use self::gathered::Gathered;
 pub use self::gathered::snapshot;
 use self::memory::{Memory, Newest};
@@ -278,10 +278,15 @@ impl Place {
         }
     }
 
-    fn faults(&self) -> Vec<Finding> {
+    /// What is not in force. Of a policy that counts nowhere, because it is not of the namespace `policies`, nothing else is
+    /// reported: correcting it would not help.
+    fn faults(&self, policies: &str) -> Vec<Finding> {
         let of_file = |(name, file): (&String, &File)| {
             let label = self.label(name);
-            let refused = |fault| Finding::error("manifest-refused", format!("{label}: {fault}"));
+            let refused = |refusal: &Refusal| match refusal.policy_elsewhere(policies) {
+                Some(name) => gathered::elsewhere(&label, name, policies),
+                None => Finding::error("manifest-refused", format!("{label}: {}", refusal.why)),
+            };
             file.faults.iter().map(refused).collect::<Vec<_>>()
         };
         let files = self.files.iter().flat_map(of_file);

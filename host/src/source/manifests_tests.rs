@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use egressd_core::finding::Severity;
 use egressd_core::model::{Completeness, Snapshot};
 
 use super::*;
@@ -86,6 +87,28 @@ fn policies_of_another_namespace_are_none() {
     let said: Vec<&str> = update.findings.iter().map(|finding| finding.message.as_str()).collect();
     let expected = "b.yaml: ConfigMap default/p is no policy here; policies are taken from namespace egressd only";
     assert_eq!(said, [expected]);
+}
+
+#[test]
+fn of_a_policy_of_another_namespace_no_other_mistake_is_named_since_correcting_it_would_not_help() {
+    let mut fixture = Fixture::new();
+    let guard = |namespace: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: p, {namespace}labels: {{egressd.io/policy: 'yes'}}}}\n"
+        )
+    };
+    let mut found = |namespace: &str| {
+        fixture.write("a.yaml", &guard(namespace));
+        let findings = fixture.scan().findings;
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        (findings[0].severity, findings[0].message.to_string())
+    };
+    for (namespace, name) in [("", "default/p"), ("namespace: shop, ", "shop/p")] {
+        let sentence = "is no policy here; policies are taken from namespace egressd only";
+        assert_eq!(found(namespace), (Severity::Warning, format!("a.yaml: ConfigMap {name} {sentence}")));
+    }
+    let (severity, sentence) = found("namespace: egressd, ");
+    assert!(severity == Severity::Error && sentence.contains("\"yes\" is not \"true\""), "{sentence}");
 }
 
 #[test]

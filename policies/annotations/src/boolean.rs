@@ -2,7 +2,8 @@
 //!
 //! kube-vip compares with `"true"` exactly and takes anything else for no, so `True` there is silently off. Here what reads
 //! like yes is refused, because it would widen, and what reads like no is no: whoever writes `"False"` or leaves the value
-//! empty wants less, and keeping what was in force would be more.
+//! empty wants less, and keeping what was in force would be more. Of a switch with which yes is less (`ignore`) it is the
+//! same the other way round: what reads like yes is yes.
 
 use egressd_policy_sdk::{Diagnostic, quoted};
 
@@ -23,13 +24,37 @@ pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Option<bool>, 
     }
 }
 
+/// Reads the annotation of a switch that switches off: what reads like yes does.
+pub(crate) fn parse_off_switch(annotation: Option<Annotation<'_>>) -> Result<Option<bool>, Vec<Diagnostic>> {
+    if annotation.is_some_and(|annotation| reads_like_yes(annotation.value.trim_ascii())) {
+        return Ok(Some(true));
+    }
+    parse(annotation)
+}
+
 /// What reads like no and is not written so.
 pub(crate) fn warning(annotation: Option<Annotation<'_>>) -> Option<Diagnostic> {
     let annotation = annotation?;
     let text = annotation.value.trim_ascii();
-    let message = || format!("{}: {} counts as \"false\"; write \"false\"", annotation.name, quoted(text));
-    let span = annotation.span(offset(annotation.value), text.len());
-    (text != "false" && is_one_of(&NO, text)).then(|| Diagnostic::warning("reads-as-false", message()).at(span))
+    (text != "false" && is_one_of(&NO, text)).then(|| counts_as(annotation, "reads-as-false", "false"))
+}
+
+/// What reads like yes on a switch that switches off, and is not written so.
+pub(crate) fn warning_of_off_switch(annotation: Option<Annotation<'_>>) -> Option<Diagnostic> {
+    let annotation = annotation?;
+    let text = annotation.value.trim_ascii();
+    (text != "true" && reads_like_yes(text)).then(|| counts_as(annotation, "reads-as-true", "true"))
+}
+
+fn counts_as(annotation: Annotation<'_>, code: &str, right: &str) -> Diagnostic {
+    let text = annotation.value.trim_ascii();
+    let message = format!("{}: {} counts as \"{right}\"; write \"{right}\"", annotation.name, quoted(text));
+    Diagnostic::warning(code, message).at(annotation.span(offset(annotation.value), text.len()))
+}
+
+/// Quotes within quotes are what templates leave.
+fn reads_like_yes(text: &str) -> bool {
+    is_one_of(&YES, text.trim_matches('"'))
 }
 
 /// Where the text without blanks begins.
@@ -42,7 +67,7 @@ fn is_one_of(texts: &[&str], text: &str) -> bool {
 }
 
 fn sentence(text: &str) -> &'static str {
-    if is_one_of(&YES, text.trim_matches('"')) {
+    if reads_like_yes(text) {
         "is not a boolean; write \"true\""
     } else {
         "is not a boolean; write \"true\" or \"false\""
@@ -51,7 +76,7 @@ fn sentence(text: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse, warning};
+    use super::{parse, parse_off_switch, warning, warning_of_off_switch};
     use crate::annotations::Annotation;
 
     fn annotation(value: &str) -> Annotation<'_> {
@@ -96,6 +121,19 @@ mod tests {
         }
         for value in ["false", " false", "true", "", "junk"] {
             assert_eq!(warning(Some(annotation(value))), None, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn on_a_switch_that_switches_off_what_reads_like_yes_is_yes_and_a_warning() {
+        for value in ["True", "TRUE", " yes ", "on", "1", "y", "\"true\""] {
+            assert_eq!(parse_off_switch(Some(annotation(value))), Ok(Some(true)), "{value:?}");
+            let warned = warning_of_off_switch(Some(annotation(value))).map(|diagnostic| diagnostic.message);
+            assert_eq!(warned, Some(format!("egress: {:?} counts as \"true\"; write \"true\"", value.trim())));
+        }
+        for value in ["true", " true", "false", "False", "", "junk", "true,"] {
+            assert_eq!(parse_off_switch(Some(annotation(value))), parse(Some(annotation(value))), "{value:?}");
+            assert_eq!(warning_of_off_switch(Some(annotation(value))), None, "{value:?}");
         }
     }
 

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use egressd_policy_sdk::{Diagnostic, MOST_DIAGNOSTICS};
+use egressd_policy_sdk::{Diagnostic, MOST_DIAGNOSTICS, quoted};
 
 use crate::annotations::Annotation;
 
 /// How many items of a corrected list a sentence shows.
 const SHOWN: usize = 4;
+
+/// What separates items in other lists.
+const OTHER_SIGNS: [char; 2] = [';', '|'];
 
 /// What is wrong with one item, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +59,7 @@ fn one<T>(text: &str, item: impl Fn(&str) -> Result<T, Mistake>) -> Result<T, Mi
         return Err(empty());
     }
     item(text).map_err(|mistake| {
-        let mut parts = text.split_ascii_whitespace();
+        let mut parts = parts(text);
         if text.contains('"') {
             Mistake::new("not-a-list", "is JSON; write items between commas, without brackets and quotes")
         } else if parts.clone().nth(1).is_some() && parts.all(|part| item(part).is_ok()) {
@@ -67,11 +70,20 @@ fn one<T>(text: &str, item: impl Fn(&str) -> Result<T, Mistake>) -> Result<T, Mi
     })
 }
 
+/// What stands between blanks, and between the other signs that separate items elsewhere.
+fn parts(text: &str) -> impl Iterator<Item = &str> + Clone {
+    text.split(|sign: char| sign.is_ascii_whitespace() || OTHER_SIGNS.contains(&sign)).filter(|part| !part.is_empty())
+}
+
 fn no_comma(text: &str) -> Mistake {
-    let right: Vec<&str> = text.split_ascii_whitespace().take(SHOWN + 1).collect();
+    let right: Vec<&str> = parts(text).take(SHOWN + 1).collect();
     let rest = if right.len() > SHOWN { ",..." } else { "" };
+    let between = match text.chars().find(|sign| OTHER_SIGNS.contains(sign)) {
+        Some(sign) => quoted(&sign.to_string()),
+        None => "blanks".to_owned(),
+    };
     let right = right[..right.len().min(SHOWN)].join(",");
-    Mistake::new("no-comma", format!("has blanks between items; separate them with commas: {right}{rest}"))
+    Mistake::new("no-comma", format!("has {between} between items; separate them with commas: {right}{rest}"))
 }
 
 /// The rest from `offset` on, counted and not read.

@@ -20,6 +20,9 @@ pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Option<Vec<IpN
 }
 
 fn item(text: &str) -> Result<IpNet, Mistake> {
+    if let Some(mistake) = range(text) {
+        return Err(mistake);
+    }
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (text, None),
@@ -76,6 +79,17 @@ fn in_brackets(text: &str) -> Option<Mistake> {
     let network = item(&format!("{address}{rest}")).ok()?;
     let right = prefix.map_or_else(|| network.addr().to_string(), |_| network.to_string());
     Some(Mistake::new("not-a-network", format!("has brackets; write {right}")))
+}
+
+/// `10.0.0.1-10.0.0.9`, `10.0.0.1-9`, and the same of networks.
+fn range(text: &str) -> Option<Mistake> {
+    let (first, last) = text.split_once('-')?;
+    let address = |text: &str| text.split('/').next().and_then(|text| text.trim_ascii().parse::<IpAddr>().ok());
+    let first = address(first)?;
+    let is_range = address(last).is_some() || last.trim_ascii().bytes().all(|byte| byte.is_ascii_digit());
+    let like = if first.is_ipv4() { "10.0.0.0/28" } else { "2001:db8::/64" };
+    let sentence = format!("is a range, which is not possible here; write networks like {like}");
+    is_range.then(|| Mistake::new("not-a-network", sentence))
 }
 
 fn not_a_network(address: &str) -> Mistake {
@@ -196,8 +210,33 @@ mod tests {
     }
 
     #[test]
+    fn a_range_is_answered_with_a_network() {
+        let range = |like: &str| format!("is a range, which is not possible here; write networks like {like}");
+        for (value, sentence) in [
+            ("10.0.0.1-10.0.0.9", range("10.0.0.0/28")),
+            ("10.0.0.1 - 10.0.0.9", range("10.0.0.0/28")),
+            ("10.0.0.1-9", range("10.0.0.0/28")),
+            ("10.0.0.0/24-10.0.3.0/24", range("10.0.0.0/28")),
+            ("2001:db8::1-2001:db8::9", range("2001:db8::/64")),
+        ] {
+            let message = format!("egress-allowed-networks: {value:?} {sentence}");
+            assert_eq!(read(value), Err(vec![("not-a-network".to_owned(), message)]));
+        }
+    }
+
+    #[test]
     fn what_other_programs_write_is_answered_with_what_to_write_here() {
         for (value, code, sentence) in [
+            (
+                "10.0.0.0/8;192.168.0.0/16",
+                "no-comma",
+                "has \";\" between items; separate them with commas: 10.0.0.0/8,192.168.0.0/16",
+            ),
+            (
+                "10.0.0.1-db",
+                "not-a-network",
+                "has \"10.0.0.1-db\" where an address belongs; write one like 192.0.2.0/24 or 2001:db8::/32",
+            ),
             (
                 "db.example.com",
                 "not-a-network",

@@ -15,9 +15,18 @@ pub(crate) fn parse(annotation: Option<Annotation<'_>>) -> Result<Vec<PortRange>
     annotation.map_or(Ok(Vec::new()), |annotation| list::parse(annotation, MOST_PORTS, item))
 }
 
+/// Services whose names are used for one port, the protocols that they have it with, and the port.
+const WELL_KNOWN: [(&str, &[Protocol], u16); 5] = [
+    ("dns", &[Protocol::Tcp, Protocol::Udp], 53),
+    ("http", &[Protocol::Tcp], 80),
+    ("https", &[Protocol::Tcp], 443),
+    ("smtp", &[Protocol::Tcp], 25),
+    ("ssh", &[Protocol::Tcp], 22),
+];
+
 fn item(text: &str) -> Result<PortRange, Mistake> {
     let Some((name, ports)) = text.split_once(':') else { return Err(without_colon(text)) };
-    let protocol = protocol(name)?;
+    let protocol = protocol(name).map_err(|mistake| turned_round(name, ports).unwrap_or(mistake))?;
     if ports.contains(':') {
         return Err(too_many_parts(protocol, ports));
     }
@@ -37,14 +46,19 @@ fn protocol(text: &str) -> Result<Protocol, Mistake> {
     Err(Mistake::new("unknown-protocol", format!("has the unknown protocol {}; write {right}", quoted(text))))
 }
 
+/// `443:tcp`.
+fn turned_round(port: &str, name: &str) -> Option<Mistake> {
+    let protocol = protocol(&name.to_ascii_lowercase()).ok()?;
+    let meant = format!("{protocol}:{port}");
+    let is_meant = !port.contains(':') && item(&meant).is_ok();
+    is_meant.then(|| Mistake::new("unknown-protocol", format!("has the port before the protocol; write {meant}")))
+}
+
 /// Decimal digits as they are printed: `080` and `+80` are accepted by many a parser, and mean octal to others.
 fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if !digits {
-        return Err(Mistake::new(
-            "not-a-port",
-            format!("has {} where a port belongs; write one like {protocol}:8080", quoted(text)),
-        ));
+        return Err(not_a_port(protocol, text));
     }
     match text.parse::<u16>() {
         Ok(port) if port != 0 && !text.starts_with('0') => Ok(port),
@@ -55,6 +69,16 @@ fn port(protocol: Protocol, text: &str) -> Result<u16, Mistake> {
             Err(Mistake::new("port-out-of-range", format!("has port {}; ports are 1 to 65535", clipped(text))))
         }
     }
+}
+
+/// What a name stands for is said only where there is one such number; elsewhere it is other things in other places.
+fn not_a_port(protocol: Protocol, text: &str) -> Mistake {
+    let known = WELL_KNOWN.iter().find(|(name, with, _)| text.eq_ignore_ascii_case(name) && with.contains(&protocol));
+    let right = match known {
+        Some((name, _, port)) => format!("write its number, which for {name} is mostly {protocol}:{port}"),
+        None => format!("write one like {protocol}:8080"),
+    };
+    Mistake::new("not-a-port", format!("has {} where a port belongs; {right}", quoted(text)))
 }
 
 fn too_many_parts(protocol: Protocol, ports: &str) -> Mistake {
@@ -117,6 +141,32 @@ mod tests {
     #[test]
     fn an_absent_annotation_means_all_ports() {
         assert_eq!(parse(None), Ok(Vec::new()));
+    }
+
+    fn well_known(name: &str, right: &str) -> String {
+        format!("has {name:?} where a port belongs; write its number, which for {name} is mostly {right}")
+    }
+
+    #[test]
+    fn names_of_services_other_separators_and_ports_before_protocols_are_understood_and_refused() {
+        for (value, code, sentence) in [
+            ("tcp:80;tcp:443", "no-comma", "has \";\" between items; separate them with commas: tcp:80,tcp:443"),
+            ("tcp:80 | udp:53", "no-comma", "has \"|\" between items; separate them with commas: tcp:80,udp:53"),
+            ("443:tcp", "unknown-protocol", "has the port before the protocol; write tcp:443"),
+            ("8000-8999:UDP", "unknown-protocol", "has the port before the protocol; write udp:8000-8999"),
+            ("80:90", "unknown-protocol", "has the unknown protocol \"80\"; write tcp, udp or sctp"),
+            ("80:tcp:90", "unknown-protocol", "has the unknown protocol \"80\"; write tcp, udp or sctp"),
+            ("0:tcp", "unknown-protocol", "has the unknown protocol \"0\"; write tcp, udp or sctp"),
+            ("tcp:https", "not-a-port", &well_known("https", "tcp:443")),
+            ("tcp:HTTP", "not-a-port", &well_known("http", "tcp:80").replacen("http", "HTTP", 1)),
+            ("tcp:ssh", "not-a-port", &well_known("ssh", "tcp:22")),
+            ("tcp:smtp", "not-a-port", &well_known("smtp", "tcp:25")),
+            ("udp:dns", "not-a-port", &well_known("dns", "udp:53")),
+            ("tcp:web", "not-a-port", "has \"web\" where a port belongs; write one like tcp:8080"),
+        ] {
+            let message = format!("egress-destination-ports: {value:?} {sentence}");
+            assert_eq!(read(value), Err(vec![(code.to_owned(), message)]));
+        }
     }
 
     #[test]

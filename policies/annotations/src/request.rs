@@ -54,8 +54,8 @@ pub(crate) enum Reading<'a> {
 
 /// Reads all annotations, or none when nobody asks for egress.
 pub(crate) fn read<'a>(annotations: &Annotations<'a>) -> Reading<'a> {
-    if boolean::parse(annotations.ignore) == Ok(Some(true)) {
-        return Reading::Nothing(annotations.egress.map(ignored).into_iter().collect());
+    if boolean::parse_off_switch(annotations.ignore) == Ok(Some(true)) {
+        return Reading::Nothing(ignored(annotations));
     }
     match boolean::parse(annotations.egress) {
         Ok(Some(true)) => request(annotations).map_or_else(Reading::Wrong, Reading::Asked),
@@ -116,9 +116,11 @@ fn allowed<'a>(annotations: &Annotations<'a>, wrong: &mut Vec<Diagnostic>) -> Op
 /// What is accepted without effect has to be readable too, and must not ask for the opposite of what holds.
 fn warnings(annotations: &Annotations<'_>, wrong: &mut Vec<Diagnostic>) -> Vec<Diagnostic> {
     noted(boolean::parse(annotations.internal), wrong);
-    noted(boolean::parse(annotations.ignore), wrong);
+    noted(boolean::parse_off_switch(annotations.ignore), wrong);
     let mut warnings = empty_filters(annotations);
-    warnings.extend([annotations.ipv6, annotations.flush_conntrack].into_iter().filter_map(boolean::warning));
+    warnings.extend(
+        [annotations.ipv6, annotations.flush_conntrack, annotations.ignore].into_iter().filter_map(boolean::warning),
+    );
     let without_effect = [
         (annotations.no_internal_traffic, "traffic that stays in the cluster is never translated"),
         (annotations.detect_api_server, "traffic to the API server is never translated"),
@@ -160,9 +162,12 @@ fn without_egress(annotations: &Annotations<'_>) -> Vec<Diagnostic> {
     alone.chain(unknown).collect()
 }
 
-fn ignored(egress: Annotation<'_>) -> Diagnostic {
+/// Without `egress` nothing is lost by it, and what kube-vip makes of it is kube-vip's.
+fn ignored(annotations: &Annotations<'_>) -> Vec<Diagnostic> {
+    let Some(egress) = annotations.egress else { return Vec::new() };
     let message = "ignore: \"true\" takes this Service out of egress; remove it to translate";
-    Diagnostic::info("ignored", message).at(egress.span(0, egress.value.len()))
+    let ignored = Diagnostic::info("ignored", message).at(egress.span(0, egress.value.len()));
+    boolean::warning_of_off_switch(annotations.ignore).into_iter().chain([ignored]).collect()
 }
 
 /// The value; or, when it cannot be read, a default with which nothing is done, because the mistakes are noted.

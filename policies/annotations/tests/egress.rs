@@ -361,7 +361,9 @@ fn every_annotation_can_be_wrong() {
         "flush-conntrack",
         "ignore",
     ] {
-        for value in [",", "junk", "True"] {
+        // What reads like yes switches `ignore`, which is no mistake of this kind.
+        let other = if name == "ignore" { "true," } else { "True" };
+        for value in [",", "junk", other] {
             let outcome = evaluate(egress().annotation(&format!("kube-vip.io/{name}"), value));
             assert_eq!(outcome.decision, Decision::Invalid, "{name}: {value:?}");
             assert!(outcome.diagnostics[0].message.starts_with(&format!("{name}: ")), "{:?}", outcome.diagnostics);

@@ -67,23 +67,35 @@ pub(crate) fn preferred_addresses(service: &Service, trust: AddressTrust, prefix
 }
 
 /// kube-vip's `0.0.0.0` and `::` ask for an address by DHCP, which is then in the status: they stand for all of their
-/// family that are there.
+/// family that are there. Where no address is named beside them, none of the other family is chosen against, so what the
+/// status has of it comes behind.
 fn resolved(requested: Vec<(IpAddr, Span)>, status: &[IpAddr], findings: &mut Vec<Finding>) -> Vec<(IpAddr, Span)> {
     let mut resolved: Vec<(IpAddr, Span)> = Vec::new();
-    for (address, span) in requested {
+    for (address, span) in &requested {
         if !address.is_unspecified() {
-            resolved.push((address, span));
+            resolved.push((*address, span.clone()));
             continue;
         }
         let given: Vec<IpAddr> = status.iter().copied().filter(|given| given.is_ipv4() == address.is_ipv4()).collect();
         if given.is_empty() {
-            findings.push(not_given_yet(address, span.clone()));
+            findings.push(not_given_yet(*address, span.clone()));
         }
         resolved.extend(given.into_iter().map(|given| (given, span.clone())));
     }
+    resolved.extend(of_no_choice(&requested, status));
     let mut seen = BTreeSet::new();
     resolved.retain(|(address, _)| seen.insert(*address));
     resolved
+}
+
+/// All of the status, where nothing but addresses by DHCP is asked for.
+fn of_no_choice(requested: &[(IpAddr, Span)], status: &[IpAddr]) -> Vec<(IpAddr, Span)> {
+    match requested {
+        [(_, span), ..] if requested.iter().all(|(address, _)| address.is_unspecified()) => {
+            status.iter().map(|given| (*given, span.clone())).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn not_given_yet(address: IpAddr, span: Span) -> Finding {
@@ -192,10 +204,12 @@ mod tests {
         for trust in [AddressTrust::Status, AddressTrust::Annotation] {
             for (asked, status, addresses, codes) in [
                 ("0.0.0.0", &["192.0.2.5"][..], &["192.0.2.5"][..], &[][..]),
-                ("::", &["192.0.2.5", "2001:db8::5"], &["2001:db8::5"], &[]),
+                ("::", &["192.0.2.5", "2001:db8::5"], &["2001:db8::5", "192.0.2.5"], &[]),
+                ("::", &["192.0.2.5"], &["192.0.2.5"], &["address-by-dhcp"]),
+                ("192.0.2.6,::", &["192.0.2.5", "192.0.2.6"], &["192.0.2.6"], &["address-by-dhcp"]),
                 ("::, 0.0.0.0", &["192.0.2.5", "2001:db8::5"], &["2001:db8::5", "192.0.2.5"], &[]),
                 ("192.0.2.6,0.0.0.0", &["192.0.2.5", "192.0.2.6"], &["192.0.2.6", "192.0.2.5"], &[]),
-                ("0.0.0.0", &["2001:db8::5"], &[], &["address-by-dhcp"]),
+                ("0.0.0.0", &["2001:db8::5"], &["2001:db8::5"], &["address-by-dhcp"]),
                 ("0.0.0.0,::", &["2001:db8::5"], &["2001:db8::5"], &["address-by-dhcp"]),
                 ("0.0.0.0", &[], &[], &["address-by-dhcp"]),
             ] {

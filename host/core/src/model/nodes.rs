@@ -86,11 +86,6 @@ pub(super) fn own_pod_networks(node: &Node) -> impl Iterator<Item = IpNet> {
     node.pod_networks.iter().take(MOST_NODE_NETWORKS).chain(before).copied()
 }
 
-/// Whether all networks that a Node says count.
-pub(super) fn is_believed_whole(node: &Node) -> bool {
-    node.pod_networks.len() <= MOST_NODE_NETWORKS && !node.pod_networks.iter().any(|network| is_too_wide(*network))
-}
-
 /// The addresses of a Node that count.
 fn own_addresses(node: &Node) -> impl Iterator<Item = IpAddr> {
     let before = node.before.addresses.iter().take(MOST_ADDRESSES_BEFORE);

@@ -5,7 +5,7 @@ use std::fs;
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 
-use egressd_core::model::{Key, ServiceKey, UnreadableService};
+use egressd_core::model::{Key, ObjectReference, ServiceKey, UnreadableService};
 
 use super::doubt::Doubt;
 use super::gathered::key;
@@ -20,10 +20,31 @@ pub(super) struct File {
     pub(super) stamp: Option<Stamp>,
     /// The last good state.
     pub(super) objects: Vec<Object>,
-    /// What of the newest content is not in force, and why.
-    pub(super) faults: Vec<String>,
+    /// What of the newest content is not in force.
+    pub(super) faults: Vec<Refusal>,
     /// What is there and cannot be read, without a last good state.
     pub(super) lost: Lost,
+}
+
+/// Something that is not in force.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The object, where it is known to be one and nothing of it counts.
+    pub(super) object: Option<Identity>,
+    /// A sentence.
+    pub(super) why: String,
+}
+
+impl Refusal {
+    fn of_more(why: String) -> Self {
+        Self { object: None, why }
+    }
+
+    /// The name of a policy of another namespace than `ours`, which would be none here either if it could be read.
+    pub(super) fn policy_elsewhere(&self, ours: &str) -> Option<&ObjectReference> {
+        let (_, name) = self.object.as_ref().filter(|(kind, _)| *kind == Kind::Policies)?;
+        (name.namespace != ours).then_some(name)
+    }
 }
 
 /// Shows most changes of a file without reading it; inotify shows the rest.
@@ -70,21 +91,26 @@ impl File {
         });
         self.objects = present.collect();
         let present: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
-        let refused: BTreeSet<&Identity> = unreadable.iter().map(|(identity, _)| identity).collect();
-        let stays = |identity: &Identity| refused.contains(identity) || !unknown.is_empty();
+        let unread: BTreeSet<&Identity> = unreadable.iter().map(|(identity, _)| identity).collect();
+        let stays = |identity: &Identity| unread.contains(identity) || !unknown.is_empty();
         let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
         self.objects.extend(left.map(|(_, object)| (*object).clone()));
         let held: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
         let good: BTreeSet<Identity> =
             self.objects.iter().filter(|object| object.is_known()).map(Object::identity).collect();
         let then = |identity: &Identity| if good.contains(identity) { STAYS } else { never_read(identity.0) };
-        let refused = unreadable.iter().map(|(identity, why)| format!("{why}; {}", then(identity)));
+        let refusal = |(identity, why): &(Identity, String)| Refusal {
+            object: Some(identity.clone()),
+            why: format!("{why}; {}", then(identity)),
+        };
+        let refused: Vec<Refusal> = unreadable.iter().map(refusal).collect();
         let lost_before = self.lose(services, &unreadable, &held);
         // Each once, however often a file has one of that name.
         let never_known: BTreeSet<&Identity> =
             unreadable.iter().map(|(identity, _)| identity).filter(|identity| !held.contains(identity)).collect();
         self.objects.extend(never_known.into_iter().filter_map(|(kind, name)| Object::unread(*kind, &name.name)));
-        self.faults = unknown.into_iter().chain(refused).chain(faults.iter().map(|(_, why)| why.clone())).collect();
+        let partly = faults.into_iter().map(|(_, why)| Refusal::of_more(why));
+        self.faults = unknown.into_iter().map(Refusal::of_more).chain(refused).chain(partly).collect();
         before.iter().chain(&self.objects).map(key).chain(lost_before).chain(self.lost.keys()).collect()
     }
 
@@ -106,7 +132,7 @@ impl File {
     /// Keeps everything as it was.
     pub(super) fn refuse(&mut self, fault: &str) {
         let then = if self.objects.is_empty() { NOTHING } else { STAYS };
-        self.faults = vec![format!("{fault}; {then}")];
+        self.faults = vec![Refusal::of_more(format!("{fault}; {then}"))];
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{ClusterNetworks, Completeness, Key, Node, ServiceKey, Slice, Snapshot, Uid};
+use egressd_core::model::{
+    ClusterNetworks, Completeness, Key, Node, ObjectReference, ServiceKey, Slice, Snapshot, Uid,
+};
 
 use super::doubt::Doubt;
 use super::lost::Lost;
@@ -43,6 +45,15 @@ pub(super) fn key(object: &Object) -> Key {
         // The first one makes a difference to all Services.
         Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
     }
+}
+
+/// That a policy is of another namespace than those that count.
+pub(super) fn elsewhere(file: &str, policy: &ObjectReference, ours: &str) -> Finding {
+    let ObjectReference { namespace, name } = policy;
+    let message = format!(
+        "{file}: ConfigMap {namespace}/{name} is no policy here; policies are taken from namespace {ours} only"
+    );
+    Finding::warning("policy-elsewhere", message)
 }
 
 #[derive(Default)]
@@ -109,12 +120,11 @@ impl Gathered {
 
     pub(super) fn add(&mut self, file: &str, object: &Object) {
         let name = object.called();
-        if let Object::Policy(namespace, _) = object
+        if let Object::Policy(namespace, policy) = object
             && *namespace != self.policies
         {
-            let ours = &self.policies;
-            let message = format!("{file}: {name} is no policy here; policies are taken from namespace {ours} only");
-            self.findings.push(Finding::warning("policy-elsewhere", message));
+            let name = ObjectReference { namespace: namespace.clone(), name: policy.name.clone() };
+            self.findings.push(elsewhere(file, &name, &self.policies));
             return;
         }
         if let Some(other) = self.other_of_uid(object) {

@@ -124,7 +124,7 @@ impl Places {
         let mut gathered = Gathered::with_policies_of(&self.policies);
         self.places.iter().for_each(|place| place.gather(&mut gathered));
         self.places.iter().for_each(|place| place.lose(&mut gathered));
-        let faults = self.places.iter().flat_map(Place::faults);
+        let faults = self.places.iter().flat_map(|place| place.faults(&self.policies));
         let (snapshot, doubled) = gathered.finish();
         Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), kept: None }
     }

@@ -23,7 +23,7 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
         kind: kind(&spec.get("type"))?,
         labels: metadata::labels(root)?,
         load_balancer_class: kept(text(&spec.get("loadBalancerClass")), faults),
-        status_addresses: ingress.all(faults, |item| address(&item.get("ip")))?,
+        status_addresses: ingress.all(faults, given_address)?,
         status_hostnames: ingress.all_if_any(&mut Vec::new(), |item| text(&item.get("hostname"))),
         spec_address: kept(text(&spec.get("loadBalancerIP")), faults).filter(|text| !text.is_empty()),
         selection: selection(&spec.get("selector")),
@@ -40,6 +40,16 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
 
 fn text(field: &Field<'_>) -> Result<Option<String>, Fault> {
     Ok(field.text()?.map(str::to_owned))
+}
+
+/// What a load balancer gives is an address or a hostname. Where both are missing it has another name, or is no object, and
+/// the Service would seem to have none.
+fn given_address(item: &Field<'_>) -> Result<Option<std::net::IpAddr>, Fault> {
+    let (ip, hostname) = (item.get("ip"), item.get("hostname"));
+    if ip.is_absent() && hostname.is_absent() {
+        return Err(item.fault("an item with ip or hostname, as in {ip: 192.0.2.10}"));
+    }
+    address(&ip)
 }
 
 /// An empty type is the default, as for the API server.
@@ -153,6 +163,27 @@ mod tests {
 
     fn service(object: &Value) -> Result<Service, Unreadable> {
         super::service(&Field::root(object), &mut Vec::new()).map(Service::within_bounds)
+    }
+
+    #[test]
+    fn what_the_status_gives_without_ip_and_hostname_is_named_with_its_place() {
+        let right = "is not an item with ip or hostname, as in {ip: 192.0.2.10}";
+        for (item, shown) in [
+            (json!("192.0.2.10"), "\"192.0.2.10\""),
+            (json!({"IP": "192.0.2.10"}), "{...}"),
+            (json!({}), "{...}"),
+            (json!({"ip": null}), "{...}"),
+            (json!(null), "null"),
+            (json!(["192.0.2.10"]), "[...]"),
+        ] {
+            let status = json!({"loadBalancer": {"ingress": [{"hostname": "a"}, item, {"ip": "192.0.2.11"}]}});
+            let object = json!({"metadata": {"name": "web"}, "status": status});
+            let mut faults = Vec::new();
+            let read = super::service(&Field::root(&object), &mut faults).unwrap();
+            assert_eq!(read.status_addresses, ["192.0.2.11".parse::<std::net::IpAddr>().unwrap()]);
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            assert_eq!(faults, [format!("status.loadBalancer.ingress[1] {shown} {right}")]);
+        }
     }
 
     const ACTIVE: &str = "kube-vip.io/active-endpoint";

@@ -61,10 +61,10 @@ pub(super) fn cluster_addresses(snapshot: &Snapshot) -> impl Iterator<Item = IpA
 /// The endpoints that are pods of a Node, by a slice that only the endpoint-slice controller makes. Whoever may write slices
 /// can write one that looks like it; but the controller looks after those of Services with a selector, and takes out what is
 /// no pod, while it leaves those of other Services alone.
-pub(super) fn listed_pods<'s>(
-    snapshot: &'s Snapshot,
+pub(super) fn listed_pods(
+    snapshot: &Snapshot,
     matters: impl Fn(IpAddr) -> bool,
-) -> impl Iterator<Item = (&'s ServiceKey, &'s Endpoint)> {
+) -> impl Iterator<Item = (&ServiceKey, &Endpoint)> {
     let slices = snapshot.slices.iter().flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
     let by_controller = slices.filter(|(_, slice)| match slice.made_by {
         MadeBy::Controller => true,

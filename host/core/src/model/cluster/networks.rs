@@ -6,7 +6,6 @@ use super::reason::Reason;
 use super::settings::{ClusterSettings, InsideNetworks, Origin};
 use super::{PrivateDestinations, sentences};
 use crate::finding::Finding;
-use crate::model::nodes::is_believed_whole;
 use crate::model::{Completeness, Node, Readiness, Snapshot};
 use crate::net::Family;
 
@@ -38,8 +37,6 @@ pub(super) enum Doubt {
     Unsaid,
     /// What this object says cannot be read.
     Unreadable(String),
-    /// Not all of what this one says counts.
-    Unbelieved(String),
     /// This one says nothing, though others of its kind do.
     Lacking(String),
 }
@@ -120,8 +117,7 @@ impl Places<'_> {
     fn certainty(&self, family: Family, pods: &[Named]) -> Option<Certainty> {
         let is_named = !setting(family, "", &self.settings.pod_networks).is_empty() || !self.further(family).is_empty();
         let unsaid = pods.is_empty().then_some(Doubt::Unsaid);
-        let doubt = unsaid.or_else(|| self.unreadable()).or_else(|| self.unbelieved());
-        let doubt = doubt.or_else(|| self.lacking(family));
+        let doubt = unsaid.or_else(|| self.unreadable()).or_else(|| self.lacking(family));
         match (family, &self.settings.inside) {
             (Family::Ipv6, _) if pods.is_empty() => None,
             (_, InsideNetworks::Nothing) => Some(Certainty::Stated),
@@ -141,12 +137,6 @@ impl Places<'_> {
         let mut others = cluster_networks.iter().filter(|(_, networks)| is_partial(networks.completeness));
         let node = nodes.next().map(|(name, _)| format!("Node {name}"));
         node.or_else(|| others.next().map(|(name, _)| name.clone())).map(Doubt::Unreadable)
-    }
-
-    /// A Node that says more than is believed of one: the rest may be where its pods are.
-    fn unbelieved(&self) -> Option<Doubt> {
-        let (name, _) = self.snapshot.nodes.iter().find(|(_, node)| !is_believed_whole(node))?;
-        Some(Doubt::Unbelieved(format!("Node {name}")))
     }
 
     /// A Node whose pods are in no network that is named, where those of others are. Pools of a plugin are for all Nodes; and

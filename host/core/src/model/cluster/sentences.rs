@@ -33,7 +33,7 @@ fn remedy(doubt: &Doubt) -> String {
         "set --inside-networks (EGRESSD_INSIDE_NETWORKS) to the networks of all pods, or to none where all are known";
     match doubt {
         Doubt::Unsaid => set.to_owned(),
-        Doubt::Unreadable(object) | Doubt::Unbelieved(object) => format!("correct {object}, or {set}"),
+        Doubt::Unreadable(object) => format!("correct {object}, or {set}"),
         Doubt::Lacking(_) => set.to_owned(),
     }
 }
@@ -42,7 +42,6 @@ fn because(family: Family, doubt: &Doubt) -> String {
     match doubt {
         Doubt::Unsaid => format!("nothing says where {family} pods live (no Node has spec.podCIDRs)"),
         Doubt::Unreadable(object) => format!("the pod networks of {object} cannot be read"),
-        Doubt::Unbelieved(object) => format!("not all pod networks of {object} count (spec.podCIDRs)"),
         Doubt::Lacking(object) => format!("{object} has no {family} pod network (spec.podCIDRs), though others have"),
     }
 }
