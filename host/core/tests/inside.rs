@@ -131,7 +131,11 @@ fn a_ready_node_without_a_network_beside_others_that_have_one_is_in_doubt_unless
     add(&mut snapshot, Readiness::Ready);
     let gathered = facts(&snapshot);
     assert!(!outside(&gathered, "10.42.9.9") && outside(&gathered, "203.0.113.9"));
-    assert!(gathered.doubt(Family::Ipv4).expect("a doubt").message.starts_with("Node node-b has no IPv4 pod network"));
+    assert!(gathered.doubt(Family::Ipv4).expect("a doubt").message.starts_with("Node node-b has no pod network"));
+    let other_family = Node { pod_networks: vec![n("fd00:2::/64")], ..Node::default() };
+    let mut of_two = snapshot.clone();
+    of_two.nodes.insert("node-b".to_owned(), Arc::new(other_family));
+    assert!(outside(&facts(&of_two), "10.42.9.9"), "it has no IPv4 pods");
     let pool = ClusterNetworks { pods: vec![n("10.42.0.0/16")], ..ClusterNetworks::default() };
     snapshot.cluster_networks.insert("IPPool default".to_owned(), Arc::new(pool));
     let gathered = facts(&snapshot);

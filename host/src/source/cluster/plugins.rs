@@ -56,7 +56,15 @@ pub(super) fn recall(lines: &[u8], objects: Vec<Object>) -> Vec<Object> {
             let arguments = networks::arguments(&known, &name);
             Object::Node(name, node, arguments)
         }
-        other => other,
+        other @ (Object::Service(_)
+        | Object::Slice(..)
+        | Object::Namespace(..)
+        | Object::ServiceNetworks(..)
+        | Object::Networks(..)
+        | Object::Policy(..)
+        | Object::Pod(_)
+        | Object::PodElsewhere(_)
+        | Object::Endpoints(_)) => other,
     });
     with_arguments.chain(networks::objects(&known)).collect()
 }
@@ -74,6 +82,8 @@ impl Written {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "tests")]
+
     use super::*;
     use crate::source::kind::Kind;
 

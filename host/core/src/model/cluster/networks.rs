@@ -6,6 +6,7 @@ use super::reason::Reason;
 use super::settings::{ClusterSettings, InsideNetworks, Origin};
 use super::{PrivateDestinations, sentences};
 use crate::finding::Finding;
+use crate::model::nodes::own_pod_networks;
 use crate::model::{Completeness, Node, Readiness, Snapshot};
 use crate::net::Family;
 
@@ -140,14 +141,15 @@ impl Places<'_> {
     }
 
     /// A Node whose pods are in no network that is named, where those of others are. Pools of a plugin are for all Nodes; and
-    /// one that only joins gets its network before it is ready.
+    /// one that only joins gets its network before it is ready. One with a network of the other family alone has no pods of
+    /// this one.
     fn lacking(&self, family: Family) -> Option<Doubt> {
         let is_of_family = |network: &IpNet| Family::of_network(*network) == family;
         let mut pools = self.snapshot.cluster_networks.values().flat_map(|networks| &networks.pods);
         if pools.any(is_of_family) {
             return None;
         }
-        let lacks = |node: &Node| node.readiness == Readiness::Ready && !node.pod_networks.iter().any(is_of_family);
+        let lacks = |node: &Node| node.readiness == Readiness::Ready && own_pod_networks(node).next().is_none();
         let (name, _) = self.snapshot.nodes.iter().find(|(_, node)| lacks(node))?;
         Some(Doubt::Lacking(format!("Node {name}")))
     }

@@ -42,7 +42,7 @@ fn because(family: Family, doubt: &Doubt) -> String {
     match doubt {
         Doubt::Unsaid => format!("nothing says where {family} pods live (no Node has spec.podCIDRs)"),
         Doubt::Unreadable(object) => format!("the pod networks of {object} cannot be read"),
-        Doubt::Lacking(object) => format!("{object} has no {family} pod network (spec.podCIDRs), though others have"),
+        Doubt::Lacking(object) => format!("{object} has no pod network (spec.podCIDRs), though others have"),
     }
 }
 
