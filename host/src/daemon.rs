@@ -149,10 +149,16 @@ impl Daemon {
     fn inherit(&mut self) {
         let translated = || takeover::private_destinations(&self.applied);
         let unasked = self.state.is_of_an_earlier_release().then(translated).unwrap_or_default();
-        self.pipeline.went_on_with(self.state.private_destinations().unwrap_or(unasked));
+        let private = self.state.private_destinations().unwrap_or(unasked);
+        self.pipeline.went_on_with(private);
+        // At once: what is written below looks like an earlier release's without it.
+        self.state.remember_private(private);
         if self.state.is_bare() && takeover::translates(&self.applied) {
             self.pipeline.lost_memory();
-            self.watch.board.left([self.state.findings(), vec![takeover::lost_memory()]].concat());
+            self.state.lose();
+            let lost = takeover::lost_memory();
+            warn!(code = %lost.code, "{}", lost.message);
+            self.watch.board.left([self.state.findings(), vec![lost]].concat());
         }
     }
 

@@ -133,6 +133,14 @@ impl StateDir {
         [ACCEPTED, DRAFTS].iter().all(|name| !self.path.join(name).exists())
     }
 
+    /// Remembers that what was accepted is lost: as an empty file says it, until that is removed.
+    pub fn lose(&mut self) {
+        let path = self.path.join(ACCEPTED);
+        let result = files::make_directory(&self.path).and_then(|()| write_whole(&path, b""));
+        self.tell(result, "cannot remember that what was accepted is lost");
+        self.accepted = Journal::open(path);
+    }
+
     /// Remembers what becomes of private destinations, as [`StateDir::remember`] does.
     pub fn remember_private(&mut self, private: PrivateDestinations) {
         let result = if self.private.written() == Some(private) { Ok(()) } else { files::make_directory(&self.path) };
@@ -245,7 +253,8 @@ mod tests {
     fn an_earlier_release_is_known_by_what_it_left() {
         let dir = tempfile::tempdir().unwrap();
         assert!(!StateDir::open(dir.path()).is_of_an_earlier_release() && StateDir::open(dir.path()).is_bare());
-        fs::write(dir.path().join(ACCEPTED), "").unwrap();
+        StateDir::open(dir.path()).lose();
+        assert_eq!(StateDir::open(dir.path()).memory(), Memory::Partial, "over a restart");
         assert!(StateDir::open(dir.path()).is_of_an_earlier_release() && !StateDir::open(dir.path()).is_bare());
         fs::create_dir(dir.path().join(sources::FOLDER)).unwrap();
         assert!(!StateDir::open(dir.path()).is_of_an_earlier_release());
