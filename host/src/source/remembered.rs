@@ -45,13 +45,13 @@ pub(super) fn lines(
     before: &[Known],
     node: Option<&str>,
 ) -> Vec<u8> {
-    // Of two with one name, the first is used.
-    let before: BTreeMap<Identity, &Known> =
+    // Of two with one name, the first is used, and keeps what the first was.
+    let mut before: BTreeMap<Identity, &Known> =
         before.iter().rev().map(|known| (known.object.identity(), known)).collect();
     let mut lines = Vec::new();
     for (object, original) in objects.iter().zip(originals) {
         let identity = object.identity();
-        match before.get(&identity).filter(|_| partly.contains(&identity)) {
+        match before.remove(&identity).filter(|_| partly.contains(&identity)) {
             Some(known) => lines.extend(known.followed_by(original, node).iter().flat_map(Line::bytes)),
             None => lines.extend(format!("{{\"object\":{original}}}\n").into_bytes()),
         }

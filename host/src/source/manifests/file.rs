@@ -82,10 +82,11 @@ impl File {
         let partly = contents.partly();
         let Contents { objects, originals: _, unreadable, services, unknown, faults } = contents;
         let before = mem::take(&mut self.objects);
-        // Of two with one name, the first is used.
-        let known: BTreeMap<Identity, &Object> =
+        // Of two with one name, the first is used: it alone keeps what the first was, so that the same content read again
+        // changes nothing.
+        let mut known: BTreeMap<Identity, &Object> =
             before.iter().rev().map(|object| (object.identity(), object)).collect();
-        let present = objects.into_iter().map(|object| match known.get(&object.identity()) {
+        let present = objects.into_iter().map(|object| match known.remove(&object.identity()) {
             Some(known) if partly.contains(&object.identity()) => object.keeping_inside(known),
             Some(_) | None => object,
         });
