@@ -5,14 +5,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use egressd_core::chain::{Ruling, Verdict};
-use egressd_core::compile::table_names;
 use egressd_core::decision::{Draft, Rule};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Context, Key, ServiceView, Snapshot};
+use egressd_core::model::{ClusterSettings, Context, Key, ServiceView, Snapshot};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round, Settings};
-use egressd_core::plan::{Limits, Room, SharedAddresses};
-use egressd_core::testkit::{SnapshotBuilder, context, n, service};
+use egressd_core::plan::{Limits, Room};
+use egressd_core::testkit::{SnapshotBuilder, n, service, settings};
 
 /// What a Service asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,16 +37,8 @@ pub(crate) fn pipeline() -> Pipeline {
     };
     // All are of one namespace.
     let everything = Room { elements: 1 << 20, networks: 1 << 20 };
-    let settings = Settings {
-        node: context().node,
-        tables: table_names(None),
-        trust: AddressTrust::Status,
-        owner: Owner::Any,
-        prefix: AnnotationPrefix::default(),
-        cluster,
-        shared: SharedAddresses::Allow,
-        limits: Limits { namespace: everything, node: everything, ..Limits::default() },
-    };
+    let limits = Limits { namespace: everything, node: everything, ..Limits::default() };
+    let settings = Settings { cluster, limits, ..settings(Owner::Any) };
     Pipeline::new(settings, BTreeMap::new())
 }
 

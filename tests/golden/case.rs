@@ -12,14 +12,13 @@ use egressd::output::{self, Paint};
 use egressd::policies::{Library, Sandbox};
 use egressd::source::manifests::{Given, POLICIES};
 use egressd::source::{Origin, Source};
-use egressd_core::compile::table_names;
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings, Labels, ServiceKey, Uid};
+use egressd_core::model::{AddressTrust, ClusterSettings, Labels, ServiceKey, Uid};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::{Limits, SharedAddresses};
 use egressd_core::status::State;
+use egressd_core::testkit;
 
 use crate::difference::difference;
 
@@ -88,17 +87,8 @@ impl Case {
 
 /// Of the node on which all stories happen.
 pub(crate) fn settings() -> Settings {
-    Settings {
-        node: NODE.to_owned(),
-        tables: table_names(None),
-        trust: AddressTrust::Annotation,
-        // Golden cases have no node whose interfaces could have an address.
-        owner: Owner::Any,
-        prefix: AnnotationPrefix::default(),
-        cluster: ClusterSettings::default(),
-        shared: SharedAddresses::Allow,
-        limits: Limits::default(),
-    }
+    // Manifests are trusted with addresses, and there is no node here whose interfaces could have one.
+    Settings { trust: AddressTrust::Annotation, cluster: ClusterSettings::default(), ..testkit::settings(Owner::Any) }
 }
 
 /// What follows from the manifests in a directory.

@@ -10,12 +10,11 @@ use egressd::oneshot::{self, Known};
 use egressd::output::{self, Paint};
 use egressd::policies::{Library, Sandbox};
 use egressd::source::manifests::{Given, Places};
-use egressd_core::compile::table_names;
 use egressd_core::finding::Severity;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterSettings};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::{Limits, SharedAddresses};
+use egressd_core::testkit;
 
 /// A node with its networks, and the networks of Services.
 pub(crate) const CLUSTER: &str = include_str!("cluster.yaml");
@@ -113,14 +112,6 @@ pub(crate) fn plan_of(places: &[&Path]) -> Planned {
 }
 
 fn settings() -> Settings {
-    Settings {
-        node: "node-a".to_owned(),
-        tables: table_names(None),
-        trust: AddressTrust::Annotation,
-        owner: Owner::Any,
-        prefix: AnnotationPrefix::default(),
-        cluster: ClusterSettings::default(),
-        shared: SharedAddresses::Allow,
-        limits: Limits::default(),
-    }
+    // Manifests are trusted with addresses, and there is no node here whose interfaces could have one.
+    Settings { trust: AddressTrust::Annotation, cluster: ClusterSettings::default(), ..testkit::settings(Owner::Any) }
 }

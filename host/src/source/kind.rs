@@ -102,22 +102,11 @@ impl Kind {
         Self::Endpoints,
     ];
 
-    /// Those that are followed in a cluster.
-    pub const FOLLOWED: [Self; 13] = [
-        Self::Services,
-        Self::Slices,
-        Self::Nodes,
-        Self::Namespaces,
-        Self::ServiceNetworks,
-        Self::Policies,
-        Self::Pods,
-        Self::Networks(NetworkKind::CalicoPools),
-        Self::Networks(NetworkKind::CiliumNodes),
-        Self::Networks(NetworkKind::CiliumPools),
-        Self::Networks(NetworkKind::Flannel),
-        Self::Networks(NetworkKind::OlderFlannel),
-        Self::Networks(NetworkKind::Kubeadm),
-    ];
+    /// Those that are followed in a cluster: all but Endpoints, which are the last.
+    pub const FOLLOWED: [Self; 13] = {
+        let [followed @ .., _] = Self::ALL;
+        followed
+    };
 
     /// How Kubernetes calls it. Beta versions are read from files, as people may have kept them; servers that have no others
     /// are older than those that egressd works with.
@@ -214,6 +203,12 @@ mod tests {
         for (version, kind) in [("v2", "Service"), ("apps/v1", "Service"), ("v1", "EndpointSlice"), ("v1", "Pods")] {
             assert_eq!(Kind::of(version, kind, &called("shop", "web")), None, "{version} {kind}");
         }
+    }
+
+    #[test]
+    fn every_kind_but_endpoints_is_followed() {
+        let others: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| !Kind::FOLLOWED.contains(kind)).collect();
+        assert_eq!(others, [Kind::Endpoints]);
     }
 
     #[test]
