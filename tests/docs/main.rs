@@ -56,6 +56,27 @@ fn the_page_on_writing_policies_knows_every_tool() {
     }
 }
 
+/// The page for operators quotes findings in what `kubectl` prints, which only a test with an API server sees whole.
+#[test]
+fn the_findings_that_the_page_for_operators_quotes_are_those_of_today() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operate.md");
+    let page = fs::read_to_string(file).unwrap();
+    let annotation = "kube-vip.io/egress-destination-ports: tcp:http";
+    assert!(page.contains(annotation), "the page has another example now: {annotation}");
+    let printed = plan(&[format!(
+        "{{apiVersion: v1, kind: Service, metadata: {{name: web, namespace: default, uid: web, annotations: \
+         {{kube-vip.io/egress: \"true\", {annotation}}}}}, spec: {{type: LoadBalancer}}}}"
+    )]);
+    let finding = printed.lines().find_map(|line| line.split_once("error: ")).map(|(_, finding)| finding);
+    let (sentence, _code) = finding.and_then(|finding| finding.rsplit_once(" [")).expect(&printed);
+    let quoted = page.lines().filter(|line| line.contains("  Warning  Invalid  ") && line.contains("tcp:http"));
+    let quoted: Vec<&str> = quoted.collect();
+    assert!(!quoted.is_empty(), "the page quotes no finding");
+    for line in quoted {
+        assert!(line.contains(&format!("  {sentence}; ")), "printed: {sentence}\nquoted: {line}");
+    }
+}
+
 #[test]
 fn every_difference_from_kube_vip_is_held_by_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
