@@ -51,6 +51,14 @@ pub(crate) fn blocks() -> Result<Vec<Block>> {
     Ok(blocks)
 }
 
+/// The kustomization that a section shows.
+pub(crate) fn kustomization(section: &str) -> Result<String> {
+    let text = PAGE.split("\n## ").find(|text| text.starts_with(section)).context("the page has no such section")?;
+    let block = text.split_once(&format!("{FENCE}yaml\n")).and_then(|(_, rest)| rest.split_once(FENCE));
+    let (block, _) = block.with_context(|| format!("section {section:?} shows no YAML"))?;
+    Ok(block.to_owned())
+}
+
 /// None for what is no command.
 fn place(language: &str) -> Result<Option<Place>> {
     Ok(match language {

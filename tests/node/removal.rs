@@ -4,12 +4,16 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use lab::cluster::Overlay;
+use lab::cluster::beside_a_clone;
 use lab::node::{Cluster, Node};
 use lab::wait_until;
 
-use crate::page::Reader;
+use crate::page::{self, Reader};
 use crate::stage::{DAEMON_SET, roll_out, set_environment, with_egressd};
+
+/// The kinds without a namespace of which `deploy/` has objects.
+const CLUSTER_WIDE: &str =
+    "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings";
 
 /// Another instance name leaves the tables of the old one in force, and egressd says so.
 pub(crate) fn tables_of_an_instance_name_of_before_are_reported_and_removed() -> Result<()> {
@@ -33,10 +37,10 @@ fn the_page_removes_it(cluster: &Cluster) -> Result<()> {
     expect_nothing(cluster)
 }
 
-/// The component stays applied until every node is done; then the kustomization goes. Before, egressd is installed anew.
+/// The page's kustomization stays applied until every node is done; then it goes. Before, egressd is installed anew.
 pub(crate) fn the_component_that_removes_leaves_nothing() -> Result<()> {
     with_egressd(|cluster| {
-        let overlay = Overlay::default().components(&["namespace", "remove"]).write()?;
+        let overlay = beside_a_clone(&page::kustomization("Remove")?)?;
         let kustomize = |verb: &str| cluster.shell(&format!("kubectl {verb} --kustomize ."), overlay.path());
         kustomize("apply")?;
         roll_out(cluster)?;
@@ -54,8 +58,8 @@ fn expect_nothing(cluster: &Cluster) -> Result<()> {
     wait_until("the namespace is gone", lab::DEADLINE * 4, || {
         Ok(cluster.api.get("/api/v1/namespaces/egressd").is_err())
     })?;
-    let roles = cluster.kubectl(&["get", "clusterroles,clusterrolebindings", "--output=name"])?;
-    ensure!(!roles.contains("egressd"), "{roles}");
+    let left = cluster.kubectl(&["get", CLUSTER_WIDE, "--output=name"])?;
+    ensure!(!left.contains("egressd"), "{left}");
     for node in cluster.nodes() {
         let (tables, locks, processes) = (own_tables(node)?, locks(node), node.shell("ps ax")?);
         ensure!(tables.is_empty() && locks.is_empty(), "{} has {tables:?} and {locks:?}", node.name());
