@@ -34,16 +34,38 @@ const PRIORITY: i32 = 90;
 /// was in force before must go (P5).
 pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
     let objects = names::Objects::default();
+    with_pods(plan, &objects, |family| skeleton(plan, family, names.of(family), &objects))
+}
+
+/// The same without what all pods have in common. A pod's elements depend on the claims on this pod alone, and a chain on
+/// what its name says: so a plan cut to some pods gives what the whole plan gives for them.
+pub fn compile_pods(plan: &Plan, names: &TableNames) -> Ruleset {
+    let objects = names::Objects::default();
+    with_pods(plan, &objects, |family| {
+        let mut table = Table::new(names.of(family).clone());
+        add_maps(&mut table, &objects);
+        table
+    })
+}
+
+fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Table) -> Ruleset {
     let claims = ranked(plan);
     let tables = Family::ALL.map(|family| {
-        let mut table = skeleton(plan, family, names.of(family), &objects);
+        let mut table = table(family);
         let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
         let pods_of =
-            Pods { family, objects: &objects, elsewhere: &plan.elsewhere, table: &mut table, given: Given::default() };
+            Pods { family, objects, elsewhere: &plan.elsewhere, table: &mut table, given: Given::default() };
         pods_of.add_all(pods);
         (family, table)
     });
     Ruleset { tables: tables.into() }
+}
+
+fn add_maps(table: &mut Table, objects: &names::Objects) {
+    let names::Objects { addresses, ports, chains, .. } = objects;
+    for (map, kind) in [(addresses, MapKind::Addresses), (ports, MapKind::Ports), (chains, MapKind::Chains)] {
+        table.maps.insert(map.clone(), Map::new(kind));
+    }
 }
 
 /// What every table has, however many Services there are.
@@ -53,9 +75,7 @@ fn skeleton(plan: &Plan, family: Family, name: &Name, objects: &names::Objects) 
     let ranges = plan.excluded.get(&family).cloned().unwrap_or_default();
     table.sets.insert(excluded.clone(), Set::Ranges(ranges));
     let exact: BTreeSet<IpAddr> = plan.exact.iter().copied().filter(|address| Family::of(*address) == family).collect();
-    for (map, kind) in [(addresses, MapKind::Addresses), (ports, MapKind::Ports), (chains, MapKind::Chains)] {
-        table.maps.insert(map.clone(), Map::new(kind));
-    }
+    add_maps(&mut table, objects);
     let rule = |matches, statement| Rule { matches, statement };
     // A ClusterIP is already an endpoint here, perhaps one outside the cluster, so the original destination counts, too.
     let returns = |set: &Name| {

@@ -20,7 +20,9 @@
 //! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on the
 //! node waiting. So what is large is cut into [slices](cut) first, each of which is such a change of its own.
 
+mod applied;
 mod display;
+mod scope;
 mod sets;
 mod slices;
 mod summary;
@@ -28,6 +30,8 @@ mod table;
 
 use std::net::IpAddr;
 
+pub use applied::{Applied, Comparison};
+pub use scope::{Common, Scope};
 pub use slices::{Cut, SLICE, Slice, Slices, cut};
 pub use summary::Summary;
 

@@ -55,8 +55,8 @@ enum Begun {
 /// One slice: parts of the state before and after it, and what leads from one to the other.
 #[derive(Clone, Debug)]
 pub struct Slice {
-    before: Ruleset,
-    after: Ruleset,
+    pub(super) before: Ruleset,
+    pub(super) after: Ruleset,
     /// To commit, in order.
     pub changes: Changes,
     /// The pods that go over with it.
@@ -139,6 +139,11 @@ impl Slices {
 }
 
 impl Slice {
+    /// Two states between which everything was carried out already.
+    pub(super) fn of(before: Ruleset, after: Ruleset) -> Self {
+        Self { before, after, changes: Changes::default(), pods: BTreeSet::new() }
+    }
+
     /// The same for tables that are to be replaced, whatever is in them ([`super::replace`]).
     #[must_use]
     pub fn replacing(self, existing: &[(Family, Name)]) -> Self {
@@ -156,6 +161,8 @@ impl Slice {
             }
             let chains = before.into_iter().flat_map(|before| before.chains.keys());
             chains.filter(|name| !after.chains.contains_key(*name)).for_each(|name| drop(table.chains.remove(name)));
+            let sets = before.into_iter().flat_map(|before| before.sets.keys());
+            sets.filter(|name| !after.sets.contains_key(*name)).for_each(|name| drop(table.sets.remove(name)));
             for (name, map) in after.maps {
                 table.maps.entry(name).or_insert_with(|| Map::new(map.kind)).elements.extend(map.elements);
             }

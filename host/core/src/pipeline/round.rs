@@ -106,7 +106,7 @@ impl Pipeline {
         planned.iter().filter_map(one).collect()
     }
 
-    fn here<'a>(&'a self, sharing: &'a Sharing<'a>) -> Here<'a> {
+    fn here<'a>(&'a self, sharing: &'a Sharing) -> Here<'a> {
         Here { context: &self.context, facts: &self.facts, holder: &self.holder, sharing }
     }
 

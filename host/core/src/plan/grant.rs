@@ -11,7 +11,7 @@
 //! A Service is never granted in part. The outcome depends on nothing but sizes, ages, names and what was accepted.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use super::budget::{Limits, Room, Size};
 use super::excess::{Excess, Limit};
@@ -58,23 +58,15 @@ pub struct Granted {
     pub excess: Option<Excess>,
 }
 
-/// Whether everything fits as it is today, as nearly always: then nothing else has to be looked at.
-pub fn fits<'a>(limits: &Limits, sizes: impl IntoIterator<Item = (&'a ServiceKey, Size)>) -> bool {
-    let mut namespaces: BTreeMap<&str, Size> = BTreeMap::new();
-    for (key, size) in sizes {
-        if limits.of_service(size).is_some() {
-            return false;
-        }
-        let all = namespaces.entry(&key.namespace).or_default();
-        *all = all.and(size);
-    }
-    let node = namespaces.values().copied().fold(Size::default(), Size::and);
-    namespaces.values().all(|size| limits.of_namespace(*size).is_none()) && limits.of_node(node).is_none()
-}
-
 /// What is in force of each wish, in the same order.
 pub fn grants(limits: &Limits, wishes: &[Wish]) -> Vec<Granted> {
-    let mut node = Node { limits, total: Size::default(), granted: vec![NOT_YET; wishes.len()] };
+    grants_and_peak(limits, wishes).0
+}
+
+/// The same, and the most that all together had on the way: with more room than that on the node, its limit decides nothing.
+pub fn grants_and_peak(limits: &Limits, wishes: &[Wish]) -> (Vec<Granted>, Size) {
+    let (total, peak) = Default::default();
+    let mut node = Node { limits, total, peak, granted: vec![NOT_YET; wishes.len()] };
     let mut namespaces = namespaces(limits, wishes);
     let mut waiting: BinaryHeap<Reverse<(Turn, usize)>> = BinaryHeap::new();
     let turn = |namespace: &Namespace<'_>| namespace.turn(limits.node);
@@ -95,7 +87,7 @@ pub fn grants(limits: &Limits, wishes: &[Wish]) -> Vec<Granted> {
             }
         }
     }
-    node.granted
+    (node.granted, node.peak)
 }
 
 const NOT_YET: Granted = Granted { grant: Grant::Nothing, excess: None };
@@ -104,6 +96,7 @@ const NOT_YET: Granted = Granted { grant: Grant::Nothing, excess: None };
 struct Node<'l> {
     limits: &'l Limits,
     total: Size,
+    peak: Size,
     granted: Vec<Granted>,
 }
 
@@ -125,6 +118,7 @@ impl Node<'_> {
         }
         namespace.take(&step);
         self.total = total;
+        self.peak = self.peak.or(total);
         granted.grant = step.to;
     }
 }
@@ -135,13 +129,13 @@ impl Limits {
         rules.or_else(|| Excess::of(Limit::ServiceNetworks, size.networks, self.service.networks))
     }
 
-    fn of_namespace(&self, size: Size) -> Option<Excess> {
+    pub(super) fn of_namespace(&self, size: Size) -> Option<Excess> {
         let Room { elements, networks } = self.namespace;
         let over = Excess::of(Limit::NamespaceElements, size.elements, elements);
         over.or_else(|| Excess::of(Limit::NamespaceNetworks, size.networks, networks))
     }
 
-    fn of_node(&self, size: Size) -> Option<Excess> {
+    pub(super) fn of_node(&self, size: Size) -> Option<Excess> {
         let Room { elements, networks } = self.node;
         let over = Excess::of(Limit::NodeElements, size.elements, elements);
         over.or_else(|| Excess::of(Limit::NodeNetworks, size.networks, networks))

@@ -15,20 +15,22 @@ mod remote;
 mod settle;
 mod sharing;
 mod today;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 pub use budget::{Limits, Room, ServiceLimits, Size};
 pub use excess::{Excess, Limit, TOO_MANY_ENDPOINTS};
-pub use grant::{Grant, Granted, Wish, fits, grants};
+pub use grant::{Grant, Granted, Wish, grants, grants_and_peak};
 pub(crate) use narrower::narrows;
 pub use own::Own;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
 pub use settle::{Here, Standby, settle};
-pub use sharing::{SharedAddresses, Sharing};
+pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
+pub use usage::{Usage, fits};
 
 use crate::decision::{OnChange, OnUnavailable, Rule};
 use crate::finding::Finding;

@@ -25,7 +25,7 @@ pub struct Here<'a> {
     /// Which addresses this node holds.
     pub holder: &'a Holder,
     /// Which addresses Services of several namespaces have.
-    pub sharing: &'a Sharing<'a>,
+    pub sharing: &'a Sharing,
 }
 
 impl Here<'_> {

@@ -1,8 +1,9 @@
 //! Addresses that Services of several namespaces have. Which Services may share one is the load balancer's decision; but
 //! then the pods of two tenants leave with one source, which both should know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::finding::Finding;
 use crate::model::{ServiceKey, ServiceKind, ServiceView};
@@ -18,46 +19,92 @@ pub enum SharedAddresses {
 }
 
 /// A Service's age and name: the smaller is the older.
-type Age<'a> = (i64, &'a ServiceKey);
+type Age = (i64, ServiceKey);
 
-/// The oldest Service with an address in one namespace, and the oldest in all others.
-#[derive(Clone, Copy, Debug)]
-struct Sharers<'a> {
-    first: Age<'a>,
-    other: Option<Age<'a>>,
+/// The addresses of one Service, as far as sharing depends on them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shares {
+    created: i64,
+    addresses: Box<[IpAddr]>,
 }
 
-/// Which Services have which addresses, on all nodes.
-#[derive(Clone, Debug, Default)]
-pub struct Sharing<'a> {
-    mode: SharedAddresses,
-    addresses: BTreeMap<IpAddr, Sharers<'a>>,
-}
-
-impl<'a> Sharing<'a> {
-    /// Of all Services that can have addresses and ask for egress.
-    pub fn of(mode: SharedAddresses, views: impl IntoIterator<Item = &'a ServiceView>) -> Self {
-        let mut sharing = Self { mode, addresses: BTreeMap::new() };
-        for view in views {
-            if view.service.kind == ServiceKind::LoadBalancer {
-                let age = (view.service.created, &view.service.key);
-                view.addresses.iter().for_each(|address| sharing.add(*address, age));
+impl Shares {
+    /// Of a Service that asks for egress.
+    pub fn of(view: &ServiceView) -> Self {
+        match view.service.kind {
+            ServiceKind::LoadBalancer => {
+                let addresses: BTreeSet<IpAddr> = view.addresses.iter().copied().collect();
+                Self { created: view.service.created, addresses: addresses.into_iter().collect() }
             }
+            ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName => Self::default(),
+        }
+    }
+}
+
+/// The Services of one namespace that have an address, the oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OfNamespace {
+    name: Arc<str>,
+    ages: Vec<Age>,
+}
+
+/// The Services that have one address, by namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Sharers(Vec<OfNamespace>);
+
+/// Which Services have which addresses, on all nodes. A change of one Service costs its own addresses, and where namespaces
+/// share one of them, the Services that are to know of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sharing {
+    mode: SharedAddresses,
+    addresses: BTreeMap<IpAddr, Sharers>,
+}
+
+impl Sharing {
+    /// Without a Service.
+    pub fn new(mode: SharedAddresses) -> Self {
+        Self { mode, addresses: BTreeMap::new() }
+    }
+
+    /// Of all Services that can have addresses and ask for egress.
+    pub fn of<'a>(mode: SharedAddresses, views: impl IntoIterator<Item = &'a ServiceView>) -> Self {
+        let mut sharing = Self::new(mode);
+        for view in views {
+            sharing.replace(&view.service.key, &Shares::default(), &Shares::of(view));
         }
         sharing
     }
 
-    fn add(&mut self, address: IpAddr, age: Age<'a>) {
-        let sharers = self.addresses.entry(address).or_insert(Sharers { first: age, other: None });
-        let same = |(_, key): Age<'a>| *key.namespace == *age.1.namespace;
-        if same(sharers.first) {
-            sharers.first = sharers.first.min(age);
-        } else if age < sharers.first {
-            sharers.other = Some(sharers.first);
-            sharers.first = age;
-        } else {
-            sharers.other = Some(sharers.other.map_or(age, |other| other.min(age)));
+    /// Takes in that a Service has other addresses than before; returns the Services for which that is news, itself perhaps
+    /// among them.
+    pub fn replace(&mut self, key: &ServiceKey, before: &Shares, after: &Shares) -> BTreeSet<ServiceKey> {
+        if before == after {
+            return BTreeSet::new();
         }
+        let touched: BTreeSet<IpAddr> = before.addresses.iter().chain(&after.addresses).copied().collect();
+        touched.into_iter().flat_map(|address| self.replace_one(key, (before, after), address)).collect()
+    }
+
+    fn replace_one(
+        &mut self,
+        key: &ServiceKey,
+        (before, after): (&Shares, &Shares),
+        address: IpAddr,
+    ) -> Vec<ServiceKey> {
+        let sharers = self.addresses.entry(address).or_default();
+        let known = sharers.oldest();
+        if before.addresses.contains(&address) {
+            sharers.remove(&(before.created, key.clone()));
+        }
+        if after.addresses.contains(&address) {
+            sharers.add((after.created, key.clone()));
+        }
+        let is_news = known != sharers.oldest();
+        let concerned = if is_news { sharers.all().cloned().collect() } else { Vec::new() };
+        if sharers.0.is_empty() {
+            self.addresses.remove(&address);
+        }
+        concerned
     }
 
     /// Why a Service is not translated to one of its addresses; none when it is.
@@ -76,9 +123,60 @@ impl<'a> Sharing<'a> {
     }
 
     /// The oldest Service with an address, and the oldest of another namespace.
-    fn sharers(&self, address: IpAddr) -> Option<(&'a ServiceKey, &'a ServiceKey)> {
-        let Sharers { first: (_, first), other } = *self.addresses.get(&address)?;
-        other.map(|(_, other)| (first, other))
+    fn sharers(&self, address: IpAddr) -> Option<(&ServiceKey, &ServiceKey)> {
+        let (first, other) = self.addresses.get(&address)?.first_two()?;
+        Some((first, other?))
+    }
+}
+
+impl Sharers {
+    fn add(&mut self, age: Age) {
+        let at = self.0.binary_search_by(|one| one.name.cmp(&age.1.namespace));
+        let at = at.unwrap_or_else(|at| {
+            self.0.insert(at, OfNamespace { name: Arc::clone(&age.1.namespace), ages: Vec::with_capacity(1) });
+            at
+        });
+        let Some(OfNamespace { ages, .. }) = self.0.get_mut(at) else { return };
+        if let Err(at) = ages.binary_search(&age) {
+            ages.insert(at, age);
+        }
+    }
+
+    fn remove(&mut self, age: &Age) {
+        let Ok(at) = self.0.binary_search_by(|one| one.name.cmp(&age.1.namespace)) else { return };
+        let Some(OfNamespace { ages, .. }) = self.0.get_mut(at) else { return };
+        if let Ok(place) = ages.binary_search(age) {
+            ages.remove(place);
+        }
+        if ages.is_empty() {
+            self.0.remove(at);
+        }
+    }
+
+    /// The oldest, and the oldest of another namespace.
+    fn first_two(&self) -> Option<(&ServiceKey, Option<&ServiceKey>)> {
+        let mut oldest: [Option<&Age>; 2] = [None, None];
+        for age in self.0.iter().filter_map(|one| one.ages.first()) {
+            let [first, second] = oldest;
+            oldest = match (first, second) {
+                (Some(first), _) if age < first => [Some(age), Some(first)],
+                (Some(first), Some(second)) => [Some(first), Some(second.min(age))],
+                (Some(first), None) => [Some(first), Some(age)],
+                (None, _) => [Some(age), None],
+            };
+        }
+        let [first, second] = oldest.map(|age| age.map(|(_, key)| key));
+        Some((first?, second))
+    }
+
+    /// What others are to know about the address: nothing as long as one namespace has it.
+    fn oldest(&self) -> Option<(ServiceKey, ServiceKey)> {
+        let (first, other) = self.first_two()?;
+        Some((first.clone(), other?.clone()))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.0.iter().flat_map(|one| one.ages.iter().map(|(_, key)| key))
     }
 }
 

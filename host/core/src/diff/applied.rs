@@ -1,0 +1,272 @@
+//! What the kernel holds, as far as is known. It moves in place, on success alone, at the cost of what changed; so what a
+//! change is compared with is the part that it touches, and not the whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::scope::{Common, Scope};
+use super::{Changes, Cut, Slice, cut, diff};
+use crate::net::{Family, Protocol};
+use crate::ruleset::{Chain, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target};
+
+/// What the kernel holds.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    ruleset: Ruleset,
+    /// How many elements lead to each chain, over others too.
+    leads: Leads,
+    /// The chains that none leads to, and no hook.
+    unused: BTreeSet<Object>,
+    /// What may be other than the newest ruleset says: all that was begun and did not end well.
+    outstanding: Scope,
+}
+
+/// A chain of the table of a family.
+type Object = (Family, Name);
+
+/// How many elements lead to each chain.
+type Leads = BTreeMap<Object, usize>;
+
+/// Parts of what is and of what is to be, that can be compared instead of the whole.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    before: Option<Ruleset>,
+    after: Ruleset,
+}
+
+impl Default for Applied {
+    fn default() -> Self {
+        Self::of(Ruleset::default())
+    }
+}
+
+impl Applied {
+    /// As it was read. Whether that is what should be there is not known.
+    pub fn of(ruleset: Ruleset) -> Self {
+        let mut leads = Leads::new();
+        for (family, table) in &ruleset.tables {
+            led_to(*family, table, &table.chains, &mut leads);
+        }
+        let is_unused = |family: Family, (name, chain): (&Name, &Chain)| {
+            let object = (family, name.clone());
+            (chain.hook.is_none() && !leads.contains_key(&object)).then_some(object)
+        };
+        let chains = ruleset.tables.iter().flat_map(|(family, table)| table.chains.iter().map(move |one| (*family, one)));
+        let unused = chains.filter_map(|(family, one)| is_unused(family, one)).collect();
+        Self { ruleset, leads, unused, outstanding: Scope::Everything }
+    }
+
+    /// All of it.
+    pub fn ruleset(&self) -> &Ruleset {
+        &self.ruleset
+    }
+
+    /// Takes in that the newest ruleset is another in this part; returns the part to be compared: with all that is
+    /// outstanding.
+    pub fn begin(&mut self, scope: Scope) -> &Scope {
+        self.outstanding = std::mem::take(&mut self.outstanding).and(scope);
+        &self.outstanding
+    }
+
+    /// Takes in that the kernel holds what the newest ruleset says.
+    pub fn is_settled(&mut self) {
+        self.outstanding = Scope::default();
+    }
+
+    /// What is to be compared, where the newest ruleset says `after` about all that is outstanding.
+    pub fn compare(&self, after: Ruleset) -> Comparison {
+        match &self.outstanding {
+            Scope::Everything => Comparison { before: None, after },
+            Scope::Pods(pods, common) => {
+                let (mut before, mut after) = (self.part(pods, *common), after);
+                for (family, table) in &self.ruleset.tables {
+                    if let (Some(before), Some(after)) = (before.tables.get_mut(family), after.tables.get_mut(family)) {
+                        self.share_chains(*family, table, (before, after));
+                    }
+                }
+                Comparison { before: Some(before), after }
+            }
+        }
+    }
+
+    /// What belongs to these pods, and what nothing leads to.
+    fn part(&self, pods: &BTreeSet<IpAddr>, common: Common) -> Ruleset {
+        let part = |(family, table): (&Family, &Table)| {
+            let mut part = Table::new(table.name.clone());
+            let mut wanted: Vec<Name> =
+                self.unused.iter().filter(|(of, _)| of == family).map(|(_, name)| name.clone()).collect();
+            for (name, map) in &table.maps {
+                let elements = part.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
+                for pod in pods.iter().filter(|pod| Family::of(**pod) == *family) {
+                    elements.elements.extend(of_pod(map, *pod).map(|(key, element)| (*key, element.clone())));
+                }
+                wanted.extend(elements.elements.values().filter_map(|element| match &element.target {
+                    Target::Jump(chain) => Some(chain.clone()),
+                    Target::Address(_) => None,
+                }));
+            }
+            copy(&table.chains, wanted, &mut part.chains);
+            if common == Common::Changed {
+                part.sets.clone_from(&table.sets);
+                let hooked = table.chains.iter().filter(|(_, chain)| chain.hook.is_some());
+                part.chains.extend(hooked.map(|(name, chain)| (name.clone(), chain.clone())));
+            }
+            (*family, part)
+        };
+        Ruleset { tables: self.ruleset.tables.iter().map(part).collect() }
+    }
+
+    /// A chain that other pods use too stays, and is not made again.
+    fn share_chains(&self, family: Family, table: &Table, (before, after): (&mut Table, &mut Table)) {
+        let mut own = Leads::new();
+        led_to(family, before, &before.chains, &mut own);
+        for (name, chain) in before.chains.iter().filter(|(_, chain)| chain.hook.is_none()) {
+            let object = (family, name.clone());
+            let count = |leads: &Leads| leads.get(&object).copied().unwrap_or_default();
+            if count(&self.leads) > count(&own) {
+                after.chains.entry(name.clone()).or_insert_with(|| chain.clone());
+            }
+        }
+        for name in after.chains.keys() {
+            if let Some(known) = table.chains.get(name) {
+                before.chains.entry(name.clone()).or_insert_with(|| known.clone());
+            }
+        }
+    }
+
+    /// Takes in that the kernel has taken over a part.
+    pub fn take(&mut self, slice: Slice) {
+        let mut gone = Leads::new();
+        for (family, before) in &slice.before.tables {
+            if let Some(table) = self.ruleset.tables.get(family) {
+                led_to(*family, before, &table.chains, &mut gone);
+            }
+        }
+        let chains: BTreeSet<Object> = objects(&slice.before).chain(objects(&slice.after)).collect();
+        let after = slice.after.clone();
+        slice.apply(&mut self.ruleset);
+        let mut come = Leads::new();
+        for (family, after) in &after.tables {
+            if let Some(table) = self.ruleset.tables.get(family) {
+                led_to(*family, after, &table.chains, &mut come);
+            }
+        }
+        self.count(&gone, &come, chains);
+    }
+
+    fn count(&mut self, gone: &Leads, come: &Leads, chains: BTreeSet<Object>) {
+        for (object, count) in come {
+            *self.leads.entry(object.clone()).or_default() += count;
+        }
+        for (object, count) in gone {
+            if let Some(known) = self.leads.get_mut(object) {
+                *known = known.saturating_sub(*count);
+            }
+        }
+        for object in chains.into_iter().chain(gone.keys().chain(come.keys()).cloned()) {
+            let is_led_to = self.leads.get(&object).is_some_and(|count| *count > 0);
+            if !is_led_to {
+                self.leads.remove(&object);
+            }
+            let (family, name) = &object;
+            let chain = self.ruleset.tables.get(family).and_then(|table| table.chains.get(name));
+            match chain {
+                Some(chain) if chain.hook.is_none() && !is_led_to => drop(self.unused.insert(object)),
+                Some(_) | None => drop(self.unused.remove(&object)),
+            }
+        }
+    }
+
+    /// Takes in that the kernel holds exactly this.
+    pub fn replace(&mut self, ruleset: Ruleset) {
+        let outstanding = std::mem::take(&mut self.outstanding);
+        *self = Self { outstanding, ..Self::of(ruleset) };
+    }
+}
+
+impl Comparison {
+    /// What is to be, of what is compared.
+    pub fn after(&self) -> &Ruleset {
+        &self.after
+    }
+
+    /// What is, of what is compared.
+    pub fn before<'a>(&'a self, applied: &'a Applied) -> &'a Ruleset {
+        self.before.as_ref().unwrap_or(&applied.ruleset)
+    }
+
+    /// Cut into slices of at most so much.
+    pub fn cut(&self, applied: &Applied, most: usize) -> Cut {
+        cut(self.before(applied), &self.after, most)
+    }
+
+    /// All that leads from what is to what is to be.
+    pub fn changes(&self, applied: &Applied) -> Changes {
+        diff(self.before(applied), &self.after)
+    }
+
+    /// Takes in that all of it was carried out.
+    pub fn is_carried_out(self, applied: &mut Applied) {
+        match self.before {
+            None => applied.replace(self.after),
+            Some(before) => applied.take(Slice::of(before, self.after)),
+        }
+    }
+
+    /// Takes in that a part of it was carried out.
+    pub fn take(&mut self, slice: &Slice) {
+        if let Some(before) = &mut self.before {
+            slice.clone().apply(before);
+        }
+    }
+}
+
+fn objects(ruleset: &Ruleset) -> impl Iterator<Item = Object> {
+    ruleset.tables.iter().flat_map(|(family, table)| table.chains.keys().map(|name| (*family, name.clone())))
+}
+
+/// The elements of one pod.
+fn of_pod(map: &Map, pod: IpAddr) -> impl Iterator<Item = (&MapKey, &crate::ruleset::Element)> {
+    let first = match map.kind {
+        MapKind::Addresses | MapKind::Chains => MapKey::Address(pod),
+        MapKind::Ports => MapKey::Port(pod, Protocol::Tcp, 0),
+    };
+    map.elements.range(first..).take_while(move |(key, _)| key.address() == pod)
+}
+
+/// Adds how many elements of `table` lead to each of these chains.
+fn led_to(family: Family, table: &Table, chains: &BTreeMap<Name, Chain>, leads: &mut Leads) {
+    for element in table.maps.values().flat_map(|map| map.elements.values()) {
+        if let Target::Jump(chain) = &element.target {
+            walk(family, chains, chain, leads);
+        }
+    }
+}
+
+/// The kernel takes no chains that lead back to themselves.
+fn walk(family: Family, chains: &BTreeMap<Name, Chain>, name: &Name, leads: &mut Leads) {
+    *leads.entry((family, name.clone())).or_default() += 1;
+    for next in chains.get(name).into_iter().flat_map(jumps) {
+        walk(family, chains, next, leads);
+    }
+}
+
+/// Copies chains with all that they lead to.
+fn copy(from: &BTreeMap<Name, Chain>, mut wanted: Vec<Name>, to: &mut BTreeMap<Name, Chain>) {
+    while let Some(name) = wanted.pop() {
+        let Some(chain) = from.get(&name).filter(|_| !to.contains_key(&name)) else { continue };
+        wanted.extend(jumps(chain).cloned());
+        to.insert(name, chain.clone());
+    }
+}
+
+fn jumps(chain: &Chain) -> impl Iterator<Item = &Name> {
+    chain.rules.iter().filter_map(|rule| match &rule.statement {
+        Statement::Jump(name) => Some(name),
+        Statement::Return
+        | Statement::Snat(_)
+        | Statement::SnatByAddress(_)
+        | Statement::SnatByPort(_)
+        | Statement::JumpByAddress(_) => None,
+    })
+}

@@ -1,0 +1,105 @@
+//! How much all Services would have as they are today, by namespace: what tells whether anything has to be refused. A change
+//! costs its own size.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::budget::{Limits, Room, Size};
+use crate::model::ServiceKey;
+
+/// What Services would have as they are today, or what is kept for them where that is more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    limits: Limits,
+    namespaces: BTreeMap<Arc<str>, OfNamespace>,
+    /// The namespaces in which not everything fits, and the most that each has on the way to what it is granted.
+    crowded: BTreeMap<Arc<str>, Size>,
+    /// Of the others together.
+    roomy: Size,
+}
+
+/// What the Services of one namespace would have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct OfNamespace {
+    size: Size,
+    services: usize,
+    /// Services that are too large by themselves.
+    too_large: usize,
+}
+
+impl Usage {
+    /// Without a Service.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, namespaces: BTreeMap::new(), crowded: BTreeMap::new(), roomy: Size::default() }
+    }
+
+    /// Takes in that a Service would have something else than before; none is a Service that is not there.
+    pub fn replace(&mut self, key: &ServiceKey, before: Option<Size>, after: Option<Size>) {
+        if before == after {
+            return;
+        }
+        let known = self.namespaces.get(&key.namespace).copied().unwrap_or_default();
+        let mut now = known;
+        now.size = now.size.replacing(before.unwrap_or_default(), after.unwrap_or_default());
+        now.services = now.services + usize::from(after.is_some()) - usize::from(before.is_some());
+        let too_large = |size: Option<Size>| usize::from(size.is_some_and(|size| self.limits.of_service(size).is_some()));
+        now.too_large = now.too_large + too_large(after) - too_large(before);
+        if !self.crowded.contains_key(&key.namespace) {
+            self.roomy = self.roomy.replacing(known.size, now.size);
+        }
+        match now.services {
+            0 => drop(self.namespaces.remove(&key.namespace)),
+            _ => drop(self.namespaces.insert(Arc::clone(&key.namespace), now)),
+        }
+    }
+
+    /// Whether everything of a namespace fits into it as it is today.
+    pub fn fits(&self, namespace: &str) -> bool {
+        let of = self.namespaces.get(namespace).copied().unwrap_or_default();
+        of.too_large == 0 && self.limits.of_namespace(of.size).is_none()
+    }
+
+    /// Whether no namespace can have anything that the node has no room for: then each is looked at by itself.
+    pub fn fits_the_node(&self) -> bool {
+        let all = self.crowded.values().copied().fold(self.roomy, Size::and);
+        self.limits.of_node(all).is_none()
+    }
+
+    /// Takes in that everything of a namespace fits, or, where not, the most that it has on the way.
+    pub fn settle(&mut self, namespace: &Arc<str>, peak: Option<Size>) {
+        let size = self.namespaces.get(namespace).copied().unwrap_or_default().size;
+        let before = match peak {
+            Some(peak) => self.crowded.insert(Arc::clone(namespace), peak),
+            None => self.crowded.remove(namespace),
+        };
+        match (before, peak) {
+            (None, Some(_)) => self.roomy = self.roomy.replacing(size, Size::default()),
+            (Some(_), None) => self.roomy = self.roomy.and(size),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// The namespaces in which not everything fits, as far as was settled.
+    pub fn crowded(&self) -> BTreeSet<Arc<str>> {
+        self.crowded.keys().cloned().collect()
+    }
+
+    /// All namespaces.
+    pub fn namespaces(&self) -> BTreeSet<Arc<str>> {
+        self.namespaces.keys().cloned().collect()
+    }
+
+    /// The limits of Services and namespaces alone, for a namespace by itself.
+    pub fn without_the_node(&self) -> Limits {
+        Limits { node: Room { elements: usize::MAX, networks: usize::MAX }, ..self.limits }
+    }
+}
+
+/// Whether everything fits as it is today, as nearly always: then nothing else has to be looked at.
+pub fn fits<'a>(limits: &Limits, sizes: impl IntoIterator<Item = (&'a ServiceKey, Size)>) -> bool {
+    let mut usage = Usage::new(*limits);
+    for (key, size) in sizes {
+        usage.replace(key, None, Some(size));
+    }
+    usage.namespaces().iter().all(|namespace| usage.fits(namespace)) && usage.fits_the_node()
+}

@@ -1,0 +1,122 @@
+//! The law of parts: whatever is compared and carried out part by part is what comparing everything gives.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use egressd_core::compile::{compile, compile_pods, table_names};
+use egressd_core::diff::{Applied, Common, Cut, Scope, Slice};
+use egressd_core::plan::Plan;
+use egressd_core::ruleset::Ruleset;
+use egressd_core::testkit::{FakeKernel, Universe};
+use proptest::prelude::*;
+
+/// The pods for which two plans may say something else.
+fn touched(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
+    let keys: BTreeSet<_> = old.services.keys().chain(new.services.keys()).collect();
+    let differ = keys.into_iter().filter(|key| old.services.get(*key) != new.services.get(*key));
+    let sources = differ.flat_map(|key| [old.services.get(key), new.services.get(key)]).flatten();
+    let sources = sources.flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied());
+    sources.chain(old.elsewhere.symmetric_difference(&new.elsewhere).copied()).collect()
+}
+
+/// The plan, cut to these pods.
+fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
+    let mut plan = plan.clone();
+    for service in plan.services.values_mut() {
+        for rule in &mut service.rules {
+            rule.sources.retain(|source| pods.contains(source));
+        }
+        service.rules.retain(|rule| !rule.sources.is_empty());
+    }
+    plan.services.retain(|_, service| !service.rules.is_empty());
+    match common {
+        Common::Changed => plan,
+        Common::Same => Plan { excluded: Default::default(), exact: Default::default(), ..plan },
+    }
+}
+
+/// What the newest plan says about what is outstanding.
+fn after(plan: &Plan, scope: &Scope) -> Ruleset {
+    let names = table_names(None);
+    match scope {
+        Scope::Everything => compile(plan, &names),
+        Scope::Pods(pods, Common::Changed) => compile(&cut_to(plan, pods, Common::Changed), &names),
+        Scope::Pods(pods, Common::Same) => compile_pods(&cut_to(plan, pods, Common::Same), &names),
+    }
+}
+
+fn common(old: &Plan, new: &Plan) -> Common {
+    if (&old.excluded, &old.exact) == (&new.excluded, &new.exact) { Common::Same } else { Common::Changed }
+}
+
+/// What becomes of a step: how many slices the kernel takes before it refuses, and how large they are.
+#[derive(Clone, Copy, Debug)]
+struct Fate {
+    slices: usize,
+    most: usize,
+}
+
+fn fates() -> impl Strategy<Value = Fate> {
+    (prop_oneof![Just(usize::MAX), 0..3usize], prop_oneof![Just(usize::MAX), 1..6usize])
+        .prop_map(|(slices, most)| Fate { slices, most })
+}
+
+/// Carries out what is outstanding, as far as the kernel lets it.
+fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, fate: Fate) {
+    let mut comparison = applied.compare(next);
+    let mut left = fate.slices;
+    let mut commit = |slice: &Slice| {
+        slice.changes.batches.iter().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
+    };
+    match comparison.cut(applied, fate.most) {
+        Cut::Whole if left == 0 => {}
+        Cut::Whole => {
+            let changes = comparison.changes(applied);
+            changes.batches.iter().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
+            comparison.is_carried_out(applied);
+            applied.is_settled();
+        }
+        Cut::Slices(mut slices) => loop {
+            let Some(slice) = slices.next(comparison.before(applied), comparison.after()) else {
+                applied.is_settled();
+                return;
+            };
+            if left == 0 {
+                return;
+            }
+            left -= 1;
+            commit(&slice);
+            comparison.take(&slice);
+            applied.take(slice);
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 5_000 }))]
+
+    /// Any history, wherever it is interrupted, and whichever part of a large change is carried out when the next one comes.
+    #[test]
+    fn part_by_part_is_everything(
+        first in Universe::on_paper().plans(),
+        history in prop::collection::vec((Universe::on_paper().plans(), fates()), 1..6),
+    ) {
+        let names = table_names(None);
+        let mut kernel = FakeKernel { ruleset: Ruleset::default(), generation: 0 };
+        let mut applied = Applied::default();
+        carry_out(&mut applied, &mut kernel, compile(&first, &names), Fate { slices: usize::MAX, most: usize::MAX });
+        let mut now = first;
+        for (next, fate) in history {
+            let scope = Scope::Pods(touched(&now, &next), common(&now, &next));
+            let scope = applied.begin(scope).clone();
+            carry_out(&mut applied, &mut kernel, after(&next, &scope), fate);
+            prop_assert_eq!(applied.ruleset(), &kernel.ruleset, "what we believe is what the kernel has");
+            now = next;
+        }
+        let scope = applied.begin(Scope::default()).clone();
+        carry_out(&mut applied, &mut kernel, after(&now, &scope), Fate { slices: usize::MAX, most: usize::MAX });
+        prop_assert_eq!(&kernel.ruleset, &compile(&now, &names));
+        prop_assert_eq!(applied.ruleset(), &kernel.ruleset);
+    }
+}
