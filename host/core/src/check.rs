@@ -3,13 +3,15 @@
 
 mod overlap;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
 use crate::finding::{Finding, Severity};
 use crate::model::ServiceKey;
 use crate::net::{AddressRange, Family};
-use crate::plan::Plan;
+pub use self::overlap::overlap;
+use crate::plan::{Plan, PlannedService};
 
 /// Something to say about a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,27 +119,45 @@ pub fn check(plan: &Plan) -> Vec<Note> {
 }
 
 fn invariants(plan: &Plan) -> Vec<Note> {
+    let networks = Networks::of(&plan.excluded);
+    plan.services.iter().flat_map(|(key, service)| faults(key, service, &networks)).collect()
+}
+
+/// The families whose networks are known, and those of which they are no set that the kernel would take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Networks {
+    known: BTreeSet<Family>,
+    unmerged: BTreeSet<Family>,
+}
+
+impl Networks {
+    /// Of what a plan excludes.
+    pub fn of(excluded: &BTreeMap<Family, Vec<AddressRange>>) -> Self {
+        let unmerged = excluded.iter().filter(|(_, ranges)| !merged(ranges)).map(|(family, _)| *family);
+        Self { known: excluded.keys().copied().collect(), unmerged: unmerged.collect() }
+    }
+}
+
+/// What is wrong with one Service's part of a plan: defects of ours.
+pub fn faults(key: &ServiceKey, service: &PlannedService, excluded: &Networks) -> Vec<Note> {
     let mut notes = Vec::new();
-    for (key, service) in &plan.services {
-        let mut note = |kind| notes.push(Note { service: key.clone(), kind });
-        for rule in &service.rules {
-            let family = Family::of(rule.address);
-            let excluded = plan.excluded.get(&family);
-            if excluded.is_none() {
-                note(Kind::FamilyUnknown(family));
-            }
-            if excluded.is_some_and(|ranges| !merged(ranges)) {
-                note(Kind::Unmerged(family));
-            }
-            if rule.sources.is_empty() {
-                note(Kind::NoSources(rule.id.clone()));
-            }
-            let networks = rule.include.iter().chain(&rule.exclude);
-            if rule.sources.iter().any(|a| Family::of(*a) != family)
-                || networks.clone().any(|n| Family::of_network(*n) != family)
-            {
-                note(Kind::MixedFamilies(rule.id.clone()));
-            }
+    let mut note = |kind| notes.push(Note { service: key.clone(), kind });
+    for rule in &service.rules {
+        let family = Family::of(rule.address);
+        if !excluded.known.contains(&family) {
+            note(Kind::FamilyUnknown(family));
+        }
+        if excluded.unmerged.contains(&family) {
+            note(Kind::Unmerged(family));
+        }
+        if rule.sources.is_empty() {
+            note(Kind::NoSources(rule.id.clone()));
+        }
+        let networks = rule.include.iter().chain(&rule.exclude);
+        if rule.sources.iter().any(|a| Family::of(*a) != family)
+            || networks.clone().any(|n| Family::of_network(*n) != family)
+        {
+            note(Kind::MixedFamilies(rule.id.clone()));
         }
     }
     notes

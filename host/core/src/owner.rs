@@ -80,9 +80,11 @@ impl Holder {
         Self { owner, node: node.to_owned(), prefix: prefix.clone(), held: Held::new() }
     }
 
-    /// Takes in what its interfaces have now.
-    pub fn hold(&mut self, held: Held) {
-        self.held = held;
+    /// Takes in what its interfaces have now; returns the addresses that stand otherwise than before.
+    pub fn hold(&mut self, held: Held) -> Vec<IpAddr> {
+        let before = std::mem::replace(&mut self.held, held);
+        let all = before.keys().chain(self.held.keys().filter(|address| !before.contains_key(address)));
+        all.copied().filter(|address| before.get(address) != self.held.get(address)).collect()
     }
 
     /// Whether other nodes may hold what it holds.

@@ -3,30 +3,45 @@
 //! policies and talks to the kernel.
 
 mod again;
+mod alarms;
 mod answering;
 mod asking;
 mod choice;
 mod claims;
+mod derived;
+mod entries;
 mod entry;
 mod input;
 mod limits;
 mod memory;
+mod places;
 mod pods;
+mod remembered;
 mod round;
+mod scratch;
+mod settling;
 mod shown;
 mod surroundings;
 mod turns;
 mod unreadable;
+mod views;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use again::Again;
+use alarms::Alarms;
 use claims::Claims;
 pub use claims::KEPT;
+use derived::Derived;
+use entries::Entries;
 use entry::{Answer, Entry, FollowUp, Standing};
 use input::is_asked_about;
+use places::Places;
+pub use remembered::News;
+use remembered::Remembered;
+pub use round::Step;
 pub use turns::Turns;
 
 use crate::beside::ForeignTables;
@@ -36,12 +51,12 @@ use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
-    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Surroundings, Uid, asks_kube_vip, published,
+    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Surroundings, Uid, published,
 };
 use crate::owner::{Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
-use crate::status::{ServiceStatus, State};
+use crate::status::ServiceStatus;
 use crate::voice::Voice;
 use crate::whose::Waits;
 
@@ -78,17 +93,23 @@ pub struct Pipeline {
     /// The nodes that are ready.
     ready: BTreeSet<String>,
     /// The policies' ConfigMaps, by name.
-    policies: BTreeMap<String, PolicyMark>,
+    policies: Arc<BTreeMap<String, PolicyMark>>,
     /// Those that are asked about.
-    services: BTreeMap<ServiceKey, Entry>,
+    services: Entries,
+    /// Which of them an address concerns.
+    places: Places,
+    /// When which of them are to be looked at again.
+    alarms: Alarms,
+    /// What followed in the last round.
+    derived: Derived,
     /// What the policies read.
     interest: Interest,
     /// The newest state that was taken in: other policies may read what earlier ones did not.
     newest: Snapshot,
     /// The annotations that the policies accepted last, by the Service's identity.
-    accepted: BTreeMap<Uid, Arc<Labels>>,
+    accepted: Remembered<Labels>,
     /// The draft of the last evaluation that went well, likewise. Those without rules are left out.
-    drafts: BTreeMap<Uid, Arc<Draft>>,
+    drafts: Remembered<Draft>,
     memory: Memory,
     /// Room that is kept for pods that are replaced.
     claims: Claims,
@@ -169,6 +190,7 @@ impl Pipeline {
         let around = Surroundings { node: settings.node.clone(), ..Surroundings::default() };
         let facts = Arc::new(ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &around));
         let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
+        let derived = Derived::new(settings.shared, settings.limits);
         Self {
             settings,
             context,
@@ -179,10 +201,13 @@ impl Pipeline {
             ready: Default::default(),
             policies: Default::default(),
             services: Default::default(),
+            places: Default::default(),
+            alarms: Default::default(),
+            derived,
             interest: Interest::everything(),
             newest: Snapshot::default(),
-            accepted,
-            drafts: Default::default(),
+            accepted: Remembered::of(accepted),
+            drafts: Remembered::of(BTreeMap::new()),
             memory: Memory::Whole,
             claims: Claims::default(),
             failures: 0,
@@ -192,7 +217,7 @@ impl Pipeline {
     /// The same with the last good drafts that an earlier process remembered (P6). They are guarded before they are used.
     #[must_use]
     pub fn recalling(self, drafts: BTreeMap<Uid, Arc<Draft>>) -> Self {
-        Self { drafts, ..self }
+        Self { drafts: Remembered::of(drafts), ..self }
     }
 
     /// The same, where not all is known that an earlier process remembered. What has nothing to fall back to then keeps what
@@ -209,44 +234,60 @@ impl Pipeline {
 
     /// Takes in which tables of kube-vip's names are on this node and not egressd's; whether that is news.
     pub fn stand_beside(&mut self, foreign: ForeignTables) -> bool {
-        let before = std::mem::replace(&mut self.foreign, foreign);
-        before != self.foreign
+        if self.foreign == foreign {
+            return false;
+        }
+        self.foreign = foreign;
+        self.services.touch(&self.derived.beside);
+        true
     }
 
-    /// Whether a Service of this round asks kube-vip for egress, too.
-    pub fn shares_services(&self, round: &Round) -> bool {
-        let asked = round.statuses.iter().filter(|(_, status)| status.state != State::Off);
-        asked.filter_map(|(key, _)| self.services.get(key)).any(|entry| asks_kube_vip(&entry.view.service))
+    /// Whether a Service of the last round asks kube-vip for egress, too.
+    pub fn shares_services(&self) -> bool {
+        !self.derived.beside.is_empty()
     }
 
     /// The annotations to remember for the next process: those of Services that ask for something.
     pub fn accepted(&self) -> &BTreeMap<Uid, Arc<Labels>> {
-        &self.accepted
+        self.accepted.all()
     }
 
     /// The last good drafts to remember for the next process.
     pub fn drafts(&self) -> &BTreeMap<Uid, Arc<Draft>> {
-        &self.drafts
+        self.drafts.all()
+    }
+
+    /// What of both is other than when it was asked last.
+    pub fn take_news(&mut self) -> (News<Labels>, News<Draft>) {
+        (self.accepted.take_news(), self.drafts.take_news())
     }
 
     /// Takes in a newer state; returns what has to be asked: only about Services whose view changed.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
-        let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
-        self.policies = snapshot.policies.iter().map(mark).collect();
+        self.take_policies(snapshot);
         let about_inside = keys.iter().any(|key| self.is_about_inside(snapshot, key));
+        let mut dirty = self.dirty(snapshot, keys);
+        let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         self.newest = snapshot.clone();
         if about_inside {
-            self.gather();
+            dirty.extend(self.gather());
         }
-        let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
-        let dirty = self.dirty(snapshot, keys);
+        if everything {
+            dirty.extend(self.all(snapshot));
+        }
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
+    }
+
+    fn take_policies(&mut self, snapshot: &Snapshot) {
+        if !self.newest.policies.ptr_eq(&snapshot.policies) {
+            let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
+            self.policies = Arc::new(snapshot.policies.iter().map(mark).collect());
+        }
     }
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
     fn cluster(&mut self, snapshot: &Snapshot) -> bool {
-        let ready = snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready);
-        self.ready = ready.map(|(name, _)| name.clone()).collect();
+        self.take_ready(snapshot);
         let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));
         let context = Context { node: self.settings.node.clone(), node_labels: labels.unwrap_or_default() };
         let changed = *self.context != context;
@@ -254,22 +295,41 @@ impl Pipeline {
         changed
     }
 
+    /// Renews which nodes are ready: on that it depends who reports a Service that no node translates.
+    fn take_ready(&mut self, snapshot: &Snapshot) {
+        let ready = snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready);
+        if ready.clone().map(|(name, _)| name).eq(&self.ready) {
+            return;
+        }
+        self.ready = ready.map(|(name, _)| name.clone()).collect();
+        self.services.touch_all();
+    }
+
+    fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+        let unreadable = snapshot.unreadable.services.keys();
+        snapshot.services.keys().chain(unreadable).chain(self.services.keys()).cloned().collect()
+    }
+
     fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<ServiceKey> {
-        let unreadable = || snapshot.unreadable.services.keys();
-        let all = || snapshot.services.keys().chain(unreadable()).chain(self.services.keys()).cloned();
-        let of = |key: &Key| -> Vec<ServiceKey> {
+        let of = |key: &Key| -> BTreeSet<ServiceKey> {
             match key {
-                Key::Service(key) => vec![key.clone()],
-                Key::Namespace(name) => all().filter(|key| *key.namespace == **name).collect(),
-                // A node's address makes an endpoint a host-network one.
-                Key::Cluster => all().collect(),
+                Key::Service(key) => [key.clone()].into(),
+                Key::Namespace(name) => self.all(snapshot).into_iter().filter(|key| *key.namespace == **name).collect(),
+                // What concerns single Services is found by the addresses that come or go.
+                Key::Cluster => self.newly_unreadable(snapshot),
                 // Its effect comes with the chain that is loaded from it.
-                Key::Policy(_) => Vec::new(),
-                Key::Pod(address) => self.listing(*address),
+                Key::Policy(_) => BTreeSet::new(),
+                Key::Pod(address) => self.places.of(*address).cloned().collect(),
                 Key::Pods => self.services.keys().cloned().collect(),
             }
         };
         keys.iter().flat_map(of).collect()
+    }
+
+    /// What can be read no more, or again.
+    fn newly_unreadable(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+        let [before, now] = [&self.newest, snapshot].map(|state| &state.unreadable.services);
+        before.keys().chain(now.keys()).cloned().collect()
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
@@ -282,6 +342,7 @@ impl Pipeline {
         let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
         let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
+                self.places.put(&key, BTreeSet::new());
                 self.forget(&gone.view.service.uid);
             }
             return None;
@@ -296,8 +357,16 @@ impl Pipeline {
         }
         let entry = self.renewed(&key, (newest, waits), published);
         let question = entry.question(&key);
+        self.take_places(snapshot, &key, &entry.view);
         self.services.insert(key, entry);
         Some(question)
+    }
+
+    /// Takes in which addresses concern a Service.
+    fn take_places(&mut self, snapshot: &Snapshot, key: &ServiceKey, view: &ServiceView) {
+        let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
+        let listed = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.address);
+        self.places.put(key, listed.chain(view.addresses.iter().copied()).collect());
     }
 
     /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.

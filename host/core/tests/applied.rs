@@ -64,7 +64,7 @@ fn fates() -> impl Strategy<Value = Fate> {
 
 /// Carries out what is outstanding, as far as the kernel lets it.
 fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, fate: Fate) {
-    let mut comparison = applied.compare(next);
+    let mut comparison = applied.compare(next, |_, _| {});
     let mut left = fate.slices;
     let mut commit = |slice: &Slice| {
         slice.changes.batches.iter().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));

@@ -70,7 +70,8 @@ impl World {
     }
 
     fn look_at(mut self, snapshot: &Snapshot) -> Self {
-        let questions = self.pipeline.update(snapshot, &[Key::Cluster].into());
+        let services = snapshot.services.keys().cloned().map(Key::Service);
+        let questions = self.pipeline.update(snapshot, &services.chain([Key::Cluster]).collect());
         self.answer(questions);
         self
     }

@@ -11,16 +11,28 @@ use crate::plan::{Claim, Plan, Rank, ranked};
 /// One note for every Service that shares pods: what it is behind, else what it is before.
 pub(super) fn overlaps(plan: &Plan) -> Vec<Note> {
     let claims = ranked(plan);
-    let mut tallies: BTreeMap<&ServiceKey, Tally<'_>> = BTreeMap::new();
-    for (pod, claims) in claims.iter().filter(|(_, claims)| !has_one_source(claims)) {
-        let [first, rest @ ..] = claims.as_slice() else { continue };
-        let Some(next) = rest.first() else { continue };
-        tallies.entry(first.key).or_default().before.count(next.key, *pod, rest.len());
-        for claim in rest {
-            tallies.entry(claim.key).or_default().behind.count(first.key, *pod, rest.len());
+    let mut shared: BTreeMap<&ServiceKey, Vec<(IpAddr, &[Claim<'_>])>> = BTreeMap::new();
+    for (pod, claims) in claims.iter().filter(|(_, claims)| claims.len() > 1) {
+        for claim in claims {
+            shared.entry(claim.key).or_default().push((*pod, claims));
         }
     }
-    tallies.into_iter().filter_map(|(key, tally)| tally.note(key)).collect()
+    shared.into_iter().filter_map(|(key, pods)| overlap(key, pods)).collect()
+}
+
+/// The note for one Service, from the pods that it shares, in order, each with all that speak for it.
+pub fn overlap<'a>(key: &ServiceKey, pods: impl IntoIterator<Item = (IpAddr, &'a [Claim<'a>])>) -> Option<Note> {
+    let mut tally = Tally::default();
+    for (pod, claims) in pods.into_iter().filter(|(_, claims)| !has_one_source(claims)) {
+        let [first, rest @ ..] = claims else { continue };
+        let Some(next) = rest.first() else { continue };
+        if first.key == key {
+            tally.before.count(next.key, pod, rest.len());
+        } else {
+            tally.behind.count(first.key, pod, rest.len());
+        }
+    }
+    tally.note(key)
 }
 
 /// Whether a pod leaves with the same address whichever of its Services is asked: a Service for TCP and another for UDP

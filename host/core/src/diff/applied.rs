@@ -73,12 +73,17 @@ impl Applied {
         self.outstanding = Scope::default();
     }
 
-    /// What is to be compared, where the newest ruleset says `after` about all that is outstanding.
-    pub fn compare(&self, after: Ruleset) -> Comparison {
+    /// What is to be compared, where the newest ruleset says `after` about all that is outstanding. `keep` adds what of the
+    /// kernel's part stays.
+    pub fn compare(&self, mut after: Ruleset, keep: impl FnOnce(&mut Ruleset, &Ruleset)) -> Comparison {
         match &self.outstanding {
-            Scope::Everything => Comparison { before: None, after },
+            Scope::Everything => {
+                keep(&mut after, &self.ruleset);
+                Comparison { before: None, after }
+            }
             Scope::Pods(pods, common) => {
-                let (mut before, mut after) = (self.part(pods, *common), after);
+                let mut before = self.part(pods, *common);
+                keep(&mut after, &before);
                 for (family, table) in &self.ruleset.tables {
                     if let (Some(before), Some(after)) = (before.tables.get_mut(family), after.tables.get_mut(family)) {
                         self.share_chains(*family, table, (before, after));

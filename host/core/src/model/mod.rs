@@ -20,7 +20,7 @@ pub use address::AddressTrust;
 pub(crate) use address::preferred_addresses;
 pub(crate) use bounds::LAST_APPLIED;
 pub use cluster::{
-    AddressReason, ClusterFacts, ClusterSettings, InsideNetworks, MOST_ENDPOINTS, Origin, Placement,
+    AddressReason, ClusterFacts, ClusterSettings, Concerned, InsideNetworks, MOST_ENDPOINTS, Origin, Placement,
     PrivateDestinations, Reason, Surroundings,
 };
 pub use interest::Interest;

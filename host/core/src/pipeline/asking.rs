@@ -14,6 +14,7 @@ impl Pipeline {
     /// Asks about every Service again: the policies are others now, and may read other annotations.
     pub fn ask_all(&mut self, interest: Interest) -> Vec<Question> {
         let before = std::mem::replace(&mut self.interest, interest);
+        self.services.touch_all();
         self.accept_what_was_not_read(&before);
         let newest = self.newest.clone();
         for key in of_other_types(&newest) {
@@ -35,11 +36,11 @@ impl Pipeline {
         if before.covers(&self.interest) {
             return;
         }
-        for (key, entry) in &self.services {
-            let accepted = self.accepted.get_mut(&entry.view.service.uid);
+        for (key, entry) in self.services.iter() {
+            let accepted = self.accepted.get(&entry.view.service.uid);
             if let Some((accepted, today)) = accepted.zip(self.newest.services.get(key)) {
                 let extended = extended(accepted, &today.annotations, (before, &self.interest));
-                *accepted = Arc::new(extended);
+                self.accepted.insert(&entry.view.service.uid, extended);
             }
         }
     }
@@ -47,11 +48,15 @@ impl Pipeline {
     /// Asks again about the Services whose policies could not answer, where another time may go better: those
     /// whose pause is over, and for each policy that rests the next one: round the namespaces, by what failed last.
     pub fn ask_failed(&self, now: Duration) -> Vec<Question> {
-        let mut questions = self.questions(|entry| entry.again.is_due(now));
+        let mut keys = self.alarms.due(now);
+        keys.extend(self.alarms.deferred().cloned());
+        let entries = keys.iter().filter_map(|key| Some((key, self.services.get(key)?)));
+        let due = entries.filter(|(_, entry)| entry.standing != Standing::Unreadable && entry.again.is_due(now));
+        let mut questions: Vec<Question> = due.map(|(key, entry)| entry.question(key)).collect();
         let mut last: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-        for (key, entry) in &self.services {
-            let last = last.entry(Arc::clone(&key.namespace)).or_default();
-            *last = entry.again.turn().max(*last);
+        for namespace in questions.iter().map(|question| Arc::clone(&question.key.namespace)) {
+            let turns = || self.services.of_namespace(&namespace).map(|(_, entry)| entry.again.turn()).max();
+            last.entry(Arc::clone(&namespace)).or_insert_with(|| turns().unwrap_or_default());
         }
         questions.sort_by_key(|question| (last.get(&question.key.namespace).copied(), question.failed));
         let mut resting = BTreeSet::new();
@@ -64,9 +69,10 @@ impl Pipeline {
 
     /// When [`Pipeline::ask_failed`] or [`Pipeline::ask_waited`] has something to ask next. Pauses and waits begin at `now`.
     pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
-        let next = |entry: &mut Entry| [entry.again.begin(now), entry.waits.begin(now)];
-        let next = self.services.values_mut().flat_map(next).flatten().min();
-        next.into_iter().chain(self.claims.begin(now)).min()
+        for key in self.services.take_untimed() {
+            self.alarms.set(&key, self.services.times_of(&key), now);
+        }
+        self.alarms.next(now).into_iter().chain(self.claims.begin(now)).min()
     }
 
     /// Whether an answer is still of use.

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::derived::Derived;
 use super::entry::{Answer, Entry, FollowUp, Standing};
 use super::memory::{accept, is_accepted, remember};
 use super::{Pipeline, Question};
@@ -12,14 +14,16 @@ use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{ServiceKey, ServiceView, Snapshot, view};
 use crate::plan::{
-    End, Excess, Grant, Here, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, fits, grants, narrows, settle,
+    End, Excess, Grant, Granted, Here, Limits, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, grants_and_peak, narrows,
+    settle,
 };
 
-/// The Services whose newest change is not in force, and what is.
-pub(super) type Refused = BTreeMap<ServiceKey, Grant>;
-
-/// How much each Service has in force.
-pub(super) type Sizes = BTreeMap<ServiceKey, Size>;
+/// What is in force of a Service whose newest change is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Instead {
+    pub(super) grant: Grant,
+    pub(super) planned: Planned,
+}
 
 /// What a Service can fall back to.
 struct Alternatives {
@@ -44,41 +48,30 @@ impl Pipeline {
         Some(view)
     }
 
-    /// Puts what was before in the place of what exceeds a limit.
-    pub(super) fn keep_to_limits(
+    /// How much a Service would have as it is today, or what is kept for it where that is more.
+    pub(super) fn demand(&self, key: &ServiceKey, newest: &Planned) -> Size {
+        let newest = size(newest);
+        newest.or(self.claimed(key, newest))
+    }
+
+    /// What is in force instead of what exceeds a limit, of all these Services together; and the most that they have on the
+    /// way.
+    pub(super) fn refusals(
         &self,
         here: Here<'_>,
-        planned: &mut BTreeMap<ServiceKey, Planned>,
-    ) -> (Refused, Sizes) {
-        let limits = &self.settings.limits;
-        let mut sizes: Sizes = planned.iter().map(|(key, planned)| (key.clone(), size(planned))).collect();
-        if fits(limits, sizes.iter().map(|(key, size)| (key, size.or(self.claimed(key, *size))))) {
-            return (Refused::new(), sizes);
-        }
+        limits: &Limits,
+        planned: &BTreeMap<ServiceKey, Planned>,
+    ) -> (BTreeMap<ServiceKey, Instead>, Size) {
         // A Service without pods may get some again.
         let is_kept = |key: &ServiceKey| self.claimed(key, Size::default()) != Size::default();
         let asking = planned.iter().filter(|(key, planned)| planned.service.is_some() || is_kept(key));
         let (wishes, alternatives): (Vec<Wish>, Vec<Alternatives>) =
             asking.filter_map(|(key, newest)| self.wish(here, key, newest)).unzip();
-        let mut refused = Refused::new();
-        for ((wish, alternatives), granted) in wishes.iter().zip(alternatives).zip(grants(limits, &wishes)) {
-            let is_edited = alternatives.accepted.is_some();
-            let (Some((instead, accepted)), Some(excess)) = (alternatives.of(granted.grant), granted.excess) else {
-                continue;
-            };
-            // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to
-            // fit.
-            if !is_edited && planned.get(&wish.key).is_some_and(|newest| is_narrower(newest, &instead)) {
-                continue;
-            }
-            let guarded = accepted.filter(|accepted| is_narrower(accepted, &instead));
-            let mut instead = guarded.unwrap_or(instead);
-            instead.findings.push(excess.finding(&wish.key));
-            refused.insert(wish.key.clone(), granted.grant);
-            sizes.insert(wish.key.clone(), size(&instead));
-            planned.insert(wish.key.clone(), instead);
-        }
-        (refused, sizes)
+        let (granted, peak) = grants_and_peak(limits, &wishes);
+        let instead = wishes.iter().zip(alternatives).zip(granted).filter_map(|((wish, alternatives), granted)| {
+            Some((wish.key.clone(), instead(&wish.key, alternatives, granted, planned.get(&wish.key)?)?))
+        });
+        (instead.collect(), peak)
     }
 
     /// How much is kept for a Service of this size. An edit that needs less gives the rest back.
@@ -119,54 +112,86 @@ impl Pipeline {
         entry.answer == Answer::New && matches!(verdict.ruling, Ruling::Draft(_)) && !accepted()
     }
 
-    /// Remembers what came into force of the newest answers; returns what has to be asked about edits that did not.
-    pub(super) fn remember_granted(&mut self, (refused, sizes): &(Refused, Sizes)) -> Vec<Question> {
-        let further = self.remember_answers(refused);
-        for (key, entry) in &self.services {
-            self.claims.has(&entry.view.service.uid, sizes.get(key).copied().unwrap_or_default());
+    /// Remembers what came into force of the newest answers of these Services; returns what has to be asked about edits that
+    /// did not.
+    pub(super) fn remember_granted(&mut self, keys: &BTreeSet<ServiceKey>, derived: &Derived) -> Vec<Question> {
+        let further = keys.iter().filter_map(|key| self.remember_answer(key, derived.refused.get(key)));
+        let further = further.collect();
+        for key in keys {
+            if let Some(entry) = self.services.get(key) {
+                let has = Size::of(derived.plans.get(key).map(|plan| &**plan));
+                self.claims.has(&entry.view.service.uid, key, has);
+            }
         }
         further
     }
 
-    fn remember_answers(&mut self, refused: &Refused) -> Vec<Question> {
-        let mut further = Vec::new();
-        for (key, entry) in &mut self.services {
-            let newest = (entry.answer, entry.standing, &entry.verdict);
-            let (Answer::New, Standing::Newest, Some(verdict)) = newest else { continue };
-            let Ruling::Draft(draft) = &verdict.ruling else { continue };
-            let uid = &entry.view.service.uid;
-            match (refused.get(key), &entry.last_input) {
-                (None, _) => {
-                    if guard(&self.context, &entry.view, draft).is_ok() {
-                        remember(&mut self.drafts, uid, draft);
-                    }
-                    if !is_accepted(&self.accepted, &entry.view, &self.interest) {
-                        self.claims.forget(uid);
-                    }
-                    let asked = *draft != Draft::default() || !verdict.findings.is_empty();
-                    if asked {
-                        accept(&mut self.accepted, &entry.view, &self.interest);
-                    } else {
-                        // What asks for nothing has nothing to fall back to.
-                        self.accepted.remove(uid);
-                    }
-                    (entry.answer, entry.last_input) = (Answer::Remembered, None);
-                }
-                (Some(Grant::Accepted), Some(Verdict { ruling: Ruling::Draft(draft), .. })) => {
-                    if guard(&self.context, &entry.view, draft).is_ok() {
-                        remember(&mut self.drafts, uid, draft);
-                    }
-                }
-                (Some(_), _) => {}
+    fn remember_answer(&mut self, key: &ServiceKey, refused: Option<&Instead>) -> Option<Question> {
+        let entry = self.services.get(key)?;
+        let (Answer::New, Standing::Newest, Some(verdict)) = (entry.answer, entry.standing, &entry.verdict) else {
+            return None;
+        };
+        let Ruling::Draft(_) = &verdict.ruling else { return None };
+        let uid = &entry.view.service.uid;
+        match (refused.map(|instead| instead.grant), &entry.last_input) {
+            (None, _) => {
+                self.remember_accepted(key);
+                return None;
             }
-            let unasked = refused.contains_key(key) && entry.follow_up == FollowUp::Unasked;
-            if unasked && !is_accepted(&self.accepted, &entry.view, &self.interest) {
-                let accepted = self.accepted.get(&entry.view.service.uid);
-                further.extend(accepted.map(|labels| entry.question_about(key, labels)));
+            (Some(Grant::Accepted), Some(Verdict { ruling: Ruling::Draft(draft), .. })) => {
+                if guard(&self.context, &entry.view, draft).is_ok() {
+                    remember(&mut self.drafts, uid, draft);
+                }
             }
+            (Some(_), _) => {}
         }
-        further
+        let unasked = entry.follow_up == FollowUp::Unasked;
+        if !unasked || is_accepted(&self.accepted, &entry.view, &self.interest) {
+            return None;
+        }
+        let accepted = Arc::clone(self.accepted.get(uid)?);
+        self.services.get_mut(key).map(|entry| entry.question_about(key, &accepted))
     }
+
+    /// The newest answer came into force.
+    fn remember_accepted(&mut self, key: &ServiceKey) {
+        let Some(entry) = self.services.get(key) else { return };
+        let Some(Verdict { ruling: Ruling::Draft(draft), findings, .. }) = &entry.verdict else { return };
+        let uid = &entry.view.service.uid;
+        if guard(&self.context, &entry.view, draft).is_ok() {
+            remember(&mut self.drafts, uid, draft);
+        }
+        if !is_accepted(&self.accepted, &entry.view, &self.interest) {
+            self.claims.forget(uid);
+        }
+        if *draft != Draft::default() || !findings.is_empty() {
+            accept(&mut self.accepted, &entry.view, &self.interest);
+        } else {
+            // What asks for nothing has nothing to fall back to.
+            self.accepted.remove(uid);
+        }
+        if let Some(entry) = self.services.get_mut(key) {
+            (entry.answer, entry.last_input) = (Answer::Remembered, None);
+        }
+    }
+}
+
+fn instead(
+    key: &ServiceKey,
+    alternatives: Alternatives,
+    granted: Granted,
+    newest: &Planned,
+) -> Option<Instead> {
+    let is_edited = alternatives.accepted.is_some();
+    let ((instead, accepted), excess) = (alternatives.of(granted.grant)?, granted.excess?);
+    // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to fit.
+    if !is_edited && is_narrower(newest, &instead) {
+        return None;
+    }
+    let guarded = accepted.filter(|accepted| is_narrower(accepted, &instead));
+    let mut planned = guarded.unwrap_or(instead);
+    planned.findings.push(excess.finding(key));
+    Some(Instead { grant: granted.grant, planned })
 }
 
 impl Alternatives {

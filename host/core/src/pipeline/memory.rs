@@ -1,23 +1,23 @@
 //! What is remembered of a Service for when today's input or a policy is bad.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::remembered::Remembered;
 use crate::decision::Draft;
 use crate::model::{Interest, LAST_APPLIED, Labels, ServiceView, Uid};
 
 /// Remembers the input that was accepted: of the annotations what policies read.
-pub(super) fn accept(accepted: &mut BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, interest: &Interest) {
+pub(super) fn accept(accepted: &mut Remembered<Labels>, view: &ServiceView, interest: &Interest) {
     let uid = &view.service.uid;
     let read = || read(&view.service.annotations, interest);
     if accepted.get(uid).is_none_or(|known| !known.iter().eq(read())) {
         let read = read().map(|(name, value)| (name.clone(), value.clone()));
-        accepted.insert(uid.clone(), Arc::new(read.collect()));
+        accepted.insert(uid, read.collect());
     }
 }
 
 /// Whether a Service's annotations are those that were accepted last, as far as policies read them.
-pub(super) fn is_accepted(accepted: &BTreeMap<Uid, Arc<Labels>>, view: &ServiceView, interest: &Interest) -> bool {
+pub(super) fn is_accepted(accepted: &Remembered<Labels>, view: &ServiceView, interest: &Interest) -> bool {
     let known = accepted.get(&view.service.uid);
     known.is_some_and(|known| read(known, interest).eq(read(&view.service.annotations, interest)))
 }
@@ -36,11 +36,11 @@ pub(super) fn extended(accepted: &Labels, today: &Labels, (before, now): (&Inter
 }
 
 /// Remembers a draft that went well; one without rules leaves nothing to stay in force.
-pub(super) fn remember(drafts: &mut BTreeMap<Uid, Arc<Draft>>, uid: &Uid, draft: &Draft) {
+pub(super) fn remember(drafts: &mut Remembered<Draft>, uid: &Uid, draft: &Draft) {
     if draft.rules.is_empty() {
         drafts.remove(uid);
     } else if drafts.get(uid).is_none_or(|known| **known != *draft) {
-        drafts.insert(uid.clone(), Arc::new(draft.clone()));
+        drafts.insert(uid, draft.clone());
     }
 }
 

@@ -1,76 +1,118 @@
-//! Views without what is another namespace's pod, and which Services a pod is about.
+//! Who speaks for each pod, and where it is: what makes the change of one pod cost its own size.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::entry::Entry;
-use super::{Pipeline, Question, choice};
-use crate::model::{Service, ServiceKey, ServiceView, Snapshot, preferred_addresses};
-use crate::net::Family;
-use crate::whose::{Earlier, Waits, sifted};
+use super::derived::sources;
+use crate::decision::Rule;
+use crate::model::ServiceKey;
+use crate::plan::PlannedService;
 
-impl Pipeline {
-    /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to be
-    /// asked.
-    pub fn ask_waited(&mut self, now: Duration) -> Vec<Question> {
-        self.claims.end(now);
-        let over = |(key, entry): (&ServiceKey, &mut Entry)| entry.waits.end(now).then(|| key.clone());
-        let over: Vec<ServiceKey> = self.services.iter_mut().filter_map(over).collect();
-        let newest = self.newest.clone();
-        over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
-    }
+/// The plans by Service.
+pub(super) type Plans = BTreeMap<ServiceKey, Arc<PlannedService>>;
 
-    /// The newest view of a Service, with the endpoints here that are its own as far as is known, and those that wait.
-    pub(super) fn view_of(&self, snapshot: &Snapshot, key: &ServiceKey) -> Option<(Arc<ServiceView>, Waits)> {
-        let newest = self.with_the_chosen_first(self.view(snapshot, key)?);
-        let uid = &newest.service.uid;
-        let known = self.services.get(key).filter(|entry| entry.view.service.uid == *uid);
-        let remembered = || self.drafts.get(uid).map(|draft| Earlier::Remembered(draft));
-        let earlier = known.map(|entry| Earlier::Looked(&entry.view, &entry.waits)).or_else(remembered);
-        let earlier = earlier.unwrap_or(Earlier::Nothing);
-        let (newest, waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
-        Some((Arc::new(newest), waits))
-    }
+/// The pods of all plans.
+#[derive(Debug, Default)]
+pub(super) struct PodIndex {
+    services: BTreeMap<IpAddr, Vec<ServiceKey>>,
+    /// Those in no known pod network, of which nothing is translated towards private destinations.
+    elsewhere: BTreeSet<IpAddr>,
+}
 
-    /// The view with the address of each family first that is used here, where there are several.
-    fn with_the_chosen_first(&self, mut newest: ServiceView) -> ServiceView {
-        if !choice::has_several(&newest.addresses) {
-            return newest;
+impl PodIndex {
+    /// Takes in another plan of a Service.
+    pub(super) fn replace(&mut self, key: &ServiceKey, old: Option<&PlannedService>, new: Option<&PlannedService>) {
+        let [before, after] = [old, new].map(|plan| sources(plan).collect::<BTreeSet<IpAddr>>());
+        for gone in before.difference(&after) {
+            self.remove(*gone, key);
         }
-        let (earlier, usable) = (self.earlier_choice(&newest), |address| self.is_usable(&newest.service, address));
-        let earlier = |family| earlier.iter().copied().find(|address| Family::of(*address) == family);
-        let (addresses, findings) = choice::chosen(&newest.addresses, earlier, usable);
-        newest.addresses = addresses;
-        newest.findings.extend(findings);
-        newest
-    }
-
-    /// What was used of a Service before: as this process knows, or else an earlier one.
-    fn earlier_choice(&self, newest: &ServiceView) -> Vec<IpAddr> {
-        let uid = &newest.service.uid;
-        match self.services.get(&newest.service.key).filter(|entry| entry.view.service.uid == *uid) {
-            Some(Entry { view, .. }) => {
-                let preferred = preferred_addresses(&view.service, self.settings.trust, &self.settings.prefix);
-                let first = Family::ALL.into_iter().filter_map(|family| choice::first(family, &view.addresses));
-                first.filter(|_| choice::is_same_order(&preferred, &newest.addresses)).collect()
+        for pod in after.difference(&before) {
+            let keys = self.services.entry(*pod).or_insert_with(|| Vec::with_capacity(1));
+            if let Err(at) = keys.binary_search(key) {
+                keys.insert(at, key.clone());
             }
-            None => self.drafts.get(uid).map(|draft| choice::of_draft(draft)).unwrap_or_default(),
         }
     }
 
-    /// Whether packets of this node may get an address of a Service as their source.
-    pub(super) fn is_usable(&self, service: &Service, address: IpAddr) -> bool {
-        self.holder.holds(service, address) && self.facts.refusal(address).is_none()
+    fn remove(&mut self, pod: IpAddr, key: &ServiceKey) {
+        let Some(keys) = self.services.get_mut(&pod) else { return };
+        if let Ok(at) = keys.binary_search(key) {
+            keys.remove(at);
+        }
+        if keys.is_empty() {
+            self.services.remove(&pod);
+            self.elsewhere.remove(&pod);
+        }
     }
 
-    /// The Services whose slices list an address on this node.
-    pub(super) fn listing(&self, address: IpAddr) -> Vec<ServiceKey> {
-        let lists = |entry: &Entry| {
-            let left = &entry.view.endpoints;
-            let is_left = left.binary_search_by_key(&address, |endpoint| endpoint.address).is_ok();
-            is_left || entry.view.withheld.binary_search(&address).is_ok()
-        };
-        self.services.iter().filter(|(_, entry)| lists(entry)).map(|(key, _)| key.clone()).collect()
+    /// Takes in where a pod is; whether that is news.
+    pub(super) fn place(&mut self, pod: IpAddr, is_elsewhere: Elsewhere) -> bool {
+        match is_elsewhere {
+            Elsewhere::Yes => self.elsewhere.insert(pod),
+            Elsewhere::No => self.elsewhere.remove(&pod),
+        }
+    }
+
+    /// The Services that speak for a pod.
+    pub(super) fn of(&self, pod: IpAddr) -> &[ServiceKey] {
+        self.services.get(&pod).map_or(&[], Vec::as_slice)
+    }
+
+    /// All pods.
+    pub(super) fn pods(&self) -> impl Iterator<Item = IpAddr> {
+        self.services.keys().copied()
+    }
+
+    /// The parts of all plans that are about these pods.
+    pub(super) fn around(&self, pods: &BTreeSet<IpAddr>, plans: &Plans) -> BTreeMap<ServiceKey, PlannedService> {
+        let keys: BTreeSet<&ServiceKey> = pods.iter().flat_map(|pod| self.of(*pod)).collect();
+        let part = |key: &ServiceKey| Some((key.clone(), cut(plans.get(key)?, pods)));
+        keys.into_iter().filter_map(part).collect()
+    }
+
+    /// Of these pods those that are in no known pod network.
+    pub(super) fn elsewhere_of(&self, pods: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
+        pods.intersection(&self.elsewhere).copied().collect()
+    }
+
+    /// All that are in no known pod network.
+    pub(super) fn elsewhere(&self) -> &BTreeSet<IpAddr> {
+        &self.elsewhere
+    }
+}
+
+/// Whether a pod is in no known pod network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    Yes,
+    No,
+}
+
+fn cut(service: &PlannedService, pods: &BTreeSet<IpAddr>) -> PlannedService {
+    let about = |rule: &Rule| {
+        let sources: Vec<IpAddr> = rule.sources.iter().copied().filter(|pod| pods.contains(pod)).collect();
+        // Networks and ports are copied for what is left alone: there may be thousands.
+        (!sources.is_empty()).then(|| {
+            let Rule { id, sources: _, include, exclude, source_ports, destination_ports, address } = rule;
+            Rule {
+                id: id.clone(),
+                sources,
+                include: include.clone(),
+                exclude: exclude.clone(),
+                source_ports: source_ports.clone(),
+                destination_ports: destination_ports.clone(),
+                address: *address,
+            }
+        })
+    };
+    let PlannedService { uid, created, rules, foreign, on_change, on_unavailable } = service;
+    PlannedService {
+        uid: uid.clone(),
+        created: *created,
+        rules: rules.iter().filter_map(about).collect(),
+        foreign: foreign.intersection(pods).copied().collect(),
+        on_change: *on_change,
+        on_unavailable: *on_unavailable,
     }
 }

@@ -1,171 +1,339 @@
-//! All that follows from what was taken in.
+//! What follows from what changed since the last round, at the cost of what changed: the Services that changed, those that
+//! share an address, a namespace's room or a pod with them, and the pods that they touch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::entry::{Entry, Standing};
-use super::limits::{Refused, Sizes, with_endpoints_counted};
-use super::surroundings::elsewhere;
-use super::{Memory, Pipeline, Round, choice};
-use crate::beside;
-use crate::chain::{PolicyFailure, Ruling, Shadow, Verdict};
-use crate::check::check;
-use crate::compile::{Kept, compile};
-use crate::finding::Severity;
-use crate::model::{ServiceKey, Uid};
-use crate::plan::{End, Here, Own, Plan, Planned, Sharing, Standby, settle, today};
-use crate::status::{ServiceStatus, ShadowStatus, State, statuses};
-use crate::voice::{Stage, Voice, voice};
+use super::derived::{Derived, sources, touch};
+use super::entries::Extent;
+use super::limits::Instead;
+use super::pods::Elsewhere;
+use super::{Pipeline, Question};
+use crate::check::{Networks, Note, faults, overlap};
+use crate::compile::{Kept, compile, compile_pods};
+use crate::diff::{Common, Scope};
+use crate::finding::{Finding, Severity};
+use crate::in_force::Newest;
+use crate::model::{ClusterFacts, Placement, PrivateDestinations, ServiceKey};
+use crate::plan::{Here, Plan, Planned, ranked};
+use crate::record::Overview;
+use crate::ruleset::Ruleset;
+
+/// What followed from what changed.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// The whole, and which Services are other than in the step before.
+    pub newest: Newest,
+    /// The part of the ruleset that may be another one.
+    pub scope: Scope,
+    /// The Services of which what the kernel has is to stay in the ruleset.
+    pub kept: Arc<Kept>,
+    /// Why nothing of this may be carried out: a defect of egressd.
+    pub fatal: Option<Finding>,
+    /// What has to be asked about changes that exceed a limit.
+    pub further: Vec<Question>,
+    /// How many Services were looked at.
+    pub looked_at: usize,
+}
+
+/// What a round changed on its way.
+#[derive(Debug, Default)]
+struct Way {
+    /// What is in force of the Services that are looked at; those that are missing have no answer, or are gone.
+    planned: BTreeMap<ServiceKey, Planned>,
+    keys: BTreeSet<ServiceKey>,
+    touched: BTreeSet<IpAddr>,
+    changed: BTreeSet<ServiceKey>,
+}
 
 impl Pipeline {
-    /// All that follows from what was taken in, and what is remembered of it. Where something was not answered yet, what
-    /// was before stays.
-    pub fn round(&mut self) -> Round {
-        let (round, granted) = self.work_out();
-        self.settle_private(&round.plan);
-        Round { further: self.remember_granted(&granted), ..round }
+    /// All that follows from what changed since the last step, and what is remembered of it. Where something was not answered
+    /// yet, what was before stays.
+    pub fn step(&mut self) -> Step {
+        let mut derived = std::mem::replace(&mut self.derived, Derived::new(self.settings.shared, self.settings.limits));
+        let extent = self.services.take_changed();
+        let common = self.common(&mut derived);
+        let way = self.advance(&mut derived, extent);
+        let newest = Newest { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
+        let scope = Scope::Pods(way.touched, common);
+        let further = self.remember_granted(&way.keys, &derived);
+        let (kept, fatal, looked_at) = (Arc::new(derived.kept()), fatal(&derived), way.keys.len());
+        self.derived = derived;
+        self.settle_private();
+        Step { newest, scope, kept, fatal, further, looked_at }
     }
 
-    fn work_out(&self) -> (Round, (Refused, Sizes)) {
-        // What asks for nothing takes no address from another, however old it is.
-        let asking = self.services.values().filter(|entry| !entry.asks_nothing());
-        let sharing = Sharing::of(self.settings.shared, asking.map(|entry| &*entry.view));
-        let here = self.here(&sharing);
-        let settled = |(key, entry): (&ServiceKey, &Entry)| {
-            Some((key.clone(), with_endpoints_counted(&entry.view, self.settle(here, entry)?)))
-        };
-        let mut planned: BTreeMap<ServiceKey, Planned> = self.services.iter().filter_map(settled).collect();
-        let granted = self.keep_to_limits(here, &mut planned);
-        let plan = self.plan(&planned);
-        let ruleset = compile(&plan, &self.settings.tables);
-        let notes = check(&plan);
-        let mut statuses = statuses(&notes, &planned);
-        for (key, status) in &mut statuses {
-            self.complete(here, key, planned.get(key), status);
+    /// What the newest plan says about a part of the ruleset.
+    pub fn target(&self, scope: &Scope) -> Ruleset {
+        match scope {
+            Scope::Everything => compile(&self.plan(), &self.settings.tables),
+            Scope::Pods(pods, Common::Changed) => compile(&self.plan_around(pods), &self.settings.tables),
+            Scope::Pods(pods, Common::Same) => compile_pods(&self.plan_around(pods), &self.settings.tables),
         }
-        let (voices, kept) = (self.voices(&planned), self.kept(here, &planned));
-        let uid = |(key, entry): (&ServiceKey, &Entry)| (key.clone(), entry.view.service.uid.clone());
-        let uids = self.services.iter().map(uid).collect();
-        let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(|note| note.finding());
-        let round = Round {
-            plan,
-            ruleset,
-            kept,
-            statuses,
-            uids,
-            voices,
+    }
+
+    /// All of the newest plan.
+    pub fn plan(&self) -> Plan {
+        let services = self.derived.plans.iter().map(|(key, plan)| (key.clone(), (**plan).clone())).collect();
+        let elsewhere = self.derived.pods.elsewhere().clone();
+        Plan { services, elsewhere, ..bare_plan(&self.derived.facts) }
+    }
+
+    fn plan_around(&self, pods: &BTreeSet<IpAddr>) -> Plan {
+        let services = self.derived.pods.around(pods, &self.derived.plans);
+        let elsewhere = self.derived.pods.elsewhere_of(pods);
+        Plan { services, elsewhere, ..bare_plan(&self.derived.facts) }
+    }
+
+    /// Whether what all pods have in common may be another, and takes over the facts that hold now.
+    fn common(&self, derived: &mut Derived) -> Common {
+        let (before, now) = (&derived.facts, &self.facts);
+        let same = Arc::ptr_eq(before, now) || (&before.excluded, &before.exact) == (&now.excluded, &now.exact);
+        if !Arc::ptr_eq(before, now) {
+            derived.networks = Networks::of(&now.excluded);
+            derived.facts = Arc::clone(now);
+        }
+        if same { Common::Same } else { Common::Changed }
+    }
+
+    fn overview(&self, derived: &Derived) -> Arc<Overview> {
+        Arc::new(Overview {
             first_ready: self.ready.first().cloned(),
-            policies: self.policies.clone(),
-            failing: self.failing(),
+            policies: Arc::clone(&self.policies),
+            failing: derived.failing.first(),
             inside: Arc::clone(&self.facts),
             findings: self.facts.findings.clone(),
-            fatal,
-            further: Vec::new(),
+        })
+    }
+
+    fn advance(&self, derived: &mut Derived, extent: Extent) -> Way {
+        let changed = match extent {
+            Extent::These(keys) => keys,
+            Extent::All => self.services.keys().chain(derived.records.keys()).cloned().collect(),
         };
-        (round, granted)
+        let keys = self.share(derived, changed);
+        let sharing = std::mem::take(&mut derived.sharing);
+        let here = self.here(&sharing);
+        let planned = keys.iter().filter_map(|key| Some((key.clone(), self.newest(here, key)?))).collect();
+        let mut way = Way { planned, keys, ..Way::default() };
+        self.limit(here, derived, &mut way);
+        self.take_plans(derived, &mut way);
+        self.join_those_who_share_pods(here, derived, &mut way);
+        self.take_records(here, derived, &mut way);
+        derived.sharing = sharing;
+        way
     }
 
-    fn plan(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {
-        let service = |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), planned.service.clone()?));
-        let (excluded, exact) = (self.facts.excluded.clone(), self.facts.exact.clone());
-        let services = planned.iter().filter_map(service).collect();
-        let plan = Plan { excluded, exact, services, ..Plan::default() };
-        Plan { elsewhere: elsewhere(&self.facts, &plan), ..plan }
-    }
-
-    /// Adds what is known of a Service beside its part of the plan.
-    fn complete(&self, here: Here<'_>, key: &ServiceKey, planned: Option<&Planned>, status: &mut ServiceStatus) {
-        let Some(entry) = self.services.get(key) else { return };
-        status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
-        status.shadows = planned.map(|planned| self.shadows(here, entry, planned)).unwrap_or_default();
-        if status.state != State::Off {
-            let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
-            status.findings.extend(beside::finding(service, wrote, &self.foreign));
-            status.findings.extend(entry.waiting());
+    /// Takes in which addresses these Services have; returns them with those for which that is news.
+    fn share(&self, derived: &mut Derived, changed: BTreeSet<ServiceKey>) -> BTreeSet<ServiceKey> {
+        let mut keys = changed.clone();
+        for key in changed {
+            let (after, counted) = (self.shares(&key), derived.counted.entry(key.clone()).or_default());
+            keys.extend(derived.sharing.replace(&key, &counted.shares, &after));
+            counted.shares = after;
         }
+        keys
     }
 
-    fn failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
-        let failures = self.services.iter().flat_map(|(key, entry)| {
-            entry.verdict.iter().flat_map(|verdict| &verdict.failures).map(move |failure| (key, failure))
-        });
-        let mut failing = BTreeMap::new();
-        for (key, failure) in failures {
-            failing.entry(failure.policy.clone()).or_insert_with(|| (key.clone(), failure.clone()));
+    /// Puts what was before in the place of what exceeds a limit. Where everything fits, as nearly always, nothing else is
+    /// looked at; where a namespace is full, all of it is; and where the node is, everything.
+    fn limit(&self, here: Here<'_>, derived: &mut Derived, way: &mut Way) {
+        for key in &way.keys {
+            let demand = way.planned.get(key).map(|planned| self.demand(key, planned));
+            let counted = derived.counted.entry(key.clone()).or_default();
+            derived.usage.replace(key, counted.demand, demand);
+            counted.demand = demand;
+            if !self.services.has(key) {
+                derived.counted.remove(key);
+            }
         }
-        failing
+        let namespaces: BTreeSet<Arc<str>> = way.keys.iter().map(|key| Arc::clone(&key.namespace)).collect();
+        let own_limits = derived.usage.without_the_node();
+        let mut refused = BTreeMap::new();
+        for namespace in &namespaces {
+            let peak = if derived.usage.fits(namespace) {
+                None
+            } else {
+                self.look_at_all_of(here, namespace, way);
+                let (instead, peak) = self.refusals(here, &own_limits, &of_namespace(&way.planned, namespace));
+                refused.extend(instead);
+                Some(peak)
+            };
+            derived.usage.settle(namespace, peak);
+        }
+        if derived.usage.fits_the_node() && !derived.node_is_full {
+            let before = of_namespaces(&derived.refused, &namespaces);
+            self.replace_refusals(here, derived, way, (before, refused));
+            return;
+        }
+        self.limit_the_node(here, derived, way);
     }
 
-    fn voices(&self, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Voice> {
-        let stage = Stage { node: &self.settings.node, ready: &self.ready, holder: &self.holder };
-        let one = |(key, planned): (&ServiceKey, &Planned)| {
-            // What stands on a Service that cannot be read is unknown.
-            let entry = self.services.get(key).filter(|entry| entry.standing != Standing::Unreadable)?;
-            Some((key.clone(), voice(stage, &entry.view, &entry.published, planned)?))
+    /// Works out anew what all namespaces have, since the node is full, or was.
+    fn limit_the_node(&self, here: Here<'_>, derived: &mut Derived, way: &mut Way) {
+        for namespace in derived.usage.namespaces() {
+            self.look_at_all_of(here, &namespace, way);
+        }
+        derived.node_is_full = !derived.usage.fits_the_node();
+        let refused = if derived.node_is_full {
+            self.refusals(here, &self.settings.limits, &way.planned).0
+        } else {
+            let own_limits = derived.usage.without_the_node();
+            let of = |namespace: &Arc<str>| self.refusals(here, &own_limits, &of_namespace(&way.planned, namespace)).0;
+            derived.usage.crowded().iter().flat_map(of).collect()
         };
-        planned.iter().filter_map(one).collect()
+        let before = derived.refused.keys().cloned().collect();
+        self.replace_refusals(here, derived, way, (before, refused));
     }
 
-    fn here<'a>(&'a self, sharing: &'a Sharing) -> Here<'a> {
-        Here { context: &self.context, facts: &self.facts, holder: &self.holder, sharing }
-    }
-
-    fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
-        let verdict = entry.verdict.as_ref()?;
-        if let (Ruling::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.ruling, entry.standing) {
-            let today = today(&self.context, &entry.view, draft);
-            let usable = |address| self.is_usable(&entry.view.service, address);
-            let today = Ruling::Draft(choice::moved(today, &entry.view.addresses, usable));
-            return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
-        }
-        Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, self.standby(entry, verdict)))
-    }
-
-    fn standby<'a>(&'a self, entry: &'a Entry, verdict: &Verdict) -> Standby<'a> {
-        match (&verdict.ruling, &entry.last_input) {
-            (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
-                Ruling::Draft(_) => Standby::LastInput(last),
-                Ruling::Denied { .. } => Standby::Nothing,
-                // Then the policies changed, and not the input alone.
-                Ruling::Invalid { .. } | Ruling::Failed(_) => self.last_draft(entry),
-            },
-            (_, _) => self.last_draft(entry),
-        }
-    }
-
-    pub(super) fn last_draft(&self, entry: &Entry) -> Standby<'_> {
-        match (self.drafts.get(&entry.view.service.uid), self.memory) {
-            (Some(draft), _) => Standby::LastDraft(draft),
-            (None, Memory::Whole) => Standby::Nothing,
-            (None, Memory::Partial) => Standby::Unknown,
-        }
-    }
-
-    /// The Services of which what the kernel has stays.
-    fn kept(&self, here: Here<'_>, planned: &BTreeMap<ServiceKey, Planned>) -> Kept {
-        match self.memory {
-            Memory::Whole => Kept::new(),
-            Memory::Partial => {
-                let entries = planned.iter().filter_map(|(key, planned)| Some((self.services.get(key)?, planned)));
-                entries.filter_map(|(entry, planned)| self.keeps(here, entry, planned)).collect()
+    fn look_at_all_of(&self, here: Here<'_>, namespace: &Arc<str>, way: &mut Way) {
+        for (key, _) in self.services.of_namespace(namespace) {
+            if way.keys.insert(key.clone()) {
+                way.planned.extend(self.newest(here, key).map(|planned| (key.clone(), planned)));
             }
         }
     }
 
-    /// What stays of a Service as the kernel has it: nothing was decided about it, and what was in force is unknown.
-    fn keeps(&self, here: Here<'_>, entry: &Entry, settled: &Planned) -> Option<(Uid, Own)> {
-        let undecided = matches!(settled.end, End::Invalid | End::Failed);
-        let unknown = self.standby(entry, entry.verdict.as_ref()?) == Standby::Unknown;
-        (undecided && unknown).then(|| (entry.view.service.uid.clone(), Own::of(here, &entry.view)))
+    /// What was refused `before` and is not any more is in force as it is today.
+    fn replace_refusals(
+        &self,
+        here: Here<'_>,
+        derived: &mut Derived,
+        way: &mut Way,
+        (before, refused): (BTreeSet<ServiceKey>, BTreeMap<ServiceKey, Instead>),
+    ) {
+        for key in before {
+            derived.refused.remove(&key);
+            if way.keys.insert(key.clone()) {
+                way.planned.extend(self.newest(here, &key).map(|planned| (key, planned)));
+            }
+        }
+        for (key, instead) in refused {
+            way.planned.insert(key.clone(), instead.planned.clone());
+            derived.refused.insert(key, instead);
+        }
     }
 
-    /// What would be in force with each policy in shadow mode, where that is something else.
-    fn shadows(&self, here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
-        let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
-        let would = |shadow: &Shadow| {
-            let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, self.last_draft(entry));
-            ShadowStatus::new(&shadow.policy, enforced, &planned)
-        };
-        shadows.filter_map(would).collect()
+    /// Takes over the plans, and finds the pods for which they say something else.
+    fn take_plans(&self, derived: &mut Derived, way: &mut Way) {
+        for key in &way.keys {
+            let new = way.planned.get_mut(key).and_then(|planned| planned.service.as_ref());
+            let old = derived.plans.get(key).cloned();
+            if old.as_deref() != new {
+                touch(&mut way.touched, old.as_deref(), new);
+                derived.pods.replace(key, old.as_deref(), new);
+                match new {
+                    Some(new) => drop(derived.plans.insert(key.clone(), Arc::new(new.clone()))),
+                    None => drop(derived.plans.remove(key)),
+                }
+            }
+            for pod in sources(derived.plans.get(key).map(|plan| &**plan)) {
+                if derived.pods.place(pod, self.is_elsewhere(pod)) {
+                    way.touched.insert(pod);
+                }
+            }
+        }
     }
+
+    pub(super) fn is_elsewhere(&self, pod: IpAddr) -> Elsewhere {
+        match self.facts.placement(pod) {
+            Placement::Elsewhere(PrivateDestinations::Withheld) => Elsewhere::Yes,
+            Placement::Elsewhere(PrivateDestinations::AsBefore) | Placement::Known => Elsewhere::No,
+        }
+    }
+
+    /// Whoever speaks for a pod that is touched is to know of it.
+    fn join_those_who_share_pods(&self, here: Here<'_>, derived: &Derived, way: &mut Way) {
+        let sharing: BTreeSet<&ServiceKey> = way.touched.iter().flat_map(|pod| derived.pods.of(*pod)).collect();
+        for key in sharing {
+            if way.keys.insert(key.clone()) {
+                let planned = match derived.refused.get(key) {
+                    Some(instead) => Some(instead.planned.clone()),
+                    None => self.newest(here, key),
+                };
+                way.planned.extend(planned.map(|planned| (key.clone(), planned)));
+            }
+        }
+    }
+
+    fn take_records(&self, here: Here<'_>, derived: &mut Derived, way: &mut Way) {
+        for key in &way.keys {
+            let planned = way.planned.get(key);
+            self.take_kept(here, derived, (key, planned), &mut way.touched);
+            let plan = derived.plans.get(key).cloned();
+            let faults = plan.iter().flat_map(|plan| faults(key, plan, &derived.networks)).collect::<Vec<_>>();
+            let mut notes: Vec<Note> = faults.iter().cloned().chain(self.overlap(derived, key)).collect();
+            notes.sort();
+            match faults.is_empty() {
+                true => drop(derived.faults.remove(key)),
+                false => drop(derived.faults.insert(key.clone(), faults)),
+            }
+            let failures = self.services.get(key).and_then(|entry| entry.verdict.as_ref());
+            derived.failing.put(key, failures.into_iter().flat_map(|verdict| &verdict.failures));
+            let record = self.record(here, key, planned, (plan, &notes));
+            match self.is_beside(key, record.as_ref()) {
+                true => drop(derived.beside.insert(key.clone())),
+                false => drop(derived.beside.remove(key)),
+            }
+            if record.as_ref() != derived.records.get(key).map(|known| &**known) {
+                way.changed.insert(key.clone());
+                match record {
+                    Some(record) => drop(derived.records.insert(key.clone(), Arc::new(record))),
+                    None => drop(derived.records.remove(key)),
+                }
+            }
+        }
+    }
+
+    fn take_kept(
+        &self,
+        here: Here<'_>,
+        derived: &mut Derived,
+        (key, planned): (&ServiceKey, Option<&Planned>),
+        touched: &mut BTreeSet<IpAddr>,
+    ) {
+        let (before, now) = (derived.kept.get(key), self.keeps(here, key, planned));
+        if before == now.as_ref() {
+            return;
+        }
+        touched.extend([before, now.as_ref()].into_iter().flatten().flat_map(|(_, own)| own.pods.iter().copied()));
+        match now {
+            Some(now) => drop(derived.kept.insert(key.clone(), now)),
+            None => drop(derived.kept.remove(key)),
+        }
+    }
+
+    /// What a Service is to know about others that speak for its pods.
+    fn overlap(&self, derived: &Derived, key: &ServiceKey) -> Option<Note> {
+        let pods = sources(derived.plans.get(key).map(|plan| &**plan));
+        let shared: BTreeSet<IpAddr> = pods.filter(|pod| derived.pods.of(*pod).len() > 1).collect();
+        if shared.is_empty() {
+            return None;
+        }
+        let plan = Plan { services: derived.pods.around(&shared, &derived.plans), ..Plan::default() };
+        let claims = ranked(&plan);
+        overlap(key, claims.iter().map(|(pod, claims)| (*pod, claims.as_slice())))
+    }
+}
+
+/// Without a Service.
+pub(super) fn bare_plan(facts: &ClusterFacts) -> Plan {
+    Plan { excluded: facts.excluded.clone(), exact: facts.exact.clone(), ..Plan::default() }
+}
+
+fn of_namespace(planned: &BTreeMap<ServiceKey, Planned>, namespace: &Arc<str>) -> BTreeMap<ServiceKey, Planned> {
+    let first = ServiceKey::new(Arc::clone(namespace), "");
+    let of = planned.range(first..).take_while(|(key, _)| key.namespace == *namespace);
+    of.map(|(key, planned)| (key.clone(), planned.clone())).collect()
+}
+
+fn of_namespaces(refused: &BTreeMap<ServiceKey, Instead>, namespaces: &BTreeSet<Arc<str>>) -> BTreeSet<ServiceKey> {
+    refused.keys().filter(|key| namespaces.contains(&key.namespace)).cloned().collect()
+}
+
+/// A defect that was found in the plan: nothing of it may be carried out.
+fn fatal(derived: &Derived) -> Option<Finding> {
+    let mut notes = derived.faults.values().flatten();
+    notes.find(|note| note.severity() == Severity::Error).map(Note::finding)
 }

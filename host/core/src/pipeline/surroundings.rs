@@ -4,39 +4,49 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Memory, Pipeline, Question, choice};
-use crate::model::{ClusterFacts, Connected, Key, Placement, PrivateDestinations, ServiceKey, Snapshot};
+use super::{Memory, Pipeline, Question};
+use crate::model::{
+    ClusterFacts, Concerned, Connected, Key, Placement, PrivateDestinations, ServiceKey, Snapshot,
+};
 use crate::owner::Held;
-use crate::plan::Plan;
 
 impl Pipeline {
     /// Takes in what this node's interfaces have now; returns what has to be asked. Policies know nothing of interfaces, but
     /// where a Service has several addresses they see the one first that is used here.
     pub fn hold(&mut self, held: Held) -> Vec<Question> {
         self.around.interfaces = held.keys().copied().collect();
-        self.holder.hold(held);
-        self.gather();
-        let newest = self.newest.clone();
-        let several = self.services.iter().filter(|(_, entry)| choice::has_several(&entry.view.addresses));
-        let several: Vec<ServiceKey> = several.map(|(key, _)| key.clone()).collect();
-        several.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
+        let other = self.holder.hold(held);
+        let mut concerned: BTreeSet<ServiceKey> =
+            other.into_iter().flat_map(|address| self.places.of(address)).cloned().collect();
+        self.services.touch(&concerned);
+        concerned.extend(self.gather());
+        self.look_at(concerned)
     }
 
-    /// Takes in what this node's interfaces are connected to.
-    pub fn connect(&mut self, connected: Vec<Connected>) {
+    /// Takes in what this node's interfaces are connected to; returns what has to be asked.
+    pub fn connect(&mut self, connected: Vec<Connected>) -> Vec<Question> {
         self.around.connected = connected;
-        self.gather();
+        let concerned = self.gather();
+        self.look_at(concerned)
+    }
+
+    fn look_at(&mut self, keys: BTreeSet<ServiceKey>) -> Vec<Question> {
+        let newest = self.newest.clone();
+        keys.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
     }
 
     /// Takes in what became of private destinations before (P6).
     pub fn went_on_with(&mut self, private: PrivateDestinations) {
         self.around.private = private;
-        self.gather();
+        let concerned = self.gather();
+        // Policies are shown nothing of it.
+        self.services.touch(&concerned);
     }
 
     /// What is in force in the kernel follows from something that is not remembered any more.
     pub fn lost_memory(&mut self) {
         self.memory = Memory::Partial;
+        self.services.touch_all();
     }
 
     /// What becomes of private destinations where pods of unknown networks may be.
@@ -44,15 +54,35 @@ impl Pipeline {
         self.around.private
     }
 
-    pub(super) fn gather(&mut self) {
-        self.facts = Arc::new(ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around));
+    /// Puts together anew what is inside; returns the Services that this concerns. Those for which nothing but what is settled
+    /// is another are touched.
+    pub(super) fn gather(&mut self) -> BTreeSet<ServiceKey> {
+        let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
+        if facts == *self.facts {
+            return BTreeSet::new();
+        }
+        let before = std::mem::replace(&mut self.facts, Arc::new(facts));
+        match before.concerned(&self.facts) {
+            Concerned::All => {
+                self.services.touch_all();
+                self.services.keys().cloned().collect()
+            }
+            Concerned::These(ranges) => {
+                let keys: BTreeSet<ServiceKey> =
+                    ranges.into_iter().flat_map(|range| self.places.within(range)).cloned().collect();
+                self.services.touch(&keys);
+                keys
+            }
+        }
     }
 
     /// Ends what goes on as before an update, where no packet depends on it any more: then none changes.
-    pub(super) fn settle_private(&mut self, plan: &Plan) {
+    pub(super) fn settle_private(&mut self) {
         let of_private = |pod| matches!(self.facts.placement(pod), Placement::Elsewhere(PrivateDestinations::AsBefore));
         match self.around.private {
-            PrivateDestinations::AsBefore if !self.facts.is_as_before() && !pods(plan).any(of_private) => {
+            PrivateDestinations::AsBefore
+                if !self.facts.is_as_before() && !self.derived.pods.pods().any(of_private) =>
+            {
                 self.went_on_with(PrivateDestinations::Withheld);
             }
             PrivateDestinations::AsBefore | PrivateDestinations::Withheld => {}
@@ -79,13 +109,4 @@ impl Pipeline {
         let is_unknown = |address: IpAddr| !self.facts.is_excluded(address);
         addresses.into_iter().any(is_unknown) || pods.any(|pod| is_unknown(pod) || self.around.is_connected_to(pod))
     }
-}
-
-/// The pods of which nothing is translated towards private destinations.
-pub(super) fn elsewhere(facts: &ClusterFacts, plan: &Plan) -> BTreeSet<IpAddr> {
-    pods(plan).filter(|pod| facts.placement(*pod) == Placement::Elsewhere(PrivateDestinations::Withheld)).collect()
-}
-
-fn pods(plan: &Plan) -> impl Iterator<Item = IpAddr> {
-    plan.services.values().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied())
 }

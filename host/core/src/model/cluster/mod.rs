@@ -1,5 +1,6 @@
 //! The facts that hold for the whole cluster: which destinations stay inside it (P2).
 
+mod concerned;
 mod exact;
 mod networks;
 mod reason;
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+pub use concerned::Concerned;
 pub use exact::MOST_ENDPOINTS;
 pub use reason::{AddressReason, Reason};
 pub use settings::{ClusterSettings, InsideNetworks, Origin};

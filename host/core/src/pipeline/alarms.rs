@@ -1,0 +1,55 @@
+//! When something has to be looked at again though nothing is new, in the order in which it comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::entry::Entry;
+use crate::model::ServiceKey;
+use crate::policy::PACE;
+
+/// The times of all Services that have one.
+#[derive(Debug, Default)]
+pub(super) struct Alarms {
+    queue: BTreeSet<(Duration, ServiceKey)>,
+    times: BTreeMap<ServiceKey, Duration>,
+    /// Those that wait for a policy that rests: they are looked at at its pace.
+    deferred: BTreeSet<ServiceKey>,
+}
+
+impl Alarms {
+    /// Takes in a Service as it is now; what did not begin to wait begins.
+    pub(super) fn set(&mut self, key: &ServiceKey, entry: Option<&mut Entry>, now: Duration) {
+        if let Some(before) = self.times.remove(key) {
+            self.queue.remove(&(before, key.clone()));
+        }
+        self.deferred.remove(key);
+        let Some(entry) = entry else { return };
+        let pause = if entry.again.is_deferred() {
+            self.deferred.insert(key.clone());
+            None
+        } else {
+            entry.again.begin(now)
+        };
+        if let Some(time) = pause.into_iter().chain(entry.waits.begin(now)).min() {
+            self.times.insert(key.clone(), time);
+            self.queue.insert((time, key.clone()));
+        }
+    }
+
+    /// The first time of all.
+    pub(super) fn next(&self, now: Duration) -> Option<Duration> {
+        let first = self.queue.first().map(|(time, _)| *time);
+        let deferred = (!self.deferred.is_empty()).then_some(now + PACE);
+        first.into_iter().chain(deferred).min()
+    }
+
+    /// Those whose time has come.
+    pub(super) fn due(&self, now: Duration) -> BTreeSet<ServiceKey> {
+        self.queue.iter().take_while(|(time, _)| *time <= now).map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Those that wait for a policy that rests.
+    pub(super) fn deferred(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.deferred.iter()
+    }
+}

@@ -1,0 +1,136 @@
+//! What followed from the entries in the last round: kept, so that the next round looks at what changed and at nothing else.
+//! Each part says what it depends on; [`super::scratch`] works all of it out from nothing, and is the specification.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::limits::Instead;
+use super::pods::PodIndex;
+use crate::chain::PolicyFailure;
+use crate::check::{Networks, Note};
+use crate::compile::Kept;
+use crate::model::{ClusterFacts, ServiceKey};
+use crate::plan::{Own, PlannedService, SharedAddresses, Shares, Sharing, Size, Usage, Limits};
+use crate::record::Records;
+
+/// What followed from the entries.
+#[derive(Debug)]
+pub(super) struct Derived {
+    pub(super) sharing: Sharing,
+    pub(super) usage: Usage,
+    /// Whether the limits of the node decided in the last round.
+    pub(super) node_is_full: bool,
+    /// What is counted of each Service in the two above.
+    pub(super) counted: BTreeMap<ServiceKey, Counted>,
+    /// The Services whose newest change is not in force, and what is instead.
+    pub(super) refused: BTreeMap<ServiceKey, Instead>,
+    pub(super) plans: BTreeMap<ServiceKey, Arc<PlannedService>>,
+    pub(super) pods: PodIndex,
+    pub(super) failing: Failing,
+    pub(super) faults: BTreeMap<ServiceKey, Vec<Note>>,
+    /// Services that ask kube-vip, too.
+    pub(super) beside: BTreeSet<ServiceKey>,
+    /// What stays as the kernel has it.
+    pub(super) kept: BTreeMap<ServiceKey, (crate::model::Uid, Own)>,
+    pub(super) records: Records,
+    /// Of the facts that hold.
+    pub(super) networks: Networks,
+    pub(super) facts: Arc<ClusterFacts>,
+}
+
+/// What is counted of a Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) shares: Shares,
+    /// What it would have, or what is kept for it where that is more; none where the policies have not answered.
+    pub(super) demand: Option<Size>,
+}
+
+/// The policies that could not answer, and for which Services.
+#[derive(Debug, Default)]
+pub(super) struct Failing(BTreeMap<String, BTreeMap<ServiceKey, PolicyFailure>>);
+
+impl Derived {
+    /// Nothing yet, which follows from no Service.
+    pub(super) fn new(shared: SharedAddresses, limits: Limits) -> Self {
+        Self {
+            sharing: Sharing::new(shared),
+            usage: Usage::new(limits),
+            node_is_full: false,
+            counted: Default::default(),
+            refused: Default::default(),
+            plans: Default::default(),
+            pods: Default::default(),
+            failing: Default::default(),
+            faults: Default::default(),
+            beside: Default::default(),
+            kept: Default::default(),
+            records: Default::default(),
+            networks: Default::default(),
+            facts: Default::default(),
+        }
+    }
+
+    pub(super) fn kept(&self) -> Kept {
+        self.kept.values().cloned().collect()
+    }
+}
+
+impl Failing {
+    /// Takes in the failures of one Service's answer.
+    pub(super) fn put<'a>(&mut self, key: &ServiceKey, failures: impl IntoIterator<Item = &'a PolicyFailure>) {
+        self.0.retain(|_, services| {
+            services.remove(key);
+            !services.is_empty()
+        });
+        for failure in failures {
+            self.0.entry(failure.policy.clone()).or_default().entry(key.clone()).or_insert_with(|| failure.clone());
+        }
+    }
+
+    /// Each policy with the first Service by name for which it could not answer.
+    pub(super) fn first(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
+        let first = |(policy, services): (&String, &BTreeMap<ServiceKey, PolicyFailure>)| {
+            let (key, failure) = services.first_key_value()?;
+            Some((policy.clone(), (key.clone(), failure.clone())))
+        };
+        self.0.iter().filter_map(first).collect()
+    }
+}
+
+/// The pods for which two plans of a Service differ: those that come or go, where the rules are the same otherwise.
+pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedService>, new: Option<&PlannedService>) {
+    match (old, new) {
+        (Some(old), Some(new)) if are_alike(old, new) => {
+            for (old_rule, new_rule) in old.rules.iter().zip(&new.rules) {
+                let [before, after] =
+                    [old_rule, new_rule].map(|rule| rule.sources.iter().copied().collect::<BTreeSet<_>>());
+                touched.extend(before.symmetric_difference(&after));
+            }
+            touched.extend(old.foreign.symmetric_difference(&new.foreign));
+        }
+        (old, new) => touched.extend(sources(old).chain(sources(new))),
+    }
+}
+
+/// Whether two plans say the same about the pods that are in both.
+fn are_alike(old: &PlannedService, new: &PlannedService) -> bool {
+    let PlannedService { uid, created, rules, foreign: _, on_change: _, on_unavailable: _ } = old;
+    let same = |(one, other): (&crate::decision::Rule, &crate::decision::Rule)| {
+        one.address == other.address
+            && one.include == other.include
+            && one.exclude == other.exclude
+            && one.source_ports == other.source_ports
+            && one.destination_ports == other.destination_ports
+    };
+    *uid == new.uid
+        && *created == new.created
+        && rules.len() == new.rules.len()
+        && rules.iter().zip(&new.rules).all(same)
+}
+
+/// The pods of a Service's part of the plan.
+pub(super) fn sources(service: Option<&PlannedService>) -> impl Iterator<Item = IpAddr> + '_ {
+    service.into_iter().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied())
+}

@@ -1,0 +1,110 @@
+//! What is known about each Service, and which of them a round has to look at. Whoever changes one takes it from here, so none
+//! that changed can be missed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::entry::Entry;
+use crate::model::ServiceKey;
+
+/// The entries, by Service.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    all: BTreeMap<ServiceKey, Entry>,
+    changed: Extent,
+    /// Those whose times were not looked at since they changed.
+    untimed: BTreeSet<ServiceKey>,
+}
+
+/// Which Services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    All,
+    These(BTreeSet<ServiceKey>),
+}
+
+impl Default for Extent {
+    fn default() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
+impl Entries {
+    pub(super) fn get(&self, key: &ServiceKey) -> Option<&Entry> {
+        self.all.get(key)
+    }
+
+    pub(super) fn has(&self, key: &ServiceKey) -> bool {
+        self.all.contains_key(key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
+        self.all.iter()
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
+        self.all.keys()
+    }
+
+    /// Those of one namespace.
+    pub(super) fn of_namespace(&self, namespace: &Arc<str>) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
+        let first = ServiceKey::new(Arc::clone(namespace), "");
+        self.all.range(first..).take_while(move |(key, _)| key.namespace == *namespace)
+    }
+
+    /// To change it.
+    pub(super) fn get_mut(&mut self, key: &ServiceKey) -> Option<&mut Entry> {
+        let entry = self.all.get_mut(key)?;
+        self.changed.add(key);
+        self.untimed.insert(key.clone());
+        Some(entry)
+    }
+
+    pub(super) fn insert(&mut self, key: ServiceKey, entry: Entry) {
+        self.changed.add(&key);
+        self.untimed.insert(key.clone());
+        self.all.insert(key, entry);
+    }
+
+    pub(super) fn remove(&mut self, key: &ServiceKey) -> Option<Entry> {
+        let entry = self.all.remove(key)?;
+        self.changed.add(key);
+        self.untimed.insert(key.clone());
+        Some(entry)
+    }
+
+    /// To change when it is asked again, which no round depends on.
+    pub(super) fn times_of(&mut self, key: &ServiceKey) -> Option<&mut Entry> {
+        self.all.get_mut(key)
+    }
+
+    /// Those that changed in this respect since it was asked last.
+    pub(super) fn take_untimed(&mut self) -> BTreeSet<ServiceKey> {
+        std::mem::take(&mut self.untimed)
+    }
+
+    /// A round has to look at these, though nothing of their own changed.
+    pub(super) fn touch<'a>(&mut self, keys: impl IntoIterator<Item = &'a ServiceKey>) {
+        keys.into_iter().for_each(|key| self.changed.add(key));
+    }
+
+    /// Something changed on which all depend.
+    pub(super) fn touch_all(&mut self) {
+        self.changed = Extent::All;
+    }
+
+    /// Those that a round has to look at.
+    pub(super) fn take_changed(&mut self) -> Extent {
+        std::mem::take(&mut self.changed)
+    }
+}
+
+impl Extent {
+    fn add(&mut self, key: &ServiceKey) {
+        match self {
+            Self::All => {}
+            Self::These(keys) if keys.contains(key) => {}
+            Self::These(keys) => drop(keys.insert(key.clone())),
+        }
+    }
+}

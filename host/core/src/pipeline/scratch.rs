@@ -1,0 +1,121 @@
+//! All that follows, worked out from nothing but what was taken in: the specification of [`super::round`], which has to come to
+//! the same, and the audit of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::limits::Instead;
+use super::pods::Elsewhere;
+use super::round::bare_plan;
+use super::{Pipeline, Round};
+use crate::chain::PolicyFailure;
+use crate::check::{Note, check};
+use crate::compile::{Kept, compile};
+use crate::finding::Severity;
+use crate::model::{ClusterFacts, ServiceKey};
+use crate::plan::{Here, Plan, Planned, Sharing, Usage};
+use crate::record::{Record, Settled};
+
+impl Pipeline {
+    /// What follows, step by step or not. Only what the last step left to be asked is missing.
+    pub fn from_scratch(&self) -> Round {
+        let asking = self.services.iter().filter(|(_, entry)| !entry.asks_nothing());
+        let sharing = Sharing::of(self.settings.shared, asking.map(|(_, entry)| &*entry.view));
+        let here = self.here(&sharing);
+        let newest = |key: &ServiceKey| Some((key.clone(), self.newest(here, key)?));
+        let mut planned: BTreeMap<ServiceKey, Planned> = self.services.keys().filter_map(newest).collect();
+        for (key, instead) in self.all_refusals(here, &planned) {
+            planned.insert(key, instead.planned);
+        }
+        let plan = self.plan_of(&planned);
+        let (ruleset, notes) = (compile(&plan, &self.settings.tables), check(&plan));
+        let kept: Kept = planned.iter().filter_map(|(key, planned)| self.keeps(here, key, Some(planned))).collect();
+        let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(Note::finding);
+        let mut round = Round { ruleset, kept, fatal, ..self.bare_round(&self.facts) };
+        for key in self.services.keys() {
+            let of_it: Vec<Note> = notes.iter().filter(|note| note.service == *key).cloned().collect();
+            let service = plan.services.get(key).map(|service| Arc::new(service.clone()));
+            if let Some(record) = self.record(here, key, planned.get(key), (service, &of_it)) {
+                round.add(key, &record);
+            }
+        }
+        Round { plan, failing: self.all_failing(), ..round }
+    }
+
+    /// The last step, and all before it, as a whole.
+    pub fn round(&mut self) -> Round {
+        #[cfg(feature = "testkit")]
+        let expected = self.from_scratch();
+        let step = self.step();
+        let mut round = Round {
+            ruleset: self.target(&crate::diff::Scope::Everything),
+            plan: self.plan(),
+            kept: (*step.kept).clone(),
+            failing: step.newest.overview.failing.clone(),
+            fatal: step.fatal,
+            further: step.further,
+            ..self.bare_round(&self.derived.facts)
+        };
+        for (key, record) in &step.newest.records {
+            round.add(key, record);
+        }
+        #[cfg(feature = "testkit")]
+        assert_eq!(Round { further: Vec::new(), ..round.clone() }, expected, "a step comes to what all gives from nothing");
+        round
+    }
+
+    fn bare_round(&self, facts: &Arc<ClusterFacts>) -> Round {
+        Round {
+            first_ready: self.ready.first().cloned(),
+            policies: (*self.policies).clone(),
+            inside: Arc::clone(facts),
+            findings: facts.findings.clone(),
+            ..Round::default()
+        }
+    }
+
+    /// What is in force instead of what exceeds a limit: of each namespace by itself, where the node has room for all.
+    fn all_refusals(&self, here: Here<'_>, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Instead> {
+        let mut usage = Usage::new(self.settings.limits);
+        for (key, newest) in planned {
+            usage.replace(key, None, Some(self.demand(key, newest)));
+        }
+        let (own_limits, mut refused) = (usage.without_the_node(), BTreeMap::new());
+        for namespace in usage.namespaces().iter().filter(|namespace| !usage.fits(namespace)).cloned().collect::<Vec<_>>() {
+            let of_it = planned.iter().filter(|(key, _)| key.namespace == namespace);
+            let of_it = of_it.map(|(key, planned)| (key.clone(), planned.clone())).collect();
+            let (instead, peak) = self.refusals(here, &own_limits, &of_it);
+            refused.extend(instead);
+            usage.settle(&namespace, Some(peak));
+        }
+        if usage.fits_the_node() { refused } else { self.refusals(here, &self.settings.limits, planned).0 }
+    }
+
+    fn plan_of(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {
+        let service = |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), planned.service.clone()?));
+        let plan = Plan { services: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
+        let pods = plan.services.values().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied());
+        let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == Elsewhere::Yes).collect();
+        Plan { elsewhere, ..plan }
+    }
+
+    fn all_failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
+        let mut failing = BTreeMap::new();
+        for (key, entry) in self.services.iter() {
+            for failure in entry.verdict.iter().flat_map(|verdict| &verdict.failures) {
+                failing.entry(failure.policy.clone()).or_insert_with(|| (key.clone(), failure.clone()));
+            }
+        }
+        failing
+    }
+}
+
+impl Round {
+    fn add(&mut self, key: &ServiceKey, record: &Record) {
+        self.uids.insert(key.clone(), record.uid.clone());
+        if let Some(Settled { plan: _, status, voice }) = record.settled() {
+            self.statuses.insert(key.clone(), (**status).clone());
+            self.voices.extend(voice.clone().map(|voice| (key.clone(), voice)));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What follows for one Service from what is known of it.
+
+use std::sync::Arc;
+
+use super::entry::{Entry, Standing};
+use super::limits::with_endpoints_counted;
+use super::{Memory, Pipeline, choice};
+use crate::beside;
+use crate::chain::{Ruling, Shadow, Verdict};
+use crate::check::Note;
+use crate::model::{ServiceKey, Uid, asks_kube_vip};
+use crate::plan::{End, Here, Own, Planned, PlannedService, Shares, Sharing, Standby, settle, today};
+use crate::record::{Outcome, Record, Settled};
+use crate::status::{ServiceStatus, ShadowStatus, State, status};
+use crate::voice::{Stage, Voice, voice};
+
+impl Pipeline {
+    /// What follows from the newest answer about a Service, whatever limits say; none while there is no answer.
+    pub(super) fn newest(&self, here: Here<'_>, key: &ServiceKey) -> Option<Planned> {
+        let entry = self.services.get(key)?;
+        Some(with_endpoints_counted(&entry.view, self.settle(here, entry)?))
+    }
+
+    /// The addresses of a Service, as far as others depend on them: what asks for nothing takes no address from another,
+    /// however old it is.
+    pub(super) fn shares(&self, key: &ServiceKey) -> Shares {
+        let asking = self.services.get(key).filter(|entry| !entry.asks_nothing());
+        asking.map(|entry| Shares::of(&entry.view)).unwrap_or_default()
+    }
+
+    /// The record of a Service from what is in force of it; none where nothing is asked about it.
+    pub(super) fn record(
+        &self,
+        here: Here<'_>,
+        key: &ServiceKey,
+        planned: Option<&Planned>,
+        (plan, notes): (Option<Arc<PlannedService>>, &[Note]),
+    ) -> Option<Record> {
+        let entry = self.services.get(key)?;
+        let settled = |planned: &Planned| {
+            let mut status = status(planned);
+            status.findings.extend(notes.iter().map(Note::finding));
+            self.complete(here, entry, planned, &mut status);
+            Settled { plan, status: Arc::new(status), voice: self.voice(entry, planned) }
+        };
+        let outcome = planned.map_or(Outcome::Unanswered, |planned| Outcome::Settled(settled(planned)));
+        Some(Record { uid: entry.view.service.uid.clone(), outcome })
+    }
+
+    /// Whether a Service asks kube-vip for egress, too, and egressd.
+    pub(super) fn is_beside(&self, key: &ServiceKey, record: Option<&Record>) -> bool {
+        let is_on = record.and_then(Record::status).is_some_and(|status| status.state != State::Off);
+        is_on && self.services.get(key).is_some_and(|entry| asks_kube_vip(&entry.view.service))
+    }
+
+    /// Adds what is known of a Service beside its part of the plan.
+    fn complete(&self, here: Here<'_>, entry: &Entry, planned: &Planned, status: &mut ServiceStatus) {
+        status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
+        status.shadows = self.shadows(here, entry, planned);
+        if status.state != State::Off {
+            let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
+            status.findings.extend(beside::finding(service, wrote, &self.foreign));
+            status.findings.extend(entry.waiting());
+        }
+    }
+
+    /// What stands on a Service that cannot be read is unknown.
+    fn voice(&self, entry: &Entry, planned: &Planned) -> Option<Voice> {
+        let stage = Stage { node: &self.settings.node, ready: &self.ready, holder: &self.holder };
+        let is_readable = entry.standing != Standing::Unreadable;
+        is_readable.then(|| voice(stage, &entry.view, &entry.published, planned)).flatten()
+    }
+
+    pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> Here<'a> {
+        Here { context: &self.context, facts: &self.facts, holder: &self.holder, sharing }
+    }
+
+    fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
+        let verdict = entry.verdict.as_ref()?;
+        if let (Ruling::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.ruling, entry.standing) {
+            let today = today(&self.context, &entry.view, draft);
+            let usable = |address| self.is_usable(&entry.view.service, address);
+            let today = Ruling::Draft(choice::moved(today, &entry.view.addresses, usable));
+            return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
+        }
+        Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, self.standby(entry, verdict)))
+    }
+
+    fn standby<'a>(&'a self, entry: &'a Entry, verdict: &Verdict) -> Standby<'a> {
+        match (&verdict.ruling, &entry.last_input) {
+            (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
+                Ruling::Draft(_) => Standby::LastInput(last),
+                Ruling::Denied { .. } => Standby::Nothing,
+                // Then the policies changed, and not the input alone.
+                Ruling::Invalid { .. } | Ruling::Failed(_) => self.last_draft(entry),
+            },
+            (_, _) => self.last_draft(entry),
+        }
+    }
+
+    pub(super) fn last_draft(&self, entry: &Entry) -> Standby<'_> {
+        match (self.drafts.get(&entry.view.service.uid), self.memory) {
+            (Some(draft), _) => Standby::LastDraft(draft),
+            (None, Memory::Whole) => Standby::Nothing,
+            (None, Memory::Partial) => Standby::Unknown,
+        }
+    }
+
+    /// What stays of a Service as the kernel has it: nothing was decided about it, and what was in force is unknown.
+    pub(super) fn keeps(&self, here: Here<'_>, key: &ServiceKey, settled: Option<&Planned>) -> Option<(Uid, Own)> {
+        match self.memory {
+            Memory::Whole => return None,
+            Memory::Partial => {}
+        }
+        let entry = self.services.get(key)?;
+        let undecided = matches!(settled?.end, End::Invalid | End::Failed);
+        let unknown = self.standby(entry, entry.verdict.as_ref()?) == Standby::Unknown;
+        (undecided && unknown).then(|| (entry.view.service.uid.clone(), Own::of(here, &entry.view)))
+    }
+
+    /// What would be in force with each policy in shadow mode, where that is something else.
+    fn shadows(&self, here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
+        let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
+        let would = |shadow: &Shadow| {
+            let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, self.last_draft(entry));
+            ShadowStatus::new(&shadow.policy, enforced, &planned)
+        };
+        shadows.filter_map(would).collect()
+    }
+}

@@ -1,0 +1,67 @@
+//! Views without what is another namespace's pod, and which Services a pod is about.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entry::Entry;
+use super::{Pipeline, Question, choice};
+use crate::model::{Service, ServiceKey, ServiceView, Snapshot, preferred_addresses};
+use crate::net::Family;
+use crate::whose::{Earlier, Waits, sifted};
+
+impl Pipeline {
+    /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to be
+    /// asked.
+    pub fn ask_waited(&mut self, now: Duration) -> Vec<Question> {
+        let ended = self.claims.end(now);
+        self.services.touch(&ended);
+        let mut over = self.alarms.due(now);
+        over.retain(|key| self.services.times_of(key).is_some_and(|entry| entry.waits.end(now)));
+        let newest = self.newest.clone();
+        over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
+    }
+
+    /// The newest view of a Service, with the endpoints here that are its own as far as is known, and those that wait.
+    pub(super) fn view_of(&self, snapshot: &Snapshot, key: &ServiceKey) -> Option<(Arc<ServiceView>, Waits)> {
+        let newest = self.with_the_chosen_first(self.view(snapshot, key)?);
+        let uid = &newest.service.uid;
+        let known = self.services.get(key).filter(|entry| entry.view.service.uid == *uid);
+        let remembered = || self.drafts.get(uid).map(|draft| Earlier::Remembered(draft));
+        let earlier = known.map(|entry| Earlier::Looked(&entry.view, &entry.waits)).or_else(remembered);
+        let earlier = earlier.unwrap_or(Earlier::Nothing);
+        let (newest, waits) = sifted(&self.settings.node, &snapshot.pods, newest, earlier);
+        Some((Arc::new(newest), waits))
+    }
+
+    /// The view with the address of each family first that is used here, where there are several.
+    fn with_the_chosen_first(&self, mut newest: ServiceView) -> ServiceView {
+        if !choice::has_several(&newest.addresses) {
+            return newest;
+        }
+        let (earlier, usable) = (self.earlier_choice(&newest), |address| self.is_usable(&newest.service, address));
+        let earlier = |family| earlier.iter().copied().find(|address| Family::of(*address) == family);
+        let (addresses, findings) = choice::chosen(&newest.addresses, earlier, usable);
+        newest.addresses = addresses;
+        newest.findings.extend(findings);
+        newest
+    }
+
+    /// What was used of a Service before: as this process knows, or else an earlier one.
+    fn earlier_choice(&self, newest: &ServiceView) -> Vec<IpAddr> {
+        let uid = &newest.service.uid;
+        match self.services.get(&newest.service.key).filter(|entry| entry.view.service.uid == *uid) {
+            Some(Entry { view, .. }) => {
+                let preferred = preferred_addresses(&view.service, self.settings.trust, &self.settings.prefix);
+                let first = Family::ALL.into_iter().filter_map(|family| choice::first(family, &view.addresses));
+                first.filter(|_| choice::is_same_order(&preferred, &newest.addresses)).collect()
+            }
+            None => self.drafts.get(uid).map(|draft| choice::of_draft(draft)).unwrap_or_default(),
+        }
+    }
+
+    /// Whether packets of this node may get an address of a Service as their source.
+    pub(super) fn is_usable(&self, service: &Service, address: IpAddr) -> bool {
+        self.holder.holds(service, address) && self.facts.refusal(address).is_none()
+    }
+}

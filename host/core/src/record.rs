@@ -1,0 +1,86 @@
+//! What is known of each Service after a round: one record each, in a map whose copies share what did not change. Whoever
+//! follows it keeps the map that it saw last, and looks at what differs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use crate::chain::PolicyFailure;
+use crate::finding::Finding;
+use crate::model::{ClusterFacts, PolicyMark, ServiceKey, Uid};
+use crate::plan::PlannedService;
+use crate::status::ServiceStatus;
+use crate::voice::Voice;
+
+/// All records, by Service.
+pub type Records = OrdMap<ServiceKey, Arc<Record>>;
+
+/// What is known of one Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The identity of the life of the Service that this is about.
+    pub uid: Uid,
+    /// What followed from what the policies answered.
+    pub outcome: Outcome,
+}
+
+/// What followed from the policies' answers about a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// They have not answered yet, in this process or an earlier one.
+    Unanswered,
+    /// They have.
+    Settled(Settled),
+}
+
+/// What followed for a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Its part of the plan; none where there is nothing to translate.
+    pub plan: Option<Arc<PlannedService>>,
+    /// What is reported to its owner.
+    pub status: Arc<ServiceStatus>,
+    /// This node's part in what is published about it; none where there is nothing to publish.
+    pub voice: Option<Voice>,
+}
+
+impl Record {
+    /// What followed for it, once the policies have answered.
+    pub fn settled(&self) -> Option<&Settled> {
+        match &self.outcome {
+            Outcome::Unanswered => None,
+            Outcome::Settled(settled) => Some(settled),
+        }
+    }
+
+    /// Its part of the plan.
+    pub fn plan(&self) -> Option<&Arc<PlannedService>> {
+        self.settled()?.plan.as_ref()
+    }
+
+    /// What is reported to its owner.
+    pub fn status(&self) -> Option<&ServiceStatus> {
+        self.settled().map(|settled| &*settled.status)
+    }
+
+    /// This node's part in what is published about it.
+    pub fn voice(&self) -> Option<&Voice> {
+        self.settled()?.voice.as_ref()
+    }
+}
+
+/// What is known beside the Services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overview {
+    /// The node that reports what belongs to no node: the first by name of those that are ready.
+    pub first_ready: Option<String>,
+    /// The ConfigMaps that are policies, by name.
+    pub policies: Arc<BTreeMap<String, PolicyMark>>,
+    /// The policies that could not answer, each with the first Service by name for which it could not.
+    pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
+    /// What is inside the cluster, and why.
+    pub inside: Arc<ClusterFacts>,
+    /// What is reported about the node as a whole.
+    pub findings: Vec<Finding>,
+}
