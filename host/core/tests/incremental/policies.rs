@@ -1,0 +1,112 @@
+//! Policies that do what annotations say.
+
+use std::sync::Arc;
+
+use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
+use egressd_core::decision::{Decision, Draft, Outcome, Rule};
+use egressd_core::finding::Finding;
+use egressd_core::model::{Context, ServiceView};
+use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::policy::Mode;
+use egressd_core::testkit::{n, rule};
+
+/// What the annotation `do` can say.
+pub(crate) const WORDS: [&str; 12] = [
+    "plain", "plain", "ports", "range", "networks", "denied", "second", "invalid", "deny", "trap", "slow", "wait",
+];
+
+/// Which policies there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Policies {
+    Obedient,
+    /// It denies Services of one namespace, too.
+    Guarded,
+    /// That is only tried.
+    Shadowed,
+    /// It wants a network for all.
+    Narrowed,
+}
+
+impl Policies {
+    pub(crate) fn chain(self) -> Chain {
+        let obedient = Member::new(Asked::Policy(Arc::new(Obedient)));
+        let of = |policy: Arc<dyn Policy>| Member { order: 1, ..Member::new(Asked::Policy(policy)) };
+        match self {
+            Self::Obedient => Chain::new([obedient]),
+            Self::Guarded => Chain::new([obedient, of(Arc::new(Guard))]),
+            Self::Shadowed => Chain::new([obedient, Member { mode: Mode::Shadow, ..of(Arc::new(Guard)) }]),
+            Self::Narrowed => Chain::new([obedient, of(Arc::new(Narrow))]),
+        }
+    }
+}
+
+struct Obedient;
+
+struct Guard;
+
+struct Narrow;
+
+fn failure(kind: FailureKind) -> PolicyFailure {
+    PolicyFailure { policy: "obedient".to_owned(), reason: format!("{kind:?}"), kind }
+}
+
+impl Policy for Obedient {
+    fn name(&self) -> &'static str {
+        "obedient"
+    }
+
+    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let sources: Vec<_> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
+        let word = view.service.annotations.get("do").map_or("nothing", |word| word);
+        let place = usize::from(word == "second");
+        let rules = view.addresses.get(place).into_iter().flat_map(|address| {
+            let of_family = sources.iter().copied().filter(|source| source.is_ipv4() == address.is_ipv4());
+            let plain = rule(of_family, *address);
+            (!plain.sources.is_empty()).then_some(plain)
+        });
+        let with = |change: &dyn Fn(&mut Rule)| {
+            let mut rules: Vec<Rule> = rules.clone().collect();
+            rules.iter_mut().for_each(change);
+            Decision::Plan(Draft { rules, ..Draft::default() })
+        };
+        let port = |last| PortMatch::new(Protocol::Tcp, 80, last).expect("a range");
+        let decision = match word {
+            "plain" | "second" => with(&|_| {}),
+            "ports" => with(&|rule| rule.destination_ports = vec![port(80)]),
+            "range" => with(&|rule| rule.destination_ports = vec![port(90)]),
+            "networks" => with(&|rule| rule.include = vec![n("203.0.113.0/24"), n("198.51.100.0/24")]),
+            "denied" => with(&|rule| rule.exclude = vec![n("203.0.113.0/24")]),
+            "invalid" => Decision::Invalid,
+            "deny" => Decision::Deny,
+            "trap" => return Err(failure(FailureKind::Prompt)),
+            "slow" => return Err(failure(FailureKind::Slow)),
+            "wait" => return Err(failure(FailureKind::Deferred)),
+            _ => Decision::Pass,
+        };
+        Ok(Outcome { decision, diagnostics: vec![] })
+    }
+}
+
+impl Policy for Guard {
+    fn name(&self) -> &'static str {
+        "guard"
+    }
+
+    fn evaluate(&self, _: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let denied = view.namespace_labels.contains_key("guarded");
+        let diagnostics = denied.then(|| Finding::error("guarded", "the namespace is guarded")).into_iter().collect();
+        Ok(Outcome { decision: if denied { Decision::Deny } else { Decision::Pass }, diagnostics })
+    }
+}
+
+impl Policy for Narrow {
+    fn name(&self) -> &'static str {
+        "narrow"
+    }
+
+    fn evaluate(&self, _: &Context, _: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+        let narrow = |rule: &Rule| Rule { exclude: vec![n("192.0.2.0/24")], ..rule.clone() };
+        let rules = draft.rules.iter().map(narrow).collect();
+        Ok(Outcome { decision: Decision::Plan(Draft { rules, ..draft.clone() }), diagnostics: vec![] })
+    }
+}
