@@ -1,16 +1,9 @@
 //! What the loop tells others: the newest state as a value, handed over without waiting for anybody.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use egressd_core::chain::PolicyFailure;
 use egressd_core::finding::Finding;
-use egressd_core::model::{ClusterFacts, PolicyMark, ServiceKey, Uid};
-use egressd_core::pipeline::Round;
-use egressd_core::plan::{Plan, PlannedService};
-use egressd_core::status::ServiceStatus;
-use egressd_core::voice::{Speech, Voice};
+use egressd_core::in_force::InForce;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -42,104 +35,6 @@ pub struct Newest {
     pub newer: Option<Finding>,
     /// What is wrong with what an earlier process remembered.
     pub left: Arc<[Finding]>,
-}
-
-/// A round that the kernel has taken over.
-#[derive(Debug)]
-pub struct InForce {
-    /// What is translated.
-    pub plan: Plan,
-    /// What each Service's owner is told.
-    pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
-    /// Which life of each Service that is about.
-    pub uids: BTreeMap<ServiceKey, Uid>,
-    /// This node's part in telling the cluster about a Service; absent where there is nothing to tell.
-    pub voices: BTreeMap<ServiceKey, Voice>,
-    /// The node that tells about what belongs to no node.
-    pub first_ready: Option<String>,
-    /// The ConfigMaps that are policies, by name.
-    pub policies: BTreeMap<String, PolicyMark>,
-    /// The policies that could not answer, each with the first Service by name for which it could not.
-    pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
-    /// What is inside the cluster, and why.
-    pub inside: Arc<ClusterFacts>,
-    /// What is told about the node.
-    pub findings: Vec<Finding>,
-    /// When the status of each Service changed last, or was first seen by this process.
-    pub changed: BTreeMap<ServiceKey, Moment>,
-    /// When the last round came into force.
-    pub at: Moment,
-}
-
-impl InForce {
-    /// A round that came into force now, after another.
-    pub fn after(before: Option<&Self>, round: Round) -> Self {
-        let now = Moment::now();
-        let Round {
-            plan,
-            ruleset: _,
-            kept: _,
-            statuses,
-            uids,
-            voices,
-            first_ready,
-            policies,
-            failing,
-            inside,
-            findings,
-            fatal: _,
-            further: _,
-        } = round;
-        let changed = statuses.iter().map(|(key, status)| {
-            let same = before.filter(|before| before.statuses.get(key) == Some(status));
-            (key.clone(), same.and_then(|before| before.changed.get(key).copied()).unwrap_or(now))
-        });
-        let changed = changed.collect();
-        Self { plan, statuses, uids, voices, first_ready, policies, failing, inside, findings, changed, at: now }
-    }
-
-    /// What is in force while a round is carried out slice by slice, and these pods are to go over still: of a Service that
-    /// has one of them, what was before, and it publishes nothing.
-    pub fn partly(&self, mut round: Round, waiting: &BTreeSet<IpAddr>) -> Self {
-        let (old, new) = (&self.plan.services, &round.plan.services);
-        let waits = |service: Option<&PlannedService>| {
-            let mut sources = service.into_iter().flat_map(|service| &service.rules).flat_map(|rule| &rule.sources);
-            sources.any(|source| waiting.contains(source))
-        };
-        let differ =
-            |key: &&ServiceKey| old.get(*key) != new.get(*key) && (waits(old.get(*key)) || waits(new.get(*key)));
-        let held: BTreeSet<ServiceKey> = old.keys().chain(new.keys()).filter(differ).cloned().collect();
-        for key in held {
-            round.statuses.insert(key.clone(), ServiceStatus::under_way(self.statuses.get(&key)));
-            let speech = self.voices.get(&key).map_or(Speech::Listener, |voice| voice.speech);
-            round.voices.insert(key.clone(), Voice { speech, active: BTreeMap::new() });
-            if let Some(uid) = self.uids.get(&key) {
-                round.uids.entry(key.clone()).or_insert_with(|| uid.clone());
-            }
-            match old.get(&key) {
-                Some(service) => drop(round.plan.services.insert(key, service.clone())),
-                None => drop(round.plan.services.remove(&key)),
-            }
-        }
-        Self::after(Some(self), round)
-    }
-
-    /// What is in force still, after a round that did not come into force. The Services that it would have changed say
-    /// so, from this node, and publish nothing.
-    pub fn held_back(&self, mut round: Round, why: &str) -> Self {
-        let (old, new) = (&self.plan.services, &round.plan.services);
-        let differ = |key: &&ServiceKey| old.get(*key) != new.get(*key);
-        let held: BTreeSet<ServiceKey> = old.keys().chain(new.keys()).filter(differ).cloned().collect();
-        for key in held {
-            round.statuses.insert(key.clone(), ServiceStatus::held_back(self.statuses.get(&key), why));
-            round.voices.insert(key.clone(), Voice { speech: Speech::Translator, active: BTreeMap::new() });
-            if let Some(uid) = self.uids.get(&key) {
-                round.uids.entry(key).or_insert_with(|| uid.clone());
-            }
-        }
-        round.plan = self.plan.clone();
-        Self { at: self.at, ..Self::after(Some(self), round) }
-    }
 }
 
 /// The loop's end.

@@ -5,6 +5,7 @@ mod log;
 mod reading;
 mod takeover;
 
+use std::collections::BTreeSet;
 use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,20 +14,23 @@ use anyhow::{Context, Result};
 use carry::Rest;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
-use egressd_core::diff::Batch;
+use egressd_core::diff::{Applied, Batch};
+use egressd_core::in_force::{InForce, Newest, UnixTime};
+use egressd_core::model::ServiceKey;
 use egressd_core::net::Family;
-use egressd_core::pipeline::{Pipeline, Question, Round, Settings, Turns};
-use egressd_core::ruleset::{Name, Ruleset, TableNames};
+use egressd_core::pipeline::{Pipeline, Question, Settings, Turns};
+use egressd_core::ruleset::{Name, TableNames};
 use log::log_changes;
 use reading::Reading;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use crate::addresses::{Addresses, Known};
-use crate::board::{Board, InForce};
+use crate::board::Board;
 use crate::errors::with_causes;
 use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
+use crate::moment::Moment;
 use crate::nft::{self, KernelThread};
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{Taker, Update};
@@ -44,12 +48,13 @@ pub struct Daemon {
     tables: TableNames,
     state: StateDir,
     /// What the kernel holds, as far as we know.
-    applied: Ruleset,
+    applied: Applied,
     knowledge: Knowledge,
     loader: Loader,
     reading: Reading,
-    /// What was told last.
-    told: Option<Arc<InForce>>,
+    /// What is in force, and which Services are behind.
+    in_force: InForce,
+    begun: Begun,
     /// Tables to replace with the first commit (`egress_clean`).
     doomed: Vec<(Family, Name)>,
     watch: Watch,
@@ -91,6 +96,13 @@ enum Knowledge {
     Doubtful,
 }
 
+/// Whether a round came into force, so that there is something to compare others with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    No,
+    Yes,
+}
+
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -115,7 +127,8 @@ impl Daemon {
     ) -> Result<Self> {
         let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
         let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
-        let (applied, told, retry, again, rest) = (Ruleset::default(), None, None, None, None);
+        let (applied, in_force) = (Applied::default(), InForce::default());
+        let (retry, again, rest) = (None, None, None);
         let (turns, since) = (Turns::default(), Instant::now());
         watch.board.left(state.findings());
         let begun = takeover::begin(&kernel, &tables, (start, &watch.board)).await;
@@ -130,7 +143,8 @@ impl Daemon {
             knowledge: Knowledge::Doubtful,
             loader,
             reading,
-            told,
+            in_force,
+            begun: Begun::No,
             doomed,
             watch,
             retry,
@@ -147,13 +161,13 @@ impl Daemon {
     /// Goes on with what became of private destinations before, and with what the kernel has where nothing else is left of
     /// what was accepted (P6).
     fn inherit(&mut self) {
-        let translated = || takeover::private_destinations(&self.applied);
+        let translated = || takeover::private_destinations(self.applied.ruleset());
         let unasked = self.state.is_of_an_earlier_release().then(translated).unwrap_or_default();
         let private = self.state.private_destinations().unwrap_or(unasked);
         self.pipeline.went_on_with(private);
         // At once: what is written below looks like an earlier release's without it.
         self.state.remember_private(private);
-        if self.state.is_bare() && takeover::translates(&self.applied) {
+        if self.state.is_bare() && takeover::translates(self.applied.ruleset()) {
             self.pipeline.lost_memory();
             self.state.lose();
             let lost = takeover::lost_memory();
@@ -221,24 +235,24 @@ impl Daemon {
     async fn round(&mut self) {
         self.watch.board.busy();
         let begun = Instant::now();
-        let mut round = self.pipeline.round();
+        let mut step = self.pipeline.step();
         self.watch.metrics.round(begun.elapsed());
-        if self.look_beside(&round).await {
-            round = self.pipeline.round();
+        if self.look_beside().await {
+            step = step.and(self.pipeline.step());
         }
         // Written before it is in force.
-        self.state.remember(self.pipeline.accepted(), self.pipeline.drafts());
+        self.state.remember(self.pipeline.take_news());
         self.state.remember_private(self.pipeline.private_destinations());
-        self.queue(std::mem::take(&mut round.further));
+        self.queue(std::mem::take(&mut step.further));
         self.set_alarm();
-        self.begin_to_carry_out(round).await;
+        self.begin_to_carry_out(step).await;
     }
 
     /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
     /// egressd's tables have its names, there are none.
-    async fn look_beside(&mut self, round: &Round) -> bool {
+    async fn look_beside(&mut self) -> bool {
         let theirs = table_names(None);
-        if self.tables == theirs || !self.pipeline.shares_services(round) {
+        if self.tables == theirs || !self.pipeline.shares_services() {
             return self.pipeline.stand_beside(ForeignTables::new());
         }
         match self.kernel.foreign(theirs).await {
@@ -274,8 +288,8 @@ impl Daemon {
     /// What is known of this node's interfaces now. A Service with several addresses may go over to another of them.
     fn stand_on(&mut self, known: Known) {
         let Known { held, connected } = known;
-        let questions = self.pipeline.hold(held);
-        self.pipeline.connect(connected);
+        let mut questions = self.pipeline.hold(held);
+        questions.extend(self.pipeline.connect(connected));
         self.queue(questions);
     }
 
@@ -340,32 +354,37 @@ impl Daemon {
         if !changes.is_empty() {
             self.kernel.commit(Batch { changes }).await?;
         }
-        (self.applied, self.knowledge) = (readback.ruleset, Knowledge::Sure);
+        (self.applied, self.knowledge) = (Applied::of(readback.ruleset), Knowledge::Sure);
         Ok(())
     }
 
-    /// Tells what is in force now, all of it.
-    fn report(&mut self, round: Round) {
-        let now = InForce::after(self.told.as_deref(), round);
-        self.tell(now);
+    /// Shows what is in force, in another way than before; one line for every Service whose status changed.
+    fn show(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<ServiceKey>) {
+        let before = self.in_force.clone();
+        let changed = change(&mut self.in_force, UnixTime(Moment::now().as_second()));
+        log_changes(&before, &self.in_force, &changed);
     }
 
-    /// One line for every Service whose status changed.
-    fn tell(&mut self, now: InForce) {
-        let (before, now) = (self.told.take(), Arc::new(now));
-        log_changes(before.as_deref(), &now);
-        self.watch.board.in_force(Arc::clone(&now));
-        self.told = Some(now);
+    /// Shows what came into force.
+    fn show_in_force(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<ServiceKey>) {
+        self.show(change);
+        self.begun = Begun::Yes;
+        self.watch.board.in_force(Arc::new(self.in_force.clone()));
     }
 
-    /// Tells which Services wait for the kernel. Before the first round is in force there is nothing to compare with.
-    fn report_held_back(&mut self, round: Round, why: String) {
-        let before = self.told.take();
-        self.told = before.as_ref().map(|before| Arc::new(before.held_back(round, &why)));
-        if let Some(now) = &self.told {
-            log_changes(before.as_deref(), now);
-        }
-        self.watch.board.held_back(format!("a change is not in force yet: {why}"), self.told.clone());
+    /// Shows which Services wait for the kernel. Before the first round is in force there is nothing to compare with.
+    fn show_held_back(&mut self, newest: &Newest, why: &str) {
+        let still = match self.begun {
+            Begun::No => {
+                self.in_force.wait(newest);
+                None
+            }
+            Begun::Yes => {
+                self.show(|in_force, now| in_force.hold_back(newest, why, now));
+                Some(Arc::new(self.in_force.clone()))
+            }
+        };
+        self.watch.board.held_back(format!("a change is not in force yet: {why}"), still);
     }
 }
 

@@ -149,7 +149,8 @@ impl Desk {
     async fn look(&self) -> (Newest, Option<Arc<Survey>>) {
         self.orphans.look().await;
         let newest = self.reader.newest();
-        let living: BTreeSet<_> = newest.in_force.iter().flat_map(|round| round.uids.values().cloned()).collect();
+        let shown = newest.in_force.iter().flat_map(|round| round.services.values());
+        let living: BTreeSet<_> = shown.map(|shown| shown.record.uid.clone()).collect();
         let survey = self.kernel.survey(self.tables.clone(), living).await;
         let survey = survey.inspect_err(|error| info!(%error, "no numbers from the kernel")).ok();
         (newest, survey)
@@ -171,7 +172,7 @@ fn inside_of(newest: &Newest) -> Answer {
         None => Answer::text(Outcome::Unavailable, "nothing is in force yet"),
         // Strings always become JSON.
         Some(in_force) => {
-            let body = serde_json::to_string(&inside(&in_force.inside)).unwrap_or_default();
+            let body = serde_json::to_string(&inside(&in_force.overview.inside)).unwrap_or_default();
             Answer { outcome: Outcome::Good, content_type: "application/json", body }
         }
     }

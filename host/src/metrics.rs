@@ -156,13 +156,15 @@ impl Metrics {
         };
         newest.standing().for_each(|finding| found(&finding));
         let Some(round) = &newest.in_force else { return };
-        round.findings.iter().for_each(found);
+        round.overview.findings.iter().for_each(found);
         let mut translated = 0;
-        for (key, status) in &round.statuses {
+        let answered =
+            round.services.iter().filter_map(|(key, shown)| Some((key, &shown.record.uid, shown.record.status()?)));
+        for (key, uid, status) in answered {
             services.get_or_create(&vec![("state", status.state.to_string())]).inc();
             status.findings.iter().for_each(found);
             translated += status.endpoints.len();
-            let counted = survey.zip(round.uids.get(key)).and_then(|(survey, uid)| survey.connections.get(uid));
+            let counted = survey.and_then(|survey| survey.connections.get(uid));
             if let Some(count) = counted {
                 let labels = vec![("namespace", key.namespace.to_string()), ("service", key.name.to_string())];
                 connections.get_or_create(&labels).inc_by(*count);

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use egressd_core::in_force::UnixTime;
 use jiff::Timestamp;
 
 /// A moment; it prints in UTC, RFC 3339, with whole seconds.
@@ -19,6 +20,13 @@ impl Moment {
     /// Whole seconds since 1970.
     pub fn as_second(self) -> i64 {
         self.0.as_second()
+    }
+}
+
+/// As the core counts.
+impl From<UnixTime> for Moment {
+    fn from(UnixTime(seconds): UnixTime) -> Self {
+        Self(Timestamp::from_second(seconds).unwrap_or_default())
     }
 }
 

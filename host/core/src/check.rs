@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
+pub use self::overlap::overlap;
 use crate::finding::{Finding, Severity};
 use crate::model::ServiceKey;
 use crate::net::{AddressRange, Family};
-pub use self::overlap::overlap;
 use crate::plan::{Plan, PlannedService};
 
 /// Something to say about a plan.

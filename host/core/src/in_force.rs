@@ -40,7 +40,7 @@ pub struct InForce {
 }
 
 /// A round that is to come into force.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Newest {
     /// All that followed.
     pub records: Records,
@@ -70,15 +70,17 @@ impl InForce {
             sources.into_iter().any(|source| waiting.contains(source))
         };
         let keys = self.begin(newest, now);
-        keys.into_iter().filter(|key| {
-            let (old, new) = (self.plan(key), newest.records.get(key).and_then(|record| record.plan()));
-            if old == new || !(waits(old) || waits(new)) {
-                return self.show(key, newest.records.get(key).cloned(), now);
-            }
-            let under_way = self.under_way(key, newest.records.get(key));
-            self.behind.insert(key.clone());
-            self.show(key, under_way, now)
-        }).collect()
+        keys.into_iter()
+            .filter(|key| {
+                let (old, new) = (self.plan(key), newest.records.get(key).and_then(|record| record.plan()));
+                if old == new || !(waits(old) || waits(new)) {
+                    return self.show(key, newest.records.get(key).cloned(), now);
+                }
+                let under_way = self.under_way(key, newest.records.get(key));
+                self.behind.insert(key.clone());
+                self.show(key, under_way, now)
+            })
+            .collect()
     }
 
     /// Takes in that a round did not come into force, and why: the Services that it would have changed say so, from this
@@ -86,15 +88,17 @@ impl InForce {
     pub fn hold_back(&mut self, newest: &Newest, why: &str, now: UnixTime) -> BTreeSet<ServiceKey> {
         let at = self.at;
         let keys = self.begin(newest, at);
-        keys.into_iter().filter(|key| {
-            let new = newest.records.get(key);
-            if self.plan(key) == new.and_then(|record| record.plan()) {
-                return self.show(key, new.cloned(), now);
-            }
-            let held_back = self.held_back(key, new, why);
-            self.behind.insert(key.clone());
-            self.show(key, held_back, now)
-        }).collect()
+        keys.into_iter()
+            .filter(|key| {
+                let new = newest.records.get(key);
+                if self.plan(key) == new.and_then(|record| record.plan()) {
+                    return self.show(key, new.cloned(), now);
+                }
+                let held_back = self.held_back(key, new, why);
+                self.behind.insert(key.clone());
+                self.show(key, held_back, now)
+            })
+            .collect()
     }
 
     /// Takes in that a round did not come into force before any did.

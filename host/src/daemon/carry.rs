@@ -2,19 +2,18 @@
 //! for one slice. `applied` moves with each slice, on success alone.
 
 use std::collections::BTreeSet;
-use std::mem::take;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use egressd_core::compile::keep;
-use egressd_core::diff::{Changes, Cut, SLICE, Slice, Slices, Summary, cut, diff, replace};
+use egressd_core::diff::{Changes, Comparison, Cut, SLICE, Slice, Slices, Summary, replace};
 use egressd_core::finding::Finding;
-use egressd_core::pipeline::Round;
-use egressd_core::ruleset::Ruleset;
+use egressd_core::in_force::Newest;
+use egressd_core::pipeline::Step;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::{Daemon, Knowledge};
+use super::{Begun, Daemon, Knowledge};
 use crate::errors::with_causes;
 use crate::nft;
 
@@ -26,31 +25,36 @@ const LAST_RETRY: Duration = Duration::from_secs(10);
 /// What is left of a large change.
 #[derive(Debug)]
 pub(super) struct Rest {
-    round: Round,
-    desired: Ruleset,
+    newest: Newest,
+    comparison: Comparison,
     slices: Slices,
 }
 
 impl Daemon {
     /// Carries out what differs, or the first slice of it. What was left of an earlier round is a part of it.
-    pub(super) async fn begin_to_carry_out(&mut self, mut round: Round) {
+    pub(super) async fn begin_to_carry_out(&mut self, step: Step) {
         self.rest = None;
-        if let Some(fatal) = round.fatal.take() {
-            return self.refuse(round, &fatal);
+        let Step { newest, scope, kept, fatal, .. } = step;
+        self.applied.begin(scope);
+        if let Some(fatal) = fatal {
+            return self.refuse(&newest, &fatal);
         }
         if let Err(failure) = self.read_back().await {
-            return self.failed(round, &failure);
+            return self.failed(&newest, &failure);
         }
-        // Nobody looks at it any more, and a copy costs as much as the plan itself.
-        let mut desired = take(&mut round.ruleset);
-        if self.doomed.is_empty() {
-            keep(&mut desired, &self.applied, &round.kept);
-        }
-        let Cut::Slices(slices) = cut(&self.applied, &desired, SLICE) else {
-            return self.carry_out_whole(round, desired).await;
+        let target = self.pipeline.target(self.applied.scope());
+        // What is to be replaced is of no interest.
+        let keeps = self.doomed.is_empty();
+        let comparison = self.applied.compare(target, |after, before| {
+            if keeps {
+                keep(after, before, &kept);
+            }
+        });
+        let Cut::Slices(slices) = comparison.cut(&self.applied, SLICE) else {
+            return self.carry_out_whole(newest, comparison).await;
         };
-        let waiting = self.slice(Rest { round, desired, slices }).await;
-        self.report_partly(&waiting);
+        let waiting = self.slice(Rest { newest, comparison, slices }).await;
+        self.show_partly(&waiting);
     }
 
     /// Carries out the next slice of what is left.
@@ -61,40 +65,46 @@ impl Daemon {
         }
     }
 
-    async fn carry_out_whole(&mut self, round: Round, desired: Ruleset) {
-        let changes =
-            if self.doomed.is_empty() { diff(&self.applied, &desired) } else { replace(&self.doomed, &desired) };
+    async fn carry_out_whole(&mut self, newest: Newest, comparison: Comparison) {
+        let changes = if self.doomed.is_empty() {
+            comparison.changes(&self.applied)
+        } else {
+            replace(&self.doomed, comparison.after())
+        };
         match self.carry_out(changes).await {
             Ok(()) => {
-                self.applied = desired;
-                self.is_in_force(round);
+                comparison.is_carried_out(&mut self.applied);
+                self.is_in_force(&newest);
             }
-            Err(failure) => self.failed(round, &failure),
+            Err(failure) => self.failed(&newest, &failure),
         }
     }
 
     /// Carries out one slice; returns the pods that are to go over still.
     async fn slice(&mut self, rest: Rest) -> BTreeSet<IpAddr> {
-        let Rest { round, desired, mut slices } = rest;
-        let Some(slice) = slices.next(&self.applied, &desired) else {
-            self.is_in_force(round);
+        let Rest { newest, mut comparison, mut slices } = rest;
+        let Some(slice) = slices.next(comparison.before(&self.applied), comparison.after()) else {
+            self.is_in_force(&newest);
             return BTreeSet::new();
         };
         let slice = if self.doomed.is_empty() { slice } else { slice.replacing(&self.doomed) };
         match self.carry_out(slice.changes.clone()).await {
-            Ok(()) => self.took_over(slice),
+            Ok(()) => {
+                comparison.take(&slice);
+                self.took_over(slice);
+            }
             Err(failure) => {
-                self.failed(round, &failure);
+                self.failed(&newest, &failure);
                 return BTreeSet::new();
             }
         }
         let waiting = slices.pods();
-        self.rest = Some(Rest { round, desired, slices });
+        self.rest = Some(Rest { newest, comparison, slices });
         waiting
     }
 
     fn took_over(&mut self, slice: Slice) {
-        slice.apply(&mut self.applied);
+        self.applied.take(slice);
         self.replaced();
     }
 
@@ -104,10 +114,11 @@ impl Daemon {
         self.knowledge = Knowledge::Sure;
     }
 
-    fn is_in_force(&mut self, round: Round) {
+    fn is_in_force(&mut self, newest: &Newest) {
         self.replaced();
+        self.applied.is_settled();
         self.retry = None;
-        self.report(round);
+        self.show_in_force(|in_force, now| in_force.take_over(newest, now));
     }
 
     async fn carry_out(&self, changes: Changes) -> Result<(), nft::Error> {
@@ -126,27 +137,27 @@ impl Daemon {
     }
 
     /// The same plan would be as bad, so it is not tried again.
-    fn refuse(&mut self, round: Round, fatal: &Finding) {
+    fn refuse(&mut self, newest: &Newest, fatal: &Finding) {
         error!(code = %fatal.code, "the plan is not carried out, everything stays as it is: {}", fatal.message);
         self.retry = None;
-        self.report_held_back(round, format!("the plan is not carried out: {}", fatal.message));
+        self.show_held_back(newest, &format!("the plan is not carried out: {}", fatal.message));
     }
 
     /// It is tried again later. What is in force may be something else than thought, so that is read before: by then, since
     /// it may be a newer egressd's, and nothing is written to what was not read.
-    fn failed(&mut self, round: Round, failure: &nft::Error) {
+    fn failed(&mut self, newest: &Newest, failure: &nft::Error) {
         let error = with_causes(failure);
         let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
         self.retry = Some((Instant::now() + wait, wait));
         warn!(error, retry_in = ?wait, "a change is not in force yet");
         self.knowledge = Knowledge::Doubtful;
-        self.report_held_back(round, format!("{error}; it is tried again"));
+        self.show_held_back(newest, &format!("{error}; it is tried again"));
     }
 
-    /// Tells what is in force of a round while the rest of it is carried out.
-    fn report_partly(&mut self, waiting: &BTreeSet<IpAddr>) {
-        let (Some(rest), Some(before)) = (&self.rest, &self.told) else { return };
-        let now = before.partly(rest.round.clone(), waiting);
-        self.tell(now);
+    /// Shows what is in force of a round while the rest of it is carried out.
+    fn show_partly(&mut self, waiting: &BTreeSet<IpAddr>) {
+        let (Some(rest), Begun::Yes) = (&self.rest, self.begun) else { return };
+        let newest = rest.newest.clone();
+        self.show_in_force(|in_force, now| in_force.take_over_partly(&newest, waiting, now));
     }
 }

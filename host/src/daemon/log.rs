@@ -1,32 +1,40 @@
 //! One line for every Service whose status changed.
 
+use std::collections::BTreeSet;
+
 use egressd_core::finding::{Finding, Severity};
+use egressd_core::in_force::InForce;
 use egressd_core::model::ServiceKey;
 use egressd_core::status::{ServiceStatus, State};
 use tracing::{info, warn};
 
-use crate::board::InForce;
-
-pub(super) fn log_changes(before: Option<&InForce>, now: &InForce) {
-    let told = before.map_or(&[][..], |before| &before.findings);
-    for finding in now.findings.iter().filter(|finding| !told.contains(finding)) {
+/// Of these Services something else is shown now.
+pub(super) fn log_changes(before: &InForce, now: &InForce, changed: &BTreeSet<ServiceKey>) {
+    let known = &before.overview.findings;
+    for finding in now.overview.findings.iter().filter(|finding| !known.contains(finding)) {
         log_finding("the node", finding);
     }
-    let known = || before.into_iter().flat_map(|before| &before.statuses);
-    for (key, _) in known().filter(|(key, status)| status.state != State::Off && !now.statuses.contains_key(key)) {
-        info!(service = %key, "gone");
-    }
-    for (key, status) in &now.statuses {
-        let old = before.and_then(|before| before.statuses.get(key));
-        if old == Some(status) {
-            continue;
+    for key in changed {
+        match (status_of(before, key), status_of(now, key)) {
+            (None, None) => {}
+            (Some(old), None) if old.state != State::Off => info!(service = %key, "gone"),
+            (Some(_), None) => {}
+            (old, Some(new)) if old == Some(new) => {}
+            (old, Some(new)) => log_change(key, old, new),
         }
-        if status.state != State::Off || old.is_some() {
-            log_status(key, status);
-        }
-        let told = old.map_or(&[][..], |status| &status.findings);
-        status.findings.iter().filter(|finding| !told.contains(finding)).for_each(|f| log_finding(key, f));
     }
+}
+
+fn status_of<'a>(in_force: &'a InForce, key: &ServiceKey) -> Option<&'a ServiceStatus> {
+    in_force.services.get(key)?.record.status()
+}
+
+fn log_change(key: &ServiceKey, old: Option<&ServiceStatus>, new: &ServiceStatus) {
+    if new.state != State::Off || old.is_some() {
+        log_status(key, new);
+    }
+    let known = old.map_or(&[][..], |status| &status.findings);
+    new.findings.iter().filter(|finding| !known.contains(finding)).for_each(|finding| log_finding(key, finding));
 }
 
 fn log_status(service: &ServiceKey, status: &ServiceStatus) {

@@ -8,15 +8,16 @@ mod table;
 use std::net::IpAddr;
 
 use egressd_core::finding::Finding;
+use egressd_core::in_force::Shown;
 use egressd_core::model::ServiceKey;
-use egressd_core::status::ServiceStatus;
 use serde::{Deserialize, Serialize};
 
 pub use inside::{Inside, inside, table_of_inside};
 pub use policy::{Policy, Rule, Shadow};
 pub use table::table_of;
 
-use crate::board::{InForce, Newest};
+use crate::board::Newest;
+use crate::moment::Moment;
 use crate::nft::{Owner, Survey, SurveyedTable};
 use crate::rights::Publish;
 
@@ -106,15 +107,14 @@ impl Document {
     /// The document of a moment. Without a survey (the kernel could not be read) what comes from it is missing.
     pub fn new((node, publish): (&str, Publish), newest: &Newest, survey: Option<&Survey>) -> Self {
         let round = newest.in_force.as_deref();
-        let services = round
-            .into_iter()
-            .flat_map(|round| round.statuses.iter().map(move |(key, status)| service(round, survey, key, status)));
+        let shown = round.into_iter().flat_map(|round| &round.services);
+        let services = shown.filter_map(|(key, shown)| service(survey, key, shown));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             node: node.to_owned(),
             publishes: Some(publish.to_string()),
             since: newest.since.to_string(),
-            in_force_since: round.map(|round| round.at.to_string()),
+            in_force_since: round.map(|round| Moment::from(round.at).to_string()),
             trouble: newest.trouble.clone(),
             unready: newest.unready(),
             tables: survey.into_iter().flat_map(|survey| &survey.tables).map(table).collect(),
@@ -127,26 +127,29 @@ impl Document {
 
 /// Findings about the source, the loading of policies, egressd itself, the node, and what other processes left.
 fn findings(newest: &Newest) -> Vec<Told> {
-    let round = newest.in_force.iter().flat_map(|round| &round.findings);
+    let round = newest.in_force.iter().flat_map(|round| &round.overview.findings);
     newest.standing().map(|finding| told(&finding)).chain(round.map(told)).collect()
 }
 
-fn service(round: &InForce, survey: Option<&Survey>, key: &ServiceKey, status: &ServiceStatus) -> Service {
-    let counted = |survey: &Survey| round.uids.get(key).and_then(|uid| survey.connections.get(uid)).copied();
-    Service {
+/// None while the policies have not answered about it.
+fn service(survey: Option<&Survey>, key: &ServiceKey, shown: &Shown) -> Option<Service> {
+    let Shown { record, since } = shown;
+    let status = record.status()?;
+    let counted = |survey: &Survey| survey.connections.get(&record.uid).copied();
+    Some(Service {
         namespace: key.namespace.to_string(),
         name: key.name.to_string(),
         state: status.state.to_string(),
         reason: status.reason().map(str::to_owned),
         addresses: status.addresses.clone(),
         endpoints: status.endpoints.clone(),
-        rules: round.plan.services.get(key).map_or(0, |service| service.rules.len()),
+        rules: record.plan().map_or(0, |service| service.rules.len()),
         connections: survey.map(|survey| counted(survey).unwrap_or_default()),
         policy: status.policy.clone(),
-        changed: round.changed.get(key).map(ToString::to_string),
+        changed: Some(Moment::from(*since).to_string()),
         findings: status.findings.iter().map(told).collect(),
         shadows: status.shadows.iter().map(Shadow::of).collect(),
-    }
+    })
 }
 
 fn table(table: &SurveyedTable) -> Table {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use egressd_core::in_force::InForce;
 use egressd_core::model::{ActiveEndpoints, PolicyMark, ServiceKey, Uid, active_endpoint};
 use egressd_core::status::{ServiceStatus, State};
 use egressd_core::voice::{Speech, Voice};
@@ -14,7 +15,7 @@ use super::say::{Said, Tone};
 use super::speaker::{self, Novelty, Right, Urgency};
 use super::write::Kind;
 use super::{Outcome, Place, Regarding, Write, active, policies};
-use crate::board::{InForce, Newest};
+use crate::board::Newest;
 use crate::orphans::Orphan;
 use crate::policies::PolicyReport;
 use crate::rights::Publish;
@@ -81,20 +82,21 @@ impl Ledger {
         self.forget(round, &newest.orphans);
         self.forbidden.retain(|_, until| *until > now);
         let mut basket = Basket::new((now, self.place.publish), &self.forbidden);
-        for (key, status) in &round.statuses {
-            let Some(uid) = round.uids.get(key) else { continue };
-            let voice = round.voices.get(key);
+        for (key, shown) in &round.services {
+            let (uid, voice) = (&shown.record.uid, shown.record.voice());
+            let Some(status) = shown.record.status() else { continue };
             if voice.is_none() && !self.services.contains_key(key) {
                 continue;
             }
             let account = self.services.entry(key.clone()).or_insert_with(|| Account::new(uid.clone()));
             account.collect(&self.place, (key, status, voice), &mut basket);
         }
-        if round.first_ready.as_ref() == Some(&self.place.node) {
+        let overview = &round.overview;
+        if overview.first_ready.as_ref() == Some(&self.place.node) {
             for report in newest.policies.iter() {
-                let Some(mark) = round.policies.get(&report.name) else { continue };
+                let Some(mark) = overview.policies.get(&report.name) else { continue };
                 let account = self.policies.entry(report.name.clone()).or_insert_with(|| PolicyAccount::new(mark));
-                account.collect((report, mark, round.failing.get(&report.name)), &mut basket);
+                account.collect((report, mark, overview.failing.get(&report.name)), &mut basket);
             }
         } else {
             self.policies.clear();
@@ -112,8 +114,10 @@ impl Ledger {
     /// What is gone, or lives another life, was never written to.
     fn forget(&mut self, round: &InForce, orphans: &[Orphan]) {
         self.orphans.retain(|table, _| orphans.iter().any(|orphan| orphan.table.to_string() == *table));
-        self.services.retain(|key, account| round.uids.get(key) == Some(&account.uid));
-        self.policies.retain(|name, account| round.policies.get(name).is_some_and(|mark| mark.uid == account.mark));
+        let lives = |key: &ServiceKey| round.services.get(key).map(|shown| &shown.record.uid);
+        self.services.retain(|key, account| lives(key) == Some(&account.uid));
+        let policies = &round.overview.policies;
+        self.policies.retain(|name, account| policies.get(name).is_some_and(|mark| mark.uid == account.mark));
     }
 
     /// Takes in what became of a request.

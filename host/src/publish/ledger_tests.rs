@@ -6,6 +6,7 @@ use std::sync::Arc;
 use egressd_core::compile::Instance;
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
 use egressd_core::finding::{Finding, Severity};
+use egressd_core::in_force::UnixTime;
 use egressd_core::model::AnnotationPrefix;
 use egressd_core::net::Family;
 use egressd_core::owner::HELD_ELSEWHERE;
@@ -77,6 +78,25 @@ fn newest(in_force: InForce) -> Newest {
     Newest { in_force, ..Newest::begin() }
 }
 
+/// What is in force, where nothing was before.
+fn in_force(round: &Round) -> InForce {
+    let mut in_force = InForce::default();
+    in_force.take_over(&round.records(), UnixTime(0));
+    in_force
+}
+
+/// The same, where the kernel has not taken over another round.
+fn held_back(before: &InForce, round: &Round, why: &str) -> InForce {
+    let (mut held, mut newest) = (before.clone(), round.records());
+    newest.changed.extend(before.services.keys().cloned());
+    held.hold_back(&newest, why, UnixTime(0));
+    held
+}
+
+fn status_of(in_force: &InForce, number: u8) -> &ServiceStatus {
+    in_force.services[&key(number)].record.status().unwrap()
+}
+
 /// Answers all that is due in this way until nothing is, or the time is up; what was asked for.
 fn play(ledger: &mut Ledger, newest: &Newest, now: &mut Instant, until: Duration, answer: &Outcome) -> Vec<Write> {
     let (end, mut all) = (*now + until, Vec::new());
@@ -115,17 +135,17 @@ const MINUTE: Duration = Duration::from_mins(1);
 #[test]
 fn what_is_in_force_is_published_and_said_once() {
     let (mut ledger, mut now) = (ledger(), Instant::now());
-    let first = play(&mut ledger, &newest(InForce::after(None, round(1, None))), &mut now, MINUTE / 30, &done());
+    let first = play(&mut ledger, &newest(in_force(&round(1, None))), &mut now, MINUTE / 30, &done());
     assert_eq!(published(&first), 1);
     assert_eq!(said(&first), [(Reason::Applied, "node node-1 translates 10.0.0.1 to 192.0.2.1")]);
-    let stands = newest(InForce::after(None, round(1, Some("10.0.0.1"))));
+    let stands = newest(in_force(&round(1, Some("10.0.0.1"))));
     assert_eq!(play(&mut ledger, &stands, &mut now, MINUTE, &done()), []);
 }
 
 #[test]
 fn a_server_that_is_away_is_asked_less_and_less_and_then_told_everything() {
     let (mut ledger, mut now) = (ledger(), Instant::now());
-    let newest = newest(InForce::after(None, round(3, None)));
+    let newest = newest(in_force(&round(3, None)));
     let vain = play(&mut ledger, &newest, &mut now, MINUTE * 10, &Outcome::Away);
     assert!(published(&vain) < 3 * 20, "{} requests in ten minutes", published(&vain));
     let told = play(&mut ledger, &newest, &mut now, MINUTE * 2, &done());
@@ -135,7 +155,7 @@ fn a_server_that_is_away_is_asked_less_and_less_and_then_told_everything() {
 #[test]
 fn a_missing_permission_stops_its_own_kind_of_requests_only() {
     let (mut ledger, now) = (ledger(), Instant::now());
-    let newest = newest(InForce::after(None, round(1, None)));
+    let newest = newest(in_force(&round(1, None)));
     let due = ledger.due(&newest, now, 64);
     assert_eq!(published(&due.writes), 1);
     ledger.done(&due.writes[0], Outcome::Forbidden, now);
@@ -148,7 +168,7 @@ fn a_missing_permission_stops_its_own_kind_of_requests_only() {
 #[test]
 fn thousands_of_services_are_told_in_portions_and_not_in_one_flood() {
     let (mut ledger, now) = (ledger(), Instant::now());
-    let newest = newest(InForce::after(None, round(250, None)));
+    let newest = newest(in_force(&round(250, None)));
     assert_eq!(ledger.due(&newest, now, 64).writes.len(), 64);
     let mut later = now;
     let told = play(&mut ledger, &newest, &mut later, Duration::from_millis(1500), &done());
@@ -163,7 +183,7 @@ fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
         let mut round = round(250, None);
         let status = round.statuses.values_mut().next_back().unwrap();
         status.findings.push(Finding::warning(fault, format!("{fault} is wrong")));
-        newest(InForce::after(None, round))
+        newest(in_force(&round))
     };
     let settled = ledger.due(&faulty("first"), now, 64).next.unwrap_or(now) + Duration::from_secs(1);
     let first = said(&ledger.due(&faulty("first"), settled, 64).writes)[0].1.to_owned();
@@ -179,14 +199,13 @@ fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
 #[test]
 fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() {
     let (mut ledger, mut now) = (ledger(), Instant::now());
-    let before = InForce::after(None, round(3, None));
-    play(&mut ledger, &newest(InForce::after(None, round(3, None))), &mut now, MINUTE, &done());
+    let before = in_force(&round(3, None));
+    play(&mut ledger, &newest(in_force(&round(3, None))), &mut now, MINUTE, &done());
     let mut next = round(4, None);
     next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
     next.plan.services.remove(&key(2));
     next.statuses.remove(&key(2));
-    let held = before.held_back(next, "the kernel says no; it is tried again");
-    assert_eq!(held.plan, before.plan);
+    let held = held_back(&before, &next, "the kernel says no; it is tried again");
     let why = "a change of this Service is not in force: the kernel says no; it is tried again";
     let stays = |number: u8| format!("node node-1 translates 10.0.0.{number} to 192.0.2.1; {why}");
     let writes = play(&mut ledger, &newest(held), &mut now, MINUTE, &done());
@@ -195,41 +214,42 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() 
     assert!(said(&writes).into_iter().eq(expected.iter().map(|(reason, note)| (*reason, note.as_str()))), "{writes:?}");
     // Of the one that stays, what was undone meanwhile is put right as ever.
     assert!(writes.iter().all(|write| !matches!(write, Write::Active { service, .. } if *service != key(3))));
-    let applied = play(&mut ledger, &newest(InForce::after(None, round(4, None))), &mut now, MINUTE, &done());
+    let applied = play(&mut ledger, &newest(in_force(&round(4, None))), &mut now, MINUTE, &done());
     assert!(said(&applied).iter().all(|(reason, _)| *reason == Reason::Applied), "{applied:?}");
     assert_eq!(said(&applied).len(), 3, "{applied:?}");
 }
 
 #[test]
 fn a_change_that_is_tried_again_says_why_once() {
-    let before = InForce::after(None, round(1, None));
+    let before = in_force(&round(1, None));
     let refused = || {
         let mut next = round(1, None);
         next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
         next
     };
-    let held = before.held_back(refused(), "no").held_back(refused(), "no");
-    assert_eq!(held.statuses[&key(1)].findings.len(), 1);
+    let held = held_back(&held_back(&before, &refused(), "no"), &refused(), "no");
+    assert_eq!(status_of(&held, 1).findings.len(), 1);
     // And what is taken back is as it was.
-    let back = held.held_back(round(1, None), "no");
-    assert_eq!(back.statuses, before.statuses);
+    let back = held_back(&held, &round(1, None), "no");
+    assert_eq!(back.services, before.services);
 }
 
 #[test]
 fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_change() {
-    let mut before = InForce::after(None, round(1, None));
-    let status = before.statuses.get_mut(&key(1)).unwrap();
+    let mut wrong = round(1, None);
+    let status = wrong.statuses.get_mut(&key(1)).unwrap();
     (status.state, status.findings) = (State::Invalid, vec![Finding::error("bad-port", "tcp:http is no port")]);
+    let before = in_force(&wrong);
     let mut next = round(1, None);
     next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
-    let held = before.held_back(next, "no");
-    let said = Said::of(&held.statuses[&key(1)], NODE).unwrap();
+    let held = held_back(&before, &next, "no");
+    let said = Said::of(status_of(&held, 1), NODE).unwrap();
     let note = "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no";
     assert_eq!((said.reason, said.note.as_str()), (Reason::NotApplied, note));
 }
 
 fn with_orphan(orphan: Option<Orphan>) -> Newest {
-    Newest { orphans: orphan.into_iter().collect(), ..newest(InForce::after(None, round(0, None))) }
+    Newest { orphans: orphan.into_iter().collect(), ..newest(in_force(&round(0, None))) }
 }
 
 #[test]
@@ -250,7 +270,7 @@ fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() 
 fn with_policy(mut round: Round) -> Newest {
     round.policies.insert("guard".to_owned(), PolicyMark::default());
     let report = PolicyReport::unloaded("guard", PolicyState::Refused, Some("it has no module".to_owned()));
-    Newest { policies: [report].into(), ..newest(InForce::after(None, round)) }
+    Newest { policies: [report].into(), ..newest(in_force(&round)) }
 }
 
 #[test]
@@ -274,7 +294,7 @@ fn without_annotations_a_node_without_the_address_leaves_the_word_to_the_one_tha
         (voice.speech, voice.active) = (Speech::Spokesman, BTreeMap::new());
         let finding = Finding::new(Severity::Info, code.to_owned(), "nothing is translated to 192.0.2.1 here");
         round.statuses.insert(key(1), status(&Planned { service: None, end: End::Ruled, findings: vec![finding] }));
-        newest(InForce::after(None, round))
+        newest(in_force(&round))
     };
     let spoken = |publish, code| {
         let mut now = Instant::now();

@@ -1,11 +1,9 @@
 //! A draft as JSON. Fields may come; what cannot be read costs the line, and the Service waits for its policies.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::Uid;
 use egressd_core::net::{PortMatch, Protocol};
 use ipnet::IpNet;
 use serde::de::Error as _;
@@ -37,18 +35,6 @@ struct RuleLine {
 
 /// Protocol number, first and last port.
 type PortLine = (u8, u16, u16);
-
-/// For the journal. What it has already is taken over, so that comparing costs nothing.
-pub(super) fn remembered(
-    written: &BTreeMap<Uid, Arc<Remembered>>,
-    drafts: &BTreeMap<Uid, Arc<Draft>>,
-) -> BTreeMap<Uid, Arc<Remembered>> {
-    let one = |(uid, draft): (&Uid, &Arc<Draft>)| {
-        let same = written.get(uid).filter(|known| Arc::ptr_eq(&known.0, draft));
-        (uid.clone(), same.map_or_else(|| Arc::new(Remembered(Arc::clone(draft))), Arc::clone))
-    };
-    drafts.iter().map(one).collect()
-}
 
 impl Serialize for Remembered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use egressd_core::finding::Finding;
 use egressd_core::model::Uid;
+use egressd_core::pipeline::News;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tracing::warn;
 
-use super::changes::{Change, changes};
 use super::damage::{self, Damage};
 use super::line::{line, parse};
 use super::version::{self, Found};
@@ -30,6 +30,9 @@ const OUTDATED_BYTES: usize = 8 << 20;
 /// More than egressd writes for 100,000 Services; and what else is there is not read into memory.
 const LONGEST: u64 = 1 << 30;
 
+/// What is other than before; none where the Service is gone, or nothing is remembered of it.
+type Change<T> = (Uid, Option<Arc<T>>);
+
 /// By the identity of the Service.
 pub(super) type Of<T> = BTreeMap<Uid, Arc<T>>;
 
@@ -39,6 +42,8 @@ pub(super) struct Journal<T> {
     /// What is written: the file, or the one beside it; none where both are unknown.
     path: Option<PathBuf>,
     written: Of<T>,
+    /// What could not be written down.
+    pending: News<T>,
     lines: usize,
     /// Lines of a later day. They go first when all is written anew: what this egressd says of the same Service is newer.
     strange: Vec<Vec<u8>>,
@@ -93,7 +98,8 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
     fn empty() -> Self {
         let (written, lines, strange, appended, findings) = (Of::new(), 0, Vec::new(), 0, Vec::new());
         let (damage, form) = (Damage::None, Form::Unnamed);
-        Self { path: None, written, lines, strange, damage, appended, form, merged: None, findings }
+        let pending = News::new();
+        Self { path: None, written, pending, lines, strange, damage, appended, form, merged: None, findings }
     }
 
     /// Takes in a file, if this egressd knows it.
@@ -126,29 +132,40 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         &self.findings
     }
 
-    /// Makes it hold exactly this.
-    pub(super) fn write(&mut self, newest: &Of<T>) -> io::Result<()> {
-        let changes = changes(&self.written, newest);
+    /// Takes in what is other than before, and writes it down with what could not be written before.
+    pub(super) fn write(&mut self, news: News<T>) -> io::Result<()> {
+        self.pending.extend(news);
+        let changes: Vec<Change<T>> = self
+            .pending
+            .iter()
+            .filter(|(uid, one)| self.is_news(uid, one.as_deref()))
+            .map(|(uid, one)| (uid.clone(), one.clone()))
+            .collect();
         if changes.is_empty() && self.form != Form::Torn {
+            self.pending.clear();
             return Ok(());
         }
         // Else a line would be appended to nothing, and what the others said be forgotten with them.
         if self.path.as_ref().is_some_and(|path| !path.exists()) {
             self.form = Form::Unnamed;
         }
-        let outdated = self.lines + changes.len() > 2 * newest.len() + OUTDATED || self.appended > OUTDATED_BYTES;
+        let is_new = |(uid, one): &&Change<T>| one.is_some() && !self.written.contains_key(uid);
+        let gone = changes.iter().filter(|(_, one)| one.is_none()).count();
+        let services = self.written.len() + changes.iter().filter(is_new).count() - gone;
+        let outdated = self.lines + changes.len() > 2 * services + OUTDATED || self.appended > OUTDATED_BYTES;
         if self.form != Form::Whole || outdated {
-            return self.write_anew(newest);
+            self.write_anew(changes)?;
+        } else {
+            self.append(&changes)?;
+            self.lines += changes.len();
+            apply(&mut self.written, changes);
         }
-        self.append(&changes)?;
-        self.lines += changes.len();
-        for (uid, newest) in changes {
-            match newest {
-                Some(newest) => drop(self.written.insert(uid, newest)),
-                None => drop(self.written.remove(&uid)),
-            }
-        }
+        self.pending.clear();
         Ok(())
+    }
+
+    fn is_news(&self, uid: &Uid, one: Option<&T>) -> bool {
+        self.written.get(uid).map(|known| &**known) != one
     }
 
     fn append(&mut self, changes: &[Change<T>]) -> io::Result<()> {
@@ -166,18 +183,20 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         Ok(())
     }
 
-    fn write_anew(&mut self, newest: &Of<T>) -> io::Result<()> {
+    fn write_anew(&mut self, changes: Vec<Change<T>>) -> io::Result<()> {
+        let mut newest = self.written.clone();
+        apply(&mut newest, changes);
         let mut text = version::line().into_bytes();
         for strange in self.damage.line().into_iter().chain(self.strange.iter().map(Vec::as_slice)) {
             text.extend_from_slice(strange);
             text.push(b'\n');
         }
-        for (uid, remembered) in newest {
+        for (uid, remembered) in &newest {
             line(&mut text, uid, Some(&**remembered))?;
         }
         write_whole(self.place()?, &text)?;
-        self.written.clone_from(newest);
         (self.lines, self.appended, self.form) = (newest.len(), 0, Form::Whole);
+        self.written = newest;
         // Only now: before, it was the only one to say what it says.
         match self.merged.take() {
             Some(merged) => fs::remove_file(&merged).and_then(|()| sync_directory(&merged)),
@@ -228,7 +247,16 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
     }
 }
 
-/// Lines of a later day are kept, and said.
+fn apply<T>(all: &mut Of<T>, changes: Vec<Change<T>>) {
+    for (uid, newest) in changes {
+        match newest {
+            Some(newest) => drop(all.insert(uid, newest)),
+            None => drop(all.remove(&uid)),
+        }
+    }
+}
+
+/// Lines of a later day are kept, and reported.
 fn strange(path: &Path, lines: usize) -> Option<Finding> {
     let message = || {
         let (path, lines) = (path.display(), if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") });

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use egressd_core::model::Labels;
+use egressd_core::testkit::news;
 use proptest::prelude::*;
 
 use super::*;
@@ -13,6 +14,11 @@ fn uid(text: &str) -> Uid {
 
 fn annotations(value: &str) -> Arc<Labels> {
     Arc::new([("kube-vip.io/egress".to_owned(), value.to_owned())].into())
+}
+
+/// Makes it hold exactly this.
+fn write(journal: &mut Journal<Labels>, all: &Accepted) {
+    journal.write(news(journal.written(), all)).unwrap();
 }
 
 fn reopened(path: &Path) -> Journal<Labels> {
@@ -31,7 +37,7 @@ proptest! {
         let mut journal = reopened(&path);
         for turn in turns {
             let accepted: Accepted = turn.iter().map(|(of, value)| (uid(of), annotations(value))).collect();
-            journal.write(&accepted).unwrap();
+            write(&mut journal, &accepted);
             let next = reopened(&path);
             prop_assert_eq!(next.written(), &accepted);
             prop_assert_eq!(journal.written(), &accepted);
@@ -48,7 +54,7 @@ fn a_change_is_a_line_and_now_and_then_all_is_written_anew() {
     let mut most = 0;
     for turn in 0..3 * OUTDATED {
         let accepted = [(uid("a"), annotations("true")), (uid("b"), annotations(&turn.to_string()))].into();
-        journal.write(&accepted).unwrap();
+        write(&mut journal, &accepted);
         if turn == 1 {
             assert_eq!(lines(&path), 4, "the version, two Services and a change");
         }
@@ -67,7 +73,7 @@ fn a_line_that_was_cut_off_harms_no_other() {
     assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("a")]);
     let mut next = journal.written().clone();
     next.insert(uid("b"), annotations("true"));
-    journal.write(&next).unwrap();
+    write(&mut journal, &next);
     assert_eq!(reopened(&path).written(), &next);
     assert_eq!(
         fs::read_to_string(&path).unwrap().lines().count(),
@@ -92,7 +98,7 @@ fn a_file_that_is_empty_or_cut_off_anywhere_has_lost_something_and_says_so_until
             let mut journal = reopened(&path);
             let codes: Vec<_> = journal.findings().iter().map(|finding| finding.code.as_str()).collect();
             assert_eq!(codes, ["state-unreadable"], "{left:?}");
-            journal.write(&[(uid("c"), annotations(value))].into()).unwrap();
+            write(&mut journal, &[(uid("c"), annotations(value))].into());
         }
         assert_eq!(reopened(&path).written().len(), 1);
         fs::remove_file(&path).unwrap();
@@ -105,10 +111,10 @@ fn a_file_that_is_removed_meanwhile_is_written_anew_as_a_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("accepted");
     let mut journal = reopened(&path);
-    journal.write(&[(uid("a"), annotations("1"))].into()).unwrap();
+    write(&mut journal, &[(uid("a"), annotations("1"))].into());
     fs::remove_file(&path).unwrap();
     let both = [(uid("a"), annotations("1")), (uid("b"), annotations("1"))].into();
-    journal.write(&both).unwrap();
+    write(&mut journal, &both);
     assert_eq!((reopened(&path).written(), reopened(&path).findings()), (&both, &[][..]));
 }
 
@@ -122,7 +128,7 @@ fn a_line_of_a_later_day_is_kept_however_often_all_is_written_anew() {
     assert_eq!(journal.findings().len(), 1);
     assert!(journal.findings()[0].message.contains("has 3 lines that this egressd does not know"));
     for turn in 0..3 * OUTDATED {
-        journal.write(&[(uid("a"), annotations(&turn.to_string()))].into()).unwrap();
+        write(&mut journal, &[(uid("a"), annotations(&turn.to_string()))].into());
     }
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().skip(1).take(3).collect::<Vec<_>>(), strange, "{text}");
@@ -142,7 +148,7 @@ fn a_file_of_a_newer_version_stays_to_the_byte_and_what_is_remembered_meanwhile_
     assert_eq!(journal.findings().len(), 1);
     let meanwhile = Accepted::from([(uid("b"), annotations("meanwhile"))]);
     for accepted in [&meanwhile, &Accepted::new(), &meanwhile] {
-        journal.write(accepted).unwrap();
+        write(&mut journal, accepted);
         assert_eq!(reopened(&path).written(), accepted, "over a restart");
     }
     assert_eq!(fs::read(&path).unwrap(), newer);
@@ -153,7 +159,7 @@ fn a_file_of_a_newer_version_stays_to_the_byte_and_what_is_remembered_meanwhile_
     assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("a"), uid("b")]);
     assert_eq!(journal.written()[&uid("b")], annotations("meanwhile"), "what was written last");
     let both = journal.written().clone();
-    journal.write(&both).unwrap();
+    write(&mut journal, &both);
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "it is in the file now");
     assert_eq!((reopened(&path).written(), reopened(&path).findings()), (&both, &[][..]));
 }

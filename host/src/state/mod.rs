@@ -2,7 +2,6 @@
 //! the last good draft (P6), in a file each; the ConfigMap of every policy that is in force (P7), and what every source
 //! gave last, a file for each.
 
-mod changes;
 mod damage;
 mod draft;
 mod journal;
@@ -21,7 +20,7 @@ use std::sync::Arc;
 use egressd_core::decision::Draft;
 use egressd_core::finding::Finding;
 use egressd_core::model::{Labels, PolicyObject, PrivateDestinations, Uid};
-use egressd_core::pipeline::Memory;
+use egressd_core::pipeline::{Memory, News};
 use tracing::warn;
 
 use draft::Remembered;
@@ -108,11 +107,11 @@ impl StateDir {
         self.drafts.written().iter().map(draft).collect()
     }
 
-    /// Remembers exactly this. A failure is said once and tried again
+    /// Remembers what is other than before. A failure is said once and tried again
     /// with the next change; what is in force does not depend on it.
-    pub fn remember(&mut self, accepted: &BTreeMap<Uid, Arc<Labels>>, drafts: &BTreeMap<Uid, Arc<Draft>>) {
-        let newest = draft::remembered(self.drafts.written(), drafts);
-        let result = self.accepted.write(accepted).and_then(|()| self.drafts.write(&newest));
+    pub fn remember(&mut self, (accepted, drafts): (News<Labels>, News<Draft>)) {
+        let drafts = drafts.into_iter().map(|(uid, draft)| (uid, draft.map(|draft| Arc::new(Remembered(draft)))));
+        let result = self.accepted.write(accepted).and(self.drafts.write(drafts.collect()));
         self.tell(result, "cannot remember accepted annotations and drafts; a restart would forget them");
     }
 
@@ -209,7 +208,7 @@ mod tests {
     /// Everything that there is to remember.
     fn remember_all(state: &mut StateDir) {
         let uid = Uid::new("a").unwrap();
-        state.remember(&[(uid.clone(), Arc::default())].into(), &[(uid, Arc::default())].into());
+        state.remember(([(uid.clone(), Some(Arc::default()))].into(), [(uid, Some(Arc::default()))].into()));
         let guard = PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() };
         state.remember_policies(&[("guard".to_owned(), Arc::new(guard))].into());
         state.remember_private(PrivateDestinations::Withheld);
@@ -240,7 +239,7 @@ mod tests {
         );
         assert_eq!((state.memory(), state.lost_policies()), (Memory::Partial, ["guard".to_owned()].into()));
         remember_all(&mut state);
-        state.remember(&BTreeMap::new(), &BTreeMap::new());
+        state.remember(Default::default());
         remember_all(&mut state);
         let next = StateDir::open(dir.path());
         assert_eq!((next.accepted().len(), next.drafts().len(), next.policies().len()), (1, 1, 1), "over a restart");
@@ -274,7 +273,7 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
         let mut state = StateDir::open(&file.join("below"));
-        state.remember(&[(Uid::new("a").unwrap(), Arc::default())].into(), &BTreeMap::new());
+        state.remember(([(Uid::new("a").unwrap(), Some(Arc::default()))].into(), Default::default()));
         assert!(state.accepted().is_empty(), "it is tried again with the next change");
     }
 

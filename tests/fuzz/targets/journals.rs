@@ -9,6 +9,7 @@ use std::sync::Arc;
 use egressd::state::StateDir;
 use egressd_core::decision::Draft;
 use egressd_core::model::{Labels, Uid};
+use egressd_core::testkit::news;
 use tempfile::TempDir;
 
 use super::{Answer, lossy};
@@ -51,7 +52,8 @@ fn write(directory: &Path, bytes: &[u8]) {
 
 /// The next process finds what this one remembered last.
 fn remembers(directory: &Path, accepted: &Accepted, drafts: &Drafts) {
-    StateDir::open(directory).remember(accepted, drafts);
+    let mut state = StateDir::open(directory);
+    state.remember((news(&state.accepted(), accepted), news(&state.drafts(), drafts)));
     let next = StateDir::open(directory);
     assert_eq!(&next.accepted(), accepted);
     assert_eq!(&next.drafts(), drafts);

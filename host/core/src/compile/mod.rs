@@ -53,8 +53,7 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
     let tables = Family::ALL.map(|family| {
         let mut table = table(family);
         let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
-        let pods_of =
-            Pods { family, objects, elsewhere: &plan.elsewhere, table: &mut table, given: Given::default() };
+        let pods_of = Pods { family, objects, elsewhere: &plan.elsewhere, table: &mut table, given: Given::default() };
         pods_of.add_all(pods);
         (family, table)
     });

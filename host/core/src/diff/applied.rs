@@ -51,7 +51,8 @@ impl Applied {
             let object = (family, name.clone());
             (chain.hook.is_none() && !leads.contains_key(&object)).then_some(object)
         };
-        let chains = ruleset.tables.iter().flat_map(|(family, table)| table.chains.iter().map(move |one| (*family, one)));
+        let chains =
+            ruleset.tables.iter().flat_map(|(family, table)| table.chains.iter().map(move |one| (*family, one)));
         let unused = chains.filter_map(|(family, one)| is_unused(family, one)).collect();
         Self { ruleset, leads, unused, outstanding: Scope::Everything }
     }
@@ -61,10 +62,13 @@ impl Applied {
         &self.ruleset
     }
 
-    /// Takes in that the newest ruleset is another in this part; returns the part to be compared: with all that is
-    /// outstanding.
-    pub fn begin(&mut self, scope: Scope) -> &Scope {
+    /// Takes in that the newest ruleset is another in this part.
+    pub fn begin(&mut self, scope: Scope) {
         self.outstanding = std::mem::take(&mut self.outstanding).and(scope);
+    }
+
+    /// The part that is to be compared: all that is outstanding.
+    pub fn scope(&self) -> &Scope {
         &self.outstanding
     }
 

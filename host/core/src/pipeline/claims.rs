@@ -92,7 +92,8 @@ impl Claims {
     /// Ends those whose time is over; returns the Services whose they are. What is in force then is claimed anew with the next
     /// round.
     pub(super) fn end(&mut self, now: Duration) -> Vec<ServiceKey> {
-        let over: Vec<Uid> = self.ends.iter().take_while(|(until, _)| *until <= now).map(|(_, uid)| uid.clone()).collect();
+        let over: Vec<Uid> =
+            self.ends.iter().take_while(|(until, _)| *until <= now).map(|(_, uid)| uid.clone()).collect();
         let keys = over.iter().filter_map(|uid| self.all.get(uid)).map(|claim| claim.key.clone()).collect();
         over.iter().for_each(|uid| self.forget(uid));
         keys

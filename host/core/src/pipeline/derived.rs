@@ -11,7 +11,7 @@ use crate::chain::PolicyFailure;
 use crate::check::{Networks, Note};
 use crate::compile::Kept;
 use crate::model::{ClusterFacts, ServiceKey};
-use crate::plan::{Own, PlannedService, SharedAddresses, Shares, Sharing, Size, Usage, Limits};
+use crate::plan::{Limits, Own, PlannedService, SharedAddresses, Shares, Sharing, Size, Usage};
 use crate::record::Records;
 
 /// What followed from the entries.

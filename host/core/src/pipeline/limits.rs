@@ -14,8 +14,8 @@ use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{ServiceKey, ServiceView, Snapshot, view};
 use crate::plan::{
-    End, Excess, Grant, Granted, Here, Limits, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, grants_and_peak, narrows,
-    settle,
+    End, Excess, Grant, Granted, Here, Limits, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, grants_and_peak,
+    narrows, settle,
 };
 
 /// What is in force of a Service whose newest change is not.
@@ -176,12 +176,7 @@ impl Pipeline {
     }
 }
 
-fn instead(
-    key: &ServiceKey,
-    alternatives: Alternatives,
-    granted: Granted,
-    newest: &Planned,
-) -> Option<Instead> {
+fn instead(key: &ServiceKey, alternatives: Alternatives, granted: Granted, newest: &Planned) -> Option<Instead> {
     let is_edited = alternatives.accepted.is_some();
     let ((instead, accepted), excess) = (alternatives.of(granted.grant)?, granted.excess?);
     // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to fit.

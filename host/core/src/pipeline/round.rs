@@ -37,6 +37,21 @@ pub struct Step {
     pub looked_at: usize,
 }
 
+impl Step {
+    /// Both, where nothing of this one was carried out yet.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        let changed = self.newest.changed.into_iter().chain(later.newest.changed).collect();
+        Self {
+            newest: Newest { changed, ..later.newest },
+            scope: self.scope.and(later.scope),
+            further: self.further.into_iter().chain(later.further).collect(),
+            looked_at: self.looked_at + later.looked_at,
+            ..later
+        }
+    }
+}
+
 /// What a round changed on its way.
 #[derive(Debug, Default)]
 struct Way {
@@ -51,11 +66,13 @@ impl Pipeline {
     /// All that follows from what changed since the last step, and what is remembered of it. Where something was not answered
     /// yet, what was before stays.
     pub fn step(&mut self) -> Step {
-        let mut derived = std::mem::replace(&mut self.derived, Derived::new(self.settings.shared, self.settings.limits));
+        let mut derived =
+            std::mem::replace(&mut self.derived, Derived::new(self.settings.shared, self.settings.limits));
         let extent = self.services.take_changed();
         let common = self.common(&mut derived);
         let way = self.advance(&mut derived, extent);
-        let newest = Newest { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
+        let newest =
+            Newest { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
         let scope = Scope::Pods(way.touched, common);
         let further = self.remember_granted(&way.keys, &derived);
         let (kept, fatal, looked_at) = (Arc::new(derived.kept()), fatal(&derived), way.keys.len());

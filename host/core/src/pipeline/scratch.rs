@@ -60,7 +60,11 @@ impl Pipeline {
             round.add(key, record);
         }
         #[cfg(feature = "testkit")]
-        assert_eq!(Round { further: Vec::new(), ..round.clone() }, expected, "a step comes to what all gives from nothing");
+        assert_eq!(
+            Round { further: Vec::new(), ..round.clone() },
+            expected,
+            "a step comes to what all gives from nothing"
+        );
         round
     }
 
@@ -81,7 +85,9 @@ impl Pipeline {
             usage.replace(key, None, Some(self.demand(key, newest)));
         }
         let (own_limits, mut refused) = (usage.without_the_node(), BTreeMap::new());
-        for namespace in usage.namespaces().iter().filter(|namespace| !usage.fits(namespace)).cloned().collect::<Vec<_>>() {
+        for namespace in
+            usage.namespaces().iter().filter(|namespace| !usage.fits(namespace)).cloned().collect::<Vec<_>>()
+        {
             let of_it = planned.iter().filter(|(key, _)| key.namespace == namespace);
             let of_it = of_it.map(|(key, planned)| (key.clone(), planned.clone())).collect();
             let (instead, peak) = self.refusals(here, &own_limits, &of_it);
@@ -94,7 +100,8 @@ impl Pipeline {
     fn plan_of(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {
         let service = |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), planned.service.clone()?));
         let plan = Plan { services: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
-        let pods = plan.services.values().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied());
+        let pods =
+            plan.services.values().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied());
         let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == Elsewhere::Yes).collect();
         Plan { elsewhere, ..plan }
     }
@@ -107,6 +114,32 @@ impl Pipeline {
             }
         }
         failing
+    }
+}
+
+#[cfg(feature = "testkit")]
+impl Round {
+    /// The same as records, all of which are new.
+    pub fn records(&self) -> crate::in_force::Newest {
+        use crate::in_force::Newest;
+        use crate::record::{Outcome, Overview, Records};
+        let settled = |key: &ServiceKey| {
+            let (status, voice) = (Arc::new(self.statuses.get(key)?.clone()), self.voices.get(key).cloned());
+            Some(Settled { plan: self.plan.services.get(key).map(|plan| Arc::new(plan.clone())), status, voice })
+        };
+        let record = |(key, uid): (&ServiceKey, &crate::model::Uid)| {
+            let outcome = settled(key).map_or(Outcome::Unanswered, Outcome::Settled);
+            (key.clone(), Arc::new(Record { uid: uid.clone(), outcome }))
+        };
+        let records: Records = self.uids.iter().map(record).collect();
+        let overview = Overview {
+            first_ready: self.first_ready.clone(),
+            policies: Arc::new(self.policies.clone()),
+            failing: self.failing.clone(),
+            inside: Arc::clone(&self.inside),
+            findings: self.findings.clone(),
+        };
+        Newest { changed: records.keys().cloned().collect(), records, overview: Arc::new(overview) }
     }
 }
 

@@ -5,9 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Memory, Pipeline, Question};
-use crate::model::{
-    ClusterFacts, Concerned, Connected, Key, Placement, PrivateDestinations, ServiceKey, Snapshot,
-};
+use crate::model::{ClusterFacts, Concerned, Connected, Key, Placement, PrivateDestinations, ServiceKey, Snapshot};
 use crate::owner::Held;
 
 impl Pipeline {
@@ -18,7 +16,6 @@ impl Pipeline {
         let other = self.holder.hold(held);
         let mut concerned: BTreeSet<ServiceKey> =
             other.into_iter().flat_map(|address| self.places.of(address)).cloned().collect();
-        self.services.touch(&concerned);
         concerned.extend(self.gather());
         self.look_at(concerned)
     }
@@ -54,8 +51,7 @@ impl Pipeline {
         self.around.private
     }
 
-    /// Puts together anew what is inside; returns the Services that this concerns. Those for which nothing but what is settled
-    /// is another are touched.
+    /// Puts together anew what is inside; returns the Services that this concerns, to be looked at.
     pub(super) fn gather(&mut self) -> BTreeSet<ServiceKey> {
         let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
         if facts == *self.facts {
@@ -68,10 +64,7 @@ impl Pipeline {
                 self.services.keys().cloned().collect()
             }
             Concerned::These(ranges) => {
-                let keys: BTreeSet<ServiceKey> =
-                    ranges.into_iter().flat_map(|range| self.places.within(range)).cloned().collect();
-                self.services.touch(&keys);
-                keys
+                ranges.into_iter().flat_map(|range| self.places.within(range)).cloned().collect()
             }
         }
     }

@@ -42,7 +42,8 @@ impl Usage {
         let mut now = known;
         now.size = now.size.replacing(before.unwrap_or_default(), after.unwrap_or_default());
         now.services = now.services + usize::from(after.is_some()) - usize::from(before.is_some());
-        let too_large = |size: Option<Size>| usize::from(size.is_some_and(|size| self.limits.of_service(size).is_some()));
+        let too_large =
+            |size: Option<Size>| usize::from(size.is_some_and(|size| self.limits.of_service(size).is_some()));
         now.too_large = now.too_large + too_large(after) - too_large(before);
         if !self.crowded.contains_key(&key.namespace) {
             self.roomy = self.roomy.replacing(known.size, now.size);

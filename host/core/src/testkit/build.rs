@@ -1,5 +1,6 @@
 //! Builders for the nouns.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::model::{
 };
 use crate::net::Family;
 use crate::owner::Owner;
-use crate::pipeline::Settings;
+use crate::pipeline::{News, Settings};
 use crate::plan::{Limits, SharedAddresses};
 
 /// An address from text.
@@ -106,6 +107,13 @@ pub fn service(name: &str, addresses: &[&str]) -> Service {
         ports: vec![],
         kube_vip_wrote: None,
     }
+}
+
+/// What leads from one thing that is remembered to another.
+pub fn news<T: PartialEq>(before: &BTreeMap<Uid, Arc<T>>, after: &BTreeMap<Uid, Arc<T>>) -> News<T> {
+    let gone = before.keys().filter(|uid| !after.contains_key(uid)).map(|uid| (uid.clone(), None));
+    let come = after.iter().filter(|(uid, one)| before.get(uid) != Some(one));
+    gone.chain(come.map(|(uid, one)| (uid.clone(), Some(Arc::clone(one))))).collect()
 }
 
 /// A snapshot, put together piece by piece.

@@ -7,7 +7,7 @@ mod fake;
 mod random;
 mod trace;
 
-pub use build::{SnapshotBuilder, a, context, facts, n, rule, service, settings, surroundings};
+pub use build::{SnapshotBuilder, a, context, facts, n, news, rule, service, settings, surroundings};
 pub use fake::{FakeKernel, Refused, apply};
 pub use random::{Universe, World, promised};
 pub use trace::{Packet, Seen, trace};

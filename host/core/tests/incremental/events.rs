@@ -49,6 +49,7 @@ pub(crate) enum Event {
     Endpoints(usize, Vec<Listed>),
     Node(&'static str, Vec<IpAddr>, Vec<&'static str>, Readiness),
     NodeGone(&'static str),
+    ServiceNetworks(Vec<&'static str>),
     Labels(&'static str, Option<&'static str>),
     Held(Held),
     Connected(Vec<&'static str>),
@@ -85,6 +86,8 @@ pub(crate) struct Happening {
 pub(crate) struct Scene {
     pub(crate) settings: Settings,
     pub(crate) private: PrivateDestinations,
+    /// What was there before anything happened.
+    pub(crate) beginning: Vec<Event>,
 }
 
 pub(crate) fn scenes() -> impl Strategy<Value = Scene> {
@@ -100,10 +103,35 @@ pub(crate) fn scenes() -> impl Strategy<Value = Scene> {
     let detected = |origin| Some(ClusterSettings { origin, ..ClusterSettings::default() });
     let clusters = select(vec![None, detected(Origin::Cluster), detected(Origin::Manifests)]);
     let private = select(vec![PrivateDestinations::Withheld, PrivateDestinations::AsBefore]);
-    (owners, shared, limits, clusters, private).prop_map(|(owner, shared, limits, cluster, private)| {
-        let known = settings(owner);
-        let cluster = cluster.unwrap_or_else(|| known.cluster.clone());
-        Scene { settings: Settings { shared, limits, cluster, ..known }, private }
+    (owners, shared, limits, clusters, private, beginnings()).prop_map(
+        |(owner, shared, limits, cluster, private, beginning)| {
+            let known = settings(owner);
+            let cluster = cluster.unwrap_or_else(|| known.cluster.clone());
+            Scene { settings: Settings { shared, limits, cluster, ..known }, private, beginning }
+        },
+    )
+}
+
+/// Services that translate on a node that holds their addresses, mostly: else little of what happens would matter.
+fn beginnings() -> impl Strategy<Value = Vec<Event>> {
+    let usable = || addresses(&ADDRESSES[..3], 1);
+    let spec = (specs(), usable(), select(WORDS[..7].to_vec())).prop_map(|(spec, addresses, word)| Spec {
+        word: Some(word),
+        addresses,
+        kind: ServiceKind::LoadBalancer,
+        vip_host: None,
+        ..spec
+    });
+    let pods = addresses_of(&PODS[..4], 1..=3)
+        .prop_map(|pods| pods.into_iter().map(|pod| (pod, Some("node-a"), None)).collect());
+    let services = vec((spec, pods), SERVICES.len()..=SERVICES.len());
+    services.prop_map(|services| {
+        let held = all(&ADDRESSES).into_iter().map(|address| (address, Standing::Usable)).collect();
+        let node = Event::Node("node-a", all(&["172.20.0.5"]), vec!["10.0.0.0/24", "10.0.1.0/24"], Readiness::Ready);
+        let of = |(who, (spec, pods)): (usize, (Spec, Vec<Listed>))| {
+            [Event::Endpoints(who, pods), Event::Service(who, spec)]
+        };
+        [Event::Held(held), node].into_iter().chain(services.into_iter().enumerate().flat_map(of)).collect()
     })
 }
 
@@ -129,24 +157,27 @@ fn events() -> impl Strategy<Value = Event> {
         3 => (node(), addresses_up_to(&PODS, 2), subsequence(NETWORKS.to_vec(), 0..=2), ready)
             .prop_map(|(name, addresses, networks, ready)| Event::Node(name, addresses, networks, ready)),
         1 => node().prop_map(Event::NodeGone),
+        1 => subsequence(vec!["10.96.0.0/12", "11.0.0.0/30"], 0..=2).prop_map(Event::ServiceNetworks),
         1 => (select(NAMESPACES.to_vec()), select(vec![None, Some("guarded")])).prop_map(|(name, label)| Event::Labels(name, label)),
-        3 => btree_map(select(all(&ADDRESSES)), standing, 0..4).prop_map(Event::Held),
+        2 => btree_map(select(all(&ADDRESSES)), standing, 0..7).prop_map(Event::Held),
         1 => subsequence(NETWORKS.to_vec(), 0..=2).prop_map(Event::Connected),
         1 => select(vec![None, Some("kube_vip_v4")]).prop_map(Event::Foreign),
         1 => proptest::option::of(pods).prop_map(Event::Pods),
         1 => select(vec![Policies::Obedient, Policies::Guarded, Policies::Shadowed, Policies::Narrowed]).prop_map(Event::Policies),
         2 => select(vec![1u64, 3, 15, 700]).prop_map(Event::Later),
-        1 => Just(Event::MemoryIsLost).prop_filter("seldom", |_| true),
+        1 => Just(Event::MemoryIsLost),
     ]
 }
 
 fn specs() -> impl Strategy<Value = Spec> {
-    let word = proptest::option::of(select(WORDS.to_vec()));
+    let word = proptest::option::weighted(0.9, select(WORDS.to_vec()));
     let kind = prop_oneof![6 => Just(ServiceKind::LoadBalancer), 1 => Just(ServiceKind::ClusterIp)];
     let vip_host = select(vec![None, None, Some("node-a"), Some("Node-A"), Some("node-b")]);
     let asks_kube_vip = select(vec![None, None, Some("true")]);
     let cluster_address = proptest::option::of(select(all(&["10.96.0.7", "192.0.2.77"])));
-    let many = (addresses_up_to(&ADDRESSES, 3), 0..3i64, 0..2u8);
+    let some = prop_oneof![2 => addresses_of(&ADDRESSES[..3], 1..=2), 1 => addresses_up_to(&ADDRESSES, 3)];
+    let life = prop_oneof![4 => Just(0u8), 1 => Just(1u8)];
+    let many = (some, 0..3i64, life);
     (word, many, kind, vip_host, asks_kube_vip, cluster_address).prop_map(
         |(word, (addresses, created, life), kind, vip_host, asks_kube_vip, cluster_address)| Spec {
             word,
@@ -174,7 +205,10 @@ fn addresses(texts: &[&str], count: usize) -> impl Strategy<Value = Vec<IpAddr>>
     subsequence(all(texts), count)
 }
 
+fn addresses_of(texts: &[&str], count: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<IpAddr>> + use<> {
+    subsequence(all(texts), count)
+}
+
 fn addresses_up_to(texts: &[&str], most: usize) -> impl Strategy<Value = Vec<IpAddr>> + use<> {
     subsequence(all(texts), 0..=most)
 }
-

@@ -43,7 +43,7 @@ impl Node {
         pipeline.went_on_with(scene.private);
         let chain = crate::policies::Policies::Obedient.chain();
         drop(pipeline.ask_all(chain.interest()));
-        Self {
+        let mut node = Self {
             pipeline,
             chain,
             snapshot: Snapshot::default(),
@@ -55,7 +55,10 @@ impl Node {
             in_force: InForce::default(),
             accepted: BTreeMap::new(),
             drafts: BTreeMap::new(),
-        }
+        };
+        scene.beginning.iter().for_each(|event| node.meet(event));
+        node.answer(Answered::All);
+        node
     }
 
     pub(crate) fn meet(&mut self, event: &Event) {
@@ -91,6 +94,11 @@ impl Node {
             }
             Event::NodeGone(name) => {
                 self.snapshot.nodes.remove(*name);
+                self.update([Key::Cluster])
+            }
+            Event::ServiceNetworks(networks) => {
+                let networks = networks.iter().map(|network| n(network)).collect();
+                self.snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
                 self.update([Key::Cluster])
             }
             Event::Labels(name, label) => {
@@ -164,11 +172,13 @@ impl Node {
         self.pipeline.next_try(self.now);
         self.compare(&step, &expected)?;
         self.take_news()?;
-        let scope = self.applied.begin(step.scope.clone()).clone();
-        let comparison = self.applied.compare(self.pipeline.target(&scope), |after, before| keep(after, before, &step.kept));
+        self.applied.begin(step.scope.clone());
+        let scope = self.applied.scope().clone();
+        let comparison =
+            self.applied.compare(self.pipeline.target(&scope), |after, before| keep(after, before, &step.kept));
         let waiting = self.carry_out(comparison, fate)?;
         self.show(&step.newest, waiting)?;
-        if self.applied.begin(Scope::default()).is_empty() {
+        if self.applied.scope().is_empty() {
             let mut all = expected.ruleset;
             keep(&mut all, &self.kernel.ruleset, &expected.kept);
             prop_assert_eq!(&self.kernel.ruleset, &all);
@@ -183,7 +193,7 @@ impl Node {
         for _ in 0..2 {
             self.round(Fate { slices: usize::MAX, most: usize::MAX })?;
         }
-        prop_assert!(self.applied.begin(Scope::default()).is_empty());
+        prop_assert!(self.applied.scope().is_empty());
         let step = self.pipeline.step();
         prop_assert!(step.newest.changed.is_empty() && step.scope.is_empty(), "nothing happens by itself: {step:?}");
         Ok(())
@@ -298,7 +308,9 @@ fn take<T>(all: &mut BTreeMap<Uid, Arc<T>>, news: egressd_core::pipeline::News<T
 }
 
 fn commit(kernel: &mut FakeKernel, batches: &[egressd_core::diff::Batch]) -> Result<(), TestCaseError> {
-    batches.iter().try_for_each(|batch| kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string())))
+    batches
+        .iter()
+        .try_for_each(|batch| kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string())))
 }
 
 pub(crate) fn key(who: usize) -> ServiceKey {

@@ -11,9 +11,8 @@ use egressd_core::policy::Mode;
 use egressd_core::testkit::{n, rule};
 
 /// What the annotation `do` can say.
-pub(crate) const WORDS: [&str; 12] = [
-    "plain", "plain", "ports", "range", "networks", "denied", "second", "invalid", "deny", "trap", "slow", "wait",
-];
+pub(crate) const WORDS: [&str; 12] =
+    ["plain", "plain", "ports", "range", "networks", "denied", "second", "invalid", "deny", "trap", "slow", "wait"];
 
 /// Which policies there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

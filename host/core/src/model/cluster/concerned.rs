@@ -19,7 +19,8 @@ impl ClusterFacts {
     /// What other facts than these are about.
     pub fn concerned(&self, newer: &Self) -> Concerned {
         let families = |facts: &Self| facts.excluded.keys().copied().collect::<Vec<_>>();
-        let same = self.certainty == newer.certainty && self.private == newer.private && families(self) == families(newer);
+        let same =
+            self.certainty == newer.certainty && self.private == newer.private && families(self) == families(newer);
         if !same {
             return Concerned::All;
         }
