@@ -164,3 +164,11 @@ impl Reader {
         *self.busy.borrow()
     }
 }
+
+#[cfg(test)]
+impl Reader {
+    /// Waits until the loop begins with something, or has ended it.
+    pub(crate) async fn turned(&mut self) -> Result<(), watch::error::RecvError> {
+        self.busy.changed().await
+    }
+}

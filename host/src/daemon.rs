@@ -343,7 +343,7 @@ impl Daemon {
     /// Learns what is in force where that is in doubt, and removes what nobody of us put there. What is to be replaced is of
     /// no interest.
     async fn read_back(&mut self) -> Result<(), nft::Error> {
-        if self.knowledge == Knowledge::Sure || !self.doomed.is_empty() {
+        if self.knowledge == Knowledge::Sure || self.is_replacing().await? {
             return Ok(());
         }
         let readback = self.kernel.read(self.tables.clone()).await?;
@@ -356,6 +356,16 @@ impl Daemon {
         }
         (self.applied, self.knowledge) = (Applied::of(readback.ruleset), Knowledge::Sure);
         Ok(())
+    }
+
+    /// Whether tables are to be replaced still; after a failure those that are there now, since an earlier try may have made
+    /// some.
+    async fn is_replacing(&mut self) -> Result<bool, nft::Error> {
+        if !self.doomed.is_empty() && self.retry.is_some() {
+            let existing = self.kernel.existing(self.tables.clone()).await?;
+            self.doomed = existing.into_iter().map(|table| (table.family, table.name)).collect();
+        }
+        Ok(!self.doomed.is_empty())
     }
 
     /// Shows what is in force, in another way than before; one line for every Service whose status changed.
@@ -394,3 +404,6 @@ async fn at(time: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod daemon_tests;

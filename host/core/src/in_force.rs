@@ -84,21 +84,21 @@ impl InForce {
     }
 
     /// Takes in that a round did not come into force, and why: the Services that it would have changed say so, from this
-    /// node, and publish nothing.
+    /// node, and publish nothing. So do those that waited before, whatever the newest round says of them: whether the kernel
+    /// has something of an earlier one is not known.
     pub fn hold_back(&mut self, newest: &Newest, why: &str, now: UnixTime) -> BTreeSet<ServiceKey> {
-        let at = self.at;
+        let (at, waited) = (self.at, self.behind.clone());
         let keys = self.begin(newest, at);
-        keys.into_iter()
-            .filter(|key| {
-                let new = newest.records.get(key);
-                if self.plan(key) == new.and_then(|record| record.plan()) {
-                    return self.show(key, new.cloned(), now);
-                }
-                let held_back = self.held_back(key, new, why);
-                self.behind.insert(key.clone());
-                self.show(key, held_back, now)
-            })
-            .collect()
+        let mut hold = |key: &ServiceKey| {
+            let new = newest.records.get(key);
+            if !waited.contains(key) && self.plan(key) == new.and_then(|record| record.plan()) {
+                return self.show(key, new.cloned(), now);
+            }
+            let held_back = self.held_back(key, new, why);
+            self.behind.insert(key.clone());
+            self.show(key, held_back, now)
+        };
+        keys.into_iter().filter(|key| hold(key)).collect()
     }
 
     /// Takes in that a round did not come into force before any did.

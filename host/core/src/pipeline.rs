@@ -297,12 +297,24 @@ impl Pipeline {
 
     /// Renews which nodes are ready: on that it depends who reports a Service that no node translates.
     fn take_ready(&mut self, snapshot: &Snapshot) {
-        let ready = snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready);
-        if ready.clone().map(|(name, _)| name).eq(&self.ready) {
+        let ready =
+            || snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready).map(|(name, _)| name);
+        if ready().eq(&self.ready) {
             return;
         }
-        self.ready = ready.map(|(name, _)| name.clone()).collect();
-        self.services.touch_all();
+        let before = std::mem::replace(&mut self.ready, ready().cloned().collect());
+        let other: BTreeSet<&String> = before.symmetric_difference(&self.ready).collect();
+        if before.first() != self.ready.first() || other.contains(&self.settings.node) {
+            return self.services.touch_all();
+        }
+        let names_one = |node: &str| other.iter().any(|other| other.eq_ignore_ascii_case(node));
+        let concerns = |entry: &Entry| {
+            let mut nodes = entry.view.endpoints.iter().filter_map(|endpoint| endpoint.node.as_deref());
+            nodes.any(names_one) || self.holder.named_by(&entry.view.service).is_some_and(names_one)
+        };
+        let concerned = self.services.iter().filter(|(_, entry)| concerns(entry)).map(|(key, _)| key.clone());
+        let concerned: Vec<ServiceKey> = concerned.collect();
+        self.services.touch(&concerned);
     }
 
     fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {

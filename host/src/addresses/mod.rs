@@ -273,3 +273,11 @@ impl Hearing {
         }
     }
 }
+
+#[cfg(test)]
+impl Addresses {
+    /// What a test says is known, without a kernel.
+    pub(crate) fn from(newest: watch::Receiver<Known>) -> Self {
+        Self { newest }
+    }
+}

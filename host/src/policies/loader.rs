@@ -129,3 +129,30 @@ fn newest(wishes: &Receiver<Wish>) -> Result<Option<Wish>, Dropped> {
         }
     }
 }
+
+/// The end of the thread, for tests that say themselves what is loaded.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Hand {
+    /// Keeps wishes from failing.
+    _wishes: Receiver<Wish>,
+    done: post::Sender,
+}
+
+#[cfg(test)]
+impl Hand {
+    /// Hands over what is loaded.
+    pub(crate) fn load(&self, loaded: Loaded) {
+        self.done.send(loaded);
+    }
+}
+
+#[cfg(test)]
+impl Loader {
+    /// Without a thread and a sandbox.
+    pub(crate) fn by_hand() -> (Self, Hand) {
+        let (wanted, _wishes) = mpsc::channel();
+        let (done, loaded) = post();
+        (Self { wanted, loaded, asked: None }, Hand { _wishes, done })
+    }
+}

@@ -61,3 +61,6 @@ impl Sandbox {
         &self.engine
     }
 }
+
+#[cfg(test)]
+pub(crate) use loader::Hand;

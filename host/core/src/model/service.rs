@@ -1,5 +1,6 @@
 //! A Service and its endpoints, cut to what egress is about.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use crate::net::{Family, Protocol};
 pub type Labels = BTreeMap<String, String>;
 
 /// `namespace/name`: what people call a Service.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServiceKey {
     /// The namespace. Shared: every round copies the keys of all Services.
     pub namespace: Arc<str>,
@@ -24,6 +25,21 @@ impl ServiceKey {
     /// The Service `namespace/name`.
     pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+/// By namespace, then by name. Most keys that are compared are of one namespace, whose name they share.
+impl Ord for ServiceKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let same = Arc::ptr_eq(&self.namespace, &other.namespace);
+        let by_namespace = if same { Ordering::Equal } else { self.namespace.cmp(&other.namespace) };
+        by_namespace.then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for ServiceKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -6,8 +6,10 @@ mod build;
 mod fake;
 mod random;
 mod trace;
+mod whole;
 
 pub use build::{SnapshotBuilder, a, context, facts, n, news, rule, service, settings, surroundings};
 pub use fake::{FakeKernel, Refused, apply};
 pub use random::{Universe, World, promised};
 pub use trace::{Packet, Seen, trace};
+pub use whole::whole;

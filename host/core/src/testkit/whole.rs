@@ -1,0 +1,25 @@
+//! What is in force as one round, for tests that look at all of it.
+
+use std::sync::Arc;
+
+use crate::in_force::InForce;
+use crate::model::{Placement, PrivateDestinations};
+use crate::pipeline::Round;
+use crate::plan::Plan;
+
+/// The plan, statuses, voices and uids that are in force; nothing else of a round.
+pub fn whole(in_force: &InForce) -> Round {
+    let inside = &in_force.overview.inside;
+    let mut round = Round::default();
+    let mut plan = Plan { excluded: inside.excluded.clone(), exact: inside.exact.clone(), ..Plan::default() };
+    for (key, shown) in &in_force.services {
+        round.uids.insert(key.clone(), shown.record.uid.clone());
+        round.statuses.extend(shown.record.status().map(|status| (key.clone(), status.clone())));
+        round.voices.extend(shown.record.voice().map(|voice| (key.clone(), voice.clone())));
+        plan.services.extend(shown.record.plan().map(|service| (key.clone(), (**service).clone())));
+    }
+    let pods = plan.services.values().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied());
+    let is_elsewhere = |pod: &_| inside.placement(*pod) == Placement::Elsewhere(PrivateDestinations::Withheld);
+    let elsewhere = pods.filter(is_elsewhere).collect();
+    Round { plan: Plan { elsewhere, ..plan }, inside: Arc::clone(inside), ..round }
+}

@@ -1,0 +1,140 @@
+//! What is reported while the kernel has not taken a change over: what is in force still, and why nothing newer is.
+
+use egressd_core::status::{ServiceStatus, State};
+use egressd_core::testkit::{a, whole};
+use egressd_core::voice::Speech;
+
+use super::policy::{DEFECTIVE, TRANSLATE};
+use super::world::{ADDRESS, OFF, World, key};
+
+/// `web` and `dns` are in force.
+async fn two_services() -> World {
+    let mut world = World::begin().await;
+    world.translate("web", &["10.0.0.1"]);
+    world.translate("dns", &["10.0.0.2"]);
+    world.settle_exactly().await;
+    world
+}
+
+/// The state, the endpoints, and whether more is not in force.
+fn gist(status: &ServiceStatus) -> (State, Vec<String>, bool) {
+    (status.state, status.endpoints.iter().map(ToString::to_string).collect(), status.is_held_back())
+}
+
+/// What [`gist`] says of one that translates a pod.
+fn translates(pod: &str, is_held_back: bool) -> (State, Vec<String>, bool) {
+    (State::Translating, vec![pod.to_owned()], is_held_back)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_whose_change_is_refused_is_reported_as_it_was_and_no_other_is() {
+    let mut world = two_services().await;
+    let (before, kernel) = (world.board.newest().in_force.unwrap(), world.stage.ruleset());
+    world.translate("web", &["10.0.0.3"]);
+    world.commit().await.refuse();
+    let newest = world.reported().await;
+    let after = newest.in_force.unwrap();
+    assert!(newest.trouble.unwrap().contains("do what a test forbids"));
+    let [shown, shown_before] = [&after, &before].map(|in_force| whole(in_force));
+    assert_eq!((&shown.plan, after.at, &world.stage.ruleset()), (&shown_before.plan, before.at, &kernel));
+    assert_eq!(gist(&world.status("web")), translates("10.0.0.1", true));
+    assert!(world.status("web").reason().unwrap().contains("is tried again"));
+    assert_eq!(shown.statuses[&key("dns")], shown_before.statuses[&key("dns")]);
+    assert_eq!(shown.voices.get(&key("dns")), shown_before.voices.get(&key("dns")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_whose_change_is_refused_publishes_nothing_from_this_node() {
+    let mut world = two_services().await;
+    world.translate("web", &["10.0.0.3"]);
+    world.commit().await.refuse();
+    let voice = whole(&world.reported().await.in_force.unwrap()).voices[&key("web")].clone();
+    assert_eq!((voice.speech, voice.active.len()), (Speech::Translator, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_service_that_is_refused_is_idle_and_says_why() {
+    let mut world = two_services().await;
+    world.translate("mail", &["10.0.0.3"]);
+    world.commit().await.refuse();
+    world.reported().await;
+    assert_eq!(gist(&world.status("mail")), (State::Idle, vec![], true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_whose_end_is_refused_is_reported_until_it_is_gone_from_the_kernel() {
+    let mut world = two_services().await;
+    world.remove("web");
+    world.commit().await.refuse();
+    world.reported().await;
+    assert_eq!(gist(&world.status("web")), translates("10.0.0.1", true));
+    let newest = world.settle_exactly().await;
+    assert!(!newest.in_force.unwrap().services.contains_key(&key("web")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_is_taken_back_before_the_kernel_took_it_over_leaves_no_trouble() {
+    let mut world = two_services().await;
+    world.translate("web", &["10.0.0.3"]);
+    world.commit().await.refuse();
+    world.reported().await;
+    world.translate("web", &["10.0.0.1"]);
+    world.read().await.obey();
+    assert_eq!(world.reported().await.trouble, None);
+    assert_eq!(gist(&world.status("web")), translates("10.0.0.1", false));
+    world.is_quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_the_first_round_is_in_force_nothing_is_reported_to_be() {
+    let mut world = World::start(Default::default()).await;
+    world.translate("web", &["10.0.0.1"]);
+    world.take_over().await;
+    for _ in 0..2 {
+        world.commit().await.refuse();
+        let newest = world.reported().await;
+        assert!(newest.in_force.is_none() && newest.unready().unwrap().contains("do what a test forbids"));
+        world.read().await.obey();
+    }
+    world.settle_exactly().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_with_a_defect_is_neither_carried_out_nor_tried_again() {
+    let mut world = two_services().await;
+    let kernel = world.stage.ruleset();
+    world.put("web", (DEFECTIVE, ADDRESS), &["10.0.0.3"]);
+    let newest = world.reported().await;
+    assert!(newest.trouble.unwrap().contains("the plan is not carried out"));
+    assert_eq!(gist(&world.status("web")), translates("10.0.0.1", true));
+    assert_eq!(gist(&world.status("dns")), translates("10.0.0.2", false));
+    world.is_quiet().await;
+    assert_eq!(world.stage.ruleset(), kernel);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_a_defect_no_other_change_is_carried_out_and_after_it_all_are() {
+    let mut world = two_services().await;
+    world.put("web", (DEFECTIVE, ADDRESS), &["10.0.0.3"]);
+    world.reported().await;
+    world.put("dns", OFF, &["10.0.0.2"]);
+    world.reported().await;
+    assert_eq!(gist(&world.status("dns")), translates("10.0.0.2", true));
+    world.put("web", (TRANSLATE, "11.0.0.3"), &["10.0.0.3"]);
+    world.settle_exactly().await;
+    assert_eq!(world.status("web").addresses, [a("11.0.0.3")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_defect_ends_the_tries_of_what_was_refused_and_it_is_read_before_the_next_change() {
+    let mut world = two_services().await;
+    world.translate("dns", &["10.0.0.4"]);
+    world.commit().await.refuse();
+    world.reported().await;
+    world.put("web", (DEFECTIVE, ADDRESS), &["10.0.0.3"]);
+    assert!(world.reported().await.trouble.unwrap().contains("the plan is not carried out"));
+    world.is_quiet().await;
+    world.translate("web", &["10.0.0.3"]);
+    world.read().await.obey();
+    world.settle_exactly().await;
+}

@@ -1,0 +1,211 @@
+//! A kernel that does nothing until a test says what becomes of it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+
+use egressd_core::diff::Batch;
+use egressd_core::model::Uid;
+use egressd_core::ruleset::{Layout, Ruleset, TableNames};
+use egressd_core::testkit::FakeKernel;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::nft::{Error, Foreign, Kernel, Readback, Refusal, Survey, TableId};
+
+/// What the loop asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Adopt,
+    Existing,
+    Read,
+    Commit(Batch),
+}
+
+/// Something that the loop asks for. It waits until that is answered.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) what: What,
+    answer: mpsc::Sender<Answer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Obey,
+    Refuse,
+    Lose,
+    Newer,
+}
+
+impl Request {
+    /// The kernel does it.
+    pub(super) fn obey(self) {
+        self.answer(Answer::Obey);
+    }
+
+    /// It does not.
+    pub(super) fn refuse(self) {
+        self.answer(Answer::Refuse);
+    }
+
+    /// It does, and its answer is lost.
+    pub(super) fn lose(self) {
+        self.answer(Answer::Lose);
+    }
+
+    /// It does not, since a newer egressd made the tables.
+    pub(super) fn is_newer(self) {
+        self.answer(Answer::Newer);
+    }
+
+    /// Whether something is to be written.
+    pub(super) fn writes(&self) -> bool {
+        matches!(self.what, What::Commit(_))
+    }
+
+    fn answer(self, answer: Answer) {
+        self.answer.send(answer).unwrap();
+    }
+}
+
+/// What the kernel holds, and what was wrong with what it was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Inside {
+    pub(super) fake: FakeKernel,
+    /// What another program put into the tables, where one did: it goes with the change that removes it.
+    pub(super) foreign: Option<Foreign>,
+    /// What the loop must never ask for.
+    pub(super) wrongs: Vec<String>,
+    /// Whether a failure came after what was read last.
+    doubtful: bool,
+    /// Whether the tables are to be replaced, so that nobody has to read them.
+    replaced: bool,
+}
+
+/// The kernel's end that tests hold.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) requests: UnboundedReceiver<Request>,
+    inside: Arc<Mutex<Inside>>,
+}
+
+impl Stage {
+    /// A kernel that holds this.
+    pub(super) fn holding(ruleset: Ruleset) -> (Actor, Self) {
+        let fake = FakeKernel { ruleset, generation: 0 };
+        let inside = Arc::new(Mutex::new(Inside { fake, doubtful: true, ..Inside::default() }));
+        let (asking, requests) = unbounded_channel();
+        (Actor { asking, inside: Arc::clone(&inside) }, Self { requests, inside })
+    }
+
+    pub(super) fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap()
+    }
+
+    pub(super) fn ruleset(&self) -> Ruleset {
+        self.inside().fake.ruleset.clone()
+    }
+}
+
+/// The kernel's end that the loop has, on the kernel's thread.
+#[derive(Debug)]
+pub(super) struct Actor {
+    asking: UnboundedSender<Request>,
+    inside: Arc<Mutex<Inside>>,
+}
+
+impl Actor {
+    /// Asks the test, does it if it is to be done, and says what the loop hears of it.
+    fn ask<T>(&self, what: What, act: impl FnOnce(&mut Inside) -> Result<T, Error>) -> Result<T, Error> {
+        let (answer, answered) = mpsc::channel();
+        // Where the test is over, nothing happens any more.
+        let sent = self.asking.send(Request { what: what.clone(), answer });
+        let answer = sent.ok().and_then(|()| answered.recv().ok()).unwrap_or(Answer::Refuse);
+        let mut inside = self.inside.lock().unwrap();
+        let result = match answer {
+            Answer::Obey => act(&mut inside),
+            Answer::Refuse => Err(refused()),
+            Answer::Lose => act(&mut inside).and(Err(refused())),
+            Answer::Newer => Err(newer()),
+        };
+        inside.heard(&what, &result);
+        result
+    }
+}
+
+fn refused() -> Error {
+    let source = Refusal { errno: libc::ENOMEM, words: None, others: 0 };
+    Error::Refused { action: "do what a test forbids".to_owned(), source }
+}
+
+fn newer() -> Error {
+    let table = table_ids(&egressd_core::compile::table_names(None)).remove(0);
+    let layout = Layout::of_comment("managed by egressd, layout 9").unwrap();
+    Error::NewerLayout { table, layout }
+}
+
+fn table_ids(names: &TableNames) -> Vec<TableId> {
+    let id = |family| TableId { family, name: names.of(family).clone() };
+    egressd_core::net::Family::ALL.map(id).to_vec()
+}
+
+impl Inside {
+    /// The loop hears of something that it asked for.
+    fn heard<T>(&mut self, what: &What, result: &Result<T, Error>) {
+        match (what, result) {
+            (_, Err(_)) => self.doubtful = true,
+            (What::Adopt, Ok(_)) => {}
+            (What::Existing, Ok(_)) => self.replaced = true,
+            (What::Read, Ok(_)) => self.doubtful = false,
+            (What::Commit(_), Ok(_)) => (self.doubtful, self.replaced) = (false, false),
+        }
+    }
+
+    /// Everything or nothing, as the kernel does it.
+    fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        if self.doubtful && !self.replaced {
+            self.wrongs.push(format!("this is written to tables that were not read: {batch:?}"));
+        }
+        if self.foreign.take_if(|foreign| foreign.removal == batch.changes).is_some() {
+            return Ok(());
+        }
+        self.fake.commit(batch).map_err(|impossible| {
+            self.wrongs.push(impossible.to_string());
+            refused()
+        })
+    }
+
+    fn read(&self) -> Readback {
+        Readback { ruleset: self.fake.ruleset.clone(), foreign: self.foreign.iter().cloned().collect() }
+    }
+
+    fn existing(&self, names: &TableNames) -> Vec<TableId> {
+        let is_there =
+            |id: &TableId| self.fake.ruleset.tables.get(&id.family).is_some_and(|there| there.name == id.name);
+        table_ids(names).into_iter().filter(is_there).collect()
+    }
+}
+
+impl Kernel for Actor {
+    fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {
+        self.ask(What::Adopt, |_| Ok(()))
+    }
+
+    fn read(&mut self, _: &TableNames) -> Result<Readback, Error> {
+        self.ask(What::Read, |inside| Ok(inside.read()))
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
+        self.ask(What::Commit(batch.clone()), |inside| inside.commit(batch))
+    }
+
+    fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
+        self.ask(What::Existing, |inside| Ok(inside.existing(names)))
+    }
+
+    fn foreign(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn survey(&mut self, _: &TableNames, _: &BTreeSet<Uid>) -> Result<Survey, Error> {
+        Ok(Survey::default())
+    }
+}

@@ -1,0 +1,371 @@
+//! A loop that runs, and the ends of it that a test holds. Time stands still and goes on by itself to the next moment that
+//! something waits for; what threads do takes none of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use egressd_core::chain::Chain;
+use egressd_core::model::{Key, ServiceKey, Snapshot};
+use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::ruleset::Ruleset;
+use egressd_core::status::ServiceStatus;
+use egressd_core::testkit::{SnapshotBuilder, a, service, settings, whole};
+use tempfile::TempDir;
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, sleep};
+
+use super::super::{Daemon, Start, Watch};
+use super::claims::Claims;
+use super::kernel::{Actor, Request, Stage};
+use super::policy::{Gate, NOTHING, TRANSLATE, obedient};
+use crate::addresses::{Addresses, Known};
+use crate::board::{Newest, Reader, board};
+use crate::evaluator::Evaluator;
+use crate::metrics::Metrics;
+use crate::nft::KernelThread;
+use crate::notices::Notices;
+use crate::policies::{Hand, Loaded, Loader};
+use crate::source::handover::{Giver, Taker, Update, handover};
+use crate::state::StateDir;
+
+/// The address that Services have where it does not matter which.
+pub(super) const ADDRESS: &str = "11.0.0.2";
+/// Longer than anything that the loop waits for.
+const HOUR: Duration = Duration::from_hours(1);
+/// How long threads get to go on, in real time.
+const MOMENT: Duration = Duration::from_micros(50);
+
+/// What a process of egressd finds when it is started.
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) start: Start,
+    pub(super) kernel: Ruleset,
+    pub(super) snapshot: Snapshot,
+    pub(super) owner: Owner,
+    pub(super) state: TempDir,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let (kernel, snapshot) = (Ruleset::default(), Snapshot::default());
+        Self { start: Start::Adopt, kernel, snapshot, owner: Owner::Any, state }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) stage: Stage,
+    pub(super) gate: Gate,
+    pub(super) board: Reader,
+    snapshot: Snapshot,
+    held: Held,
+    owner: Owner,
+    claims: Claims,
+    giver: Giver,
+    addresses: watch::Sender<Known>,
+    /// Where it is gone, the loop has no policies.
+    _hand: Hand,
+    stop: Option<oneshot::Sender<()>>,
+    daemon: JoinHandle<Result<()>>,
+    time: JoinHandle<()>,
+    state: TempDir,
+}
+
+/// What happens next.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The board says something new.
+    Reported,
+    /// The kernel is asked for something.
+    Asked(Request),
+    /// Nothing: the loop waits for what is outside of it.
+    Quiet,
+}
+
+impl World {
+    /// A loop that was started on an empty node and has nothing left to do.
+    pub(super) async fn begin() -> Self {
+        Self::begin_with(Scene::default()).await
+    }
+
+    /// The same on a node that is not.
+    pub(super) async fn begin_with(scene: Scene) -> Self {
+        let mut world = Self::start(scene).await;
+        world.take_over().await;
+        world.settle().await;
+        world
+    }
+
+    /// A loop that asks for its tables, with policies and Services at hand.
+    pub(super) async fn start(scene: Scene) -> Self {
+        let Scene { start, kernel, snapshot, owner, state } = scene;
+        let (actor, stage) = Stage::holding(kernel);
+        let ((chain, gate), (loader, hand)) = (obedient(), Loader::by_hand());
+        let (giver, taker) = handover();
+        let (addresses, known) = watch::channel(Known::default());
+        let (board, reader) = board(giver.told(), Notices::default().reader(), watch::channel(Arc::default()).1);
+        let (stop, stopped) = oneshot::channel();
+        let ends = Ends { actor, loader, taker, known, stopped };
+        let setting = Setting { settings: settings(owner), start, state: StateDir::open(state.path()) };
+        let daemon = tokio::spawn(run(setting, ends, Watch { board, metrics: Metrics::default() }));
+        let time = tokio::spawn(stop_time(reader.clone()));
+        hand.load(loaded(chain));
+        let keys = snapshot.services.keys().cloned().map(Key::Service).chain([Key::Cluster]).collect();
+        giver.give(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
+        let (held, claims) = (Held::new(), Claims::of(&snapshot));
+        let (board, stop, _hand) = (reader, Some(stop), hand);
+        Self { stage, gate, board, snapshot, held, owner, claims, giver, addresses, _hand, stop, daemon, time, state }
+    }
+
+    /// Lets the loop have its tables.
+    pub(super) async fn take_over(&mut self) {
+        self.asked_at_start().await.obey();
+        let read = self.asked_at_start().await;
+        self.has_tables(read).await;
+    }
+
+    /// Answers the last thing that is asked for at the start, and waits until the loop goes on with that.
+    pub(super) async fn has_tables(&mut self, last: Request) {
+        let before = self.board.newest().trouble;
+        last.obey();
+        let has_begun = |world: &Self| {
+            let Newest { in_force, trouble, .. } = world.board.newest();
+            world.board.busy_since().is_some() || in_force.is_some() || trouble != before
+        };
+        while !has_begun(self) {
+            let_threads_work().await;
+        }
+    }
+
+    /// What is asked for next while the tables are taken over.
+    pub(super) async fn asked_at_start(&mut self) -> Request {
+        self.stage.requests.recv().await.unwrap()
+    }
+
+    /// Gives a Service one wish, the usual address and these endpoints.
+    pub(super) fn translate(&mut self, name: &str, endpoints: &[&str]) {
+        self.put(name, (TRANSLATE, ADDRESS), endpoints);
+    }
+
+    /// Gives a Service what it wants of the policy, its address and its endpoints.
+    pub(super) fn put(&mut self, name: &str, (wish, address): (&str, &str), endpoints: &[&str]) {
+        let mut service = service(name, &[address]);
+        service.annotations.insert("do".to_owned(), wish.to_owned());
+        let one = SnapshotBuilder::default().service(service, endpoints).build();
+        self.snapshot.services.extend(one.services);
+        self.snapshot.slices.extend(one.slices);
+        self.claims.pods.entry(key(name)).or_default().extend(endpoints.iter().map(|text| a(text)));
+        self.give(name);
+    }
+
+    /// Takes a Service away.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.snapshot.services.remove(&key(name));
+        self.snapshot.slices.remove(&key(name));
+        self.give(name);
+    }
+
+    fn give(&self, name: &str) {
+        let keys = BTreeSet::from([Key::Service(key(name))]);
+        self.giver.give(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
+    }
+
+    /// Gives the node these addresses and no others.
+    pub(super) fn hold(&mut self, addresses: &[&str]) {
+        self.held = addresses.iter().map(|text| (a(text), Standing::Usable)).collect();
+        self.addresses.send_replace(Known { held: self.held.clone(), connected: vec![] });
+    }
+
+    /// Sees to what happens next. Whatever is reported is compared with the kernel.
+    pub(super) async fn event(&mut self) -> Event {
+        tokio::select! {
+            biased;
+            Ok(()) = self.board.changed() => {
+                self.compare();
+                Event::Reported
+            }
+            Some(request) = self.stage.requests.recv() => Event::Asked(request),
+            () = sleep(HOUR) => {
+                self.compare();
+                Event::Quiet
+            }
+        }
+    }
+
+    /// What the kernel is asked for next.
+    pub(super) async fn asked(&mut self) -> Request {
+        loop {
+            match self.event().await {
+                Event::Asked(request) => return request,
+                Event::Reported => {}
+                Event::Quiet => panic!("nothing is asked of the kernel any more"),
+            }
+        }
+    }
+
+    /// The same, where that is to be a change.
+    pub(super) async fn commit(&mut self) -> Request {
+        let request = self.asked().await;
+        assert!(request.writes(), "{request:?}");
+        request
+    }
+
+    /// The same, where it is to be read.
+    pub(super) async fn read(&mut self) -> Request {
+        let request = self.asked().await;
+        assert!(!request.writes(), "it was not read before: {request:?}");
+        request
+    }
+
+    /// How many changes the kernel takes over until something is reported.
+    pub(super) async fn commits(&mut self) -> usize {
+        let mut commits = 0;
+        while let Event::Asked(request) = self.event().await {
+            commits += usize::from(request.writes());
+            request.obey();
+        }
+        commits
+    }
+
+    /// What the board says next, before anything else is asked of the kernel.
+    pub(super) async fn reported(&mut self) -> Newest {
+        match self.event().await {
+            Event::Reported => self.board.newest(),
+            other @ (Event::Asked(_) | Event::Quiet) => panic!("nothing was reported before this: {other:?}"),
+        }
+    }
+
+    /// Lets the kernel do everything until the loop wants nothing more.
+    pub(super) async fn settle(&mut self) -> Newest {
+        loop {
+            match self.event().await {
+                Event::Asked(request) => request.obey(),
+                Event::Reported => {}
+                Event::Quiet => return self.board.newest(),
+            }
+        }
+    }
+
+    /// The same, after which the kernel has to hold exactly what follows from the newest state.
+    pub(super) async fn settle_exactly(&mut self) -> Newest {
+        let newest = self.settle().await;
+        let (from_scratch, in_force) = (self.from_scratch(), whole(newest.in_force.as_ref().unwrap()));
+        assert_eq!(newest.trouble, None);
+        assert_eq!(in_force.plan, from_scratch.plan);
+        assert_eq!(in_force.statuses, from_scratch.statuses);
+        assert_eq!(self.stage.ruleset(), from_scratch.ruleset);
+        newest
+    }
+
+    /// Asserts that the loop waits for something outside of it.
+    pub(super) async fn is_quiet(&mut self) {
+        let event = self.event().await;
+        assert!(matches!(event, Event::Quiet), "{event:?}");
+    }
+
+    /// When the loop began with what it does now.
+    pub(super) fn busy_since(&self) -> Instant {
+        self.board.busy_since().unwrap()
+    }
+
+    /// What is reported of a Service.
+    pub(super) fn status(&self, name: &str) -> ServiceStatus {
+        whole(&self.board.newest().in_force.unwrap()).statuses[&key(name)].clone()
+    }
+
+    fn compare(&mut self) {
+        let wrongs = self.stage.inside().wrongs.clone();
+        assert_eq!(wrongs, [] as [&str; 0]);
+        self.claims.compare(&self.board.newest(), &self.stage.ruleset());
+    }
+
+    /// What follows from the newest state where there was none before.
+    fn from_scratch(&self) -> Round {
+        let mut pipeline = Pipeline::new(settings(self.owner), BTreeMap::new());
+        let ((chain, _gate), keys) = (obedient(), self.snapshot.services.keys().cloned().map(Key::Service));
+        pipeline.hold(self.held.clone());
+        let mut questions = pipeline.update(&self.snapshot, &keys.chain([Key::Cluster]).collect());
+        while !questions.is_empty() {
+            let context = pipeline.context();
+            let answers = questions.into_iter().map(|question| {
+                let verdict = chain.evaluate(&context, &question.view);
+                (question, verdict)
+            });
+            questions = pipeline.answer(answers.collect());
+        }
+        pipeline.round()
+    }
+
+    /// Tells the loop to stop.
+    pub(super) fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// How it ended; and what another process finds.
+    pub(super) async fn ended(self) -> (Result<()>, Scene) {
+        let Self { daemon, time, stage, snapshot, owner, state, .. } = self;
+        let ended = daemon.await.unwrap();
+        time.abort();
+        assert_eq!(stage.inside().wrongs, [] as [&str; 0]);
+        (ended, Scene { start: Start::Adopt, kernel: stage.ruleset(), snapshot, owner, state })
+    }
+}
+
+/// What one process is started with.
+struct Setting {
+    settings: Settings,
+    start: Start,
+    state: StateDir,
+}
+
+/// The loop's ends.
+struct Ends {
+    actor: Actor,
+    loader: Loader,
+    taker: Taker,
+    known: watch::Receiver<Known>,
+    stopped: oneshot::Receiver<()>,
+}
+
+async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()> {
+    let Setting { settings, start, state } = setting;
+    let Ends { actor, loader, taker, known, stopped } = ends;
+    let kernel = KernelThread::spawn(move || Ok(actor)).await?;
+    let asked = (loader, Evaluator::start(Chain::default())?);
+    let daemon = Daemon::adopt(settings, state, asked, kernel, (start, watch)).await?;
+    let stop = async { drop(stopped.await) };
+    daemon.run(taker, Addresses::from(known), stop).await
+}
+
+fn loaded(chain: Chain) -> Loaded {
+    Loaded { chain: Some(chain), reports: vec![], good: BTreeMap::new(), findings: vec![] }
+}
+
+/// Keeps time from going on while the loop waits for one of its threads: it goes on when there is nothing to do.
+async fn stop_time(mut board: Reader) {
+    while board.turned().await.is_ok() {
+        while board.busy_since().is_some() {
+            let_threads_work().await;
+        }
+    }
+}
+
+async fn let_threads_work() {
+    thread::sleep(MOMENT);
+    yield_now().await;
+}
+
+/// A Service of the tests.
+pub(super) fn key(name: &str) -> ServiceKey {
+    service(name, &[]).key
+}
+
+/// The wish of a Service that wants nothing.
+pub(super) const OFF: (&str, &str) = (NOTHING, ADDRESS);
