@@ -1,11 +1,10 @@
 //! Random Services and drafts, the same on every machine: a test that fails fails again.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::{ObjectReference, ServiceKey, ServiceKind, ServiceView, TrafficPolicy};
+use egressd_core::model::{Labels, ObjectReference, ServiceKey, ServiceKind, ServiceView, TrafficPolicy};
 use egressd_core::net::{Family, PortMatch, Protocol};
 
 use crate::views::{changed, ip, view};
@@ -160,9 +159,7 @@ impl Dice {
             _ => &[],
         };
         let mut view = self.of_some_kind(view("web", annotations));
-        let mut labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            self.some(pairs).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-        };
+        let mut labels = |pairs: &[(&str, &str)]| -> Labels { self.some(pairs).into_iter().collect() };
         view.namespace_labels = Arc::new(labels(&[("team", "web"), ("egress", "static")]));
         let labels = labels(&[("tier", "front"), ("example.com/egress", "spread"), ("app", "web")]);
         let namespace = self.of(&["shop", "attic"]);

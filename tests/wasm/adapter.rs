@@ -56,7 +56,7 @@ pub(crate) fn service(view: &ServiceView) -> sdk::Service {
 }
 
 fn labels(from: &egressd_core::model::Labels) -> sdk::Labels {
-    from.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    from.iter().collect()
 }
 
 fn family(family: &Family) -> sdk::Family {

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::Uid;
+use egressd_core::model::{Texts, Uid};
 use egressd_core::net::{PortMatch, Protocol};
 use ipnet::IpNet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::line::Kept;
 
 /// A draft in a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,18 @@ pub(super) fn remembered(
         (uid.clone(), same.map_or_else(|| Arc::new(Remembered(Arc::clone(draft))), Arc::clone))
     };
     drafts.iter().map(one).collect()
+}
+
+impl Kept for Remembered {
+    type Form = Self;
+
+    fn form(&self) -> Self {
+        self.clone()
+    }
+
+    fn kept(form: Self, _: &mut Texts) -> Self {
+        form
+    }
 }
 
 impl Serialize for Remembered {

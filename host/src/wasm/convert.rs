@@ -237,7 +237,7 @@ fn finding(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Finding, N
 }
 
 fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn rule(rule: &Rule) -> wit::Rule {

@@ -1,15 +1,11 @@
 //! A Service and its endpoints, cut to what egress is about.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::KubeVipWrote;
+use super::{KubeVipWrote, Labels};
 use crate::net::{Family, Protocol};
-
-/// Labels or annotations.
-pub type Labels = BTreeMap<String, String>;
 
 /// `namespace/name`: what people call a Service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Interest, Snapshot};
+use egressd_core::model::{Interest, Snapshot, Texts};
 use egressd_core::stray;
 
+use super::super::compact::compact;
 use super::super::documents::Object;
 use super::event::{Content, Reading};
 
@@ -47,6 +48,14 @@ pub(super) fn cut(mut reading: Reading, read: Option<&Interest>) -> Reading {
     if let (Some(read), Content::Object(Object::Service(service))) = (read, &mut reading.content) {
         let is_almost_ours = |name: &str| read.spelled().is_some_and(|prefix| stray::is_almost_ours(name, prefix));
         Arc::make_mut(service).annotations.retain(|name, _| read.reads_annotation(name) || is_almost_ours(name));
+    }
+    reading
+}
+
+/// A reading that shares texts with those before.
+pub(super) fn compacted(mut reading: Reading, texts: &mut Texts) -> Reading {
+    if let Content::Object(object) = &mut reading.content {
+        compact(object, texts);
     }
     reading
 }

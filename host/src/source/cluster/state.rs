@@ -13,13 +13,13 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
+use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, ServiceKey, Slice, Snapshot, Texts};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
 use super::super::networks::{self, Arguments};
 use super::super::refused::{STAYS, never_read};
-use super::cut::{Cut, shared};
+use super::cut::{Cut, compacted, shared};
 use super::event::{Content, Event, Kind, Reading};
 use super::memory::PodsWere;
 
@@ -47,6 +47,7 @@ pub struct State {
     unknown: Option<Finding>,
     keys: BTreeSet<Key>,
     cut: Cut,
+    texts: Texts,
 }
 
 /// How much is known of pods.
@@ -79,6 +80,7 @@ impl State {
             unknown: None,
             keys: BTreeSet::new(),
             cut: Cut::default(),
+            texts: Texts::default(),
         }
     }
 
@@ -90,7 +92,7 @@ impl State {
             }
             Event::Kept(interest) => self.cut.begins(interest),
             Event::Listed(reading) => {
-                let reading = shared(&self.snapshot, reading);
+                let reading = shared(&self.snapshot, compacted(reading, &mut self.texts));
                 self.lists.entry(kind).or_default().insert(reading.name.clone(), reading);
             }
             Event::Complete => {
@@ -100,7 +102,10 @@ impl State {
                     self.cut.is_complete();
                 }
             }
-            Event::Changed(reading) => self.put(kind, reading),
+            Event::Changed(reading) => {
+                let reading = compacted(reading, &mut self.texts);
+                self.put(kind, reading);
+            }
             Event::Gone(name) => self.remove(kind, &name),
         }
         if kind == Kind::Pods {
