@@ -1,18 +1,15 @@
-//! Labels and annotations: names with values. A node keeps those of all Services, most of them few and much alike, so what
-//! is there is one sorted slice that copies share, and names and values are shared where [`Texts`] knows them.
+//! Labels and annotations: names with values. A node keeps those of all Services, most of them few and much alike, so names
+//! and values are shared where [`Texts`] knows them.
 
 use std::fmt;
 use std::ops::Index;
 use std::sync::Arc;
 
-use super::Texts;
-
-/// A name and its value.
-type Label = (Arc<str>, Arc<str>);
+use super::{ByName, Texts};
 
 /// Labels or annotations: each name once, ordered by name. Without any it takes no memory of its own; a copy takes none ever.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Labels(Arc<[Label]>);
+pub struct Labels(ByName<Arc<str>>);
 
 impl Labels {
     /// None.
@@ -32,18 +29,17 @@ impl Labels {
 
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.place(name).ok().map(|at| &*self.0[at].1)
+        self.0.get(name).map(|value| &**value)
     }
 
     /// Whether it has this name.
     pub fn contains_key(&self, name: &str) -> bool {
-        self.place(name).is_ok()
+        self.0.get(name).is_some()
     }
 
     /// Whether it has a name that begins so.
     pub fn has_beginning(&self, prefix: &str) -> bool {
-        let (Ok(at) | Err(at)) = self.place(prefix);
-        self.0.get(at).is_some_and(|(name, _)| name.starts_with(prefix))
+        self.0.since(prefix).first().is_some_and(|(name, _)| name.starts_with(prefix))
     }
 
     /// Names and values, by name.
@@ -71,22 +67,17 @@ impl Labels {
 
     /// Keeps only those whose name and value are wanted, which is asked once of each.
     pub fn retain(&mut self, mut wanted: impl FnMut(&str, &str) -> bool) {
-        let kept: Vec<Label> = self.0.iter().filter(|(name, value)| wanted(name, value)).cloned().collect();
-        if kept.len() < self.len() {
-            self.0 = kept.into();
-        }
+        self.0.retain(|name, value| wanted(name, value));
     }
 
     /// Adds a name with its value; one that is there gets this value. All are copied, so many are collected better.
     pub fn insert(&mut self, name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) {
-        self.extend([(name, value)]);
+        self.0.insert(name, value.into());
     }
 
     /// Takes a name away; returns its value, if it had one.
     pub fn remove(&mut self, name: &str) -> Option<Arc<str>> {
-        let value = Arc::clone(&self.0[self.place(name).ok()?].1);
-        self.retain(|other, _| other != name);
-        Some(value)
+        self.0.remove(name)
     }
 
     /// Takes the texts that others have, too.
@@ -98,32 +89,18 @@ impl Labels {
         });
         *self = shared.collect();
     }
-
-    fn place(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| (**known).cmp(name))
-    }
 }
 
 /// Where a name comes twice, the last value counts.
 impl<N: Into<Arc<str>>, V: Into<Arc<str>>> FromIterator<(N, V)> for Labels {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(labels: I) -> Self {
-        let mut labels: Vec<Label> = labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        labels.sort_by(|(one, _), (other, _)| one.cmp(other));
-        labels.dedup_by(|later, earlier| {
-            let is_doubled = later.0 == earlier.0;
-            if is_doubled {
-                std::mem::swap(later, earlier);
-            }
-            is_doubled
-        });
-        if labels.is_empty() { Self::new() } else { Self(labels.into()) }
+        Self(labels.into_iter().map(|(name, value)| (name, value.into())).collect())
     }
 }
 
 impl<N: Into<Arc<str>>, V: Into<Arc<str>>> Extend<(N, V)> for Labels {
     fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, labels: I) {
-        let more = labels.into_iter().map(|(name, value)| (name.into(), value.into()));
-        *self = self.0.iter().cloned().chain(more).collect();
+        self.0.extend(labels.into_iter().map(|(name, value)| (name, value.into())));
     }
 }
 
@@ -132,6 +109,9 @@ impl<N: Into<Arc<str>>, V: Into<Arc<str>>, const COUNT: usize> From<[(N, V); COU
         labels.into_iter().collect()
     }
 }
+
+/// A name and its value.
+type Label = (Arc<str>, Arc<str>);
 
 /// Names and values, by name.
 type Iter<'a> = std::iter::Map<std::slice::Iter<'a, Label>, fn(&'a Label) -> (&'a str, &'a str)>;
@@ -150,14 +130,14 @@ impl Index<&str> for Labels {
     type Output = str;
 
     fn index(&self, name: &str) -> &str {
-        &self.0[self.place(name).unwrap_or(self.len())].1
+        &self.0[name]
     }
 }
 
 /// As a map.
 impl fmt::Debug for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self).finish()
+        self.0.fmt(f)
     }
 }
 

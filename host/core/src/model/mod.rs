@@ -2,6 +2,7 @@
 
 mod address;
 mod bounds;
+mod by_name;
 mod cluster;
 mod interest;
 mod labels;
@@ -21,6 +22,7 @@ mod view;
 pub use address::AddressTrust;
 pub(crate) use address::preferred_addresses;
 pub(crate) use bounds::LAST_APPLIED;
+pub use by_name::ByName;
 pub use cluster::{
     AddressReason, ClusterFacts, ClusterSettings, InsideNetworks, MOST_ENDPOINTS, Origin, Placement,
     PrivateDestinations, Reason, Surroundings,
@@ -37,7 +39,7 @@ pub use published::{ActiveEndpoints, KubeVipWrote, Published, Writer, active_end
 pub use service::{
     Endpoint, ObjectReference, Selection, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };
-pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Snapshot};
+pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Slices, Snapshot};
 pub use texts::Texts;
 pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
