@@ -75,6 +75,6 @@ pub(crate) fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
         &AnnotationPrefix::default(),
     )
     .expect("it is there");
-    view.endpoints.iter_mut().skip(5).for_each(|endpoint| endpoint.node = Some("node-b".to_owned()));
+    view.endpoints.iter_mut().skip(5).for_each(|endpoint| endpoint.node = Some("node-b".into()));
     view
 }

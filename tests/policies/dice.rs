@@ -164,7 +164,7 @@ impl Dice {
         let labels = labels(&[("tier", "front"), ("example.com/egress", "spread"), ("app", "web")]);
         let namespace = self.of(&["shop", "attic"]);
         for endpoint in &mut view.endpoints {
-            let pod = ObjectReference { namespace: namespace.to_owned(), name: format!("web-{}", self.below(1000)) };
+            let pod = ObjectReference::new(namespace, format!("web-{}", self.below(1000)));
             endpoint.pod = (self.below(3) > 0).then_some(pod);
         }
         changed(view, |service| (service.key, service.labels) = (ServiceKey::new(namespace, "web"), labels))

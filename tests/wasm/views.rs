@@ -60,7 +60,7 @@ pub(crate) fn ip(text: &str) -> IpAddr {
 fn endpoint(address: &str, node: &str) -> Endpoint {
     Endpoint {
         address: ip(address),
-        node: Some(node.to_owned()),
+        node: Some(node.into()),
         pod: None,
         ready: Some(true),
         serving: Some(true),

@@ -92,7 +92,7 @@ fn what_is_kept_of_a_service_of_another_type_is_small_and_has_no_endpoints() {
     for kind in [ServiceKind::ClusterIp, ServiceKind::NodePort, ServiceKind::ExternalName] {
         for text in hostile() {
             let mut web = Service { kind, spec_address: Some(text.clone()), ..service("web", &["11.0.0.2"]) };
-            web.load_balancer_class = Some(text.clone());
+            web.load_balancer_class = Some(text.as_str().into());
             web.status_hostnames = vec![text.clone(); 100];
             web.annotations = [("kube-vip.io/egress".to_owned(), "true".to_owned())].into();
             web.annotations.extend((0..5000).map(|i| (format!("kube-vip.io/l-{i}"), "x".repeat(40))));

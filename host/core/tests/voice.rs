@@ -25,7 +25,7 @@ fn seen(service: Service, endpoints: &[(&str, &str)]) -> ServiceView {
 
 fn endpoint(address: &str, node: &str) -> Endpoint {
     let (ready, serving, terminating) = (None, None, None);
-    Endpoint { address: a(address), node: Some(node.to_owned()), pod: None, ready, serving, terminating }
+    Endpoint { address: a(address), node: Some(node.into()), pod: None, ready, serving, terminating }
 }
 
 fn on_node_b(view: &ServiceView, found: &[(Family, &str)], held: &[&str]) -> Voice {

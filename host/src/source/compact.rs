@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Node, Pod, Service, Texts};
+use egressd_core::model::{Node, Pod, Service, Slice, Texts};
 
 use super::documents::Object;
 
@@ -14,11 +14,7 @@ pub(super) fn compact(object: &mut Object, texts: &mut Texts) {
         Object::Node(_, node, _) => Node::compact(Arc::make_mut(node), texts),
         Object::Namespace(_, labels) => Arc::make_mut(labels).compact(texts),
         Object::Pod(pod) => Pod::compact(Arc::make_mut(pod), texts),
-        Object::Slice(..)
-        | Object::Endpoints(_)
-        | Object::ServiceNetworks(..)
-        | Object::Policy(..)
-        | Object::PodElsewhere(_)
-        | Object::Networks(..) => {}
+        Object::Slice(_, slice) | Object::Endpoints(slice) => Slice::compact(Arc::make_mut(slice), texts),
+        Object::ServiceNetworks(..) | Object::Policy(..) | Object::PodElsewhere(_) | Object::Networks(..) => {}
     }
 }

@@ -113,7 +113,7 @@ pub enum Selection {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServicePort {
     /// Its name, if it has one.
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// Its protocol.
     pub protocol: Protocol,
     /// The port of the Service (not of the pod).
@@ -136,7 +136,7 @@ pub struct Service {
     /// All its annotations.
     pub annotations: Labels,
     /// `spec.loadBalancerClass`.
-    pub load_balancer_class: Option<String>,
+    pub load_balancer_class: Option<Arc<str>>,
     /// `status.loadBalancer.ingress[].ip`, in order.
     pub status_addresses: Vec<IpAddr>,
     /// `status.loadBalancer.ingress[].hostname`, in order: nothing can be translated to a name.
@@ -160,10 +160,17 @@ pub struct Service {
 /// Another object by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectReference {
-    /// Its namespace.
-    pub namespace: String,
+    /// Its namespace. Shared, as far as many have it.
+    pub namespace: Arc<str>,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
+}
+
+impl ObjectReference {
+    /// The object `namespace/name`.
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
 }
 
 /// One address behind a Service. Endpoints order by address.
@@ -171,8 +178,8 @@ pub struct ObjectReference {
 pub struct Endpoint {
     /// Where it answers, and where its packets come from.
     pub address: IpAddr,
-    /// The node it runs on, if Kubernetes says.
-    pub node: Option<String>,
+    /// The node it runs on, if Kubernetes says. Shared, as far as many have it.
+    pub node: Option<Arc<str>>,
     /// The pod, if it is one.
     pub pod: Option<ObjectReference>,
     /// `conditions.ready`.

@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Node, Pod, Service};
+use super::{Endpoint, Node, Pod, Service, Slice};
 
 /// How many texts are known at once. So many names of nodes and annotations are in use on one cluster at most.
 const PLACES: usize = 4_096;
@@ -49,10 +49,28 @@ impl Service {
         texts.share(&mut self.key.namespace);
         self.labels.compact(texts);
         self.annotations.compact(texts);
+        self.load_balancer_class.iter_mut().for_each(|class| texts.share(class));
+        self.ports.iter_mut().filter_map(|port| port.name.as_mut()).for_each(|name| texts.share(name));
         self.status_addresses.shrink_to_fit();
         self.cluster_addresses.shrink_to_fit();
         self.families.shrink_to_fit();
         self.ports.shrink_to_fit();
+    }
+}
+
+impl Slice {
+    /// The same with names that it shares with others, and without room that it does not use. Names of pods are their own.
+    pub fn compact(&mut self, texts: &mut Texts) {
+        texts.share(&mut self.service.namespace);
+        self.endpoints.shrink_to_fit();
+        self.endpoints.iter_mut().for_each(|endpoint| endpoint.compact(texts));
+    }
+}
+
+impl Endpoint {
+    fn compact(&mut self, texts: &mut Texts) {
+        self.node.iter_mut().for_each(|node| texts.share(node));
+        self.pod.iter_mut().for_each(|pod| texts.share(&mut pod.namespace));
     }
 }
 
@@ -66,6 +84,7 @@ impl Node {
 impl Pod {
     /// The same with labels that it shares with others.
     pub fn compact(&mut self, texts: &mut Texts) {
+        texts.share(&mut self.name.namespace);
         self.labels.compact(texts);
     }
 }

@@ -41,7 +41,7 @@ pub struct ServiceView {
 impl ServiceView {
     /// The endpoints on this node.
     pub fn local_endpoints<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Endpoint> {
-        self.endpoints.iter().filter(|endpoint| endpoint.node.as_ref() == Some(&context.node))
+        self.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(&*context.node))
     }
 }
 

@@ -329,7 +329,7 @@ impl State {
         self.unreadable.remove(&(kind, name.clone()));
         self.faults.remove(&(kind, name.clone()));
         self.find(kind, name);
-        let (snapshot, plain) = (&mut self.snapshot, &name.name);
+        let (snapshot, plain) = (&mut self.snapshot, &*name.name);
         let key = match kind {
             Kind::Services => {
                 let key = service_key(name);
@@ -343,9 +343,9 @@ impl State {
                 let argued = networks::set_arguments(snapshot, plain, &Arguments::new());
                 snapshot.nodes.remove(plain).map(|_| Key::Cluster).or(argued)
             }
-            Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.clone())),
+            Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.to_owned())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
-            Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.clone())),
+            Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.to_owned())),
             Kind::Networks(_) => networks::set(snapshot, networks::title(&(kind, name.clone())), None),
             Kind::Pods => {
                 self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
@@ -366,11 +366,11 @@ fn remove_slice(snapshot: &mut Snapshot, service: &ServiceKey, name: &str) {
 }
 
 fn service_key(name: &ObjectReference) -> ServiceKey {
-    ServiceKey::new(name.namespace.as_str(), name.name.as_str())
+    ServiceKey { namespace: Arc::clone(&name.namespace), name: Arc::clone(&name.name) }
 }
 
 fn reference(key: &ServiceKey) -> ObjectReference {
-    ObjectReference { namespace: key.namespace.to_string(), name: key.name.to_string() }
+    ObjectReference { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) }
 }
 
 #[cfg(test)]

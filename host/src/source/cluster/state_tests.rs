@@ -15,7 +15,7 @@ mod networks;
 mod start;
 
 fn name(namespace: &str, name: &str) -> ObjectReference {
-    ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() }
+    ObjectReference::new(namespace, name)
 }
 
 fn good(name: ObjectReference, object: Object) -> Reading {
