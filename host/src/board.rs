@@ -112,7 +112,7 @@ impl InForce {
         for key in held {
             round.statuses.insert(key.clone(), ServiceStatus::under_way(self.statuses.get(&key)));
             let speech = self.voices.get(&key).map_or(Speech::Listener, |voice| voice.speech);
-            round.voices.insert(key.clone(), Voice { speech, active: BTreeMap::new() });
+            round.voices.insert(key.clone(), Voice { speech, active: Default::default() });
             if let Some(uid) = self.uids.get(&key) {
                 round.uids.entry(key.clone()).or_insert_with(|| uid.clone());
             }
@@ -132,7 +132,7 @@ impl InForce {
         let held: BTreeSet<ServiceKey> = old.keys().chain(new.keys()).filter(differ).cloned().collect();
         for key in held {
             round.statuses.insert(key.clone(), ServiceStatus::held_back(self.statuses.get(&key), why));
-            round.voices.insert(key.clone(), Voice { speech: Speech::Translator, active: BTreeMap::new() });
+            round.voices.insert(key.clone(), Voice { speech: Speech::Translator, active: Default::default() });
             if let Some(uid) = self.uids.get(&key) {
                 round.uids.entry(key).or_insert_with(|| uid.clone());
             }

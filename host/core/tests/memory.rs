@@ -128,7 +128,7 @@ fn a_service_costs_few_bytes_and_allocations() {
     let (voices, of_voices) = cost(|| voices(&views));
     assert_eq!([views.len(), voices.len()], [usize::from(SERVICES); 2]);
     for (what, cost, most) in
-        [("snapshot", of_snapshot, [1_400, 17]), ("view", of_views, [590, 4]), ("voice", of_voices, [890, 3])]
+        [("snapshot", of_snapshot, [1_400, 17]), ("view", of_views, [590, 4]), ("voice", of_voices, [175, 2])]
     {
         assert!(cost[0] <= most[0] && cost[1] <= most[1], "{what}: {cost:?} bytes and allocations, at most {most:?}");
     }
