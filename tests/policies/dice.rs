@@ -163,7 +163,7 @@ impl Dice {
         view.namespace_labels = Arc::new(labels(&[("team", "web"), ("egress", "static")]));
         let labels = labels(&[("tier", "front"), ("example.com/egress", "spread"), ("app", "web")]);
         let namespace = self.of(&["shop", "attic"]);
-        for endpoint in &mut view.endpoints {
+        for endpoint in Arc::make_mut(&mut view.endpoints) {
             let pod = ObjectReference::new(namespace, format!("web-{}", self.below(1000)));
             endpoint.pod = (self.below(3) > 0).then_some(pod);
         }
@@ -177,7 +177,7 @@ impl Dice {
             service.families = self.some(&[Family::Ipv4, Family::Ipv6]);
         });
         view.addresses = self.some(&ADDRESSES.map(ip));
-        view.endpoints.retain(|_| self.below(4) > 0);
+        view.endpoints = view.endpoints.iter().filter(|_| self.below(4) > 0).cloned().collect();
         view
     }
 

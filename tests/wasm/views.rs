@@ -36,12 +36,13 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
         service: Arc::new(service),
         namespace_labels: Arc::default(),
         addresses: vec![ip("192.0.2.10"), ip("2001:db8::10")],
-        endpoints: vec![
+        endpoints: [
             endpoint("10.244.1.7", "node-a"),
             endpoint("10.244.2.8", "node-b"),
             endpoint("fd00:244:1::7", "node-a"),
             endpoint("fd00:244:2::8", "node-b"),
-        ],
+        ]
+        .into(),
         withheld: Vec::new(),
         findings: Vec::new(),
     }

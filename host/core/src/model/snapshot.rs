@@ -16,8 +16,8 @@ pub struct Slice {
     pub service: ServiceKey,
     /// Who made it.
     pub made_by: MadeBy,
-    /// Its endpoints, as listed.
-    pub endpoints: Vec<Endpoint>,
+    /// Its endpoints. Shared with the views that have just these.
+    pub endpoints: Arc<[Endpoint]>,
 }
 
 /// The slices of one Service, by name.

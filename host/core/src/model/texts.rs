@@ -59,11 +59,13 @@ impl Service {
 }
 
 impl Slice {
-    /// The same with names that it shares with others, and without room that it does not use. Names of pods are their own.
+    /// The same with names that it shares with others, sorted as views are. Names of pods are their own.
     pub fn compact(&mut self, texts: &mut Texts) {
         texts.share(&mut self.service.namespace);
-        self.endpoints.shrink_to_fit();
-        self.endpoints.iter_mut().for_each(|endpoint| endpoint.compact(texts));
+        let endpoints = Arc::make_mut(&mut self.endpoints);
+        endpoints.iter_mut().for_each(|endpoint| endpoint.compact(texts));
+        // Views are sorted, and share what is. Of two with one address the later one stays the later one.
+        endpoints.sort_by_key(|endpoint| endpoint.address);
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn endpoints(
             }
         }
     }
-    Ok(Slice { service, made_by: MadeBy::Other, endpoints })
+    Ok(Slice { service, made_by: MadeBy::Other, endpoints: endpoints.into() })
 }
 
 fn endpoint(

@@ -27,7 +27,7 @@ pub(super) fn slice(
             endpoints.extend(self::endpoints(&endpoint, default_node, faults)?);
         }
     }
-    Ok(Some((name, Slice { service, made_by: made_by(root), endpoints })))
+    Ok(Some((name, Slice { service, made_by: made_by(root), endpoints: endpoints.into() })))
 }
 
 /// The label by which a slice names what looks after it.

@@ -216,7 +216,7 @@ fn connected(snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundi
     let listed: Vec<IpAddr> = match (settings.origin, &*around.connected) {
         (_, []) => Vec::new(),
         (Origin::Manifests, _) if snapshot.nodes.is_empty() => {
-            slices().flat_map(|slice| &slice.endpoints).filter(is_here).map(|pod| pod.address).collect()
+            slices().flat_map(|slice| slice.endpoints.iter()).filter(is_here).map(|pod| pod.address).collect()
         }
         (Origin::Manifests | Origin::Cluster, _) => {
             listed_pods(snapshot, is_near).map(|(_, pod)| pod).filter(is_here).map(|pod| pod.address).collect()
