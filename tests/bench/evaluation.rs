@@ -75,6 +75,9 @@ pub(crate) fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
         &AnnotationPrefix::default(),
     )
     .expect("it is there");
-    view.endpoints.iter_mut().skip(5).for_each(|endpoint| endpoint.node = Some("node-b".to_owned()));
+    std::sync::Arc::make_mut(&mut view.endpoints)
+        .iter_mut()
+        .skip(5)
+        .for_each(|endpoint| endpoint.node = Some("node-b".into()));
     view
 }

@@ -1,11 +1,10 @@
 //! Random Services and drafts, the same on every machine: a test that fails fails again.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::{ObjectReference, ServiceKey, ServiceKind, ServiceView, TrafficPolicy};
+use egressd_core::model::{Labels, ObjectReference, ServiceKey, ServiceKind, ServiceView, TrafficPolicy};
 use egressd_core::net::{Family, PortMatch, Protocol};
 
 use crate::views::{changed, ip, view};
@@ -160,14 +159,12 @@ impl Dice {
             _ => &[],
         };
         let mut view = self.of_some_kind(view("web", annotations));
-        let mut labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
-            self.some(pairs).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-        };
+        let mut labels = |pairs: &[(&str, &str)]| -> Labels { self.some(pairs).into_iter().collect() };
         view.namespace_labels = Arc::new(labels(&[("team", "web"), ("egress", "static")]));
         let labels = labels(&[("tier", "front"), ("example.com/egress", "spread"), ("app", "web")]);
         let namespace = self.of(&["shop", "attic"]);
-        for endpoint in &mut view.endpoints {
-            let pod = ObjectReference { namespace: namespace.to_owned(), name: format!("web-{}", self.below(1000)) };
+        for endpoint in Arc::make_mut(&mut view.endpoints) {
+            let pod = ObjectReference::new(namespace, format!("web-{}", self.below(1000)));
             endpoint.pod = (self.below(3) > 0).then_some(pod);
         }
         changed(view, |service| (service.key, service.labels) = (ServiceKey::new(namespace, "web"), labels))
@@ -180,7 +177,7 @@ impl Dice {
             service.families = self.some(&[Family::Ipv4, Family::Ipv6]);
         });
         view.addresses = self.some(&ADDRESSES.map(ip));
-        view.endpoints.retain(|_| self.below(4) > 0);
+        view.endpoints = view.endpoints.iter().filter(|_| self.below(4) > 0).cloned().collect();
         view
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn service(view: &ServiceView) -> sdk::Service {
     service.namespace_labels = labels(&view.namespace_labels);
     service.labels = labels(&from.labels);
     service.annotations = labels(&from.annotations);
-    service.load_balancer_class.clone_from(&from.load_balancer_class);
+    service.load_balancer_class = from.load_balancer_class.as_deref().map(str::to_owned);
     service.cluster_addresses.clone_from(&from.cluster_addresses);
     service.addresses.clone_from(&view.addresses);
     service.families = from.families.iter().map(family).collect();
@@ -56,7 +56,7 @@ pub(crate) fn service(view: &ServiceView) -> sdk::Service {
 }
 
 fn labels(from: &egressd_core::model::Labels) -> sdk::Labels {
-    from.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    from.iter().collect()
 }
 
 fn family(family: &Family) -> sdk::Family {
@@ -67,14 +67,20 @@ fn family(family: &Family) -> sdk::Family {
 }
 
 fn service_port(port: &ServicePort) -> sdk::ServicePort {
-    sdk::ServicePort { name: port.name.clone(), protocol: protocol_in(port.protocol), port: port.port }
+    sdk::ServicePort {
+        name: port.name.as_deref().map(str::to_owned),
+        protocol: protocol_in(port.protocol),
+        port: port.port,
+    }
 }
 
 fn endpoint(from: &Endpoint) -> sdk::Endpoint {
     let mut endpoint = sdk::Endpoint::new(from.address);
-    endpoint.node.clone_from(&from.node);
-    let reference =
-        |pod: &ObjectReference| sdk::ObjectReference { namespace: pod.namespace.clone(), name: pod.name.clone() };
+    endpoint.node = from.node.as_deref().map(str::to_owned);
+    let reference = |pod: &ObjectReference| sdk::ObjectReference {
+        namespace: pod.namespace.to_string(),
+        name: pod.name.to_string(),
+    };
     endpoint.pod = from.pod.as_ref().map(reference);
     (endpoint.ready, endpoint.serving, endpoint.terminating) = (from.ready, from.serving, from.terminating);
     endpoint

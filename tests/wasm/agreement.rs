@@ -89,7 +89,7 @@ fn both_agree_on_services_of_all_kinds() {
     for addresses in [vec![], vec![ip("192.0.2.10")], vec![ip("2001:db8::10")]] {
         agree(&ServiceView { addresses, ..view("web", &[EGRESS, IPV6]) });
     }
-    agree(&ServiceView { endpoints: Vec::new(), ..view("web", &[EGRESS]) });
+    agree(&ServiceView { endpoints: Default::default(), ..view("web", &[EGRESS]) });
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Services as a source would show them.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    Context, Endpoint, Selection, Service, ServiceKey, ServiceKind, ServiceView, TrafficPolicy, Uid,
+    Context, Endpoint, Labels, Selection, Service, ServiceKey, ServiceKind, ServiceView, TrafficPolicy, Uid,
 };
 use egressd_core::net::Family;
 
@@ -20,7 +19,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
         uid: Uid::new("5d0c5b1a-0000-4000-8000-000000000001").unwrap(),
         created: 0,
         kind: ServiceKind::LoadBalancer,
-        labels: BTreeMap::new(),
+        labels: Labels::new(),
         annotations: annotations.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         load_balancer_class: None,
         status_addresses: Vec::new(),
@@ -37,12 +36,13 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
         service: Arc::new(service),
         namespace_labels: Arc::default(),
         addresses: vec![ip("192.0.2.10"), ip("2001:db8::10")],
-        endpoints: vec![
+        endpoints: [
             endpoint("10.244.1.7", "node-a"),
             endpoint("10.244.2.8", "node-b"),
             endpoint("fd00:244:1::7", "node-a"),
             endpoint("fd00:244:2::8", "node-b"),
-        ],
+        ]
+        .into(),
         withheld: Vec::new(),
         findings: Vec::new(),
     }
@@ -61,7 +61,7 @@ pub(crate) fn ip(text: &str) -> IpAddr {
 fn endpoint(address: &str, node: &str) -> Endpoint {
     Endpoint {
         address: ip(address),
-        node: Some(node.to_owned()),
+        node: Some(node.into()),
         pod: None,
         ready: Some(true),
         serving: Some(true),

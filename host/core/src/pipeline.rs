@@ -377,7 +377,7 @@ impl Pipeline {
     /// Takes in which addresses concern a Service.
     fn take_places(&mut self, snapshot: &Snapshot, key: &ServiceKey, view: &ServiceView) {
         let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
-        let listed = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.address);
+        let listed = slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address);
         self.places.put(key, listed.chain(view.addresses.iter().copied()).collect());
     }
 

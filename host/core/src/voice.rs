@@ -1,11 +1,11 @@
 //! Who speaks about a Service in the cluster, and what this node publishes on it. Every node works it out for itself
 //! from what all of them see, so that they need not talk to each other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::model::{ActiveEndpoints, Published, ServiceView, Writer};
-use crate::net::Family;
+use crate::net::{ByFamily, Family};
 use crate::owner::Holder;
 use crate::plan::{End, Planned, PlannedService, held_apart};
 
@@ -50,7 +50,7 @@ pub struct Voice {
     /// Whether it speaks.
     pub speech: Speech,
     /// The families of which this node or the Service says something.
-    pub active: BTreeMap<Family, Active>,
+    pub active: ByFamily<Active>,
 }
 
 /// What a node has to know about the cluster to know its part.
@@ -68,11 +68,11 @@ pub struct Stage<'a> {
 pub fn voice(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &Planned) -> Option<Voice> {
     let wanted = wanted(stage, view, found, planned);
     let one = |family: Family| {
-        let (wanted, value) = (wanted.get(&family).cloned(), found.active.get(&family).cloned());
+        let (wanted, value) = (wanted.get(family).cloned(), found.active.get(family).cloned());
         let author = author(stage, view, found.writer, value.as_deref());
         (wanted.is_some() || value.is_some()).then_some((family, Active { wanted, found: value, author }))
     };
-    let active: BTreeMap<Family, Active> = Family::ALL.into_iter().filter_map(one).collect();
+    let active: ByFamily<Active> = Family::ALL.into_iter().filter_map(one).collect();
     let speech = speech(stage, view, &active, planned);
     (planned.end != End::Off || !active.is_empty()).then_some(Voice { speech, active })
 }
@@ -90,19 +90,19 @@ fn wanted(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &Pla
         let mut own = view.addresses.iter().filter(|address| Family::of(**address) == family);
         own.any(|address| stage.holder.holds(&view.service, *address))
     };
-    let ours = |(_, value): &(&Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
+    let ours = |(_, value): &(Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
         Author::ThisNode | Author::Unclear => true,
         Author::OtherNode | Author::KubeVip => false,
     };
-    let emptied = found.active.iter().filter(ours).map(|(family, _)| *family).filter(|family| held(*family));
+    let emptied = found.active.iter().filter(ours).map(|(family, _)| family).filter(|family| held(*family));
     emptied.map(|family| (family, String::new())).collect()
 }
 
-fn lowest(service: &PlannedService) -> BTreeMap<Family, IpAddr> {
-    let mut lowest = BTreeMap::new();
+fn lowest(service: &PlannedService) -> ByFamily<IpAddr> {
+    let mut lowest = ByFamily::new();
     for source in service.rules.iter().flat_map(|rule| &rule.sources) {
-        let known = lowest.entry(Family::of(*source)).or_insert(*source);
-        *known = (*known).min(*source);
+        let family = Family::of(*source);
+        lowest.insert(family, lowest.get(family).map_or(*source, |known| (*source).min(*known)));
     }
     lowest
 }
@@ -119,7 +119,7 @@ fn author(stage: Stage<'_>, view: &ServiceView, writer: Writer, found: Option<&s
     }
 }
 
-fn speech(stage: Stage<'_>, view: &ServiceView, active: &BTreeMap<Family, Active>, planned: &Planned) -> Speech {
+fn speech(stage: Stage<'_>, view: &ServiceView, active: &ByFamily<Active>, planned: &Planned) -> Speech {
     if planned.service.is_some() {
         return Speech::Translator;
     }

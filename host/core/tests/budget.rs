@@ -2,12 +2,11 @@
 //! and nothing for those who ask for nothing.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
-
 use egressd_core::check::{Kind, Overlap, check};
 use egressd_core::finding::{Finding, MOST};
 use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, Interest, Service, ServiceKey, ServiceKind, ServiceView, Uid, view,
+    AddressTrust, AnnotationPrefix, ClusterFacts, Interest, Labels, Service, ServiceKey, ServiceKind, ServiceView, Uid,
+    view,
 };
 use egressd_core::plan::{Plan, PlannedService};
 use egressd_core::testkit::{SnapshotBuilder, a, facts, rule, service};
@@ -93,16 +92,16 @@ fn what_is_kept_of_a_service_of_another_type_is_small_and_has_no_endpoints() {
     for kind in [ServiceKind::ClusterIp, ServiceKind::NodePort, ServiceKind::ExternalName] {
         for text in hostile() {
             let mut web = Service { kind, spec_address: Some(text.clone()), ..service("web", &["11.0.0.2"]) };
-            web.load_balancer_class = Some(text.clone());
+            web.load_balancer_class = Some(text.as_str().into());
             web.status_hostnames = vec![text.clone(); 100];
             web.annotations = [("kube-vip.io/egress".to_owned(), "true".to_owned())].into();
             web.annotations.extend((0..5000).map(|i| (format!("kube-vip.io/l-{i}"), "x".repeat(40))));
             web.annotations.insert("kube-vip.io/loadbalancerIPs".to_owned(), text.clone());
             web.labels.extend((0..5000).map(|i| (format!("l-{i}"), text[..text.floor_char_boundary(200)].to_owned())));
             let seen = seen(web, AddressTrust::Annotation);
-            let kept = |labels: &BTreeMap<String, String>| labels.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
+            let kept = |labels: &Labels| labels.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
             assert!(kept(&seen.service.annotations) <= 4096 && kept(&seen.service.labels) <= 4096);
-            assert_eq!(seen.service.annotations["kube-vip.io/egress"], "true");
+            assert_eq!(&seen.service.annotations["kube-vip.io/egress"], "true");
             assert_eq!((&seen.service.spec_address, &seen.service.load_balancer_class), (&None, &None));
             assert!(seen.endpoints.is_empty() && seen.addresses.is_empty() && seen.findings.is_empty());
         }

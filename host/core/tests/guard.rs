@@ -12,8 +12,8 @@ fn web() -> ServiceView {
     let (key, prefix) = (ServiceKey::new("default", "web"), AnnotationPrefix::default());
     let mut view =
         view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &prefix).expect("it is there");
-    let elsewhere = Endpoint { address: a("10.0.0.9"), node: Some("node-b".to_owned()), ..view.endpoints[0].clone() };
-    view.endpoints.push(elsewhere);
+    let elsewhere = Endpoint { address: a("10.0.0.9"), node: Some("node-b".into()), ..view.endpoints[0].clone() };
+    view.endpoints = view.endpoints.iter().cloned().chain([elsewhere]).collect();
     view
 }
 

@@ -164,10 +164,13 @@ fn only_what_the_endpoint_slice_controller_lists_makes_an_address_inside() {
         facts(&snapshot)
     };
     let by_hand = without(&|s| slice_of(s, |slice| slice.made_by = MadeBy::Other));
-    let no_pod = without(&|s| slice_of(s, |slice| slice.endpoints.iter_mut().for_each(|e| e.pod = None)));
-    let no_node = without(&|s| slice_of(s, |slice| slice.endpoints.iter_mut().for_each(|e| e.node = None)));
-    let other_node =
-        without(&|s| slice_of(s, |slice| slice.endpoints.iter_mut().for_each(|e| e.node = Some("n".to_owned()))));
+    let no_pod =
+        without(&|s| slice_of(s, |slice| Arc::make_mut(&mut slice.endpoints).iter_mut().for_each(|e| e.pod = None)));
+    let no_node =
+        without(&|s| slice_of(s, |slice| Arc::make_mut(&mut slice.endpoints).iter_mut().for_each(|e| e.node = None)));
+    let other_node = without(&|s| {
+        slice_of(s, |slice| Arc::make_mut(&mut slice.endpoints).iter_mut().for_each(|e| e.node = Some("n".into())))
+    });
     let no_selector = without(&|s| web(s, |web| web.selection = Selection::ByHand));
     let no_service = without(&|s| drop(s.services.remove(&ServiceKey::new("default", "web"))));
     for facts in [by_hand, no_pod, no_node, other_node, no_selector, no_service] {
@@ -273,7 +276,7 @@ fn forged() -> impl Strategy<Value = Slice> {
                 let pod = one.pod.clone().filter(|_| is_pod);
                 egressd_core::model::Endpoint {
                     address: IpAddr::from(address),
-                    node: Some(node.to_owned()),
+                    node: Some(node.into()),
                     pod,
                     ..one.clone()
                 }

@@ -87,7 +87,7 @@ impl Policy for Obedient {
     fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let rule = |address| rule(view.local_endpoints(context).map(|endpoint| endpoint.address), address);
         let plan = |address| Decision::Plan(Draft { rules: vec![rule(address)], ..Draft::default() });
-        let word = view.service.annotations.get("do").map(String::as_str);
+        let word = view.service.annotations.get("do");
         let decision = match word {
             None => Decision::Pass,
             Some("translate") => view.addresses.first().map_or(Decision::Pass, |address| plan(*address)),

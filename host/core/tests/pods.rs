@@ -305,7 +305,7 @@ proptest! {
         let expected: std::collections::BTreeSet<String> = listed.iter().filter(|(namespace, last)| {
             let having = || made.iter().filter(|pod| pod.phase == Phase::Alive && pod.addresses == [a(&address(*last))]);
             let on_pod_network = || having().filter(|pod| pod.network == PodNetwork::Own);
-            on_pod_network().count() > 0 && on_pod_network().all(|pod| pod.name.namespace == *namespace)
+            on_pod_network().count() > 0 && on_pod_network().all(|pod| *pod.name.namespace == **namespace)
         }).map(|(namespace, last)| format!("{namespace} {}", address(*last))).collect();
         prop_assert_eq!(world.in_force(), expected.into_iter().collect::<Vec<_>>());
     }

@@ -25,7 +25,7 @@ fn seen(service: Service, endpoints: &[(&str, &str)]) -> ServiceView {
 
 fn endpoint(address: &str, node: &str) -> Endpoint {
     let (ready, serving, terminating) = (None, None, None);
-    Endpoint { address: a(address), node: Some(node.to_owned()), pod: None, ready, serving, terminating }
+    Endpoint { address: a(address), node: Some(node.into()), pod: None, ready, serving, terminating }
 }
 
 fn on_node_b(view: &ServiceView, found: &[(Family, &str)], held: &[&str]) -> Voice {
@@ -83,7 +83,7 @@ fn while_another_node_translates_nobody_else_speaks() {
 fn the_node_with_the_address_empties_what_no_endpoint_stands_behind() {
     let view = seen(service("web", &["11.0.0.2"]), &[]);
     let wanted = |found: &str, held: &[&str]| {
-        on_node_b(&view, &[(Family::Ipv4, found)], held).active[&Family::Ipv4].wanted.clone()
+        on_node_b(&view, &[(Family::Ipv4, found)], held).active.get(Family::Ipv4).expect("one").wanted.clone()
     };
     assert_eq!(wanted("10.0.0.9", &["11.0.0.2"]).as_deref(), Some(""));
     assert_eq!(wanted("10.0.0.9", &[]), None);
@@ -119,9 +119,12 @@ fn what_kube_vip_wrote_says_of_no_egressd_that_it_translates() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
     for found in ["10.0.0.1", "10.0.0.2"] {
         let voice = written_by(Writer::KubeVip, &view, &[(Family::Ipv4, found)], &["11.0.0.2"]);
-        assert_eq!((voice.speech, voice.active[&Family::Ipv4].author), (Speech::Spokesman, Author::KubeVip));
-        assert_eq!(voice.active[&Family::Ipv4].wanted, None, "it is not emptied");
+        assert_eq!(
+            (voice.speech, voice.active.get(Family::Ipv4).expect("one").author),
+            (Speech::Spokesman, Author::KubeVip)
+        );
+        assert_eq!(voice.active.get(Family::Ipv4).expect("one").wanted, None, "it is not emptied");
     }
     let gone = written_by(Writer::KubeVip, &view, &[(Family::Ipv4, "10.0.0.9")], &[]);
-    assert_eq!(gone.active[&Family::Ipv4].author, Author::Unclear, "it is no endpoint any more");
+    assert_eq!(gone.active.get(Family::Ipv4).expect("one").author, Author::Unclear, "it is no endpoint any more");
 }

@@ -1,6 +1,5 @@
 //! `policy pack`: the ConfigMap that loads a policy.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use egressd_core::chain::Asked;
@@ -70,7 +69,7 @@ fn annotations(args: &Pack, checked: &Checked) -> Labels {
     let selectors = [("services", &args.services), ("namespaces", &args.namespaces)];
     let selectors = selectors.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
     let named = always.into_iter().chain(selectors).map(|(name, value)| (format!("egressd.io/{name}"), value));
-    named.collect::<BTreeMap<_, _>>()
+    named.collect()
 }
 
 /// A validator is a guard, and a guard that is silently away is none.

@@ -69,7 +69,7 @@ fn finding(finding: &Finding, service: &ServiceView) -> String {
     let Finding { severity, code, message, span } = finding;
     let text = format!("{severity} {code}: {}\n", plain(message));
     let Some(span) = span else { return text };
-    let value = service.service.annotations.get(&span.annotation).map_or("", String::as_str);
+    let value = service.service.annotations.get(&span.annotation).unwrap_or_default();
     let (before, marked) = columns(span, value);
     let blanks = " ".repeat(span.annotation.chars().count() + 2 + before);
     format!("{text}  {}: {}\n  {blanks}{}\n", span.annotation, plain(value), "^".repeat(marked))

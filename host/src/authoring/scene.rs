@@ -74,12 +74,10 @@ impl Scene {
     fn object(&self, policy: &Checked, deployed: Option<&Arc<PolicyObject>>) -> PolicyObject {
         let mut object = deployed.map(|deployed| (**deployed).clone()).unwrap_or_default();
         object.name = policy.description.name.clone();
-        object.annotations.retain(|name, _| !REPLACED.contains(&name.as_str()));
-        match self.order {
-            Some(order) => object.annotations.insert(ORDER_ANNOTATION.to_owned(), order.to_string()),
-            None if deployed.is_none() => object.annotations.insert(ORDER_ANNOTATION.to_owned(), ORDER.to_string()),
-            None => None,
-        };
+        object.annotations.retain(|name, _| !REPLACED.contains(&name));
+        if let Some(order) = self.order.or_else(|| deployed.is_none().then_some(ORDER)) {
+            object.annotations.insert(ORDER_ANNOTATION, order.to_string());
+        }
         object.settings = policy.settings.clone().or(object.settings);
         (object.wasm, object.gzip) = (Some(policy.bytes.as_slice().into()), None);
         object

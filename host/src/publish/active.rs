@@ -48,10 +48,10 @@ enum Difference {
 impl Memory {
     /// What has to be written, if anything has.
     pub(super) fn due(&self, state: State, voice: Option<&Voice>, now: Instant) -> Option<Due> {
-        let active = || voice.into_iter().flat_map(|voice| &voice.active);
-        let worst = active().map(|(family, active)| self.difference(*family, state, active)).max()?;
+        let active = || voice.into_iter().flat_map(|voice| voice.active.iter());
+        let worst = active().map(|(family, active)| self.difference(family, state, active)).max()?;
         let own = active().filter(|(_, active)| active.author != Author::KubeVip);
-        let values = own.filter_map(|(family, active)| Some((*family, active.wanted.clone()?))).collect();
+        let values = own.filter_map(|(family, active)| Some((family, active.wanted.clone()?))).collect();
         let at = match worst {
             Difference::Settled => return None,
             Difference::News => now,
@@ -65,7 +65,7 @@ impl Memory {
         if wanted == found {
             return Difference::Settled;
         }
-        let wrote = self.wrote.as_ref().map(|wrote| wrote.get(&family));
+        let wrote = self.wrote.as_ref().map(|wrote| wrote.get(family));
         match (wanted, wrote, author) {
             // While it does egress, too, each would undo the other; and what it wrote is how people learn of it.
             (Some(_), _, Author::KubeVip) => Difference::Settled,

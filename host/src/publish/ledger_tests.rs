@@ -293,7 +293,7 @@ fn without_annotations_a_node_without_the_address_leaves_the_word_to_the_one_tha
     let bystander = |code: &str| {
         let mut round = round(1, None);
         let voice = round.voices.values_mut().next().unwrap();
-        (voice.speech, voice.active) = (Speech::Spokesman, BTreeMap::new());
+        (voice.speech, voice.active) = (Speech::Spokesman, Default::default());
         let finding = Finding::new(Severity::Info, code.to_owned(), "nothing is translated to 192.0.2.1 here");
         round.statuses.insert(key(1), status(&Planned { service: None, end: End::Ruled, findings: vec![finding] }));
         newest(in_force(&round))

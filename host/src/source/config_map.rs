@@ -49,10 +49,9 @@ fn base64(bytes: &[u8]) -> Value {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use egressd_core::model::PolicyMark;
+    use egressd_core::model::{Labels, PolicyMark};
 
     use super::*;
     use crate::source::documents::{Object, contents};
@@ -61,8 +60,8 @@ mod tests {
     fn what_is_written_is_read_again() {
         let policy = PolicyObject {
             name: "guard".to_owned(),
-            annotations: BTreeMap::from([("egressd.io/services".to_owned(), "a in (\"b\"),!c: #".to_owned())]),
-            labels: BTreeMap::new(),
+            annotations: Labels::from([("egressd.io/services", "a in (\"b\"),!c: #")]),
+            labels: Labels::new(),
             settings: Some("{\n  \"a\": \"\\n: #\"\n}".to_owned()),
             wasm: None,
             gzip: Some((0..=255).collect()),

@@ -212,7 +212,7 @@ fn life(kind: Kind, value: &Value, why: &Unreadable) -> Option<(ServiceKey, Unre
 fn called(value: &Value) -> ObjectReference {
     let said = |field: &str| value["metadata"][field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let namespace = said("namespace").unwrap_or_else(|| "default".to_owned());
-    ObjectReference { namespace, name: said("name").unwrap_or_default() }
+    ObjectReference::new(namespace, said("name").unwrap_or_default())
 }
 
 fn is_text(value: &Value) -> bool {
@@ -352,7 +352,7 @@ fn identity(kind: Kind, namespace: String, name: String) -> Identity {
         Kind::Networks(kind) => return (Kind::Networks(kind), kind.called(name)),
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
     };
-    (kind, ObjectReference { namespace, name })
+    (kind, ObjectReference::new(namespace, name))
 }
 
 /// The parser's limits, which are meant for one configuration file, in proportion to the text: a file may hold

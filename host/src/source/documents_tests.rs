@@ -13,7 +13,7 @@ fn error(text: &str) -> String {
 }
 
 fn names(contents: &Contents) -> Vec<String> {
-    contents.objects.iter().map(|object| object.identity().1.name).collect()
+    contents.objects.iter().map(|object| object.identity().1.name.to_string()).collect()
 }
 
 #[test]

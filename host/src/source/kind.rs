@@ -1,6 +1,7 @@
 //! The kinds of Kubernetes' objects that egressd reads: one table, from which lists, watches, files and messages follow.
 
 use std::fmt;
+use std::sync::Arc;
 
 use egressd_core::model::ObjectReference;
 
@@ -145,9 +146,8 @@ impl Kind {
 
 impl NetworkKind {
     /// An object of it by its name: the namespace is empty where the kind has none.
-    pub fn called(self, name: String) -> ObjectReference {
-        let namespace = self.names().one.map(|one| one.namespace.to_owned()).unwrap_or_default();
-        ObjectReference { namespace, name }
+    pub fn called(self, name: impl Into<Arc<str>>) -> ObjectReference {
+        ObjectReference::new(self.names().one.map_or("", |one| one.namespace), name)
     }
 
     fn names(self) -> Names {
@@ -165,7 +165,7 @@ impl NetworkKind {
 
 impl One {
     fn is(self, called: &ObjectReference) -> bool {
-        self.namespace == called.namespace && self.name == called.name
+        *self.namespace == *called.namespace && *self.name == *called.name
     }
 }
 
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn called(namespace: &str, name: &str) -> ObjectReference {
-        ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() }
+        ObjectReference::new(namespace, name)
     }
 
     #[test]

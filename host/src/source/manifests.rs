@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::Key;
+use egressd_core::model::{Key, Texts};
 
 use self::doubt::Doubt;
 use self::file::{File, Refusal, Stamp};
@@ -31,6 +31,7 @@ pub use self::gathered::snapshot;
 use self::memory::{Memory, Newest};
 pub use self::places::{FileId, Given, Places};
 use self::start::Beginning;
+use super::compact::compact;
 use super::documents::{self, Contents, contents};
 use crate::files;
 use crate::state::Sources;
@@ -55,6 +56,7 @@ pub(super) struct Place {
     directory: Option<DirectoryId>,
     memory: Memory,
     beginning: Beginning,
+    texts: Texts,
 }
 
 /// What shows that a directory is another one: the device, the inode, and when it was made, since inodes are used again.
@@ -124,8 +126,8 @@ impl Place {
             Holds::File | Holds::StandardInput => path.parent().unwrap_or(&path),
         };
         let (memory, beginning) = (Memory::none(folder, node), Beginning::Unread);
-        let (files, unsettled) = (BTreeMap::new(), BTreeMap::new());
-        Self { path, holds, naming, node: node.to_owned(), files, unsettled, directory: None, memory, beginning }
+        let (files, unsettled, directory, texts) = Default::default();
+        Self { path, holds, naming, node: node.to_owned(), files, unsettled, directory, memory, beginning, texts }
     }
 
     /// The same with what an earlier process left, and will be left to the next one. What comes once has neither.
@@ -241,6 +243,7 @@ impl Place {
         keys.extend(file.doubt(doubt));
         match read {
             Ok(mut contents) => {
+                contents.objects.iter_mut().for_each(|object| compact(object, &mut self.texts));
                 let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
                 keys.extend(file.take(contents));
                 self.memory.note(name, Newest { file: &file, originals, partly });

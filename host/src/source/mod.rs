@@ -2,6 +2,7 @@
 //! whole, with the keys to look at again. It decides nothing.
 
 pub mod cluster;
+mod compact;
 pub mod config_map;
 pub mod documents;
 pub mod handover;

@@ -27,11 +27,11 @@ pub fn title((kind, name): &Identity) -> String {
 pub fn names(snapshot: &Snapshot, kind: NetworkKind) -> Vec<ObjectReference> {
     let names = Kind::Networks(kind).names();
     if let Some(one) = names.one {
-        let name = kind.called(one.name.to_owned());
+        let name = kind.called(one.name);
         let is_there = snapshot.cluster_networks.contains_key(&title(&(Kind::Networks(kind), name.clone())));
         return is_there.then_some(name).into_iter().collect();
     }
-    let name = |title: &String| Some(kind.called(title.strip_prefix(names.kind)?.strip_prefix(' ')?.to_owned()));
+    let name = |title: &String| Some(kind.called(title.strip_prefix(names.kind)?.strip_prefix(' ')?));
     snapshot.cluster_networks.keys().filter_map(name).collect()
 }
 

@@ -88,9 +88,9 @@ impl Line {
     fn unread((kind, ObjectReference { namespace, name }): &Identity) -> Self {
         let names = kind.names();
         let version = format!("{}/{}", names.group, names.versions[0]);
-        let metadata = match namespace.as_str() {
-            "" => json!({"name": name}),
-            namespace => json!({"namespace": namespace, "name": name}),
+        let metadata = match &**namespace {
+            "" => json!({"name": **name}),
+            namespace => json!({"namespace": namespace, "name": **name}),
         };
         let version = version.trim_start_matches('/');
         let object = json!({"apiVersion": version, "kind": names.kind, "metadata": metadata, "spec": "unread", "data": "unread"});

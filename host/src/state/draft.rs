@@ -4,10 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
+use egressd_core::model::Texts;
 use egressd_core::net::{PortMatch, Protocol};
 use ipnet::IpNet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::line::Kept;
 
 /// A draft in a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +38,18 @@ struct RuleLine {
 
 /// Protocol number, first and last port.
 type PortLine = (u8, u16, u16);
+
+impl Kept for Remembered {
+    type Form = Self;
+
+    fn form(&self) -> Self {
+        self.clone()
+    }
+
+    fn kept(form: Self, _: &mut Texts) -> Self {
+        form
+    }
+}
 
 impl Serialize for Remembered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::Uid;
+use egressd_core::model::{Texts, Uid};
 use egressd_core::pipeline::News;
-use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use tracing::warn;
 
 use super::damage::{self, Damage};
-use super::line::{line, parse};
+use super::line::{Kept, line, parse};
 use super::version::{self, Found};
 use super::{sync_directory, write_whole};
 use crate::files;
@@ -76,7 +75,7 @@ enum Standing {
     Unknown,
 }
 
-impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
+impl<T: Kept> Journal<T> {
     /// As an earlier process left it. A line that cannot be read is passed over, and said: of which Service it was, is
     /// unknown. A file that is unknown stays as it is.
     pub(super) fn open(path: PathBuf) -> Self {
@@ -220,17 +219,18 @@ impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
         if whole < bytes.len() {
             self.form = Form::Torn;
         }
+        let mut texts = Texts::default();
         for line in lines {
-            self.take_line(path, line);
+            self.take_line(path, line, &mut texts);
         }
     }
 
-    fn take_line(&mut self, path: &Path, line: &[u8]) {
+    fn take_line(&mut self, path: &Path, line: &[u8], texts: &mut Texts) {
         if line == damage::LINE {
             self.damage = Damage::Lost;
             return;
         }
-        match parse(line) {
+        match parse(line, texts) {
             Ok((uid, Some(remembered))) => drop(self.written.insert(uid, Arc::new(remembered))),
             Ok((uid, None)) => drop(self.written.remove(&uid)),
             Err(_) if serde_json::from_slice::<IgnoredAny>(line).is_ok() => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Labels, PolicyObject};
+use egressd_core::model::PolicyObject;
 use serde::{Deserialize, Serialize};
 
 use super::version::{self, Found, Why};
@@ -25,7 +25,7 @@ struct Header {
     /// For earlier releases. The name is that of the file, so that no content leads to another file.
     #[serde(default)]
     name: String,
-    annotations: Labels,
+    annotations: BTreeMap<String, String>,
     settings: Option<String>,
     /// Bytes that follow.
     wasm: Option<usize>,
@@ -175,7 +175,7 @@ fn bytes(object: &PolicyObject) -> io::Result<Vec<u8>> {
     let header = Header {
         version: version::VERSION,
         name: name.clone(),
-        annotations: annotations.clone(),
+        annotations: annotations.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         settings: settings.clone(),
         wasm: length(wasm),
         gzip: length(gzip),
@@ -190,6 +190,7 @@ fn parse(name: String, bytes: &[u8]) -> io::Result<PolicyObject> {
     let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off");
     let end = bytes.iter().position(|byte| *byte == b'\n').ok_or_else(cut)?;
     let Header { version: _, name: _, annotations, settings, wasm, gzip } = serde_json::from_slice(&bytes[..end])?;
+    let annotations = annotations.into_iter().collect();
     let mut rest = &bytes[end + 1..];
     let mut take = |length: Option<usize>| match length {
         Some(length) => {

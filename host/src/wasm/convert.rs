@@ -58,7 +58,7 @@ pub(super) fn service(view: &ServiceView, description: &Description) -> wit::Ser
         kind: service_kind(service.kind),
         labels: pairs(&service.labels, |name| begins(name, &description.label_prefixes)),
         annotations: pairs(&service.annotations, annotation),
-        load_balancer_class: service.load_balancer_class.clone(),
+        load_balancer_class: service.load_balancer_class.as_deref().map(str::to_owned),
         addresses: view.addresses.iter().copied().map(address).collect(),
         cluster_addresses: service.cluster_addresses.iter().copied().map(address).collect(),
         external_traffic_policy: match service.traffic_policy {
@@ -237,7 +237,7 @@ fn finding(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Finding, N
 }
 
 fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn rule(rule: &Rule) -> wit::Rule {
@@ -256,10 +256,12 @@ fn rule(rule: &Rule) -> wit::Rule {
 
 fn endpoint(endpoint: &Endpoint) -> wit::Endpoint {
     let Endpoint { address: from, node, pod, ready, serving, terminating } = endpoint;
-    let pod = pod.as_ref().map(|pod| wit::ObjectReference { namespace: pod.namespace.clone(), name: pod.name.clone() });
+    let pod = pod
+        .as_ref()
+        .map(|pod| wit::ObjectReference { namespace: pod.namespace.to_string(), name: pod.name.to_string() });
     wit::Endpoint {
         address: address(*from),
-        node: node.clone(),
+        node: node.as_deref().map(str::to_owned),
         pod,
         ready: *ready,
         serving: *serving,
@@ -269,7 +271,11 @@ fn endpoint(endpoint: &Endpoint) -> wit::Endpoint {
 }
 
 fn service_port(port: &ServicePort) -> wit::ServicePort {
-    wit::ServicePort { name: port.name.clone(), protocol: protocol(port.protocol), port: port.port }
+    wit::ServicePort {
+        name: port.name.as_deref().map(str::to_owned),
+        protocol: protocol(port.protocol),
+        port: port.port,
+    }
 }
 
 fn service_kind(kind: ServiceKind) -> wit::ServiceKind {

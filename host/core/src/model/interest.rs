@@ -69,7 +69,7 @@ impl Interest {
 }
 
 fn begins(names: &Labels, prefixes: &BTreeSet<String>) -> bool {
-    prefixes.iter().any(|prefix| names.range(prefix.clone()..).next().is_some_and(|(name, _)| name.starts_with(prefix)))
+    prefixes.iter().any(|prefix| names.has_beginning(prefix))
 }
 
 #[cfg(test)]
@@ -78,8 +78,7 @@ mod tests {
 
     #[test]
     fn a_name_is_read_where_it_begins_as_a_policy_said() {
-        let names: Labels =
-            ["a/x", "b/egress", "b/egress-ipv6", "c"].map(|name| (name.to_owned(), String::new())).into();
+        let names = Labels::from(["a/x", "b/egress", "b/egress-ipv6", "c"].map(|name| (name, "")));
         for (prefix, expected) in [("b/egress", true), ("b/egress-i", true), ("", true), ("b/z", false), ("c/", false)]
         {
             assert_eq!(begins(&names, &[prefix.to_owned()].into()), expected, "{prefix:?}");

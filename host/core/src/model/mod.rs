@@ -2,8 +2,10 @@
 
 mod address;
 mod bounds;
+mod by_name;
 mod cluster;
 mod interest;
+mod labels;
 mod networks;
 mod nodes;
 mod pods;
@@ -12,6 +14,7 @@ mod prefix;
 mod published;
 mod service;
 mod snapshot;
+mod texts;
 mod unreadable;
 mod unusable;
 mod view;
@@ -19,11 +22,13 @@ mod view;
 pub use address::AddressTrust;
 pub(crate) use address::preferred_addresses;
 pub(crate) use bounds::LAST_APPLIED;
+pub use by_name::ByName;
 pub use cluster::{
     AddressReason, ClusterFacts, ClusterSettings, Concerned, InsideNetworks, MOST_ENDPOINTS, Origin, Placement,
     PrivateDestinations, Reason, Surroundings,
 };
 pub use interest::Interest;
+pub use labels::Labels;
 pub use networks::{ClusterNetworks, Connected};
 pub use nodes::{MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES};
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, Pods, Whose};
@@ -32,10 +37,10 @@ pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub(crate) use published::asks_kube_vip;
 pub use published::{ActiveEndpoints, KubeVipWrote, Published, Writer, active_endpoint, published};
 pub use service::{
-    Endpoint, Labels, ObjectReference, Selection, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid,
-    UidError,
+    Endpoint, ObjectReference, Selection, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };
-pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Snapshot};
+pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Slices, Snapshot};
+pub use texts::Texts;
 pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
 pub use view::{Context, ServiceView, view};

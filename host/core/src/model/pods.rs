@@ -117,10 +117,10 @@ impl Pods {
 
     /// Whose an address is, as a namespace sees it.
     pub fn whose(&self, address: IpAddr, namespace: &str) -> Whose<'_> {
-        let is_own = |pod: &&Pod| pod.name.namespace == namespace;
+        let is_own = |pod: &&Pod| *pod.name.namespace == *namespace;
         // What a pod on the node's network says of addresses takes none from a pod that has one of its own.
         let of_pods = || self.at(address).filter(|pod| pod.network == PodNetwork::Own);
-        let foreign = || of_pods().find(|pod| !is_own(pod)).map(|pod| pod.name.namespace.as_str());
+        let foreign = || of_pods().find(|pod| !is_own(pod)).map(|pod| &*pod.name.namespace);
         match (of_pods().find(is_own), foreign()) {
             (None, None) if self.at(address).next().is_some() => Whose::Nodes,
             (None, None) => Whose::Unknown,
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn name(namespace: &str, name: &str) -> ObjectReference {
-        ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() }
+        ObjectReference::new(namespace, name)
     }
 
     fn address(last: u8) -> IpAddr {
@@ -207,7 +207,7 @@ mod tests {
         let having = || pods.by_name.values().filter(|pod| pod.phase == Phase::Alive && pod.addresses.contains(&at));
         let hosts = having().filter(|pod| pod.network == PodNetwork::Host).count();
         let others = || having().filter(|pod| pod.network == PodNetwork::Own);
-        let own = others().filter(|pod| pod.name.namespace == namespace).count();
+        let own = others().filter(|pod| *pod.name.namespace == *namespace).count();
         (hosts, own, others().count() - own)
     }
 

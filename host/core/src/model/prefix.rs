@@ -40,7 +40,7 @@ impl AnnotationPrefix {
         let value = |prefix: &Self| {
             let name = prefix.name(name);
             let value = annotations.get(&name).filter(|value| !value.trim().is_empty())?;
-            Some((name, value.as_str()))
+            Some((name, value))
         };
         value(self).or_else(|| value(&Self::default()))
     }

@@ -3,15 +3,14 @@
 //!
 //! kube-vip's own egress writes the same annotation, which is how egressd learns that it runs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{AnnotationPrefix, Service};
-use crate::net::Family;
+use crate::net::{ByFamily, Family};
 use crate::text::cut;
 
 /// The active endpoint of each family as an annotation says it; "" when there is none.
-pub type ActiveEndpoints = BTreeMap<Family, String>;
+pub type ActiveEndpoints = ByFamily<String>;
 
 /// What is published on a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,16 +1,12 @@
 //! A Service and its endpoints, cut to what egress is about.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::KubeVipWrote;
+use super::{KubeVipWrote, Labels};
 use crate::net::{Family, Protocol};
-
-/// Labels or annotations.
-pub type Labels = BTreeMap<String, String>;
 
 /// `namespace/name`: what people call a Service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -133,7 +129,7 @@ pub enum Selection {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServicePort {
     /// Its name, if it has one.
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// Its protocol.
     pub protocol: Protocol,
     /// The port of the Service (not of the pod).
@@ -156,7 +152,7 @@ pub struct Service {
     /// All its annotations.
     pub annotations: Labels,
     /// `spec.loadBalancerClass`.
-    pub load_balancer_class: Option<String>,
+    pub load_balancer_class: Option<Arc<str>>,
     /// `status.loadBalancer.ingress[].ip`, in order.
     pub status_addresses: Vec<IpAddr>,
     /// `status.loadBalancer.ingress[].hostname`, in order: nothing can be translated to a name.
@@ -180,10 +176,17 @@ pub struct Service {
 /// Another object by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectReference {
-    /// Its namespace.
-    pub namespace: String,
+    /// Its namespace. Shared, as far as many have it.
+    pub namespace: Arc<str>,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
+}
+
+impl ObjectReference {
+    /// The object `namespace/name`.
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
 }
 
 /// One address behind a Service. Endpoints order by address.
@@ -191,8 +194,8 @@ pub struct ObjectReference {
 pub struct Endpoint {
     /// Where it answers, and where its packets come from.
     pub address: IpAddr,
-    /// The node it runs on, if Kubernetes says.
-    pub node: Option<String>,
+    /// The node it runs on, if Kubernetes says. Shared, as far as many have it.
+    pub node: Option<Arc<str>>,
     /// The pod, if it is one.
     pub pod: Option<ObjectReference>,
     /// `conditions.ready`.

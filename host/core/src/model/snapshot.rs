@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::{ClusterNetworks, Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey, Unreadable};
+use super::{ByName, ClusterNetworks, Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey, Unreadable};
 
 /// One EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,12 @@ pub struct Slice {
     pub service: ServiceKey,
     /// Who made it.
     pub made_by: MadeBy,
-    /// Its endpoints, as listed.
-    pub endpoints: Vec<Endpoint>,
+    /// Its endpoints. Shared with the views that have just these.
+    pub endpoints: Arc<[Endpoint]>,
 }
+
+/// The slices of one Service, by name.
+pub type Slices = ByName<Arc<Slice>>;
 
 /// Who made a slice, by the label `endpointslice.kubernetes.io/managed-by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +86,7 @@ pub struct Snapshot {
     /// All Services.
     pub services: OrdMap<ServiceKey, Arc<Service>>,
     /// All EndpointSlices: by Service, then by the slice's name.
-    pub slices: OrdMap<ServiceKey, OrdMap<String, Arc<Slice>>>,
+    pub slices: OrdMap<ServiceKey, Slices>,
     /// All nodes.
     pub nodes: OrdMap<String, Arc<Node>>,
     /// The labels of all namespaces.

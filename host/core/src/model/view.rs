@@ -30,8 +30,9 @@ pub struct ServiceView {
     pub namespace_labels: Arc<Labels>,
     /// Its own addresses in the order of preference (P1).
     pub addresses: Vec<IpAddr>,
-    /// Its endpoints on all nodes, sorted, each address once, without those that no pod can be (P1).
-    pub endpoints: Vec<Endpoint>,
+    /// Its endpoints on all nodes, sorted, each address once, without those that no pod can be (P1). Where those are all of one
+    /// slice, they are the slice's.
+    pub endpoints: Arc<[Endpoint]>,
     /// Those on this node that slices list and that are not the Service's, as far as is known ([`crate::whose`]): sorted.
     pub withheld: Vec<IpAddr>,
     /// What was found on the way.
@@ -41,7 +42,7 @@ pub struct ServiceView {
 impl ServiceView {
     /// The endpoints on this node.
     pub fn local_endpoints<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Endpoint> {
-        self.endpoints.iter().filter(|endpoint| endpoint.node.as_ref() == Some(&context.node))
+        self.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(&*context.node))
     }
 }
 
@@ -57,7 +58,7 @@ pub fn view(
     let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
     let namespace_labels = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_default();
     if service.kind != ServiceKind::LoadBalancer {
-        let (addresses, endpoints, withheld, findings) = Default::default();
+        let (addresses, endpoints, withheld, findings) = <(_, Arc<_>, _, _)>::default();
         return Some(ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings });
     }
     let (addresses, findings) = own_addresses(&service, trust, prefix);
@@ -80,19 +81,20 @@ fn endpoints(
     snapshot: &Snapshot,
     facts: &ClusterFacts,
     key: &ServiceKey,
-) -> (Vec<Endpoint>, BTreeMap<Never, Vec<IpAddr>>) {
-    let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
+) -> (Arc<[Endpoint]>, BTreeMap<Never, Vec<IpAddr>>) {
+    let slices = || snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
     // While a slice is split or moved, an address can stand in two of them; any of the two is right.
     let by_address: BTreeMap<IpAddr, &Endpoint> =
-        slices.flat_map(|slice| &slice.endpoints).map(|e| (e.address, e)).collect();
+        slices().flat_map(|slice| slice.endpoints.iter()).map(|e| (e.address, e)).collect();
     let (mut endpoints, mut never) = (Vec::new(), BTreeMap::<Never, Vec<IpAddr>>::new());
     for (address, endpoint) in by_address {
         match why_never(facts, address) {
             Some(why) => never.entry(why).or_default().push(address),
-            None => endpoints.push(endpoint.clone()),
+            None => endpoints.push(endpoint),
         }
     }
-    (endpoints, never)
+    let same = slices().find(|slice| slice.endpoints.iter().eq(endpoints.iter().copied()));
+    (same.map_or_else(|| endpoints.into_iter().cloned().collect(), |slice| Arc::clone(&slice.endpoints)), never)
 }
 
 fn why_never(facts: &ClusterFacts, address: IpAddr) -> Option<Never> {

@@ -1,10 +1,12 @@
 //! Families, ranges of addresses, ports: the words that Services and nftables share.
 
+mod by_family;
 mod family;
 mod port;
 mod private;
 mod range;
 
+pub use by_family::ByFamily;
 pub use family::Family;
 pub use port::{PortMatch, PortMatchError, Protocol};
 pub use private::{is_private, private_destinations};

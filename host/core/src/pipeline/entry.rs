@@ -111,7 +111,7 @@ impl Entry {
             service: Arc::clone(service),
             namespace_labels: Arc::clone(namespace_labels),
             addresses: addresses.clone(),
-            endpoints: Vec::new(),
+            endpoints: Arc::default(),
             withheld: listed.into_iter().collect(),
             findings: Vec::new(),
         });

@@ -42,7 +42,7 @@ impl Pipeline {
             let draft = self.drafts.get(&view.service.uid);
             let sources = draft.iter().flat_map(|draft| &draft.rules).flat_map(|rule| &rule.sources);
             let in_force: BTreeSet<&IpAddr> = sources.collect();
-            view.endpoints.retain(|endpoint| in_force.contains(&endpoint.address));
+            view.endpoints = view.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();
             view.findings.push(Excess::of_endpoints(count, most));
         }
         Some(view)

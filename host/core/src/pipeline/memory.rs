@@ -11,8 +11,8 @@ pub(super) fn accept(accepted: &mut Remembered<Labels>, view: &ServiceView, inte
     let uid = &view.service.uid;
     let read = || read(&view.service.annotations, interest);
     if accepted.get(uid).is_none_or(|known| !known.iter().eq(read())) {
-        let read = read().map(|(name, value)| (name.clone(), value.clone()));
-        accepted.insert(uid, read.collect());
+        let read = view.service.annotations.named(|name| is_read(name, interest));
+        accepted.insert(uid, read);
     }
 }
 
@@ -22,17 +22,21 @@ pub(super) fn is_accepted(accepted: &Remembered<Labels>, view: &ServiceView, int
     known.is_some_and(|known| read(known, interest).eq(read(&view.service.annotations, interest)))
 }
 
-fn read<'a>(annotations: &'a Labels, interest: &Interest) -> impl Iterator<Item = (&'a String, &'a String)> {
-    annotations.iter().filter(|(name, _)| *name != LAST_APPLIED && interest.reads_annotation(name))
+fn read<'a>(annotations: &'a Labels, interest: &Interest) -> impl Iterator<Item = (&'a str, &'a str)> {
+    annotations.iter().filter(|(name, _)| is_read(name, interest))
+}
+
+fn is_read(name: &str, interest: &Interest) -> bool {
+    name != LAST_APPLIED && interest.reads_annotation(name)
 }
 
 /// The annotations that were accepted, with today's of the names that were not read then and are now: to earlier policies
 /// they said nothing, and to newer ones a name that is missing could be a restriction.
 pub(super) fn extended(accepted: &Labels, today: &Labels, (before, now): (&Interest, &Interest)) -> Labels {
     let is_new = |name: &str| now.reads_annotation(name) && !before.reads_annotation(name);
-    let earlier = accepted.iter().filter(|(name, _)| !is_new(name));
-    let newly = today.iter().filter(|(name, _)| is_new(name));
-    earlier.chain(newly).map(|(name, value)| (name.clone(), value.clone())).collect()
+    let mut extended = accepted.named(|name| !is_new(name));
+    extended.extend(today.iter().filter(|(name, _)| is_new(name)));
+    extended
 }
 
 /// Remembers a draft that went well; one without rules leaves nothing to stay in force.

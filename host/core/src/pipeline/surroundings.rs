@@ -98,7 +98,7 @@ impl Pipeline {
         let service = state.services.get(key);
         let addresses = service.into_iter().flat_map(|service| service.cluster_addresses.iter().copied());
         let slices = state.slices.get(key).into_iter().flat_map(|slices| slices.values());
-        let mut pods = slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.address);
+        let mut pods = slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address);
         let is_unknown = |address: IpAddr| !self.facts.is_excluded(address);
         addresses.into_iter().any(is_unknown) || pods.any(|pod| is_unknown(pod) || self.around.is_connected_to(pod))
     }

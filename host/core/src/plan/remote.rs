@@ -102,7 +102,7 @@ fn left_to_others(addresses: &str, remote: &[&Endpoint]) -> String {
 }
 
 fn remote<'a>(context: &'a Context, view: &'a ServiceView) -> impl Iterator<Item = &'a Endpoint> {
-    view.endpoints.iter().filter(|endpoint| endpoint.node.as_ref() != Some(&context.node))
+    view.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() != Some(&*context.node))
 }
 
 fn is_of(families: &BTreeSet<Family>, address: IpAddr) -> bool {
@@ -115,7 +115,7 @@ fn families(addresses: &BTreeSet<IpAddr>) -> BTreeSet<Family> {
 
 /// The nodes of these endpoints: some by name.
 fn nodes(endpoints: &[&Endpoint]) -> String {
-    let name = |endpoint: &&Endpoint| endpoint.node.clone().unwrap_or_else(|| "an unknown node".to_owned());
+    let name = |endpoint: &&Endpoint| endpoint.node.as_deref().unwrap_or("an unknown node").to_owned();
     let names: BTreeSet<String> = endpoints.iter().map(name).collect();
     match names.len().saturating_sub(NAMED) {
         0 => list(names),

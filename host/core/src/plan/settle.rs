@@ -89,7 +89,7 @@ pub fn settle(
 /// are no sources.
 fn foreign(context: &Context, view: &ServiceView) -> BTreeSet<IpAddr> {
     let namespace = &*view.service.key.namespace;
-    let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| pod.namespace == namespace);
+    let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| *pod.namespace == *namespace);
     view.local_endpoints(context).filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address).collect()
 }
 

@@ -209,14 +209,14 @@ fn bad_name(name: &str) -> Option<Finding> {
 fn unknown(annotations: &Labels) -> Vec<Finding> {
     let known: BTreeSet<&str> = KNOWN.into_iter().collect();
     let ours = annotations.keys().filter(|name| is_almost_known(name) && !name.starts_with(STATUS));
-    let stray = ours.filter(|name| !known.contains(name.as_str()));
-    let sentence = |name: &String| format!("annotation {name} is not known; {}", right(name));
+    let stray = ours.filter(|name| !known.contains(name));
+    let sentence = |name: &str| format!("annotation {name} is not known; {}", right(name));
     stray.map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
 }
 
 /// As a label it is read nowhere.
 fn labels(labels: &Labels) -> Vec<Finding> {
-    let sentence = |name: &String| format!("label {name} is not read; {} as an annotation", right(name));
+    let sentence = |name: &str| format!("label {name} is not read; {} as an annotation", right(name));
     labels.keys().map(|name| Finding::error("unknown-policy-annotation", sentence(name))).collect()
 }
 

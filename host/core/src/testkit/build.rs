@@ -140,8 +140,8 @@ impl SnapshotBuilder {
     fn slice(mut self, key: &ServiceKey, name: &str, endpoints: &[(&str, &str)]) -> Self {
         let endpoint = |(text, node): &(&str, &str)| Endpoint {
             address: a(text),
-            node: Some((*node).to_owned()),
-            pod: Some(ObjectReference { namespace: key.namespace.to_string(), name: format!("pod-{text}") }),
+            node: Some((*node).into()),
+            pod: Some(ObjectReference::new(Arc::clone(&key.namespace), format!("pod-{text}"))),
             ready: Some(true),
             serving: Some(true),
             terminating: Some(false),

@@ -17,7 +17,7 @@ pub use wait::{HOLD, Waits};
 
 use crate::decision::Draft;
 use crate::finding::{Finding, at_most};
-use crate::model::{KnownPods, ObjectReference, Pods, ServiceView, Whose};
+use crate::model::{Endpoint, KnownPods, ObjectReference, Pods, ServiceView, Whose};
 
 /// What is known of a Service from before.
 #[derive(Clone, Copy, Debug)]
@@ -41,21 +41,27 @@ pub fn sifted(node: &str, pods: &KnownPods, mut view: ServiceView, earlier: Earl
     let namespace = Arc::clone(&view.service.key.namespace);
     let (waits, reasons) = Default::default();
     let mut sieve = Sieve { node, pods, reading, namespace: &namespace, earlier, waits, reasons };
-    let (mut endpoints, mut withheld) = (std::mem::take(&mut view.endpoints), Vec::new());
-    endpoints.retain_mut(|endpoint| {
+    let mut withheld = Vec::new();
+    let sift = |endpoint: &Endpoint| {
         if endpoint.node.as_deref() != Some(node) {
-            return true;
+            return Some(endpoint.clone());
         }
-        let standing = sieve.standing(endpoint.address);
-        let passes = !matches!(standing, Standing::Withheld);
-        match standing {
-            Standing::Own(name) => endpoint.pod = Some(name),
-            Standing::Stays => endpoint.pod = None,
-            Standing::Withheld => withheld.push(endpoint.address),
-        }
-        passes
-    });
-    (view.endpoints, view.withheld) = (endpoints, withheld);
+        let pod = match sieve.standing(endpoint.address) {
+            Standing::Own(name) => Some(name),
+            Standing::Stays => None,
+            Standing::Withheld => {
+                withheld.push(endpoint.address);
+                return None;
+            }
+        };
+        Some(Endpoint { pod, ..endpoint.clone() })
+    };
+    let endpoints: Vec<Endpoint> = view.endpoints.iter().filter_map(sift).collect();
+    // Mostly slices say it as it is, and then what is theirs stays shared.
+    if *endpoints != *view.endpoints {
+        view.endpoints = endpoints.into();
+    }
+    view.withheld = withheld;
     view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(sieve.findings()));
     (view, sieve.waits)
 }

@@ -338,8 +338,8 @@ fn as_service(who: usize, spec: &Spec) -> egressd_core::model::Service {
 fn slice(key: &ServiceKey, listed: &[Listed]) -> Slice {
     let endpoint = |(address, node, namespace): &Listed| Endpoint {
         address: *address,
-        node: node.map(str::to_owned),
-        pod: namespace.map(|namespace| ObjectReference { namespace: namespace.to_owned(), name: "pod".to_owned() }),
+        node: node.map(Into::into),
+        pod: namespace.map(|namespace| ObjectReference { namespace: namespace.into(), name: "pod".into() }),
         ready: Some(true),
         serving: Some(true),
         terminating: Some(false),
@@ -351,7 +351,7 @@ fn known(pods: &[(&'static str, IpAddr)]) -> KnownPods {
     let mut table = Pods::default();
     for (number, (namespace, address)) in pods.iter().enumerate() {
         table.insert(Arc::new(Pod {
-            name: ObjectReference { namespace: (*namespace).to_owned(), name: format!("pod-{number}") },
+            name: ObjectReference { namespace: (*namespace).into(), name: format!("pod-{number}").into() },
             uid: Uid::new(format!("pod-{number}")).expect("a uid"),
             phase: Phase::Alive,
             network: PodNetwork::Own,

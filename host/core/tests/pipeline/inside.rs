@@ -46,8 +46,8 @@ fn key(name: u8) -> ServiceKey {
 }
 
 fn endpoint(address: IpAddr) -> Endpoint {
-    let pod = Some(egressd_core::model::ObjectReference { namespace: "default".to_owned(), name: "pod".to_owned() });
-    Endpoint { address, node: Some(context().node), pod, ready: None, serving: None, terminating: None }
+    let pod = Some(egressd_core::model::ObjectReference::new("default", "pod"));
+    Endpoint { address, node: Some(context().node.into()), pod, ready: None, serving: None, terminating: None }
 }
 
 fn apply(step: &Step, snapshot: &mut Snapshot) -> Key {

@@ -104,7 +104,7 @@ fn what_no_policy_reads_is_not_remembered_as_accepted() {
     world.reload([attentive()]);
     world.put(noted("translate", "x"), &["10.0.0.1"]);
     let names = |world: &World| -> Vec<String> {
-        world.pipeline.accepted().values().flat_map(|all| all.keys().cloned()).collect()
+        world.pipeline.accepted().values().flat_map(|all| all.keys().map(str::to_owned)).collect()
     };
     assert_eq!(names(&world), ["do"]);
     world.reload([content_with("note")]);
@@ -119,6 +119,7 @@ fn what_was_accepted_has_what_a_newer_policy_reads() {
     world.put(noted("translate", "x"), &["10.0.0.1"]);
     world.put(noted("gibberish", "y"), &["10.0.0.1"]);
     world.reload([content_with("note")]);
-    let accepted: Vec<String> = world.pipeline.accepted().values().flat_map(|all| all.values().cloned()).collect();
+    let accepted: Vec<String> =
+        world.pipeline.accepted().values().flat_map(|all| all.values().map(str::to_owned)).collect();
     assert_eq!(accepted, ["translate", "y"]);
 }

@@ -57,7 +57,7 @@ fn what_waits_and_what_is_newer_are_asked_in_turn_and_each_once() {
     turns.retain(|question| world.pipeline.is_current(question));
     assert_eq!(serve(&mut turns, 2, Duration::from_micros(50)), ["1", "new"]);
     let (question, ()) = turns.serve(|_| ((), Duration::ZERO)).expect("a question");
-    assert_eq!(question.view.service.annotations["do"], "deny");
+    assert_eq!(&question.view.service.annotations["do"], "deny");
     assert_eq!(serve(&mut turns, 9, Duration::ZERO), ["3"]);
 }
 

@@ -19,7 +19,7 @@ pub(crate) const POD: &str = "10.0.0.1";
 /// A pod of this node that runs.
 pub(crate) fn pod(namespace: &str, name: &str, addresses: &[&str]) -> Pod {
     Pod {
-        name: ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() },
+        name: ObjectReference::new(namespace, name),
         uid: Uid::new(format!("uid-{namespace}-{name}")).expect("a uid"),
         phase: Phase::Alive,
         network: PodNetwork::Own,
@@ -104,7 +104,8 @@ impl World {
         let node = self.node.take().map_or_else(|| context().node, str::to_owned);
         let one = SnapshotBuilder::default().service(service, endpoints).build();
         let listed = one.slices[&key]["here"].endpoints.iter().cloned();
-        let endpoints = listed.map(|endpoint| Endpoint { pod: pod.clone(), node: Some(node.clone()), ..endpoint });
+        let endpoints =
+            listed.map(|endpoint| Endpoint { pod: pod.clone(), node: Some(node.as_str().into()), ..endpoint });
         let slice = Slice { service: key.clone(), made_by: MadeBy::Controller, endpoints: endpoints.collect() };
         self.snapshot.services.extend(one.services);
         self.snapshot.slices.insert(key.clone(), [("here".to_owned(), Arc::new(slice))].into_iter().collect());
@@ -119,7 +120,7 @@ impl World {
 
     /// A pod is gone.
     pub(crate) fn go(&mut self, namespace: &str, name: &str) {
-        let name = ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() };
+        let name = ObjectReference::new(namespace, name);
         let changed = self.table().remove(&name);
         self.look_at_all(changed.into_iter().map(Key::Pod).collect());
     }

@@ -35,7 +35,7 @@ impl Claims {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         let pods = |key: &ServiceKey| {
             let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
-            slices.flat_map(|slice| &slice.endpoints).map(|endpoint| endpoint.address).collect()
+            slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address).collect()
         };
         let pods = snapshot.services.keys().map(|key| (key.clone(), pods(key))).collect();
         Self { pods }

@@ -49,7 +49,7 @@ async fn a_service_whose_change_is_refused_publishes_nothing_from_this_node() {
     world.translate("web", &["10.0.0.3"]);
     world.commit().await.refuse();
     let voice = whole(&world.reported().await.in_force.unwrap()).voices[&key("web")].clone();
-    assert_eq!((voice.speech, voice.active.len()), (Speech::Translator, 0));
+    assert_eq!((voice.speech, voice.active.iter().count()), (Speech::Translator, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -68,7 +68,7 @@ impl Policy for Obedient {
     }
 
     fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let wish = view.service.annotations.get("do").map_or(NOTHING, String::as_str);
+        let wish = view.service.annotations.get("do").unwrap_or(NOTHING);
         if wish == SLOWLY {
             // Where the test is over, neither has an end any more.
             let _ = self.begun.send(());

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Interest, Snapshot};
+use egressd_core::model::{Interest, Snapshot, Texts};
 use egressd_core::stray;
 
+use super::super::compact::compact;
 use super::super::documents::Object;
 use super::event::{Content, Reading};
 
@@ -51,12 +52,28 @@ pub(super) fn cut(mut reading: Reading, read: Option<&Interest>) -> Reading {
     reading
 }
 
-/// The same in the place in memory where it is already: a list of large objects would be there twice.
+/// A reading that shares texts with those before.
+pub(super) fn compacted(mut reading: Reading, texts: &mut Texts) -> Reading {
+    texts.share(&mut reading.name.namespace);
+    if let Content::Object(object) = &mut reading.content {
+        compact(object, texts);
+    }
+    reading
+}
+
+/// The same in the place in memory where it is already: a list of large objects would be there twice. A slice has the names
+/// that its Service has.
 pub(super) fn shared(snapshot: &Snapshot, mut reading: Reading) -> Reading {
-    if let Content::Object(Object::Service(service)) = &mut reading.content
+    let Content::Object(object) = &mut reading.content else { return reading };
+    if let Object::Service(service) = object
         && let Some(known) = snapshot.services.get(&service.key).filter(|known| *known == service)
     {
         *service = Arc::clone(known);
+    }
+    if let Object::Slice(_, slice) = object
+        && let Some(service) = snapshot.services.get(&slice.service)
+    {
+        Arc::make_mut(slice).service = service.key.clone();
     }
     reading
 }

@@ -119,7 +119,7 @@ mod tests {
             r#"{"kind":"NamespaceList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"abc","remainingItemCount":1},
                 "items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b","annotations":null}}],"newer":[{}]}"#,
         );
-        let names: Vec<&str> = whole.readings.iter().map(|reading| reading.name.name.as_str()).collect();
+        let names: Vec<&str> = whole.readings.iter().map(|reading| &*reading.name.name).collect();
         assert_eq!(names, ["a", "b"]);
         assert_eq!((whole.version.as_deref(), whole.continued.as_deref()), (Some("7"), Some("abc")));
     }

@@ -13,13 +13,13 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, ServiceKey, Slice, Snapshot};
+use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, ServiceKey, Slice, Snapshot, Texts};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
 use super::super::networks::{self, Arguments};
 use super::super::refused::{STAYS, never_read};
-use super::cut::{Cut, shared};
+use super::cut::{Cut, compacted, shared};
 use super::event::{Content, Event, Kind, Reading};
 use super::memory::PodsWere;
 
@@ -47,6 +47,7 @@ pub struct State {
     unknown: Option<Finding>,
     keys: BTreeSet<Key>,
     cut: Cut,
+    texts: Texts,
 }
 
 /// How much is known of pods.
@@ -79,6 +80,7 @@ impl State {
             unknown: None,
             keys: BTreeSet::new(),
             cut: Cut::default(),
+            texts: Texts::default(),
         }
     }
 
@@ -90,7 +92,7 @@ impl State {
             }
             Event::Kept(interest) => self.cut.begins(interest),
             Event::Listed(reading) => {
-                let reading = shared(&self.snapshot, reading);
+                let reading = shared(&self.snapshot, compacted(reading, &mut self.texts));
                 self.lists.entry(kind).or_default().insert(reading.name.clone(), reading);
             }
             Event::Complete => {
@@ -100,7 +102,10 @@ impl State {
                     self.cut.is_complete();
                 }
             }
-            Event::Changed(reading) => self.put(kind, reading),
+            Event::Changed(reading) => {
+                let reading = compacted(reading, &mut self.texts);
+                self.put(kind, reading);
+            }
             Event::Gone(name) => self.remove(kind, &name),
         }
         if kind == Kind::Pods {
@@ -324,7 +329,7 @@ impl State {
         self.unreadable.remove(&(kind, name.clone()));
         self.faults.remove(&(kind, name.clone()));
         self.find(kind, name);
-        let (snapshot, plain) = (&mut self.snapshot, &name.name);
+        let (snapshot, plain) = (&mut self.snapshot, &*name.name);
         let key = match kind {
             Kind::Services => {
                 let key = service_key(name);
@@ -338,9 +343,9 @@ impl State {
                 let argued = networks::set_arguments(snapshot, plain, &Arguments::new());
                 snapshot.nodes.remove(plain).map(|_| Key::Cluster).or(argued)
             }
-            Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.clone())),
+            Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.to_owned())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
-            Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.clone())),
+            Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.to_owned())),
             Kind::Networks(_) => networks::set(snapshot, networks::title(&(kind, name.clone())), None),
             Kind::Pods => {
                 self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
@@ -361,11 +366,11 @@ fn remove_slice(snapshot: &mut Snapshot, service: &ServiceKey, name: &str) {
 }
 
 fn service_key(name: &ObjectReference) -> ServiceKey {
-    ServiceKey::new(name.namespace.as_str(), name.name.as_str())
+    ServiceKey { namespace: Arc::clone(&name.namespace), name: Arc::clone(&name.name) }
 }
 
 fn reference(key: &ServiceKey) -> ObjectReference {
-    ObjectReference { namespace: key.namespace.to_string(), name: key.name.to_string() }
+    ObjectReference { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) }
 }
 
 #[cfg(test)]

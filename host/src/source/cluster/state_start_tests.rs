@@ -171,7 +171,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Put(kind, reading) => {
-                    objects.insert((kind, reading.name.name.clone()), reading.clone());
+                    objects.insert((kind, reading.name.name.to_string()), reading.clone());
                     [&mut lasting, &mut other].into_iter().for_each(|state| state.take(kind, Event::Changed(reading.clone())));
                 }
                 Step::Delete(kind, of) => {

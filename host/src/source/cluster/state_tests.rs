@@ -15,7 +15,7 @@ mod networks;
 mod start;
 
 fn name(namespace: &str, name: &str) -> ObjectReference {
-    ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() }
+    ObjectReference::new(namespace, name)
 }
 
 fn good(name: ObjectReference, object: Object) -> Reading {
@@ -54,7 +54,7 @@ fn slice(of: &str, service: &str, pod: u8) -> Reading {
         terminating: None,
     };
     let service = ServiceKey::new("shop", service);
-    let slice = Slice { service, made_by: MadeBy::Controller, endpoints: vec![endpoint] };
+    let slice = Slice { service, made_by: MadeBy::Controller, endpoints: [endpoint].into() };
     good(name("shop", of), Object::Slice(of.to_owned(), Arc::new(slice)))
 }
 

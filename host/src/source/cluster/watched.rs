@@ -20,11 +20,11 @@ pub(super) fn reading(kind: Kind, object: &Value) -> Reading {
 
 /// How an object is called among its kind. Policies are all of one namespace.
 pub(super) fn name(kind: Kind, object: &Value) -> ObjectReference {
-    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     let namespace = match kind {
         Kind::Services | Kind::Slices | Kind::Pods | Kind::Endpoints => text("namespace"),
         Kind::Networks(kind) => return kind.called(text("name")),
-        Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => String::new(),
+        Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => "",
     };
-    ObjectReference { namespace, name: text("name") }
+    ObjectReference::new(namespace, text("name"))
 }

@@ -43,7 +43,7 @@ impl Refusal {
     /// The name of a policy of another namespace than `ours`, which would be none here either if it could be read.
     pub(super) fn policy_elsewhere(&self, ours: &str) -> Option<&ObjectReference> {
         let (_, name) = self.object.as_ref().filter(|(kind, _)| *kind == Kind::Policies)?;
-        (name.namespace != ours).then_some(name)
+        (*name.namespace != *ours).then_some(name)
     }
 }
 

@@ -112,9 +112,9 @@ impl Gathered {
         for (key, service) in lost.services.iter().filter(|(key, _)| !services.contains_key(key)) {
             unreadable.services.insert(key.clone(), service.clone());
         }
-        let ours = lost.policies.iter().filter(|policy| policy.namespace == self.policies);
-        for policy in ours.filter(|policy| !policies.contains_key(&policy.name)) {
-            unreadable.policies.insert(policy.name.clone());
+        let ours = lost.policies.iter().filter(|policy| *policy.namespace == *self.policies);
+        for policy in ours.filter(|policy| !policies.contains_key(&*policy.name)) {
+            unreadable.policies.insert(policy.name.to_string());
         }
     }
 
@@ -123,7 +123,7 @@ impl Gathered {
         if let Object::Policy(namespace, policy) = object
             && *namespace != self.policies
         {
-            let name = ObjectReference { namespace: namespace.clone(), name: policy.name.clone() };
+            let name = ObjectReference::new(namespace.as_str(), policy.name.as_str());
             self.findings.push(elsewhere(file, &name, &self.policies));
             return;
         }
@@ -219,6 +219,6 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
 fn insert_endpoints(snapshot: &mut Snapshot, endpoints: &Arc<Slice>) {
     let key = &endpoints.service;
     if !snapshot.slices.contains_key(key) {
-        snapshot.slices.insert(key.clone(), [(key.name.to_string(), Arc::clone(endpoints))].into_iter().collect());
+        snapshot.slices.insert(key.clone(), [(Arc::clone(&key.name), Arc::clone(endpoints))].into_iter().collect());
     }
 }

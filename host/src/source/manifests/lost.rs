@@ -47,7 +47,7 @@ impl Lost {
 
     pub(super) fn keys(&self) -> Vec<Key> {
         let services = self.services.iter().map(|(key, _)| Key::Service(key.clone()));
-        let policies = self.policies.iter().map(|policy| Key::Policy(policy.name.clone()));
+        let policies = self.policies.iter().map(|policy| Key::Policy(policy.name.to_string()));
         services.chain(policies).chain((self.doubt != Doubt::None).then_some(Key::Cluster)).collect()
     }
 
@@ -60,7 +60,8 @@ impl Lost {
             why: service.why.to_string(),
         };
         let services = self.services.iter().map(service).collect();
-        let policies = self.policies.iter().map(|policy| (policy.namespace.clone(), policy.name.clone())).collect();
+        let policies =
+            self.policies.iter().map(|policy| (policy.namespace.to_string(), policy.name.to_string())).collect();
         let line = serde_json::to_string(&Line { lost: Written { services, policies, doubt: self.doubt } }).ok()?;
         (!self.is_empty()).then(|| line + "\n")
     }
@@ -77,7 +78,7 @@ impl Lost {
             let WrittenService { namespace, name, uid, why } = written;
             Some((ServiceKey::new(namespace, name), UnreadableService { uid: Uid::new(uid).ok()?, why: why.into() }))
         };
-        let policies = policies.into_iter().map(|(namespace, name)| ObjectReference { namespace, name }).collect();
+        let policies = policies.into_iter().map(|(namespace, name)| ObjectReference::new(namespace, name)).collect();
         Self { services: services.into_iter().filter_map(service).collect(), policies, doubt }
     }
 }

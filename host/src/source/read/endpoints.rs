@@ -26,7 +26,7 @@ pub(super) fn endpoints(
             }
         }
     }
-    Ok(Slice { service, made_by: MadeBy::Other, endpoints })
+    Ok(Slice { service, made_by: MadeBy::Other, endpoints: endpoints.into() })
 }
 
 fn endpoint(
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!((slice.service.to_string(), faults.len()), ("shop/web".to_owned(), 0));
         let [one, two] = &slice.endpoints[..] else { panic!("{slice:?}") };
         assert_eq!((one.node.as_deref(), one.ready), (Some("node-b"), Some(true)));
-        assert_eq!(one.pod.as_ref().unwrap().name, "web-1");
+        assert_eq!(&*one.pod.as_ref().unwrap().name, "web-1");
         assert_eq!((two.node.as_deref(), two.ready), (Some("node-a"), Some(false)));
     }
 

@@ -139,13 +139,13 @@ impl<'a> Field<'a> {
         if let Some(name) = members.keys().find(|name| !is_label_name(name)) {
             return Err(Fault::about_name(&self.path, name));
         }
-        members.iter().map(|(name, value)| Ok((name.clone(), self.label(name, value)?))).collect()
+        members.iter().map(|(name, value)| Ok((name.as_str(), self.label(name, value)?))).collect()
     }
 
-    fn label(&self, name: &str, value: &Value) -> Result<String, Fault> {
+    fn label<'v>(&self, name: &str, value: &'v Value) -> Result<&'v str, Fault> {
         match value {
-            Value::String(text) => Ok(text.clone()),
-            Value::Null => Ok(String::new()),
+            Value::String(text) => Ok(text),
+            Value::Null => Ok(""),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 let path = format!("{}[{}]", self.path, quoted(name));
                 Err(Fault::new(path, value, text_expected(value)))

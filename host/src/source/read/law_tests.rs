@@ -170,7 +170,7 @@ fn what_is_kept_of_an_object_reads_as_the_object_does() {
     for kind in Kind::ALL {
         let names = kind.names();
         let (namespace, name) = names.one.map_or(("shop", "web"), |one| (one.namespace, one.name));
-        let called = ObjectReference { namespace: namespace.to_owned(), name: name.to_owned() };
+        let called = ObjectReference::new(namespace, name);
         let version = format!("{}/{}", names.group, names.versions[0]).trim_start_matches('/').to_owned();
         let sample = sample(kind);
         let mut all = Vec::new();

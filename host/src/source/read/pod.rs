@@ -16,7 +16,7 @@ pub(super) fn pod(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Pod, Unre
     let host_network = spec.get("hostNetwork").boolean()?;
     Ok(Pod {
         uid: metadata::uid(root, &key)?,
-        name: ObjectReference { namespace: key.namespace.to_string(), name: key.name.to_string() },
+        name: ObjectReference { namespace: key.namespace, name: key.name },
         phase: match status.get("phase").text()? {
             Some("Succeeded" | "Failed") => Phase::Ended,
             Some(_) | None => Phase::Alive,

@@ -27,7 +27,7 @@ pub(super) fn policy(root: &Field<'_>) -> Result<Option<(String, PolicyObject)>,
     let (namespace, name) = (metadata::namespace(root)?, metadata::name(root)?);
     let mut annotations = metadata::annotations(root)?;
     let uid = root.get("metadata").get("uid").text()?.map(str::to_owned);
-    let mark = PolicyMark { uid, status: annotations.remove(policy::STATUS) };
+    let mark = PolicyMark { uid, status: annotations.remove(policy::STATUS).map(|text| text.to_string()) };
     let settings = root.get("data").get("settings").text()?.map(str::to_owned);
     let binary = root.get("binaryData");
     let (wasm, gzip) = (bytes(&binary.get("policy.wasm"))?, bytes(&binary.get("policy.wasm.gz"))?);

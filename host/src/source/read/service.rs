@@ -25,7 +25,7 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
         load_balancer_class: kept(text(&spec.get("loadBalancerClass")), faults),
         status_addresses: ingress.all(faults, given_address)?,
         status_hostnames: ingress.all_if_any(&mut Vec::new(), |item| text(&item.get("hostname"))),
-        spec_address: kept(text(&spec.get("loadBalancerIP")), faults).filter(|text| !text.is_empty()),
+        spec_address: kept(text(&spec.get("loadBalancerIP")), faults).filter(|text: &String| !text.is_empty()),
         selection: selection(&spec.get("selector")),
         cluster_addresses: cluster_addresses(&spec, faults),
         traffic_policy: kept(traffic_policy(&spec.get("externalTrafficPolicy")), faults)
@@ -38,8 +38,8 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
     })
 }
 
-fn text(field: &Field<'_>) -> Result<Option<String>, Fault> {
-    Ok(field.text()?.map(str::to_owned))
+fn text<T: for<'t> From<&'t str>>(field: &Field<'_>) -> Result<Option<T>, Fault> {
+    Ok(field.text()?.map(T::from))
 }
 
 /// What a load balancer gives is an address or a hostname. Where both are missing it has another name, or is no object, and

@@ -1,5 +1,7 @@
 //! EndpointSlices.
 
+use std::sync::Arc;
+
 use egressd_core::model::{Endpoint, MadeBy, ObjectReference, ServiceKey, Slice};
 
 use super::SERVICE_NAME;
@@ -25,7 +27,7 @@ pub(super) fn slice(
             endpoints.extend(self::endpoints(&endpoint, default_node, faults)?);
         }
     }
-    Ok(Some((name, Slice { service, made_by: made_by(root), endpoints })))
+    Ok(Some((name, Slice { service, made_by: made_by(root), endpoints: endpoints.into() })))
 }
 
 /// The label by which a slice names what looks after it.
@@ -57,14 +59,14 @@ fn endpoints(
 }
 
 /// Where it runs. A name that cannot be read is no reason to take it for one of this node, nor for one of another.
-pub(super) fn node(endpoint: &Field<'_>, default_node: Option<&str>) -> Result<Option<String>, Fault> {
+pub(super) fn node(endpoint: &Field<'_>, default_node: Option<&str>) -> Result<Option<Arc<str>>, Fault> {
     // discovery.k8s.io/v1beta1 had it here before it had a field of its own.
     let topology = endpoint.get("topology").get("kubernetes.io/hostname");
     let name = if endpoint.get("nodeName").is_absent() { topology } else { endpoint.get("nodeName") };
     if name.is_absent() {
-        return Ok(default_node.map(str::to_owned));
+        return Ok(default_node.map(Arc::from));
     }
-    Ok(name.text()?.map(str::to_owned))
+    Ok(name.text()?.map(Arc::from))
 }
 
 /// The pod that an endpoint names, if it is one.
@@ -73,7 +75,7 @@ pub(super) fn pod(reference: &Field<'_>, faults: &mut Vec<Fault>) -> Option<Obje
     if kind != "Pod" {
         return None;
     }
-    let name = kept(reference.get("name").text(), faults)?.to_owned();
-    let namespace = kept(reference.get("namespace").text(), faults).unwrap_or_default().to_owned();
-    Some(ObjectReference { namespace, name })
+    let name = kept(reference.get("name").text(), faults)?;
+    let namespace = kept(reference.get("namespace").text(), faults).unwrap_or_default();
+    Some(ObjectReference::new(namespace, name))
 }

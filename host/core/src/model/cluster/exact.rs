@@ -72,7 +72,7 @@ pub(super) fn listed_pods(
     });
     let endpoints = by_controller.flat_map(|(key, slice)| slice.endpoints.iter().map(move |endpoint| (key, endpoint)));
     endpoints.filter(move |(key, endpoint)| {
-        let has_node = || endpoint.node.as_ref().is_some_and(|node| snapshot.nodes.contains_key(node));
+        let has_node = || endpoint.node.as_ref().is_some_and(|node| snapshot.nodes.contains_key(&**node));
         matters(endpoint.address) && endpoint.pod.is_some() && has_node() && is_selected(snapshot, key)
     })
 }

@@ -213,12 +213,12 @@ impl ClusterFacts {
 /// says is taken for a pod, since a tenant could list an address of any network that the node is connected to.
 fn connected(snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundings) -> Vec<Named> {
     let is_near = |address: IpAddr| around.is_connected_to(address);
-    let is_here = |endpoint: &&Endpoint| endpoint.node.as_ref() == Some(&around.node) && is_near(endpoint.address);
+    let is_here = |endpoint: &&Endpoint| endpoint.node.as_deref() == Some(&*around.node) && is_near(endpoint.address);
     let slices = || snapshot.slices.values().flat_map(|slices| slices.values());
     let listed: Vec<IpAddr> = match (settings.origin, &*around.connected) {
         (_, []) => Vec::new(),
         (Origin::Manifests, _) if snapshot.nodes.is_empty() => {
-            slices().flat_map(|slice| &slice.endpoints).filter(is_here).map(|pod| pod.address).collect()
+            slices().flat_map(|slice| slice.endpoints.iter()).filter(is_here).map(|pod| pod.address).collect()
         }
         (Origin::Manifests | Origin::Cluster, _) => {
             listed_pods(snapshot, is_near).map(|(_, pod)| pod).filter(is_here).map(|pod| pod.address).collect()

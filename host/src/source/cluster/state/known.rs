@@ -39,7 +39,7 @@ impl State {
 
     /// Everything of a kind that is known, readable or not.
     pub(super) fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
-        let plain = |name: &String| ObjectReference { namespace: String::new(), name: name.clone() };
+        let plain = |name: &String| ObjectReference::new("", name.as_str());
         let Snapshot { services, nodes, namespaces, service_networks, policies, .. } = &self.snapshot;
         let mut names: BTreeSet<ObjectReference> = match kind {
             Kind::Services => services.keys().map(reference).collect(),

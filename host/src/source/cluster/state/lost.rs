@@ -29,7 +29,7 @@ impl State {
                 let key = service_key(name);
                 unreadable.services.remove(&key).map(|_| Key::Service(key))
             }
-            Kind::Policies => unreadable.policies.remove(&name.name).map(Key::Policy),
+            Kind::Policies => unreadable.policies.remove(&*name.name).map(Key::Policy),
             Kind::Slices
             | Kind::Nodes
             | Kind::Namespaces
