@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
 
 use crate::model::ServiceKey;
 use crate::plan::PlannedService;
@@ -109,6 +110,14 @@ impl InForce {
     /// Whether something that was worked out is not in force.
     pub fn is_behind(&self) -> bool {
         !self.behind.is_empty()
+    }
+
+    /// The Services of which something else is shown than `before`, those that came or went among them, by name. What both
+    /// share is not looked at, so where one is a copy of the other with changes, this costs what those do.
+    pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a ServiceKey> {
+        before.services.diff(&self.services).map(|item| match item {
+            DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), old: _ } => key,
+        })
     }
 
     fn begin(&mut self, newest: &Newest, at: UnixTime) -> BTreeSet<ServiceKey> {

@@ -6,18 +6,24 @@ use std::sync::Arc;
 use egressd_core::compile::Instance;
 use egressd_core::decision::{OnChange, OnUnavailable, Rule};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::in_force::UnixTime;
-use egressd_core::model::AnnotationPrefix;
+use egressd_core::in_force::{InForce, UnixTime};
+use egressd_core::model::{AnnotationPrefix, PolicyMark, Uid};
 use egressd_core::net::Family;
 use egressd_core::owner::HELD_ELSEWHERE;
 use egressd_core::pipeline::Round;
 use egressd_core::plan::{End, Planned, PlannedService};
-use egressd_core::status::status;
-use egressd_core::voice::{Active, Author};
+use egressd_core::status::{ServiceStatus, State, status};
+use egressd_core::voice::{Active, Author, Speech, Voice};
 
 use super::*;
 use crate::policies::PolicyState;
 use crate::publish::say::Reason;
+use crate::rights::Publish;
+
+#[path = "ledger_cost_tests.rs"]
+mod cost;
+#[path = "ledger_history_tests.rs"]
+mod history;
 
 const NODE: &str = "node-1";
 

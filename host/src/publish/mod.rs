@@ -1,16 +1,20 @@
 //! What the cluster is told: the active endpoint and Events on Services, a status and Events on policies. On a thread
 //! of its own, so that an API server which is slow or away never delays the loop.
 //!
-//! It is level-triggered: each look compares what should stand there with what does, so a state that was skipped
-//! while requests were under way is never told late. All that decides is pure ([`Ledger`]); the rest is requests.
+//! It is level-triggered: each look compares what should stand there with what does, of all that differs from the state
+//! that was looked at before, so a state that was skipped while requests were under way is never told late. All that decides is pure ([`Ledger`]); the rest is requests.
 
+mod account;
 mod active;
 mod api;
 mod error;
+mod gates;
 mod ledger;
 mod pace;
 mod policies;
+mod queue;
 mod say;
+mod services;
 mod speaker;
 mod write;
 

@@ -58,13 +58,29 @@ struct Event {
     last: Instant,
 }
 
-/// Something to say, from when on; the Event that says it already, and how often it will have.
+impl Event {
+    fn again(&self) -> Again {
+        Again { name: self.name.clone(), count: self.count + 1, until: self.last + KEEP }
+    }
+}
+
+/// Something to say, from when on; the Event that says it already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Due {
     pub(super) at: Instant,
     pub(super) said: Said,
-    pub(super) again: Option<(String, i32)>,
+    pub(super) again: Option<Again>,
     pub(super) urgency: Urgency,
+}
+
+/// An Event that may happen once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Again {
+    pub(super) name: String,
+    /// How often it will have happened.
+    pub(super) count: i32,
+    /// From when on it may not, and another one has to be made.
+    pub(super) until: Instant,
 }
 
 /// Whether it is known already to whoever looks.
@@ -118,8 +134,8 @@ impl Memory {
         };
         let urgency = self.urgency(&said);
         let at = (begun + wait).max(self.purse(urgency).due(now));
-        let known = self.events.iter().find(|event| event.said == said && now < event.last + KEEP);
-        let again = known.map(|event| (event.name.clone(), event.count + 1));
+        let mut known = self.events.iter().filter(|event| event.said == said).map(Event::again);
+        let again = known.find(|again| now < again.until);
         Some(Due { at, said, again, urgency })
     }
 
@@ -204,7 +220,7 @@ mod tests {
             let next = due(&mut memory, ["a", "b"][turn % 2], now).unwrap();
             now = next.at;
             series += usize::from(next.again.is_some());
-            let name = next.again.map_or_else(|| format!("e{turn}"), |(name, _)| name);
+            let name = next.again.map_or_else(|| format!("e{turn}"), |again| again.name);
             memory.told(&next.said, Some(name), now);
         }
         assert_eq!(series, 17, "Applied a, Changed b, Changed a are new");

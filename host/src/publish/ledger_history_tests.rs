@@ -1,0 +1,309 @@
+//! The law of the ledger: over any history it writes what one writes that looks at everything each time, and remembers no
+//! wants.
+
+use egressd_core::in_force::Shown;
+use egressd_core::record::{Outcome as Known, Record, Settled};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::publish::account::Account;
+use crate::publish::say::Tone;
+
+/// A ledger of which only what was written is used.
+struct FromScratch(Ledger);
+
+impl FromScratch {
+    fn due(&mut self, newest: &Newest, now: Instant, most: usize) -> Due {
+        let Some(round) = &newest.in_force else { return Due::default() };
+        if let Some(away) = self.0.away.filter(|away| away.due() > now) {
+            return Due { next: Some(away.due()), ..Due::default() };
+        }
+        self.forget(round, newest);
+        let mut wanted = self.of_services(round, now);
+        wanted.extend(self.of_policies(round, newest, now));
+        wanted.extend(self.of_orphans(newest, now));
+        self.fill(wanted, now, most)
+    }
+
+    fn forget(&mut self, round: &InForce, newest: &Newest) {
+        let lives = |key: &ServiceKey| round.services.get(key).map(|shown| &shown.record.uid);
+        self.0.services.accounts.retain(|key, account: &mut Account| lives(key) == Some(&account.uid));
+        let orphaned = |table: &str| newest.orphans.iter().any(|orphan| orphan.table.to_string() == table);
+        self.0.orphans.retain(|table, _| orphaned(table));
+        let mark = |name: &str| round.overview.policies.get(name).map(|mark| &mark.uid);
+        let first = round.overview.first_ready.as_deref() == Some(NODE);
+        self.0.policies.retain(|name, account| first && mark(name) == Some(&account.mark));
+    }
+
+    fn of_services(&mut self, round: &InForce, now: Instant) -> Vec<Want> {
+        let Self(Ledger { services, place, .. }) = self;
+        let each = round.services.iter();
+        each.flat_map(|(key, shown)| services.collect(key, Some(shown), (&*place, now))).collect()
+    }
+
+    fn of_policies(&mut self, round: &InForce, newest: &Newest, now: Instant) -> Vec<Want> {
+        let overview = &round.overview;
+        let mut wanted = Vec::new();
+        for report in newest.policies.iter().filter(|_| overview.first_ready.as_deref() == Some(NODE)) {
+            let Some(mark) = overview.policies.get(&report.name) else { continue };
+            let account = self.0.policies.entry(report.name.clone()).or_insert_with(|| PolicyAccount::new(mark));
+            wanted.extend(account.collect((report, mark, None), self.0.place.publish, now));
+        }
+        wanted
+    }
+
+    fn of_orphans(&mut self, newest: &Newest, now: Instant) -> Vec<Want> {
+        let mut wanted = Vec::new();
+        for orphan in newest.orphans.iter() {
+            let table = orphan.table.to_string();
+            let speaker = self.0.orphans.entry(table.clone()).or_default();
+            let due = speaker.due(Said::orphaned(orphan), Right::Doer, Novelty::News, now);
+            wanted.extend(due.map(|due| Want::event(due, Regarding::Node { table })));
+        }
+        wanted
+    }
+
+    fn fill(&self, mut wanted: Vec<Want>, now: Instant, most: usize) -> Due {
+        const ROOM: Duration = Duration::from_secs(1);
+        let mut events = self.0.events;
+        wanted.sort_by_key(|want| (want.turn, want.at.max(now)));
+        let mut due = Due::default();
+        for Want { at, write, .. } in wanted {
+            let forbidden = self.0.forbidden.get(&write.kind()).filter(|until| **until > now);
+            let at = forbidden.map_or(at, |until| at.max(*until));
+            let mut purse = write.said().map(|said| events.of(said.tone));
+            let room = purse.as_ref().map(|purse| purse.due(now)).filter(|room| *room > now);
+            let at = room.map_or(at, |room| at.max(room + ROOM));
+            if at > now || due.writes.len() >= most {
+                due.next = Some(due.next.map_or(at, |next| next.min(at)));
+                continue;
+            }
+            purse.iter_mut().for_each(|purse| purse.take(now));
+            due.writes.push(write);
+        }
+        due
+    }
+}
+
+/// What happens.
+#[derive(Clone, Debug)]
+enum Step {
+    Show(u8, Option<Record>),
+    Policies(Vec<PolicyReport>),
+    Marks(BTreeMap<String, PolicyMark>),
+    FirstReady(&'static str),
+    Orphans(bool),
+    /// So many Events of other objects are written.
+    Spend(Tone, u32),
+    Wait(Duration),
+    /// At most so many requests, and what becomes of each; none where there is no answer.
+    Look(usize, Vec<Option<Outcome>>),
+}
+
+fn active() -> impl Strategy<Value = Active> {
+    let value = |values: &'static [&'static str]| option::of(select(values).prop_map(str::to_owned));
+    let author = select(&[Author::ThisNode, Author::OtherNode, Author::KubeVip, Author::Unclear][..]);
+    let values = (value(&["", "a", "b"]), value(&["a", "b"]), author);
+    values.prop_map(|(wanted, found, author)| Active { wanted, found, author })
+}
+
+fn voice_of_any_kind() -> impl Strategy<Value = Voice> {
+    let speech = prop_oneof![
+        4 => Just(Speech::Translator),
+        1 => Just(Speech::Spokesman),
+        1 => Just(Speech::Listener),
+    ];
+    let active = option::of(active()).prop_map(|active| active.map(|active| (Family::Ipv4, active)));
+    (speech, active).prop_map(|(speech, active)| Voice { speech, active: active.into_iter().collect() })
+}
+
+fn status_of_any_kind() -> impl Strategy<Value = ServiceStatus> {
+    let state = prop_oneof![
+        6 => Just(State::Translating),
+        1 => Just(State::Off),
+        1 => Just(State::Idle),
+        1 => Just(State::Invalid),
+    ];
+    let finding = prop_oneof![
+        Just(Finding::warning("fault", "it is wrong")),
+        Just(Finding::warning("other-fault", "it is wrong in another way")),
+        Just(Finding::new(Severity::Info, HELD_ELSEWHERE, "the address is not here")),
+    ];
+    (state, option::of(finding), 1..3_u8).prop_map(|(state, finding, pod)| {
+        let service = (state == State::Translating).then(|| planned(pod));
+        let planned = Planned { service, end: End::Ruled, findings: finding.into_iter().collect() };
+        ServiceStatus { state, ..status(&planned) }
+    })
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    let settled = (status_of_any_kind(), option::weighted(0.8, voice_of_any_kind()))
+        .prop_map(|(status, voice)| Known::Settled(Settled { plan: None, status: Arc::new(status), voice }));
+    let outcome = prop_oneof![1 => Just(Known::Unanswered), 9 => settled];
+    let life = prop_oneof![9 => Just("uid-1"), 1 => Just("uid-2")];
+    (life, outcome).prop_map(|(life, outcome)| Record { uid: Uid::new(life).unwrap(), outcome })
+}
+
+fn policies() -> impl Strategy<Value = Step> {
+    let names = || select(&["guard", "pool"][..]);
+    let state = select(&[PolicyState::Enforced, PolicyState::Refused][..]);
+    let reports = proptest::collection::btree_map(names(), state, 0..3).prop_map(|reports| {
+        let report = |(name, state): (&str, PolicyState)| {
+            PolicyReport::unloaded(name, state, (state == PolicyState::Refused).then(|| "no module".to_owned()))
+        };
+        Step::Policies(reports.into_iter().map(report).collect())
+    });
+    let mark = option::of(Just("uid".to_owned())).prop_map(|uid| PolicyMark { uid, status: None });
+    let marks = proptest::collection::btree_map(names().prop_map(str::to_owned), mark, 0..3).prop_map(Step::Marks);
+    prop_oneof![reports, marks, select(&[NODE, NODE, NODE, "other"][..]).prop_map(Step::FirstReady)]
+}
+
+fn outcome() -> impl Strategy<Value = Option<Outcome>> {
+    prop_oneof![
+        8 => Just(Some(done())),
+        1 => Just(Some(Outcome::Gone)),
+        1 => Just(Some(Outcome::Refused)),
+        1 => Just(Some(Outcome::Away)),
+        1 => Just(Some(Outcome::Forbidden)),
+        1 => Just(None),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    const WAITS: &[u64] =
+        &[1, 100, 1000, 1000, 1000, 3000, 5000, 10_000, 31_000, 31_000, 60_000, 301_000, 600_000, 2_701_000];
+    let look = (prop_oneof![1..4_usize, Just(64)], vec(outcome(), 1..6));
+    let tone = select(&[Tone::Normal, Tone::Warning][..]);
+    prop_oneof![
+        10 => (1..5_u8, option::weighted(0.9, record())).prop_map(|(number, record)| Step::Show(number, record)),
+        2 => policies(),
+        1 => any::<bool>().prop_map(Step::Orphans),
+        1 => (tone, select(&[50, 99, 150][..])).prop_map(|(tone, count)| Step::Spend(tone, count)),
+        10 => select(WAITS).prop_map(|wait| Step::Wait(Duration::from_millis(wait))),
+        10 => look.prop_map(|(most, outcomes)| Step::Look(most, outcomes)),
+    ]
+}
+
+/// Both, in the same world.
+struct Pair {
+    follows: Ledger,
+    from_scratch: FromScratch,
+    newest: Newest,
+    now: Instant,
+}
+
+impl Pair {
+    fn new(publish: Publish) -> Self {
+        let (follows, from_scratch) = (ledger_that(publish), FromScratch(ledger_that(publish)));
+        let mut pair = Self { follows, from_scratch, newest: newest(InForce::default()), now: Instant::now() };
+        pair.take(&Step::FirstReady(NODE));
+        pair
+    }
+
+    fn in_force(&mut self) -> &mut InForce {
+        Arc::make_mut(self.newest.in_force.as_mut().unwrap())
+    }
+
+    fn overview(&mut self) -> &mut Overview {
+        Arc::make_mut(&mut self.in_force().overview)
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Show(number, None) => drop(self.in_force().services.remove(&key(*number))),
+            Step::Show(number, Some(record)) => {
+                let shown = Shown { record: Arc::new(record.clone()), since: UnixTime(0) };
+                self.in_force().services.insert(key(*number), Arc::new(shown));
+            }
+            Step::Policies(reports) => self.newest.policies = reports.clone().into(),
+            Step::Marks(marks) => self.overview().policies = Arc::new(marks.clone()),
+            Step::FirstReady(node) => self.overview().first_ready = Some((*node).to_owned()),
+            Step::Orphans(there) => {
+                let orphan = there.then(|| Orphan::of(Instance::Default, Family::Ipv4));
+                self.newest.orphans = orphan.into_iter().collect();
+            }
+            Step::Spend(tone, count) => self.spend(*tone, *count),
+            Step::Wait(time) => self.now += *time,
+            Step::Look(most, outcomes) => drop(self.look(*most, outcomes)),
+        }
+    }
+
+    fn spend(&mut self, tone: Tone, count: u32) {
+        for ledger in [&mut self.follows, &mut self.from_scratch.0] {
+            (0..count).for_each(|_| ledger.events.of(tone).take(self.now));
+        }
+    }
+
+    /// Both write the same, and look again at the same time if there is nothing to write; what was written.
+    fn look(&mut self, most: usize, outcomes: &[Option<Outcome>]) -> Due {
+        let due = self.follows.due(&self.newest, self.now, most);
+        let expected = self.from_scratch.due(&self.newest, self.now, most);
+        assert_eq!(due.writes, expected.writes);
+        if due.writes.is_empty() {
+            assert_eq!(due.next, expected.next);
+        }
+        for (write, outcome) in due.writes.iter().zip(outcomes.iter().cycle()) {
+            for ledger in [&mut self.follows, &mut self.from_scratch.0] {
+                outcome.iter().for_each(|outcome| ledger.done(write, outcome.clone(), self.now));
+            }
+        }
+        due
+    }
+
+    /// All that is due is written in the end; what others undo is put right again and again.
+    fn settle(&mut self) {
+        for _ in 0..60 {
+            let due = self.look(64, &[Some(done())]);
+            match due.next {
+                Some(next) if due.writes.is_empty() => self.now = self.now.max(next) + Duration::from_millis(1),
+                None if due.writes.is_empty() => return,
+                Some(_) | None => {}
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn over_any_history_what_follows_the_difference_writes_what_looks_at_everything_writes(
+        publish in select(&[Publish::All, Publish::All, Publish::Events][..]),
+        steps in vec(step(), 1..80),
+    ) {
+        let mut pair = Pair::new(publish);
+        steps.iter().for_each(|step| pair.take(step));
+        pair.settle();
+    }
+}
+
+/// The API server forgets Events after an hour. One that says the same needs no permission that is missing.
+#[test]
+fn an_event_that_may_not_happen_once_more_is_made_anew_when_it_is_forgotten() {
+    let mut pair = Pair::new(Publish::Events);
+    let faulty = |code: &str| {
+        let mut round = round(1, None);
+        round.statuses.values_mut().for_each(|status| status.findings.push(Finding::warning(code.to_owned(), code)));
+        newest(in_force(&round))
+    };
+    let mut writes = Vec::new();
+    for code in ["one", "two", "one", "two"] {
+        pair.newest = faulty(code);
+        pair.look(64, &[]);
+        pair.now += MINUTE;
+        let outcome = if writes.len() < 3 { done() } else { Outcome::Forbidden };
+        writes.extend(pair.look(64, &[Some(outcome)]).writes);
+    }
+    assert_eq!(
+        writes.iter().map(Write::kind).collect::<Vec<_>>(),
+        [Kind::Event, Kind::Event, Kind::Event, Kind::Series]
+    );
+    pair.follows.forbidden.insert(Kind::Series, pair.now + MINUTE * 120);
+    pair.from_scratch.0.forbidden.insert(Kind::Series, pair.now + MINUTE * 120);
+    pair.now += MINUTE * 44;
+    let again = pair.look(64, &[Some(done())]).writes;
+    assert!(matches!(&again[..], [Write::Event { .. }]), "{again:?}");
+}

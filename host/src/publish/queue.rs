@@ -1,0 +1,204 @@
+//! What could be written, in the order in which it is: what is wrong first, lest it waits behind thousands of Services
+//! that are well. What is not due yet, and what there is no room for, costs a look nothing.
+
+use std::collections::{BTreeMap, BTreeSet, btree_set};
+
+use egressd_core::model::ServiceKey;
+use tokio::time::Instant;
+
+use super::gates::{Gates, Lane};
+use super::say::Tone;
+use super::speaker::{self, Urgency};
+use super::{Regarding, Write};
+
+/// What a request is about. Of what is due, the first by name is written first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Subject {
+    Service(ServiceKey),
+    /// By the ConfigMap's name.
+    Policy(String),
+    /// An orphaned table, by its name.
+    Table(String),
+}
+
+/// Who comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    /// Events about what is wrong and was not so before.
+    Alarm,
+    /// Annotations.
+    Published,
+    /// Other Events.
+    Remark,
+}
+
+/// Something to write. A subject has one of each turn at most.
+#[derive(Clone, Debug)]
+pub(super) struct Want {
+    pub(super) turn: Turn,
+    /// From when on it may be written.
+    pub(super) at: Instant,
+    /// From when on another request takes its place, which has to be worked out; none where that is never so.
+    until: Option<Instant>,
+    pub(super) write: Write,
+}
+
+/// What to write now, and when to look again if nothing happens before.
+#[derive(Debug, Default)]
+pub struct Due {
+    /// Requests, in no order that matters: no two of a kind are about one object.
+    pub writes: Vec<Write>,
+    /// The next moment at which there may be more.
+    pub next: Option<Instant>,
+    /// Of how many Services it was worked out anew what they want to write.
+    pub looked_at: usize,
+}
+
+/// Everything that could be written.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    wants: BTreeMap<Subject, Vec<Want>>,
+    lines: BTreeMap<Lane, Line>,
+    /// When wants end.
+    ends: BTreeSet<(Instant, Subject)>,
+}
+
+/// Who waits in a lane.
+#[derive(Debug, Default)]
+struct Line {
+    due: BTreeSet<Subject>,
+    later: BTreeSet<(Instant, Subject)>,
+}
+
+impl Subject {
+    /// Which Service it is.
+    pub(super) fn service(self) -> Option<ServiceKey> {
+        match self {
+            Self::Service(key) => Some(key),
+            Self::Policy(_) | Self::Table(_) => None,
+        }
+    }
+}
+
+impl Turn {
+    const ALL: [Self; 3] = [Self::Alarm, Self::Published, Self::Remark];
+}
+
+impl Want {
+    /// An Event.
+    pub(super) fn event(due: speaker::Due, regarding: Regarding) -> Self {
+        let turn = match (due.said.tone, due.urgency) {
+            (Tone::Warning, Urgency::Prompt) => Turn::Alarm,
+            (Tone::Warning, Urgency::Patient) | (Tone::Normal, _) => Turn::Remark,
+        };
+        let until = due.again.as_ref().map(|again| again.until);
+        let write = match due.again {
+            Some(again) => Write::Series { regarding, said: due.said, event: again.name, count: again.count },
+            None => Write::Event { regarding, said: due.said },
+        };
+        Self { turn, at: due.at, until, write }
+    }
+
+    /// A write that is no Event.
+    pub(super) fn published(at: Instant, write: Write) -> Self {
+        Self { turn: Turn::Published, at, until: None, write }
+    }
+
+    fn lane(&self) -> Lane {
+        Lane { turn: self.turn, kind: self.write.kind(), tone: self.write.said().map(|said| said.tone) }
+    }
+}
+
+impl Queue {
+    /// All that a subject wants from now on.
+    pub(super) fn put(&mut self, subject: Subject, wants: Vec<Want>) {
+        self.drop(&subject);
+        for want in &wants {
+            self.lines.entry(want.lane()).or_default().later.insert((want.at, subject.clone()));
+            self.ends.extend(want.until.map(|until| (until, subject.clone())));
+        }
+        if !wants.is_empty() {
+            self.wants.insert(subject, wants);
+        }
+    }
+
+    /// It wants nothing any more.
+    pub(super) fn drop(&mut self, subject: &Subject) {
+        for want in self.wants.remove(subject).unwrap_or_default() {
+            if let Some(line) = self.lines.get_mut(&want.lane()) {
+                line.due.remove(subject);
+                line.later.remove(&(want.at, subject.clone()));
+            }
+            if let Some(until) = want.until {
+                self.ends.remove(&(until, subject.clone()));
+            }
+        }
+    }
+
+    /// Of which subjects a want has ended.
+    pub(super) fn ended(&self, now: Instant) -> Vec<Subject> {
+        let ended = self.ends.iter().take_while(|(until, _)| *until <= now);
+        ended.map(|(_, subject)| subject.clone()).collect()
+    }
+
+    /// What is due now, at most so much.
+    pub(super) fn due(&mut self, mut gates: Gates<'_>, most: usize) -> Due {
+        self.lines.values_mut().for_each(|line| line.advance(gates.now));
+        let mut due = Due::default();
+        for turn in Turn::ALL {
+            let lines = self.lines.iter().filter(|(lane, _)| lane.turn == turn);
+            let mut heads: Vec<Head<'_>> = lines.map(|(lane, line)| Head::new(*lane, line)).collect();
+            while due.writes.len() < most
+                && let Some(subject) = Head::take_first(&mut heads, &mut gates)
+            {
+                due.writes.extend(self.write(subject, turn));
+            }
+            let next = heads.iter().filter_map(|head| head.next(&mut gates));
+            due.next = next.chain(due.next).min();
+        }
+        due
+    }
+
+    fn write(&self, subject: &Subject, turn: Turn) -> Option<Write> {
+        let mut wants = self.wants.get(subject)?.iter();
+        wants.find(|want| want.turn == turn).map(|want| want.write.clone())
+    }
+}
+
+impl Line {
+    fn advance(&mut self, now: Instant) {
+        while self.later.first().is_some_and(|(at, _)| *at <= now) {
+            self.due.extend(self.later.pop_first().map(|(_, subject)| subject));
+        }
+    }
+}
+
+/// What is left of a line at a look.
+#[derive(Debug)]
+struct Head<'a> {
+    lane: Lane,
+    first: Option<&'a Subject>,
+    rest: btree_set::Iter<'a, Subject>,
+    later: Option<Instant>,
+}
+
+impl<'a> Head<'a> {
+    fn new(lane: Lane, line: &'a Line) -> Self {
+        let mut rest = line.due.iter();
+        Self { lane, first: rest.next(), rest, later: line.later.first().map(|(at, _)| *at) }
+    }
+
+    /// The first by name for whom there is room.
+    fn take_first(heads: &mut [Self], gates: &mut Gates<'_>) -> Option<&'a Subject> {
+        let open = heads.iter_mut().filter(|head| head.first.is_some() && gates.opens(head.lane) <= gates.now);
+        let head = open.min_by_key(|head| head.first)?;
+        gates.pass(head.lane);
+        std::mem::replace(&mut head.first, head.rest.next())
+    }
+
+    /// When there may be more of it.
+    fn next(&self, gates: &mut Gates<'_>) -> Option<Instant> {
+        let at = self.first.map(|_| gates.now).or(self.later)?;
+        Some(at.max(gates.opens(self.lane)))
+    }
+}
