@@ -20,8 +20,12 @@ mod told;
 
 lab::tests![
     if lab::cluster::ready;
-    // The longest first: others run beside it.
+    // The longest first: others run beside them, and none of them alone at the end.
     outages::an_api_server_that_is_away_changes_no_packet_and_the_catch_up_is_exact,
+    rights::a_right_that_is_missing_is_named,
+    roles::who_publishes_less_asks_for_less_and_misses_nothing,
+    budget::a_thousand_services_with_256_kib_of_annotations_each_are_no_burden_for_others,
+    pods::a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes_nothing_away,
     deployment::the_deployment_puts_one_pod_on_every_node,
     deployment::a_stricter_namespace_would_refuse_the_pod,
     deployment::the_container_of_the_daemon_set_translates_with_its_one_capability,
@@ -29,8 +33,6 @@ lab::tests![
     deployment::the_patch_that_removes_leaves_nothing_on_the_node,
     deployment::the_examples_translate_as_they_say,
     rights::each_right_is_used_and_no_other_is_asked_for,
-    rights::a_right_that_is_missing_is_named,
-    roles::who_publishes_less_asks_for_less_and_misses_nothing,
     roles::a_role_without_what_is_written_costs_that_and_nothing_else,
     roles::the_role_of_an_earlier_release_costs_what_is_new_and_nothing_else,
     admission::a_service_takes_what_is_published_and_nothing_else,
@@ -43,7 +45,6 @@ lab::tests![
     admission::the_policies_are_there_and_the_api_server_has_nothing_against_their_expressions,
     admission::an_overlay_elsewhere_is_bound_as_well,
     pods::with_its_component_a_slice_takes_no_pod_of_another_tenant,
-    pods::a_missing_right_to_pods_costs_that_alone_and_a_withdrawn_one_takes_nothing_away,
     networks::what_network_plugins_and_installers_say_comes_and_goes,
     networks::kinds_and_rights_that_are_missing_are_no_trouble,
     networks::what_was_read_before_a_right_was_withdrawn_stays_inside,
@@ -72,7 +73,6 @@ lab::tests![
     told::kube_vips_own_egress_is_reported_on_the_service_whoever_came_first,
     told::an_orphaned_table_is_an_event_on_the_node,
     told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
-    budget::a_thousand_services_with_256_kib_of_annotations_each_are_no_burden_for_others,
     budget::a_policy_that_comes_later_sees_what_nothing_read_before,
     policies::a_policy_is_in_force_as_its_config_map_says,
     policies::a_policy_that_fails_says_so_and_so_does_the_service,
