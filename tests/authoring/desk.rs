@@ -5,6 +5,10 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 use std::{env, fs};
 
+/// Where cargo keeps what it compiles on the way to a result. What policies depend on is the same for each of them and for
+/// this tree's, and is compiled once, as the tests that compile the latter do it.
+const INTERMEDIATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/guests");
+
 /// A policy from the template.
 pub(crate) static POLICY: LazyLock<PathBuf> = LazyLock::new(|| made("only-https", "policy"));
 /// A validator from the template.
@@ -71,24 +75,19 @@ pub(crate) fn native_tests(root: &Path) -> Said {
     // Its own directory again: the one of the cargo that runs these tests is locked.
     command.args(["test", "--lib", "--target-dir"]).arg(root.join("target"));
     command.current_dir(root).env("CARGO_NET_OFFLINE", "true").env_remove("RUSTFLAGS").env_remove("EGRESSD_BLESS");
-    Said::of(command.output().unwrap())
+    Said::of(command.env("CARGO_BUILD_BUILD_DIR", INTERMEDIATE).output().unwrap())
 }
 
 /// Makes and builds a policy where earlier runs did so, so that only what changed is compiled again.
 fn made(name: &str, kind: &str) -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authoring");
-    let (root, kept) = (home.join(name), home.join(format!("target-of-{name}")));
+    let root = home.join(name);
     fs::create_dir_all(&home).unwrap();
-    if root.join("target").exists() {
-        fs::rename(root.join("target"), &kept).unwrap();
-    }
     if root.exists() {
         fs::remove_dir_all(&root).unwrap();
     }
     policy_in(&home, &["new", name, "--kind", kind]).well();
-    if kept.exists() {
-        fs::rename(kept, root.join("target")).unwrap();
-    }
-    policy_in(&root, &["build"]).well();
+    let mut building = binary(&root);
+    Said::of(building.args(["policy", "build"]).env("CARGO_BUILD_BUILD_DIR", INTERMEDIATE).output().unwrap()).well();
     root
 }

@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use lab::addresses::OUTSIDE_V4;
 use lab::{Lab, Protocol, Seen, wait_until};
-use tempfile::TempDir;
 
 use crate::stage::WEB_V4;
 
@@ -16,13 +15,17 @@ use crate::stage::WEB_V4;
 const TRANSLATED: u16 = 443;
 const OTHER: u16 = 80;
 
+/// Where cargo keeps what it compiles on the way to a result: the tests of policies share it, so that what every policy
+/// depends on is compiled once.
+const INTERMEDIATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/guests");
+
 /// What stands between two fences: the language, and the lines.
 type Block<'a> = (&'a str, String);
 
 /// A reader of the page: commands are typed on the lab's node, each block where the one before it ended.
 struct Reader<'lab> {
     lab: &'lab Lab,
-    home: TempDir,
+    home: PathBuf,
     /// Where the last block ended.
     at: PathBuf,
 }
@@ -39,9 +42,13 @@ impl Drop for Running {
 
 impl<'lab> Reader<'lab> {
     fn new(lab: &'lab Lab) -> Result<Self> {
-        let home = tempfile::tempdir()?;
-        let at = home.path().to_owned();
-        Ok(Self { lab, home, at })
+        // At the same place each time: what cargo keeps of this crate is then replaced, and does not pile up.
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+        if home.exists() {
+            fs::remove_dir_all(&home)?;
+        }
+        fs::create_dir_all(&home)?;
+        Ok(Self { lab, at: home.clone(), home })
     }
 
     fn shell(&self, script: &str) -> Command {
@@ -50,14 +57,15 @@ impl<'lab> Reader<'lab> {
         let bin = binary.parent().unwrap_or(binary).display();
         let path = std::env::var("PATH").unwrap_or_default();
         command.args(["-e", "-c", script]).current_dir(&self.at).env("PATH", format!("{bin}:{path}:/usr/sbin:/sbin"));
-        // What the crates need was fetched when this workspace was built.
-        command.env("CARGO_NET_OFFLINE", "true").env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
+        // What the crates need was fetched when this workspace was built, and compiled for other policies.
+        command.env("CARGO_NET_OFFLINE", "true").env("CARGO_BUILD_BUILD_DIR", INTERMEDIATE);
+        command.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
         command
     }
 
     /// Types a block; returns what it prints.
     fn types(&mut self, block: &str) -> Result<String> {
-        let end = self.home.path().join("end");
+        let end = self.home.join("end");
         let output = self.shell(&format!("{block}\npwd > '{}'", end.display())).output()?;
         let [said, complaint] =
             [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -67,7 +75,7 @@ impl<'lab> Reader<'lab> {
     }
 
     fn leaves_running(&self, block: &str) -> Result<Running> {
-        let log = File::create(self.home.path().join("log"))?;
+        let log = File::create(self.home.join("log"))?;
         let mut command = self.shell(&format!("exec {block}"));
         let child = command.stdout(Stdio::null()).stderr(log).spawn().context("cannot start egressd run")?;
         Ok(Running(child))
@@ -76,7 +84,7 @@ impl<'lab> Reader<'lab> {
     fn wait_until_seen(&self, port: u16, expected: impl Into<Seen>) -> Result<()> {
         let expected = expected.into();
         let is_seen = || Ok(self.lab.seen_from(self.lab.pod(1), (OUTSIDE_V4, port), Protocol::Tcp)? == expected);
-        let log = || fs::read_to_string(self.home.path().join("log")).unwrap_or_default();
+        let log = || fs::read_to_string(self.home.join("log")).unwrap_or_default();
         wait_until(&format!("port {port} is seen as {expected}"), lab::DEADLINE, is_seen).with_context(log)
     }
 }
