@@ -45,7 +45,7 @@ const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "h
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 23] = [
     ("net", &[]),
     ("text", &[]),
     ("spelling", &[]),
@@ -67,10 +67,12 @@ const ROOMS: [(&str, &[&str]); 21] = [
     (
         "pipeline",
         &[
-            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "model", "net", "owner",
-            "plan", "policy", "ruleset", "status", "stray", "voice", "whose",
+            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "in_force", "model", "net",
+            "owner", "plan", "policy", "record", "ruleset", "status", "stray", "voice", "whose",
         ],
     ),
+    ("record", &["chain", "finding", "model", "plan", "status", "voice"]),
+    ("in_force", &["model", "plan", "record", "status", "voice"]),
     ("whose", &["decision", "finding", "model"]),
     ("voice", &["model", "net", "owner", "plan"]),
 ];

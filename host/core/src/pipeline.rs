@@ -24,6 +24,7 @@ mod shown;
 mod surroundings;
 mod turns;
 mod unreadable;
+mod updating;
 mod views;
 mod waiting;
 
@@ -50,8 +51,8 @@ use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Key, Labels, PolicyMark,
-    PolicyObject, Published, Readiness, ServiceKey, ServiceView, Snapshot, Surroundings, Uid, published,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Labels, PolicyMark, Published,
+    ServiceKey, ServiceView, Snapshot, Surroundings, Uid, published,
 };
 use crate::owner::{Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
@@ -260,88 +261,6 @@ impl Pipeline {
     /// What of both is other than when it was asked last.
     pub fn take_news(&mut self) -> (News<Labels>, News<Draft>) {
         (self.accepted.take_news(), self.drafts.take_news())
-    }
-
-    /// Takes in a newer state; returns what has to be asked: only about Services whose view changed.
-    pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
-        self.take_policies(snapshot);
-        let about_inside = keys.iter().any(|key| self.is_about_inside(snapshot, key));
-        let mut dirty = self.dirty(snapshot, keys);
-        let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
-        self.newest = snapshot.clone();
-        if about_inside {
-            dirty.extend(self.gather());
-        }
-        if everything {
-            dirty.extend(self.all(snapshot));
-        }
-        dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
-    }
-
-    fn take_policies(&mut self, snapshot: &Snapshot) {
-        if !self.newest.policies.ptr_eq(&snapshot.policies) {
-            let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
-            self.policies = Arc::new(snapshot.policies.iter().map(mark).collect());
-        }
-    }
-
-    /// Renews what holds for all Services; whether every Service has to be asked about again.
-    fn cluster(&mut self, snapshot: &Snapshot) -> bool {
-        self.take_ready(snapshot);
-        let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));
-        let context = Context { node: self.settings.node.clone(), node_labels: labels.unwrap_or_default() };
-        let changed = *self.context != context;
-        self.context = Arc::new(context);
-        changed
-    }
-
-    /// Renews which nodes are ready: on that it depends who reports a Service that no node translates.
-    fn take_ready(&mut self, snapshot: &Snapshot) {
-        let ready =
-            || snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready).map(|(name, _)| name);
-        if ready().eq(&self.ready) {
-            return;
-        }
-        let before = std::mem::replace(&mut self.ready, ready().cloned().collect());
-        let other: BTreeSet<&String> = before.symmetric_difference(&self.ready).collect();
-        if before.first() != self.ready.first() || other.contains(&self.settings.node) {
-            return self.services.touch_all();
-        }
-        let names_one = |node: &str| other.iter().any(|other| other.eq_ignore_ascii_case(node));
-        let concerns = |entry: &Entry| {
-            let mut nodes = entry.view.endpoints.iter().filter_map(|endpoint| endpoint.node.as_deref());
-            nodes.any(names_one) || self.holder.named_by(&entry.view.service).is_some_and(names_one)
-        };
-        let concerned = self.services.iter().filter(|(_, entry)| concerns(entry)).map(|(key, _)| key.clone());
-        let concerned: Vec<ServiceKey> = concerned.collect();
-        self.services.touch(&concerned);
-    }
-
-    fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
-        let unreadable = snapshot.unreadable.services.keys();
-        snapshot.services.keys().chain(unreadable).chain(self.services.keys()).cloned().collect()
-    }
-
-    fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<ServiceKey> {
-        let of = |key: &Key| -> BTreeSet<ServiceKey> {
-            match key {
-                Key::Service(key) => [key.clone()].into(),
-                Key::Namespace(name) => self.all(snapshot).into_iter().filter(|key| *key.namespace == **name).collect(),
-                // What concerns single Services is found by the addresses that come or go.
-                Key::Cluster => self.newly_unreadable(snapshot),
-                // Its effect comes with the chain that is loaded from it.
-                Key::Policy(_) => BTreeSet::new(),
-                Key::Pod(address) => self.places.of(*address).cloned().collect(),
-                Key::Pods => self.services.keys().cloned().collect(),
-            }
-        };
-        keys.iter().flat_map(of).collect()
-    }
-
-    /// What can be read no more, or again.
-    fn newly_unreadable(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
-        let [before, now] = [&self.newest, snapshot].map(|state| &state.unreadable.services);
-        before.keys().chain(now.keys()).cloned().collect()
     }
 
     fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {

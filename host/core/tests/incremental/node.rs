@@ -63,78 +63,102 @@ impl Node {
 
     pub(crate) fn meet(&mut self, event: &Event) {
         let questions = match event {
-            Event::Service(who, spec) => {
-                self.snapshot.unreadable.services.remove(&key(*who));
-                self.snapshot.services.insert(key(*who), Arc::new(as_service(*who, spec)));
-                self.update([Key::Service(key(*who))])
-            }
-            Event::Gone(who) => {
-                self.snapshot.services.remove(&key(*who));
-                self.snapshot.unreadable.services.remove(&key(*who));
-                self.update([Key::Service(key(*who))])
-            }
-            Event::Unreadable(who) => {
-                let gone = self.snapshot.services.remove(&key(*who));
-                let uid = gone.map_or_else(|| uid(*who, 0), |service| service.uid.clone());
-                let unreadable = UnreadableService { uid, why: "spec is no object".into() };
-                self.snapshot.unreadable.services.insert(key(*who), unreadable);
-                self.update([Key::Service(key(*who))])
-            }
-            Event::Endpoints(who, listed) => {
-                let slice = slice(&key(*who), listed);
-                self.snapshot.slices.entry(key(*who)).or_default().insert("slice".to_owned(), Arc::new(slice));
-                self.update([Key::Service(key(*who))])
-            }
+            Event::Service(who, spec) => self.put_service(*who, spec),
+            Event::Gone(who) => self.remove_service(*who),
+            Event::Unreadable(who) => self.lose_service(*who),
+            Event::Endpoints(who, listed) => self.put_slice(*who, listed),
             Event::Node(name, addresses, networks, readiness) => {
                 let pod_networks = networks.iter().map(|network| n(network)).collect();
                 let (addresses, readiness) = (addresses.clone(), *readiness);
-                let node = ClusterNode { addresses, pod_networks, readiness, ..ClusterNode::default() };
-                self.snapshot.nodes.insert((*name).to_owned(), Arc::new(node));
-                self.update([Key::Cluster])
+                self.put_node(name, ClusterNode { addresses, pod_networks, readiness, ..ClusterNode::default() })
             }
-            Event::NodeGone(name) => {
-                self.snapshot.nodes.remove(*name);
-                self.update([Key::Cluster])
-            }
-            Event::ServiceNetworks(networks) => {
-                let networks = networks.iter().map(|network| n(network)).collect();
-                self.snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
-                self.update([Key::Cluster])
-            }
-            Event::Labels(name, label) => {
-                let labels: Labels = label.iter().map(|label| ((*label).to_owned(), String::new())).collect();
-                self.snapshot.namespaces.insert((*name).to_owned(), Arc::new(labels));
-                self.update([Key::Namespace((*name).to_owned())])
-            }
+            Event::NodeGone(name) => self.remove_node(name),
+            Event::ServiceNetworks(networks) => self.put_service_networks(networks),
+            Event::Labels(name, label) => self.put_labels(name, *label),
             Event::Held(held) => self.pipeline.hold(held.clone()),
-            Event::Connected(networks) => {
-                let connected = |network: &&str| Connected { network: n(network), interface: "cni0".into() };
-                self.pipeline.connect(networks.iter().map(connected).collect())
-            }
-            Event::Foreign(table) => {
-                let tables = table.iter().map(|table| Name::new(*table).expect("a name"));
-                self.pipeline.stand_beside(tables.collect());
-                Vec::new()
-            }
-            Event::Pods(pods) => {
-                self.snapshot.pods = pods.as_ref().map_or(KnownPods::NotWatched, |pods| known(pods));
-                self.update([Key::Pods])
-            }
+            Event::Connected(networks) => self.connect(networks),
+            Event::Foreign(table) => self.stand_beside(*table),
+            Event::Pods(pods) => self.know_pods(pods.as_deref()),
             Event::Policies(policies) => {
                 self.chain = policies.chain();
                 self.pipeline.ask_all(self.chain.interest())
             }
-            Event::Later(seconds) => {
-                self.now += Duration::from_secs(*seconds);
-                let waited = self.pipeline.ask_waited(self.now);
-                waited.into_iter().chain(self.pipeline.ask_failed(self.now)).collect()
-            }
+            Event::Later(seconds) => self.wait(Duration::from_secs(*seconds)),
             Event::MemoryIsLost => {
                 self.pipeline.lost_memory();
                 Vec::new()
             }
         };
         self.queue(questions);
+    }
+
+    fn put_service(&mut self, who: usize, spec: &Spec) -> Vec<Question> {
+        self.snapshot.unreadable.services.remove(&key(who));
+        self.snapshot.services.insert(key(who), Arc::new(as_service(who, spec)));
+        self.update([Key::Service(key(who))])
+    }
+
+    fn remove_service(&mut self, who: usize) -> Vec<Question> {
+        self.snapshot.services.remove(&key(who));
+        self.snapshot.unreadable.services.remove(&key(who));
+        self.update([Key::Service(key(who))])
+    }
+
+    fn lose_service(&mut self, who: usize) -> Vec<Question> {
+        let gone = self.snapshot.services.remove(&key(who));
+        let uid = gone.map_or_else(|| uid(who, 0), |service| service.uid.clone());
+        let unreadable = UnreadableService { uid, why: "spec is no object".into() };
+        self.snapshot.unreadable.services.insert(key(who), unreadable);
+        self.update([Key::Service(key(who))])
+    }
+
+    fn put_slice(&mut self, who: usize, listed: &[Listed]) -> Vec<Question> {
+        let slice = slice(&key(who), listed);
+        self.snapshot.slices.entry(key(who)).or_default().insert("slice", Arc::new(slice));
+        self.update([Key::Service(key(who))])
+    }
+
+    fn put_node(&mut self, name: &str, node: ClusterNode) -> Vec<Question> {
+        self.snapshot.nodes.insert(name.to_owned(), Arc::new(node));
+        self.update([Key::Cluster])
+    }
+
+    fn remove_node(&mut self, name: &str) -> Vec<Question> {
+        self.snapshot.nodes.remove(name);
+        self.update([Key::Cluster])
+    }
+
+    fn put_service_networks(&mut self, networks: &[&str]) -> Vec<Question> {
+        let networks = networks.iter().map(|network| n(network)).collect();
+        self.snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
+        self.update([Key::Cluster])
+    }
+
+    fn put_labels(&mut self, namespace: &str, label: Option<&str>) -> Vec<Question> {
+        let labels: Labels = label.into_iter().map(|label| (label, "")).collect();
+        self.snapshot.namespaces.insert(namespace.to_owned(), Arc::new(labels));
+        self.update([Key::Namespace(namespace.to_owned())])
+    }
+
+    fn connect(&mut self, networks: &[&str]) -> Vec<Question> {
+        let connected = |network: &&str| Connected { network: n(network), interface: "cni0".into() };
+        self.pipeline.connect(networks.iter().map(connected).collect())
+    }
+
+    fn stand_beside(&mut self, table: Option<&'static str>) -> Vec<Question> {
+        self.pipeline.stand_beside(table.into_iter().map(|table| Name::new(table).expect("a name")).collect());
+        Vec::new()
+    }
+
+    fn know_pods(&mut self, pods: Option<&[(&'static str, IpAddr)]>) -> Vec<Question> {
+        self.snapshot.pods = pods.map_or(KnownPods::NotWatched, known);
+        self.update([Key::Pods])
+    }
+
+    fn wait(&mut self, long: Duration) -> Vec<Question> {
+        self.now += long;
+        let waited = self.pipeline.ask_waited(self.now);
+        waited.into_iter().chain(self.pipeline.ask_failed(self.now)).collect()
     }
 
     fn update<const COUNT: usize>(&mut self, keys: [Key; COUNT]) -> Vec<Question> {

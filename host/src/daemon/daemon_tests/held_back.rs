@@ -87,7 +87,7 @@ async fn a_change_that_is_taken_back_before_the_kernel_took_it_over_leaves_no_tr
 
 #[tokio::test(start_paused = true)]
 async fn before_the_first_round_is_in_force_nothing_is_reported_to_be() {
-    let mut world = World::start(Default::default()).await;
+    let mut world = World::start(Default::default());
     world.translate("web", &["10.0.0.1"]);
     world.take_over().await;
     for _ in 0..2 {

@@ -43,7 +43,7 @@ impl Answer {
             Self::Obey => request.obey(),
             Self::Refuse => request.refuse(),
             Self::Lose => request.lose(),
-            Self::Newer => request.is_newer(),
+            Self::Newer => request.find_newer(),
         }
     }
 }
@@ -94,7 +94,7 @@ async fn answer(world: &mut World, answers: &[Answer]) {
 async fn history(start: Start, steps: &[Step], end: Index) {
     let (end, mut scene) = (end.index(steps.len() + 1), Scene { owner: Owner::Address, start, ..Scene::default() });
     for part in [&steps[..end], &steps[end..]] {
-        let mut world = World::start(scene).await;
+        let mut world = World::start(scene);
         world.hold(&ADDRESSES);
         world.take_over().await;
         for taken in part {

@@ -52,7 +52,7 @@ impl Request {
     }
 
     /// It does not, since a newer egressd made the tables.
-    pub(super) fn is_newer(self) {
+    pub(super) fn find_newer(self) {
         self.answer(Answer::Newer);
     }
 
@@ -113,13 +113,17 @@ pub(super) struct Actor {
 }
 
 impl Actor {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap()
+    }
+
     /// Asks the test, does it if it is to be done, and says what the loop hears of it.
     fn ask<T>(&self, what: What, act: impl FnOnce(&mut Inside) -> Result<T, Error>) -> Result<T, Error> {
         let (answer, answered) = mpsc::channel();
         // Where the test is over, nothing happens any more.
         let sent = self.asking.send(Request { what: what.clone(), answer });
         let answer = sent.ok().and_then(|()| answered.recv().ok()).unwrap_or(Answer::Refuse);
-        let mut inside = self.inside.lock().unwrap();
+        let mut inside = self.inside();
         let result = match answer {
             Answer::Obey => act(&mut inside),
             Answer::Refuse => Err(refused()),

@@ -62,6 +62,14 @@ impl Gate {
     }
 }
 
+impl Obedient {
+    /// Where the test is over, neither has an end any more.
+    fn wait(&self) {
+        let _ = self.begun.send(());
+        let _ = self.may_end.lock().unwrap().recv();
+    }
+}
+
 impl Policy for Obedient {
     fn name(&self) -> &'static str {
         "obedient"
@@ -70,9 +78,7 @@ impl Policy for Obedient {
     fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let wish = view.service.annotations.get("do").unwrap_or(NOTHING);
         if wish == SLOWLY {
-            // Where the test is over, neither has an end any more.
-            let _ = self.begun.send(());
-            let _ = self.may_end.lock().unwrap().recv();
+            self.wait();
         }
         let rule = |address| rule(view.local_endpoints(context).map(|endpoint| endpoint.address), address);
         let as_wished = |rule: Rule| match wish {

@@ -127,7 +127,7 @@ fn foreign_chain(world: &World) -> Foreign {
 async fn tables_that_a_newer_egressd_made_meanwhile_are_not_written_to() {
     let (mut world, _) = refused_once().await;
     for _ in 0..3 {
-        world.read().await.is_newer();
+        world.read().await.find_newer();
         let trouble = world.reported().await.trouble.unwrap();
         assert!(trouble.contains("newer-layout"), "{trouble}");
     }

@@ -18,7 +18,7 @@ async fn left_behind() -> Scene {
 
 #[tokio::test(start_paused = true)]
 async fn what_an_earlier_process_left_is_taken_over_without_a_change() {
-    let mut world = World::start(left_behind().await).await;
+    let mut world = World::start(left_behind().await);
     world.take_over().await;
     let generation = world.stage.inside().fake.generation;
     world.settle_exactly().await;
@@ -27,12 +27,12 @@ async fn what_an_earlier_process_left_is_taken_over_without_a_change() {
 
 #[tokio::test(start_paused = true)]
 async fn a_table_of_a_newer_egressd_is_waited_for_and_nothing_is_read_or_written_meanwhile() {
-    let mut world = World::start(Scene::default()).await;
+    let mut world = World::start(Scene::default());
     world.translate("web", &["10.0.0.1"]);
     for _ in 0..3 {
         let request = world.asked_at_start().await;
         assert_eq!(request.what, What::Adopt);
-        request.is_newer();
+        request.find_newer();
     }
     let request = world.asked_at_start().await;
     let newest = world.board.newest();
@@ -48,7 +48,7 @@ async fn a_table_of_a_newer_egressd_is_waited_for_and_nothing_is_read_or_written
 async fn replacing() -> World {
     let mut kernel: Ruleset = left_behind().await.kernel;
     kernel.tables.retain(|family, _| *family == Family::Ipv4);
-    let mut world = World::start(Scene { start: Start::Replace, kernel, ..Scene::default() }).await;
+    let mut world = World::start(Scene { start: Start::Replace, kernel, ..Scene::default() });
     world.translate("dns", &["10.0.0.2"]);
     let request = world.asked_at_start().await;
     assert_eq!(request.what, What::Existing);

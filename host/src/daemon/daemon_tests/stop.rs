@@ -60,7 +60,7 @@ async fn an_end_does_not_wait_for_the_next_try_of_what_was_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_while_the_first_services_are_asked_about_does_not_wait_and_writes_nothing() {
-    let mut world = World::start(Scene::default()).await;
+    let mut world = World::start(Scene::default());
     world.put("web", (SLOWLY, ADDRESS), &["10.0.0.1"]);
     world.take_over().await;
     world.gate.policy_waits().await;

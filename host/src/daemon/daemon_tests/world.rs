@@ -104,7 +104,7 @@ impl World {
     }
 
     /// A loop that asks for its tables, with policies and Services at hand.
-    pub(super) async fn start(scene: Scene) -> Self {
+    pub(super) fn start(scene: Scene) -> Self {
         let Scene { start, kernel, snapshot, owner, state } = scene;
         let (actor, stage) = Stage::holding(kernel);
         let ((chain, gate), (loader, hand)) = (obedient(), Loader::by_hand());
@@ -256,7 +256,7 @@ impl World {
     /// The same, after which the kernel has to hold exactly what follows from the newest state.
     pub(super) async fn settle_exactly(&mut self) -> Newest {
         let newest = self.settle().await;
-        let (from_scratch, in_force) = (self.from_scratch(), whole(newest.in_force.as_ref().unwrap()));
+        let (from_scratch, in_force) = (self.all_from_scratch(), whole(newest.in_force.as_ref().unwrap()));
         assert_eq!(newest.trouble, None);
         assert_eq!(in_force.plan, from_scratch.plan);
         assert_eq!(in_force.statuses, from_scratch.statuses);
@@ -287,7 +287,7 @@ impl World {
     }
 
     /// What follows from the newest state where there was none before.
-    fn from_scratch(&self) -> Round {
+    fn all_from_scratch(&self) -> Round {
         let mut pipeline = Pipeline::new(settings(self.owner), BTreeMap::new());
         let ((chain, _gate), keys) = (obedient(), self.snapshot.services.keys().cloned().map(Key::Service));
         pipeline.hold(self.held.clone());
