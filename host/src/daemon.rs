@@ -1,26 +1,24 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
 mod carry;
+mod inherit;
 mod log;
 mod reading;
+mod showing;
 mod takeover;
 
-use std::collections::BTreeSet;
 use std::future::{Future, ready};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use carry::Rest;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
-use egressd_core::diff::{Applied, Batch};
-use egressd_core::in_force::{InForce, Newest, UnixTime};
-use egressd_core::model::ServiceKey;
+use egressd_core::diff::Applied;
+use egressd_core::in_force::InForce;
 use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Settings, Turns};
 use egressd_core::ruleset::{Name, TableNames};
-use log::log_changes;
 use reading::Reading;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
@@ -30,11 +28,10 @@ use crate::board::Board;
 use crate::errors::with_causes;
 use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
-use crate::moment::Moment;
 use crate::nft::{self, KernelThread};
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{Taker, Update};
-use crate::state::StateDir;
+use crate::state::{StateDir, StateThread};
 
 /// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
 const SLICE: Duration = Duration::from_millis(250);
@@ -46,7 +43,7 @@ pub struct Daemon {
     evaluator: Evaluator,
     kernel: KernelThread,
     tables: TableNames,
-    state: StateDir,
+    state: StateThread,
     /// What the kernel holds, as far as we know.
     applied: Applied,
     knowledge: Knowledge,
@@ -120,31 +117,35 @@ impl Daemon {
     /// When the kernel cannot be read, or a table of our name is not ours (P10).
     pub async fn adopt(
         settings: Settings,
-        state: StateDir,
+        mut state: StateDir,
         (loader, evaluator): (Loader, Evaluator),
         kernel: KernelThread,
         (start, watch): (Start, Watch),
     ) -> Result<Self> {
         let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
-        let pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
-        let (applied, in_force) = (Applied::default(), InForce::default());
-        let (retry, again, rest) = (None, None, None);
-        let (turns, since) = (Turns::default(), Instant::now());
+        let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         watch.board.left(state.findings());
         let begun = takeover::begin(&kernel, &tables, (start, &watch.board)).await;
         let doomed = begun.context("cannot take over the tables")?;
-        let mut daemon = Self {
+        let held = takeover::held(&kernel, &tables, &doomed).await;
+        let (applied, knowledge) = held.context("cannot take over the tables")?;
+        inherit::inherit(&mut pipeline, &mut state, (applied.ruleset(), &watch.board));
+        // What is written from here on follows from what was read before.
+        let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
+        let (in_force, begun, turns, since) = (InForce::default(), Begun::No, Turns::default(), Instant::now());
+        let (retry, again, rest) = (None, None, None);
+        Ok(Self {
             pipeline,
             evaluator,
             kernel,
             tables,
             state,
             applied,
-            knowledge: Knowledge::Doubtful,
+            knowledge,
             loader,
             reading,
             in_force,
-            begun: Begun::No,
+            begun,
             doomed,
             watch,
             retry,
@@ -152,35 +153,22 @@ impl Daemon {
             turns,
             since,
             again,
-        };
-        daemon.read_back().await.context("cannot take over the tables")?;
-        daemon.inherit();
-        Ok(daemon)
+        })
     }
 
-    /// Goes on with what became of private destinations before, and with what the kernel has where nothing else is left of
-    /// what was accepted (P6).
-    fn inherit(&mut self) {
-        let translated = || takeover::private_destinations(self.applied.ruleset());
-        let unasked = self.state.is_of_an_earlier_release().then(translated).unwrap_or_default();
-        let private = self.state.private_destinations().unwrap_or(unasked);
-        self.pipeline.went_on_with(private);
-        // At once: what is written below looks like an earlier release's without it.
-        self.state.remember_private(private);
-        if self.state.is_bare() && takeover::translates(self.applied.ruleset()) {
-            self.pipeline.lost_memory();
-            self.state.lose();
-            let lost = takeover::lost_memory();
-            warn!(code = %lost.code, "{}", lost.message);
-            self.watch.board.left([self.state.findings(), vec![lost]].concat());
-        }
-    }
-
-    /// Follows the source and the node's addresses until told to stop. The rules stay in force.
+    /// Follows the source and the node's addresses until told to stop. The rules stay in force, and what is to be remembered
+    /// is written.
     ///
     /// # Errors
     /// When a thread that everything depends on is gone.
-    pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
+    pub async fn run(mut self, source: Taker, addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
+        let ended = self.follow(source, addresses, stop).await;
+        self.watch.board.busy();
+        self.state.finish().await;
+        ended
+    }
+
+    async fn follow(&mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
         tokio::pin!(stop);
         self.stand_on(addresses.now());
         tokio::select! {
@@ -190,7 +178,7 @@ impl Daemon {
         let mut next = Next::Round;
         loop {
             match next {
-                Next::Round => self.round().await,
+                Next::Round => self.round().await?,
                 Next::Slice => self.go_on().await,
             }
             self.watch.board.idle();
@@ -220,7 +208,7 @@ impl Daemon {
     /// Services, which are cut to what those read: a round without either would take rules away (P6).
     async fn begin(&mut self, source: &Taker) -> Result<()> {
         let first = source.policies().await;
-        self.loader.want(wanted(&first, &self.state.policies()).values())?;
+        self.loader.want(wanted(&first, self.state.policies()).values())?;
         let loaded = self.loader.next().await?;
         self.load(loaded, source)?;
         self.take(&source.take().await, source)?;
@@ -232,7 +220,7 @@ impl Daemon {
     }
 
     /// Works out what follows from the newest state, and carries it out.
-    async fn round(&mut self) {
+    async fn round(&mut self) -> Result<()> {
         self.watch.board.busy();
         let begun = Instant::now();
         let mut step = self.pipeline.step();
@@ -240,12 +228,14 @@ impl Daemon {
         if self.look_beside().await {
             step = step.and(self.pipeline.step());
         }
-        // Written before it is in force.
         self.state.remember(self.pipeline.take_news());
         self.state.remember_private(self.pipeline.private_destinations());
         self.queue(std::mem::take(&mut step.further));
         self.set_alarm();
+        // What was accepted is on the disk before it is in force (P4).
+        self.state.settled().await?;
         self.begin_to_carry_out(step).await;
+        Ok(())
     }
 
     /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
@@ -295,7 +285,7 @@ impl Daemon {
 
     /// What is to be asked is everything that changed.
     fn take(&mut self, update: &Update, source: &Taker) -> Result<()> {
-        self.loader.want(wanted(&update.snapshot, &self.state.policies()).values())?;
+        self.loader.want(wanted(&update.snapshot, self.state.policies()).values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
         match self.reading.take(update, source) {
@@ -346,15 +336,8 @@ impl Daemon {
         if self.knowledge == Knowledge::Sure || self.is_replacing().await? {
             return Ok(());
         }
-        let readback = self.kernel.read(self.tables.clone()).await?;
-        let changes: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
-        for foreign in &readback.foreign {
-            warn!(object = foreign.what, "somebody else put this into a table of egressd");
-        }
-        if !changes.is_empty() {
-            self.kernel.commit(Batch { changes }).await?;
-        }
-        (self.applied, self.knowledge) = (Applied::of(readback.ruleset), Knowledge::Sure);
+        let held = takeover::read_back(&self.kernel, &self.tables).await?;
+        (self.applied, self.knowledge) = (Applied::of(held), Knowledge::Sure);
         Ok(())
     }
 
@@ -367,35 +350,6 @@ impl Daemon {
         }
         Ok(!self.doomed.is_empty())
     }
-
-    /// Shows what is in force, in another way than before; one line for every Service whose status changed.
-    fn show(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<ServiceKey>) {
-        let before = self.in_force.clone();
-        let changed = change(&mut self.in_force, UnixTime(Moment::now().as_second()));
-        log_changes(&before, &self.in_force, &changed);
-    }
-
-    /// Shows what came into force.
-    fn show_in_force(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<ServiceKey>) {
-        self.show(change);
-        self.begun = Begun::Yes;
-        self.watch.board.in_force(Arc::new(self.in_force.clone()));
-    }
-
-    /// Shows which Services wait for the kernel. Before the first round is in force there is nothing to compare with.
-    fn show_held_back(&mut self, newest: &Newest, why: &str) {
-        let still = match self.begun {
-            Begun::No => {
-                self.in_force.wait(newest);
-                None
-            }
-            Begun::Yes => {
-                self.show(|in_force, now| in_force.hold_back(newest, why, now));
-                Some(Arc::new(self.in_force.clone()))
-            }
-        };
-        self.watch.board.held_back(format!("a change is not in force yet: {why}"), still);
-    }
 }
 
 async fn at(time: Option<Instant>) {
@@ -407,3 +361,6 @@ async fn at(time: Option<Instant>) {
 
 #[cfg(test)]
 mod daemon_tests;
+#[cfg(test)]
+#[path = "daemon/remembering_tests.rs"]
+mod remembering_tests;

@@ -5,14 +5,14 @@
 use std::future::Future;
 use std::time::Duration;
 
+use egressd_core::diff::{Applied, Batch};
 use egressd_core::finding::Finding;
-use egressd_core::model::PrivateDestinations;
-use egressd_core::net::{AddressRange, Family, private_destinations as private_networks};
-use egressd_core::ruleset::{Name, Ruleset, Table, TableNames};
+use egressd_core::net::Family;
+use egressd_core::ruleset::{Name, Ruleset, TableNames};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::Start;
+use super::{Knowledge, Start};
 use crate::board::Board;
 use crate::errors::with_causes;
 use crate::nft::{self, KernelThread};
@@ -77,33 +77,34 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
     }
 }
 
-/// What became of private destinations by rules that are in force, where no release remembered a decision about that:
-/// releases that decided nothing translated to them, and sets that have them are of one that does not.
-pub(super) fn private_destinations(applied: &Ruleset) -> PrivateDestinations {
-    let withholds = |(family, table): (&Family, &Table)| {
-        let is_inside = |range: &AddressRange| table.sets.values().any(|set| set.contains(range.first()));
-        private_networks(*family).iter().all(is_inside)
-    };
-    let mut in_force = applied.tables.iter().filter(|(_, table)| has_elements(table)).peekable();
-    if in_force.peek().is_some() && !in_force.any(withholds) {
-        PrivateDestinations::AsBefore
-    } else {
-        PrivateDestinations::Withheld
+/// What the tables hold that became ours. What is to be replaced is of no interest, and not read.
+///
+/// # Errors
+/// As [`read_back`].
+pub(super) async fn held(
+    kernel: &KernelThread,
+    tables: &TableNames,
+    doomed: &[(Family, Name)],
+) -> Result<(Applied, Knowledge), nft::Error> {
+    if !doomed.is_empty() {
+        return Ok((Applied::default(), Knowledge::Doubtful));
     }
+    let held = read_back(kernel, tables).await?;
+    Ok((Applied::of(held), Knowledge::Sure))
 }
 
-/// Whether rules are in force that translate something.
-pub(super) fn translates(applied: &Ruleset) -> bool {
-    applied.tables.values().any(has_elements)
-}
-
-/// What is reported where rules are in force and nothing says what they follow from.
-pub(super) fn lost_memory() -> Finding {
-    let message = "rules are in force, and the state directory says nothing about what was accepted: it was lost, or is another \
-                   one; what the kernel has for Services with invalid annotations stays (docs/upgrade.md)";
-    Finding::warning("state-lost", message)
-}
-
-fn has_elements(table: &Table) -> bool {
-    table.maps.values().any(|map| !map.elements.is_empty())
+/// What the tables hold, without what another program put there, which is removed.
+///
+/// # Errors
+/// When the kernel cannot be read, or refuses to remove something.
+pub(super) async fn read_back(kernel: &KernelThread, tables: &TableNames) -> Result<Ruleset, nft::Error> {
+    let readback = kernel.read(tables.clone()).await?;
+    let changes: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
+    for foreign in &readback.foreign {
+        warn!(object = foreign.what, "somebody else put this into a table of egressd");
+    }
+    if !changes.is_empty() {
+        kernel.commit(Batch { changes }).await?;
+    }
+    Ok(readback.ruleset)
 }

@@ -1,14 +1,18 @@
 //! What outlives the process: for every Service that asks for egress, the annotations that were accepted last (P4) and
 //! the last good draft (P6), in a file each; the ConfigMap of every policy that is in force (P7), and what every source
-//! gave last, a file for each.
+//! gave last, a file for each. What an earlier process left is read at the start; from then on a thread of its own writes
+//! (`thread.rs`).
 
 mod damage;
 mod draft;
 mod journal;
 mod line;
+pub(crate) mod pending;
 mod policies;
 mod private;
+mod shared;
 mod sources;
+pub(crate) mod thread;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,9 +29,12 @@ use tracing::warn;
 
 use draft::Remembered;
 use journal::Journal;
+use pending::Promised;
 use policies::Folder;
 use private::Private;
 pub use sources::{CLUSTER, Recalled, Sources};
+use thread::{Disk, Health};
+pub use thread::{StateThread, StateThreadGone};
 
 use crate::files;
 
@@ -39,15 +46,13 @@ pub struct StateDir {
     drafts: Journal<Remembered>,
     policies: Folder,
     private: Private,
-    /// Whether the last write failed, so that it is said once.
-    health: Health,
+    /// What could not be done last, so that each is reported once.
+    failing: BTreeSet<&'static str>,
 }
 
+/// It was reported, and is to be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
-    Good,
-    Failing,
-}
+struct Failed;
 
 /// The file of accepted annotations.
 const ACCEPTED: &str = "accepted";
@@ -66,7 +71,7 @@ impl StateDir {
         let drafts = Journal::open(path.join(DRAFTS));
         let policies = Folder::open(path.join(POLICIES));
         let private = Private::open(path.join(PRIVATE));
-        let state = Self { path: path.to_owned(), accepted, drafts, policies, private, health: Health::Good };
+        let state = Self { path: path.to_owned(), accepted, drafts, policies, private, failing: BTreeSet::new() };
         for finding in state.findings() {
             warn!(code = %finding.code, "{}", finding.message);
         }
@@ -110,9 +115,19 @@ impl StateDir {
     /// Remembers what is other than before. A failure is said once and tried again
     /// with the next change; what is in force does not depend on it.
     pub fn remember(&mut self, (accepted, drafts): (News<Labels>, News<Draft>)) {
-        let drafts = drafts.into_iter().map(|(uid, draft)| (uid, draft.map(|draft| Arc::new(Remembered(draft)))));
-        let result = self.accepted.write(accepted).and(self.drafts.write(drafts.collect()));
-        self.tell(result, "cannot remember accepted annotations and drafts; a restart would forget them");
+        self.remember_accepted(accepted);
+        self.remember_drafts(drafts);
+    }
+
+    fn remember_accepted(&mut self, news: News<Labels>) {
+        let result = self.accepted.write(news);
+        let _ = self.report(result, "cannot remember accepted annotations; a restart would forget them");
+    }
+
+    fn remember_drafts(&mut self, news: News<Draft>) {
+        let drafts = news.into_iter().map(|(uid, draft)| (uid, draft.map(|draft| Arc::new(Remembered(draft)))));
+        let result = self.drafts.write(drafts.collect());
+        let _ = self.report(result, "cannot remember drafts; a restart would forget them");
     }
 
     /// What became of private destinations before; none where no release that knows the question ran here.
@@ -136,15 +151,19 @@ impl StateDir {
     pub fn lose(&mut self) {
         let path = self.path.join(ACCEPTED);
         let result = files::make_directory(&self.path).and_then(|()| write_whole(&path, b""));
-        self.tell(result, "cannot remember that what was accepted is lost");
+        let _ = self.report(result, "cannot remember that what was accepted is lost");
         self.accepted = Journal::open(path);
     }
 
     /// Remembers what becomes of private destinations, as [`StateDir::remember`] does.
     pub fn remember_private(&mut self, private: PrivateDestinations) {
+        let _ = self.write_private(private);
+    }
+
+    fn write_private(&mut self, private: PrivateDestinations) -> Result<(), Failed> {
         let result = if self.private.written() == Some(private) { Ok(()) } else { files::make_directory(&self.path) };
         let result = result.and_then(|()| self.private.write(private));
-        self.tell(result, "cannot remember what becomes of private destinations");
+        self.report(result, "cannot remember what becomes of private destinations")
     }
 
     /// The policies that an earlier process had in force.
@@ -159,22 +178,46 @@ impl StateDir {
 
     /// Remembers exactly these policies, as [`StateDir::remember`] does.
     pub fn remember_policies(&mut self, good: &BTreeMap<String, Arc<PolicyObject>>) {
+        let _ = self.write_policies(good);
+    }
+
+    fn write_policies(&mut self, good: &BTreeMap<String, Arc<PolicyObject>>) -> Result<(), Failed> {
         // The folder's parents would be made for all to read.
         let result = if self.policies.written() == good { Ok(()) } else { files::make_directory(&self.path) };
         let result = result.and_then(|()| self.policies.write(good));
-        self.tell(result, "cannot remember the policies in force; a restart would forget them");
+        self.report(result, "cannot remember the policies in force; a restart would forget them")
     }
 
-    fn tell(&mut self, result: io::Result<()>, what: &str) {
-        match result {
-            Ok(()) => self.health = Health::Good,
-            Err(error) if self.health == Health::Good => {
-                let directory = self.path.display();
-                warn!(%directory, %error, "{what}");
-                self.health = Health::Failing;
-            }
-            Err(_) => {}
+    fn report(&mut self, result: io::Result<()>, what: &'static str) -> Result<(), Failed> {
+        let Err(error) = result else {
+            self.failing.remove(what);
+            return Ok(());
+        };
+        if self.failing.insert(what) {
+            let directory = self.path.display();
+            warn!(%directory, %error, "{what}");
         }
+        Err(Failed)
+    }
+}
+
+impl Disk for StateDir {
+    fn write_promised(&mut self, promised: Promised) -> Promised {
+        let Promised { private, accepted, policies } = promised;
+        // First: what else is in the directory looks like an earlier release's without it.
+        let private = private.filter(|private| self.write_private(*private).is_err());
+        // What fails of this waits in the journal.
+        self.remember_accepted(accepted);
+        let policies = policies.filter(|good| self.write_policies(good).is_err());
+        Promised { private, policies, ..Promised::default() }
+    }
+
+    fn write_drafts(&mut self, drafts: News<Draft>) {
+        self.remember_drafts(drafts);
+    }
+
+    fn health(&self) -> Health {
+        if self.failing.is_empty() { Health::Good } else { Health::Failing }
     }
 }
 

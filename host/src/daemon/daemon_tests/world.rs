@@ -97,7 +97,7 @@ impl World {
 
     /// The same on a node that is not.
     pub(super) async fn begin_with(scene: Scene) -> Self {
-        let mut world = Self::start(scene).await;
+        let mut world = Self::start(scene);
         world.take_over().await;
         world.settle().await;
         world

@@ -1,0 +1,61 @@
+//! What the state directory and the kernel say together about what was before: read and remembered once, before the loop
+//! begins.
+
+use egressd_core::finding::Finding;
+use egressd_core::model::PrivateDestinations;
+use egressd_core::net::{AddressRange, Family, private_destinations as private_networks};
+use egressd_core::pipeline::Pipeline;
+use egressd_core::ruleset::{Ruleset, Table};
+use tracing::warn;
+
+use crate::board::Board;
+use crate::state::StateDir;
+
+/// Goes on with what became of private destinations before, and with what the kernel has where nothing else is left of
+/// what was accepted (P6).
+pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, (applied, board): (&Ruleset, &Board)) {
+    let translated = || private_destinations(applied);
+    let unasked = state.is_of_an_earlier_release().then(translated).unwrap_or_default();
+    let private = state.private_destinations().unwrap_or(unasked);
+    pipeline.went_on_with(private);
+    // At once: what is written below looks like an earlier release's without it.
+    state.remember_private(private);
+    if state.is_bare() && translates(applied) {
+        pipeline.lost_memory();
+        state.lose();
+        let lost = lost_memory();
+        warn!(code = %lost.code, "{}", lost.message);
+        board.left([state.findings(), vec![lost]].concat());
+    }
+}
+
+/// What became of private destinations by rules that are in force, where no release remembered a decision about that:
+/// releases that decided nothing translated to them, and sets that have them are of one that does not.
+fn private_destinations(applied: &Ruleset) -> PrivateDestinations {
+    let withholds = |(family, table): (&Family, &Table)| {
+        let is_inside = |range: &AddressRange| table.sets.values().any(|set| set.contains(range.first()));
+        private_networks(*family).iter().all(is_inside)
+    };
+    let mut in_force = applied.tables.iter().filter(|(_, table)| has_elements(table)).peekable();
+    if in_force.peek().is_some() && !in_force.any(withholds) {
+        PrivateDestinations::AsBefore
+    } else {
+        PrivateDestinations::Withheld
+    }
+}
+
+/// Whether rules are in force that translate something.
+fn translates(applied: &Ruleset) -> bool {
+    applied.tables.values().any(has_elements)
+}
+
+/// What is reported where rules are in force and nothing says what they follow from.
+fn lost_memory() -> Finding {
+    let message = "rules are in force, and the state directory says nothing about what was accepted: it was lost, or is another \
+                   one; what the kernel has for Services with invalid annotations stays (docs/upgrade.md)";
+    Finding::warning("state-lost", message)
+}
+
+fn has_elements(table: &Table) -> bool {
+    table.maps.values().any(|map| !map.elements.is_empty())
+}

@@ -1,0 +1,179 @@
+//! What is remembered before it is in force, on the loop itself: what the disk and the kernel do is written down by both.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
+use egressd_core::decision::{Decision, Draft, Outcome};
+use egressd_core::model::{AnnotationPrefix, Context as NodeContext, Interest, Key, ServiceView, Uid};
+use egressd_core::owner::Owner;
+use egressd_core::pipeline::News;
+use egressd_core::testkit::{SnapshotBuilder, rule, service, settings};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use super::*;
+use crate::board::board;
+use crate::nft::{Error, Kernel, Readback, Survey, TableId};
+use crate::notices::Notices;
+use crate::policies::{Library, Sandbox};
+use crate::source::handover::handover;
+use crate::state::pending::Promised;
+use crate::state::thread::{Disk, Health, Known as Directory};
+
+/// What was done, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Remembered,
+    Committed,
+}
+
+type Record = Arc<Mutex<Vec<Done>>>;
+
+fn lock(record: &Record) -> MutexGuard<'_, Vec<Done>> {
+    record.lock().unwrap()
+}
+
+/// A disk that takes its time: whoever does not wait for it comes first.
+struct Slow(Record);
+
+impl Disk for Slow {
+    fn write_promised(&mut self, promised: Promised) -> Promised {
+        if !promised.accepted.is_empty() {
+            thread::sleep(Duration::from_millis(100));
+            lock(&self.0).push(Done::Remembered);
+        }
+        Promised::default()
+    }
+
+    fn write_drafts(&mut self, _: News<Draft>) {}
+
+    fn health(&self) -> Health {
+        Health::Good
+    }
+}
+
+/// One that does not answer before the test is over.
+struct Hanging(Receiver<()>);
+
+impl Disk for Hanging {
+    fn write_promised(&mut self, _: Promised) -> Promised {
+        // It ends with an error, when the test does.
+        let _ = self.0.recv();
+        Promised::default()
+    }
+
+    fn write_drafts(&mut self, _: News<Draft>) {}
+
+    fn health(&self) -> Health {
+        Health::Good
+    }
+}
+
+struct Recording(Record);
+
+impl Kernel for Recording {
+    fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn read(&mut self, _: &TableNames) -> Result<Readback, Error> {
+        Ok(Readback::default())
+    }
+
+    fn commit(&mut self, _: &egressd_core::diff::Batch) -> Result<(), Error> {
+        lock(&self.0).push(Done::Committed);
+        Ok(())
+    }
+
+    fn existing(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn foreign(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn survey(&mut self, _: &TableNames, _: &BTreeSet<Uid>) -> Result<Survey, Error> {
+        Ok(Survey::default())
+    }
+}
+
+/// Translates every endpoint, whatever the Service says.
+struct Willing;
+
+impl Policy for Willing {
+    fn name(&self) -> &'static str {
+        "willing"
+    }
+
+    fn evaluate(&self, context: &NodeContext, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let endpoints = view.local_endpoints(context).map(|endpoint| endpoint.address);
+        let rules = view.addresses.first().map(|address| rule(endpoints, *address)).into_iter().collect();
+        let decision = Decision::Plan(Draft { rules, ..Draft::default() });
+        Ok(Outcome { decision, diagnostics: vec![] })
+    }
+}
+
+/// A loop with policies, on such a disk.
+struct World {
+    daemon: Daemon,
+    record: Record,
+    _state: TempDir,
+}
+
+impl World {
+    async fn on(disk: impl FnOnce(Record) -> StateThread) -> Self {
+        let (record, directory) = (Record::default(), tempfile::tempdir().unwrap());
+        let theirs = Arc::clone(&record);
+        let kernel = KernelThread::spawn(move || Ok(Recording(theirs))).await.unwrap();
+        let chain = || Member::new(Asked::Policy(Arc::new(Willing))).reading(Interest::new([&"do".to_owned()], []));
+        let library =
+            Library::new(Sandbox::new().unwrap(), AnnotationPrefix::default(), Metrics::default(), Default::default());
+        let asked = (Loader::start(library).unwrap(), Evaluator::start(Chain::new([chain()])).unwrap());
+        let ((giver, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
+        let (board, _reader) = board(giver.told(), Notices::default().reader(), orphans);
+        let (state, watch) = (StateDir::open(directory.path()), Watch { board, metrics: Metrics::default() });
+        let adopted = Daemon::adopt(settings(Owner::Any), state, asked, kernel, (Start::Adopt, watch)).await;
+        let mut daemon = adopted.unwrap();
+        daemon.state = disk(Arc::clone(&record));
+        daemon.pipeline.ask_all(Chain::new([chain()]).interest());
+        Self { daemon, record, _state: directory }
+    }
+
+    /// What is done for a Service with this annotation and these endpoints.
+    async fn put(&mut self, wish: &str, endpoints: &[&str]) -> Vec<Done> {
+        let mut service = service("web", &["11.0.0.2"]);
+        service.annotations.insert("do".to_owned(), wish.to_owned());
+        let keys = [Key::Service(service.key.clone()), Key::Cluster].into();
+        let snapshot = SnapshotBuilder::default().service(service, endpoints).build();
+        let questions = self.daemon.pipeline.update(&snapshot, &keys);
+        self.daemon.queue(questions);
+        self.daemon.ask().await.unwrap();
+        self.daemon.round().await.unwrap();
+        let mut done = std::mem::take(&mut *lock(&self.record));
+        done.dedup();
+        done
+    }
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_on_the_disk_before_it_is_in_force() {
+    let slow = |record| StateThread::over(Slow(record), Directory::default()).unwrap();
+    let mut world = World::on(slow).await;
+    assert_eq!(world.put("one", &["10.0.0.1"]).await, [Done::Remembered, Done::Committed]);
+    assert_eq!(world.put("one", &["10.0.0.1", "10.0.0.2"]).await, [Done::Committed], "an endpoint is no edit");
+    assert_eq!(world.put("two", &["10.0.0.1"]).await, [Done::Remembered, Done::Committed]);
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_stops_no_translation() {
+    let (_hangs, answer): (Sender<()>, _) = mpsc::channel();
+    let hanging = |_| StateThread::over(Hanging(answer), Directory::default()).unwrap();
+    let mut world = World::on(hanging).await;
+    assert_eq!(world.put("one", &["10.0.0.1"]).await, [Done::Committed]);
+    assert_eq!(world.put("two", &["10.0.0.2"]).await, [Done::Committed]);
+}

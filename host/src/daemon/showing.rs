@@ -1,0 +1,42 @@
+//! What the loop reports: what is in force, and what waits.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use egressd_core::in_force::{InForce, Newest, UnixTime};
+use egressd_core::model::ServiceKey;
+
+use super::log::log_changes;
+use super::{Begun, Daemon};
+use crate::moment::Moment;
+
+impl Daemon {
+    /// Shows what is in force, in another way than before; one line for every Service whose status changed.
+    fn show(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<ServiceKey>) {
+        let before = self.in_force.clone();
+        let changed = change(&mut self.in_force, UnixTime(Moment::now().as_second()));
+        log_changes(&before, &self.in_force, &changed);
+    }
+
+    /// Shows what came into force.
+    pub(super) fn show_in_force(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<ServiceKey>) {
+        self.show(change);
+        self.begun = Begun::Yes;
+        self.watch.board.in_force(Arc::new(self.in_force.clone()));
+    }
+
+    /// Shows which Services wait for the kernel. Before the first round is in force there is nothing to compare with.
+    pub(super) fn show_held_back(&mut self, newest: &Newest, why: &str) {
+        let still = match self.begun {
+            Begun::No => {
+                self.in_force.wait(newest);
+                None
+            }
+            Begun::Yes => {
+                self.show(|in_force, now| in_force.hold_back(newest, why, now));
+                Some(Arc::new(self.in_force.clone()))
+            }
+        };
+        self.watch.board.held_back(format!("a change is not in force yet: {why}"), still);
+    }
+}

@@ -1,0 +1,56 @@
+//! What is to be written down: the newest of everything, so that a slow disk costs no more than there is to remember.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use egressd_core::decision::Draft;
+use egressd_core::model::{Labels, PolicyObject, PrivateDestinations};
+use egressd_core::pipeline::News;
+
+/// Policies by name.
+pub(crate) type Objects = BTreeMap<String, Arc<PolicyObject>>;
+
+/// What has to be on the disk before what follows from it comes into force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Promised {
+    pub(crate) private: Option<PrivateDestinations>,
+    pub(crate) accepted: News<Labels>,
+    /// Exactly those in force; none where they did not change.
+    pub(crate) policies: Option<Objects>,
+}
+
+/// All that is to be written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) promised: Promised,
+    pub(crate) drafts: News<Draft>,
+}
+
+impl Promised {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { private, accepted, policies } = self;
+        private.is_none() && accepted.is_empty() && policies.is_none()
+    }
+
+    /// Takes in what is newer, which counts.
+    fn add(&mut self, newer: Self) {
+        let Self { private, accepted, policies } = newer;
+        self.private = private.or(self.private);
+        self.accepted.extend(accepted);
+        self.policies = policies.or(self.policies.take());
+    }
+}
+
+impl Pending {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { promised, drafts } = self;
+        promised.is_empty() && drafts.is_empty()
+    }
+
+    /// Takes in what is newer, which counts.
+    pub(crate) fn add(&mut self, newer: Self) {
+        let Self { promised, drafts } = newer;
+        self.promised.add(promised);
+        self.drafts.extend(drafts);
+    }
+}

@@ -1,0 +1,68 @@
+//! Between the loop and the thread that writes: what waits to be written, counted by hand-overs.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::pending::Pending;
+
+/// How many times something was handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct HandOver(u64);
+
+/// What both ends hold.
+#[derive(Debug)]
+pub(super) struct Shared {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// None where the thread has it all.
+    pending: Option<Pending>,
+    newest: HandOver,
+    door: Door,
+}
+
+/// Whether more may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Open,
+    Closed,
+}
+
+impl Shared {
+    /// With nothing but a first look: a file that was found cut off is written anew at once.
+    pub(super) fn new() -> Self {
+        let waiting = Waiting { pending: Some(Pending::default()), newest: HandOver::default(), door: Door::Open };
+        Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
+    }
+
+    /// Puts something to what waits, without waiting for anything.
+    pub(super) fn hand(&self, newer: Pending) -> HandOver {
+        let mut waiting = self.waiting();
+        waiting.pending.get_or_insert_default().add(newer);
+        waiting.newest.0 += 1;
+        self.changed.notify_one();
+        waiting.newest
+    }
+
+    /// Nothing more comes.
+    pub(super) fn close(&self) {
+        self.waiting().door = Door::Closed;
+        self.changed.notify_one();
+    }
+
+    /// Waits for something to write; none when nothing more comes. Also: up to which hand-over it is.
+    pub(super) fn take(&self) -> Option<(Pending, HandOver)> {
+        let idle = |waiting: &mut Waiting| waiting.pending.is_none() && waiting.door == Door::Open;
+        let waiting = self.changed.wait_while(self.waiting(), idle);
+        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let pending = waiting.pending.take()?;
+        Some((pending, waiting.newest))
+    }
+
+    /// A panic elsewhere while the lock was held leaves news that are whole, each of them.
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
