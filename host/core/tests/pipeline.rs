@@ -13,6 +13,8 @@ mod interest;
 mod limits;
 #[path = "pipeline/memory.rs"]
 mod memory;
+#[path = "pipeline/shown.rs"]
+mod shown;
 #[path = "pipeline/strays.rs"]
 mod strays;
 #[path = "pipeline/turns.rs"]
