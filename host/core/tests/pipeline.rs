@@ -5,6 +5,8 @@
 mod addresses;
 #[path = "pipeline/fairness.rs"]
 mod fairness;
+#[path = "pipeline/heard.rs"]
+mod heard;
 #[path = "pipeline/inside.rs"]
 mod inside;
 #[path = "pipeline/interest.rs"]

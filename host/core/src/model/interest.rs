@@ -120,6 +120,23 @@ mod tests {
         assert!(!begins(&Labels::new(), &[String::new()].into()));
     }
 
+    #[test]
+    fn what_egressd_writes_is_shown_to_no_policy_whatever_it_reads() {
+        let all = Interest::everything();
+        for name in ["egressd.io/anything", "kube-vip.io/active-endpoint-ipv6", LAST_APPLIED] {
+            assert!(all.reads_annotation(name) && !all.shows_annotation(name), "{name}");
+        }
+        assert!(all.shows_annotation("kube-vip.io/egress"));
+    }
+
+    #[test]
+    fn an_answer_depends_on_labels_that_are_read_and_on_those_that_choose_who_is_asked() {
+        let of = Interest::new([], [&"team/".to_owned()]).and(&Interest::default().choosing_by(["tier"]));
+        let depends: Vec<&str> =
+            ["team/a", "tier", "tiers", "team"].into_iter().filter(|name| of.depends_on_label(name)).collect();
+        assert_eq!(depends, ["team/a", "tier"]);
+    }
+
     /// What is kept for one is enough for another, or is asked for anew.
     #[test]
     fn what_is_covered_misses_nothing_that_is_read() {
