@@ -130,11 +130,18 @@ impl World {
         self.pipeline.update(&self.snapshot, &[Key::Service(key)].into())
     }
 
-    /// All that anybody can notice.
-    fn outcome(&mut self) -> (Round, BTreeMap<Uid, Arc<Labels>>, BTreeMap<Uid, Arc<Draft>>) {
+    fn outcome(&mut self) -> All {
         let round = self.pipeline.round();
-        (round, self.pipeline.accepted().clone(), self.pipeline.drafts().clone())
+        All { round, accepted: self.pipeline.accepted().clone(), drafts: self.pipeline.drafts().clone() }
     }
+}
+
+/// All that is to be noticed of a pipeline.
+#[derive(Debug, PartialEq)]
+struct All {
+    round: Round,
+    accepted: BTreeMap<Uid, Arc<Labels>>,
+    drafts: BTreeMap<Uid, Arc<Draft>>,
 }
 
 fn text(text: &str) -> String {
