@@ -82,7 +82,7 @@ fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<Bound> {
     // The only import of both worlds is the log.
     policy::Policy::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
     let pre = linker.instantiate_pre(component)?;
-    if component.get_export_index(None, &World::Validator.export()).is_some() {
+    if component.get_export_index(None, World::Validator.export()).is_some() {
         let question = question(component, World::Validator)?;
         return Ok(Bound::Validator(Ready { pre: validator::ValidatorPre::new(pre)?, question }));
     }
@@ -92,7 +92,7 @@ fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<Bound> {
 
 /// Where the function is that is called for every Service.
 fn question(component: &Component, world: World) -> wasmtime::Result<ComponentExportIndex> {
-    let interface = component.get_export_index(None, &world.export());
+    let interface = component.get_export_index(None, world.export());
     let function = interface.and_then(|interface| component.get_export_index(Some(&interface), world.question()));
     function.ok_or_else(|| wasmtime::Error::msg(format!("{} is not exported", world.question())))
 }
