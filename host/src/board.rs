@@ -171,4 +171,9 @@ impl Reader {
     pub(crate) async fn turned(&mut self) -> Result<(), watch::error::RecvError> {
         self.busy.changed().await
     }
+
+    /// Whether the loop has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.busy.has_changed().is_err()
+    }
 }

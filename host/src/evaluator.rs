@@ -1,8 +1,11 @@
-//! Asks the chain of policies on a thread of its own, so that a slow policy never holds up the async threads.
+//! Asks the chain of policies on a thread of its own, so that a slow policy never holds up the async threads; where many
+//! questions wait, as when policies change, on a second one beside it. Answers come in the order of the turns either way.
 //! It knows neither WASM nor what the policies say.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -10,6 +13,10 @@ use egressd_core::chain::{Chain, Verdict};
 use egressd_core::model::Context;
 use egressd_core::pipeline::{Question, Turns};
 use tokio::sync::oneshot;
+
+/// With more questions than this a second thread asks, too. Fewer are answered in a few milliseconds, which the thread's
+/// start and its share of the node's processors are not worth.
+const MANY: usize = 256;
 
 /// The handle. When it is dropped the thread ends, after the question at hand.
 #[derive(Debug)]
@@ -76,28 +83,82 @@ impl Evaluator {
 }
 
 fn answer_all(mut chain: Chain, ordered: &Receiver<Order>) {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
     while let Ok(order) = ordered.recv() {
         match order {
             Order::Swap(next) => chain = next,
-            Order::Answer(slice) => answer(&chain, slice),
+            Order::Answer(slice) => answer(&chain, slice, processors),
         }
     }
 }
 
-fn answer(chain: &Chain, Slice { context, mut turns, most, answer }: Slice) {
-    let (begun, mut answers) = (Instant::now(), Answers::new());
-    let ask = |question: &Question| {
-        let begun = Instant::now();
-        let verdict = chain.evaluate(&context, &question.view);
-        (verdict, begun.elapsed())
-    };
+/// Answers on one thread, or on two where many questions wait and there are processors for both.
+fn answer(chain: &Chain, Slice { context, turns, most, answer }: Slice, processors: usize) {
+    let are_many = turns.len() > MANY && processors > 1;
+    let desk = Desk { chain, context, begun: Instant::now(), most, progress: Mutex::new(Progress::of(turns)) };
     // Whoever asked may have gone on meanwhile.
-    while !answer.is_closed() {
-        let Some(answered) = turns.serve(ask) else { break };
-        answers.push(answered);
-        if begun.elapsed() >= most {
-            break;
+    let is_of_use = || !answer.is_closed();
+    thread::scope(|scope| {
+        if are_many {
+            let second = thread::Builder::new().name("policies-2".to_owned());
+            // Where the system gives no thread, the first one asks everything.
+            let _ = second.spawn_scoped(scope, || desk.work(is_of_use));
+        }
+        desk.work(is_of_use);
+    });
+    let Progress { turns, answers, taken: _ } = desk.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let _ = answer.send((turns, answers.into_values().collect()));
+}
+
+/// Where the threads that ask take their questions from.
+struct Desk<'a> {
+    chain: &'a Chain,
+    context: Arc<Context>,
+    begun: Instant,
+    most: Duration,
+    progress: Mutex<Progress>,
+}
+
+/// How far a slice is.
+struct Progress {
+    turns: Turns,
+    /// How many questions were taken.
+    taken: usize,
+    /// By when the question was taken: which thread was faster decides nothing.
+    answers: BTreeMap<usize, (Question, Verdict)>,
+}
+
+impl Progress {
+    fn of(turns: Turns) -> Self {
+        Self { turns, taken: 0, answers: BTreeMap::new() }
+    }
+
+    fn take(&mut self) -> Option<(usize, Question)> {
+        let question = self.turns.take()?;
+        self.taken += 1;
+        Some((self.taken, question))
+    }
+}
+
+impl Desk<'_> {
+    /// Asks one question after the other, until the time is over or none is left.
+    fn work(&self, is_of_use: impl Fn() -> bool) {
+        while is_of_use() {
+            let Some((number, question)) = self.progress().take() else { break };
+            let begun = Instant::now();
+            let verdict = self.chain.evaluate(&self.context, &question.view);
+            let took = begun.elapsed();
+            let mut progress = self.progress();
+            progress.turns.is_answered(&question, took);
+            progress.answers.insert(number, (question, verdict));
+            if self.begun.elapsed() >= self.most {
+                break;
+            }
         }
     }
-    let _ = answer.send((turns, answers));
+
+    /// Policies are not asked under the lock, so no panic of theirs leaves it half done.
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

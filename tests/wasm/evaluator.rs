@@ -1,13 +1,15 @@
 //! The chain of policies on its own thread.
 
-use std::sync::Arc;
-use std::thread;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use egressd::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling, Verdict};
 use egressd_core::decision::{Decision, Draft, Outcome};
+use egressd_core::finding::Finding;
 use egressd_core::model::{Context, ServiceView};
 use egressd_core::pipeline::{Question, Turns};
 
@@ -100,6 +102,72 @@ fn it_answers_as_much_as_its_time_allows_and_one_question_at_least() {
     let answered = |most| asked(&evaluator, services(), most).len();
     assert_eq!(answered(Duration::ZERO), 1);
     assert!((1..50).contains(&answered(Duration::from_millis(100))));
+}
+
+/// Remembers which threads asked it, and takes longer for some Services than for others.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<BTreeSet<String>>>);
+
+impl Witness {
+    fn threads(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+fn name(thread: ThreadId) -> String {
+    format!("{thread:?}")
+}
+
+impl Policy for Witness {
+    fn name(&self) -> &str {
+        "witness"
+    }
+
+    fn evaluate(&self, _: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        self.0.lock().unwrap().insert(name(thread::current().id()));
+        let number: u64 = view.service.key.name.rsplit('-').next().unwrap().parse().unwrap();
+        thread::sleep(Duration::from_micros(50 * (number % 7)));
+        let code = format!("number-{number}");
+        Ok(Outcome { decision: Decision::Pass, diagnostics: vec![Finding::warning(code, "it was asked")] })
+    }
+}
+
+/// Which Services were answered, in this order, and on how many threads.
+fn answered(count: usize) -> (Vec<String>, usize) {
+    let witness = Witness::default();
+    let evaluator = Evaluator::start((Box::new(witness.clone()) as Box<dyn Policy>).into()).unwrap();
+    let services = (0..count).map(|number| view(&format!("web-{number}"), &[]));
+    let verdicts = asked(&evaluator, services, Duration::MAX);
+    let codes = verdicts.into_iter().map(|mut verdict| verdict.findings.remove(0).code.to_string());
+    (codes.collect(), witness.threads())
+}
+
+#[test]
+fn many_questions_are_asked_on_two_threads_and_answered_in_the_order_of_their_turns() {
+    let processors = thread::available_parallelism().unwrap().get();
+    for (count, threads) in [(256, 1), (257, processors.min(2)), (600, processors.min(2))] {
+        let expected: Vec<String> = (0..count).map(|number| format!("number-{number}")).collect();
+        assert_eq!(answered(count), (expected, threads), "{count}");
+    }
+}
+
+/// The components of the two threads share nothing.
+#[test]
+fn two_threads_come_to_the_same_verdicts_as_one() {
+    let chain = || Chain::new([member(wasm::built_in(), "annotations")]);
+    let (evaluator, alone) = (Evaluator::start(chain()).unwrap(), chain());
+    let words = ["true", "maybe", "false"];
+    let service =
+        |number: usize| view(&format!("web-{number:03}"), &[("kube-vip.io/egress", words[number % words.len()])]);
+    let one_by_one: Vec<Verdict> = (0..300).map(|number| alone.evaluate(&context(), &service(number))).collect();
+    assert_eq!(asked(&evaluator, (0..300).map(service), Duration::MAX), one_by_one);
+}
+
+#[test]
+fn a_bug_on_one_of_two_threads_is_an_error_and_no_hang() {
+    let evaluator = Evaluator::start((Box::new(Bug) as Box<dyn Policy>).into()).unwrap();
+    let services = (0..600).map(|number| view(&format!("web-{number}"), &[]));
+    assert_eq!(try_asking(&evaluator, services, Duration::MAX).err(), Some(EvaluatorGone));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod entries;
 mod entry;
 mod input;
 mod limits;
+mod looking;
 mod memory;
 mod places;
 mod pods;
@@ -31,14 +32,11 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use again::Again;
 use alarms::Alarms;
 use claims::Claims;
 pub use claims::KEPT;
 use derived::Derived;
 use entries::Entries;
-use entry::{Answer, Entry, FollowUp, Standing};
-use input::is_asked_about;
 use places::Places;
 pub use remembered::News;
 use remembered::Remembered;
@@ -46,20 +44,19 @@ pub use round::Step;
 pub use turns::Turns;
 
 use crate::beside::ForeignTables;
-use crate::chain::{PolicyFailure, Ruling, Verdict};
+use crate::chain::PolicyFailure;
 use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Labels, PolicyMark, Published,
-    ServiceKey, ServiceView, Snapshot, Surroundings, Uid, published,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Labels, PolicyMark, ServiceKey,
+    ServiceView, Snapshot, Surroundings, Uid,
 };
 use crate::owner::{Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::ServiceStatus;
 use crate::voice::Voice;
-use crate::whose::Waits;
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +113,8 @@ pub struct Pipeline {
     claims: Claims,
     /// How many answers were failures.
     failures: u64,
+    /// How many inputs were to be asked about.
+    inputs: u64,
 }
 
 /// Whether all is known that an earlier process remembered.
@@ -133,6 +132,8 @@ pub enum Memory {
 pub struct Question {
     key: ServiceKey,
     about: About,
+    /// The number of what they are shown.
+    input: u64,
     /// The number of the Service's last failure.
     failed: u64,
     /// What they are to look at.
@@ -143,7 +144,7 @@ pub struct Question {
 impl Question {
     /// About a view as it is, for tests of what answers questions.
     pub fn about(view: Arc<ServiceView>) -> Self {
-        Self { key: view.service.key.clone(), about: About::Today, failed: 0, view }
+        Self { key: view.service.key.clone(), about: About::Today, input: 0, failed: 0, view }
     }
 }
 
@@ -212,6 +213,7 @@ impl Pipeline {
             memory: Memory::Whole,
             claims: Claims::default(),
             failures: 0,
+            inputs: 0,
         }
     }
 
@@ -261,71 +263,5 @@ impl Pipeline {
     /// What of both is other than when it was asked last.
     pub fn take_news(&mut self) -> (News<Labels>, News<Draft>) {
         (self.accepted.take_news(), self.drafts.take_news())
-    }
-
-    fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
-        if self.look_at_unreadable(snapshot, &key) {
-            return None;
-        }
-        let prefix = &self.settings.prefix;
-        let service = snapshot.services.get(&key);
-        let published = service.map(|service| published(service, prefix)).unwrap_or_default();
-        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
-        let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
-            if let Some(gone) = self.services.remove(&key) {
-                self.places.put(&key, BTreeSet::new());
-                self.forget(&gone.view.service.uid);
-            }
-            return None;
-        };
-        let known = self.services.get_mut(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
-        if let Some(entry) = known {
-            let answered = entry.standing == Standing::Newest || entry.again.is_deferred();
-            if answered && entry.is_about(&newest) && !anyway {
-                (entry.published, entry.waits) = (published, waits);
-                return None;
-            }
-        }
-        let entry = self.renewed(&key, (newest, waits), published);
-        let question = entry.question(&key);
-        self.take_places(snapshot, &key, &entry.view);
-        self.services.insert(key, entry);
-        Some(question)
-    }
-
-    /// Takes in which addresses concern a Service.
-    fn take_places(&mut self, snapshot: &Snapshot, key: &ServiceKey, view: &ServiceView) {
-        let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
-        let listed = slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address);
-        self.places.put(key, listed.chain(view.addresses.iter().copied()).collect());
-    }
-
-    /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
-    fn renewed(&mut self, key: &ServiceKey, newest: (Arc<ServiceView>, Waits), published: Published) -> Entry {
-        let (view, waits) = newest;
-        let (standing, uid) = (Standing::Earlier, &view.service.uid);
-        match self.services.remove(key) {
-            Some(Entry { view: before, verdict, last_input, follow_up, again, answer, .. })
-                if before.service.uid == *uid =>
-            {
-                let (again, shown) = (again.anew(), None);
-                Entry { view, shown, published, verdict, standing, last_input, follow_up, again, answer, waits }
-            }
-            other => {
-                if let Some(replaced) = other {
-                    self.forget(&replaced.view.service.uid);
-                }
-                let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
-                let (last_input, follow_up) = (None, FollowUp::Unasked);
-                let (again, answer, shown) = (Again::default(), Answer::Remembered, None);
-                Entry { view, shown, published, verdict: draft, standing, last_input, follow_up, again, answer, waits }
-            }
-        }
-    }
-
-    fn forget(&mut self, uid: &Uid) {
-        self.accepted.remove(uid);
-        self.drafts.remove(uid);
-        self.claims.forget(uid);
     }
 }

@@ -5,6 +5,8 @@
 mod addresses;
 #[path = "pipeline/fairness.rs"]
 mod fairness;
+#[path = "pipeline/heard.rs"]
+mod heard;
 #[path = "pipeline/inside.rs"]
 mod inside;
 #[path = "pipeline/interest.rs"]
@@ -13,6 +15,8 @@ mod interest;
 mod limits;
 #[path = "pipeline/memory.rs"]
 mod memory;
+#[path = "pipeline/shown.rs"]
+mod shown;
 #[path = "pipeline/strays.rs"]
 mod strays;
 #[path = "pipeline/turns.rs"]

@@ -7,12 +7,13 @@ use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{Context, Interest, ServiceView};
 use wasmtime::Store;
+use wasmtime::component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift};
 
 use super::bindings::{policy, types, validator};
 use super::guest::{Guest, Meter};
 use super::imports::Call;
 use super::limits::Size;
-use super::module::Bound;
+use super::module::{Bound, Ready};
 use super::{Compiler, Engine, Error, Module, convert};
 
 /// What a policy says about itself.
@@ -53,13 +54,13 @@ pub struct Loaded {
 /// A component of world `policy` with its settings.
 pub struct ComponentPolicy {
     configured: Configured,
-    pre: policy::PolicyPre<Call>,
+    ready: Ready<policy::PolicyPre<Call>>,
 }
 
 /// A component of world `validator` with its settings.
 pub struct ComponentValidator {
     configured: Configured,
-    pre: validator::ValidatorPre<Call>,
+    ready: Ready<validator::ValidatorPre<Call>>,
 }
 
 /// What both have.
@@ -93,8 +94,8 @@ pub fn configure(module: &Module, name: &str, settings: &str) -> Result<Loaded, 
     let (description, meter) = (convert::description(described), guest.meter.clone());
     let configured = Configured { guest, settings: settings.to_owned(), description: description.clone() };
     let asked = match &module.bound {
-        Bound::Policy(pre) => Asked::Policy(Arc::new(ComponentPolicy { configured, pre: pre.clone() })),
-        Bound::Validator(pre) => Asked::Validator(Arc::new(ComponentValidator { configured, pre: pre.clone() })),
+        Bound::Policy(ready) => Asked::Policy(Arc::new(ComponentPolicy { configured, ready: ready.clone() })),
+        Bound::Validator(ready) => Asked::Validator(Arc::new(ComponentValidator { configured, ready: ready.clone() })),
     };
     Ok(Loaded { description, asked, meter })
 }
@@ -123,10 +124,10 @@ fn errors(told: &[Finding]) -> Option<String> {
 impl Bound {
     fn check_settings(&self, store: &mut Store<Call>, settings: &str) -> wasmtime::Result<Vec<types::Diagnostic>> {
         match self {
-            Self::Policy(pre) => {
+            Self::Policy(Ready { pre, question: _ }) => {
                 pre.instantiate(&mut *store)?.egressd_policy_evaluator().call_check_settings(store, settings)
             }
-            Self::Validator(pre) => {
+            Self::Validator(Ready { pre, question: _ }) => {
                 pre.instantiate(&mut *store)?.egressd_policy_complainer().call_check_settings(store, settings)
             }
         }
@@ -134,10 +135,10 @@ impl Bound {
 
     fn describe(&self, store: &mut Store<Call>, settings: &str) -> wasmtime::Result<types::Description> {
         match self {
-            Self::Policy(pre) => {
+            Self::Policy(Ready { pre, question: _ }) => {
                 pre.instantiate(&mut *store)?.egressd_policy_evaluator().call_describe(store, settings)
             }
-            Self::Validator(pre) => {
+            Self::Validator(Ready { pre, question: _ }) => {
                 pre.instantiate(&mut *store)?.egressd_policy_complainer().call_describe(store, settings)
             }
         }
@@ -151,12 +152,10 @@ impl Policy for ComponentPolicy {
 
     fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         let question = Question::new(&self.configured, context, service, draft);
-        let Question { context, service, draft, size } = &question;
         let guest = &self.configured.guest;
-        let outcome = guest.call(*size, |store| {
-            self.pre.instantiate(&mut *store)?.egressd_policy_evaluator().call_evaluate(store, context, service, draft)
-        })?;
-        convert::outcome(outcome, service).map_err(|nonsense| guest.nonsense(&nonsense))
+        let Ready { pre, question: function } = &self.ready;
+        let (outcome,) = guest.call(question.size, |store| question.put(store, pre.instance_pre(), function))?;
+        convert::outcome(outcome, &question.service).map_err(|nonsense| guest.nonsense(&nonsense))
     }
 }
 
@@ -167,15 +166,15 @@ impl Validator for ComponentValidator {
 
     fn validate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
         let question = Question::new(&self.configured, context, service, draft);
-        let Question { context, service, draft, size } = &question;
         let guest = &self.configured.guest;
-        let told = guest.call(*size, |store| {
-            let complainer = self.pre.instantiate(&mut *store)?;
-            complainer.egressd_policy_complainer().call_validate(store, context, service, draft)
-        })?;
-        convert::diagnostics(told, service).map_err(|nonsense| guest.nonsense(&nonsense))
+        let Ready { pre, question: function } = &self.ready;
+        let (told,) = guest.call(question.size, |store| question.put(store, pre.instance_pre(), function))?;
+        convert::diagnostics(told, &question.service).map_err(|nonsense| guest.nonsense(&nonsense))
     }
 }
+
+/// What both functions take.
+type Words<'a> = (&'a types::Context, &'a types::Service, &'a types::Draft);
 
 /// One Service in the contract's words.
 struct Question {
@@ -191,5 +190,17 @@ impl Question {
         let bytes = service.annotations.iter().map(|(name, value)| name.len() + value.len()).sum();
         let size = Size { endpoints: service.endpoints.len(), bytes };
         Self { context: convert::context(context, &configured.settings), service, draft: convert::draft(draft), size }
+    }
+
+    /// Puts it to a fresh instance, in which this function alone is looked up.
+    fn put<A: ComponentNamedList + Lift>(
+        &self,
+        store: &mut Store<Call>,
+        pre: &InstancePre<Call>,
+        function: &ComponentExportIndex,
+    ) -> wasmtime::Result<A> {
+        let instance = pre.instantiate(&mut *store)?;
+        let function = instance.get_typed_func::<Words<'_>, A>(&mut *store, function)?;
+        function.call(store, (&self.context, &self.service, &self.draft))
     }
 }

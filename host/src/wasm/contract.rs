@@ -37,6 +37,14 @@ impl World {
         format!("{PACKAGE}{}@{VERSION}", self.interface())
     }
 
+    /// The function of it that is called for every Service.
+    pub(super) fn question(self) -> &'static str {
+        match self {
+            Self::Policy => "evaluate",
+            Self::Validator => "validate",
+        }
+    }
+
     /// What `wit/` calls it.
     fn name(self) -> &'static str {
         match self {

@@ -7,18 +7,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
 use egressd_core::finding::{Finding, Severity, Span, at_most};
-use egressd_core::model::{Context, Endpoint, Labels, ServiceKind, ServicePort, ServiceView, TrafficPolicy};
+use egressd_core::model::{
+    Context, Endpoint, Labels, ServiceKind, ServicePort, ServiceView, TrafficPolicy, is_withheld,
+};
 use egressd_core::net::{Family, PortMatch, Protocol};
 use egressd_core::text::{Text, quoted};
 use ipnet::IpNet;
 
 use super::Description;
 use super::bindings::types as wit;
-
-/// What no policy is shown: a copy of the whole object, and what egressd writes itself, which would make every
-/// answer a cause of the next question.
-const WITHHELD: [&str; 3] =
-    ["kubectl.kubernetes.io/last-applied-configuration", "kube-vip.io/active-endpoint", "egressd.io/"];
 
 /// The longest code of a diagnostic, in bytes: it is a label of metrics.
 const MOST_CODE: usize = 64;
@@ -48,8 +45,7 @@ pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
 pub(super) fn service(view: &ServiceView, description: &Description) -> wit::Service {
     let service = &*view.service;
     let begins = |name: &str, prefixes: &[String]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    let withheld = |name: &str| WITHHELD.iter().any(|prefix| name.starts_with(prefix));
-    let annotation = |name: &str| begins(name, &description.annotation_prefixes) && !withheld(name);
+    let annotation = |name: &str| begins(name, &description.annotation_prefixes) && !is_withheld(name);
     wit::Service {
         namespace: service.key.namespace.to_string(),
         namespace_labels: pairs(&view.namespace_labels, |_| true),

@@ -2,7 +2,7 @@
 //! not compile it again.
 
 use egressd_core::policy::Cost;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, HasSelf, Linker};
 
 use super::bindings::{policy, validator};
 use super::imports::Call;
@@ -28,8 +28,17 @@ pub struct Module {
 /// All that can be done before a call is done.
 #[derive(Clone)]
 pub(super) enum Bound {
-    Policy(policy::PolicyPre<Call>),
-    Validator(validator::ValidatorPre<Call>),
+    Policy(Ready<policy::PolicyPre<Call>>),
+    Validator(Ready<validator::ValidatorPre<Call>>),
+}
+
+/// A component of one world.
+#[derive(Clone)]
+pub(super) struct Ready<P> {
+    pub(super) pre: P,
+    /// The function that is called for every Service. The others are called when a policy is configured, so in an instance
+    /// that is asked they are not looked up.
+    pub(super) question: ComponentExportIndex,
 }
 
 impl Module {
@@ -74,7 +83,16 @@ fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<Bound> {
     policy::Policy::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
     let pre = linker.instantiate_pre(component)?;
     if component.get_export_index(None, World::Validator.export()).is_some() {
-        return validator::ValidatorPre::new(pre).map(Bound::Validator);
+        let question = question(component, World::Validator)?;
+        return Ok(Bound::Validator(Ready { pre: validator::ValidatorPre::new(pre)?, question }));
     }
-    policy::PolicyPre::new(pre).map(Bound::Policy)
+    let question = question(component, World::Policy)?;
+    Ok(Bound::Policy(Ready { pre: policy::PolicyPre::new(pre)?, question }))
+}
+
+/// Where the function is that is called for every Service.
+fn question(component: &Component, world: World) -> wasmtime::Result<ComponentExportIndex> {
+    let interface = component.get_export_index(None, world.export());
+    let function = interface.and_then(|interface| component.get_export_index(Some(&interface), world.question()));
+    function.ok_or_else(|| wasmtime::Error::msg(format!("{} is not exported", world.question())))
 }

@@ -109,9 +109,10 @@ impl Chain {
         &self.0
     }
 
-    /// Which annotations and labels its members read.
+    /// Which annotations and labels its members read, and by which labels it is chosen who is asked.
     pub fn interest(&self) -> Interest {
-        self.0.iter().fold(Interest::default(), |all, member| all.and(&member.interest))
+        let of = |all: Interest, member: &Member| all.and(&member.interest).choosing_by(member.scope.services.labels());
+        self.0.iter().fold(Interest::default(), of)
     }
 }
 

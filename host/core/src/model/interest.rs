@@ -2,13 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnnotationPrefix, Labels, Service};
+use super::{AnnotationPrefix, LAST_APPLIED, Labels, Service};
+
+/// What no policy is shown, by how it begins: a copy of the whole object, and what egressd writes itself, which would make
+/// every answer a cause of the next question.
+const WITHHELD: [&str; 3] = [LAST_APPLIED, "kube-vip.io/active-endpoint", "egressd.io/"];
 
 /// The names that policies asked for, by how they begin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interest {
     annotations: BTreeSet<String>,
     labels: BTreeSet<String>,
+    /// The labels by which operators choose the Services that a policy is asked about.
+    choosing: BTreeSet<String>,
     /// The prefix of the annotations whose misspelled names are reported.
     spelled: Option<AnnotationPrefix>,
 }
@@ -21,7 +27,7 @@ impl Interest {
     ) -> Self {
         let set = |prefixes: &mut dyn Iterator<Item = &'a String>| prefixes.cloned().collect();
         let (annotations, labels) = (set(&mut annotations.into_iter()), set(&mut labels.into_iter()));
-        Self { annotations, labels, spelled: None }
+        Self { annotations, labels, ..Self::default() }
     }
 
     /// In every name: of a policy that has not described itself.
@@ -37,11 +43,19 @@ impl Interest {
         Self { spelled: Some(prefix.clone()), ..read }
     }
 
+    /// The same where it depends on these labels of a Service whether a policy is asked about it.
+    #[must_use]
+    pub fn choosing_by<'a>(mut self, labels: impl IntoIterator<Item = &'a str>) -> Self {
+        self.choosing.extend(labels.into_iter().map(str::to_owned));
+        self
+    }
+
     /// In what either is interested in.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.annotations.extend(other.annotations.iter().cloned());
         self.labels.extend(other.labels.iter().cloned());
+        self.choosing.extend(other.choosing.iter().cloned());
         self.spelled = self.spelled.or_else(|| other.spelled.clone());
         self
     }
@@ -49,6 +63,16 @@ impl Interest {
     /// Whether an annotation of this name is read.
     pub fn reads_annotation(&self, name: &str) -> bool {
         self.annotations.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// Whether policies are shown an annotation of this name.
+    pub fn shows_annotation(&self, name: &str) -> bool {
+        self.reads_annotation(name) && !is_withheld(name)
+    }
+
+    /// Whether what policies answer can depend on a label of this name.
+    pub fn depends_on_label(&self, name: &str) -> bool {
+        self.choosing.contains(name) || self.labels.iter().any(|prefix| name.starts_with(prefix))
     }
 
     /// The prefix of the annotations whose misspelled names are reported: these are read, too (`crate::stray`).
@@ -66,6 +90,11 @@ impl Interest {
     pub fn concerns(&self, service: &Service) -> bool {
         begins(&service.annotations, &self.annotations) || begins(&service.labels, &self.labels)
     }
+}
+
+/// Whether no policy is shown an annotation of this name, whatever it asks for.
+pub fn is_withheld(name: &str) -> bool {
+    WITHHELD.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn begins(names: &Labels, prefixes: &BTreeSet<String>) -> bool {
@@ -88,6 +117,23 @@ mod tests {
         let left: Vec<_> = names.keys().filter(|name| read.reads_annotation(name)).collect();
         assert_eq!(left, ["b/egress", "b/egress-ipv6"]);
         assert!(!begins(&Labels::new(), &[String::new()].into()));
+    }
+
+    #[test]
+    fn what_egressd_writes_is_shown_to_no_policy_whatever_it_reads() {
+        let all = Interest::everything();
+        for name in ["egressd.io/anything", "kube-vip.io/active-endpoint-ipv6", LAST_APPLIED] {
+            assert!(all.reads_annotation(name) && !all.shows_annotation(name), "{name}");
+        }
+        assert!(all.shows_annotation("kube-vip.io/egress"));
+    }
+
+    #[test]
+    fn an_answer_depends_on_labels_that_are_read_and_on_those_that_choose_who_is_asked() {
+        let of = Interest::new([], [&"team/".to_owned()]).and(&Interest::default().choosing_by(["tier"]));
+        let depends: Vec<&str> =
+            ["team/a", "tier", "tiers", "team"].into_iter().filter(|name| of.depends_on_label(name)).collect();
+        assert_eq!(depends, ["team/a", "tier"]);
     }
 
     /// What is kept for one is enough for another, or is asked for anew.

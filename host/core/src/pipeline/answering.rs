@@ -1,11 +1,11 @@
 //! What the policies' answers change.
 
 use super::entry::{Answer, FollowUp, Standing};
-use super::input::with_strays;
-use super::memory::accept;
+use super::input::Heard;
+use super::memory::{accept, is_accepted};
 use super::{About, Pipeline, Question, again};
 use crate::chain::{FailureKind, Ruling, Verdict};
-use crate::model::ServiceView;
+use crate::model::ServiceKey;
 
 impl Pipeline {
     /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
@@ -19,7 +19,7 @@ impl Pipeline {
             return None;
         }
         match question.about {
-            About::Today => self.about_today(question, verdict),
+            About::Today => self.about_today(&question.key, verdict),
             About::LastAccepted => {
                 self.about_last_accepted(&question, verdict);
                 None
@@ -32,39 +32,52 @@ impl Pipeline {
             self.drafts.remove(&question.view.service.uid);
             self.claims.forget(&question.view.service.uid);
         }
-        let Some(entry) = self.services.get_mut(&question.key) else { return };
-        entry.follow_up = FollowUp::Answered;
-        // A policy that was not asked says nothing against an earlier answer.
-        if entry.last_input.is_none() || !again::is_undecided(&verdict) {
-            entry.last_input = Some(verdict);
+        if let Some(entry) = self.services.get_mut(&question.key) {
+            entry.follow_up(verdict);
         }
     }
 
-    fn about_today(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
-        let Question { key, about: _, failed: _, view } = question;
-        let verdict = with_strays(verdict, &view.service, &self.settings.prefix);
+    fn about_today(&mut self, key: &ServiceKey, verdict: Verdict) -> Option<Question> {
         let failure = self.number_of_failure(&verdict);
-        let entry = self.services.get_mut(&key)?;
+        let entry = self.services.get_mut(key)?;
         entry.again.answered(failure, &verdict);
-        if entry.verdict.is_some() && again::is_undecided(&verdict) {
+        // Names that the policies do not read may be others than when they were asked.
+        let heard = Heard::of(verdict, &entry.view.service, &self.settings.prefix);
+        if entry.verdict.is_some() && again::is_undecided(&heard.verdict) {
             entry.standing = Standing::Earlier;
             return None;
         }
-        self.remember_denied(&view, &verdict);
-        // Else the entry's view would be copied where its findings are dropped.
-        drop(view);
-        let entry = self.services.get_mut(&key)?;
+        self.hear(key, heard)
+    }
+
+    /// Takes in what is to hold of the newest state; returns what has to be asked about the input that was accepted last.
+    pub(super) fn hear(&mut self, key: &ServiceKey, Heard { verdict, bare }: Heard) -> Option<Question> {
+        self.remember_denied(key, &verdict);
+        let entry = self.services.get_mut(key)?;
         let refused = matches!(verdict.ruling, Ruling::Invalid { .. });
         if matches!(verdict.ruling, Ruling::Denied { .. }) {
             entry.last_input = None;
         }
-        (entry.standing, entry.verdict) = (Standing::Newest, Some(verdict));
+        (entry.standing, entry.verdict, entry.bare) = (Standing::Newest, Some(verdict), bare);
         (entry.answer, entry.follow_up) = (Answer::New, FollowUp::Unasked);
         if entry.asks_nothing() {
-            entry.keep_little(&self.context.node);
+            entry.keep_little(&self.context.node, &self.interest);
         }
-        let accepted = self.accepted.get(&entry.view.service.uid).filter(|_| refused)?;
-        Some(entry.question_about(&key, accepted))
+        if refused { self.ask_about_accepted(key) } else { None }
+    }
+
+    /// What has to be asked about the input that was accepted last: nothing, where it is today's to the policies.
+    fn ask_about_accepted(&mut self, key: &ServiceKey) -> Option<Question> {
+        let entry = self.services.get_mut(key)?;
+        let accepted = self.accepted.get(&entry.view.service.uid)?;
+        match entry.bare.take_if(|_| is_accepted(&self.accepted, &entry.view, &self.interest)) {
+            Some(bare) => {
+                entry.follow_up((*bare).clone());
+                entry.bare = Some(bare);
+                None
+            }
+            None => Some(entry.question_about(key, accepted)),
+        }
     }
 
     /// Counts it, if a policy was asked and failed.
@@ -75,13 +88,13 @@ impl Pipeline {
     }
 
     /// Remembers what was denied. What gives rules is remembered when it comes into force.
-    fn remember_denied(&mut self, view: &ServiceView, verdict: &Verdict) {
-        match &verdict.ruling {
-            Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. } => {}
-            Ruling::Denied { .. } => {
-                self.drafts.remove(&view.service.uid);
-                self.claims.forget(&view.service.uid);
-                accept(&mut self.accepted, view, &self.interest);
+    fn remember_denied(&mut self, key: &ServiceKey, verdict: &Verdict) {
+        match (&verdict.ruling, self.services.get(key)) {
+            (Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. }, _) | (Ruling::Denied { .. }, None) => {}
+            (Ruling::Denied { .. }, Some(entry)) => {
+                self.drafts.remove(&entry.view.service.uid);
+                self.claims.forget(&entry.view.service.uid);
+                accept(&mut self.accepted, &entry.view, &self.interest);
             }
         }
     }

@@ -78,7 +78,7 @@ impl Pipeline {
     /// Whether an answer is still of use.
     pub fn is_current(&self, question: &Question) -> bool {
         self.services.get(&question.key).is_some_and(|entry| match question.about {
-            About::Today => Arc::ptr_eq(&entry.view, &question.view),
+            About::Today => entry.input == question.input,
             About::LastAccepted => entry.follow_up == FollowUp::Asked,
         })
     }

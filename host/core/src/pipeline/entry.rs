@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::again::Again;
-use super::input::asks_nothing;
+use super::again::{Again, is_undecided};
+use super::input::{Heard, asks_nothing};
 use super::memory::with_annotations;
-use super::shown::Shown;
+use super::shown::{Shown, are_alike};
 use super::{About, Question};
 use crate::chain::Verdict;
 use crate::finding::Finding;
-use crate::model::{Labels, Published, ServiceKey, ServiceView};
+use crate::model::{AnnotationPrefix, Interest, Labels, Published, Service, ServiceKey, ServiceView};
 use crate::whose::Waits;
 
 /// What is known about one Service.
@@ -21,10 +21,14 @@ pub(super) struct Entry {
     pub(super) view: Arc<ServiceView>,
     /// What was shown, where the view is cut.
     pub(super) shown: Option<Shown>,
+    /// The number of what is shown now: answers about another are of no use.
+    pub(super) input: u64,
     /// What is published on it now.
     pub(super) published: Published,
     /// None until it is answered.
     pub(super) verdict: Option<Verdict>,
+    /// What the policies themselves answered, where the verdict says more.
+    pub(super) bare: Option<Box<Verdict>>,
     /// What the verdict is about.
     pub(super) standing: Standing,
     /// What the policies say about the input that they accepted last, when they refuse today's. An earlier answer stands
@@ -73,7 +77,7 @@ impl Entry {
     /// What to ask about it.
     pub(super) fn question(&self, key: &ServiceKey) -> Question {
         let (key, failed) = (key.clone(), self.again.turn());
-        Question { key, about: About::Today, failed, view: Arc::clone(&self.view) }
+        Question { key, about: About::Today, input: self.input, failed, view: Arc::clone(&self.view) }
     }
 
     /// What to ask about the input that was accepted last: today's Service with these annotations.
@@ -81,7 +85,7 @@ impl Entry {
         self.follow_up = FollowUp::Asked;
         let (key, failed) = (key.clone(), self.again.turn());
         let view = Arc::new(with_annotations(&self.view, accepted));
-        Question { key, about: About::LastAccepted, failed, view }
+        Question { key, about: About::LastAccepted, input: self.input, failed, view }
     }
 
     /// Whether the policies have nothing to say about it.
@@ -89,21 +93,40 @@ impl Entry {
         self.verdict.as_ref().is_some_and(asks_nothing)
     }
 
-    /// Whether it is the same to the policies as this newer view.
-    pub(super) fn is_about(&self, newest: &ServiceView) -> bool {
-        match &self.shown {
-            Some(shown) => *shown == Shown::of(newest),
-            None => *self.view == *newest,
+    /// Whether there is nothing to ask about this newer view: the policies were shown the same, and have answered.
+    pub(super) fn is_answer_to(&self, newest: &ServiceView, interest: &Interest) -> bool {
+        let answered = self.standing == Standing::Newest || self.again.is_deferred();
+        let same = || match &self.shown {
+            Some(shown) => *shown == Shown::of(newest, interest),
+            None => are_alike(&self.view, newest, interest),
+        };
+        answered && same()
+    }
+
+    /// What it comes to with another Service that shows the policies the same; none where that is what it is.
+    pub(super) fn heard_of(&self, before: &Service, prefix: &AnnotationPrefix) -> Option<Heard> {
+        let is_news = self.standing == Standing::Newest && *before != *self.view.service;
+        let answered = self.bare.as_deref().or(self.verdict.as_ref()).filter(|_| is_news)?;
+        let heard = Heard::of(answered.clone(), &self.view.service, prefix);
+        (Some(&heard.verdict) != self.verdict.as_ref()).then_some(heard)
+    }
+
+    /// Takes in what the policies say about the input that was accepted last. One that was not asked says nothing against an
+    /// earlier answer.
+    pub(super) fn follow_up(&mut self, verdict: Verdict) {
+        self.follow_up = FollowUp::Answered;
+        if self.last_input.is_none() || !is_undecided(&verdict) {
+            self.last_input = Some(verdict);
         }
     }
 
     /// Cuts the view where nothing is asked for: to what tells a question from another, and by which addresses it is found
     /// when a pod comes.
-    pub(super) fn keep_little(&mut self, node: &str) {
+    pub(super) fn keep_little(&mut self, node: &str, interest: &Interest) {
         if self.shown.is_some() {
             return;
         }
-        self.shown = Some(Shown::of(&self.view));
+        self.shown = Some(Shown::of(&self.view, interest));
         let ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings: _ } = &*self.view;
         let here = endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(node));
         let listed: BTreeSet<IpAddr> = here.map(|endpoint| endpoint.address).chain(withheld.iter().copied()).collect();

@@ -3,7 +3,7 @@
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
 use crate::model::{AnnotationPrefix, Interest, Published, Service, ServiceKey, ServiceKind, Snapshot};
-use crate::stray::{self, Weight};
+use crate::stray::{self, Strays, Weight};
 
 /// Whether the policies are asked about a Service. One that is no LoadBalancer can have no rules, whatever they answer;
 /// they are asked about it where it has something that they read, so that they can report that it is of another type,
@@ -36,23 +36,39 @@ pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
     silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.ruling) && shadow.findings.is_empty())
 }
 
-/// What the policies say about a Service with what they cannot see: names on it that are almost those that they read. One
-/// that would narrow what is asked for makes the input bad, as a value of it would that cannot be read (P4).
-pub(super) fn with_strays(verdict: Verdict, service: &Service, prefix: &AnnotationPrefix) -> Verdict {
-    let Verdict { ruling, policy, mut findings, failures, shadows } = verdict;
-    let ruling = match (ruling, &policy) {
-        (Ruling::Draft(draft), Some(author)) => {
-            let strays = stray::beside_a_request(service, prefix);
-            findings.extend(strays.findings);
-            match strays.weight {
-                Weight::Light => Ruling::Draft(draft),
-                Weight::Filter => Ruling::Invalid { policy: author.clone() },
-            }
+/// What the policies say about a Service with what they cannot see.
+pub(super) struct Heard {
+    /// Both together.
+    pub(super) verdict: Verdict,
+    /// What they say themselves, where that is less.
+    pub(super) bare: Option<Box<Verdict>>,
+}
+
+impl Heard {
+    /// With names on the Service that are almost those that policies read. One that would narrow what is asked for makes the
+    /// input bad, as a value of it would that cannot be read (P4).
+    pub(super) fn of(verdict: Verdict, service: &Service, prefix: &AnnotationPrefix) -> Self {
+        let strays = strays(&verdict, service, prefix);
+        if strays == Strays::default() {
+            return Self { verdict, bare: None };
         }
-        (ruling, _) => {
-            findings.extend(stray::alone(service, prefix));
-            ruling
+        let bare = Box::new(verdict.clone());
+        let Verdict { ruling, policy, mut findings, failures, shadows } = verdict;
+        findings.extend(strays.findings);
+        let ruling = match strays.weight {
+            Weight::Light => ruling,
+            Weight::Filter => Ruling::Invalid { policy: policy.clone().unwrap_or_default() },
+        };
+        Self { verdict: Verdict { ruling, policy, findings, failures, shadows }, bare: Some(bare) }
+    }
+}
+
+/// Where nothing is asked for, no name narrows anything.
+fn strays(verdict: &Verdict, service: &Service, prefix: &AnnotationPrefix) -> Strays {
+    match (&verdict.ruling, &verdict.policy) {
+        (Ruling::Draft(_), Some(_)) => stray::beside_a_request(service, prefix),
+        (Ruling::Draft(_) | Ruling::Invalid { .. } | Ruling::Denied { .. } | Ruling::Failed(_), _) => {
+            Strays { findings: stray::alone(service, prefix), weight: Weight::Light }
         }
-    };
-    Verdict { ruling, policy, findings, failures, shadows }
+    }
 }

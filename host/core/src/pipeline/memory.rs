@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::remembered::Remembered;
 use crate::decision::Draft;
-use crate::model::{Interest, LAST_APPLIED, Labels, ServiceView, Uid};
+use crate::model::{Interest, Labels, ServiceView, Uid};
 
 /// Remembers the input that was accepted: of the annotations what policies read.
 pub(super) fn accept(accepted: &mut Remembered<Labels>, view: &ServiceView, interest: &Interest) {
@@ -27,7 +27,7 @@ fn read<'a>(annotations: &'a Labels, interest: &Interest) -> impl Iterator<Item 
 }
 
 fn is_read(name: &str, interest: &Interest) -> bool {
-    name != LAST_APPLIED && interest.reads_annotation(name)
+    interest.shows_annotation(name)
 }
 
 /// The annotations that were accepted, with today's of the names that were not read then and are now: to earlier policies

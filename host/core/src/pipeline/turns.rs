@@ -35,6 +35,9 @@ pub struct Turns {
 /// A namespace's place among those that wait: the smaller goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
+    /// How many of its questions are at hand, what they cost being unknown yet: where several are asked at a time, one
+    /// namespace has a second only where no other waits.
+    at_hand: usize,
     used: Duration,
     /// A number of its own: among equals the one goes first that has waited longer.
     since: u64,
@@ -56,6 +59,11 @@ impl Default for Turns {
 }
 
 impl Turns {
+    /// How many questions wait.
+    pub fn len(&self) -> usize {
+        self.namespaces.values().map(|namespace| namespace.waiting.len()).sum()
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
@@ -77,7 +85,7 @@ impl Turns {
             namespace.waiting.add(question, self.given);
             if begins {
                 let used = namespace.place.used.max(self.level - AHEAD);
-                namespace.place = Place { used, since: self.given };
+                namespace.place = Place { used, since: self.given, ..namespace.place };
                 self.places.insert(namespace.place, name);
             }
         }
@@ -95,18 +103,38 @@ impl Turns {
 
     /// Serves whose turn it is: `ask` answers the question, and says how long that took.
     pub fn serve<A>(&mut self, ask: impl FnOnce(&Question) -> (A, Duration)) -> Option<(Question, A)> {
+        let question = self.take()?;
+        let (answer, took) = ask(&question);
+        self.is_answered(&question, took);
+        Some((question, answer))
+    }
+
+    /// The question whose turn it is: it is at hand until it [is answered](Self::is_answered). Meanwhile another may be
+    /// taken.
+    pub fn take(&mut self) -> Option<Question> {
         let (place, name) = self.places.pop_first()?;
         let namespace = self.namespaces.get_mut(&name)?;
         let question = namespace.waiting.next()?;
-        let (answer, took) = ask(&question);
         self.level = self.level.max(place.used);
-        self.given += 1;
-        namespace.place = Place { used: place.used + took.max(LEAST), since: self.given };
-        namespace.served = self.now;
+        namespace.place.at_hand += 1;
         if !namespace.waiting.is_empty() {
             self.places.insert(namespace.place, name);
         }
-        Some((question, answer))
+        Some(question)
+    }
+
+    /// A question that was taken is answered, which took so long.
+    pub fn is_answered(&mut self, question: &Question, took: Duration) {
+        let Some(namespace) = self.namespaces.get_mut(&question.key.namespace) else { return };
+        let Place { at_hand, used, since: _ } = namespace.place;
+        let waits = self.places.remove(&namespace.place);
+        self.given += 1;
+        let used = used + took.max(LEAST);
+        namespace.place = Place { at_hand: at_hand.saturating_sub(1), used, since: self.given };
+        namespace.served = self.now;
+        if let Some(name) = waits {
+            self.places.insert(namespace.place, name);
+        }
     }
 
     /// How many namespaces are remembered.

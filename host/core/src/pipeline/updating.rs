@@ -8,7 +8,7 @@ use super::{Pipeline, Question};
 use crate::model::{Context, Key, PolicyObject, Readiness, ServiceKey, Snapshot};
 
 impl Pipeline {
-    /// Takes in a newer state; returns what has to be asked: only about Services whose view changed.
+    /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
         self.take_policies(snapshot);
         let about_inside = keys.iter().any(|key| self.is_about_inside(snapshot, key));

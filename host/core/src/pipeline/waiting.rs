@@ -20,6 +20,10 @@ impl Waiting {
         self.questions.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.questions.len()
+    }
+
     /// `arrival` is its number, unless the Service waits already: an edit costs no turn.
     pub(super) fn add(&mut self, question: Question, arrival: u64) {
         let new = (question.failed, arrival);

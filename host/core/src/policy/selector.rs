@@ -39,6 +39,11 @@ impl Selector {
     pub fn selects(&self, labels: &Labels) -> bool {
         self.0.iter().all(|requirement| requirement.holds(labels))
     }
+
+    /// The labels on which that depends.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|requirement| requirement.label.as_str())
+    }
 }
 
 impl Requirement {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Context, ServiceView};
+use egressd_core::model::{Context, Interest, ServiceView};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::policy::Mode;
 use egressd_core::testkit::{n, rule};
@@ -28,8 +28,12 @@ pub(crate) enum Policies {
 
 impl Policies {
     pub(crate) fn chain(self) -> Chain {
-        let obedient = Member::new(Asked::Policy(Arc::new(Obedient)));
-        let of = |policy: Arc<dyn Policy>| Member { order: 1, ..Member::new(Asked::Policy(policy)) };
+        // It reads one annotation of several that the host reads.
+        let reads = Interest::new(&["do".to_owned()], &[]);
+        let obedient = Member::new(Asked::Policy(Arc::new(Obedient))).reading(reads);
+        let of = |policy: Arc<dyn Policy>| {
+            Member { order: 1, ..Member::new(Asked::Policy(policy)) }.reading(Interest::default())
+        };
         match self {
             Self::Obedient => Chain::new([obedient]),
             Self::Guarded => Chain::new([obedient, of(Arc::new(Guard))]),

@@ -158,3 +158,83 @@ fn time_is_shared_and_not_the_number_of_questions() {
     }
     assert_eq!(count, [("cheap".to_owned(), 300), ("dear".to_owned(), 3)].into());
 }
+
+/// What two threads do that ask at a time.
+#[derive(Clone, Copy, Debug)]
+enum Doing {
+    Comes(usize, usize),
+    Takes,
+    /// One of the questions at hand is answered, which took so many microseconds.
+    Answers(usize, u64),
+}
+
+fn doings() -> impl Strategy<Value = Vec<Doing>> {
+    let comes = (0..NAMESPACES, 0..SERVICES).prop_map(|(namespace, service)| Doing::Comes(namespace, service));
+    let answers = (0..2usize, 1..1_000_000_u64).prop_map(|(which, took)| Doing::Answers(which, took));
+    prop::collection::vec(prop_oneof![comes, Just(Doing::Takes), answers], 1..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 200 } else { 3_000 }))]
+
+    /// A dear question of one namespace keeps one thread and not both, and nothing is asked twice or lost.
+    #[test]
+    fn of_two_that_ask_none_takes_a_second_question_of_one_namespace_while_another_waits(doings in doings()) {
+        let (questions, mut turns) = (questions(&["a", "b", "c", "d"]), Turns::default());
+        let (mut waiting, mut at_hand) = (Vec::<Question>::new(), Vec::<Question>::new());
+        let of = |question: &Question| question.view.service.key.namespace.clone();
+        for doing in doings {
+            match doing {
+                Doing::Comes(namespace, service) => {
+                    let question = &questions[namespace][service];
+                    turns.add(vec![question.clone()]);
+                    waiting.retain(|other| other != question);
+                    waiting.push(question.clone());
+                }
+                Doing::Takes if at_hand.len() < 2 => {
+                    let taken = turns.take();
+                    prop_assert_eq!(taken.is_none(), waiting.is_empty());
+                    let Some(taken) = taken else { continue };
+                    let count = waiting.len();
+                    waiting.retain(|question| *question != taken);
+                    prop_assert_eq!(waiting.len() + 1, count);
+                    let is_second = at_hand.iter().any(|question| of(question) == of(&taken));
+                    let another = waiting.iter().any(|question| !at_hand.iter().any(|one| of(one) == of(question)));
+                    prop_assert!(!is_second || !another, "{taken:?} while {waiting:?} wait");
+                    at_hand.push(taken);
+                }
+                Doing::Answers(which, took) if which < at_hand.len() => {
+                    turns.is_answered(&at_hand.remove(which), Duration::from_micros(took));
+                }
+                Doing::Takes | Doing::Answers(..) => {}
+            }
+            prop_assert_eq!(turns.len(), waiting.len());
+            prop_assert_eq!(turns.is_empty(), waiting.is_empty());
+        }
+    }
+
+    /// Of two namespaces that always have something to ask, each has its share of the time of both threads, within the cost
+    /// of what one thread may be at.
+    #[test]
+    fn two_that_ask_share_their_time_among_namespaces_as_one_does(costs in prop::collection::vec(1..100_000_u64, 3)) {
+        let questions = questions(&["a", "b", "c"]);
+        let (mut turns, mut used) = (Turns::default(), [0u64; 3]);
+        questions.iter().for_each(|of_one| turns.add(of_one.clone()));
+        let mut threads: [(u64, Option<(usize, Question)>); 2] = Default::default();
+        for _ in 0..300 {
+            let free = usize::from(threads[0].0 > threads[1].0);
+            let (now, asked) = (threads[free].0, threads[free].1.take());
+            if let Some((namespace, question)) = asked {
+                turns.is_answered(&question, Duration::from_micros(costs[namespace]));
+                used[namespace] += costs[namespace];
+                turns.add(vec![question]);
+            }
+            let next = turns.take().expect("something waits");
+            let namespace = questions.iter().position(|of_one| of_one.contains(&next)).expect("one of them");
+            threads[free] = (now + costs[namespace], Some((namespace, next)));
+        }
+        let (least, most) = (used.iter().min().expect("three"), used.iter().max().expect("three"));
+        let dearest = costs.iter().max().expect("three");
+        prop_assert!(most - least <= 3 * dearest, "{used:?} of {costs:?}");
+    }
+}

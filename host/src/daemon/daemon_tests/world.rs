@@ -351,7 +351,7 @@ fn loaded(chain: Chain) -> Loaded {
 /// Keeps time from going on while the loop waits for one of its threads: it goes on when there is nothing to do.
 async fn stop_time(mut board: Reader) {
     while board.turned().await.is_ok() {
-        while board.busy_since().is_some() {
+        while board.busy_since().is_some() && !board.has_ended() {
             let_threads_work().await;
         }
     }

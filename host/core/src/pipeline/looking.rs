@@ -1,0 +1,105 @@
+//! What a newer state makes of a Service: something to ask, or the same to the policies and perhaps something else to the host.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::again::Again;
+use super::entry::{Answer, Entry, FollowUp, Standing};
+use super::input::is_asked_about;
+use super::{Pipeline, Question};
+use crate::chain::{Ruling, Verdict};
+use crate::model::{Published, ServiceKey, ServiceView, Snapshot, Uid, published};
+use crate::whose::Waits;
+
+impl Pipeline {
+    /// Looks at a Service as it is now; `anyway` also where its policies were shown the same before.
+    pub(super) fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
+        if self.look_at_unreadable(snapshot, &key) {
+            return None;
+        }
+        let prefix = &self.settings.prefix;
+        let service = snapshot.services.get(&key);
+        let published = service.map(|service| published(service, prefix)).unwrap_or_default();
+        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
+        let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
+            if let Some(gone) = self.services.remove(&key) {
+                self.places.put(&key, BTreeSet::new());
+                self.forget(&gone.view.service.uid);
+            }
+            return None;
+        };
+        let known = self.services.get(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
+        let is_answered = known.is_some_and(|entry| entry.is_answer_to(&newest, &self.interest));
+        self.take_places(snapshot, &key, &newest);
+        if is_answered && !anyway {
+            return self.look_further(&key, (newest, waits), published);
+        }
+        let entry = self.renewed(&key, (newest, waits), published);
+        let question = entry.question(&key);
+        self.services.insert(key, entry);
+        Some(question)
+    }
+
+    /// Takes in a newer view of which policies are shown nothing else; returns what has to be asked about the input that was
+    /// accepted last, where the host itself finds that today's is wrong.
+    fn look_further(
+        &mut self,
+        key: &ServiceKey,
+        (view, waits): (Arc<ServiceView>, Waits),
+        published: Published,
+    ) -> Option<Question> {
+        let entry = self.services.get_mut(key)?;
+        let before = std::mem::replace(&mut entry.view, view);
+        (entry.published, entry.waits) = (published, waits);
+        let was_cut = entry.shown.take().is_some();
+        if let Some(heard) = entry.heard_of(&before.service, &self.settings.prefix) {
+            return self.hear(key, heard);
+        }
+        if was_cut {
+            entry.keep_little(&self.context.node, &self.interest);
+        }
+        None
+    }
+
+    /// Takes in which addresses concern a Service.
+    pub(super) fn take_places(&mut self, snapshot: &Snapshot, key: &ServiceKey, view: &ServiceView) {
+        let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
+        let listed = slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address);
+        self.places.put(key, listed.chain(view.addresses.iter().copied()).collect());
+    }
+
+    /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
+    pub(super) fn renewed(
+        &mut self,
+        key: &ServiceKey,
+        newest: (Arc<ServiceView>, Waits),
+        published: Published,
+    ) -> Entry {
+        let (view, waits) = newest;
+        let uid = &view.service.uid;
+        let known = self.services.remove(key);
+        let (verdict, last_input, follow_up, again, answer) = match known {
+            Some(Entry { view: before, verdict, last_input, follow_up, again, answer, .. })
+                if before.service.uid == *uid =>
+            {
+                (verdict, last_input, follow_up, again.anew(), answer)
+            }
+            other => {
+                if let Some(replaced) = other {
+                    self.forget(&replaced.view.service.uid);
+                }
+                let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
+                (draft, None, FollowUp::Unasked, Again::default(), Answer::Remembered)
+            }
+        };
+        self.inputs += 1;
+        let (input, standing, shown, bare) = (self.inputs, Standing::Earlier, None, None);
+        Entry { view, shown, input, published, verdict, bare, standing, last_input, follow_up, again, answer, waits }
+    }
+
+    fn forget(&mut self, uid: &Uid) {
+        self.accepted.remove(uid);
+        self.drafts.remove(uid);
+        self.claims.forget(uid);
+    }
+}
