@@ -68,7 +68,7 @@ fn the_findings_that_the_page_for_operators_quotes_are_those_of_today() {
          {{kube-vip.io/egress: \"true\", {annotation}}}}}, spec: {{type: LoadBalancer}}}}"
     )]);
     let finding = printed.lines().find_map(|line| line.split_once("error: ")).map(|(_, finding)| finding);
-    let (sentence, _code) = finding.and_then(|finding| finding.rsplit_once(" [")).expect(&printed);
+    let Some((sentence, _code)) = finding.and_then(|finding| finding.rsplit_once(" [")) else { panic!("{printed}") };
     let quoted = page.lines().filter(|line| line.contains("  Warning  Invalid  ") && line.contains("tcp:http"));
     let quoted: Vec<&str> = quoted.collect();
     assert!(!quoted.is_empty(), "the page quotes no finding");

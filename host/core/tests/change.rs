@@ -1,0 +1,152 @@
+//! What a change costs, on any machine: as much among thirty thousand Services as among a thousand. Counted are allocations, the
+//! Services that are looked at, questions to policies and what the kernel is asked for.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egressd_core::chain::{Ruling, Verdict};
+use egressd_core::decision::Draft;
+use egressd_core::diff::{Applied, Summary};
+use egressd_core::in_force::{InForce, UnixTime};
+use egressd_core::model::{Key, Node, Snapshot};
+use egressd_core::owner::Owner;
+use egressd_core::pipeline::{Pipeline, Settings};
+use egressd_core::plan::{Limits, Room};
+use egressd_core::testkit::{SnapshotBuilder, context, rule, service, settings};
+
+/// Counts what its thread allocates.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it is; the counter is a plain value without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise about the layout is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise about place and layout is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What one change cost.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    allocations: usize,
+    questions: usize,
+    looked_at: usize,
+    changes: Summary,
+}
+
+/// A node with Services of one endpoint each, and what its loop does.
+struct World {
+    pipeline: Pipeline,
+    snapshot: Snapshot,
+    applied: Applied,
+    in_force: InForce,
+}
+
+impl World {
+    fn with(count: u32) -> Self {
+        let everything = Room { elements: 1 << 20, networks: 1 << 20 };
+        let limits = Limits { namespace: everything, node: everything, ..Limits::default() };
+        let pipeline = Pipeline::new(Settings { limits, ..settings(Owner::Any) }, BTreeMap::new());
+        let (snapshot, applied, in_force) = Default::default();
+        let mut world = Self { pipeline, snapshot, applied, in_force };
+        let keys = (0..count).map(|number| world.put(number, 0)).collect();
+        world.take(&keys);
+        // What came into force is remembered, and settled once more.
+        world.take(&BTreeSet::new());
+        world
+    }
+
+    /// Adds a Service, or gives it another address.
+    fn put(&mut self, number: u32, turn: u32) -> Key {
+        let address = Ipv4Addr::from(0x0b00_0000 + (number * 7 + turn) % 251);
+        let service = service(&format!("service-{number}"), &[&address.to_string()]);
+        let key = service.key.clone();
+        let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
+        let one = SnapshotBuilder::default().service(service, &[&endpoint]).build();
+        self.snapshot.services.extend(one.services);
+        self.snapshot.slices.extend(one.slices);
+        Key::Service(key)
+    }
+
+    fn take(&mut self, keys: &BTreeSet<Key>) -> Cost {
+        let before = ALLOCATIONS.get();
+        let questions = self.pipeline.update(&self.snapshot, keys);
+        let asked = questions.len();
+        let answers = questions.into_iter().map(|question| {
+            let sources =
+                question.view.local_endpoints(&context()).map(|endpoint| endpoint.address).collect::<Vec<_>>();
+            let address = *question.view.addresses.first().expect("it has an address");
+            let draft = Draft { rules: vec![rule(sources, address)], ..Draft::default() };
+            (question, Verdict::new(Ruling::Draft(draft)))
+        });
+        let further = self.pipeline.answer(answers.collect());
+        assert_eq!(further, []);
+        self.pipeline.next_try(Duration::ZERO);
+        let step = self.pipeline.step();
+        drop(self.pipeline.take_news());
+        self.applied.begin(step.scope);
+        let comparison = self.applied.compare(self.pipeline.target(self.applied.scope()), |_, _| {});
+        let changes = comparison.changes(&self.applied).summary();
+        comparison.is_carried_out(&mut self.applied);
+        self.applied.is_settled();
+        self.in_force.take_over(&step.newest, UnixTime(1));
+        let allocations = ALLOCATIONS.get() - before;
+        Cost { allocations, questions: asked, looked_at: step.looked_at, changes }
+    }
+}
+
+/// The dearest of some changes.
+fn dearest(count: u32) -> Cost {
+    let mut world = World::with(count);
+    let costs = (0..50).map(|turn| {
+        let key = world.put(turn * 17 % count, turn + 1);
+        world.take(&[key].into())
+    });
+    costs.max_by_key(|cost| cost.allocations).expect("there are some")
+}
+
+#[test]
+fn a_change_costs_as_much_among_thirty_thousand_services_as_among_a_thousand() {
+    for count in [1_000, 30_000] {
+        let Cost { allocations, questions, looked_at, changes } = dearest(count);
+        assert!(allocations <= 300, "{allocations} allocations among {count} Services");
+        // The one that was changed before settles once more, since its answer is remembered now.
+        assert!(questions == 1 && looked_at <= 2, "{questions} questions, {looked_at} looked at among {count}");
+        assert_eq!((changes.elements_added, changes.elements_removed), (1, 1), "among {count}");
+    }
+}
+
+#[test]
+fn a_node_that_comes_is_looked_at_for_no_service_that_has_nothing_to_do_with_it() {
+    let mut world = World::with(1_000);
+    for number in 0..5u8 {
+        let node = Node { addresses: vec![[192, 168, 7, number].into()], ..Node::default() };
+        world.snapshot.nodes.insert(format!("node-z{number}"), Arc::new(node));
+        let cost = world.take(&[Key::Cluster].into());
+        // The first node that is ready reports for all.
+        assert!(number == 0 || (cost.questions, cost.looked_at) == (0, 0), "{cost:?}");
+    }
+    // One of them has the address of an endpoint: it is host network.
+    let node = Node { addresses: vec![[10, 0, 0, 1].into()], ..Node::default() };
+    world.snapshot.nodes.insert("node-zz".to_owned(), Arc::new(node));
+    let cost = world.take(&[Key::Cluster].into());
+    assert_eq!((cost.questions, cost.looked_at, cost.changes.elements_removed), (1, 1, 1));
+}
