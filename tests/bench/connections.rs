@@ -34,9 +34,9 @@ pub(crate) fn new_connections() {
 
 /// Keeps the tables when the socket is gone.
 fn load_ours(count: u32) {
-    let ruleset = World::with(count, Kind::Plain).pipeline.round().ruleset;
+    let comparison = World::with(count, Kind::Plain).step();
     let mut netlink = Netlink::open().unwrap();
-    for batch in diff(&Ruleset::default(), &ruleset).batches {
+    for batch in diff(&Ruleset::default(), comparison.after()).batches {
         netlink.commit(&batch).unwrap();
     }
 }

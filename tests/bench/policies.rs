@@ -94,7 +94,7 @@ pub(crate) fn reload() {
         let begun = cpu();
         ask(&mut pipeline, &chain, |pipeline| pipeline.ask_all(chain.interest()));
         let took = cpu() - begun;
-        let (_, round) = timed(|| pipeline.round());
+        let (_, round) = timed(|| pipeline.step());
         row(&[&format!("a chain of {length}"), &ms(took), &us(took / SERVICES), &ms(round)]);
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::decision::{Draft, Rule};
+use egressd_core::diff::{Applied, Changes, Comparison};
 use egressd_core::model::{ClusterSettings, Context, Key, ServiceView, Snapshot};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::plan::{Limits, Room};
 use egressd_core::testkit::{SnapshotBuilder, n, service, settings};
 
@@ -26,6 +27,8 @@ pub(crate) struct World {
     pub(crate) pipeline: Pipeline,
     pub(crate) snapshot: Snapshot,
     kind: Kind,
+    /// What the kernel holds.
+    applied: Applied,
 }
 
 /// Of a node that knows no Service yet.
@@ -43,14 +46,15 @@ pub(crate) fn pipeline() -> Pipeline {
 }
 
 impl World {
-    /// So many Services, each with one endpoint.
+    /// So many Services, each with one endpoint, about which the policies have answered.
     pub(crate) fn with(count: u32, kind: Kind) -> Self {
-        let mut world = Self { pipeline: pipeline(), snapshot: Snapshot::default(), kind };
+        let (snapshot, applied) = Default::default();
+        let mut world = Self { pipeline: pipeline(), snapshot, kind, applied };
         for number in 0..count {
             world.insert(number, 0);
         }
         let keys = world.snapshot.services.keys().cloned().map(Key::Service).collect();
-        world.take(&keys);
+        world.answer(&keys);
         world
     }
 
@@ -75,7 +79,31 @@ impl World {
     }
 
     /// What the loop does with an update, but for the policies.
-    pub(crate) fn take(&mut self, keys: &std::collections::BTreeSet<Key>) -> Round {
+    pub(crate) fn take(&mut self, keys: &std::collections::BTreeSet<Key>) -> Comparison {
+        self.answer(keys);
+        self.step()
+    }
+
+    /// What follows from the newest answers, beside what the kernel holds.
+    pub(crate) fn step(&mut self) -> Comparison {
+        let step = self.pipeline.step();
+        drop(self.pipeline.take_news());
+        self.applied.begin(step.scope);
+        self.applied.compare(self.pipeline.target(self.applied.scope()), |_, _| {})
+    }
+
+    /// What leads from what the kernel holds to what it is to hold.
+    pub(crate) fn changes(&self, comparison: &Comparison) -> Changes {
+        comparison.changes(&self.applied)
+    }
+
+    /// The kernel holds it now.
+    pub(crate) fn is_carried_out(&mut self, comparison: Comparison) {
+        comparison.is_carried_out(&mut self.applied);
+        self.applied.is_settled();
+    }
+
+    fn answer(&mut self, keys: &std::collections::BTreeSet<Key>) {
         let questions = self.pipeline.update(&self.snapshot, keys);
         let context = self.pipeline.context();
         let kind = self.kind;
@@ -85,7 +113,6 @@ impl World {
         });
         let answers = answers.collect();
         self.pipeline.answer(answers);
-        self.pipeline.round()
     }
 }
 

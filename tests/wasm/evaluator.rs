@@ -112,6 +112,14 @@ impl Witness {
     fn threads(&self) -> usize {
         self.0.lock().unwrap().len()
     }
+
+    fn is_asked(&self) {
+        self.0.lock().unwrap().insert(name(thread::current().id()));
+    }
+}
+
+fn number(view: &ServiceView) -> u64 {
+    view.service.key.name.rsplit('-').next().unwrap().parse().unwrap()
 }
 
 fn name(thread: ThreadId) -> String {
@@ -124,8 +132,8 @@ impl Policy for Witness {
     }
 
     fn evaluate(&self, _: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        self.0.lock().unwrap().insert(name(thread::current().id()));
-        let number: u64 = view.service.key.name.rsplit('-').next().unwrap().parse().unwrap();
+        self.is_asked();
+        let number = number(view);
         thread::sleep(Duration::from_micros(50 * (number % 7)));
         let code = format!("number-{number}");
         Ok(Outcome { decision: Decision::Pass, diagnostics: vec![Finding::warning(code, "it was asked")] })
