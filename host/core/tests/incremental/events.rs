@@ -11,7 +11,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::policies::{Policies, WORDS};
+use crate::policies::{Policies, WISHES};
 
 /// The Services of the world.
 pub(crate) const SERVICES: [(&str, &str); 6] =
@@ -28,7 +28,7 @@ const NETWORKS: [&str; 5] = ["10.0.0.0/24", "10.0.1.0/24", "10.9.0.0/16", "172.2
 /// One Service, as it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
-    pub(crate) word: Option<&'static str>,
+    pub(crate) wish: Option<&'static str>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) created: i64,
     pub(crate) life: u8,
@@ -115,8 +115,8 @@ pub(crate) fn scenes() -> impl Strategy<Value = Scene> {
 /// Services that translate on a node that holds their addresses, mostly: else little of what happens would matter.
 fn beginnings() -> impl Strategy<Value = Vec<Event>> {
     let usable = || addresses(&ADDRESSES[..3], 1);
-    let spec = (specs(), usable(), select(WORDS[..7].to_vec())).prop_map(|(spec, addresses, word)| Spec {
-        word: Some(word),
+    let spec = (specs(), usable(), select(WISHES[..7].to_vec())).prop_map(|(spec, addresses, wish)| Spec {
+        wish: Some(wish),
         addresses,
         kind: ServiceKind::LoadBalancer,
         vip_host: None,
@@ -170,7 +170,7 @@ fn events() -> impl Strategy<Value = Event> {
 }
 
 fn specs() -> impl Strategy<Value = Spec> {
-    let word = proptest::option::weighted(0.9, select(WORDS.to_vec()));
+    let wish = proptest::option::weighted(0.9, select(WISHES.to_vec()));
     let kind = prop_oneof![6 => Just(ServiceKind::LoadBalancer), 1 => Just(ServiceKind::ClusterIp)];
     let vip_host = select(vec![None, None, Some("node-a"), Some("Node-A"), Some("node-b")]);
     let asks_kube_vip = select(vec![None, None, Some("true")]);
@@ -178,9 +178,9 @@ fn specs() -> impl Strategy<Value = Spec> {
     let some = prop_oneof![2 => addresses_of(&ADDRESSES[..3], 1..=2), 1 => addresses_up_to(&ADDRESSES, 3)];
     let life = prop_oneof![4 => Just(0u8), 1 => Just(1u8)];
     let many = (some, 0..3i64, life);
-    (word, many, kind, vip_host, asks_kube_vip, cluster_address).prop_map(
-        |(word, (addresses, created, life), kind, vip_host, asks_kube_vip, cluster_address)| Spec {
-            word,
+    (wish, many, kind, vip_host, asks_kube_vip, cluster_address).prop_map(
+        |(wish, (addresses, created, life), kind, vip_host, asks_kube_vip, cluster_address)| Spec {
+            wish,
             addresses,
             created,
             life,

@@ -305,7 +305,7 @@ impl Node {
             Some(waiting) if waiting.is_empty() => in_force.take_over(newest, now),
             Some(waiting) => in_force.take_over_partly(newest, waiting, now),
         };
-        let told = show(&mut self.in_force, newest);
+        let changed = show(&mut self.in_force, newest);
         show(&mut expected, &everything);
         prop_assert_eq!(&self.in_force, &expected);
         let differ = |key: &&ServiceKey| {
@@ -313,7 +313,7 @@ impl Node {
             of(&before) != of(&self.in_force)
         };
         let keys: BTreeSet<&ServiceKey> = before.services.keys().chain(self.in_force.services.keys()).collect();
-        prop_assert_eq!(told, keys.into_iter().filter(differ).cloned().collect::<BTreeSet<_>>());
+        prop_assert_eq!(changed, keys.into_iter().filter(differ).cloned().collect::<BTreeSet<_>>());
         Ok(())
     }
 }
@@ -353,7 +353,7 @@ fn as_service(who: usize, spec: &Spec) -> egressd_core::model::Service {
     service.status_addresses.clone_from(&spec.addresses);
     service.cluster_addresses = spec.cluster_address.into_iter().collect();
     let of = |name: &str, value: Option<&str>| value.map(|value| (name.to_owned(), value.to_owned()));
-    service.annotations.extend(of("do", spec.word));
+    service.annotations.extend(of("do", spec.wish));
     service.annotations.extend(of("kube-vip.io/vipHost", spec.vip_host));
     service.annotations.extend(of("kube-vip.io/egress", spec.asks_kube_vip));
     service

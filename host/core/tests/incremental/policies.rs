@@ -11,7 +11,7 @@ use egressd_core::policy::Mode;
 use egressd_core::testkit::{n, rule};
 
 /// What the annotation `do` can say.
-pub(crate) const WORDS: [&str; 12] =
+pub(crate) const WISHES: [&str; 12] =
     ["plain", "plain", "ports", "range", "networks", "denied", "second", "invalid", "deny", "trap", "slow", "wait"];
 
 /// Which policies there are.
@@ -60,8 +60,8 @@ impl Policy for Obedient {
 
     fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let sources: Vec<_> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
-        let word = view.service.annotations.get("do").map_or("nothing", |word| word);
-        let place = usize::from(word == "second");
+        let wish = view.service.annotations.get("do").map_or("nothing", |wish| wish);
+        let place = usize::from(wish == "second");
         let rules = view.addresses.get(place).into_iter().flat_map(|address| {
             let of_family = sources.iter().copied().filter(|source| source.is_ipv4() == address.is_ipv4());
             let plain = rule(of_family, *address);
@@ -73,7 +73,7 @@ impl Policy for Obedient {
             Decision::Plan(Draft { rules, ..Draft::default() })
         };
         let port = |last| PortMatch::new(Protocol::Tcp, 80, last).expect("a range");
-        let decision = match word {
+        let decision = match wish {
             "plain" | "second" => with(&|_| {}),
             "ports" => with(&|rule| rule.destination_ports = vec![port(80)]),
             "range" => with(&|rule| rule.destination_ports = vec![port(90)]),
