@@ -156,8 +156,13 @@ impl Daemon {
 
     /// Shows what is in force of a round while the rest of it is carried out.
     fn show_partly(&mut self, waiting: &BTreeSet<IpAddr>) {
-        let (Some(rest), Begun::Yes) = (&self.rest, self.begun) else { return };
+        let Some(rest) = &self.rest else { return };
         let newest = rest.newest.clone();
+        match self.begun {
+            // Else what comes before the last slice would not know of these Services.
+            Begun::No => return self.in_force.wait(&newest),
+            Begun::Yes => {}
+        }
         self.show_in_force(|in_force, now| in_force.take_over_partly(&newest, waiting, now));
     }
 }

@@ -134,12 +134,9 @@ impl<T: Kept> Journal<T> {
     /// Takes in what is other than before, and writes it down with what could not be written before.
     pub(super) fn write(&mut self, news: News<T>) -> io::Result<()> {
         self.pending.extend(news);
-        let changes: Vec<Change<T>> = self
-            .pending
-            .iter()
-            .filter(|(uid, one)| self.is_news(uid, one.as_deref()))
-            .map(|(uid, one)| (uid.clone(), one.clone()))
-            .collect();
+        let pending = std::mem::take(&mut self.pending);
+        self.pending = pending.into_iter().filter(|(uid, one)| self.is_news(uid, one.as_deref())).collect();
+        let changes: Vec<Change<T>> = self.pending.iter().map(|(uid, one)| (uid.clone(), one.clone())).collect();
         if changes.is_empty() && self.form != Form::Torn {
             self.pending.clear();
             return Ok(());

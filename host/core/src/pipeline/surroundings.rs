@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Memory, Pipeline, Question};
-use crate::model::{ClusterFacts, Concerned, Connected, Key, Placement, PrivateDestinations, ServiceKey, Snapshot};
+use crate::model::{
+    ClusterFacts, Concerned, Connected, Endpoint, Key, MadeBy, Placement, PrivateDestinations, Selection, ServiceKey,
+    ServiceKind, Snapshot,
+};
 use crate::owner::Held;
 
 impl Pipeline {
@@ -89,17 +92,31 @@ impl Pipeline {
     pub(super) fn is_about_inside(&self, snapshot: &Snapshot, key: &Key) -> bool {
         match key {
             Key::Cluster => true,
-            Key::Service(key) => [&self.newest, snapshot].into_iter().any(|state| self.shows_inside(state, key)),
+            Key::Service(key) => self.shows_inside(&self.newest, key) != self.shows_inside(snapshot, key),
             Key::Namespace(_) | Key::Policy(_) | Key::Pod(_) | Key::Pods => false,
         }
     }
 
-    fn shows_inside(&self, state: &Snapshot, key: &ServiceKey) -> bool {
-        let service = state.services.get(key);
-        let addresses = service.into_iter().flat_map(|service| service.cluster_addresses.iter().copied());
-        let slices = state.slices.get(key).into_iter().flat_map(|slices| slices.values());
-        let mut pods = slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address);
+    /// What a Service says that can be inside: addresses that no known network has, and pods near an interface, with all on
+    /// which it depends whether they count.
+    fn shows_inside<'a>(&self, state: &'a Snapshot, key: &ServiceKey) -> Vec<Shows<'a>> {
         let is_unknown = |address: IpAddr| !self.facts.is_excluded(address);
-        addresses.into_iter().any(is_unknown) || pods.any(|pod| is_unknown(pod) || self.around.is_connected_to(pod))
+        let is_near = |address: IpAddr| is_unknown(address) || self.around.is_connected_to(address);
+        let service = state.services.get(key).map(|service| &**service);
+        let addresses = service.into_iter().flat_map(|service| service.cluster_addresses.iter().copied());
+        let addresses = addresses.filter(|address| is_unknown(*address));
+        let of_service = service.map(|service| (service.selection, service.kind));
+        let slices = state.slices.get(key).into_iter().flat_map(|slices| slices.values());
+        let pods = slices.flat_map(|slice| slice.endpoints.iter().map(move |endpoint| (slice.made_by, endpoint)));
+        let pods = pods.filter(|(_, endpoint)| is_near(endpoint.address));
+        let shows = pods.map(|(made_by, endpoint)| Shows::Pod(of_service, made_by, endpoint));
+        addresses.map(|address| Shows::Address(address, of_service)).chain(shows).collect()
     }
+}
+
+/// Something that can be inside.
+#[derive(Debug, PartialEq)]
+enum Shows<'a> {
+    Address(IpAddr, Option<(Selection, ServiceKind)>),
+    Pod(Option<(Selection, ServiceKind)>, MadeBy, &'a Endpoint),
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use imbl::ordmap::DiffItem;
+
 use super::entry::Entry;
 use super::{Pipeline, Question};
-use crate::model::{Context, Key, PolicyObject, Readiness, ServiceKey, Snapshot};
+use crate::model::{Context, Key, PolicyObject, Readiness, Service, ServiceKey, Snapshot};
 
 impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
@@ -72,9 +74,11 @@ impl Pipeline {
         let of = |key: &Key| -> BTreeSet<ServiceKey> {
             match key {
                 Key::Service(key) => [key.clone()].into(),
-                Key::Namespace(name) => self.all(snapshot).into_iter().filter(|key| *key.namespace == **name).collect(),
+                Key::Namespace(name) => self.of_namespace(snapshot, name),
                 // What concerns single Services is found by the addresses that come or go.
-                Key::Cluster => self.newly_unreadable(snapshot),
+                Key::Cluster => {
+                    self.newly_unreadable(snapshot).into_iter().chain(self.come_or_gone(snapshot)).collect()
+                }
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => BTreeSet::new(),
                 Key::Pod(address) => self.places.of(*address).cloned().collect(),
@@ -82,6 +86,25 @@ impl Pipeline {
             }
         };
         keys.iter().flat_map(of).collect()
+    }
+
+    fn of_namespace(&self, snapshot: &Snapshot, namespace: &str) -> BTreeSet<ServiceKey> {
+        let first = || ServiceKey::new(namespace, "")..;
+        let is_of = |key: &ServiceKey| *key.namespace == *namespace;
+        let listed = snapshot.services.range(first()).map(|(key, _)| key).take_while(|key| is_of(key));
+        let unreadable = snapshot.unreadable.services.range(first()).map(|(key, _)| key).take_while(|key| is_of(key));
+        let known = self.services.of_namespace(&Arc::from(namespace)).map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        listed.chain(unreadable).cloned().chain(known).collect()
+    }
+
+    /// Services of which the source gave no key: where two have one identity, one is hidden by the other until that is gone.
+    fn come_or_gone(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+        let differ = self.newest.services.diff(&snapshot.services);
+        let key = |item: DiffItem<'_, '_, ServiceKey, Arc<Service>>| match item {
+            DiffItem::Add(key, _) | DiffItem::Remove(key, _) => key.clone(),
+            DiffItem::Update { new: (key, _), .. } => key.clone(),
+        };
+        differ.map(key).collect()
     }
 
     /// What can be read no more, or again.

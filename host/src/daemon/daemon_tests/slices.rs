@@ -91,6 +91,21 @@ async fn of_a_large_change_services_say_that_it_is_under_way_and_the_others_are_
     world.settle_exactly().await;
 }
 
+/// Before the first round is in force nothing is reported, and nothing that it had is forgotten.
+#[tokio::test(start_paused = true)]
+async fn what_comes_between_slices_of_the_first_round_hides_no_service() {
+    let mut world = World::start(Scene::default());
+    for number in 0..MANY {
+        world.put(&format!("many-{number}"), (WIDELY, ADDRESS), &[&pod(number)]);
+    }
+    world.take_over().await;
+    world.commit().await.obey();
+    let request = world.commit().await;
+    world.translate("dns", &["10.0.0.2"]);
+    request.obey();
+    world.settle_exactly().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_comes_meanwhile_does_not_wait_for_all_slices() {
     let mut world = after_the_first_slice().await;
