@@ -73,7 +73,8 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     Report { snapshot: update.snapshot, round, source_findings, policies: loaded.reports }
 }
 
-fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) -> Round {
+/// Asks until there is nothing more to ask; what follows.
+pub(crate) fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) -> Round {
     while !questions.is_empty() {
         let context = pipeline.context();
         let answers = questions.into_iter().map(|question| {

@@ -116,7 +116,7 @@ fn changes(world: &mut World, count: u32) -> [Samples; 3] {
     let mut netlink = Netlink::open().unwrap();
     let everything = world.step();
     commit(&mut netlink, world.changes(&everything)).unwrap();
-    world.is_carried_out(everything);
+    world.apply(everything);
     let mut samples: [Samples; 3] = Default::default();
     for turn in 0..100 {
         for (change, samples) in samples.iter_mut().enumerate() {
@@ -142,5 +142,5 @@ fn step(world: &mut World, netlink: &mut Netlink, key: Key, samples: &mut Sample
     samples[0].push(planning + diffing);
     samples[1].push(committing);
     samples[2].push(kernel);
-    world.is_carried_out(comparison);
+    world.apply(comparison);
 }

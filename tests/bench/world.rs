@@ -88,7 +88,7 @@ impl World {
     pub(crate) fn step(&mut self) -> Comparison {
         let step = self.pipeline.step();
         drop(self.pipeline.take_news());
-        self.applied.begin(step.scope);
+        self.applied.add_outstanding(step.scope);
         self.applied.compare(self.pipeline.target(self.applied.scope()), |_, _| {})
     }
 
@@ -98,9 +98,9 @@ impl World {
     }
 
     /// The kernel holds it now.
-    pub(crate) fn is_carried_out(&mut self, comparison: Comparison) {
-        comparison.is_carried_out(&mut self.applied);
-        self.applied.is_settled();
+    pub(crate) fn apply(&mut self, comparison: Comparison) {
+        comparison.apply_to(&mut self.applied);
+        self.applied.clear_outstanding();
     }
 
     fn answer(&mut self, keys: &std::collections::BTreeSet<Key>) {

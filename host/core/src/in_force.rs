@@ -67,8 +67,7 @@ impl InForce {
         now: UnixTime,
     ) -> BTreeSet<ServiceKey> {
         let waits = |plan: Option<&Arc<PlannedService>>| {
-            let sources = plan.into_iter().flat_map(|service| &service.rules).flat_map(|rule| &rule.sources);
-            sources.into_iter().any(|source| waiting.contains(source))
+            plan.is_some_and(|plan| plan.sources().any(|source| waiting.contains(&source)))
         };
         let keys = self.begin(newest, now);
         keys.into_iter()

@@ -6,6 +6,7 @@ mod again;
 mod alarms;
 mod answering;
 mod asking;
+mod by_address;
 mod choice;
 mod claims;
 mod derived;

@@ -74,12 +74,12 @@ fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, fate
         Cut::Whole => {
             let changes = comparison.changes(applied);
             changes.batches.iter().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
-            comparison.is_carried_out(applied);
-            applied.is_settled();
+            comparison.apply_to(applied);
+            applied.clear_outstanding();
         }
         Cut::Slices(mut slices) => loop {
             let Some(slice) = slices.next(comparison.before(applied), comparison.after()) else {
-                applied.is_settled();
+                applied.clear_outstanding();
                 return;
             };
             if left == 0 {
@@ -109,7 +109,7 @@ proptest! {
         let mut now = first;
         for (next, fate) in history {
             let scope = Scope::Pods(touched(&now, &next), common(&now, &next));
-            applied.begin(scope);
+            applied.add_outstanding(scope);
             let scope = applied.scope().clone();
             carry_out(&mut applied, &mut kernel, after(&next, &scope), fate);
             prop_assert_eq!(applied.ruleset(), &kernel.ruleset, "what we believe is what the kernel has");

@@ -102,11 +102,11 @@ impl World {
         self.pipeline.next_try(Duration::ZERO);
         let step = self.pipeline.step();
         drop(self.pipeline.take_news());
-        self.applied.begin(step.scope);
+        self.applied.add_outstanding(step.scope);
         let comparison = self.applied.compare(self.pipeline.target(self.applied.scope()), |_, _| {});
         let changes = comparison.changes(&self.applied).summary();
-        comparison.is_carried_out(&mut self.applied);
-        self.applied.is_settled();
+        comparison.apply_to(&mut self.applied);
+        self.applied.clear_outstanding();
         self.in_force.take_over(&step.newest, UnixTime(1));
         let allocations = ALLOCATIONS.get() - before;
         Cost { allocations, questions: asked, looked_at: step.looked_at, changes }

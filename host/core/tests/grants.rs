@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use egressd_core::model::ServiceKey;
-use egressd_core::plan::{Grant, Limits, Room, ServiceLimits, Size, Wish, fits, grants};
+use egressd_core::plan::{Grant, Limits, Room, ServiceLimits, Size, Usage, Wish, grants};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -57,7 +57,7 @@ fn wish(one: &Asked) -> Wish {
 
 fn granted(all: &[Asked]) -> BTreeMap<&ServiceKey, Grant> {
     let wishes: Vec<Wish> = all.iter().map(wish).collect();
-    all.iter().map(|one| &one.key).zip(grants(&LIMITS, &wishes).iter().map(|granted| granted.grant)).collect()
+    all.iter().map(|one| &one.key).zip(grants(&LIMITS, &wishes).0.iter().map(|granted| granted.grant)).collect()
 }
 
 fn has(one: &Asked, grant: Grant) -> Size {
@@ -145,7 +145,7 @@ proptest! {
     fn what_was_in_force_and_fits_stays_whatever_is_edited(all in asked()) {
         let before: Vec<Asked> = all.iter().map(|one| Asked { newest: one.before, accepted: None, ..one.clone() }).collect();
         let sizes = before.iter().map(|one| (&one.key, Size { rules: 0, networks: one.before.networks.min(8), ..one.before }));
-        let kept = fits(&LIMITS, sizes) && before.iter().all(|one| one.before.networks <= 8);
+        let kept = fits(sizes) && before.iter().all(|one| one.before.networks <= 8);
         // What others may take is a matter of shares; in one namespace nothing is.
         let one_namespace = all.iter().all(|one| one.key.namespace == all[0].key.namespace);
         let granted = granted(&all);
@@ -162,7 +162,7 @@ proptest! {
     #[test]
     fn where_everything_fits_everything_is_in_force(all in asked()) {
         let granted = granted(&all);
-        let everything = fits(&LIMITS, all.iter().map(|one| (&one.key, one.newest)));
+        let everything = fits(all.iter().map(|one| (&one.key, one.newest)));
         let new = all.iter().all(|one| one.before == Size::default() && one.accepted.is_none());
         prop_assert!(!everything || !new || granted.values().all(|grant| *grant == Grant::Newest));
     }
@@ -203,6 +203,15 @@ proptest! {
             prop_assert_eq!(second[&one.key], Grant::Newest, "{:?}", one);
         }
     }
+}
+
+/// Whether everything fits as it is today.
+fn fits<'a>(sizes: impl IntoIterator<Item = (&'a ServiceKey, Size)>) -> bool {
+    let mut usage = Usage::new(LIMITS);
+    for (key, size) in sizes {
+        usage.replace(key, None, Some(size));
+    }
+    usage.namespaces().iter().all(|namespace| usage.fits(namespace)) && usage.fits_the_node()
 }
 
 /// As many of these as one namespace may have together.

@@ -35,7 +35,7 @@ impl Daemon {
     pub(super) async fn begin_to_carry_out(&mut self, step: Step) {
         self.rest = None;
         let Step { newest, scope, kept, fatal, .. } = step;
-        self.applied.begin(scope);
+        self.applied.add_outstanding(scope);
         if let Some(fatal) = fatal {
             return self.refuse(&newest, &fatal);
         }
@@ -73,7 +73,7 @@ impl Daemon {
         };
         match self.carry_out(changes).await {
             Ok(()) => {
-                comparison.is_carried_out(&mut self.applied);
+                comparison.apply_to(&mut self.applied);
                 self.is_in_force(&newest);
             }
             Err(failure) => self.failed(&newest, &failure),
@@ -116,7 +116,7 @@ impl Daemon {
 
     fn is_in_force(&mut self, newest: &Newest) {
         self.replaced();
-        self.applied.is_settled();
+        self.applied.clear_outstanding();
         self.retry = None;
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
     }

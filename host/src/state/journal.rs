@@ -29,9 +29,6 @@ const OUTDATED_BYTES: usize = 8 << 20;
 /// More than egressd writes for 100,000 Services; and what else is there is not read into memory.
 const LONGEST: u64 = 1 << 30;
 
-/// What is other than before; none where the Service is gone, or nothing is remembered of it.
-type Change<T> = (Uid, Option<Arc<T>>);
-
 /// By the identity of the Service.
 pub(super) type Of<T> = BTreeMap<Uid, Arc<T>>;
 
@@ -135,28 +132,32 @@ impl<T: Kept> Journal<T> {
     pub(super) fn write(&mut self, news: News<T>) -> io::Result<()> {
         self.pending.extend(news);
         let pending = std::mem::take(&mut self.pending);
-        self.pending = pending.into_iter().filter(|(uid, one)| self.is_news(uid, one.as_deref())).collect();
-        let changes: Vec<Change<T>> = self.pending.iter().map(|(uid, one)| (uid.clone(), one.clone())).collect();
+        let changes = pending.into_iter().filter(|(uid, one)| self.is_news(uid, one.as_deref())).collect();
+        let result = self.write_changes(&changes);
+        if result.is_err() {
+            self.pending = changes;
+        }
+        result
+    }
+
+    fn write_changes(&mut self, changes: &News<T>) -> io::Result<()> {
         if changes.is_empty() && self.form != Form::Torn {
-            self.pending.clear();
             return Ok(());
         }
         // Else a line would be appended to nothing, and what the others said be forgotten with them.
         if self.path.as_ref().is_some_and(|path| !path.exists()) {
             self.form = Form::Unnamed;
         }
-        let is_new = |(uid, one): &&Change<T>| one.is_some() && !self.written.contains_key(uid);
-        let gone = changes.iter().filter(|(_, one)| one.is_none()).count();
+        let is_new = |(uid, one): &(&Uid, &Option<Arc<T>>)| one.is_some() && !self.written.contains_key(*uid);
+        let gone = changes.values().filter(|one| one.is_none()).count();
         let services = self.written.len() + changes.iter().filter(is_new).count() - gone;
         let outdated = self.lines + changes.len() > 2 * services + OUTDATED || self.appended > OUTDATED_BYTES;
         if self.form != Form::Whole || outdated {
-            self.write_anew(changes)?;
-        } else {
-            self.append(&changes)?;
-            self.lines += changes.len();
-            apply(&mut self.written, changes);
+            return self.write_anew(changes);
         }
-        self.pending.clear();
+        self.append(changes)?;
+        self.lines += changes.len();
+        apply(&mut self.written, changes);
         Ok(())
     }
 
@@ -164,7 +165,7 @@ impl<T: Kept> Journal<T> {
         self.written.get(uid).map(|known| &**known) != one
     }
 
-    fn append(&mut self, changes: &[Change<T>]) -> io::Result<()> {
+    fn append(&mut self, changes: &News<T>) -> io::Result<()> {
         let mut text = Vec::new();
         for (uid, newest) in changes {
             line(&mut text, uid, newest.as_deref())?;
@@ -179,7 +180,7 @@ impl<T: Kept> Journal<T> {
         Ok(())
     }
 
-    fn write_anew(&mut self, changes: Vec<Change<T>>) -> io::Result<()> {
+    fn write_anew(&mut self, changes: &News<T>) -> io::Result<()> {
         let mut newest = self.written.clone();
         apply(&mut newest, changes);
         let mut text = version::line().into_bytes();
@@ -244,11 +245,11 @@ impl<T: Kept> Journal<T> {
     }
 }
 
-fn apply<T>(all: &mut Of<T>, changes: Vec<Change<T>>) {
+fn apply<T>(all: &mut Of<T>, changes: &News<T>) {
     for (uid, newest) in changes {
         match newest {
-            Some(newest) => drop(all.insert(uid, newest)),
-            None => drop(all.remove(&uid)),
+            Some(newest) => drop(all.insert(uid.clone(), Arc::clone(newest))),
+            None => drop(all.remove(uid)),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Chains, chains};
 use crate::model::Uid;
 use crate::net::Family;
 use crate::plan::Own;
-use crate::ruleset::{Element, MapKey, MapKind, Name, Ruleset, Statement, Table, Target};
+use crate::ruleset::{Chain, Element, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable};
 
 /// The Services whose part of the kernel's tables stays.
 pub type Kept = BTreeMap<Uid, Own>;
@@ -102,7 +102,7 @@ impl Keeping<'_> {
         let mut all = today.as_ref().map(|element| leads_to(&table.chains, element)).unwrap_or_default();
         let mut names: Vec<String> = today.as_ref().and_then(name_of).map(str::to_owned).into_iter().collect();
         for part in staying {
-            copy(&self.applied.chains, &mut table.chains, &part);
+            copy_reachable(&self.applied.chains, vec![part.clone()], &mut table.chains);
             names.extend(self.of_chain(&part).map(|own| own.key.to_string()));
             all.push(part);
         }
@@ -164,31 +164,7 @@ fn parts(chains: &Chains, chain: &Name) -> Vec<Name> {
     if uid_of_chain(chain).is_some() {
         return vec![chain.clone()];
     }
-    let rules = chains.get(chain).into_iter().flat_map(|chain| &chain.rules);
-    let jump = |statement: &Statement| match statement {
-        Statement::Jump(part) => Some(part.clone()),
-        Statement::Return
-        | Statement::Snat(_)
-        | Statement::SnatByAddress(_)
-        | Statement::SnatByPort(_)
-        | Statement::JumpByAddress(_) => None,
-    };
-    rules.filter_map(|rule| jump(&rule.statement)).collect()
-}
-
-/// A chain with all that it leads to.
-fn copy(from: &Chains, to: &mut Chains, name: &Name) {
-    let mut names = vec![name.clone()];
-    walk(from, name, &mut |statement| {
-        if let Statement::Jump(next) = statement {
-            names.push(next.clone());
-        }
-    });
-    for name in names {
-        if let Some(chain) = from.get(&name) {
-            to.entry(name).or_insert_with(|| chain.clone());
-        }
-    }
+    chains.get(chain).into_iter().flat_map(Chain::jumps).cloned().collect()
 }
 
 /// Everything that a chain does. The kernel takes no chains that lead back to themselves.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::scope::{Common, Scope};
 use super::{Changes, Cut, Slice, cut, diff};
 use crate::net::{Family, Protocol};
-use crate::ruleset::{Chain, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target};
+use crate::ruleset::{Chain, Element, Map, MapKey, MapKind, Name, Ruleset, Table, Target, copy_reachable};
 
 /// What the kernel holds.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl Applied {
     }
 
     /// Takes in that the newest ruleset is another in this part.
-    pub fn begin(&mut self, scope: Scope) {
+    pub fn add_outstanding(&mut self, scope: Scope) {
         self.outstanding = std::mem::take(&mut self.outstanding).and(scope);
     }
 
@@ -73,7 +73,7 @@ impl Applied {
     }
 
     /// Takes in that the kernel holds what the newest ruleset says.
-    pub fn is_settled(&mut self) {
+    pub fn clear_outstanding(&mut self) {
         self.outstanding = Scope::default();
     }
 
@@ -114,7 +114,7 @@ impl Applied {
                     Target::Address(_) => None,
                 }));
             }
-            copy(&table.chains, wanted, &mut part.chains);
+            copy_reachable(&table.chains, wanted, &mut part.chains);
             if common == Common::Changed {
                 part.sets.clone_from(&table.sets);
                 let hooked = table.chains.iter().filter(|(_, chain)| chain.hook.is_some());
@@ -187,7 +187,7 @@ impl Applied {
     }
 
     /// Takes in that the kernel holds exactly this.
-    pub fn replace(&mut self, ruleset: Ruleset) {
+    fn replace(&mut self, ruleset: Ruleset) {
         let outstanding = std::mem::take(&mut self.outstanding);
         *self = Self { outstanding, ..Self::of(ruleset) };
     }
@@ -215,7 +215,7 @@ impl Comparison {
     }
 
     /// Takes in that all of it was carried out.
-    pub fn is_carried_out(self, applied: &mut Applied) {
+    pub fn apply_to(self, applied: &mut Applied) {
         match self.before {
             None => applied.replace(self.after),
             Some(before) => applied.take(Slice::of(before, self.after)),
@@ -235,7 +235,7 @@ fn objects(ruleset: &Ruleset) -> impl Iterator<Item = Object> {
 }
 
 /// The elements of one pod.
-fn of_pod(map: &Map, pod: IpAddr) -> impl Iterator<Item = (&MapKey, &crate::ruleset::Element)> {
+fn of_pod(map: &Map, pod: IpAddr) -> impl Iterator<Item = (&MapKey, &Element)> {
     let first = match map.kind {
         MapKind::Addresses | MapKind::Chains => MapKey::Address(pod),
         MapKind::Ports => MapKey::Port(pod, Protocol::Tcp, 0),
@@ -255,27 +255,7 @@ fn led_to(family: Family, table: &Table, chains: &BTreeMap<Name, Chain>, leads: 
 /// The kernel takes no chains that lead back to themselves.
 fn walk(family: Family, chains: &BTreeMap<Name, Chain>, name: &Name, leads: &mut Leads) {
     *leads.entry((family, name.clone())).or_default() += 1;
-    for next in chains.get(name).into_iter().flat_map(jumps) {
+    for next in chains.get(name).into_iter().flat_map(Chain::jumps) {
         walk(family, chains, next, leads);
     }
-}
-
-/// Copies chains with all that they lead to.
-fn copy(from: &BTreeMap<Name, Chain>, mut wanted: Vec<Name>, to: &mut BTreeMap<Name, Chain>) {
-    while let Some(name) = wanted.pop() {
-        let Some(chain) = from.get(&name).filter(|_| !to.contains_key(&name)) else { continue };
-        wanted.extend(jumps(chain).cloned());
-        to.insert(name, chain.clone());
-    }
-}
-
-fn jumps(chain: &Chain) -> impl Iterator<Item = &Name> {
-    chain.rules.iter().filter_map(|rule| match &rule.statement {
-        Statement::Jump(name) => Some(name),
-        Statement::Return
-        | Statement::Snat(_)
-        | Statement::SnatByAddress(_)
-        | Statement::SnatByPort(_)
-        | Statement::JumpByAddress(_) => None,
-    })
 }

@@ -22,6 +22,11 @@ impl ServiceKey {
     pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
+
+    /// Before all Services of a namespace, in their order, and after those of all namespaces before it.
+    pub fn first_of(namespace: impl Into<Arc<str>>) -> Self {
+        Self::new(namespace, "")
+    }
 }
 
 /// By namespace, then by name. Most keys that are compared are of one namespace, whose name they share.
@@ -186,6 +191,11 @@ impl ObjectReference {
     /// The object `namespace/name`.
     pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// Before all Services of a namespace, in their order, and after those of all namespaces before it.
+    pub fn first_of(namespace: impl Into<Arc<str>>) -> Self {
+        Self::new(namespace, "")
     }
 }
 

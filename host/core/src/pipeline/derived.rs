@@ -10,7 +10,8 @@ use super::pods::PodIndex;
 use crate::chain::PolicyFailure;
 use crate::check::{Networks, Note};
 use crate::compile::Kept;
-use crate::model::{ClusterFacts, ServiceKey};
+use crate::decision::Rule;
+use crate::model::{ClusterFacts, ServiceKey, Uid};
 use crate::plan::{Limits, Own, PlannedService, SharedAddresses, Shares, Sharing, Size, Usage};
 use crate::record::Records;
 
@@ -32,7 +33,7 @@ pub(super) struct Derived {
     /// Services that ask kube-vip, too.
     pub(super) beside: BTreeSet<ServiceKey>,
     /// What stays as the kernel has it.
-    pub(super) kept: BTreeMap<ServiceKey, (crate::model::Uid, Own)>,
+    pub(super) kept: BTreeMap<ServiceKey, (Uid, Own)>,
     pub(super) records: Records,
     /// Of the facts that hold.
     pub(super) networks: Networks,
@@ -110,14 +111,14 @@ pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedService>
             }
             touched.extend(old.foreign.symmetric_difference(&new.foreign));
         }
-        (old, new) => touched.extend(sources(old).chain(sources(new))),
+        (old, new) => touched.extend([old, new].into_iter().flatten().flat_map(PlannedService::sources)),
     }
 }
 
 /// Whether two plans say the same about the pods that are in both.
 fn are_alike(old: &PlannedService, new: &PlannedService) -> bool {
     let PlannedService { uid, created, rules, foreign: _, on_change: _, on_unavailable: _ } = old;
-    let same = |(one, other): (&crate::decision::Rule, &crate::decision::Rule)| {
+    let same = |(one, other): (&Rule, &Rule)| {
         one.address == other.address
             && one.include == other.include
             && one.exclude == other.exclude
@@ -128,9 +129,4 @@ fn are_alike(old: &PlannedService, new: &PlannedService) -> bool {
         && *created == new.created
         && rules.len() == new.rules.len()
         && rules.iter().zip(&new.rules).all(same)
-}
-
-/// The pods of a Service's part of the plan.
-pub(super) fn sources(service: Option<&PlannedService>) -> impl Iterator<Item = IpAddr> + '_ {
-    service.into_iter().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied())
 }

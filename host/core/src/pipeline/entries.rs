@@ -48,7 +48,7 @@ impl Entries {
 
     /// Those of one namespace.
     pub(super) fn of_namespace(&self, namespace: &Arc<str>) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
-        let first = ServiceKey::new(Arc::clone(namespace), "");
+        let first = ServiceKey::first_of(Arc::clone(namespace));
         self.all.range(first..).take_while(move |(key, _)| key.namespace == *namespace)
     }
 

@@ -14,8 +14,8 @@ use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{ServiceKey, ServiceView, Snapshot, view};
 use crate::plan::{
-    End, Excess, Grant, Granted, Here, Limits, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, grants_and_peak,
-    narrows, settle,
+    End, Excess, Grant, Granted, Here, Limits, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, grants, narrows,
+    settle,
 };
 
 /// What is in force of a Service whose newest change is not.
@@ -67,7 +67,7 @@ impl Pipeline {
         let asking = planned.iter().filter(|(key, planned)| planned.service.is_some() || is_kept(key));
         let (wishes, alternatives): (Vec<Wish>, Vec<Alternatives>) =
             asking.filter_map(|(key, newest)| self.wish(here, key, newest)).unzip();
-        let (granted, peak) = grants_and_peak(limits, &wishes);
+        let (granted, peak) = grants(limits, &wishes);
         let instead = wishes.iter().zip(alternatives).zip(granted).filter_map(|((wish, alternatives), granted)| {
             Some((wish.key.clone(), instead(&wish.key, alternatives, granted, planned.get(&wish.key)?)?))
         });

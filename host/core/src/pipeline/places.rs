@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::by_address::ByAddress;
 use crate::model::ServiceKey;
 use crate::net::AddressRange;
 
 /// The Services of each address.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
-    services: BTreeMap<IpAddr, Vec<ServiceKey>>,
+    services: ByAddress,
     addresses: BTreeMap<ServiceKey, Box<[IpAddr]>>,
 }
 
@@ -24,33 +25,20 @@ impl Places {
         };
         let before = before.unwrap_or_default();
         for gone in before.iter().filter(|address| addresses.binary_search(address).is_err()) {
-            self.remove(*gone, key);
+            self.services.remove(*gone, key);
         }
         for new in addresses.iter().filter(|address| before.binary_search(address).is_err()) {
-            let keys = self.services.entry(*new).or_insert_with(|| Vec::with_capacity(1));
-            if let Err(at) = keys.binary_search(key) {
-                keys.insert(at, key.clone());
-            }
-        }
-    }
-
-    fn remove(&mut self, address: IpAddr, key: &ServiceKey) {
-        let Some(keys) = self.services.get_mut(&address) else { return };
-        if let Ok(at) = keys.binary_search(key) {
-            keys.remove(at);
-        }
-        if keys.is_empty() {
-            self.services.remove(&address);
+            self.services.add(*new, key);
         }
     }
 
     /// The Services that an address concerns.
-    pub(super) fn of(&self, address: IpAddr) -> impl Iterator<Item = &ServiceKey> {
-        self.services.get(&address).into_iter().flatten()
+    pub(super) fn of(&self, address: IpAddr) -> &[ServiceKey] {
+        self.services.of(address)
     }
 
     /// The Services that an address of this range concerns.
     pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &ServiceKey> {
-        self.services.range(range.first()..=range.last()).flat_map(|(_, keys)| keys)
+        self.services.within(range)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::derived::sources;
+use super::by_address::ByAddress;
 use crate::decision::Rule;
 use crate::model::ServiceKey;
 use crate::plan::PlannedService;
@@ -15,7 +15,7 @@ pub(super) type Plans = BTreeMap<ServiceKey, Arc<PlannedService>>;
 /// The pods of all plans.
 #[derive(Debug, Default)]
 pub(super) struct PodIndex {
-    services: BTreeMap<IpAddr, Vec<ServiceKey>>,
+    services: ByAddress,
     /// Those in no known pod network, of which nothing is translated towards private destinations.
     elsewhere: BTreeSet<IpAddr>,
 }
@@ -23,26 +23,16 @@ pub(super) struct PodIndex {
 impl PodIndex {
     /// Takes in another plan of a Service.
     pub(super) fn replace(&mut self, key: &ServiceKey, old: Option<&PlannedService>, new: Option<&PlannedService>) {
-        let [before, after] = [old, new].map(|plan| sources(plan).collect::<BTreeSet<IpAddr>>());
+        let [before, after] =
+            [old, new].map(|plan| plan.into_iter().flat_map(PlannedService::sources).collect::<BTreeSet<IpAddr>>());
         for gone in before.difference(&after) {
-            self.remove(*gone, key);
-        }
-        for pod in after.difference(&before) {
-            let keys = self.services.entry(*pod).or_insert_with(|| Vec::with_capacity(1));
-            if let Err(at) = keys.binary_search(key) {
-                keys.insert(at, key.clone());
+            self.services.remove(*gone, key);
+            if self.of(*gone).is_empty() {
+                self.elsewhere.remove(gone);
             }
         }
-    }
-
-    fn remove(&mut self, pod: IpAddr, key: &ServiceKey) {
-        let Some(keys) = self.services.get_mut(&pod) else { return };
-        if let Ok(at) = keys.binary_search(key) {
-            keys.remove(at);
-        }
-        if keys.is_empty() {
-            self.services.remove(&pod);
-            self.elsewhere.remove(&pod);
+        for pod in after.difference(&before) {
+            self.services.add(*pod, key);
         }
     }
 
@@ -56,12 +46,12 @@ impl PodIndex {
 
     /// The Services that speak for a pod.
     pub(super) fn of(&self, pod: IpAddr) -> &[ServiceKey] {
-        self.services.get(&pod).map_or(&[], Vec::as_slice)
+        self.services.of(pod)
     }
 
     /// All pods.
     pub(super) fn pods(&self) -> impl Iterator<Item = IpAddr> {
-        self.services.keys().copied()
+        self.services.addresses()
     }
 
     /// The parts of all plans that are about these pods.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::derived::{Derived, sources, touch};
+use super::derived::{Derived, touch};
 use super::entries::Extent;
 use super::limits::Instead;
 use super::pods::Elsewhere;
@@ -85,7 +85,10 @@ impl Pipeline {
     pub fn target(&self, scope: &Scope) -> Ruleset {
         match scope {
             Scope::Everything => compile(&self.plan(), &self.settings.tables),
-            Scope::Pods(pods, Common::Changed) => compile(&self.plan_around(pods), &self.settings.tables),
+            Scope::Pods(pods, Common::Changed) => {
+                let Plan { services, elsewhere, .. } = self.plan_around(pods);
+                compile(&Plan { services, elsewhere, ..bare_plan(&self.derived.facts) }, &self.settings.tables)
+            }
             Scope::Pods(pods, Common::Same) => compile_pods(&self.plan_around(pods), &self.settings.tables),
         }
     }
@@ -97,10 +100,11 @@ impl Pipeline {
         Plan { services, elsewhere, ..bare_plan(&self.derived.facts) }
     }
 
+    /// What it says about these pods, without what all pods have in common.
     fn plan_around(&self, pods: &BTreeSet<IpAddr>) -> Plan {
         let services = self.derived.pods.around(pods, &self.derived.plans);
         let elsewhere = self.derived.pods.elsewhere_of(pods);
-        Plan { services, elsewhere, ..bare_plan(&self.derived.facts) }
+        Plan { services, elsewhere, ..Plan::default() }
     }
 
     /// Whether what all pods have in common may be another, and takes over the facts that hold now.
@@ -235,7 +239,7 @@ impl Pipeline {
     /// Takes over the plans, and finds the pods for which they say something else.
     fn take_plans(&self, derived: &mut Derived, way: &mut Way) {
         for key in &way.keys {
-            let new = way.planned.get_mut(key).and_then(|planned| planned.service.as_ref());
+            let new = way.planned.get(key).and_then(|planned| planned.service.as_ref());
             let old = derived.plans.get(key).cloned();
             if old.as_deref() != new {
                 touch(&mut way.touched, old.as_deref(), new);
@@ -245,7 +249,7 @@ impl Pipeline {
                     None => drop(derived.plans.remove(key)),
                 }
             }
-            for pod in sources(derived.plans.get(key).map(|plan| &**plan)) {
+            for pod in derived.plans.get(key).into_iter().flat_map(|plan| plan.sources()) {
                 if derived.pods.place(pod, self.is_elsewhere(pod)) {
                     way.touched.insert(pod);
                 }
@@ -323,7 +327,7 @@ impl Pipeline {
 
     /// What a Service is to know about others that speak for its pods.
     fn overlap(&self, derived: &Derived, key: &ServiceKey) -> Option<Note> {
-        let pods = sources(derived.plans.get(key).map(|plan| &**plan));
+        let pods = derived.plans.get(key).into_iter().flat_map(|plan| plan.sources());
         let shared: BTreeSet<IpAddr> = pods.filter(|pod| derived.pods.of(*pod).len() > 1).collect();
         if shared.is_empty() {
             return None;
@@ -339,9 +343,13 @@ pub(super) fn bare_plan(facts: &ClusterFacts) -> Plan {
     Plan { excluded: facts.excluded.clone(), exact: facts.exact.clone(), ..Plan::default() }
 }
 
-fn of_namespace(planned: &BTreeMap<ServiceKey, Planned>, namespace: &Arc<str>) -> BTreeMap<ServiceKey, Planned> {
-    let first = ServiceKey::new(Arc::clone(namespace), "");
-    let of = planned.range(first..).take_while(|(key, _)| key.namespace == *namespace);
+/// Those of one namespace.
+pub(super) fn of_namespace(
+    planned: &BTreeMap<ServiceKey, Planned>,
+    namespace: &Arc<str>,
+) -> BTreeMap<ServiceKey, Planned> {
+    let of =
+        planned.range(ServiceKey::first_of(Arc::clone(namespace))..).take_while(|(key, _)| key.namespace == *namespace);
     of.map(|(key, planned)| (key.clone(), planned.clone())).collect()
 }
 

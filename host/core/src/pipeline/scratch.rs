@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use super::limits::Instead;
 use super::pods::Elsewhere;
-use super::round::bare_plan;
+use super::round::{bare_plan, of_namespace};
 use super::{Pipeline, Round};
 use crate::chain::PolicyFailure;
 use crate::check::{Note, check};
 use crate::compile::{Kept, compile};
 use crate::finding::Severity;
 use crate::model::{ClusterFacts, ServiceKey};
-use crate::plan::{Here, Plan, Planned, Sharing, Usage};
+use crate::plan::{Here, Plan, Planned, PlannedService, Sharing, Usage};
 use crate::record::{Record, Settled};
 
 impl Pipeline {
@@ -88,9 +88,7 @@ impl Pipeline {
         for namespace in
             usage.namespaces().iter().filter(|namespace| !usage.fits(namespace)).cloned().collect::<Vec<_>>()
         {
-            let of_it = planned.iter().filter(|(key, _)| key.namespace == namespace);
-            let of_it = of_it.map(|(key, planned)| (key.clone(), planned.clone())).collect();
-            let (instead, peak) = self.refusals(here, &own_limits, &of_it);
+            let (instead, peak) = self.refusals(here, &own_limits, &of_namespace(planned, &namespace));
             refused.extend(instead);
             usage.settle(&namespace, Some(peak));
         }
@@ -100,8 +98,7 @@ impl Pipeline {
     fn plan_of(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {
         let service = |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), planned.service.clone()?));
         let plan = Plan { services: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
-        let pods =
-            plan.services.values().flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied());
+        let pods = plan.services.values().flat_map(PlannedService::sources);
         let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == Elsewhere::Yes).collect();
         Plan { elsewhere, ..plan }
     }

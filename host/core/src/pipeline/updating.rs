@@ -81,7 +81,7 @@ impl Pipeline {
                 }
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => BTreeSet::new(),
-                Key::Pod(address) => self.places.of(*address).cloned().collect(),
+                Key::Pod(address) => self.places.of(*address).iter().cloned().collect(),
                 Key::Pods => self.services.keys().cloned().collect(),
             }
         };
@@ -89,7 +89,7 @@ impl Pipeline {
     }
 
     fn of_namespace(&self, snapshot: &Snapshot, namespace: &str) -> BTreeSet<ServiceKey> {
-        let first = || ServiceKey::new(namespace, "")..;
+        let first = || ServiceKey::first_of(namespace)..;
         let is_of = |key: &ServiceKey| *key.namespace == *namespace;
         let listed = snapshot.services.range(first()).map(|(key, _)| key).take_while(|key| is_of(key));
         let unreadable = snapshot.unreadable.services.range(first()).map(|(key, _)| key).take_while(|key| is_of(key));

@@ -58,13 +58,9 @@ pub struct Granted {
     pub excess: Option<Excess>,
 }
 
-/// What is in force of each wish, in the same order.
-pub fn grants(limits: &Limits, wishes: &[Wish]) -> Vec<Granted> {
-    grants_and_peak(limits, wishes).0
-}
-
-/// The same, and the most that all together had on the way: with more room than that on the node, its limit decides nothing.
-pub fn grants_and_peak(limits: &Limits, wishes: &[Wish]) -> (Vec<Granted>, Size) {
+/// What is in force of each wish, in the same order; and the most that all together had on the way: with more room than that
+/// on the node, its limit decides nothing.
+pub fn grants(limits: &Limits, wishes: &[Wish]) -> (Vec<Granted>, Size) {
     let (total, peak) = Default::default();
     let mut node = Node { limits, total, peak, granted: vec![NOT_YET; wishes.len()] };
     let mut namespaces = namespaces(limits, wishes);

@@ -22,7 +22,7 @@ use std::net::IpAddr;
 
 pub use budget::{Limits, Room, ServiceLimits, Size};
 pub use excess::{Excess, Limit, TOO_MANY_ENDPOINTS};
-pub use grant::{Grant, Granted, Wish, grants, grants_and_peak};
+pub use grant::{Grant, Granted, Wish, grants};
 pub(crate) use narrower::narrows;
 pub use own::Own;
 pub use rank::{Claim, Rank, ranked};
@@ -30,7 +30,7 @@ pub(crate) use remote::held_apart;
 pub use settle::{Here, Standby, settle};
 pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
-pub use usage::{Usage, fits};
+pub use usage::Usage;
 
 use crate::decision::{OnChange, OnUnavailable, Rule};
 use crate::finding::Finding;
@@ -67,6 +67,13 @@ pub struct PlannedService {
     pub on_change: OnChange,
     /// For pods that cannot be translated.
     pub on_unavailable: OnUnavailable,
+}
+
+impl PlannedService {
+    /// The pods that it is about: those of several rules more than once.
+    pub fn sources(&self) -> impl Iterator<Item = IpAddr> {
+        self.rules.iter().flat_map(|rule| rule.sources.iter().copied())
+    }
 }
 
 /// A Service's plan, and what its owner is told.

@@ -95,12 +95,3 @@ impl Usage {
         Limits { node: Room { elements: usize::MAX, networks: usize::MAX }, ..self.limits }
     }
 }
-
-/// Whether everything fits as it is today, as nearly always: then nothing else has to be looked at.
-pub fn fits<'a>(limits: &Limits, sizes: impl IntoIterator<Item = (&'a ServiceKey, Size)>) -> bool {
-    let mut usage = Usage::new(*limits);
-    for (key, size) in sizes {
-        usage.replace(key, None, Some(size));
-    }
-    usage.namespaces().iter().all(|namespace| usage.fits(namespace)) && usage.fits_the_node()
-}

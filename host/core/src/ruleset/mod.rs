@@ -169,6 +169,29 @@ pub struct Chain {
     pub rules: Vec<Rule>,
 }
 
+impl Chain {
+    /// The chains that it jumps to by itself, in order.
+    pub fn jumps(&self) -> impl Iterator<Item = &Name> {
+        self.rules.iter().filter_map(|rule| match &rule.statement {
+            Statement::Jump(name) => Some(name),
+            Statement::Return
+            | Statement::Snat(_)
+            | Statement::SnatByAddress(_)
+            | Statement::SnatByPort(_)
+            | Statement::JumpByAddress(_) => None,
+        })
+    }
+}
+
+/// Copies chains with all that they lead to. One that is there already has what it leads to beside it.
+pub fn copy_reachable(from: &BTreeMap<Name, Chain>, mut wanted: Vec<Name>, to: &mut BTreeMap<Name, Chain>) {
+    while let Some(name) = wanted.pop() {
+        let Some(chain) = from.get(&name).filter(|_| !to.contains_key(&name)) else { continue };
+        wanted.extend(chain.jumps().cloned());
+        to.insert(name, chain.clone());
+    }
+}
+
 /// `type nat hook postrouting priority ...; policy accept`: the only base chain there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hook {

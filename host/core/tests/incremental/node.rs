@@ -196,7 +196,7 @@ impl Node {
         self.pipeline.next_try(self.now);
         self.compare(&step, &expected)?;
         self.take_news()?;
-        self.applied.begin(step.scope.clone());
+        self.applied.add_outstanding(step.scope.clone());
         let scope = self.applied.scope().clone();
         let comparison =
             self.applied.compare(self.pipeline.target(&scope), |after, before| keep(after, before, &step.kept));
@@ -273,8 +273,8 @@ impl Node {
                 return Ok(None);
             }
             commit(&mut self.kernel, &comparison.changes(&self.applied).batches)?;
-            comparison.is_carried_out(&mut self.applied);
-            self.applied.is_settled();
+            comparison.apply_to(&mut self.applied);
+            self.applied.clear_outstanding();
             prop_assert_eq!(self.applied.ruleset(), &self.kernel.ruleset);
             return Ok(Some(BTreeSet::new()));
         };
@@ -289,7 +289,7 @@ impl Node {
             self.applied.take(slice);
             prop_assert_eq!(self.applied.ruleset(), &self.kernel.ruleset);
         }
-        self.applied.is_settled();
+        self.applied.clear_outstanding();
         Ok(Some(BTreeSet::new()))
     }
 

@@ -29,6 +29,7 @@ use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
 use crate::nft::KernelThread;
 use crate::notices::Notices;
+use crate::oneshot::ask;
 use crate::policies::{Hand, Loaded, Loader};
 use crate::source::handover::{Giver, Taker, Update, handover};
 use crate::state::StateDir;
@@ -291,16 +292,8 @@ impl World {
         let mut pipeline = Pipeline::new(settings(self.owner), BTreeMap::new());
         let ((chain, _gate), keys) = (obedient(), self.snapshot.services.keys().cloned().map(Key::Service));
         pipeline.hold(self.held.clone());
-        let mut questions = pipeline.update(&self.snapshot, &keys.chain([Key::Cluster]).collect());
-        while !questions.is_empty() {
-            let context = pipeline.context();
-            let answers = questions.into_iter().map(|question| {
-                let verdict = chain.evaluate(&context, &question.view);
-                (question, verdict)
-            });
-            questions = pipeline.answer(answers.collect());
-        }
-        pipeline.round()
+        let questions = pipeline.update(&self.snapshot, &keys.chain([Key::Cluster]).collect());
+        ask(&mut pipeline, &chain, questions)
     }
 
     /// Tells the loop to stop.

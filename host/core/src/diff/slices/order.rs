@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::parts::{Parts, Pod, element, leads_to};
+use super::parts::{Parts, Pod, element};
 use crate::net::Family;
 use crate::ruleset::{Chain, MapKey, Name, Table};
 
@@ -48,7 +48,7 @@ pub(super) fn leftovers(family: Family, old: Option<&Table>, new: &Table) -> Vec
     let mut left: BTreeMap<&Name, &Chain> = old.filter(|(name, _)| !new.chains.contains_key(*name)).collect();
     let mut ordered = Vec::new();
     while !left.is_empty() {
-        let led_to: BTreeSet<&Name> = left.values().flat_map(|chain| leads_to(chain)).collect();
+        let led_to: BTreeSet<&Name> = left.values().flat_map(|chain| chain.jumps()).collect();
         let (free, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
             left.into_iter().partition(|(name, _)| !led_to.contains(name));
         if free.is_empty() {

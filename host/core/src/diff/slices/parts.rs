@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::net::Family;
-use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Set, Statement, Table, Target};
+use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Set, Table, Target};
 
 /// The elements of one pod that differ.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl<'a> Parts<'a> {
         let mut needed = BTreeSet::new();
         while let Some(name) = open.pop() {
             if !is_there(name) && needed.insert(name.clone()) {
-                open.extend(chain(self.desired, family, name).into_iter().flat_map(leads_to));
+                open.extend(chain(self.desired, family, name).into_iter().flat_map(Chain::jumps));
             }
         }
         needed
@@ -136,17 +136,6 @@ fn skeleton(ruleset: &Ruleset) -> Ruleset {
         (*family, Table { maps, ..Table::new(table.name.clone()) })
     };
     Ruleset { tables: ruleset.tables.iter().map(bare).collect() }
-}
-
-pub(super) fn leads_to(chain: &Chain) -> impl Iterator<Item = &Name> {
-    chain.rules.iter().filter_map(|rule| match &rule.statement {
-        Statement::Jump(name) => Some(name),
-        Statement::Return
-        | Statement::Snat(_)
-        | Statement::SnatByAddress(_)
-        | Statement::SnatByPort(_)
-        | Statement::JumpByAddress(_) => None,
-    })
 }
 
 fn chain<'r>(ruleset: &'r Ruleset, family: Family, name: &Name) -> Option<&'r Chain> {
