@@ -1,5 +1,6 @@
-//! The lab under test: with rules made by hand, does it see what is there?
+//! The lab under test: with rules made by hand, does it see what is there? And the demo, which is played in it.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -21,6 +22,7 @@ lab::tests![
     calls_go_on_while_rules_change,
     labs_do_not_see_each_other,
     a_thread_comes_home_from_a_namespace,
+    the_demo_comes_out_as_it_says,
 ];
 
 /// Pod 1 to a load-balancer address, both families.
@@ -151,6 +153,14 @@ fn a_thread_comes_home_from_a_namespace() -> Result<()> {
     let before = here()?;
     let inside = lab.node().namespace.run(here)??;
     ensure!(before == here()? && before != inside, "{before:?}, {inside:?}");
+    Ok(())
+}
+
+/// What `make demo` runs: a user's first look at the product, which no other test takes.
+fn the_demo_comes_out_as_it_says() -> Result<()> {
+    let output = Command::new(env!("CARGO_BIN_EXE_egressd-demo")).output()?;
+    let printed = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "expected the demo to end well, {}:\n{printed}", output.status);
     Ok(())
 }
 
