@@ -95,7 +95,7 @@ pub struct Pipeline {
     policies: Arc<BTreeMap<String, PolicyMark>>,
     /// Those that are asked about.
     services: Entries,
-    /// Which of them an address concerns.
+    /// Which Services an address or a Node concerns.
     places: Places,
     /// When which of them are to be looked at again.
     alarms: Alarms,

@@ -24,8 +24,8 @@ pub(crate) use address::preferred_addresses;
 pub(crate) use bounds::LAST_APPLIED;
 pub use by_name::ByName;
 pub use cluster::{
-    AddressReason, ClusterFacts, ClusterSettings, Concerned, InsideNetworks, MOST_ENDPOINTS, Origin, Placement,
-    PrivateDestinations, Reason, Surroundings,
+    AddressReason, ClusterFacts, ClusterSettings, Concerned, InsideNetworks, Listing, MOST_ENDPOINTS, Origin,
+    Placement, PrivateDestinations, Reason, Surroundings,
 };
 pub use interest::{Interest, is_withheld};
 pub use labels::Labels;

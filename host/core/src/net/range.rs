@@ -20,6 +20,14 @@ impl AddressRange {
         (Family::of(first) == Family::of(last) && first <= last).then_some(Self { first, last })
     }
 
+    /// All addresses of a family.
+    pub fn all_of(family: Family) -> Self {
+        match family {
+            Family::Ipv4 => Self { first: Ipv4Addr::from_bits(0).into(), last: Ipv4Addr::from_bits(u32::MAX).into() },
+            Family::Ipv6 => Self { first: Ipv6Addr::from_bits(0).into(), last: Ipv6Addr::from_bits(u128::MAX).into() },
+        }
+    }
+
     /// The smallest address.
     pub fn first(self) -> IpAddr {
         self.first
@@ -102,11 +110,77 @@ pub fn is_within(ranges: &[AddressRange], address: IpAddr) -> bool {
     after.checked_sub(1).and_then(|at| ranges.get(at)).is_some_and(|range| range.contains(address))
 }
 
+/// What lies between these ranges of one family, which are as from [`merge_ranges`], before the first and after the last.
+pub fn between(family: Family, ranges: &[AddressRange]) -> Vec<AddressRange> {
+    let AddressRange { first, last } = AddressRange::all_of(family);
+    let (mut next, mut between) = (Some(first), Vec::new());
+    for range in ranges {
+        let before = predecessor(range.first);
+        between.extend(next.zip(before).and_then(|(first, last)| AddressRange::new(first, last)));
+        next = successor(range.last);
+    }
+    between.extend(next.and_then(|first| AddressRange::new(first, last)));
+    between
+}
+
+/// The address before, but for the first of a family.
+pub fn predecessor(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(address) => address.to_bits().checked_sub(1).map(|bits| Ipv4Addr::from_bits(bits).into()),
+        IpAddr::V6(address) => address.to_bits().checked_sub(1).map(|bits| Ipv6Addr::from_bits(bits).into()),
+    }
+}
+
+fn successor(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(address) => address.to_bits().checked_add(1).map(|bits| Ipv4Addr::from_bits(bits).into()),
+        IpAddr::V6(address) => address.to_bits().checked_add(1).map(|bits| Ipv6Addr::from_bits(bits).into()),
+    }
+}
+
 /// Whether a range that begins at `first` continues one that ends at `last`.
 fn touches(last: IpAddr, first: IpAddr) -> bool {
-    match (last, first) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => b <= Ipv4Addr::from_bits(a.to_bits().saturating_add(1)),
-        (IpAddr::V6(a), IpAddr::V6(b)) => b <= Ipv6Addr::from_bits(a.to_bits().saturating_add(1)),
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    // After the last address of a family there is none that does not.
+    Family::of(last) == Family::of(first) && successor(last).is_none_or(|next| first <= next)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Near both ends, where there is no next address.
+    fn address() -> impl Strategy<Value = u8> {
+        prop_oneof![0u8..6, 250u8..=255]
+    }
+
+    fn range(first: u8, last: u8) -> AddressRange {
+        let of = |number: u8| IpAddr::from(if number < 128 { [0, 0, 0, number] } else { [255, 255, 255, number] });
+        AddressRange::new(of(first.min(last)), of(first.max(last))).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn each_address_is_in_a_range_or_between(
+            ranges in prop::collection::vec((address(), address()), 0..5),
+            number in address(),
+        ) {
+            let ranges = merge_ranges(ranges.into_iter().map(|(first, last)| range(first, last)));
+            let between = between(Family::Ipv4, &ranges);
+            prop_assert_eq!(&between, &merge_ranges(between.clone()));
+            let address = range(number, number).first();
+            prop_assert_ne!(is_within(&ranges, address), is_within(&between, address));
+        }
+    }
+
+    #[test]
+    fn between_no_ranges_is_everything_and_between_everything_is_nothing() {
+        for family in Family::ALL {
+            let all = AddressRange::all_of(family);
+            assert_eq!((between(family, &[]), between(family, &[all])), (vec![all], vec![]));
+        }
     }
 }

@@ -29,6 +29,12 @@ impl ByAddress {
         }
     }
 
+    /// Takes in that a Service has other addresses than before; both are sorted.
+    pub(super) fn replace(&mut self, key: &ServiceKey, before: &[IpAddr], after: &[IpAddr]) {
+        without(before, after).for_each(|gone| self.remove(*gone, key));
+        without(after, before).for_each(|new| self.add(*new, key));
+    }
+
     /// Those of one address.
     pub(super) fn of(&self, address: IpAddr) -> &[ServiceKey] {
         self.0.get(&address).map_or(&[], Vec::as_slice)
@@ -42,4 +48,9 @@ impl ByAddress {
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.0.keys().copied()
     }
+}
+
+/// The sorted ones of the first that are not in the second.
+pub(super) fn without<'a, T: Ord>(these: &'a [T], those: &'a [T]) -> impl Iterator<Item = &'a T> {
+    these.iter().filter(|one| those.binary_search(one).is_err())
 }

@@ -1,14 +1,14 @@
 //! What a newer state makes of a Service: something to ask, or the same to the policies and perhaps something else to the host.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::again::Again;
 use super::entry::{Answer, Entry, FollowUp, Standing};
 use super::input::is_asked_about;
+use super::places::Place;
 use super::{Pipeline, Question};
 use crate::chain::{Ruling, Verdict};
-use crate::model::{Published, ServiceKey, ServiceView, Snapshot, Uid, published};
+use crate::model::{Published, ServiceKey, ServiceView, Snapshot, Uid, preferred_addresses, published};
 use crate::whose::Waits;
 
 impl Pipeline {
@@ -23,14 +23,12 @@ impl Pipeline {
         let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
         let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
-                self.places.put(&key, BTreeSet::new());
                 self.forget(&gone.view.service.uid);
             }
             return None;
         };
         let known = self.services.get(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
         let is_answered = known.is_some_and(|entry| entry.is_answer_to(&newest, &self.interest));
-        self.take_places(snapshot, &key, &newest);
         if is_answered && !anyway {
             return self.look_further(&key, (newest, waits), published);
         }
@@ -61,11 +59,21 @@ impl Pipeline {
         None
     }
 
-    /// Takes in which addresses concern a Service.
-    pub(super) fn take_places(&mut self, snapshot: &Snapshot, key: &ServiceKey, view: &ServiceView) {
-        let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
-        let listed = slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address);
-        self.places.put(key, listed.chain(view.addresses.iter().copied()).collect());
+    /// Takes in where a Service is found in this state.
+    pub(super) fn take_place(&mut self, snapshot: &Snapshot, key: &ServiceKey) {
+        let slices = || snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
+        let endpoints = || slices().flat_map(|slice| slice.endpoints.iter());
+        let service = snapshot.services.get(key);
+        let own = service.map(|service| preferred_addresses(service, self.settings.trust, &self.settings.prefix));
+        let of_cluster = service.into_iter().flat_map(|service| service.cluster_addresses.iter().copied());
+        // Of one that cannot be read: what was in force of it.
+        let unreadable = snapshot.unreadable.services.get(key).and_then(|service| self.drafts.get(&service.uid));
+        let in_force = unreadable.into_iter().flat_map(|draft| draft.rules.iter().map(|rule| rule.address));
+        let outer = own.into_iter().flatten().chain(in_force);
+        let inner = endpoints().map(|endpoint| endpoint.address).chain(of_cluster);
+        let named = service.and_then(|service| self.holder.named_by(service)).map(Arc::from);
+        let nodes = endpoints().filter_map(|endpoint| endpoint.node.clone()).chain(named);
+        self.places.put(key, Place::new(outer, inner, nodes));
     }
 
     /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.

@@ -1,44 +1,162 @@
-//! Which Services an address concerns: as an endpoint that a slice lists, or as one of their own. So what changes for an
-//! address costs its own size.
+//! Which Services an address concerns, as an endpoint that a slice lists or as one of their own, and which a Node does by its
+//! name. So what changes for an address or a Node costs its own size.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::by_address::ByAddress;
-use crate::model::ServiceKey;
-use crate::net::AddressRange;
+use super::by_address::{ByAddress, without};
+use crate::model::{Listing, ServiceKey};
+use crate::net::{AddressRange, Family, between};
 
-/// The Services of each address.
+/// The Services of the newest state by address and by Node, whether or not policies are asked about them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
-    services: ByAddress,
-    addresses: BTreeMap<ServiceKey, Box<[IpAddr]>>,
+    /// By their own addresses, which are outside.
+    outer: ByAddress,
+    /// By their ClusterIPs and endpoints, which nearly always are inside.
+    inner: ByAddress,
+    /// In lower case, as the names of Nodes are: kube-vip's annotation may differ in that.
+    nodes: BTreeMap<Arc<str>, BTreeSet<ServiceKey>>,
+    known: BTreeMap<ServiceKey, Place>,
+}
+
+/// Where one Service is found; each part is sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    outer: Box<[IpAddr]>,
+    inner: Box<[IpAddr]>,
+    nodes: Box<[Arc<str>]>,
+}
+
+impl Place {
+    /// Of a Service's own addresses, its ClusterIPs and endpoints, and the Nodes that it names.
+    pub(super) fn new(
+        outer: impl Iterator<Item = IpAddr>,
+        inner: impl Iterator<Item = IpAddr>,
+        nodes: impl Iterator<Item = Arc<str>>,
+    ) -> Self {
+        Self { outer: sorted(outer), inner: sorted(inner), nodes: sorted(nodes.map(lower_case)) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.outer.is_empty() && self.inner.is_empty() && self.nodes.is_empty()
+    }
 }
 
 impl Places {
-    /// Takes in all addresses of a Service; none where it is gone.
-    pub(super) fn put(&mut self, key: &ServiceKey, addresses: BTreeSet<IpAddr>) {
-        let addresses: Box<[IpAddr]> = addresses.into_iter().collect();
-        let before = match addresses.is_empty() {
-            true => self.addresses.remove(key),
-            false => self.addresses.insert(key.clone(), addresses.clone()),
-        };
-        let before = before.unwrap_or_default();
-        for gone in before.iter().filter(|address| addresses.binary_search(address).is_err()) {
-            self.services.remove(*gone, key);
+    /// Takes in where a Service is found now; nowhere once it is gone.
+    pub(super) fn put(&mut self, key: &ServiceKey, place: Place) {
+        let before = self.known.get(key).cloned().unwrap_or_default();
+        if before == place {
+            return;
         }
-        for new in addresses.iter().filter(|address| before.binary_search(address).is_err()) {
-            self.services.add(*new, key);
+        self.outer.replace(key, &before.outer, &place.outer);
+        self.inner.replace(key, &before.inner, &place.inner);
+        without(&before.nodes, &place.nodes).for_each(|node| remove(&mut self.nodes, node, key));
+        for node in without(&place.nodes, &before.nodes) {
+            self.nodes.entry(Arc::clone(node)).or_default().insert(key.clone());
+        }
+        match place.is_empty() {
+            true => drop(self.known.remove(key)),
+            false => drop(self.known.insert(key.clone(), place)),
         }
     }
 
     /// The Services that an address concerns.
-    pub(super) fn of(&self, address: IpAddr) -> &[ServiceKey] {
-        self.services.of(address)
+    pub(super) fn of(&self, address: IpAddr) -> impl Iterator<Item = &ServiceKey> {
+        self.outer.of(address).iter().chain(self.inner.of(address))
     }
 
     /// The Services that an address of this range concerns.
     pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &ServiceKey> {
-        self.services.within(range)
+        self.outer.within(range).chain(self.inner.within(range))
+    }
+
+    /// The Services that name a Node, in whatever case.
+    pub(super) fn naming(&self, node: &str) -> impl Iterator<Item = &ServiceKey> {
+        self.nodes.get(&*node.to_ascii_lowercase()).into_iter().flatten()
+    }
+}
+
+impl Listing for Places {
+    fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey> {
+        let between = ranges.iter().flat_map(|(family, ranges)| between(*family, ranges));
+        between.flat_map(|range| self.inner.within(range)).cloned().collect()
+    }
+
+    fn within(&self, ranges: &[AddressRange]) -> BTreeSet<ServiceKey> {
+        ranges.iter().flat_map(|range| self.inner.within(*range)).cloned().collect()
+    }
+}
+
+fn sorted<T: Ord>(all: impl Iterator<Item = T>) -> Box<[T]> {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into()
+}
+
+fn remove(nodes: &mut BTreeMap<Arc<str>, BTreeSet<ServiceKey>>, node: &str, key: &ServiceKey) {
+    if let Some(keys) = nodes.get_mut(node) {
+        keys.remove(key);
+        if keys.is_empty() {
+            nodes.remove(node);
+        }
+    }
+}
+
+fn lower_case(name: Arc<str>) -> Arc<str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::merge_ranges;
+    use crate::testkit::{a, n};
+
+    fn places(services: &[(&str, &str, &str, &str)]) -> Places {
+        let mut places = Places::default();
+        for (name, outer, inner, node) in services {
+            let place = Place::new([a(outer)].into_iter(), [a(inner)].into_iter(), [Arc::from(*node)].into_iter());
+            places.put(&ServiceKey::new("default", *name), place);
+        }
+        places
+    }
+
+    fn names(keys: BTreeSet<ServiceKey>) -> Vec<String> {
+        keys.iter().map(|key| key.name.to_string()).collect()
+    }
+
+    #[test]
+    fn outside_are_pods_and_cluster_ips_that_no_network_has_and_no_address_of_a_load_balancer() {
+        let places = places(&[
+            ("in", "11.0.0.1", "10.0.0.1", "a"),
+            ("out", "11.0.0.2", "10.9.0.1", "a"),
+            ("v6", "fd00::1", "fd00::2", "a"),
+        ]);
+        let ranges = merge_ranges([n("10.0.0.0/16").into(), n("127.0.0.0/8").into()]);
+        assert_eq!(names(places.outside(&[(Family::Ipv4, ranges.clone())].into())), ["out"]);
+        assert_eq!(names(places.outside(&[(Family::Ipv4, ranges), (Family::Ipv6, Vec::new())].into())), ["out", "v6"]);
+        assert_eq!(names(Listing::within(&places, &[n("10.9.0.0/24").into(), n("11.0.0.0/8").into()])), ["out"]);
+    }
+
+    #[test]
+    fn a_service_that_moves_or_goes_is_found_where_it_is_now() {
+        let mut places =
+            places(&[("one", "11.0.0.1", "10.0.0.1", "Node-A"), ("two", "11.0.0.1", "10.0.0.2", "node-a")]);
+        let all = |found: &mut dyn Iterator<Item = &ServiceKey>| names(found.cloned().collect());
+        assert_eq!(all(&mut places.naming("NODE-a")), ["one", "two"]);
+        let key = ServiceKey::new("default", "one");
+        places.put(&key, Place::new([a("11.0.0.2")].into_iter(), [a("10.0.0.3")].into_iter(), std::iter::empty()));
+        assert_eq!(all(&mut places.naming("node-a")), ["two"]);
+        assert_eq!(
+            (all(&mut places.of(a("11.0.0.1"))), all(&mut places.of(a("10.0.0.1")))),
+            (vec!["two".to_owned()], vec![])
+        );
+        assert_eq!(all(&mut places.of(a("10.0.0.3"))), ["one"]);
+        places.put(&key, Place::default());
+        assert_eq!(all(&mut places.within(AddressRange::all_of(Family::Ipv4))), ["two"]);
     }
 }

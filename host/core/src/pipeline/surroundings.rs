@@ -56,7 +56,7 @@ impl Pipeline {
 
     /// Puts together anew what is inside; returns the Services that this concerns, to be looked at.
     pub(super) fn gather(&mut self) -> BTreeSet<ServiceKey> {
-        let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
+        let facts = ClusterFacts::gather_by(&self.places, &self.newest, &self.settings.cluster, &self.around);
         if facts == *self.facts {
             return BTreeSet::new();
         }

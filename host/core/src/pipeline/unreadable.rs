@@ -24,7 +24,6 @@ impl Pipeline {
         view.findings.insert(0, finding(unreadable));
         let mut entry = self.renewed(key, (Arc::new(view), waits), Published::default());
         entry.standing = Standing::Unreadable;
-        self.take_places(snapshot, key, &entry.view);
         self.services.insert(key.clone(), entry);
         true
     }

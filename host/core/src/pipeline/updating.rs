@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use imbl::ordmap::DiffItem;
 
-use super::entry::Entry;
 use super::{Pipeline, Question};
 use crate::model::{Context, Key, PolicyObject, Readiness, Service, ServiceKey, Snapshot};
 
@@ -16,12 +15,13 @@ impl Pipeline {
         let about_inside = keys.iter().any(|key| self.is_about_inside(snapshot, key));
         let mut dirty = self.dirty(snapshot, keys);
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
-        self.newest = snapshot.clone();
-        if about_inside {
-            dirty.extend(self.gather());
-        }
         if everything {
             dirty.extend(self.all(snapshot));
+        }
+        self.newest = snapshot.clone();
+        dirty.iter().for_each(|key| self.take_place(snapshot, key));
+        if about_inside {
+            dirty.extend(self.gather());
         }
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
     }
@@ -55,13 +55,8 @@ impl Pipeline {
         if before.first() != self.ready.first() || other.contains(&self.settings.node) {
             return self.services.touch_all();
         }
-        let names_one = |node: &str| other.iter().any(|other| other.eq_ignore_ascii_case(node));
-        let concerns = |entry: &Entry| {
-            let mut nodes = entry.view.endpoints.iter().filter_map(|endpoint| endpoint.node.as_deref());
-            nodes.any(names_one) || self.holder.named_by(&entry.view.service).is_some_and(names_one)
-        };
-        let concerned = self.services.iter().filter(|(_, entry)| concerns(entry)).map(|(key, _)| key.clone());
-        let concerned: Vec<ServiceKey> = concerned.collect();
+        let named = other.iter().flat_map(|node| self.places.naming(node));
+        let concerned: Vec<ServiceKey> = named.filter(|key| self.services.has(key)).cloned().collect();
         self.services.touch(&concerned);
     }
 
@@ -81,7 +76,7 @@ impl Pipeline {
                 }
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => BTreeSet::new(),
-                Key::Pod(address) => self.places.of(*address).iter().cloned().collect(),
+                Key::Pod(address) => self.places.of(*address).cloned().collect(),
                 Key::Pods => self.services.keys().cloned().collect(),
             }
         };

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::IpAddr,
     sync::Arc,
 };
 
 use egressd_core::{
     diff::Verb,
-    net::{AddressRange, Family, Protocol, merge_ranges},
+    net::{AddressRange, Family, Protocol, merge_ranges, predecessor},
     ruleset::{Element, Map, MapKey, MapKind, Name, Set, SetKind, Target},
 };
 use rustables::sys;
@@ -164,22 +164,8 @@ fn ranges(family: Family, mut borders: Vec<(IpAddr, bool)>) -> Vec<AddressRange>
         }
         open = begins.then_some(border);
     }
-    ranges.extend(open.and_then(|first| AddressRange::new(first, last_address(family))));
+    ranges.extend(open.and_then(|first| AddressRange::new(first, AddressRange::all_of(family).last())));
     merge_ranges(ranges)
-}
-
-fn predecessor(address: IpAddr) -> Option<IpAddr> {
-    match address {
-        IpAddr::V4(address) => address.to_bits().checked_sub(1).map(|bits| Ipv4Addr::from_bits(bits).into()),
-        IpAddr::V6(address) => address.to_bits().checked_sub(1).map(|bits| Ipv6Addr::from_bits(bits).into()),
-    }
-}
-
-fn last_address(family: Family) -> IpAddr {
-    match family {
-        Family::Ipv4 => Ipv4Addr::BROADCAST.into(),
-        Family::Ipv6 => Ipv6Addr::from_bits(u128::MAX).into(),
-    }
 }
 
 /// A map is a hash table, which grows in the background after its elements are in, and then has them in another

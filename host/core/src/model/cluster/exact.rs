@@ -34,11 +34,16 @@ impl Exact {
     }
 
     /// Adds the pods of slices that only the endpoint-slice controller makes, so many of a namespace.
-    pub(super) fn add_pods(&mut self, snapshot: &Snapshot, is_known: impl Fn(IpAddr) -> bool) {
+    pub(super) fn add_pods(
+        &mut self,
+        snapshot: &Snapshot,
+        keys: &BTreeSet<ServiceKey>,
+        is_known: impl Fn(IpAddr) -> bool,
+    ) {
         let mut of_namespace: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
         // Nearly all are known, and that is found sooner than who listed them.
         let is_new = |address: IpAddr| !is_known(address) && !self.addresses.contains_key(&address);
-        for (key, endpoint) in listed_pods(snapshot, is_new) {
+        for (key, endpoint) in listed_pods(snapshot, keys, is_new) {
             of_namespace.entry(&key.namespace).or_default().insert(endpoint.address);
         }
         let mut findings = Vec::new();
@@ -52,20 +57,23 @@ impl Exact {
     }
 }
 
-/// The ClusterIPs of all Services.
-pub(super) fn cluster_addresses(snapshot: &Snapshot) -> impl Iterator<Item = IpAddr> {
-    let services = snapshot.services.values().filter(|service| service.kind != ServiceKind::ExternalName);
+/// The ClusterIPs of these Services.
+pub(super) fn cluster_addresses(snapshot: &Snapshot, keys: &BTreeSet<ServiceKey>) -> impl Iterator<Item = IpAddr> {
+    let services = keys.iter().filter_map(|key| snapshot.services.get(key));
+    let services = services.filter(|service| service.kind != ServiceKind::ExternalName);
     services.flat_map(|service| service.cluster_addresses.iter().copied())
 }
 
-/// The endpoints that are pods of a Node, by a slice that only the endpoint-slice controller makes. Whoever may write slices
+/// The endpoints of these Services that are pods of a Node, by a slice that only the endpoint-slice controller makes. Whoever may write slices
 /// can write one that looks like it; but the controller looks after those of Services with a selector, and takes out what is
 /// no pod, while it leaves those of other Services alone.
-pub(super) fn listed_pods(
-    snapshot: &Snapshot,
+pub(super) fn listed_pods<'a>(
+    snapshot: &'a Snapshot,
+    keys: &'a BTreeSet<ServiceKey>,
     matters: impl Fn(IpAddr) -> bool,
-) -> impl Iterator<Item = (&ServiceKey, &Endpoint)> {
-    let slices = snapshot.slices.iter().flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
+) -> impl Iterator<Item = (&'a ServiceKey, &'a Endpoint)> {
+    let slices = keys.iter().filter_map(|key| Some((key, snapshot.slices.get(key)?)));
+    let slices = slices.flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
     let by_controller = slices.filter(|(_, slice)| match slice.made_by {
         MadeBy::Controller => true,
         MadeBy::Other => false,

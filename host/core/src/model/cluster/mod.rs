@@ -2,6 +2,7 @@
 
 mod concerned;
 mod exact;
+mod listing;
 mod networks;
 mod reason;
 mod refusal;
@@ -15,13 +16,14 @@ use ipnet::IpNet;
 
 pub use concerned::Concerned;
 pub use exact::MOST_ENDPOINTS;
+pub use listing::Listing;
 pub use reason::{AddressReason, Reason};
 pub use settings::{ClusterSettings, InsideNetworks, Origin};
 
 use self::exact::{Exact, cluster_addresses, listed_pods};
 use self::networks::{Certainty, Named, Networks, Places};
 use super::nodes::{believed, is_too_wide, own_pod_networks, primary_addresses};
-use super::{Connected, Endpoint, Snapshot};
+use super::{Connected, Endpoint, ServiceKey, Snapshot};
 use crate::finding::Finding;
 use crate::net::{AddressRange, Family, is_within, merge_ranges, private_destinations};
 
@@ -99,9 +101,19 @@ pub struct ClusterFacts {
 impl ClusterFacts {
     /// Puts together what the settings say and what the snapshot shows, on this node.
     pub fn gather(snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundings) -> Self {
+        Self::gather_by(snapshot, snapshot, settings, around)
+    }
+
+    /// The same, of an index of the snapshot.
+    pub fn gather_by(
+        listing: &impl Listing,
+        snapshot: &Snapshot,
+        settings: &ClusterSettings,
+        around: &Surroundings,
+    ) -> Self {
         let here = snapshot.nodes.get(&around.node);
         let nodes = believed(&snapshot.nodes);
-        let connected = connected(snapshot, settings, around);
+        let connected = connected(listing, snapshot, settings, around);
         let (of_nodes, connected) = (&*nodes.pod_networks, &*connected);
         // Who sets what is inside has answered the question.
         let private = match settings.inside {
@@ -114,7 +126,8 @@ impl ClusterFacts {
         for (family, networks) in of_families {
             facts.take(family, networks);
         }
-        facts.add_addresses(snapshot, settings, around);
+        facts.add_machines(settings, around);
+        facts.add_exact(snapshot, &listing.outside(&facts.excluded));
         let of_here = here.into_iter().flat_map(|node| own_pod_networks(node)).filter(|network| !is_too_wide(*network));
         let of_services = snapshot.service_networks.values().flat_map(|networks| networks.iter().copied());
         facts.named_networks = merge_ranges(of_here.chain(of_services).map(AddressRange::from));
@@ -143,8 +156,8 @@ impl ClusterFacts {
         self.certainty.insert(family, certainty);
     }
 
-    /// Addresses of machines go to the networks, since they seldom change; those of which many come and go are kept apart.
-    fn add_addresses(&mut self, snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundings) {
+    /// Addresses of machines go to the networks, since they seldom change.
+    fn add_machines(&mut self, settings: &ClusterSettings, around: &Surroundings) {
         let mut machines = Exact::default();
         let is_known = |address| self.is_excluded(address);
         machines.add(self.node_addresses.iter().copied(), AddressReason::Node, is_known);
@@ -156,10 +169,14 @@ impl ClusterFacts {
             let singles = of_family.map(|address| AddressRange::from(*address));
             *ranges = merge_ranges(std::mem::take(ranges).into_iter().chain(singles));
         }
+    }
+
+    /// Those of which many come and go are kept apart.
+    fn add_exact(&mut self, snapshot: &Snapshot, keys: &BTreeSet<ServiceKey>) {
         let mut exact = Exact::default();
         let is_known = |address| self.is_excluded(address);
-        exact.add(cluster_addresses(snapshot), AddressReason::ClusterIp, is_known);
-        exact.add_pods(snapshot, is_known);
+        exact.add(cluster_addresses(snapshot, keys), AddressReason::ClusterIp, is_known);
+        exact.add_pods(snapshot, keys, is_known);
         self.findings.extend(exact.findings);
         self.exact = exact.addresses.keys().copied().collect();
         self.addresses.extend(exact.addresses);
@@ -211,17 +228,24 @@ impl ClusterFacts {
 
 /// The networks in which this node has pods by an interface of its own. In a cluster only what the endpoint-slice controller
 /// says is taken for a pod, since a tenant could list an address of any network that the node is connected to.
-fn connected(snapshot: &Snapshot, settings: &ClusterSettings, around: &Surroundings) -> Vec<Named> {
+fn connected(
+    listing: &impl Listing,
+    snapshot: &Snapshot,
+    settings: &ClusterSettings,
+    around: &Surroundings,
+) -> Vec<Named> {
+    let near: Vec<AddressRange> = around.connected.iter().map(|connected| connected.network.into()).collect();
+    let keys = if near.is_empty() { BTreeSet::new() } else { listing.within(&near) };
     let is_near = |address: IpAddr| around.is_connected_to(address);
     let is_here = |endpoint: &&Endpoint| endpoint.node.as_deref() == Some(&*around.node) && is_near(endpoint.address);
-    let slices = || snapshot.slices.values().flat_map(|slices| slices.values());
+    let slices = || keys.iter().filter_map(|key| snapshot.slices.get(key)).flat_map(|slices| slices.values());
     let listed: Vec<IpAddr> = match (settings.origin, &*around.connected) {
         (_, []) => Vec::new(),
         (Origin::Manifests, _) if snapshot.nodes.is_empty() => {
             slices().flat_map(|slice| slice.endpoints.iter()).filter(is_here).map(|pod| pod.address).collect()
         }
         (Origin::Manifests | Origin::Cluster, _) => {
-            listed_pods(snapshot, is_near).map(|(_, pod)| pod).filter(is_here).map(|pod| pod.address).collect()
+            listed_pods(snapshot, &keys, is_near).map(|(_, pod)| pod).filter(is_here).map(|pod| pod.address).collect()
         }
     };
     let has_a_pod = |network: &IpNet| listed.iter().any(|address| network.contains(address));

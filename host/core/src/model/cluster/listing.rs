@@ -1,0 +1,28 @@
+//! Which Services have addresses in a part of all: so that what is inside is found by what is there, and not by looking at
+//! every Service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{ServiceKey, Snapshot};
+use crate::net::{AddressRange, Family};
+
+/// Leads to Services by address. What it names is looked at, so naming more than there are changes nothing.
+pub trait Listing {
+    /// At least the Services of which a ClusterIP or a listed endpoint is in none of these ranges, which are as from
+    /// [`crate::net::merge_ranges`]. A family without ranges is left out.
+    fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey>;
+
+    /// At least the Services with a listed endpoint in one of these ranges.
+    fn within(&self, ranges: &[AddressRange]) -> BTreeSet<ServiceKey>;
+}
+
+/// Without an index: all of them.
+impl Listing for Snapshot {
+    fn outside(&self, _ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey> {
+        self.services.keys().chain(self.slices.keys()).cloned().collect()
+    }
+
+    fn within(&self, _ranges: &[AddressRange]) -> BTreeSet<ServiceKey> {
+        self.services.keys().chain(self.slices.keys()).cloned().collect()
+    }
+}
