@@ -126,7 +126,7 @@ fn verdict(kind: Kind, context: &Arc<Context>, view: &ServiceView) -> Verdict {
         destination_ports: if kind == Kind::Ports { ports() } else { vec![] },
         address: view.addresses[0],
     };
-    Verdict::new(Ruling::Draft(Draft { rules: vec![rule], ..Draft::default() }))
+    Verdict::new(Ruling::Draft(Draft { rules: vec![rule], ..Draft::default() }.into()))
 }
 
 fn ports() -> Vec<PortMatch> {

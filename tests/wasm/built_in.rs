@@ -106,7 +106,7 @@ fn the_host_hands_the_prefix_to_it() {
     let mut library = Library::new(Sandbox::new().unwrap(), prefix, Metrics::default(), Objects::new());
     let chain = library.update([]).chain.unwrap();
     let mixed = view("web", &[("kube-vip.io/egress", "junk"), ("example.org/egress-denied-networks", "junk")]);
-    assert_eq!(chain.evaluate(&context(), &mixed).ruling, Ruling::Draft(Draft::default()));
+    assert_eq!(chain.evaluate(&context(), &mixed).ruling, Ruling::Draft(Draft::default().into()));
     let ours = view("web", &[("example.org/egress", "true"), ("kube-vip.io/egress-denied-networks", "0.0.0.0/0")]);
     let Ruling::Draft(draft) = chain.evaluate(&context(), &ours).ruling else { panic!("no draft") };
     assert_eq!(draft.rules.len(), 1);

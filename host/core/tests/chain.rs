@@ -256,7 +256,7 @@ fn an_answer_for_others_is_a_failure_of_its_author() {
         "policy p0 failed: its answer is refused: rule \"p0-0\" translates to 11.0.0.99, which is not one of the \
          Service's own addresses"
     );
-    assert_eq!(alone(Says::Steal, OnFailure::Skip), Ruling::Draft(Draft::default()));
+    assert_eq!(alone(Says::Steal, OnFailure::Skip), Ruling::Draft(Draft::default().into()));
     assert_eq!(alone(Says::Steal, OnFailure::Closed), Ruling::Denied { policy: "p0".to_owned() });
 }
 

@@ -95,7 +95,7 @@ impl World {
                 question.view.local_endpoints(&context()).map(|endpoint| endpoint.address).collect::<Vec<_>>();
             let address = *question.view.addresses.first().expect("it has an address");
             let draft = Draft { rules: vec![rule(sources, address)], ..Draft::default() };
-            (question, Verdict::new(Ruling::Draft(draft)))
+            (question, Verdict::new(Ruling::Draft(draft.into())))
         });
         let further = self.pipeline.answer(answers.collect());
         assert_eq!(further, []);

@@ -115,7 +115,7 @@ fn voices(views: &[ServiceView]) -> Vec<Voice> {
             on_unavailable: Default::default(),
         };
         let found: Published = published(&view.service, &prefix);
-        voice(stage, view, &found, &Planned { service: Some(service), end: End::Ruled, findings: vec![] })
+        voice(stage, view, &found, &Planned { service: Some(service.into()), end: End::Ruled, findings: vec![] })
     };
     views.iter().filter_map(one).collect()
 }

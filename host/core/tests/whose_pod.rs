@@ -96,7 +96,8 @@ fn round(tenants: &[Tenant], shared: SharedAddresses, held: Held) -> Round {
     let keys = snapshot.services.keys().cloned().map(Key::Service).collect();
     let questions = pipeline.update(&snapshot, &keys);
     let of = |key: &ServiceKey| tenants.iter().find(|tenant| tenant.service.key == *key).expect("one of them");
-    let verdict = |key: &ServiceKey| Verdict::new(Ruling::Draft(Draft { rules: of(key).rules(), ..Draft::default() }));
+    let verdict =
+        |key: &ServiceKey| Verdict::new(Ruling::Draft(Draft { rules: of(key).rules(), ..Draft::default() }.into()));
     let answers = questions.into_iter().map(|question| {
         let verdict = verdict(&question.view.service.key);
         (question, verdict)

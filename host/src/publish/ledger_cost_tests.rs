@@ -20,7 +20,7 @@ fn shown(number: u32, pod: u32, stands: Stands) -> Arc<Shown> {
     let found = (stands == Stands::All).then(|| endpoint.to_string());
     let active = Active { wanted: Some(endpoint.to_string()), found, author: Author::ThisNode };
     let voice = Some(Voice { speech: Speech::Translator, active: [(Family::Ipv4, active)].into() });
-    let mut status = status(&Planned { service: Some(planned(1)), end: End::Ruled, findings: vec![] });
+    let mut status = status(&Planned { service: Some(planned(1).into()), end: End::Ruled, findings: vec![] });
     status.endpoints = vec![endpoint.into()];
     let outcome = Known::Settled(Settled { plan: None, status: Arc::new(status), voice });
     let uid = Uid::new(format!("uid-{number}")).unwrap();

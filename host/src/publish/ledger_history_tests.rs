@@ -134,7 +134,8 @@ fn status_of_any_kind() -> impl Strategy<Value = ServiceStatus> {
     ];
     (state, option::of(finding), 1..3_u8).prop_map(|(state, finding, pod)| {
         let service = (state == State::Translating).then(|| planned(pod));
-        let planned = Planned { service, end: End::Ruled, findings: finding.into_iter().collect() };
+        let planned =
+            Planned { service: service.map(Arc::new), end: End::Ruled, findings: finding.into_iter().collect() };
         ServiceStatus { state, ..status(&planned) }
     })
 }

@@ -48,7 +48,9 @@ fn round(count: u8, found: Option<&str>) -> Round {
         round.plan.services.insert(key.clone(), service.clone());
         round.uids.insert(key.clone(), service.uid.clone());
         round.voices.insert(key.clone(), voice(number, found));
-        round.statuses.insert(key, status(&Planned { service: Some(service), end: End::Ruled, findings: vec![] }));
+        round
+            .statuses
+            .insert(key, status(&Planned { service: Some(service.into()), end: End::Ruled, findings: vec![] }));
     }
     round
 }

@@ -57,7 +57,7 @@ impl<'a> Walk<'a> {
             }
         }
         let Self { draft, author, findings, failures, .. } = self;
-        End { ruling: Ruling::Draft(draft), policy: author, findings, failures }
+        End { ruling: Ruling::Draft(draft.into()), policy: author, findings, failures }
     }
 
     /// Asks one; returns the ruling when it ends the chain.

@@ -8,6 +8,8 @@ mod member;
 pub use known::KnownFailures;
 pub use member::{Asked, Chain, Member};
 
+use std::sync::Arc;
+
 use crate::decision::{Draft, Outcome};
 use crate::finding::Finding;
 use crate::model::{Context, ServiceView};
@@ -102,7 +104,7 @@ pub struct Shadow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ruling {
     /// These rules. A draft without rules: nobody asked for egress.
-    Draft(Draft),
+    Draft(Arc<Draft>),
     /// A policy calls the user's input wrong.
     Invalid {
         /// Which policy.

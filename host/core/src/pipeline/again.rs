@@ -129,7 +129,7 @@ mod tests {
     fn without_a_policy_that_rests_nothing_is_decided() {
         let rests = failed(FailureKind::Deferred).failures;
         let verdict = |ruling| Verdict { failures: rests.clone(), ..Verdict::new(ruling) };
-        for ruling in [Ruling::Draft(Draft::default()), Ruling::Denied { policy: "p".to_owned() }] {
+        for ruling in [Ruling::Draft(Draft::default().into()), Ruling::Denied { policy: "p".to_owned() }] {
             assert!(is_undecided(&verdict(ruling.clone())), "{ruling:?}");
         }
         assert!(is_undecided(&failed(FailureKind::Deferred)));

@@ -40,7 +40,7 @@ impl Pipeline {
             let accepted = self.accepted.get(&entry.view.service.uid);
             if let Some((accepted, today)) = accepted.zip(self.newest.services.get(key)) {
                 let extended = extended(accepted, &today.annotations, (before, &self.interest));
-                self.accepted.insert(&entry.view.service.uid, extended);
+                self.accepted.insert(&entry.view.service.uid, Arc::new(extended));
             }
         }
     }

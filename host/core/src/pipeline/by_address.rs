@@ -8,23 +8,60 @@ use crate::net::AddressRange;
 
 /// The Services of each address, in order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ByAddress(BTreeMap<IpAddr, Vec<ServiceKey>>);
+pub(super) struct ByAddress(BTreeMap<IpAddr, Keys>);
 
-impl ByAddress {
-    pub(super) fn add(&mut self, address: IpAddr, key: &ServiceKey) {
-        // Nearly every address has one.
-        let keys = self.0.entry(address).or_insert_with(|| Vec::with_capacity(1));
-        if let Err(at) = keys.binary_search(key) {
-            keys.insert(at, key.clone());
+/// At least one. Nearly every address has exactly one, which then takes no memory of its own.
+#[derive(Clone, Debug)]
+enum Keys {
+    One(ServiceKey),
+    More(Vec<ServiceKey>),
+}
+
+impl Keys {
+    fn as_slice(&self) -> &[ServiceKey] {
+        match self {
+            Self::One(key) => std::slice::from_ref(key),
+            Self::More(keys) => keys,
         }
     }
 
-    pub(super) fn remove(&mut self, address: IpAddr, key: &ServiceKey) {
-        let Some(keys) = self.0.get_mut(&address) else { return };
-        if let Ok(at) = keys.binary_search(key) {
-            keys.remove(at);
+    /// In place: thousands may have one address.
+    fn add(&mut self, key: &ServiceKey) {
+        let Err(at) = self.as_slice().binary_search(key) else { return };
+        match self {
+            Self::One(known) => {
+                let mut keys = vec![known.clone()];
+                keys.insert(at, key.clone());
+                *self = Self::More(keys);
+            }
+            Self::More(keys) => keys.insert(at, key.clone()),
         }
-        if keys.is_empty() {
+    }
+
+    /// Whether any is left.
+    fn remove(&mut self, key: &ServiceKey) -> bool {
+        match self {
+            Self::One(known) => return known != key,
+            Self::More(keys) => {
+                if let Ok(at) = keys.binary_search(key) {
+                    keys.remove(at);
+                }
+                if let [last] = &**keys {
+                    *self = Self::One(last.clone());
+                }
+            }
+        }
+        true
+    }
+}
+
+impl ByAddress {
+    pub(super) fn add(&mut self, address: IpAddr, key: &ServiceKey) {
+        self.0.entry(address).and_modify(|keys| keys.add(key)).or_insert_with(|| Keys::One(key.clone()));
+    }
+
+    pub(super) fn remove(&mut self, address: IpAddr, key: &ServiceKey) {
+        if self.0.get_mut(&address).is_some_and(|keys| !keys.remove(key)) {
             self.0.remove(&address);
         }
     }
@@ -37,12 +74,12 @@ impl ByAddress {
 
     /// Those of one address.
     pub(super) fn of(&self, address: IpAddr) -> &[ServiceKey] {
-        self.0.get(&address).map_or(&[], Vec::as_slice)
+        self.0.get(&address).map_or(&[], Keys::as_slice)
     }
 
     /// Those of all addresses of a range.
     pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &ServiceKey> {
-        self.0.range(range.first()..=range.last()).flat_map(|(_, keys)| keys)
+        self.0.range(range.first()..=range.last()).flat_map(|(_, keys)| keys.as_slice())
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {

@@ -10,7 +10,8 @@ use crate::model::ServiceKey;
 /// The entries, by Service.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    all: BTreeMap<ServiceKey, Entry>,
+    /// Boxed: a map leaves a third of its room free, and an entry is large.
+    all: BTreeMap<ServiceKey, Box<Entry>>,
     changed: Extent,
     /// Those whose times were not looked at since they changed.
     untimed: BTreeSet<ServiceKey>,
@@ -31,7 +32,7 @@ impl Default for Extent {
 
 impl Entries {
     pub(super) fn get(&self, key: &ServiceKey) -> Option<&Entry> {
-        self.all.get(key)
+        self.all.get(key).map(|entry| &**entry)
     }
 
     pub(super) fn has(&self, key: &ServiceKey) -> bool {
@@ -39,7 +40,7 @@ impl Entries {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
-        self.all.iter()
+        self.all.iter().map(|(key, entry)| (key, &**entry))
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
@@ -49,7 +50,8 @@ impl Entries {
     /// Those of one namespace.
     pub(super) fn of_namespace(&self, namespace: &Arc<str>) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
         let first = ServiceKey::first_of(Arc::clone(namespace));
-        self.all.range(first..).take_while(move |(key, _)| key.namespace == *namespace)
+        let from = self.all.range(first..).take_while(move |(key, _)| key.namespace == *namespace);
+        from.map(|(key, entry)| (key, &**entry))
     }
 
     /// To change it.
@@ -63,19 +65,19 @@ impl Entries {
     pub(super) fn insert(&mut self, key: ServiceKey, entry: Entry) {
         self.changed.add(&key);
         self.untimed.insert(key.clone());
-        self.all.insert(key, entry);
+        self.all.insert(key, Box::new(entry));
     }
 
     pub(super) fn remove(&mut self, key: &ServiceKey) -> Option<Entry> {
         let entry = self.all.remove(key)?;
         self.changed.add(key);
         self.untimed.insert(key.clone());
-        Some(entry)
+        Some(*entry)
     }
 
     /// To change when it is asked again, which no round depends on.
     pub(super) fn times_of(&mut self, key: &ServiceKey) -> Option<&mut Entry> {
-        self.all.get_mut(key)
+        self.all.get_mut(key).map(|entry| &mut **entry)
     }
 
     /// Those that changed in this respect since it was asked last.

@@ -33,7 +33,7 @@ pub(super) struct Entry {
     pub(super) standing: Standing,
     /// What the policies say about the input that they accepted last, when they refuse today's. An earlier answer stands
     /// until there is a newer one.
-    pub(super) last_input: Option<Verdict>,
+    pub(super) last_input: Option<Box<Verdict>>,
     /// Whether they were asked that, since they answered about today's.
     pub(super) follow_up: FollowUp,
     /// When it is asked about again, where another time may go better.
@@ -116,7 +116,7 @@ impl Entry {
     pub(super) fn follow_up(&mut self, verdict: Verdict) {
         self.follow_up = FollowUp::Answered;
         if self.last_input.is_none() || !is_undecided(&verdict) {
-            self.last_input = Some(verdict);
+            self.last_input = Some(Box::new(verdict));
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) fn of_other_types(snapshot: &Snapshot) -> Vec<ServiceKey> {
 
 /// Whether no policy has anything to say about a Service, those in shadow mode among them.
 pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
-    let nothing = |ruling: &Ruling| matches!(ruling, Ruling::Draft(draft) if *draft == Draft::default());
+    let nothing = |ruling: &Ruling| matches!(ruling, Ruling::Draft(draft) if **draft == Draft::default());
     let silent = nothing(&verdict.ruling) && verdict.findings.is_empty();
     silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.ruling) && shadow.findings.is_empty())
 }

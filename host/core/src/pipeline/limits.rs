@@ -99,7 +99,7 @@ impl Pipeline {
         let refused = Ruling::Invalid { policy: verdict.policy.clone().unwrap_or_default() };
         let instead = |standby| settle(here, &entry.view, &refused, &verdict.findings, standby);
         let accepted = self.is_edited(entry, verdict).then(|| {
-            let last = entry.last_input.as_ref().filter(|last| matches!(last.ruling, Ruling::Draft(_)));
+            let last = entry.last_input.as_deref().filter(|last| matches!(last.ruling, Ruling::Draft(_)));
             last.map(|last| instead(Standby::LastInput(last)))
         });
         Some(Alternatives { before: instead(self.last_draft(entry)), accepted })
@@ -133,7 +133,7 @@ impl Pipeline {
         };
         let Ruling::Draft(_) = &verdict.ruling else { return None };
         let uid = &entry.view.service.uid;
-        match (refused.map(|instead| instead.grant), &entry.last_input) {
+        match (refused.map(|instead| instead.grant), entry.last_input.as_deref()) {
             (None, _) => {
                 self.remember_accepted(key);
                 return None;
@@ -164,7 +164,7 @@ impl Pipeline {
         if !is_accepted(&self.accepted, &entry.view, &self.interest) {
             self.claims.forget(uid);
         }
-        if *draft != Draft::default() || !findings.is_empty() {
+        if **draft != Draft::default() || !findings.is_empty() {
             accept(&mut self.accepted, &entry.view, &self.interest);
         } else {
             // What asks for nothing has nothing to fall back to.
@@ -218,5 +218,5 @@ fn is_narrower(newest: &Planned, before: &Planned) -> bool {
 }
 
 fn size(planned: &Planned) -> Size {
-    Size::of(planned.service.as_ref())
+    Size::of(planned.service.as_deref())
 }

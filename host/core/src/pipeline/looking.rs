@@ -96,7 +96,7 @@ impl Pipeline {
                 if let Some(replaced) = other {
                     self.forget(&replaced.view.service.uid);
                 }
-                let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft((**draft).clone())));
+                let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft(Arc::clone(draft))));
                 (draft, None, FollowUp::Unasked, Again::default(), Answer::Remembered)
             }
         };

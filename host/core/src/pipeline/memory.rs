@@ -12,7 +12,7 @@ pub(super) fn accept(accepted: &mut Remembered<Labels>, view: &ServiceView, inte
     let read = || read(&view.service.annotations, interest);
     if accepted.get(uid).is_none_or(|known| !known.iter().eq(read())) {
         let read = view.service.annotations.named(|name| is_read(name, interest));
-        accepted.insert(uid, read);
+        accepted.insert(uid, Arc::new(read));
     }
 }
 
@@ -40,11 +40,11 @@ pub(super) fn extended(accepted: &Labels, today: &Labels, (before, now): (&Inter
 }
 
 /// Remembers a draft that went well; one without rules leaves nothing to stay in force.
-pub(super) fn remember(drafts: &mut Remembered<Draft>, uid: &Uid, draft: &Draft) {
+pub(super) fn remember(drafts: &mut Remembered<Draft>, uid: &Uid, draft: &Arc<Draft>) {
     if draft.rules.is_empty() {
         drafts.remove(uid);
-    } else if drafts.get(uid).is_none_or(|known| **known != *draft) {
-        drafts.insert(uid, draft.clone());
+    } else if drafts.get(uid).is_none_or(|known| known != draft) {
+        drafts.insert(uid, Arc::clone(draft));
     }
 }
 

@@ -29,8 +29,7 @@ impl<T> Remembered<T> {
         self.all.get(uid)
     }
 
-    pub(super) fn insert(&mut self, uid: &Uid, one: T) {
-        let one = Arc::new(one);
+    pub(super) fn insert(&mut self, uid: &Uid, one: Arc<T>) {
         self.news.insert(uid.clone(), Some(Arc::clone(&one)));
         self.all.insert(uid.clone(), one);
     }

@@ -241,11 +241,11 @@ impl Pipeline {
         for key in &way.keys {
             let new = way.planned.get(key).and_then(|planned| planned.service.as_ref());
             let old = derived.plans.get(key).cloned();
-            if old.as_deref() != new {
-                touch(&mut way.touched, old.as_deref(), new);
-                derived.pods.replace(key, old.as_deref(), new);
+            if old.as_ref() != new {
+                touch(&mut way.touched, old.as_deref(), new.map(|new| &**new));
+                derived.pods.replace(key, old.as_deref(), new.map(|new| &**new));
                 match new {
-                    Some(new) => drop(derived.plans.insert(key.clone(), Arc::new(new.clone()))),
+                    Some(new) => drop(derived.plans.insert(key.clone(), Arc::clone(new))),
                     None => drop(derived.plans.remove(key)),
                 }
             }

@@ -96,7 +96,8 @@ impl Pipeline {
     }
 
     fn plan_of(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {
-        let service = |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), planned.service.clone()?));
+        let service =
+            |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
         let plan = Plan { services: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
         let pods = plan.services.values().flat_map(PlannedService::sources);
         let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == Elsewhere::Yes).collect();

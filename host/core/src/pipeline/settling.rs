@@ -80,14 +80,14 @@ impl Pipeline {
         if let (Ruling::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.ruling, entry.standing) {
             let today = today(&self.context, &entry.view, draft);
             let usable = |address| self.is_usable(&entry.view.service, address);
-            let today = Ruling::Draft(choice::moved(today, &entry.view.addresses, usable));
+            let today = Ruling::Draft(choice::moved(today, &entry.view.addresses, usable).into());
             return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
         }
         Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, self.standby(entry, verdict)))
     }
 
     fn standby<'a>(&'a self, entry: &'a Entry, verdict: &Verdict) -> Standby<'a> {
-        match (&verdict.ruling, &entry.last_input) {
+        match (&verdict.ruling, entry.last_input.as_deref()) {
             (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
                 Ruling::Draft(_) => Standby::LastInput(last),
                 Ruling::Denied { .. } => Standby::Nothing,

@@ -19,6 +19,7 @@ mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use budget::{Limits, Room, ServiceLimits, Size};
 pub use excess::{Excess, Limit, TOO_MANY_ENDPOINTS};
@@ -80,7 +81,7 @@ impl PlannedService {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     /// None when there is nothing to translate.
-    pub service: Option<PlannedService>,
+    pub service: Option<Arc<PlannedService>>,
     /// How it came to that.
     pub end: End,
     /// Everything found on the way, in order.

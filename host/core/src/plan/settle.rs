@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::not_implemented::not_implemented;
 use super::today::today;
@@ -82,7 +83,7 @@ pub fn settle(
         on_change: draft.on_change,
         on_unavailable: draft.on_unavailable,
     });
-    Planned { service, end, findings }
+    Planned { service: service.map(Arc::new), end, findings }
 }
 
 /// The endpoints here that name no pod of the Service's own namespace. Those elsewhere, of which there may be many more,
@@ -104,7 +105,8 @@ fn guarded(
     match ruling {
         Ruling::Draft(draft) => match guard::guard(context, view, draft) {
             Ok(()) => {
-                (if *draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled }, draft.clone())
+                let end = if **draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled };
+                (end, (**draft).clone())
             }
             Err(refusal) => {
                 findings.push(Finding::error("answer-refused", format!("the policies' answer is refused: {refusal}")));
@@ -125,7 +127,7 @@ fn stand_in(context: &Context, view: &ServiceView, standby: Standby<'_>, finding
     let (draft, what) = match standby {
         Standby::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
         Standby::LastInput(Verdict { ruling: Ruling::Draft(draft), .. }) => {
-            (draft, "the annotations that were accepted last stay in force")
+            (&**draft, "the annotations that were accepted last stay in force")
         }
         Standby::Nothing | Standby::LastInput(_) => {
             findings.push(Finding::new(

@@ -177,7 +177,7 @@ impl World {
         let answers = questions.into_iter().map(|question| {
             let local: Vec<_> = question.view.local_endpoints(&context()).map(|endpoint| endpoint.address).collect();
             let rules = question.view.addresses.first().map(|address| rule(local, *address)).into_iter().collect();
-            (question, Verdict::new(Ruling::Draft(Draft { rules, ..Draft::default() })))
+            (question, Verdict::new(Ruling::Draft(Draft { rules, ..Draft::default() }.into())))
         });
         assert!(self.pipeline.answer(answers.collect()).is_empty());
         self.pipeline.next_try(self.now);
