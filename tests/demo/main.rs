@@ -98,7 +98,7 @@ impl<'a> Stage<'a> {
         let rules = self.lab.node().namespace.nft_list("table ip kube_vip_v4")?;
         let address = load_balancer_v4(2).to_string();
         ensure!(
-            translates_to(&rules, &address),
+            translations(&rules, &address).next().is_some(),
             "expected a translation to {address} in the rules, which are:\n{rules}"
         );
         self.narrator.text(&rules);
@@ -112,10 +112,8 @@ impl<'a> Stage<'a> {
         self.calls(1, [NODE_V4.into(), NODE_V6.into()])?;
         let rules = self.lab.node().ruleset()?;
         let beginning = LOAD_BALANCER_NETWORK_V4.trim_end_matches("0/24");
-        ensure!(
-            !translates_to(&rules, beginning),
-            "expected no translation to a load-balancer address in the rules, which are:\n{rules}"
-        );
+        let left: Vec<&str> = translations(&rules, beginning).collect();
+        ensure!(left.is_empty(), "expected no translation to a load-balancer address, and there is: {left:?}");
         self.narrator.fine("no rule translates to its addresses any more");
         Ok(())
     }
@@ -150,10 +148,11 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Whether these rules translate to an address that begins so: as the value of a map's element, or in an `snat`. Elsewhere
-/// a load-balancer address stands by right: the node has it on an interface, and what goes to the node is not egress.
-fn translates_to(rules: &str, beginning: &str) -> bool {
-    rules.contains(&format!(" : {beginning}")) || rules.contains(&format!("snat to {beginning}"))
+/// The lines that translate to an address that begins so: as the value of a map's element, or in an `snat`. Elsewhere a
+/// load-balancer address stands by right: the node has it on an interface, and what goes to the node is not egress.
+fn translations<'a>(rules: &'a str, beginning: &str) -> impl Iterator<Item = &'a str> {
+    let (element, snat) = (format!(" : {beginning}"), format!("snat to {beginning}"));
+    rules.lines().filter(move |line| line.contains(&element) || line.contains(&snat)).map(str::trim)
 }
 
 /// The Service of the demo, without egress.
