@@ -37,6 +37,16 @@ impl Places {
         self.services.of(address)
     }
 
+    /// The addresses of each Service, in order.
+    pub(super) fn by_service(&self) -> &BTreeMap<ServiceKey, Box<[IpAddr]>> {
+        &self.addresses
+    }
+
+    /// The addresses behind one, in order.
+    pub(super) fn behind(&self, after: Option<IpAddr>) -> impl Iterator<Item = IpAddr> {
+        self.services.behind(after)
+    }
+
     /// The Services that an address of this range concerns.
     pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &ServiceKey> {
         self.services.within(range)

@@ -2,6 +2,7 @@
 //! costs its own size.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::budget::{Limits, Room, Size};
@@ -88,6 +89,30 @@ impl Usage {
     /// All namespaces.
     pub fn namespaces(&self) -> BTreeSet<Arc<str>> {
         self.namespaces.keys().cloned().collect()
+    }
+
+    /// The first namespace by name that is known under this name or one behind it.
+    pub fn namespace_since(&self, first: &str) -> Option<Arc<str>> {
+        let since = || (Bound::Included(first), Bound::Unbounded);
+        let counted = self.namespaces.range::<str, _>(since()).next().map(|(name, _)| name);
+        let crowded = self.crowded.range::<str, _>(since()).next().map(|(name, _)| name);
+        counted.into_iter().chain(crowded).min().cloned()
+    }
+
+    /// The most that a namespace has on the way, where not everything fits into it.
+    pub fn peak(&self, namespace: &str) -> Option<Size> {
+        self.crowded.get(namespace).copied()
+    }
+
+    /// Whether the Services of a namespace would have the same by both.
+    pub fn is_same_of(&self, namespace: &str, other: &Self) -> bool {
+        self.namespaces.get(namespace) == other.namespaces.get(namespace)
+    }
+
+    /// Whether those that have room together have what each of them has.
+    pub fn is_summed(&self) -> bool {
+        let roomy = self.namespaces.iter().filter(|(name, _)| !self.crowded.contains_key(*name));
+        roomy.map(|(_, of)| of.size).fold(Size::default(), Size::and) == self.roomy
     }
 
     /// The limits of Services and namespaces alone, for a namespace by itself.

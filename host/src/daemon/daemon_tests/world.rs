@@ -15,7 +15,7 @@ use egressd_core::ruleset::Ruleset;
 use egressd_core::status::ServiceStatus;
 use egressd_core::testkit::{SnapshotBuilder, a, service, settings, whole};
 use tempfile::TempDir;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
@@ -65,6 +65,7 @@ pub(super) struct World {
     pub(super) stage: Stage,
     pub(super) gate: Gate,
     pub(super) board: Reader,
+    pub(super) metrics: Metrics,
     snapshot: Snapshot,
     held: Held,
     owner: Owner,
@@ -74,6 +75,7 @@ pub(super) struct World {
     /// Where it is gone, the loop has no policies.
     _hand: Hand,
     stop: Option<oneshot::Sender<()>>,
+    defects: mpsc::UnboundedSender<Defect>,
     daemon: JoinHandle<Result<()>>,
     time: JoinHandle<()>,
     state: TempDir,
@@ -112,17 +114,34 @@ impl World {
         let (giver, taker) = handover();
         let (addresses, known) = watch::channel(Known::default());
         let (board, reader) = board(giver.told(), Notices::default().reader(), watch::channel(Arc::default()).1);
-        let (stop, stopped) = oneshot::channel();
-        let ends = Ends { actor, loader, taker, known, stopped };
+        let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
+        let (ends, metrics) = (Ends { actor, loader, taker, known, stopped, planted }, Metrics::default());
         let setting = Setting { settings: settings(owner), start, state: StateDir::open(state.path()) };
-        let daemon = tokio::spawn(run(setting, ends, Watch { board, metrics: Metrics::default() }));
+        let daemon = tokio::spawn(run(setting, ends, Watch { board, metrics: metrics.clone() }));
         let time = tokio::spawn(stop_time(reader.clone()));
         hand.load(loaded(chain));
         let keys = snapshot.services.keys().cloned().map(Key::Service).chain([Key::Cluster]).collect();
         giver.give(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
         let (held, claims) = (Held::new(), Claims::of(&snapshot));
         let (board, stop, _hand) = (reader, Some(stop), hand);
-        Self { stage, gate, board, snapshot, held, owner, claims, giver, addresses, _hand, stop, daemon, time, state }
+        Self {
+            stage,
+            gate,
+            board,
+            metrics,
+            snapshot,
+            held,
+            owner,
+            claims,
+            giver,
+            addresses,
+            _hand,
+            stop,
+            defects,
+            daemon,
+            time,
+            state,
+        }
     }
 
     /// Lets the loop have its tables.
@@ -296,6 +315,11 @@ impl World {
         ask(&mut pipeline, &chain, questions)
     }
 
+    /// Makes something wrong that the loop keeps.
+    pub(super) fn plant(&self, defect: impl FnOnce(&mut Daemon) + Send + 'static) {
+        self.defects.send(Box::new(defect)).unwrap();
+    }
+
     /// Tells the loop to stop.
     pub(super) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
@@ -325,16 +349,40 @@ struct Ends {
     taker: Taker,
     known: watch::Receiver<Known>,
     stopped: oneshot::Receiver<()>,
+    planted: mpsc::UnboundedReceiver<Defect>,
 }
+
+/// Something wrong, which comes while the loop has nothing to do.
+type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()> {
     let Setting { settings, start, state } = setting;
-    let Ends { actor, loader, taker, known, stopped } = ends;
+    let Ends { actor, loader, taker, known, mut stopped, mut planted } = ends;
     let kernel = KernelThread::spawn(move || Ok(actor)).await?;
     let asked = (loader, Evaluator::start(Chain::default())?);
-    let daemon = Daemon::adopt(settings, state, asked, kernel, (start, watch)).await?;
-    let stop = async { drop(stopped.await) };
-    daemon.run(taker, Addresses::from(known), stop).await
+    let mut daemon = Daemon::adopt(settings, state, asked, kernel, (start, watch)).await?;
+    let (mut addresses, mut defect) = (Addresses::from(known), None);
+    let stop = interrupted(&mut stopped, &mut planted, &mut defect);
+    let mut ended = daemon.follow(&taker, &mut addresses, stop).await;
+    while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
+        plant(&mut daemon);
+        let stop = interrupted(&mut stopped, &mut planted, &mut defect);
+        ended = daemon.go_round(&taker, &mut addresses, stop).await;
+    }
+    daemon.end(ended).await
+}
+
+/// Waits until the loop is to end, or something is to become wrong.
+async fn interrupted(
+    stopped: &mut oneshot::Receiver<()>,
+    planted: &mut mpsc::UnboundedReceiver<Defect>,
+    defect: &mut Option<Defect>,
+) {
+    tokio::select! {
+        biased;
+        _ = stopped => {}
+        planted = planted.recv() => *defect = planted,
+    }
 }
 
 fn loaded(chain: Chain) -> Loaded {
