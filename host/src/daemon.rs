@@ -190,17 +190,16 @@ impl Daemon {
             begun = self.begin(source) => begun?,
             () = &mut stop => return Ok(()),
         }
-        self.go_round(source, addresses, stop).await
+        self.go_round(Next::Round, (source, addresses), stop).await
     }
 
     async fn go_round(
         &mut self,
-        source: &Taker,
-        addresses: &mut Addresses,
+        mut next: Next,
+        (source, addresses): (&Taker, &mut Addresses),
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
         tokio::pin!(stop);
-        let mut next = Next::Round;
         loop {
             match next {
                 Next::Round => self.round().await?,

@@ -92,12 +92,7 @@ impl Applied {
         self.compare_in(&self.outstanding, after, keep)
     }
 
-    fn compare_in(
-        &self,
-        scope: &Scope,
-        mut after: Ruleset,
-        keep: impl FnOnce(&mut Ruleset, &Ruleset),
-    ) -> Comparison {
+    fn compare_in(&self, scope: &Scope, mut after: Ruleset, keep: impl FnOnce(&mut Ruleset, &Ruleset)) -> Comparison {
         match scope {
             Scope::Everything => {
                 keep(&mut after, &self.ruleset);

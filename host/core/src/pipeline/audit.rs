@@ -89,7 +89,9 @@ impl Pipeline {
                 self.audit_namespaces(after.as_ref(), most).and(Cursor::Namespaces, Cursor::Pods(None))
             }
             Cursor::Pods(after) => self.audit_pods(after, applied, most).and(Cursor::Pods, Cursor::Sharers(None)),
-            Cursor::Sharers(after) => self.audit_sharers(after, most * LOOKUPS).and(Cursor::Sharers, Cursor::Places(None)),
+            Cursor::Sharers(after) => {
+                self.audit_sharers(after, most * LOOKUPS).and(Cursor::Sharers, Cursor::Places(None))
+            }
             Cursor::Places(after) => self.audit_places(after, most * LOOKUPS).and(Cursor::Places, Cursor::Common),
             Cursor::Common => (self.audit_common(applied), Cursor::default()),
         };

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-use super::super::{Daemon, Start, Watch};
+use super::super::{Daemon, Next, Start, Watch};
 use super::claims::Claims;
 use super::kernel::{Actor, Request, Stage};
 use super::policy::{Gate, NOTHING, TRANSLATE, obedient};
@@ -367,7 +367,7 @@ async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()> {
     while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
         plant(&mut daemon);
         let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-        ended = daemon.go_round(&taker, &mut addresses, stop).await;
+        ended = daemon.go_round(Next::Audit, (&taker, &mut addresses), stop).await;
     }
     daemon.end(ended).await
 }

@@ -62,7 +62,8 @@ impl Pipeline {
             let refused = self.derived.refused.range(ServiceKey::first_of(Arc::clone(namespace))..);
             refused.take_while(|(key, _)| key.namespace == *namespace).collect()
         };
-        usage.peak(namespace) == peak && (self.derived.node_is_full || instead.iter().collect::<BTreeMap<_, _>>() == known())
+        usage.peak(namespace) == peak
+            && (self.derived.node_is_full || instead.iter().collect::<BTreeMap<_, _>>() == known())
     }
 
     fn newest_of(&self, namespace: &Arc<str>) -> BTreeMap<ServiceKey, Planned> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{Disagreement, Found, Keys, Part, Subject, behind, first_of_all, last_of_many};
+use crate::chain::PolicyFailure;
 use crate::check::{Note, faults};
 use crate::model::{ServiceKey, published};
 use crate::pipeline::Pipeline;
@@ -11,7 +12,6 @@ use crate::pipeline::entry::Entry;
 use crate::pipeline::input::is_asked_about;
 use crate::pipeline::shown::Shown;
 use crate::plan::{Planned, PlannedService, Shares, TOO_MANY_ENDPOINTS};
-use crate::chain::PolicyFailure;
 
 impl Pipeline {
     pub(super) fn audit_services(&self, after: Option<&ServiceKey>, most: usize) -> Found<ServiceKey> {
