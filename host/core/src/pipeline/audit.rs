@@ -6,7 +6,7 @@
 //! snapshot; so where no slice of a cycle disagrees, all of it is what [`super::scratch`] gives. Indexes are looked at both ways:
 //! that each Service is where it belongs, and that whatever is there belongs to one.
 //!
-//! A disagreement is a defect of egressd, and nothing says that it came alone. So nothing is corrected by itself: all is
+//! A disagreement is a defect of egressd, and it need not have come alone. So nothing is corrected by itself: all is
 //! forgotten that can be worked out, and worked out anew.
 
 mod common;

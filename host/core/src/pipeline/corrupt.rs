@@ -27,9 +27,9 @@ pub const CORRUPTIONS: [Corruption; 24] = [
         pipeline.derived.records.remove(&key).map(drop)
     }),
     ("there is a record of a Service that is gone", |pipeline, _| pipeline.put_record(gone())),
-    ("a plan says something else", |pipeline, which| {
+    ("a plan is another", |pipeline, which| {
         let (key, plan) = pipeline.planned(which)?;
-        let other = PlannedService { created: plan.created + 1, ..(*plan).clone() };
+        let other = PlannedService { created: plan.created ^ 1, ..(*plan).clone() };
         pipeline.derived.plans.insert(key, Arc::new(other)).map(drop)
     }),
     ("there is a plan of a Service that is gone", |pipeline, which| {
@@ -134,7 +134,7 @@ pub const CORRUPTIONS: [Corruption; 24] = [
         let view = &pipeline.services.get(&key)?.view;
         let seen = !view.findings.iter().any(|finding| is_crowded(&finding.code));
         let mut service = (**pipeline.newest.services.get(&key).filter(|_| seen)?).clone();
-        service.created += 1;
+        service.created ^= 1;
         pipeline.newest.services.insert(key, Arc::new(service)).map(drop)
     }),
 ];

@@ -104,9 +104,20 @@ impl Usage {
         self.crowded.get(namespace).copied()
     }
 
-    /// Whether the Services of a namespace would have the same by both.
-    pub fn is_same_of(&self, namespace: &str, other: &Self) -> bool {
-        self.namespaces.get(namespace) == other.namespaces.get(namespace)
+    /// How many Services of a namespace would have something.
+    pub fn count(&self, namespace: &str) -> usize {
+        self.namespaces.get(namespace).map_or(0, |of| of.services)
+    }
+
+    /// Whether a namespace would have what its Services would.
+    pub fn is_sum_of(&self, namespace: &str, sizes: impl Iterator<Item = Size>) -> bool {
+        let sum = sizes.fold(OfNamespace::default(), |sum, size| OfNamespace {
+            size: sum.size.and(size),
+            services: sum.services + 1,
+            too_large: sum.too_large + usize::from(self.limits.of_service(size).is_some()),
+        });
+        let is_known = self.namespaces.contains_key(namespace);
+        is_known == (sum.services > 0) && self.namespaces.get(namespace).is_none_or(|known| *known == sum)
     }
 
     /// Whether those that have room together have what each of them has.

@@ -11,6 +11,7 @@ mod held_back;
 mod histories;
 mod kernel;
 mod policy;
+mod process;
 mod retry;
 mod slices;
 mod start;

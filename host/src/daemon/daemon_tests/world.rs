@@ -10,7 +10,7 @@ use anyhow::Result;
 use egressd_core::chain::Chain;
 use egressd_core::model::{Key, ServiceKey, Snapshot};
 use egressd_core::owner::{Held, Owner, Standing};
-use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::status::ServiceStatus;
 use egressd_core::testkit::{SnapshotBuilder, a, service, settings, whole};
@@ -19,19 +19,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
-use super::super::{Daemon, Next, Start, Watch};
+use super::super::{Daemon, Start, Watch};
 use super::claims::Claims;
-use super::kernel::{Actor, Request, Stage};
+use super::kernel::{Request, Stage};
 use super::policy::{Gate, NOTHING, TRANSLATE, obedient};
-use crate::addresses::{Addresses, Known};
+use super::process::{Defect, Ends, Setting, run};
+use crate::addresses::Known;
 use crate::board::{Newest, Reader, board};
-use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
-use crate::nft::KernelThread;
 use crate::notices::Notices;
 use crate::oneshot::ask;
 use crate::policies::{Hand, Loaded, Loader};
-use crate::source::handover::{Giver, Taker, Update, handover};
+use crate::source::handover::{Giver, Update, handover};
 use crate::state::StateDir;
 
 /// The address that Services have where it does not matter which.
@@ -332,56 +331,6 @@ impl World {
         time.abort();
         assert_eq!(stage.inside().wrongs, [] as [&str; 0]);
         (ended, Scene { start: Start::Adopt, kernel: stage.ruleset(), snapshot, owner, state })
-    }
-}
-
-/// What one process is started with.
-struct Setting {
-    settings: Settings,
-    start: Start,
-    state: StateDir,
-}
-
-/// The loop's ends.
-struct Ends {
-    actor: Actor,
-    loader: Loader,
-    taker: Taker,
-    known: watch::Receiver<Known>,
-    stopped: oneshot::Receiver<()>,
-    planted: mpsc::UnboundedReceiver<Defect>,
-}
-
-/// Something wrong, which comes while the loop has nothing to do.
-type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
-
-async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()> {
-    let Setting { settings, start, state } = setting;
-    let Ends { actor, loader, taker, known, mut stopped, mut planted } = ends;
-    let kernel = KernelThread::spawn(move || Ok(actor)).await?;
-    let asked = (loader, Evaluator::start(Chain::default())?);
-    let mut daemon = Daemon::adopt(settings, state, asked, kernel, (start, watch)).await?;
-    let (mut addresses, mut defect) = (Addresses::from(known), None);
-    let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-    let mut ended = daemon.follow(&taker, &mut addresses, stop).await;
-    while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
-        plant(&mut daemon);
-        let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-        ended = daemon.go_round(Next::Audit, (&taker, &mut addresses), stop).await;
-    }
-    daemon.end(ended).await
-}
-
-/// Waits until the loop is to end, or something is to become wrong.
-async fn interrupted(
-    stopped: &mut oneshot::Receiver<()>,
-    planted: &mut mpsc::UnboundedReceiver<Defect>,
-    defect: &mut Option<Defect>,
-) {
-    tokio::select! {
-        biased;
-        _ = stopped => {}
-        planted = planted.recv() => *defect = planted,
     }
 }
 

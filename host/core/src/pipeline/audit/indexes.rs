@@ -1,6 +1,5 @@
-//! Whatever an index has belongs to a Service that is there, and the kernel has of each pod what the plans say.
+//! Whatever an index has belongs to a Service that is there, and the kernel has of each pod what is planned.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{Disagreement, Found, Keys, Part, Subject, first_of_all, last_of_many};
@@ -25,7 +24,7 @@ impl Pipeline {
         Found { disagreements, last: last_of_many(&pods, most) }
     }
 
-    /// Whether the kernel is believed to hold something else in this part than the plans say.
+    /// Whether the kernel is believed to hold something else in this part than what is planned.
     pub(super) fn differs(&self, applied: &Applied, scope: Scope) -> bool {
         let (target, kept) = (self.target(&scope), self.derived.kept());
         applied.differs(&scope, target, |after, before| keep(after, before, &kept))
@@ -40,28 +39,55 @@ impl Pipeline {
 
     pub(super) fn audit_sharers(&self, after: Option<IpAddr>, most: usize) -> Found<IpAddr> {
         let sharing = &self.derived.sharing;
-        let addresses = first_of_all(most, [Box::new(sharing.behind(after)) as Keys<'_, IpAddr>]);
-        let is_had = |address: IpAddr| {
-            let mut ages = sharing.ages(address).peekable();
-            ages.peek().is_some() && ages.all(|(created, key)| self.shares(key).have(*created, address))
+        let has = |(created, key): &(i64, ServiceKey), address: IpAddr| {
+            self.derived.counted.get(key).is_some_and(|counted| counted.shares.have(*created, address))
         };
-        let wrong = wrong(&addresses, is_had, Part::Sharing);
-        Found { disagreements: wrong, last: last_of_many(&addresses, most) }
+        let lead_back = |address: IpAddr| {
+            let ages = sharing.ages(address);
+            let (count, wrong) =
+                ages.fold((0, 0), |(count, wrong), age| (count + 1, wrong + usize::from(!has(age, address))));
+            Looked { entries: count, holds: count > 0 && wrong == 0 }
+        };
+        look_up(sharing.behind(after), most, lead_back, Part::Sharing)
     }
 
     pub(super) fn audit_places(&self, after: Option<IpAddr>, most: usize) -> Found<IpAddr> {
-        let addresses = first_of_all(most, [Box::new(self.places.behind(after)) as Keys<'_, IpAddr>]);
-        let concerns = |address: IpAddr, key: &ServiceKey| {
-            self.places.by_service().get(key).is_some_and(|addresses| addresses.contains(&address))
+        let has = |key: &ServiceKey, address: IpAddr| {
+            self.places.by_service().get(key).is_some_and(|addresses| addresses.binary_search(&address).is_ok())
         };
-        let lead_back = |address: IpAddr| self.places.of(address).iter().all(|key| concerns(address, key));
-        let wrong = wrong(&addresses, lead_back, Part::Places);
-        Found { disagreements: wrong, last: last_of_many(&addresses, most) }
+        let lead_back = |address: IpAddr| {
+            let keys = self.places.of(address);
+            Looked { entries: keys.len(), holds: !keys.is_empty() && keys.iter().all(|key| has(key, address)) }
+        };
+        look_up(self.places.behind(after), most, lead_back, Part::Places)
     }
 }
 
-fn wrong(addresses: &BTreeSet<IpAddr>, holds: impl Fn(IpAddr) -> bool, part: Part) -> Vec<Disagreement> {
-    addresses.iter().filter(|address| !holds(**address)).map(|address| of_address(*address, part)).collect()
+/// What an address leads to.
+struct Looked {
+    entries: usize,
+    holds: bool,
+}
+
+/// Looks at addresses until so many entries were looked up: many Services may have one address.
+fn look_up(
+    addresses: impl Iterator<Item = IpAddr>,
+    most: usize,
+    look: impl Fn(IpAddr) -> Looked,
+    part: Part,
+) -> Found<IpAddr> {
+    let (mut disagreements, mut entries) = (Vec::new(), 0);
+    for address in addresses {
+        let looked = look(address);
+        entries += looked.entries;
+        if !looked.holds {
+            disagreements.push(of_address(address, part));
+        }
+        if entries >= most {
+            return Found { disagreements, last: Some(address) };
+        }
+    }
+    Found { disagreements, last: None }
 }
 
 fn of_address(address: IpAddr, part: Part) -> Disagreement {

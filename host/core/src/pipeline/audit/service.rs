@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{Disagreement, Found, Keys, Part, Subject, behind, first_of_all, last_of_many};
+use super::{Disagreement, Found, Keys, Part, Subject, behind, first_of_all};
 use crate::chain::PolicyFailure;
 use crate::check::{Note, faults};
 use crate::model::{ServiceKey, published};
@@ -13,14 +13,27 @@ use crate::pipeline::input::is_asked_about;
 use crate::pipeline::shown::Shown;
 use crate::plan::{Planned, PlannedService, Shares, TOO_MANY_ENDPOINTS};
 
+/// With so many endpoints a Service takes twice as long as with one or two.
+const LIGHT: usize = 8;
+
 impl Pipeline {
     pub(super) fn audit_services(&self, after: Option<&ServiceKey>, most: usize) -> Found<ServiceKey> {
-        let keys = first_of_all(most, self.all_behind(after));
-        let differs = |key: &ServiceKey| {
-            let part = self.differing(key)?;
-            Some(Disagreement { subject: Subject::Service(key.clone()), part })
-        };
-        Found { disagreements: keys.iter().filter_map(differs).collect(), last: last_of_many(&keys, most) }
+        let (mut disagreements, mut weight) = (Vec::new(), 0);
+        for key in first_of_all(most, self.all_behind(after)) {
+            if let Some(part) = self.differing(&key) {
+                disagreements.push(Disagreement { subject: Subject::Service(key.clone()), part });
+            }
+            weight += self.weight(&key);
+            if weight >= most {
+                return Found { disagreements, last: Some(key) };
+            }
+        }
+        Found { disagreements, last: None }
+    }
+
+    /// As how many Services it counts: one may have ten thousand endpoints.
+    fn weight(&self, key: &ServiceKey) -> usize {
+        1 + self.services.get(key).map_or(0, |entry| entry.view.endpoints.len() / LIGHT)
     }
 
     /// The Services of which anything is known, in each place by itself: also those that are gone everywhere else.
