@@ -38,6 +38,9 @@ use crate::state::{StateDir, StateThread};
 /// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
 const SLICE: Duration = Duration::from_millis(250);
 
+/// What could not be done where a start fails.
+const TAKEOVER: &str = "cannot take over the tables";
+
 /// What the loop works with.
 #[derive(Debug)]
 pub struct Daemon {
@@ -130,10 +133,8 @@ impl Daemon {
         let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         watch.board.left(state.findings());
-        let begun = takeover::begin(&kernel, &tables, (start, &watch.board)).await;
-        let doomed = begun.context("cannot take over the tables")?;
-        let held = takeover::held(&kernel, &tables, &doomed).await;
-        let (applied, knowledge) = held.context("cannot take over the tables")?;
+        let doomed = takeover::begin(&kernel, &tables, (start, &watch.board)).await.context(TAKEOVER)?;
+        let (applied, knowledge) = takeover::held(&kernel, &tables, &doomed).await.context(TAKEOVER)?;
         inherit::inherit(&mut pipeline, &mut state, (applied.ruleset(), &watch.board));
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
