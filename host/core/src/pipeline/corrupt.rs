@@ -17,7 +17,7 @@ use crate::record::{Outcome, Record};
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
 
 /// One defect of everything that is kept between two rounds.
-pub const CORRUPTIONS: [Corruption; 24] = [
+pub const CORRUPTIONS: [Corruption; 26] = [
     ("a record is another", |pipeline, which| {
         let key = pipeline.known(which)?;
         pipeline.put_record(key)
@@ -82,6 +82,10 @@ pub const CORRUPTIONS: [Corruption; 24] = [
         usage.settle(&key.namespace, Some(peak));
         Some(())
     }),
+    ("all namespaces have more together", |pipeline, _| {
+        pipeline.derived.usage.miscount();
+        Some(())
+    }),
     ("the node is full, or is not", |pipeline, _| {
         pipeline.derived.node_is_full = !pipeline.derived.node_is_full;
         Some(())
@@ -113,6 +117,10 @@ pub const CORRUPTIONS: [Corruption; 24] = [
         let key = nth(pipeline.places.by_service().keys().cloned(), which)?;
         pipeline.places.put(&key, Default::default());
         Some(())
+    }),
+    ("one address does not lead to its Service", |pipeline, which| {
+        let key = nth(pipeline.places.by_service().keys().cloned(), which)?;
+        pipeline.places.lose(&key)
     }),
     ("an address leads to a Service that is gone", |pipeline, _| {
         pipeline.places.put(&gone(), [IpAddr::V4(Ipv4Addr::LOCALHOST)].into());

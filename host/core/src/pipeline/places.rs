@@ -37,6 +37,14 @@ impl Places {
         self.services.of(address)
     }
 
+    /// Makes it wrong for tests: a Service is not found by its first address.
+    #[cfg(feature = "testkit")]
+    pub(super) fn lose(&mut self, key: &ServiceKey) -> Option<()> {
+        let first = *self.addresses.get(key)?.first()?;
+        self.services.remove(first, key);
+        Some(())
+    }
+
     /// The addresses of each Service, in order.
     pub(super) fn by_service(&self) -> &BTreeMap<ServiceKey, Box<[IpAddr]>> {
         &self.addresses
