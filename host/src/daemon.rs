@@ -1,5 +1,6 @@
 //! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
 
+mod auditing;
 mod carry;
 mod inherit;
 mod log;
@@ -11,13 +12,14 @@ use std::future::{Future, ready};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use auditing::Auditing;
 use carry::Rest;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Applied;
 use egressd_core::in_force::InForce;
 use egressd_core::net::Family;
-use egressd_core::pipeline::{Pipeline, Question, Settings, Turns};
+use egressd_core::pipeline::{Pipeline, Question, Settings, Step, Turns};
 use egressd_core::ruleset::{Name, TableNames};
 use reading::Reading;
 use tokio::time::{Instant, sleep_until};
@@ -35,6 +37,9 @@ use crate::state::{StateDir, StateThread};
 
 /// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
 const SLICE: Duration = Duration::from_millis(250);
+
+/// What could not be done where a start fails.
+const TAKEOVER: &str = "cannot take over the tables";
 
 /// What the loop works with.
 #[derive(Debug)]
@@ -65,6 +70,7 @@ pub struct Daemon {
     since: Instant,
     /// When to ask again about what could not be answered.
     again: Option<Instant>,
+    auditing: Auditing,
 }
 
 /// Who watches the loop.
@@ -107,6 +113,8 @@ enum Next {
     Round,
     /// Go on with what was worked out.
     Slice,
+    /// Look whether what is kept follows from what is new.
+    Audit,
 }
 
 impl Daemon {
@@ -125,15 +133,13 @@ impl Daemon {
         let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         watch.board.left(state.findings());
-        let begun = takeover::begin(&kernel, &tables, (start, &watch.board)).await;
-        let doomed = begun.context("cannot take over the tables")?;
-        let held = takeover::held(&kernel, &tables, &doomed).await;
-        let (applied, knowledge) = held.context("cannot take over the tables")?;
+        let doomed = takeover::begin(&kernel, &tables, (start, &watch.board)).await.context(TAKEOVER)?;
+        let (applied, knowledge) = takeover::held(&kernel, &tables, &doomed).await.context(TAKEOVER)?;
         inherit::inherit(&mut pipeline, &mut state, (applied.ruleset(), &watch.board));
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
         let (in_force, begun, turns, since) = (InForce::default(), Begun::No, Turns::default(), Instant::now());
-        let (retry, again, rest) = (None, None, None);
+        let (retry, again, rest, auditing) = (None, None, None, Auditing::begin(since));
         Ok(Self {
             pipeline,
             evaluator,
@@ -153,6 +159,7 @@ impl Daemon {
             turns,
             since,
             again,
+            auditing,
         })
     }
 
@@ -161,28 +168,48 @@ impl Daemon {
     ///
     /// # Errors
     /// When a thread that everything depends on is gone.
-    pub async fn run(mut self, source: Taker, addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
-        let ended = self.follow(source, addresses, stop).await;
+    pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
+        let ended = self.follow(&source, &mut addresses, stop).await;
+        self.end(ended).await
+    }
+
+    async fn end(self, ended: Result<()>) -> Result<()> {
         self.watch.board.busy();
         self.state.finish().await;
         ended
     }
 
-    async fn follow(&mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
+    async fn follow(
+        &mut self,
+        source: &Taker,
+        addresses: &mut Addresses,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
         tokio::pin!(stop);
         self.stand_on(addresses.now());
         tokio::select! {
-            begun = self.begin(&source) => begun?,
+            begun = self.begin(source) => begun?,
             () = &mut stop => return Ok(()),
         }
-        let mut next = Next::Round;
+        self.go_round(Next::Round, (source, addresses), stop).await
+    }
+
+    async fn go_round(
+        &mut self,
+        mut next: Next,
+        (source, addresses): (&Taker, &mut Addresses),
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
+        tokio::pin!(stop);
         loop {
             match next {
                 Next::Round => self.round().await?,
                 Next::Slice => self.go_on().await,
+                Next::Audit => self.audit().await?,
             }
             self.watch.board.idle();
             next = Next::Round;
+            let audit = self.audit_due();
             // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
             tokio::select! {
                 biased;
@@ -190,13 +217,14 @@ impl Daemon {
                     info!("stopping; the rules stay in force");
                     return Ok(());
                 }
-                update = source.take() => self.take(&update, &source)?,
-                loaded = self.loader.next() => self.load(loaded?, &source)?,
+                update = source.take() => self.take(&update, source)?,
+                loaded = self.loader.next() => self.load(loaded?, source)?,
                 known = addresses.changed() => self.stand_on(known?),
                 () = at(self.retry.map(|(at, _)| at)) => {}
                 () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.rest.is_some() => next = Next::Slice,
+                () = at(audit) => next = Next::Audit,
             }
             if next == Next::Round {
                 self.ask().await?;
@@ -221,6 +249,12 @@ impl Daemon {
 
     /// Works out what follows from the newest state, and carries it out.
     async fn round(&mut self) -> Result<()> {
+        let step = self.work_out().await?;
+        self.begin_to_carry_out(step).await;
+        Ok(())
+    }
+
+    async fn work_out(&mut self) -> Result<Step> {
         self.watch.board.busy();
         let begun = Instant::now();
         let mut step = self.pipeline.step();
@@ -234,8 +268,7 @@ impl Daemon {
         self.set_alarm();
         // What was accepted is on the disk before it is in force (P4).
         self.state.settled().await?;
-        self.begin_to_carry_out(step).await;
-        Ok(())
+        Ok(step)
     }
 
     /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where

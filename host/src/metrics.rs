@@ -38,6 +38,8 @@ pub struct Metrics {
     commits_failed: Counter,
     commit_duration: Histogram,
     round_duration: Histogram,
+    audit_cycles: Counter,
+    audit_disagreements: Counter,
     evaluations: Family<Labels, Counter>,
     evaluation_failures: Family<Labels, Counter>,
 }
@@ -58,6 +60,8 @@ impl Default for Metrics {
             commits_failed: Counter::default(),
             commit_duration: durations(),
             round_duration: durations(),
+            audit_cycles: Counter::default(),
+            audit_disagreements: Counter::default(),
             evaluations: Family::default(),
             evaluation_failures: Family::default(),
         }
@@ -68,6 +72,7 @@ impl Default for Metrics {
 fn registry(metrics: &Metrics) -> Registry {
     let Metrics { services, endpoints, elements, connections, findings, .. } = metrics.clone();
     let Metrics { commits, commits_failed, commit_duration, round_duration, .. } = metrics.clone();
+    let Metrics { audit_cycles, audit_disagreements, .. } = metrics.clone();
     let Metrics { evaluations, evaluation_failures, orphans, orphan_pods, .. } = metrics.clone();
     let mut registry = Registry::with_prefix("egressd");
     let r = &mut registry;
@@ -83,6 +88,8 @@ fn registry(metrics: &Metrics) -> Registry {
     r.register("commits_failed", "Batches that the kernel refused", commits_failed);
     r.register_with_unit("commit_duration", "Time of the kernel for one batch", Unit::Seconds, commit_duration);
     r.register_with_unit("round_duration", "Time from newest state to ruleset", Unit::Seconds, round_duration);
+    r.register("audit_cycles", "How often all that is kept was worked out once more, for comparison", audit_cycles);
+    r.register("audit_disagreements", "What was wrong in that: a defect of egressd each", audit_disagreements);
     r.register("policy_evaluations", "Questions to a policy", evaluations);
     r.register("policy_failures", "Questions that a policy could not answer", evaluation_failures);
     registry
@@ -103,6 +110,16 @@ impl Metrics {
     /// A plan and ruleset were worked out.
     pub fn round(&self, took: Duration) {
         self.round_duration.observe(took.as_secs_f64());
+    }
+
+    /// Something that is kept was not what follows from the newest state.
+    pub fn disagreed(&self) {
+        self.audit_disagreements.inc();
+    }
+
+    /// All that is kept was looked at once more.
+    pub fn audited(&self) {
+        self.audit_cycles.inc();
     }
 
     /// Where the questions to a policy are counted.

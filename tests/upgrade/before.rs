@@ -1,9 +1,12 @@
 //! Egressds of earlier commits. Each is built once, from this tree's history, into this tree's own target directory, so that
 //! what it depends on is not built again where it is the same.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::time::SystemTime;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -86,6 +89,7 @@ impl Release {
             };
             Some(text.split("[[package]]").map(package).collect::<Vec<_>>().join("[[package]]"))
         })?;
+        edit(&source.join("tests/Cargo.toml"), |text| Some(with_binaries_apart(text)))?;
         edit(&source.join("host/Cargo.toml"), |text| {
             const LAST: &str = "publish.workspace = true\n";
             let (package, rest) = text.split_once(LAST)?;
@@ -105,13 +109,40 @@ impl Release {
         let unpacked = Command::new("tar").arg("-x").arg("-C").arg(&source).stdin(tar).status()?;
         ensure!(archive.wait()?.success() && unpacked.success(), "the sources cannot be unpacked");
         self.set_apart(&source)?;
+        let todays = binaries()?;
         compile(&source)?;
+        ensure!(binaries()? == todays, "its build took the place of binaries of this tree");
         let built = target()?.join(profile()?).join(BINARY);
         let new = place.join("new");
         fs::copy(&built, &new).with_context(|| format!("cannot copy {}", built.display()))?;
         fs::rename(new, place.join(BINARY))?;
         Ok(fs::remove_dir_all(source)?)
     }
+}
+
+/// Cargo puts all binaries of one name in the same place, and builds those of a package with any test of it.
+fn with_binaries_apart(manifest: &str) -> String {
+    const NAME: &str = "[[bin]]\nname = \"";
+    let apart = |(number, part): (usize, &str)| match part.split_once('"') {
+        Some((name, rest)) if number > 0 => format!("{NAME}{name}-before\"{rest}"),
+        Some(_) | None => part.to_owned(),
+    };
+    manifest.split(NAME).enumerate().map(apart).collect()
+}
+
+/// What tests of this tree run, and how each file looks: cargo makes a new one where it puts another in its place.
+fn binaries() -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
+    let mut binaries = BTreeMap::new();
+    for entry in fs::read_dir(target()?.join(profile()?))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_todays = !name.to_string_lossy().ends_with("-before");
+        let found = entry.metadata()?;
+        if is_todays && found.is_file() && found.mode() & 0o111 != 0 {
+            binaries.insert(entry.path(), (found.ino(), found.modified()?));
+        }
+    }
+    Ok(binaries)
 }
 
 /// In place, in one of its files.

@@ -6,9 +6,12 @@ mod again;
 mod alarms;
 mod answering;
 mod asking;
+mod audit;
 mod by_address;
 mod choice;
 mod claims;
+#[cfg(feature = "testkit")]
+pub mod corrupt;
 mod derived;
 mod entries;
 mod entry;
@@ -34,6 +37,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alarms::Alarms;
+use audit::Cursor;
+pub use audit::{Audit, Disagreement, Part, Progress, Subject};
 use claims::Claims;
 pub use claims::KEPT;
 use derived::Derived;
@@ -112,6 +117,8 @@ pub struct Pipeline {
     memory: Memory,
     /// Room that is kept for pods that are replaced.
     claims: Claims,
+    /// Where an audit goes on.
+    cursor: Cursor,
     /// How many answers were failures.
     failures: u64,
     /// How many inputs were to be asked about.
@@ -213,6 +220,7 @@ impl Pipeline {
             drafts: Remembered::of(BTreeMap::new()),
             memory: Memory::Whole,
             claims: Claims::default(),
+            cursor: Cursor::default(),
             failures: 0,
             inputs: 0,
         }

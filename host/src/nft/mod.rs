@@ -9,6 +9,8 @@
 //! was about. The kernel works inside `sendmsg`, so the daemon talks to a [`KernelThread`].
 
 mod attributes;
+#[cfg(test)]
+mod change_tests;
 mod describe;
 mod elements;
 mod encode;

@@ -4,6 +4,7 @@
 //! nothing to hand over.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use egressd_core::finding::Finding;
@@ -79,7 +80,11 @@ impl Giver {
     /// Replaces what waits to be taken; the keys add up.
     pub fn give(&self, mut update: Update) {
         let mut waiting = self.shared.waiting();
-        if let Some(earlier) = waiting.take() {
+        if let Some(mut earlier) = waiting.take() {
+            // While the loop is busy, one key after the other comes to many.
+            if earlier.keys.len() > update.keys.len() {
+                mem::swap(&mut earlier.keys, &mut update.keys);
+            }
             update.keys.extend(earlier.keys);
         }
         *waiting = Some(update);

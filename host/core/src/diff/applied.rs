@@ -1,6 +1,10 @@
 //! What the kernel holds, as far as is known. It moves in place, on success alone, at the cost of what changed; so what a
 //! change is compared with is the part that it touches, and not the whole.
 
+mod audit;
+#[cfg(feature = "testkit")]
+pub mod corrupt;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -43,6 +47,11 @@ impl Default for Applied {
 impl Applied {
     /// As it was read. Whether that is what should be there is not known.
     pub fn of(ruleset: Ruleset) -> Self {
+        let (leads, unused) = Self::count_all(&ruleset);
+        Self { ruleset, leads, unused, outstanding: Scope::Everything }
+    }
+
+    fn count_all(ruleset: &Ruleset) -> (Leads, BTreeSet<Object>) {
         let mut leads = Leads::new();
         for (family, table) in &ruleset.tables {
             led_to(*family, table, &table.chains, &mut leads);
@@ -54,7 +63,7 @@ impl Applied {
         let chains =
             ruleset.tables.iter().flat_map(|(family, table)| table.chains.iter().map(move |one| (*family, one)));
         let unused = chains.filter_map(|(family, one)| is_unused(family, one)).collect();
-        Self { ruleset, leads, unused, outstanding: Scope::Everything }
+        (leads, unused)
     }
 
     /// All of it.
@@ -79,8 +88,12 @@ impl Applied {
 
     /// What is to be compared, where the newest ruleset says `after` about all that is outstanding. `keep` adds what of the
     /// kernel's part stays.
-    pub fn compare(&self, mut after: Ruleset, keep: impl FnOnce(&mut Ruleset, &Ruleset)) -> Comparison {
-        match &self.outstanding {
+    pub fn compare(&self, after: Ruleset, keep: impl FnOnce(&mut Ruleset, &Ruleset)) -> Comparison {
+        self.compare_in(&self.outstanding, after, keep)
+    }
+
+    fn compare_in(&self, scope: &Scope, mut after: Ruleset, keep: impl FnOnce(&mut Ruleset, &Ruleset)) -> Comparison {
+        match scope {
             Scope::Everything => {
                 keep(&mut after, &self.ruleset);
                 Comparison { before: None, after }

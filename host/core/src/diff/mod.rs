@@ -30,6 +30,8 @@ mod table;
 
 use std::net::IpAddr;
 
+#[cfg(feature = "testkit")]
+pub use applied::corrupt;
 pub use applied::{Applied, Comparison};
 pub use scope::{Common, Scope};
 pub use slices::{Cut, SLICE, Slice, Slices, cut};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Bound;
 
 use crate::model::ServiceKey;
 use crate::net::AddressRange;
@@ -80,6 +81,11 @@ impl ByAddress {
     /// Those of all addresses of a range.
     pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &ServiceKey> {
         self.0.range(range.first()..=range.last()).flat_map(|(_, keys)| keys.as_slice())
+    }
+
+    /// The addresses behind one, in order.
+    pub(super) fn behind(&self, after: Option<IpAddr>) -> impl Iterator<Item = IpAddr> {
+        self.0.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)).map(|(address, _)| *address)
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {

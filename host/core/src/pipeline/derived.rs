@@ -90,6 +90,16 @@ impl Failing {
         }
     }
 
+    /// The failures of one Service's answer, by policy.
+    pub(super) fn of(&self, key: &ServiceKey) -> BTreeMap<&str, &PolicyFailure> {
+        self.0.iter().filter_map(|(policy, services)| Some((policy.as_str(), services.get(key)?))).collect()
+    }
+
+    /// For each policy the Services for which it could not answer.
+    pub(super) fn by_policy(&self) -> impl Iterator<Item = &BTreeMap<ServiceKey, PolicyFailure>> {
+        self.0.values()
+    }
+
     /// Each policy with the first Service by name for which it could not answer.
     pub(super) fn first(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
         let first = |(policy, services): (&String, &BTreeMap<ServiceKey, PolicyFailure>)| {

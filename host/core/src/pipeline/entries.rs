@@ -2,6 +2,7 @@
 //! that changed can be missed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use super::entry::Entry;
@@ -45,6 +46,19 @@ impl Entries {
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
         self.all.keys()
+    }
+
+    /// Those in a range.
+    pub(super) fn range(&self, range: impl RangeBounds<ServiceKey>) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
+        self.all.range(range).map(|(key, entry)| (key, &**entry))
+    }
+
+    /// Whether none changed since the last round.
+    pub(super) fn is_unchanged(&self) -> bool {
+        match &self.changed {
+            Extent::All => false,
+            Extent::These(keys) => keys.is_empty(),
+        }
     }
 
     /// Those of one namespace.

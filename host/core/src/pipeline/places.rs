@@ -1,10 +1,13 @@
 //! Which Services an address concerns, as an endpoint that a slice lists or as one of their own, and which a Node does by its
 //! name. So what changes for an address or a Node costs its own size.
 
+mod audit;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub(super) use self::audit::Looked;
 use super::by_address::{ByAddress, without};
 use crate::model::{Listing, ServiceKey};
 use crate::net::{AddressRange, Family, between};

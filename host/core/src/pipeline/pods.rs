@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::by_address::ByAddress;
@@ -47,6 +48,12 @@ impl PodIndex {
     /// The Services that speak for a pod.
     pub(super) fn of(&self, pod: IpAddr) -> &[ServiceKey] {
         self.services.of(pod)
+    }
+
+    /// The pods behind an address, and those of them that are in no known pod network, each in order.
+    pub(super) fn behind(&self, after: Option<IpAddr>) -> [Box<dyn Iterator<Item = IpAddr> + '_>; 2] {
+        let elsewhere = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        [Box::new(self.services.behind(after)), Box::new(self.elsewhere.range(elsewhere).copied())]
     }
 
     /// All pods.

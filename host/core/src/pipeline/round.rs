@@ -326,7 +326,7 @@ impl Pipeline {
     }
 
     /// What a Service is to know about others that speak for its pods.
-    fn overlap(&self, derived: &Derived, key: &ServiceKey) -> Option<Note> {
+    pub(super) fn overlap(&self, derived: &Derived, key: &ServiceKey) -> Option<Note> {
         let pods = derived.plans.get(key).into_iter().flat_map(|plan| plan.sources());
         let shared: BTreeSet<IpAddr> = pods.filter(|pod| derived.pods.of(*pod).len() > 1).collect();
         if shared.is_empty() {

@@ -34,7 +34,7 @@ impl Pipeline {
     }
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
-    fn cluster(&mut self, snapshot: &Snapshot) -> bool {
+    pub(super) fn cluster(&mut self, snapshot: &Snapshot) -> bool {
         self.take_ready(snapshot);
         let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));
         let context = Context { node: self.settings.node.clone(), node_labels: labels.unwrap_or_default() };
@@ -60,7 +60,7 @@ impl Pipeline {
         self.services.touch(&concerned);
     }
 
-    fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+    pub(super) fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
         let unreadable = snapshot.unreadable.services.keys();
         snapshot.services.keys().chain(unreadable).chain(self.services.keys()).cloned().collect()
     }

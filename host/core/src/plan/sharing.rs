@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::finding::Finding;
@@ -38,6 +39,13 @@ impl Shares {
             }
             ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName => Self::default(),
         }
+    }
+}
+
+impl Shares {
+    /// Whether this address is among them, of a Service that was made then.
+    pub fn have(&self, created: i64, address: IpAddr) -> bool {
+        self.created == created && self.addresses.binary_search(&address).is_ok()
     }
 }
 
@@ -83,6 +91,23 @@ impl Sharing {
         }
         let touched: BTreeSet<IpAddr> = before.addresses.iter().chain(&after.addresses).copied().collect();
         touched.into_iter().flat_map(|address| self.replace_one(key, (before, after), address)).collect()
+    }
+
+    /// Whether a Service has these addresses here.
+    pub fn has(&self, key: &ServiceKey, shares: &Shares) -> bool {
+        let age = (shares.created, key.clone());
+        shares.addresses.iter().all(|address| self.addresses.get(address).is_some_and(|sharers| sharers.has(&age)))
+    }
+
+    /// The addresses behind one, in order.
+    pub fn behind(&self, after: Option<IpAddr>) -> impl Iterator<Item = IpAddr> {
+        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        self.addresses.range(range).map(|(address, _)| *address)
+    }
+
+    /// The Services that have an address, each with the second in which it was made.
+    pub fn ages(&self, address: IpAddr) -> impl Iterator<Item = &(i64, ServiceKey)> {
+        self.addresses.get(&address).into_iter().flat_map(|sharers| sharers.0.iter().flat_map(|one| &one.ages))
     }
 
     fn replace_one(
@@ -140,6 +165,11 @@ impl Sharers {
         if let Err(at) = ages.binary_search(&age) {
             ages.insert(at, age);
         }
+    }
+
+    fn has(&self, age: &Age) -> bool {
+        let at = self.0.binary_search_by(|one| one.name.cmp(&age.1.namespace));
+        at.ok().and_then(|at| self.0.get(at)).is_some_and(|one| one.ages.binary_search(age).is_ok())
     }
 
     fn remove(&mut self, age: &Age) {

@@ -2,6 +2,7 @@
 //! costs its own size.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::budget::{Limits, Room, Size};
@@ -88,6 +89,47 @@ impl Usage {
     /// All namespaces.
     pub fn namespaces(&self) -> BTreeSet<Arc<str>> {
         self.namespaces.keys().cloned().collect()
+    }
+
+    /// The first namespace by name that is known under this name or one behind it.
+    pub fn namespace_since(&self, first: &str) -> Option<Arc<str>> {
+        let since = || (Bound::Included(first), Bound::Unbounded);
+        let counted = self.namespaces.range::<str, _>(since()).next().map(|(name, _)| name);
+        let crowded = self.crowded.range::<str, _>(since()).next().map(|(name, _)| name);
+        counted.into_iter().chain(crowded).min().cloned()
+    }
+
+    /// The most that a namespace has on the way, where not everything fits into it.
+    pub fn peak(&self, namespace: &str) -> Option<Size> {
+        self.crowded.get(namespace).copied()
+    }
+
+    /// How many Services of a namespace would have something.
+    pub fn count(&self, namespace: &str) -> usize {
+        self.namespaces.get(namespace).map_or(0, |of| of.services)
+    }
+
+    /// Whether a namespace would have what its Services would.
+    pub fn is_sum_of(&self, namespace: &str, sizes: impl Iterator<Item = Size>) -> bool {
+        let sum = sizes.fold(OfNamespace::default(), |sum, size| OfNamespace {
+            size: sum.size.and(size),
+            services: sum.services + 1,
+            too_large: sum.too_large + usize::from(self.limits.of_service(size).is_some()),
+        });
+        let is_known = self.namespaces.contains_key(namespace);
+        is_known == (sum.services > 0) && self.namespaces.get(namespace).is_none_or(|known| *known == sum)
+    }
+
+    /// Makes it wrong for tests: those that have room have more together.
+    #[cfg(feature = "testkit")]
+    pub fn miscount(&mut self) {
+        self.roomy.elements += 1;
+    }
+
+    /// Whether those that have room together have what each of them has.
+    pub fn is_summed(&self) -> bool {
+        let roomy = self.namespaces.iter().filter(|(name, _)| !self.crowded.contains_key(*name));
+        roomy.map(|(_, of)| of.size).fold(Size::default(), Size::and) == self.roomy
     }
 
     /// The limits of Services and namespaces alone, for a namespace by itself.

@@ -24,13 +24,13 @@ use crate::events::{Answered, Event, Fate, Listed, SERVICES, Scene, Spec};
 
 /// What the loop does, in short.
 pub(crate) struct Node {
-    pipeline: Pipeline,
+    pub(crate) pipeline: Pipeline,
     chain: Chain,
     snapshot: Snapshot,
     now: Duration,
     waiting: BTreeMap<ServiceKey, Question>,
-    applied: Applied,
-    kernel: FakeKernel,
+    pub(crate) applied: Applied,
+    pub(crate) kernel: FakeKernel,
     records: Records,
     in_force: InForce,
     accepted: BTreeMap<Uid, Arc<Labels>>,
@@ -165,7 +165,7 @@ impl Node {
         self.pipeline.update(&self.snapshot, &keys.into())
     }
 
-    fn queue(&mut self, questions: Vec<Question>) {
+    pub(crate) fn queue(&mut self, questions: Vec<Question>) {
         for question in questions {
             self.waiting.insert(question.view.service.key.clone(), question);
         }

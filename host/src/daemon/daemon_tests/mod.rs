@@ -5,11 +5,13 @@
 //! carry out, and one to tables that were not read after a failure, fails the test by itself (`kernel.rs`).
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod auditing;
 mod claims;
 mod held_back;
 mod histories;
 mod kernel;
 mod policy;
+mod process;
 mod retry;
 mod slices;
 mod start;

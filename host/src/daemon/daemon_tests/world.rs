@@ -10,28 +10,27 @@ use anyhow::Result;
 use egressd_core::chain::Chain;
 use egressd_core::model::{Key, ServiceKey, Snapshot};
 use egressd_core::owner::{Held, Owner, Standing};
-use egressd_core::pipeline::{Pipeline, Round, Settings};
+use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::status::ServiceStatus;
 use egressd_core::testkit::{SnapshotBuilder, a, service, settings, whole};
 use tempfile::TempDir;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep};
 
 use super::super::{Daemon, Start, Watch};
 use super::claims::Claims;
-use super::kernel::{Actor, Request, Stage};
+use super::kernel::{Request, Stage};
 use super::policy::{Gate, NOTHING, TRANSLATE, obedient};
-use crate::addresses::{Addresses, Known};
+use super::process::{Defect, Ends, Setting, run};
+use crate::addresses::Known;
 use crate::board::{Newest, Reader, board};
-use crate::evaluator::Evaluator;
 use crate::metrics::Metrics;
-use crate::nft::KernelThread;
 use crate::notices::Notices;
 use crate::oneshot::ask;
 use crate::policies::{Hand, Loaded, Loader};
-use crate::source::handover::{Giver, Taker, Update, handover};
+use crate::source::handover::{Giver, Update, handover};
 use crate::state::StateDir;
 
 /// The address that Services have where it does not matter which.
@@ -65,6 +64,7 @@ pub(super) struct World {
     pub(super) stage: Stage,
     pub(super) gate: Gate,
     pub(super) board: Reader,
+    pub(super) metrics: Metrics,
     snapshot: Snapshot,
     held: Held,
     owner: Owner,
@@ -74,6 +74,7 @@ pub(super) struct World {
     /// Where it is gone, the loop has no policies.
     _hand: Hand,
     stop: Option<oneshot::Sender<()>>,
+    defects: mpsc::UnboundedSender<Defect>,
     daemon: JoinHandle<Result<()>>,
     time: JoinHandle<()>,
     state: TempDir,
@@ -112,17 +113,34 @@ impl World {
         let (giver, taker) = handover();
         let (addresses, known) = watch::channel(Known::default());
         let (board, reader) = board(giver.told(), Notices::default().reader(), watch::channel(Arc::default()).1);
-        let (stop, stopped) = oneshot::channel();
-        let ends = Ends { actor, loader, taker, known, stopped };
+        let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
+        let (ends, metrics) = (Ends { actor, loader, taker, known, stopped, planted }, Metrics::default());
         let setting = Setting { settings: settings(owner), start, state: StateDir::open(state.path()) };
-        let daemon = tokio::spawn(run(setting, ends, Watch { board, metrics: Metrics::default() }));
+        let daemon = tokio::spawn(run(setting, ends, Watch { board, metrics: metrics.clone() }));
         let time = tokio::spawn(stop_time(reader.clone()));
         hand.load(loaded(chain));
         let keys = snapshot.services.keys().cloned().map(Key::Service).chain([Key::Cluster]).collect();
         giver.give(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
         let (held, claims) = (Held::new(), Claims::of(&snapshot));
         let (board, stop, _hand) = (reader, Some(stop), hand);
-        Self { stage, gate, board, snapshot, held, owner, claims, giver, addresses, _hand, stop, daemon, time, state }
+        Self {
+            stage,
+            gate,
+            board,
+            metrics,
+            snapshot,
+            held,
+            owner,
+            claims,
+            giver,
+            addresses,
+            _hand,
+            stop,
+            defects,
+            daemon,
+            time,
+            state,
+        }
     }
 
     /// Lets the loop have its tables.
@@ -296,6 +314,11 @@ impl World {
         ask(&mut pipeline, &chain, questions)
     }
 
+    /// Makes something wrong that the loop keeps.
+    pub(super) fn plant(&self, defect: impl FnOnce(&mut Daemon) + Send + 'static) {
+        self.defects.send(Box::new(defect)).unwrap();
+    }
+
     /// Tells the loop to stop.
     pub(super) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
@@ -309,32 +332,6 @@ impl World {
         assert_eq!(stage.inside().wrongs, [] as [&str; 0]);
         (ended, Scene { start: Start::Adopt, kernel: stage.ruleset(), snapshot, owner, state })
     }
-}
-
-/// What one process is started with.
-struct Setting {
-    settings: Settings,
-    start: Start,
-    state: StateDir,
-}
-
-/// The loop's ends.
-struct Ends {
-    actor: Actor,
-    loader: Loader,
-    taker: Taker,
-    known: watch::Receiver<Known>,
-    stopped: oneshot::Receiver<()>,
-}
-
-async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()> {
-    let Setting { settings, start, state } = setting;
-    let Ends { actor, loader, taker, known, stopped } = ends;
-    let kernel = KernelThread::spawn(move || Ok(actor)).await?;
-    let asked = (loader, Evaluator::start(Chain::default())?);
-    let daemon = Daemon::adopt(settings, state, asked, kernel, (start, watch)).await?;
-    let stop = async { drop(stopped.await) };
-    daemon.run(taker, Addresses::from(known), stop).await
 }
 
 fn loaded(chain: Chain) -> Loaded {

@@ -1,5 +1,6 @@
-//! Gathers what the followers tell, and hands it over: nothing before everything was listed once, then what changed, as
-//! soon as there is quiet, and after a bounded time without any.
+//! Gathers what the followers report, and hands it over: nothing before everything was listed once, then what changed, at once.
+//! What waits together is handed over together, and the hand-over adds up what comes while the loop is busy. So nothing
+//! waits for more to come: a change costs the loop less than any wait for the next one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,21 +18,24 @@ use super::state::State;
 use super::trouble::Trouble;
 use crate::moment::Moment;
 
-/// Quiet time before a hand-over: a Service and its slices change together.
-const QUIET: Duration = Duration::from_millis(5);
-/// The longest wait for quiet.
-const LONGEST: Duration = Duration::from_millis(100);
+/// How many news are taken in before what changed is handed over: as many as can be waiting, so that what comes all the
+/// time puts off nothing.
+const MOST: usize = super::WAITING;
+/// How long a Service waits for its namespace, which comes by another watch. Policies may choose Services by its labels, and one
+/// that guards it would pass. Where the namespace is gone it does not come, and the end of its Services is not to wait long.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Takes in what followers tell, until there are none.
 pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver, mut memory: Option<Memory>) {
-    let (mut troubles, mut begun) = (Troubles::default(), Begun::No);
-    while let Some(first) = news.recv().await {
-        let latest = Instant::now() + LONGEST;
-        let mut next = Some(first);
-        while let Some(one) = next {
+    let (mut troubles, mut begun, mut reported) = (Troubles::default(), Begun::No, Vec::with_capacity(MOST));
+    while news.recv_many(&mut reported, MOST).await > 0 {
+        let latest = Instant::now() + PATIENCE;
+        reported.drain(..).for_each(|one| take(one, &mut state, &mut troubles));
+        while state.lacks_a_namespace()
+            && Instant::now() < latest
+            && let Ok(Some(one)) = timeout_at(latest, news.recv()).await
+        {
             take(one, &mut state, &mut troubles);
-            let quiet = (Instant::now() + QUIET).min(latest);
-            next = timeout_at(quiet, news.recv()).await.ok().flatten();
         }
         if begun == Begun::No
             && let Some(policies) = state.policies()
@@ -120,6 +124,9 @@ impl Troubles {
     }
 }
 
+#[cfg(test)]
+#[path = "gather_tests.rs"]
+mod hand_over;
 #[cfg(test)]
 mod tests {
     use super::*;

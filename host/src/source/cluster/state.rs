@@ -148,6 +148,13 @@ impl State {
         self.awaited.is_empty()
     }
 
+    /// Whether a Service changed whose namespace is not known.
+    pub fn lacks_a_namespace(&self) -> bool {
+        let Snapshot { services, namespaces, .. } = &self.snapshot;
+        let is_changed = |key: &ServiceKey| services.contains_key(key) && !namespaces.contains_key(&*key.namespace);
+        self.awaited.is_empty() && self.keys.iter().any(|key| matches!(key, Key::Service(key) if is_changed(key)))
+    }
+
     /// The newest state with the keys of what changed since the last time; none when nothing did.
     pub fn update(&mut self) -> Option<Update> {
         (!self.keys.is_empty() || self.cut.is_news()).then(|| self.hand_over())
@@ -375,4 +382,4 @@ fn reference(key: &ServiceKey) -> ObjectReference {
 
 #[cfg(test)]
 #[path = "state_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -22,7 +22,7 @@ fn good(name: ObjectReference, object: Object) -> Reading {
     Reading { name, uid: None, faults: vec![], content: Content::Object(object) }
 }
 
-fn service(of: &str, uid: &str) -> Reading {
+pub(in super::super) fn service(of: &str, uid: &str) -> Reading {
     let service = Service {
         key: ServiceKey::new("shop", of),
         uid: Uid::new(uid).expect("a uid"),
@@ -44,7 +44,7 @@ fn service(of: &str, uid: &str) -> Reading {
     Reading { uid: Some(uid.to_owned()), ..good(name("shop", of), Object::Service(Arc::new(service))) }
 }
 
-fn slice(of: &str, service: &str, pod: u8) -> Reading {
+pub(in super::super) fn slice(of: &str, service: &str, pod: u8) -> Reading {
     let endpoint = Endpoint {
         address: [10, 0, 0, pod].into(),
         node: None,
@@ -63,7 +63,7 @@ fn node(of: &str, label: &str) -> Reading {
     good(name("", of), Object::Node(of.to_owned(), Arc::new(node), Arguments::new()))
 }
 
-fn namespace(of: &str, label: &str) -> Reading {
+pub(in super::super) fn namespace(of: &str, label: &str) -> Reading {
     let labels = Arc::new([("l".to_owned(), label.to_owned())].into());
     good(name("", of), Object::Namespace(of.to_owned(), labels))
 }

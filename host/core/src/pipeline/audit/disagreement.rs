@@ -1,0 +1,106 @@
+//! What an audit finds, and how it is named.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::model::ServiceKey;
+
+/// Something that is kept and does not follow from the newest state: a defect of egressd.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Disagreement {
+    /// What it is about.
+    pub subject: Subject,
+    /// What is wrong.
+    pub part: Part,
+}
+
+/// What a disagreement is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A Service, also one that is gone.
+    Service(ServiceKey),
+    /// All Services of a namespace together.
+    Namespace(Arc<str>),
+    /// A pod, or an address that Services have.
+    Address(IpAddr),
+    /// A slice of pods, which begins with this one.
+    PodsFrom(IpAddr),
+    /// The Node of this name, as Services name it.
+    NodeNamed(Arc<str>),
+    /// What all have in common.
+    Node,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// What policies are shown.
+    View,
+    /// How it is found by its addresses.
+    Places,
+    /// Which Services have which addresses.
+    Sharing,
+    /// How much is counted.
+    Size,
+    /// What is in force instead of what exceeds a limit.
+    Limits,
+    /// The plan.
+    Plan,
+    /// What stays as the kernel has it.
+    Kept,
+    /// Who speaks for a pod, and where it is.
+    Pods,
+    /// Defects that were found in a plan.
+    Faults,
+    /// Which policies could not answer.
+    Failures,
+    /// What people are shown.
+    Record,
+    /// The rules that the kernel is believed to have.
+    Rules,
+    /// What is inside the cluster.
+    Inside,
+    /// Which nodes are ready, which policies there are, and what policies are shown of this node.
+    Surroundings,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} is not what follows from the newest state", self.part, self.subject)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(key) => write!(f, "Service {key}"),
+            Self::Namespace(name) => write!(f, "namespace {name}"),
+            Self::Address(address) => write!(f, "address {address}"),
+            Self::PodsFrom(first) => write!(f, "pod {first} or one of the next"),
+            Self::NodeNamed(name) => write!(f, "Node {name}"),
+            Self::Node => f.write_str("the node"),
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::View => "the view",
+            Self::Places => "the index by address and Node",
+            Self::Sharing => "the index of shared addresses",
+            Self::Size => "the counted size",
+            Self::Limits => "what limits let into force",
+            Self::Plan => "the plan",
+            Self::Kept => "what stays as the kernel has it",
+            Self::Pods => "the index of pods",
+            Self::Faults => "the list of faults",
+            Self::Failures => "the list of policies that could not answer",
+            Self::Record => "the status",
+            Self::Rules => "what the kernel is believed to hold",
+            Self::Inside => "what is inside the cluster",
+            Self::Surroundings => "what is known of nodes and policies",
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Whatever an index has belongs to a Service that is there, and the kernel has of each pod what is planned.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{Disagreement, Found, Keys, Part, Subject, first_of_all, last_of_many};
+use crate::compile::keep;
+use crate::diff::{Applied, Common, Scope};
+use crate::model::ServiceKey;
+use crate::pipeline::Pipeline;
+use crate::pipeline::places::Looked;
+use crate::pipeline::pods::Elsewhere;
+
+impl Pipeline {
+    pub(super) fn audit_pods(&self, after: Option<IpAddr>, applied: &Applied, most: usize) -> Found<IpAddr> {
+        let [indexed, elsewhere] = self.derived.pods.behind(after);
+        let known = Box::new(applied.pods_behind(after, most).into_iter()) as Keys<'_, IpAddr>;
+        let pods = first_of_all(most, [indexed, elsewhere, known]);
+        let wrong = pods.iter().filter(|pod| !self.is_indexed_as_planned(**pod));
+        let mut disagreements: Vec<Disagreement> = wrong.map(|pod| of_address(*pod, Part::Pods)).collect();
+        if let Some(first) = pods.first()
+            && self.differs(applied, Scope::Pods(pods.clone(), Common::Same))
+        {
+            disagreements.push(Disagreement { subject: Subject::PodsFrom(*first), part: Part::Rules });
+        }
+        Found { disagreements, last: last_of_many(&pods, most) }
+    }
+
+    /// Whether the kernel is believed to hold something else in this part than what is planned.
+    pub(super) fn differs(&self, applied: &Applied, scope: Scope) -> bool {
+        let (target, kept) = (self.target(&scope), self.derived.kept());
+        applied.differs(&scope, target, |after, before| keep(after, before, &kept))
+    }
+
+    fn is_indexed_as_planned(&self, pod: IpAddr) -> bool {
+        let (pods, plans) = (&self.derived.pods, &self.derived.plans);
+        let speaks = |key: &ServiceKey| plans.get(key).is_some_and(|plan| plan.sources().any(|source| source == pod));
+        let is_elsewhere = !pods.of(pod).is_empty() && self.is_elsewhere(pod) == Elsewhere::Yes;
+        pods.of(pod).iter().all(speaks) && pods.elsewhere().contains(&pod) == is_elsewhere
+    }
+
+    pub(super) fn audit_sharers(&self, after: Option<IpAddr>, most: usize) -> Found<IpAddr> {
+        let sharing = &self.derived.sharing;
+        let has = |(created, key): &(i64, ServiceKey), address: IpAddr| {
+            self.derived.counted.get(key).is_some_and(|counted| counted.shares.have(*created, address))
+        };
+        let lead_back = |address: &IpAddr| Looked::of(sharing.ages(*address).map(|age| has(age, *address)));
+        look_up(sharing.behind(after), most, lead_back, |address| of_address(address, Part::Sharing))
+    }
+
+    pub(super) fn audit_places(&self, after: Option<IpAddr>, most: usize) -> Found<IpAddr> {
+        let lead_back = |address: &IpAddr| self.places.leads_back(*address);
+        look_up(self.places.behind(after), most, lead_back, |address| of_address(address, Part::Places))
+    }
+
+    pub(super) fn audit_named(&self, after: Option<Arc<str>>, most: usize) -> Found<Arc<str>> {
+        let of_node = |name| Disagreement { subject: Subject::NodeNamed(name), part: Part::Places };
+        look_up(self.places.nodes_behind(after), most, |name| self.places.node_leads_back(name), of_node)
+    }
+}
+
+/// Looks at addresses or names until so many entries were looked up: many Services may have one address.
+fn look_up<K: Clone>(
+    all: impl Iterator<Item = K>,
+    most: usize,
+    look: impl Fn(&K) -> Looked,
+    wrong: impl Fn(K) -> Disagreement,
+) -> Found<K> {
+    let (mut disagreements, mut entries) = (Vec::new(), 0);
+    for one in all {
+        let looked = look(&one);
+        entries += looked.entries;
+        if !looked.holds {
+            disagreements.push(wrong(one.clone()));
+        }
+        if entries >= most {
+            return Found { disagreements, last: Some(one) };
+        }
+    }
+    Found { disagreements, last: None }
+}
+
+fn of_address(address: IpAddr, part: Part) -> Disagreement {
+    Disagreement { subject: Subject::Address(address), part }
+}

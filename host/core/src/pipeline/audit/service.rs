@@ -1,0 +1,151 @@
+//! What is kept of one Service.
+
+use std::collections::BTreeMap;
+
+use super::{Disagreement, Found, Keys, Part, Subject, behind, first_of_all};
+use crate::chain::PolicyFailure;
+use crate::check::{Note, faults};
+use crate::model::{ServiceKey, published};
+use crate::pipeline::Pipeline;
+use crate::pipeline::entry::Entry;
+use crate::pipeline::input::is_asked_about;
+use crate::pipeline::shown::Shown;
+use crate::plan::{Planned, PlannedService, Shares, TOO_MANY_ENDPOINTS};
+
+/// With so many endpoints a Service takes twice as long as with one or two.
+const LIGHT: usize = 8;
+
+impl Pipeline {
+    pub(super) fn audit_services(&self, after: Option<&ServiceKey>, most: usize) -> Found<ServiceKey> {
+        let (mut disagreements, mut weight) = (Vec::new(), 0);
+        for key in first_of_all(most, self.all_behind(after)) {
+            if let Some(part) = self.differing(&key) {
+                disagreements.push(Disagreement { subject: Subject::Service(key.clone()), part });
+            }
+            weight += self.weight(&key);
+            if weight >= most {
+                return Found { disagreements, last: Some(key) };
+            }
+        }
+        Found { disagreements, last: None }
+    }
+
+    /// As how many Services it counts: one may have ten thousand endpoints.
+    fn weight(&self, key: &ServiceKey) -> usize {
+        1 + self.services.get(key).map_or(0, |entry| entry.view.endpoints.len() / LIGHT)
+    }
+
+    /// The Services of which anything is known, in each place by itself: also those that are gone everywhere else.
+    fn all_behind<'a>(&'a self, after: Option<&ServiceKey>) -> Vec<Keys<'a, ServiceKey>> {
+        fn of<'a, T>(map: &'a BTreeMap<ServiceKey, T>, after: Option<&ServiceKey>) -> Keys<'a, ServiceKey> {
+            Box::new(map.range(behind(after.cloned())).map(|(key, _)| key.clone()))
+        }
+        let derived = &self.derived;
+        let mut all = vec![
+            Box::new(self.services.range(behind(after.cloned())).map(|(key, _)| key.clone())) as Keys<'a, ServiceKey>,
+            Box::new(self.newest.services.range(behind(after.cloned())).map(|(key, _)| key.clone())),
+            Box::new(self.newest.slices.range(behind(after.cloned())).map(|(key, _)| key.clone())),
+            Box::new(derived.records.range(behind(after.cloned())).map(|(key, _)| key.clone())),
+            Box::new(derived.beside.range(behind(after.cloned())).cloned()),
+            of(&derived.counted, after),
+            of(&derived.refused, after),
+            of(&derived.plans, after),
+            of(&derived.faults, after),
+            of(&derived.kept, after),
+            of(self.places.by_service(), after),
+        ];
+        all.extend(derived.failing.by_policy().map(|services| of(services, after)));
+        all
+    }
+
+    /// The first part that is wrong, in the order in which they follow from each other.
+    fn differing(&self, key: &ServiceKey) -> Option<Part> {
+        let (derived, here) = (&self.derived, self.here(&self.derived.sharing));
+        let newest = self.newest(here, key);
+        let is_counted = self.is_counted(key, newest.as_ref());
+        let planned = derived.refused.get(key).map(|instead| instead.planned.clone()).or(newest);
+        let plan = planned.as_ref().and_then(|planned| planned.service.as_deref());
+        let faults = plan.iter().flat_map(|plan| faults(key, plan, &derived.networks)).collect::<Vec<_>>();
+        let parts = [
+            (Part::View, self.is_seen(key)),
+            (Part::Places, self.is_placed(key)),
+            (Part::Sharing, self.is_shared(key)),
+            (Part::Size, is_counted),
+            (Part::Plan, derived.plans.get(key).map(|plan| &**plan) == plan),
+            (Part::Kept, derived.kept.get(key) == self.keeps(here, key, planned.as_ref()).as_ref()),
+            (Part::Pods, self.is_found_by_pods(key, plan)),
+            (Part::Faults, derived.faults.get(key).map_or(&[] as &[Note], Vec::as_slice) == faults),
+            (Part::Failures, self.has_failed(key)),
+            (Part::Record, self.is_recorded(key, planned.as_ref(), faults)),
+        ];
+        parts.into_iter().find(|(_, holds)| !holds).map(|(part, _)| part)
+    }
+
+    /// Whether it was shown to policies as it is now. Of one with too many endpoints it depends on what was in force when it was
+    /// looked at, and one that cannot be read is none.
+    fn is_seen(&self, key: &ServiceKey) -> bool {
+        if self.newest.unreadable.services.contains_key(key) {
+            return true;
+        }
+        let prefix = &self.settings.prefix;
+        let service = self.newest.services.get(key);
+        let published = service.map(|service| published(service, prefix)).unwrap_or_default();
+        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
+        let view = asked.and_then(|_| self.view_of(&self.newest, key));
+        match (self.services.get(key), view) {
+            (None, None) => true,
+            (Some(_), Some((view, _))) if view.findings.iter().any(|found| found.code == TOO_MANY_ENDPOINTS) => true,
+            (Some(Entry { view: known, shown: None, published: before, .. }), Some((view, _))) => {
+                *known == view && *before == published
+            }
+            (Some(Entry { view: known, shown: Some(shown), published: before, .. }), Some((view, _))) => {
+                let is_same = *shown == Shown::of(&view, &self.interest) && known.service == view.service;
+                is_same && *before == published
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    fn is_placed(&self, key: &ServiceKey) -> bool {
+        self.places.has(key, &self.place_of(&self.newest, key))
+    }
+
+    fn is_shared(&self, key: &ServiceKey) -> bool {
+        let shares = self.shares(key);
+        let counted = self.derived.counted.get(key).map(|counted| &counted.shares);
+        let is_known = counted.map_or(shares == Shares::default(), |counted| *counted == shares);
+        is_known && self.derived.sharing.has(key, &shares)
+    }
+
+    fn is_counted(&self, key: &ServiceKey, newest: Option<&Planned>) -> bool {
+        let demand = newest.map(|newest| self.demand(key, newest));
+        match (self.services.has(key), self.derived.counted.get(key)) {
+            (true, Some(counted)) => counted.demand == demand,
+            (false, None) => true,
+            (true, None) | (false, Some(_)) => false,
+        }
+    }
+
+    fn is_found_by_pods(&self, key: &ServiceKey, plan: Option<&PlannedService>) -> bool {
+        let mut pods = plan.into_iter().flat_map(PlannedService::sources);
+        pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
+    }
+
+    fn has_failed(&self, key: &ServiceKey) -> bool {
+        let verdict = self.services.get(key).and_then(|entry| entry.verdict.as_ref());
+        let mut first: BTreeMap<&str, &PolicyFailure> = BTreeMap::new();
+        for failure in verdict.iter().flat_map(|verdict| &verdict.failures) {
+            first.entry(&failure.policy).or_insert(failure);
+        }
+        first == self.derived.failing.of(key)
+    }
+
+    fn is_recorded(&self, key: &ServiceKey, planned: Option<&Planned>, faults: Vec<Note>) -> bool {
+        let (derived, here) = (&self.derived, self.here(&self.derived.sharing));
+        let mut notes: Vec<Note> = faults.into_iter().chain(self.overlap(derived, key)).collect();
+        notes.sort();
+        let record = self.record(here, key, planned, (derived.plans.get(key).cloned(), &notes));
+        let is_beside = self.is_beside(key, record.as_ref());
+        derived.records.get(key).map(|known| &**known) == record.as_ref() && derived.beside.contains(key) == is_beside
+    }
+}

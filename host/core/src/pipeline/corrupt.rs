@@ -1,0 +1,207 @@
+//! Defects for tests of the audit: no way is known that leads to one, so they are planted.
+
+use std::iter;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use super::Pipeline;
+use super::derived::Counted;
+use super::places::Place;
+use super::pods::Elsewhere;
+use crate::chain::{FailureKind, PolicyFailure};
+use crate::check::{Kind, Note};
+use crate::model::{ServiceKey, Uid};
+use crate::net::Family;
+use crate::plan::{Own, PlannedService, Shares, Size, TOO_MANY_ENDPOINTS};
+use crate::record::{Outcome, Record};
+
+/// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none now.
+pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
+
+/// One defect of everything that is kept between two rounds.
+pub const CORRUPTIONS: [Corruption; 28] = [
+    ("a record is another", |pipeline, which| {
+        let key = pipeline.known(which)?;
+        pipeline.put_record(key)
+    }),
+    ("a record is missing", |pipeline, which| {
+        let key = pipeline.known(which)?;
+        pipeline.derived.records.remove(&key).map(drop)
+    }),
+    ("there is a record of a Service that is gone", |pipeline, _| pipeline.put_record(gone())),
+    ("a plan is another", |pipeline, which| {
+        let (key, plan) = pipeline.planned(which)?;
+        let other = PlannedService { created: plan.created ^ 1, ..(*plan).clone() };
+        pipeline.derived.plans.insert(key, Arc::new(other)).map(drop)
+    }),
+    ("there is a plan of a Service that is gone", |pipeline, which| {
+        let (_, plan) = pipeline.planned(which)?;
+        pipeline.derived.pods.replace(&gone(), None, Some(&plan));
+        pipeline.derived.plans.insert(gone(), plan);
+        Some(())
+    }),
+    ("a pod leads to no Service", |pipeline, which| {
+        let (key, plan) = pipeline.planned(which)?;
+        pipeline.derived.pods.replace(&key, Some(&plan), None);
+        Some(())
+    }),
+    ("a pod leads to a Service that is gone", |pipeline, which| {
+        let (_, plan) = pipeline.planned(which)?;
+        pipeline.derived.pods.replace(&gone(), None, Some(&plan));
+        Some(())
+    }),
+    ("a pod is somewhere else", |pipeline, which| {
+        let pod = pipeline.planned(which)?.1.sources().next()?;
+        let pods = &mut pipeline.derived.pods;
+        let other = if pods.elsewhere().contains(&pod) { Elsewhere::No } else { Elsewhere::Yes };
+        pods.place(pod, other).then_some(())
+    }),
+    ("it is unknown that a Service has an address", |pipeline, which| {
+        let (key, shares) = pipeline.sharer(which)?;
+        pipeline.derived.sharing.replace(&key, &shares, &Shares::default());
+        Some(())
+    }),
+    ("a Service that is gone has an address", |pipeline, which| {
+        let (_, shares) = pipeline.sharer(which)?;
+        pipeline.derived.sharing.replace(&gone(), &Shares::default(), &shares);
+        Some(())
+    }),
+    ("more is counted of a Service, and of its namespace with it", |pipeline, which| {
+        let (key, before, more) = pipeline.counted(which)?;
+        pipeline.derived.usage.replace(&key, before, Some(more));
+        pipeline.derived.counted.get_mut(&key)?.demand = Some(more);
+        Some(())
+    }),
+    ("more is counted of a namespace alone", |pipeline, which| {
+        let (key, before, more) = pipeline.counted(which)?;
+        pipeline.derived.usage.replace(&key, before, Some(more));
+        Some(())
+    }),
+    ("a namespace has more on its way", |pipeline, which| {
+        let (key, _, more) = pipeline.counted(which)?;
+        let usage = &mut pipeline.derived.usage;
+        let peak = usage.peak(&key.namespace).map_or(more, |peak| Size { rules: peak.rules + 1, ..peak });
+        usage.settle(&key.namespace, Some(peak));
+        Some(())
+    }),
+    ("all namespaces have more together", |pipeline, _| {
+        pipeline.derived.usage.miscount();
+        Some(())
+    }),
+    ("the node is full, or is not", |pipeline, _| {
+        pipeline.derived.node_is_full = !pipeline.derived.node_is_full;
+        Some(())
+    }),
+    ("what was refused is in force", |pipeline, which| {
+        let key = nth(pipeline.derived.refused.keys().cloned(), which)?;
+        pipeline.derived.refused.remove(&key).map(drop)
+    }),
+    ("something of a Service that is gone stays in the kernel", |pipeline, _| {
+        let own = Own { key: gone(), pods: Default::default(), addresses: Default::default() };
+        pipeline.derived.kept.insert(gone(), (uid(), own));
+        Some(())
+    }),
+    ("a plan that is gone has a fault", |pipeline, _| {
+        let note = Note { service: gone(), kind: Kind::FamilyUnknown(Family::Ipv4) };
+        pipeline.derived.faults.insert(gone(), vec![note]);
+        Some(())
+    }),
+    ("a policy that is gone could not answer", |pipeline, _| {
+        let (policy, reason) = ("gone".to_owned(), "it was planted".to_owned());
+        pipeline.derived.failing.put(&gone(), [&PolicyFailure { policy, reason, kind: FailureKind::Prompt }]);
+        Some(())
+    }),
+    ("a Service that is gone asks kube-vip, too", |pipeline, _| {
+        pipeline.derived.beside.insert(gone());
+        Some(())
+    }),
+    ("addresses lead to no Service", |pipeline, which| {
+        let key = nth(pipeline.places.by_service().keys().cloned(), which)?;
+        pipeline.places.put(&key, Default::default());
+        Some(())
+    }),
+    ("one address does not lead to its Service", |pipeline, which| {
+        let key = nth(pipeline.places.by_service().keys().cloned(), which)?;
+        pipeline.places.lose(&key)
+    }),
+    ("an address leads to a Service that is gone", |pipeline, _| {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        pipeline.places.put(&gone(), Place::new([address].into_iter(), [address].into_iter(), iter::empty()));
+        Some(())
+    }),
+    ("a Node does not lead to a Service that names it", |pipeline, which| {
+        let key = nth(pipeline.places.by_service().keys().cloned(), which)?;
+        pipeline.places.lose_node(&key)
+    }),
+    ("a Node leads to a Service that is gone", |pipeline, _| {
+        let node = [Arc::from("node-a")].into_iter();
+        pipeline.places.put(&gone(), Place::new(iter::empty(), iter::empty(), node));
+        Some(())
+    }),
+    ("another address is inside the cluster", |pipeline, _| {
+        let mut facts = (*pipeline.facts).clone();
+        facts.exact.insert(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99)));
+        (pipeline.facts, pipeline.derived.facts) = (Arc::new(facts.clone()), Arc::new(facts));
+        Some(())
+    }),
+    ("a node that is gone is ready", |pipeline, _| {
+        pipeline.ready.insert("gone".to_owned());
+        Some(())
+    }),
+    ("a Service changed and was not looked at", |pipeline, which| {
+        let key = pipeline.known(which)?;
+        let is_crowded = |code: &str| code == TOO_MANY_ENDPOINTS;
+        let view = &pipeline.services.get(&key)?.view;
+        let seen = !view.findings.iter().any(|finding| is_crowded(&finding.code));
+        let mut service = (**pipeline.newest.services.get(&key).filter(|_| seen)?).clone();
+        service.created ^= 1;
+        pipeline.newest.services.insert(key, Arc::new(service)).map(drop)
+    }),
+];
+
+impl Pipeline {
+    fn known(&self, which: usize) -> Option<ServiceKey> {
+        nth(self.services.keys().cloned(), which)
+    }
+
+    fn planned(&self, which: usize) -> Option<(ServiceKey, Arc<PlannedService>)> {
+        let plans = self.derived.plans.iter().filter(|(_, plan)| plan.sources().next().is_some());
+        nth(plans.map(|(key, plan)| (key.clone(), Arc::clone(plan))), which)
+    }
+
+    fn put_record(&mut self, key: ServiceKey) -> Option<()> {
+        self.derived.records.insert(key, Arc::new(Record { uid: uid(), outcome: Outcome::Unanswered }));
+        Some(())
+    }
+
+    fn sharer(&self, which: usize) -> Option<(ServiceKey, Shares)> {
+        let derived = &self.derived;
+        let sharers = derived.sharing.behind(None).flat_map(|address| derived.sharing.ages(address));
+        let key = nth(sharers.map(|(_, key)| key.clone()), which)?;
+        let shares = derived.counted.get(&key)?.shares.clone();
+        Some((key, shares))
+    }
+
+    /// A Service, what is counted of it, and more than that.
+    fn counted(&self, which: usize) -> Option<(ServiceKey, Option<Size>, Size)> {
+        let key = self.known(which)?;
+        let Counted { demand, shares: _ } = self.derived.counted.get(&key)?.clone();
+        let now = demand.unwrap_or_default();
+        Some((key, demand, Size { elements: now.elements + 1, ..now }))
+    }
+}
+
+/// A Service that is not there.
+fn gone() -> ServiceKey {
+    ServiceKey::new("red", "that-is-gone")
+}
+
+fn uid() -> Uid {
+    Uid::new("planted").unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn nth<T>(all: impl Iterator<Item = T>, which: usize) -> Option<T> {
+    let mut all: Vec<T> = all.collect();
+    let at = which.checked_rem(all.len())?;
+    Some(all.swap_remove(at))
+}

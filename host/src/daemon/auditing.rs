@@ -1,0 +1,111 @@
+//! Looking, while there is nothing to do, whether what the loop keeps follows from the newest state. A change that comes
+//! meanwhile waits for one slice at most.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use egressd_core::diff::Scope;
+use egressd_core::pipeline::{Audit, Disagreement, Progress, Step};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Begun, Daemon, Knowledge};
+
+/// How long nothing happens before an audit goes on: changes come in crowds, and the next of one is not to wait.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// The time between two slices. With 30,000 Services there are some 1,000 slices of about a millisecond: that is eight minutes,
+/// at two thousandths of a core.
+const PACE: Duration = Duration::from_millis(500);
+
+/// The time between two cycles, and after a disagreement: on a node with few Services a cycle takes seconds, and one that has a
+/// defect which comes again is not to work out everything all the time.
+const REST: Duration = Duration::from_mins(5);
+
+/// How many Services, or pods with their rules, are worked out in one slice: a change that comes waits for that, and it is to be
+/// no longer than a change itself takes on its way from the API server.
+const SLICE: usize = 64;
+
+/// When the audit goes on.
+#[derive(Debug)]
+pub(super) struct Auditing {
+    next: Instant,
+}
+
+impl Auditing {
+    /// The first cycle begins as soon as there is quiet.
+    pub(super) fn begin(now: Instant) -> Self {
+        Self { next: now }
+    }
+
+    /// Something happened.
+    pub(super) fn put_off(&mut self) {
+        self.next = self.next.max(Instant::now() + QUIET);
+    }
+
+    fn rest(&mut self, long: Duration) {
+        self.next = Instant::now() + long;
+    }
+}
+
+impl Daemon {
+    /// When the next slice is to be looked at; never while something is to be done, since then what is kept belongs to several
+    /// states.
+    pub(super) fn audit_due(&self) -> Option<Instant> {
+        let is_in_force = self.begun == Begun::Yes && !self.in_force.is_behind() && self.applied.scope().is_empty();
+        let is_sure = self.knowledge == Knowledge::Sure && self.doomed.is_empty() && self.retry.is_none();
+        let has_nothing_to_do = self.turns.is_empty() && self.rest.is_none();
+        (is_in_force && is_sure && has_nothing_to_do).then_some(self.auditing.next)
+    }
+
+    /// Looks at one slice.
+    pub(super) async fn audit(&mut self) -> Result<()> {
+        if !self.pipeline.is_settled() {
+            self.auditing.rest(PACE);
+            return self.settle().await;
+        }
+        self.watch.board.busy();
+        let Audit { disagreements, progress } = self.pipeline.audit(&self.applied, SLICE);
+        if !disagreements.is_empty() {
+            self.auditing.rest(REST);
+            return self.work_out_anew(&disagreements).await;
+        }
+        match progress {
+            Progress::Within => self.auditing.rest(PACE),
+            Progress::Whole => {
+                self.auditing.rest(REST);
+                self.watch.metrics.audited();
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what the last round remembered. Nearly always it comes to nothing else, and then there is nothing to report.
+    async fn settle(&mut self) -> Result<()> {
+        let step = self.work_out().await?;
+        if !self.is_nothing_new(&step) {
+            self.begin_to_carry_out(step).await;
+        }
+        Ok(())
+    }
+
+    fn is_nothing_new(&self, step: &Step) -> bool {
+        let is_same = step.newest.changed.is_empty() && step.newest.overview == self.in_force.overview;
+        is_same && step.scope.is_empty() && step.fatal.is_none()
+    }
+
+    /// Trusts nothing that was kept any more, what the kernel is believed to hold among it. What differs from it then is carried
+    /// out like any change.
+    async fn work_out_anew(&mut self, disagreements: &[Disagreement]) -> Result<()> {
+        for disagreement in disagreements {
+            warn!(code = "audit", "{disagreement}: a defect of egressd; everything is worked out anew");
+            self.watch.metrics.disagreed();
+        }
+        let questions = self.pipeline.derive_anew();
+        self.queue(questions);
+        self.knowledge = Knowledge::Doubtful;
+        self.applied.add_outstanding(Scope::Everything);
+        self.ask().await?;
+        self.round().await
+    }
+}

@@ -1,0 +1,65 @@
+//! The loop as a process that tests start, and in which something may become wrong.
+
+use anyhow::Result;
+use egressd_core::chain::Chain;
+use egressd_core::pipeline::Settings;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::super::{Daemon, Next, Start, Watch};
+use super::kernel::Actor;
+use crate::addresses::{Addresses, Known};
+use crate::evaluator::Evaluator;
+use crate::nft::KernelThread;
+use crate::policies::Loader;
+use crate::source::handover::Taker;
+use crate::state::StateDir;
+
+/// What one process is started with.
+pub(super) struct Setting {
+    pub(super) settings: Settings,
+    pub(super) start: Start,
+    pub(super) state: StateDir,
+}
+
+/// The loop's ends.
+pub(super) struct Ends {
+    pub(super) actor: Actor,
+    pub(super) loader: Loader,
+    pub(super) taker: Taker,
+    pub(super) known: watch::Receiver<Known>,
+    pub(super) stopped: oneshot::Receiver<()>,
+    pub(super) planted: mpsc::UnboundedReceiver<Defect>,
+}
+
+/// Something wrong, which comes while the loop has nothing to do.
+pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
+
+pub(super) async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()> {
+    let Setting { settings, start, state } = setting;
+    let Ends { actor, loader, taker, known, mut stopped, mut planted } = ends;
+    let kernel = KernelThread::spawn(move || Ok(actor)).await?;
+    let asked = (loader, Evaluator::start(Chain::default())?);
+    let mut daemon = Daemon::adopt(settings, state, asked, kernel, (start, watch)).await?;
+    let (mut addresses, mut defect) = (Addresses::from(known), None);
+    let stop = interrupted(&mut stopped, &mut planted, &mut defect);
+    let mut ended = daemon.follow(&taker, &mut addresses, stop).await;
+    while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
+        plant(&mut daemon);
+        let stop = interrupted(&mut stopped, &mut planted, &mut defect);
+        ended = daemon.go_round(Next::Audit, (&taker, &mut addresses), stop).await;
+    }
+    daemon.end(ended).await
+}
+
+/// Waits until the loop is to end, or something is to become wrong.
+async fn interrupted(
+    stopped: &mut oneshot::Receiver<()>,
+    planted: &mut mpsc::UnboundedReceiver<Defect>,
+    defect: &mut Option<Defect>,
+) {
+    tokio::select! {
+        biased;
+        _ = stopped => {}
+        planted = planted.recv() => *defect = planted,
+    }
+}

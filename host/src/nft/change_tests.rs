@@ -1,0 +1,88 @@
+//! How many bytes a change is, on any machine: as many among thirty thousand Services as among a thousand.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use egressd_core::chain::{Ruling, Verdict};
+use egressd_core::decision::Draft;
+use egressd_core::diff::{Applied, Batch, Changes};
+use egressd_core::model::{Key, Snapshot};
+use egressd_core::owner::Owner;
+use egressd_core::pipeline::{Pipeline, Settings};
+use egressd_core::plan::{Limits, Room};
+use egressd_core::testkit::{SnapshotBuilder, context, rule, service, settings};
+
+use super::encode::{Ownership, encode};
+
+/// The most bytes of a change of one Service with one endpoint: the two ends of a batch, an element that goes and one that
+/// comes, with names and comments.
+const MOST: usize = 512;
+
+/// A node with Services of one endpoint each, and what its kernel holds.
+struct World {
+    pipeline: Pipeline,
+    snapshot: Snapshot,
+    applied: Applied,
+}
+
+impl World {
+    fn with(count: u32) -> Self {
+        let everything = Room { elements: 1 << 20, networks: 1 << 20 };
+        let limits = Limits { namespace: everything, node: everything, ..Limits::default() };
+        let pipeline = Pipeline::new(Settings { limits, ..settings(Owner::Any) }, BTreeMap::new());
+        let mut world = Self { pipeline, snapshot: Snapshot::default(), applied: Applied::default() };
+        let keys = (0..count).map(|number| world.put(number, 0)).collect();
+        world.take(&keys);
+        world
+    }
+
+    /// Adds a Service, or gives it another address. Names and addresses are equally long.
+    fn put(&mut self, number: u32, turn: u8) -> Key {
+        let service = service(&format!("service-{number:05}"), &[&format!("11.0.0.{}", 100 + turn)]);
+        let key = service.key.clone();
+        let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
+        let one = SnapshotBuilder::default().service(service, &[&endpoint]).build();
+        self.snapshot.services.extend(one.services);
+        self.snapshot.slices.extend(one.slices);
+        Key::Service(key)
+    }
+
+    /// What the kernel is handed for these.
+    fn take(&mut self, keys: &BTreeSet<Key>) -> Changes {
+        let questions = self.pipeline.update(&self.snapshot, keys);
+        let answers = questions.into_iter().map(|question| {
+            let sources: Vec<IpAddr> = question.view.local_endpoints(&context()).map(|one| one.address).collect();
+            let draft = Draft { rules: vec![rule(sources, question.view.addresses[0])], ..Draft::default() };
+            (question, Verdict::new(Ruling::Draft(draft.into())))
+        });
+        assert_eq!(self.pipeline.answer(answers.collect()), []);
+        self.applied.add_outstanding(self.pipeline.step().scope);
+        let comparison = self.applied.compare(self.pipeline.target(self.applied.scope()), |_, _| {});
+        let changes = comparison.changes(&self.applied);
+        comparison.apply_to(&mut self.applied);
+        self.applied.clear_outstanding();
+        changes
+    }
+}
+
+fn bytes(batches: &[Batch]) -> usize {
+    batches.iter().map(|batch| encode(batch, Ownership::Exclusive).unwrap().bytes.len()).sum()
+}
+
+/// The bytes of each of some changes.
+fn changes(count: u32) -> Vec<usize> {
+    let mut world = World::with(count);
+    let change = |turn: u8| {
+        let key = world.put(u32::from(turn) * 17 % count, turn);
+        bytes(&world.take(&[key].into()).batches)
+    };
+    (1..=20).map(change).collect()
+}
+
+#[test]
+fn a_change_of_one_service_is_as_many_bytes_among_thirty_thousand_as_among_a_thousand() {
+    let few = changes(1_000);
+    assert!(few.iter().all(|bytes| (1..=MOST).contains(bytes)), "{few:?}");
+    assert_eq!(few, changes(30_000));
+}
