@@ -11,6 +11,7 @@ mod kernel;
 mod measure;
 mod memory;
 mod node;
+mod peers;
 mod policies;
 mod process;
 mod reload;
@@ -34,10 +35,11 @@ fn main() {
     println!("{cores} cores, Linux {}\n", kernel.trim().split('-').next().unwrap_or_default());
     // `cargo bench -- NAME` runs only what contains it.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, fn()); 13] = [
+    let parts: [(&str, fn()); 14] = [
         ("one change", change::one_change),
         ("a Node", node::a_node),
         ("cold start", kernel::cold_start),
+        ("peers", peers::peers),
         ("policy call", evaluation::policy_call),
         ("evaluation", evaluation::evaluation),
         ("chains", policies::chains),
