@@ -16,7 +16,7 @@ use lab::{Egressd, Program, Readiness};
 use crate::measure::{head, ms, ratio, row};
 use crate::process;
 use bare::{Lists, Watcher};
-use kernel_news::KernelNews;
+pub(crate) use kernel_news::KernelNews;
 use population::{ENDPOINTS, SERVICES};
 
 /// How long anything may take: a loaded machine is slow.
@@ -35,7 +35,13 @@ pub(crate) fn cluster() {
     let cluster = Cluster::builder().build().unwrap();
     let session = cluster.session().unwrap();
     session.create(&population::all()).unwrap();
-    println!("{SERVICES} Services with {ENDPOINTS} endpoints.\n");
+    println!(
+        "`egressd run` beside a real API server, etcd and controller manager: {SERVICES} Services with {ENDPOINTS}"
+    );
+    println!(
+        "endpoints, all of them on this node. The bare client and the bare watcher are the same client library and do"
+    );
+    println!("nothing with what they read: they are the API server's own share.\n");
     let kernel = KernelNews::of(&cluster.lab.node().namespace);
     let watcher = Watcher::start(cluster.session().unwrap());
     let mut told = Told::default();

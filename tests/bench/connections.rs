@@ -20,6 +20,7 @@ const CONNECTIONS: u16 = 40_000;
 const ROUNDS: usize = 5;
 
 pub(crate) fn new_connections() {
+    println!("Of a pod that no Service selects.\n");
     head(&["Services", "no rules", "ours", "/ no rules", "a base chain each", "/ no rules"]);
     for count in [1, 1_000, 10_000] {
         let bare = measure(|_| {});

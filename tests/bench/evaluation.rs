@@ -1,13 +1,18 @@
 //! The built-in policy as a component, a fresh instance for every call, beside the same code native.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
+use egressd_core::chain::Chain;
 use egressd_core::decision::Draft;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, ServiceKey, ServiceView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
 use egressd_policy_annotations::Annotations;
 
-use crate::measure::{Times, head, ratio, row, timed, us};
+use crate::clock::{self, used};
+use crate::measure::{Times, head, ratio, row, us};
 
 #[path = "../wasm/adapter.rs"]
 mod adapter;
@@ -16,6 +21,7 @@ mod adapter;
 const SERVICES: usize = 10_000;
 
 pub(crate) fn evaluation() {
+    println!("Time of the processor. The Service has ten endpoints, five of them on this node.\n");
     head(&["asks for", "native p50", "component p50", "p99", "/ native", "10,000 Services"]);
     let forms: [(&str, &[(&str, &str)]); 3] = [
         ("nothing", &[]),
@@ -35,12 +41,9 @@ pub(crate) fn evaluation() {
         let view = service_view(annotations);
         let context = context();
         let native = sample(|| drop(adapter::evaluate::<Annotations>("{}", &context, &view, &Draft::default())));
-        let sandbox = Sandbox::new().expect("the built-in policy loads");
-        let prefix = AnnotationPrefix::default();
-        let mut library = Library::new(sandbox, prefix, Metrics::default(), Objects::new());
-        let chain = library.update([]).chain.expect("there is one at first");
+        let chain = built_in();
         let component = sample(|| drop(chain.evaluate(&context, &view)));
-        let (_, all) = timed(|| {
+        let (_, all) = used(clock::thread, || {
             (0..SERVICES).for_each(|_| drop(chain.evaluate(&context, &view)));
         });
         row(&[
@@ -54,17 +57,52 @@ pub(crate) fn evaluation() {
     }
 }
 
+/// Endpoints of a Service, and how many of them are on this node.
+const ENDPOINTS: [(u32, usize); 5] = [(0, 0), (10, 5), (100, 5), (100, 50), (1_000, 10)];
+
+/// How a call of the built-in policy grows with the Service's endpoints.
+pub(crate) fn policy_call() {
+    println!("Time of the processor; the Service asks for egress.\n");
+    head(&["endpoints", "on this node", "p50", "p99", "native p50"]);
+    let (chain, context) = (built_in(), context());
+    for (endpoints, here) in ENDPOINTS {
+        let view = view_with(&[("egress", "true")], endpoints, here);
+        let component = sample(|| drop(chain.evaluate(&context, &view)));
+        let native = sample(|| drop(adapter::evaluate::<Annotations>("{}", &context, &view, &Draft::default())));
+        row(&[
+            &endpoints.to_string(),
+            &here.to_string(),
+            &us(component.at(50)),
+            &us(component.at(99)),
+            &us(native.at(50)),
+        ]);
+    }
+}
+
+fn built_in() -> Chain {
+    let (sandbox, prefix) = (Sandbox::new().expect("the built-in policy loads"), AnnotationPrefix::default());
+    let mut library = Library::new(sandbox, prefix, Metrics::default(), Objects::new());
+    library.update([]).chain.expect("there is one at first")
+}
+
+/// Times of the processor.
 pub(crate) fn sample(mut work: impl FnMut()) -> Times {
     (0..1_000).for_each(|_| work());
-    Times::of((0..SERVICES).map(|_| timed(&mut work).1).collect())
+    Times::of((0..SERVICES).map(|_| used(clock::thread, &mut work).1).collect())
 }
 
 /// A Service with ten endpoints, half of them here.
 pub(crate) fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
+    view_with(annotations, 10, 5)
+}
+
+/// A Service with so many endpoints, so many of them here.
+fn view_with(annotations: &[(&str, &str)], endpoints: u32, here: usize) -> ServiceView {
     let mut service = service("web", &["11.0.0.2", "fc00:11::2"]);
     let named = |(name, value): &(&str, &str)| (format!("kube-vip.io/{name}"), (*value).to_owned());
     service.annotations = annotations.iter().map(named).collect();
-    let endpoints: Vec<String> = (1..=10).map(|i| format!("10.0.0.{i}")).collect();
+    let address = |number| Ipv4Addr::from(0x0a00_0001 + number).to_string();
+    let endpoints: Vec<String> = (0..endpoints).map(address).collect();
     let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
     let snapshot = SnapshotBuilder::default().service(service, &endpoints).build();
     let mut view = view(
@@ -75,9 +113,7 @@ pub(crate) fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
         &AnnotationPrefix::default(),
     )
     .expect("it is there");
-    std::sync::Arc::make_mut(&mut view.endpoints)
-        .iter_mut()
-        .skip(5)
-        .for_each(|endpoint| endpoint.node = Some("node-b".into()));
+    let elsewhere = Arc::make_mut(&mut view.endpoints).iter_mut().skip(here);
+    elsewhere.for_each(|endpoint| endpoint.node = Some("node-b".into()));
     view
 }

@@ -2,14 +2,19 @@
 //! fails. Everything happens in network namespaces of its own.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and stops")]
 
+mod change;
+mod clock;
 mod cluster;
 mod connections;
 mod evaluation;
 mod kernel;
 mod measure;
 mod memory;
+mod node;
+mod peers;
 mod policies;
 mod process;
+mod reload;
 mod world;
 
 use std::fs;
@@ -30,14 +35,17 @@ fn main() {
     println!("{cores} cores, Linux {}\n", kernel.trim().split('-').next().unwrap_or_default());
     // `cargo bench -- NAME` runs only what contains it.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, fn()); 11] = [
+    let parts: [(&str, fn()); 14] = [
+        ("one change", change::one_change),
+        ("a Node", node::a_node),
         ("cold start", kernel::cold_start),
-        ("one change", kernel::one_change),
+        ("peers", peers::peers),
+        ("policy call", evaluation::policy_call),
         ("evaluation", evaluation::evaluation),
         ("chains", policies::chains),
+        ("reload", reload::reload),
         ("loading policies", policies::loading),
         ("memory of policies", policies::memory_of_policies),
-        ("reload", policies::reload),
         ("misbehaviour", policies::misbehaviour),
         ("new connections", connections::new_connections),
         ("memory", memory::memory),
@@ -45,7 +53,7 @@ fn main() {
     ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
-            println!("## {name}\n");
+            println!("## {name}\n\nLoad average: {}.\n", process::load_average());
             part();
             println!();
         }

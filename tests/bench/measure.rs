@@ -1,4 +1,4 @@
-//! Times, and how they are told.
+//! Times, and how they are printed.
 
 use std::time::{Duration, Instant};
 

@@ -1,74 +1,108 @@
-//! What the daemon holds in memory, with many Services.
+//! What the daemon holds in memory, with many Services, and after many changes.
 
-use std::fmt::Write;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lab::Namespace;
+use tempfile::TempDir;
 
+use crate::cluster::KernelNews;
 use crate::measure::{head, row};
 use crate::process;
 
+const COUNTS: [u32; 4] = [1, 1_000, 10_000, 30_000];
+/// How many changes come, with the most Services.
+const CHANGES: u32 = 1_000;
+/// Services with a file each, so that a change of one costs no reading of the others.
+const APART: u32 = 100;
+/// A loaded machine is slow.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Without news of the kernel for so long everything is in force.
+const QUIET: Duration = Duration::from_secs(2);
+
 pub(crate) fn memory() {
+    println!("`egressd run` on manifests. Each Service has two endpoints.\n");
     head(&["Services", "resident", "most so far"]);
-    for count in [1, 1_000, 10_000, 30_000] {
-        let directory = tempfile::tempdir().unwrap();
+    for count in COUNTS {
+        let (namespace, directory) = (Namespace::new().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir(directory.path().join("manifests")).unwrap();
-        fs::write(directory.path().join("manifests/all.yaml"), manifests(count)).unwrap();
-        let namespace = Namespace::new().unwrap();
-        let mut command = namespace.command(env!("CARGO_BIN_EXE_egressd"));
-        command.args(["run", "--node", "node-a", "--owner", "any", "--manifests"]);
-        command.arg(directory.path().join("manifests")).arg("--state-dir").arg(directory.path().join("state"));
-        let mut child = quiet(&mut command);
-        wait_for(&namespace, count);
-        let [resident, most] = process::memory(child.id());
-        row(&[&count.to_string(), &resident, &most]);
+        let together: String = (APART.min(count)..count).map(|number| manifest(number, 0)).collect();
+        put(&directory, "together", &together);
+        (0..APART.min(count)).for_each(|number| put(&directory, &name(number), &manifest(number, 0)));
+        let news = KernelNews::of(&namespace);
+        let mut child = run(&namespace, directory.path());
+        news.wait_for_elements(2 * count as usize, PATIENCE);
+        news.wait_for_quiet(QUIET);
+        print(&count.to_string(), &child);
+        if Some(&count) == COUNTS.last() {
+            change(&directory, &news);
+            print(&format!("{count}, after {CHANGES} changes"), &child);
+        }
         child.kill().unwrap();
         child.wait().unwrap();
     }
+}
+
+fn print(what: &str, child: &Child) {
+    let [resident, most] = process::memory(child.id());
+    row(&[what, &resident, &most]);
+}
+
+fn run(namespace: &Namespace, directory: &Path) -> Child {
+    let mut command = namespace.command(env!("CARGO_BIN_EXE_egressd"));
+    command.args(["run", "--node", "node-a", "--owner", "any", "--manifests"]);
+    command.arg(directory.join("manifests")).arg("--state-dir").arg(directory.join("state"));
+    quiet(&mut command)
 }
 
 fn quiet(command: &mut Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).spawn().unwrap()
 }
 
-/// Until the last Service is in force.
-fn wait_for(namespace: &Namespace, count: u32) {
-    let last = Ipv4Addr::from(0x0a01_0001 + count - 1).to_string();
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(120) {
-        let listing = namespace.nft_list("map ip kube_vip_v4 egress_addrs").unwrap_or_default();
-        if listing.contains(&format!("{last} ")) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(200));
+/// One after the other, each in force before the next.
+fn change(directory: &TempDir, news: &KernelNews) {
+    for turn in 1..=CHANGES {
+        news.forget();
+        let number = turn % APART;
+        put(directory, &name(number), &manifest(number, turn));
+        news.wait_for_change(PATIENCE);
     }
-    panic!("{last} is not in force after two minutes");
 }
 
-fn manifests(count: u32) -> String {
-    let mut text = String::new();
-    for number in 0..count {
-        let (address, endpoint) = (Ipv4Addr::from(0x0b00_0000 + number % 250), Ipv4Addr::from(0x0a01_0001 + number));
-        write!(
-            text,
-            "apiVersion: v1
+/// A whole file in one step, as `kubectl` and editors do it.
+fn put(directory: &TempDir, name: &str, text: &str) {
+    let beside = directory.path().join("beside");
+    fs::write(&beside, text).unwrap();
+    fs::rename(beside, directory.path().join(format!("manifests/{name}.yaml"))).unwrap();
+}
+
+fn name(number: u32) -> String {
+    format!("service-{number}")
+}
+
+fn endpoint(number: u32, place: u32) -> Ipv4Addr {
+    Ipv4Addr::from(0x0a01_0001 + 2 * number + place)
+}
+
+fn manifest(number: u32, turn: u32) -> String {
+    let (name, address) = (name(number), Ipv4Addr::from(0x0b00_0000 + (number + turn) % 250));
+    let [first, second] = [0, 1].map(|place| endpoint(number, place));
+    format!(
+        "apiVersion: v1
 kind: Service
-metadata: {{name: service-{number}, annotations: {{kube-vip.io/egress: 'true'}}}}
+metadata: {{name: {name}, annotations: {{kube-vip.io/egress: 'true'}}}}
 spec: {{type: LoadBalancer}}
 status: {{loadBalancer: {{ingress: [{{ip: {address}}}]}}}}
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
-metadata: {{name: slice-{number}, labels: {{kubernetes.io/service-name: service-{number}}}}}
+metadata: {{name: {name}, labels: {{kubernetes.io/service-name: {name}}}}}
 addressType: IPv4
-endpoints: [{{addresses: [{endpoint}]}}]
+endpoints: [{{addresses: [{first}]}}, {{addresses: [{second}]}}]
 ---
 "
-        )
-        .unwrap();
-    }
-    text
+    )
 }

@@ -1,6 +1,5 @@
-//! Policies: what a chain costs, loading one, having one, going over to others, and how soon misbehaviour ends.
+//! Policies: what a chain costs, loading one, having one, and how soon misbehaviour ends.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +9,11 @@ use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd::wasm::{Compiler, built_in};
 use egressd_core::chain::{Chain, Ruling};
-use egressd_core::model::{AnnotationPrefix, Key, PolicyMark, PolicyObject, ServiceKey, Snapshot};
-use egressd_core::pipeline::{Pipeline, Question};
-use egressd_core::testkit::{SnapshotBuilder, context, service};
+use egressd_core::model::{AnnotationPrefix, PolicyMark, PolicyObject};
+use egressd_core::testkit::context;
 
 use crate::evaluation::{sample, service_view};
 use crate::measure::{Times, head, ms, ratio, row, timed, us};
-use crate::world;
 
 #[path = "../wasm/guests.rs"]
 #[expect(dead_code, reason = "of the guests without a compiler only one is needed")]
@@ -25,19 +22,18 @@ mod bombs;
 mod guest;
 
 /// The policies of this tree beside the built-in one, in the order in which a cluster would have them.
-const SHIPPED: [(&str, &str, &str); 4] = [
+pub(crate) const SHIPPED: [(&str, &str, &str); 4] = [
     ("namespace-defaults", "-10", r#"{"defaults": []}"#),
     ("address-pool", "50", "{}"),
     ("private-guard", "100", "{}"),
     ("port-allowlist", "0", r#"{"allow": [{"ports": ["tcp:1-65535", "udp:1-65535"]}]}"#),
 ];
 
-/// How many Services are evaluated again when policies change.
-const SERVICES: u32 = 10_000;
-
 pub(crate) fn chains() {
     let sandbox = sandbox();
     let mut objects: Vec<Arc<PolicyObject>> = Vec::new();
+    let names = SHIPPED.map(|(name, ..)| name).join(", ");
+    println!("Time of the processor. The built-in policy, and one after the other {names}.\n");
     head(&["chain of", "p50", "p99", "/ one"]);
     let view = service_view(&[("egress", "true"), ("egress-destination-ports", "tcp:443")]);
     let mut one = Duration::ZERO;
@@ -81,24 +77,6 @@ pub(crate) fn memory_of_policies() {
     row(&[&COPIES.to_string(), &format!("{more} KiB"), &format!("{} KiB", more / COPIES as u64)]);
 }
 
-/// CPU time, since that is what other programs of the node are without.
-pub(crate) fn reload() {
-    let sandbox = sandbox();
-    let (mut pipeline, snapshot) = many_services();
-    let first = chain(&sandbox, &[]);
-    ask(&mut pipeline, &first, |pipeline| pipeline.update(&snapshot, &everything(&snapshot)));
-    head(&["reload of 10,000 Services with", "CPU of the evaluations", "each", "plan and compile"]);
-    for length in [1, 2, 5] {
-        let objects: Vec<_> = SHIPPED.iter().take(length - 1).map(shipped).collect();
-        let chain = chain(&sandbox, &objects);
-        let begun = cpu();
-        ask(&mut pipeline, &chain, |pipeline| pipeline.ask_all(chain.interest()));
-        let took = cpu() - begun;
-        let (_, round) = timed(|| pipeline.step());
-        row(&[&format!("a chain of {length}"), &ms(took), &us(took / SERVICES), &ms(round)]);
-    }
-}
-
 /// One call each, and for what a compiler meets one load.
 pub(crate) fn misbehaviour() {
     let sandbox = sandbox();
@@ -120,13 +98,15 @@ pub(crate) fn misbehaviour() {
         let load = || drop(egressd::wasm::load(sandbox.engine(), &child(), &bytes, "bomb", "{}"));
         row(&[name, &ms(timed(load).1)]);
     }
+    println!("\nWhat is within all bounds and still too much for the compiler is ended after 10 s of processor");
+    println!("(`many_functions_just_within_the_bounds_run_out_of_processor_time`).");
 }
 
 fn child() -> Compiler {
     Compiler::Child(PathBuf::from(env!("CARGO_BIN_EXE_egressd")))
 }
 
-fn sandbox() -> Sandbox {
+pub(crate) fn sandbox() -> Sandbox {
     Sandbox::compiling(child()).expect("the built-in policy loads")
 }
 
@@ -134,7 +114,7 @@ fn library(sandbox: &Sandbox) -> Library {
     Library::new(sandbox.clone(), AnnotationPrefix::default(), Metrics::default(), Objects::new())
 }
 
-fn chain(sandbox: &Sandbox, objects: &[Arc<PolicyObject>]) -> Chain {
+pub(crate) fn chain(sandbox: &Sandbox, objects: &[Arc<PolicyObject>]) -> Chain {
     let loaded = library(sandbox).update(objects.iter().cloned());
     loaded.reports.iter().for_each(|report| assert_eq!(report.trouble, None, "{}", report.name));
     loaded.chain.expect("there is one at first")
@@ -149,7 +129,7 @@ fn guest_component(package: &str) -> Vec<u8> {
     guest::component(&root, package, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests")).expect("it compiles")
 }
 
-fn shipped((name, order, settings): &(&str, &str, &str)) -> Arc<PolicyObject> {
+pub(crate) fn shipped((name, order, settings): &(&str, &str, &str)) -> Arc<PolicyObject> {
     object(name, order, &component(name), settings)
 }
 
@@ -163,39 +143,6 @@ fn object(name: &str, order: &str, wasm: &[u8], settings: &str) -> Arc<PolicyObj
         gzip: None,
         mark: PolicyMark::default(),
     })
-}
-
-/// With an endpoint each.
-fn many_services() -> (Pipeline, Snapshot) {
-    let mut builder = SnapshotBuilder::default();
-    for number in 0..SERVICES {
-        let mut service = service(&format!("service-{number}"), &["11.0.0.2"]);
-        service.annotations.insert("kube-vip.io/egress".to_owned(), "true".to_owned());
-        let endpoint = format!("10.{}.{}.{}", 1 + number / 65536, number / 256 % 256, number % 256);
-        builder = builder.service(service, &[&endpoint]);
-    }
-    (world::pipeline(), builder.build())
-}
-
-fn everything(snapshot: &Snapshot) -> BTreeSet<Key> {
-    let services: Vec<&ServiceKey> = snapshot.services.keys().collect();
-    services.into_iter().cloned().map(Key::Service).chain([Key::Cluster]).collect()
-}
-
-fn ask(pipeline: &mut Pipeline, chain: &Chain, about: impl FnOnce(&mut Pipeline) -> Vec<Question>) {
-    let mut questions = about(pipeline);
-    while !questions.is_empty() {
-        let context = pipeline.context();
-        let answer = |question: Question| (chain.evaluate(&context, &question.view), question);
-        let answers = questions.into_iter().map(answer).map(|(verdict, question)| (question, verdict)).collect();
-        questions = pipeline.answer(answers);
-    }
-}
-
-/// What this thread has used of a processor.
-fn cpu() -> Duration {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(stat.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or_default())
 }
 
 /// KiB.

@@ -1,4 +1,4 @@
-//! What `/proc` tells of a process.
+//! What `/proc` has about a process, and about the machine.
 
 use std::fs;
 use std::time::Duration;
@@ -19,6 +19,13 @@ pub(crate) fn processor_time(process: u32) -> Duration {
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let fields: Vec<&str> = fields.split(' ').collect();
     [11, 12].iter().map(|&field| TICK * fields[field].parse::<u32>().unwrap()).sum()
+}
+
+/// How many threads ran or waited for a processor, in the last minute, five and fifteen. Figures of a loaded machine are to
+/// say so.
+pub(crate) fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap();
+    text.split_whitespace().take(3).collect::<Vec<_>>().join(", ")
 }
 
 /// A line of `/proc/PID/status` that is an amount of memory.

@@ -1,12 +1,14 @@
 //! Many Services, evaluated by a stand-in that costs nothing, so that the rest can be measured alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::diff::{Applied, Changes, Comparison};
+use egressd_core::in_force::{InForce, Newest, UnixTime};
 use egressd_core::model::{ClusterSettings, Context, Key, ServiceView, Snapshot};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::owner::Owner;
@@ -22,13 +24,23 @@ pub(crate) enum Kind {
     Networks,
 }
 
+/// Endpoints of a Service, where nothing else is asked for.
+const ENDPOINTS: u32 = 2;
+/// Addresses of Services: so many that no Service of a measurement gets the one again that it has.
+const ADDRESSES: u32 = 499;
+
 /// A node with so many Services of a kind.
 pub(crate) struct World {
     pub(crate) pipeline: Pipeline,
     pub(crate) snapshot: Snapshot,
     kind: Kind,
+    /// How many endpoints a Service has.
+    each: u32,
     /// What the kernel holds.
     applied: Applied,
+    /// What followed last.
+    newest: Newest,
+    in_force: InForce,
 }
 
 /// Of a node that knows no Service yet.
@@ -46,28 +58,54 @@ pub(crate) fn pipeline() -> Pipeline {
 }
 
 impl World {
-    /// So many Services, each with one endpoint, about which the policies have answered.
+    /// So many Services, about which the policies have answered.
     pub(crate) fn with(count: u32, kind: Kind) -> Self {
-        let (snapshot, applied) = Default::default();
-        let mut world = Self { pipeline: pipeline(), snapshot, kind, applied };
+        let mut world = Self::unknown(count, kind, ENDPOINTS);
+        world.answer_all();
+        world
+    }
+
+    /// So many Services, each with so many endpoints, that nothing was worked out about.
+    pub(crate) fn unknown(count: u32, kind: Kind, each: u32) -> Self {
+        let (snapshot, applied, newest, in_force) = Default::default();
+        let mut world = Self { pipeline: pipeline(), snapshot, kind, each, applied, newest, in_force };
         for number in 0..count {
             world.insert(number, 0);
         }
-        let keys = world.snapshot.services.keys().cloned().map(Key::Service).collect();
-        world.answer(&keys);
         world
+    }
+
+    /// Asks about all Services.
+    pub(crate) fn answer_all(&mut self) {
+        let keys = self.snapshot.services.keys().cloned().map(Key::Service).chain([Key::Cluster]).collect();
+        self.answer(&keys);
     }
 
     /// Adds or changes a Service in the snapshot; `turn` changes its address.
     pub(crate) fn insert(&mut self, number: u32, turn: u32) -> Key {
-        let address = Ipv4Addr::from(0x0b00_0000 + (number + turn) % 250);
+        self.put(number, turn, self.endpoint(number, 0))
+    }
+
+    /// Gives the first endpoint of a Service another address, which no other has.
+    pub(crate) fn replace_endpoint(&mut self, number: u32, turn: u32) -> Key {
+        self.put(number, 0, Ipv4Addr::from(0x0ac8_0001 + turn))
+    }
+
+    fn put(&mut self, number: u32, turn: u32, first: Ipv4Addr) -> Key {
+        let address = Ipv4Addr::from(0x0b00_0000 + (number + turn) % ADDRESSES);
         let service = service(&format!("service-{number}"), &[&address.to_string()]);
         let key = service.key.clone();
-        let endpoint = Ipv4Addr::from(0x0a01_0001 + number).to_string();
-        let one = SnapshotBuilder::default().service(service, &[&endpoint]).build();
+        let rest = (1..self.each).map(|place| self.endpoint(number, place));
+        let endpoints: Vec<String> = [first].into_iter().chain(rest).map(|endpoint| endpoint.to_string()).collect();
+        let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+        let one = SnapshotBuilder::default().service(service, &endpoints).build();
         self.snapshot.services.extend(one.services);
         self.snapshot.slices.extend(one.slices);
         Key::Service(key)
+    }
+
+    fn endpoint(&self, number: u32, place: u32) -> Ipv4Addr {
+        Ipv4Addr::from(0x0a01_0001 + number * self.each + place)
     }
 
     /// Takes a Service out of the snapshot.
@@ -79,8 +117,9 @@ impl World {
     }
 
     /// What the loop does with an update, but for the policies.
-    pub(crate) fn take(&mut self, keys: &std::collections::BTreeSet<Key>) -> Comparison {
+    pub(crate) fn take(&mut self, keys: &BTreeSet<Key>) -> Comparison {
         self.answer(keys);
+        self.pipeline.next_try(Duration::ZERO);
         self.step()
     }
 
@@ -88,6 +127,7 @@ impl World {
     pub(crate) fn step(&mut self) -> Comparison {
         let step = self.pipeline.step();
         drop(self.pipeline.take_news());
+        self.newest = step.newest;
         self.applied.add_outstanding(step.scope);
         self.applied.compare(self.pipeline.target(self.applied.scope()), |_, _| {})
     }
@@ -101,9 +141,10 @@ impl World {
     pub(crate) fn apply(&mut self, comparison: Comparison) {
         comparison.apply_to(&mut self.applied);
         self.applied.clear_outstanding();
+        self.in_force.take_over(&std::mem::take(&mut self.newest), UnixTime(1));
     }
 
-    fn answer(&mut self, keys: &std::collections::BTreeSet<Key>) {
+    fn answer(&mut self, keys: &BTreeSet<Key>) {
         let questions = self.pipeline.update(&self.snapshot, keys);
         let context = self.pipeline.context();
         let kind = self.kind;

@@ -1,9 +1,6 @@
 //! The kernel behind a netlink socket.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use egressd_core::{
     diff::{Batch, Change, Verb},
@@ -44,27 +41,27 @@ impl Netlink {
         Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive, gone: Connections::new() })
     }
 
-    /// As [`Kernel::commit`]; tells how long the kernel took for it, without the time to encode it.
+    /// As [`Kernel::commit`]; gives how long the kernel took for it by a clock, without the time to encode it.
     ///
     /// # Errors
     /// As [`Kernel::commit`].
-    pub fn commit_timed(&mut self, batch: &Batch) -> Result<Duration, Error> {
+    pub fn commit_timed(&mut self, batch: &Batch, clock: fn() -> Duration) -> Result<Duration, Error> {
         if batch.changes.is_empty() {
             return Ok(Duration::ZERO);
         }
         let dying = counters::dying(&mut self.socket, batch);
         let transaction = encode(batch, self.ownership)?;
-        let begun = Instant::now();
+        let begun = clock();
         match self.send(batch, &transaction) {
             Ok(()) => {
-                let took = begun.elapsed();
+                let took = clock() - begun;
                 add(&mut self.gone, &dying);
                 Ok(took)
             }
             Err(Failure::Final(error)) => Err(error),
             Err(Failure::NoOwners) => {
                 self.ownership = Ownership::Shared;
-                self.commit_timed(batch)
+                self.commit_timed(batch, clock)
             }
         }
     }
@@ -125,7 +122,7 @@ impl Kernel for Netlink {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        self.commit_timed(batch).map(drop)
+        self.commit_timed(batch, || Duration::ZERO).map(drop)
     }
 
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {

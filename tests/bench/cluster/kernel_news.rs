@@ -1,4 +1,4 @@
-//! When the kernel has changed elements of maps: it tells whoever listens to the group of nftables, at each commit.
+//! When the kernel has changed elements of maps: it sends news to the group of nftables, at each commit.
 
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, channel};
@@ -26,7 +26,7 @@ const DATAGRAM: usize = 128 * 1024;
 /// News of one network namespace.
 pub(crate) struct KernelNews(Receiver<News>);
 
-/// Elements that were told about in one datagram.
+/// Elements of one datagram.
 struct News {
     at: Instant,
     added: usize,
@@ -70,7 +70,12 @@ impl KernelNews {
         }
     }
 
-    /// What was told until now is of no interest.
+    /// Waits until nothing has changed for so long.
+    pub(crate) fn wait_for_quiet(&self, quiet: Duration) {
+        while self.0.recv_timeout(quiet).is_ok() {}
+    }
+
+    /// What has changed until now is of no interest.
     pub(crate) fn forget(&self) {
         self.0.try_iter().for_each(drop);
     }

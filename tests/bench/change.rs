@@ -1,0 +1,134 @@
+//! One of many Services changes: from the source's update to the batch's bytes, and to what the kernel holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use egressd::nft::Netlink;
+use egressd_core::model::Key;
+use lab::Namespace;
+
+use crate::clock::{self, used};
+use crate::kernel::{commit, populations};
+use crate::measure::{Times, head, ratio, row, us};
+use crate::world::{Kind, World};
+
+/// How often each change is made. Chains cost the kernel milliseconds.
+const TURNS: u32 = 300;
+const TURNS_WITH_CHAINS: u32 = 50;
+/// From one Service that changes to the next: what is near in memory is not changed next.
+const STRIDE: u32 = 7_919;
+
+/// What changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
+    /// A Service comes.
+    Add,
+    /// The same Service goes.
+    Delete,
+    /// A Service has another address.
+    Address,
+    /// A pod was replaced.
+    Endpoint,
+}
+
+const CHANGES: [Change; 4] = [Change::Add, Change::Delete, Change::Address, Change::Endpoint];
+
+/// What one step took.
+#[derive(Clone, Copy)]
+pub(crate) struct Cost {
+    /// From the update to the bytes, with the counters of what is deleted, which are read before.
+    pub(crate) bytes: Duration,
+    /// The kernel's for the batches.
+    pub(crate) kernel: Duration,
+    /// All of it, until the loop knows that it is in force.
+    pub(crate) whole: Duration,
+}
+
+pub(crate) fn one_change() {
+    println!("Time of the processor, without the policy's call. Each Service has two endpoints.\n");
+    head(&[
+        "Services",
+        "kind",
+        "change",
+        "to bytes p50",
+        "p99",
+        "/ first count",
+        "with the kernel p50",
+        "p99",
+        "/ first count",
+        "of it the kernel p50",
+    ]);
+    let mut first = BTreeMap::new();
+    for (count, kind) in populations() {
+        let namespace = Namespace::new().unwrap();
+        let costs = namespace.run(|| costs(World::with(count, kind), count, turns(kind))).unwrap();
+        for (change, costs) in costs {
+            let [bytes, kernel, whole] = times(&costs);
+            let least = *first.entry((format!("{kind:?}"), change)).or_insert([bytes.at(50), whole.at(50)]);
+            row(&[
+                &count.to_string(),
+                &format!("{kind:?}"),
+                &format!("{change:?}"),
+                &us(bytes.at(50)),
+                &us(bytes.at(99)),
+                &ratio(bytes.at(50), least[0]),
+                &us(whole.at(50)),
+                &us(whole.at(99)),
+                &ratio(whole.at(50), least[1]),
+                &us(kernel.at(50)),
+            ]);
+        }
+    }
+}
+
+/// To bytes, in the kernel, all of it.
+pub(crate) fn times(costs: &[Cost]) -> [Times; 3] {
+    [|cost: &Cost| cost.bytes, |cost: &Cost| cost.kernel, |cost: &Cost| cost.whole]
+        .map(|of| Times::of(costs.iter().map(of).collect()))
+}
+
+fn turns(kind: Kind) -> u32 {
+    if kind == Kind::Networks { TURNS_WITH_CHAINS } else { TURNS }
+}
+
+fn costs(mut world: World, count: u32, turns: u32) -> BTreeMap<Change, Vec<Cost>> {
+    let mut netlink = Netlink::open().unwrap();
+    let everything = world.step();
+    commit(&mut netlink, &world.changes(&everything)).unwrap();
+    world.apply(everything);
+    let mut costs: BTreeMap<Change, Vec<Cost>> = BTreeMap::new();
+    for turn in 1..=turns {
+        for change in CHANGES {
+            let key = prepare(change, &mut world, (count, turn));
+            costs.entry(change).or_default().push(step(&mut world, &mut netlink, key));
+        }
+    }
+    costs
+}
+
+/// Makes the change in the snapshot. Addresses are those of even Services, endpoints of odd ones, and none is changed twice.
+fn prepare(change: Change, world: &mut World, (count, turn): (u32, u32)) -> Key {
+    let even = turn * STRIDE % (count / 2) * 2;
+    match change {
+        Change::Add => world.insert(count, turn),
+        Change::Delete => {
+            let key = world.insert(count, turn);
+            world.remove(&key);
+            key
+        }
+        Change::Address => world.insert(even, turn),
+        Change::Endpoint => world.replace_endpoint(even + 1, turn),
+    }
+}
+
+/// What the loop does with one update.
+pub(crate) fn step(world: &mut World, netlink: &mut Netlink, key: Key) -> Cost {
+    let ((comparison, changes), planning) = used(clock::thread, || {
+        let comparison = world.take(&BTreeSet::from([key]));
+        let changes = world.changes(&comparison);
+        (comparison, changes)
+    });
+    let (kernel, committing) = used(clock::thread, || commit(netlink, &changes).unwrap());
+    let ((), applying) = used(clock::thread, || world.apply(comparison));
+    Cost { bytes: planning + committing - kernel, kernel, whole: planning + committing + applying }
+}

@@ -1,0 +1,108 @@
+//! What a user would have instead, beside ours in one run: the same pods, each to an address of its own, in a network
+//! namespace for each, since a commit walks all chains of its namespace.
+
+mod base_chains;
+mod iptables;
+mod knftables;
+mod nft;
+mod ours;
+mod program;
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use lab::Namespace;
+
+use crate::kernel::COUNTS;
+use crate::measure::{Times, head, ms, ratio, row, us};
+
+/// From one pod whose address changes to the next.
+const STRIDE: u32 = 7_919;
+
+/// What one way of writing rules took.
+pub(super) struct Cost {
+    /// From nothing.
+    cold: Duration,
+    /// One pod gets another address.
+    change: Times,
+}
+
+/// Why there is no figure.
+pub(super) enum Absent {
+    /// A program is not here.
+    Skipped(String),
+    /// The kernel does not take it.
+    Refused(String),
+}
+
+impl Absent {
+    /// As it fits into a cell of a table.
+    fn skipped(why: &str) -> Self {
+        Self::Skipped(why.trim().replace(['\n', '|'], " "))
+    }
+}
+
+/// A way of writing rules for so many Services with one pod each.
+struct Way {
+    name: &'static str,
+    measure: fn(&Namespace, u32) -> Result<Cost, Absent>,
+}
+
+const WAYS: [Way; 4] = [
+    Way { name: "an `nft -f -` for each change, one map", measure: nft::measure },
+    Way { name: "kube-proxy's way: knftables, one map", measure: knftables::measure },
+    Way { name: "iptables-nft, a rule each", measure: iptables::measure },
+    Way { name: "kube-vip's layout, a base chain each, by our encoder", measure: base_chains::measure },
+];
+
+pub(crate) fn peers() {
+    println!(
+        "Time of the processor, other programs' and the kernel's with it. Each Service has one pod; it changes its"
+    );
+    println!("address.\n");
+    head(&["who", "Services", "cold start", "/ ours", "one change p50", "p99", "/ ours"]);
+    for count in COUNTS {
+        let [ours, kernel] = ours::measure(&Namespace::new().unwrap(), count);
+        print("egressd", count, &ours, &ours);
+        print("of it the kernel", count, &kernel, &ours);
+        for way in &WAYS {
+            match (way.measure)(&Namespace::new().unwrap(), count) {
+                Ok(cost) => print(way.name, count, &cost, &ours),
+                Err(Absent::Skipped(why)) => without(way.name, count, &format!("skipped: {why}")),
+                Err(Absent::Refused(why)) => without(way.name, count, &format!("refused: {why}")),
+            }
+        }
+    }
+}
+
+fn print(name: &str, count: u32, cost: &Cost, ours: &Cost) {
+    let (change, change_of_ours) = (cost.change.at(50), ours.change.at(50));
+    row(&[
+        name,
+        &count.to_string(),
+        &ms(cost.cold),
+        &ratio(cost.cold, ours.cold),
+        &us(change),
+        &us(cost.change.at(99)),
+        &ratio(change, change_of_ours),
+    ]);
+}
+
+fn without(name: &str, count: u32, why: &str) {
+    row(&[name, &count.to_string(), why, "-", "-", "-", "-"]);
+}
+
+/// The pod of a Service.
+fn pod(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from(0x0a01_0001 + number)
+}
+
+/// The address of a Service in a turn.
+fn address(number: u32, turn: u32) -> Ipv4Addr {
+    Ipv4Addr::from(0x0b00_0000 + (number + turn) % 499)
+}
+
+/// The Service that changes in a turn.
+fn changing(turn: u32, count: u32) -> u32 {
+    turn * STRIDE % count
+}
