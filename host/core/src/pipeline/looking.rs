@@ -61,6 +61,12 @@ impl Pipeline {
 
     /// Takes in where a Service is found in this state.
     pub(super) fn take_place(&mut self, snapshot: &Snapshot, key: &ServiceKey) {
+        let place = self.place_of(snapshot, key);
+        self.places.put(key, place);
+    }
+
+    /// Where a Service is found in this state.
+    pub(super) fn place_of(&self, snapshot: &Snapshot, key: &ServiceKey) -> Place {
         let slices = || snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
         let endpoints = || slices().flat_map(|slice| slice.endpoints.iter());
         let service = snapshot.services.get(key);
@@ -73,7 +79,7 @@ impl Pipeline {
         let inner = endpoints().map(|endpoint| endpoint.address).chain(of_cluster);
         let named = service.and_then(|service| self.holder.named_by(service)).map(Arc::from);
         let nodes = endpoints().filter_map(|endpoint| endpoint.node.clone()).chain(named);
-        self.places.put(key, Place::new(outer, inner, nodes));
+        Place::new(outer, inner, nodes)
     }
 
     /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.

@@ -60,7 +60,7 @@ impl Pipeline {
         self.services.touch(&concerned);
     }
 
-    fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+    pub(super) fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
         let unreadable = snapshot.unreadable.services.keys();
         snapshot.services.keys().chain(unreadable).chain(self.services.keys()).cloned().collect()
     }
