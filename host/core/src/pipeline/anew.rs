@@ -10,7 +10,7 @@ use super::entry::{Entry, Standing, cut};
 use super::input::is_asked_about;
 use super::places::Places;
 use super::shown::Shown;
-use crate::model::{ClusterFacts, Labels, Published, Readiness, ServiceKey, ServiceView, published};
+use crate::model::{ClusterFacts, Endpoint, Labels, Published, Readiness, ServiceKey, ServiceView, published};
 use crate::plan::TOO_MANY_ENDPOINTS;
 
 /// What looking at a Service gives.
@@ -25,7 +25,7 @@ impl Pipeline {
     /// Where what is known is other than what looking at all of the newest state gives: a sentence for each difference.
     pub fn stale(&self) -> Vec<String> {
         let entries = self.all(&self.newest).into_iter().filter_map(|key| self.stale_entry(&key));
-        self.stale_surroundings().chain(self.stale_places()).chain(entries).collect()
+        self.stale_surroundings().chain(self.stale_places()).chain(self.not_found()).chain(entries).collect()
     }
 
     fn stale_surroundings(&self) -> impl Iterator<Item = String> {
@@ -49,6 +49,18 @@ impl Pipeline {
             places.put(key, self.place_of(newest, key));
         }
         differ("where Services are found", &self.places, &places)
+    }
+
+    /// The endpoints by which the Service is not found that lists them.
+    fn not_found(&self) -> impl Iterator<Item = String> {
+        let slices = self.newest.slices.iter().flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
+        let endpoints = slices.flat_map(|(key, slice)| slice.endpoints.iter().map(move |endpoint| (key, endpoint)));
+        let is_found = |key: &ServiceKey, endpoint: &Endpoint| {
+            let by_node = |node: &Arc<str>| self.places.naming(node).any(|found| found == key);
+            self.places.of(endpoint.address).any(|found| found == key) && endpoint.node.as_ref().is_none_or(by_node)
+        };
+        let missing = endpoints.filter(move |(key, endpoint)| !is_found(key, endpoint));
+        missing.map(|(key, endpoint)| format!("{key} is not found by its endpoint {endpoint:?}"))
     }
 
     fn stale_entry(&self, key: &ServiceKey) -> Option<String> {

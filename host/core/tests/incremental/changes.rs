@@ -28,8 +28,10 @@ impl Node {
             OfService::Slice(name, made_by, listed) => self.put_slice(who, name, as_slice(&key(who), *made_by, listed)),
             OfService::SliceGone(name) => self.remove_slice(who, name),
             OfService::Selected(selection) => self.change_service(who, |service| service.selection = *selection),
-            OfService::Publishes(endpoint, writer) => {
-                self.change_service(who, |service| publish(service, *endpoint, *writer));
+            OfService::SliceBy(name, made_by) => self.change_slice(who, name, |slice| slice.made_by = *made_by),
+            OfService::Publishes(place, writer) => {
+                let endpoint = place.and_then(|place| self.listed(who, place));
+                self.change_service(who, |service| publish(service, endpoint, *writer));
             }
             OfService::Note(value) => self.change_service(who, |service| note(service, *value)),
         }
@@ -64,6 +66,18 @@ impl Node {
         }
     }
 
+    fn change_slice(&mut self, who: usize, name: &str, change: impl FnOnce(&mut Slice)) {
+        if let Some(slice) = self.snapshot.slices.get_mut(&key(who)).and_then(|slices| slices.get_mut(name)) {
+            change(Arc::make_mut(slice));
+        }
+    }
+
+    /// The endpoint at this place among those that are listed.
+    fn listed(&self, who: usize, place: usize) -> Option<IpAddr> {
+        let slices = self.snapshot.slices.get(&key(who)).into_iter().flat_map(|slices| slices.values());
+        slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address).nth(place)
+    }
+
     fn change_service(&mut self, who: usize, change: impl FnOnce(&mut Service)) {
         if let Some(service) = self.snapshot.services.get_mut(&key(who)) {
             change(Arc::make_mut(service));
@@ -81,6 +95,7 @@ impl Node {
                 node.completeness = *completeness;
                 node.before = Before { addresses: addresses.clone(), pod_networks: networks(pods) };
             }),
+            OfNode::Readiness(readiness) => self.change_node(name, |node| node.readiness = *readiness),
             OfNode::Label(label) => self.change_node(name, |node| node.labels = labels(*label)),
         }
         self.update([Key::Cluster])

@@ -68,9 +68,11 @@ pub(crate) enum OfService {
     Unreadable(Option<u8>),
     Slice(&'static str, MadeBy, Vec<Listed>),
     SliceGone(&'static str),
+    /// Another makes the same slice.
+    SliceBy(&'static str, MadeBy),
     Selected(Selection),
-    /// An active endpoint, and who wrote it.
-    Publishes(Option<IpAddr>, Writer),
+    /// The endpoint at this place among those that are listed, and who wrote it.
+    Publishes(Option<usize>, Writer),
     Note(Option<&'static str>),
 }
 
@@ -81,6 +83,7 @@ pub(crate) enum OfNode {
     /// How much of it can be read, and what it had before.
     Part(Completeness, Vec<IpAddr>, Vec<&'static str>),
     Label(Option<&'static str>),
+    Readiness(Readiness),
 }
 
 #[derive(Clone, Debug)]

@@ -41,17 +41,18 @@ fn events() -> impl Strategy<Value = Event> {
 }
 
 fn of_services() -> impl Strategy<Value = OfService> {
-    let made_by = select(vec![MadeBy::Controller, MadeBy::Controller, MadeBy::Other]);
+    let made_by = || select(vec![MadeBy::Controller, MadeBy::Controller, MadeBy::Other]);
     let writer = select(vec![Writer::Anybody, Writer::KubeVip]);
     prop_oneof![
         8 => specs().prop_map(OfService::Is),
         2 => Just(OfService::Gone),
         2 => of(0..3u8).prop_map(OfService::Unreadable),
-        8 => (select(vec![SLICES[0], SLICES[0], SLICES[1], SLICES[2]]), made_by, vec(listed(), 0..5))
+        8 => (select(vec![SLICES[0], SLICES[0], SLICES[1], SLICES[2]]), made_by(), vec(listed(), 0..5))
             .prop_map(|(name, made_by, listed)| OfService::Slice(name, made_by, listed)),
         1 => select(SLICES.to_vec()).prop_map(OfService::SliceGone),
+        2 => (select(SLICES.to_vec()), made_by()).prop_map(|(name, made_by)| OfService::SliceBy(name, made_by)),
         1 => select(vec![Selection::Selector, Selection::ByHand]).prop_map(OfService::Selected),
-        2 => (of(select(all(&PODS))), writer).prop_map(|(endpoint, writer)| OfService::Publishes(endpoint, writer)),
+        2 => (of(0..5usize), writer).prop_map(|(place, writer)| OfService::Publishes(place, writer)),
         1 => select(vec![None, Some("x"), Some("y")]).prop_map(OfService::Note),
     ]
 }
@@ -59,14 +60,15 @@ fn of_services() -> impl Strategy<Value = OfService> {
 fn of_nodes() -> impl Strategy<Value = OfNode> {
     let addresses = || addresses(&PODS, 0..=2);
     let networks = || subsequence(NETWORKS.to_vec(), 0..=2);
-    let ready = select(vec![Readiness::Ready, Readiness::NotReady]);
+    let readiness = || select(vec![Readiness::Ready, Readiness::NotReady]);
     prop_oneof![
-        3 => (addresses(), networks(), ready)
+        3 => (addresses(), networks(), readiness())
             .prop_map(|(addresses, networks, ready)| OfNode::Is(addresses, networks, ready)),
         1 => Just(OfNode::Gone),
         2 => (completenesses(), addresses(), networks())
             .prop_map(|(completeness, addresses, networks)| OfNode::Part(completeness, addresses, networks)),
         1 => select(vec![None, Some("a"), Some("b")]).prop_map(OfNode::Label),
+        2 => readiness().prop_map(OfNode::Readiness),
     ]
 }
 
