@@ -4,6 +4,8 @@
 
 mod again;
 mod alarms;
+#[cfg(feature = "testkit")]
+mod anew;
 mod answering;
 mod asking;
 mod audit;

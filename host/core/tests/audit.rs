@@ -1,24 +1,38 @@
 //! The law of the audit: it finds nothing, whatever happened, and everything, whatever is wrong; and then it is right again.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "incremental/changes.rs"]
+mod changes;
 #[path = "incremental/events.rs"]
 mod events;
+#[path = "incremental/happenings.rs"]
+mod happenings;
+#[path = "incremental/kernel.rs"]
+mod kernel;
 #[path = "incremental/node.rs"]
 mod node;
+#[path = "incremental/objects.rs"]
+mod objects;
 #[path = "incremental/policies.rs"]
 mod policies;
+#[path = "incremental/rounds.rs"]
+mod rounds;
+#[path = "incremental/scenes.rs"]
+mod scenes;
 
 use std::collections::BTreeSet;
 
 use egressd_core::compile::keep;
 use egressd_core::diff::{Applied, Scope, corrupt as belief};
 use egressd_core::pipeline::{Disagreement, Progress, corrupt};
-use events::{Answered, Happening, Scene, happenings, scenes};
+use events::{Answered, Fate, Happening, Knowledge, Scene};
+use happenings::happenings;
 use node::Node;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use scenes::scenes;
 
 /// A history after which there is nothing left to do.
 fn at_rest(scene: &Scene, history: Vec<Happening>) -> Result<Node, TestCaseError> {
@@ -50,7 +64,7 @@ fn cycle(node: &mut Node, most: usize) -> Vec<Disagreement> {
     let mut found = Vec::new();
     for _ in 0..2 {
         loop {
-            let audit = node.pipeline.audit(&node.applied, most);
+            let audit = node.pipeline.audit(&node.kernel.applied, most);
             found.extend(audit.disagreements);
             if audit.progress == Progress::Whole {
                 break;
@@ -66,16 +80,11 @@ fn repair(node: &mut Node) -> Result<(), TestCaseError> {
     node.queue(questions);
     node.answer(Answered::All);
     let round = node.pipeline.round();
-    node.applied = Applied::of(node.kernel.ruleset.clone());
+    node.kernel.applied = Applied::of(node.kernel.ruleset().clone());
     let target = node.pipeline.target(&Scope::Everything);
     prop_assert_eq!(&target, &round.ruleset);
-    let comparison = node.applied.compare(target, |after, before| keep(after, before, &round.kept));
-    for batch in comparison.changes(&node.applied).batches {
-        node.kernel.commit(&batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
-    }
-    comparison.apply_to(&mut node.applied);
-    node.applied.clear_outstanding();
-    prop_assert_eq!(node.applied.ruleset(), &node.kernel.ruleset);
+    let comparison = node.kernel.applied.compare(target, |after, before| keep(after, before, &round.kept));
+    node.kernel.carry_out(comparison, Fate { slices: usize::MAX, most: usize::MAX, then: Knowledge::Sure })?;
     settle(node)
 }
 
@@ -158,7 +167,7 @@ impl Planted {
     fn plant(&self, node: &mut Node, which: usize) -> Option<&'static str> {
         match self {
             Self::Derived((name, plant)) => plant(&mut node.pipeline, which).map(|()| *name),
-            Self::Belief((name, plant)) => plant(&mut node.applied, which).map(|()| *name),
+            Self::Belief((name, plant)) => plant(&mut node.kernel.applied, which).map(|()| *name),
         }
     }
 }

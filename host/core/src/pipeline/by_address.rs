@@ -8,11 +8,11 @@ use crate::model::ServiceKey;
 use crate::net::AddressRange;
 
 /// The Services of each address, in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ByAddress(BTreeMap<IpAddr, Keys>);
 
 /// At least one. Nearly every address has exactly one, which then takes no memory of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Keys {
     One(ServiceKey),
     More(Vec<ServiceKey>),

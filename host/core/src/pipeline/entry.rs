@@ -127,17 +127,7 @@ impl Entry {
             return;
         }
         self.shown = Some(Shown::of(&self.view, interest));
-        let ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings: _ } = &*self.view;
-        let here = endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(node));
-        let listed: BTreeSet<IpAddr> = here.map(|endpoint| endpoint.address).chain(withheld.iter().copied()).collect();
-        self.view = Arc::new(ServiceView {
-            service: Arc::clone(service),
-            namespace_labels: Arc::clone(namespace_labels),
-            addresses: addresses.clone(),
-            endpoints: Arc::default(),
-            withheld: listed.into_iter().collect(),
-            findings: Vec::new(),
-        });
+        self.view = Arc::new(cut(&self.view, node));
     }
 
     /// What to tell about it while a policy rests.
@@ -145,5 +135,20 @@ impl Entry {
         let failure = self.again.deferred().filter(|_| self.standing == Standing::Earlier)?;
         let message = format!("{failure}; what was in force of this Service stays, for today's endpoints");
         Some(Finding::warning("policy-rests", message))
+    }
+}
+
+/// What is left of a view where nothing is asked for.
+pub(super) fn cut(view: &ServiceView, node: &str) -> ServiceView {
+    let ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings: _ } = view;
+    let here = endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(node));
+    let listed: BTreeSet<IpAddr> = here.map(|endpoint| endpoint.address).chain(withheld.iter().copied()).collect();
+    ServiceView {
+        service: Arc::clone(service),
+        namespace_labels: Arc::clone(namespace_labels),
+        addresses: addresses.clone(),
+        endpoints: Arc::default(),
+        withheld: listed.into_iter().collect(),
+        findings: Vec::new(),
     }
 }

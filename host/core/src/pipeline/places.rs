@@ -13,7 +13,7 @@ use crate::model::{Listing, ServiceKey};
 use crate::net::{AddressRange, Family, between};
 
 /// The Services of the newest state by address and by Node, whether or not policies are asked about them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
     /// By their own addresses, which are outside.
     outer: ByAddress,

@@ -8,24 +8,36 @@ use super::entry::Standing;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    Labels, Published, Selection, Service, ServiceKey, ServiceKind, Snapshot, TrafficPolicy, UnreadableService,
+    Labels, Published, Selection, Service, ServiceKey, ServiceKind, ServiceView, Snapshot, TrafficPolicy,
+    UnreadableService,
 };
+use crate::whose::Waits;
 
 impl Pipeline {
     /// Takes in a Service that cannot be read, if an earlier process remembered what was in force of it; whether it did.
     /// No policy is asked: without labels and annotations it would be another Service.
     pub(super) fn look_at_unreadable(&mut self, snapshot: &Snapshot, key: &ServiceKey) -> bool {
-        let Some(unreadable) = snapshot.unreadable.services.get(key) else { return false };
-        let Some(draft) = self.drafts.get(&unreadable.uid) else { return false };
-        let mut today = snapshot.clone();
-        today.services.insert(key.clone(), Arc::new(service(key, unreadable, draft)));
-        let Some((view, waits)) = self.view_of(&today, key) else { return false };
-        let mut view = Arc::unwrap_or_clone(view);
-        view.findings.insert(0, finding(unreadable));
-        let mut entry = self.renewed(key, (Arc::new(view), waits), Published::default());
+        let Some(newest) = self.view_of_unreadable(snapshot, key) else { return false };
+        let mut entry = self.renewed(key, newest, Published::default());
         entry.standing = Standing::Unreadable;
         self.services.insert(key.clone(), entry);
         true
+    }
+
+    /// The view of a Service that cannot be read, if it is remembered what was in force of it.
+    pub(super) fn view_of_unreadable(
+        &self,
+        snapshot: &Snapshot,
+        key: &ServiceKey,
+    ) -> Option<(Arc<ServiceView>, Waits)> {
+        let unreadable = snapshot.unreadable.services.get(key)?;
+        let draft = self.drafts.get(&unreadable.uid)?;
+        let mut today = snapshot.clone();
+        today.services.insert(key.clone(), Arc::new(service(key, unreadable, draft)));
+        let (view, waits) = self.view_of(&today, key)?;
+        let mut view = Arc::unwrap_or_clone(view);
+        view.findings.insert(0, finding(unreadable));
+        Some((Arc::new(view), waits))
     }
 }
 

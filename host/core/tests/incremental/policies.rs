@@ -10,6 +10,8 @@ use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::policy::Mode;
 use egressd_core::testkit::{n, rule};
 
+use crate::events::NOTE;
+
 /// What the annotation `do` can say.
 pub(crate) const WISHES: [&str; 12] =
     ["plain", "plain", "ports", "range", "networks", "denied", "second", "invalid", "deny", "trap", "slow", "wait"];
@@ -22,7 +24,7 @@ pub(crate) enum Policies {
     Guarded,
     /// That is only tried.
     Shadowed,
-    /// It wants a network for all.
+    /// It wants a network for all, and reads notes.
     Narrowed,
 }
 
@@ -38,7 +40,10 @@ impl Policies {
             Self::Obedient => Chain::new([obedient]),
             Self::Guarded => Chain::new([obedient, of(Arc::new(Guard))]),
             Self::Shadowed => Chain::new([obedient, Member { mode: Mode::Shadow, ..of(Arc::new(Guard)) }]),
-            Self::Narrowed => Chain::new([obedient, of(Arc::new(Narrow))]),
+            Self::Narrowed => {
+                let reads = Interest::new(&[NOTE.to_owned()], &[]);
+                Chain::new([obedient, of(Arc::new(Narrow)).reading(reads)])
+            }
         }
     }
 }

@@ -1,0 +1,107 @@
+//! The specification of what is known about each Service: what looking at all of the newest state gives.
+//! [`Pipeline::update`] and all else that takes something in look at what changed alone, and have to come to the same.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::Pipeline;
+use super::entry::{Entry, Standing, cut};
+use super::input::is_asked_about;
+use super::places::Places;
+use super::shown::Shown;
+use crate::model::{ClusterFacts, Endpoint, Labels, Published, Readiness, ServiceKey, ServiceView, published};
+use crate::plan::TOO_MANY_ENDPOINTS;
+
+/// What looking at a Service gives.
+#[derive(Debug)]
+struct Anew {
+    view: Arc<ServiceView>,
+    published: Published,
+    is_readable: bool,
+}
+
+impl Pipeline {
+    /// Where what is known is other than what looking at all of the newest state gives: a sentence for each difference.
+    pub fn stale(&self) -> Vec<String> {
+        let entries = self.all(&self.newest).into_iter().filter_map(|key| self.stale_entry(&key));
+        self.stale_surroundings().chain(self.stale_places()).chain(self.not_found()).chain(entries).collect()
+    }
+
+    fn stale_surroundings(&self) -> impl Iterator<Item = String> {
+        let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
+        let nodes = self.newest.nodes.iter();
+        let ready: BTreeSet<String> =
+            nodes.filter(|(_, node)| node.readiness == Readiness::Ready).map(|(name, _)| name.clone()).collect();
+        let labels: Labels =
+            self.newest.nodes.get(&self.settings.node).map(|node| node.labels.clone()).unwrap_or_default();
+        let differ = [
+            differ("what is inside", &*self.facts, &facts),
+            differ("the Nodes that are ready", &self.ready, &ready),
+            differ("this Node's labels", &*self.context.node_labels, &labels),
+        ];
+        differ.into_iter().flatten()
+    }
+
+    fn stale_places(&self) -> Option<String> {
+        let (newest, mut places) = (&self.newest, Places::default());
+        for key in newest.services.keys().chain(newest.slices.keys()).chain(newest.unreadable.services.keys()) {
+            places.put(key, self.place_of(newest, key));
+        }
+        differ("where Services are found", &self.places, &places)
+    }
+
+    /// The endpoints by which the Service is not found that lists them.
+    fn not_found(&self) -> impl Iterator<Item = String> {
+        let slices = self.newest.slices.iter().flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
+        let endpoints = slices.flat_map(|(key, slice)| slice.endpoints.iter().map(move |endpoint| (key, endpoint)));
+        let is_found = |key: &ServiceKey, endpoint: &Endpoint| {
+            let by_node = |node: &Arc<str>| self.places.naming(node).any(|found| found == key);
+            self.places.of(endpoint.address).any(|found| found == key) && endpoint.node.as_ref().is_none_or(by_node)
+        };
+        let missing = endpoints.filter(move |(key, endpoint)| !is_found(key, endpoint));
+        missing.map(|(key, endpoint)| format!("{key} is not found by its endpoint {endpoint:?}"))
+    }
+
+    fn stale_entry(&self, key: &ServiceKey) -> Option<String> {
+        match (self.services.get(key), self.anew(key)) {
+            (None, None) => None,
+            (Some(entry), Some(anew)) => self.differs_from(entry, &anew).map(|differ| format!("{key}: {differ}")),
+            (known, anew) => Some(format!("{key} is known as {known:?}, and anew as {anew:?}")),
+        }
+    }
+
+    fn anew(&self, key: &ServiceKey) -> Option<Anew> {
+        let (newest, prefix) = (&self.newest, &self.settings.prefix);
+        if let Some((view, _)) = self.view_of_unreadable(newest, key) {
+            return Some(Anew { view, published: Published::default(), is_readable: false });
+        }
+        let service = newest.services.get(key)?;
+        let published = published(service, prefix);
+        let (view, _) = self.view_of(newest, key)?;
+        let is_asked = is_asked_about(service, &published, &self.interest, prefix);
+        is_asked.then_some(Anew { view, published, is_readable: true })
+    }
+
+    fn differs_from(&self, entry: &Entry, anew: &Anew) -> Option<String> {
+        let is_readable = entry.standing != Standing::Unreadable;
+        let published = differ("what is published on it", &entry.published, &anew.published);
+        let readable = differ("whether it can be read", &is_readable, &anew.is_readable);
+        published.or(readable).or_else(|| self.view_differs(entry, &anew.view))
+    }
+
+    /// Of too many endpoints those are left that are in force, and for what comes into force a Service is not looked at
+    /// again.
+    fn view_differs(&self, entry: &Entry, anew: &Arc<ServiceView>) -> Option<String> {
+        if anew.findings.iter().any(|finding| finding.code == TOO_MANY_ENDPOINTS) {
+            return None;
+        }
+        let Some(shown) = &entry.shown else { return differ("its view", &entry.view, anew) };
+        let hash = differ("what was shown of it", shown, &Shown::of(anew, &self.interest));
+        hash.or_else(|| differ("its view, which is cut", &*entry.view, &cut(anew, &self.context.node)))
+    }
+}
+
+fn differ<T: PartialEq + Debug>(what: &str, known: &T, anew: &T) -> Option<String> {
+    (known != anew).then(|| format!("{what} is known as {known:?}, and anew it is {anew:?}"))
+}

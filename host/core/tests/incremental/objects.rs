@@ -1,0 +1,87 @@
+//! Objects as a source knows them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use egressd_core::model::{
+    ClusterNetworks, Completeness, Endpoint, Labels, MadeBy, Node, ObjectReference, Phase, Pod, PodNetwork, Pods,
+    Readiness, Service, ServiceKey, Slice, Uid,
+};
+use egressd_core::testkit::{n, service};
+use ipnet::IpNet;
+
+use crate::events::{Listed, OnePod, SERVICES, Spec};
+
+pub(crate) fn key(who: usize) -> ServiceKey {
+    let (namespace, name) = SERVICES[who];
+    ServiceKey::new(namespace, name)
+}
+
+pub(crate) fn uid(who: usize, life: u8) -> Uid {
+    Uid::new(format!("uid-{who}-{life}")).expect("a uid")
+}
+
+pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
+    let mut service = service("any", &[]);
+    (service.key, service.uid) = (key(who), uid(who, spec.life));
+    (service.created, service.kind) = (spec.created, spec.kind);
+    service.status_addresses.clone_from(&spec.addresses);
+    service.cluster_addresses = spec.cluster_address.into_iter().collect();
+    let of = |name: &str, value: Option<&str>| value.map(|value| (name.to_owned(), value.to_owned()));
+    service.annotations.extend(of("do", spec.wish));
+    service.annotations.extend(of("kube-vip.io/vipHost", spec.vip_host));
+    service.annotations.extend(of("kube-vip.io/egress", spec.asks_kube_vip));
+    service
+}
+
+pub(crate) fn as_slice(key: &ServiceKey, made_by: MadeBy, listed: &[Listed]) -> Slice {
+    let endpoint = |(address, node, namespace): &Listed| Endpoint {
+        address: *address,
+        node: node.map(Into::into),
+        pod: namespace.map(|namespace| ObjectReference { namespace: namespace.into(), name: "pod".into() }),
+        ready: Some(true),
+        serving: Some(true),
+        terminating: Some(false),
+    };
+    Slice { service: key.clone(), made_by, endpoints: listed.iter().map(endpoint).collect() }
+}
+
+pub(crate) fn as_node(addresses: &[IpAddr], pods: &[&str], readiness: Readiness) -> Node {
+    Node { addresses: addresses.to_vec(), pod_networks: networks(pods), readiness, ..Node::default() }
+}
+
+pub(crate) fn as_plugin(pods: &[&str], completeness: Completeness) -> ClusterNetworks {
+    ClusterNetworks { pods: networks(pods), completeness, ..ClusterNetworks::default() }
+}
+
+pub(crate) fn labels(label: Option<&str>) -> Labels {
+    label.into_iter().map(|label| (label, "")).collect()
+}
+
+pub(crate) fn networks(texts: &[&str]) -> Vec<IpNet> {
+    texts.iter().map(|text| n(text)).collect()
+}
+
+pub(crate) fn pod_name(namespace: &str, number: u8) -> ObjectReference {
+    ObjectReference { namespace: namespace.into(), name: format!("pod-{number}").into() }
+}
+
+pub(crate) fn as_pod(number: u8, pod: &OnePod) -> Pod {
+    Pod {
+        name: pod_name(pod.namespace, number),
+        uid: Uid::new(format!("pod-{number}")).expect("a uid"),
+        phase: Phase::Alive,
+        network: pod.network,
+        addresses: vec![pod.address],
+        labels: Labels::default(),
+    }
+}
+
+pub(crate) fn known(pods: &[(&'static str, IpAddr)]) -> Pods {
+    let mut table = Pods::default();
+    for (number, (namespace, address)) in (0..).zip(pods) {
+        let pod = OnePod { namespace, address: *address, network: PodNetwork::Own };
+        table.insert(Arc::new(as_pod(number, &pod)));
+    }
+    table
+}

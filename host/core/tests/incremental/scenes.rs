@@ -1,0 +1,109 @@
+//! The node before anything happens.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use egressd_core::model::{ClusterSettings, MadeBy, Origin, PrivateDestinations, Readiness, ServiceKind};
+use egressd_core::owner::{Owner, Standing};
+use egressd_core::pipeline::Settings;
+use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
+use egressd_core::testkit::settings;
+use proptest::collection::vec;
+use proptest::option::{self, of};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+use crate::events::{
+    ADDRESSES, Event, Listed, NAMESPACES, OfHost, OfNode, OfService, PODS, SERVICES, SLICES, Scene, Spec, all,
+};
+use crate::policies::WISHES;
+
+pub(crate) fn scenes() -> impl Strategy<Value = Scene> {
+    let owners = select(vec![Owner::Any, Owner::Auto, Owner::Address, Owner::VipHost]);
+    let shared = select(vec![SharedAddresses::Allow, SharedAddresses::Oldest]);
+    let detected = |origin| Some(ClusterSettings { origin, ..ClusterSettings::default() });
+    let clusters = select(vec![None, detected(Origin::Cluster), detected(Origin::Manifests)]);
+    let private = select(vec![PrivateDestinations::Withheld, PrivateDestinations::AsBefore]);
+    (owners, shared, limits(), clusters, private, beginnings()).prop_map(
+        |(owner, shared, limits, cluster, private, beginning)| {
+            let known = settings(owner);
+            let cluster = cluster.unwrap_or_else(|| known.cluster.clone());
+            Scene { settings: Settings { shared, limits, cluster, ..known }, private, beginning }
+        },
+    )
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let narrow = Limits {
+        service: ServiceLimits { rules: 4, networks: 2, endpoints: 3 },
+        namespace: Room { elements: 4, networks: 3 },
+        node: Room { elements: 7, networks: 4 },
+    };
+    let roomy = Limits { node: Room { elements: 100, networks: 100 }, ..narrow };
+    select(vec![narrow, roomy, Limits::default(), Limits::default()])
+}
+
+/// Services that translate on a node that holds their addresses, mostly: else little of what happens would matter.
+fn beginnings() -> impl Strategy<Value = Vec<Event>> {
+    let spec = (specs(), addresses(&ADDRESSES[..3], 1..=1), select(WISHES[..7].to_vec()));
+    let spec = spec.prop_map(|(spec, addresses, wish)| Spec {
+        wish: Some(wish),
+        addresses,
+        kind: ServiceKind::LoadBalancer,
+        vip_host: None,
+        ..spec
+    });
+    let here = |pods: Vec<IpAddr>| pods.into_iter().map(|pod| (pod, Some("node-a"), None)).collect();
+    let services = vec((spec, addresses(&PODS[..4], 1..=3).prop_map(here)), SERVICES.len());
+    services.prop_map(|services| {
+        let services = services.into_iter().enumerate().flat_map(|(who, service)| beginning_of(who, service));
+        node_that_holds_all().into_iter().chain(services).collect()
+    })
+}
+
+fn node_that_holds_all() -> [Event; 2] {
+    let held = all(&ADDRESSES).into_iter().map(|address| (address, Standing::Usable)).collect();
+    let node = OfNode::Is(all(&["172.20.0.5"]), vec!["10.0.0.0/24", "10.0.1.0/24"], Readiness::Ready);
+    [Event::Host(OfHost::Held(held)), Event::Node("node-a", node)]
+}
+
+fn beginning_of(who: usize, (spec, pods): (Spec, Vec<Listed>)) -> [Event; 2] {
+    let slice = OfService::Slice(SLICES[0], MadeBy::Controller, pods);
+    [Event::Service(who, slice), Event::Service(who, OfService::Is(spec))]
+}
+
+pub(crate) fn specs() -> impl Strategy<Value = Spec> {
+    let kind = prop_oneof![
+        6 => Just(ServiceKind::LoadBalancer),
+        1 => Just(ServiceKind::ClusterIp),
+        1 => Just(ServiceKind::ExternalName),
+    ];
+    let vip_host = select(vec![None, None, Some("node-a"), Some("Node-A"), Some("node-b")]);
+    let asks_kube_vip = select(vec![None, None, Some("true")]);
+    let cluster_address = of(select(all(&["10.96.0.7", "192.0.2.77"])));
+    let some = prop_oneof![2 => addresses(&ADDRESSES[..3], 1..=2), 1 => addresses(&ADDRESSES, 0..=3)];
+    let life = prop_oneof![4 => Just(0u8), 1 => Just(1u8)];
+    let wish = option::weighted(0.9, select(WISHES.to_vec()));
+    (wish, (some, 0..3i64, life), kind, vip_host, asks_kube_vip, cluster_address).prop_map(
+        |(wish, (addresses, created, life), kind, vip_host, asks_kube_vip, cluster_address)| Spec {
+            wish,
+            addresses,
+            created,
+            life,
+            kind,
+            vip_host,
+            asks_kube_vip,
+            cluster_address,
+        },
+    )
+}
+
+pub(crate) fn listed() -> impl Strategy<Value = Listed> {
+    let node = select(vec![Some("node-a"), Some("node-a"), Some("node-b"), None]);
+    (select(all(&PODS)), node, of(select(NAMESPACES.to_vec())))
+}
+
+/// So many of these.
+pub(crate) fn addresses(texts: &[&str], count: RangeInclusive<usize>) -> impl Strategy<Value = Vec<IpAddr>> + use<> {
+    subsequence(all(texts), count)
+}
