@@ -103,8 +103,9 @@ pub struct Snapshot {
     pub unreadable: Unreadable,
 }
 
-/// What a source says to look at again. Keys carry no news of their own: values are read from the newest
-/// snapshot, so a lost or doubled key cannot matter.
+/// What a source says to look at again, with the snapshot in which it is new or a later one that was not handed over yet. Keys
+/// carry no news of their own: values are read from the newest snapshot, so a doubled key cannot matter. What has none is
+/// noticed with the next key that is about it, or by the audit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// A Service, or one of its EndpointSlices.
