@@ -4,7 +4,6 @@
 
 mod again;
 mod alarms;
-#[cfg(feature = "testkit")]
 mod anew;
 mod answering;
 mod asking;

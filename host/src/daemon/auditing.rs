@@ -22,6 +22,9 @@ const PACE: Duration = Duration::from_millis(500);
 /// defect which comes again is not to work out everything all the time.
 const REST: Duration = Duration::from_mins(5);
 
+/// The longest time that changes put off a slice: where one comes each second, too, a defect is to be found.
+const LONGEST: Duration = Duration::from_mins(1);
+
 /// How many Services, or pods with their rules, are worked out in one slice: a change that comes waits for that, and it is to be
 /// no longer than a change itself takes on its way from the API server.
 const SLICE: usize = 64;
@@ -30,21 +33,23 @@ const SLICE: usize = 64;
 #[derive(Debug)]
 pub(super) struct Auditing {
     next: Instant,
+    /// Changes put it off until then.
+    latest: Instant,
 }
 
 impl Auditing {
     /// The first cycle begins as soon as there is quiet.
     pub(super) fn begin(now: Instant) -> Self {
-        Self { next: now }
+        Self { next: now, latest: now + LONGEST }
     }
 
     /// Something happened.
-    pub(super) fn put_off(&mut self) {
-        self.next = self.next.max(Instant::now() + QUIET);
+    pub(super) fn put_off(&mut self, now: Instant) {
+        self.next = self.next.max((now + QUIET).min(self.latest));
     }
 
-    fn rest(&mut self, long: Duration) {
-        self.next = Instant::now() + long;
+    fn rest(&mut self, long: Duration, now: Instant) {
+        (self.next, self.latest) = (now + long, now + long + LONGEST);
     }
 }
 
@@ -61,19 +66,19 @@ impl Daemon {
     /// Looks at one slice.
     pub(super) async fn audit(&mut self) -> Result<()> {
         if !self.pipeline.is_settled() {
-            self.auditing.rest(PACE);
+            self.auditing.rest(PACE, Instant::now());
             return self.settle().await;
         }
         self.watch.board.busy();
         let Audit { disagreements, progress } = self.pipeline.audit(&self.applied, SLICE);
         if !disagreements.is_empty() {
-            self.auditing.rest(REST);
+            self.auditing.rest(REST, Instant::now());
             return self.work_out_anew(&disagreements).await;
         }
         match progress {
-            Progress::Within => self.auditing.rest(PACE),
+            Progress::Within => self.auditing.rest(PACE, Instant::now()),
             Progress::Whole => {
-                self.auditing.rest(REST);
+                self.auditing.rest(REST, Instant::now());
                 self.watch.metrics.audited();
             }
         }
@@ -107,5 +112,25 @@ impl Daemon {
         self.applied.add_outstanding(Scope::Everything);
         self.ask().await?;
         self.round().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_all_the_time_put_off_a_slice_for_a_bounded_time() {
+        let begun = Instant::now();
+        let mut auditing = Auditing::begin(begun);
+        auditing.put_off(begun);
+        assert_eq!(auditing.next, begun + QUIET);
+        for second in 1..100 {
+            auditing.put_off(begun + Duration::from_secs(second));
+        }
+        assert_eq!(auditing.next, begun + LONGEST);
+        auditing.rest(REST, begun);
+        auditing.put_off(begun + QUIET);
+        assert_eq!(auditing.next, begun + REST);
     }
 }

@@ -1,6 +1,7 @@
 //! The specification of what is known about each Service: what looking at all of the newest state gives.
 //! [`Pipeline::update`] and all else that takes something in look at what changed alone, and have to come to the same.
 
+#[cfg(feature = "testkit")]
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,9 +9,12 @@ use std::sync::Arc;
 use super::Pipeline;
 use super::entry::{Entry, Standing, cut};
 use super::input::is_asked_about;
+#[cfg(feature = "testkit")]
 use super::places::Places;
 use super::shown::Shown;
-use crate::model::{ClusterFacts, Endpoint, Labels, Published, Readiness, ServiceKey, ServiceView, published};
+#[cfg(feature = "testkit")]
+use crate::model::{ClusterFacts, Endpoint, Labels, Readiness};
+use crate::model::{Published, ServiceKey, ServiceView, published};
 use crate::plan::TOO_MANY_ENDPOINTS;
 
 /// What looking at a Service gives.
@@ -21,6 +25,48 @@ struct Anew {
     is_readable: bool,
 }
 
+impl Pipeline {
+    /// Where what is known of one Service is other than what looking at it gives.
+    pub(super) fn stale_entry(&self, key: &ServiceKey) -> Option<String> {
+        match (self.services.get(key), self.anew(key)) {
+            (None, None) => None,
+            (Some(entry), Some(anew)) => self.differs_from(entry, &anew).map(|differ| format!("{key}: {differ}")),
+            (known, anew) => Some(format!("{key} is known as {known:?}, and anew as {anew:?}")),
+        }
+    }
+
+    fn anew(&self, key: &ServiceKey) -> Option<Anew> {
+        let (newest, prefix) = (&self.newest, &self.settings.prefix);
+        if let Some((view, _)) = self.view_of_unreadable(newest, key) {
+            return Some(Anew { view, published: Published::default(), is_readable: false });
+        }
+        let service = newest.services.get(key)?;
+        let published = published(service, prefix);
+        let (view, _) = self.view_of(newest, key)?;
+        let is_asked = is_asked_about(service, &published, &self.interest, prefix);
+        is_asked.then_some(Anew { view, published, is_readable: true })
+    }
+
+    fn differs_from(&self, entry: &Entry, anew: &Anew) -> Option<String> {
+        let is_readable = entry.standing != Standing::Unreadable;
+        let published = differ("what is published on it", &entry.published, &anew.published);
+        let readable = differ("whether it can be read", &is_readable, &anew.is_readable);
+        published.or(readable).or_else(|| self.view_differs(entry, &anew.view))
+    }
+
+    /// Of too many endpoints those are left that are in force, and for what comes into force a Service is not looked at
+    /// again.
+    fn view_differs(&self, entry: &Entry, anew: &Arc<ServiceView>) -> Option<String> {
+        if anew.findings.iter().any(|finding| finding.code == TOO_MANY_ENDPOINTS) {
+            return None;
+        }
+        let Some(shown) = &entry.shown else { return differ("its view", &entry.view, anew) };
+        let hash = differ("what was shown of it", shown, &Shown::of(anew, &self.interest));
+        hash.or_else(|| differ("its view, which is cut", &*entry.view, &cut(anew, &self.context.node)))
+    }
+}
+
+#[cfg(feature = "testkit")]
 impl Pipeline {
     /// Where what is known is other than what looking at all of the newest state gives: a sentence for each difference.
     pub fn stale(&self) -> Vec<String> {
@@ -61,44 +107,6 @@ impl Pipeline {
         };
         let missing = endpoints.filter(move |(key, endpoint)| !is_found(key, endpoint));
         missing.map(|(key, endpoint)| format!("{key} is not found by its endpoint {endpoint:?}"))
-    }
-
-    fn stale_entry(&self, key: &ServiceKey) -> Option<String> {
-        match (self.services.get(key), self.anew(key)) {
-            (None, None) => None,
-            (Some(entry), Some(anew)) => self.differs_from(entry, &anew).map(|differ| format!("{key}: {differ}")),
-            (known, anew) => Some(format!("{key} is known as {known:?}, and anew as {anew:?}")),
-        }
-    }
-
-    fn anew(&self, key: &ServiceKey) -> Option<Anew> {
-        let (newest, prefix) = (&self.newest, &self.settings.prefix);
-        if let Some((view, _)) = self.view_of_unreadable(newest, key) {
-            return Some(Anew { view, published: Published::default(), is_readable: false });
-        }
-        let service = newest.services.get(key)?;
-        let published = published(service, prefix);
-        let (view, _) = self.view_of(newest, key)?;
-        let is_asked = is_asked_about(service, &published, &self.interest, prefix);
-        is_asked.then_some(Anew { view, published, is_readable: true })
-    }
-
-    fn differs_from(&self, entry: &Entry, anew: &Anew) -> Option<String> {
-        let is_readable = entry.standing != Standing::Unreadable;
-        let published = differ("what is published on it", &entry.published, &anew.published);
-        let readable = differ("whether it can be read", &is_readable, &anew.is_readable);
-        published.or(readable).or_else(|| self.view_differs(entry, &anew.view))
-    }
-
-    /// Of too many endpoints those are left that are in force, and for what comes into force a Service is not looked at
-    /// again.
-    fn view_differs(&self, entry: &Entry, anew: &Arc<ServiceView>) -> Option<String> {
-        if anew.findings.iter().any(|finding| finding.code == TOO_MANY_ENDPOINTS) {
-            return None;
-        }
-        let Some(shown) = &entry.shown else { return differ("its view", &entry.view, anew) };
-        let hash = differ("what was shown of it", shown, &Shown::of(anew, &self.interest));
-        hash.or_else(|| differ("its view, which is cut", &*entry.view, &cut(anew, &self.context.node)))
     }
 }
 

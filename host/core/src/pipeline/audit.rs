@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use disagreement::{Disagreement, Part, Subject};
 
 use super::derived::Derived;
-use super::places::Places;
+use super::places::{Named, Places};
 use super::{Pipeline, Question};
 use crate::diff::Applied;
 use crate::model::{ServiceKey, Snapshot};
@@ -57,7 +57,7 @@ pub(super) enum Cursor {
     Pods(Option<IpAddr>),
     Sharers(Option<IpAddr>),
     Places(Option<IpAddr>),
-    Named(Option<Arc<str>>),
+    Named(Option<Named>),
     Common,
 }
 

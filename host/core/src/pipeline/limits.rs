@@ -115,15 +115,25 @@ impl Pipeline {
     /// Remembers what came into force of the newest answers of these Services; returns what has to be asked about edits that
     /// did not.
     pub(super) fn remember_granted(&mut self, keys: &BTreeSet<ServiceKey>, derived: &Derived) -> Vec<Question> {
-        let further = keys.iter().filter_map(|key| self.remember_answer(key, derived.refused.get(key)));
-        let further = further.collect();
+        let mut further = Vec::new();
         for key in keys {
+            let before = self.falls_back_to(key);
+            further.extend(self.remember_answer(key, derived.refused.get(key)));
             if let Some(entry) = self.services.get(key) {
                 let has = Size::of(derived.plans.get(key).map(|plan| &**plan));
                 self.claims.has(&entry.view.service.uid, key, has);
             }
+            if self.falls_back_to(key) != before {
+                self.services.touch([key]);
+            }
         }
         further
+    }
+
+    /// What limits depend on, beside what a Service would have today: how much is kept for it, and what it had last.
+    fn falls_back_to(&self, key: &ServiceKey) -> Option<(Size, Option<Arc<Draft>>)> {
+        let uid = &self.services.get(key)?.view.service.uid;
+        Some((self.claims.of(uid), self.drafts.get(uid).cloned()))
     }
 
     fn remember_answer(&mut self, key: &ServiceKey, refused: Option<&Instead>) -> Option<Question> {

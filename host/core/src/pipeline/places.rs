@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub(super) use self::audit::Looked;
+pub(super) use self::audit::{Looked, Named};
 use super::by_address::{ByAddress, without};
 use crate::model::{Listing, ServiceKey};
 use crate::net::{AddressRange, Family, between};

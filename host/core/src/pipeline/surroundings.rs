@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Memory, Pipeline, Question};
 use crate::model::{
-    ClusterFacts, Concerned, Connected, Endpoint, Key, MadeBy, Placement, PrivateDestinations, Selection, ServiceKey,
+    ClusterFacts, Concerned, Connected, Endpoint, MadeBy, Placement, PrivateDestinations, Selection, ServiceKey,
     ServiceKind, Snapshot,
 };
 use crate::owner::Held;
@@ -87,14 +87,10 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    /// Whether news can change what is inside. Most are of Services whose ClusterIPs and pods are in known networks, before and
+    /// Whether what is new of a Service can change what is inside. Most are of Services whose ClusterIPs and pods are in known networks, before and
     /// after: of those nothing has to be gathered anew.
-    pub(super) fn is_about_inside(&self, snapshot: &Snapshot, key: &Key) -> bool {
-        match key {
-            Key::Cluster => true,
-            Key::Service(key) => self.shows_inside(&self.newest, key) != self.shows_inside(snapshot, key),
-            Key::Namespace(_) | Key::Policy(_) | Key::Pod(_) | Key::Pods => false,
-        }
+    pub(super) fn is_about_inside(&self, snapshot: &Snapshot, key: &ServiceKey) -> bool {
+        self.shows_inside(&self.newest, key) != self.shows_inside(snapshot, key)
     }
 
     /// What a Service says that can be inside: addresses that no known network has, and pods near an interface, with all on

@@ -3,17 +3,21 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::{Pipeline, Question};
-use crate::model::{Context, Key, PolicyObject, Readiness, Service, ServiceKey, Snapshot};
+use crate::model::{Context, Key, PolicyObject, Readiness, ServiceKey, Snapshot};
 
 impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
         self.take_policies(snapshot);
-        let about_inside = keys.iter().any(|key| self.is_about_inside(snapshot, key));
+        let changed = self.changed(snapshot);
+        let about_inside =
+            keys.contains(&Key::Cluster) || changed.iter().any(|key| self.is_about_inside(snapshot, key));
         let mut dirty = self.dirty(snapshot, keys);
+        dirty.extend(changed);
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         if everything {
             dirty.extend(self.all(snapshot));
@@ -71,9 +75,7 @@ impl Pipeline {
                 Key::Service(key) => [key.clone()].into(),
                 Key::Namespace(name) => self.of_namespace(snapshot, name),
                 // What concerns single Services is found by the addresses that come or go.
-                Key::Cluster => {
-                    self.newly_unreadable(snapshot).into_iter().chain(self.come_or_gone(snapshot)).collect()
-                }
+                Key::Cluster => self.newly_unreadable(snapshot),
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => BTreeSet::new(),
                 Key::Pod(address) => self.places.of(*address).cloned().collect(),
@@ -92,14 +94,21 @@ impl Pipeline {
         listed.chain(unreadable).cloned().chain(known).collect()
     }
 
-    /// Services of which the source gave no key: where two have one identity, one is hidden by the other until that is gone.
-    fn come_or_gone(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
-        let differ = self.newest.services.diff(&snapshot.services);
-        let key = |item: DiffItem<'_, '_, ServiceKey, Arc<Service>>| match item {
-            DiffItem::Add(key, _) | DiffItem::Remove(key, _) => key.clone(),
-            DiffItem::Update { new: (key, _), .. } => key.clone(),
-        };
-        differ.map(key).collect()
+    /// Services that are other than before, or of which a slice is, whether or not the source gave a key: where two objects of
+    /// files have one identity, one is hidden by the other until that is gone. What both states share is not looked at.
+    fn changed(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+        fn differ<T: PartialEq>(
+            before: &OrdMap<ServiceKey, T>,
+            now: &OrdMap<ServiceKey, T>,
+        ) -> impl Iterator<Item = ServiceKey> {
+            before.diff(now).map(|item| match item {
+                DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), old: _ } => {
+                    key.clone()
+                }
+            })
+        }
+        let (newest, Snapshot { services, slices, .. }) = (&self.newest, snapshot);
+        differ(&newest.services, services).chain(differ(&newest.slices, slices)).collect()
     }
 
     /// What can be read no more, or again.

@@ -1,5 +1,5 @@
-//! What all Services have in common, once a cycle. It is gathered from the whole snapshot, and costs what one Node that
-//! changes does.
+//! What all Services have in common, once a cycle. It is gathered from the whole snapshot, since the
+//! index by which a Node that changes costs less is what is to be held against it: some 20 ms at 30,000 Services.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

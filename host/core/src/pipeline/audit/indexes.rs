@@ -1,14 +1,13 @@
 //! Whatever an index has belongs to a Service that is there, and the kernel has of each pod what is planned.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::{Disagreement, Found, Keys, Part, Subject, first_of_all, last_of_many};
 use crate::compile::keep;
 use crate::diff::{Applied, Common, Scope};
 use crate::model::ServiceKey;
 use crate::pipeline::Pipeline;
-use crate::pipeline::places::Looked;
+use crate::pipeline::places::{Looked, Named};
 use crate::pipeline::pods::Elsewhere;
 
 impl Pipeline {
@@ -53,9 +52,9 @@ impl Pipeline {
         look_up(self.places.behind(after), most, lead_back, |address| of_address(address, Part::Places))
     }
 
-    pub(super) fn audit_named(&self, after: Option<Arc<str>>, most: usize) -> Found<Arc<str>> {
-        let of_node = |name| Disagreement { subject: Subject::NodeNamed(name), part: Part::Places };
-        look_up(self.places.nodes_behind(after), most, |name| self.places.node_leads_back(name), of_node)
+    pub(super) fn audit_named(&self, after: Option<Named>, most: usize) -> Found<Named> {
+        let of_node = |(name, _)| Disagreement { subject: Subject::NodeNamed(name), part: Part::Places };
+        look_up(self.places.named_behind(after), most, |named| self.places.names(named), of_node)
     }
 }
 

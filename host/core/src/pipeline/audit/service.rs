@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use super::{Disagreement, Found, Keys, Part, Subject, behind, first_of_all};
 use crate::chain::PolicyFailure;
 use crate::check::{Note, faults};
-use crate::model::{ServiceKey, published};
+use crate::model::ServiceKey;
 use crate::pipeline::Pipeline;
-use crate::pipeline::entry::Entry;
-use crate::pipeline::input::is_asked_about;
-use crate::pipeline::shown::Shown;
-use crate::plan::{Planned, PlannedService, Shares, TOO_MANY_ENDPOINTS};
+use crate::plan::{Planned, PlannedService, Shares};
 
 /// With so many endpoints a Service takes twice as long as with one or two.
 const LIGHT: usize = 8;
@@ -32,7 +29,8 @@ impl Pipeline {
 
     /// As how many Services it counts: one may have ten thousand endpoints.
     fn weight(&self, key: &ServiceKey) -> usize {
-        1 + self.services.get(key).map_or(0, |entry| entry.view.endpoints.len() / LIGHT)
+        let slices = self.newest.slices.get(key).into_iter().flat_map(|slices| slices.values());
+        1 + slices.map(|slice| slice.endpoints.len()).sum::<usize>() / LIGHT
     }
 
     /// The Services of which anything is known, in each place by itself: also those that are gone everywhere else.
@@ -45,6 +43,7 @@ impl Pipeline {
             Box::new(self.services.range(behind(after.cloned())).map(|(key, _)| key.clone())) as Keys<'a, ServiceKey>,
             Box::new(self.newest.services.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(self.newest.slices.range(behind(after.cloned())).map(|(key, _)| key.clone())),
+            Box::new(self.newest.unreadable.services.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(derived.records.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(derived.beside.range(behind(after.cloned())).cloned()),
             of(&derived.counted, after),
@@ -67,7 +66,7 @@ impl Pipeline {
         let plan = planned.as_ref().and_then(|planned| planned.service.as_deref());
         let faults = plan.iter().flat_map(|plan| faults(key, plan, &derived.networks)).collect::<Vec<_>>();
         let parts = [
-            (Part::View, self.is_seen(key)),
+            (Part::View, self.stale_entry(key).is_none()),
             (Part::Places, self.is_placed(key)),
             (Part::Sharing, self.is_shared(key)),
             (Part::Size, is_counted),
@@ -79,31 +78,6 @@ impl Pipeline {
             (Part::Record, self.is_recorded(key, planned.as_ref(), faults)),
         ];
         parts.into_iter().find(|(_, holds)| !holds).map(|(part, _)| part)
-    }
-
-    /// Whether it was shown to policies as it is now. Of one with too many endpoints it depends on what was in force when it was
-    /// looked at, and one that cannot be read is none.
-    fn is_seen(&self, key: &ServiceKey) -> bool {
-        if self.newest.unreadable.services.contains_key(key) {
-            return true;
-        }
-        let prefix = &self.settings.prefix;
-        let service = self.newest.services.get(key);
-        let published = service.map(|service| published(service, prefix)).unwrap_or_default();
-        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
-        let view = asked.and_then(|_| self.view_of(&self.newest, key));
-        match (self.services.get(key), view) {
-            (None, None) => true,
-            (Some(_), Some((view, _))) if view.findings.iter().any(|found| found.code == TOO_MANY_ENDPOINTS) => true,
-            (Some(Entry { view: known, shown: None, published: before, .. }), Some((view, _))) => {
-                *known == view && *before == published
-            }
-            (Some(Entry { view: known, shown: Some(shown), published: before, .. }), Some((view, _))) => {
-                let is_same = *shown == Shown::of(&view, &self.interest) && known.service == view.service;
-                is_same && *before == published
-            }
-            (None, Some(_)) | (Some(_), None) => false,
-        }
     }
 
     fn is_placed(&self, key: &ServiceKey) -> bool {

@@ -8,6 +8,9 @@ use super::{ByAddress, Place, Places};
 use crate::model::ServiceKey;
 use crate::pipeline::audit::behind;
 
+/// A Node, and a Service to which its name leads.
+pub(in crate::pipeline) type Named = (Arc<str>, ServiceKey);
+
 /// What an address or a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pipeline) struct Looked {
@@ -65,15 +68,21 @@ impl Places {
         Looked::of(outer.chain(inner))
     }
 
-    /// The Nodes that are named, behind one, in order.
-    pub(in crate::pipeline) fn nodes_behind(&self, after: Option<Arc<str>>) -> impl Iterator<Item = Arc<str>> {
-        self.nodes.range(behind(after)).map(|(node, _)| Arc::clone(node))
+    /// Each Node with each Service to which its name leads, behind one of them, in order: all may name one Node.
+    pub(in crate::pipeline) fn named_behind(&self, after: Option<Named>) -> impl Iterator<Item = Named> {
+        let (node, key) = after.unzip();
+        let of_same = node.clone().and_then(|node| Some((node.clone(), self.nodes.get(&node)?)));
+        let of_same = of_same.into_iter().flat_map(move |(node, keys)| {
+            keys.range(behind(key.clone())).map(move |key| (Arc::clone(&node), key.clone()))
+        });
+        let of_others = self.nodes.range(behind(node));
+        of_same.chain(of_others.flat_map(|(node, keys)| keys.iter().map(|key| (Arc::clone(node), key.clone()))))
     }
 
-    /// Whether the name of a Node leads to Services that are known to name it.
-    pub(in crate::pipeline) fn node_leads_back(&self, node: &Arc<str>) -> Looked {
-        let names = |key: &ServiceKey| self.known.get(key).is_some_and(|place| place.nodes.binary_search(node).is_ok());
-        Looked::of(self.nodes.get(node).into_iter().flatten().map(names))
+    /// Whether a Service is known to name a Node whose name leads to it.
+    pub(in crate::pipeline) fn names(&self, (node, key): &Named) -> Looked {
+        let place = self.known.get(key);
+        Looked::of([place.is_some_and(|place| place.nodes.binary_search(node).is_ok())].into_iter())
     }
 }
 
