@@ -32,7 +32,7 @@ fn main() {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    println!("{cores} cores, Linux {}\n", kernel.trim().split('-').next().unwrap_or_default());
+    println!("{cores} cores, Linux {}.\n", kernel.trim().split('-').next().unwrap_or_default());
     // `cargo bench -- NAME` runs only what contains it.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let parts: [(&str, fn()); 14] = [
@@ -53,7 +53,7 @@ fn main() {
     ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
-            println!("## {name}\n\nLoad average: {}.\n", process::load_average());
+            println!("### {name}\n\nLoad average: {}.\n", process::load_average());
             part();
             println!();
         }

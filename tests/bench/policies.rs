@@ -86,8 +86,9 @@ pub(crate) fn misbehaviour() {
         let object = object("hostile", "1", &hostile, &format!(r#"{{"do": "{word}"}}"#));
         let chain = chain(&sandbox, &[object]);
         let view = service_view(&[("egress", "true")]);
-        let times = Times::of((0..5).map(|_| timed(|| drop(chain.evaluate(&context(), &view))).1).collect());
-        row(&[word, &ms(times.at(50))]);
+        // Once: an input that is known to fail is not asked about again.
+        let (_, time) = timed(|| drop(chain.evaluate(&context(), &view)));
+        row(&[word, &ms(time)]);
     }
     // Twenty functions just within the bounds.
     let body =

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::{Arc, LazyLock};
 use std::thread;
+use std::time::Duration;
 
 use egressd::wasm::{self, Compiler, Engine, Limits};
 use egressd_core::chain::{self, Asked};
@@ -31,7 +32,9 @@ const THREADS: usize = 2;
 /// How often each decision was made: pass, rules, a draft without rules, invalid, deny.
 type Decided = [usize; 5];
 
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Limits::default()).unwrap());
+/// What is compared is what they say, and fuel bounds them; how long a loaded machine takes for it says nothing.
+static ENGINE: LazyLock<Engine> =
+    LazyLock::new(|| Engine::new(Limits { time: Duration::from_secs(600), ..Limits::default() }).unwrap());
 
 fn load(bytes: &[u8], settings: &str) -> Asked {
     wasm::load(&ENGINE, &Compiler::InProcess, bytes, "mine", settings).unwrap().asked
