@@ -191,10 +191,10 @@ impl Daemon {
             begun = self.begin(source) => begun?,
             () = &mut stop => return Ok(()),
         }
-        self.go_round(Next::Round, (source, addresses), stop).await
+        self.run_loop(Next::Round, (source, addresses), stop).await
     }
 
-    async fn go_round(
+    async fn run_loop(
         &mut self,
         mut next: Next,
         (source, addresses): (&Taker, &mut Addresses),

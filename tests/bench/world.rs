@@ -13,8 +13,7 @@ use egressd_core::model::{ClusterSettings, Context, Key, ServiceView, Snapshot};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
-use egressd_core::plan::{Limits, Room};
-use egressd_core::testkit::{SnapshotBuilder, n, service, settings};
+use egressd_core::testkit::{SnapshotBuilder, n, service, settings_of_many};
 
 /// What a Service asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +49,7 @@ pub(crate) fn pipeline() -> Pipeline {
         service_networks: vec![n("172.30.0.0/16")],
         ..ClusterSettings::default()
     };
-    // All are of one namespace.
-    let everything = Room { elements: 1 << 20, networks: 1 << 20 };
-    let limits = Limits { namespace: everything, node: everything, ..Limits::default() };
-    let settings = Settings { cluster, limits, ..settings(Owner::Any) };
-    Pipeline::new(settings, BTreeMap::new())
+    Pipeline::new(Settings { cluster, ..settings_of_many(Owner::Any) }, BTreeMap::new())
 }
 
 impl World {
@@ -98,9 +93,7 @@ impl World {
         let rest = (1..self.each).map(|place| self.endpoint(number, place));
         let endpoints: Vec<String> = [first].into_iter().chain(rest).map(|endpoint| endpoint.to_string()).collect();
         let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
-        let one = SnapshotBuilder::default().service(service, &endpoints).build();
-        self.snapshot.services.extend(one.services);
-        self.snapshot.slices.extend(one.slices);
+        SnapshotBuilder::default().service(service, &endpoints).add_to(&mut self.snapshot);
         Key::Service(key)
     }
 

@@ -9,15 +9,12 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::chain::{Ruling, Verdict};
-use egressd_core::decision::Draft;
 use egressd_core::diff::{Applied, Summary};
 use egressd_core::in_force::{InForce, UnixTime};
 use egressd_core::model::{Key, Node, Snapshot};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::{Pipeline, Settings};
-use egressd_core::plan::{Limits, Room};
-use egressd_core::testkit::{SnapshotBuilder, context, rule, service, settings};
+use egressd_core::pipeline::Pipeline;
+use egressd_core::testkit::{SnapshotBuilder, answered_plainly, service, settings_of_many};
 
 /// Counts what its thread allocates.
 struct Counting;
@@ -62,9 +59,7 @@ struct World {
 
 impl World {
     fn with(count: u32) -> Self {
-        let everything = Room { elements: 1 << 20, networks: 1 << 20 };
-        let limits = Limits { namespace: everything, node: everything, ..Limits::default() };
-        let pipeline = Pipeline::new(Settings { limits, ..settings(Owner::Any) }, BTreeMap::new());
+        let pipeline = Pipeline::new(settings_of_many(Owner::Any), BTreeMap::new());
         let (snapshot, applied, in_force) = Default::default();
         let mut world = Self { pipeline, snapshot, applied, in_force };
         let keys = (0..count).map(|number| world.put(number, 0)).collect();
@@ -80,9 +75,7 @@ impl World {
         let service = service(&format!("service-{number}"), &[&address.to_string()]);
         let key = service.key.clone();
         let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
-        let one = SnapshotBuilder::default().service(service, &[&endpoint]).build();
-        self.snapshot.services.extend(one.services);
-        self.snapshot.slices.extend(one.slices);
+        SnapshotBuilder::default().service(service, &[&endpoint]).add_to(&mut self.snapshot);
         Key::Service(key)
     }
 
@@ -90,14 +83,7 @@ impl World {
         let before = ALLOCATIONS.get();
         let questions = self.pipeline.update(&self.snapshot, keys);
         let asked = questions.len();
-        let answers = questions.into_iter().map(|question| {
-            let sources =
-                question.view.local_endpoints(&context()).map(|endpoint| endpoint.address).collect::<Vec<_>>();
-            let address = *question.view.addresses.first().expect("it has an address");
-            let draft = Draft { rules: vec![rule(sources, address)], ..Draft::default() };
-            (question, Verdict::new(Ruling::Draft(draft.into())))
-        });
-        let further = self.pipeline.answer(answers.collect());
+        let further = self.pipeline.answer(answered_plainly(questions));
         assert_eq!(further, []);
         self.pipeline.next_try(Duration::ZERO);
         let step = self.pipeline.step();

@@ -3,6 +3,8 @@
 
 #[path = "pipeline/addresses.rs"]
 mod addresses;
+#[path = "pipeline/audited.rs"]
+mod audited;
 #[path = "pipeline/fairness.rs"]
 mod fairness;
 #[path = "pipeline/heard.rs"]
@@ -143,9 +145,7 @@ impl World {
 
     fn put(&mut self, service: Service, endpoints: &[&str]) -> Round {
         let key = service.key.clone();
-        let one = SnapshotBuilder::default().service(service, endpoints).build();
-        self.snapshot.services.extend(one.services);
-        self.snapshot.slices.extend(one.slices);
+        SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
         self.look_at([Key::Service(key)])
     }
 
@@ -171,7 +171,9 @@ impl World {
             };
             questions = self.pipeline.answer(questions.into_iter().map(answer).collect());
         }
-        self.pipeline.round()
+        let round = self.pipeline.round();
+        self.audit(&round);
+        round
     }
 }
 

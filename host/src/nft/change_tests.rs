@@ -2,16 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
-use egressd_core::chain::{Ruling, Verdict};
-use egressd_core::decision::Draft;
 use egressd_core::diff::{Applied, Batch, Changes};
 use egressd_core::model::{Key, Snapshot};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::{Pipeline, Settings};
-use egressd_core::plan::{Limits, Room};
-use egressd_core::testkit::{SnapshotBuilder, context, rule, service, settings};
+use egressd_core::pipeline::Pipeline;
+use egressd_core::testkit::{SnapshotBuilder, answered_plainly, service, settings_of_many};
 
 use super::encode::{Ownership, encode};
 
@@ -28,9 +25,7 @@ struct World {
 
 impl World {
     fn with(count: u32) -> Self {
-        let everything = Room { elements: 1 << 20, networks: 1 << 20 };
-        let limits = Limits { namespace: everything, node: everything, ..Limits::default() };
-        let pipeline = Pipeline::new(Settings { limits, ..settings(Owner::Any) }, BTreeMap::new());
+        let pipeline = Pipeline::new(settings_of_many(Owner::Any), BTreeMap::new());
         let mut world = Self { pipeline, snapshot: Snapshot::default(), applied: Applied::default() };
         let keys = (0..count).map(|number| world.put(number, 0)).collect();
         world.take(&keys);
@@ -42,21 +37,14 @@ impl World {
         let service = service(&format!("service-{number:05}"), &[&format!("11.0.0.{}", 100 + turn)]);
         let key = service.key.clone();
         let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
-        let one = SnapshotBuilder::default().service(service, &[&endpoint]).build();
-        self.snapshot.services.extend(one.services);
-        self.snapshot.slices.extend(one.slices);
+        SnapshotBuilder::default().service(service, &[&endpoint]).add_to(&mut self.snapshot);
         Key::Service(key)
     }
 
     /// What the kernel is handed for these.
     fn take(&mut self, keys: &BTreeSet<Key>) -> Changes {
         let questions = self.pipeline.update(&self.snapshot, keys);
-        let answers = questions.into_iter().map(|question| {
-            let sources: Vec<IpAddr> = question.view.local_endpoints(&context()).map(|one| one.address).collect();
-            let draft = Draft { rules: vec![rule(sources, question.view.addresses[0])], ..Draft::default() };
-            (question, Verdict::new(Ruling::Draft(draft.into())))
-        });
-        assert_eq!(self.pipeline.answer(answers.collect()), []);
+        assert_eq!(self.pipeline.answer(answered_plainly(questions)), []);
         self.applied.add_outstanding(self.pipeline.step().scope);
         let comparison = self.applied.compare(self.pipeline.target(self.applied.scope()), |_, _| {});
         let changes = comparison.changes(&self.applied);

@@ -13,7 +13,9 @@ use super::input::is_asked_about;
 use super::places::Places;
 use super::shown::Shown;
 #[cfg(feature = "testkit")]
-use crate::model::{ClusterFacts, Endpoint, Labels, Readiness};
+use super::updating::ready_of;
+#[cfg(feature = "testkit")]
+use crate::model::{ClusterFacts, Endpoint};
 use crate::model::{Published, ServiceKey, ServiceView, published};
 use crate::plan::TOO_MANY_ENDPOINTS;
 
@@ -76,15 +78,11 @@ impl Pipeline {
 
     fn stale_surroundings(&self) -> impl Iterator<Item = String> {
         let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
-        let nodes = self.newest.nodes.iter();
-        let ready: BTreeSet<String> =
-            nodes.filter(|(_, node)| node.readiness == Readiness::Ready).map(|(name, _)| name.clone()).collect();
-        let labels: Labels =
-            self.newest.nodes.get(&self.settings.node).map(|node| node.labels.clone()).unwrap_or_default();
+        let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),
             differ("the Nodes that are ready", &self.ready, &ready),
-            differ("this Node's labels", &*self.context.node_labels, &labels),
+            differ("what is the same for all Services", &*self.context, &self.context_of(&self.newest)),
         ];
         differ.into_iter().flatten()
     }

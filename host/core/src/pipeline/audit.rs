@@ -24,6 +24,7 @@ pub use disagreement::{Disagreement, Part, Subject};
 
 use super::derived::Derived;
 use super::places::{Named, Places};
+use super::updating::marks_of;
 use super::{Pipeline, Question};
 use crate::diff::Applied;
 use crate::model::{ServiceKey, Snapshot};
@@ -114,7 +115,7 @@ impl Pipeline {
     }
 
     fn look_at_all_of_it(&mut self, snapshot: &Snapshot) -> Vec<Question> {
-        self.policies = Arc::new(self.marks_of(snapshot));
+        self.policies = Arc::new(marks_of(snapshot));
         let has_other_context = self.cluster(snapshot);
         let known = self.all(snapshot).into_iter().chain(snapshot.slices.keys().cloned());
         known.for_each(|key| self.take_place(snapshot, &key));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::ops::Bound;
 
+use super::audit::behind;
 use crate::model::ServiceKey;
 use crate::net::AddressRange;
 
@@ -85,7 +85,7 @@ impl ByAddress {
 
     /// The addresses behind one, in order.
     pub(super) fn behind(&self, after: Option<IpAddr>) -> impl Iterator<Item = IpAddr> {
-        self.0.range((after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)).map(|(address, _)| *address)
+        self.0.range(behind(after)).map(|(address, _)| *address)
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {

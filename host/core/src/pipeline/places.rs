@@ -162,4 +162,27 @@ mod tests {
         places.put(&key, Place::default());
         assert_eq!(all(&mut places.within(AddressRange::all_of(Family::Ipv4))), ["two"]);
     }
+
+    /// All may name one Node, so a slice of an audit ends within it.
+    #[test]
+    fn names_of_nodes_are_gone_through_in_steps_of_any_size() {
+        let names: Vec<String> = (0..9).map(|number| format!("s{number}")).collect();
+        let node = |number: usize| if number < 7 { "a" } else { "b" };
+        let services: Vec<_> = names
+            .iter()
+            .enumerate()
+            .map(|(number, name)| (name.as_str(), "11.0.0.1", "10.0.0.1", node(number)))
+            .collect();
+        let places = places(&services);
+        let all: Vec<Named> = places.named_behind(None).collect();
+        assert_eq!(all.len(), 9);
+        for most in 1..=9 {
+            let (mut found, mut after) = (Vec::new(), None);
+            while found.len() < all.len() {
+                found.extend(places.named_behind(after.take()).take(most));
+                after = found.last().cloned();
+            }
+            assert_eq!(found, all, "{most} at a time");
+        }
+    }
 }

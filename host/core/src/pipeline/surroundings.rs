@@ -87,8 +87,8 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    /// Whether what is new of a Service can change what is inside. Most are of Services whose ClusterIPs and pods are in known networks, before and
-    /// after: of those nothing has to be gathered anew.
+    /// Whether what is new of a Service can change what is inside. The ClusterIPs and pods of most are in known networks, before
+    /// and after: of those nothing has to be gathered anew.
     pub(super) fn is_about_inside(&self, snapshot: &Snapshot, key: &ServiceKey) -> bool {
         self.shows_inside(&self.newest, key) != self.shows_inside(snapshot, key)
     }

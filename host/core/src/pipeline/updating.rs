@@ -1,13 +1,13 @@
 //! What newer states change: which Services have to be looked at.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::{Pipeline, Question};
-use crate::model::{Context, Key, PolicyObject, Readiness, ServiceKey, Snapshot};
+use crate::model::{Context, Key, PolicyMark, PolicyObject, Readiness, ServiceKey, Snapshot};
 
 impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
@@ -32,29 +32,31 @@ impl Pipeline {
 
     fn take_policies(&mut self, snapshot: &Snapshot) {
         if !self.newest.policies.ptr_eq(&snapshot.policies) {
-            let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
-            self.policies = Arc::new(snapshot.policies.iter().map(mark).collect());
+            self.policies = Arc::new(marks_of(snapshot));
         }
     }
 
     /// Renews what holds for all Services; whether every Service has to be asked about again.
     pub(super) fn cluster(&mut self, snapshot: &Snapshot) -> bool {
         self.take_ready(snapshot);
-        let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));
-        let context = Context { node: self.settings.node.clone(), node_labels: labels.unwrap_or_default() };
+        let context = self.context_of(snapshot);
         let changed = *self.context != context;
         self.context = Arc::new(context);
         changed
     }
 
+    /// What is the same for all Services in this state.
+    pub(super) fn context_of(&self, snapshot: &Snapshot) -> Context {
+        let labels = snapshot.nodes.get(&self.settings.node).map(|node| Arc::new(node.labels.clone()));
+        Context { node: self.settings.node.clone(), node_labels: labels.unwrap_or_default() }
+    }
+
     /// Renews which nodes are ready: on that it depends who reports a Service that no node translates.
     fn take_ready(&mut self, snapshot: &Snapshot) {
-        let ready =
-            || snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready).map(|(name, _)| name);
-        if ready().eq(&self.ready) {
+        if ready_of(snapshot).eq(&self.ready) {
             return;
         }
-        let before = std::mem::replace(&mut self.ready, ready().cloned().collect());
+        let before = std::mem::replace(&mut self.ready, ready_of(snapshot).cloned().collect());
         let other: BTreeSet<&String> = before.symmetric_difference(&self.ready).collect();
         if before.first() != self.ready.first() || other.contains(&self.settings.node) {
             return self.services.touch_all();
@@ -116,4 +118,15 @@ impl Pipeline {
         let [before, now] = [&self.newest, snapshot].map(|state| &state.unreadable.services);
         before.keys().chain(now.keys()).cloned().collect()
     }
+}
+
+/// The policies' ConfigMaps, by name.
+pub(super) fn marks_of(snapshot: &Snapshot) -> BTreeMap<String, PolicyMark> {
+    let mark = |(name, policy): (&String, &Arc<PolicyObject>)| (name.clone(), policy.mark.clone());
+    snapshot.policies.iter().map(mark).collect()
+}
+
+/// The nodes that are ready, by name.
+pub(super) fn ready_of(snapshot: &Snapshot) -> impl Iterator<Item = &String> {
+    snapshot.nodes.iter().filter(|(_, node)| node.readiness == Readiness::Ready).map(|(name, _)| name)
 }

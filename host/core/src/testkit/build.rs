@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use crate::chain::{Ruling, Verdict};
 use crate::compile::table_names;
-use crate::decision::Rule;
+use crate::decision::{Draft, Rule};
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Endpoint, MadeBy, Node, ObjectReference,
     Selection, Service, ServiceKey, ServiceKind, Slice, Snapshot, Surroundings, TrafficPolicy, Uid,
 };
 use crate::net::Family;
 use crate::owner::Owner;
-use crate::pipeline::{News, Settings};
-use crate::plan::{Limits, SharedAddresses};
+use crate::pipeline::{News, Question, Settings};
+use crate::plan::{Limits, Room, SharedAddresses};
 
 /// An address from text.
 ///
@@ -82,6 +83,25 @@ pub fn settings(owner: Owner) -> Settings {
         shared: SharedAddresses::Allow,
         limits: Limits::default(),
     }
+}
+
+/// The same, with room for a million elements: for many Services of one namespace.
+pub fn settings_of_many(owner: Owner) -> Settings {
+    let everything = Room { elements: 1 << 20, networks: 1 << 20 };
+    Settings { limits: Limits { namespace: everything, node: everything, ..Limits::default() }, ..settings(owner) }
+}
+
+/// Each question answered with one rule, from the Service's endpoints on [`context`]'s node to its first address; without
+/// rules where it has none.
+pub fn answered_plainly(questions: Vec<Question>) -> Vec<(Question, Verdict)> {
+    let here = context();
+    let answered = |question: Question| {
+        let sources = || question.view.local_endpoints(&here).map(|endpoint| endpoint.address);
+        let rules = question.view.addresses.first().map(|address| rule(sources(), *address)).into_iter().collect();
+        let draft = Draft { rules, ..Draft::default() };
+        (question, Verdict::new(Ruling::Draft(draft.into())))
+    };
+    questions.into_iter().map(answered).collect()
 }
 
 /// A LoadBalancer Service `default/<name>` with these own addresses.
@@ -163,5 +183,11 @@ impl SnapshotBuilder {
     /// The snapshot.
     pub fn build(self) -> Snapshot {
         self.0
+    }
+
+    /// Adds its Services and slices to a snapshot, in the place of those of the same names.
+    pub fn add_to(self, snapshot: &mut Snapshot) {
+        snapshot.services.extend(self.0.services);
+        snapshot.slices.extend(self.0.slices);
     }
 }

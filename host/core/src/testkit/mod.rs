@@ -8,7 +8,10 @@ mod random;
 mod trace;
 mod whole;
 
-pub use build::{SnapshotBuilder, a, context, facts, n, news, rule, service, settings, surroundings};
+pub use build::{
+    SnapshotBuilder, a, answered_plainly, context, facts, n, news, rule, service, settings, settings_of_many,
+    surroundings,
+};
 pub use fake::{FakeKernel, Refused, apply};
 pub use random::{Universe, World, promised};
 pub use trace::{Packet, Seen, trace};

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::*;
 
-/// Translates, with as many networks as the annotation `networks` says, to the Service's first address.
+/// Translates, with as many networks and rules as the annotations `networks` and `rules` say, to the Service's first address.
 struct Networks;
 
 impl Policy for Networks {
@@ -21,12 +21,13 @@ impl Policy for Networks {
         let count = view.service.annotations.get("networks").and_then(|text| text.parse::<u8>().ok());
         let decision = count.map_or(Decision::Pass, |count| {
             let network = |i| IpNet::new(a(&format!("192.0.2.{i}")), 32).expect("a network");
-            let sources = view.local_endpoints(context).map(|endpoint| endpoint.address);
-            let rule = egressd_core::decision::Rule {
+            let rules = view.service.annotations.get("rules").map_or(1, |text| text.parse::<u8>().expect("a number"));
+            let one = |number| egressd_core::decision::Rule {
+                id: format!("rule-{number}"),
                 include: (0..count).map(network).collect(),
-                ..rule(sources, view.addresses[0])
+                ..rule(view.local_endpoints(context).map(|endpoint| endpoint.address), view.addresses[0])
             };
-            Decision::Plan(Draft { rules: vec![rule], ..Draft::default() })
+            Decision::Plan(Draft { rules: (0..rules).map(one).collect(), ..Draft::default() })
         });
         Ok(Outcome { decision, diagnostics: vec![] })
     }
@@ -69,9 +70,7 @@ impl World {
         service.annotations.insert("networks".to_owned(), networks.to_string());
         let endpoints: Vec<String> = (1..=endpoints).map(|i| format!("10.0.{created}.{i}")).collect();
         let (key, endpoints) = (service.key.clone(), endpoints.iter().map(String::as_str).collect::<Vec<_>>());
-        let one = SnapshotBuilder::default().service(service, &endpoints).build();
-        self.snapshot.services.extend(one.services);
-        self.snapshot.slices.extend(one.slices);
+        SnapshotBuilder::default().service(service, &endpoints).add_to(&mut self.snapshot);
         key
     }
 
@@ -254,4 +253,21 @@ fn the_room_of_pods_that_are_replaced_is_kept_for_ten_minutes_and_for_no_edit() 
     assert_eq!(in_force(&world.has(("a/more", 2), 1, 4)), "a/more: 4 to 1, a/web: 2 to 0");
     world.has(("a/web", 1), 2, 1);
     assert_eq!(in_force(&world.has(("a/more", 2), 1, 5)), "a/more: 5 to 1, a/web: 1 to 2");
+}
+
+/// What a step remembers changes what limits count, so its Service is looked at again.
+#[test]
+fn what_is_counted_of_a_refused_edit_follows_when_the_room_of_its_pods_ends() {
+    let mut world = World::limited();
+    world.has(("a/web", 1), 2, 3);
+    world.has(("a/web", 1), 2, 2);
+    let key = world.will_have(("a/web", 1), 0, 2);
+    let service = world.snapshot.services.get_mut(&key).expect("it is there");
+    Arc::make_mut(service).annotations.insert("rules".to_owned(), "3".to_owned());
+    let round = world.look_at([Key::Service(key)]);
+    assert_eq!(in_force(&world.ask_further(round)), "a/web: 2 to 2");
+    world.pipeline.next_try(Duration::ZERO);
+    let questions = world.pipeline.ask_waited(KEPT);
+    assert_eq!(in_force(&world.ask(questions)), "a/web: 2 to 2");
+    assert_eq!(in_force(&world.ask(Vec::new())), "a/web: 2 to 2");
 }

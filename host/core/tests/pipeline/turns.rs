@@ -145,9 +145,7 @@ impl World {
     /// Puts a Service into the snapshot, which is looked at.
     pub(super) fn comes(&mut self, service: Service, endpoints: &[&str]) -> Vec<Question> {
         let keys = [Key::Service(service.key.clone())].into();
-        let one = SnapshotBuilder::default().service(service, endpoints).build();
-        self.snapshot.services.extend(one.services);
-        self.snapshot.slices.extend(one.slices);
+        SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
         self.pipeline.update(&self.snapshot, &keys)
     }
 

@@ -46,7 +46,7 @@ pub(super) async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()
     while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
         plant(&mut daemon);
         let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-        ended = daemon.go_round(Next::Audit, (&taker, &mut addresses), stop).await;
+        ended = daemon.run_loop(Next::Audit, (&taker, &mut addresses), stop).await;
     }
     daemon.end(ended).await
 }

@@ -177,9 +177,7 @@ impl World {
     pub(super) fn put(&mut self, name: &str, (wish, address): (&str, &str), endpoints: &[&str]) {
         let mut service = service(name, &[address]);
         service.annotations.insert("do".to_owned(), wish.to_owned());
-        let one = SnapshotBuilder::default().service(service, endpoints).build();
-        self.snapshot.services.extend(one.services);
-        self.snapshot.slices.extend(one.slices);
+        SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
         self.claims.pods.entry(key(name)).or_default().extend(endpoints.iter().map(|text| a(text)));
         self.give(name);
     }

@@ -30,8 +30,7 @@ impl Pipeline {
         // No text is between one and the same with this behind it.
         let first = namespace.map_or_else(String::new, |namespace| format!("{namespace}\0"));
         let key = ServiceKey::first_of(first.as_str());
-        let of_services = self.services.range((std::ops::Bound::Included(key.clone()), std::ops::Bound::Unbounded));
-        let of_services = of_services.map(|(key, _)| key).next();
+        let of_services = self.services.range(key.clone()..).next().map(|(key, _)| key);
         let counted = self.derived.counted.range(key.clone()..).next().map(|(key, _)| key);
         let refused = self.derived.refused.range(key..).next().map(|(key, _)| key);
         let of_keys = [of_services, counted, refused].into_iter().flatten().map(|key| Arc::clone(&key.namespace));

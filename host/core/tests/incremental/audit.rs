@@ -1,38 +1,18 @@
 //! The law of the audit: it finds nothing, whatever happened, and everything, whatever is wrong; and then it is right again.
-#![expect(clippy::expect_used, reason = "tests")]
-
-#[path = "incremental/changes.rs"]
-mod changes;
-#[path = "incremental/events.rs"]
-mod events;
-#[path = "incremental/happenings.rs"]
-mod happenings;
-#[path = "incremental/kernel.rs"]
-mod kernel;
-#[path = "incremental/node.rs"]
-mod node;
-#[path = "incremental/objects.rs"]
-mod objects;
-#[path = "incremental/policies.rs"]
-mod policies;
-#[path = "incremental/rounds.rs"]
-mod rounds;
-#[path = "incremental/scenes.rs"]
-mod scenes;
 
 use std::collections::BTreeSet;
 
+use crate::events::{Answered, Fate, Happening, Knowledge, Scene};
+use crate::happenings::happenings;
+use crate::node::Node;
+use crate::scenes::scenes;
 use egressd_core::compile::keep;
 use egressd_core::diff::{Applied, Scope, corrupt as belief};
 use egressd_core::pipeline::{Disagreement, Progress, corrupt};
-use events::{Answered, Fate, Happening, Knowledge, Scene};
-use happenings::happenings;
-use node::Node;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use scenes::scenes;
 
 /// A history after which there is nothing left to do.
 fn at_rest(scene: &Scene, history: Vec<Happening>) -> Result<Node, TestCaseError> {
