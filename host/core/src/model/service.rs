@@ -3,24 +3,31 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::{KubeVipWrote, Labels};
 use crate::net::{Family, Protocol};
 
-/// `namespace/name`: what people call a Service.
+/// `namespace/name`: what people call a Service. Every map of Services has it, so a copy is one pointer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ServiceKey {
-    /// The namespace. Shared: every round copies the keys of all Services.
+pub struct ServiceKey(Arc<ServiceName>);
+
+/// What a [`ServiceKey`] consists of.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct ServiceName {
+    /// The namespace. Shared by its Services.
     pub namespace: Arc<str>,
-    /// The name in it.
-    pub name: Arc<str>,
+    /// The name in it. Up to 23 bytes stand beside the namespace, so that a comparison follows one pointer.
+    pub name: SmolStr,
 }
 
 impl ServiceKey {
     /// The Service `namespace/name`.
-    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl AsRef<str>) -> Self {
+        Self(Arc::new(ServiceName { namespace: namespace.into(), name: SmolStr::new(name) }))
     }
 
     /// Before all Services of a namespace, in their order, and after those of all namespaces before it.
@@ -29,9 +36,20 @@ impl ServiceKey {
     }
 }
 
+impl Deref for ServiceKey {
+    type Target = ServiceName;
+
+    fn deref(&self) -> &ServiceName {
+        &self.0
+    }
+}
+
 /// By namespace, then by name. Most keys that are compared are of one namespace, whose name they share.
 impl Ord for ServiceKey {
     fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
         let same = Arc::ptr_eq(&self.namespace, &other.namespace);
         let by_namespace = if same { Ordering::Equal } else { self.namespace.cmp(&other.namespace) };
         by_namespace.then_with(|| self.name.cmp(&other.name))

@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Endpoint, Node, Pod, Service, Slice};
+use super::{Endpoint, Node, Pod, Service, ServiceKey, Slice};
 
 /// How many texts are known at once. So many names of nodes and annotations are in use on one cluster at most.
 const PLACES: usize = 4_096;
@@ -43,10 +43,21 @@ fn place(text: &str) -> usize {
     usize::try_from(hasher.finish() % PLACES as u64).unwrap_or_default()
 }
 
+impl ServiceKey {
+    /// The same with the namespace's name that others have.
+    fn compact(&mut self, texts: &mut Texts) {
+        let mut namespace = Arc::clone(&self.namespace);
+        texts.share(&mut namespace);
+        if !Arc::ptr_eq(&namespace, &self.namespace) {
+            *self = Self::new(namespace, &self.name);
+        }
+    }
+}
+
 impl Service {
     /// The same with texts that it shares with others, and without room that it does not use.
     pub fn compact(&mut self, texts: &mut Texts) {
-        texts.share(&mut self.key.namespace);
+        self.key.compact(texts);
         self.labels.compact(texts);
         self.annotations.compact(texts);
         self.load_balancer_class.iter_mut().for_each(|class| texts.share(class));
@@ -61,7 +72,7 @@ impl Service {
 impl Slice {
     /// The same with names that it shares with others, sorted as views are. Names of pods are their own.
     pub fn compact(&mut self, texts: &mut Texts) {
-        texts.share(&mut self.service.namespace);
+        self.service.compact(texts);
         let endpoints = Arc::make_mut(&mut self.endpoints);
         endpoints.iter_mut().for_each(|endpoint| endpoint.compact(texts));
         // Views are sorted, and share what is. Of two with one address the later one stays the later one.

@@ -373,11 +373,11 @@ fn remove_slice(snapshot: &mut Snapshot, service: &ServiceKey, name: &str) {
 }
 
 fn service_key(name: &ObjectReference) -> ServiceKey {
-    ServiceKey { namespace: Arc::clone(&name.namespace), name: Arc::clone(&name.name) }
+    ServiceKey::new(Arc::clone(&name.namespace), &name.name)
 }
 
 fn reference(key: &ServiceKey) -> ObjectReference {
-    ObjectReference { namespace: Arc::clone(&key.namespace), name: Arc::clone(&key.name) }
+    ObjectReference::new(Arc::clone(&key.namespace), key.name.as_str())
 }
 
 #[cfg(test)]

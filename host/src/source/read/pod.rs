@@ -1,6 +1,7 @@
 //! Pods, read no further than it tells whose an address is.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use egressd_core::model::{ObjectReference, Phase, Pod, PodNetwork};
 
@@ -16,7 +17,7 @@ pub(super) fn pod(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Pod, Unre
     let host_network = spec.get("hostNetwork").boolean()?;
     Ok(Pod {
         uid: metadata::uid(root, &key)?,
-        name: ObjectReference { namespace: key.namespace, name: key.name },
+        name: ObjectReference::new(Arc::clone(&key.namespace), key.name.as_str()),
         phase: match status.get("phase").text()? {
             Some("Succeeded" | "Failed") => Phase::Ended,
             Some(_) | None => Phase::Alive,
