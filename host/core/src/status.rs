@@ -168,6 +168,8 @@ pub fn status(planned: &Planned) -> ServiceStatus {
         let mut addresses = addresses;
         addresses.sort_unstable();
         addresses.dedup();
+        // One is kept for each Service.
+        addresses.shrink_to_fit();
         addresses
     };
     let addresses = sorted(rules.clone().map(|rule| rule.address).collect());

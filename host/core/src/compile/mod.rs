@@ -20,6 +20,7 @@ pub use keep::{Kept, keep};
 pub use names::{uid_of_chain, uid_of_comment};
 
 use self::chains::Given;
+use crate::model::ServiceKey;
 use crate::net::Family;
 use crate::plan::{Claim, Plan, Rank, ranked};
 use crate::ruleset::{
@@ -53,7 +54,8 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
     let tables = Family::ALL.map(|family| {
         let mut table = table(family);
         let pods = claims.iter().filter(|(pod, _)| Family::of(**pod) == family);
-        let pods_of = Pods { family, objects, elsewhere: &plan.elsewhere, table: &mut table, given: Given::default() };
+        let (elsewhere, given) = (&plan.elsewhere, Given::default());
+        let pods_of = Pods { family, objects, elsewhere, table: &mut table, given, comment: None };
         pods_of.add_all(pods);
         (family, table)
     });
@@ -114,10 +116,12 @@ struct Pods<'a> {
     elsewhere: &'a BTreeSet<IpAddr>,
     table: &'a mut Table,
     given: Given,
+    /// The comment that was made last, and of which Service: the pods of one often stand beside each other, and share it.
+    comment: Option<(&'a ServiceKey, Arc<str>)>,
 }
 
-impl Pods<'_> {
-    fn add_all<'p>(mut self, pods: impl Iterator<Item = (&'p IpAddr, &'p Vec<Claim<'p>>)>) {
+impl<'a> Pods<'a> {
+    fn add_all(mut self, pods: impl Iterator<Item = (&'a IpAddr, &'a Vec<Claim<'a>>)>) {
         for (pod, claims) in pods {
             // A plain Service leaves no packet to those that are asked after it.
             let plain = claims.iter().position(|claim| claim.rank == Rank::Plain);
@@ -135,8 +139,8 @@ impl Pods<'_> {
     }
 
     /// Elements for a Service without networks, ranges or source ports. The first Service to take a key keeps it.
-    fn elements(&mut self, pod: IpAddr, claim: &Claim<'_>) {
-        let comment: Arc<str> = names::comment(claim.key, &claim.service.uid).into();
+    fn elements(&mut self, pod: IpAddr, claim: &Claim<'a>) {
+        let comment = self.comment(claim);
         for rule in &claim.rules {
             let element = Element { target: Target::Address(rule.address), comment: Some(Arc::clone(&comment)) };
             if claim.rank == Rank::Plain {
@@ -146,6 +150,17 @@ impl Pods<'_> {
             for ports in &rule.destination_ports {
                 let key = MapKey::Port(pod, ports.protocol(), ports.first());
                 self.element(self.objects.ports.clone(), key, element.clone());
+            }
+        }
+    }
+
+    fn comment(&mut self, claim: &Claim<'a>) -> Arc<str> {
+        match &self.comment {
+            Some((key, comment)) if *key == claim.key => Arc::clone(comment),
+            Some(_) | None => {
+                let comment: Arc<str> = names::comment(claim.key, &claim.service.uid).into();
+                self.comment = Some((claim.key, Arc::clone(&comment)));
+                comment
             }
         }
     }

@@ -13,6 +13,7 @@ mod policy;
 mod prefix;
 mod published;
 mod service;
+mod service_key;
 mod snapshot;
 mod texts;
 mod unreadable;
@@ -37,8 +38,9 @@ pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub(crate) use published::asks_kube_vip;
 pub use published::{ActiveEndpoints, KubeVipWrote, Published, Writer, active_endpoint, published};
 pub use service::{
-    Endpoint, ObjectReference, Selection, Service, ServiceKey, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
+    Endpoint, ObjectReference, Selection, Service, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };
+pub use service_key::{ServiceKey, ServiceName};
 pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Slices, Snapshot};
 pub use texts::Texts;
 pub use unreadable::{Unreadable, UnreadableService};

@@ -1,72 +1,11 @@
 //! A Service and its endpoints, cut to what egress is about.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::net::IpAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 
-use smol_str::SmolStr;
-
-use super::{KubeVipWrote, Labels};
+use super::{KubeVipWrote, Labels, ServiceKey};
 use crate::net::{Family, Protocol};
-
-/// `namespace/name`: what people call a Service. Every map of Services has it, so a copy is one pointer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ServiceKey(Arc<ServiceName>);
-
-/// What a [`ServiceKey`] consists of.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct ServiceName {
-    /// The namespace. Shared by its Services.
-    pub namespace: Arc<str>,
-    /// The name in it. Up to 23 bytes stand beside the namespace, so that a comparison follows one pointer.
-    pub name: SmolStr,
-}
-
-impl ServiceKey {
-    /// The Service `namespace/name`.
-    pub fn new(namespace: impl Into<Arc<str>>, name: impl AsRef<str>) -> Self {
-        Self(Arc::new(ServiceName { namespace: namespace.into(), name: SmolStr::new(name) }))
-    }
-
-    /// Before all Services of a namespace, in their order, and after those of all namespaces before it.
-    pub fn first_of(namespace: impl Into<Arc<str>>) -> Self {
-        Self::new(namespace, "")
-    }
-}
-
-impl Deref for ServiceKey {
-    type Target = ServiceName;
-
-    fn deref(&self) -> &ServiceName {
-        &self.0
-    }
-}
-
-/// By namespace, then by name. Most keys that are compared are of one namespace, whose name they share.
-impl Ord for ServiceKey {
-    fn cmp(&self, other: &Self) -> Ordering {
-        if Arc::ptr_eq(&self.0, &other.0) {
-            return Ordering::Equal;
-        }
-        let same = Arc::ptr_eq(&self.namespace, &other.namespace);
-        let by_namespace = if same { Ordering::Equal } else { self.namespace.cmp(&other.namespace) };
-        by_namespace.then_with(|| self.name.cmp(&other.name))
-    }
-}
-
-impl PartialOrd for ServiceKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl fmt::Display for ServiceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
 
 /// The identity of one life of an object. It becomes a part of chain names, so it is short and plain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -49,7 +49,7 @@ impl ServiceKey {
         let mut namespace = Arc::clone(&self.namespace);
         texts.share(&mut namespace);
         if !Arc::ptr_eq(&namespace, &self.namespace) {
-            *self = Self::new(namespace, &self.name);
+            *self = Self::new(namespace, Arc::clone(&self.name));
         }
     }
 }

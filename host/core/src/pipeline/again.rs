@@ -18,6 +18,13 @@ const LONGEST: Duration = Duration::from_secs(300);
 pub(super) struct Again {
     /// The number of its last failure; 0 while it has none.
     turn: u64,
+    /// Boxed, since few Services have one.
+    wait: Option<Box<Wait>>,
+}
+
+/// What is waited for; at least one of both is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wait {
     pause: Option<Pause>,
     /// Of policies that rest.
     deferred: Vec<PolicyFailure>,
@@ -40,12 +47,22 @@ impl Again {
     pub(super) fn answered(&mut self, turn: Option<u64>, verdict: &Verdict) {
         self.turn = turn.unwrap_or(self.turn);
         let deferred = verdict.failures.iter().filter(|failure| failure.kind == FailureKind::Deferred);
-        self.deferred = deferred.cloned().collect();
+        let deferred: Vec<PolicyFailure> = deferred.cloned().collect();
         let longer = |pause: Pause| (pause.long * 2).min(LONGEST);
-        self.pause = match (verdict.failed(FailureKind::Slow), self.pause) {
+        let pause = match (verdict.failed(FailureKind::Slow), self.pause()) {
             (true, pause) => Some(Pause { long: pause.map_or(FIRST, longer), until: None }),
-            (false, pause) => pause.filter(|_| self.is_deferred()),
+            (false, pause) => pause.filter(|_| !deferred.is_empty()),
         };
+        self.wait = (pause.is_some() || !deferred.is_empty()).then(|| Box::new(Wait { pause, deferred }));
+    }
+
+    fn pause(&self) -> Option<Pause> {
+        self.wait.as_ref().and_then(|wait| wait.pause)
+    }
+
+    /// What failures say of policies that rest.
+    fn resting(&self) -> &[PolicyFailure] {
+        self.wait.as_ref().map_or(&[], |wait| &wait.deferred)
     }
 
     pub(super) fn turn(&self) -> u64 {
@@ -53,22 +70,22 @@ impl Again {
     }
 
     pub(super) fn is_deferred(&self) -> bool {
-        !self.deferred.is_empty()
+        !self.resting().is_empty()
     }
 
     /// The first policy that rests.
     pub(super) fn deferred(&self) -> Option<&PolicyFailure> {
-        self.deferred.first()
+        self.resting().first()
     }
 
     pub(super) fn is_due(&self, now: Duration) -> bool {
-        let over = self.pause.and_then(|pause| pause.until).is_some_and(|until| until <= now);
+        let over = self.pause().and_then(|pause| pause.until).is_some_and(|until| until <= now);
         self.is_deferred() || over
     }
 
     /// Whether none before it waits for the same policies. Takes its place among those that wait.
     pub(super) fn is_first(&self, resting: &mut BTreeSet<String>) -> bool {
-        let new = self.deferred.iter().filter(|failure| resting.insert(failure.policy.clone())).count();
+        let new = self.resting().iter().filter(|failure| resting.insert(failure.policy.clone())).count();
         !self.is_deferred() || new > 0
     }
 
@@ -77,7 +94,8 @@ impl Again {
         if self.is_deferred() {
             return Some(now + PACE);
         }
-        self.pause.as_mut().map(|pause| *pause.until.get_or_insert(now + pause.long))
+        let pause = self.wait.as_mut().and_then(|wait| wait.pause.as_mut());
+        pause.map(|pause| *pause.until.get_or_insert(now + pause.long))
     }
 }
 

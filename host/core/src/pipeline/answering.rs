@@ -30,7 +30,7 @@ impl Pipeline {
     fn about_last_accepted(&mut self, question: &Question, verdict: Verdict) {
         if matches!(verdict.ruling, Ruling::Denied { .. }) {
             self.drafts.remove(&question.view.service.uid);
-            self.claims.forget(&question.view.service.uid);
+            self.forget_claim(&question.key);
         }
         if let Some(entry) = self.services.get_mut(&question.key) {
             entry.follow_up(verdict);
@@ -93,8 +93,8 @@ impl Pipeline {
             (Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. }, _) | (Ruling::Denied { .. }, None) => {}
             (Ruling::Denied { .. }, Some(entry)) => {
                 self.drafts.remove(&entry.view.service.uid);
-                self.claims.forget(&entry.view.service.uid);
                 accept(&mut self.accepted, &entry.view, &self.interest);
+                self.forget_claim(key);
             }
         }
     }

@@ -72,7 +72,7 @@ impl Pipeline {
         for key in self.services.take_untimed() {
             self.alarms.set(&key, self.services.times_of(&key), now);
         }
-        self.alarms.next(now).into_iter().chain(self.claims.begin(now)).min()
+        self.alarms.next(now).into_iter().chain(self.claims.begin(&mut self.services, now)).min()
     }
 
     /// Whether an answer is still of use.

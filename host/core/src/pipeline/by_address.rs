@@ -15,7 +15,11 @@ pub(super) struct ByAddress(BTreeMap<IpAddr, Keys>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Keys {
     One(ServiceKey),
-    More(Vec<ServiceKey>),
+    #[expect(
+        clippy::box_collection,
+        reason = "nearly no address has several, and each entry of the map would be larger"
+    )]
+    More(Box<Vec<ServiceKey>>),
 }
 
 impl Keys {
@@ -33,7 +37,7 @@ impl Keys {
             Self::One(known) => {
                 let mut keys = vec![known.clone()];
                 keys.insert(at, key.clone());
-                *self = Self::More(keys);
+                *self = Self::More(Box::new(keys));
             }
             Self::More(keys) => keys.insert(at, key.clone()),
         }
@@ -47,7 +51,7 @@ impl Keys {
                 if let Ok(at) = keys.binary_search(key) {
                     keys.remove(at);
                 }
-                if let [last] = &**keys {
+                if let [last] = keys.as_slice() {
                     *self = Self::One(last.clone());
                 }
             }

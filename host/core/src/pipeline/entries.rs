@@ -89,7 +89,7 @@ impl Entries {
         Some(*entry)
     }
 
-    /// To change when it is asked again, which no round depends on.
+    /// To change when it is asked again and what is kept for it. Whoever does touches it, where a round depends on that.
     pub(super) fn times_of(&mut self, key: &ServiceKey) -> Option<&mut Entry> {
         self.all.get_mut(key).map(|entry| &mut **entry)
     }

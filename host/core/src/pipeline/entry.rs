@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::again::{Again, is_undecided};
+use super::claims::Claim;
 use super::input::{Heard, asks_nothing};
 use super::memory::with_annotations;
 use super::shown::{Shown, are_alike};
@@ -42,6 +43,8 @@ pub(super) struct Entry {
     pub(super) answer: Answer,
     /// Its endpoints whose pods are not known.
     pub(super) waits: Waits,
+    /// Room that is kept for its pods while they are replaced.
+    pub(super) claim: Claim,
 }
 
 /// What became of the question about the input that was accepted last.
@@ -74,6 +77,25 @@ pub(super) enum Standing {
 }
 
 impl Entry {
+    /// Of a Service about which nothing is known but what an earlier process answered.
+    pub(super) fn new(view: Arc<ServiceView>, verdict: Option<Verdict>) -> Self {
+        Self {
+            view,
+            shown: None,
+            input: 0,
+            published: Published::default(),
+            verdict,
+            bare: None,
+            standing: Standing::Earlier,
+            last_input: None,
+            follow_up: FollowUp::Unasked,
+            again: Again::default(),
+            answer: Answer::Remembered,
+            waits: Waits::default(),
+            claim: Claim::default(),
+        }
+    }
+
     /// What to ask about it.
     pub(super) fn question(&self, key: &ServiceKey) -> Question {
         let (key, failed) = (key.clone(), self.again.turn());

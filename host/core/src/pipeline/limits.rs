@@ -77,7 +77,7 @@ impl Pipeline {
     /// How much is kept for a Service of this size. An edit that needs less gives the rest back.
     fn claimed(&self, key: &ServiceKey, newest: Size) -> Size {
         let Some(entry) = self.services.get(key) else { return Size::default() };
-        let claim = self.claims.of(&entry.view.service.uid);
+        let claim = entry.claim.size();
         let is_edited = entry.verdict.as_ref().is_some_and(|verdict| self.is_edited(entry, verdict));
         if is_edited && newest.fits_in_place_of(claim) { newest } else { claim }
     }
@@ -119,9 +119,9 @@ impl Pipeline {
         for key in keys {
             let before = self.falls_back_to(key);
             further.extend(self.remember_answer(key, derived.refused.get(key)));
-            if let Some(entry) = self.services.get(key) {
+            if let Some(entry) = self.services.times_of(key) {
                 let has = Size::of(derived.plans.get(key).map(|plan| &**plan));
-                self.claims.has(&entry.view.service.uid, key, has);
+                self.claims.has(key, &mut entry.claim, has);
             }
             if self.falls_back_to(key) != before {
                 self.services.touch([key]);
@@ -132,8 +132,15 @@ impl Pipeline {
 
     /// What limits depend on, beside what a Service would have today: how much is kept for it, and what it had last.
     fn falls_back_to(&self, key: &ServiceKey) -> Option<(Size, Option<Arc<Draft>>)> {
-        let uid = &self.services.get(key)?.view.service.uid;
-        Some((self.claims.of(uid), self.drafts.get(uid).cloned()))
+        let entry = self.services.get(key)?;
+        Some((entry.claim.size(), self.drafts.get(&entry.view.service.uid).cloned()))
+    }
+
+    /// Nothing is kept for the pods of a Service any more.
+    pub(super) fn forget_claim(&mut self, key: &ServiceKey) {
+        if let Some(entry) = self.services.times_of(key) {
+            self.claims.forget(key, &mut entry.claim);
+        }
     }
 
     fn remember_answer(&mut self, key: &ServiceKey, refused: Option<&Instead>) -> Option<Question> {
@@ -171,9 +178,7 @@ impl Pipeline {
         if guard(&self.context, &entry.view, draft).is_ok() {
             remember(&mut self.drafts, uid, draft);
         }
-        if !is_accepted(&self.accepted, &entry.view, &self.interest) {
-            self.claims.forget(uid);
-        }
+        let is_edited = !is_accepted(&self.accepted, &entry.view, &self.interest);
         if **draft != Draft::default() || !findings.is_empty() {
             accept(&mut self.accepted, &entry.view, &self.interest);
         } else {
@@ -182,6 +187,9 @@ impl Pipeline {
         }
         if let Some(entry) = self.services.get_mut(key) {
             (entry.answer, entry.last_input) = (Answer::Remembered, None);
+        }
+        if is_edited {
+            self.forget_claim(key);
         }
     }
 }

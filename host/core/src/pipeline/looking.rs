@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::again::Again;
-use super::entry::{Answer, Entry, FollowUp, Standing};
+use super::entry::{Entry, Standing};
 use super::input::is_asked_about;
 use super::places::Place;
 use super::{Pipeline, Question};
@@ -23,7 +22,7 @@ impl Pipeline {
         let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
         let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
-                self.forget(&gone.view.service.uid);
+                self.forget(&key, gone);
             }
             return None;
         };
@@ -91,29 +90,29 @@ impl Pipeline {
     ) -> Entry {
         let (view, waits) = newest;
         let uid = &view.service.uid;
-        let known = self.services.remove(key);
-        let (verdict, last_input, follow_up, again, answer) = match known {
-            Some(Entry { view: before, verdict, last_input, follow_up, again, answer, .. })
-                if before.service.uid == *uid =>
-            {
-                (verdict, last_input, follow_up, again.anew(), answer)
-            }
+        let before = match self.services.remove(key) {
+            Some(known) if known.view.service.uid == *uid => known,
             other => {
                 if let Some(replaced) = other {
-                    self.forget(&replaced.view.service.uid);
+                    self.forget(key, replaced);
                 }
-                let draft = self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft(Arc::clone(draft))));
-                (draft, None, FollowUp::Unasked, Again::default(), Answer::Remembered)
+                Entry::new(Arc::clone(&view), self.remembered(uid))
             }
         };
         self.inputs += 1;
-        let (input, standing, shown, bare) = (self.inputs, Standing::Earlier, None, None);
-        Entry { view, shown, input, published, verdict, bare, standing, last_input, follow_up, again, answer, waits }
+        let (input, standing, again) = (self.inputs, Standing::Earlier, before.again.anew());
+        Entry { view, shown: None, input, published, bare: None, standing, again, waits, ..before }
     }
 
-    fn forget(&mut self, uid: &Uid) {
+    /// What an earlier process answered.
+    fn remembered(&self, uid: &Uid) -> Option<Verdict> {
+        self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft(Arc::clone(draft))))
+    }
+
+    fn forget(&mut self, key: &ServiceKey, mut gone: Entry) {
+        let uid = &gone.view.service.uid;
         self.accepted.remove(uid);
         self.drafts.remove(uid);
-        self.claims.forget(uid);
+        self.claims.forget(key, &mut gone.claim);
     }
 }

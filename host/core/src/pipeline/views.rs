@@ -14,7 +14,7 @@ impl Pipeline {
     /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to be
     /// asked.
     pub fn ask_waited(&mut self, now: Duration) -> Vec<Question> {
-        let ended = self.claims.end(now);
+        let ended = self.claims.end(&mut self.services, now);
         self.services.touch(&ended);
         let mut over = self.alarms.due(now);
         over.retain(|key| self.services.times_of(key).is_some_and(|entry| entry.waits.end(now)));

@@ -373,11 +373,11 @@ fn remove_slice(snapshot: &mut Snapshot, service: &ServiceKey, name: &str) {
 }
 
 fn service_key(name: &ObjectReference) -> ServiceKey {
-    ServiceKey::new(Arc::clone(&name.namespace), &name.name)
+    ServiceKey::new(Arc::clone(&name.namespace), Arc::clone(&name.name))
 }
 
 fn reference(key: &ServiceKey) -> ObjectReference {
-    ObjectReference::new(Arc::clone(&key.namespace), key.name.as_str())
+    ObjectReference::new(Arc::clone(&key.namespace), Arc::clone(&key.name))
 }
 
 #[cfg(test)]

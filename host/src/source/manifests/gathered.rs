@@ -219,6 +219,6 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
 fn insert_endpoints(snapshot: &mut Snapshot, endpoints: &Arc<Slice>) {
     let key = &endpoints.service;
     if !snapshot.slices.contains_key(key) {
-        snapshot.slices.insert(key.clone(), [(key.name.as_str(), Arc::clone(endpoints))].into_iter().collect());
+        snapshot.slices.insert(key.clone(), [(Arc::clone(&key.name), Arc::clone(endpoints))].into_iter().collect());
     }
 }

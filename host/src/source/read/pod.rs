@@ -17,7 +17,7 @@ pub(super) fn pod(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Pod, Unre
     let host_network = spec.get("hostNetwork").boolean()?;
     Ok(Pod {
         uid: metadata::uid(root, &key)?,
-        name: ObjectReference::new(Arc::clone(&key.namespace), key.name.as_str()),
+        name: ObjectReference::new(Arc::clone(&key.namespace), Arc::clone(&key.name)),
         phase: match status.get("phase").text()? {
             Some("Succeeded" | "Failed") => Phase::Ended,
             Some(_) | None => Phase::Alive,
