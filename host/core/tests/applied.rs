@@ -24,10 +24,12 @@ fn touched(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
 fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
     let mut plan = plan.clone();
     for service in plan.services.values_mut() {
-        for rule in &mut service.rules {
+        let mut rules = service.rules.to_vec();
+        for rule in &mut rules {
             rule.sources.retain(|source| pods.contains(source));
         }
-        service.rules.retain(|rule| !rule.sources.is_empty());
+        rules.retain(|rule| !rule.sources.is_empty());
+        service.rules = rules.into();
     }
     plan.services.retain(|_, service| !service.rules.is_empty());
     match common {

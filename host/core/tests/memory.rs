@@ -4,17 +4,20 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use egressd_core::diff::Applied;
+use egressd_core::in_force::{InForce, UnixTime};
 use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, MadeBy, ObjectReference, Published, ServiceKey,
-    ServiceView, Slice, Snapshot, Texts, Uid, published, view,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Endpoint, Key, MadeBy, ObjectReference, Published,
+    ServiceKey, ServiceView, Slice, Snapshot, Texts, Uid, published, view,
 };
 use egressd_core::owner::{Holder, Owner};
+use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::plan::{End, Planned, PlannedService};
-use egressd_core::testkit::{facts, rule, service};
+use egressd_core::testkit::{answered_plainly, facts, n, rule, service, settings_of_many};
 use egressd_core::voice::{Stage, Voice, voice};
 
 /// The system's allocator, counting for each thread what it has.
@@ -109,7 +112,7 @@ fn voices(views: &[ServiceView]) -> Vec<Voice> {
         let service = PlannedService {
             uid: view.service.uid.clone(),
             created: 0,
-            rules: vec![rule([view.endpoints[0].address], view.addresses[0])],
+            rules: vec![rule([view.endpoints[0].address], view.addresses[0])].into(),
             foreign: BTreeSet::new(),
             on_change: Default::default(),
             on_unavailable: Default::default(),
@@ -134,4 +137,35 @@ fn a_service_costs_few_bytes_and_allocations() {
     {
         assert!(cost[0] <= most[0] && cost[1] <= most[1], "{what}: {cost:?} bytes and allocations, at most {most:?}");
     }
+}
+
+/// What the loop keeps once all is in force.
+fn in_force(snapshot: &Snapshot) -> (Pipeline, Applied, InForce) {
+    // All pods and ClusterIPs are in known networks, as in most clusters.
+    let cluster = ClusterSettings { pod_networks: vec![n("10.0.0.0/8")], ..ClusterSettings::default() };
+    let mut pipeline = Pipeline::new(Settings { cluster, ..settings_of_many(Owner::Any) }, BTreeMap::new());
+    let (mut applied, mut in_force) = <(Applied, InForce)>::default();
+    let keys: BTreeSet<Key> = snapshot.services.keys().cloned().map(Key::Service).collect();
+    // What comes into force is remembered, which the second step takes in.
+    for keys in [keys, BTreeSet::new()] {
+        let questions = pipeline.update(snapshot, &keys);
+        pipeline.answer(answered_plainly(questions));
+        let step = pipeline.step();
+        drop(pipeline.take_news());
+        applied.add_outstanding(step.scope);
+        let comparison = applied.compare(pipeline.target(applied.scope()), |_, _| {});
+        comparison.apply_to(&mut applied);
+        applied.clear_outstanding();
+        in_force.take_over(&step.newest, UnixTime(1));
+    }
+    (pipeline, applied, in_force)
+}
+
+#[test]
+fn what_the_loop_keeps_of_a_service_beside_its_objects_is_bounded() {
+    let snapshot = snapshot();
+    let ((_, _, in_force), [bytes, pieces]) = cost(|| in_force(&snapshot));
+    assert_eq!(in_force.services.len(), usize::from(SERVICES));
+    // Held at the same time: what is known, planned, applied and reported of it, and the indexes by address.
+    assert!(bytes <= 2_900 && pieces <= 27, "{bytes} bytes in {pieces} allocations beside its objects");
 }

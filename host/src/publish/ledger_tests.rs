@@ -68,7 +68,7 @@ fn planned(number: u8) -> PlannedService {
     PlannedService {
         uid: Uid::new(format!("uid-{number}")).unwrap(),
         created: 0,
-        rules: vec![rule],
+        rules: vec![rule].into(),
         foreign: Default::default(),
         on_change: OnChange::default(),
         on_unavailable: OnUnavailable::default(),
@@ -210,7 +210,7 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() 
     let before = in_force(&round(3, None));
     play(&mut ledger, &newest(in_force(&round(3, None))), &mut now, MINUTE, &done());
     let mut next = round(4, None);
-    next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
+    next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0].address = [192, 0, 2, 9].into();
     next.plan.services.remove(&key(2));
     next.statuses.remove(&key(2));
     let held = held_back(&before, &next, "the kernel says no; it is tried again");
@@ -232,7 +232,7 @@ fn a_change_that_is_tried_again_says_why_once() {
     let before = in_force(&round(1, None));
     let refused = || {
         let mut next = round(1, None);
-        next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
+        next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0].address = [192, 0, 2, 9].into();
         next
     };
     let held = held_back(&held_back(&before, &refused(), "no"), &refused(), "no");
@@ -251,7 +251,7 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
     (status.state, status.findings) = (State::Invalid, vec![Finding::error("bad-port", "tcp:http is no port")]);
     let before = in_force(&wrong);
     let mut next = round(1, None);
-    next.plan.services.get_mut(&key(1)).unwrap().rules[0].address = [192, 0, 2, 9].into();
+    next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0].address = [192, 0, 2, 9].into();
     let held = held_back(&before, &next, "no");
     let said = Said::of(status_of(&held, 1), NODE).unwrap();
     let note = "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no";

@@ -159,7 +159,7 @@ mod tests {
         let service = PlannedService {
             uid: Uid::new("u").unwrap(),
             created: 0,
-            rules: rules.to_vec(),
+            rules: rules.to_vec().into(),
             foreign: Default::default(),
             on_change: Default::default(),
             on_unavailable: Default::default(),

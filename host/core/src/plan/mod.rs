@@ -12,6 +12,7 @@ mod not_implemented;
 mod own;
 mod rank;
 mod remote;
+mod rules;
 mod settle;
 mod sharing;
 mod today;
@@ -28,12 +29,13 @@ pub(crate) use narrower::narrows;
 pub use own::Own;
 pub use rank::{Claim, Rank, ranked};
 pub(crate) use remote::held_apart;
+pub use rules::Rules;
 pub use settle::{Here, Standby, settle};
 pub use sharing::{SharedAddresses, Shares, Sharing};
 pub(crate) use today::today;
 pub use usage::Usage;
 
-use crate::decision::{OnChange, OnUnavailable, Rule};
+use crate::decision::{OnChange, OnUnavailable};
 use crate::finding::Finding;
 use crate::model::{ServiceKey, Uid};
 use crate::net::{AddressRange, Family};
@@ -60,7 +62,7 @@ pub struct PlannedService {
     /// Seconds since 1970: the older Service wins (P13).
     pub created: i64,
     /// In order; the first that matches decides. Each has sources, and a family that is in `excluded`.
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
     /// The sources whose endpoints name no pod of the Service's own namespace: what others say about such a pod goes
     /// first (P13).
     pub foreign: BTreeSet<IpAddr>,

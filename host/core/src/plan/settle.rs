@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::not_implemented::not_implemented;
 use super::today::today;
-use super::{End, Planned, PlannedService, Sharing, inside, remote};
+use super::{End, Planned, PlannedService, Rules, Sharing, inside, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
@@ -63,7 +63,7 @@ pub fn settle(
     let mut findings = findings.to_vec();
     let (end, draft) = guarded(here.context, view, ruling, standby, &mut findings);
     let rules = apart_from_this_node(here, &draft.rules, &mut findings);
-    let rules = translatable(here, view, &rules, &mut findings);
+    let rules = translatable(here, view, rules, &mut findings);
     findings.extend(remote::untranslated(here, view, &rules));
     // Anything worse is why nothing is translated.
     if end == End::Ruled && rules.is_empty() && findings.iter().all(|finding| finding.severity == Severity::Info) {
@@ -78,7 +78,7 @@ pub fn settle(
     let service = (!rules.is_empty()).then(|| PlannedService {
         uid: view.service.uid.clone(),
         created: view.service.created,
-        rules,
+        rules: Rules::left(&draft, rules),
         foreign: foreign(here.context, view),
         on_change: draft.on_change,
         on_unavailable: draft.on_unavailable,
@@ -101,23 +101,23 @@ fn guarded(
     ruling: &Ruling,
     standby: Standby<'_>,
     findings: &mut Vec<Finding>,
-) -> (End, Draft) {
+) -> (End, Arc<Draft>) {
     match ruling {
         Ruling::Draft(draft) => match guard::guard(context, view, draft) {
             Ok(()) => {
                 let end = if **draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled };
-                (end, (**draft).clone())
+                (end, Arc::clone(draft))
             }
             Err(refusal) => {
                 findings.push(Finding::error("answer-refused", format!("the policies' answer is refused: {refusal}")));
-                (End::Failed, stand_in(context, view, standby, findings))
+                (End::Failed, stand_in(context, view, standby, findings).into())
             }
         },
-        Ruling::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, findings)),
-        Ruling::Denied { .. } => (End::Denied, Draft::default()),
+        Ruling::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, findings).into()),
+        Ruling::Denied { .. } => (End::Denied, Arc::default()),
         Ruling::Failed(failure) => {
             findings.push(Finding::error("policy-failed", failure.to_string()));
-            (End::Failed, stand_in(context, view, standby, findings))
+            (End::Failed, stand_in(context, view, standby, findings).into())
         }
     }
 }
@@ -181,7 +181,12 @@ fn this_nodes(first: IpAddr, more: usize) -> Finding {
 }
 
 /// The rules that have a source, whose address this node holds, and whose family is known.
-fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &mut Vec<Finding>) -> Vec<Rule> {
+fn translatable<'r>(
+    here: Here<'_>,
+    view: &ServiceView,
+    rules: Cow<'r, [Rule]>,
+    findings: &mut Vec<Finding>,
+) -> Cow<'r, [Rule]> {
     let with_sources = || rules.iter().filter(|rule| !rule.sources.is_empty());
     let addresses: BTreeSet<IpAddr> = with_sources().map(|rule| rule.address).collect();
     let objection = |address: IpAddr| Some((address, here.objection(view, address)?));
@@ -193,5 +198,5 @@ fn translatable(here: Here<'_>, view: &ServiceView, rules: &[Rule], findings: &m
     let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address).collect();
     let notice = |address| here.sharing.notice(&view.service.key, address);
     findings.extend(at_most(in_force.into_iter().filter_map(notice)));
-    known.into_iter().cloned().collect()
+    if known.len() == rules.len() { rules } else { known.into_iter().cloned().collect() }
 }
