@@ -40,6 +40,10 @@ impl Display for Change {
                 writeln!(f, "flush set {}", path(set))?;
                 element_lines(f, "add", &path(set), ranges.iter().map(ToString::to_string))
             }
+            Verb::AddRanges(set, ranges) => element_lines(f, "add", &path(set), ranges.iter().map(ToString::to_string)),
+            Verb::DeleteRanges(set, ranges) => {
+                element_lines(f, "delete", &path(set), ranges.iter().map(ToString::to_string))
+            }
             Verb::AddMembers(set, members) => {
                 element_lines(f, "add", &path(set), members.iter().map(ToString::to_string))
             }
