@@ -4,7 +4,7 @@
 use super::{Disagreement, Part, Subject};
 use crate::check::Networks;
 use crate::diff::{Applied, Common, Scope};
-use crate::model::ClusterFacts;
+use crate::model::{ClusterFacts, KeptNodes};
 use crate::pipeline::Pipeline;
 use crate::pipeline::updating::{marks_of, ready_of};
 
@@ -30,6 +30,9 @@ impl Pipeline {
     fn knows_what_is_inside(&self) -> bool {
         let derived = &self.derived;
         let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
-        *self.facts == facts && *derived.facts == facts && derived.networks == Networks::of(&facts.excluded)
+        let same_facts = *self.facts == facts && *derived.facts == facts;
+        let same_nodes = self.nodes == KeptNodes::of(&self.newest.nodes);
+        let is_found = self.places.outside(&self.facts.excluded).is_subset(&self.outside);
+        same_facts && same_nodes && is_found && derived.networks == Networks::of(&facts.excluded)
     }
 }
