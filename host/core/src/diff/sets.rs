@@ -116,10 +116,15 @@ mod tests {
         };
         let Steps { widen, narrow } = ranges(&Name::new("s").unwrap(), &all(old), &all(new));
         let texts = |ranges: &[AddressRange]| ranges.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let text = |verb: &Verb| match verb {
-            Verb::AddRanges(_, ranges) => format!("+ {}", texts(ranges)),
-            Verb::DeleteRanges(_, ranges) => format!("- {}", texts(ranges)),
-            other => format!("{other:?}").split('(').take(1).collect(),
+        let text = |verb: &Verb| {
+            if let Verb::AddRanges(_, ranges) = verb {
+                return format!("+ {}", texts(ranges));
+            }
+            if let Verb::DeleteRanges(_, ranges) = verb {
+                return format!("- {}", texts(ranges));
+            }
+            assert!(matches!(verb, Verb::RefillSet(..)), "{verb:?}");
+            "RefillSet".to_owned()
         };
         (widen.iter().map(text).collect(), narrow.iter().map(text).collect())
     }

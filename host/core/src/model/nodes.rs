@@ -2,6 +2,8 @@
 //! each is believed about itself, within bounds, and what one claims of another is not.
 
 mod kept;
+#[cfg(test)]
+mod kept_tests;
 mod networks;
 mod wrong;
 

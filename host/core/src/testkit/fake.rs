@@ -69,15 +69,9 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
         Verb::DeleteTable => ruleset.tables.remove(&change.family).map(drop).ok_or(MISSING),
         Verb::AddSet(name, kind) => fresh(table.sets.insert(name.clone(), Set::new(*kind))),
         Verb::DeleteSet(name) => unused(table, name).and_then(|()| gone(table.sets.remove(name))),
-        Verb::RefillSet(name, new) => {
-            *ranges(table, name)? = Vec::new();
-            add_ranges(table, name, new)
-        }
+        Verb::RefillSet(name, new) => refill(table, name, new),
         Verb::AddRanges(name, new) => add_ranges(table, name, new),
-        Verb::DeleteRanges(name, gone) => {
-            let known = ranges(table, name)?;
-            gone.iter().try_for_each(|range| delete_range(known, range))
-        }
+        Verb::DeleteRanges(name, gone) => delete_ranges(table, name, gone),
         Verb::AddMembers(name, members) => {
             let set = addresses(table, name)?;
             members.iter().all(|member| set.insert(*member)).then_some(()).ok_or(EXISTS)
@@ -102,6 +96,11 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
     }
 }
 
+fn refill(table: &mut Table, name: &Name, new: &[AddressRange]) -> Result<(), &'static str> {
+    ranges(table, name)?.clear();
+    add_ranges(table, name, new)
+}
+
 fn add_ranges(table: &mut Table, name: &Name, new: &[AddressRange]) -> Result<(), &'static str> {
     let known = ranges(table, name)?;
     new.iter().try_for_each(|range| add_range(known, *range))
@@ -115,6 +114,11 @@ fn add_range(known: &mut Vec<AddressRange>, range: AddressRange) -> Result<(), &
     }
     known.insert(at, range);
     Ok(())
+}
+
+fn delete_ranges(table: &mut Table, name: &Name, gone: &[AddressRange]) -> Result<(), &'static str> {
+    let known = ranges(table, name)?;
+    gone.iter().try_for_each(|range| delete_range(known, range))
 }
 
 /// A range is found by both of its ends.

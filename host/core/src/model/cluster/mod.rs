@@ -8,6 +8,7 @@ mod reason;
 mod refusal;
 mod sentences;
 mod settings;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -22,7 +23,7 @@ pub use reason::{AddressReason, Reason};
 pub use settings::{ClusterSettings, InsideNetworks, Origin};
 
 use self::exact::{Exact, cluster_addresses, listed_pods};
-use self::networks::{Certainty, Named, Networks, Places, of_family};
+use self::networks::{Certainty, Named, Networks, Places};
 use super::nodes::{NodeNetworks, is_too_wide, own_pod_networks, primary_addresses};
 use super::{Connected, Endpoint, ServiceKey, Snapshot, Unusable};
 use crate::finding::Finding;
@@ -225,30 +226,6 @@ impl ClusterFacts {
             Certainty::Withheld(doubt) => Some(sentences::withheld(family, doubt)),
             Certainty::AsBefore(doubt) => Some(sentences::as_before(family, doubt)),
         }
-    }
-
-    /// The networks that are inside, each with the reason.
-    pub fn networks(&self) -> Vec<(IpNet, Reason)> {
-        self.excluded.keys().flat_map(|family| self.networks_of(*family)).collect()
-    }
-
-    fn networks_of(&self, family: Family) -> impl Iterator<Item = Named> {
-        let of_nodes = self.of_nodes.get(&family).into_iter().flatten();
-        let of_nodes = of_nodes.map(|(network, name)| (*network, Reason::Node(name.to_string())));
-        of_nodes.chain(of_family(family, self.networks.iter().cloned()))
-    }
-
-    /// The addresses that are inside and in none of the networks, each with the reason.
-    pub fn addresses(&self) -> BTreeMap<IpAddr, AddressReason> {
-        let ranges = |family| merge_ranges(self.networks_of(family).map(|(network, _)| AddressRange::from(network)));
-        let known: BTreeMap<Family, Vec<AddressRange>> =
-            self.excluded.keys().map(|family| (*family, ranges(*family))).collect();
-        let is_known = |address| known.get(&Family::of(address)).is_none_or(|ranges| is_within(ranges, address));
-        let mut of_nodes = Exact::default();
-        of_nodes.add(self.node_addresses.iter().copied(), AddressReason::Node, is_known);
-        let mut all = self.addresses.clone();
-        all.extend(of_nodes.addresses);
-        all
     }
 }
 
