@@ -1,4 +1,5 @@
 //! What is kept of Nodes is what going through all of them gives, over any history.
+#![expect(clippy::expect_used, reason = "tests")]
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +12,10 @@ use proptest::prelude::*;
 use super::kept::KeptNodes;
 use super::{MOST_NODE_ADDRESSES, Nodes, believed};
 use crate::model::{Before, Completeness, Node, Readiness};
-use crate::testkit::n;
+
+fn n(text: &str) -> IpNet {
+    text.parse().expect("a network")
+}
 
 /// Few, so that claims meet: addresses of one /28, and networks there, in it and around it.
 fn addresses(most: usize) -> impl Strategy<Value = Vec<IpAddr>> {
