@@ -9,6 +9,7 @@
 mod connected;
 mod nft;
 mod outside;
+mod ranges;
 mod sample;
 mod trials;
 
@@ -19,7 +20,8 @@ use anyhow::Result;
 use lab::{Namespace, Test, Unable};
 
 fn main() -> ExitCode {
-    let all: Vec<Test> = trials::ALL.iter().chain(outside::ALL).chain(connected::ALL).copied().collect();
+    let all: Vec<Test> =
+        trials::ALL.iter().chain(ranges::ALL).chain(outside::ALL).chain(connected::ALL).copied().collect();
     lab::main(&all)
 }
 

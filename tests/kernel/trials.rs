@@ -59,18 +59,18 @@ pub(crate) fn with(ruleset: &Ruleset) -> Netlink {
     kernel
 }
 
-fn read(kernel: &mut Netlink) -> Ruleset {
+pub(crate) fn read(kernel: &mut Netlink) -> Ruleset {
     let readback = kernel.read(&names()).unwrap();
     assert_eq!(readback.foreign, []);
     readback.ruleset
 }
 
 /// An error with its source, as the command line prints it.
-fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
-fn refused(kernel: &mut Netlink, batch: &Batch) -> String {
+pub(crate) fn refused(kernel: &mut Netlink, batch: &Batch) -> String {
     told(&kernel.commit(batch).unwrap_err())
 }
 

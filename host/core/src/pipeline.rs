@@ -56,8 +56,8 @@ use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, Labels, PolicyMark, ServiceKey,
-    ServiceView, Snapshot, Surroundings, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, PolicyMark,
+    ServiceKey, ServiceView, Snapshot, Surroundings, Uid,
 };
 use crate::owner::{Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
@@ -95,6 +95,8 @@ pub struct Pipeline {
     around: Surroundings,
     holder: Holder,
     foreign: ForeignTables,
+    /// What Nodes say, by what they claim.
+    nodes: KeptNodes,
     /// The nodes that are ready.
     ready: BTreeSet<String>,
     /// The policies' ConfigMaps, by name.
@@ -103,6 +105,8 @@ pub struct Pipeline {
     services: Entries,
     /// Which Services an address or a Node concerns.
     places: Places,
+    /// At least the Services with a ClusterIP or an endpoint that no network and no machine has.
+    outside: BTreeSet<ServiceKey>,
     /// When which of them are to be looked at again.
     alarms: Alarms,
     /// What followed in the last round.
@@ -209,10 +213,12 @@ impl Pipeline {
             around,
             holder,
             foreign: Default::default(),
+            nodes: Default::default(),
             ready: Default::default(),
             policies: Default::default(),
             services: Default::default(),
             places: Default::default(),
+            outside: Default::default(),
             alarms: Default::default(),
             derived,
             interest: Interest::everything(),

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use egressd_core::diff::{Applied, Summary};
 use egressd_core::in_force::{InForce, UnixTime};
-use egressd_core::model::{Key, Node, Snapshot};
+use egressd_core::model::{ClusterSettings, Key, Node, Snapshot};
 use egressd_core::owner::Owner;
-use egressd_core::pipeline::Pipeline;
+use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::testkit::{SnapshotBuilder, answered_plainly, service, settings_of_many};
 
 /// Counts what its thread allocates.
@@ -59,7 +59,12 @@ struct World {
 
 impl World {
     fn with(count: u32) -> Self {
-        let pipeline = Pipeline::new(settings_of_many(Owner::Any), BTreeMap::new());
+        Self::of(settings_of_many(Owner::Any), count)
+    }
+
+    /// With so many Services.
+    fn of(settings: Settings, count: u32) -> Self {
+        let pipeline = Pipeline::new(settings, BTreeMap::new());
         let (snapshot, applied, in_force) = Default::default();
         let mut world = Self { pipeline, snapshot, applied, in_force };
         let keys = (0..count).map(|number| world.put(number, 0)).collect();
@@ -77,6 +82,14 @@ impl World {
         let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
         SnapshotBuilder::default().service(service, &[&endpoint]).add_to(&mut self.snapshot);
         Key::Service(key)
+    }
+
+    /// Adds a Node with an address and a network beside which nothing is, so that no two of them are one range.
+    fn put_node(&mut self, number: u32) {
+        let address = Ipv4Addr::from(0xc0a8_0001 + 2 * number).into();
+        let network = format!("{}/24", Ipv4Addr::from(0x0a00_0000 + 512 * number)).parse().expect("a network");
+        let node = Node { addresses: vec![address], pod_networks: vec![network], ..Node::default() };
+        self.snapshot.nodes.insert(format!("node-{number:05}"), Arc::new(node));
     }
 
     fn take(&mut self, keys: &BTreeSet<Key>) -> Cost {
@@ -117,6 +130,34 @@ fn a_change_costs_as_much_among_thirty_thousand_services_as_among_a_thousand() {
         // The one that was changed before settles once more, since its answer is remembered now.
         assert!(questions == 1 && looked_at <= 2, "{questions} questions, {looked_at} looked at among {count}");
         assert_eq!((changes.elements_added, changes.elements_removed), (1, 1), "among {count}");
+    }
+}
+
+/// The dearest of some Nodes that come, and of the same when they go.
+fn dearest_node(count: u32) -> [usize; 2] {
+    let cluster = ClusterSettings::default();
+    let mut world = World::of(Settings { cluster, ..settings_of_many(Owner::Any) }, 100);
+    (0..count).for_each(|number| world.put_node(2 * number));
+    world.take(&[Key::Cluster].into());
+    let some = (1..count).step_by(count as usize / 20).map(|number| 2 * number + 1);
+    let come = some.clone().map(|number| {
+        world.put_node(number);
+        world.take(&[Key::Cluster].into())
+    });
+    let come = come.inspect(|cost| assert_eq!((cost.questions, cost.looked_at), (0, 0), "{cost:?}"));
+    let come = come.map(|cost| cost.allocations).max().expect("there are some");
+    let go = some.map(|number| {
+        world.snapshot.nodes.remove(&format!("node-{number:05}"));
+        world.take(&[Key::Cluster].into()).allocations
+    });
+    [come, go.max().expect("there are some")]
+}
+
+#[test]
+fn a_node_costs_as_much_among_four_thousand_as_among_four_hundred() {
+    let (few, many) = (dearest_node(400), dearest_node(4_000));
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(many <= few + few / 4 && many <= 300, "{many} allocations among 4,000, {few} among 400");
     }
 }
 

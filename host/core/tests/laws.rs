@@ -1,13 +1,16 @@
 //! The laws that hold for every plan, as properties.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
 use egressd_core::diff::{Verb, diff, replace};
 use egressd_core::model::ServiceKey;
+use egressd_core::net::{AddressRange, Family, merge_ranges};
 use egressd_core::plan::Plan;
-use egressd_core::ruleset::Ruleset;
+use egressd_core::ruleset::{Name, Ruleset, Set, Table};
 use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, apply, promised, trace};
 use proptest::prelude::*;
 
@@ -50,6 +53,37 @@ fn every_packet_sees_the_old_or_the_new(before: &Ruleset, after: &Ruleset) -> Re
         }
     }
     Ok(())
+}
+
+/// Near both ends, and around what stays.
+fn ranges() -> impl Strategy<Value = Vec<AddressRange>> {
+    let address = || prop_oneof![0..24u32, u32::MAX - 3..=u32::MAX].prop_map(|bits| IpAddr::from(bits.to_be_bytes()));
+    let range = (address(), address()).prop_filter_map("the first is not behind the last", |(one, other)| {
+        AddressRange::new(one.min(other), one.max(other))
+    });
+    let short = (0..24u32, 0..3u32).prop_filter_map("they are of one family", |(first, more)| {
+        AddressRange::new(IpAddr::from(first.to_be_bytes()), IpAddr::from((first + more).to_be_bytes()))
+    });
+    proptest::collection::vec(prop_oneof![4 => short, 1 => range], 0..7)
+}
+
+/// Those that have no address in common with one before.
+fn disjoint(ranges: Vec<AddressRange>) -> Vec<AddressRange> {
+    let mut taken: Vec<AddressRange> = Vec::new();
+    for range in ranges {
+        if taken.iter().all(|other| other.last() < range.first() || range.last() < other.first()) {
+            taken.push(range);
+        }
+    }
+    taken.sort();
+    taken
+}
+
+fn with_ranges(ranges: &[AddressRange]) -> Ruleset {
+    let name = |text: &str| Name::new(text).unwrap();
+    let mut table = Table::new(name("t"));
+    table.sets.insert(name("s"), Set::Ranges(ranges.to_vec()));
+    Ruleset { tables: [(Family::Ipv4, table)].into() }
 }
 
 proptest! {
@@ -100,6 +134,24 @@ proptest! {
         every_packet_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
     }
 
+    /// P2 of ranges that grow, shrink, meet and part, at both ends of all addresses; others may have divided some before.
+    #[test]
+    fn a_set_has_all_of_the_old_state_until_it_has_all_of_the_new(old in ranges(), new in ranges(), merged in any::<bool>()) {
+        let new = merge_ranges(new);
+        let old = if merged { merge_ranges(old) } else { disjoint(old) };
+        let [before, after] = [&old, &new].map(|ranges| with_ranges(ranges));
+        let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
+        let changes = diff(&before, &after);
+        let both = merge_ranges(old.iter().chain(&new).copied());
+        for (number, batch) in changes.batches.iter().enumerate() {
+            kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
+            let is_last = number + 1 == changes.batches.len();
+            let expected = if is_last { &new } else { &both };
+            prop_assert_eq!(&kernel.ruleset, &with_ranges(expected), "after batch {} of\n{}", number + 1, changes);
+        }
+        prop_assert_eq!(kernel.ruleset, after);
+    }
+
     #[test]
     fn a_change_of_one_service_touches_no_element_of_others((old, new, key) in plan_and_edit()) {
         let touched = |plan: &Plan| -> BTreeSet<IpAddr> {
@@ -115,6 +167,8 @@ proptest! {
                 | Verb::AddSet(..)
                 | Verb::DeleteSet(_)
                 | Verb::RefillSet(..)
+                | Verb::AddRanges(..)
+                | Verb::DeleteRanges(..)
                 | Verb::AddMembers(..)
                 | Verb::DeleteMembers(..)
                 | Verb::AddMap(..)

@@ -58,6 +58,8 @@ fn changed(slice: &Slice) -> usize {
         | Verb::AddSet(..)
         | Verb::DeleteSet(_)
         | Verb::RefillSet(..)
+        | Verb::AddRanges(..)
+        | Verb::DeleteRanges(..)
         | Verb::AddMembers(..)
         | Verb::DeleteMembers(..)
         | Verb::AddMap(..)

@@ -74,8 +74,11 @@ pub(super) fn describe(batch: &Batch, origin: &Origin) -> String {
         Verb::AddSet(set, _) => format!("add set {set} to {table}"),
         Verb::DeleteSet(set) => format!("delete set {set} from {table}"),
         Verb::RefillSet(set, _) if origin.items.is_empty() => format!("empty set {set} of {table}"),
-        Verb::RefillSet(set, ranges) => {
+        Verb::RefillSet(set, ranges) | Verb::AddRanges(set, ranges) => {
             format!("add {} to set {set} of {table}", listed(ranges, &origin.items, ToString::to_string))
+        }
+        Verb::DeleteRanges(set, ranges) => {
+            format!("delete {} from set {set} of {table}", listed(ranges, &origin.items, ToString::to_string))
         }
         Verb::AddMembers(set, members) => {
             format!("add {} to set {set} of {table}", listed(members, &origin.items, ToString::to_string))

@@ -145,7 +145,18 @@ pub(super) fn refill_set(transaction: &mut Transaction, place: Place<'_>, set: &
         write_list_head(w, place, set);
         Origin::whole(place.index)
     });
+    add_ranges(transaction, place, set, ranges);
+}
+
+/// Adds ranges to an interval set.
+pub(super) fn add_ranges(transaction: &mut Transaction, place: Place<'_>, set: &Name, ranges: &[AddressRange]) {
     add_entries(transaction, place, set, (2, ranges), |w, range| write_range(w, *range));
+}
+
+/// Deletes ranges from an interval set. The kernel finds both ends of each.
+pub(super) fn delete_ranges(transaction: &mut Transaction, place: Place<'_>, set: &Name, ranges: &[AddressRange]) {
+    let header = place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST);
+    entries(transaction, place, (header, set), (2, ranges), |w, range| write_range(w, *range));
 }
 
 /// Adds addresses to a set of addresses.

@@ -70,6 +70,8 @@ fn encode_change(t: &mut Transaction, place: Place<'_>, ownership: Ownership) ->
         Verb::AddSet(set, kind) => elements::add_set(t, place, set, *kind),
         Verb::DeleteSet(name) | Verb::DeleteMap(name) => elements::delete_set(t, place, name),
         Verb::RefillSet(set, ranges) => elements::refill_set(t, place, set, ranges),
+        Verb::AddRanges(set, ranges) => elements::add_ranges(t, place, set, ranges),
+        Verb::DeleteRanges(set, ranges) => elements::delete_ranges(t, place, set, ranges),
         Verb::AddMembers(set, members) => elements::add_members(t, place, set, members),
         Verb::DeleteMembers(set, members) => elements::delete_members(t, place, set, members),
         Verb::AddMap(map, kind) => elements::add_map(t, place, map, *kind),

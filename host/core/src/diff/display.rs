@@ -38,24 +38,20 @@ impl Display for Change {
             Verb::DeleteSet(set) => writeln!(f, "delete set {}", path(set)),
             Verb::RefillSet(set, ranges) => {
                 writeln!(f, "flush set {}", path(set))?;
-                element_lines(f, "add", &path(set), ranges.iter().map(ToString::to_string))
+                elements(f, "add", &path(set), ranges)
             }
-            Verb::AddMembers(set, members) => {
-                element_lines(f, "add", &path(set), members.iter().map(ToString::to_string))
-            }
-            Verb::DeleteMembers(set, members) => {
-                element_lines(f, "delete", &path(set), members.iter().map(ToString::to_string))
-            }
+            Verb::AddRanges(set, ranges) => elements(f, "add", &path(set), ranges),
+            Verb::DeleteRanges(set, ranges) => elements(f, "delete", &path(set), ranges),
+            Verb::AddMembers(set, members) => elements(f, "add", &path(set), members),
+            Verb::DeleteMembers(set, members) => elements(f, "delete", &path(set), members),
             Verb::AddMap(map, kind) => {
                 writeln!(f, "add map {} {{ type {}; counter; }}", path(map), map_type(*kind, family))
             }
             Verb::DeleteMap(map) => writeln!(f, "delete map {}", path(map)),
-            Verb::AddElements(map, _, elements) => {
-                element_lines(f, "add", &path(map), elements.iter().map(|(key, element)| element_text(*key, element)))
+            Verb::AddElements(map, _, all) => {
+                element_lines(f, "add", &path(map), all.iter().map(|(key, element)| element_text(*key, element)))
             }
-            Verb::DeleteElements(map, _, keys) => {
-                element_lines(f, "delete", &path(map), keys.iter().map(ToString::to_string))
-            }
+            Verb::DeleteElements(map, _, keys) => elements(f, "delete", &path(map), keys),
             Verb::AddChain(chain, hook) => writeln!(f, "add chain {}{}", path(chain), hook_text(*hook)),
             Verb::DeleteChain(chain) => writeln!(f, "delete chain {}", path(chain)),
             Verb::AddRules(chain, rules) => {
@@ -64,6 +60,10 @@ impl Display for Change {
             Verb::FlushRules(chain) => writeln!(f, "flush chain {}", path(chain)),
         }
     }
+}
+
+fn elements(f: &mut Formatter<'_>, verb: &str, path: &str, all: &[impl Display]) -> fmt::Result {
+    element_lines(f, verb, path, all.iter().map(ToString::to_string))
 }
 
 fn element_lines(

@@ -64,6 +64,10 @@ pub enum Verb {
     DeleteSet(Name),
     /// Fill an interval set from nothing, or replace all that is in it.
     RefillSet(Name, Vec<AddressRange>),
+    /// Add ranges to an interval set, none of which overlaps what is there.
+    AddRanges(Name, Vec<AddressRange>),
+    /// Delete ranges that are there, each as it was added, from an interval set.
+    DeleteRanges(Name, Vec<AddressRange>),
     /// Add addresses that are not there to a set of addresses.
     AddMembers(Name, Vec<IpAddr>),
     /// Delete addresses that are there from a set of addresses.

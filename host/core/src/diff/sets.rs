@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::Verb;
-use crate::net::{AddressRange, is_within, merge_ranges};
+use crate::net::{AddressRange, are_merged, differing, merge_ranges};
 use crate::ruleset::{Name, Set};
 
 /// What leads from one content of a set to another.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     /// What adds, before anything else.
-    pub(super) widen: Option<Verb>,
+    pub(super) widen: Vec<Verb>,
     /// What takes away, after everything else.
-    pub(super) narrow: Option<Verb>,
+    pub(super) narrow: Vec<Verb>,
 }
 
 impl Steps {
@@ -35,34 +35,129 @@ pub(super) fn fill(name: &Name, set: &Set) -> Option<Verb> {
     }
 }
 
+/// Old and new are one content after the other, and both at once in between.
 fn ranges(name: &Name, old: &[AddressRange], new: &[AddressRange]) -> Steps {
-    let both = merge_ranges(old.iter().chain(new).copied());
-    let refill = |ranges: &[AddressRange]| Some(Verb::RefillSet(name.clone(), ranges.to_vec()));
+    if old == new {
+        return Steps::default();
+    }
+    // Ranges that touch are not ours. Where others have written, which elements the kernel has is not known for sure, and it
+    // would refuse to delete what it has in another form.
+    if !are_merged(old) {
+        let refill = |ranges: &[AddressRange]| Verb::RefillSet(name.clone(), ranges.to_vec());
+        let both = merge_ranges(old.iter().chain(new).copied());
+        let narrow = (both != new).then(|| refill(new));
+        return Steps { widen: vec![refill(&both)], narrow: narrow.into_iter().collect() };
+    }
+    // What is the same before and behind touches nothing in between, since it is there beside both.
+    let (go, come) = differing(old, new);
+    let both = merge_ranges(go.iter().chain(come).copied());
+    let most = old.len().max(new.len());
+    let widen = exchange(name, (go, &both), most);
+    let narrow = exchange(name, (&both, come), most);
+    let all_of_both = || merge_ranges(old.iter().chain(new).copied());
+    let refill = |ranges| vec![Verb::RefillSet(name.clone(), ranges)];
     Steps {
-        widen: if covers(old, new) { None } else { refill(&both) },
-        narrow: if both == new { None } else { refill(new) },
+        widen: widen.unwrap_or_else(|| refill(all_of_both())),
+        narrow: narrow.unwrap_or_else(|| refill(new.to_vec())),
     }
 }
 
-/// Whether all of the inner ranges lie in the outer ones.
-fn covers(outer: &[AddressRange], inner: &[AddressRange]) -> bool {
-    let one = |range: &AddressRange| {
-        let around = outer.iter().find(|outer| outer.contains(range.first()));
-        is_within(outer, range.first()) && around.is_some_and(|outer| outer.contains(range.last()))
+/// Replaces ranges by others, of which some may be the same: by those that differ, in one batch. What grows or shrinks goes
+/// before it comes, since the kernel takes no range that overlaps another. None where that is more than `most`.
+fn exchange(name: &Name, (old, new): (&[AddressRange], &[AddressRange]), most: usize) -> Option<Vec<Verb>> {
+    let (go, come) = (without(old, new), without(new, old));
+    if go.len() + come.len() > most {
+        return None;
+    }
+    let go = (!go.is_empty()).then(|| Verb::DeleteRanges(name.clone(), go));
+    let come = (!come.is_empty()).then(|| Verb::AddRanges(name.clone(), come));
+    Some(go.into_iter().chain(come).collect())
+}
+
+/// The sorted ones of the first that are not in the second.
+fn without(these: &[AddressRange], those: &[AddressRange]) -> Vec<AddressRange> {
+    let mut those = those.iter().peekable();
+    let is_missing = |one: &&AddressRange| {
+        while those.next_if(|other| other < one).is_some() {}
+        those.peek() != Some(one)
     };
-    inner.iter().all(one)
+    these.iter().filter(is_missing).copied().collect()
 }
 
 fn addresses(name: &Name, old: &BTreeSet<IpAddr>, new: &BTreeSet<IpAddr>) -> Steps {
     let come = members(new.difference(old).copied());
     let go = members(old.difference(new).copied());
     Steps {
-        widen: come.map(|come| Verb::AddMembers(name.clone(), come)),
-        narrow: go.map(|go| Verb::DeleteMembers(name.clone(), go)),
+        widen: come.map(|come| Verb::AddMembers(name.clone(), come)).into_iter().collect(),
+        narrow: go.map(|go| Verb::DeleteMembers(name.clone(), go)).into_iter().collect(),
     }
 }
 
 fn members(addresses: impl Iterator<Item = IpAddr>) -> Option<Vec<IpAddr>> {
     let all: Vec<IpAddr> = addresses.collect();
     (!all.is_empty()).then_some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::testkit::n;
+
+    /// As nft prints what leads from one to the other, beside ranges that stay: what is added at first, and what is taken
+    /// away at last.
+    fn steps(old: &[&str], new: &[&str]) -> (Vec<String>, Vec<String>) {
+        let stay = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32"];
+        let all = |ranges: &[&str]| {
+            let mut all: Vec<AddressRange> = ranges.iter().chain(&stay).map(|text| n(text).into()).collect();
+            all.sort();
+            all
+        };
+        let Steps { widen, narrow } = ranges(&Name::new("s").unwrap(), &all(old), &all(new));
+        let texts = |ranges: &[AddressRange]| ranges.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let text = |verb: &Verb| {
+            if let Verb::AddRanges(_, ranges) = verb {
+                return format!("+ {}", texts(ranges));
+            }
+            if let Verb::DeleteRanges(_, ranges) = verb {
+                return format!("- {}", texts(ranges));
+            }
+            assert!(matches!(verb, Verb::RefillSet(..)), "{verb:?}");
+            "RefillSet".to_owned()
+        };
+        (widen.iter().map(text).collect(), narrow.iter().map(text).collect())
+    }
+
+    fn are(steps: (Vec<String>, Vec<String>), widen: &[&str], narrow: &[&str]) {
+        assert_eq!(
+            steps,
+            (widen.iter().map(ToString::to_string).collect(), narrow.iter().map(ToString::to_string).collect())
+        );
+    }
+
+    #[test]
+    fn a_range_more_or_less_is_one_element() {
+        are(steps(&["10.0.0.0/24"], &["10.0.0.0/24", "10.0.2.0/24"]), &["+ 10.0.2.0/24"], &[]);
+        are(steps(&["10.0.0.0/24", "10.0.2.0/24"], &["10.0.2.0/24"]), &[], &["- 10.0.0.0/24"]);
+        are(steps(&["10.0.0.0/24"], &["10.0.2.0/24"]), &["+ 10.0.2.0/24"], &["- 10.0.0.0/24"]);
+        are(steps(&["10.0.0.0/24"], &["10.0.0.0/24"]), &[], &[]);
+    }
+
+    #[test]
+    fn a_range_of_another_size_goes_before_it_comes() {
+        are(steps(&["10.0.0.0/24"], &["10.0.0.0/23"]), &["- 10.0.0.0/24", "+ 10.0.0.0/23"], &[]);
+        are(steps(&["10.0.0.0/23"], &["10.0.1.0/24"]), &[], &["- 10.0.0.0/23", "+ 10.0.1.0/24"]);
+        let (wide, moved) = (["- 10.0.0.0/24", "+ 10.0.0.0/23"], ["- 10.0.0.0/23", "+ 10.0.1.0/24"]);
+        are(steps(&["10.0.0.0/24"], &["10.0.1.0/24"]), &wide, &moved);
+    }
+
+    #[test]
+    fn what_others_divided_is_written_anew_and_so_is_what_nearly_all_changes() {
+        are(steps(&["10.0.0.0/25", "10.0.0.128/25"], &["10.0.0.0/24"]), &["RefillSet"], &[]);
+        let old = ["10.0.0.0/24", "10.0.2.0/24", "10.0.4.0/24", "10.0.6.0/24", "10.0.8.0/24"];
+        let new = ["10.0.0.0/25", "10.0.2.0/25", "10.0.4.0/25", "10.0.6.0/25", "10.0.8.0/25"];
+        are(steps(&old, &new), &[], &["RefillSet"]);
+        are(steps(&new, &old), &["RefillSet"], &[]);
+    }
 }

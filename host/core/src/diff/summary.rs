@@ -26,6 +26,8 @@ impl Changes {
                 | Verb::AddSet(..)
                 | Verb::DeleteSet(_)
                 | Verb::RefillSet(..)
+                | Verb::AddRanges(..)
+                | Verb::DeleteRanges(..)
                 | Verb::AddMembers(..)
                 | Verb::DeleteMembers(..)
                 | Verb::AddMap(..)

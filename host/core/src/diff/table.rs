@@ -60,7 +60,8 @@ impl Writer<'_> {
                 continue;
             };
             let Steps { widen, narrow } = Steps::between(name, before, set);
-            let [widen, narrow] = [widen, narrow].map(|verb| verb.map(|verb| self.change(verb)));
+            let [widen, narrow] = [widen, narrow].map(|verbs| verbs.into_iter().map(|verb| self.change(verb)));
+            let [widen, narrow] = [widen, narrow].map(Iterator::collect::<Vec<_>>);
             self.phases.widen.extend(widen);
             self.phases.narrow.extend(narrow);
         }

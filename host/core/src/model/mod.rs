@@ -31,7 +31,7 @@ pub use cluster::{
 pub use interest::{Interest, is_withheld};
 pub use labels::Labels;
 pub use networks::{ClusterNetworks, Connected};
-pub use nodes::{MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES};
+pub use nodes::{Believed, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES};
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, Pods, Whose};
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};

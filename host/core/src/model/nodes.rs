@@ -1,14 +1,23 @@
 //! What is believed of Node objects. A node's kubelet writes its Node, and what one Node claims counts on all nodes: so
 //! each is believed about itself, within bounds, and what one claims of another is not.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod kept;
+#[cfg(test)]
+mod kept_tests;
+mod networks;
+mod wrong;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 
-use super::{Before, Node};
+pub use self::kept::KeptNodes;
+use self::networks::PodNetworks;
+use self::wrong::Wrong;
+use super::{Before, Completeness, Node, Readiness};
 use crate::finding::Finding;
 use crate::net::Family;
 
@@ -28,49 +37,94 @@ const WIDEST_V6: u8 = 16;
 /// Nodes by name, as a snapshot has them.
 type Nodes = OrdMap<String, Arc<Node>>;
 
-/// The part of all Nodes' claims that counts.
-#[derive(Debug, Default)]
-pub(super) struct Believed {
+/// The networks of all nodes' pods of one family, each with a Node that has it.
+pub(super) type NodeNetworks = OrdMap<IpNet, Arc<str>>;
+
+/// The part of all Nodes' claims that counts. What two of them have in common they share, so that they are compared and copied
+/// at the cost of what differs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Believed {
     /// The addresses of all nodes.
-    pub(super) addresses: BTreeSet<IpAddr>,
-    /// The networks of all nodes' pods, each with a Node that has it.
-    pub(super) pod_networks: Vec<(IpNet, String)>,
+    pub(super) addresses: OrdSet<IpAddr>,
+    /// The networks of all nodes' pods.
+    pub(super) pod_networks: BTreeMap<Family, NodeNetworks>,
+    /// The first Node of which a part is not known.
+    pub(super) partial: Option<Arc<str>>,
+    /// The first Node that is ready and has no pod network.
+    pub(super) lacking: Option<Arc<str>>,
     /// What does not count, one finding for each reason.
     pub(super) findings: Vec<Finding>,
 }
 
-/// Takes what is to be believed from all Nodes.
+/// Takes what is to be believed from all Nodes: the specification of [`KeptNodes`].
 pub(super) fn believed(nodes: &Nodes) -> Believed {
-    let mut believed = Believed::default();
-    let (mut many, mut of_pods, mut twice) = <(Cases, Cases, Cases)>::default();
-    let (networks, findings) = PodNetworks::of(nodes);
+    let mut wrong = Wrong::default();
+    let networks = pod_networks(nodes, &mut wrong);
+    let mut pod_networks: BTreeMap<Family, NodeNetworks> = BTreeMap::new();
+    for (network, owner) in networks.all() {
+        pod_networks.entry(Family::of_network(network)).or_default().insert(network, Arc::clone(owner));
+    }
+    let addresses = addresses(nodes, &networks, &mut wrong);
+    let first = |is: fn(&Node) -> bool| nodes.iter().find(|(_, node)| is(node)).map(|(name, _)| Arc::from(&**name));
+    Believed {
+        addresses,
+        pod_networks,
+        partial: first(is_partial),
+        lacking: first(lacks_networks),
+        findings: wrong.findings(),
+    }
+}
+
+fn pod_networks(nodes: &Nodes, wrong: &mut Wrong) -> PodNetworks {
+    let mut networks = PodNetworks::default();
+    for (name, node) in nodes {
+        if node.pod_networks.len() > MOST_NODE_NETWORKS {
+            wrong.many_networks.add(|| wrong::many_networks(name, node.pod_networks.len()));
+        }
+        let owner = Arc::from(&**name);
+        for network in own_pod_networks(node) {
+            if is_too_wide(network) {
+                wrong.wide_networks.add(|| wrong::wide_network(name, network));
+            } else {
+                networks.insert(network.trunc(), &owner);
+            }
+        }
+    }
+    for (network, _) in networks.all() {
+        for (owner, (around, other)) in networks.shared(network) {
+            wrong.shared_networks.add(|| wrong::shared_network(owner, network, (around, other)));
+        }
+    }
+    networks
+}
+
+fn addresses(nodes: &Nodes, networks: &PodNetworks, wrong: &mut Wrong) -> OrdSet<IpAddr> {
     let mut claimed: BTreeMap<IpAddr, &str> = BTreeMap::new();
     for (name, node) in nodes {
         if node.addresses.len() > MOST_NODE_ADDRESSES {
-            many.add(|| format!("Node {name} lists {} addresses", node.addresses.len()));
+            wrong.many_addresses.add(|| wrong::many_addresses(name, node.addresses.len()));
         }
         for address in own_addresses(node) {
             if let Some((network, owner)) = networks.of_another(address, name) {
-                of_pods.add(|| {
-                    format!("Node {name} lists {address}, which lies in {network}, the pod network of Node {owner}")
-                });
+                wrong.addresses_of_pods.add(|| wrong::address_of_pods(name, address, (network, owner)));
                 continue;
             }
             if let Some(other) = claimed.insert(address, name).filter(|other| *other != name) {
-                twice.add(|| format!("Nodes {other} and {name} both list {address}"));
+                wrong.shared_addresses.add(|| wrong::shared_address(name, address, other));
             }
-            believed.addresses.insert(address);
         }
     }
-    believed.pod_networks = networks.all();
-    let of_addresses = [
-        many.finding("node-addresses-too-many", &format!("the first {MOST_NODE_ADDRESSES} count as a node's")),
-        of_pods.finding("node-address-in-pod-network", "it does not count as a node's address"),
-        twice
-            .finding("node-address-twice", "it counts as a node's address, and one of the two is wrong or out of date"),
-    ];
-    believed.findings = findings.into_iter().chain(of_addresses.into_iter().flatten()).collect();
-    believed
+    claimed.into_keys().collect()
+}
+
+/// Whether it is not known of a Node where all of its pods live.
+fn is_partial(node: &Node) -> bool {
+    node.completeness == Completeness::Partial
+}
+
+/// One that only joins gets its network before it is ready.
+fn lacks_networks(node: &Node) -> bool {
+    node.readiness == Readiness::Ready && own_pod_networks(node).next().is_none()
 }
 
 /// The first address of each family of a Node: what a CNI's masquerade translates to. Further ones may be a load balancer's,
@@ -122,101 +176,10 @@ where
     first
 }
 
-/// The pod networks by prefix, to be found in as many steps as there are lengths of prefixes: there may be thousands.
-#[derive(Default)]
-struct PodNetworks<'a> {
-    owners: BTreeMap<IpNet, Vec<&'a str>>,
-    lengths: BTreeSet<u8>,
-}
-
-impl<'a> PodNetworks<'a> {
-    /// Those that count, and what does not.
-    fn of(nodes: &'a Nodes) -> (Self, Vec<Finding>) {
-        let (mut networks, mut wide, mut many) = <(Self, Cases, Cases)>::default();
-        for (name, node) in nodes {
-            if node.pod_networks.len() > MOST_NODE_NETWORKS {
-                many.add(|| format!("Node {name} has {} podCIDRs", node.pod_networks.len()));
-            }
-            for network in own_pod_networks(node) {
-                if is_too_wide(network) {
-                    wide.add(|| format!("Node {name} has the podCIDR {network}"));
-                    continue;
-                }
-                networks.lengths.insert(network.prefix_len());
-                networks.owners.entry(network.trunc()).or_default().push(name);
-            }
-        }
-        let wide = wide.finding(
-            "node-network-too-wide",
-            "so wide a network does not count as a pod network; correct spec.podCIDRs",
-        );
-        let first = format!("the first {MOST_NODE_NETWORKS} count, one of each family is what a Node may have");
-        let findings = [wide, many.finding("node-networks-too-many", &first), networks.shared()];
-        (networks, findings.into_iter().flatten().collect())
-    }
-
-    fn all(&self) -> Vec<(IpNet, String)> {
-        let first = |owners: &Vec<&str>| owners.first().copied().unwrap_or_default().to_owned();
-        self.owners.iter().map(|(network, owners)| (*network, first(owners))).collect()
-    }
-
-    /// Networks that lie in one of another Node: whoever claims it may mean the other's pods.
-    fn shared(&self) -> Option<Finding> {
-        let mut shared = Cases::default();
-        for (network, owners) in &self.owners {
-            for owner in owners {
-                if let Some((around, other)) = self.around(network.addr(), owner, network.prefix_len()) {
-                    shared.add(|| format!("the podCIDR {network} of Node {owner} lies in {around} of Node {other}"));
-                }
-            }
-        }
-        let consequence = "both count as pod networks, and one of them is wrong or out of date";
-        shared.finding("node-network-twice", consequence)
-    }
-
-    /// The network with this address that another node has, whoever else claims it.
-    fn of_another(&self, address: IpAddr, name: &str) -> Option<(IpNet, &'a str)> {
-        self.around(address, name, u8::MAX)
-    }
-
-    /// The same, with a prefix of so many bits at most.
-    fn around(&self, address: IpAddr, name: &str, longest: u8) -> Option<(IpNet, &'a str)> {
-        let around = |length: &u8| IpNet::new(address, *length).ok().map(|network| network.trunc());
-        let mut networks = self.lengths.range(..=longest).filter_map(around);
-        networks.find_map(|network| {
-            let owner = self.owners.get(&network)?.iter().find(|owner| **owner != name)?;
-            Some((network, *owner))
-        })
-    }
-}
-
 pub(super) fn is_too_wide(network: IpNet) -> bool {
     let widest = match network {
         IpNet::V4(_) => WIDEST_V4,
         IpNet::V6(_) => WIDEST_V6,
     };
     network.prefix_len() < widest
-}
-
-/// Objects with the same thing wrong: the first in full, the others as a number, however many there are.
-#[derive(Default)]
-struct Cases {
-    first: Option<String>,
-    count: usize,
-}
-
-impl Cases {
-    fn add(&mut self, sentence: impl FnOnce() -> String) {
-        self.count += 1;
-        self.first.get_or_insert_with(sentence);
-    }
-
-    fn finding(self, code: &str, consequence: &str) -> Option<Finding> {
-        let first = self.first?;
-        let more = match self.count {
-            1 => String::new(),
-            count => format!(" (and {} more such cases)", count - 1),
-        };
-        Some(Finding::warning(code, format!("{first}{more}: {consequence}")))
-    }
 }

@@ -10,4 +10,4 @@ pub use by_family::ByFamily;
 pub use family::Family;
 pub use port::{PortMatch, PortMatchError, Protocol};
 pub use private::{is_private, private_destinations};
-pub use range::{AddressRange, between, is_within, merge_ranges, predecessor};
+pub use range::{AddressRange, are_merged, between, differing, is_within, merge_ranges, predecessor, subtract};

@@ -93,7 +93,8 @@ impl fmt::Display for AddressRange {
 /// everything that becomes one goes through here.
 pub fn merge_ranges(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<AddressRange> {
     let mut sorted: Vec<AddressRange> = ranges.into_iter().collect();
-    sorted.sort_unstable();
+    // Mostly some sorted ones one after the other, which it makes use of.
+    sorted.sort();
     let mut merged: Vec<AddressRange> = Vec::with_capacity(sorted.len());
     for range in sorted {
         match merged.last_mut() {
@@ -104,10 +105,39 @@ pub fn merge_ranges(ranges: impl IntoIterator<Item = AddressRange>) -> Vec<Addre
     merged
 }
 
+/// Whether these ranges are as from [`merge_ranges`].
+pub fn are_merged(ranges: &[AddressRange]) -> bool {
+    ranges.iter().zip(ranges.iter().skip(1)).all(|(one, next)| one.last < next.first && !touches(one.last, next.first))
+}
+
 /// Whether an address lies in one of these ranges, which are as from [`merge_ranges`].
 pub fn is_within(ranges: &[AddressRange], address: IpAddr) -> bool {
     let after = ranges.partition_point(|range| range.first() <= address);
     after.checked_sub(1).and_then(|at| ranges.get(at)).is_some_and(|range| range.contains(address))
+}
+
+/// Without what both begin with and what both end with: what is left is all in which they differ.
+pub fn differing<'a>(these: &'a [AddressRange], those: &'a [AddressRange]) -> (&'a [AddressRange], &'a [AddressRange]) {
+    let first = these.iter().zip(those).take_while(|(one, other)| one == other).count();
+    let (these, those) = (&these[first..], &those[first..]);
+    let last = these.iter().rev().zip(those.iter().rev()).take_while(|(one, other)| one == other).count();
+    (&these[..these.len() - last], &those[..those.len() - last])
+}
+
+/// The addresses of these ranges of one family that are in none of those; both are as from [`merge_ranges`].
+pub fn subtract(these: &[AddressRange], those: &[AddressRange]) -> Vec<AddressRange> {
+    let (these, those) = differing(these, those);
+    let mut left = Vec::new();
+    for range in these {
+        let mut next = Some(range.first);
+        let behind = those.partition_point(|other| other.last < range.first);
+        for other in those[behind..].iter().take_while(|other| other.first <= range.last) {
+            left.extend(next.zip(predecessor(other.first)).and_then(|(first, last)| AddressRange::new(first, last)));
+            next = successor(other.last);
+        }
+        left.extend(next.and_then(|first| AddressRange::new(first, range.last)));
+    }
+    left
 }
 
 /// What lies between these ranges of one family, which are as from [`merge_ranges`], before the first and after the last.
@@ -141,7 +171,15 @@ fn successor(address: IpAddr) -> Option<IpAddr> {
 /// Whether a range that begins at `first` continues one that ends at `last`.
 fn touches(last: IpAddr, first: IpAddr) -> bool {
     // After the last address of a family there is none that does not.
-    Family::of(last) == Family::of(first) && successor(last).is_none_or(|next| first <= next)
+    match (last, first) {
+        (IpAddr::V4(last), IpAddr::V4(first)) => {
+            last.to_bits().checked_add(1).is_none_or(|next| first.to_bits() <= next)
+        }
+        (IpAddr::V6(last), IpAddr::V6(first)) => {
+            last.to_bits().checked_add(1).is_none_or(|next| first.to_bits() <= next)
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +211,24 @@ mod tests {
             prop_assert_eq!(&between, &merge_ranges(between.clone()));
             let address = range(number, number).first();
             prop_assert_ne!(is_within(&ranges, address), is_within(&between, address));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_of_ranges_without_others_is_each_address_that_those_have_not(
+            these in prop::collection::vec((address(), address()), 0..5),
+            those in prop::collection::vec((address(), address()), 0..5),
+        ) {
+            let [these, those] = [these, those]
+                .map(|ranges| merge_ranges(ranges.into_iter().map(|(first, last)| range(first, last))));
+            let left = subtract(&these, &those);
+            prop_assert_eq!(&left, &merge_ranges(left.clone()));
+            for number in (0..8).chain(248..=255) {
+                let address = range(number, number).first();
+                let expected = is_within(&these, address) && !is_within(&those, address);
+                prop_assert_eq!(is_within(&left, address), expected, "{}", address);
+            }
         }
     }
 

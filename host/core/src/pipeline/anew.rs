@@ -15,7 +15,7 @@ use super::shown::Shown;
 #[cfg(feature = "testkit")]
 use super::updating::ready_of;
 #[cfg(feature = "testkit")]
-use crate::model::{ClusterFacts, Endpoint};
+use crate::model::{ClusterFacts, Endpoint, KeptNodes};
 use crate::model::{Published, ServiceKey, ServiceView, published};
 use crate::plan::TOO_MANY_ENDPOINTS;
 
@@ -81,10 +81,14 @@ impl Pipeline {
         let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),
+            differ("what Nodes say", &self.nodes, &KeptNodes::of(&self.newest.nodes)),
             differ("the Nodes that are ready", &self.ready, &ready),
             differ("what is the same for all Services", &*self.context, &self.context_of(&self.newest)),
         ];
-        differ.into_iter().flatten()
+        let outside = self.places.outside(&self.facts.excluded);
+        let not_found = outside.into_iter().filter(|key| !self.outside.contains(key));
+        let not_found = not_found.map(|key| format!("{key} is not found, and is outside of all networks"));
+        differ.into_iter().flatten().chain(not_found)
     }
 
     fn stale_places(&self) -> Option<String> {

@@ -20,10 +20,12 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use imbl::OrdMap;
+
 pub use disagreement::{Disagreement, Part, Subject};
 
 use super::derived::Derived;
-use super::places::{Named, Places};
+use super::places::Named;
 use super::updating::marks_of;
 use super::{Pipeline, Question};
 use crate::diff::Applied;
@@ -108,7 +110,7 @@ impl Pipeline {
     pub fn derive_anew(&mut self) -> Vec<Question> {
         let records = std::mem::take(&mut self.derived.records);
         self.derived = Derived { records, ..Derived::new(self.settings.shared, self.settings.limits) };
-        (self.cursor, self.places) = (Cursor::default(), Places::default());
+        (self.cursor, self.places, self.nodes, self.outside) = Default::default();
         self.services.touch_all();
         let snapshot = self.newest.clone();
         self.look_at_all_of_it(&snapshot)
@@ -116,7 +118,8 @@ impl Pipeline {
 
     fn look_at_all_of_it(&mut self, snapshot: &Snapshot) -> Vec<Question> {
         self.policies = Arc::new(marks_of(snapshot));
-        let has_other_context = self.cluster(snapshot);
+        self.ready.clear();
+        let has_other_context = self.cluster(&OrdMap::new(), snapshot);
         let known = self.all(snapshot).into_iter().chain(snapshot.slices.keys().cloned());
         known.for_each(|key| self.take_place(snapshot, &key));
         self.gather();

@@ -10,7 +10,7 @@ use super::places::Place;
 use super::pods::Elsewhere;
 use crate::chain::{FailureKind, PolicyFailure};
 use crate::check::{Kind, Note};
-use crate::model::{ServiceKey, Uid};
+use crate::model::{Node, ServiceKey, Uid};
 use crate::net::Family;
 use crate::plan::{Own, PlannedService, Shares, Size, TOO_MANY_ENDPOINTS};
 use crate::record::{Outcome, Record};
@@ -19,7 +19,7 @@ use crate::record::{Outcome, Record};
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
 
 /// One defect of everything that is kept between two rounds.
-pub const CORRUPTIONS: [Corruption; 28] = [
+pub const CORRUPTIONS: [Corruption; 30] = [
     ("a record is another", |pipeline, which| {
         let key = pipeline.known(which)?;
         pipeline.put_record(key)
@@ -144,6 +144,12 @@ pub const CORRUPTIONS: [Corruption; 28] = [
         (pipeline.facts, pipeline.derived.facts) = (Arc::new(facts.clone()), Arc::new(facts));
         Some(())
     }),
+    ("a Node that is gone claims an address", |pipeline, _| {
+        let node = Node { addresses: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, 98))], ..Node::default() };
+        pipeline.nodes.follow(&pipeline.newest.nodes.update("gone".to_owned(), Arc::new(node)));
+        Some(())
+    }),
+    ("a Service outside of all networks is not found", |pipeline, _| pipeline.outside.pop_first().map(drop)),
     ("a node that is gone is ready", |pipeline, _| {
         pipeline.ready.insert("gone".to_owned());
         Some(())

@@ -62,6 +62,9 @@ impl Pipeline {
     pub(super) fn take_place(&mut self, snapshot: &Snapshot, key: &ServiceKey) {
         let place = self.place_of(snapshot, key);
         self.places.put(key, place);
+        if self.places.has_inner(key, |address| !self.facts.is_excluded(address)) {
+            self.outside.insert(key.clone());
+        }
     }
 
     /// Where a Service is found in this state.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 pub(super) use self::audit::{Looked, Named};
 use super::by_address::{ByAddress, without};
-use crate::model::{Listing, ServiceKey};
-use crate::net::{AddressRange, Family, between};
+use crate::model::{Believed, KeptNodes, Listing, ServiceKey};
+use crate::net::{AddressRange, Family, between, subtract};
 
 /// The Services of the newest state by address and by Node, whether or not policies are asked about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,14 +82,53 @@ impl Places {
     }
 }
 
-impl Listing for Places {
+/// What there is an index of.
+pub(super) struct Indexed<'a> {
+    pub(super) places: &'a Places,
+    pub(super) nodes: &'a KeptNodes,
+    /// At least the Services with an address that was in none of the ranges of `before`.
+    pub(super) outside: &'a BTreeSet<ServiceKey>,
+    pub(super) before: &'a BTreeMap<Family, Vec<AddressRange>>,
+}
+
+impl Indexed<'_> {
+    /// What was in those ranges, and is in these no more. Of a family without ranges nothing is outside.
+    fn leaves<'a>(
+        &'a self,
+        ranges: &'a BTreeMap<Family, Vec<AddressRange>>,
+    ) -> impl Iterator<Item = AddressRange> + 'a {
+        ranges.iter().flat_map(|(family, ranges)| match self.before.get(family) {
+            Some(before) => subtract(before, ranges),
+            None => between(*family, ranges),
+        })
+    }
+}
+
+impl Listing for Indexed<'_> {
+    fn nodes(&self) -> Believed {
+        self.nodes.believed()
+    }
+
     fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey> {
-        let between = ranges.iter().flat_map(|(family, ranges)| between(*family, ranges));
-        between.flat_map(|range| self.inner.within(range)).cloned().collect()
+        let new = self.leaves(ranges).flat_map(|range| self.places.inner.within(range));
+        self.outside.iter().chain(new).cloned().collect()
     }
 
     fn within(&self, ranges: &[AddressRange]) -> BTreeSet<ServiceKey> {
-        ranges.iter().flat_map(|range| self.inner.within(*range)).cloned().collect()
+        ranges.iter().flat_map(|range| self.places.inner.within(*range)).cloned().collect()
+    }
+}
+
+impl Places {
+    /// Whether a Service has a ClusterIP or an endpoint for which this holds.
+    pub(super) fn has_inner(&self, key: &ServiceKey, holds: impl Fn(IpAddr) -> bool) -> bool {
+        self.known.get(key).is_some_and(|place| place.inner.iter().any(|address| holds(*address)))
+    }
+
+    /// Those with a ClusterIP or an endpoint in none of these ranges.
+    pub(super) fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey> {
+        let between = ranges.iter().flat_map(|(family, ranges)| between(*family, ranges));
+        between.flat_map(|range| self.inner.within(range)).cloned().collect()
     }
 }
 
@@ -142,7 +181,9 @@ mod tests {
         let ranges = merge_ranges([n("10.0.0.0/16").into(), n("127.0.0.0/8").into()]);
         assert_eq!(names(places.outside(&[(Family::Ipv4, ranges.clone())].into())), ["out"]);
         assert_eq!(names(places.outside(&[(Family::Ipv4, ranges), (Family::Ipv6, Vec::new())].into())), ["out", "v6"]);
-        assert_eq!(names(Listing::within(&places, &[n("10.9.0.0/24").into(), n("11.0.0.0/8").into()])), ["out"]);
+        let (nodes, outside, before) = Default::default();
+        let indexed = Indexed { places: &places, nodes: &nodes, outside: &outside, before: &before };
+        assert_eq!(names(indexed.within(&[n("10.9.0.0/24").into(), n("11.0.0.0/8").into()])), ["out"]);
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::places::Indexed;
 use super::{Memory, Pipeline, Question};
 use crate::model::{
-    ClusterFacts, Concerned, Connected, Endpoint, MadeBy, Placement, PrivateDestinations, Selection, ServiceKey,
-    ServiceKind, Snapshot,
+    ClusterFacts, Concerned, Connected, Endpoint, Listing, MadeBy, Placement, PrivateDestinations, Selection,
+    ServiceKey, ServiceKind, Snapshot,
 };
 use crate::owner::Held;
 
@@ -56,7 +57,12 @@ impl Pipeline {
 
     /// Puts together anew what is inside; returns the Services that this concerns, to be looked at.
     pub(super) fn gather(&mut self) -> BTreeSet<ServiceKey> {
-        let facts = ClusterFacts::gather_by(&self.places, &self.newest, &self.settings.cluster, &self.around);
+        self.nodes.follow(&self.newest.nodes);
+        let (places, nodes, outside, before) = (&self.places, &self.nodes, &self.outside, &self.facts.excluded);
+        let index = Indexed { places, nodes, outside, before };
+        let facts = ClusterFacts::gather_by(&index, &self.newest, &self.settings.cluster, &self.around);
+        self.outside = index.outside(&facts.excluded);
+        self.outside.retain(|key| self.places.has_inner(key, |address| !facts.is_excluded(address)));
         if facts == *self.facts {
             return BTreeSet::new();
         }

@@ -7,7 +7,7 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::{Pipeline, Question};
-use crate::model::{Context, Key, PolicyMark, PolicyObject, Readiness, ServiceKey, Snapshot};
+use crate::model::{Context, Key, Node, PolicyMark, PolicyObject, Readiness, ServiceKey, Snapshot};
 
 impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
@@ -18,7 +18,8 @@ impl Pipeline {
             keys.contains(&Key::Cluster) || changed.iter().any(|key| self.is_about_inside(snapshot, key));
         let mut dirty = self.dirty(snapshot, keys);
         dirty.extend(changed);
-        let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
+        let before = self.newest.nodes.clone();
+        let everything = keys.contains(&Key::Cluster) && self.cluster(&before, snapshot);
         if everything {
             dirty.extend(self.all(snapshot));
         }
@@ -36,9 +37,10 @@ impl Pipeline {
         }
     }
 
-    /// Renews what holds for all Services; whether every Service has to be asked about again.
-    pub(super) fn cluster(&mut self, snapshot: &Snapshot) -> bool {
-        self.take_ready(snapshot);
+    /// Renews what holds for all Services, which was known of the Nodes `before`; whether every Service has to be asked about
+    /// again.
+    pub(super) fn cluster(&mut self, before: &OrdMap<String, Arc<Node>>, snapshot: &Snapshot) -> bool {
+        self.take_ready(before, snapshot);
         let context = self.context_of(snapshot);
         let changed = *self.context != context;
         self.context = Arc::new(context);
@@ -52,18 +54,28 @@ impl Pipeline {
     }
 
     /// Renews which nodes are ready: on that it depends who reports a Service that no node translates.
-    fn take_ready(&mut self, snapshot: &Snapshot) {
-        if ready_of(snapshot).eq(&self.ready) {
-            return;
-        }
-        let before = std::mem::replace(&mut self.ready, ready_of(snapshot).cloned().collect());
-        let other: BTreeSet<&String> = before.symmetric_difference(&self.ready).collect();
-        if before.first() != self.ready.first() || other.contains(&self.settings.node) {
+    fn take_ready(&mut self, before: &OrdMap<String, Arc<Node>>, snapshot: &Snapshot) {
+        let first = self.ready.first().cloned();
+        let other: BTreeSet<&String> = before.diff(&snapshot.nodes).filter_map(|item| self.take_one(item)).collect();
+        if first.as_ref() != self.ready.first() || other.contains(&self.settings.node) {
             return self.services.touch_all();
         }
         let named = other.iter().flat_map(|node| self.places.naming(node));
         let concerned: Vec<ServiceKey> = named.filter(|key| self.services.has(key)).cloned().collect();
         self.services.touch(&concerned);
+    }
+
+    /// Takes in whether a Node is ready; its name, where that is news.
+    fn take_one<'a>(&mut self, item: DiffItem<'a, 'a, String, Arc<Node>>) -> Option<&'a String> {
+        let (name, now) = match item {
+            DiffItem::Add(name, node) | DiffItem::Update { new: (name, node), old: _ } => (name, node.readiness),
+            DiffItem::Remove(name, _) => (name, Readiness::NotReady),
+        };
+        let is_news = match now {
+            Readiness::Ready => self.ready.insert(name.clone()),
+            Readiness::NotReady => self.ready.remove(name),
+        };
+        is_news.then_some(name)
     }
 
     pub(super) fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {

@@ -69,7 +69,9 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
         Verb::DeleteTable => ruleset.tables.remove(&change.family).map(drop).ok_or(MISSING),
         Verb::AddSet(name, kind) => fresh(table.sets.insert(name.clone(), Set::new(*kind))),
         Verb::DeleteSet(name) => unused(table, name).and_then(|()| gone(table.sets.remove(name))),
-        Verb::RefillSet(name, ranges) => refill(table, name, ranges),
+        Verb::RefillSet(name, new) => refill(table, name, new),
+        Verb::AddRanges(name, new) => add_ranges(table, name, new),
+        Verb::DeleteRanges(name, gone) => delete_ranges(table, name, gone),
         Verb::AddMembers(name, members) => {
             let set = addresses(table, name)?;
             members.iter().all(|member| set.insert(*member)).then_some(()).ok_or(EXISTS)
@@ -95,12 +97,43 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
 }
 
 fn refill(table: &mut Table, name: &Name, new: &[AddressRange]) -> Result<(), &'static str> {
-    match table.sets.get_mut(name) {
-        Some(Set::Ranges(ranges)) => new.clone_into(ranges),
-        Some(Set::Addresses(_)) => return Err(INVALID),
-        None => return Err(MISSING),
+    ranges(table, name)?.clear();
+    add_ranges(table, name, new)
+}
+
+fn add_ranges(table: &mut Table, name: &Name, new: &[AddressRange]) -> Result<(), &'static str> {
+    let known = ranges(table, name)?;
+    new.iter().try_for_each(|range| add_range(known, *range))
+}
+
+/// What is there stays in order. No two ranges of one set have an address in common.
+fn add_range(known: &mut Vec<AddressRange>, range: AddressRange) -> Result<(), &'static str> {
+    let at = known.partition_point(|known| known.last() < range.first());
+    if known.get(at).is_some_and(|next| next.first() <= range.last()) {
+        return Err(EXISTS);
     }
-    new.windows(2).all(|pair| pair[0].last() < pair[1].first()).then_some(()).ok_or(EXISTS)
+    known.insert(at, range);
+    Ok(())
+}
+
+fn delete_ranges(table: &mut Table, name: &Name, gone: &[AddressRange]) -> Result<(), &'static str> {
+    let known = ranges(table, name)?;
+    gone.iter().try_for_each(|range| delete_range(known, range))
+}
+
+/// A range is found by both of its ends.
+fn delete_range(known: &mut Vec<AddressRange>, range: &AddressRange) -> Result<(), &'static str> {
+    let at = known.binary_search(range).map_err(|_| MISSING)?;
+    known.remove(at);
+    Ok(())
+}
+
+fn ranges<'t>(table: &'t mut Table, name: &Name) -> Result<&'t mut Vec<AddressRange>, &'static str> {
+    match table.sets.get_mut(name) {
+        Some(Set::Ranges(ranges)) => Ok(ranges),
+        Some(Set::Addresses(_)) => Err(INVALID),
+        None => Err(MISSING),
+    }
 }
 
 fn addresses<'t>(table: &'t mut Table, name: &Name) -> Result<&'t mut BTreeSet<IpAddr>, &'static str> {

@@ -75,6 +75,8 @@ pub(in crate::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Connections {
             | Verb::AddSet(..)
             | Verb::DeleteSet(_)
             | Verb::RefillSet(..)
+            | Verb::AddRanges(..)
+            | Verb::DeleteRanges(..)
             | Verb::AddMembers(..)
             | Verb::DeleteMembers(..)
             | Verb::AddMap(..)

@@ -8,7 +8,7 @@ use std::{
 
 use egressd_core::{
     diff::Verb,
-    net::{AddressRange, Family, Protocol, merge_ranges, predecessor},
+    net::{AddressRange, Family, Protocol, predecessor},
     ruleset::{Element, Map, MapKey, MapKind, Name, Set, SetKind, Target},
 };
 use rustables::sys;
@@ -152,7 +152,8 @@ fn read_addresses(socket: &mut Socket, reading: &mut Reading, name: Name) -> Res
 }
 
 /// Ranges from where they begin, and where the addresses behind them begin. nft marks the first address of all as
-/// the end of a range that is not there.
+/// the end of a range that is not there. They are not merged: what touches was not written by egressd, and cannot be deleted
+/// as one range.
 fn ranges(family: Family, mut borders: Vec<(IpAddr, bool)>) -> Vec<AddressRange> {
     // An end sorts before a beginning at the same address.
     borders.sort_unstable();
@@ -165,7 +166,7 @@ fn ranges(family: Family, mut borders: Vec<(IpAddr, bool)>) -> Vec<AddressRange>
         open = begins.then_some(border);
     }
     ranges.extend(open.and_then(|first| AddressRange::new(first, AddressRange::all_of(family).last())));
-    merge_ranges(ranges)
+    ranges
 }
 
 /// A map is a hash table, which grows in the background after its elements are in, and then has them in another
@@ -234,5 +235,16 @@ mod tests {
         let borders = vec![(at(240), true), (at(12), false), (at(0), false), (at(10), true)];
         let printed: Vec<String> = ranges(Family::Ipv4, borders).iter().map(ToString::to_string).collect();
         assert_eq!(printed, ["10.0.0.0/7", "240.0.0.0/4"]);
+    }
+
+    #[test]
+    fn ranges_that_touch_are_told_apart() {
+        let at = |a: u8| IpAddr::from([a, 0, 0, 0]);
+        let without_an_end = vec![(at(10), true), (at(11), true), (at(12), false)];
+        let with_both = vec![(at(10), true), (at(11), false), (at(11), true), (at(12), false)];
+        for borders in [without_an_end, with_both] {
+            let printed: Vec<String> = ranges(Family::Ipv4, borders).iter().map(ToString::to_string).collect();
+            assert_eq!(printed, ["10.0.0.0/8", "11.0.0.0/8"]);
+        }
     }
 }

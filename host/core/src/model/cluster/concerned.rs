@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use imbl::ordmap::DiffItem as Pair;
+use imbl::ordset::DiffItem;
+
+use ipnet::IpNet;
+
 use super::ClusterFacts;
-use crate::net::AddressRange;
+use crate::net::{AddressRange, Family};
 
 /// What newer facts are about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +29,25 @@ impl ClusterFacts {
         if !same {
             return Concerned::All;
         }
-        let addresses = difference(&self.node_addresses, &newer.node_addresses);
+        let addresses = self.node_addresses.diff(&newer.node_addresses).map(|item| match item {
+            DiffItem::Add(address) | DiffItem::Remove(address) => *address,
+        });
         let primary = differing(&self.primary_addresses, &newer.primary_addresses);
-        let pods = differing(&self.pod_networks, &newer.pod_networks);
+        let pods = Family::ALL.into_iter().flat_map(|family| self.of_other_nodes(newer, family));
+        let pods = pods.chain(differing(&self.pod_networks, &newer.pod_networks));
         let named = differing(&self.named_networks, &newer.named_networks);
-        let single = addresses.into_iter().chain(primary).map(AddressRange::from);
-        Concerned::These(single.chain(pods.into_iter().map(AddressRange::from)).chain(named).collect())
+        let single = addresses.chain(primary).map(AddressRange::from);
+        Concerned::These(single.chain(pods.map(AddressRange::from)).chain(named).collect())
+    }
+
+    /// The networks of a family that Nodes have now, or had.
+    fn of_other_nodes(&self, newer: &Self, family: Family) -> Vec<IpNet> {
+        let [before, now] = [self, newer].map(|facts| facts.of_nodes.get(&family).cloned().unwrap_or_default());
+        let networks = before.diff(&now).filter_map(|item| match item {
+            Pair::Add(network, _) | Pair::Remove(network, _) => Some(*network),
+            Pair::Update { .. } => None,
+        });
+        networks.collect()
     }
 }
 
@@ -38,9 +56,5 @@ fn differing<T: Ord + Copy>(one: &[T], other: &[T]) -> Vec<T> {
         return Vec::new();
     }
     let [one, other] = [one, other].map(|all| all.iter().copied().collect::<BTreeSet<T>>());
-    difference(&one, &other)
-}
-
-fn difference<T: Ord + Copy>(one: &BTreeSet<T>, other: &BTreeSet<T>) -> Vec<T> {
-    one.symmetric_difference(other).copied().collect()
+    one.symmetric_difference(&other).copied().collect()
 }

@@ -3,11 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::nodes::{Believed, believed};
 use crate::model::{ServiceKey, Snapshot};
 use crate::net::{AddressRange, Family};
 
-/// Leads to Services by address. What it names is looked at, so naming more than there are changes nothing.
+/// What is found without looking at all of a snapshot. It leads to Services by address; what it names is looked at, so naming
+/// more than there are changes nothing.
 pub trait Listing {
+    /// What is to be believed of all Nodes.
+    fn nodes(&self) -> Believed;
+
     /// At least the Services of which a ClusterIP or a listed endpoint is in none of these ranges, which are as from
     /// [`crate::net::merge_ranges`]. A family without ranges is left out.
     fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey>;
@@ -18,6 +23,10 @@ pub trait Listing {
 
 /// Without an index: all of them.
 impl Listing for Snapshot {
+    fn nodes(&self) -> Believed {
+        believed(&self.nodes)
+    }
+
     fn outside(&self, _ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey> {
         self.services.keys().chain(self.slices.keys()).cloned().collect()
     }

@@ -8,10 +8,12 @@ mod reason;
 mod refusal;
 mod sentences;
 mod settings;
+mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use imbl::OrdSet;
 use ipnet::IpNet;
 
 pub use concerned::Concerned;
@@ -22,8 +24,8 @@ pub use settings::{ClusterSettings, InsideNetworks, Origin};
 
 use self::exact::{Exact, cluster_addresses, listed_pods};
 use self::networks::{Certainty, Named, Networks, Places};
-use super::nodes::{believed, is_too_wide, own_pod_networks, primary_addresses};
-use super::{Connected, Endpoint, ServiceKey, Snapshot};
+use super::nodes::{NodeNetworks, is_too_wide, own_pod_networks, primary_addresses};
+use super::{Connected, Endpoint, ServiceKey, Snapshot, Unusable};
 use crate::finding::Finding;
 use crate::net::{AddressRange, Family, is_within, merge_ranges, private_destinations};
 
@@ -78,21 +80,25 @@ pub struct ClusterFacts {
     pub excluded: BTreeMap<Family, Vec<AddressRange>>,
     /// Single ones beside them, of which many come and go: ClusterIPs and pods that none of those networks has.
     pub exact: BTreeSet<IpAddr>,
-    /// All known pod networks.
-    pub pod_networks: Vec<IpNet>,
+    /// All known pod networks: sorted, merged.
+    pods: BTreeMap<Family, Vec<AddressRange>>,
+    /// Those of them that Nodes have.
+    of_nodes: BTreeMap<Family, NodeNetworks>,
+    /// The others.
+    pod_networks: Vec<IpNet>,
     /// Where no address to translate to can lie: the networks of ServiceCIDRs and of this node's pods. Not what is assumed;
     /// not what settings name, which may be wide, since it is about destinations; and not what other Nodes claim, or they
     /// could switch off each other's translation.
     named_networks: Vec<AddressRange>,
     /// The nodes' own addresses, as far as Nodes are believed.
-    pub node_addresses: BTreeSet<IpAddr>,
+    pub node_addresses: OrdSet<IpAddr>,
     /// The first address of each family of this node.
     primary_addresses: Vec<IpAddr>,
     /// What had to be assumed.
     pub findings: Vec<Finding>,
-    /// Why each network is inside.
+    /// Why each network is inside that is no Node's.
     networks: Vec<Named>,
-    /// Why each address is, where no network has it.
+    /// Why each address is, where no network has it, and beside those of Nodes.
     addresses: BTreeMap<IpAddr, AddressReason>,
     certainty: BTreeMap<Family, Certainty>,
     private: PrivateDestinations,
@@ -112,15 +118,14 @@ impl ClusterFacts {
         around: &Surroundings,
     ) -> Self {
         let here = snapshot.nodes.get(&around.node);
-        let nodes = believed(&snapshot.nodes);
+        let nodes = listing.nodes();
         let connected = connected(listing, snapshot, settings, around);
-        let (of_nodes, connected) = (&*nodes.pod_networks, &*connected);
         // Who sets what is inside has answered the question.
         let private = match settings.inside {
             InsideNetworks::NotSet => around.private,
             InsideNetworks::Nothing | InsideNetworks::These(_) => PrivateDestinations::Withheld,
         };
-        let places = Places { snapshot, settings, of_nodes, connected, private };
+        let places = Places { snapshot, settings, nodes: &nodes, connected: &connected, private };
         let of_families = Family::ALL.map(|family| (family, places.networks(family)));
         let mut facts = Self { findings: nodes.findings, node_addresses: nodes.addresses, private, ..Self::default() };
         for (family, networks) in of_families {
@@ -141,33 +146,41 @@ impl ClusterFacts {
     }
 
     fn take(&mut self, family: Family, networks: Networks) {
-        let Networks { pods, services, certainty, findings } = networks;
+        let Networks { of_nodes, pods, services, certainty, findings } = networks;
         self.findings.extend(findings);
         let Some(certainty) = certainty else { return };
         self.pod_networks.extend(pods.iter().map(|(network, _)| *network));
+        let of_pods = of_nodes.keys().copied().chain(pods.iter().map(|(network, _)| *network));
+        let of_pods = merge_ranges(of_pods.map(AddressRange::from));
         let never = NEVER.iter().filter_map(|text| text.parse().ok());
         let never = never.filter(|network| Family::of_network(*network) == family).map(|n| (n, Reason::Never));
         let mut all: Vec<Named> = pods.into_iter().chain(services).chain(never).collect();
         if let Certainty::Withheld(_) = certainty {
             all.extend(private_destinations(family).into_iter().filter_map(|r| Some((r.network()?, Reason::Private))));
         }
-        self.excluded.insert(family, merge_ranges(all.iter().map(|(network, _)| AddressRange::from(*network))));
+        self.excluded.insert(family, all.iter().map(|(network, _)| AddressRange::from(*network)).collect());
+        self.pods.insert(family, of_pods);
+        self.of_nodes.insert(family, of_nodes);
         self.networks.extend(all);
         self.certainty.insert(family, certainty);
     }
 
-    /// Addresses of machines go to the networks, since they seldom change.
+    /// Addresses of machines go to the networks, since they seldom change; and all of them are merged.
     fn add_machines(&mut self, settings: &ClusterSettings, around: &Surroundings) {
         let mut machines = Exact::default();
-        let is_known = |address| self.is_excluded(address);
-        machines.add(self.node_addresses.iter().copied(), AddressReason::Node, is_known);
+        let has = |address: IpAddr| self.networks.iter().any(|(network, _)| network.contains(&address));
+        let is_of_pods = |address| self.pods.get(&Family::of(address)).is_none_or(|pods| is_within(pods, address));
+        let is_known = |address| is_of_pods(address) || has(address);
         machines.add(around.interfaces.iter().copied(), AddressReason::Interface, is_known);
         machines.add(settings.api_server.iter().copied(), AddressReason::ApiServer, is_known);
         self.addresses = machines.addresses;
         for (family, ranges) in &mut self.excluded {
-            let of_family = self.addresses.keys().filter(|address| Family::of(**address) == *family);
-            let singles = of_family.map(|address| AddressRange::from(*address));
-            *ranges = merge_ranges(std::mem::take(ranges).into_iter().chain(singles));
+            let of_nodes = self.node_addresses.iter().filter(|address| Unusable::of(**address).is_none());
+            let all = of_nodes.chain(self.addresses.keys());
+            let singles = all.filter(|address| Family::of(**address) == *family).copied().map(AddressRange::from);
+            let pods = self.pods.get(family).into_iter().flatten().copied();
+            // All at once: there may be thousands of each.
+            *ranges = merge_ranges(pods.chain(singles).chain(std::mem::take(ranges)));
         }
     }
 
@@ -190,7 +203,7 @@ impl ClusterFacts {
     /// Whether a pod is where pods are known to be. One that is elsewhere shows that there are networks which are not
     /// known, so nothing of it is translated towards private destinations.
     pub fn placement(&self, pod: IpAddr) -> Placement {
-        let is_known = || self.pod_networks.iter().any(|network| network.contains(&pod));
+        let is_known = || self.pods.get(&Family::of(pod)).is_some_and(|pods| is_within(pods, pod));
         match self.certainty.get(&Family::of(pod)) {
             Some(Certainty::Known) if !is_known() => Placement::Elsewhere(self.private),
             // Nothing private is translated to by anybody, or the administrator says that all is known.
@@ -213,16 +226,6 @@ impl ClusterFacts {
             Certainty::Withheld(doubt) => Some(sentences::withheld(family, doubt)),
             Certainty::AsBefore(doubt) => Some(sentences::as_before(family, doubt)),
         }
-    }
-
-    /// The networks that are inside, each with the reason.
-    pub fn networks(&self) -> &[(IpNet, Reason)] {
-        &self.networks
-    }
-
-    /// The addresses that are inside and in none of the networks, each with the reason.
-    pub fn addresses(&self) -> &BTreeMap<IpAddr, AddressReason> {
-        &self.addresses
     }
 }
 

@@ -6,8 +6,8 @@ use super::reason::Reason;
 use super::settings::{ClusterSettings, InsideNetworks, Origin};
 use super::{PrivateDestinations, sentences};
 use crate::finding::Finding;
-use crate::model::nodes::own_pod_networks;
-use crate::model::{Completeness, Node, Readiness, Snapshot};
+use crate::model::nodes::{Believed, NodeNetworks};
+use crate::model::{Completeness, Snapshot};
 use crate::net::Family;
 
 /// Where pods live when nothing says so (kube-vip's default of `egress_podcidr`).
@@ -45,7 +45,9 @@ pub(super) enum Doubt {
 /// What is known of one family.
 #[derive(Debug, Default)]
 pub(super) struct Networks {
-    /// Where pods live.
+    /// Where pods live, as Nodes say.
+    pub(super) of_nodes: NodeNetworks,
+    /// Where pods live, as all else says.
     pub(super) pods: Vec<Named>,
     /// Where Services live.
     pub(super) services: Vec<Named>,
@@ -58,8 +60,8 @@ pub(super) struct Networks {
 pub(super) struct Places<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) settings: &'a ClusterSettings,
-    /// Of all Nodes, as far as they are believed.
-    pub(super) of_nodes: &'a [(IpNet, String)],
+    /// What all Nodes say, as far as they are believed.
+    pub(super) nodes: &'a Believed,
     /// What this node's pods are connected to.
     pub(super) connected: &'a [Named],
     pub(super) private: PrivateDestinations,
@@ -68,10 +70,10 @@ pub(super) struct Places<'a> {
 impl Places<'_> {
     /// All of a family.
     pub(super) fn networks(&self, family: Family) -> Networks {
-        let (pods, services) = (self.pods(family), self.services(family));
+        let ((of_nodes, pods), services) = (self.pods(family), self.services(family));
         let further = self.further(family);
-        let mut networks = Networks { pods: [pods, further].concat(), services, ..Networks::default() };
-        networks.certainty = self.certainty(family, &networks.pods);
+        let mut networks = Networks { of_nodes, pods: [pods, further].concat(), services, ..Networks::default() };
+        networks.certainty = self.certainty(family, &networks);
         match (&networks.certainty, family) {
             (None, _) => networks.findings.push(sentences::ipv6_unknown()),
             (Some(Certainty::Withheld(doubt)), _) => networks.findings.push(sentences::withheld(family, doubt)),
@@ -83,17 +85,17 @@ impl Places<'_> {
         networks
     }
 
-    fn pods(&self, family: Family) -> Vec<Named> {
+    /// As Nodes say, and as all else does.
+    fn pods(&self, family: Family) -> (NodeNetworks, Vec<Named>) {
         let set = setting(family, "egress_podcidr", &self.settings.pod_networks);
         if !set.is_empty() {
-            return set;
+            return (NodeNetworks::new(), set);
         }
-        let nodes = self.of_nodes.iter().map(|(network, name)| (*network, Reason::Node(name.clone())));
         let others =
             self.snapshot.cluster_networks.iter().flat_map(|(name, networks)| {
                 networks.pods.iter().map(|network| (*network, Reason::Object(name.clone())))
             });
-        of_family(family, nodes.chain(others))
+        (self.nodes.pod_networks.get(&family).cloned().unwrap_or_default(), of_family(family, others))
     }
 
     fn services(&self, family: Family) -> Vec<Named> {
@@ -115,12 +117,13 @@ impl Places<'_> {
     }
 
     /// No family is half known by a setting: who names networks of it says that these and the detected ones are all.
-    fn certainty(&self, family: Family, pods: &[Named]) -> Option<Certainty> {
+    fn certainty(&self, family: Family, networks: &Networks) -> Option<Certainty> {
+        let is_unsaid = networks.is_unsaid();
         let is_named = !setting(family, "", &self.settings.pod_networks).is_empty() || !self.further(family).is_empty();
-        let unsaid = pods.is_empty().then_some(Doubt::Unsaid);
+        let unsaid = is_unsaid.then_some(Doubt::Unsaid);
         let doubt = unsaid.or_else(|| self.unreadable()).or_else(|| self.lacking(family));
         match (family, &self.settings.inside) {
-            (Family::Ipv6, _) if pods.is_empty() => None,
+            (Family::Ipv6, _) if is_unsaid => None,
             (_, InsideNetworks::Nothing) => Some(Certainty::Stated),
             (_, InsideNetworks::NotSet | InsideNetworks::These(_)) if is_named => Some(Certainty::Known),
             (_, InsideNetworks::NotSet | InsideNetworks::These(_)) if self.is_no_cluster() => Some(Certainty::Stated),
@@ -132,11 +135,9 @@ impl Places<'_> {
 
     /// A Node, or an object of a network plugin or an installer, of which it is not known where it says that pods live.
     fn unreadable(&self) -> Option<Doubt> {
-        let Snapshot { nodes, cluster_networks, .. } = self.snapshot;
-        let is_partial = |completeness| completeness == Completeness::Partial;
-        let mut nodes = nodes.iter().filter(|(_, node)| is_partial(node.completeness));
-        let mut others = cluster_networks.iter().filter(|(_, networks)| is_partial(networks.completeness));
-        let node = nodes.next().map(|(name, _)| format!("Node {name}"));
+        let others = self.snapshot.cluster_networks.iter();
+        let mut others = others.filter(|(_, networks)| networks.completeness == Completeness::Partial);
+        let node = self.nodes.partial.as_ref().map(|name| format!("Node {name}"));
         node.or_else(|| others.next().map(|(name, _)| name.clone())).map(Doubt::Unreadable)
     }
 
@@ -149,8 +150,7 @@ impl Places<'_> {
         if pools.any(is_of_family) {
             return None;
         }
-        let lacks = |node: &Node| node.readiness == Readiness::Ready && own_pod_networks(node).next().is_none();
-        let (name, _) = self.snapshot.nodes.iter().find(|(_, node)| lacks(node))?;
+        let name = self.nodes.lacking.as_ref()?;
         Some(Doubt::Lacking(format!("Node {name}")))
     }
 
@@ -167,7 +167,7 @@ impl Places<'_> {
         if family == Family::Ipv6 || self.settings.inside == InsideNetworks::Nothing {
             return;
         }
-        if networks.pods.is_empty() {
+        if networks.is_unsaid() {
             networks.pods.extend(assumed(DEFAULT_POD_NETWORK, "pod"));
             if networks.certainty == Some(Certainty::Stated) {
                 networks.findings.push(sentences::pods_assumed(DEFAULT_POD_NETWORK));
@@ -177,6 +177,13 @@ impl Places<'_> {
             networks.services.extend(assumed(DEFAULT_SERVICE_NETWORK, "service"));
             networks.findings.push(sentences::services_assumed(DEFAULT_SERVICE_NETWORK, self.settings.origin));
         }
+    }
+}
+
+impl Networks {
+    /// Whether nothing says where pods live.
+    fn is_unsaid(&self) -> bool {
+        self.of_nodes.is_empty() && self.pods.is_empty()
     }
 }
 
@@ -197,6 +204,6 @@ fn setting(family: Family, name: &'static str, networks: &[IpNet]) -> Vec<Named>
     of_family(family, networks.iter().map(|network| (*network, Reason::Setting(name))))
 }
 
-fn of_family(family: Family, networks: impl Iterator<Item = Named>) -> Vec<Named> {
+pub(super) fn of_family(family: Family, networks: impl Iterator<Item = Named>) -> Vec<Named> {
     networks.filter(|(network, _)| Family::of_network(*network) == family).collect()
 }

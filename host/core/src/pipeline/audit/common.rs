@@ -1,10 +1,10 @@
 //! What all Services have in common, once a cycle. It is gathered from the whole snapshot, since the index by which a Node that
-//! changes costs less is held against it: some 20 ms at 30,000 Services.
+//! changes costs less is held against it: some 20 ms at 30,000 Services, and as much for what 4,000 Nodes claim.
 
 use super::{Disagreement, Part, Subject};
 use crate::check::Networks;
 use crate::diff::{Applied, Common, Scope};
-use crate::model::ClusterFacts;
+use crate::model::{ClusterFacts, KeptNodes};
 use crate::pipeline::Pipeline;
 use crate::pipeline::updating::{marks_of, ready_of};
 
@@ -30,6 +30,9 @@ impl Pipeline {
     fn knows_what_is_inside(&self) -> bool {
         let derived = &self.derived;
         let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
-        *self.facts == facts && *derived.facts == facts && derived.networks == Networks::of(&facts.excluded)
+        let same_facts = *self.facts == facts && *derived.facts == facts;
+        let same_nodes = self.nodes == KeptNodes::of(&self.newest.nodes);
+        let is_found = self.places.outside(&self.facts.excluded).is_subset(&self.outside);
+        same_facts && same_nodes && is_found && derived.networks == Networks::of(&facts.excluded)
     }
 }

@@ -1,0 +1,96 @@
+//! What does not count of what Nodes say: one finding for each reason.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS};
+use crate::finding::Finding;
+
+/// What is wrong with all Nodes.
+#[derive(Debug, Default)]
+pub(super) struct Wrong {
+    pub(super) wide_networks: Cases,
+    pub(super) many_networks: Cases,
+    pub(super) shared_networks: Cases,
+    pub(super) many_addresses: Cases,
+    pub(super) addresses_of_pods: Cases,
+    pub(super) shared_addresses: Cases,
+}
+
+impl Wrong {
+    /// As people are shown it.
+    pub(super) fn findings(self) -> Vec<Finding> {
+        let networks = format!("the first {MOST_NODE_NETWORKS} count, one of each family is what a Node may have");
+        let findings = [
+            self.wide_networks.finding(
+                "node-network-too-wide",
+                "so wide a network does not count as a pod network; correct spec.podCIDRs",
+            ),
+            self.many_networks.finding("node-networks-too-many", &networks),
+            self.shared_networks
+                .finding("node-network-twice", "both count as pod networks, and one of them is wrong or out of date"),
+            self.many_addresses
+                .finding("node-addresses-too-many", &format!("the first {MOST_NODE_ADDRESSES} count as a node's")),
+            self.addresses_of_pods.finding("node-address-in-pod-network", "it does not count as a node's address"),
+            self.shared_addresses.finding(
+                "node-address-twice",
+                "it counts as a node's address, and one of the two is wrong or out of date",
+            ),
+        ];
+        findings.into_iter().flatten().collect()
+    }
+}
+
+/// Objects with the same thing wrong: the first in full, the others as a number, however many there are.
+#[derive(Debug, Default)]
+pub(super) struct Cases {
+    first: Option<String>,
+    count: usize,
+}
+
+impl Cases {
+    /// So many, with a sentence about the first.
+    pub(super) fn of(count: usize, first: Option<String>) -> Self {
+        Self { first, count }
+    }
+
+    /// One more.
+    pub(super) fn add(&mut self, sentence: impl FnOnce() -> String) {
+        self.count += 1;
+        self.first.get_or_insert_with(sentence);
+    }
+
+    fn finding(self, code: &str, consequence: &str) -> Option<Finding> {
+        let first = self.first?;
+        let more = match self.count {
+            1 => String::new(),
+            count => format!(" (and {} more such cases)", count - 1),
+        };
+        Some(Finding::warning(code, format!("{first}{more}: {consequence}")))
+    }
+}
+
+pub(super) fn wide_network(node: &str, network: IpNet) -> String {
+    format!("Node {node} has the podCIDR {network}")
+}
+
+pub(super) fn many_networks(node: &str, count: usize) -> String {
+    format!("Node {node} has {count} podCIDRs")
+}
+
+pub(super) fn shared_network(node: &str, network: IpNet, (around, other): (IpNet, &str)) -> String {
+    format!("the podCIDR {network} of Node {node} lies in {around} of Node {other}")
+}
+
+pub(super) fn many_addresses(node: &str, count: usize) -> String {
+    format!("Node {node} lists {count} addresses")
+}
+
+pub(super) fn address_of_pods(node: &str, address: IpAddr, (network, owner): (IpNet, &str)) -> String {
+    format!("Node {node} lists {address}, which lies in {network}, the pod network of Node {owner}")
+}
+
+pub(super) fn shared_address(node: &str, address: IpAddr, other: &str) -> String {
+    format!("Nodes {other} and {node} both list {address}")
+}
