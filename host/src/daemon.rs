@@ -7,6 +7,7 @@ mod log;
 mod reading;
 mod showing;
 mod takeover;
+mod tidying;
 
 use std::future::{Future, ready};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Settings, Step, Turns};
 use egressd_core::ruleset::{Name, TableNames};
 use reading::Reading;
+use tidying::Tidying;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
@@ -71,6 +73,7 @@ pub struct Daemon {
     /// When to ask again about what could not be answered.
     again: Option<Instant>,
     auditing: Auditing,
+    tidying: Tidying,
 }
 
 /// Who watches the loop.
@@ -115,6 +118,8 @@ enum Next {
     Slice,
     /// Look whether what is kept follows from what is new.
     Audit,
+    /// Give free memory back.
+    Tidy,
 }
 
 impl Daemon {
@@ -140,6 +145,7 @@ impl Daemon {
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
         let (in_force, begun, turns, since) = (InForce::default(), Begun::No, Turns::default(), Instant::now());
         let (retry, again, rest, auditing) = (None, None, None, Auditing::begin(since));
+        let tidying = Tidying::begin(since);
         Ok(Self {
             pipeline,
             evaluator,
@@ -160,6 +166,7 @@ impl Daemon {
             since,
             again,
             auditing,
+            tidying,
         })
     }
 
@@ -206,10 +213,11 @@ impl Daemon {
                 Next::Round => self.round().await?,
                 Next::Slice => self.go_on().await,
                 Next::Audit => self.audit().await?,
+                Next::Tidy => self.tidy(),
             }
             self.watch.board.idle();
             next = Next::Round;
-            let audit = self.audit_due();
+            let (audit, tidying) = (self.audit_due(), self.tidying_due());
             // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
             tokio::select! {
                 biased;
@@ -225,6 +233,7 @@ impl Daemon {
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.rest.is_some() => next = Next::Slice,
                 () = at(audit) => next = Next::Audit,
+                () = at(tidying) => next = Next::Tidy,
             }
             if next == Next::Round {
                 self.ask().await?;

@@ -54,6 +54,12 @@ impl Auditing {
 }
 
 impl Daemon {
+    /// Something happened, and what has time waits for quiet.
+    pub(super) fn put_off(&mut self, now: Instant) {
+        self.auditing.put_off(now);
+        self.tidying.put_off(now);
+    }
+
     /// When the next slice is to be looked at; never while something is to be done, since then what is kept belongs to several
     /// states.
     pub(super) fn audit_due(&self) -> Option<Instant> {

@@ -1,9 +1,11 @@
 //! The text of one file → objects. What is not YAML is not taken at all, since half a file is no state that was meant; of
 //! what is, each object is read by itself.
 
+mod arriving;
 mod mistake;
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::Arc;
 
 use egressd_core::model::{
@@ -17,7 +19,7 @@ use serde_json::Value;
 use self::mistake::mistake;
 use super::kind::Kind;
 use super::networks::{self, Arguments};
-use super::original::original;
+use super::original::Originals;
 use super::read::{self, Reading, Unreadable, shown};
 
 /// One object that egressd knows.
@@ -54,7 +56,7 @@ pub struct Contents {
     /// What could be read.
     pub objects: Vec<Object>,
     /// The same as it was written, object by object, for the next process.
-    pub originals: Vec<String>,
+    pub originals: Originals,
     /// Objects that could not, and why.
     pub unreadable: Vec<(Identity, String)>,
     /// Those of them that are Services, with the field alone.
@@ -101,16 +103,10 @@ pub fn contents(text: &str, node: &str) -> Result<Contents, Error> {
     if text.trim().is_empty() {
         return Err(Error::Empty);
     }
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| Error::Yaml(sentence(&error)))?;
-    if documents.iter().all(Value::is_null) {
-        return Err(Error::Empty);
-    }
-    let mut collector = Collector { node, contents: Contents::default() };
-    for (index, document) in documents.iter().enumerate() {
-        collector.add(&Place { path: format!("document {}", index + 1), typed: None }, document);
-    }
-    Ok(collector.contents)
+    let collector = Collector { node: node.into(), ..Collector::default() };
+    let collector =
+        arriving::collect(text, options(text), collector).map_err(|error| Error::Yaml(sentence(&error)))?;
+    if collector.said == 0 { Err(Error::Empty) } else { Ok(collector.contents) }
 }
 
 /// The objects of a text all of which has to be right, as of one that is written for a test.
@@ -136,58 +132,71 @@ struct Typed {
     kind: String,
 }
 
-struct Collector<'a> {
-    node: &'a str,
+/// What the documents of a text say, which come one after the other.
+#[derive(Debug, Default)]
+struct Collector {
+    node: String,
+    documents: usize,
+    /// How many of them say something.
+    said: usize,
     contents: Contents,
 }
 
-impl Collector<'_> {
-    /// A document, an item of a list, or the items of a list in a list.
-    fn add(&mut self, place: &Place, value: &Value) {
+impl Collector {
+    /// The next document.
+    fn take(&mut self, document: Value) {
+        self.documents += 1;
+        self.said += usize::from(!document.is_null());
+        self.add(&Place { path: format!("document {}", self.documents), typed: None }, document);
+    }
+
+    /// A document, an item of a list, or the items of a list in a list. It is not kept: as a value an object takes twenty times
+    /// its text.
+    fn add(&mut self, place: &Place, mut value: Value) {
         if value.is_null() {
             return;
         }
-        let typed = match typed(place, value) {
+        let typed = match typed(place, &value) {
             Ok(typed) => typed,
             Err(why) => return self.contents.unknown.push(format!("{} {why}", place.path)),
         };
-        match (typed.kind.strip_suffix("List"), value.get("items")) {
+        match (typed.kind.strip_suffix("List"), value.get_mut("items")) {
             (Some(of), Some(Value::Array(items))) => {
                 // A list of one kind, as the API itself prints it, says it once for all its items.
                 let of = (!of.is_empty()).then(|| Typed { kind: of.to_owned(), ..typed.clone() });
-                self.add_items(place, of.as_ref(), items);
+                self.add_items(place, of.as_ref(), mem::take(items));
             }
             (Some(_), _) => {
                 let items = "items is not a list; an empty one is written as items: []";
                 self.contents.unknown.push(format!("{}: {items}", place.path));
             }
-            (None, _) => match Kind::of(&typed.version, &typed.kind, &called(value)) {
+            (None, _) => match Kind::of(&typed.version, &typed.kind, &called(&value)) {
                 Some(kind) => self.add_object(place, (kind, &typed), value),
                 None => {
-                    self.contents.unknown.extend(mistake(&typed, value).map(|why| format!("{}: {why}", place.path)))
+                    self.contents.unknown.extend(mistake(&typed, &value).map(|why| format!("{}: {why}", place.path)))
                 }
             },
         }
     }
 
-    fn add_items(&mut self, place: &Place, typed: Option<&Typed>, items: &[Value]) {
-        for (index, item) in items.iter().enumerate() {
+    fn add_items(&mut self, place: &Place, typed: Option<&Typed>, items: Vec<Value>) {
+        for (index, item) in items.into_iter().enumerate() {
             let path = format!("{}, item {}", place.path, index + 1);
             self.add(&Place { path, typed: typed.cloned() }, item);
         }
     }
 
-    fn add_object(&mut self, place: &Place, (kind, typed): (Kind, &Typed), value: &Value) {
+    fn add_object(&mut self, place: &Place, (kind, typed): (Kind, &Typed), value: Value) {
         let said = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
         let called = format!("{} ({})", place.path, format!("{} {}", kind.names().kind, said("name")).trim_end());
         let contents = &mut self.contents;
-        match read::read(kind, value, Some(self.node)) {
+        match read::read(kind, &value, Some(&self.node)) {
             Ok(Reading { object: Some(object), faults }) => {
                 let identity = object.identity();
                 let fault = |fault| (identity.clone(), format!("{called}: {fault}; it is left out"));
                 contents.faults.extend(faults.into_iter().map(fault));
                 contents.objects.push(object);
-                contents.originals.push(original(kind, &typed.version, value));
+                contents.originals.push(kind, &typed.version, value);
             }
             Ok(Reading { object: None, faults: _ }) => {}
             // What it is called cannot be read, so it could be any of those that were there.
@@ -195,7 +204,7 @@ impl Collector<'_> {
                 contents.unknown.push(format!("{called} cannot be read: {why}"));
             }
             Err(why) => {
-                contents.services.extend(life(kind, value, &why));
+                contents.services.extend(life(kind, &value, &why));
                 let identity = identity(kind, said("namespace"), said("name"));
                 contents.unreadable.push((identity, format!("{called} cannot be read: {why}")));
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::Key;
+use egressd_core::model::{Key, Snapshot};
 
 use super::gathered::Gathered;
 use super::{Error, Naming, POLICIES, Place};
@@ -35,6 +35,8 @@ pub struct FileId {
 pub struct Places {
     places: Vec<Place>,
     policies: String,
+    /// What all files said together last, and what of that is wrong.
+    gathered: Option<(Snapshot, Vec<Finding>)>,
 }
 
 impl Places {
@@ -45,7 +47,7 @@ impl Places {
             Given::Path(path) => Place::new(path, node, naming),
             Given::StandardInput => Place::standard_input(node),
         };
-        Self { places: given.into_iter().map(place).collect(), policies: POLICIES.to_owned() }
+        Self { places: given.into_iter().map(place).collect(), policies: POLICIES.to_owned(), gathered: None }
     }
 
     /// One place.
@@ -119,14 +121,22 @@ impl Places {
         FileId { place: at, name: place.only_name() }
     }
 
-    /// Everything that all files say together. What two files say, the first place says, and in it the first by name.
-    fn update(&self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
+    /// Everything that all files say together. Without a key nothing that they say is new.
+    fn update(&mut self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
+        let gathered = self.gathered.take().filter(|_| keys.is_empty());
+        let gathered = gathered.unwrap_or_else(|| self.gather());
+        let (snapshot, doubled) = gathered.clone();
+        self.gathered = Some(gathered);
+        let faults = self.places.iter().flat_map(|place| place.faults(&self.policies));
+        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), kept: None }
+    }
+
+    /// What two files say, the first place says, and in it the first by name.
+    fn gather(&self) -> (Snapshot, Vec<Finding>) {
         let mut gathered = Gathered::with_policies_of(&self.policies);
         self.places.iter().for_each(|place| place.gather(&mut gathered));
         self.places.iter().for_each(|place| place.lose(&mut gathered));
-        let faults = self.places.iter().flat_map(|place| place.faults(&self.policies));
-        let (snapshot, doubled) = gathered.finish();
-        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), kept: None }
+        gathered.finish()
     }
 }
 
