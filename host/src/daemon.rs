@@ -13,7 +13,7 @@ use std::future::{Future, ready};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use auditing::Auditing;
+use auditing::{Auditing, Idle};
 use carry::Rest;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
@@ -23,7 +23,6 @@ use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Settings, Step, Turns};
 use egressd_core::ruleset::{Name, TableNames};
 use reading::Reading;
-use tidying::Tidying;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
@@ -73,7 +72,6 @@ pub struct Daemon {
     /// When to ask again about what could not be answered.
     again: Option<Instant>,
     auditing: Auditing,
-    tidying: Tidying,
 }
 
 /// Who watches the loop.
@@ -116,10 +114,8 @@ enum Next {
     Round,
     /// Go on with what was worked out.
     Slice,
-    /// Look whether what is kept follows from what is new.
-    Audit,
-    /// Give free memory back.
-    Tidy,
+    /// Do what has time until there is nothing else to do.
+    Idle(Idle),
 }
 
 impl Daemon {
@@ -145,7 +141,6 @@ impl Daemon {
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
         let (in_force, begun, turns, since) = (InForce::default(), Begun::No, Turns::default(), Instant::now());
         let (retry, again, rest, auditing) = (None, None, None, Auditing::begin(since));
-        let tidying = Tidying::begin(since);
         Ok(Self {
             pipeline,
             evaluator,
@@ -166,7 +161,6 @@ impl Daemon {
             since,
             again,
             auditing,
-            tidying,
         })
     }
 
@@ -212,12 +206,11 @@ impl Daemon {
             match next {
                 Next::Round => self.round().await?,
                 Next::Slice => self.go_on().await,
-                Next::Audit => self.audit().await?,
-                Next::Tidy => self.tidy(),
+                Next::Idle(what) => self.idle(what).await?,
             }
             self.watch.board.idle();
             next = Next::Round;
-            let (audit, tidying) = (self.audit_due(), self.tidying_due());
+            let idle = self.idle_due();
             // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
             tokio::select! {
                 biased;
@@ -232,8 +225,7 @@ impl Daemon {
                 () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.rest.is_some() => next = Next::Slice,
-                () = at(audit) => next = Next::Audit,
-                () = at(tidying) => next = Next::Tidy,
+                () = at(idle.map(|(at, _)| at)) => next = idle.map_or(next, |(_, what)| Next::Idle(what)),
             }
             if next == Next::Round {
                 self.ask().await?;

@@ -34,7 +34,7 @@ impl Daemon {
     /// Carries out what differs, or the first slice of it. What was left of an earlier round is a part of it.
     pub(super) async fn begin_to_carry_out(&mut self, step: Step) {
         self.rest = None;
-        self.put_off(Instant::now());
+        self.auditing.put_off(Instant::now());
         let Step { newest, scope, kept, fatal, .. } = step;
         self.applied.add_outstanding(scope);
         if let Some(fatal) = fatal {
@@ -61,7 +61,7 @@ impl Daemon {
     /// Carries out the next slice of what is left.
     pub(super) async fn go_on(&mut self) {
         self.watch.board.busy();
-        self.put_off(Instant::now());
+        self.auditing.put_off(Instant::now());
         if let Some(rest) = self.rest.take() {
             self.slice(rest).await;
         }

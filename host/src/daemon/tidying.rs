@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// So many bytes more than what stayed last time are worth it.
-const WORTH: u64 = 16 << 20;
+const WORTH: u64 = 8 << 20;
 
 /// When it is looked at, and what was there last.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Tidying {
 impl Daemon {
     /// When it is to be looked at; never while there is something to do.
     pub(super) fn tidying_due(&self) -> Option<Instant> {
-        (self.turns.is_empty() && self.rest.is_none()).then_some(self.tidying.next)
+        (self.turns.is_empty() && self.rest.is_none()).then_some(self.auditing.tidying.next)
     }
 
     /// Gives back what is free, if that may be much.
@@ -67,14 +67,19 @@ impl Daemon {
         let begun = Instant::now();
         // Where the system does not say it, the next look tries again.
         let resident = heap::resident().unwrap_or_default();
-        if !self.tidying.is_worth_it(resident, begun) {
+        if !self.auditing.tidying.is_worth_it(resident, begun) {
             return;
         }
         self.watch.board.busy();
         heap::give_back();
-        self.tidying.stayed = heap::resident().unwrap_or(resident);
+        self.auditing.tidying.stayed = heap::resident().unwrap_or(resident);
         let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        debug!(before = resident, after = self.tidying.stayed, microseconds, "free memory went back to the system");
+        debug!(
+            before = resident,
+            after = self.auditing.tidying.stayed,
+            microseconds,
+            "free memory went back to the system"
+        );
     }
 }
 
@@ -91,13 +96,13 @@ mod tests {
         tidying.put_off(begun);
         assert_eq!(tidying.next, begun + PAUSE);
         let later = begun + PAUSE;
-        assert!(!tidying.is_worth_it(70 << 20, later), "that is little");
+        assert!(!tidying.is_worth_it(67 << 20, later), "that is little");
         assert_eq!(tidying.next, later + EVERY);
         tidying.put_off(later);
         assert_eq!(tidying.next, later + QUIET);
         (1..100).for_each(|second| tidying.put_off(later + Duration::from_secs(second)));
         assert_eq!(tidying.next, later + EVERY, "changes do not put it off for ever");
         assert!(!tidying.is_worth_it(50 << 20, later + EVERY), "less than before");
-        assert!(tidying.is_worth_it(66 << 20, later + EVERY), "compared with the least");
+        assert!(tidying.is_worth_it(58 << 20, later + EVERY), "compared with the least");
     }
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use serde_json::Value;
 use serde_saphyr::{Error, Options};
 
-use super::Collector;
+use super::collector::Collector;
 
 thread_local! {
     /// Who takes what arrives. The parser begins its collection itself, so that nothing can be given to it on the way.

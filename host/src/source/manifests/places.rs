@@ -1,6 +1,7 @@
 //! All places of manifests together, in the order in which they were given.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::path::PathBuf;
 
 use egressd_core::finding::Finding;
@@ -123,8 +124,14 @@ impl Places {
 
     /// Everything that all files say together. Without a key nothing that they say is new.
     fn update(&mut self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
-        let gathered = self.gathered.take().filter(|_| keys.is_empty());
-        let gathered = gathered.unwrap_or_else(|| self.gather());
+        let gathered = match self.gathered.take() {
+            Some(known) if keys.is_empty() => known,
+            Some((known, _)) => {
+                let (snapshot, doubled) = self.gather();
+                (sharing(snapshot, known), doubled)
+            }
+            None => self.gather(),
+        };
         let (snapshot, doubled) = gathered.clone();
         self.gathered = Some(gathered);
         let faults = self.places.iter().flat_map(|place| place.faults(&self.policies));
@@ -138,6 +145,26 @@ impl Places {
         self.places.iter().for_each(|place| place.lose(&mut gathered));
         gathered.finish()
     }
+}
+
+/// The same with the memory of what was known before, as far as it says the same: others hold that until they have taken what is
+/// new.
+fn sharing(mut new: Snapshot, mut known: Snapshot) -> Snapshot {
+    let gone: Vec<_> = known.services.keys().filter(|key| !new.services.contains_key(*key)).cloned().collect();
+    gone.iter().for_each(|key| drop(known.services.remove(key)));
+    let gone: Vec<_> = known.slices.keys().filter(|key| !new.slices.contains_key(*key)).cloned().collect();
+    gone.iter().for_each(|key| drop(known.slices.remove(key)));
+    for (key, service) in mem::take(&mut new.services) {
+        if known.services.get(&key) != Some(&service) {
+            known.services.insert(key, service);
+        }
+    }
+    for (key, slices) in mem::take(&mut new.slices) {
+        if known.slices.get(&key) != Some(&slices) {
+            known.slices.insert(key, slices);
+        }
+    }
+    Snapshot { services: known.services, slices: known.slices, ..new }
 }
 
 fn away(error: &Error) -> Finding {
