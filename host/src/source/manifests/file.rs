@@ -115,6 +115,7 @@ impl File {
         self.objects.extend(never_known.into_iter().filter_map(|(kind, name)| Object::unread(*kind, &name.name)));
         let partly = faults.into_iter().map(|(_, why)| Refusal::of_more(why));
         self.faults = unknown.into_iter().map(Refusal::of_more).chain(refused).chain(partly).collect();
+        share(&before, &mut self.objects);
         before.iter().chain(&self.objects).map(key).chain(lost_before).chain(self.lost.keys()).collect()
     }
 

@@ -37,7 +37,7 @@ pub struct Places {
     places: Vec<Place>,
     policies: String,
     /// What all files said together last, and what of that is wrong.
-    gathered: Option<(Snapshot, Vec<Finding>)>,
+    gathered: Option<Box<(Snapshot, Vec<Finding>)>>,
 }
 
 impl Places {
@@ -124,7 +124,7 @@ impl Places {
 
     /// Everything that all files say together. Without a key nothing that they say is new.
     fn update(&mut self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
-        let gathered = match self.gathered.take() {
+        let gathered = match self.gathered.take().map(|known| *known) {
             Some(known) if keys.is_empty() => known,
             Some((known, _)) => {
                 let (snapshot, doubled) = self.gather();
@@ -133,7 +133,7 @@ impl Places {
             None => self.gather(),
         };
         let (snapshot, doubled) = gathered.clone();
-        self.gathered = Some(gathered);
+        self.gathered = Some(Box::new(gathered));
         let faults = self.places.iter().flat_map(|place| place.faults(&self.policies));
         Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), kept: None }
     }
