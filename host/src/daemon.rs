@@ -7,12 +7,13 @@ mod log;
 mod reading;
 mod showing;
 mod takeover;
+mod tidying;
 
 use std::future::{Future, ready};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use auditing::Auditing;
+use auditing::{Auditing, Idle};
 use carry::Rest;
 use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
@@ -113,8 +114,8 @@ enum Next {
     Round,
     /// Go on with what was worked out.
     Slice,
-    /// Look whether what is kept follows from what is new.
-    Audit,
+    /// Do what has time until there is nothing else to do.
+    Idle(Idle),
 }
 
 impl Daemon {
@@ -205,11 +206,11 @@ impl Daemon {
             match next {
                 Next::Round => self.round().await?,
                 Next::Slice => self.go_on().await,
-                Next::Audit => self.audit().await?,
+                Next::Idle(what) => self.idle(what).await?,
             }
             self.watch.board.idle();
             next = Next::Round;
-            let audit = self.audit_due();
+            let idle = self.idle_due();
             // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
             tokio::select! {
                 biased;
@@ -224,7 +225,7 @@ impl Daemon {
                 () = at(self.again) => self.ask_again(),
                 () = ready(()), if !self.turns.is_empty() => {}
                 () = ready(()), if self.rest.is_some() => next = Next::Slice,
-                () = at(audit) => next = Next::Audit,
+                () = at(idle.map(|(at, _)| at)) => next = idle.map_or(next, |(_, what)| Next::Idle(what)),
             }
             if next == Next::Round {
                 self.ask().await?;

@@ -16,6 +16,7 @@ pub mod document;
 pub mod errors;
 pub mod evaluator;
 pub mod files;
+pub mod heap;
 pub mod http;
 pub mod lock;
 pub mod log;

@@ -33,7 +33,7 @@ use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::{Sources, StateDir};
-use egressd::{bystanders, orphans, out, publish, status_socket, wasm};
+use egressd::{bystanders, heap, orphans, out, publish, status_socket, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;
@@ -82,6 +82,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Run) -> Result<()> {
+    heap::begin();
     log(args.watching.log_format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     runtime.block_on(follow(args))

@@ -9,6 +9,7 @@ use egressd_core::pipeline::{Audit, Disagreement, Progress, Step};
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::tidying::Tidying;
 use super::{Begun, Daemon, Knowledge};
 
 /// How long nothing happens before an audit goes on: changes come in crowds, and the next of one is not to wait.
@@ -29,23 +30,34 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// no longer than a change itself takes on its way from the API server.
 const SLICE: usize = 64;
 
+/// What has time until there is nothing else to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Idle {
+    /// Look whether what is kept follows from what is new.
+    Audit,
+    /// Give free memory back.
+    Tidy,
+}
+
 /// When the audit goes on.
 #[derive(Debug)]
 pub(super) struct Auditing {
     next: Instant,
     /// Changes put it off until then.
     latest: Instant,
+    pub(super) tidying: Tidying,
 }
 
 impl Auditing {
     /// The first cycle begins as soon as there is quiet.
     pub(super) fn begin(now: Instant) -> Self {
-        Self { next: now, latest: now + LONGEST }
+        Self { next: now, latest: now + LONGEST, tidying: Tidying::begin(now) }
     }
 
     /// Something happened.
     pub(super) fn put_off(&mut self, now: Instant) {
         self.next = self.next.max((now + QUIET).min(self.latest));
+        self.tidying.put_off(now);
     }
 
     fn rest(&mut self, long: Duration, now: Instant) {
@@ -54,9 +66,24 @@ impl Auditing {
 }
 
 impl Daemon {
+    /// What is to be done while there is nothing to do, and when.
+    pub(super) fn idle_due(&self) -> Option<(Instant, Idle)> {
+        let audit = self.audit_due().map(|at| (at, Idle::Audit));
+        let tidy = self.tidying_due().map(|at| (at, Idle::Tidy));
+        audit.into_iter().chain(tidy).min_by_key(|(at, _)| *at)
+    }
+
+    pub(super) async fn idle(&mut self, what: Idle) -> Result<()> {
+        match what {
+            Idle::Audit => self.audit().await?,
+            Idle::Tidy => self.tidy(),
+        }
+        Ok(())
+    }
+
     /// When the next slice is to be looked at; never while something is to be done, since then what is kept belongs to several
     /// states.
-    pub(super) fn audit_due(&self) -> Option<Instant> {
+    fn audit_due(&self) -> Option<Instant> {
         let is_in_force = self.begun == Begun::Yes && !self.in_force.is_behind() && self.applied.scope().is_empty();
         let is_sure = self.knowledge == Knowledge::Sure && self.doomed.is_empty() && self.retry.is_none();
         let has_nothing_to_do = self.turns.is_empty() && self.rest.is_none();
@@ -64,7 +91,7 @@ impl Daemon {
     }
 
     /// Looks at one slice.
-    pub(super) async fn audit(&mut self) -> Result<()> {
+    async fn audit(&mut self) -> Result<()> {
         if !self.pipeline.is_settled() {
             self.auditing.rest(PACE, Instant::now());
             return self.settle().await;

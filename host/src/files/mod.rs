@@ -81,7 +81,7 @@ pub fn text(path: &Path) -> Result<String, Error> {
 /// # Errors
 /// When it is too long, no text, or the system refuses.
 pub fn standard_input() -> Result<String, Error> {
-    decoded(limited(io::stdin().lock(), MOST)?)
+    decoded(limited(io::stdin().lock(), 0, MOST)?)
 }
 
 fn decoded(bytes: Vec<u8>) -> Result<String, Error> {
@@ -125,11 +125,12 @@ fn content(file: File, most: u64) -> Result<Vec<u8>, Error> {
     if found.len() > most {
         return Err(Error::Long { most });
     }
-    limited(file, most)
+    limited(file, found.len(), most)
 }
 
-fn limited(source: impl Read, most: u64) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
+/// What is read at most so far; most likely it is as long as it says.
+fn limited(source: impl Read, likely: u64, most: u64) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(usize::try_from(likely).unwrap_or_default());
     source.take(most + 1).read_to_end(&mut bytes)?;
     let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= most);
     if fits { Ok(bytes) } else { Err(Error::Long { most }) }

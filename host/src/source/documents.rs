@@ -1,6 +1,8 @@
 //! The text of one file → objects. What is not YAML is not taken at all, since half a file is no state that was meant; of
 //! what is, each object is read by itself.
 
+mod arriving;
+mod collector;
 mod mistake;
 
 use std::collections::BTreeSet;
@@ -14,11 +16,11 @@ use egressd_core::text::quoted;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use self::mistake::mistake;
+use self::collector::Collector;
 use super::kind::Kind;
 use super::networks::{self, Arguments};
-use super::original::original;
-use super::read::{self, Reading, Unreadable, shown};
+use super::original::Originals;
+use super::read::{self, Unreadable};
 
 /// One object that egressd knows.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +56,7 @@ pub struct Contents {
     /// What could be read.
     pub objects: Vec<Object>,
     /// The same as it was written, object by object, for the next process.
-    pub originals: Vec<String>,
+    pub originals: Originals,
     /// Objects that could not, and why.
     pub unreadable: Vec<(Identity, String)>,
     /// Those of them that are Services, with the field alone.
@@ -101,16 +103,9 @@ pub fn contents(text: &str, node: &str) -> Result<Contents, Error> {
     if text.trim().is_empty() {
         return Err(Error::Empty);
     }
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| Error::Yaml(sentence(&error)))?;
-    if documents.iter().all(Value::is_null) {
-        return Err(Error::Empty);
-    }
-    let mut collector = Collector { node, contents: Contents::default() };
-    for (index, document) in documents.iter().enumerate() {
-        collector.add(&Place { path: format!("document {}", index + 1), typed: None }, document);
-    }
-    Ok(collector.contents)
+    let collector = Collector::on(node);
+    let collector = arriving::collect(text, options(text), collector).map_err(|error| Error::Yaml(sentence(&error)))?;
+    collector.contents()
 }
 
 /// The objects of a text all of which has to be right, as of one that is written for a test.
@@ -121,86 +116,6 @@ pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
     let Contents { objects, originals: _, unreadable, services: _, unknown, faults } = contents(text, node)?;
     let wrong = unknown.into_iter().chain(unreadable.into_iter().chain(faults).map(|(_, why)| why)).next();
     wrong.map_or(Ok(objects), |why| Err(Error::Part(why)))
-}
-
-/// Where an object stands, and what the list around it says for items that do not say it themselves.
-struct Place {
-    path: String,
-    typed: Option<Typed>,
-}
-
-/// `apiVersion` and `kind`.
-#[derive(Clone)]
-struct Typed {
-    version: String,
-    kind: String,
-}
-
-struct Collector<'a> {
-    node: &'a str,
-    contents: Contents,
-}
-
-impl Collector<'_> {
-    /// A document, an item of a list, or the items of a list in a list.
-    fn add(&mut self, place: &Place, value: &Value) {
-        if value.is_null() {
-            return;
-        }
-        let typed = match typed(place, value) {
-            Ok(typed) => typed,
-            Err(why) => return self.contents.unknown.push(format!("{} {why}", place.path)),
-        };
-        match (typed.kind.strip_suffix("List"), value.get("items")) {
-            (Some(of), Some(Value::Array(items))) => {
-                // A list of one kind, as the API itself prints it, says it once for all its items.
-                let of = (!of.is_empty()).then(|| Typed { kind: of.to_owned(), ..typed.clone() });
-                self.add_items(place, of.as_ref(), items);
-            }
-            (Some(_), _) => {
-                let items = "items is not a list; an empty one is written as items: []";
-                self.contents.unknown.push(format!("{}: {items}", place.path));
-            }
-            (None, _) => match Kind::of(&typed.version, &typed.kind, &called(value)) {
-                Some(kind) => self.add_object(place, (kind, &typed), value),
-                None => {
-                    self.contents.unknown.extend(mistake(&typed, value).map(|why| format!("{}: {why}", place.path)))
-                }
-            },
-        }
-    }
-
-    fn add_items(&mut self, place: &Place, typed: Option<&Typed>, items: &[Value]) {
-        for (index, item) in items.iter().enumerate() {
-            let path = format!("{}, item {}", place.path, index + 1);
-            self.add(&Place { path, typed: typed.cloned() }, item);
-        }
-    }
-
-    fn add_object(&mut self, place: &Place, (kind, typed): (Kind, &Typed), value: &Value) {
-        let said = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
-        let called = format!("{} ({})", place.path, format!("{} {}", kind.names().kind, said("name")).trim_end());
-        let contents = &mut self.contents;
-        match read::read(kind, value, Some(self.node)) {
-            Ok(Reading { object: Some(object), faults }) => {
-                let identity = object.identity();
-                let fault = |fault| (identity.clone(), format!("{called}: {fault}; it is left out"));
-                contents.faults.extend(faults.into_iter().map(fault));
-                contents.objects.push(object);
-                contents.originals.push(original(kind, &typed.version, value));
-            }
-            Ok(Reading { object: None, faults: _ }) => {}
-            // What it is called cannot be read, so it could be any of those that were there.
-            Err(why) if said("name").is_empty() || !is_text(&value["metadata"]["namespace"]) => {
-                contents.unknown.push(format!("{called} cannot be read: {why}"));
-            }
-            Err(why) => {
-                contents.services.extend(life(kind, value, &why));
-                let identity = identity(kind, said("namespace"), said("name"));
-                contents.unreadable.push((identity, format!("{called} cannot be read: {why}")));
-            }
-        }
-    }
 }
 
 fn life(kind: Kind, value: &Value, why: &Unreadable) -> Option<(ServiceKey, UnreadableService)> {
@@ -217,24 +132,6 @@ fn called(value: &Value) -> ObjectReference {
 
 fn is_text(value: &Value) -> bool {
     value.is_null() || value.is_string()
-}
-
-/// What an object says, or else the list around it; or what is wrong.
-fn typed(place: &Place, value: &Value) -> Result<Typed, String> {
-    const NEEDED: &str = "every object needs apiVersion and kind";
-    if !value.is_object() {
-        return Err(format!("is {}, not an object; {NEEDED}", shown(value)));
-    }
-    let said = |field: &str, around: Option<&String>| match &value[field] {
-        Value::String(text) => Ok(text.clone()),
-        Value::Null => around.cloned().ok_or_else(|| format!("has no {field}; {NEEDED}")),
-        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Err(format!("has {} as its {field}, which is a text; {NEEDED}", shown(other)))
-        }
-    };
-    let around = place.typed.as_ref();
-    let version = said("apiVersion", around.map(|typed| &typed.version))?;
-    Ok(Typed { version, kind: said("kind", around.map(|typed| &typed.kind))? })
 }
 
 impl Object {

@@ -231,10 +231,7 @@ impl Place {
         };
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
-        let doubt = text.as_deref().map_or(Doubt::Possible, Doubt::of_text);
-        let of_text = |text: String| contents(&text, &self.node).map_err(|error| self.why(&error));
-        let read = text.map_err(fault).and_then(of_text);
-        let doubt = if read.as_ref().is_ok_and(|contents| contents.unknown.is_empty()) { Doubt::None } else { doubt };
+        let (read, doubt) = self.understood(text.map_err(fault));
         let (mut file, mut keys) = match self.files.remove(name) {
             Some(known) => (known, Vec::new()),
             None => self.last_good(name, &read),
@@ -252,6 +249,18 @@ impl Place {
         }
         self.files.insert(name.to_owned(), file);
         keys
+    }
+
+    /// What a text says, and whether what cannot be read of it is in doubt.
+    fn understood(&self, text: Result<String, String>) -> (Result<Contents, String>, Doubt) {
+        let text = match text {
+            Ok(text) => text,
+            Err(fault) => return (Err(fault), Doubt::Possible),
+        };
+        match contents(&text, &self.node) {
+            Ok(contents) if contents.unknown.is_empty() => (Ok(contents), Doubt::None),
+            read => (read.map_err(|error| self.why(&error)), Doubt::of_text(&text)),
+        }
     }
 
     /// A file that was not read yet: where all of it can be read, nothing else counts.

@@ -6,16 +6,51 @@ use serde_json::{Map, Value};
 use super::kind::Kind;
 use super::read::metadata::LAST_APPLIED;
 
-/// One line of JSON.
-pub(super) fn original(kind: Kind, api_version: &str, object: &Value) -> String {
-    let mut object = object.clone();
+/// Objects one after the other, each as a line of its own.
+#[derive(Debug, Default, PartialEq)]
+pub struct Originals {
+    lines: Vec<u8>,
+    /// Where each line ends.
+    ends: Vec<usize>,
+}
+
+impl Originals {
+    /// One more.
+    pub(super) fn push(&mut self, kind: Kind, api_version: &str, object: Value) {
+        let original = original(kind, api_version, object);
+        // Into memory, and of a value whose keys are texts.
+        self.lines.extend_from_slice(b"{\"object\":");
+        serde_json::to_writer(&mut self.lines, &original).unwrap_or_default();
+        self.lines.extend_from_slice(b"}\n");
+        self.ends.push(self.lines.len());
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Each line with its end.
+    pub(super) fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, end)| &self.lines[begin..*end])
+    }
+
+    /// All lines as one text.
+    pub(super) fn into_lines(self) -> Vec<u8> {
+        self.lines
+    }
+}
+
+/// An object without what is not kept.
+pub(super) fn original(kind: Kind, api_version: &str, mut object: Value) -> Value {
     cut(kind, &mut object);
     if let Some(members) = object.as_object_mut() {
         // Items of a list of one kind do not say it themselves.
         members.insert("apiVersion".to_owned(), api_version.into());
         members.insert("kind".to_owned(), kind.names().kind.into());
     }
-    object.to_string()
+    object
 }
 
 fn cut(kind: Kind, object: &mut Value) {
@@ -73,13 +108,13 @@ mod tests {
     fn what_is_large_or_secret_is_not_kept() {
         let node = json!({"metadata": {"name": "n"}, "status": {"images": [{"names": ["a"]}], "addresses": []}});
         let kept = r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"n"},"status":{"addresses":[]}}"#;
-        assert_eq!(original(Kind::Nodes, "v1", &node), kept);
+        assert_eq!(original(Kind::Nodes, "v1", node).to_string(), kept);
         let container = json!({"env": [{"name": "PASSWORD", "value": "hunter2"}]});
         let annotations = json!({LAST_APPLIED: "hunter2", "other": "hunter2"});
         let pod = json!({"metadata": {"name": "p", "annotations": annotations}, "spec": {"containers": [container]}});
-        assert!(!original(Kind::Pods, "v1", &pod).contains("hunter2"));
+        assert!(!original(Kind::Pods, "v1", pod).to_string().contains("hunter2"));
         let service = json!({"metadata": {"name": "s", "annotations": {LAST_APPLIED: "hunter2", "a": "b"}}});
         let kept = r#"{"apiVersion":"v1","kind":"Service","metadata":{"annotations":{"a":"b"},"name":"s"}}"#;
-        assert_eq!(original(Kind::Services, "v1", &service), kept);
+        assert_eq!(original(Kind::Services, "v1", service).to_string(), kept);
     }
 }

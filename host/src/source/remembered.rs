@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::documents::{Identity, Object, object};
+use super::original::Originals;
 
 /// One object that an earlier process knew.
 #[derive(Clone, Debug)]
@@ -40,20 +41,23 @@ pub(super) fn parse(lines: &[u8], node: Option<&str>) -> Vec<Known> {
 /// `partly` with parts that cannot be read, and the others stay as they were `before`.
 pub(super) fn lines(
     objects: &[Object],
-    originals: &[String],
+    originals: Originals,
     partly: &BTreeSet<Identity>,
     before: &[Known],
     node: Option<&str>,
 ) -> Vec<u8> {
+    if partly.is_empty() && objects.len() == originals.len() {
+        return originals.into_lines();
+    }
     // Of two with one name, the first is used, and keeps what the first was.
     let mut before: BTreeMap<Identity, &Known> =
         before.iter().rev().map(|known| (known.object.identity(), known)).collect();
     let mut lines = Vec::new();
-    for (object, original) in objects.iter().zip(originals) {
+    for (object, original) in objects.iter().zip(originals.each()) {
         let identity = object.identity();
         match before.remove(&identity).filter(|_| partly.contains(&identity)) {
             Some(known) => lines.extend(known.followed_by(original, node).iter().flat_map(Line::bytes)),
-            None => lines.extend(format!("{{\"object\":{original}}}\n").into_bytes()),
+            None => lines.extend_from_slice(original),
         }
     }
     for object in objects.iter().skip(originals.len()) {
@@ -68,8 +72,8 @@ pub(super) fn lines(
 
 impl Known {
     /// The line of a newer form, with what of this one still says something.
-    fn followed_by(&self, original: &str, node: Option<&str>) -> Option<Line> {
-        let newest: Value = serde_json::from_str(original).ok()?;
+    fn followed_by(&self, newest: &[u8], node: Option<&str>) -> Option<Line> {
+        let newest = serde_json::from_slice::<Line>(newest).ok()?.object;
         let mut all = object(&newest, node)?;
         let mut earlier = Vec::new();
         for form in [&self.line.object].into_iter().chain(&self.line.earlier) {

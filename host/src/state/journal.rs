@@ -17,7 +17,7 @@ use tracing::warn;
 use super::damage::{self, Damage};
 use super::line::{Kept, line, parse};
 use super::version::{self, Found};
-use super::{sync_directory, write_whole};
+use super::{sync_directory, write_by};
 use crate::files;
 
 /// So many lines may be outdated by later ones, beside as many as there are Services, before all is written anew.
@@ -183,15 +183,14 @@ impl<T: Kept> Journal<T> {
     fn write_anew(&mut self, changes: &News<T>) -> io::Result<()> {
         let mut newest = self.written.clone();
         apply(&mut newest, changes);
-        let mut text = version::line().into_bytes();
-        for strange in self.damage.line().into_iter().chain(self.strange.iter().map(Vec::as_slice)) {
-            text.extend_from_slice(strange);
-            text.push(b'\n');
-        }
-        for (uid, remembered) in &newest {
-            line(&mut text, uid, Some(&**remembered))?;
-        }
-        write_whole(self.place()?, &text)?;
+        write_by(self.place()?, |file| {
+            file.write_all(version::line().as_bytes())?;
+            for strange in self.damage.line().into_iter().chain(self.strange.iter().map(Vec::as_slice)) {
+                file.write_all(strange)?;
+                file.write_all(b"\n")?;
+            }
+            newest.iter().try_for_each(|(uid, remembered)| line(file, uid, Some(&**remembered)))
+        })?;
         (self.lines, self.appended, self.form) = (newest.len(), 0, Form::Whole);
         self.written = newest;
         // Only now: before, it was the only one to say what it says.
@@ -246,6 +245,12 @@ impl<T: Kept> Journal<T> {
 }
 
 fn apply<T>(all: &mut Of<T>, changes: &News<T>) {
+    if all.is_empty() {
+        // At once, because one after the other, in order, they leave half of each node of the tree empty.
+        let known = |(uid, one): (&Uid, &Option<Arc<T>>)| Some((uid.clone(), Arc::clone(one.as_ref()?)));
+        *all = changes.iter().filter_map(known).collect();
+        return;
+    }
     for (uid, newest) in changes {
         match newest {
             Some(newest) => drop(all.insert(uid.clone(), Arc::clone(newest))),

@@ -1,7 +1,7 @@
 //! A line of a journal: a JSON list of a Service's uid and what is remembered of it.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 
 use egressd_core::model::{Labels, Texts, Uid, UidError};
 use serde::Serialize;
@@ -43,11 +43,10 @@ pub(super) enum LineError {
     Uid(#[from] UidError),
 }
 
-/// Appends a line; none where nothing is remembered any more.
-pub(super) fn line<T: Kept>(text: &mut Vec<u8>, uid: &Uid, newest: Option<&T>) -> io::Result<()> {
+/// Writes a line; none where nothing is remembered any more.
+pub(super) fn line<T: Kept>(text: &mut impl Write, uid: &Uid, newest: Option<&T>) -> io::Result<()> {
     serde_json::to_writer(&mut *text, &(uid.to_string(), newest.map(T::form)))?;
-    text.push(b'\n');
-    Ok(())
+    text.write_all(b"\n")
 }
 
 /// What a line says.

@@ -17,7 +17,7 @@ mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -229,10 +229,15 @@ fn is_ours(name: &str) -> bool {
 
 /// To a temporary name, then renamed: a crash leaves the old file or the new one, a loss of power too.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_by(path, |file| file.write_all(bytes))
+}
+
+/// The same, of what is not in memory as a whole.
+fn write_by(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = files::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let mut file = BufWriter::new(files::create(&temporary)?);
+    write(&mut file)?;
+    file.into_inner()?.sync_all()?;
     fs::rename(temporary, path)?;
     sync_directory(path)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use egressd_core::finding::Finding;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::version::{self, Found, Why};
-use super::write_whole;
+use super::write_by;
 use crate::files;
 
 /// The source that is a cluster. No manifest has such a path.
@@ -95,19 +95,17 @@ impl Sources {
     /// # Errors
     /// When they are too long, or the system refuses.
     pub fn remember(&self, of: &str, lines: &[u8]) -> io::Result<()> {
-        let mut bytes =
-            serde_json::to_vec(&Header { version: version::VERSION, of: of.to_owned(), bytes: Some(lines.len()) })?;
-        bytes.push(b'\n');
-        bytes.extend_from_slice(lines);
-        if u64::try_from(bytes.len()).map_or(true, |length| length > LONGEST) {
+        let header = Header { version: version::VERSION, of: of.to_owned(), bytes: Some(lines.len()) };
+        let header = serde_json::to_string(&header)? + "\n";
+        if u64::try_from(header.len() + lines.len()).map_or(true, |length| length > LONGEST) {
             return Err(files::Error::Long { most: LONGEST }.into());
         }
         let file = self.file(of);
         match version::find(&file, LONGEST) {
-            Found::Known(written) if written == bytes => {}
-            Found::Known(_) | Found::Missing => self.write(&file, &bytes)?,
+            Found::Known(written) if written.strip_prefix(header.as_bytes()) == Some(lines) => {}
+            Found::Known(_) | Found::Missing => self.write(&file, &[header.as_bytes(), lines])?,
             // A newer egressd's stays.
-            Found::Unknown(_) => return self.write(&version::beside(&file), &bytes),
+            Found::Unknown(_) => return self.write(&version::beside(&file), &[header.as_bytes(), lines]),
         }
         remove(&version::beside(&file))
     }
@@ -125,11 +123,11 @@ impl Sources {
         }
     }
 
-    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, file: &Path, parts: &[&[u8]]) -> io::Result<()> {
         // The folder's parents would be made for all to read.
         files::make_directory(&self.state)?;
         files::make_directory(&self.folder)?;
-        write_whole(file, bytes)
+        write_by(file, |file| parts.iter().try_for_each(|part| file.write_all(part)))
     }
 
     /// A path may be longer than a file's name.

@@ -5,7 +5,7 @@ use egressd_core::chain::Chain;
 use egressd_core::pipeline::Settings;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::super::{Daemon, Next, Start, Watch};
+use super::super::{Daemon, Idle, Next, Start, Watch};
 use super::kernel::Actor;
 use crate::addresses::{Addresses, Known};
 use crate::evaluator::Evaluator;
@@ -46,7 +46,7 @@ pub(super) async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()
     while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
         plant(&mut daemon);
         let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-        ended = daemon.run_loop(Next::Audit, (&taker, &mut addresses), stop).await;
+        ended = daemon.run_loop(Next::Idle(Idle::Audit), (&taker, &mut addresses), stop).await;
     }
     daemon.end(ended).await
 }

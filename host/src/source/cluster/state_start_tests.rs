@@ -64,6 +64,16 @@ fn inside_of(state: &State) -> Inside {
     nodes.chain(said).chain(networks).collect()
 }
 
+/// They are kept until the next of them is news, which may be never, and Services change all the time.
+#[test]
+fn what_the_next_process_has_to_know_holds_no_service() {
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, Kind::Nodes, &[inside(Kind::Nodes, "a", 1, &[])]);
+    list(&mut state, Kind::Services, &[service("web", "1")]);
+    let Snapshot { services, nodes, .. } = state.facts().snapshot;
+    assert_eq!((state.snapshot.services.len(), services.len(), nodes.len()), (1, 0, 1));
+}
+
 #[test]
 fn a_node_that_cannot_be_read_at_the_start_keeps_what_was_inside_and_says_so() {
     let mut state = State::of(Kind::FOLLOWED);

@@ -3,7 +3,7 @@
 use egressd_core::text::quoted;
 use serde_json::Value;
 
-use super::Typed;
+use super::collector::Typed;
 use crate::source::kind::Kind;
 
 /// Why an object of no kind that is read is taken for one that is miswritten, as in a file that was cut off; none where it

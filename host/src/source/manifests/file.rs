@@ -79,6 +79,9 @@ impl File {
     /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
     /// where not even its name can be read, everything stays that it could be.
     pub(super) fn take(&mut self, contents: Contents) -> Vec<Key> {
+        if contents.is_whole() {
+            return self.replace(contents.objects);
+        }
         let partly = contents.partly();
         let Contents { objects, originals: _, unreadable, services, unknown, faults } = contents;
         let before = mem::take(&mut self.objects);
@@ -112,7 +115,20 @@ impl File {
         self.objects.extend(never_known.into_iter().filter_map(|(kind, name)| Object::unread(*kind, &name.name)));
         let partly = faults.into_iter().map(|(_, why)| Refusal::of_more(why));
         self.faults = unknown.into_iter().map(Refusal::of_more).chain(refused).chain(partly).collect();
+        share(&before, &mut self.objects);
         before.iter().chain(&self.objects).map(key).chain(lost_before).chain(self.lost.keys()).collect()
+    }
+
+    /// Takes in content all of which can be read, and of which nothing has to be compared with what was there.
+    fn replace(&mut self, objects: Vec<Object>) -> Vec<Key> {
+        let before = mem::replace(&mut self.objects, objects);
+        self.objects.shrink_to_fit();
+        share(&before, &mut self.objects);
+        self.faults = Vec::new();
+        let lost = Lost { doubt: self.lost.doubt, ..Lost::default() };
+        let lost_before = mem::replace(&mut self.lost, lost);
+        let lost = lost_before.keys().into_iter().chain(self.lost.keys());
+        before.iter().chain(&self.objects).map(key).chain(lost).collect()
     }
 
     /// Notes what has no last good state; returns the keys of what had none before.
@@ -134,6 +150,21 @@ impl File {
     pub(super) fn refuse(&mut self, fault: &str) {
         let then = if self.objects.is_empty() { NOTHING } else { STAYS };
         self.faults = vec![Refusal::of_more(format!("{fault}; {then}"))];
+    }
+}
+
+/// How many objects are looked at for one that did not change: an edit puts in or takes out a few.
+const NEAR: usize = 8;
+
+/// Objects that did not change keep their place in memory, as long as they follow each other as before: others hold what was there
+/// until they have taken what is new, and of a large file that would be all of it twice.
+fn share(before: &[Object], objects: &mut [Object]) {
+    let mut left = before;
+    for object in objects {
+        if let Some(at) = left.iter().take(NEAR).position(|known| known == object) {
+            object.clone_from(&left[at]);
+            left = &left[at + 1..];
+        }
     }
 }
 

@@ -62,8 +62,10 @@ pub(super) struct Gathered {
     policies: String,
     snapshot: Snapshot,
     findings: Vec<Finding>,
+    /// Files that say something.
+    files: Vec<String>,
     /// Which file said what first.
-    owners: BTreeMap<String, String>,
+    owners: BTreeMap<Box<str>, usize>,
     /// Which Service has which identity.
     uids: BTreeMap<Uid, ServiceKey>,
     /// What counts of Services without a slice.
@@ -118,6 +120,14 @@ impl Gathered {
         }
     }
 
+    /// One file comes after the other.
+    fn number_of(&mut self, file: &str) -> usize {
+        if self.files.last().is_none_or(|last| last != file) {
+            self.files.push(file.to_owned());
+        }
+        self.files.len() - 1
+    }
+
     pub(super) fn add(&mut self, file: &str, object: &Object) {
         let name = object.called();
         if let Object::Policy(namespace, policy) = object
@@ -134,7 +144,8 @@ impl Gathered {
             self.findings.push(Finding::error("object-doubled", message));
             return;
         }
-        match self.owners.entry(name) {
+        let here = self.number_of(file);
+        match self.owners.entry(name.into()) {
             Entry::Vacant(entry) => {
                 if let Object::Service(service) = object {
                     self.uids.insert(service.uid.clone(), service.key.clone());
@@ -142,11 +153,11 @@ impl Gathered {
                 if let Object::Endpoints(slice) = object {
                     self.endpoints.push(Arc::clone(slice));
                 }
-                entry.insert(file.to_owned());
+                entry.insert(here);
                 insert(&mut self.snapshot, object);
             }
             Entry::Occupied(entry) => {
-                let (name, first) = (entry.key(), entry.get());
+                let (name, first) = (entry.key(), &self.files[*entry.get()]);
                 let message = format!("{file}: {name} is in {first} already, which is used; remove one of the two");
                 self.findings.push(Finding::error("object-doubled", message));
                 unite(&mut self.snapshot, object);

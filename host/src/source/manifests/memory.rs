@@ -11,6 +11,7 @@ use tracing::warn;
 use super::file::File;
 use super::lost::Lost;
 use crate::source::documents::Identity;
+use crate::source::original::Originals;
 use crate::source::remembered;
 use crate::state::{Recalled, Sources};
 
@@ -37,7 +38,7 @@ enum Health {
 /// A manifest's newest state: its objects, of which the first were written so, and some of these in part only.
 pub(super) struct Newest<'a> {
     pub(super) file: &'a File,
-    pub(super) originals: Vec<String>,
+    pub(super) originals: Originals,
     pub(super) partly: BTreeSet<Identity>,
 }
 
@@ -82,7 +83,7 @@ impl Memory {
         let node = Some(self.node.clone());
         let is_new = partly.is_empty() && objects.len() == originals.len();
         let before = if is_new { Vec::new() } else { remembered::parse(&self.lines(name), node.as_deref()) };
-        let mut lines = remembered::lines(objects, &originals, &partly, &before, node.as_deref());
+        let mut lines = remembered::lines(objects, originals, &partly, &before, node.as_deref());
         lines.extend(lost.line().into_iter().flat_map(String::into_bytes));
         self.unknown.remove(name);
         self.pending.insert(name.to_owned(), (!lines.is_empty()).then_some(lines));

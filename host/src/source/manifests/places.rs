@@ -1,10 +1,11 @@
 //! All places of manifests together, in the order in which they were given.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::path::PathBuf;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::Key;
+use egressd_core::model::{Key, Snapshot};
 
 use super::gathered::Gathered;
 use super::{Error, Naming, POLICIES, Place};
@@ -35,6 +36,8 @@ pub struct FileId {
 pub struct Places {
     places: Vec<Place>,
     policies: String,
+    /// What all files said together last, and what of that is wrong.
+    gathered: Option<Box<(Snapshot, Vec<Finding>)>>,
 }
 
 impl Places {
@@ -45,7 +48,7 @@ impl Places {
             Given::Path(path) => Place::new(path, node, naming),
             Given::StandardInput => Place::standard_input(node),
         };
-        Self { places: given.into_iter().map(place).collect(), policies: POLICIES.to_owned() }
+        Self { places: given.into_iter().map(place).collect(), policies: POLICIES.to_owned(), gathered: None }
     }
 
     /// One place.
@@ -119,15 +122,49 @@ impl Places {
         FileId { place: at, name: place.only_name() }
     }
 
-    /// Everything that all files say together. What two files say, the first place says, and in it the first by name.
-    fn update(&self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
+    /// Everything that all files say together. Without a key nothing that they say is new.
+    fn update(&mut self, keys: BTreeSet<Key>, away: Vec<Finding>) -> Update {
+        let gathered = match self.gathered.take().map(|known| *known) {
+            Some(known) if keys.is_empty() => known,
+            Some((known, _)) => {
+                let (snapshot, doubled) = self.gather();
+                (sharing(snapshot, known), doubled)
+            }
+            None => self.gather(),
+        };
+        let (snapshot, doubled) = gathered.clone();
+        self.gathered = Some(Box::new(gathered));
+        let faults = self.places.iter().flat_map(|place| place.faults(&self.policies));
+        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), kept: None }
+    }
+
+    /// What two files say, the first place says, and in it the first by name.
+    fn gather(&self) -> (Snapshot, Vec<Finding>) {
         let mut gathered = Gathered::with_policies_of(&self.policies);
         self.places.iter().for_each(|place| place.gather(&mut gathered));
         self.places.iter().for_each(|place| place.lose(&mut gathered));
-        let faults = self.places.iter().flat_map(|place| place.faults(&self.policies));
-        let (snapshot, doubled) = gathered.finish();
-        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), kept: None }
+        gathered.finish()
     }
+}
+
+/// The same with the memory of what was known before, as far as it says the same: others hold that until they have taken what is
+/// new.
+fn sharing(mut new: Snapshot, mut known: Snapshot) -> Snapshot {
+    let gone: Vec<_> = known.services.keys().filter(|key| !new.services.contains_key(*key)).cloned().collect();
+    gone.iter().for_each(|key| drop(known.services.remove(key)));
+    let gone: Vec<_> = known.slices.keys().filter(|key| !new.slices.contains_key(*key)).cloned().collect();
+    gone.iter().for_each(|key| drop(known.slices.remove(key)));
+    for (key, service) in mem::take(&mut new.services) {
+        if known.services.get(&key) != Some(&service) {
+            known.services.insert(key, service);
+        }
+    }
+    for (key, slices) in mem::take(&mut new.slices) {
+        if known.slices.get(&key) != Some(&slices) {
+            known.slices.insert(key, slices);
+        }
+    }
+    Snapshot { services: known.services, slices: known.slices, ..new }
 }
 
 fn away(error: &Error) -> Finding {

@@ -1,5 +1,7 @@
 //! What an earlier process knew, and what the next one has to know.
 
+use egressd_core::model::Snapshot;
+
 use super::super::memory::{Facts, PodsWere, Recollection};
 use super::{State, Watch};
 use crate::source::kind::Kind;
@@ -20,6 +22,8 @@ impl State {
             Watch::Never => self.pods_were,
             Watch::Earlier | Watch::Follows | Watch::Interrupted => PodsWere::Read,
         };
-        Facts { snapshot: self.snapshot.clone(), pods }
+        // Nothing else: they are kept until the next news of them, and of all Services that would be an older state.
+        let Snapshot { nodes, service_networks, cluster_networks, .. } = self.snapshot.clone();
+        Facts { snapshot: Snapshot { nodes, service_networks, cluster_networks, ..Snapshot::default() }, pods }
     }
 }
