@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Pipeline;
 use super::derived::Counted;
+use super::entry::Standing;
 use super::places::Place;
 use super::pods::Elsewhere;
 use crate::chain::{FailureKind, PolicyFailure};
@@ -157,8 +158,10 @@ pub const CORRUPTIONS: [Corruption; 30] = [
     ("a Service changed and was not looked at", |pipeline, which| {
         let key = pipeline.known(which)?;
         let is_crowded = |code: &str| code == TOO_MANY_ENDPOINTS;
-        let view = &pipeline.services.get(&key)?.view;
-        let seen = !view.findings.iter().any(|finding| is_crowded(&finding.code));
+        // Of one that cannot be read no object counts, and of one with too many endpoints the view is not compared.
+        let is_read = pipeline.services.get(&key)?.standing != Standing::Unreadable;
+        let (view, _) = pipeline.view_of(&pipeline.newest, &key)?;
+        let seen = is_read && !view.findings.iter().any(|finding| is_crowded(&finding.code));
         let mut service = (**pipeline.newest.services.get(&key).filter(|_| seen)?).clone();
         service.created ^= 1;
         pipeline.newest.services.insert(key, Arc::new(service)).map(drop)
