@@ -44,6 +44,7 @@ use claims::Claims;
 pub use claims::KEPT;
 use derived::Derived;
 use entries::Entries;
+use imbl::OrdMap;
 use places::Places;
 pub use remembered::News;
 use remembered::Remembered;
@@ -56,8 +57,8 @@ use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, PolicyMark,
-    ServiceKey, ServiceView, Snapshot, Surroundings, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
+    PolicyMark, ServiceKey, ServiceView, Snapshot, Surroundings, Uid,
 };
 use crate::owner::{Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
@@ -99,6 +100,8 @@ pub struct Pipeline {
     nodes: KeptNodes,
     /// The nodes that are ready.
     ready: BTreeSet<String>,
+    /// Of which Nodes that is known.
+    looked_at_nodes: OrdMap<String, Arc<Node>>,
     /// The policies' ConfigMaps, by name.
     policies: Arc<BTreeMap<String, PolicyMark>>,
     /// Those that are asked about.
@@ -215,6 +218,7 @@ impl Pipeline {
             foreign: Default::default(),
             nodes: Default::default(),
             ready: Default::default(),
+            looked_at_nodes: Default::default(),
             policies: Default::default(),
             services: Default::default(),
             places: Default::default(),

@@ -13,6 +13,8 @@ mod heard;
 mod inside;
 #[path = "pipeline/interest.rs"]
 mod interest;
+#[path = "pipeline/keys.rs"]
+mod keys;
 #[path = "pipeline/limits.rs"]
 mod limits;
 #[path = "pipeline/memory.rs"]

@@ -20,8 +20,6 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::OrdMap;
-
 pub use disagreement::{Disagreement, Part, Subject};
 
 use super::derived::Derived;
@@ -119,7 +117,8 @@ impl Pipeline {
     fn look_at_all_of_it(&mut self, snapshot: &Snapshot) -> Vec<Question> {
         self.policies = Arc::new(marks_of(snapshot));
         self.ready.clear();
-        let has_other_context = self.cluster(&OrdMap::new(), snapshot);
+        self.looked_at_nodes.clear();
+        let has_other_context = self.cluster(snapshot);
         let known = self.all(snapshot).into_iter().chain(snapshot.slices.keys().cloned());
         known.for_each(|key| self.take_place(snapshot, &key));
         self.gather();

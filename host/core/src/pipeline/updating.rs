@@ -18,8 +18,7 @@ impl Pipeline {
             keys.contains(&Key::Cluster) || changed.iter().any(|key| self.is_about_inside(snapshot, key));
         let mut dirty = self.dirty(snapshot, keys);
         dirty.extend(changed);
-        let before = self.newest.nodes.clone();
-        let everything = keys.contains(&Key::Cluster) && self.cluster(&before, snapshot);
+        let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         if everything {
             dirty.extend(self.all(snapshot));
         }
@@ -37,10 +36,9 @@ impl Pipeline {
         }
     }
 
-    /// Renews what holds for all Services, which was known of the Nodes `before`; whether every Service has to be asked about
-    /// again.
-    pub(super) fn cluster(&mut self, before: &OrdMap<String, Arc<Node>>, snapshot: &Snapshot) -> bool {
-        self.take_ready(before, snapshot);
+    /// Renews what holds for all Services; whether every Service has to be asked about again.
+    pub(super) fn cluster(&mut self, snapshot: &Snapshot) -> bool {
+        self.take_ready(snapshot);
         let context = self.context_of(snapshot);
         let changed = *self.context != context;
         self.context = Arc::new(context);
@@ -54,8 +52,11 @@ impl Pipeline {
     }
 
     /// Renews which nodes are ready: on that it depends who reports a Service that no node translates.
-    fn take_ready(&mut self, before: &OrdMap<String, Arc<Node>>, snapshot: &Snapshot) {
+    /// Which of them are is known of the Nodes that were looked at last, and not of those of the newest state: that may have come
+    /// without a key.
+    fn take_ready(&mut self, snapshot: &Snapshot) {
         let first = self.ready.first().cloned();
+        let before = std::mem::replace(&mut self.looked_at_nodes, snapshot.nodes.clone());
         let other: BTreeSet<&String> = before.diff(&snapshot.nodes).filter_map(|item| self.take_one(item)).collect();
         if first.as_ref() != self.ready.first() || other.contains(&self.settings.node) {
             return self.services.touch_all();
