@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::Verb;
-use crate::net::{AddressRange, are_merged, differing, merge_ranges};
+use crate::net::{AddressRange, are_merged, differing, merge_ranges, without};
 use crate::ruleset::{Name, Set};
 
 /// What leads from one content of a set to another.
@@ -65,23 +65,13 @@ fn ranges(name: &Name, old: &[AddressRange], new: &[AddressRange]) -> Steps {
 /// Replaces ranges by others, of which some may be the same: by those that differ, in one batch. What grows or shrinks goes
 /// before it comes, since the kernel takes no range that overlaps another. None where that is more than `most`.
 fn exchange(name: &Name, (old, new): (&[AddressRange], &[AddressRange]), most: usize) -> Option<Vec<Verb>> {
-    let (go, come) = (without(old, new), without(new, old));
+    let [go, come] = [(old, new), (new, old)].map(|(these, those)| without(these, those).copied().collect::<Vec<_>>());
     if go.len() + come.len() > most {
         return None;
     }
     let go = (!go.is_empty()).then(|| Verb::DeleteRanges(name.clone(), go));
     let come = (!come.is_empty()).then(|| Verb::AddRanges(name.clone(), come));
     Some(go.into_iter().chain(come).collect())
-}
-
-/// The sorted ones of the first that are not in the second.
-fn without(these: &[AddressRange], those: &[AddressRange]) -> Vec<AddressRange> {
-    let mut those = those.iter().peekable();
-    let is_missing = |one: &&AddressRange| {
-        while those.next_if(|other| other < one).is_some() {}
-        those.peek() != Some(one)
-    };
-    these.iter().filter(is_missing).copied().collect()
 }
 
 fn addresses(name: &Name, old: &BTreeSet<IpAddr>, new: &BTreeSet<IpAddr>) -> Steps {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::audit::behind;
 use crate::model::ServiceKey;
-use crate::net::AddressRange;
+use crate::net::{AddressRange, without};
 
 /// The Services of each address, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,9 +95,4 @@ impl ByAddress {
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.0.keys().copied()
     }
-}
-
-/// The sorted ones of the first that are not in the second.
-pub(super) fn without<'a, T: Ord>(these: &'a [T], those: &'a [T]) -> impl Iterator<Item = &'a T> {
-    these.iter().filter(|one| those.binary_search(one).is_err())
 }

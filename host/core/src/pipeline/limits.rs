@@ -187,9 +187,9 @@ impl Pipeline {
         }
         if let Some(entry) = self.services.get_mut(key) {
             (entry.answer, entry.last_input) = (Answer::Remembered, None);
-        }
-        if is_edited {
-            self.forget_claim(key);
+            if is_edited {
+                self.claims.forget(key, &mut entry.claim);
+            }
         }
     }
 }

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(super) use self::audit::{Looked, Named};
-use super::by_address::{ByAddress, without};
+use super::by_address::ByAddress;
 use crate::model::{Believed, KeptNodes, Listing, ServiceKey};
-use crate::net::{AddressRange, Family, between, subtract};
+use crate::net::{AddressRange, Family, between, subtract, without};
 
 /// The Services of the newest state by address and by Node, whether or not policies are asked about them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
