@@ -19,9 +19,8 @@ use egressd_core::beside::ForeignTables;
 use egressd_core::compile::table_names;
 use egressd_core::diff::Applied;
 use egressd_core::in_force::InForce;
-use egressd_core::net::Family;
 use egressd_core::pipeline::{Pipeline, Question, Settings, Step, Turns};
-use egressd_core::ruleset::{Name, TableNames};
+use egressd_core::ruleset::{Name, TableFamily, TableNames};
 use reading::Reading;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
@@ -59,7 +58,7 @@ pub struct Daemon {
     in_force: InForce,
     begun: Begun,
     /// Tables to replace with the first commit (`egress_clean`).
-    doomed: Vec<(Family, Name)>,
+    doomed: Vec<(TableFamily, Name)>,
     watch: Watch,
     /// When and after how long to try again what the kernel refused.
     retry: Option<(Instant, Duration)>,

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
+use egressd_core::ruleset::TableFamily;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -151,7 +152,7 @@ impl Metrics {
         self.orphans.set(count(orphans.len()));
         self.orphan_pods.clear();
         for Orphan { table, pods, instance: _ } in orphans {
-            let labels = vec![("family", table.family.to_string()), ("table", table.name.to_string())];
+            let labels = vec![("family", family_label(table.family)), ("table", table.name.to_string())];
             self.orphan_pods.get_or_create(&labels).set(count(*pods));
         }
     }
@@ -164,7 +165,7 @@ impl Metrics {
         connections.clear();
         findings.clear();
         for ((family, map), count) in survey.into_iter().flat_map(|survey| &survey.elements) {
-            let labels = vec![("family", family.to_string()), ("map", map.to_string())];
+            let labels = vec![("family", family_label(*family)), ("map", map.to_string())];
             elements.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
         let found = |finding: &Finding| {
@@ -208,6 +209,11 @@ impl PolicyCounters {
     pub fn failed(&self) {
         self.failures.inc();
     }
+}
+
+/// `IPv4` or `IPv6` where it has one family of addresses.
+fn family_label(family: TableFamily) -> String {
+    family.addresses().map_or_else(|| family.to_string(), |family| family.to_string())
 }
 
 #[cfg(test)]

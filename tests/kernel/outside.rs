@@ -17,7 +17,7 @@ pub(crate) const ALL: &[lab::Test] = trials![
 ];
 
 fn id(family: Family, text: &str) -> TableId {
-    TableId { family, name: name(text) }
+    TableId { family: family.into(), name: name(text) }
 }
 
 fn listed(kernel: &mut Netlink, id: &TableId) -> ListedTable {
@@ -65,7 +65,7 @@ fn an_owner_is_seen_as_long_as_it_lives() {
 fn a_pod_in_several_maps_is_one_pod() {
     let mut kernel = with(&full_ruleset());
     for (family, text) in [(Family::Ipv4, "kube_vip_v4"), (Family::Ipv6, "kube_vip_v6")] {
-        assert_eq!(kernel.pods(&id(family, text)).unwrap(), 5, "{text}");
+        assert_eq!(kernel.pods(&id(family, text)).unwrap(), 6, "{text}");
     }
     nft::script(
         "table ip kube_vip_a_v4 {

@@ -35,7 +35,12 @@ fn a_set_of_ranges_changes_by_what_differs() {
     for content in contents {
         let before = ruleset.clone();
         let ranges = merge_ranges(content.iter().copied().map(range).chain(lasting.iter().copied()));
-        ruleset.tables.get_mut(&Family::Ipv4).unwrap().sets.insert(name("egress_excluded"), Set::Ranges(ranges));
+        ruleset
+            .tables
+            .get_mut(&Family::Ipv4.into())
+            .unwrap()
+            .sets
+            .insert(name("egress_excluded"), Set::Ranges(Family::Ipv4, ranges));
         for batch in diff(&before, &ruleset).batches {
             // Only the content of the sample may be something else as a whole.
             let is_refill = batch.changes.iter().any(|change| matches!(change.verb, Verb::RefillSet(..)));
@@ -57,11 +62,11 @@ fn ranges_that_others_divided_are_written_anew() {
     let divided = all(&["10.0.0.0/9", "10.128.0.0/9", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/4"]);
     kernel.commit(&batch([Verb::RefillSet(set.clone(), divided.clone())])).unwrap();
     let mut before = ruleset.clone();
-    before.tables.get_mut(&Family::Ipv4).unwrap().sets.insert(set.clone(), Set::Ranges(divided));
+    before.tables.get_mut(&Family::Ipv4.into()).unwrap().sets.insert(set.clone(), Set::Ranges(Family::Ipv4, divided));
     assert_eq!(read(&mut kernel), before);
     let mut after = before.clone();
     let whole = all(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/4"]);
-    after.tables.get_mut(&Family::Ipv4).unwrap().sets.insert(set, Set::Ranges(whole));
+    after.tables.get_mut(&Family::Ipv4.into()).unwrap().sets.insert(set, Set::Ranges(Family::Ipv4, whole));
     for batch in diff(&before, &after).batches {
         kernel.commit(&batch).unwrap();
     }

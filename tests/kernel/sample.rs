@@ -6,8 +6,8 @@ use egressd_core::{
     diff::{Batch, Change, Verb, diff},
     net::{AddressRange, Family, PortMatch, Protocol},
     ruleset::{
-        Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, TableNames,
-        Target,
+        Chain, DataKind, Element, Hook, Key, KeyKind, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement,
+        Table, TableNames, Target,
     },
 };
 
@@ -35,31 +35,32 @@ pub(crate) fn range(text: &str) -> AddressRange {
 /// The table of a family with something of everything.
 pub(crate) fn full_table(family: Family) -> Table {
     let mut table = Table::new(names().of(family).clone());
-    table.sets.insert(name("egress_excluded"), Set::Ranges(excluded(family)));
-    table.sets.insert(name("egress_nothing"), Set::Ranges(vec![]));
-    table.sets.insert(name("egress_inside"), Set::Addresses((1..10).map(|n| pod(family, n)).collect()));
-    table.sets.insert(name("egress_none"), Set::Addresses([].into()));
+    table.sets.insert(name("egress_excluded"), Set::Ranges(family, excluded(family)));
+    table.sets.insert(name("egress_nothing"), Set::Ranges(family, vec![]));
+    table.sets.insert(name("egress_inside"), Set::Addresses(family, (1..10).map(|n| pod(family, n)).collect()));
+    table.sets.insert(name("egress_none"), Set::Addresses(family, [].into()));
     table.maps.insert(name("egress_addrs"), addresses(family));
     table.maps.insert(name("egress_ports"), ports(family));
     table.maps.insert(name("egress_chains"), chains(family));
-    table.chains.insert(name("egress_postrouting"), base_chain());
+    add_networks(&mut table, family);
+    table.chains.insert(name("egress_postrouting"), base_chain(family));
     table.chains.insert(name("service_a"), service_chain(family));
-    let jump = Rule { matches: vec![], statement: Statement::Jump(name("service_a")) };
-    table.chains.insert(name("merged"), Chain { hook: None, rules: vec![jump.clone(), jump] });
+    let jump = Rule::always(Statement::Jump(name("service_a")));
+    table.chains.insert(name("merged"), Chain::with(vec![jump.clone(), jump]));
     table
 }
 
 pub(crate) fn full_ruleset() -> Ruleset {
-    Ruleset { tables: Family::ALL.into_iter().map(|family| (family, full_table(family))).collect() }
+    Ruleset { tables: Family::ALL.into_iter().map(|family| (family.into(), full_table(family))).collect() }
 }
 
 /// A table for IPv4 with one map of `count` addresses.
 pub(crate) fn large_ruleset(count: u32) -> Ruleset {
-    let mut map = Map::new(MapKind::Addresses);
+    let mut map = Map::new(MapKind::addresses(Family::Ipv4));
     map.elements.extend(many(count));
     let mut table = Table::new(names().ipv4);
     table.maps.insert(name("egress_addrs"), map);
-    Ruleset { tables: [(Family::Ipv4, table)].into() }
+    Ruleset { tables: [(Family::Ipv4.into(), table)].into() }
 }
 
 pub(crate) fn many(count: u32) -> impl Iterator<Item = (MapKey, Element)> {
@@ -81,7 +82,7 @@ pub(crate) fn creation(ruleset: &Ruleset) -> Batch {
 
 /// One change of the table for IPv4.
 pub(crate) fn change(verb: Verb) -> Change {
-    Change { family: Family::Ipv4, table: names().ipv4, verb }
+    Change { family: Family::Ipv4.into(), table: names().ipv4, verb }
 }
 
 pub(crate) fn batch(verbs: impl IntoIterator<Item = Verb>) -> Batch {
@@ -111,14 +112,14 @@ fn excluded(family: Family) -> Vec<AddressRange> {
 }
 
 fn addresses(family: Family) -> Map {
-    let mut map = Map::new(MapKind::Addresses);
+    let mut map = Map::new(MapKind::addresses(family));
     map.elements.insert(MapKey::Address(pod(family, 1)), element(vip(family), "shop/web"));
     map.elements.insert(MapKey::Address(pod(family, 2)), element(vip(family), ""));
     map
 }
 
 fn ports(family: Family) -> Map {
-    let mut map = Map::new(MapKind::Ports);
+    let mut map = Map::new(MapKind::ports(family));
     for (protocol, port) in [(Protocol::Tcp, 443), (Protocol::Udp, 53), (Protocol::Sctp, 3868)] {
         map.elements.insert(MapKey::Port(pod(family, 3), protocol, port), element(vip(family), "shop/api"));
     }
@@ -126,23 +127,71 @@ fn ports(family: Family) -> Map {
 }
 
 fn chains(family: Family) -> Map {
-    let mut map = Map::new(MapKind::Chains);
+    let mut map = Map::new(MapKind::chains(family));
     map.elements.insert(MapKey::Address(pod(family, 4)), element(Target::Jump(name("service_a")), "shop/bank"));
     map.elements.insert(MapKey::Address(pod(family, 5)), element(Target::Jump(name("merged")), &"x".repeat(127)));
     map
 }
 
-fn base_chain() -> Chain {
+fn pods_kind(family: Family) -> MapKind {
+    MapKind::pods(family)
+}
+
+fn in_map(kind: MapKind, map: &str) -> Match {
+    Match::In(Key::of(kind), name(map))
+}
+
+/// Maps by prefixes of several lengths, with and without ports, and the chain that looks into them.
+fn add_networks(table: &mut Table, family: Family) {
+    let mut pods = Map::new(pods_kind(family));
+    pods.elements.insert(MapKey::Address(pod(family, 6)), element(Target::Nothing, "shop/web"));
+    table.maps.insert(name("egress_net_pods"), pods);
+    let mut rules = Vec::new();
+    for bits in [family.bits(), of(family, 17, 47), 8] {
+        rules.extend(add_length(table, family, bits));
+    }
+    table.chains.insert(name("egress_networks"), Chain::with(rules));
+}
+
+fn add_length(table: &mut Table, family: Family, bits: u8) -> Vec<Rule> {
+    let network = ipnet::IpNet::new(of(family, address("192.0.2.1"), address("2001:db8::1")), bits).unwrap().network();
+    let keys = [
+        (KeyKind::PrefixPort(bits), MapKey::PrefixPort(pod(family, 6), network, Protocol::Udp, 53)),
+        (KeyKind::Prefix(bits), MapKey::Prefix(pod(family, 6), network)),
+    ];
+    let mut rules = Vec::new();
+    for (number, (key_kind, key)) in keys.into_iter().enumerate() {
+        for data in [DataKind::Nothing, DataKind::Address] {
+            let kind = MapKind { family, key: key_kind, data };
+            let (target, map_name) = match data {
+                DataKind::Nothing => (Target::Nothing, format!("egress_deny_{bits}_{number}")),
+                DataKind::Address | DataKind::Verdict => (vip(family), format!("egress_allow_{bits}_{number}")),
+            };
+            rules.push(match data {
+                DataKind::Nothing => Rule::when(in_map(kind, &map_name), Statement::Accept),
+                DataKind::Address | DataKind::Verdict => {
+                    Rule::always(Statement::SnatBy(Key::of(kind), name(&map_name)))
+                }
+            });
+            let mut map = Map::new(kind);
+            map.elements.insert(key, element(target, "shop/net"));
+            table.maps.insert(name(&map_name), map);
+        }
+    }
+    rules
+}
+
+fn base_chain(family: Family) -> Chain {
     let excluded = name("egress_excluded");
-    let rule = |matches: Vec<Match>, statement| Rule { matches, statement };
     Chain {
         hook: Some(Hook { priority: 90 }),
         rules: vec![
-            rule(vec![Match::DestinationIn(excluded.clone())], Statement::Return),
-            rule(vec![Match::OriginalDestinationIn(excluded)], Statement::Return),
-            rule(vec![], Statement::JumpByAddress(name("egress_chains"))),
-            rule(vec![], Statement::SnatByPort(name("egress_ports"))),
-            rule(vec![], Statement::SnatByAddress(name("egress_addrs"))),
+            Rule::when(Match::destination_in(family, excluded.clone()), Statement::Return),
+            Rule::when(Match::original_destination_in(family, excluded), Statement::Return),
+            Rule::always(Statement::VerdictBy(Key::of(MapKind::chains(family)), name("egress_chains"))),
+            Rule::when(in_map(pods_kind(family), "egress_net_pods"), Statement::Jump(name("egress_networks"))),
+            Rule::always(Statement::SnatBy(Key::of(MapKind::ports(family)), name("egress_ports"))),
+            Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), name("egress_addrs"))),
         ],
     }
 }
@@ -154,7 +203,7 @@ fn service_chain(family: Family) -> Chain {
     let to = of(family, address("192.0.2.1"), address("2001:db8::1"));
     let mut rules: Vec<Rule> = of(family, ipv4, ipv6)
         .into_iter()
-        .map(|text| Rule { matches: vec![Match::Destination(range(text))], statement: Statement::Return })
+        .map(|text| Rule::when(Match::Destination(range(text)), Statement::Return))
         .collect();
     for matches in [
         vec![Match::SourcePort(ports(Protocol::Udp, 5060, 5060))],
@@ -166,7 +215,7 @@ fn service_chain(family: Family) -> Chain {
         ],
         vec![],
     ] {
-        rules.push(Rule { matches, statement: Statement::Snat(to) });
+        rules.push(Rule { matches, statements: vec![Statement::Counter, Statement::Snat(to)] });
     }
-    Chain { hook: None, rules }
+    Chain::with(rules)
 }

@@ -6,7 +6,7 @@ use egressd::nft::{Error, Kernel, KernelThread, Netlink};
 use egressd_core::{
     diff::{Batch, Verb},
     net::Family,
-    ruleset::{Element, MapKey, MapKind, Rule, Ruleset, Set, Statement, Target},
+    ruleset::{Element, Key, MapKey, MapKind, Rule, Ruleset, Set, Statement, Target},
 };
 
 use crate::{
@@ -90,7 +90,7 @@ fn five_thousand_elements_read_back_equal() {
 
 fn nft_lists_the_table_readably() {
     let mut ruleset = full_ruleset();
-    ruleset.tables.remove(&Family::Ipv6);
+    ruleset.tables.remove(&Family::Ipv6.into());
     let _kernel = with(&ruleset);
     similar(&nft::list(), include_str!("listing.nft"));
 }
@@ -101,11 +101,11 @@ fn an_element_is_replaced_in_one_batch() {
     let (map, key) = (name("egress_addrs"), MapKey::Address(address("10.0.0.0")));
     let replacement = leads_to("192.0.2.9");
     let verbs = [
-        Verb::DeleteElements(map.clone(), MapKind::Addresses, vec![key]),
-        Verb::AddElements(map.clone(), MapKind::Addresses, vec![(key, replacement.clone())]),
+        Verb::DeleteElements(map.clone(), MapKind::addresses(Family::Ipv4), vec![key]),
+        Verb::AddElements(map.clone(), MapKind::addresses(Family::Ipv4), vec![(key, replacement.clone())]),
     ];
     kernel.commit(&batch(verbs)).unwrap();
-    let table = ruleset.tables.get_mut(&Family::Ipv4).unwrap();
+    let table = ruleset.tables.get_mut(&Family::Ipv4.into()).unwrap();
     table.maps.get_mut(&map).unwrap().elements.insert(key, replacement);
     assert_eq!(read(&mut kernel), ruleset);
 }
@@ -114,9 +114,9 @@ fn a_chain_is_refilled_in_one_batch() {
     let mut ruleset = full_ruleset();
     let mut kernel = with(&ruleset);
     let chain = name("service_a");
-    let rules = vec![Rule { matches: vec![], statement: Statement::Return }];
+    let rules = vec![Rule::always(Statement::Return)];
     kernel.commit(&batch([Verb::FlushRules(chain.clone()), Verb::AddRules(chain.clone(), rules.clone())])).unwrap();
-    ruleset.tables.get_mut(&Family::Ipv4).unwrap().chains.get_mut(&chain).unwrap().rules = rules;
+    ruleset.tables.get_mut(&Family::Ipv4.into()).unwrap().chains.get_mut(&chain).unwrap().rules = rules;
     assert_eq!(read(&mut kernel), ruleset);
 }
 
@@ -127,7 +127,8 @@ fn a_set_of_addresses_changes_by_what_comes_and_goes() {
     let [gone, come] = [address("10.0.0.3"), address("192.0.2.7")];
     let verbs = [Verb::DeleteMembers(set.clone(), vec![gone]), Verb::AddMembers(set.clone(), vec![come])];
     kernel.commit(&batch(verbs)).unwrap();
-    let Some(Set::Addresses(members)) = ruleset.tables.get_mut(&Family::Ipv4).unwrap().sets.get_mut(&set) else {
+    let Some(Set::Addresses(_, members)) = ruleset.tables.get_mut(&Family::Ipv4.into()).unwrap().sets.get_mut(&set)
+    else {
         panic!("it is a set of addresses")
     };
     members.remove(&gone);
@@ -145,7 +146,12 @@ fn a_set_is_refilled_in_one_batch() {
     let set = name("egress_excluded");
     for ranges in [vec![range("0.0.0.0/1"), range("192.0.2.0/24")], vec![range("0.0.0.0/0")], vec![]] {
         kernel.commit(&batch([Verb::RefillSet(set.clone(), ranges.clone())])).unwrap();
-        ruleset.tables.get_mut(&Family::Ipv4).unwrap().sets.insert(set.clone(), Set::Ranges(ranges));
+        ruleset
+            .tables
+            .get_mut(&Family::Ipv4.into())
+            .unwrap()
+            .sets
+            .insert(set.clone(), Set::Ranges(Family::Ipv4, ranges));
         assert_eq!(read(&mut kernel), ruleset);
     }
 }
@@ -168,12 +174,12 @@ fn a_refused_element_is_named_with_the_kernels_words() {
     let mut elements: Vec<_> = many(5_000).skip(2).collect();
     elements.reverse();
     assert_eq!(
-        refused(&mut kernel, &batch([Verb::AddElements(map.clone(), MapKind::Addresses, elements)])),
+        refused(&mut kernel, &batch([Verb::AddElements(map.clone(), MapKind::addresses(Family::Ipv4), elements)])),
         "cannot add element 10.0.0.2 to map egress_addrs of table ip kube_vip_v4: File exists (os error 17)"
     );
     let missing = vec![MapKey::Address(address("10.0.0.0")), MapKey::Address(address("10.9.9.9"))];
     assert_eq!(
-        refused(&mut kernel, &batch([Verb::DeleteElements(map, MapKind::Addresses, missing)])),
+        refused(&mut kernel, &batch([Verb::DeleteElements(map, MapKind::addresses(Family::Ipv4), missing)])),
         "cannot delete element 10.9.9.9 from map egress_addrs of table ip kube_vip_v4: \
          No such file or directory (os error 2)"
     );
@@ -191,8 +197,8 @@ fn a_refused_range_is_named() {
 
 fn a_refused_rule_is_named() {
     let mut kernel = with(&large_ruleset(3));
-    let rule = |statement| Rule { matches: vec![], statement };
-    let rules = vec![rule(Statement::Return), rule(Statement::SnatByAddress(name("nowhere")))];
+    let key = Key::of(MapKind::addresses(Family::Ipv4));
+    let rules = [Statement::Return, Statement::SnatBy(key, name("nowhere"))].map(Rule::always).to_vec();
     let verbs = [Verb::AddChain(name("a"), None), Verb::AddRules(name("a"), rules)];
     assert_eq!(
         refused(&mut kernel, &batch(verbs)),
@@ -289,7 +295,7 @@ fn an_unowned_table_stays_usable() {
     let mut kernel = open();
     kernel.adopt(&names()).unwrap();
     kernel.commit(&batch([Verb::AddChain(name("new"), None)])).unwrap();
-    assert_eq!(read(&mut kernel).tables[&Family::Ipv4].chains.len(), 1);
+    assert_eq!(read(&mut kernel).tables[&Family::Ipv4.into()].chains.len(), 1);
     kernel.commit(&batch([Verb::DeleteTable])).unwrap();
     assert_eq!(read(&mut kernel), Ruleset::default());
 }
@@ -324,7 +330,7 @@ fn what_others_put_into_our_table_is_found_and_removed() {
 
 fn what_nft_lists_loads_and_reads_back_equal() {
     let mut ruleset = full_ruleset();
-    ruleset.tables.remove(&Family::Ipv6);
+    ruleset.tables.remove(&Family::Ipv6.into());
     nft::script(include_str!("listing.nft"));
     assert_eq!(read(&mut open()), ruleset);
 }
@@ -366,7 +372,7 @@ fn the_kernel_thread_works_in_the_namespace_it_was_started_in() {
 fn everything_is_deleted_with_the_table() {
     let mut kernel = with(&full_ruleset());
     kernel.commit(&batch([Verb::DeleteTable])).unwrap();
-    assert_eq!(read(&mut kernel).tables.keys().collect::<Vec<_>>(), [&Family::Ipv6]);
+    assert_eq!(read(&mut kernel).tables.keys().collect::<Vec<_>>(), [&Family::Ipv6.into()]);
 }
 
 /// Compares texts line by line, so that a failure shows the line.

@@ -82,8 +82,8 @@ fn disjoint(ranges: Vec<AddressRange>) -> Vec<AddressRange> {
 fn with_ranges(ranges: &[AddressRange]) -> Ruleset {
     let name = |text: &str| Name::new(text).unwrap();
     let mut table = Table::new(name("t"));
-    table.sets.insert(name("s"), Set::Ranges(ranges.to_vec()));
-    Ruleset { tables: [(Family::Ipv4, table)].into() }
+    table.sets.insert(name("s"), Set::Ranges(Family::Ipv4, ranges.to_vec()));
+    Ruleset { tables: [(Family::Ipv4.into(), table)].into() }
 }
 
 proptest! {

@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn what_stays_is_named_with_the_reason_and_what_to_do() {
-        let [ipv4, ipv6] =
-            Family::ALL.map(|family| TableId { family, name: Instance::Default.tables().of(family).clone() });
+        let [ipv4, ipv6] = Family::ALL
+            .map(|family| TableId { family: family.into(), name: Instance::Default.tables().of(family).clone() });
         let unclear = Why::Unclear { instance: Instance::Default, cause: "it is not there".to_owned() };
         let left =
             vec![Left { table: ipv4.clone(), why: Why::InUse(Sign::Owner(7)) }, Left { table: ipv6, why: unclear }];

@@ -3,9 +3,9 @@
 
 use egressd_core::finding::Finding;
 use egressd_core::model::PrivateDestinations;
-use egressd_core::net::{AddressRange, Family, private_destinations as private_networks};
+use egressd_core::net::{AddressRange, private_destinations as private_networks};
 use egressd_core::pipeline::Pipeline;
-use egressd_core::ruleset::{Ruleset, Table};
+use egressd_core::ruleset::{Ruleset, Table, TableFamily};
 use tracing::warn;
 
 use crate::board::Board;
@@ -32,9 +32,9 @@ pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, (applied, b
 /// What became of private destinations by rules that are in force, where no release remembered a decision about that:
 /// releases that decided nothing translated to them, and sets that have them are of one that does not.
 fn private_destinations(applied: &Ruleset) -> PrivateDestinations {
-    let withholds = |(family, table): (&Family, &Table)| {
+    let withholds = |(family, table): (&TableFamily, &Table)| {
         let is_inside = |range: &AddressRange| table.sets.values().any(|set| set.contains(range.first()));
-        private_networks(*family).iter().all(is_inside)
+        family.addresses().is_some_and(|family| private_networks(family).iter().all(is_inside))
     };
     let mut in_force = applied.tables.iter().filter(|(_, table)| has_elements(table)).peekable();
     if in_force.peek().is_some() && !in_force.any(withholds) {

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use egressd_core::diff::{Applied, Batch};
 use egressd_core::finding::Finding;
-use egressd_core::net::Family;
-use egressd_core::ruleset::{Name, Ruleset, TableNames};
+use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
@@ -32,7 +31,7 @@ pub(super) async fn begin(
     kernel: &KernelThread,
     tables: &TableNames,
     (start, board): (Start, &Board),
-) -> Result<Vec<(Family, Name)>, nft::Error> {
+) -> Result<Vec<(TableFamily, Name)>, nft::Error> {
     match start {
         Start::Adopt => patiently(board, || kernel.adopt(tables.clone())).await.map(|()| Vec::new()),
         Start::Replace => {
@@ -84,7 +83,7 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
 pub(super) async fn held(
     kernel: &KernelThread,
     tables: &TableNames,
-    doomed: &[(Family, Name)],
+    doomed: &[(TableFamily, Name)],
 ) -> Result<(Applied, Knowledge), nft::Error> {
     if !doomed.is_empty() {
         return Ok((Applied::default(), Knowledge::Doubtful));

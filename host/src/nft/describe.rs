@@ -5,14 +5,14 @@ use std::{fmt, ops::Range};
 use egressd_core::{
     diff::{Batch, Change, Verb},
     net::Family,
-    ruleset::{MapKey, Name, TableNames},
+    ruleset::{Name, TableFamily, TableNames},
 };
 
 /// A table: prints as `table ip kube_vip_v4`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TableId {
     /// Its family.
-    pub family: Family,
+    pub family: TableFamily,
     /// Its name.
     pub name: Name,
 }
@@ -20,7 +20,7 @@ pub struct TableId {
 impl TableId {
     /// All tables of ours.
     pub(super) fn all(names: &TableNames) -> impl Iterator<Item = Self> {
-        Family::ALL.into_iter().map(|family| Self { family, name: names.of(family).clone() })
+        Family::ALL.into_iter().map(|family| Self { family: family.into(), name: names.of(family).clone() })
     }
 
     /// The table that a change is about.
@@ -31,11 +31,7 @@ impl TableId {
 
 impl fmt::Display for TableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let family = match self.family {
-            Family::Ipv4 => "ip",
-            Family::Ipv6 => "ip6",
-        };
-        write!(f, "table {family} {}", self.name)
+        write!(f, "table {} {}", self.family, self.name)
     }
 }
 
@@ -89,10 +85,10 @@ pub(super) fn describe(batch: &Batch, origin: &Origin) -> String {
         Verb::AddMap(map, _) => format!("add map {map} to {table}"),
         Verb::DeleteMap(map) => format!("delete map {map} from {table}"),
         Verb::AddElements(map, _, elements) => {
-            format!("add {} to map {map} of {table}", listed(elements, &origin.items, |(key, _)| key_text(*key)))
+            format!("add {} to map {map} of {table}", listed(elements, &origin.items, |(key, _)| key.to_string()))
         }
         Verb::DeleteElements(map, _, keys) => {
-            format!("delete {} from map {map} of {table}", listed(keys, &origin.items, |key| key_text(*key)))
+            format!("delete {} from map {map} of {table}", listed(keys, &origin.items, ToString::to_string))
         }
         Verb::AddChain(chain, _) => format!("add chain {chain} to {table}"),
         Verb::DeleteChain(chain) => format!("delete chain {chain} from {table}"),
@@ -109,12 +105,5 @@ fn listed<T>(items: &[T], which: &Range<usize>, text: impl Fn(&T) -> String) -> 
         Some([one]) => format!("element {}", text(one)),
         Some([first, .., last]) => format!("elements {} to {}", text(first), text(last)),
         Some([]) | None => "elements".to_owned(),
-    }
-}
-
-fn key_text(key: MapKey) -> String {
-    match key {
-        MapKey::Address(address) => address.to_string(),
-        MapKey::Port(address, protocol, port) => format!("{address} . {protocol} . {port}"),
     }
 }

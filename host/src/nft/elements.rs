@@ -4,8 +4,8 @@ use std::{iter::Peekable, net::IpAddr};
 
 use egressd_core::{
     diff::Change,
-    net::{AddressRange, Family},
-    ruleset::{Element, MapKey, MapKind, Name, SetKind, Target},
+    net::{AddressRange, Protocol},
+    ruleset::{DataKind, Element, KeyKind, MapKey, MapKind, Name, SetKind, Target},
 };
 use rustables::sys;
 
@@ -22,7 +22,10 @@ const LONGEST_LIST: usize = 48 * 1024;
 
 /// The data types of nft (`enum datatypes` of its `datatype.h`): how `nft list` knows what the bytes mean.
 pub(super) mod datatype {
-    use egressd_core::{net::Family, ruleset::MapKind};
+    use egressd_core::{
+        net::Family,
+        ruleset::{KeyKind, MapKind},
+    };
 
     const IPADDR: u32 = 7;
     const IP6ADDR: u32 = 8;
@@ -41,11 +44,18 @@ pub(super) mod datatype {
     }
 
     /// The keys of a map.
-    pub(in crate::nft) fn key(family: Family, kind: MapKind) -> u32 {
-        match kind {
-            MapKind::Addresses | MapKind::Chains => address(family),
-            MapKind::Ports => ((address(family) << BITS | INET_PROTOCOL) << BITS) | INET_SERVICE,
+    pub(in crate::nft) fn key(kind: MapKind) -> u32 {
+        let address = address(kind.family);
+        match kind.key {
+            KeyKind::Address => address,
+            KeyKind::Port => joined([address, INET_PROTOCOL, INET_SERVICE]),
+            KeyKind::Prefix(_) => joined([address, address]),
+            KeyKind::PrefixPort(_) => joined([address, address, INET_PROTOCOL, INET_SERVICE]),
         }
+    }
+
+    fn joined<const N: usize>(types: [u32; N]) -> u32 {
+        types.into_iter().fold(0, |all, one| all << BITS | one)
     }
 }
 
@@ -57,22 +67,32 @@ pub(super) mod userdata {
     const KEY_BYTE_ORDER: u8 = 0;
     /// `NFTNL_UDATA_SET_DATABYTEORDER`.
     const DATA_BYTE_ORDER: u8 = 1;
+    /// `NFTNL_UDATA_SET_COMMENT`.
+    const SET_COMMENT: u8 = 7;
     /// `BYTEORDER_BIG_ENDIAN` of nft's `datatype.h`.
     const BIG_ENDIAN: u32 = 2;
 
     /// A comment, with its final NUL. It is cut where nft would not read on.
     pub(in crate::nft) fn comment(text: &str) -> Vec<u8> {
+        text_entry(COMMENT, text)
+    }
+
+    fn text_entry(kind: u8, text: &str) -> Vec<u8> {
         let length = text.floor_char_boundary(egressd_core::ruleset::LONGEST_COMMENT);
         let text = &text.as_bytes()[..length];
         let length = u8::try_from(text.len() + 1).unwrap_or(u8::MAX);
-        [&[COMMENT, length], text, &[0]].concat()
+        [&[kind, length], text, &[0]].concat()
     }
 
     /// The comment in some user data.
-    pub(in crate::nft) fn read_comment(mut list: &[u8]) -> Option<&str> {
+    pub(in crate::nft) fn read_comment(list: &[u8]) -> Option<&str> {
+        read_text(list, COMMENT)
+    }
+
+    fn read_text(mut list: &[u8], wanted: u8) -> Option<&str> {
         while let [kind, length, rest @ ..] = list {
             let (value, rest) = rest.split_at_checked(usize::from(*length))?;
-            if *kind == COMMENT {
+            if *kind == wanted {
                 return crate::nft::attributes::text(value);
             }
             list = rest;
@@ -81,9 +101,15 @@ pub(super) mod userdata {
     }
 
     /// Keys and data are in network order; without this, nft prints ranges of addresses backwards.
-    pub(in crate::nft) fn byte_orders() -> Vec<u8> {
+    pub(in crate::nft) fn of_set(comment: Option<&str>) -> Vec<u8> {
         let entry = |kind: u8| [&[kind, 4][..], &BIG_ENDIAN.to_ne_bytes()].concat();
-        [entry(KEY_BYTE_ORDER), entry(DATA_BYTE_ORDER)].concat()
+        let comment = comment.map(|text| text_entry(SET_COMMENT, text)).unwrap_or_default();
+        [entry(KEY_BYTE_ORDER), entry(DATA_BYTE_ORDER), comment].concat()
+    }
+
+    /// The comment of a set.
+    pub(in crate::nft) fn read_set_comment(list: &[u8]) -> Option<&str> {
+        read_text(list, SET_COMMENT)
     }
 }
 
@@ -104,29 +130,58 @@ impl Place<'_> {
 
 /// Creates a set of addresses.
 pub(super) fn add_set(transaction: &mut Transaction, place: Place<'_>, set: &Name, kind: SetKind) {
-    let flags = match kind {
-        SetKind::Ranges => sys::NFT_SET_INTERVAL,
-        SetKind::Addresses => 0,
+    let (flags, family) = match kind {
+        SetKind::Ranges(family) => (sys::NFT_SET_INTERVAL, family),
+        SetKind::Addresses(family) => (0, family),
     };
     transaction.message(place.header(sys::NFT_MSG_NEWSET, Flags::CREATE), |w| {
-        let family = place.change.family;
-        write_set(w, place, set, flags, (datatype::address(family), address_length(family)));
+        let (key_type, key_length) = (datatype::address(family), address_length(family));
+        write_set(w, place, set, Head { flags, key_type, key_length, comment: None });
         Origin::whole(place.index)
     });
 }
 
-/// Creates a map. Its elements get a counter each, because the map has one (Linux 5.7).
+/// Creates a map. Its elements get a counter each, because the map has one (Linux 5.7); what leads to nothing counts
+/// nothing.
 pub(super) fn add_map(transaction: &mut Transaction, place: Place<'_>, map: &Name, kind: MapKind) {
     transaction.message(place.header(sys::NFT_MSG_NEWSET, Flags::CREATE), |w| {
-        let family = place.change.family;
-        write_set(w, place, map, sys::NFT_SET_MAP, (datatype::key(family, kind), key_length(family, kind)));
-        write_data_type(w, family, kind);
-        w.nest(sys::NFTA_SET_EXPR, |w| {
-            w.text(sys::NFTA_EXPR_NAME, "counter");
-            w.nest(sys::NFTA_EXPR_DATA, |_| {});
-        });
+        let (key_type, key_length) = (datatype::key(kind), key_length(kind));
+        write_set(w, place, map, Head { flags: map_flags(kind), key_type, key_length, comment: kind.comment() });
+        match kind.data {
+            DataKind::Nothing => {}
+            DataKind::Address | DataKind::Verdict => write_data(w, kind),
+        }
         Origin::whole(place.index)
     });
+}
+
+/// What a set is, by what its keys lead to.
+pub(super) fn map_flags(kind: MapKind) -> u32 {
+    match kind.data {
+        DataKind::Nothing => 0,
+        DataKind::Address | DataKind::Verdict => sys::NFT_SET_MAP,
+    }
+}
+
+/// The type of what keys lead to, and that each counts.
+fn write_data(w: &mut Writer, kind: MapKind) {
+    w.number(sys::NFTA_SET_DATA_TYPE, data_type(kind));
+    if kind.data == DataKind::Address {
+        w.number(sys::NFTA_SET_DATA_LEN, address_length(kind.family));
+    }
+    w.nest(sys::NFTA_SET_EXPR, |w| {
+        w.text(sys::NFTA_EXPR_NAME, "counter");
+        w.nest(sys::NFTA_EXPR_DATA, |_| {});
+    });
+}
+
+/// The type of what the keys of a map lead to.
+pub(super) fn data_type(kind: MapKind) -> u32 {
+    match kind.data {
+        DataKind::Nothing => 0,
+        DataKind::Address => datatype::address(kind.family),
+        DataKind::Verdict => sys::NFT_DATA_VERDICT,
+    }
 }
 
 /// Deletes a set or map.
@@ -188,22 +243,31 @@ pub(super) fn delete_elements(transaction: &mut Transaction, place: Place<'_>, m
 }
 
 /// The length of a key in bytes.
-pub(super) fn key_length(family: Family, kind: MapKind) -> u32 {
-    match kind {
-        MapKind::Addresses | MapKind::Chains => address_length(family),
-        MapKind::Ports => address_length(family) + 4 + 4,
+pub(super) fn key_length(kind: MapKind) -> u32 {
+    let address = address_length(kind.family);
+    match kind.key {
+        KeyKind::Address => address,
+        KeyKind::Port => address + 4 + 4,
+        KeyKind::Prefix(_) => address + address,
+        KeyKind::PrefixPort(_) => address + address + 4 + 4,
     }
 }
 
 /// The parts of a concatenated key begin at multiples of four bytes.
 pub(super) fn key_bytes(key: MapKey) -> Vec<u8> {
-    let mut bytes = address_bytes(key.address());
-    if let MapKey::Port(_, protocol, port) = key {
-        bytes.extend_from_slice(&[protocol.number(), 0, 0, 0]);
-        bytes.extend_from_slice(&port.to_be_bytes());
-        bytes.extend_from_slice(&[0, 0]);
+    match key {
+        MapKey::Address(pod) => address_bytes(pod),
+        MapKey::Port(pod, protocol, port) => [address_bytes(pod), port_bytes(protocol, port)].concat(),
+        MapKey::Prefix(pod, network) => [address_bytes(network), address_bytes(pod)].concat(),
+        MapKey::PrefixPort(pod, network, protocol, port) => {
+            [address_bytes(network), address_bytes(pod), port_bytes(protocol, port)].concat()
+        }
     }
-    bytes
+}
+
+fn port_bytes(protocol: Protocol, port: u16) -> Vec<u8> {
+    let [high, low] = port.to_be_bytes();
+    vec![protocol.number(), 0, 0, 0, high, low, 0, 0]
 }
 
 fn add_entries<T>(
@@ -248,7 +312,16 @@ fn write_some<'a, T: 'a>(
     }
 }
 
-fn write_set(w: &mut Writer, place: Place<'_>, set: &Name, flags: u32, (key_type, key_length): (u32, u32)) {
+/// What is written about a set whatever it leads to.
+struct Head {
+    flags: u32,
+    key_type: u32,
+    key_length: u32,
+    comment: Option<String>,
+}
+
+fn write_set(w: &mut Writer, place: Place<'_>, set: &Name, head: Head) {
+    let Head { flags, key_type, key_length, comment } = head;
     w.text(sys::NFTA_SET_TABLE, place.change.table.as_str());
     w.text(sys::NFTA_SET_NAME, set.as_str());
     w.number(sys::NFTA_SET_FLAGS, flags);
@@ -256,17 +329,7 @@ fn write_set(w: &mut Writer, place: Place<'_>, set: &Name, flags: u32, (key_type
     w.number(sys::NFTA_SET_KEY_LEN, key_length);
     // The kernel wants one, though nothing refers to it.
     w.number(sys::NFTA_SET_ID, u32::try_from(place.index + 1).unwrap_or(u32::MAX));
-    w.bytes(sys::NFTA_SET_USERDATA, &userdata::byte_orders());
-}
-
-fn write_data_type(w: &mut Writer, family: Family, kind: MapKind) {
-    match kind {
-        MapKind::Addresses | MapKind::Ports => {
-            w.number(sys::NFTA_SET_DATA_TYPE, datatype::address(family));
-            w.number(sys::NFTA_SET_DATA_LEN, address_length(family));
-        }
-        MapKind::Chains => w.number(sys::NFTA_SET_DATA_TYPE, sys::NFT_DATA_VERDICT),
-    }
+    w.bytes(sys::NFTA_SET_USERDATA, &userdata::of_set(comment.as_deref()));
 }
 
 fn write_list_head(w: &mut Writer, place: Place<'_>, set: &Name) {
@@ -297,7 +360,7 @@ fn successor(mut number: Vec<u8>) -> Option<Vec<u8>> {
 fn write_element(w: &mut Writer, key: MapKey, element: &Element) {
     w.nest(sys::NFTA_LIST_ELEM, |w| {
         write_key(w, &key_bytes(key));
-        w.nest(sys::NFTA_SET_ELEM_DATA, |w| write_target(w, &element.target));
+        write_target(w, &element.target);
         if let Some(comment) = &element.comment {
             w.bytes(sys::NFTA_SET_ELEM_USERDATA, &userdata::comment(comment));
         }
@@ -310,10 +373,15 @@ fn write_key(w: &mut Writer, key: &[u8]) {
 
 fn write_target(w: &mut Writer, target: &Target) {
     match target {
-        Target::Address(address) => w.bytes(sys::NFTA_DATA_VALUE, &address_bytes(*address)),
-        Target::Jump(chain) => w.nest(sys::NFTA_DATA_VERDICT, |w| {
-            w.number(sys::NFTA_VERDICT_CODE, sys::NFT_JUMP.cast_unsigned());
-            w.text(sys::NFTA_VERDICT_CHAIN, chain.as_str());
+        Target::Nothing => {}
+        Target::Address(address) => {
+            w.nest(sys::NFTA_SET_ELEM_DATA, |w| w.bytes(sys::NFTA_DATA_VALUE, &address_bytes(*address)));
+        }
+        Target::Jump(chain) => w.nest(sys::NFTA_SET_ELEM_DATA, |w| {
+            w.nest(sys::NFTA_DATA_VERDICT, |w| {
+                w.number(sys::NFTA_VERDICT_CODE, sys::NFT_JUMP.cast_unsigned());
+                w.text(sys::NFTA_VERDICT_CHAIN, chain.as_str());
+            });
         }),
     }
 }

@@ -131,7 +131,7 @@ fn add_rules(t: &mut Transaction, place: Place<'_>, name: &Name, rules: &[Rule])
     let mut encoded = Vec::with_capacity(rules.len());
     for rule in rules {
         let expressions: Vec<Encoded> =
-            rule::expressions(place.change.family, rule).iter().map(Expression::encode).collect::<Result<_, _>>()?;
+            rule::expressions(rule).iter().map(Expression::encode).collect::<Result<_, _>>()?;
         let mut object = rule_of(&chain)?;
         for expression in &expressions {
             if let Encoded::Theirs(expression) = expression {
@@ -162,7 +162,7 @@ fn rule_of(chain: &Chain) -> Result<rustables::Rule, Error> {
 mod tests {
     use egressd_core::{
         net::{Family, PortMatch, Protocol},
-        ruleset::{Match, SetKind, Statement},
+        ruleset::{Match, SetKind, Statement, TableFamily},
     };
     use rustables::sys;
 
@@ -176,14 +176,18 @@ mod tests {
     }
 
     fn sealed(verbs: impl IntoIterator<Item = Verb>) -> Sealed {
-        let change = |verb| Change { family: Family::Ipv4, table: name("t"), verb };
+        let change = |verb| Change { family: TableFamily::Ip, table: name("t"), verb };
         encode(&Batch { changes: verbs.into_iter().map(change).collect() }, Ownership::Shared)
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
     fn messages_are_numbered_through_and_none_asks_for_an_acknowledgement() {
-        let sealed = sealed([Verb::AddTable, Verb::AddSet(name("s"), SetKind::Ranges), Verb::FlushRules(name("c"))]);
+        let sealed = sealed([
+            Verb::AddTable,
+            Verb::AddSet(name("s"), SetKind::Ranges(Family::Ipv4)),
+            Verb::FlushRules(name("c")),
+        ]);
         let numbers: Vec<u32> = Messages(&sealed.bytes).map(|message| message.sequence).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4]);
         assert!(Messages(&sealed.bytes).all(|message| u32::from(message.flags) & sys::NLM_F_ACK == 0));
@@ -192,8 +196,8 @@ mod tests {
     #[test]
     fn our_expressions_and_theirs_keep_their_order() {
         let ports = PortMatch::new(Protocol::Tcp, 80, 90).unwrap_or_else(|error| panic!("{error}"));
-        let matches = vec![Match::DestinationIn(name("s")), Match::DestinationPort(ports)];
-        let sealed = sealed([Verb::AddRules(name("c"), vec![Rule { matches, statement: Statement::Return }])]);
+        let matches = vec![Match::destination_in(Family::Ipv4, name("s")), Match::DestinationPort(ports)];
+        let sealed = sealed([Verb::AddRules(name("c"), vec![Rule { matches, statements: vec![Statement::Return] }])]);
         let rule = Messages(&sealed.bytes).nth(1).map(|message| message.attributes().nest(sys::NFTA_RULE_EXPRESSIONS));
         let names =
             rule.into_iter().flatten().map(|(_, e)| Attributes(e).text(sys::NFTA_EXPR_NAME).unwrap_or_default());
@@ -202,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_offset_leads_to_one_rule_or_element() {
-        let rule = Rule { matches: vec![], statement: Statement::Return };
+        let rule = Rule::always(Statement::Return);
         let sealed = sealed([Verb::AddChain(name("c"), None), Verb::AddRules(name("c"), vec![rule.clone(), rule])]);
         assert_eq!(sealed.origin(3, None), Some(Origin::items(1, 1..2)));
         assert_eq!(sealed.origin(0, None), None, "all of the batch");

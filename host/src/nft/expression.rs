@@ -3,7 +3,10 @@
 //! `rustables` writes those it has. It lacks ranges, the original destination of a connection and registers of
 //! four bytes (which the keys of concatenated maps need): those are written here.
 
-use egressd_core::{net::Family, ruleset::Name};
+use egressd_core::{
+    net::Family,
+    ruleset::{Name, TableFamily},
+};
 use rustables::{
     ProtocolFamily,
     expr::{Bitwise, Cmp, CmpOp, Immediate, Lookup, Nat, NatType, Payload, RawExpression, Register, VerdictKind},
@@ -33,6 +36,8 @@ pub(super) enum Expression {
     Constant(Vec<u8>),
     /// Go back to the calling chain.
     Return,
+    /// Ask no further rule of the base chain.
+    Accept,
     /// Call a chain.
     Jump(Name),
     /// Count the packets that come here: of a NAT chain, the connections.
@@ -145,6 +150,7 @@ impl Expression {
             Self::Lookup(set, outcome) => theirs(lookup(set, *outcome)),
             Self::Constant(value) => theirs(Immediate::new_data(value.clone(), Register::Reg1)),
             Self::Return => theirs(Immediate::new_verdict(VerdictKind::Return)),
+            Self::Accept => theirs(Immediate::new_verdict(VerdictKind::Accept)),
             Self::Jump(chain) => theirs(Immediate::new_verdict(VerdictKind::Jump { chain: chain.to_string() })),
             Self::Count => ours("counter", |_| {}),
             Self::SourceNat(family) => theirs(source_nat(*family)),
@@ -183,7 +189,10 @@ fn lookup(set: &Name, outcome: Outcome) -> Lookup {
 }
 
 fn source_nat(family: Family) -> Nat {
-    Nat::default().with_nat_type(NatType::SNat).with_family(protocol_family(family)).with_ip_register(Register::Reg1)
+    Nat::default()
+        .with_nat_type(NatType::SNat)
+        .with_family(protocol_family(family.into()))
+        .with_ip_register(Register::Reg1)
 }
 
 fn write_load(w: &mut Writer, field: Field, slot: Slot) {
@@ -219,9 +228,12 @@ pub(super) fn original_destination_key(family: Family) -> u32 {
 }
 
 /// A family as `rustables` calls it.
-pub(super) fn protocol_family(family: Family) -> ProtocolFamily {
+pub(super) fn protocol_family(family: TableFamily) -> ProtocolFamily {
     match family {
-        Family::Ipv4 => ProtocolFamily::Ipv4,
-        Family::Ipv6 => ProtocolFamily::Ipv6,
+        TableFamily::Ip => ProtocolFamily::Ipv4,
+        TableFamily::Ip6 => ProtocolFamily::Ipv6,
+        TableFamily::Inet => ProtocolFamily::Inet,
+        TableFamily::Arp => ProtocolFamily::Arp,
+        TableFamily::Netdev => ProtocolFamily::NetDev,
     }
 }

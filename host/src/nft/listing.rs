@@ -41,7 +41,7 @@ pub trait Tables: Send {
 impl Tables for Netlink {
     fn list(&mut self) -> Result<Vec<ListedTable>, Error> {
         readback::settled(&mut self.socket, |socket| {
-            let families = Family::ALL.into_iter().map(|family| tables::list(socket, family));
+            let families = Family::ALL.into_iter().map(|family| tables::list(socket, family.into()));
             let found = families.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
             let port = socket.port();
             let listed = |(id, found): (TableId, tables::FoundTable)| {

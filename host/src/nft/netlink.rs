@@ -143,7 +143,7 @@ impl Kernel for Netlink {
 
     fn foreign(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
         let theirs = self.list()?.into_iter().filter(|table| table.maker == Maker::Another);
-        Ok(theirs.map(|table| table.id).filter(|id| id.name == *names.of(id.family)).collect())
+        Ok(theirs.map(|table| table.id).filter(|id| names.has(id.family, &id.name)).collect())
     }
 
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error> {

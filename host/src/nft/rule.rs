@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use egressd_core::{
     net::{AddressRange, Family, PortMatch, Protocol},
-    ruleset::{Match, Name, Rule, Statement},
+    ruleset::{self, Key, Match, Rule, Statement},
 };
 
 use super::expression::{Base, Comparison, Expression, Field, Outcome, Slot};
@@ -46,68 +46,89 @@ pub(super) const SOURCE_PORT: Field = Field { base: Base::Transport, offset: 0, 
 /// `th dport`.
 pub(super) const DESTINATION_PORT: Field = Field { base: Base::Transport, offset: 2, length: 2 };
 
-/// Where the protocol and the port stand in the key of a [`egressd_core::ruleset::MapKind::Ports`] map: after
-/// the address, four bytes each.
-pub(super) fn port_key_slots(family: Family) -> (Slot, Slot) {
-    let protocol = address_length(family) / 4;
-    (Slot(protocol), Slot(protocol + 1))
-}
-
 /// The instructions of a rule.
-pub(super) fn expressions(family: Family, rule: &Rule) -> Vec<Expression> {
+pub(super) fn expressions(rule: &Rule) -> Vec<Expression> {
     let mut expressions = Vec::new();
     let mut known_protocol = None;
     for condition in &rule.matches {
         match condition {
-            Match::DestinationIn(set) => {
-                expressions.push(Expression::Load(destination_address(family), Slot::FIRST));
-                expressions.push(Expression::Lookup(set.clone(), Outcome::Member));
-            }
-            Match::OriginalDestinationIn(set) => {
-                expressions.push(Expression::LoadOriginalDestination(family));
+            Match::In(key, set) => {
+                expressions.extend(loads(key));
                 expressions.push(Expression::Lookup(set.clone(), Outcome::Member));
             }
             Match::Destination(range) => {
-                expressions.push(Expression::Load(destination_address(family), Slot::FIRST));
+                expressions.push(Expression::Load(destination_address(range.family()), Slot::FIRST));
                 expressions.extend(within(*range));
             }
             Match::SourcePort(ports) => expressions.extend(port(SOURCE_PORT, *ports, &mut known_protocol)),
             Match::DestinationPort(ports) => expressions.extend(port(DESTINATION_PORT, *ports, &mut known_protocol)),
         }
     }
-    expressions.extend(statement(family, &rule.statement));
+    expressions.extend(rule.statements.iter().flat_map(statement));
     expressions
 }
 
-fn statement(family: Family, statement: &Statement) -> Vec<Expression> {
-    match statement {
-        Statement::Return => vec![Expression::Return],
-        Statement::Jump(chain) => vec![Expression::Jump(chain.clone())],
-        Statement::Snat(address) => {
-            vec![Expression::Count, Expression::Constant(address_bytes(*address)), Expression::SourceNat(family)]
+/// What loads the fields of a key, one behind the other.
+fn loads(key: &Key) -> Vec<Expression> {
+    let mut slot = Slot::FIRST;
+    let mut loads = Vec::new();
+    for field in &key.0 {
+        loads.extend(load(*field, slot));
+        slot = Slot(slot.0 + field_length(*field).div_ceil(4));
+    }
+    loads
+}
+
+fn load(field: ruleset::Field, slot: Slot) -> Vec<Expression> {
+    use ruleset::Field::{Destination, DestinationPort, DestinationPrefix, OriginalDestination, Protocol, Source};
+    match field {
+        Source(family) => vec![Expression::Load(source_address(family), slot)],
+        Destination(family) => vec![Expression::Load(destination_address(family), slot)],
+        DestinationPrefix(family, bits) => {
+            vec![Expression::Load(destination_address(family), slot), Expression::Mask(prefix_mask(family, bits))]
         }
-        Statement::SnatByAddress(map) => vec![
-            Expression::Load(source_address(family), Slot::FIRST),
-            Expression::Lookup(map.clone(), Outcome::Data),
-            Expression::SourceNat(family),
-        ],
-        Statement::SnatByPort(map) => snat_by_port(family, map),
-        Statement::JumpByAddress(map) => vec![
-            Expression::Load(source_address(family), Slot::FIRST),
-            Expression::Lookup(map.clone(), Outcome::Verdict),
-        ],
+        OriginalDestination(family) => vec![Expression::LoadOriginalDestination(family)],
+        Protocol => vec![Expression::LoadProtocol(slot)],
+        DestinationPort => vec![Expression::Load(DESTINATION_PORT, slot)],
     }
 }
 
-fn snat_by_port(family: Family, map: &Name) -> Vec<Expression> {
-    let (protocol, port) = port_key_slots(family);
-    vec![
-        Expression::Load(source_address(family), Slot::FIRST),
-        Expression::LoadProtocol(protocol),
-        Expression::Load(DESTINATION_PORT, port),
-        Expression::Lookup(map.clone(), Outcome::Data),
-        Expression::SourceNat(family),
-    ]
+/// In bytes.
+pub(super) fn field_length(field: ruleset::Field) -> u32 {
+    use ruleset::Field::{Destination, DestinationPort, DestinationPrefix, OriginalDestination, Protocol, Source};
+    match field {
+        Source(family) | Destination(family) | DestinationPrefix(family, _) | OriginalDestination(family) => {
+            address_length(family)
+        }
+        Protocol => 1,
+        DestinationPort => 2,
+    }
+}
+
+/// So many ones, and zeros.
+pub(super) fn prefix_mask(family: Family, bits: u8) -> Vec<u8> {
+    let of_byte = |index: u32| (0xff00_u16 >> u32::from(bits).saturating_sub(index * 8).min(8)) as u8;
+    (0..address_length(family)).map(of_byte).collect()
+}
+
+fn statement(statement: &Statement) -> Vec<Expression> {
+    match statement {
+        Statement::Counter => vec![Expression::Count],
+        Statement::Return => vec![Expression::Return],
+        Statement::Accept => vec![Expression::Accept],
+        Statement::Jump(chain) => vec![Expression::Jump(chain.clone())],
+        Statement::Snat(address) => {
+            vec![Expression::Constant(address_bytes(*address)), Expression::SourceNat(Family::of(*address))]
+        }
+        Statement::SnatBy(key, map) => {
+            let lookup = Expression::Lookup(map.clone(), Outcome::Data);
+            let nat = key.family().map(Expression::SourceNat);
+            loads(key).into_iter().chain([lookup]).chain(nat).collect()
+        }
+        Statement::VerdictBy(key, map) => {
+            loads(key).into_iter().chain([Expression::Lookup(map.clone(), Outcome::Verdict)]).collect()
+        }
+    }
 }
 
 /// The cheapest test that nft prints as it would have been written.

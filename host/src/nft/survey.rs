@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use egressd_core::{
     model::Uid,
-    net::Family,
-    ruleset::{Layout, Name},
+    ruleset::{Layout, Name, TableFamily},
 };
 
 use super::TableId;
@@ -16,7 +15,7 @@ pub struct Survey {
     /// Those that are there.
     pub tables: Vec<SurveyedTable>,
     /// How many elements each map has.
-    pub elements: BTreeMap<(Family, Name), u64>,
+    pub elements: BTreeMap<(TableFamily, Name), u64>,
     /// How many connections were translated for each Service: by what is in the kernel now, whoever put it there,
     /// and by what this process has taken out since it began.
     pub connections: BTreeMap<Uid, u64>,

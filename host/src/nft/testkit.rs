@@ -40,7 +40,7 @@ impl FakeTables {
     /// With a table that has our marker, whatever it is called.
     pub(crate) fn marked(mut self, family: Family, name: &str) -> Self {
         let name = Name::new(name).unwrap_or_else(|error| panic!("{error}"));
-        self.tables.push(unowned(TableId { family, name }));
+        self.tables.push(unowned(TableId { family: family.into(), name }));
         self
     }
 
@@ -51,7 +51,8 @@ impl FakeTables {
 
     fn with(mut self, instance: &Instance, table: impl Fn(TableId) -> ListedTable) -> Self {
         let names = instance.tables();
-        self.tables.extend(Family::ALL.map(|family| table(TableId { family, name: names.of(family).clone() })));
+        self.tables
+            .extend(Family::ALL.map(|family| table(TableId { family: family.into(), name: names.of(family).clone() })));
         self
     }
 

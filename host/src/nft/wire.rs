@@ -3,7 +3,7 @@
 //! It knows the framing and never what a message means. An attribute that does not fit its 16-bit length does
 //! not panic and is not cut: the writer remembers, and [`Writer::finish`] refuses.
 
-use egressd_core::net::Family;
+use egressd_core::ruleset::TableFamily;
 use rustables::sys;
 
 use super::error::Error;
@@ -48,7 +48,7 @@ pub(super) struct Header {
 
 impl Header {
     /// A message of nf_tables (`NFT_MSG_*`) about a family.
-    pub(super) fn nftables(message: u32, flags: Flags, family: Option<Family>) -> Self {
+    pub(super) fn nftables(message: u32, flags: Flags, family: Option<TableFamily>) -> Self {
         let kind = ((sys::NFNL_SUBSYS_NFTABLES << 8) | message) as u16;
         Self { kind, flags, sequence: 0, protocol: family.map_or(libc::NFPROTO_UNSPEC as u8, protocol), resource: 0 }
     }
@@ -61,10 +61,13 @@ impl Header {
 }
 
 /// The number of a family (`NFPROTO_*`).
-pub(super) fn protocol(family: Family) -> u8 {
+pub(super) fn protocol(family: TableFamily) -> u8 {
     match family {
-        Family::Ipv4 => libc::NFPROTO_IPV4 as u8,
-        Family::Ipv6 => libc::NFPROTO_IPV6 as u8,
+        TableFamily::Ip => libc::NFPROTO_IPV4 as u8,
+        TableFamily::Ip6 => libc::NFPROTO_IPV6 as u8,
+        TableFamily::Inet => libc::NFPROTO_INET as u8,
+        TableFamily::Arp => libc::NFPROTO_ARP as u8,
+        TableFamily::Netdev => libc::NFPROTO_NETDEV as u8,
     }
 }
 

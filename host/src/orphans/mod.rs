@@ -44,7 +44,7 @@ impl Orphan {
 impl Orphan {
     /// The table of an instance, with three pods.
     pub(crate) fn of(instance: Instance, family: egressd_core::net::Family) -> Self {
-        let table = TableId { family, name: instance.tables().of(family).clone() };
+        let table = TableId { family: family.into(), name: instance.tables().of(family).clone() };
         Self { table, instance, pods: 3 }
     }
 }

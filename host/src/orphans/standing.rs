@@ -65,7 +65,7 @@ mod tests {
             |(owner, persists)| {
                 let absent = lock::Error::Absent { path: "/x".into() };
                 [Life::Lives, Life::Ended, Life::Unknown(absent)].map(|life| {
-                    let id = TableId { family: Family::Ipv4, name: Instance::Default.tables().ipv4 };
+                    let id = TableId { family: Family::Ipv4.into(), name: Instance::Default.tables().ipv4 };
                     (ListedTable { id, maker: Maker::Egressd, owner, persists }, life)
                 })
             },

@@ -39,7 +39,7 @@ fn cost(mut netlink: Netlink, count: u32) -> Option<Cost> {
 /// Encoding it, and the kernel.
 fn commit(netlink: &mut Netlink, verbs: impl Iterator<Item = Verb>) -> Option<Duration> {
     let table = name("bench".to_owned());
-    let change = |verb| Change { family: Family::Ipv4, table: table.clone(), verb };
+    let change = |verb| Change { family: Family::Ipv4.into(), table: table.clone(), verb };
     let batch = Batch { changes: verbs.map(change).collect() };
     let (result, used) = used(clock::thread, || netlink.commit_timed(&batch, clock::thread));
     result.ok().map(|_| used)
@@ -62,5 +62,5 @@ fn name(text: String) -> Name {
 fn rule(number: u32, turn: u32) -> Rule {
     let pod = AddressRange::new(pod(number).into(), pod(number).into()).unwrap();
     let matches = [pod, n("10.0.0.0/8").into()].map(Match::Destination).to_vec();
-    Rule { matches, statement: Statement::Snat(address(number, turn).into()) }
+    Rule { matches, statements: vec![Statement::Counter, Statement::Snat(address(number, turn).into())] }
 }

@@ -42,7 +42,7 @@ pub(super) fn service(
             let private = returns_first(place, family);
             let rules = service_rules(&mut table.chains, &name, &claim.rules);
             let rules = private.into_iter().chain(rules).collect();
-            table.chains.insert(name.clone(), Chain { hook: None, rules });
+            table.chains.insert(name.clone(), Chain::with(rules));
         }
         name
     })
@@ -51,10 +51,9 @@ pub(super) fn service(
 /// The chain that jumps to each part in turn; added when it is not there yet.
 pub(super) fn merged(table: &mut Table, family: Family, parts: &[Name]) -> Name {
     let name = merged_chain(family, parts);
-    let rules =
-        || parts.iter().map(|part| Rule { matches: vec![], statement: Statement::Jump(part.clone()) }).collect();
+    let rules = || parts.iter().map(|part| Rule::always(Statement::Jump(part.clone()))).collect();
     let chains: &mut Chains = &mut table.chains;
-    chains.entry(name.clone()).or_insert_with(|| Chain { hook: None, rules: rules() });
+    chains.entry(name.clone()).or_insert_with(|| Chain::with(rules()));
     name
 }
 

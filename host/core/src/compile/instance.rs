@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::names::suffix;
 use crate::net::Family;
-use crate::ruleset::{Name, TableNames};
+use crate::ruleset::{Name, TableFamily, TableNames};
 
 /// How the names of all our tables begin.
 const BASE: &str = "kube_vip";
@@ -54,7 +54,8 @@ pub enum Instance {
 
 impl Instance {
     /// The instance whose table this is; none when no instance calls a table of this family so.
-    pub fn of_table(family: Family, table: &Name) -> Option<Self> {
+    pub fn of_table(family: TableFamily, table: &Name) -> Option<Self> {
+        let family = family.addresses()?;
         let rest = table.as_str().strip_prefix(BASE)?.strip_suffix(suffix(family))?.strip_suffix('_')?;
         match rest.strip_prefix('_') {
             Some(name) => InstanceName::new(name).ok().map(Self::Named),
@@ -112,14 +113,14 @@ mod tests {
         for instance in names.map(Instance::Named).chain([Instance::Default]) {
             for family in Family::ALL {
                 let table = instance.tables().of(family).clone();
-                assert_eq!(Instance::of_table(family, &table), Some(instance.clone()), "{table}");
+                assert_eq!(Instance::of_table(family.into(), &table), Some(instance.clone()), "{table}");
             }
         }
     }
 
     #[test]
     fn what_no_instance_calls_its_table_leads_to_none() {
-        let of = |name: &str| Instance::of_table(Family::Ipv4, &Name::new(name).unwrap());
+        let of = |name: &str| Instance::of_table(TableFamily::Ip, &Name::new(name).unwrap());
         for name in ["filter", "kube_vip", "kube_vip_", "kube_vip_v6", "kube_vip_x_v6", "kube_vip__v4", "kube_vipx_v4"]
         {
             assert_eq!(of(name), None, "{name}");

@@ -24,9 +24,10 @@ pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
     if kept.is_empty() {
         return;
     }
-    for (family, table) in &mut ruleset.tables {
-        if let Some(applied) = applied.tables.get(family) {
-            Keeping { family: *family, applied, kept }.add_to(table);
+    for family in Family::ALL {
+        let tables = (ruleset.tables.get_mut(&family.into()), applied.tables.get(&family.into()));
+        if let (Some(table), Some(applied)) = tables {
+            Keeping { family, applied, kept }.add_to(table);
         }
     }
 }
@@ -40,17 +41,17 @@ struct Keeping<'a> {
 impl Keeping<'_> {
     /// In the order in which the kernel asks.
     fn add_to(&self, table: &mut Table) {
-        let [plain, ports] = [MapKind::Addresses, MapKind::Ports].map(|kind| pods(table, kind));
+        let [plain, ports] = [MapKind::addresses, MapKind::ports].map(|kind| pods(table, kind(self.family)));
         let ended = self.chains(table, &(&plain | &ports));
-        let ended = self.elements(table, MapKind::Ports, &ended | &plain);
-        self.elements(table, MapKind::Addresses, ended);
+        let ended = self.elements(table, MapKind::ports(self.family), &ended | &plain);
+        self.elements(table, MapKind::addresses(self.family), ended);
     }
 
     /// Of each pod the chains that stay. Returns the pods of which one does not: all for which something is `known` that
     /// would be asked later.
     fn chains(&self, table: &mut Table, known: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
         let mut ended = BTreeSet::new();
-        for (map, key, element) in self.applied_elements(MapKind::Chains) {
+        for (map, key, element) in self.applied_elements(MapKind::chains(self.family)) {
             let pod = key.address();
             let mut parts = leads_to(&self.applied.chains, element);
             parts.retain(|part| self.of_chain(part).is_some());
@@ -135,7 +136,7 @@ impl Keeping<'_> {
 fn is_own(own: &Own, pod: IpAddr, target: &Target) -> bool {
     match target {
         Target::Address(address) => own.pods.contains(&pod) && own.addresses.contains(address),
-        Target::Jump(_) => false,
+        Target::Jump(_) | Target::Nothing => false,
     }
 }
 
@@ -147,10 +148,7 @@ fn pods(table: &Table, kind: MapKind) -> BTreeSet<IpAddr> {
 
 /// The chains of single Services to which an element leads, in order.
 fn leads_to(chains: &Chains, element: &Element) -> Vec<Name> {
-    match &element.target {
-        Target::Jump(chain) => parts(chains, chain),
-        Target::Address(_) => Vec::new(),
-    }
+    element.target.chain().map(|chain| parts(chains, chain)).unwrap_or_default()
 }
 
 /// Of which Services an element is, for people.
@@ -170,9 +168,11 @@ fn parts(chains: &Chains, chain: &Name) -> Vec<Name> {
 /// Everything that a chain does. The kernel takes no chains that lead back to themselves.
 fn walk(chains: &Chains, name: &Name, each: &mut dyn FnMut(&Statement)) {
     for rule in chains.get(name).into_iter().flat_map(|chain| &chain.rules) {
-        each(&rule.statement);
-        if let Statement::Jump(next) = &rule.statement {
-            walk(chains, next, each);
+        for statement in &rule.statements {
+            each(statement);
+            if let Some(next) = statement.chain() {
+                walk(chains, next, each);
+            }
         }
     }
 }

@@ -24,7 +24,8 @@ use crate::model::ServiceKey;
 use crate::net::Family;
 use crate::plan::{Claim, Plan, Rank, ranked};
 use crate::ruleset::{
-    Chain, Element, Hook, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, TableNames, Target,
+    Chain, Element, Hook, Key, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, TableNames,
+    Target,
 };
 
 /// Ten below `srcnat` (100), where flannel and kube-proxy sit, and below Calico's 110: chains of equal priority
@@ -44,7 +45,7 @@ pub fn compile_pods(plan: &Plan, names: &TableNames) -> Ruleset {
     let objects = names::Objects::default();
     with_pods(plan, &objects, |family| {
         let mut table = Table::new(names.of(family).clone());
-        add_maps(&mut table, &objects);
+        add_maps(&mut table, family, &objects);
         table
     })
 }
@@ -57,14 +58,15 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
         let (elsewhere, given) = (&plan.elsewhere, Given::default());
         let pods_of = Pods { family, objects, elsewhere, table: &mut table, given, comment: None };
         pods_of.add_all(pods);
-        (family, table)
+        (family.into(), table)
     });
     Ruleset { tables: tables.into() }
 }
 
-fn add_maps(table: &mut Table, objects: &names::Objects) {
+fn add_maps(table: &mut Table, family: Family, objects: &names::Objects) {
     let names::Objects { addresses, ports, chains, .. } = objects;
-    for (map, kind) in [(addresses, MapKind::Addresses), (ports, MapKind::Ports), (chains, MapKind::Chains)] {
+    let kinds = [MapKind::addresses(family), MapKind::ports(family), MapKind::chains(family)];
+    for (map, kind) in [addresses, ports, chains].into_iter().zip(kinds) {
         table.maps.insert(map.clone(), Map::new(kind));
     }
 }
@@ -74,27 +76,26 @@ fn skeleton(plan: &Plan, family: Family, name: &Name, objects: &names::Objects) 
     let names::Objects { excluded, inside, addresses, ports, chains, postrouting } = objects;
     let mut table = Table::new(name.clone());
     let ranges = plan.excluded.get(&family).cloned().unwrap_or_default();
-    table.sets.insert(excluded.clone(), Set::Ranges(ranges));
+    table.sets.insert(excluded.clone(), Set::Ranges(family, ranges));
     let exact: BTreeSet<IpAddr> = plan.exact.iter().copied().filter(|address| Family::of(*address) == family).collect();
-    add_maps(&mut table, objects);
-    let rule = |matches, statement| Rule { matches, statement };
+    add_maps(&mut table, family, objects);
     // A ClusterIP is already an endpoint here, perhaps one outside the cluster, so the original destination counts, too.
     let returns = |set: &Name| {
-        [Match::DestinationIn(set.clone()), Match::OriginalDestinationIn(set.clone())]
-            .map(|part| rule(vec![part], Statement::Return))
+        [Match::destination_in(family, set.clone()), Match::original_destination_in(family, set.clone())]
+            .map(|part| Rule::when(part, Statement::Return))
     };
     let mut rules = returns(excluded).to_vec();
     // Only where it has something: where every ClusterIP and pod lies in a known network, as in most clusters, a table is
     // what releases without this set know, and an update can be undone.
     if !exact.is_empty() {
-        table.sets.insert(inside.clone(), Set::Addresses(exact));
+        table.sets.insert(inside.clone(), Set::Addresses(family, exact));
         rules.extend(returns(inside));
     }
     rules.extend([
         // Most specific first (P13); what a chain does not match comes back for the maps.
-        rule(vec![], Statement::JumpByAddress(chains.clone())),
-        rule(vec![], Statement::SnatByPort(ports.clone())),
-        rule(vec![], Statement::SnatByAddress(addresses.clone())),
+        Rule::always(Statement::VerdictBy(Key::of(MapKind::chains(family)), chains.clone())),
+        Rule::always(Statement::SnatBy(Key::of(MapKind::ports(family)), ports.clone())),
+        Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), addresses.clone())),
     ]);
     table.chains.insert(postrouting.clone(), Chain { hook: Some(Hook { priority: PRIORITY }), rules });
     table

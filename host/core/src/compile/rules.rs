@@ -38,8 +38,8 @@ pub(super) fn service_rules(chains: &mut Chains, chain: &Name, rules: &[&decisio
         }
         let name = sub_chain();
         let rules = returns(merged(&rule.exclude)).into_iter().chain(body).collect();
-        chains.insert(name.clone(), Chain { hook: None, rules });
-        all.push(Rule { matches: vec![], statement: Statement::Jump(name) });
+        chains.insert(name.clone(), Chain::with(rules));
+        all.push(Rule::always(Statement::Jump(name)));
     }
     all
 }
@@ -51,7 +51,7 @@ fn merged(networks: &[ipnet::IpNet]) -> Vec<AddressRange> {
 
 /// A rule for each range, which leads back.
 pub(super) fn returns(ranges: Vec<AddressRange>) -> Vec<Rule> {
-    let one = |range| Rule { matches: vec![Match::Destination(range)], statement: Statement::Return };
+    let one = |range| Rule::when(Match::Destination(range), Statement::Return);
     ranges.into_iter().map(one).collect()
 }
 
@@ -64,7 +64,7 @@ fn body(chains: &mut Chains, sub_chain: &mut dyn FnMut() -> Name, rule: &decisio
         rule.destination_ports.iter().copied().map(Match::DestinationPort).collect(),
     ];
     let levels: Vec<Vec<Match>> = levels.into_iter().filter(|level| !level.is_empty()).collect();
-    expand(chains, sub_chain, &levels, &Statement::Snat(rule.address))
+    expand(chains, sub_chain, &levels, &[Statement::Counter, Statement::Snat(rule.address)])
 }
 
 /// Rules for all combinations of one match of each level. Two levels with several matches each would multiply,
@@ -73,32 +73,34 @@ fn expand(
     chains: &mut Chains,
     sub_chain: &mut dyn FnMut() -> Name,
     levels: &[Vec<Match>],
-    statement: &Statement,
+    statements: &[Statement],
 ) -> Vec<Rule> {
     let Some((first, rest)) = levels.split_first() else {
-        return vec![Rule { matches: vec![], statement: statement.clone() }];
+        return vec![Rule { matches: vec![], statements: statements.to_vec() }];
     };
     let several = |level: &Vec<Match>| level.len() > 1;
-    let rest = expand(chains, sub_chain, rest, statement);
-    let one =
-        |matches: &[&[Match]], statement: &Statement| Rule { matches: matches.concat(), statement: statement.clone() };
+    let rest = expand(chains, sub_chain, rest, statements);
+    let one = |matches: &[&[Match]], statements: &[Statement]| Rule {
+        matches: matches.concat(),
+        statements: statements.to_vec(),
+    };
     if !several(first) || rest.len() <= 1 {
         let pairs = first.iter().flat_map(|head| rest.iter().map(move |tail| (head, tail)));
         return pairs
             .filter(|(head, tail)| compatible(head, &tail.matches))
-            .map(|(head, tail)| one(&[std::slice::from_ref(head), &tail.matches], &tail.statement))
+            .map(|(head, tail)| one(&[std::slice::from_ref(head), &tail.matches], &tail.statements))
             .collect();
     }
     let name = sub_chain();
-    chains.insert(name.clone(), Chain { hook: None, rules: rest });
-    first.iter().map(|head| one(&[std::slice::from_ref(head)], &Statement::Jump(name.clone()))).collect()
+    chains.insert(name.clone(), Chain::with(rest));
+    first.iter().map(|head| one(&[std::slice::from_ref(head)], &[Statement::Jump(name.clone())])).collect()
 }
 
 /// No packet has two protocols, and nft does not load a rule that asks for two.
 fn compatible(head: &Match, tail: &[Match]) -> bool {
     let protocol = |part: &Match| match part {
         Match::SourcePort(ports) | Match::DestinationPort(ports) => Some(ports.protocol()),
-        Match::DestinationIn(_) | Match::OriginalDestinationIn(_) | Match::Destination(_) => None,
+        Match::In(..) | Match::Destination(_) => None,
     };
     let Some(mine) = protocol(head) else { return true };
     tail.iter().filter_map(protocol).all(|other| other == mine)

@@ -10,8 +10,7 @@ use std::net::IpAddr;
 
 use super::scope::{Common, Scope};
 use super::{Changes, Cut, Slice, cut, diff};
-use crate::net::{Family, Protocol};
-use crate::ruleset::{Chain, Element, Map, MapKey, MapKind, Name, Ruleset, Table, Target, copy_reachable};
+use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Table, TableFamily, copy_reachable};
 
 /// What the kernel holds.
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ pub struct Applied {
 }
 
 /// A chain of the table of a family.
-type Object = (Family, Name);
+type Object = (TableFamily, Name);
 
 /// How many elements lead to each chain.
 type Leads = BTreeMap<Object, usize>;
@@ -56,7 +55,7 @@ impl Applied {
         for (family, table) in &ruleset.tables {
             led_to(*family, table, &table.chains, &mut leads);
         }
-        let is_unused = |family: Family, (name, chain): (&Name, &Chain)| {
+        let is_unused = |family: TableFamily, (name, chain): (&Name, &Chain)| {
             let object = (family, name.clone());
             (chain.hook.is_none() && !leads.contains_key(&object)).then_some(object)
         };
@@ -113,19 +112,16 @@ impl Applied {
 
     /// What belongs to these pods, and what nothing leads to.
     fn part(&self, pods: &BTreeSet<IpAddr>, common: Common) -> Ruleset {
-        let part = |(family, table): (&Family, &Table)| {
+        let part = |(family, table): (&TableFamily, &Table)| {
             let mut part = Table::new(table.name.clone());
             let mut wanted: Vec<Name> =
                 self.unused.iter().filter(|(of, _)| of == family).map(|(_, name)| name.clone()).collect();
             for (name, map) in &table.maps {
                 let elements = part.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
-                for pod in pods.iter().filter(|pod| Family::of(**pod) == *family) {
+                for pod in pods.iter().filter(|pod| TableFamily::of(**pod) == *family) {
                     elements.elements.extend(of_pod(map, *pod).map(|(key, element)| (*key, element.clone())));
                 }
-                wanted.extend(elements.elements.values().filter_map(|element| match &element.target {
-                    Target::Jump(chain) => Some(chain.clone()),
-                    Target::Address(_) => None,
-                }));
+                wanted.extend(elements.elements.values().filter_map(|element| element.target.chain().cloned()));
             }
             copy_reachable(&table.chains, wanted, &mut part.chains);
             if common == Common::Changed {
@@ -139,7 +135,7 @@ impl Applied {
     }
 
     /// A chain that other pods use too stays, and is not made again.
-    fn share_chains(&self, family: Family, table: &Table, (before, after): (&mut Table, &mut Table)) {
+    fn share_chains(&self, family: TableFamily, table: &Table, (before, after): (&mut Table, &mut Table)) {
         let mut own = Leads::new();
         led_to(family, before, &before.chains, &mut own);
         for (name, chain) in before.chains.iter().filter(|(_, chain)| chain.hook.is_none()) {
@@ -249,24 +245,20 @@ fn objects(ruleset: &Ruleset) -> impl Iterator<Item = Object> {
 
 /// The elements of one pod.
 fn of_pod(map: &Map, pod: IpAddr) -> impl Iterator<Item = (&MapKey, &Element)> {
-    let first = match map.kind {
-        MapKind::Addresses | MapKind::Chains => MapKey::Address(pod),
-        MapKind::Ports => MapKey::Port(pod, Protocol::Tcp, 0),
-    };
-    map.elements.range(first..).take_while(move |(key, _)| key.address() == pod)
+    map.elements.range(MapKey::first_of(pod, map.kind.key)..).take_while(move |(key, _)| key.address() == pod)
 }
 
 /// Adds how many elements of `table` lead to each of these chains.
-fn led_to(family: Family, table: &Table, chains: &BTreeMap<Name, Chain>, leads: &mut Leads) {
+fn led_to(family: TableFamily, table: &Table, chains: &BTreeMap<Name, Chain>, leads: &mut Leads) {
     for element in table.maps.values().flat_map(|map| map.elements.values()) {
-        if let Target::Jump(chain) = &element.target {
+        if let Some(chain) = element.target.chain() {
             walk(family, chains, chain, leads);
         }
     }
 }
 
 /// The kernel takes no chains that lead back to themselves.
-fn walk(family: Family, chains: &BTreeMap<Name, Chain>, name: &Name, leads: &mut Leads) {
+fn walk(family: TableFamily, chains: &BTreeMap<Name, Chain>, name: &Name, leads: &mut Leads) {
     *leads.entry((family, name.clone())).or_default() += 1;
     for next in chains.get(name).into_iter().flat_map(Chain::jumps) {
         walk(family, chains, next, leads);

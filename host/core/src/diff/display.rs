@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Batch, Change, Changes, Verb};
-use crate::ruleset::display::{In, address_type, element_text, keyword, map_type, set_flags};
+use crate::ruleset::display::{element_text, map_comment, map_counter, map_keyword, map_type, set_flags, set_type};
 use crate::ruleset::{Hook, MARKER, Name};
 
 impl Display for Changes {
@@ -26,14 +26,14 @@ impl Display for Batch {
 
 impl Display for Change {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let (family, ip, table) = (self.family, keyword(self.family), &self.table);
+        let (family, table) = (self.family, &self.table);
         let path = |name: &Name| name.path(family, table);
         match &self.verb {
-            Verb::AddTable => writeln!(f, "add table {ip} {table} {{ comment \"{MARKER}\"; }}"),
-            Verb::DeleteTable => writeln!(f, "delete table {ip} {table}"),
+            Verb::AddTable => writeln!(f, "add table {family} {table} {{ comment \"{MARKER}\"; }}"),
+            Verb::DeleteTable => writeln!(f, "delete table {family} {table}"),
             Verb::AddSet(set, kind) => {
                 let flags = set_flags(*kind).map(|flags| format!(" {flags};")).unwrap_or_default();
-                writeln!(f, "add set {} {{ type {};{flags} }}", path(set), address_type(family))
+                writeln!(f, "add set {} {{ type {};{flags} }}", path(set), set_type(*kind))
             }
             Verb::DeleteSet(set) => writeln!(f, "delete set {}", path(set)),
             Verb::RefillSet(set, ranges) => {
@@ -45,7 +45,15 @@ impl Display for Change {
             Verb::AddMembers(set, members) => elements(f, "add", &path(set), members),
             Verb::DeleteMembers(set, members) => elements(f, "delete", &path(set), members),
             Verb::AddMap(map, kind) => {
-                writeln!(f, "add map {} {{ type {}; counter; }}", path(map), map_type(*kind, family))
+                let counter = map_counter(*kind).map(|counter| format!(" {counter};")).unwrap_or_default();
+                let comment = map_comment(*kind).map(|comment| format!(" {comment};")).unwrap_or_default();
+                writeln!(
+                    f,
+                    "add {} {} {{ type {};{comment}{counter} }}",
+                    map_keyword(*kind),
+                    path(map),
+                    map_type(*kind)
+                )
             }
             Verb::DeleteMap(map) => writeln!(f, "delete map {}", path(map)),
             Verb::AddElements(map, _, all) => {
@@ -55,7 +63,7 @@ impl Display for Change {
             Verb::AddChain(chain, hook) => writeln!(f, "add chain {}{}", path(chain), hook_text(*hook)),
             Verb::DeleteChain(chain) => writeln!(f, "delete chain {}", path(chain)),
             Verb::AddRules(chain, rules) => {
-                rules.iter().try_for_each(|rule| writeln!(f, "add rule {} {}", path(chain), In(family, rule)))
+                rules.iter().try_for_each(|rule| writeln!(f, "add rule {} {rule}", path(chain)))
             }
             Verb::FlushRules(chain) => writeln!(f, "flush chain {}", path(chain)),
         }

@@ -37,14 +37,14 @@ pub use scope::{Common, Scope};
 pub use slices::{Cut, SLICE, Slice, Slices, cut};
 pub use summary::Summary;
 
-use crate::net::{AddressRange, Family};
-use crate::ruleset::{Element, Hook, MapKey, MapKind, Name, Rule, Ruleset, SetKind, Table};
+use crate::net::AddressRange;
+use crate::ruleset::{Element, Hook, MapKey, MapKind, Name, Rule, Ruleset, SetKind, Table, TableFamily};
 
 /// One change of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The table's family.
-    pub family: Family,
+    pub family: TableFamily,
     /// The table's name.
     pub table: Name,
     /// What changes in it.
@@ -114,7 +114,7 @@ impl Changes {
 /// What leads from `applied` to `desired`.
 pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
     let mut phases = Phases::default();
-    for family in Family::ALL {
+    for family in TableFamily::ALL {
         match (applied.tables.get(&family), desired.tables.get(&family)) {
             (None, None) => {}
             (None, Some(new)) => table::create(&mut phases, family, new),
@@ -132,9 +132,12 @@ pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
 /// Replaces whatever is in these tables by `desired`, in one batch. Unlike everything else here it deletes base
 /// chains that packets may be in, so it is for the start of a process, when the administrator asks for it
 /// (`egress_clean`).
-pub fn replace(existing: &[(Family, Name)], desired: &Ruleset) -> Changes {
-    let delete =
-        |(family, table): &(Family, Name)| Change { family: *family, table: table.clone(), verb: Verb::DeleteTable };
+pub fn replace(existing: &[(TableFamily, Name)], desired: &Ruleset) -> Changes {
+    let delete = |(family, table): &(TableFamily, Name)| Change {
+        family: *family,
+        table: table.clone(),
+        verb: Verb::DeleteTable,
+    };
     let mut changes: Vec<Change> = existing.iter().map(delete).collect();
     let creation = diff(&Ruleset::default(), desired);
     changes.extend(creation.batches.into_iter().flat_map(|batch| batch.changes));
@@ -152,7 +155,7 @@ struct Phases {
 }
 
 impl Phases {
-    fn delete_table(&mut self, family: Family, table: &Table) {
+    fn delete_table(&mut self, family: TableFamily, table: &Table) {
         self.break_.push(Change { family, table: table.name.clone(), verb: Verb::DeleteTable });
     }
 

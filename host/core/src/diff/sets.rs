@@ -20,9 +20,9 @@ impl Steps {
     /// Of the set of this name. Both contents are of one kind; else there is nothing that could be done in place.
     pub(super) fn between(name: &Name, old: &Set, new: &Set) -> Self {
         match (old, new) {
-            (Set::Ranges(old), Set::Ranges(new)) => ranges(name, old, new),
-            (Set::Addresses(old), Set::Addresses(new)) => addresses(name, old, new),
-            (Set::Ranges(_), Set::Addresses(_)) | (Set::Addresses(_), Set::Ranges(_)) => Self::default(),
+            (Set::Ranges(_, old), Set::Ranges(_, new)) => ranges(name, old, new),
+            (Set::Addresses(_, old), Set::Addresses(_, new)) => addresses(name, old, new),
+            (Set::Ranges(..), Set::Addresses(..)) | (Set::Addresses(..), Set::Ranges(..)) => Self::default(),
         }
     }
 }
@@ -30,8 +30,10 @@ impl Steps {
 /// What fills a set that was made just now.
 pub(super) fn fill(name: &Name, set: &Set) -> Option<Verb> {
     match set {
-        Set::Ranges(ranges) => Some(Verb::RefillSet(name.clone(), ranges.clone())),
-        Set::Addresses(addresses) => members(addresses.iter().copied()).map(|all| Verb::AddMembers(name.clone(), all)),
+        Set::Ranges(_, ranges) => Some(Verb::RefillSet(name.clone(), ranges.clone())),
+        Set::Addresses(_, addresses) => {
+            members(addresses.iter().copied()).map(|all| Verb::AddMembers(name.clone(), all))
+        }
     }
 }
 

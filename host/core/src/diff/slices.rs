@@ -18,8 +18,7 @@ use order::{in_turn, leftovers, pods};
 use parts::{Parts, Pod, rules_of};
 
 use super::{Changes, diff, replace};
-use crate::net::Family;
-use crate::ruleset::{Map, Name, Ruleset, Table};
+use crate::ruleset::{Map, Name, Ruleset, Table, TableFamily};
 
 /// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far below
 /// the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a privileged one
@@ -42,7 +41,7 @@ pub struct Slices {
     begun: Begun,
     pods: VecDeque<Pod>,
     /// In an order in which nothing leads to the first.
-    leftovers: VecDeque<(Family, Name)>,
+    leftovers: VecDeque<(TableFamily, Name)>,
 }
 
 /// Whether what holds for all pods is done.
@@ -65,7 +64,7 @@ pub struct Slice {
 
 /// Cuts what leads from `applied` to `desired` into slices of at most so many elements and rules.
 pub fn cut(applied: &Ruleset, desired: &Ruleset, most: usize) -> Cut {
-    let families = || Family::ALL.into_iter().filter_map(|family| Some((family, desired.tables.get(&family)?)));
+    let families = || TableFamily::ALL.into_iter().filter_map(|family| Some((family, desired.tables.get(&family)?)));
     let old = |family| applied.tables.get(&family);
     let alike = applied.tables.keys().all(|family| desired.tables.contains_key(family))
         && families().all(|(family, new)| old(family).is_none_or(|old| are_alike(old, new)));
@@ -73,12 +72,12 @@ pub fn cut(applied: &Ruleset, desired: &Ruleset, most: usize) -> Cut {
         return Cut::Whole;
     }
     let pods: Vec<Pod> = families().flat_map(|(family, new)| pods(old(family), new)).collect();
-    let leftovers: Vec<(Family, Name)> =
+    let leftovers: Vec<(TableFamily, Name)> =
         families().flat_map(|(family, new)| leftovers(family, old(family), new)).collect();
     let parts = Parts::new(applied, desired);
     let elements: usize = pods.iter().map(|pod| parts.elements(pod)).sum();
     let removed: usize = leftovers.iter().map(|(family, name)| rules_of(applied, *family, name)).sum();
-    let added = |(family, new): (Family, &Table)| {
+    let added = |(family, new): (TableFamily, &Table)| {
         let known = |name: &Name| old(family).is_some_and(|old| old.chains.contains_key(name));
         let chains = new.chains.iter().filter(|(name, _)| !known(name));
         chains.map(|(_, chain)| 1 + chain.rules.len()).sum::<usize>()
@@ -146,7 +145,7 @@ impl Slice {
 
     /// The same for tables that are to be replaced, whatever is in them ([`super::replace`]).
     #[must_use]
-    pub fn replacing(self, existing: &[(Family, Name)]) -> Self {
+    pub fn replacing(self, existing: &[(TableFamily, Name)]) -> Self {
         Self { changes: replace(existing, &self.after), ..self }
     }
 

@@ -5,11 +5,10 @@ use std::net::IpAddr;
 
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
-use crate::net::Family;
-use crate::ruleset::{Chain, Map, MapKey, Name, Table};
+use crate::ruleset::{Chain, Map, MapKey, Name, Table, TableFamily};
 
 /// All of a table that is not there yet: no packet has met it, so one batch does.
-pub(super) fn create(phases: &mut Phases, family: Family, new: &Table) {
+pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
     let mut push = |verb| phases.make.push(Change { family, table: new.name.clone(), verb });
     push(Verb::AddTable);
     for (name, set) in &new.sets {
@@ -32,7 +31,7 @@ pub(super) fn create(phases: &mut Phases, family: Family, new: &Table) {
 }
 
 /// What differs between two states of one table.
-pub(super) fn change(phases: &mut Phases, family: Family, old: &Table, new: &Table) {
+pub(super) fn change(phases: &mut Phases, family: TableFamily, old: &Table, new: &Table) {
     let mut writer = Writer { phases, family, table: &new.name };
     writer.sets(old, new);
     writer.maps_and_chains(old, new);
@@ -42,7 +41,7 @@ pub(super) fn change(phases: &mut Phases, family: Family, old: &Table, new: &Tab
 
 struct Writer<'a> {
     phases: &'a mut Phases,
-    family: Family,
+    family: TableFamily,
     table: &'a Name,
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::TableFamily;
 use crate::net::Family;
 
 /// The name of a table, chain, set or map: 1 to 255 letters, digits, `_`, `-`, `.`, beginning with a letter or `_`.
@@ -81,6 +82,11 @@ pub struct TableNames {
 }
 
 impl TableNames {
+    /// Whether one of ours of this family is called so.
+    pub fn has(&self, family: TableFamily, name: &Name) -> bool {
+        family.addresses().is_some_and(|family| self.of(family) == name)
+    }
+
     /// The name of the table of a family.
     pub fn of(&self, family: Family) -> &Name {
         match family {

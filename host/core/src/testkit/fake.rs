@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::diff::{Batch, Change, Changes, Verb};
 use crate::net::AddressRange;
-use crate::ruleset::{Chain, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement, Table, Target};
+use crate::ruleset::{Chain, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Table};
 
 /// Why a batch was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,16 +130,16 @@ fn delete_range(known: &mut Vec<AddressRange>, range: &AddressRange) -> Result<(
 
 fn ranges<'t>(table: &'t mut Table, name: &Name) -> Result<&'t mut Vec<AddressRange>, &'static str> {
     match table.sets.get_mut(name) {
-        Some(Set::Ranges(ranges)) => Ok(ranges),
-        Some(Set::Addresses(_)) => Err(INVALID),
+        Some(Set::Ranges(_, ranges)) => Ok(ranges),
+        Some(Set::Addresses(..)) => Err(INVALID),
         None => Err(MISSING),
     }
 }
 
 fn addresses<'t>(table: &'t mut Table, name: &Name) -> Result<&'t mut BTreeSet<IpAddr>, &'static str> {
     match table.sets.get_mut(name) {
-        Some(Set::Addresses(addresses)) => Ok(addresses),
-        Some(Set::Ranges(_)) => Err(INVALID),
+        Some(Set::Addresses(_, addresses)) => Ok(addresses),
+        Some(Set::Ranges(..)) => Err(INVALID),
         None => Err(MISSING),
     }
 }
@@ -159,21 +159,11 @@ fn add_element(
     key: MapKey,
     element: crate::ruleset::Element,
 ) -> Result<(), &'static str> {
-    let led_to = match &element.target {
-        Target::Jump(chain) => Some(chain),
-        Target::Address(_) => None,
-    };
-    if led_to.is_some_and(|chain| !table.chains.contains_key(chain)) {
+    if element.target.chain().is_some_and(|chain| !table.chains.contains_key(chain)) {
         return Err(MISSING);
     }
     let map = table.maps.get_mut(name).filter(|map| map.kind == kind).ok_or(MISSING)?;
-    let fits = match (kind, key, &element.target) {
-        (MapKind::Addresses, MapKey::Address(_), Target::Address(_))
-        | (MapKind::Ports, MapKey::Port(..), Target::Address(_))
-        | (MapKind::Chains, MapKey::Address(_), Target::Jump(_)) => true,
-        (MapKind::Addresses | MapKind::Ports | MapKind::Chains, _, _) => false,
-    };
-    if !fits {
+    if !key.is_of(kind.key) || !element.target.is_of(kind.data) {
         return Err(INVALID);
     }
     fresh(map.elements.insert(key, element))
@@ -193,28 +183,15 @@ fn add_rules(table: &mut Table, name: &Name, rules: &[Rule]) -> Result<(), &'sta
 
 /// The objects that a rule names.
 fn references(rule: &Rule) -> Vec<&Name> {
-    let matched = rule.matches.iter().filter_map(|part| match part {
-        Match::DestinationIn(set) | Match::OriginalDestinationIn(set) => Some(set),
-        Match::Destination(_) | Match::SourcePort(_) | Match::DestinationPort(_) => None,
-    });
-    let stated = match &rule.statement {
-        Statement::Jump(name)
-        | Statement::SnatByAddress(name)
-        | Statement::SnatByPort(name)
-        | Statement::JumpByAddress(name) => Some(name),
-        Statement::Return | Statement::Snat(_) => None,
-    };
-    matched.chain(stated).collect()
+    let matched = rule.matches.iter().filter_map(Match::set);
+    matched.chain(rule.statements.iter().flat_map(|statement| [statement.map(), statement.chain()]).flatten()).collect()
 }
 
 /// What is referred to cannot be deleted.
 fn unused(table: &Table, name: &Name) -> Result<(), &'static str> {
     let by_rules = table.chains.values().flat_map(|chain| &chain.rules).flat_map(references);
-    let by_elements =
-        table.maps.values().flat_map(|map| map.elements.values()).filter_map(|element| match &element.target {
-            Target::Jump(chain) => Some(chain),
-            Target::Address(_) => None,
-        });
+    let elements = table.maps.values().flat_map(|map| map.elements.values());
+    let by_elements = elements.filter_map(|element| element.target.chain());
     let used: BTreeSet<&Name> = by_rules.chain(by_elements).collect();
     if used.contains(name) { Err(BUSY) } else { Ok(()) }
 }

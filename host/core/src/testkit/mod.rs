@@ -14,5 +14,5 @@ pub use build::{
 };
 pub use fake::{FakeKernel, Refused, apply};
 pub use random::{Universe, World, promised};
-pub use trace::{Packet, Seen, trace};
+pub use trace::{Packet, Seen, trace, trace_over};
 pub use whole::whole;

@@ -1,9 +1,14 @@
 //! Walks the first packet of a connection through a ruleset, as the kernel would at postrouting.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
-use crate::net::{Family, PortMatch, Protocol};
-use crate::ruleset::{MapKey, Match, Name, Ruleset, Statement, Table, Target};
+use ipnet::IpNet;
+
+use crate::net::{PortMatch, Protocol};
+use crate::ruleset::{
+    Chain, Element, Field, Key, MapKey, Match, Name, Ruleset, Set, Statement, Table, TableFamily, Target,
+};
 
 /// The first packet of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,55 +59,119 @@ pub enum Seen {
 
 /// What becomes of a packet's source.
 pub fn trace(ruleset: &Ruleset, packet: &Packet) -> Seen {
-    let Some(table) = ruleset.tables.get(&Family::of(packet.source)) else { return Seen::Untranslated };
+    trace_over(ruleset, ruleset, packet, usize::MAX)
+}
+
+/// The same where a batch is committed while the packet is on its way: after so many look-ups. All rules are those of the
+/// moment in which it came to the chain, and a chain that comes with the batch is empty for it; every look-up is of its own
+/// moment.
+pub fn trace_over(before: &Ruleset, after: &Ruleset, packet: &Packet, look_ups: usize) -> Seen {
+    let family = TableFamily::of(packet.source);
+    let (Some(table), Some(later)) = (before.tables.get(&family), after.tables.get(&family)) else {
+        return Seen::Untranslated;
+    };
     let mut base: Vec<_> = table.chains.iter().filter_map(|(name, chain)| Some((chain.hook?.priority, name))).collect();
     base.sort_unstable();
-    let walk = Walk { table, packet };
-    base.into_iter().find_map(|(_, name)| walk.chain(name, 0)).map_or(Seen::Untranslated, Seen::As)
+    let walk = Walk { table, later, packet, left: Cell::new(look_ups) };
+    let source = base.into_iter().find_map(|(_, name)| match walk.chain(name, 0) {
+        End::Translated(address) => Some(address),
+        End::Accepted | End::Back => None,
+    });
+    source.map_or(Seen::Untranslated, Seen::As)
+}
+
+/// How a chain ends for a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With this source, and no rule is asked any more.
+    Translated(IpAddr),
+    /// As it is, and no rule of the base chain is asked any more.
+    Accepted,
+    /// The chain that jumped there goes on.
+    Back,
 }
 
 struct Walk<'a> {
     table: &'a Table,
+    later: &'a Table,
     packet: &'a Packet,
+    /// Look-ups before the commit.
+    left: Cell<usize>,
 }
 
-impl Walk<'_> {
-    /// The address that a chain translates to; none when the packet comes back from it.
-    fn chain(&self, name: &Name, depth: usize) -> Option<IpAddr> {
+impl<'a> Walk<'a> {
+    fn chain(&self, name: &Name, depth: usize) -> End {
         // NFT_JUMP_STACK_SIZE
         assert!(depth < 16, "the kernel allows 16 nested jumps");
-        let chain = &self.table.chains[name];
-        for rule in chain.rules.iter().filter(|rule| rule.matches.iter().all(|part| self.matches(part))) {
-            let target = match &rule.statement {
-                Statement::Return => return None,
-                Statement::Snat(address) => Some(*address),
-                Statement::Jump(chain) => self.chain(chain, depth + 1),
-                Statement::SnatByAddress(map) | Statement::JumpByAddress(map) => {
-                    self.look_up(map, MapKey::Address(self.packet.source), depth)
+        let rules = self.table.chains.get(name).map(|chain: &Chain| chain.rules.as_slice()).unwrap_or_default();
+        for rule in rules.iter().filter(|rule| rule.matches.iter().all(|part| self.matches(part))) {
+            for statement in &rule.statements {
+                match self.statement(statement, depth) {
+                    Step::Next => {}
+                    Step::NextRule => break,
+                    Step::End(end) => return end,
                 }
-                Statement::SnatByPort(map) => self.packet.transport.and_then(|(protocol, _, port)| {
-                    self.look_up(map, MapKey::Port(self.packet.source, protocol, port), depth)
-                }),
-            };
-            if target.is_some() {
-                return target;
             }
         }
-        None
+        End::Back
     }
 
-    fn look_up(&self, map: &Name, key: MapKey, depth: usize) -> Option<IpAddr> {
-        match &self.table.maps[map].elements.get(&key)?.target {
-            Target::Address(address) => Some(*address),
-            Target::Jump(chain) => self.chain(chain, depth + 1),
+    fn statement(&self, statement: &Statement, depth: usize) -> Step {
+        match statement {
+            Statement::Counter => Step::Next,
+            Statement::Return => Step::End(End::Back),
+            Statement::Accept => Step::End(End::Accepted),
+            Statement::Snat(address) => Step::End(End::Translated(*address)),
+            Statement::Jump(chain) => self.jump(chain, depth),
+            Statement::SnatBy(key, map) | Statement::VerdictBy(key, map) => match self.look_up(key, map) {
+                Some(Target::Address(address)) => Step::End(End::Translated(*address)),
+                Some(Target::Jump(chain)) => self.jump(chain, depth),
+                Some(Target::Nothing) | None => Step::NextRule,
+            },
+        }
+    }
+
+    fn jump(&self, chain: &Name, depth: usize) -> Step {
+        match self.chain(chain, depth + 1) {
+            End::Back => Step::Next,
+            end @ (End::Translated(_) | End::Accepted) => Step::End(end),
+        }
+    }
+
+    /// The table at this moment; it counts.
+    fn now(&self) -> &'a Table {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        if left > 0 { self.table } else { self.later }
+    }
+
+    fn look_up(&self, key: &Key, map: &Name) -> Option<&'a Target> {
+        let elements = &self.now().maps.get(map)?.elements;
+        elements.get(&self.map_key(key)?).map(|element: &Element| &element.target)
+    }
+
+    /// The key of the packet at hand; none where it has no such field.
+    fn map_key(&self, key: &Key) -> Option<MapKey> {
+        let Packet { source, destination, transport, .. } = *self.packet;
+        let port = || transport.map(|(protocol, _, port)| (protocol, port));
+        match key.0.as_slice() {
+            [Field::Source(_)] => Some(MapKey::Address(source)),
+            [Field::Source(_), Field::Protocol, Field::DestinationPort] => {
+                port().map(|(protocol, port)| MapKey::Port(source, protocol, port))
+            }
+            [network, Field::Source(_)] => Some(MapKey::Prefix(source, first_bits(*network, destination))),
+            [network, Field::Source(_), Field::Protocol, Field::DestinationPort] => {
+                let network = first_bits(*network, destination);
+                port().map(|(protocol, port)| MapKey::PrefixPort(source, network, protocol, port))
+            }
+            other => panic!("the tracer knows no key {other:?}"),
         }
     }
 
     fn matches(&self, part: &Match) -> bool {
-        let Packet { destination, original_destination, transport, .. } = *self.packet;
+        let Packet { destination, transport, .. } = *self.packet;
         match part {
-            Match::DestinationIn(set) => self.in_set(set, destination),
-            Match::OriginalDestinationIn(set) => self.in_set(set, original_destination),
+            Match::In(key, set) => self.is_in(key, set),
             Match::Destination(range) => range.contains(destination),
             Match::SourcePort(ports) => transport.is_some_and(|(protocol, port, _)| within(*ports, protocol, port)),
             Match::DestinationPort(ports) => {
@@ -111,8 +180,34 @@ impl Walk<'_> {
         }
     }
 
-    fn in_set(&self, set: &Name, address: IpAddr) -> bool {
-        self.table.sets[set].contains(address)
+    fn is_in(&self, key: &Key, name: &Name) -> bool {
+        if self.table.maps.contains_key(name) {
+            return self.look_up(key, name).is_some();
+        }
+        let contains = |address| self.now().sets.get(name).is_some_and(|set: &Set| set.contains(address));
+        match key.0.as_slice() {
+            [Field::Destination(_)] => contains(self.packet.destination),
+            [Field::OriginalDestination(_)] => contains(self.packet.original_destination),
+            other => panic!("the tracer looks up no {other:?} in a set"),
+        }
+    }
+}
+
+/// What comes after a statement.
+enum Step {
+    Next,
+    NextRule,
+    End(End),
+}
+
+fn first_bits(field: Field, address: IpAddr) -> IpAddr {
+    match field {
+        Field::DestinationPrefix(_, bits) => IpNet::new(address, bits).map_or(address, |network| network.network()),
+        Field::Source(_)
+        | Field::Destination(_)
+        | Field::OriginalDestination(_)
+        | Field::Protocol
+        | Field::DestinationPort => address,
     }
 }
 

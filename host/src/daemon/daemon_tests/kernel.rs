@@ -147,7 +147,7 @@ fn newer() -> Error {
 }
 
 fn table_ids(names: &TableNames) -> Vec<TableId> {
-    let id = |family| TableId { family, name: names.of(family).clone() };
+    let id = |family: egressd_core::net::Family| TableId { family: family.into(), name: names.of(family).clone() };
     egressd_core::net::Family::ALL.map(id).to_vec()
 }
 

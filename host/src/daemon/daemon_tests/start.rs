@@ -47,7 +47,7 @@ async fn a_table_of_a_newer_egressd_is_waited_for_and_nothing_is_read_or_written
 /// A node with one table of ours, and an egressd that is to replace it.
 async fn replacing() -> World {
     let mut kernel: Ruleset = left_behind().await.kernel;
-    kernel.tables.retain(|family, _| *family == Family::Ipv4);
+    kernel.tables.retain(|family, _| *family == Family::Ipv4.into());
     let mut world = World::start(Scene { start: Start::Replace, kernel, ..Scene::default() });
     world.translate("dns", &["10.0.0.2"]);
     let request = world.asked_at_start().await;

@@ -9,7 +9,7 @@ use egressd_core::{
     compile::{uid_of_chain, uid_of_comment},
     diff::{Batch, Verb},
     model::Uid,
-    ruleset::{MapKey, MapKind, Name, TableNames},
+    ruleset::{DataKind, MapKey, MapKind, Name, TableNames},
 };
 use rustables::sys;
 
@@ -62,7 +62,7 @@ pub(in crate::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Connections {
         let reading = Reading::begin(TableId::of(change));
         // What a question fails with, the commit fails with too, or it is gone already.
         let _ = match &change.verb {
-            Verb::DeleteElements(_, MapKind::Chains, _) => Ok(()),
+            Verb::DeleteElements(_, kind, _) if !translates(*kind) => Ok(()),
             Verb::DeleteElements(map, kind, keys) if keys.len() > FEW => {
                 dump_map(socket, &reading, (map, *kind), &mut connections).map(drop)
             }
@@ -102,12 +102,20 @@ fn dump_map(
     sets::dump_elements(socket, reading, map, |element| {
         count += 1;
         seen.insert(sets::key(element).unwrap_or_default().to_vec());
-        if kind != MapKind::Chains {
+        if translates(kind) {
             add_element(connections, element);
         }
     })?;
     // A map that grows tells some elements twice and others not at all.
     if seen.len() == count { Ok(count as u64) } else { Err(DumpError::Interrupted) }
+}
+
+/// Whether the elements of such a map count translated connections.
+fn translates(kind: MapKind) -> bool {
+    match kind.data {
+        DataKind::Address => true,
+        DataKind::Nothing | DataKind::Verdict => false,
+    }
 }
 
 fn ask_for_elements(

@@ -110,7 +110,9 @@ fn lookup(operands: Attributes<'_>) -> Option<Expression> {
         Some(number) if slot(number)? == Slot::FIRST => Outcome::Data,
         Some(_) => return None,
     };
-    Some(Expression::Lookup(name(operands.text(sys::NFTA_LOOKUP_SET)?)?, outcome))
+    // A set that stands in a rule (`ip saddr { 10.0.0.1 }`) is called so; ours have names.
+    let set = operands.text(sys::NFTA_LOOKUP_SET).filter(|set| !set.starts_with("__"))?;
+    Some(Expression::Lookup(name(set)?, outcome))
 }
 
 fn immediate(operands: Attributes<'_>) -> Option<Expression> {
@@ -121,6 +123,7 @@ fn immediate(operands: Attributes<'_>) -> Option<Expression> {
     let verdict = operands.nest(sys::NFTA_IMMEDIATE_DATA).nest(sys::NFTA_DATA_VERDICT);
     match verdict.number(sys::NFTA_VERDICT_CODE)?.cast_signed() {
         sys::NFT_RETURN => Some(Expression::Return),
+        libc::NF_ACCEPT => Some(Expression::Accept),
         sys::NFT_JUMP => Some(Expression::Jump(name(verdict.text(sys::NFTA_VERDICT_CHAIN)?)?)),
         _ => None,
     }
@@ -129,7 +132,7 @@ fn immediate(operands: Attributes<'_>) -> Option<Expression> {
 /// The kernel adds that the address is mapped, and repeats the register as the end of a range.
 fn source_nat(operands: Attributes<'_>) -> Option<Expression> {
     let family = operands.number(sys::NFTA_NAT_FAMILY)?;
-    let family = Family::ALL.into_iter().find(|known| u32::from(protocol(*known)) == family)?;
+    let family = Family::ALL.into_iter().find(|known| u32::from(protocol((*known).into())) == family)?;
     first(operands, sys::NFTA_NAT_REG_ADDR_MIN)?;
     if operands.get(sys::NFTA_NAT_REG_ADDR_MAX).is_some() {
         first(operands, sys::NFTA_NAT_REG_ADDR_MAX)?;

@@ -14,8 +14,7 @@ use std::{thread::sleep, time::Duration};
 
 use egressd_core::{
     diff::{Change, Verb},
-    net::Family,
-    ruleset::{Table, TableNames},
+    ruleset::{Table, TableFamily, TableNames},
 };
 
 use super::{
@@ -89,7 +88,7 @@ impl Reading {
         Self { table: Table::new(id.name.clone()), foreign: Vec::new(), id }
     }
 
-    fn family(&self) -> Family {
+    fn family(&self) -> TableFamily {
         self.id.family
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_core::{
     net::{AddressRange, Family, PortMatch, Protocol},
-    ruleset::{Match, Rule, Statement},
+    ruleset::{self, Key, Match, Rule, Statement, TableFamily},
 };
 use ipnet::IpNet;
 
@@ -14,7 +14,7 @@ use crate::nft::{
         Expression::{self, Compare, Load, LoadOriginalDestination, LoadProtocol, Lookup, Mask, Range, SourceNat},
         Field, Outcome, Slot,
     },
-    rule::{DESTINATION_PORT, SOURCE_PORT, destination_address, port_key_slots, source_address},
+    rule::{DESTINATION_PORT, SOURCE_PORT, destination_address, field_length, prefix_mask, source_address},
 };
 
 /// An address of a family from its bytes.
@@ -26,14 +26,18 @@ pub(super) fn address(family: Family, bytes: &[u8]) -> Option<IpAddr> {
 }
 
 /// The rule; none when it is not in our vocabulary.
-pub(super) fn decode(family: Family, expressions: &[Expression]) -> Option<Rule> {
-    let mut decoder = Decoder { family, rest: expressions, protocol: None, matches: Vec::new() };
-    loop {
-        if let Some(statement) = decoder.statement() {
-            return Some(Rule { matches: decoder.matches, statement });
+pub(super) fn decode(table: TableFamily, expressions: &[Expression]) -> Option<Rule> {
+    let mut decoder = Decoder { family: table.addresses()?, rest: expressions, protocol: None, matches: Vec::new() };
+    let mut statements = Vec::new();
+    while !decoder.rest.is_empty() {
+        match decoder.statement() {
+            Some(statement) => statements.push(statement),
+            // What has to hold comes before what happens.
+            None if statements.is_empty() => decoder.condition()?,
+            None => return None,
         }
-        decoder.condition()?;
     }
+    (!statements.is_empty()).then_some(Rule { matches: decoder.matches, statements })
 }
 
 struct Decoder<'a> {
@@ -45,34 +49,28 @@ struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// What is left, if it is one statement.
-    fn statement(&self) -> Option<Statement> {
-        let (protocol_slot, port_slot) = port_key_slots(self.family);
-        match self.rest {
-            [Expression::Return] => Some(Statement::Return),
-            [Expression::Jump(chain)] => Some(Statement::Jump(chain.clone())),
-            [Expression::Count, Expression::Constant(bytes), SourceNat(family)] if *family == self.family => {
-                address(self.family, bytes).map(Statement::Snat)
+    /// Takes one statement off the front.
+    fn statement(&mut self) -> Option<Statement> {
+        let (statement, rest) = match self.rest {
+            [Expression::Count, rest @ ..] => (Statement::Counter, rest),
+            [Expression::Return, rest @ ..] => (Statement::Return, rest),
+            [Expression::Accept, rest @ ..] => (Statement::Accept, rest),
+            [Expression::Jump(chain), rest @ ..] => (Statement::Jump(chain.clone()), rest),
+            [Expression::Constant(bytes), SourceNat(family), rest @ ..] if *family == self.family => {
+                (Statement::Snat(address(self.family, bytes)?), rest)
             }
-            [Load(field, Slot::FIRST), Lookup(map, Outcome::Verdict)] if self.is_source(*field) => {
-                Some(Statement::JumpByAddress(map.clone()))
-            }
-            [Load(field, Slot::FIRST), Lookup(map, Outcome::Data), SourceNat(family)]
-                if self.is_source(*field) && *family == self.family =>
-            {
-                Some(Statement::SnatByAddress(map.clone()))
-            }
-            [
-                Load(field, Slot::FIRST),
-                LoadProtocol(protocol),
-                Load(DESTINATION_PORT, port),
-                Lookup(map, Outcome::Data),
-                SourceNat(family),
-            ] if self.is_source(*field)
-                && (*protocol, *port) == (protocol_slot, port_slot)
-                && *family == self.family =>
-            {
-                Some(Statement::SnatByPort(map.clone()))
+            rest => self.by_map(rest)?,
+        };
+        self.rest = rest;
+        Some(statement)
+    }
+
+    fn by_map(&self, rest: &'a [Expression]) -> Option<(Statement, &'a [Expression])> {
+        let (key, rest) = key(self.family, rest)?;
+        match rest {
+            [Lookup(map, Outcome::Verdict), rest @ ..] => Some((Statement::VerdictBy(key, map.clone()), rest)),
+            [Lookup(map, Outcome::Data), SourceNat(family), rest @ ..] if *family == self.family => {
+                Some((Statement::SnatBy(key, map.clone()), rest))
             }
             _ => None,
         }
@@ -80,15 +78,10 @@ impl<'a> Decoder<'a> {
 
     /// Takes one condition off the front.
     fn condition(&mut self) -> Option<()> {
+        if let Some((key, [Lookup(set, Outcome::Member), rest @ ..])) = key(self.family, self.rest) {
+            return self.found(Match::In(key, set.clone()), rest);
+        }
         match self.rest {
-            [Load(field, Slot::FIRST), Lookup(set, Outcome::Member), rest @ ..]
-                if *field == destination_address(self.family) =>
-            {
-                self.found(Match::DestinationIn(set.clone()), rest)
-            }
-            [LoadOriginalDestination(family), Lookup(set, Outcome::Member), rest @ ..] if *family == self.family => {
-                self.found(Match::OriginalDestinationIn(set.clone()), rest)
-            }
             [LoadProtocol(Slot::FIRST), Compare(Equal, number), rest @ ..] => {
                 let [number] = number[..] else { return None };
                 self.protocol = Some(Protocol::from_number(number)?);
@@ -156,10 +149,42 @@ impl<'a> Decoder<'a> {
         let bits = u8::try_from(bytes.len() * 8).ok()?;
         IpNet::new(address(self.family, &padded)?, bits).ok().map(AddressRange::from)
     }
+}
 
-    fn is_source(&self, field: Field) -> bool {
-        field == source_address(self.family)
+/// The fields that are loaded one behind the other, from the first register on; none where there is none.
+fn key(family: Family, mut rest: &[Expression]) -> Option<(Key, &[Expression])> {
+    let mut fields = Vec::new();
+    let mut next = Slot::FIRST;
+    while let Some((field, behind)) = field(family, next, rest) {
+        next = Slot(next.0 + field_length(field).div_ceil(4));
+        fields.push(field);
+        rest = behind;
     }
+    (!fields.is_empty()).then_some((Key(fields), rest))
+}
+
+fn field(family: Family, slot: Slot, rest: &[Expression]) -> Option<(ruleset::Field, &[Expression])> {
+    match rest {
+        [Load(field, at), Mask(mask), rest @ ..] if *at == slot && *field == destination_address(family) => {
+            let bits = (1..family.bits()).find(|bits| prefix_mask(family, *bits) == *mask)?;
+            Some((ruleset::Field::DestinationPrefix(family, bits), rest))
+        }
+        [Load(field, at), rest @ ..] if *at == slot => loaded(family, *field).map(|field| (field, rest)),
+        [LoadProtocol(at), rest @ ..] if *at == slot => Some((ruleset::Field::Protocol, rest)),
+        [LoadOriginalDestination(of), rest @ ..] if slot == Slot::FIRST && *of == family => {
+            Some((ruleset::Field::OriginalDestination(family), rest))
+        }
+        _ => None,
+    }
+}
+
+fn loaded(family: Family, field: Field) -> Option<ruleset::Field> {
+    let known = [
+        (source_address(family), ruleset::Field::Source(family)),
+        (destination_address(family), ruleset::Field::Destination(family)),
+        (DESTINATION_PORT, ruleset::Field::DestinationPort),
+    ];
+    known.into_iter().find_map(|(of_packet, known)| (of_packet == field).then_some(known))
 }
 
 /// nft compares both ports at once when a rule names one of each.
@@ -185,7 +210,7 @@ fn test(expressions: &[Expression]) -> Option<(Test<'_>, &[Expression])> {
 
 #[cfg(test)]
 mod tests {
-    use egressd_core::ruleset::Name;
+    use egressd_core::ruleset::{DataKind, KeyKind, MapKind, Name};
 
     use super::*;
     use crate::nft::rule::expressions;
@@ -217,8 +242,13 @@ mod tests {
 
     fn conditions(family: Family) -> Vec<Match> {
         let mut conditions = vec![
-            Match::DestinationIn(name("excluded")),
-            Match::OriginalDestinationIn(name("excluded")),
+            Match::destination_in(family, name("excluded")),
+            Match::original_destination_in(family, name("excluded")),
+            Match::In(Key::of(MapKind { family, key: KeyKind::PrefixPort(17), data: DataKind::Nothing }), name("deny")),
+            Match::In(
+                Key::of(MapKind { family, key: KeyKind::Prefix(family.bits()), data: DataKind::Nothing }),
+                name("deny"),
+            ),
             Match::SourcePort(ports(Protocol::Tcp, 5060, 5060)),
             Match::SourcePort(ports(Protocol::Udp, 1024, 65535)),
             Match::DestinationPort(ports(Protocol::Sctp, 80, 90)),
@@ -229,12 +259,18 @@ mod tests {
 
     fn statements(family: Family) -> Vec<Statement> {
         vec![
+            Statement::Counter,
             Statement::Return,
+            Statement::Accept,
             Statement::Jump(name("chain")),
             Statement::Snat(destinations(family)[0].first()),
-            Statement::SnatByAddress(name("addrs")),
-            Statement::SnatByPort(name("ports")),
-            Statement::JumpByAddress(name("chains")),
+            Statement::SnatBy(Key::of(MapKind::addresses(family)), name("addrs")),
+            Statement::SnatBy(Key::of(MapKind::ports(family)), name("ports")),
+            Statement::SnatBy(
+                Key::of(MapKind { key: KeyKind::Prefix(1), ..MapKind::addresses(family) }),
+                name("allow"),
+            ),
+            Statement::VerdictBy(Key::of(MapKind::chains(family)), name("chains")),
         ]
     }
 
@@ -244,8 +280,9 @@ mod tests {
             for first in conditions(family) {
                 for second in conditions(family) {
                     for statement in statements(family) {
-                        let rule = Rule { matches: vec![first.clone(), second.clone()], statement };
-                        assert_eq!(decode(family, &expressions(family, &rule)).as_ref(), Some(&rule));
+                        let statements = vec![Statement::Counter, statement];
+                        let rule = Rule { matches: vec![first.clone(), second.clone()], statements };
+                        assert_eq!(decode(family.into(), &expressions(&rule)).as_ref(), Some(&rule));
                     }
                 }
             }
@@ -270,7 +307,7 @@ mod tests {
             Match::DestinationPort(ports(Protocol::Tcp, 80, 80)),
             Match::DestinationPort(ports(Protocol::Tcp, 80, 90)),
         ];
-        assert_eq!(decode(Family::Ipv4, &written), Some(Rule { matches, statement: Statement::Return }));
+        assert_eq!(decode(TableFamily::Ip, &written), Some(Rule { matches, statements: vec![Statement::Return] }));
     }
 
     #[test]
@@ -281,7 +318,7 @@ mod tests {
         let unfinished = [Load(destination_address(Family::Ipv4), Slot::FIRST)];
         let other_family = [Expression::Constant(vec![192, 0, 2, 1]), SourceNat(Family::Ipv6)];
         for expressions in [&[][..], &tcp, &unknown_protocol, &portless, &unfinished, &other_family] {
-            assert_eq!(decode(Family::Ipv4, expressions), None, "{expressions:?}");
+            assert_eq!(decode(TableFamily::Ip, expressions), None, "{expressions:?}");
         }
     }
 }

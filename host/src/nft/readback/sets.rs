@@ -9,7 +9,7 @@ use std::{
 use egressd_core::{
     diff::Verb,
     net::{AddressRange, Family, Protocol, predecessor},
-    ruleset::{Element, Map, MapKey, MapKind, Name, Set, SetKind, Target},
+    ruleset::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Set, SetKind, TableFamily, Target},
 };
 use rustables::sys;
 
@@ -17,7 +17,7 @@ use super::{Reading, rule::address};
 use crate::nft::{
     attributes::{Attributes, number},
     describe::TableId,
-    elements::{datatype, key_length, userdata},
+    elements::{data_type, datatype, key_length, map_flags, userdata},
     rule::address_length,
     socket::{DumpError, Socket},
 };
@@ -27,8 +27,8 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
     for (text, kind) in list(socket, reading)? {
         match (Name::new(&*text).ok(), kind) {
             (_, Kind::Anonymous) => {}
-            (Some(name), Kind::Set(SetKind::Ranges)) => read_ranges(socket, reading, name)?,
-            (Some(name), Kind::Set(SetKind::Addresses)) => read_addresses(socket, reading, name)?,
+            (Some(name), Kind::Set(SetKind::Ranges(family))) => read_ranges(socket, reading, name, family)?,
+            (Some(name), Kind::Set(SetKind::Addresses(family))) => read_addresses(socket, reading, name, family)?,
             (Some(name), Kind::Map(kind)) => read_map(socket, reading, name, kind)?,
             (name, Kind::Set(_) | Kind::Map(_) | Kind::Other) => {
                 reading.foreign(format_args!("set {text}"), name.map(Verb::DeleteSet));
@@ -65,28 +65,30 @@ pub(super) fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String
     Ok(sets)
 }
 
-fn kind(family: Family, set: Attributes<'_>) -> Kind {
+/// A set with our comment is one of pods. Without it, it is one that holds for all.
+fn kind(table: TableFamily, set: Attributes<'_>) -> Kind {
     let flags = set.number(sys::NFTA_SET_FLAGS).unwrap_or_default();
-    let (key, length) = (set.number(sys::NFTA_SET_KEY_TYPE), set.number(sys::NFTA_SET_KEY_LEN));
-    let is_map = |kind: &MapKind| {
-        let data = match kind {
-            MapKind::Addresses | MapKind::Ports => datatype::address(family),
-            MapKind::Chains => sys::NFT_DATA_VERDICT,
-        };
-        key == Some(datatype::key(family, *kind))
-            && length == Some(key_length(family, *kind))
-            && set.number(sys::NFTA_SET_DATA_TYPE) == Some(data)
-    };
+    if flags & sys::NFT_SET_ANONYMOUS != 0 {
+        return Kind::Anonymous;
+    }
+    let Some(family) = table.addresses() else { return Kind::Other };
+    let comment = set.get(sys::NFTA_SET_USERDATA).and_then(userdata::read_set_comment);
+    if let Some(kind) = MapKind::all(family, comment).find(|kind| is_map(*kind, flags, set)) {
+        return Kind::Map(kind);
+    }
+    let is_addresses = set.number(sys::NFTA_SET_KEY_TYPE) == Some(datatype::address(family));
     match flags {
-        _ if flags & sys::NFT_SET_ANONYMOUS != 0 => Kind::Anonymous,
-        sys::NFT_SET_INTERVAL if key == Some(datatype::address(family)) => Kind::Set(SetKind::Ranges),
-        0 if key == Some(datatype::address(family)) => Kind::Set(SetKind::Addresses),
-        sys::NFT_SET_MAP => [MapKind::Addresses, MapKind::Ports, MapKind::Chains]
-            .into_iter()
-            .find(is_map)
-            .map_or(Kind::Other, Kind::Map),
+        sys::NFT_SET_INTERVAL if is_addresses => Kind::Set(SetKind::Ranges(family)),
+        0 if is_addresses && comment.is_none() => Kind::Set(SetKind::Addresses(family)),
         _ => Kind::Other,
     }
+}
+
+fn is_map(kind: MapKind, flags: u32, set: Attributes<'_>) -> bool {
+    flags == map_flags(kind)
+        && set.number(sys::NFTA_SET_KEY_TYPE) == Some(datatype::key(kind))
+        && set.number(sys::NFTA_SET_KEY_LEN) == Some(key_length(kind))
+        && set.number(sys::NFTA_SET_DATA_TYPE).unwrap_or_default() == data_type(kind)
 }
 
 pub(super) fn dump_elements(
@@ -114,7 +116,7 @@ pub(in crate::nft) fn each_source(
     for (name, kind) in list(socket, &reading)? {
         let (Ok(name), Kind::Map(kind)) = (Name::new(name), kind) else { continue };
         dump_elements(socket, &reading, &name, |element| {
-            let key = key(element).and_then(|key| map_key(table.family, kind, key));
+            let key = key(element).and_then(|key| map_key(kind, key));
             key.into_iter().for_each(|key| each(key.address()));
         })?;
     }
@@ -125,29 +127,29 @@ pub(super) fn key(element: Attributes<'_>) -> Option<&[u8]> {
     element.nest(sys::NFTA_SET_ELEM_KEY).get(sys::NFTA_DATA_VALUE)
 }
 
-fn read_ranges(socket: &mut Socket, reading: &mut Reading, name: Name) -> Result<(), DumpError> {
+fn read_ranges(socket: &mut Socket, reading: &mut Reading, name: Name, family: Family) -> Result<(), DumpError> {
     let mut borders = Vec::new();
     dump_elements(socket, reading, &name, |element| {
         let flags = element.number(sys::NFTA_SET_ELEM_FLAGS).unwrap_or_default();
         let begins = flags & sys::NFT_SET_ELEM_INTERVAL_END == 0;
-        borders.extend(key(element).and_then(|key| address(reading.family(), key)).map(|key| (key, begins)));
+        borders.extend(key(element).and_then(|key| address(family, key)).map(|key| (key, begins)));
     })?;
-    reading.table.sets.insert(name, Set::Ranges(ranges(reading.family(), borders)));
+    reading.table.sets.insert(name, Set::Ranges(family, ranges(family, borders)));
     Ok(())
 }
 
 /// A hash table, as [`read_map`]'s.
-fn read_addresses(socket: &mut Socket, reading: &mut Reading, name: Name) -> Result<(), DumpError> {
+fn read_addresses(socket: &mut Socket, reading: &mut Reading, name: Name, family: Family) -> Result<(), DumpError> {
     let mut addresses = BTreeSet::new();
     let mut repeated = false;
     dump_elements(socket, reading, &name, |element| {
-        let member = key(element).and_then(|key| address(reading.family(), key));
+        let member = key(element).and_then(|key| address(family, key));
         repeated |= member.is_some_and(|member| !addresses.insert(member));
     })?;
     if repeated {
         return Err(DumpError::Interrupted);
     }
-    reading.table.sets.insert(name, Set::Addresses(addresses));
+    reading.table.sets.insert(name, Set::Addresses(family, addresses));
     Ok(())
 }
 
@@ -178,8 +180,8 @@ fn read_map(socket: &mut Socket, reading: &mut Reading, name: Name, kind: MapKin
     let mut repeated = false;
     dump_elements(socket, reading, &name, |element| {
         let bytes = key(element).unwrap_or_default();
-        let key = map_key(reading.family(), kind, bytes);
-        repeated |= match (key, decode_element(reading.family(), kind, element)) {
+        let key = map_key(kind, bytes);
+        repeated |= match (key, decode_element(kind, element)) {
             (Some(key), Some(element)) => elements.insert(key, element).is_some(),
             (key, _) => strangers.insert(bytes.to_vec(), key).is_some(),
         };
@@ -196,24 +198,40 @@ fn read_map(socket: &mut Socket, reading: &mut Reading, name: Name, kind: MapKin
     Ok(())
 }
 
-fn map_key(family: Family, kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
-    let (first, rest) = bytes.split_at_checked(usize::try_from(address_length(family)).ok()?)?;
-    let address = address(family, first)?;
-    match (kind, rest) {
-        (MapKind::Addresses | MapKind::Chains, []) => Some(MapKey::Address(address)),
-        (MapKind::Ports, [protocol, _, _, _, high, low, ..]) => {
-            Some(MapKey::Port(address, Protocol::from_number(*protocol)?, u16::from_be_bytes([*high, *low])))
+fn map_key(kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
+    let (first, rest) = leading_address(kind.family, bytes)?;
+    match (kind.key, rest) {
+        (KeyKind::Address, []) => Some(MapKey::Address(first)),
+        (KeyKind::Port, rest) => port(rest).map(|(protocol, port)| MapKey::Port(first, protocol, port)),
+        (KeyKind::Prefix(_), rest) => match leading_address(kind.family, rest)? {
+            (pod, []) => Some(MapKey::Prefix(pod, first)),
+            (_, [..]) => None,
+        },
+        (KeyKind::PrefixPort(_), rest) => {
+            let (pod, rest) = leading_address(kind.family, rest)?;
+            port(rest).map(|(protocol, port)| MapKey::PrefixPort(pod, first, protocol, port))
         }
-        (MapKind::Addresses | MapKind::Chains | MapKind::Ports, _) => None,
+        (KeyKind::Address, [..]) => None,
     }
 }
 
-fn decode_element(family: Family, kind: MapKind, element: Attributes<'_>) -> Option<Element> {
+fn leading_address(family: Family, bytes: &[u8]) -> Option<(IpAddr, &[u8])> {
+    let (first, rest) = bytes.split_at_checked(usize::try_from(address_length(family)).ok()?)?;
+    Some((address(family, first)?, rest))
+}
+
+fn port(bytes: &[u8]) -> Option<(Protocol, u16)> {
+    let [protocol, _, _, _, high, low, ..] = *bytes else { return None };
+    Some((Protocol::from_number(protocol)?, u16::from_be_bytes([high, low])))
+}
+
+fn decode_element(kind: MapKind, element: Attributes<'_>) -> Option<Element> {
     let ours = element.get(sys::NFTA_SET_ELEM_TIMEOUT).is_none() && element.get(sys::NFTA_SET_ELEM_FLAGS).is_none();
     let data = element.nest(sys::NFTA_SET_ELEM_DATA);
-    let target = match kind {
-        MapKind::Addresses | MapKind::Ports => Target::Address(address(family, data.get(sys::NFTA_DATA_VALUE)?)?),
-        MapKind::Chains => jump(data.nest(sys::NFTA_DATA_VERDICT))?,
+    let target = match kind.data {
+        DataKind::Nothing => Target::Nothing,
+        DataKind::Address => Target::Address(address(kind.family, data.get(sys::NFTA_DATA_VALUE)?)?),
+        DataKind::Verdict => jump(data.nest(sys::NFTA_DATA_VERDICT))?,
     };
     let comment = element.get(sys::NFTA_SET_ELEM_USERDATA).and_then(userdata::read_comment);
     ours.then(|| Element { target, comment: comment.map(Arc::from) })

@@ -1,9 +1,6 @@
 //! Which tables there are, and whose.
 
-use egressd_core::{
-    net::Family,
-    ruleset::{Layout, Name},
-};
+use egressd_core::ruleset::{Layout, Name, TableFamily};
 use rustables::sys;
 
 use crate::nft::{
@@ -89,7 +86,7 @@ pub(in crate::nft) fn find(socket: &mut Socket, table: &TableId) -> Result<Optio
 ///
 /// # Errors
 /// When the kernel does not answer.
-pub(in crate::nft) fn list(socket: &mut Socket, family: Family) -> Result<Vec<(TableId, FoundTable)>, DumpError> {
+pub(in crate::nft) fn list(socket: &mut Socket, family: TableFamily) -> Result<Vec<(TableId, FoundTable)>, DumpError> {
     let mut tables = Vec::new();
     dump(socket, family, |attributes| {
         let name = attributes.text(sys::NFTA_TABLE_NAME).and_then(|name| Name::new(name).ok());
@@ -98,7 +95,7 @@ pub(in crate::nft) fn list(socket: &mut Socket, family: Family) -> Result<Vec<(T
     Ok(tables)
 }
 
-fn dump(socket: &mut Socket, family: Family, mut each: impl FnMut(Attributes<'_>)) -> Result<(), DumpError> {
+fn dump(socket: &mut Socket, family: TableFamily, mut each: impl FnMut(Attributes<'_>)) -> Result<(), DumpError> {
     let header = Header::nftables(sys::NFT_MSG_GETTABLE, Flags::DUMP, Some(family));
     socket.dump(header, |_| {}, |message| each(message.attributes()))
 }

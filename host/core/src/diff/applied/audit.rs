@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use super::Applied;
 use crate::diff::Scope;
-use crate::net::{Family, Protocol};
-use crate::ruleset::{Map, MapKey, MapKind, Ruleset};
+use crate::ruleset::{Map, MapKey, Ruleset, TableFamily};
 
 impl Applied {
     /// Whether something else than `after` is in a part of it.
@@ -28,12 +27,10 @@ impl Applied {
     }
 }
 
-fn next_in(family: Family, map: &Map, after: Option<IpAddr>, most: usize) -> BTreeSet<IpAddr> {
-    let first = after.filter(|after| Family::of(*after) == family).map(|after| match map.kind {
-        MapKind::Addresses | MapKind::Chains => MapKey::Address(after),
-        MapKind::Ports => MapKey::Port(after, Protocol::Tcp, 0),
-    });
-    let is_over = after.is_some_and(|after| Family::of(after) > family);
+fn next_in(family: TableFamily, map: &Map, after: Option<IpAddr>, most: usize) -> BTreeSet<IpAddr> {
+    let first = after.filter(|after| TableFamily::of(*after) == family);
+    let first = first.map(|after| MapKey::first_of(after, map.kind.key));
+    let is_over = after.is_some_and(|after| TableFamily::of(after) > family);
     let elements = match first {
         Some(first) => map.elements.range(first..),
         None => map.elements.range(..),

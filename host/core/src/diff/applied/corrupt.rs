@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Applied, Object};
 use crate::net::Family;
-use crate::ruleset::{Element, Map, MapKey, MapKind, Target};
+use crate::ruleset::{Element, Map, MapKey, MapKind, TableFamily, Target};
 
 /// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none now.
 pub type Corruption = (&'static str, fn(&mut Applied, usize) -> Option<()>);
@@ -21,8 +21,8 @@ pub const CORRUPTIONS: [Corruption; 6] = [
         map.elements.insert(key, Element { target, comment: None }).map(drop)
     }),
     ("there is an element of a pod that is gone", |applied, _| {
-        let is_plain = |map: &&mut Map| map.kind == MapKind::Addresses;
-        let table = applied.ruleset.tables.get_mut(&Family::Ipv4)?;
+        let is_plain = |map: &&mut Map| map.kind == MapKind::addresses(Family::Ipv4);
+        let table = applied.ruleset.tables.get_mut(&TableFamily::Ip)?;
         let pod = MapKey::Address(IpAddr::V4(Ipv4Addr::new(10, 255, 0, 1)));
         let target = Target::Address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99)));
         let map = table.maps.values_mut().find(is_plain)?;

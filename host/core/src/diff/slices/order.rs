@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::parts::{Parts, Pod, element};
-use crate::net::Family;
-use crate::ruleset::{Chain, MapKey, Name, Table};
+use crate::ruleset::{Chain, MapKey, Name, Table, TableFamily};
 
 /// The pods whose elements differ.
 pub(super) fn pods(old: Option<&Table>, new: &Table) -> Vec<Pod> {
@@ -28,7 +27,7 @@ pub(super) fn pods(old: Option<&Table>, new: &Table) -> Vec<Pod> {
 pub(super) fn in_turn(parts: &Parts<'_>, pods: Vec<Pod>) -> Vec<Pod> {
     let mut places: BTreeMap<Option<Arc<str>>, usize> = BTreeMap::new();
     let ranked = pods.into_iter().map(|pod| {
-        let family = Family::of(pod.address);
+        let family = TableFamily::of(pod.address);
         let of = |(map, key): &(Name, MapKey)| {
             element(parts.desired, family, map, key).or(element(parts.applied, family, map, key))
         };
@@ -43,7 +42,7 @@ pub(super) fn in_turn(parts: &Parts<'_>, pods: Vec<Pod>) -> Vec<Pod> {
 }
 
 /// The chains that nothing leads to when all pods went over: those first to which no other of them leads.
-pub(super) fn leftovers(family: Family, old: Option<&Table>, new: &Table) -> Vec<(Family, Name)> {
+pub(super) fn leftovers(family: TableFamily, old: Option<&Table>, new: &Table) -> Vec<(TableFamily, Name)> {
     let old = old.into_iter().flat_map(|old| &old.chains);
     let mut left: BTreeMap<&Name, &Chain> = old.filter(|(name, _)| !new.chains.contains_key(*name)).collect();
     let mut ordered = Vec::new();

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::net::Family;
-use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Set, Table, Target};
+use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Set, Table, TableFamily};
 
 /// The elements of one pod that differ.
 #[derive(Debug)]
@@ -65,27 +64,26 @@ impl<'a> Parts<'a> {
 
     /// What a pod adds to the slice, in elements and rules.
     pub(super) fn heft(&self, pod: &Pod) -> usize {
-        let rules = |name: &Name| 1 + rules_of(self.desired, Family::of(pod.address), name);
+        let rules = |name: &Name| 1 + rules_of(self.desired, TableFamily::of(pod.address), name);
         self.elements(pod) + self.chains(pod).iter().map(rules).sum::<usize>()
     }
 
     /// A replaced element goes and comes.
     pub(super) fn elements(&self, pod: &Pod) -> usize {
         let in_both = |(map, key): &&(Name, MapKey)| {
-            [self.applied, self.desired].iter().all(|state| element(state, Family::of(pod.address), map, key).is_some())
+            [self.applied, self.desired]
+                .iter()
+                .all(|state| element(state, TableFamily::of(pod.address), map, key).is_some())
         };
         pod.keys.len() + pod.keys.iter().filter(in_both).count()
     }
 
     /// The chains that a pod needs and that are not there.
     fn chains(&self, pod: &Pod) -> BTreeSet<Name> {
-        let family = Family::of(pod.address);
+        let family = TableFamily::of(pod.address);
         let mut open: Vec<&Name> = Vec::new();
         for (map, key) in &pod.keys {
-            match element(self.desired, family, map, key).map(|element| &element.target) {
-                Some(Target::Jump(chain)) => open.push(chain),
-                Some(Target::Address(_)) | None => {}
-            }
+            open.extend(element(self.desired, family, map, key).and_then(|element| element.target.chain()));
         }
         let is_there =
             |name: &Name| [self.applied, &self.after].iter().any(|state| chain(state, family, name).is_some());
@@ -100,7 +98,7 @@ impl<'a> Parts<'a> {
 
     /// All of a pod.
     pub(super) fn take(&mut self, pod: &Pod) {
-        let family = Family::of(pod.address);
+        let family = TableFamily::of(pod.address);
         let chains = self.chains(pod);
         for (name, key) in &pod.keys {
             put(&mut self.before, family, name, *key, element(self.applied, family, name, key));
@@ -113,7 +111,7 @@ impl<'a> Parts<'a> {
     }
 
     /// A chain that nothing leads to.
-    pub(super) fn gone(&mut self, family: Family, name: &Name) {
+    pub(super) fn gone(&mut self, family: TableFamily, name: &Name) {
         let content = chain(self.applied, family, name).cloned();
         let before = self.before.tables.get_mut(&family);
         before
@@ -131,27 +129,27 @@ fn wider(old: Option<&Table>, new: &Table) -> BTreeMap<Name, Set> {
 
 /// The same tables with the same maps, all empty.
 fn skeleton(ruleset: &Ruleset) -> Ruleset {
-    let bare = |(family, table): (&Family, &Table)| {
+    let bare = |(family, table): (&TableFamily, &Table)| {
         let maps = table.maps.iter().map(|(name, map)| (name.clone(), Map::new(map.kind))).collect();
         (*family, Table { maps, ..Table::new(table.name.clone()) })
     };
     Ruleset { tables: ruleset.tables.iter().map(bare).collect() }
 }
 
-fn chain<'r>(ruleset: &'r Ruleset, family: Family, name: &Name) -> Option<&'r Chain> {
+fn chain<'r>(ruleset: &'r Ruleset, family: TableFamily, name: &Name) -> Option<&'r Chain> {
     ruleset.tables.get(&family)?.chains.get(name)
 }
 
 /// How many rules a chain has.
-pub(super) fn rules_of(ruleset: &Ruleset, family: Family, name: &Name) -> usize {
+pub(super) fn rules_of(ruleset: &Ruleset, family: TableFamily, name: &Name) -> usize {
     chain(ruleset, family, name).map_or(0, |chain| chain.rules.len())
 }
 
-pub(super) fn element<'r>(ruleset: &'r Ruleset, family: Family, map: &Name, key: &MapKey) -> Option<&'r Element> {
+pub(super) fn element<'r>(ruleset: &'r Ruleset, family: TableFamily, map: &Name, key: &MapKey) -> Option<&'r Element> {
     ruleset.tables.get(&family)?.maps.get(map)?.elements.get(key)
 }
 
-fn put(ruleset: &mut Ruleset, family: Family, map: &Name, key: MapKey, element: Option<&Element>) {
+fn put(ruleset: &mut Ruleset, family: TableFamily, map: &Name, key: MapKey, element: Option<&Element>) {
     let map = ruleset.tables.get_mut(&family).and_then(|table| table.maps.get_mut(map));
     if let (Some(map), Some(element)) = (map, element) {
         map.elements.insert(key, element.clone());

@@ -1,0 +1,169 @@
+//! nft text of the vocabulary: what `nft list` shows, and `nft -f` takes. Everything is sorted, so that equal
+//! rulesets print equal text.
+
+mod rule;
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{
+    DataKind, Element, KeyKind, MARKER, Map, MapKey, MapKind, Name, Ruleset, Set, SetKind, Table, TableFamily, Target,
+};
+use crate::net::{AddressRange, Family};
+
+/// The type of an address in a set or map.
+fn address_type(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ipv4_addr",
+        Family::Ipv6 => "ipv6_addr",
+    }
+}
+
+/// `set` or `map`.
+pub(crate) fn map_keyword(kind: MapKind) -> &'static str {
+    match kind.data {
+        DataKind::Nothing => "set",
+        DataKind::Address | DataKind::Verdict => "map",
+    }
+}
+
+/// The `type` line of a map.
+pub(crate) fn map_type(kind: MapKind) -> String {
+    let address = address_type(kind.family);
+    let key = match kind.key {
+        KeyKind::Address => address.to_owned(),
+        KeyKind::Port => format!("{address} . inet_proto . inet_service"),
+        KeyKind::Prefix(_) => format!("{address} . {address}"),
+        KeyKind::PrefixPort(_) => format!("{address} . {address} . inet_proto . inet_service"),
+    };
+    match kind.data {
+        DataKind::Nothing => key,
+        DataKind::Address => format!("{key} : {address}"),
+        DataKind::Verdict => format!("{key} : verdict"),
+    }
+}
+
+/// The `comment` line of a map, if it has one.
+pub(crate) fn map_comment(kind: MapKind) -> Option<String> {
+    kind.comment().map(|comment| format!("comment \"{comment}\""))
+}
+
+/// The `counter` line of a map: what leads to an address counts the connections that it translates, and what leads to a
+/// chain those that are looked at there.
+pub(crate) fn map_counter(kind: MapKind) -> Option<&'static str> {
+    match kind.data {
+        DataKind::Nothing => None,
+        DataKind::Address | DataKind::Verdict => Some("counter"),
+    }
+}
+
+/// The type of what is in a set.
+pub(crate) fn set_type(kind: SetKind) -> &'static str {
+    match kind {
+        SetKind::Ranges(family) | SetKind::Addresses(family) => address_type(family),
+    }
+}
+
+/// The `flags` line of a set, if it has one.
+pub(crate) fn set_flags(kind: SetKind) -> Option<&'static str> {
+    match kind {
+        SetKind::Ranges(_) => Some("flags interval"),
+        SetKind::Addresses(_) => None,
+    }
+}
+
+impl Display for Ruleset {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (family, table) in &self.tables {
+            OfFamily(*family, table).fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// A table, which does not have its own family.
+struct OfFamily<'a>(TableFamily, &'a Table);
+
+impl Display for OfFamily<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(family, table) = self;
+        writeln!(f, "table {family} {} {{", table.name)?;
+        writeln!(f, "\tcomment \"{MARKER}\"")?;
+        for (name, set) in &table.sets {
+            let flags = set_flags(set.kind()).map(|flags| format!("\t\t{flags}\n")).unwrap_or_default();
+            writeln!(f, "\n\tset {name} {{\n\t\ttype {}\n{flags}{set}\t}}", set_type(set.kind()))?;
+        }
+        for (name, map) in &table.maps {
+            let counter = map_counter(map.kind).map(|counter| format!("\t\t{counter}\n")).unwrap_or_default();
+            let comment = map_comment(map.kind).map(|comment| format!("\t\t{comment}\n")).unwrap_or_default();
+            let (keyword, of_type) = (map_keyword(map.kind), map_type(map.kind));
+            writeln!(f, "\n\t{keyword} {name} {{\n\t\ttype {of_type}\n{comment}{counter}{map}\t}}")?;
+        }
+        for (name, chain) in &table.chains {
+            writeln!(f, "\n\tchain {name} {{")?;
+            if let Some(hook) = chain.hook {
+                writeln!(f, "\t\t{hook}")?;
+            }
+            chain.rules.iter().try_for_each(|rule| writeln!(f, "\t\t{rule}"))?;
+            writeln!(f, "\t}}")?;
+        }
+        writeln!(f, "}}")
+    }
+}
+
+impl Display for Set {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ranges(_, ranges) => elements(f, ranges.iter().map(AddressRange::to_string)),
+            Self::Addresses(_, addresses) => elements(f, addresses.iter().map(ToString::to_string)),
+        }
+    }
+}
+
+impl Display for Map {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        elements(f, self.elements.iter().map(|(key, element)| element_text(*key, element)))
+    }
+}
+
+/// One element a line: a change of one is a change of one line.
+fn elements(f: &mut Formatter<'_>, texts: impl Iterator<Item = String>) -> fmt::Result {
+    let mut texts = texts.peekable();
+    if texts.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(f, "\t\telements = {{")?;
+    while let Some(text) = texts.next() {
+        let comma = if texts.peek().is_some() { "," } else { "" };
+        writeln!(f, "\t\t\t{text}{comma}")?;
+    }
+    writeln!(f, "\t\t}}")
+}
+
+/// `key comment "..." : target`.
+pub(crate) fn element_text(key: MapKey, element: &Element) -> String {
+    let comment = element.comment.iter().map(|c| format!(" comment \"{c}\"")).collect::<String>();
+    match &element.target {
+        Target::Nothing => format!("{key}{comment}"),
+        Target::Address(address) => format!("{key}{comment} : {address}"),
+        Target::Jump(chain) => format!("{key}{comment} : jump {chain}"),
+    }
+}
+
+/// In the order of the kernel's key.
+impl Display for MapKey {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(pod) => pod.fmt(f),
+            Self::Port(pod, protocol, port) => write!(f, "{pod} . {protocol} . {port}"),
+            Self::Prefix(pod, network) => write!(f, "{network} . {pod}"),
+            Self::PrefixPort(pod, network, protocol, port) => write!(f, "{network} . {pod} . {protocol} . {port}"),
+        }
+    }
+}
+
+impl Name {
+    /// `ip kube_vip_v4 egress_addrs`: how nft commands name an object.
+    pub(crate) fn path(&self, family: TableFamily, table: &Self) -> String {
+        format!("{family} {table} {self}")
+    }
+}

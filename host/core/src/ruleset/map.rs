@@ -1,0 +1,186 @@
+//! Maps, whose elements belong to one pod each.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::Name;
+use crate::net::{Family, Protocol};
+
+/// A named map; without data `nft` calls it a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// What its keys and data are.
+    pub kind: MapKind,
+    /// Its elements.
+    pub elements: BTreeMap<MapKey, Element>,
+}
+
+impl Map {
+    /// An empty map.
+    pub fn new(kind: MapKind) -> Self {
+        Self { kind, elements: BTreeMap::new() }
+    }
+}
+
+/// The types of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MapKind {
+    /// Of its addresses.
+    pub family: Family,
+    /// What its keys are.
+    pub key: KeyKind,
+    /// What they lead to.
+    pub data: DataKind,
+}
+
+/// What the keys of a map are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyKind {
+    /// `ipv4_addr`: the pod.
+    Address,
+    /// `ipv4_addr . inet_proto . inet_service`: the pod, and where it sends to.
+    Port,
+    /// `ipv4_addr . ipv4_addr`: the first so many bits of the destination, and the pod.
+    Prefix(u8),
+    /// `ipv4_addr . ipv4_addr . inet_proto . inet_service`: the same with the port.
+    PrefixPort(u8),
+}
+
+/// What the keys of a map lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DataKind {
+    /// Nothing: a key is there or not.
+    Nothing,
+    /// `ipv4_addr`.
+    Address,
+    /// `verdict`.
+    Verdict,
+}
+
+impl MapKind {
+    /// `ipv4_addr : ipv4_addr`.
+    pub const fn addresses(family: Family) -> Self {
+        Self { family, key: KeyKind::Address, data: DataKind::Address }
+    }
+
+    /// `ipv4_addr . inet_proto . inet_service : ipv4_addr`.
+    pub const fn ports(family: Family) -> Self {
+        Self { family, key: KeyKind::Port, data: DataKind::Address }
+    }
+
+    /// `ipv4_addr : verdict`.
+    pub const fn chains(family: Family) -> Self {
+        Self { family, key: KeyKind::Address, data: DataKind::Verdict }
+    }
+
+    /// What its comment in the kernel is. Neither the number of bits nor that members are pods can be read from its type.
+    pub fn comment(self) -> Option<String> {
+        match (self.key, self.data) {
+            (KeyKind::Prefix(bits) | KeyKind::PrefixPort(bits), _) => {
+                Some(format!("by {bits} bits of the destination"))
+            }
+            (KeyKind::Address | KeyKind::Port, DataKind::Nothing) => Some("pods".to_owned()),
+            (KeyKind::Address | KeyKind::Port, DataKind::Address | DataKind::Verdict) => None,
+        }
+    }
+
+    /// All that a map of this family with this comment can be.
+    pub fn all(family: Family, comment: Option<&str>) -> impl Iterator<Item = Self> {
+        let keys = (1..=family.bits()).flat_map(|bits| [KeyKind::Prefix(bits), KeyKind::PrefixPort(bits)]);
+        let keys = [KeyKind::Address, KeyKind::Port].into_iter().chain(keys);
+        let data = [DataKind::Nothing, DataKind::Address, DataKind::Verdict];
+        let kinds = keys.flat_map(move |key| data.map(|data| Self { family, key, data }));
+        kinds.filter(move |kind| kind.comment().as_deref() == comment)
+    }
+
+    /// `ipv4_addr`, of pods.
+    pub const fn pods(family: Family) -> Self {
+        Self { family, key: KeyKind::Address, data: DataKind::Nothing }
+    }
+}
+
+/// The key of a map element. The pod comes first, whatever the order in the kernel: so the elements of one pod stand
+/// beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MapKey {
+    /// For [`KeyKind::Address`].
+    Address(IpAddr),
+    /// For [`KeyKind::Port`].
+    Port(IpAddr, Protocol, u16),
+    /// For [`KeyKind::Prefix`]: the pod and the first address of the network.
+    Prefix(IpAddr, IpAddr),
+    /// For [`KeyKind::PrefixPort`].
+    PrefixPort(IpAddr, IpAddr, Protocol, u16),
+}
+
+impl MapKey {
+    /// The pod that it belongs to.
+    pub fn address(self) -> IpAddr {
+        match self {
+            Self::Address(pod) | Self::Port(pod, ..) | Self::Prefix(pod, _) | Self::PrefixPort(pod, ..) => pod,
+        }
+    }
+
+    /// The first key that a pod can have in a map of this kind.
+    pub fn first_of(pod: IpAddr, kind: KeyKind) -> Self {
+        let lowest = Family::of(pod).lowest();
+        match kind {
+            KeyKind::Address => Self::Address(pod),
+            KeyKind::Port => Self::Port(pod, Protocol::Tcp, 0),
+            KeyKind::Prefix(_) => Self::Prefix(pod, lowest),
+            KeyKind::PrefixPort(_) => Self::PrefixPort(pod, lowest, Protocol::Tcp, 0),
+        }
+    }
+
+    /// Whether a map of this kind has keys like it.
+    pub fn is_of(self, kind: KeyKind) -> bool {
+        match (self, kind) {
+            (Self::Address(_), KeyKind::Address)
+            | (Self::Port(..), KeyKind::Port)
+            | (Self::Prefix(..), KeyKind::Prefix(_))
+            | (Self::PrefixPort(..), KeyKind::PrefixPort(_)) => true,
+            (Self::Address(_) | Self::Port(..) | Self::Prefix(..) | Self::PrefixPort(..), _) => false,
+        }
+    }
+}
+
+/// What a map element holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// What the key leads to.
+    pub target: Target,
+    /// For readers of `nft list`; at most [`LONGEST_COMMENT`](super::LONGEST_COMMENT) bytes.
+    pub comment: Option<Arc<str>>,
+}
+
+/// The data of a map element.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// For [`DataKind::Nothing`].
+    Nothing,
+    /// For [`DataKind::Address`].
+    Address(IpAddr),
+    /// For [`DataKind::Verdict`]. `jump`, never `goto`: what the chain does not match must come back.
+    Jump(Name),
+}
+
+impl Target {
+    /// Whether a map with such data can hold it.
+    pub fn is_of(&self, kind: DataKind) -> bool {
+        match (self, kind) {
+            (Self::Nothing, DataKind::Nothing)
+            | (Self::Address(_), DataKind::Address)
+            | (Self::Jump(_), DataKind::Verdict) => true,
+            (Self::Nothing | Self::Address(_) | Self::Jump(_), _) => false,
+        }
+    }
+
+    /// The chain that it leads to.
+    pub fn chain(&self) -> Option<&Name> {
+        match self {
+            Self::Jump(chain) => Some(chain),
+            Self::Nothing | Self::Address(_) => None,
+        }
+    }
+}
