@@ -7,33 +7,37 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
-use egressd::addresses::{self, Addresses};
+use egressd::admin::clean::{self, Job, NewerLayout, Outcome, Scope};
+use egressd::admin::desk::{Desk, Doors};
+use egressd::admin::document::{self, Document, Inside};
+use egressd::admin::oneshot::{self, Known, Report};
+use egressd::admin::output::{self, Paint};
+use egressd::admin::status_socket;
 use egressd::authoring::{self, Answer};
+use egressd::board::notices::Notices;
 use egressd::board::{Reader, board};
-use egressd::clean::{self, Job, NewerLayout, Outcome, Scope};
 use egressd::cli::{
     CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
     StatusOutput,
 };
 use egressd::config::{self, Config};
+use egressd::daemon::evaluator::Evaluator;
+use egressd::daemon::heap;
 use egressd::daemon::{Daemon, Start, Watch};
-use egressd::desk::{Desk, Doors};
-use egressd::document::{self, Document, Inside};
 use egressd::errors::with_causes;
-use egressd::evaluator::Evaluator;
-use egressd::lock::{Lock, LockDir};
+use egressd::instances::lock::{Lock, LockDir};
+use egressd::instances::orphans;
+use egressd::kernel::addresses::{self, Addresses};
+use egressd::kernel::bystanders;
+use egressd::kernel::nft::{Kernel, KernelThread, Netlink};
 use egressd::log::{Form, Lines};
 use egressd::metrics::Metrics;
-use egressd::nft::{Kernel, KernelThread, Netlink};
-use egressd::notices::Notices;
-use egressd::oneshot::{self, Known, Report};
-use egressd::output::{self, Paint};
 use egressd::policies::{Library, Loader, Sandbox};
 use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::{Sources, StateDir};
-use egressd::{bystanders, heap, orphans, out, publish, status_socket, wasm};
+use egressd::{out, publish, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Severity;

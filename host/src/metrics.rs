@@ -17,8 +17,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::board::Newest;
-use crate::nft::Survey;
-use crate::orphans::Orphan;
+use crate::instances::orphans::Orphan;
+use crate::kernel::nft::Survey;
 
 /// What a scrape says it is.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

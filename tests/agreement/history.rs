@@ -1,7 +1,7 @@
 //! A node that lives through one random plan after the other.
 
 use anyhow::{Context, Result, anyhow, ensure};
-use egressd::nft::{Kernel, Netlink};
+use egressd::kernel::nft::{Kernel, Netlink};
 use egressd_core::compile::{compile, table_names};
 use egressd_core::diff::diff;
 use egressd_core::plan::Plan;

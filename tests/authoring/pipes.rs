@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::process::{Output, Stdio};
 use std::{fs, io, thread};
 
-use egressd::document::Document;
+use egressd::admin::document::Document;
 use tempfile::TempDir;
 
 use crate::desk::{POLICY, binary, component};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use egressd::nft::Netlink;
+use egressd::kernel::nft::Netlink;
 use egressd_core::model::Key;
 use lab::Namespace;
 

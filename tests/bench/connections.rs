@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
-use egressd::nft::{Kernel, Netlink};
+use egressd::kernel::nft::{Kernel, Netlink};
 use egressd_core::diff::diff;
 use egressd_core::ruleset::Ruleset;
 use lab::Lab;

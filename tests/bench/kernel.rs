@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use egressd::nft::{Error, Netlink};
+use egressd::kernel::nft::{Error, Netlink};
 use egressd_core::diff::{Changes, diff};
 use egressd_core::ruleset::Ruleset;
 use lab::Namespace;

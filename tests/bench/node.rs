@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use egressd::nft::Netlink;
+use egressd::kernel::nft::Netlink;
 use egressd_core::model::{Key, Node};
 use egressd_core::testkit::n;
 use lab::Namespace;

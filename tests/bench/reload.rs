@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use egressd::evaluator::Evaluator;
+use egressd::daemon::evaluator::Evaluator;
 use egressd_core::chain::Chain;
 use egressd_core::model::{Key, ServiceKey, Snapshot};
 use egressd_core::pipeline::{Pipeline, Question, Turns};

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
+use egressd::admin::oneshot::{self, Known, Report};
+use egressd::admin::output::{self, Paint};
 use egressd::metrics::Metrics;
-use egressd::oneshot::{self, Known, Report};
-use egressd::output::{self, Paint};
 use egressd::policies::{Library, Sandbox};
 use egressd::source::manifests::{Given, POLICIES};
 use egressd::source::{Origin, Source};

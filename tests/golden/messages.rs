@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use egressd::oneshot::Report;
+use egressd::admin::oneshot::Report;
 use egressd::policies::Sandbox;
 use egressd_core::finding::Finding;
 use egressd_core::model::AddressTrust;

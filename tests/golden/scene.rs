@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use egressd::addresses;
-use egressd::oneshot::{Known, Report};
+use egressd::admin::oneshot::{Known, Report};
+use egressd::kernel::addresses;
 use egressd::policies::Sandbox;
 use egressd_core::owner::{Held, Standing};
 use egressd_core::pipeline::Settings;

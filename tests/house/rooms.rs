@@ -5,11 +5,13 @@ use std::path::Path;
 
 use crate::rust::{code, paths, without_tests};
 
-/// The room of a file below `source`, the `src` folder of a crate: its first folder, or its name.
+/// Folders of the shell that hold several rooms.
+const WINGS: [&str; 3] = ["admin", "instances", "kernel"];
+
+/// The room of a file below `source`, the `src` folder of a crate: its first folder or its name, and in a wing also the
+/// second.
 pub(crate) fn room(file: &Path, source: &Path) -> String {
-    let inside = file.strip_prefix(source).expect("the file is in the folder");
-    let first = inside.iter().next().expect("a file has a name").to_string_lossy();
-    first.trim_end_matches(".rs").to_owned()
+    room_of_module(&module(file, source)).unwrap_or_else(|| "lib".to_owned())
 }
 
 /// The other rooms of the same crate that a file mentions outside its unit tests.
@@ -39,14 +41,21 @@ fn module(file: &Path, source: &Path) -> Vec<String> {
 fn room_of_path(path: &str, here: &[String]) -> Option<String> {
     let mut parts = path.split("::").peekable();
     if parts.next_if_eq(&"crate").is_some() {
-        return parts.next().map(str::to_owned);
+        return room_of_module(&parts.map(str::to_owned).collect::<Vec<_>>());
     }
-    let mut at = here;
+    let mut at = here.to_vec();
     let mut upwards = false;
     while parts.next_if_eq(&"super").is_some() {
-        at = at.split_last().map_or(at, |(_, above)| above);
+        at.pop();
         upwards = true;
     }
-    // Below the root a path stays in its room.
-    if upwards && at.is_empty() { parts.next().map(str::to_owned) } else { None }
+    at.extend(parts.map(str::to_owned));
+    if upwards { room_of_module(&at) } else { None }
+}
+
+/// None for the root of the crate.
+fn room_of_module(module: &[String]) -> Option<String> {
+    let first = module.first()?;
+    let second = module.get(1).filter(|_| WINGS.contains(&first.as_str()));
+    Some(second.map_or_else(|| first.clone(), |second| format!("{first}/{second}")))
 }

@@ -25,15 +25,15 @@ const HOST: [(&str, &[&str]); 20] = [
     ("seccompiler", &["wasm/filter"]),
     ("flate2", &["policies/", "authoring/"]),
     ("sha2", &["policies/", "authoring/"]),
-    ("rustables", &["nft/"]),
-    ("netlink_packet_core", &["addresses/"]),
+    ("rustables", &["kernel/nft/"]),
+    ("netlink_packet_core", &["kernel/addresses/"]),
     ("k8s_openapi", &["source/", "publish"]),
     ("kube", &["source/", "publish"]),
     ("clap", &["cli", "config", "main.rs"]),
     ("clap_complete", &["cli", "main.rs"]),
-    ("hyper", &["http"]),
-    ("hyper_util", &["http", "source/cluster/connect"]),
-    ("http_body_util", &["http"]),
+    ("hyper", &["admin/http"]),
+    ("hyper_util", &["admin/http", "source/cluster/connect"]),
+    ("http_body_util", &["admin/http"]),
     ("tower", &["source/cluster/connect"]),
     ("prometheus_client", &["metrics"]),
     // So that every time that people read is written down in one way; Events carry microseconds.
@@ -41,7 +41,16 @@ const HOST: [(&str, &[&str]); 20] = [
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.
-const ADAPTERS: [&str; 8] = ["source", "wasm", "nft", "addresses", "publish", "http", "lock", "status_socket"];
+const ADAPTERS: [&str; 8] = [
+    "source",
+    "wasm",
+    "kernel/nft",
+    "kernel/addresses",
+    "publish",
+    "admin/http",
+    "instances/lock",
+    "admin/status_socket",
+];
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use egressd::admin::oneshot::{self, Known};
+use egressd::admin::output::{self, Paint};
 use egressd::metrics::Metrics;
-use egressd::oneshot::{self, Known};
-use egressd::output::{self, Paint};
 use egressd::policies::{Library, Sandbox};
 use egressd::source::manifests::{Given, Places};
 use egressd_core::finding::Severity;

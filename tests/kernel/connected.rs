@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use egressd::addresses::{self, Addresses, Known};
+use egressd::kernel::addresses::{self, Addresses, Known};
 use egressd_core::model::Connected;
 use tokio::time::timeout;
 

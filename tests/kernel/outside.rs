@@ -1,6 +1,6 @@
 //! What is seen of tables from outside, whoever made them.
 
-use egressd::nft::{Error, ListedTable, Maker, Netlink, Owner, TableId, Tables};
+use egressd::kernel::nft::{Error, ListedTable, Maker, Netlink, Owner, TableId, Tables};
 use egressd_core::net::Family;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! How a set of ranges changes.
 
-use egressd::nft::Kernel as _;
+use egressd::kernel::nft::Kernel as _;
 use egressd_core::{
     diff::{Verb, diff},
     net::{AddressRange, Family, merge_ranges},

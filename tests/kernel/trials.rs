@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use egressd::nft::{Error, Kernel, KernelThread, Netlink};
+use egressd::kernel::nft::{Error, Kernel, KernelThread, Netlink};
 use egressd_core::{
     diff::{Batch, Verb},
     net::Family,

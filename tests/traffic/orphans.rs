@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use egressd::lock::{Life, Lock, LockDir};
+use egressd::instances::lock::{Life, Lock, LockDir};
 use egressd_core::compile::{Instance, InstanceName};
 use lab::addresses::OUTSIDE_V4;
 use lab::{Egressd, Protocol};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use egressd::evaluator::{Evaluator, EvaluatorGone};
+use egressd::daemon::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling, Verdict};
 use egressd_core::decision::{Decision, Draft, Outcome};

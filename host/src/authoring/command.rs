@@ -10,10 +10,10 @@ use super::cases::{self, Tested};
 use super::check::{self, checked, engine};
 use super::scene::{Scene, narrowed};
 use super::{bench, build, compare, new, pack};
+use crate::admin::output::{self, Paint};
 use crate::cli::{self, Bench, DiffPolicies, Input, Instance, New, Pack, PolicyCommand, RunPolicy, Source};
 use crate::config::{self, Config};
 use crate::out::stderr;
-use crate::output::{self, Paint};
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::ServiceKey;
 
 use super::render;
-use crate::oneshot::Report;
+use crate::admin::oneshot::Report;
 
 /// Prints what changes for each Service; returns for how many something does.
 pub(super) fn print(out: &mut dyn Write, before: &Report, after: &Report) -> io::Result<usize> {

@@ -8,9 +8,9 @@ use egressd_core::model::{PolicyObject, ServiceKey};
 
 use super::Error;
 use super::check::{Checked, compiler};
+use crate::admin::oneshot::{self, Known, Report};
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::oneshot::{self, Known, Report};
 use crate::policies::{Library, Sandbox};
 use crate::source::handover::Update;
 use crate::source::manifests::Places;

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use super::{Begun, Daemon, Knowledge};
 use crate::errors::with_causes;
-use crate::nft;
+use crate::kernel::nft;
 
 /// How long to wait after a failed commit, at first; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(100);

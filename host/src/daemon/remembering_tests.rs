@@ -17,8 +17,8 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::board::board;
-use crate::nft::{Error, Kernel, Readback, Survey, TableId};
-use crate::notices::Notices;
+use crate::board::notices::Notices;
+use crate::kernel::nft::{Error, Kernel, Readback, Survey, TableId};
 use crate::policies::{Library, Sandbox};
 use crate::source::handover::handover;
 use crate::state::pending::Promised;

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::{Knowledge, Start};
 use crate::board::Board;
 use crate::errors::with_causes;
-use crate::nft::{self, KernelThread};
+use crate::kernel::nft::{self, KernelThread};
 
 /// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::Daemon;
-use crate::heap;
+use crate::daemon::heap;
 
 /// How long nothing happens before it is looked at: what comes next would take the same memory again.
 const QUIET: Duration = Duration::from_secs(1);

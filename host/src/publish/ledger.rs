@@ -18,7 +18,7 @@ use super::speaker::{self, Novelty, Right};
 use super::write::Kind;
 use super::{Outcome, Place, Regarding, Write};
 use crate::board::Newest;
-use crate::orphans::Orphan;
+use crate::instances::orphans::Orphan;
 use crate::policies::PolicyReport;
 
 /// While the API server is away.

@@ -7,7 +7,7 @@ use egressd_core::finding::Severity;
 use egressd_core::status::{ServiceStatus, State};
 use egressd_core::text::{cut, plain};
 
-use crate::orphans::Orphan;
+use crate::instances::orphans::Orphan;
 
 /// The longest note that Kubernetes takes is 1 KiB.
 const LONGEST: usize = 1000;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use egressd::nft::Netlink;
+use egressd::kernel::nft::Netlink;
 use egressd_core::diff::{Batch, Change, Verb};
 use egressd_core::net::{AddressRange, Family};
 use egressd_core::ruleset::{Hook, Match, Name, Rule, Statement};

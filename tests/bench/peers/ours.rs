@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egressd::nft::Netlink;
+use egressd::kernel::nft::Netlink;
 use egressd_core::diff::Comparison;
 use lab::Namespace;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use egressd::addresses::{Known, known_after};
+use egressd::kernel::addresses::{Known, known_after};
 
 use super::Answer;
 

@@ -1,6 +1,6 @@
 //! What the kernel answers about its tables → a ruleset, and what our elements have counted.
 
-use egressd::nft::script::{encoded, read_back, survey};
+use egressd::kernel::nft::script::{encoded, read_back, survey};
 use egressd_core::compile::table_names;
 use egressd_core::diff::{Batch, diff};
 use egressd_core::ruleset::Ruleset;

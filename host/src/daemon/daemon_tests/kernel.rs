@@ -9,7 +9,7 @@ use egressd_core::ruleset::{Layout, Ruleset, TableNames};
 use egressd_core::testkit::FakeKernel;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::nft::{Error, Foreign, Kernel, Readback, Refusal, Survey, TableId};
+use crate::kernel::nft::{Error, Foreign, Kernel, Readback, Refusal, Survey, TableId};
 
 /// What the loop asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

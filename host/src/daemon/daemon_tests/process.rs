@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::{Daemon, Idle, Next, Start, Watch};
 use super::kernel::Actor;
-use crate::addresses::{Addresses, Known};
-use crate::evaluator::Evaluator;
-use crate::nft::KernelThread;
+use crate::daemon::evaluator::Evaluator;
+use crate::kernel::addresses::{Addresses, Known};
+use crate::kernel::nft::KernelThread;
 use crate::policies::Loader;
 use crate::source::handover::Taker;
 use crate::state::StateDir;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::kernel::{Request, What};
 use super::policy::NARROWLY;
 use super::world::{ADDRESS, World};
-use crate::nft::Foreign;
+use crate::kernel::nft::Foreign;
 
 const FAILURES: usize = 9;
 

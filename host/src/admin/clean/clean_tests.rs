@@ -1,0 +1,174 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::fs;
+
+use egressd_core::compile::InstanceName;
+use egressd_core::net::Family;
+
+use super::*;
+use crate::instances::orphans::Sign;
+use crate::kernel::nft::Owner;
+use crate::kernel::nft::testkit::FakeTables;
+
+fn named(name: &str) -> Instance {
+    Instance::Named(InstanceName::new(name).unwrap())
+}
+
+/// A job of the egressd without a name, and a directory for locks that is gone with the test.
+fn job(scope: Scope) -> (tempfile::TempDir, Job) {
+    let dir = tempfile::tempdir().unwrap();
+    let locks = LockDir::new(dir.path());
+    (dir, Job { own: Instance::Default, scope, newer: NewerLayout::Stays, locks })
+}
+
+/// What an instance that has ended leaves.
+fn ended(job: &Job, instance: &Instance) {
+    drop(job.locks.hold(instance).unwrap());
+}
+
+fn whys(report: &Report) -> Vec<&Why> {
+    report.left.iter().map(|left| &left.why).collect()
+}
+
+#[test]
+fn clean_takes_the_tables_of_its_own_instance_in_both_families_and_its_lock() {
+    let (dir, job) = job(Scope::Own);
+    ended(&job, &Instance::Default);
+    let mut tables = FakeTables::default().owned(&Instance::Default, Owner::Nobody).owned(&named("a"), Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!((report.removed.len(), report.outcome()), (2, Outcome::Cleaned));
+    assert_eq!(tables.names(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn all_takes_what_every_ended_instance_left_and_only_that() {
+    let (dir, job) = job(Scope::All);
+    let odd = [".", "..", "-x", "v4", "default"].map(named);
+    let mut tables = FakeTables::default().foreign(&named("theirs")).marked(Family::Ipv4, "strange");
+    for instance in &odd {
+        tables = tables.unowned(instance);
+        ended(&job, instance);
+    }
+    ended(&job, &named("without-tables"));
+    let report = job.carry_out(&mut tables.owned(&named("b"), Owner::Nobody), &BTreeSet::new()).unwrap();
+    assert_eq!((report.removed.len(), report.outcome()), (12, Outcome::Cleaned), "{report:?}");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "a lock is left");
+}
+
+#[test]
+fn a_table_of_a_newer_layout_stays_with_its_lock_unless_it_is_to_go() {
+    let (dir, job) = job(Scope::All);
+    for instance in [Instance::Default, named("a")] {
+        ended(&job, &instance);
+    }
+    let mut tables =
+        FakeTables::default().newer(&Instance::Default).newer(&named("a")).owned(&named("b"), Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6", "kube_vip_a_v4", "kube_vip_a_v6"]);
+    assert!(whys(&report).iter().all(|why| matches!(why, Why::Newer(_))), "{report:?}");
+    assert!(report.left().contains("newer-layout"), "{}", report.left());
+    assert_eq!((report.outcome(), fs::read_dir(dir.path()).unwrap().count()), (Outcome::Incomplete, 2));
+    let job = Job { newer: NewerLayout::Goes, ..job };
+    assert_eq!(job.carry_out(&mut tables, &BTreeSet::new()).unwrap().outcome(), Outcome::Cleaned);
+    assert_eq!((tables.names(), fs::read_dir(dir.path()).unwrap().count()), (vec![], 0));
+}
+
+/// Whatever is to become of the layout: its egressd runs.
+#[test]
+fn a_table_of_a_newer_layout_that_is_owned_is_in_use() {
+    let (_dir, job) = job(Scope::Own);
+    let mut tables = FakeTables::default().newer(&Instance::Default);
+    tables.tables.iter_mut().for_each(|table| table.owner = Owner::Other(7));
+    let report = Job { newer: NewerLayout::Goes, ..job }.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!(whys(&report), [&Why::InUse(Sign::Owner(7)); 2]);
+}
+
+#[test]
+fn what_another_program_made_stays_and_is_no_failure() {
+    let (_dir, job) = job(Scope::All);
+    let mut tables = FakeTables::default().foreign(&Instance::Default).foreign(&named("a")).marked(Family::Ipv4, "x");
+    let before = tables.names().len();
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!((tables.names().len(), report.outcome()), (before, Outcome::Cleaned));
+    assert_eq!(report.notes.len(), 2, "those of our own name are named: {:?}", report.notes);
+}
+
+#[test]
+fn a_table_that_is_owned_stays_and_the_others_go() {
+    let (_dir, job) = job(Scope::All);
+    let mut tables = FakeTables::default().owned(&Instance::Default, Owner::Other(7)).owned(&named("a"), Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!(tables.names(), ["kube_vip_v4", "kube_vip_v6"]);
+    assert_eq!(whys(&report), [&Why::InUse(Sign::Owner(7)); 2]);
+    assert_eq!((report.removed.len(), report.outcome()), (2, Outcome::Incomplete));
+}
+
+#[test]
+fn a_table_of_ours_whose_lock_is_held_stays_and_the_lock_too() {
+    let (_dir, job) = job(Scope::Own);
+    let job = Job { own: named("a"), ..job };
+    let _living = job.locks.hold(&named("a")).unwrap();
+    let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!(whys(&report), [&Why::InUse(Sign::Lock); 2]);
+    assert!(tables.names().contains(&"kube_vip_a_v4") && job.locks.path_of(&named("a")).exists());
+}
+
+#[test]
+fn what_another_instance_looks_after_stays_and_nothing_is_left_to_do_about_it() {
+    let (_dir, job) = job(Scope::All);
+    let _living = job.locks.hold(&named("a")).unwrap();
+    let mut tables = FakeTables::default()
+        .unowned(&named("a"))
+        .owned(&named("b"), Owner::Other(7))
+        .owned(&Instance::Default, Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!((report.outcome(), report.removed.len(), report.notes.len()), (Outcome::Cleaned, 2, 4), "{report:?}");
+    assert_eq!(report.living, BTreeSet::from([named("a"), named("b")]));
+    assert_eq!(tables.names().len(), 4);
+    assert!(job.locks.path_of(&named("a")).exists());
+}
+
+/// As it stands while the other one is updated: without an owner for a moment.
+#[test]
+fn what_was_seen_to_live_is_not_taken_by_another_try() {
+    let (_dir, job) = job(Scope::All);
+    let mut tables = FakeTables::default().owned(&named("a"), Owner::Nobody).owned(&named("b"), Owner::Nobody);
+    let report = job.carry_out(&mut tables, &BTreeSet::from([named("a"), Instance::Default])).unwrap();
+    assert_eq!((report.removed.len(), tables.names()), (2, vec!["kube_vip_a_v4", "kube_vip_a_v6"]));
+}
+
+#[test]
+fn about_another_instance_unknown_is_not_free() {
+    for broken in [false, true] {
+        let (dir, mut job) = job(Scope::All);
+        if broken {
+            fs::write(dir.path().join("file"), "").unwrap();
+            job.locks = LockDir::new(dir.path().join("file"));
+        }
+        let mut tables = FakeTables::default().unowned(&named("a")).owned(&named("b"), Owner::Nobody);
+        let report = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+        assert_eq!(tables.names(), ["kube_vip_a_v4", "kube_vip_a_v6"]);
+        assert!(matches!(whys(&report)[..], [Why::Unclear { .. }, Why::Unclear { .. }]), "{report:?}");
+    }
+}
+
+/// Else nothing would remove them where no lock can be made.
+#[test]
+fn an_instance_that_is_named_is_taken_without_a_lock_that_shows_anything() {
+    let (dir, mut job) = job(Scope::Own);
+    fs::write(dir.path().join("file"), "").unwrap();
+    job.locks = LockDir::new(dir.path().join("file"));
+    let mut tables = FakeTables::default().unowned(&Instance::Default);
+    assert_eq!(job.carry_out(&mut tables, &BTreeSet::new()).unwrap().outcome(), Outcome::Cleaned);
+    assert_eq!(tables.names(), [""; 0]);
+}
+
+#[test]
+fn nothing_to_remove_makes_no_file_and_no_directory() {
+    let (dir, job) = job(Scope::All);
+    let job = Job { locks: LockDir::new(dir.path().join("run")), ..job };
+    assert_eq!(job.carry_out(&mut FakeTables::default(), &BTreeSet::new()).unwrap(), Report::default());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,144 @@
+//! `egressd clean`: away with the tables of this instance, or of all that have ended, and with their locks. What an
+//! egressd looks after stays, and is named.
+
+mod report;
+mod stay;
+
+use std::collections::BTreeSet;
+
+use egressd_core::compile::Instance;
+
+pub use report::{Left, Outcome, Report, Why};
+pub use stay::{Doors, stay};
+
+use crate::errors::with_causes;
+use crate::instances::lock::{Life, LockDir, Missing};
+use crate::instances::orphans::{Standing, standing};
+use crate::kernel::nft::{self, ListedTable, Maker, Tables};
+
+/// Whose tables to remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// This instance's.
+    Own,
+    /// Those of every instance that has ended, too.
+    All,
+}
+
+/// What becomes of tables that a newer egressd made in a layout that this one does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewerLayout {
+    /// They stay, and are named.
+    Stays,
+    /// They are removed like others.
+    Goes,
+}
+
+/// What to remove.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// This instance.
+    pub own: Instance,
+    /// Whose tables.
+    pub scope: Scope,
+    /// Whether those of a newer layout, too.
+    pub newer: NewerLayout,
+    /// Where the locks are.
+    pub locks: LockDir,
+}
+
+impl Job {
+    /// Removes what no egressd looks after. One table that has to stay keeps no other from being removed. Other instances
+    /// that are `spared` are not looked at: they were seen to live, and one that begins anew has no owner for a moment.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read.
+    pub fn carry_out(&self, tables: &mut impl Tables, spared: &BTreeSet<Instance>) -> Result<Report, nft::Error> {
+        let listed = tables.list()?;
+        let mut report = Report::default();
+        let instances = self.instances(&listed, &mut report);
+        for instance in instances.into_iter().filter(|instance| *instance == self.own || !spared.contains(instance)) {
+            let (ours, others): (Vec<_>, Vec<_>) = of_instance(&listed, &instance).partition(|table| is_ours(table));
+            self.remove(&instance, &ours, tables, &mut report);
+            if instance == self.own {
+                let note = |table: &ListedTable| format!("{} stays: egressd did not make it", table.id);
+                report.notes.extend(others.into_iter().map(note));
+            }
+        }
+        Ok(report)
+    }
+
+    /// Those that have a table or a lock.
+    fn instances(&self, listed: &[ListedTable], report: &mut Report) -> BTreeSet<Instance> {
+        let own = [self.own.clone()];
+        match self.scope {
+            Scope::Own => own.into(),
+            Scope::All => {
+                let locks = self.locks.instances().unwrap_or_else(|error| {
+                    report.notes.push(with_causes(&error));
+                    Vec::new()
+                });
+                let ours = listed.iter().filter(|table| is_ours(table));
+                let named = ours.filter_map(|table| Instance::of_table(table.id.family, &table.id.name));
+                named.chain(locks).chain(own).collect()
+            }
+        }
+    }
+
+    /// The tables of one instance, and its lock once none is left.
+    fn remove(&self, instance: &Instance, ours: &[&ListedTable], tables: &mut impl Tables, report: &mut Report) {
+        // Without a lock nothing shows whether another instance lives. That of our own is made, so that none begins.
+        let missing = if *instance == self.own && !ours.is_empty() { Missing::Create } else { Missing::Leave };
+        let (lock, life) = match self.locks.claim(instance, missing) {
+            Ok(lock) => (Some(lock), Life::Ended),
+            Err(error) => (None, Life::from(error)),
+        };
+        let before = (report.left.len(), report.living.len());
+        for table in ours {
+            match self.removable(instance, table, &life).and_then(|()| delete(table, tables)) {
+                Ok(()) => report.removed.push(table.id.clone()),
+                Err(Why::InUse(sign)) if *instance != self.own => report.lives(instance, &table.id, sign),
+                Err(why) => report.left.push(Left { table: table.id.clone(), why }),
+            }
+        }
+        let all_gone = (report.left.len(), report.living.len()) == before;
+        if let Some(Err(error)) = lock.filter(|_| all_gone).map(crate::instances::lock::Lock::remove) {
+            report.notes.push(with_causes(&error));
+        }
+    }
+
+    /// Whoever names an instance knows whether it runs; about others, unknown is not free.
+    fn removable(&self, instance: &Instance, table: &ListedTable, life: &Life) -> Result<(), Why> {
+        match standing(table, life) {
+            Standing::InUse(sign) => return Err(Why::InUse(sign)),
+            Standing::Unclear(error) if *instance != self.own => {
+                return Err(Why::Unclear { instance: instance.clone(), cause: with_causes(error) });
+            }
+            Standing::Orphaned | Standing::Unclear(_) => {}
+        }
+        match (table.maker, self.newer) {
+            (Maker::Newer(layout), NewerLayout::Stays) => Err(Why::Newer(layout)),
+            (Maker::Newer(_), NewerLayout::Goes) | (Maker::Egressd | Maker::Another, _) => Ok(()),
+        }
+    }
+}
+
+/// Whether an egressd made it, an older or a newer one.
+fn is_ours(table: &ListedTable) -> bool {
+    match table.maker {
+        Maker::Egressd | Maker::Newer(_) => true,
+        Maker::Another => false,
+    }
+}
+
+fn of_instance<'a>(listed: &'a [ListedTable], instance: &'a Instance) -> impl Iterator<Item = &'a ListedTable> {
+    listed.iter().filter(|table| Instance::of_table(table.id.family, &table.id.name).as_ref() == Some(instance))
+}
+
+fn delete(table: &ListedTable, tables: &mut impl Tables) -> Result<(), Why> {
+    tables.delete(&table.id).map_err(|error| Why::Refused(with_causes(&error)))
+}
+
+#[cfg(test)]
+#[path = "clean_tests.rs"]
+mod tests;

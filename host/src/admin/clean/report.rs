@@ -1,0 +1,157 @@
+//! What became of a cleaning.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, Write};
+
+use egressd_core::compile::Instance;
+use egressd_core::ruleset::Layout;
+
+use crate::instances::orphans::Sign;
+use crate::kernel::nft::TableId;
+
+/// What was removed, and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The tables that are gone.
+    pub removed: Vec<TableId>,
+    /// The tables of egressd's making that should be gone and are still there.
+    pub left: Vec<Left>,
+    /// The other instances that live. Their tables are theirs, and nothing is left to do about them.
+    pub living: BTreeSet<Instance>,
+    /// What else is to be printed.
+    pub notes: Vec<String>,
+}
+
+/// A table that stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Which.
+    pub table: TableId,
+    /// And why.
+    pub why: Why,
+}
+
+/// Why a table stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// An egressd looks after it.
+    InUse(Sign),
+    /// Nothing shows whether one does.
+    Unclear {
+        /// Whose it is.
+        instance: Instance,
+        /// What is wrong with its lock.
+        cause: String,
+    },
+    /// A newer egressd made it, in this layout.
+    Newer(Layout),
+    /// The kernel refuses.
+    Refused(String),
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is left of what was to be removed.
+    Cleaned,
+    /// Something is.
+    Incomplete,
+}
+
+impl Report {
+    /// A table stays because its instance, which is not this one, lives.
+    pub(super) fn lives(&mut self, instance: &Instance, table: &TableId, sign: Sign) {
+        self.living.insert(instance.clone());
+        self.notes.push(format!("{table} stays: {sign}"));
+    }
+
+    /// Whether something is left.
+    pub fn outcome(&self) -> Outcome {
+        if self.left.is_empty() { Outcome::Cleaned } else { Outcome::Incomplete }
+    }
+
+    /// What is left and why, in one line.
+    pub fn left(&self) -> String {
+        self.left.iter().map(Left::to_string).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What was removed for whoever goes on with it, the rest for people.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn print(&self, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<()> {
+        let names: Vec<_> = self.removed.iter().map(|table| table.name.as_str()).collect();
+        match (names.as_slice(), self.outcome()) {
+            ([], Outcome::Cleaned) => writeln!(out, "there was nothing to remove")?,
+            ([], Outcome::Incomplete) => writeln!(out, "nothing was removed")?,
+            (names, Outcome::Cleaned | Outcome::Incomplete) => writeln!(out, "removed {}", names.join(", "))?,
+        }
+        let left = self.left.iter().map(Left::to_string);
+        left.chain(self.notes.iter().cloned()).try_for_each(|line| writeln!(errors, "egressd: {line}"))
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, why } = self;
+        match why {
+            Why::InUse(sign) => write!(f, "cannot remove {table}: {sign}; end that one first"),
+            Why::Unclear { instance, cause } => write!(
+                f,
+                "cannot remove {table}: it is unknown whether an egressd {instance} runs ({cause}); when none does, \
+                 `egressd clean --instance-name={}` removes it",
+                instance.setting()
+            ),
+            Why::Newer(layout) => write!(
+                f,
+                "cannot remove {table} (newer-layout): a newer egressd made it in layout {layout}, and this one knows \
+                 layouts up to {}; `egressd clean` of the newer one removes it, or this one with --newer-layout",
+                Layout::OURS
+            ),
+            Why::Refused(cause) => write!(f, "cannot remove {table}: {cause}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use egressd_core::net::Family;
+
+    use super::*;
+
+    fn printed(report: &Report) -> (String, String) {
+        let (mut out, mut errors) = (Vec::new(), Vec::new());
+        report.print(&mut out, &mut errors).unwrap();
+        (String::from_utf8(out).unwrap(), String::from_utf8(errors).unwrap())
+    }
+
+    #[test]
+    fn what_stays_is_named_with_the_reason_and_what_to_do() {
+        let [ipv4, ipv6] = Family::ALL
+            .map(|family| TableId { family: family.into(), name: Instance::Default.tables().of(family).clone() });
+        let unclear = Why::Unclear { instance: Instance::Default, cause: "it is not there".to_owned() };
+        let left =
+            vec![Left { table: ipv4.clone(), why: Why::InUse(Sign::Owner(7)) }, Left { table: ipv6, why: unclear }];
+        let notes = vec!["by the way".to_owned()];
+        let report = Report { removed: vec![ipv4], left, notes, ..Report::default() };
+        let (out, errors) = printed(&report);
+        assert_eq!(out, "removed kube_vip_v4\n");
+        assert_eq!(
+            errors,
+            "egressd: cannot remove table ip kube_vip_v4: a running egressd (or other process) owns it (netlink port 7); \
+             end that one first\n\
+             egressd: cannot remove table ip6 kube_vip_v6: it is unknown whether an egressd without an instance name \
+             runs (it is not there); when none does, `egressd clean --instance-name=` removes it\n\
+             egressd: by the way\n"
+        );
+    }
+
+    #[test]
+    fn nothing_to_do_is_fine() {
+        assert_eq!(printed(&Report::default()), ("there was nothing to remove\n".to_owned(), String::new()));
+        assert_eq!(Report::default().outcome(), Outcome::Cleaned);
+    }
+}

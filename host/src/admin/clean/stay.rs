@@ -1,0 +1,149 @@
+//! `egressd clean --stay`: for a DaemonSet that removes, so that whoever deletes it can wait until every node is ready.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use egressd_core::compile::Instance;
+
+use super::{Outcome, Report};
+use crate::admin::crowd::Bounds;
+use crate::admin::http::{self, Answer};
+use crate::admin::status_socket::{Probe, StatusSocket};
+use crate::board::notices::insist;
+use crate::out;
+
+/// Between two tries: what is in the way may be an egressd on its way out.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Where probes are answered.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// A unix socket.
+    pub socket: PathBuf,
+    /// And HTTP, where it is asked for.
+    pub http: Option<SocketAddr>,
+}
+
+/// What the readiness probe gets: none once everything is removed, else what is in the way.
+type Pending = Rc<RefCell<Option<String>>>;
+
+/// Cleans until nothing is left, then waits to be ended; answers probes all the time. Needs a tokio `LocalSet`. A `pass`
+/// gets the instances that an earlier one has seen to live: another try is about what was left, and not about them.
+///
+/// # Errors
+/// When it was ended before nothing was left: what is.
+pub async fn stay(
+    pass: impl Fn(&BTreeSet<Instance>) -> Result<Report> + Clone + Send + 'static,
+    doors: Doors,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    let pending: Pending = Rc::new(RefCell::new(Some("nothing was tried yet".to_owned())));
+    open(doors, &pending);
+    tokio::pin!(stop);
+    tokio::select! {
+        cleaned = clean(pass, &pending) => cleaned?,
+        () = &mut stop => {
+            let why = pending.borrow().clone().unwrap_or_default();
+            anyhow::bail!("ended before everything was removed: {why}");
+        }
+    }
+    stop.await;
+    Ok(())
+}
+
+async fn clean(
+    pass: impl Fn(&BTreeSet<Instance>) -> Result<Report> + Clone + Send + 'static,
+    pending: &Pending,
+) -> Result<()> {
+    let mut living = BTreeSet::new();
+    loop {
+        let (pass, spared) = (pass.clone(), living.clone());
+        let done = tokio::task::spawn_blocking(move || pass(&spared)).await.context("cannot go on cleaning")?;
+        living.extend(done.iter().flat_map(|report| report.living.iter().cloned()));
+        let left = left(done)?;
+        let news = *pending.borrow() != left;
+        pending.replace(left.clone());
+        match left {
+            None => return Ok(()),
+            Some(left) if news => report(&format!("{left}; it is tried again")),
+            Some(_) => {}
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// What is in the way; what was done is printed.
+fn left(done: Result<Report>) -> Result<Option<String>> {
+    let report = match done {
+        Ok(report) => report,
+        Err(error) => return Ok(Some(format!("{error:#}"))),
+    };
+    match report.outcome() {
+        Outcome::Incomplete if report.removed.is_empty() => Ok(Some(report.left())),
+        Outcome::Incomplete => {
+            report.print(&mut out::stdout(), &mut io::sink()).context("cannot print what was removed")?;
+            Ok(Some(report.left()))
+        }
+        Outcome::Cleaned => {
+            report.print(&mut out::stdout(), &mut out::stderr()).context("cannot print what was removed")?;
+            Ok(None)
+        }
+    }
+}
+
+/// Answers probes as long as it cleans. A door that cannot be had is reported, and is no reason not to clean.
+fn open(Doors { socket, http }: Doors, pending: &Pending) {
+    if let Some(address) = http {
+        let pending = Rc::clone(pending);
+        tokio::task::spawn_local(async move {
+            let listener = insist(|| http::listen(address), report_news()).await;
+            let answer = move |path: String| std::future::ready(answer(&path, pending.borrow().as_deref()));
+            http::serve(listener, Bounds::default(), answer).await;
+        });
+    }
+    tokio::task::spawn_local(serve_socket(socket, Rc::clone(pending)));
+}
+
+async fn serve_socket(path: PathBuf, pending: Pending) {
+    let socket = insist(|| StatusSocket::open(&path), report_news()).await;
+    let answer = move |stream, visit| {
+        let pending = Rc::clone(&pending);
+        let answer = move |path: String| std::future::ready(answer(&path, pending.borrow().as_deref()));
+        http::connection(stream, visit, answer)
+    };
+    // There is no status.
+    socket.serve(Bounds::default(), || std::future::ready(String::new()), answer).await;
+}
+
+/// Reports what is wrong when it is not what was wrong before.
+fn report_news() -> impl Fn(Option<&str>) {
+    let before = RefCell::new(None);
+    move |why| {
+        let news = before.replace(why.map(str::to_owned)).as_deref() != why;
+        why.filter(|_| news).into_iter().for_each(|why| report(&format!("{why}; it is tried again")));
+    }
+}
+
+fn answer(path: &str, pending: Option<&str>) -> Answer {
+    let known = |probe: Probe, older: &str| path == probe.path() || path == older;
+    match pending {
+        _ if known(Probe::Live, "/livez") => Answer::text(http::Outcome::Good, "alive"),
+        None if known(Probe::Ready, "/readyz") => Answer::text(http::Outcome::Good, "everything is removed"),
+        Some(why) if known(Probe::Ready, "/readyz") => {
+            Answer::text(http::Outcome::Unavailable, format!("not everything is removed: {why}"))
+        }
+        None | Some(_) => Answer::text(http::Outcome::NotFound, "there are /livez and /readyz"),
+    }
+}
+
+fn report(line: &str) {
+    // A closed stderr is no reason to stop.
+    let _ = writeln!(out::stderr(), "egressd: {line}");
+}

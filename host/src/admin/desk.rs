@@ -1,0 +1,186 @@
+//! Answers questions about the running egressd: on a unix socket for `status` and `probe`, over HTTP for scrapes. On
+//! a thread of its own, so that it neither delays the loop nor is delayed by it: a stuck loop has to be told.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{io, thread};
+
+use egressd_core::finding::Finding;
+use egressd_core::ruleset::TableNames;
+use tracing::info;
+
+use crate::admin::crowd::Bounds;
+use crate::admin::document::{Document, inside};
+use crate::admin::http::{self, Answer, Outcome};
+use crate::admin::status_socket::{INSIDE, Probe, StatusSocket};
+use crate::board::notices::{Notices, insist};
+use crate::board::{Newest, Reader};
+use crate::instances::orphans;
+use crate::kernel::nft::{KernelThread, Survey};
+use crate::metrics::{CONTENT_TYPE, Metrics};
+use crate::rights::Publish;
+
+/// How long the loop may work on one thing before it counts as stuck.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// How long a client of the socket is served: on a node with thousands of Services and too much to do, the document takes
+/// its time.
+const DOCUMENT: Duration = Duration::from_mins(1);
+
+/// What the desk knows, and where it answers.
+#[derive(Debug)]
+pub struct Desk {
+    /// This node's name.
+    pub node: String,
+    /// How much is written into the cluster.
+    pub publish: Publish,
+    /// How our tables are called.
+    pub tables: TableNames,
+    /// What the loop tells.
+    pub reader: Reader,
+    /// For what the tables have counted.
+    pub kernel: KernelThread,
+    /// What the loop and the policies counted.
+    pub metrics: Metrics,
+    /// Who looks for orphaned tables.
+    pub orphans: orphans::Watch,
+    /// Where a door is noted that cannot be opened.
+    pub notices: Notices,
+}
+
+/// Where the desk answers.
+#[derive(Debug)]
+pub struct Doors {
+    /// The unix socket for `status` and `probe`.
+    pub socket: PathBuf,
+    /// For scrapes.
+    pub http: Option<SocketAddr>,
+}
+
+impl Desk {
+    /// Answers for the life of the process. A door that cannot be had is a notice, and no reason not to translate.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(self, doors: Doors) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let answer = move || tokio::task::LocalSet::new().block_on(&runtime, Arc::new(self).open(doors));
+        thread::Builder::new().name("desk".to_owned()).spawn(answer).map(drop)
+    }
+
+    async fn open(self: Arc<Self>, doors: Doors) {
+        let Doors { socket, http } = doors;
+        if let Some(address) = http {
+            tokio::task::spawn_local(Arc::clone(&self).serve_http(address));
+        }
+        self.serve_socket(&socket).await;
+    }
+
+    async fn serve_http(self: Arc<Self>, address: SocketAddr) {
+        let note = |why: Option<&str>| self.notices.note("HTTP", why.map(no_metrics));
+        let listener = insist(|| http::listen(address), note).await;
+        http::serve(listener, Bounds::default(), move |path| Arc::clone(&self).answer(path)).await;
+    }
+
+    /// Whenever the socket is removed, it is made again.
+    async fn serve_socket(self: Arc<Self>, path: &Path) {
+        let note = |why: Option<&str>| self.notices.note("the status socket", why.map(no_status));
+        loop {
+            let socket = insist(|| StatusSocket::open(path), note).await;
+            Arc::clone(&self).serve_on(&socket).await;
+            note(Some(&format!("the socket {} is not there any more", path.display())));
+        }
+    }
+
+    async fn serve_on(self: Arc<Self>, socket: &StatusSocket) {
+        let desk = Arc::clone(&self);
+        let answer = move |stream, visit| {
+            let desk = Arc::clone(&desk);
+            http::connection(stream, visit, move |path| std::future::ready(desk.probe(&path)))
+        };
+        let bounds = Bounds { patience: DOCUMENT, ..Bounds::default() };
+        socket.serve(bounds, move || Arc::clone(&self).document(), answer).await;
+    }
+
+    async fn document(self: Arc<Self>) -> String {
+        let (newest, survey) = self.look().await;
+        let document = Document::new((&self.node, self.publish), &newest, survey.as_deref());
+        // Strings and numbers always become JSON.
+        serde_json::to_string(&document).unwrap_or_default()
+    }
+
+    async fn answer(self: Arc<Self>, path: String) -> Answer {
+        match path.as_str() {
+            "/livez" => self.live(),
+            "/readyz" => ready(&self.reader.newest()),
+            "/metrics" => {
+                let (newest, survey) = self.look().await;
+                let body = self.metrics.text(&newest, survey.as_deref());
+                Answer { outcome: Outcome::Good, content_type: CONTENT_TYPE, body }
+            }
+            _ => Answer::text(Outcome::NotFound, "there are /livez, /readyz and /metrics"),
+        }
+    }
+
+    /// What the unix socket answers. Paths may come, and none changes: other releases ask here.
+    fn probe(&self, path: &str) -> Answer {
+        match Probe::ALL.into_iter().find(|probe| probe.path() == path) {
+            Some(Probe::Live) => self.live(),
+            Some(Probe::Ready) => ready(&self.reader.newest()),
+            None if path == INSIDE => inside_of(&self.reader.newest()),
+            None => Answer::text(Outcome::NotFound, [&Probe::ALL.map(Probe::path)[..], &[INSIDE]].concat().join(", ")),
+        }
+    }
+
+    fn live(&self) -> Answer {
+        match self.reader.busy_since().map(|since| since.elapsed()).filter(|busy| *busy > STUCK) {
+            Some(busy) => {
+                let seconds = busy.as_secs();
+                Answer::text(Outcome::Unavailable, format!("the loop has been busy with one thing for {seconds} s"))
+            }
+            None => Answer::text(Outcome::Good, "alive"),
+        }
+    }
+
+    /// The newest state, and the kernel's numbers when it tells them.
+    async fn look(&self) -> (Newest, Option<Arc<Survey>>) {
+        self.orphans.look().await;
+        let newest = self.reader.newest();
+        let shown = newest.in_force.iter().flat_map(|round| round.services.values());
+        let living: BTreeSet<_> = shown.map(|shown| shown.record.uid.clone()).collect();
+        let survey = self.kernel.survey(self.tables.clone(), living).await;
+        let survey = survey.inspect_err(|error| info!(%error, "no numbers from the kernel")).ok();
+        (newest, survey)
+    }
+}
+
+fn no_metrics(why: &str) -> Finding {
+    let remedy = "metrics are not served until that is over; free the address, give another one with --http, or none";
+    Finding::warning("http-not-served", format!("{why}; {remedy}"))
+}
+
+fn no_status(why: &str) -> Finding {
+    let remedy = "`status` and `probe` have no answer until that is over";
+    Finding::warning("status-not-served", format!("{why}; {remedy}"))
+}
+
+fn inside_of(newest: &Newest) -> Answer {
+    match &newest.in_force {
+        None => Answer::text(Outcome::Unavailable, "nothing is in force yet"),
+        // Strings always become JSON.
+        Some(in_force) => {
+            let body = serde_json::to_string(&inside(&in_force.overview.inside)).unwrap_or_default();
+            Answer { outcome: Outcome::Good, content_type: "application/json", body }
+        }
+    }
+}
+
+fn ready(newest: &Newest) -> Answer {
+    match newest.unready() {
+        None => Answer::text(Outcome::Good, "ready"),
+        Some(why) => Answer::text(Outcome::Unavailable, why),
+    }
+}

@@ -1,0 +1,145 @@
+//! A small HTTP server: GET, one answer a connection. It knows no path.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::admin::crowd::{Bounds, Crowd, Visit};
+
+/// The longest request, its headers included. Prometheus sends less than 1 KiB.
+const LONGEST: usize = 16 << 10;
+/// And so many headers at most.
+const HEADERS: usize = 64;
+
+/// Why there is no door.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen for HTTP on {address}")]
+pub struct Error {
+    /// Where.
+    address: SocketAddr,
+    /// What the system answers.
+    source: io::Error,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// In one word.
+    pub outcome: Outcome,
+    /// What kind of text it is.
+    pub content_type: &'static str,
+    /// The text.
+    pub body: String,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// 200.
+    Good,
+    /// 404.
+    NotFound,
+    /// 503.
+    Unavailable,
+}
+
+impl Outcome {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Good => StatusCode::OK,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl Answer {
+    /// Words for people.
+    pub fn text(outcome: Outcome, body: impl Into<String>) -> Self {
+        Self { outcome, content_type: "text/plain; charset=utf-8", body: body.into() + "\n" }
+    }
+}
+
+/// Takes the address. Needs a tokio runtime.
+///
+/// # Errors
+/// When another process has it, or the system refuses.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    });
+    listener.map_err(|source| Error { address, source })
+}
+
+/// Serves until it is dropped.
+pub async fn serve<F: Future<Output = Answer> + 'static>(
+    listener: TcpListener,
+    bounds: Bounds,
+    answer: impl Fn(String) -> F + 'static,
+) {
+    let (crowd, answer) = (Crowd::new(bounds), Rc::new(answer));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, most likely: that may pass.
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let answer = Rc::clone(&answer);
+        crowd.admit(|visit| connection(stream, visit, move |path| answer(path))).await;
+    }
+}
+
+/// Answers the one request of a connection.
+pub async fn connection<F: Future<Output = Answer>>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    visit: Visit,
+    answer: impl Fn(String) -> F,
+) {
+    let service = service_fn(|request: Request<Incoming>| {
+        visit.asked();
+        let known = matches!(*request.method(), Method::GET | Method::HEAD);
+        let answering = known.then(|| answer(request.uri().path().to_owned()));
+        let visit = visit.clone();
+        async move {
+            let response = match answering {
+                Some(answering) => response(answering.await),
+                None => with_status(StatusCode::METHOD_NOT_ALLOWED, Response::default()),
+            };
+            visit.answered();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.keep_alive(false).max_buf_size(LONGEST).max_headers(HEADERS);
+    // A client that speaks no HTTP, or is gone, has what it has.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+fn response(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(answer.content_type));
+    with_status(answer.outcome.status(), response)
+}
+
+fn with_status(status: StatusCode, mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,10 @@
+//! What administrators ask and see: the status document and the doors that serve it, `plan`, `diff` and `clean`.
+
+pub mod clean;
+pub mod crowd;
+pub mod desk;
+pub mod document;
+pub mod http;
+pub mod oneshot;
+pub mod output;
+pub mod status_socket;

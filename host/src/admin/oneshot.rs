@@ -1,0 +1,99 @@
+//! The pipeline once: what `plan` shows, and how far the kernel is from it, which `diff` shows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egressd_core::chain::Chain;
+use egressd_core::compile::keep;
+use egressd_core::decision::Draft;
+use egressd_core::diff::{Batch, Changes, diff};
+use egressd_core::finding::Finding;
+use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
+use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
+use egressd_core::whose::HOLD;
+
+use crate::kernel::addresses;
+use crate::kernel::nft::Readback;
+use crate::policies::{self, Library, Objects, PolicyReport};
+use crate::source::handover::Update;
+
+/// Everything there is to show.
+#[derive(Debug)]
+pub struct Report {
+    /// What was read.
+    pub snapshot: Snapshot,
+    /// What follows from it.
+    pub round: Round,
+    /// What is wrong with the source, and with the policies in them.
+    pub source_findings: Vec<Finding>,
+    /// What became of each policy.
+    pub policies: Vec<PolicyReport>,
+}
+
+/// What `run` would know beside its source.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// What it would remember (P4).
+    pub accepted: BTreeMap<Uid, Arc<Labels>>,
+    /// And the last good drafts (P6).
+    pub drafts: BTreeMap<Uid, Arc<Draft>>,
+    /// And whether that is all.
+    pub memory: Memory,
+    /// What it would make of private destinations.
+    pub private: PrivateDestinations,
+    /// The policies that were in force last.
+    pub policies: Objects,
+    /// What is known of this node's interfaces.
+    pub interfaces: addresses::Known,
+}
+
+/// Works out what follows from what a source said.
+pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Library) -> Report {
+    let loaded = library.update(policies::wanted(&update.snapshot, &known.policies).into_values());
+    let chain = library.chain();
+    let mut keys = update.keys;
+    keys.insert(Key::Cluster);
+    let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
+    drop(pipeline.hold(known.interfaces.held));
+    pipeline.connect(known.interfaces.connected);
+    pipeline.went_on_with(known.private);
+    drop(pipeline.ask_all(chain.interest()));
+    let questions = pipeline.update(&update.snapshot, &keys);
+    drop(ask(&mut pipeline, &chain, questions));
+    // What is read here is read together, so whatever waits for its pod would wait in vain.
+    pipeline.next_try(Duration::ZERO);
+    let waited = pipeline.ask_waited(HOLD);
+    let mut round = ask(&mut pipeline, &chain, waited);
+    while !round.further.is_empty() {
+        round = ask(&mut pipeline, &chain, round.further);
+    }
+    let mut source_findings = update.findings;
+    source_findings.extend(policies::findings(&loaded.reports));
+    Report { snapshot: update.snapshot, round, source_findings, policies: loaded.reports }
+}
+
+/// Asks until there is nothing more to ask; what follows.
+pub(crate) fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Question>) -> Round {
+    while !questions.is_empty() {
+        let context = pipeline.context();
+        let answers = questions.into_iter().map(|question| {
+            let verdict = chain.evaluate(&context, &question.view);
+            (question, verdict)
+        });
+        questions = pipeline.answer(answers.collect());
+    }
+    pipeline.round()
+}
+
+/// What `run` would do to the kernel, in order: first what removes things that egressd never makes.
+pub fn difference(readback: &Readback, round: &Round) -> Changes {
+    let removals: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
+    let mut desired = round.ruleset.clone();
+    keep(&mut desired, &readback.ruleset, &round.kept);
+    let mut batches = diff(&readback.ruleset, &desired).batches;
+    if !removals.is_empty() {
+        batches.insert(0, Batch { changes: removals });
+    }
+    Changes { batches }
+}

@@ -1,0 +1,180 @@
+//! What the loop tells others: the newest state as a value, handed over without waiting for anybody.
+
+pub mod notices;
+
+use std::sync::Arc;
+
+use egressd_core::finding::Finding;
+use egressd_core::in_force::InForce;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::instances::orphans::Orphan;
+use crate::moment::Moment;
+use crate::policies::PolicyReport;
+
+/// What is known about this egressd now.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// When the process began.
+    pub since: Moment,
+    /// What is in force; none before the first round is.
+    pub in_force: Option<Arc<InForce>>,
+    /// Why something newer is not in force.
+    pub trouble: Option<String>,
+    /// What became of each policy, by name.
+    pub policies: Arc<[PolicyReport]>,
+    /// What is told about the loading of policies.
+    pub loading: Arc<[Finding]>,
+    /// What is wrong with the source of Services.
+    pub source: Arc<[Finding]>,
+    /// What is wrong with egressd's own doors and directories.
+    pub notices: Arc<[Finding]>,
+    /// The tables that no egressd looks after.
+    pub orphans: Arc<[Orphan]>,
+    /// A table that a newer egressd made, while it keeps this one from working.
+    pub newer: Option<Finding>,
+    /// What is wrong with what an earlier process remembered.
+    pub left: Arc<[Finding]>,
+}
+
+/// The loop's end.
+#[derive(Debug)]
+pub struct Board {
+    newest: watch::Sender<Newest>,
+    busy: watch::Sender<Option<Instant>>,
+}
+
+/// Everybody else's end.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    newest: watch::Receiver<Newest>,
+    busy: watch::Receiver<Option<Instant>>,
+    source: watch::Receiver<Arc<[Finding]>>,
+    notices: notices::Reader,
+    orphans: watch::Receiver<Arc<[Orphan]>>,
+}
+
+impl Newest {
+    /// Before anything is known.
+    pub fn begin() -> Self {
+        let (policies, loading, orphans) = ([].into(), [].into(), [].into());
+        let (source, notices, left) = ([].into(), [].into(), [].into());
+        let (since, in_force, trouble, newer) = (Moment::now(), None, None, None);
+        Self { since, in_force, trouble, policies, loading, source, notices, orphans, newer, left }
+    }
+}
+
+/// A board with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which tables
+/// are orphaned, is read where that is found: the loop may have nothing to do, or not have begun.
+pub fn board(
+    source: watch::Receiver<Arc<[Finding]>>,
+    notices: notices::Reader,
+    orphans: watch::Receiver<Arc<[Orphan]>>,
+) -> (Board, Reader) {
+    let (newest, read_newest) = watch::channel(Newest::begin());
+    let (busy, read_busy) = watch::channel(None);
+    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, notices, orphans })
+}
+
+impl Board {
+    /// The loop begins to work on something.
+    pub fn busy(&self) {
+        self.busy.send_replace(Some(Instant::now()));
+    }
+
+    /// The loop waits for something to do.
+    pub fn idle(&self) {
+        self.busy.send_replace(None);
+    }
+
+    /// A round came into force.
+    pub fn in_force(&self, round: Arc<InForce>) {
+        self.newest.send_modify(|newest| {
+            newest.in_force = Some(round);
+            newest.trouble = None;
+        });
+    }
+
+    /// Policies were loaded, or refused.
+    pub fn policies(&self, reports: Vec<PolicyReport>, findings: Vec<Finding>) {
+        self.newest.send_modify(|newest| {
+            newest.policies = reports.into();
+            newest.loading = findings.into();
+        });
+    }
+
+    /// What is wrong with what an earlier process remembered.
+    pub fn left(&self, findings: Vec<Finding>) {
+        self.newest.send_modify(|newest| newest.left = findings.into());
+    }
+
+    /// A table of a newer egressd keeps this one from working, or no longer does.
+    pub fn newer(&self, finding: Option<Finding>) {
+        self.newest.send_modify(|newest| newest.newer = finding);
+    }
+
+    /// A round did not come into force; what is in force still, where anything is.
+    pub fn held_back(&self, why: String, still: Option<Arc<InForce>>) {
+        self.newest.send_modify(|newest| {
+            newest.trouble = Some(why);
+            newest.in_force = still.or_else(|| newest.in_force.take());
+        });
+    }
+}
+
+impl Newest {
+    /// Why this egressd is not ready; none when it is.
+    pub fn unready(&self) -> Option<String> {
+        match (&self.in_force, &self.trouble) {
+            (Some(_), _) => self.policies.iter().find_map(PolicyReport::unready),
+            (None, Some(trouble)) => Some(format!("nothing is in force yet: {trouble}")),
+            (None, None) => Some("nothing is in force yet: Services have not been read or evaluated".to_owned()),
+        }
+    }
+
+    /// What is told about this egressd and what others left, whether or not anything is in force.
+    pub fn standing(&self) -> impl Iterator<Item = Finding> {
+        let found = self.source.iter().chain(&*self.loading).chain(&*self.notices);
+        let orphans = self.orphans.iter().map(Orphan::finding);
+        found.chain(&self.newer).chain(&*self.left).cloned().chain(orphans)
+    }
+}
+
+impl Reader {
+    /// The newest state.
+    pub fn newest(&self) -> Newest {
+        let (source, orphans) = (Arc::clone(&self.source.borrow()), Arc::clone(&self.orphans.borrow()));
+        Newest { source, notices: self.notices.now(), orphans, ..self.newest.borrow().clone() }
+    }
+
+    /// Waits until the newest state is another than the one that was waited for last.
+    ///
+    /// # Errors
+    /// When the loop has ended, and nothing will change any more.
+    pub async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
+        tokio::select! {
+            changed = self.newest.changed() => changed,
+            // Whoever looks for them may have ended, and then they do not change.
+            Ok(()) = self.orphans.changed() => Ok(()),
+        }
+    }
+
+    /// Since when the loop has been working on one thing; none while it waits for something to do.
+    pub fn busy_since(&self) -> Option<Instant> {
+        *self.busy.borrow()
+    }
+}
+
+#[cfg(test)]
+impl Reader {
+    /// Waits until the loop begins with something, or has ended it.
+    pub(crate) async fn turned(&mut self) -> Result<(), watch::error::RecvError> {
+        self.busy.changed().await
+    }
+
+    /// Whether the loop has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.busy.has_changed().is_err()
+    }
+}

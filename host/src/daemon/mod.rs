@@ -1,0 +1,362 @@
+//! THE loop. It owns `applied`, which moves on success alone; nothing else does, so there are no locks.
+
+mod asking;
+mod auditing;
+mod carry;
+pub mod evaluator;
+pub mod heap;
+mod inherit;
+mod log;
+mod reading;
+mod showing;
+mod takeover;
+mod tidying;
+
+use std::future::{Future, ready};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use auditing::{Auditing, Idle};
+use carry::Rest;
+use egressd_core::beside::ForeignTables;
+use egressd_core::compile::table_names;
+use egressd_core::diff::Applied;
+use egressd_core::in_force::InForce;
+use egressd_core::pipeline::{Pipeline, Settings, Step, Turns};
+use egressd_core::ruleset::{Name, TableFamily, TableNames};
+use reading::Reading;
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use crate::board::Board;
+use crate::daemon::evaluator::Evaluator;
+use crate::errors::with_causes;
+use crate::kernel::addresses::{Addresses, Known};
+use crate::kernel::nft::{self, KernelThread};
+use crate::metrics::Metrics;
+use crate::policies::{Loaded, Loader, wanted};
+use crate::source::handover::{Taker, Update};
+use crate::state::{StateDir, StateThread};
+
+/// What could not be done where a start fails.
+const TAKEOVER: &str = "cannot take over the tables";
+
+/// What the loop works with.
+#[derive(Debug)]
+pub struct Daemon {
+    pipeline: Pipeline,
+    evaluator: Evaluator,
+    kernel: KernelThread,
+    tables: TableNames,
+    state: StateThread,
+    /// What the kernel holds, as far as we know.
+    applied: Applied,
+    knowledge: Knowledge,
+    loader: Loader,
+    reading: Reading,
+    /// What is in force, and which Services are behind.
+    in_force: InForce,
+    begun: Begun,
+    /// Tables to replace with the first commit (`egress_clean`).
+    doomed: Vec<(TableFamily, Name)>,
+    watch: Watch,
+    /// When and after how long to try again what the kernel refused.
+    retry: Option<(Instant, Duration)>,
+    /// What is left of a large change.
+    rest: Option<Rest>,
+    /// What is to be asked, in turn.
+    turns: Turns,
+    /// When this process began: what the pipeline's times count from.
+    since: Instant,
+    /// When to ask again about what could not be answered.
+    again: Option<Instant>,
+    auditing: Auditing,
+}
+
+/// Who watches the loop.
+#[derive(Debug)]
+pub struct Watch {
+    /// Where it tells what is in force.
+    pub board: Board,
+    /// Where it counts.
+    pub metrics: Metrics,
+}
+
+/// What to do at the start with tables that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Take them over as they are (P6).
+    Adopt,
+    /// Replace them with the first commit, whoever made them (`egress_clean`).
+    Replace,
+}
+
+/// Whether `applied` is what the kernel holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    Sure,
+    /// After a failure: it is read before anything else is done.
+    Doubtful,
+}
+
+/// Whether a round came into force, so that there is something to compare others with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    No,
+    Yes,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Work out what follows from what is new.
+    Round,
+    /// Go on with what was worked out.
+    Slice,
+    /// Do what has time until there is nothing else to do.
+    Idle(Idle),
+}
+
+impl Daemon {
+    /// Takes over what an earlier process left in the kernel, as it is, or prepares to replace it. Waits while that is a
+    /// newer egressd's.
+    ///
+    /// # Errors
+    /// When the kernel cannot be read, or a table of our name is not ours (P10).
+    pub async fn adopt(
+        settings: Settings,
+        mut state: StateDir,
+        (loader, evaluator): (Loader, Evaluator),
+        kernel: KernelThread,
+        (start, watch): (Start, Watch),
+    ) -> Result<Self> {
+        let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
+        let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
+        watch.board.left(state.findings());
+        let doomed = takeover::begin(&kernel, &tables, (start, &watch.board)).await.context(TAKEOVER)?;
+        let (applied, knowledge) = takeover::held(&kernel, &tables, &doomed).await.context(TAKEOVER)?;
+        inherit::inherit(&mut pipeline, &mut state, (applied.ruleset(), &watch.board));
+        // What is written from here on follows from what was read before.
+        let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
+        let (in_force, begun, turns, since) = (InForce::default(), Begun::No, Turns::default(), Instant::now());
+        let (retry, again, rest, auditing) = (None, None, None, Auditing::begin(since));
+        Ok(Self {
+            pipeline,
+            evaluator,
+            kernel,
+            tables,
+            state,
+            applied,
+            knowledge,
+            loader,
+            reading,
+            in_force,
+            begun,
+            doomed,
+            watch,
+            retry,
+            rest,
+            turns,
+            since,
+            again,
+            auditing,
+        })
+    }
+
+    /// Follows the source and the node's addresses until told to stop. The rules stay in force, and what is to be remembered
+    /// is written.
+    ///
+    /// # Errors
+    /// When a thread that everything depends on is gone.
+    pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
+        let ended = self.follow(&source, &mut addresses, stop).await;
+        self.end(ended).await
+    }
+
+    async fn end(self, ended: Result<()>) -> Result<()> {
+        self.watch.board.busy();
+        self.state.finish().await;
+        ended
+    }
+
+    async fn follow(
+        &mut self,
+        source: &Taker,
+        addresses: &mut Addresses,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
+        tokio::pin!(stop);
+        self.stand_on(addresses.now());
+        tokio::select! {
+            begun = self.begin(source) => begun?,
+            () = &mut stop => return Ok(()),
+        }
+        self.run_loop(Next::Round, (source, addresses), stop).await
+    }
+
+    async fn run_loop(
+        &mut self,
+        mut next: Next,
+        (source, addresses): (&Taker, &mut Addresses),
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
+        tokio::pin!(stop);
+        loop {
+            match next {
+                Next::Round => self.round().await?,
+                Next::Slice => self.go_on().await,
+                Next::Idle(what) => self.idle(what).await?,
+            }
+            self.watch.board.idle();
+            next = Next::Round;
+            let idle = self.idle_due();
+            // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
+            tokio::select! {
+                biased;
+                () = &mut stop => {
+                    info!("stopping; the rules stay in force");
+                    return Ok(());
+                }
+                update = source.take() => self.take(&update, source)?,
+                loaded = self.loader.next() => self.load(loaded?, source)?,
+                known = addresses.changed() => self.stand_on(known?),
+                () = at(self.retry.map(|(at, _)| at)) => {}
+                () = at(self.again) => self.ask_again(),
+                () = ready(()), if !self.turns.is_empty() => {}
+                () = ready(()), if self.rest.is_some() => next = Next::Slice,
+                () = at(idle.map(|(at, _)| at)) => next = idle.map_or(next, |(_, what)| Next::Idle(what)),
+            }
+            if next == Next::Round {
+                self.ask().await?;
+            }
+        }
+    }
+
+    /// Waits for the policies that were in force before, or, where none were, for the first that there are, and then for the
+    /// Services, which are cut to what those read: a round without either would take rules away (P6).
+    async fn begin(&mut self, source: &Taker) -> Result<()> {
+        let first = source.policies().await;
+        self.loader.want(wanted(&first, self.state.policies()).values())?;
+        let loaded = self.loader.next().await?;
+        self.load(loaded, source)?;
+        self.take(&source.take().await, source)?;
+        self.ask().await?;
+        while !self.turns.is_empty() {
+            self.ask().await?;
+        }
+        Ok(())
+    }
+
+    /// Works out what follows from the newest state, and carries it out.
+    async fn round(&mut self) -> Result<()> {
+        let step = self.work_out().await?;
+        self.begin_to_carry_out(step).await;
+        Ok(())
+    }
+
+    async fn work_out(&mut self) -> Result<Step> {
+        self.watch.board.busy();
+        let begun = Instant::now();
+        let mut step = self.pipeline.step();
+        self.watch.metrics.round(begun.elapsed());
+        if self.look_beside().await {
+            step = step.and(self.pipeline.step());
+        }
+        self.state.remember(self.pipeline.take_news());
+        self.state.remember_private(self.pipeline.private_destinations());
+        self.queue(std::mem::take(&mut step.further));
+        self.set_alarm();
+        // What was accepted is on the disk before it is in force (P4).
+        self.state.settled().await?;
+        Ok(step)
+    }
+
+    /// Whether it is news which tables of kube-vip's own egress are here, as far as that concerns Services of both. Where
+    /// egressd's tables have its names, there are none.
+    async fn look_beside(&mut self) -> bool {
+        let theirs = table_names(None);
+        if self.tables == theirs || !self.pipeline.shares_services() {
+            return self.pipeline.stand_beside(ForeignTables::new());
+        }
+        match self.kernel.foreign(theirs).await {
+            Ok(tables) => self.pipeline.stand_beside(tables.into_iter().map(|table| table.name).collect()),
+            Err(error) => {
+                warn!(error = with_causes(&error), "cannot look for kube-vip's tables");
+                false
+            }
+        }
+    }
+
+    /// Goes over to other policies as soon as all that they read is there.
+    fn load(&mut self, loaded: Loaded, source: &Taker) -> Result<()> {
+        match self.reading.load(loaded, source) {
+            Some(loaded) => self.go_over_to(loaded),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes over to other policies, whole, and asks them about every Service.
+    fn go_over_to(&mut self, loaded: Loaded) -> Result<()> {
+        let Loaded { chain, reports, good, findings } = loaded;
+        self.watch.board.policies(reports, findings);
+        self.state.remember_policies(&good);
+        if let Some(chain) = chain {
+            let questions = self.pipeline.ask_all(chain.interest());
+            self.evaluator.swap(chain)?;
+            self.queue(questions);
+        }
+        Ok(())
+    }
+
+    /// What is known of this node's interfaces now. A Service with several addresses may go over to another of them.
+    fn stand_on(&mut self, known: Known) {
+        let Known { held, connected } = known;
+        let mut questions = self.pipeline.hold(held);
+        questions.extend(self.pipeline.connect(connected));
+        self.queue(questions);
+    }
+
+    /// What is to be asked is everything that changed.
+    fn take(&mut self, update: &Update, source: &Taker) -> Result<()> {
+        self.loader.want(wanted(&update.snapshot, self.state.policies()).values())?;
+        let questions = self.pipeline.update(&update.snapshot, &update.keys);
+        self.queue(questions);
+        match self.reading.take(update, source) {
+            Some(loaded) => self.go_over_to(loaded),
+            None => Ok(()),
+        }
+    }
+
+    /// Learns what is in force where that is in doubt, and removes what nobody of us put there. What is to be replaced is of
+    /// no interest.
+    async fn read_back(&mut self) -> Result<(), nft::Error> {
+        if self.knowledge == Knowledge::Sure || self.is_replacing().await? {
+            return Ok(());
+        }
+        let held = takeover::read_back(&self.kernel, &self.tables).await?;
+        (self.applied, self.knowledge) = (Applied::of(held), Knowledge::Sure);
+        Ok(())
+    }
+
+    /// Whether tables are to be replaced still; after a failure those that are there now, since an earlier try may have made
+    /// some.
+    async fn is_replacing(&mut self) -> Result<bool, nft::Error> {
+        if !self.doomed.is_empty() && self.retry.is_some() {
+            let existing = self.kernel.existing(self.tables.clone()).await?;
+            self.doomed = existing.into_iter().map(|table| (table.family, table.name)).collect();
+        }
+        Ok(!self.doomed.is_empty())
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod daemon_tests;
+#[cfg(test)]
+mod remembering_tests;

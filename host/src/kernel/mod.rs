@@ -1,0 +1,5 @@
+//! The kernel of this node: its nftables, its interfaces' addresses, and what is known to go past both.
+
+pub mod addresses;
+pub mod bystanders;
+pub mod nft;

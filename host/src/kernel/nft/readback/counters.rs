@@ -1,0 +1,184 @@
+//! What elements and chains have counted, by Service.
+//!
+//! An element of an address or port map counts the connections that it translates. One that leads to a chain counts
+//! what the chain looks at, so there the chain's own rules are asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use egressd_core::{
+    compile::{uid_of_chain, uid_of_comment},
+    diff::{Batch, Verb},
+    model::Uid,
+    ruleset::{DataKind, MapKey, MapKind, Name, TableNames},
+};
+use rustables::sys;
+
+use super::{Reading, sets, tables};
+use crate::kernel::nft::{
+    attributes::{Attributes, array},
+    describe::TableId,
+    elements::{key_bytes, userdata},
+    socket::{DumpError, Socket},
+    survey::{Survey, SurveyedTable},
+    wire::{Flags, Header, Writer},
+};
+
+/// Connections by Service.
+pub(in crate::kernel::nft) type Connections = BTreeMap<Uid, u64>;
+
+/// Elements are asked for one by one up to so many, and above that the map is dumped: a question costs about as
+/// much as ten elements of a dump.
+const FEW: usize = 512;
+
+/// The answers to one question for elements have to fit the receive buffer that a process without privileges has.
+const AT_ONCE: usize = 64;
+
+/// Everything, from the kernel alone.
+///
+/// # Errors
+/// When the kernel does not answer, or was changed meanwhile.
+pub(in crate::kernel::nft) fn survey(socket: &mut Socket, names: &TableNames) -> Result<Survey, DumpError> {
+    let mut survey = Survey::default();
+    for id in TableId::all(names) {
+        let Some(found) = tables::find(socket, &id)?.filter(|found| found.check_marker(&id).is_ok()) else { continue };
+        let owner = found.owner_for(socket.port());
+        let reading = Reading::begin(id.clone());
+        for (name, kind) in sets::list(socket, &reading)? {
+            let (Ok(name), sets::Kind::Map(kind)) = (Name::new(name), kind) else { continue };
+            let count = dump_map(socket, &reading, (&name, kind), &mut survey.connections)?;
+            survey.elements.insert((id.family, name), count);
+        }
+        dump_rules(socket, &reading, None, &mut survey.connections)?;
+        survey.tables.push(SurveyedTable { id, owner, persists: found.persists });
+    }
+    Ok(survey)
+}
+
+/// What the elements and rules have counted that a batch is about to take away. Whatever the kernel does not tell
+/// is lost: counting is never a reason not to commit.
+pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Connections {
+    let mut connections = Connections::new();
+    for change in &batch.changes {
+        let reading = Reading::begin(TableId::of(change));
+        // What a question fails with, the commit fails with too, or it is gone already.
+        let _ = match &change.verb {
+            Verb::DeleteElements(_, kind, _) if !translates(*kind) => Ok(()),
+            Verb::DeleteElements(map, kind, keys) if keys.len() > FEW => {
+                dump_map(socket, &reading, (map, *kind), &mut connections).map(drop)
+            }
+            Verb::DeleteElements(map, _, keys) => keys
+                .chunks(AT_ONCE)
+                .try_for_each(|keys| ask_for_elements(socket, &reading, map, (keys, &mut connections))),
+            Verb::FlushRules(chain) => dump_rules(socket, &reading, Some(chain), &mut connections),
+            Verb::AddTable
+            | Verb::DeleteTable
+            | Verb::AddSet(..)
+            | Verb::DeleteSet(_)
+            | Verb::RefillSet(..)
+            | Verb::AddRanges(..)
+            | Verb::DeleteRanges(..)
+            | Verb::AddMembers(..)
+            | Verb::DeleteMembers(..)
+            | Verb::AddMap(..)
+            | Verb::DeleteMap(_)
+            | Verb::AddElements(..)
+            | Verb::AddChain(..)
+            | Verb::DeleteChain(_)
+            | Verb::AddRules(..) => Ok(()),
+        };
+    }
+    connections
+}
+
+/// How many elements a map has. What they counted is added, if they translate.
+fn dump_map(
+    socket: &mut Socket,
+    reading: &Reading,
+    (map, kind): (&Name, MapKind),
+    connections: &mut Connections,
+) -> Result<u64, DumpError> {
+    let mut seen = BTreeSet::new();
+    let mut count = 0;
+    sets::dump_elements(socket, reading, map, |element| {
+        count += 1;
+        seen.insert(sets::key(element).unwrap_or_default().to_vec());
+        if translates(kind) {
+            add_element(connections, element);
+        }
+    })?;
+    // A map that grows tells some elements twice and others not at all.
+    if seen.len() == count { Ok(count as u64) } else { Err(DumpError::Interrupted) }
+}
+
+/// Whether the elements of such a map count translated connections.
+fn translates(kind: MapKind) -> bool {
+    match kind.data {
+        DataKind::Address => true,
+        DataKind::Nothing | DataKind::Verdict => false,
+    }
+}
+
+fn ask_for_elements(
+    socket: &mut Socket,
+    reading: &Reading,
+    map: &Name,
+    (keys, connections): (&[MapKey], &mut Connections),
+) -> Result<(), DumpError> {
+    let header = Header::nftables(sys::NFT_MSG_GETSETELEM, Flags::REQUEST, Some(reading.family()));
+    let question = |w: &mut Writer| {
+        w.text(sys::NFTA_SET_ELEM_LIST_TABLE, reading.id.name.as_str());
+        w.text(sys::NFTA_SET_ELEM_LIST_SET, map.as_str());
+        w.nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS, |w| {
+            for key in keys {
+                w.nest(sys::NFTA_LIST_ELEM, |w| {
+                    w.nest(sys::NFTA_SET_ELEM_KEY, |w| w.bytes(sys::NFTA_DATA_VALUE, &key_bytes(*key)));
+                });
+            }
+        });
+    };
+    socket.ask(header, question, |message| {
+        for (_, element) in message.attributes().nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS) {
+            add_element(connections, Attributes(element));
+        }
+    })
+}
+
+fn dump_rules(
+    socket: &mut Socket,
+    reading: &Reading,
+    chain: Option<&Name>,
+    connections: &mut Connections,
+) -> Result<(), DumpError> {
+    let filter = |w: &mut Writer| {
+        if let Some(chain) = chain {
+            w.text(sys::NFTA_RULE_CHAIN, chain.as_str());
+        }
+    };
+    reading.dump(socket, (sys::NFT_MSG_GETRULE, sys::NFTA_RULE_TABLE), filter, |message| {
+        let attributes = message.attributes();
+        let name = attributes.text(sys::NFTA_RULE_CHAIN).and_then(|name| Name::new(name).ok());
+        // Some kernels do not filter.
+        let name = name.filter(|name| chain.is_none_or(|chain| chain == name));
+        let Some(uid) = name.as_ref().and_then(uid_of_chain) else { return };
+        let counted = attributes.nest(sys::NFTA_RULE_EXPRESSIONS).filter_map(|(_, e)| counter(Attributes(e)));
+        add(connections, uid, counted.sum());
+    })
+}
+
+fn add_element(connections: &mut Connections, element: Attributes<'_>) {
+    let comment = element.get(sys::NFTA_SET_ELEM_USERDATA).and_then(userdata::read_comment);
+    if let Some(uid) = comment.and_then(uid_of_comment) {
+        add(connections, uid, counter(element.nest(sys::NFTA_SET_ELEM_EXPR)).unwrap_or_default());
+    }
+}
+
+fn add(connections: &mut Connections, uid: Uid, count: u64) {
+    *connections.entry(uid).or_default() += count;
+}
+
+/// The packets of a counter. The first packet of a connection is the only one that a NAT chain sees.
+fn counter(expression: Attributes<'_>) -> Option<u64> {
+    let counts = expression.text(sys::NFTA_EXPR_NAME) == Some("counter");
+    let packets = expression.nest(sys::NFTA_EXPR_DATA).get(sys::NFTA_COUNTER_PACKETS)?;
+    counts.then(|| array(packets, 0).map(u64::from_be_bytes))?
+}

@@ -1,0 +1,268 @@
+//! Sets and maps with their elements.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use egressd_core::{
+    diff::Verb,
+    net::{AddressRange, Family, Protocol, predecessor},
+    ruleset::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Set, SetKind, TableFamily, Target},
+};
+use rustables::sys;
+
+use super::{Reading, rule::address};
+use crate::kernel::nft::{
+    attributes::{Attributes, number},
+    describe::TableId,
+    elements::{data_type, datatype, key_length, map_flags, userdata},
+    rule::address_length,
+    socket::{DumpError, Socket},
+};
+
+/// Reads the sets and maps of a table with their elements.
+pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), DumpError> {
+    for (text, kind) in list(socket, reading)? {
+        match (Name::new(&*text).ok(), kind) {
+            (_, Kind::Anonymous) => {}
+            (Some(name), Kind::Set(SetKind::Ranges(family))) => read_ranges(socket, reading, name, family)?,
+            (Some(name), Kind::Set(SetKind::Addresses(family))) => read_addresses(socket, reading, name, family)?,
+            (Some(name), Kind::Map(kind)) => read_map(socket, reading, name, kind)?,
+            (name, Kind::Set(_) | Kind::Map(_) | Kind::Other) => {
+                reading.foreign(format_args!("set {text}"), name.map(Verb::DeleteSet));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a set is.
+pub(super) enum Kind {
+    /// A set of addresses.
+    Set(SetKind),
+    /// A map of ours.
+    Map(MapKind),
+    /// Part of a rule, which is foreign then, and goes with it.
+    Anonymous,
+    /// Not in our vocabulary.
+    Other,
+}
+
+pub(super) fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String, Kind)>, DumpError> {
+    let mut sets = Vec::new();
+    reading.dump(
+        socket,
+        (sys::NFT_MSG_GETSET, sys::NFTA_SET_TABLE),
+        |_| {},
+        |message| {
+            let attributes = message.attributes();
+            let name = attributes.text(sys::NFTA_SET_NAME).unwrap_or_default().to_owned();
+            sets.push((name, kind(reading.family(), attributes)));
+        },
+    )?;
+    Ok(sets)
+}
+
+/// A set with our comment is one of pods. Without it, it is one that holds for all.
+fn kind(table: TableFamily, set: Attributes<'_>) -> Kind {
+    let flags = set.number(sys::NFTA_SET_FLAGS).unwrap_or_default();
+    if flags & sys::NFT_SET_ANONYMOUS != 0 {
+        return Kind::Anonymous;
+    }
+    let Some(family) = table.addresses() else { return Kind::Other };
+    let comment = set.get(sys::NFTA_SET_USERDATA).and_then(userdata::read_set_comment);
+    if let Some(kind) = MapKind::all(family, comment).find(|kind| is_map(*kind, flags, set)) {
+        return Kind::Map(kind);
+    }
+    let is_addresses = set.number(sys::NFTA_SET_KEY_TYPE) == Some(datatype::address(family));
+    match flags {
+        sys::NFT_SET_INTERVAL if is_addresses => Kind::Set(SetKind::Ranges(family)),
+        0 if is_addresses && comment.is_none() => Kind::Set(SetKind::Addresses(family)),
+        _ => Kind::Other,
+    }
+}
+
+fn is_map(kind: MapKind, flags: u32, set: Attributes<'_>) -> bool {
+    flags == map_flags(kind)
+        && set.number(sys::NFTA_SET_KEY_TYPE) == Some(datatype::key(kind))
+        && set.number(sys::NFTA_SET_KEY_LEN) == Some(key_length(kind))
+        && set.number(sys::NFTA_SET_DATA_TYPE).unwrap_or_default() == data_type(kind)
+}
+
+pub(super) fn dump_elements(
+    socket: &mut Socket,
+    reading: &Reading,
+    set: &Name,
+    mut each: impl FnMut(Attributes<'_>),
+) -> Result<(), DumpError> {
+    let filter = |w: &mut crate::kernel::nft::wire::Writer| w.text(sys::NFTA_SET_ELEM_LIST_SET, set.as_str());
+    let what = (sys::NFT_MSG_GETSETELEM, sys::NFTA_SET_ELEM_LIST_TABLE);
+    reading.dump(socket, what, filter, |message| {
+        for (_, element) in message.attributes().nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS) {
+            each(Attributes(element));
+        }
+    })
+}
+
+/// Gives the source address of every element in the maps of a table to `each`.
+pub(in crate::kernel::nft) fn each_source(
+    socket: &mut Socket,
+    table: &TableId,
+    mut each: impl FnMut(IpAddr),
+) -> Result<(), DumpError> {
+    let reading = Reading::begin(table.clone());
+    for (name, kind) in list(socket, &reading)? {
+        let (Ok(name), Kind::Map(kind)) = (Name::new(name), kind) else { continue };
+        dump_elements(socket, &reading, &name, |element| {
+            let key = key(element).and_then(|key| map_key(kind, key));
+            key.into_iter().for_each(|key| each(key.address()));
+        })?;
+    }
+    Ok(())
+}
+
+pub(super) fn key(element: Attributes<'_>) -> Option<&[u8]> {
+    element.nest(sys::NFTA_SET_ELEM_KEY).get(sys::NFTA_DATA_VALUE)
+}
+
+fn read_ranges(socket: &mut Socket, reading: &mut Reading, name: Name, family: Family) -> Result<(), DumpError> {
+    let mut borders = Vec::new();
+    dump_elements(socket, reading, &name, |element| {
+        let flags = element.number(sys::NFTA_SET_ELEM_FLAGS).unwrap_or_default();
+        let begins = flags & sys::NFT_SET_ELEM_INTERVAL_END == 0;
+        borders.extend(key(element).and_then(|key| address(family, key)).map(|key| (key, begins)));
+    })?;
+    reading.table.sets.insert(name, Set::Ranges(family, ranges(family, borders)));
+    Ok(())
+}
+
+/// A hash table, as [`read_map`]'s.
+fn read_addresses(socket: &mut Socket, reading: &mut Reading, name: Name, family: Family) -> Result<(), DumpError> {
+    let mut addresses = BTreeSet::new();
+    let mut repeated = false;
+    dump_elements(socket, reading, &name, |element| {
+        let member = key(element).and_then(|key| address(family, key));
+        repeated |= member.is_some_and(|member| !addresses.insert(member));
+    })?;
+    if repeated {
+        return Err(DumpError::Interrupted);
+    }
+    reading.table.sets.insert(name, Set::Addresses(family, addresses));
+    Ok(())
+}
+
+/// Ranges from where they begin, and where the addresses behind them begin. nft marks the first address of all as
+/// the end of a range that is not there. They are not merged: what touches was not written by egressd, and cannot be deleted
+/// as one range.
+fn ranges(family: Family, mut borders: Vec<(IpAddr, bool)>) -> Vec<AddressRange> {
+    // An end sorts before a beginning at the same address.
+    borders.sort_unstable();
+    let mut open = None;
+    let mut ranges = Vec::new();
+    for (border, begins) in borders {
+        if let Some(first) = open.take() {
+            ranges.extend(predecessor(border).and_then(|last| AddressRange::new(first, last)));
+        }
+        open = begins.then_some(border);
+    }
+    ranges.extend(open.and_then(|first| AddressRange::new(first, AddressRange::all_of(family).last())));
+    ranges
+}
+
+/// A map is a hash table, which grows in the background after its elements are in, and then has them in another
+/// order. The kernel resumes a dump by counting, so a dump across that leaves elements out and tells others twice:
+/// never the one without the other, since no walk of the table misses any. The generation stays the same.
+fn read_map(socket: &mut Socket, reading: &mut Reading, name: Name, kind: MapKind) -> Result<(), DumpError> {
+    let mut elements = BTreeMap::new();
+    let mut strangers = BTreeMap::new();
+    let mut repeated = false;
+    dump_elements(socket, reading, &name, |element| {
+        let bytes = key(element).unwrap_or_default();
+        let key = map_key(kind, bytes);
+        repeated |= match (key, decode_element(kind, element)) {
+            (Some(key), Some(element)) => elements.insert(key, element).is_some(),
+            (key, _) => strangers.insert(bytes.to_vec(), key).is_some(),
+        };
+    })?;
+    if repeated {
+        return Err(DumpError::Interrupted);
+    }
+    for key in strangers.into_values() {
+        let what = key.map_or_else(|| "an element".to_owned(), |key| format!("element {}", key.address()));
+        let removal = key.map(|key| Verb::DeleteElements(name.clone(), kind, vec![key]));
+        reading.foreign(format_args!("{what} of map {name}"), removal);
+    }
+    reading.table.maps.insert(name, Map { kind, elements });
+    Ok(())
+}
+
+fn map_key(kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
+    let (first, rest) = leading_address(kind.family, bytes)?;
+    match (kind.key, rest) {
+        (KeyKind::Address, []) => Some(MapKey::Address(first)),
+        (KeyKind::Port, rest) => port(rest).map(|(protocol, port)| MapKey::Port(first, protocol, port)),
+        (KeyKind::Prefix(_), rest) => match leading_address(kind.family, rest)? {
+            (pod, []) => Some(MapKey::Prefix(pod, first)),
+            (_, [..]) => None,
+        },
+        (KeyKind::PrefixPort(_), rest) => {
+            let (pod, rest) = leading_address(kind.family, rest)?;
+            port(rest).map(|(protocol, port)| MapKey::PrefixPort(pod, first, protocol, port))
+        }
+        (KeyKind::Address, [..]) => None,
+    }
+}
+
+fn leading_address(family: Family, bytes: &[u8]) -> Option<(IpAddr, &[u8])> {
+    let (first, rest) = bytes.split_at_checked(usize::try_from(address_length(family)).ok()?)?;
+    Some((address(family, first)?, rest))
+}
+
+fn port(bytes: &[u8]) -> Option<(Protocol, u16)> {
+    let [protocol, _, _, _, high, low, ..] = *bytes else { return None };
+    Some((Protocol::from_number(protocol)?, u16::from_be_bytes([high, low])))
+}
+
+fn decode_element(kind: MapKind, element: Attributes<'_>) -> Option<Element> {
+    let ours = element.get(sys::NFTA_SET_ELEM_TIMEOUT).is_none() && element.get(sys::NFTA_SET_ELEM_FLAGS).is_none();
+    let data = element.nest(sys::NFTA_SET_ELEM_DATA);
+    let target = match kind.data {
+        DataKind::Nothing => Target::Nothing,
+        DataKind::Address => Target::Address(address(kind.family, data.get(sys::NFTA_DATA_VALUE)?)?),
+        DataKind::Verdict => jump(data.nest(sys::NFTA_DATA_VERDICT))?,
+    };
+    let comment = element.get(sys::NFTA_SET_ELEM_USERDATA).and_then(userdata::read_comment);
+    ours.then(|| Element { target, comment: comment.map(Arc::from) })
+}
+
+fn jump(verdict: Attributes<'_>) -> Option<Target> {
+    let jumps = number(verdict.get(sys::NFTA_VERDICT_CODE)?)?.cast_signed() == sys::NFT_JUMP;
+    let chain = Name::new(verdict.text(sys::NFTA_VERDICT_CHAIN)?).ok()?;
+    jumps.then_some(Target::Jump(chain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_without_an_end_reaches_the_last_address() {
+        let at = |a: u8| IpAddr::from([a, 0, 0, 0]);
+        let borders = vec![(at(240), true), (at(12), false), (at(0), false), (at(10), true)];
+        let printed: Vec<String> = ranges(Family::Ipv4, borders).iter().map(ToString::to_string).collect();
+        assert_eq!(printed, ["10.0.0.0/7", "240.0.0.0/4"]);
+    }
+
+    #[test]
+    fn ranges_that_touch_are_told_apart() {
+        let at = |a: u8| IpAddr::from([a, 0, 0, 0]);
+        let without_an_end = vec![(at(10), true), (at(11), true), (at(12), false)];
+        let with_both = vec![(at(10), true), (at(11), false), (at(11), true), (at(12), false)];
+        for borders in [without_an_end, with_both] {
+            let printed: Vec<String> = ranges(Family::Ipv4, borders).iter().map(ToString::to_string).collect();
+            assert_eq!(printed, ["10.0.0.0/8", "11.0.0.0/8"]);
+        }
+    }
+}

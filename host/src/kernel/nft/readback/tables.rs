@@ -1,0 +1,114 @@
+//! Which tables there are, and whose.
+
+use egressd_core::ruleset::{Layout, Name, TableFamily};
+use rustables::sys;
+
+use crate::kernel::nft::{
+    attributes::Attributes,
+    describe::TableId,
+    elements::userdata,
+    encode::PERSIST,
+    error::Error,
+    socket::{DumpError, Socket},
+    survey::{Maker, Owner},
+    wire::{Flags, Header},
+};
+
+/// A table in the kernel.
+#[derive(Debug)]
+pub(in crate::kernel::nft) struct FoundTable {
+    /// What our marker says; none where it is not there.
+    layout: Option<Layout>,
+    /// The netlink port of the socket that owns it.
+    pub(in crate::kernel::nft) owner: Option<u32>,
+    /// Whether it survives its owner, and may get another one.
+    pub(in crate::kernel::nft) persists: bool,
+}
+
+impl FoundTable {
+    /// P10: a table without our marker is somebody else's, and one of a newer layout a newer egressd's.
+    ///
+    /// # Errors
+    /// When it is.
+    pub(in crate::kernel::nft) fn check_marker(&self, table: &TableId) -> Result<(), Error> {
+        self.check_layout(table)?;
+        match self.maker() {
+            Maker::Egressd | Maker::Newer(_) => Ok(()),
+            Maker::Another => Err(Error::Foreign(table.clone())),
+        }
+    }
+
+    /// A table of a newer layout stays as it is, also where those of other programs are replaced.
+    ///
+    /// # Errors
+    /// When it has one.
+    pub(in crate::kernel::nft) fn check_layout(&self, table: &TableId) -> Result<(), Error> {
+        match self.maker() {
+            Maker::Newer(layout) => Err(Error::NewerLayout { table: table.clone(), layout }),
+            Maker::Egressd | Maker::Another => Ok(()),
+        }
+    }
+
+    /// Who made it, as its marker says.
+    pub(in crate::kernel::nft) fn maker(&self) -> Maker {
+        match self.layout {
+            Some(layout) if layout.is_newer() => Maker::Newer(layout),
+            Some(_) => Maker::Egressd,
+            None => Maker::Another,
+        }
+    }
+
+    /// Who may write to it, as a process with this netlink port sees it.
+    pub(in crate::kernel::nft) fn owner_for(&self, port: u32) -> Owner {
+        match self.owner {
+            Some(owner) if owner == port => Owner::Us,
+            Some(owner) => Owner::Other(owner),
+            None => Owner::Nobody,
+        }
+    }
+}
+
+/// Looks for a table.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub(in crate::kernel::nft) fn find(socket: &mut Socket, table: &TableId) -> Result<Option<FoundTable>, DumpError> {
+    let mut found = None;
+    dump(socket, table.family, |attributes| {
+        if attributes.text(sys::NFTA_TABLE_NAME) == Some(table.name.as_str()) {
+            found = Some(decode(attributes));
+        }
+    })?;
+    Ok(found)
+}
+
+/// All tables of a family whose names could be ours, whoever made them. Nothing is read of what is in them.
+///
+/// # Errors
+/// When the kernel does not answer.
+pub(in crate::kernel::nft) fn list(
+    socket: &mut Socket,
+    family: TableFamily,
+) -> Result<Vec<(TableId, FoundTable)>, DumpError> {
+    let mut tables = Vec::new();
+    dump(socket, family, |attributes| {
+        let name = attributes.text(sys::NFTA_TABLE_NAME).and_then(|name| Name::new(name).ok());
+        tables.extend(name.map(|name| (TableId { family, name }, decode(attributes))));
+    })?;
+    Ok(tables)
+}
+
+fn dump(socket: &mut Socket, family: TableFamily, mut each: impl FnMut(Attributes<'_>)) -> Result<(), DumpError> {
+    let header = Header::nftables(sys::NFT_MSG_GETTABLE, Flags::DUMP, Some(family));
+    socket.dump(header, |_| {}, |message| each(message.attributes()))
+}
+
+fn decode(attributes: Attributes<'_>) -> FoundTable {
+    let flags = attributes.number(sys::NFTA_TABLE_FLAGS).unwrap_or_default();
+    let comment = attributes.get(sys::NFTA_TABLE_USERDATA).and_then(userdata::read_comment);
+    FoundTable {
+        layout: comment.and_then(Layout::of_comment),
+        owner: attributes.number(sys::NFTA_TABLE_OWNER),
+        persists: flags & PERSIST != 0,
+    }
+}
