@@ -1,13 +1,15 @@
 //! The metrics, all of them, in Prometheus' text. Names, labels and what they are bounded by stand in
 //! `docs/operate.md`.
 //!
-//! The loop and the policies count as they go; what the newest state says is set anew by each scrape, so nothing of
-//! a Service outlives it.
+//! The loop and the policies count as they go; what is true at the moment is set anew by each scrape, so nothing of a
+//! Service outlives it. No other room is imported: who scrapes says what is true, as numbers and names.
 
+use std::fmt;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::ruleset::TableFamily;
+use egressd_core::model::ServiceKey;
+use egressd_core::ruleset::{Name, TableFamily};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,10 +17,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-
-use crate::board::Newest;
-use crate::instances::orphans::Orphan;
-use crate::kernel::nft::Survey;
 
 /// What a scrape says it is.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -138,58 +136,66 @@ impl Metrics {
         self.evaluation_failures.remove(&labels);
     }
 
-    /// Everything as text. Without a survey (the kernel could not be read) its metrics are missing.
-    pub fn text(&self, newest: &Newest, survey: Option<&Survey>) -> String {
-        self.set(newest, survey);
+    /// Begins anew with all that is only true at the moment.
+    pub fn scrape(&self) -> Scrape<'_> {
+        let Self { services, endpoints, elements, connections, findings, orphans, orphan_pods, .. } = self;
+        for by_name in [services, elements, findings, orphan_pods] {
+            by_name.clear();
+        }
+        connections.clear();
+        endpoints.set(0);
+        orphans.set(0);
+        Scrape(self)
+    }
+}
+
+/// One scrape: takes what is true at the moment, and then prints everything.
+#[derive(Debug)]
+pub struct Scrape<'a>(&'a Metrics);
+
+impl Scrape<'_> {
+    /// A finding stands.
+    pub fn finding(&self, finding: &Finding) {
+        let labels = vec![("severity", finding.severity.to_string()), ("code", finding.code.to_string())];
+        self.0.findings.get_or_create(&labels).inc();
+    }
+
+    /// A Service is in this state, with so many endpoints translated.
+    pub fn service(&self, state: impl fmt::Display, endpoints: usize) {
+        self.0.services.get_or_create(&vec![("state", state.to_string())]).inc();
+        self.0.endpoints.inc_by(gauge(endpoints));
+    }
+
+    /// A Service has translated so many connections.
+    pub fn connections(&self, service: &ServiceKey, count: u64) {
+        let labels = vec![("namespace", service.namespace.to_string()), ("service", service.name.to_string())];
+        self.0.connections.get_or_create(&labels).inc_by(count);
+    }
+
+    /// A map of ours has so many elements.
+    pub fn elements(&self, family: TableFamily, map: &Name, elements: u64) {
+        let labels = vec![("family", family_label(family)), ("map", map.to_string())];
+        self.0.elements.get_or_create(&labels).set(gauge(elements));
+    }
+
+    /// A table has no owner any more, and translates so many pods.
+    pub fn orphan(&self, family: TableFamily, table: &Name, pods: usize) {
+        let labels = vec![("family", family_label(family)), ("table", table.to_string())];
+        self.0.orphans.inc();
+        self.0.orphan_pods.get_or_create(&labels).set(gauge(pods));
+    }
+
+    /// Everything as text.
+    pub fn text(self) -> String {
         let mut text = String::new();
         // A String takes everything.
-        let _ = encode(&mut text, &registry(self));
+        let _ = encode(&mut text, &registry(self.0));
         text
     }
+}
 
-    fn set_orphans(&self, orphans: &[Orphan]) {
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.orphans.set(count(orphans.len()));
-        self.orphan_pods.clear();
-        for Orphan { table, pods, instance: _ } in orphans {
-            let labels = vec![("family", family_label(table.family)), ("table", table.name.to_string())];
-            self.orphan_pods.get_or_create(&labels).set(count(*pods));
-        }
-    }
-
-    fn set(&self, newest: &Newest, survey: Option<&Survey>) {
-        let Self { services, endpoints, elements, connections, findings, .. } = self;
-        self.set_orphans(&newest.orphans);
-        services.clear();
-        elements.clear();
-        connections.clear();
-        findings.clear();
-        for ((family, map), count) in survey.into_iter().flat_map(|survey| &survey.elements) {
-            let labels = vec![("family", family_label(*family)), ("map", map.to_string())];
-            elements.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
-        }
-        let found = |finding: &Finding| {
-            let labels = vec![("severity", finding.severity.to_string()), ("code", finding.code.to_string())];
-            findings.get_or_create(&labels).inc();
-        };
-        newest.standing().for_each(|finding| found(&finding));
-        let Some(round) = &newest.in_force else { return };
-        round.overview.findings.iter().for_each(found);
-        let mut translated = 0;
-        let answered =
-            round.services.iter().filter_map(|(key, shown)| Some((key, &shown.record.uid, shown.record.status()?)));
-        for (key, uid, status) in answered {
-            services.get_or_create(&vec![("state", status.state.to_string())]).inc();
-            status.findings.iter().for_each(found);
-            translated += status.endpoints.len();
-            let counted = survey.and_then(|survey| survey.connections.get(uid));
-            if let Some(count) = counted {
-                let labels = vec![("namespace", key.namespace.to_string()), ("service", key.name.to_string())];
-                connections.get_or_create(&labels).inc_by(*count);
-            }
-        }
-        endpoints.set(i64::try_from(translated).unwrap_or(i64::MAX));
-    }
+fn gauge(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
 }
 
 /// The numbers of one policy.
@@ -218,16 +224,13 @@ fn family_label(family: TableFamily) -> String {
 
 #[cfg(test)]
 mod tests {
-    use egressd_core::compile::Instance;
-    use egressd_core::net::Family as Ip;
-
     use super::*;
 
     #[test]
     fn a_scrape_before_the_first_round_has_what_there_is() {
         let metrics = Metrics::default();
         metrics.committed(Duration::from_micros(30));
-        let text = metrics.text(&Newest::begin(), None);
+        let text = metrics.scrape().text();
         assert!(text.contains("egressd_commits_total 1\n"), "{text}");
         assert!(text.contains("egressd_commit_duration_seconds_count 1\n"), "{text}");
         assert!(text.contains("egressd_orphaned_tables 0\n"), "{text}");
@@ -242,22 +245,26 @@ mod tests {
         other.asked();
         metrics.forget("gone");
         gone.failed();
-        let text = metrics.text(&Newest::begin(), None);
+        let text = metrics.scrape().text();
         assert!(text.contains("policy=\"other\"") && !text.contains("policy=\"gone\""), "{text}");
     }
 
     #[test]
-    fn orphaned_tables_are_counted_and_named_as_long_as_there_are_any() {
-        let (metrics, mut newest) = (Metrics::default(), Newest::begin());
-        newest.orphans = [Orphan::of(Instance::Default, Ip::Ipv4)].into();
-        let text = metrics.text(&newest, None);
+    fn what_was_true_at_one_scrape_is_gone_at_the_next() {
+        let metrics = Metrics::default();
+        let scrape = metrics.scrape();
+        scrape.service("active", 2);
+        scrape.service("active", 1);
+        scrape.connections(&ServiceKey::new("shop", "web"), 7);
+        let text = scrape.text();
         for line in [
-            "egressd_orphaned_tables 1\n",
-            "egressd_orphaned_table_pods{family=\"IPv4\",table=\"kube_vip_v4\"} 3\n",
-            "egressd_findings{severity=\"warning\",code=\"orphaned-table\"} 1\n",
+            "egressd_services{state=\"active\"} 2\n",
+            "egressd_endpoints 3\n",
+            "egressd_connections_total{namespace=\"shop\",service=\"web\"} 7\n",
         ] {
             assert!(text.contains(line), "{line:?} is missing:\n{text}");
         }
-        assert!(!metrics.text(&Newest::begin(), None).contains("kube_vip_v4"));
+        let text = metrics.scrape().text();
+        assert!(text.contains("egressd_endpoints 0\n") && !text.contains("active") && !text.contains("shop"), "{text}");
     }
 }

@@ -2,11 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot read the house has failed, and says so")]
 
+mod circles;
 mod graph;
 mod licences;
 mod rooms;
 mod rust;
 mod scripts;
+mod shell;
 mod sizes;
 mod spdx;
 mod twins;

@@ -1,12 +1,12 @@
 //! Which room of a crate a file belongs to, and which rooms it enters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::rust::{code, paths, without_tests};
+use crate::rust::{code, files, paths, root, without_tests};
 
 /// Folders of the shell that hold several rooms.
-const WINGS: [&str; 3] = ["admin", "instances", "kernel"];
+pub(crate) const WINGS: [&str; 3] = ["admin", "instances", "kernel"];
 
 /// The room of a file below `source`, the `src` folder of a crate: its first folder or its name, and in a wing also the
 /// second.
@@ -21,6 +21,21 @@ pub(crate) fn entered(file: &Path, source: &Path) -> BTreeSet<String> {
     let mut rooms: BTreeSet<String> = mentioned.iter().filter_map(|path| room_of_path(path, &here)).collect();
     rooms.remove(&room(file, source));
     rooms
+}
+
+/// Every room of a crate with the other rooms that its files mention outside their tests.
+pub(crate) fn all_entered(folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let source = root().join(folder);
+    let mut rooms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in files(folder).iter().filter(|file| !is_test(file)) {
+        rooms.entry(room(file, &source)).or_default().extend(entered(file, &source));
+    }
+    rooms
+}
+
+/// A file of tests, or in a folder of them.
+pub(crate) fn is_test(file: &Path) -> bool {
+    file.iter().any(|part| part.to_string_lossy().trim_end_matches(".rs").ends_with("_tests"))
 }
 
 /// Whether a file mentions another crate.

@@ -54,7 +54,7 @@ const ADAPTERS: [&str; 8] = [
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-const ROOMS: [(&str, &[&str]); 23] = [
+pub(crate) const ROOMS: [(&str, &[&str]); 23] = [
     ("net", &[]),
     ("text", &[]),
     ("spelling", &[]),

@@ -15,6 +15,7 @@ use tracing::info;
 use crate::admin::crowd::Bounds;
 use crate::admin::document::{Document, inside};
 use crate::admin::http::{self, Answer, Outcome};
+use crate::admin::scrape;
 use crate::admin::status_socket::{INSIDE, Probe, StatusSocket};
 use crate::board::notices::{Notices, insist};
 use crate::board::{Newest, Reader};
@@ -118,7 +119,7 @@ impl Desk {
             "/readyz" => ready(&self.reader.newest()),
             "/metrics" => {
                 let (newest, survey) = self.look().await;
-                let body = self.metrics.text(&newest, survey.as_deref());
+                let body = scrape::text(&self.metrics, &newest, survey.as_deref());
                 Answer { outcome: Outcome::Good, content_type: CONTENT_TYPE, body }
             }
             _ => Answer::text(Outcome::NotFound, "there are /livez, /readyz and /metrics"),

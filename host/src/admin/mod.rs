@@ -7,4 +7,5 @@ pub mod document;
 pub mod http;
 pub mod oneshot;
 pub mod output;
+mod scrape;
 pub mod status_socket;

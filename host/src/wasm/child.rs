@@ -12,11 +12,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use super::compile_child::{REFUSED, SUBCOMMAND};
+use super::bounds::MOST_BYTES;
+use super::cgroup;
 use super::confine::CPU;
+use super::error::Error;
 use super::lack::Lack;
+use super::room::NoRoom;
 use super::room::{Room, room};
-use super::{Error, MOST_BYTES, NoRoom, Unfit, cgroup};
+use super::unfit::Unfit;
+
+/// What the child is called with; hidden from people.
+pub const SUBCOMMAND: &str = "compile-policy";
+
+/// Exit code: the sentence on stderr is about the component. Others are about the child, or of clap and panics.
+pub(super) const REFUSED: i32 = 3;
 
 /// How long to wait for it. It has a sixth of that of the processor, and lets everybody else go first: on a node
 /// whose processors are busy it gets a tenth of one, which is enough for a policy of a usual size.

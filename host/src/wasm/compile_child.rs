@@ -3,15 +3,11 @@
 use std::io::{self, Read, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 
+use super::bounds::MOST_BYTES;
+use super::child::REFUSED;
 use super::compiler::native_code;
 use super::confine::{MEMORY, confine};
-use super::{MOST_BYTES, Unfit};
-
-/// What the child is called with; hidden from people.
-pub const SUBCOMMAND: &str = "compile-policy";
-
-/// Exit code: the sentence on stderr is about the component. Others are about the child, or of clap and panics.
-pub(super) const REFUSED: i32 = 3;
+use super::unfit::Unfit;
 
 /// Why a child gives up.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +22,7 @@ enum Error {
     Unfit(#[from] Unfit),
 }
 
-/// What this program does when it is executed with [`SUBCOMMAND`], and how many bytes of address space it may have: a
+/// What this program does when it is executed with [`super::SUBCOMMAND`], and how many bytes of address space it may have: a
 /// component on stdin becomes native code on stdout, or a sentence on stderr.
 pub fn compile_child(memory: Option<u64>) -> ExitCode {
     let Err(error) = work(memory.unwrap_or(MEMORY)) else { return ExitCode::SUCCESS };

@@ -7,8 +7,11 @@ use egressd_core::policy::Cost;
 use wasmtime::component::Component;
 
 use super::child::Compiled;
-use super::contract::one_line;
-use super::{Engine, Error, Unfit, child, inspect};
+use super::engine::Engine;
+use super::error::Error;
+use super::unfit::Unfit;
+use super::unfit::one_line;
+use super::{child, inspect};
 
 /// Where components are compiled. A component of 1 MiB can cost a compiler minutes and 800 MB.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,40 +5,21 @@ use std::sync::Arc;
 use egressd_core::chain::{Asked, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{Context, Interest, ServiceView};
+use egressd_core::model::{Context, ServiceView};
 use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift};
 
 use super::bindings::{policy, types, validator};
+use super::compiler::Compiler;
+use super::convert;
+use super::description::Description;
+use super::engine::Engine;
+use super::error::Error;
 use super::guest::{Guest, Meter};
 use super::imports::Call;
 use super::limits::Size;
+use super::module::Module;
 use super::module::{Bound, Ready};
-use super::{Compiler, Engine, Error, Module, convert};
-
-/// What a policy says about itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    /// The name that its author gave it.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// One sentence.
-    pub summary: String,
-    /// A JSON schema of its settings; empty when there are none.
-    pub settings_schema: String,
-    /// Annotations that begin with one of these are sent to it.
-    pub annotation_prefixes: Vec<String>,
-    /// Labels that begin with one of these are sent to it.
-    pub label_prefixes: Vec<String>,
-}
-
-impl Description {
-    /// Which annotations and labels it wants to see.
-    pub fn reads(&self) -> Interest {
-        Interest::new(&self.annotation_prefixes, &self.label_prefixes)
-    }
-}
 
 /// A component with settings that it takes, ready for a chain.
 #[derive(Clone, Debug)]

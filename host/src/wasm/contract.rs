@@ -1,58 +1,16 @@
-//! The contract as text: the names in it, whether a component fits it, and how a module becomes a component.
+//! The contract as text, and whether a component fits it.
 
-use egressd_core::text::{Text, plain};
-use wit_component::ComponentEncoder;
 use wit_parser::{Resolve, SourceMap};
 
-use super::inspect::module_imports;
-use super::{Error, Unfit, World};
+use super::unfit::{Unfit, one_line};
+use super::world::{PACKAGE, VERSION, World};
 
 /// What `wit/` says, which is also what the bindings were made of.
 const WIT: [(&str, &str); 2] =
     [("types.wit", include_str!("../../../wit/types.wit")), ("worlds.wit", include_str!("../../../wit/worlds.wit"))];
 
-/// The contract's package, up to the name of an interface.
-pub(super) const PACKAGE: &str = "egressd:policy/";
-
-/// The one version that is served. A component is built against one version, and another is another contract.
-pub(super) const VERSION: &str = "0.1.0";
-
 /// What a policy may import: types, and the log.
 const IMPORTS: [&str; 2] = ["host", "types"];
-
-impl World {
-    /// Both.
-    pub(super) const ALL: [Self; 2] = [Self::Policy, Self::Validator];
-
-    /// The interface that a component of this world exports, without package and version.
-    pub(super) fn interface(self) -> &'static str {
-        match self {
-            Self::Policy => "evaluator",
-            Self::Validator => "complainer",
-        }
-    }
-
-    /// The same in full.
-    pub(super) fn export(self) -> String {
-        format!("{PACKAGE}{}@{VERSION}", self.interface())
-    }
-
-    /// The function of it that is called for every Service.
-    pub(super) fn question(self) -> &'static str {
-        match self {
-            Self::Policy => "evaluate",
-            Self::Validator => "validate",
-        }
-    }
-
-    /// What `wit/` calls it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::Validator => "validator",
-        }
-    }
-}
 
 /// Which world a component with these imports and exports is of, by their names alone.
 pub(super) fn world(imports: &[String], exports: &[String]) -> Result<World, Unfit> {
@@ -103,25 +61,4 @@ pub(super) fn fits(component: &[u8], world: World) -> Result<(), Unfit> {
     let package = resolve.push_group(group).map_err(|error| misfit(error.into()))?;
     let world = resolve.select_world(&[package], Some(world.name())).map_err(misfit)?;
     wit_component::targets(&resolve, world, component).map_err(misfit)
-}
-
-/// Makes a component of a core module, as cargo builds it for `wasm32-unknown-unknown`; its interface is in a
-/// section that the SDK puts there. The component is not inspected: [`super::inspect`] does that.
-///
-/// # Errors
-/// When the bytes are no module, or one that was built without the SDK or for WASI.
-pub fn encode(core_module: &[u8]) -> Result<Vec<u8>, Error> {
-    for name in module_imports(core_module)? {
-        if name.starts_with("wasi_") {
-            return Err(Unfit::Wasi { name }.into());
-        }
-    }
-    let encoder = ComponentEncoder::default().validate(true).module(core_module);
-    let encoded = encoder.and_then(|mut encoder| encoder.encode());
-    encoded.map_err(|error| Unfit::Encode { what: one_line(&format!("{error:#}")) }.into())
-}
-
-/// What a library says, for a sentence: it quotes names of the component as they are.
-pub(super) fn one_line(text: &str) -> String {
-    Text::new(plain(text).split_whitespace().collect::<Vec<_>>().join(" ")).into()
 }

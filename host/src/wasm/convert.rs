@@ -14,8 +14,8 @@ use egressd_core::net::{Family, PortMatch, Protocol};
 use egressd_core::text::{Text, quoted};
 use ipnet::IpNet;
 
-use super::Description;
 use super::bindings::types as wit;
+use super::description::Description;
 
 /// The longest code of a diagnostic, in bytes: it is a label of metrics.
 const MOST_CODE: usize = 64;

@@ -10,8 +10,10 @@ use egressd_core::finding::Finding;
 use tracing::warn;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use super::bounds::TABLE_ELEMENTS;
+use super::error::Error;
 use super::lack::Lack;
-use super::{Error, Limits};
+use super::limits::Limits;
 
 /// How often the clock ticks: a call is ended at most this much too early, and an idle node is woken no more
 /// often than this.
@@ -26,9 +28,6 @@ const STACK: usize = 512 << 10;
 
 /// What of a slot is wiped instead of given back to the kernel; a policy touches about this much.
 const KEEP_RESIDENT: usize = 64 << 10;
-
-/// Elements of a guest's tables: function pointers.
-pub(super) const TABLE_ELEMENTS: usize = 4096;
 
 /// Compiles and runs policies. Clones share it; its clock stops with the last of them and the last policy.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 
 use egressd_core::chain::PolicyFailure;
 
-use super::{NoRoom, Unfit};
+use super::room::NoRoom;
+use super::unfit::Unfit;
 
 /// Why a policy, or the engine for all of them, cannot be used.
 #[derive(Debug, thiserror::Error)]

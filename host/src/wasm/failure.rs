@@ -3,8 +3,8 @@
 use egressd_core::chain::FailureKind;
 use wasmtime::{Trap, WasmBacktrace};
 
-use super::Limits;
 use super::imports::{Call, MOST_LINES, MOST_LOGGED};
+use super::limits::Limits;
 
 /// How much of a policy's last words a sentence carries, in bytes.
 const LAST_WORDS: usize = 500;

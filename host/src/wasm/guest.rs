@@ -7,9 +7,10 @@ use egressd_core::chain::{FailureKind, PolicyFailure};
 use egressd_core::text::Text;
 use wasmtime::Store;
 
+use super::engine::Engine;
+use super::failure;
 use super::imports::Call;
 use super::limits::Size;
-use super::{Engine, failure};
 
 /// How much fuel a policy used in its last call that ended, whoever asked.
 #[derive(Clone, Debug, Default)]

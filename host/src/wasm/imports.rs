@@ -6,9 +6,9 @@ use egressd_core::text::plain;
 use tracing::{debug, error, info, warn};
 use wasmtime::ResourceLimiter;
 
-use super::Limits;
 use super::bindings::{host, types};
-use super::engine::TABLE_ELEMENTS;
+use super::bounds::TABLE_ELEMENTS;
+use super::limits::Limits;
 
 /// Lines that a policy may log in a call, printed or cut. A line costs the host a microsecond and the guest hardly
 /// any fuel, so without an end a flood would go on until the clock stops it, at another place every time.

@@ -2,8 +2,12 @@
 
 use wasmparser::{Encoding, Validator, WasmFeatures};
 
+use super::bounds::MOST_BYTES;
+use super::error::Error;
+use super::unfit::Unfit;
 use super::walk::Walk;
-use super::{Error, MOST_BYTES, Unfit, World, contract, used};
+use super::world::{VERSION, World};
+use super::{contract, used};
 
 /// What the engine has switched on; `engine.rs` says why so little.
 const FEATURES: WasmFeatures = WasmFeatures::WASM2
@@ -52,7 +56,7 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Inspection, Unfit> {
     let world = contract::world(&walk.imports, &walk.exports)?;
     contract::fits(bytes, world)?;
     let Walk { imports, exports, functions, largest_function, most_locals, memory, .. } = walk;
-    let (contract, bytes) = (contract::VERSION.to_owned(), bytes.len());
+    let (contract, bytes) = (VERSION.to_owned(), bytes.len());
     Ok(Inspection { world, contract, bytes, imports, exports, functions, largest_function, most_locals, memory })
 }
 

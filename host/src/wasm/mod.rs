@@ -4,6 +4,7 @@
 //! validator of the chain. Nothing outside this directory names wasmtime, and no policy reaches more than a log.
 
 mod bindings;
+mod bounds;
 mod cgroup;
 mod child;
 mod compile_child;
@@ -12,6 +13,8 @@ mod component;
 mod confine;
 mod contract;
 mod convert;
+mod description;
+mod encode;
 mod engine;
 mod error;
 mod failure;
@@ -26,25 +29,26 @@ mod room;
 mod unfit;
 mod used;
 mod walk;
+mod world;
 
-pub use compile_child::{SUBCOMMAND, compile_child};
+pub use bounds::{Item, MOST_BYTES};
+pub use child::SUBCOMMAND;
+pub use compile_child::compile_child;
 pub use compiler::Compiler;
-pub use component::{ComponentPolicy, ComponentValidator, Description, Loaded, check_settings, configure, load};
+pub use component::{ComponentPolicy, ComponentValidator, Loaded, check_settings, configure, load};
 pub use confine::confine;
-pub use contract::encode;
+pub use description::Description;
+pub use encode::encode;
 pub use engine::Engine;
 pub use error::Error;
 pub use guest::Meter;
 pub use inspect::{Inspection, inspect};
 pub use lack::Lack;
 pub use limits::Limits;
-pub use module::{Module, World};
+pub use module::Module;
 pub use room::NoRoom;
 pub use unfit::{Part, Unfit};
-pub use walk::Item;
-
-/// Bytes of a component, unpacked. A ConfigMap holds 1 MiB, packed three times as much.
-pub const MOST_BYTES: usize = 4 << 20;
+pub use world::World;
 
 /// The policy that reads kube-vip's annotations, compiled from this source tree.
 pub fn built_in() -> &'static [u8] {

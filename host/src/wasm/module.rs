@@ -5,17 +5,11 @@ use egressd_core::policy::Cost;
 use wasmtime::component::{Component, ComponentExportIndex, HasSelf, Linker};
 
 use super::bindings::{policy, validator};
+use super::compiler::Compiler;
+use super::engine::Engine;
+use super::error::Error;
 use super::imports::Call;
-use super::{Compiler, Engine, Error};
-
-/// What a component is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum World {
-    /// It answers with a draft.
-    Policy,
-    /// It may only complain.
-    Validator,
-}
+use super::world::World;
 
 /// A compiled component that fits the contract. Clones share it.
 #[derive(Clone)]

@@ -3,22 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::contract::{PACKAGE, VERSION};
-use super::engine::TABLE_ELEMENTS;
-use super::walk::Item;
-use super::{Limits, MOST_BYTES};
+use egressd_core::text::{Text, plain};
 
-/// Function bodies, in bytes. Compiling takes time that grows faster than the function: 28 KB of the worst kind
-/// take 0.2 s, 124 KB 4 s, 956 KB minutes. The largest function of a policy in Rust has 18 KB, of QuickJS 54 KB.
-pub(super) const MOST_BODY: u64 = 64 << 10;
-
-/// Locals of a function, parameters not counted: compiling one with 2,000 and many loops takes 800 MB. The most of
-/// a policy in Rust are 99, of QuickJS 86.
-pub(super) const MOST_LOCALS: u32 = 500;
-
-/// Components in components, the outermost included, and the modules in them. Two of two of two, and so on, are a
-/// billion instances in 7 KB. A policy has one layer for its types, and one more where it was composed of several.
-pub(super) const MOST_DEPTH: usize = 4;
+use super::bounds::{Item, MOST_BODY, MOST_BYTES, MOST_DEPTH, MOST_LOCALS, TABLE_ELEMENTS};
+use super::limits::Limits;
+use super::world::{PACKAGE, VERSION};
 
 /// What a component consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,4 +268,9 @@ impl Unfit {
             | Self::Told(_) => false,
         }
     }
+}
+
+/// What a library says, for a sentence: it quotes names of the component as they are.
+pub(super) fn one_line(text: &str) -> String {
+    Text::new(plain(text).split_whitespace().collect::<Vec<_>>().join(" ")).into()
 }

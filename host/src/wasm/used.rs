@@ -5,8 +5,8 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance, Parser, Payload,
 };
 
-use super::Unfit;
 use super::unfit::Part;
+use super::unfit::Unfit;
 
 /// Looks at a component that is valid.
 ///

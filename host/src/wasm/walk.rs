@@ -1,63 +1,13 @@
 //! Once through a component, without compiling or validating anything: counts, names and sizes.
 
-use std::fmt;
-
 use wasmparser::{BinaryReaderError, Encoding, FunctionBody, MemoryType, Parser, Payload, SectionLimited};
 
-use super::engine::TABLE_ELEMENTS;
-use super::unfit::{MOST_BODY, MOST_DEPTH, MOST_LOCALS};
-use super::{Limits, Unfit, contract};
+use super::bounds::{Item, MOST_BODY, MOST_DEPTH, MOST_LOCALS, TABLE_ELEMENTS};
+use super::limits::Limits;
+use super::unfit::{Unfit, one_line};
 
 /// A page of linear memory.
 const PAGE: u64 = 64 << 10;
-
-/// What is counted in a component, over all modules in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// Functions with a body.
-    Functions,
-    /// Types of modules and components.
-    Types,
-    /// Globals, element and data segments, imports and exports of modules: what costs some bytes each.
-    Entries,
-    /// Modules, and components in components.
-    Parts,
-    /// Instances of both.
-    Instances,
-    /// Aliases, and functions that go through the canonical ABI.
-    Aliases,
-    /// Linear memories.
-    Memories,
-}
-
-impl Item {
-    /// How many of it there may be. Far beyond what compilers for policies produce (a Rust policy has 200 functions
-    /// and 30 types), and small enough that nobody has to wait.
-    pub(super) fn most(self) -> u64 {
-        match self {
-            Self::Functions | Self::Types => 20_000,
-            Self::Entries => 50_000,
-            // An instance of a component is all that is in it once more, and what is nested multiplies.
-            Self::Parts | Self::Instances => 60,
-            Self::Aliases => 2_000,
-            Self::Memories => 1,
-        }
-    }
-}
-
-impl fmt::Display for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Functions => "functions",
-            Self::Types => "types",
-            Self::Entries => "globals, segments, imports and exports",
-            Self::Parts => "modules and components in it",
-            Self::Instances => "instances in it",
-            Self::Aliases => "aliases and adapted functions",
-            Self::Memories => "memories",
-        })
-    }
-}
 
 impl From<BinaryReaderError> for Unfit {
     fn from(error: BinaryReaderError) -> Self {
@@ -65,7 +15,7 @@ impl From<BinaryReaderError> for Unfit {
         if error.message().starts_with("unexpected end") {
             return Self::Truncated { bytes: error.offset() as u64 };
         }
-        Self::Invalid { what: contract::one_line(&error.to_string()) }
+        Self::Invalid { what: one_line(&error.to_string()) }
     }
 }
 

@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep};
 
 use super::kernel::What;
 use super::world::World;
-use crate::board::Newest;
 
 /// So many Services that a cycle takes a dozen slices.
 const MANY: u8 = 200;
@@ -18,7 +17,7 @@ const BETWEEN_CYCLES: Duration = Duration::from_mins(5);
 
 /// A number of an audit.
 fn counted(world: &World, name: &str) -> u64 {
-    let text = world.metrics.text(&Newest::begin(), None);
+    let text = world.metrics.scrape().text();
     let beginning = format!("egressd_audit_{name}_total ");
     let line = text.lines().find_map(|line| line.strip_prefix(&beginning)).unwrap();
     line.parse().unwrap()

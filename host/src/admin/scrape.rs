@@ -1,0 +1,61 @@
+//! What metrics show of the newest state and of the kernel.
+
+use egressd_core::model::ServiceKey;
+use egressd_core::status::ServiceStatus;
+
+use crate::board::Newest;
+use crate::instances::orphans::Orphan;
+use crate::kernel::nft::Survey;
+use crate::metrics::{Metrics, Scrape};
+
+/// Everything as text. Without a survey (the kernel could not be read) its metrics are missing.
+pub(crate) fn text(metrics: &Metrics, newest: &Newest, survey: Option<&Survey>) -> String {
+    let scrape = metrics.scrape();
+    for Orphan { table, pods, instance: _ } in &*newest.orphans {
+        scrape.orphan(table.family, &table.name, *pods);
+    }
+    for ((family, map), count) in survey.into_iter().flat_map(|survey| &survey.elements) {
+        scrape.elements(*family, map, *count);
+    }
+    newest.standing().for_each(|finding| scrape.finding(&finding));
+    if let Some(round) = &newest.in_force {
+        round.overview.findings.iter().for_each(|finding| scrape.finding(finding));
+        for (key, shown) in &round.services {
+            let record = &shown.record;
+            let Some(status) = record.status() else { continue };
+            service(&scrape, key, status, survey.and_then(|survey| survey.connections.get(&record.uid)).copied());
+        }
+    }
+    scrape.text()
+}
+
+fn service(scrape: &Scrape<'_>, key: &ServiceKey, status: &ServiceStatus, connections: Option<u64>) {
+    scrape.service(status.state, status.endpoints.len());
+    status.findings.iter().for_each(|finding| scrape.finding(finding));
+    if let Some(count) = connections {
+        scrape.connections(key, count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egressd_core::compile::Instance;
+    use egressd_core::net::Family;
+
+    use super::*;
+
+    #[test]
+    fn orphaned_tables_are_counted_and_named_as_long_as_there_are_any() {
+        let (metrics, mut newest) = (Metrics::default(), Newest::begin());
+        newest.orphans = [Orphan::of(Instance::Default, Family::Ipv4)].into();
+        let orphaned = text(&metrics, &newest, None);
+        for line in [
+            "egressd_orphaned_tables 1\n",
+            "egressd_orphaned_table_pods{family=\"IPv4\",table=\"kube_vip_v4\"} 3\n",
+            "egressd_findings{severity=\"warning\",code=\"orphaned-table\"} 1\n",
+        ] {
+            assert!(orphaned.contains(line), "{line:?} is missing:\n{orphaned}");
+        }
+        assert!(!text(&metrics, &Newest::begin(), None).contains("kube_vip_v4"));
+    }
+}

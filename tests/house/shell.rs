@@ -1,0 +1,98 @@
+//! The rooms of the shell, and which others each may enter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::rooms::{WINGS, all_entered};
+
+/// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
+pub(crate) const SHELL: [(&str, &[&str]); 31] = [
+    ("errors", &[]),
+    ("log", &[]),
+    ("metrics", &[]),
+    ("moment", &[]),
+    ("out", &[]),
+    ("rights", &[]),
+    ("cli", &[]),
+    ("wasm", &[]),
+    ("kernel/nft", &[]),
+    ("kernel/addresses", &[]),
+    ("kernel/bystanders", &[]),
+    ("files", &["errors"]),
+    ("state", &["errors", "files"]),
+    ("source", &["errors", "moment", "state"]),
+    ("policies", &["errors", "metrics", "wasm"]),
+    ("config", &["cli", "rights", "source"]),
+    ("instances/lock", &["files"]),
+    ("instances/orphans", &["errors", "instances/lock", "kernel/nft"]),
+    ("board", &["errors", "instances/orphans", "moment", "policies"]),
+    (
+        "daemon",
+        &["board", "errors", "kernel/addresses", "kernel/nft", "metrics", "moment", "policies", "source", "state"],
+    ),
+    ("publish", &["board", "errors", "instances/orphans", "policies", "rights"]),
+    ("admin/crowd", &[]),
+    ("admin/http", &["admin/crowd"]),
+    ("admin/status_socket", &["admin/crowd", "files"]),
+    ("admin/document", &["board", "kernel/nft", "moment", "policies", "rights"]),
+    ("admin/scrape", &["board", "instances/orphans", "kernel/nft", "metrics"]),
+    (
+        "admin/desk",
+        &[
+            "admin/crowd",
+            "admin/document",
+            "admin/http",
+            "admin/scrape",
+            "admin/status_socket",
+            "board",
+            "instances/orphans",
+            "kernel/nft",
+            "metrics",
+            "rights",
+        ],
+    ),
+    ("admin/oneshot", &["kernel/addresses", "kernel/nft", "policies", "source"]),
+    ("admin/output", &["admin/document", "admin/oneshot", "kernel/nft"]),
+    (
+        "admin/clean",
+        &[
+            "admin/crowd",
+            "admin/http",
+            "admin/status_socket",
+            "board",
+            "errors",
+            "instances/lock",
+            "instances/orphans",
+            "kernel/nft",
+            "out",
+        ],
+    ),
+    (
+        "authoring",
+        &[
+            "admin/oneshot",
+            "admin/output",
+            "cli",
+            "config",
+            "errors",
+            "files",
+            "metrics",
+            "out",
+            "policies",
+            "source",
+            "wasm",
+        ],
+    ),
+];
+
+/// What wires the rooms, and so may import all of them.
+const OPEN: [&str; 1] = ["lib"];
+
+#[test]
+fn rooms_of_the_shell_import_what_their_row_says() {
+    let mut entered = all_entered("host/src");
+    entered.retain(|room, _| !OPEN.contains(&room.as_str()) && !WINGS.contains(&room.as_str()));
+    let owned = |rooms: &&[&str]| rooms.iter().map(|room| (*room).to_owned()).collect::<BTreeSet<String>>();
+    let table: BTreeMap<String, BTreeSet<String>> =
+        SHELL.iter().map(|(room, allowed)| ((*room).to_owned(), owned(allowed))).collect();
+    assert_eq!(entered, table, "left: what the rooms of host/src import; right: what SHELL lets them");
+}
