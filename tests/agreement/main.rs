@@ -5,6 +5,7 @@
 //! core (`host/core/tests/laws.rs`) hold the tracer against the promises; this holds it against nf_tables.
 //! `EGRESSD_SEED` repeats a run.
 #![expect(clippy::expect_used, reason = "a universe that cannot be built is a failed test")]
+#![expect(clippy::disallowed_methods, reason = "the time is the seed of a run")]
 
 mod history;
 mod packets;

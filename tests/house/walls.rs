@@ -37,7 +37,7 @@ const HOST: [(&str, &[&str]); 20] = [
     ("tower", &["source/cluster/connect"]),
     ("prometheus_client", &["metrics"]),
     // So that every time that people read is written down in one way; Events carry microseconds.
-    ("jiff", &["moment", "publish/api"]),
+    ("jiff", &["clock", "publish/api"]),
 ];
 
 /// Rooms of the host that reach the outside world, and know nothing of each other.

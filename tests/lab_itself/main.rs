@@ -1,5 +1,7 @@
 //! The lab under test: with rules made by hand, does it see what is there? And the demo, which is played in it.
 
+#![expect(clippy::disallowed_methods, reason = "tests measure how long something takes")]
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,8 @@
 //! What egressd promises, held against real packets: egressd runs on a node in the lab, and the outside world
 //! tells who it believes is calling. Each test names the property of `docs/properties.md` that it holds.
 
+#![expect(clippy::disallowed_methods, reason = "tests measure how long something takes")]
+
 mod authoring;
 mod bad_input;
 mod beside;

@@ -2,6 +2,7 @@
 //! misbehave (P7).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "tests measure how long a call takes")]
 
 mod adapter;
 mod again;

@@ -6,6 +6,8 @@
 //! [`ruleset`] → [`diff`] → changes for the kernel, and [`status`] for the people. [`pipeline`] is that way as
 //! a whole. Next to it, [`voice`] knows which of the cluster's nodes tells, and [`beside`] whether kube-vip does the same.
 
+#![forbid(unsafe_code)]
+
 pub mod beside;
 pub mod chain;
 pub mod check;

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
+
+use crate::clock::{self, Instant};
 
 /// What a door puts up with.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +61,7 @@ enum Phase {
 
 impl Visit {
     fn begin() -> Self {
-        Self(Rc::new(Cell::new(Phase::Silent(Instant::now()))))
+        Self(Rc::new(Cell::new(Phase::Silent(clock::now()))))
     }
 
     /// The request has come.
@@ -69,7 +71,7 @@ impl Visit {
 
     /// The answer is made.
     pub fn answered(&self) {
-        self.0.set(Phase::Answered(Instant::now()));
+        self.0.set(Phase::Answered(clock::now()));
     }
 
     /// Ends when its client has been silent for too long.
@@ -149,7 +151,7 @@ impl Crowd {
         let inside = self.inside.borrow();
         let waiting = inside.iter().filter_map(|(number, (visit, _))| Some((visit.waits()?, *number)));
         let due = |since: Instant| since + self.bounds.grace;
-        let (ripe, green): (Vec<_>, Vec<_>) = waiting.partition(|((_, since), _)| due(*since) <= Instant::now());
+        let (ripe, green): (Vec<_>, Vec<_>) = waiting.partition(|((_, since), _)| due(*since) <= clock::now());
         match (ripe.into_iter().min(), green.into_iter().map(|((_, since), _)| due(since)).min()) {
             (Some((_, number)), _) => Next::Leaves(number),
             (None, Some(time)) => Next::At(time),

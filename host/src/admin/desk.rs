@@ -19,6 +19,7 @@ use crate::admin::scrape;
 use crate::admin::status_socket::{INSIDE, Probe, StatusSocket};
 use crate::board::notices::{Notices, insist};
 use crate::board::{Newest, Reader};
+use crate::clock;
 use crate::instances::orphans;
 use crate::kernel::nft::{KernelThread, Survey};
 use crate::metrics::{CONTENT_TYPE, Metrics};
@@ -137,7 +138,7 @@ impl Desk {
     }
 
     fn live(&self) -> Answer {
-        match self.reader.busy_since().map(|since| since.elapsed()).filter(|busy| *busy > STUCK) {
+        match self.reader.busy_since().map(clock::since).filter(|busy| *busy > STUCK) {
             Some(busy) => {
                 let seconds = busy.as_secs();
                 Answer::text(Outcome::Unavailable, format!("the loop has been busy with one thing for {seconds} s"))

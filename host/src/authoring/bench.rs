@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egressd_core::chain::{Asked, PolicyFailure};
 use egressd_core::decision::{Decision, Draft};
@@ -11,6 +11,7 @@ use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context,
 
 use super::Error;
 use super::check::Checked;
+use crate::clock;
 use crate::policies::BUILT_IN;
 use crate::source::documents::objects;
 use crate::source::manifests::{self, Places};
@@ -100,9 +101,9 @@ fn measure(
 ) -> Result<Figures, PolicyFailure> {
     let mut figures = Figures { took: Vec::new(), fuel: 0 };
     for (number, question) in (0..calls + WARM_UP).zip(questions.iter().cycle()) {
-        let begun = Instant::now();
+        let begun = clock::now();
         ask(asked, context, question)?;
-        let took = begun.elapsed();
+        let took = clock::since(begun);
         figures.fuel = figures.fuel.max(meter.last());
         if number >= WARM_UP {
             figures.took.push(took);

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egressd_core::chain::Asked;
 use serde_json::Value;
 
 use super::Error;
+use crate::clock;
 use crate::files;
 use crate::policies::digest;
 use crate::wasm::{self, Compiler, Description, Engine, Inspection, Limits, Loaded, Meter, Module, World};
@@ -45,9 +46,9 @@ pub(super) fn compiled(engine: &Engine, file: &Path) -> Result<(Vec<u8>, Module)
 
 /// Does with a component all that is done before its first Service.
 pub(super) fn checked(engine: &Engine, file: &Path, settings: Option<&Path>) -> Result<Checked, Error> {
-    let begun = Instant::now();
+    let begun = clock::now();
     let (bytes, module) = compiled(engine, file)?;
-    let compiled_in = begun.elapsed();
+    let compiled_in = clock::since(begun);
     // The child has looked at it already, so it cannot harm this process.
     let inspection = wasm::inspect(&bytes)?;
     let settings = settings.map(read_settings).transpose()?;

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use egressd_core::finding::Finding;
 use egressd_core::in_force::InForce;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
+use crate::clock::{self, Instant, Moment};
 use crate::instances::orphans::Orphan;
-use crate::moment::Moment;
 use crate::policies::PolicyReport;
 
 /// What is known about this egressd now.
@@ -80,7 +79,7 @@ pub fn board(
 impl Board {
     /// The loop begins to work on something.
     pub fn busy(&self) {
-        self.busy.send_replace(Some(Instant::now()));
+        self.busy.send_replace(Some(clock::now()));
     }
 
     /// The loop waits for something to do.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use egressd_core::pipeline::Question;
-use tokio::time::Instant;
 
 use super::Daemon;
+use crate::clock;
 
 /// How long policies are asked between two rounds. A call takes a second at most, and mostly 50 microseconds.
 const SLICE: Duration = Duration::from_millis(250);
@@ -14,7 +14,7 @@ const SLICE: Duration = Duration::from_millis(250);
 impl Daemon {
     /// What has waited long enough: for its pod, or for another try.
     pub(super) fn ask_again(&mut self) {
-        let now = self.since.elapsed();
+        let now = clock::since(self.since);
         let waited = self.pipeline.ask_waited(now);
         self.queue(waited);
         self.queue(self.pipeline.ask_failed(now));
@@ -31,7 +31,7 @@ impl Daemon {
     pub(super) async fn ask(&mut self) -> Result<()> {
         self.watch.board.busy();
         let mut turns = std::mem::take(&mut self.turns);
-        turns.begin(self.since.elapsed());
+        turns.begin(clock::since(self.since));
         let (turns, answers) = self.evaluator.evaluate(self.pipeline.context(), turns, SLICE).await?;
         self.turns = turns;
         let further = self.pipeline.answer(answers);
@@ -42,7 +42,7 @@ impl Daemon {
 
     /// When there is something to look at again though nothing is new.
     pub(super) fn set_alarm(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         let next = self.pipeline.next_try(now - self.since).map(|at| self.since + at);
         // Whoever changes something all the time must not put off the others.
         self.again = next.map(|next| self.again.filter(|before| *before > now).map_or(next, |before| before.min(next)));

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 use egressd_core::diff::Scope;
 use egressd_core::pipeline::{Audit, Disagreement, Progress, Step};
-use tokio::time::Instant;
 use tracing::warn;
 
 use super::tidying::Tidying;
 use super::{Begun, Daemon, Knowledge};
+use crate::clock::{self, Instant};
 
 /// How long nothing happens before an audit goes on: changes come in crowds, and the next of one is not to wait.
 const QUIET: Duration = Duration::from_secs(1);
@@ -93,19 +93,19 @@ impl Daemon {
     /// Looks at one slice.
     async fn audit(&mut self) -> Result<()> {
         if !self.pipeline.is_settled() {
-            self.auditing.rest(PACE, Instant::now());
+            self.auditing.rest(PACE, clock::now());
             return self.settle().await;
         }
         self.watch.board.busy();
         let Audit { disagreements, progress } = self.pipeline.audit(&self.applied, SLICE);
         if !disagreements.is_empty() {
-            self.auditing.rest(REST, Instant::now());
+            self.auditing.rest(REST, clock::now());
             return self.work_out_anew(&disagreements).await;
         }
         match progress {
-            Progress::Within => self.auditing.rest(PACE, Instant::now()),
+            Progress::Within => self.auditing.rest(PACE, clock::now()),
             Progress::Whole => {
-                self.auditing.rest(REST, Instant::now());
+                self.auditing.rest(REST, clock::now());
                 self.watch.metrics.audited();
             }
         }
@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn changes_all_the_time_put_off_a_slice_for_a_bounded_time() {
-        let begun = Instant::now();
+        let begun = clock::now();
         let mut auditing = Auditing::begin(begun);
         auditing.put_off(begun);
         assert_eq!(auditing.next, begun + QUIET);

@@ -10,10 +10,10 @@ use egressd_core::diff::{Changes, Comparison, Cut, SLICE, Slice, Slices, Summary
 use egressd_core::finding::Finding;
 use egressd_core::in_force::Newest;
 use egressd_core::pipeline::Step;
-use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::{Begun, Daemon, Knowledge};
+use crate::clock;
 use crate::errors::with_causes;
 use crate::kernel::nft;
 
@@ -34,7 +34,7 @@ impl Daemon {
     /// Carries out what differs, or the first slice of it. What was left of an earlier round is a part of it.
     pub(super) async fn begin_to_carry_out(&mut self, step: Step) {
         self.rest = None;
-        self.auditing.put_off(Instant::now());
+        self.auditing.put_off(clock::now());
         let Step { newest, scope, kept, fatal, .. } = step;
         self.applied.add_outstanding(scope);
         if let Some(fatal) = fatal {
@@ -61,7 +61,7 @@ impl Daemon {
     /// Carries out the next slice of what is left.
     pub(super) async fn go_on(&mut self) {
         self.watch.board.busy();
-        self.auditing.put_off(Instant::now());
+        self.auditing.put_off(clock::now());
         if let Some(rest) = self.rest.take() {
             self.slice(rest).await;
         }
@@ -124,15 +124,15 @@ impl Daemon {
     }
 
     async fn carry_out(&self, changes: Changes) -> Result<(), nft::Error> {
-        let (begun, summary) = (Instant::now(), changes.summary());
+        let (begun, summary) = (clock::now(), changes.summary());
         for batch in changes.batches {
-            let begun = Instant::now();
+            let begun = clock::now();
             self.kernel.commit(batch).await.inspect_err(|_| self.watch.metrics.refused())?;
-            self.watch.metrics.committed(begun.elapsed());
+            self.watch.metrics.committed(clock::since(begun));
         }
         if summary.batches > 0 {
             let Summary { batches, elements_added, elements_removed } = summary;
-            let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let microseconds = u64::try_from(clock::since(begun).as_micros()).unwrap_or(u64::MAX);
             info!(batches, elements_added, elements_removed, microseconds, "committed");
         }
         Ok(())
@@ -150,7 +150,7 @@ impl Daemon {
     fn failed(&mut self, newest: &Newest, failure: &nft::Error) {
         let error = with_causes(failure);
         let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
-        self.retry = Some((Instant::now() + wait, wait));
+        self.retry = Some((clock::now() + wait, wait));
         warn!(error, retry_in = ?wait, "a change is not in force yet");
         self.knowledge = Knowledge::Doubtful;
         self.show_held_back(newest, &format!("{error}; it is tried again"));

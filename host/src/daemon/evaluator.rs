@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{io, thread};
 
 use egressd_core::chain::{Chain, Verdict};
 use egressd_core::model::Context;
 use egressd_core::pipeline::{Question, Turns};
 use tokio::sync::oneshot;
+
+use crate::clock::{self, Instant};
 
 /// With more questions than this a second thread asks, too. Fewer are answered in a few milliseconds, which the thread's
 /// start and its share of the node's processors are not worth.
@@ -95,7 +97,7 @@ fn answer_all(mut chain: Chain, ordered: &Receiver<Order>) {
 /// Answers on one thread, or on two where many questions wait and there are processors for both.
 fn answer(chain: &Chain, Slice { context, turns, most, answer }: Slice, processors: usize) {
     let are_many = turns.len() > MANY && processors > 1;
-    let desk = Desk { chain, context, begun: Instant::now(), most, progress: Mutex::new(Progress::of(turns)) };
+    let desk = Desk { chain, context, begun: clock::now(), most, progress: Mutex::new(Progress::of(turns)) };
     // Whoever asked may have gone on meanwhile.
     let is_of_use = || !answer.is_closed();
     thread::scope(|scope| {
@@ -145,13 +147,13 @@ impl Desk<'_> {
     fn work(&self, is_of_use: impl Fn() -> bool) {
         while is_of_use() {
             let Some((number, question)) = self.progress().take() else { break };
-            let begun = Instant::now();
+            let begun = clock::now();
             let verdict = self.chain.evaluate(&self.context, &question.view);
-            let took = begun.elapsed();
+            let took = clock::since(begun);
             let mut progress = self.progress();
             progress.turns.is_answered(&question, took);
             progress.answers.insert(number, (question, verdict));
-            if self.begun.elapsed() >= self.most {
+            if clock::since(self.begun) >= self.most {
                 break;
             }
         }

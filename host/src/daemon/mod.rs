@@ -25,10 +25,11 @@ use egressd_core::in_force::InForce;
 use egressd_core::pipeline::{Pipeline, Settings, Step, Turns};
 use egressd_core::ruleset::{Name, TableFamily, TableNames};
 use reading::Reading;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 use tracing::{info, warn};
 
 use crate::board::Board;
+use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
 use crate::errors::with_causes;
 use crate::kernel::addresses::{Addresses, Known};
@@ -138,7 +139,7 @@ impl Daemon {
         inherit::inherit(&mut pipeline, &mut state, (applied.ruleset(), &watch.board));
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
-        let (in_force, begun, turns, since) = (InForce::default(), Begun::No, Turns::default(), Instant::now());
+        let (in_force, begun, turns, since) = (InForce::default(), Begun::No, Turns::default(), clock::now());
         let (retry, again, rest, auditing) = (None, None, None, Auditing::begin(since));
         Ok(Self {
             pipeline,
@@ -256,9 +257,9 @@ impl Daemon {
 
     async fn work_out(&mut self) -> Result<Step> {
         self.watch.board.busy();
-        let begun = Instant::now();
+        let begun = clock::now();
         let mut step = self.pipeline.step();
-        self.watch.metrics.round(begun.elapsed());
+        self.watch.metrics.round(clock::since(begun));
         if self.look_beside().await {
             step = step.and(self.pipeline.step());
         }

@@ -8,7 +8,7 @@ use egressd_core::model::ServiceKey;
 
 use super::log::log_changes;
 use super::{Begun, Daemon};
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 impl Daemon {
     /// Shows what is in force, in another way than before; one line for every Service whose status changed.

@@ -8,11 +8,12 @@ use std::time::Duration;
 use egressd_core::diff::{Applied, Batch};
 use egressd_core::finding::Finding;
 use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{Knowledge, Start};
 use crate::board::Board;
+use crate::clock;
 use crate::errors::with_causes;
 use crate::kernel::nft::{self, KernelThread};
 
@@ -50,11 +51,11 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
     board: &Board,
     mut ask: impl FnMut() -> F,
 ) -> Result<T, nft::Error> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = clock::now() + PATIENCE;
     let mut refused = None;
     loop {
         match ask().await {
-            Err(nft::Error::Owned { .. }) if Instant::now() < deadline => sleep(LOOK).await,
+            Err(nft::Error::Owned { .. }) if clock::now() < deadline => sleep(LOOK).await,
             Err(error @ nft::Error::NewerLayout { .. }) => {
                 let why = with_causes(&error);
                 if refused.as_ref() != Some(&why) {

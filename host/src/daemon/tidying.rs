@@ -2,11 +2,10 @@
 //! is several times what stays of it.
 
 use std::time::Duration;
-
-use tokio::time::Instant;
 use tracing::debug;
 
 use super::Daemon;
+use crate::clock::{self, Instant};
 use crate::daemon::heap;
 
 /// How long nothing happens before it is looked at: what comes next would take the same memory again.
@@ -64,7 +63,7 @@ impl Daemon {
 
     /// Gives back what is free, if that may be much.
     pub(super) fn tidy(&mut self) {
-        let begun = Instant::now();
+        let begun = clock::now();
         // Where the system does not say it, the next look tries again.
         let resident = heap::resident().unwrap_or_default();
         if !self.auditing.tidying.is_worth_it(resident, begun) {
@@ -73,7 +72,7 @@ impl Daemon {
         self.watch.board.busy();
         heap::give_back();
         self.auditing.tidying.stayed = heap::resident().unwrap_or(resident);
-        let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let microseconds = u64::try_from(clock::since(begun).as_micros()).unwrap_or(u64::MAX);
         debug!(
             before = resident,
             after = self.auditing.tidying.stayed,
@@ -89,7 +88,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn memory_is_given_back_in_quiet_when_much_came_and_never_all_the_time() {
-        let begun = Instant::now();
+        let begun = clock::now();
         let mut tidying = Tidying::begin(begun);
         assert!(tidying.is_worth_it(100 << 20, begun), "nothing was given back before");
         tidying.stayed = 60 << 20;

@@ -10,13 +10,14 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egressd_core::compile::{Instance, InstanceName};
 use egressd_core::finding::Finding;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::clock;
 use crate::files;
 
 /// No instance can be called so.
@@ -176,13 +177,13 @@ fn instance_of(file: &str) -> Option<Instance> {
 }
 
 fn take(path: PathBuf, missing: Missing, (how, patience): (FlockOperation, Duration)) -> Result<Lock, Error> {
-    let begun = Instant::now();
+    let begun = clock::now();
     loop {
         let file = open(&path, missing)?;
         match attempt(&file, &path, how) {
             Ok(Attempt::Locked) => return Ok(Lock { path, _file: file }),
             Ok(Attempt::Stale) => {}
-            Ok(Attempt::Busy) if begun.elapsed() >= patience => return Err(Error::Held { path }),
+            Ok(Attempt::Busy) if clock::since(begun) >= patience => return Err(Error::Held { path }),
             Ok(Attempt::Busy) => sleep(PAUSE),
             Err(source) => return Err(Error::Io { action: "take the lock", path, source: source.into() }),
         }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egressd_core::chain::Chain;
 use egressd_core::finding::Finding;
@@ -18,6 +18,7 @@ use super::report::PolicyReport;
 use super::standing::{Entry, Past};
 use super::start::{Passed, Start, Turn, in_turn};
 use super::{BUILT_IN, Sandbox};
+use crate::clock;
 use crate::errors::with_causes;
 use crate::metrics::Metrics;
 
@@ -197,7 +198,7 @@ impl Library {
             Outlook::Settled | Outlook::Untried | Outlook::Crowded(_) => None,
             Outlook::Again { at, .. } => Some(at),
         });
-        at.min().map(|at| at.saturating_duration_since(Instant::now()))
+        at.min().map(|at| at.saturating_duration_since(clock::now()))
     }
 
     /// What is worth loading now, in turn: what is new before what failed, guards before what nothing depends on.
@@ -211,7 +212,7 @@ impl Library {
         match known.map(|entry| entry.outlook) {
             None | Some(Outlook::Untried) => Some(Turn::of(object)),
             Some(Outlook::Crowded(cost)) => self.budget.fits(&object.name, cost).is_ok().then_some(Turn::Again),
-            Some(Outlook::Again { at, .. }) => (at <= Instant::now()).then_some(Turn::Again),
+            Some(Outlook::Again { at, .. }) => (at <= clock::now()).then_some(Turn::Again),
             Some(Outlook::Settled) => None,
         }
     }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{io, thread};
 
 use egressd_core::model::{PolicyMark, PolicyObject};
 
 use super::library::{Library, Loaded, Step};
 use super::post::{self, post};
+use crate::clock;
 
 /// How long what is loaded waits for what comes with it, so that all Services go over once. What takes longer comes
 /// beside it.
@@ -101,7 +102,7 @@ fn wait(wishes: &Receiver<Wish>, pause: Option<Duration>) -> Result<Option<Wish>
 
 /// Everything that is due. Whatever is wished meanwhile replaces it.
 fn load(library: &mut Library, wishes: &Receiver<Wish>, done: &post::Sender) -> Result<(), Dropped> {
-    let mut since = Instant::now();
+    let mut since = clock::now();
     loop {
         if let Some(newer) = newest(wishes)? {
             library.want(newer);
@@ -110,11 +111,14 @@ fn load(library: &mut Library, wishes: &Receiver<Wish>, done: &post::Sender) -> 
             done.send(library.loaded());
             return Ok(());
         }
-        let due =
-            if library.has_begun() { library.is_changed() && since.elapsed() >= TOGETHER } else { library.may_begin() };
+        let due = if library.has_begun() {
+            library.is_changed() && clock::since(since) >= TOGETHER
+        } else {
+            library.may_begin()
+        };
         if due {
             done.send(library.loaded());
-            since = Instant::now();
+            since = clock::now();
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Whether a ConfigMap that is refused is worth another try as it is, and when.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egressd_core::policy::Cost;
 
 use super::entry::Error;
+use crate::clock::{self, Instant};
 
 /// The first pause before a ConfigMap that is refused is tried again as it is.
 const FIRST: Duration = Duration::from_secs(5);
@@ -52,7 +53,7 @@ impl Outlook {
             Some(Self::Again { pause, .. }) => (pause * 2).min(LONGEST),
             Some(Self::Settled | Self::Untried | Self::Crowded(_)) | None => FIRST,
         };
-        Self::Again { at: Instant::now() + pause, pause }
+        Self::Again { at: clock::now() + pause, pause }
     }
 }
 
@@ -69,7 +70,7 @@ mod tests {
                 matches!(worse, Outlook::Again { pause, .. } if pause == Duration::from_secs(expected)),
                 "{worse:?}"
             );
-            assert!(matches!(worse, Outlook::Again { at, .. } if at > Instant::now()));
+            assert!(matches!(worse, Outlook::Again { at, .. } if at > clock::now()));
             outlook = Some(worse);
         }
     }

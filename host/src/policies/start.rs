@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egressd_core::model::PolicyObject;
 use egressd_core::policy::{Mode, OnFailure, PolicySpec};
 
 use super::BUILT_IN;
 use super::library::Objects;
+use crate::clock::{self, Instant};
 
 /// How far a process has begun. Where an earlier one had policies in force, the first Services wait for those; where
 /// there was none, for all that come with them, as long as that takes no longer than they may wait (P6).
@@ -47,7 +48,7 @@ impl Start {
 
     /// The first ConfigMaps came.
     pub(super) fn begin(&mut self) {
-        self.begun.get_or_insert_with(Instant::now);
+        self.begun.get_or_insert_with(clock::now);
     }
 
     /// What is to be loaded as an earlier process had it.
@@ -61,7 +62,7 @@ impl Start {
     /// Whether the first Services need not wait for what was not loaded yet.
     pub(super) fn may_pass(&self, wait: Duration) -> bool {
         match &self.kind {
-            Kind::Fresh => self.begun.is_some_and(|begun| begun.elapsed() >= wait),
+            Kind::Fresh => self.begun.is_some_and(|begun| clock::since(begun) >= wait),
             Kind::Remembering(names) => names.is_empty(),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egressd_core::chain::{Asked, FailureKind, KnownFailures, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
@@ -13,6 +13,7 @@ use egressd_core::policy::Allowance;
 use tracing::warn;
 
 use super::fingerprint::fingerprint;
+use crate::clock::{self, Instant};
 use crate::metrics::PolicyCounters;
 
 /// What is known about how a policy does. Shared between who asks it and who tells.
@@ -52,7 +53,7 @@ impl Input<'_> {
 impl Supervision {
     /// Of a policy that was not asked yet.
     pub fn new(policy: &str, counters: PolicyCounters) -> Arc<Self> {
-        let (policy, since) = (policy.to_owned(), Instant::now());
+        let (policy, since) = (policy.to_owned(), clock::now());
         Arc::new(Self { policy, counters, since, record: Mutex::default() })
     }
 
@@ -68,7 +69,7 @@ impl Supervision {
 
     /// Why it is asked about one input a second, in one sentence without a full stop; none when it is asked at once.
     pub fn slowed(&self) -> Option<String> {
-        let (record, now) = (self.record(), self.since.elapsed());
+        let (record, now) = (self.record(), clock::since(self.since));
         record.allowance.is_used_up(now).then(|| sentence(&record, now))
     }
 
@@ -80,18 +81,18 @@ impl Supervision {
     fn ask<T>(&self, input: Input<'_>, ask: impl FnOnce() -> Result<T, PolicyFailure>) -> Result<T, PolicyFailure> {
         self.permit(input)?;
         self.counters.asked();
-        let begun = Instant::now();
+        let begun = clock::now();
         let answer = ask();
         match &answer {
-            Ok(_) => self.record().allowance.answered(self.since.elapsed()),
-            Err(failure) => self.failed(input, failure, begun.elapsed()),
+            Ok(_) => self.record().allowance.answered(clock::since(self.since)),
+            Err(failure) => self.failed(input, failure, clock::since(begun)),
         }
         answer
     }
 
     /// Nothing, if it may be asked now.
     fn permit(&self, input: Input<'_>) -> Result<(), PolicyFailure> {
-        let (record, now) = (self.record(), self.since.elapsed());
+        let (record, now) = (self.record(), clock::since(self.since));
         if let Some(known) = record.known.get(input.of(), || input.fingerprint()) {
             return Err(known.clone());
         }
@@ -105,7 +106,7 @@ impl Supervision {
     fn failed(&self, input: Input<'_>, failure: &PolicyFailure, took: Duration) {
         self.counters.failed();
         let mut record = self.record();
-        let now = self.since.elapsed();
+        let now = clock::since(self.since);
         let before = record.allowance.is_used_up(now);
         record.allowance.failed(now, took);
         record.last_failure = Some(failure.reason.clone());

@@ -5,7 +5,6 @@ use std::time::Duration;
 use egressd_core::model::{PolicyMark, ServiceKey, Uid, active_endpoint};
 use egressd_core::status::{ServiceStatus, State};
 use egressd_core::voice::{Speech, Voice};
-use tokio::time::Instant;
 
 use super::pace::Backoff;
 use super::policies::Failing;
@@ -13,6 +12,7 @@ use super::queue::Want;
 use super::say::Said;
 use super::speaker::{self, Novelty, Right};
 use super::{Place, Regarding, Write, active, policies};
+use crate::clock::Instant;
 use crate::policies::PolicyReport;
 use crate::rights::Publish;
 

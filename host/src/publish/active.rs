@@ -10,9 +10,9 @@ use egressd_core::model::ActiveEndpoints;
 use egressd_core::net::Family;
 use egressd_core::status::State;
 use egressd_core::voice::{Active, Author, Voice};
-use tokio::time::Instant;
 
 use super::pace::Backoff;
+use crate::clock::Instant;
 
 /// How long to wait before what others changed is put right, at first.
 const FIRST: Duration = Duration::from_secs(5);
@@ -108,6 +108,7 @@ mod tests {
     use egressd_core::voice::Speech;
 
     use super::*;
+    use crate::clock;
 
     fn voice(wanted: Option<&str>, found: Option<&str>, author: Author) -> Voice {
         let active = Active { wanted: wanted.map(str::to_owned), found: found.map(str::to_owned), author };
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn news_is_written_at_once_and_what_stands_there_is_not_written_again() {
-        let (mut memory, now) = (Memory::default(), Instant::now());
+        let (mut memory, now) = (Memory::default(), clock::now());
         assert_eq!(due(&memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
         let news = voice(Some("a"), Some("b"), Author::OtherNode);
         assert_eq!(due(&memory, &news, now), Some((Duration::ZERO, value("a"))));
@@ -136,14 +137,14 @@ mod tests {
 
     #[test]
     fn two_nodes_that_translate_do_not_take_turns() {
-        let (mut memory, now) = (Memory::default(), Instant::now());
+        let (mut memory, now) = (Memory::default(), clock::now());
         memory.wrote(value("a"), now);
         assert_eq!(due(&memory, &voice(Some("a"), Some("b"), Author::OtherNode), now), None);
     }
 
     #[test]
     fn kube_vip_is_no_one_to_take_turns_with() {
-        let (mut memory, now) = (Memory::default(), Instant::now());
+        let (mut memory, now) = (Memory::default(), clock::now());
         let theirs = voice(Some("a"), Some("b"), Author::KubeVip);
         assert_eq!(due(&memory, &theirs, now), None);
         let ipv6 = Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear };
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_others_undo_is_put_right_later_each_time() {
-        let (mut memory, mut now) = (Memory::default(), Instant::now());
+        let (mut memory, mut now) = (Memory::default(), clock::now());
         memory.wrote(value("a"), now);
         let undone = voice(Some("a"), None, Author::Unclear);
         let mut waits = Vec::new();
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_node_clears_its_own_and_nothing_else() {
-        let now = Instant::now();
+        let now = clock::now();
         let mut memory = Memory::default();
         memory.wrote(value("a"), now);
         let moved = voice(None, Some("a"), Author::Unclear);
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn after_a_restart_what_may_be_its_own_is_cleared_once() {
-        let now = Instant::now();
+        let now = clock::now();
         let mut memory = Memory::default();
         let off = voice(None, Some("a"), Author::Unclear);
         assert_eq!(memory.due(State::Off, Some(&off), now).unwrap().values, ActiveEndpoints::new());

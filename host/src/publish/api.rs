@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::say::Said;
 use super::{Error, Outcome, Place, Regarding, Write};
+use crate::clock::Moment;
 use crate::rights::{CREATE_EVENTS, PATCH_CONFIGMAPS, PATCH_EVENTS, PATCH_SERVICES, Right};
 
 /// Who says it, whatever node it is on.
@@ -90,7 +91,7 @@ impl Api {
                 Ok(Outcome::Done(name))
             }
             Write::Series { regarding, event, count, said: _ } => {
-                let series = json!({"series": {"count": count, "lastObservedTime": MicroTime(Timestamp::now())}});
+                let series = json!({"series": {"count": count, "lastObservedTime": MicroTime(Moment::now().into())}});
                 let how = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
                 self.events(regarding).patch(event, &how, &Patch::Merge(&series)).await?;
                 Ok(Outcome::Done(None))
@@ -109,7 +110,7 @@ impl Api {
 
     fn event(&self, regarding: &Regarding, said: &Said) -> Event {
         let (object, _) = self.reference(regarding);
-        let now = Timestamp::now();
+        let now = Timestamp::from(Moment::now());
         // Its own name, so that it can be found again; the time makes it one, as in client-go.
         let about: String = object.name.iter().flat_map(|name| name.chars().take(200)).collect();
         let metadata = ObjectMeta {

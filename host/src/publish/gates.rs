@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::pace::Purse;
 use super::queue::Turn;
 use super::say::Tone;
 use super::write::Kind;
+use crate::clock::Instant;
 
 /// So many Events of one tone of all objects together at once, and then one each so often: a cluster of thousands of
 /// Services is reported in minutes, not in one flood, and what is wrong does not wait for what is well.

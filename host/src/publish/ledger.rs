@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use egressd_core::model::{ActiveEndpoints, ServiceKey, active_endpoint};
 use egressd_core::record::Overview;
-use tokio::time::Instant;
 
 use super::account::PolicyAccount;
 use super::gates::{Gates, Purses};
@@ -18,6 +17,7 @@ use super::speaker::{self, Novelty, Right};
 use super::write::Kind;
 use super::{Outcome, Place, Regarding, Write};
 use crate::board::Newest;
+use crate::clock::Instant;
 use crate::instances::orphans::Orphan;
 use crate::policies::PolicyReport;
 

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::clock::{self, Instant};
 use crate::publish::account::Account;
 use crate::publish::say::Tone;
 
@@ -199,7 +200,7 @@ struct Pair {
 impl Pair {
     fn new(publish: Publish) -> Self {
         let (follows, from_scratch) = (ledger_that(publish), FromScratch(ledger_that(publish)));
-        let mut pair = Self { follows, from_scratch, newest: newest(InForce::default()), now: Instant::now() };
+        let mut pair = Self { follows, from_scratch, newest: newest(InForce::default()), now: clock::now() };
         pair.take(&Step::FirstReady(NODE));
         pair
     }

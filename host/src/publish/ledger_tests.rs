@@ -16,6 +16,7 @@ use egressd_core::status::{ServiceStatus, State, status};
 use egressd_core::voice::{Active, Author, Speech, Voice};
 
 use super::*;
+use crate::clock::{self, Instant};
 use crate::policies::PolicyState;
 use crate::publish::say::Reason;
 use crate::rights::Publish;
@@ -142,7 +143,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn what_is_in_force_is_published_and_said_once() {
-    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let (mut ledger, mut now) = (ledger(), clock::now());
     let first = play(&mut ledger, &newest(in_force(&round(1, None))), &mut now, MINUTE / 30, &done());
     assert_eq!(published(&first), 1);
     assert_eq!(said(&first), [(Reason::Applied, "node node-1 translates 10.0.0.1 to 192.0.2.1")]);
@@ -152,7 +153,7 @@ fn what_is_in_force_is_published_and_said_once() {
 
 #[test]
 fn a_server_that_is_away_is_asked_less_and_less_and_then_told_everything() {
-    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let (mut ledger, mut now) = (ledger(), clock::now());
     let newest = newest(in_force(&round(3, None)));
     let vain = play(&mut ledger, &newest, &mut now, MINUTE * 10, &Outcome::Away);
     assert!(published(&vain) < 3 * 20, "{} requests in ten minutes", published(&vain));
@@ -162,7 +163,7 @@ fn a_server_that_is_away_is_asked_less_and_less_and_then_told_everything() {
 
 #[test]
 fn a_missing_permission_stops_its_own_kind_of_requests_only() {
-    let (mut ledger, now) = (ledger(), Instant::now());
+    let (mut ledger, now) = (ledger(), clock::now());
     let newest = newest(in_force(&round(1, None)));
     let due = ledger.due(&newest, now, 64);
     assert_eq!(published(&due.writes), 1);
@@ -175,7 +176,7 @@ fn a_missing_permission_stops_its_own_kind_of_requests_only() {
 
 #[test]
 fn thousands_of_services_are_told_in_portions_and_not_in_one_flood() {
-    let (mut ledger, now) = (ledger(), Instant::now());
+    let (mut ledger, now) = (ledger(), clock::now());
     let newest = newest(in_force(&round(250, None)));
     assert_eq!(ledger.due(&newest, now, 64).writes.len(), 64);
     let mut later = now;
@@ -186,7 +187,7 @@ fn thousands_of_services_are_told_in_portions_and_not_in_one_flood() {
 /// The last one by name has a fault, from the beginning or later.
 #[test]
 fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
-    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let (mut ledger, mut now) = (ledger(), clock::now());
     let faulty = |fault: &str| {
         let mut round = round(250, None);
         let status = round.statuses.values_mut().next_back().unwrap();
@@ -206,7 +207,7 @@ fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
 /// One is changed, one is new, one is gone; one stays as it was.
 #[test]
 fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() {
-    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let (mut ledger, mut now) = (ledger(), clock::now());
     let before = in_force(&round(3, None));
     play(&mut ledger, &newest(in_force(&round(3, None))), &mut now, MINUTE, &done());
     let mut next = round(4, None);
@@ -264,7 +265,7 @@ fn with_orphan(orphan: Option<Orphan>) -> Newest {
 
 #[test]
 fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() {
-    let (mut ledger, mut now) = (ledger(), Instant::now());
+    let (mut ledger, mut now) = (ledger(), clock::now());
     let orphan = Orphan::of(Instance::Default, Family::Ipv4);
     for _ in 0..2 {
         let there = with_orphan(Some(orphan.clone()));
@@ -286,7 +287,7 @@ fn with_policy(mut round: Round) -> Newest {
 #[test]
 fn who_publishes_events_alone_says_everything_and_writes_no_annotation() {
     for (publish, annotations) in [(Publish::All, 2), (Publish::Events, 0)] {
-        let mut now = Instant::now();
+        let mut now = clock::now();
         let writes = play(&mut ledger_that(publish), &with_policy(round(1, None)), &mut now, MINUTE, &done());
         let others = writes.iter().filter(|write| write.said().is_none()).count();
         assert!(others >= annotations && (others == 0) == (annotations == 0), "{publish}: {writes:?}");
@@ -307,7 +308,7 @@ fn without_annotations_a_node_without_the_address_leaves_the_word_to_the_one_tha
         newest(in_force(&round))
     };
     let spoken = |publish, code| {
-        let mut now = Instant::now();
+        let mut now = clock::now();
         said(&play(&mut ledger_that(publish), &bystander(code), &mut now, MINUTE, &done())).len()
     };
     assert_eq!(spoken(Publish::All, HELD_ELSEWHERE), 1);

@@ -25,7 +25,7 @@ use std::{io, thread};
 use egressd_core::model::AnnotationPrefix;
 use futures_util::stream::{self, StreamExt};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 use tracing::{debug, warn};
 
 pub use error::Error;
@@ -33,6 +33,7 @@ pub use ledger::Ledger;
 pub use write::{Outcome, Regarding, Write};
 
 use crate::board::Reader;
+use crate::clock::{self, Instant};
 use crate::errors::with_causes;
 use crate::rights::Publish;
 use api::Api;
@@ -76,7 +77,7 @@ pub fn start(runtime: Runtime, client: kube::Client, reader: Reader, place: Plac
 async fn publish(api: Api, mut reader: Reader, mut ledger: Ledger) {
     let mut complaints = Complaints::default();
     loop {
-        let due = ledger.due(&reader.newest(), Instant::now(), BATCH);
+        let due = ledger.due(&reader.newest(), clock::now(), BATCH);
         if due.writes.is_empty() {
             tokio::select! {
                 changed = reader.changed() => if changed.is_err() { return },
@@ -91,7 +92,7 @@ async fn publish(api: Api, mut reader: Reader, mut ledger: Ledger) {
                 complaints.tell(&error);
                 error.outcome()
             });
-            ledger.done(&write, outcome, Instant::now());
+            ledger.done(&write, outcome, clock::now());
         }
     }
 }
@@ -111,7 +112,7 @@ impl Complaints {
     const AGAIN: Duration = Duration::from_mins(10);
 
     fn tell(&mut self, error: &Error) {
-        let now = Instant::now();
+        let now = clock::now();
         self.0.retain(|_, said| now < *said + Self::AGAIN);
         if error.outcome() == Outcome::Gone || self.0.contains_key(&error.topic()) {
             return debug!("{}", with_causes(error));

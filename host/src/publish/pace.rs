@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::clock::Instant;
 
 /// Waits that double from one try to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +61,13 @@ impl Purse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn a_purse_lets_its_size_through_and_then_one_each_so_often() {
-        let start = Instant::now() + SECOND * 1000;
+        let start = clock::now() + SECOND * 1000;
         let mut purse = Purse::new(3, SECOND * 10);
         for _ in 0..3 {
             assert_eq!(purse.due(start), start);
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest_and_forget_after_a_calm() {
-        let mut now = Instant::now();
+        let mut now = clock::now();
         let mut wait = Backoff::new(SECOND, SECOND * 5, now);
         let mut waits = Vec::new();
         for _ in 0..4 {

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, btree_set};
 
 use egressd_core::model::ServiceKey;
-use tokio::time::Instant;
 
 use super::gates::{Gates, Lane};
 use super::say::Tone;
 use super::speaker::{self, Urgency};
 use super::{Regarding, Write};
+use crate::clock::Instant;
 
 /// What a request is about. Of what is due, the first by name is written first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

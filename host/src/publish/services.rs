@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use egressd_core::in_force::{InForce, Shown};
 use egressd_core::model::ServiceKey;
-use tokio::time::Instant;
 
 use super::Place;
 use super::account::Account;
 use super::queue::{Queue, Subject, Want};
+use crate::clock::Instant;
 
 /// An account for each Service that has, or had, something to publish in this life.
 #[derive(Debug, Default)]

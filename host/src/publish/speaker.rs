@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::pace::Purse;
 use super::say::{Reason, Said, Tone};
+use crate::clock::Instant;
 
 /// Changes come in bursts: pods start one after the other.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -189,6 +188,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::clock;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_same_is_said_once_and_something_else_is_a_change() {
-        let (mut memory, now) = (Memory::default(), Instant::now());
+        let (mut memory, now) = (Memory::default(), clock::now());
         let first = due(&mut memory, "a", now).unwrap();
         assert_eq!((first.at, first.said.reason), (now + SETTLE, Reason::Applied));
         memory.told(&first.said, Some("e1".to_owned()), now);
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn back_and_forth_is_a_series_and_slow() {
-        let (mut memory, mut now) = (Memory::default(), Instant::now());
+        let (mut memory, mut now) = (Memory::default(), clock::now());
         let mut series = 0;
         let begin = now;
         for turn in 0..20 {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn pods_that_are_replaced_one_after_the_other_are_reported_in_good_time_and_not_one_by_one() {
-        let (mut memory, begin) = (Memory::default(), Instant::now());
+        let (mut memory, begin) = (Memory::default(), clock::now());
         let state = |second: u32| said(&format!("pod {}", second.min(300) / 2));
         let told = (0..400).filter_map(|second| play(&mut memory, &state(second), begin + SECOND * second));
         let told: Vec<(Reason, Instant)> = told.collect();
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_reported_at_once_whatever_changed_before() {
-        let (mut memory, begin) = (Memory::default(), Instant::now());
+        let (mut memory, begin) = (Memory::default(), clock::now());
         for second in 0..100 {
             play(&mut memory, &said(&format!("pod {second}")), begin + SECOND * second);
         }
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_same_fault_with_other_numbers_is_no_more_urgent_than_any_change() {
-        let (mut memory, begin) = (Memory::default(), Instant::now());
+        let (mut memory, begin) = (Memory::default(), clock::now());
         let remote = |pods: u32| {
             let faults = ["remote".to_owned()].into();
             Said { faults, ..Said::new(Reason::Applied, Tone::Warning, format!("{pods} pods elsewhere")) }
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_an_earlier_process_told_is_no_news_unless_it_is_bad() {
-        let (mut memory, now) = (Memory::default(), Instant::now());
+        let (mut memory, now) = (Memory::default(), clock::now());
         assert_eq!(memory.due(said("a"), Right::Doer, Novelty::Known, now), None);
         assert_eq!(memory.due(said("a"), Right::Doer, Novelty::News, now), None);
         let bad = Said::new(Reason::Invalid, Tone::Warning, "b");
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_bystander_waits_for_others_to_speak() {
-        let (mut memory, now) = (Memory::default(), Instant::now());
+        let (mut memory, now) = (Memory::default(), clock::now());
         let due = memory.due(said("a"), Right::Bystander, Novelty::News, now).unwrap();
         assert_eq!(due.at, now + SILENCE);
     }

@@ -11,12 +11,13 @@ mod way;
 use std::collections::BTreeSet;
 use std::io;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::wanted::Wanted;
 use self::watches::{News, Watches};
 use super::handover::{Giver, Update};
 use super::manifests::{Error, FileId, Places};
+use crate::clock;
 
 /// Quiet time before a scan: `kubectl`, editors and rsync touch several files at once.
 const QUIET: Duration = Duration::from_millis(20);
@@ -85,9 +86,9 @@ impl Watcher {
     /// Leaves to the next process what changed, for a while: the disk takes its time, and edits wait for that alone. Whether
     /// there is more. Events are no reason to stop, since a busy directory on the way has some all the time.
     fn remember(&mut self) -> bool {
-        let begun = Instant::now();
+        let begun = clock::now();
         while self.places.remember() {
-            if begun.elapsed() > DISK {
+            if clock::since(begun) > DISK {
                 return true;
             }
         }
@@ -97,10 +98,10 @@ impl Watcher {
     /// Waits for an event that matters and then for quiet, or until it is time for a look.
     fn wait(&mut self, pause: Duration) -> News {
         let mut news = News::default();
-        let end = Instant::now() + pause;
+        let end = clock::now() + pause;
         self.watches.drain(&mut news);
         while !news.matters {
-            let left = end.saturating_duration_since(Instant::now());
+            let left = end.saturating_duration_since(clock::now());
             if left.is_zero() || !self.watches.ready(left) {
                 return news;
             }
@@ -108,8 +109,8 @@ impl Watcher {
             // A busy directory on the way, such as /tmp, costs so many looks a second and no more.
             thread::sleep(QUIET);
         }
-        let begun = Instant::now();
-        while self.watches.drain(&mut news) && begun.elapsed() < LONGEST {
+        let begun = clock::now();
+        while self.watches.drain(&mut news) && clock::since(begun) < LONGEST {
             thread::sleep(QUIET);
         }
         news
@@ -117,13 +118,13 @@ impl Watcher {
 
     /// Watches first, so that what changes while it is read is an event.
     fn look(&mut self, news: &News) {
-        let begun = Instant::now();
+        let begun = clock::now();
         self.follow();
         let update = self.places.scan(&self.touched(news));
         self.giver.tell(self.findings(&update));
         self.give(update);
         let pause = if self.places.is_unsettled() { SOON } else { EVERY };
-        self.pause = pause.max(begun.elapsed() * SHARE);
+        self.pause = pause.max(clock::since(begun) * SHARE);
     }
 
     fn touched(&self, news: &News) -> BTreeSet<FileId> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 
 use super::*;
+use crate::clock;
 use crate::source::handover::{Taker, Told, handover};
 
 /// Less than the time between two looks, so that what comes by then came by an event.
@@ -56,9 +57,9 @@ impl Followed {
 
     /// Waits until a finding says this.
     fn expect_finding(&self, part: &str) {
-        let begun = Instant::now();
+        let begun = clock::now();
         while !self.findings.borrow().iter().any(|finding| finding.message.contains(part)) {
-            assert!(begun.elapsed() < BY_EVENT, "{:?} has no {part:?}", self.findings.borrow());
+            assert!(clock::since(begun) < BY_EVENT, "{:?} has no {part:?}", self.findings.borrow());
             thread::sleep(QUIET);
         }
     }

@@ -6,7 +6,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::{Builder, Scope, ScopedJoinHandle, scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -20,6 +20,7 @@ use super::lack::Lack;
 use super::room::NoRoom;
 use super::room::{Room, room};
 use super::unfit::Unfit;
+use crate::clock;
 
 /// What the child is called with; hidden from people.
 pub const SUBCOMMAND: &str = "compile-policy";
@@ -171,9 +172,9 @@ fn at_most(pipe: Option<impl Read>, most: usize) -> Vec<u8> {
 /// A stopped child never ends, so the end is waited for by the clock.
 fn wait(child: &mut Child, clock: Duration) -> io::Result<(Option<ExitStatus>, Duration)> {
     let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
-    let until = Instant::now() + clock;
+    let until = clock::now() + clock;
     loop {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(clock::now());
         let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&timeout)) {
             Ok(0) => return Ok((None, CPU)),

@@ -1,6 +1,6 @@
 //! What the called saw: source addresses by token.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) const TOKEN_LENGTH: usize = 8;
 
 /// Names one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Token([u8; TOKEN_LENGTH]);
 
 impl Token {
@@ -37,7 +37,7 @@ pub(crate) struct Record(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    sources: Mutex<HashMap<Token, IpAddr>>,
+    sources: Mutex<BTreeMap<Token, IpAddr>>,
     noted: Condvar,
 }
 
@@ -52,13 +52,13 @@ impl Record {
     ///
     /// An answer may overtake the note: the kernel answers echo requests before we have read them.
     pub(crate) fn take(&self, token: Token, patience: Duration) -> Option<IpAddr> {
-        let missing = |sources: &mut HashMap<Token, IpAddr>| !sources.contains_key(&token);
+        let missing = |sources: &mut BTreeMap<Token, IpAddr>| !sources.contains_key(&token);
         let (mut sources, _) =
             self.0.noted.wait_timeout_while(self.sources(), patience, missing).unwrap_or_else(PoisonError::into_inner);
         sources.remove(&token)
     }
 
-    fn sources(&self) -> MutexGuard<'_, HashMap<Token, IpAddr>> {
+    fn sources(&self) -> MutexGuard<'_, BTreeMap<Token, IpAddr>> {
         self.0.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,8 +17,8 @@ pub use policy::{Policy, Rule, Shadow};
 pub use table::table_of;
 
 use crate::board::Newest;
+use crate::clock::Moment;
 use crate::kernel::nft::{Owner, Survey, SurveyedTable};
-use crate::moment::Moment;
 use crate::rights::Publish;
 
 /// Everything that `status` tells.

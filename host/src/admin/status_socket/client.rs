@@ -4,12 +4,13 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::Error;
+use crate::clock::{self, Instant};
 
 /// How long `status` waits: the other end makes a document of all Services meanwhile.
 const STATUS: Duration = Duration::from_mins(1);
@@ -63,7 +64,7 @@ impl Probe {
 /// When none answers in time.
 pub fn read(path: &Path) -> Result<String, Error> {
     let failed = |source| failed(path, source);
-    let until = Instant::now() + STATUS;
+    let until = clock::now() + STATUS;
     let mut stream = connected(path, until)?;
     // Nothing is asked, which is what asks for the document.
     stream.shutdown(Shutdown::Write).map_err(failed)?;
@@ -80,7 +81,7 @@ pub fn read(path: &Path) -> Result<String, Error> {
 /// # Errors
 /// When none answers in time, or the answer is no: why.
 pub fn probe(path: &Path, probe: Probe) -> Result<(), Error> {
-    let until = Instant::now() + PROBE;
+    let until = clock::now() + PROBE;
     let mut stream = connected(path, until)?;
     let mut answer = Vec::new();
     // One that knows no probes may have answered already, and reads nothing, which looks like a connection that was cut.
@@ -104,7 +105,7 @@ pub const INSIDE: &str = "/v1/inside";
 /// # Errors
 /// When none answers in time, or it has no such document.
 pub fn inside(path: &Path) -> Result<String, Error> {
-    let until = Instant::now() + STATUS;
+    let until = clock::now() + STATUS;
     let mut stream = connected(path, until)?;
     let mut answer = Vec::new();
     let asked = stream.write_all(request(INSIDE).as_bytes());
@@ -176,6 +177,6 @@ fn read_all(stream: &mut UnixStream, bytes: &mut Vec<u8>, most: u64, until: Inst
 }
 
 fn left(until: Instant) -> io::Result<Duration> {
-    let left = until.saturating_duration_since(Instant::now());
+    let left = until.saturating_duration_since(clock::now());
     if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
 }

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egressd_core::finding::Finding;
 use rustix::fs::Mode;
@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 pub use client::{INSIDE, Probe, inside, probe, read};
 
 use crate::admin::crowd::{Bounds, Crowd, Visit};
+use crate::clock;
 use crate::files;
 
 /// For so long a client may begin to ask. `status` ends its half of the connection at once; that of earlier releases sends
@@ -205,7 +206,7 @@ fn make_way(path: &Path) -> Result<(), Error> {
     if !found.file_type().is_socket() {
         return Err(Error::NoSocket { path: path.to_owned() });
     }
-    match client::connect_within(path, Instant::now() + LOOK) {
+    match client::connect_within(path, clock::now() + LOOK) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed),
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(failed(error)),
         Ok(_) | Err(_) => Err(Error::Taken { path: path.to_owned() }),

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use egressd_core::diff::{Applied, corrupt as belief};
 use egressd_core::pipeline::corrupt;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::kernel::What;
 use super::world::World;
+use crate::clock;
 
 /// So many Services that a cycle takes a dozen slices.
 const MANY: u8 = 200;
@@ -93,7 +94,7 @@ async fn a_change_that_comes_between_two_slices_waits_for_none() {
     let before = counted(&world, "cycles");
     sleep(BETWEEN_CYCLES + Duration::from_millis(1_700)).await;
     world.translate("web-1", &["10.0.1.2"]);
-    let given = Instant::now();
+    let given = clock::now();
     let request = world.commit().await;
     assert_eq!((world.busy_since(), counted(&world, "cycles")), (given, before), "it is within a cycle");
     request.obey();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use egressd_core::diff::{Batch, Change, Verb};
 use egressd_core::ruleset::Name;
-use tokio::time::Instant;
 
 use super::kernel::{Request, What};
 use super::policy::NARROWLY;
 use super::world::{ADDRESS, World};
+use crate::clock::{self, Instant};
 use crate::kernel::nft::Foreign;
 
 const FAILURES: usize = 9;
@@ -19,7 +19,7 @@ async fn refused_once() -> (World, Instant) {
     world.translate("web", &["10.0.0.1"]);
     world.commit().await.refuse();
     world.reported().await;
-    (world, Instant::now())
+    (world, clock::now())
 }
 
 /// After how many milliseconds it was tried again, each time.
@@ -31,7 +31,7 @@ async fn waits(world: &mut World, mut failed: Instant) -> Vec<u128> {
         read.obey();
         world.commit().await.refuse();
         world.reported().await;
-        failed = Instant::now();
+        failed = clock::now();
     }
     waits
 }
@@ -51,7 +51,7 @@ async fn after_a_success_the_waits_begin_anew() {
     world.translate("web", &["10.0.0.2"]);
     world.commit().await.refuse();
     world.reported().await;
-    assert_eq!(waits(&mut world, Instant::now()).await[..2], [100, 200]);
+    assert_eq!(waits(&mut world, clock::now()).await[..2], [100, 200]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,7 +86,7 @@ async fn failures_to_read_wait_as_refused_changes_do() {
         assert_eq!(world.busy_since() - failed, Duration::from_millis(milliseconds));
         read.refuse();
         world.reported().await;
-        failed = Instant::now();
+        failed = clock::now();
     }
 }
 

@@ -17,7 +17,7 @@ use egressd_core::testkit::{SnapshotBuilder, a, service, settings, whole};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::super::{Daemon, Start, Watch};
 use super::claims::Claims;
@@ -27,6 +27,7 @@ use super::process::{Defect, Ends, Setting, run};
 use crate::admin::oneshot::ask;
 use crate::board::notices::Notices;
 use crate::board::{Newest, Reader, board};
+use crate::clock::Instant;
 use crate::kernel::addresses::Known;
 use crate::metrics::Metrics;
 use crate::policies::{Hand, Loaded, Loader};

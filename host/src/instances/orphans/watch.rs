@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{io, thread};
 
 use egressd_core::compile::Instance;
@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
 use super::{Orphan, Standing, standing};
+use crate::clock::{self, Instant};
 use crate::errors::with_causes;
 use crate::instances::lock::LockDir;
 use crate::kernel::nft::{self, ListedTable, Maker, TableId, Tables};
@@ -67,7 +68,7 @@ impl Watch {
 fn serve(mut watcher: Watcher<impl Tables>, inbox: &mpsc::Receiver<Request>, found: &watch::Sender<Arc<[Orphan]>>) {
     let mut waiting: Vec<Request> = Vec::new();
     loop {
-        if let Some(orphans) = watcher.news(Instant::now()) {
+        if let Some(orphans) = watcher.news(clock::now()) {
             log_changes(&found.borrow(), &orphans);
             found.send_replace(orphans.into());
         }
@@ -75,7 +76,7 @@ fn serve(mut watcher: Watcher<impl Tables>, inbox: &mpsc::Receiver<Request>, fou
             // One that no longer waits needs no answer.
             let _ = answer.send(());
         }
-        match inbox.recv_timeout(watcher.pause(Instant::now())) {
+        match inbox.recv_timeout(watcher.pause(clock::now())) {
             Ok(request) => waiting.extend([request].into_iter().chain(inbox.try_iter())),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => return,

@@ -4,6 +4,7 @@ use egressd_core::compile::InstanceName;
 use egressd_core::net::Family;
 
 use super::*;
+use crate::clock::{self, Instant};
 use crate::instances::lock::Missing;
 use crate::kernel::nft::Owner;
 use crate::kernel::nft::testkit::FakeTables;
@@ -23,7 +24,7 @@ impl Stage {
     fn new(tables: FakeTables) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let locks = LockDir::new(dir.path());
-        Self { dir, watcher: Watcher::new(Instance::Default, locks, tables), now: Instant::now() }
+        Self { dir, watcher: Watcher::new(Instance::Default, locks, tables), now: clock::now() }
     }
 
     /// With the lock of an instance that has ended.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::warn;
 
@@ -13,6 +13,7 @@ use super::Error;
 use super::message::{Event, messages};
 use super::route::Gateways;
 use super::socket::{Groups, Question, Received, Socket};
+use crate::clock::{self, Instant};
 
 /// How long nothing is heard after something was.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -80,7 +81,7 @@ impl Routes {
 
     /// How long nothing is heard yet.
     pub(super) fn rest(&self) -> Option<Duration> {
-        self.pause.map(|until| until.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
+        self.pause.map(|until| until.saturating_duration_since(clock::now())).filter(|rest| !rest.is_zero())
     }
 
     /// What is known of an interface may not hold any more.
@@ -105,7 +106,7 @@ impl Routes {
         if self.rest().is_some() {
             return;
         }
-        let begun = Instant::now();
+        let begun = clock::now();
         let heard = self.hear();
         self.known.retain(|index, _| candidates.contains(index));
         let is_fresh = |index: &u32| self.known.get(index).is_some_and(|known| known.freshness == Freshness::Fresh);
@@ -114,7 +115,7 @@ impl Routes {
             self.look(&asked);
         }
         let is_quiet = heard == Heard::Nothing && asked.is_empty();
-        self.pause = (!is_quiet).then(|| Instant::now() + PAUSE.max(begun.elapsed() * SHARE));
+        self.pause = (!is_quiet).then(|| clock::now() + PAUSE.max(clock::since(begun) * SHARE));
     }
 
     /// Takes in what there is.

@@ -5,13 +5,14 @@ use std::{
     collections::BTreeSet,
     sync::{Arc, mpsc},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use egressd_core::{diff::Batch, model::Uid, ruleset::TableNames};
 use tokio::sync::oneshot;
 
 use super::{Error, Kernel, Readback, Survey, TableId};
+use crate::clock::{self, Instant};
 
 /// For how long a survey is new enough: it dumps every element, and commits wait meanwhile.
 const FRESH: Duration = Duration::from_millis(500);
@@ -127,10 +128,10 @@ fn serve(mut kernel: impl Kernel, inbox: &mpsc::Receiver<Request>) {
             Request::Existing(names, answer) => drop(answer.send(kernel.existing(&names))),
             Request::Foreign(names, answer) => drop(answer.send(kernel.foreign(&names))),
             Request::Survey(names, living, answer) => {
-                let known = newest.take().filter(|(at, _)| at.elapsed() < FRESH);
+                let known = newest.take().filter(|(at, _)| clock::since(*at) < FRESH);
                 let survey = match known {
                     Some(known) => Ok(known),
-                    None => kernel.survey(&names, &living).map(|survey| (Instant::now(), Arc::new(survey))),
+                    None => kernel.survey(&names, &living).map(|survey| (clock::now(), Arc::new(survey))),
                 };
                 newest = survey.as_ref().ok().cloned();
                 drop(answer.send(survey.map(|(_, survey)| survey)));

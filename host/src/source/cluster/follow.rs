@@ -16,7 +16,7 @@ use kube::api::WatchEvent;
 use kube::core::Status;
 use kube::core::watch::Bookmark;
 use tokio::sync::mpsc::Sender;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use super::super::handover;
@@ -29,6 +29,7 @@ use super::page::Object;
 use super::server::{INITIAL_EVENTS_END, Lists, Server};
 use super::trouble::{Trouble, Verb};
 use super::watched::{name, reading};
+use crate::clock;
 
 /// How long an answer may take, or a page of a list.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -112,9 +113,9 @@ impl Follower {
     pub(super) async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
-            let begun = Instant::now();
+            let begun = clock::now();
             let end = self.turn().await;
-            let steady = begun.elapsed() >= STEADY;
+            let steady = clock::since(begun) >= STEADY;
             if steady {
                 backoff.reset();
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use egressd_core::finding::Finding;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tracing::info;
 
 use super::super::handover::Giver;
@@ -16,7 +16,7 @@ use super::follow::News;
 use super::memory::Memory;
 use super::state::State;
 use super::trouble::Trouble;
-use crate::moment::Moment;
+use crate::clock::{self, Moment};
 
 /// How many news are taken in before what changed is handed over: as many as can be waiting, so that what comes all the
 /// time puts off nothing.
@@ -29,10 +29,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver, mut memory: Option<Memory>) {
     let (mut troubles, mut begun, mut reported) = (Troubles::default(), Begun::No, Vec::with_capacity(MOST));
     while news.recv_many(&mut reported, MOST).await > 0 {
-        let latest = Instant::now() + PATIENCE;
+        let latest = clock::now() + PATIENCE;
         reported.drain(..).for_each(|one| take(one, &mut state, &mut troubles));
         while state.lacks_a_namespace()
-            && Instant::now() < latest
+            && clock::now() < latest
             && let Ok(Some(one)) = timeout_at(latest, news.recv()).await
         {
             take(one, &mut state, &mut troubles);

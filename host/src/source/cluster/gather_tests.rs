@@ -6,12 +6,13 @@ use std::time::Duration;
 use egressd_core::model::{Key, ServiceKey};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::super::event::{Event, Reading};
 use super::super::handover::{Taker, Update, handover};
 use super::super::state::tests::{namespace, service, slice};
 use super::*;
+use crate::clock;
 
 /// A source that has listed everything, and what takes from it.
 async fn source() -> (Sender<News>, Taker) {
@@ -47,14 +48,14 @@ fn has(update: &Update, names: &[&str]) {
 #[tokio::test(start_paused = true)]
 async fn a_change_is_handed_over_without_any_wait() {
     let (sender, taker) = source().await;
-    let begun = Instant::now();
+    let begun = clock::now();
     report(&sender, Kind::Services, changed(service("web", "1"))).await;
     has(&taker.take().await, &["web"]);
     report(&sender, Kind::Slices, changed(slice("s", "web", 1))).await;
     let update = taker.take().await;
     has(&update, &["web"]);
     assert_eq!(update.snapshot.slices.len(), 1);
-    assert_eq!(Instant::now(), begun);
+    assert_eq!(clock::now(), begun);
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +95,7 @@ async fn what_comes_while_nothing_is_taken_adds_up() {
 #[tokio::test(start_paused = true)]
 async fn a_service_waits_for_its_namespace_and_not_for_long() {
     let (sender, taker) = source().await;
-    let begun = Instant::now();
+    let begun = clock::now();
     report(&sender, Kind::Namespaces, Event::Gone(namespace("shop", "l").name)).await;
     taker.take().await;
     report(&sender, Kind::Services, changed(service("web", "1"))).await;
@@ -102,10 +103,10 @@ async fn a_service_waits_for_its_namespace_and_not_for_long() {
     report(&sender, Kind::Namespaces, changed(namespace("shop", "l"))).await;
     let update = taker.take().await;
     assert!(update.snapshot.namespaces.contains_key("shop") && update.keys.len() == 2, "{:?}", update.keys);
-    assert_eq!(begun.elapsed().as_millis(), 50);
+    assert_eq!(clock::since(begun).as_millis(), 50);
     report(&sender, Kind::Namespaces, Event::Gone(namespace("shop", "l").name)).await;
     taker.take().await;
     report(&sender, Kind::Services, changed(service("web", "2"))).await;
     has(&taker.take().await, &["web"]);
-    assert_eq!(begun.elapsed().as_millis(), 150);
+    assert_eq!(clock::since(begun).as_millis(), 150);
 }

@@ -1,11 +1,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use egressd_core::model::{ClusterNetworks, Node};
 
 use super::*;
+use crate::clock;
 use crate::source::networks;
 
 fn facts(network: &str) -> Facts {
@@ -70,9 +70,9 @@ fn the_newest_is_written_beside_the_loop_and_what_is_no_news_is_not() {
     let mut memory = Memory::start(sources.clone()).unwrap();
     let facts = facts("10.0.1.0/24");
     memory.note(facts.clone());
-    let begun = Instant::now();
+    let begun = clock::now();
     while recall(&sources).objects.is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(clock::since(begun) < Duration::from_secs(10));
         thread::sleep(Duration::from_millis(5));
     }
     let (newest, noted) = channel();

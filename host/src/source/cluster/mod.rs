@@ -59,7 +59,7 @@ use self::state::State;
 use self::trouble::Trouble;
 use super::NetworkWatch;
 use super::handover::{self, Giver, Update};
-use crate::moment::Moment;
+use crate::clock::Moment;
 use crate::state::Sources;
 
 /// News that wait to be taken in; followers wait beyond that. Each can be an object with all of its 256 KiB.

@@ -9,8 +9,8 @@ use egressd_core::finding::Finding;
 use kube::core::Status;
 
 use super::event::Kind;
+use crate::clock::Moment;
 use crate::errors::with_causes;
-use crate::moment::Moment;
 
 /// What was asked of the server, in the words of RBAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::fault::{Fault, Unreadable};
 use super::field::{Field, kept};
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// The longest name that Kubernetes takes.
 const LONGEST_NAME: usize = 253;

@@ -10,7 +10,7 @@ use super::address::address;
 use super::fault::{Fault, Unreadable};
 use super::field::{Field, kept};
 use super::metadata;
-use crate::moment::Moment;
+use crate::clock::Moment;
 
 /// A Service. Its labels and annotations have to be right as a whole, since leaving one out could widen.
 pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Service, Unreadable> {

@@ -1,11 +1,28 @@
-//! Moments as people read them. This is the only place that writes one down, and it cuts off what is below a second:
-//! rounded, half of all moments would lie in the future of the line that reports them.
+//! The time. No other file asks the system for it, so a search for `clock::` finds everything that depends on it; what
+//! decides is given a moment.
+//!
+//! It is also the only place that writes a moment down, and it cuts off what is below a second: rounded, half of all moments
+//! would lie in the future of the line that reports them.
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use egressd_core::in_force::UnixTime;
 use jiff::Timestamp;
+// For threads without tokio, too: tests can let it stand still.
+pub use tokio::time::Instant;
+
+/// This moment, to measure from.
+#[expect(clippy::disallowed_methods, reason = "here the clock is read")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// How long ago this was; nothing if it lies in the future.
+pub fn since(begun: Instant) -> Duration {
+    now().saturating_duration_since(begun)
+}
 
 /// A moment; it prints in UTC, RFC 3339, with whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +30,7 @@ pub struct Moment(Timestamp);
 
 impl Moment {
     /// This one.
+    #[expect(clippy::disallowed_methods, reason = "here the clock is read")]
     pub fn now() -> Self {
         Self(Timestamp::now())
     }
@@ -46,6 +64,13 @@ impl From<Timestamp> for Moment {
     }
 }
 
+/// With all that the system's clock gives, for objects of Kubernetes.
+impl From<Moment> for Timestamp {
+    fn from(Moment(at): Moment) -> Self {
+        at
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -71,6 +96,6 @@ mod tests {
     #[test]
     fn now_is_not_later_than_what_comes_after_it() {
         let printed: Timestamp = Moment::now().to_string().parse().unwrap();
-        assert!(printed <= Timestamp::now());
+        assert!(printed <= Moment::now().into());
     }
 }
