@@ -11,7 +11,7 @@ use egressd_core::model::ServiceKey;
 use egressd_core::net::{AddressRange, Family, merge_ranges};
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::{Name, Ruleset, Set, Table};
-use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, apply, promised, trace};
+use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, apply, promised, trace, trace_over};
 use proptest::prelude::*;
 
 fn ruleset(plan: &Plan) -> Ruleset {
@@ -50,6 +50,40 @@ fn every_packet_sees_the_old_or_the_new(before: &Ruleset, after: &Ruleset) -> Re
             let now = seen(&kernel.ruleset, &packet);
             let right = [seen(before, &packet), seen(after, &packet)];
             prop_assert!(right.contains(&now), "{:?} sees {:?}, not one of {:?}\n{}", packet, now, right, changes);
+        }
+    }
+    Ok(())
+}
+
+/// P3 where a batch is committed while a packet is between two look-ups.
+fn every_packet_on_its_way_sees_the_old_or_the_new(before: &Ruleset, after: &Ruleset) -> Result<(), TestCaseError> {
+    let changes = diff(before, after);
+    let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
+    let packets = packets();
+    for batch in &changes.batches {
+        let old = kernel.ruleset.clone();
+        kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
+        let look_ups =
+            old.tables.values().chain(kernel.ruleset.tables.values()).map(|table| table.maps.len() + 4).max();
+        for packet in &packets {
+            let right = [seen(before, packet), seen(after, packet)];
+            for look_up in 0..=look_ups.unwrap_or_default() {
+                let now = match trace_over(&old, &kernel.ruleset, packet, look_up) {
+                    Seen::Untranslated => None,
+                    Seen::As(address) => Some(address),
+                };
+                prop_assert!(
+                    right.contains(&now),
+                    "{:?} sees {:?}, not one of {:?}, with a commit after {} look-ups of\n{}\n{}\n{}",
+                    packet,
+                    now,
+                    right,
+                    look_up,
+                    batch,
+                    changes,
+                    old
+                );
+            }
         }
     }
     Ok(())
@@ -122,6 +156,21 @@ proptest! {
     #[test]
     fn between_two_batches_every_packet_sees_the_old_or_the_new((old, new, _) in plan_and_edit()) {
         every_packet_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
+    }
+
+    #[test]
+    fn while_a_batch_is_committed_every_packet_sees_the_old_or_the_new((old, new, _) in plan_and_edit()) {
+        every_packet_on_its_way_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
+    }
+
+    /// However many Services change at once.
+    #[test]
+    fn between_any_two_plans_every_packet_on_its_way_sees_the_old_or_the_new(
+        old in plan(),
+        new in plan(),
+    ) {
+        let new = Plan { excluded: old.excluded.clone(), exact: old.exact.clone(), ..new };
+        every_packet_on_its_way_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
     }
 
     /// P2 and P3 at once: what is inside changes together with a Service.

@@ -10,16 +10,17 @@ use super::{Chains, chains};
 use crate::model::Uid;
 use crate::net::Family;
 use crate::plan::Own;
-use crate::ruleset::{Chain, Element, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable};
+use crate::ruleset::{
+    Chain, DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Statement, Table, Target, copy_reachable,
+    look_into_prefixes,
+};
 
 /// The Services whose part of the kernel's tables stays.
 pub type Kept = BTreeMap<Uid, Own>;
 
-/// Takes over from `applied` what is there for these Services. What is known goes first: no packet that the ruleset
-/// translates sees anything else. So what would be asked before another Service's elements for the same pod (chains come
-/// before ports, and ports before plain Services) does not stay for this pod. Where something of these Services does not
-/// stay for a pod, nothing does that was asked after it: a packet is as it was or untranslated, and never falls to another
-/// of them.
+/// Takes over from `applied` what is there for these Services, of pods for which nothing else is known: what is known goes
+/// first. Where something of a pod does not stay, its packets are translated by nothing else instead: a packet is as it was
+/// or untranslated, and never falls to another Service.
 pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
     if kept.is_empty() {
         return;
@@ -28,6 +29,7 @@ pub fn keep(ruleset: &mut Ruleset, applied: &Ruleset, kept: &Kept) {
         let tables = (ruleset.tables.get_mut(&family.into()), applied.tables.get(&family.into()));
         if let (Some(table), Some(applied)) = tables {
             Keeping { family, applied, kept }.add_to(table);
+            look_into_prefixes(table);
         }
     }
 }
@@ -38,76 +40,102 @@ struct Keeping<'a> {
     kept: &'a Kept,
 }
 
-impl Keeping<'_> {
-    /// In the order in which the kernel asks.
+/// An element in force.
+#[derive(Clone, Copy)]
+struct InForce<'a> {
+    map: &'a Name,
+    kind: MapKind,
+    key: MapKey,
+    element: &'a Element,
+}
+
+impl<'a> Keeping<'a> {
     fn add_to(&self, table: &mut Table) {
-        let [plain, ports] = [MapKind::addresses, MapKind::ports].map(|kind| pods(table, kind(self.family)));
-        let ended = self.chains(table, &(&plain | &ports));
-        let ended = self.elements(table, MapKind::ports(self.family), &ended | &plain);
-        self.elements(table, MapKind::addresses(self.family), ended);
+        let known: BTreeSet<IpAddr> =
+            table.maps.values().flat_map(|map| map.elements.keys()).map(|key| key.address()).collect();
+        for (pod, elements) in self.by_pod() {
+            if !known.contains(&pod) {
+                self.pod(table, pod, &elements);
+            }
+        }
     }
 
-    /// Of each pod the chains that stay. Returns the pods of which one does not: all for which something is `known` that
-    /// would be asked later.
-    fn chains(&self, table: &mut Table, known: &BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
-        let mut ended = BTreeSet::new();
-        for (map, key, element) in self.applied_elements(MapKind::chains(self.family)) {
-            let pod = key.address();
-            let mut parts = leads_to(&self.applied.chains, element);
+    fn by_pod(&self) -> BTreeMap<IpAddr, Vec<InForce<'a>>> {
+        let mut pods: BTreeMap<IpAddr, Vec<InForce<'a>>> = BTreeMap::new();
+        for (name, map) in &self.applied.maps {
+            for (key, element) in &map.elements {
+                let one = InForce { map: name, kind: map.kind, key: *key, element };
+                pods.entry(key.address()).or_default().push(one);
+            }
+        }
+        pods
+    }
+
+    /// In the order in which the kernel asks.
+    fn pod(&self, table: &mut Table, pod: IpAddr, elements: &[InForce<'a>]) {
+        let (chains, others): (Vec<InForce<'a>>, Vec<InForce<'a>>) =
+            elements.iter().copied().partition(|one| one.kind.data == DataKind::Verdict);
+        for one in chains {
+            let mut parts = leads_to(&self.applied.chains, one.element);
             parts.retain(|part| self.of_chain(part).is_some());
-            let stay = |part: &Name| !known.contains(&pod) && self.chain_stays(pod, part);
-            let staying = parts.iter().take_while(|part| stay(part)).count();
-            if staying < parts.len() {
-                ended.insert(pod);
-            }
+            let all = parts.len();
+            let staying = parts.iter().take_while(|part| self.chain_stays(pod, part)).count();
             parts.truncate(staying);
-            self.jump(table, map, pod, parts);
-        }
-        ended
-    }
-
-    /// The elements that stay, for pods that have not `ended`. Returns those and the pods of which one does not stay.
-    fn elements(&self, table: &mut Table, kind: MapKind, ended: BTreeSet<IpAddr>) -> BTreeSet<IpAddr> {
-        let mut all_ended = ended.clone();
-        for (map, key, element) in self.applied_elements(kind) {
-            let Some(own) = self.of_element(element) else { continue };
-            let pod = key.address();
-            if !ended.contains(&pod) && is_own(own, pod, &element.target) {
-                fill(table, map, key, element);
-            } else {
-                all_ended.insert(pod);
+            self.jump(table, one.map, pod, parts);
+            if staying < all {
+                return;
             }
         }
-        all_ended
+        self.elements(table, &others);
     }
 
-    fn applied_elements(&self, kind: MapKind) -> impl Iterator<Item = (&Name, MapKey, &Element)> {
-        let maps = self.applied.maps.iter().filter(move |(_, map)| map.kind == kind);
-        maps.flat_map(|(name, map)| map.elements.iter().map(move |(key, element)| (name, *key, element)))
+    /// What was found by a prefix and does not stay is not translated any more; by a port, and nothing of its pod is that
+    /// was asked after it.
+    fn elements(&self, table: &mut Table, elements: &[InForce<'a>]) {
+        if !elements.iter().any(|one| self.translates_still(one)) {
+            return;
+        }
+        let lacks_port = elements.iter().any(|one| one.kind.key == KeyKind::Port && !self.translates_still(one));
+        for one in elements {
+            let (kind, target) = (one.kind, &one.element.target);
+            match kind.key {
+                KeyKind::Address if kind.data == DataKind::Address && lacks_port => {}
+                KeyKind::Address | KeyKind::Port if kind.data == DataKind::Address => {
+                    if self.translates_still(one) {
+                        fill(table, one.map, kind, one.key, one.element.clone());
+                    }
+                }
+                KeyKind::Prefix(_) | KeyKind::PrefixPort(_)
+                    if *target != Target::Nothing && !self.translates_still(one) =>
+                {
+                    let kind = MapKind { data: DataKind::Nothing, ..kind };
+                    let element = Element { target: Target::Nothing, ..one.element.clone() };
+                    fill(table, &names::by_prefix(kind), kind, one.key, element);
+                }
+                KeyKind::Address | KeyKind::Port | KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => {
+                    fill(table, one.map, kind, one.key, one.element.clone());
+                }
+            }
+        }
     }
 
-    fn of_element(&self, element: &Element) -> Option<&Own> {
-        self.kept.get(&element.comment.as_deref().and_then(uid_of_comment)?)
+    fn translates_still(&self, one: &InForce<'_>) -> bool {
+        let own = one.element.comment.as_deref().and_then(uid_of_comment).and_then(|uid| self.kept.get(&uid));
+        own.is_some_and(|own| is_own(own, one.key.address(), &one.element.target))
     }
 
     fn of_chain(&self, chain: &Name) -> Option<&Own> {
         self.kept.get(&uid_of_chain(chain)?)
     }
 
-    /// The chains that a pod has today, and after them those that stay.
+    /// The chains that stay.
     fn jump(&self, table: &mut Table, map: &Name, pod: IpAddr, staying: Vec<Name>) {
-        if staying.is_empty() {
-            return;
-        }
-        let today = table.maps.get(map).and_then(|map| map.elements.get(&MapKey::Address(pod))).cloned();
-        let mut all = today.as_ref().map(|element| leads_to(&table.chains, element)).unwrap_or_default();
-        let mut names: Vec<String> = today.as_ref().and_then(name_of).map(str::to_owned).into_iter().collect();
-        for part in staying {
+        for part in &staying {
             copy_reachable(&self.applied.chains, vec![part.clone()], &mut table.chains);
-            names.extend(self.of_chain(&part).map(|own| own.key.to_string()));
-            all.push(part);
         }
-        let target = match all.as_slice() {
+        let names: Vec<String> = staying.iter().filter_map(|part| Some(self.of_chain(part)?.key.to_string())).collect();
+        let target = match staying.as_slice() {
+            [] => return,
             [only] => only.clone(),
             several => chains::merged(table, self.family, several),
         };
@@ -116,7 +144,7 @@ impl Keeping<'_> {
             None => names.join(" "),
         };
         let element = Element { target: Target::Jump(target), comment: Some(Arc::from(names::cut(&comment))) };
-        insert(table, map, MapKey::Address(pod), element);
+        fill(table, map, MapKind::chains(self.family), MapKey::Address(pod), element);
     }
 
     /// Whether all that a chain does is its Service's own for this pod.
@@ -140,21 +168,9 @@ fn is_own(own: &Own, pod: IpAddr, target: &Target) -> bool {
     }
 }
 
-/// Those that have an element in maps of this kind.
-fn pods(table: &Table, kind: MapKind) -> BTreeSet<IpAddr> {
-    let maps = table.maps.values().filter(|map| map.kind == kind);
-    maps.flat_map(|map| map.elements.keys()).map(|key| key.address()).collect()
-}
-
 /// The chains of single Services to which an element leads, in order.
 fn leads_to(chains: &Chains, element: &Element) -> Vec<Name> {
     element.target.chain().map(|chain| parts(chains, chain)).unwrap_or_default()
-}
-
-/// Of which Services an element is, for people.
-fn name_of(element: &Element) -> Option<&str> {
-    let text = element.comment.as_deref()?;
-    Some(uid_of_comment(text).and_then(|_| text.rsplit_once(' ')).map_or(text, |(name, _)| name))
 }
 
 /// The chains of single Services in a merged one, or the one itself.
@@ -177,15 +193,6 @@ fn walk(chains: &Chains, name: &Name, each: &mut dyn FnMut(&Statement)) {
     }
 }
 
-/// The first to take a key keeps it.
-fn fill(table: &mut Table, map: &Name, key: MapKey, element: &Element) {
-    if let Some(map) = table.maps.get_mut(map) {
-        map.elements.entry(key).or_insert_with(|| element.clone());
-    }
-}
-
-fn insert(table: &mut Table, map: &Name, key: MapKey, element: Element) {
-    if let Some(map) = table.maps.get_mut(map) {
-        map.elements.insert(key, element);
-    }
+fn fill(table: &mut Table, map: &Name, kind: MapKind, key: MapKey, element: Element) {
+    table.maps.entry(map.clone()).or_insert_with(|| Map::new(kind)).elements.insert(key, element);
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{ServiceKey, Uid};
 use crate::net::Family;
-use crate::ruleset::{LONGEST_COMMENT, Name};
+use crate::ruleset::{DataKind, KeyKind, LONGEST_COMMENT, MapKind, Name};
 
 /// The fixed objects of every table.
 pub(super) struct Objects {
@@ -15,6 +15,7 @@ pub(super) struct Objects {
     pub(super) addresses: Name,
     pub(super) ports: Name,
     pub(super) chains: Name,
+    pub(super) net_pods: Name,
     pub(super) postrouting: Name,
 }
 
@@ -26,9 +27,23 @@ impl Default for Objects {
             addresses: const { Name::literal("egress_addrs") },
             ports: const { Name::literal("egress_ports") },
             chains: const { Name::literal("egress_chains") },
+            net_pods: const { Name::literal("egress_net_pods") },
             postrouting: const { Name::literal("egress_postrouting") },
         }
     }
+}
+
+/// `egress_allow_24`, `egress_deny_port_16`: what leads to an address, and what to none; the number is that of the bits.
+pub(super) fn by_prefix(kind: MapKind) -> Name {
+    let what = match kind.data {
+        DataKind::Nothing => "deny",
+        DataKind::Address | DataKind::Verdict => "allow",
+    };
+    Name::composed(match kind.key {
+        KeyKind::Address | KeyKind::Port => format!("egress_{what}"),
+        KeyKind::Prefix(bits) => format!("egress_{what}_{bits}"),
+        KeyKind::PrefixPort(bits) => format!("egress_{what}_port_{bits}"),
+    })
 }
 
 /// How the names of all chains of single Services begin.

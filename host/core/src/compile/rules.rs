@@ -4,20 +4,7 @@ use super::Chains;
 use super::names::sub_chain;
 use crate::decision;
 use crate::net::{AddressRange, merge_ranges};
-use crate::plan::Rank;
 use crate::ruleset::{Chain, Match, Name, Rule, Statement};
-
-/// Whether elements of the two maps cannot say it: networks, source ports, ranges of ports, or a mix of plain
-/// rules and others, whose order matters.
-pub(super) fn needs_chain(rules: &[&decision::Rule]) -> bool {
-    let ranges = |rule: &&decision::Rule| {
-        !rule.source_ports.is_empty() || rule.destination_ports.iter().any(|ports| ports.exact().is_none())
-    };
-    let ranks = || rules.iter().map(|rule| Rank::of(&[rule]));
-    ranks().any(|rank| rank == Rank::Networks)
-        || rules.iter().any(ranges)
-        || (ranks().any(|rank| rank == Rank::Ports) && ranks().any(|rank| rank == Rank::Plain))
-}
 
 /// In order. What is excluded returns first; where rules exclude different networks, each gets a chain of its
 /// own, so that `return` leads to the next rule.

@@ -10,7 +10,10 @@ use std::net::IpAddr;
 
 use super::scope::{Common, Scope};
 use super::{Changes, Cut, Slice, cut, diff};
-use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Table, TableFamily, copy_reachable};
+use crate::ruleset::prefixes::place;
+use crate::ruleset::{
+    Chain, Element, Map, MapKey, NETWORKS, Name, Ruleset, Table, TableFamily, copy_reachable, look_into_prefixes,
+};
 
 /// What the kernel holds.
 #[derive(Clone, Debug)]
@@ -57,7 +60,7 @@ impl Applied {
         }
         let is_unused = |family: TableFamily, (name, chain): (&Name, &Chain)| {
             let object = (family, name.clone());
-            (chain.hook.is_none() && !leads.contains_key(&object)).then_some(object)
+            (is_led_to_by_elements(name, chain) && !leads.contains_key(&object)).then_some(object)
         };
         let chains =
             ruleset.tables.iter().flat_map(|(family, table)| table.chains.iter().map(move |one| (*family, one)));
@@ -95,6 +98,7 @@ impl Applied {
         match scope {
             Scope::Everything => {
                 keep(&mut after, &self.ruleset);
+                after.tables.values_mut().for_each(look_into_prefixes);
                 Comparison { before: None, after }
             }
             Scope::Pods(pods, common) => {
@@ -103,6 +107,7 @@ impl Applied {
                 for (family, table) in &self.ruleset.tables {
                     if let (Some(before), Some(after)) = (before.tables.get_mut(family), after.tables.get_mut(family)) {
                         self.share_chains(*family, table, (before, after));
+                        share_prefixes(table, before, after);
                     }
                 }
                 Comparison { before: Some(before), after }
@@ -138,7 +143,7 @@ impl Applied {
     fn share_chains(&self, family: TableFamily, table: &Table, (before, after): (&mut Table, &mut Table)) {
         let mut own = Leads::new();
         led_to(family, before, &before.chains, &mut own);
-        for (name, chain) in before.chains.iter().filter(|(_, chain)| chain.hook.is_none()) {
+        for (name, chain) in before.chains.iter().filter(|(name, chain)| is_led_to_by_elements(name, chain)) {
             let object = (family, name.clone());
             let count = |leads: &Leads| leads.get(&object).copied().unwrap_or_default();
             if count(&self.leads) > count(&own) {
@@ -189,7 +194,7 @@ impl Applied {
             let (family, name) = &object;
             let chain = self.ruleset.tables.get(family).and_then(|table| table.chains.get(name));
             match chain {
-                Some(chain) if chain.hook.is_none() && !is_led_to => drop(self.unused.insert(object)),
+                Some(chain) if is_led_to_by_elements(name, chain) && !is_led_to => drop(self.unused.insert(object)),
                 Some(_) | None => drop(self.unused.remove(&object)),
             }
         }
@@ -237,6 +242,25 @@ impl Comparison {
             slice.clone().apply(before);
         }
     }
+}
+
+/// Whether it is of use only while elements lead to it.
+fn is_led_to_by_elements(name: &Name, chain: &Chain) -> bool {
+    chain.hook.is_none() && *name != NETWORKS
+}
+
+/// A map by prefix that has elements of other pods too stays, and so does the rule that looks into it.
+fn share_prefixes(table: &Table, before: &mut Table, after: &mut Table) {
+    let Some(chain) = table.chains.get(&NETWORKS) else { return };
+    for (name, map) in table.maps.iter().filter(|(_, map)| place(map.kind).is_some()) {
+        let own = before.maps.get(name).map_or(0, |map| map.elements.len());
+        if map.elements.len() > own {
+            after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
+        }
+    }
+    before.chains.insert(NETWORKS.clone(), chain.clone());
+    after.chains.insert(NETWORKS.clone(), chain.clone());
+    look_into_prefixes(after);
 }
 
 fn objects(ruleset: &Ruleset) -> impl Iterator<Item = Object> {

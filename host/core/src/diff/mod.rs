@@ -11,10 +11,12 @@
 //! 2. **make** new objects: a packet of the old generation that already looks up a new element would find the
 //!    chain it leads to empty, if both came in one batch. Rules of a chain that is there are changed only to
 //!    repair it, since [`crate::compile`] gives other rules another chain;
-//! 3. **switch** elements: one look-up decides, so a replaced element is atomic;
-//! 4. **break** what is left of a pod that moved from one map to another: it is in both for a moment, since in
-//!    none would be a leak; and delete the chains that nothing leads to any more;
-//! 5. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile.
+//! 3. **switch** elements: one look-up decides, so a replaced element is atomic. Of one pod what is asked first comes
+//!    first, in as many batches as elements lie behind each other ([`levels`]); mostly it is one;
+//! 4. **break** what is left of a pod of which something came: it has both for a moment, since none would be a leak; and
+//!    delete the chains that nothing leads to any more;
+//! 5. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile. Maps go that
+//!    are for a length of prefixes that is in use no more, with the rules that look into them.
 //!
 //! A table that is not there yet is made in one batch. A commit walks all chains of the network namespace and holds its
 //! nft mutex, and the whole batch has to fit one send buffer: 30,000 elements at once would keep every other writer on the
@@ -22,6 +24,7 @@
 
 mod applied;
 mod display;
+mod levels;
 mod scope;
 mod sets;
 mod slices;
@@ -149,7 +152,7 @@ pub fn replace(existing: &[(TableFamily, Name)], desired: &Ruleset) -> Changes {
 struct Phases {
     widen: Vec<Change>,
     make: Vec<Change>,
-    switch: Vec<Change>,
+    switch: Vec<Vec<Change>>,
     break_: Vec<Change>,
     narrow: Vec<Change>,
 }
@@ -160,8 +163,8 @@ impl Phases {
     }
 
     fn into_changes(self) -> Changes {
-        let batches = [self.widen, self.make, self.switch, self.break_, self.narrow];
-        let filled = batches.into_iter().filter(|changes| !changes.is_empty());
+        let batches = [self.widen, self.make].into_iter().chain(self.switch).chain([self.break_, self.narrow]);
+        let filled = batches.filter(|changes| !changes.is_empty());
         Changes { batches: filled.map(|changes| Batch { changes }).collect() }
     }
 }

@@ -18,7 +18,8 @@ use order::{in_turn, leftovers, pods};
 use parts::{Parts, Pod, rules_of};
 
 use super::{Changes, diff, replace};
-use crate::ruleset::{Map, Name, Ruleset, Table, TableFamily};
+use crate::ruleset::prefixes::place;
+use crate::ruleset::{Map, NETWORKS, Name, Ruleset, Table, TableFamily};
 
 /// How much a slice changes at most, in elements and rules: some tens of milliseconds of the kernel's time, and far below
 /// the send buffer that an unprivileged socket may have (212 KiB, at about 100 bytes an element, is 2,000; a privileged one
@@ -155,6 +156,9 @@ impl Slice {
             let before = self.before.tables.get(&family);
             let table = applied.tables.entry(family).or_insert_with(|| Table::new(after.name.clone()));
             for (name, map) in before.into_iter().flat_map(|before| &before.maps) {
+                if !after.maps.contains_key(name) {
+                    table.maps.remove(name);
+                }
                 let Some(known) = table.maps.get_mut(name) else { continue };
                 map.elements.keys().for_each(|key| drop(known.elements.remove(key)));
             }
@@ -171,16 +175,21 @@ impl Slice {
     }
 }
 
-/// Whether one leads to the other by elements, sets, base chains and whole chains. A repair, or what another version left,
-/// may differ in more.
+/// Whether one leads to the other by elements, sets, maps by prefix, base chains and whole chains. A repair, or what another
+/// version left, may differ in more.
 fn are_alike(old: &Table, new: &Table) -> bool {
-    let maps = |table: &Table| table.maps.iter().map(|(name, map)| (name.clone(), map.kind)).collect::<Vec<_>>();
+    let fixed = |table: &Table| {
+        let maps = table.maps.iter().filter(|(_, map)| place(map.kind).is_none());
+        maps.map(|(name, map)| (name.clone(), map.kind)).collect::<Vec<_>>()
+    };
+    let has_prefixes = |table: &Table| table.chains.contains_key(&NETWORKS);
     let is_base = |table: &Table, name: &Name| table.chains.get(name).is_some_and(|chain| chain.hook.is_some());
     let base_chains =
         || old.chains.keys().chain(new.chains.keys()).filter(|name| is_base(old, name) || is_base(new, name));
-    let mut others = new.chains.iter().filter(|(_, chain)| chain.hook.is_none());
+    let mut others = new.chains.iter().filter(|(name, chain)| chain.hook.is_none() && **name != NETWORKS);
     old.name == new.name
-        && maps(old) == maps(new)
+        && fixed(old) == fixed(new)
+        && has_prefixes(old) == has_prefixes(new)
         && old.sets.keys().eq(new.sets.keys())
         && base_chains().all(|name| is_base(old, name) && is_base(new, name))
         && others.all(|(name, chain)| old.chains.get(name).is_none_or(|known| known == chain))

@@ -1,11 +1,13 @@
 //! The changes of one table, sorted into phases.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::levels::{Coming, Place, levels};
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
-use crate::ruleset::{Chain, Map, MapKey, Name, Table, TableFamily};
+use crate::ruleset::prefixes::rules as rules_by_prefix;
+use crate::ruleset::{Chain, Element, Map, MapKey, MapKind, NETWORKS, Name, Rule, Table, TableFamily};
 
 /// All of a table that is not there yet: no packet has met it, so one batch does.
 pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
@@ -74,24 +76,35 @@ impl Writer<'_> {
         for (name, chain) in new.chains.iter().filter(|(name, _)| !old.chains.contains_key(name)) {
             self.phases.make.push(self.change(Verb::AddChain(name.clone(), chain.hook)));
         }
-        for (name, chain) in &new.chains {
+        self.prefixes(old, new);
+        for (name, chain) in new.chains.iter().filter(|(name, _)| **name != NETWORKS) {
             // Without a set, rules no longer return for what is in it.
             let narrower = old.sets.keys().any(|set| !new.sets.contains_key(set));
             let phase = if chain.hook.is_some() && narrower { Phase::Narrow } else { Phase::Make };
-            self.rules(phase, name, (old.chains.get(name), chain));
+            let before = old.chains.get(name).map_or(&[][..], |chain: &Chain| &chain.rules);
+            self.rules(phase, name, before, &chain.rules);
         }
     }
 
-    fn rules(&mut self, phase: Phase, name: &Name, (old, new): (Option<&Chain>, &Chain)) {
-        let before = old.map_or(&[][..], |chain| &chain.rules);
-        if before == new.rules {
+    /// All maps by prefix, the old and the new ones, are asked until nothing is left in those that go.
+    fn prefixes(&mut self, old: &Table, new: &Table) {
+        let Some(chain) = new.chains.get(&NETWORKS) else { return };
+        let more = new.maps.iter().filter(|(name, _)| !old.maps.contains_key(*name));
+        let all = rules_by_prefix(old.maps.iter().chain(more));
+        let before = old.chains.get(&NETWORKS).map_or(&[][..], |chain| &chain.rules);
+        self.rules(Phase::Make, &NETWORKS, before, &all);
+        self.rules(Phase::Narrow, &NETWORKS, &all, &chain.rules);
+    }
+
+    fn rules(&mut self, phase: Phase, chain: &Name, before: &[Rule], after: &[Rule]) {
+        if before == after {
             return;
         }
         if !before.is_empty() {
-            self.push(phase, Verb::FlushRules(name.clone()));
+            self.push(phase, Verb::FlushRules(chain.clone()));
         }
-        if !new.rules.is_empty() {
-            self.push(phase, Verb::AddRules(name.clone(), new.rules.clone()));
+        if !after.is_empty() {
+            self.push(phase, Verb::AddRules(chain.clone(), after.to_vec()));
         }
     }
 
@@ -99,52 +112,54 @@ impl Writer<'_> {
         let change = self.change(verb);
         match phase {
             Phase::Make => self.phases.make.push(change),
-            Phase::Switch => self.phases.switch.push(change),
+            Phase::Switch(level) => {
+                if self.phases.switch.len() <= level {
+                    self.phases.switch.resize_with(level + 1, Vec::new);
+                }
+                if let Some(batch) = self.phases.switch.get_mut(level) {
+                    batch.push(change);
+                }
+            }
             Phase::Break => self.phases.break_.push(change),
             Phase::Narrow => self.phases.narrow.push(change),
         }
     }
 
     fn elements(&mut self, old: &Table, new: &Table) {
-        let moved = moved(old, new);
-        let empty = BTreeMap::new();
-        for (name, map) in &new.maps {
-            let before = old.maps.get(name).map_or(&empty, |map| &map.elements);
-            let mut delete = Vec::new();
-            let mut delete_later = Vec::new();
-            for (key, element) in before {
-                match map.elements.get(key) {
-                    Some(same) if same == element => {}
-                    Some(_) => delete.push(*key),
-                    None if moved.contains(&key.address()) => delete_later.push(*key),
-                    None => delete.push(*key),
-                }
+        let coming = coming(old, new);
+        let mut switched: BTreeMap<(usize, &Name), Exchange> = BTreeMap::new();
+        for elements in coming.values() {
+            for (level, one) in levels(elements).into_iter().zip(elements) {
+                switched.entry((level, one.map)).or_insert_with(|| Exchange::of(one.kind)).add(one);
             }
-            let changed = |(key, element): &(&MapKey, &_)| before.get(key) != Some(element);
-            let add = map.elements.iter().filter(changed).map(|(key, element)| (*key, element.clone())).collect();
-            self.delete_elements(Phase::Switch, name, map, delete);
-            self.add_elements(name, map, add);
-            self.delete_elements(Phase::Break, name, map, delete_later);
+        }
+        let mut later: BTreeMap<(usize, &Name), Exchange> = BTreeMap::new();
+        for (map, kind, key) in going(old, new) {
+            let exchanges = if coming.contains_key(&key.address()) { &mut later } else { &mut switched };
+            exchanges.entry((0, map)).or_insert_with(|| Exchange::of(kind)).delete.push(key);
+        }
+        for ((level, map), exchange) in switched {
+            self.exchange(Phase::Switch(level), map, exchange);
+        }
+        for ((_, map), exchange) in later {
+            self.exchange(Phase::Break, map, exchange);
         }
     }
 
-    fn add_elements(&mut self, name: &Name, map: &Map, elements: Vec<(MapKey, crate::ruleset::Element)>) {
-        if !elements.is_empty() {
-            self.phases.switch.push(self.change(Verb::AddElements(name.clone(), map.kind, elements)));
+    fn exchange(&mut self, phase: Phase, map: &Name, exchange: Exchange) {
+        let Exchange { kind, mut delete, add } = exchange;
+        delete.sort_unstable();
+        if !delete.is_empty() {
+            self.push(phase, Verb::DeleteElements(map.clone(), kind, delete));
         }
-    }
-
-    fn delete_elements(&mut self, phase: Phase, name: &Name, map: &Map, keys: Vec<MapKey>) {
-        if keys.is_empty() {
-            return;
+        if !add.is_empty() {
+            self.push(phase, Verb::AddElements(map.clone(), kind, add));
         }
-        self.push(phase, Verb::DeleteElements(name.clone(), map.kind, keys));
     }
 
     /// What is no longer there. Maps before chains: an element may lead to a chain.
     fn leftovers(&mut self, old: &Table, new: &Table) {
         let mut gone = Vec::new();
-        gone.extend(missing(&old.maps, &new.maps).map(|name| self.change(Verb::DeleteMap(name.clone()))));
         // Chains may lead to each other in any order, so all are emptied before the first is deleted.
         gone.extend(
             missing(&old.chains, &new.chains)
@@ -152,9 +167,12 @@ impl Writer<'_> {
                 .map(|name| self.change(Verb::FlushRules(name.clone()))),
         );
         gone.extend(missing(&old.chains, &new.chains).map(|name| self.change(Verb::DeleteChain(name.clone()))));
-        // Usually the elements that led here go in the same batch; only moved pods need one more.
-        let phase = if self.phases.break_.is_empty() { &mut self.phases.switch } else { &mut self.phases.break_ };
-        phase.extend(gone);
+        // After the last elements that lead there.
+        let phase = if self.phases.break_.is_empty() { self.phases.switch.last_mut() } else { None };
+        phase.unwrap_or(&mut self.phases.break_).extend(gone);
+        for name in missing(&old.maps, &new.maps) {
+            self.push(Phase::Narrow, Verb::DeleteMap(name.clone()));
+        }
         for name in missing(&old.sets, &new.sets) {
             self.push(Phase::Narrow, Verb::DeleteSet(name.clone()));
         }
@@ -164,7 +182,8 @@ impl Writer<'_> {
 #[derive(Clone, Copy)]
 enum Phase {
     Make,
-    Switch,
+    /// Batch by batch.
+    Switch(usize),
     Break,
     Narrow,
 }
@@ -173,17 +192,49 @@ fn missing<'a, T>(old: &'a BTreeMap<Name, T>, new: &'a BTreeMap<Name, T>) -> imp
     old.keys().filter(|name| !new.contains_key(*name))
 }
 
-/// Pods that leave one map and enter another.
-fn moved(old: &Table, new: &Table) -> BTreeSet<IpAddr> {
-    let entered: BTreeSet<IpAddr> = appeared(new, old).collect();
-    appeared(old, new).filter(|address| entered.contains(address)).collect()
+/// What one batch does to a map.
+struct Exchange {
+    kind: MapKind,
+    delete: Vec<MapKey>,
+    add: Vec<(MapKey, Element)>,
 }
 
-/// The addresses of all elements of `to` that `from` does not have under that key.
-fn appeared<'a>(to: &'a Table, from: &'a Table) -> impl Iterator<Item = IpAddr> + 'a {
-    to.maps.iter().flat_map(|(name, map)| {
-        let before = from.maps.get(name);
-        let fresh = move |key: &&MapKey| before.is_none_or(|map| !map.elements.contains_key(key));
-        map.elements.keys().filter(fresh).map(|key| key.address())
+impl Exchange {
+    fn of(kind: MapKind) -> Self {
+        Self { kind, delete: Vec::new(), add: Vec::new() }
+    }
+
+    fn add(&mut self, one: &Coming<'_>) {
+        match one.place {
+            Place::Free => {}
+            Place::Taken => self.delete.push(one.key),
+        }
+        self.add.push((one.key, one.element.clone()));
+    }
+}
+
+/// All that is new, by pod.
+fn coming<'a>(old: &'a Table, new: &'a Table) -> BTreeMap<IpAddr, Vec<Coming<'a>>> {
+    let mut coming: BTreeMap<IpAddr, Vec<Coming<'a>>> = BTreeMap::new();
+    for (map, Map { kind, elements }) in &new.maps {
+        let before = old.maps.get(map);
+        for (key, element) in elements {
+            let place = match before.and_then(|before| before.elements.get(key)) {
+                Some(same) if same == element => continue,
+                Some(_) => Place::Taken,
+                None => Place::Free,
+            };
+            coming.entry(key.address()).or_default().push(Coming { map, kind: *kind, key: *key, element, place });
+        }
+    }
+    coming
+}
+
+/// All that is no longer there.
+fn going<'a>(old: &'a Table, new: &'a Table) -> impl Iterator<Item = (&'a Name, MapKind, MapKey)> {
+    old.maps.iter().flat_map(|(name, map)| {
+        let stays = new.maps.get(name);
+        let goes = move |key: &&MapKey| stays.is_none_or(|stays| !stays.elements.contains_key(*key));
+        map.elements.keys().filter(goes).map(move |key| (name, map.kind, *key))
     })
 }

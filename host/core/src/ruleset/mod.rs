@@ -5,6 +5,7 @@ mod family;
 mod map;
 mod marker;
 mod names;
+pub(crate) mod prefixes;
 mod rule;
 mod set;
 
@@ -14,6 +15,7 @@ pub use family::TableFamily;
 pub use map::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Target};
 pub use marker::{Layout, MARKER};
 pub use names::{Name, NameError, TableNames};
+pub use prefixes::{NETWORKS, look_into_prefixes};
 pub use rule::{Chain, Field, Hook, Key, Match, Rule, Statement, copy_reachable};
 pub use set::{Set, SetKind};
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::ruleset::{Chain, Element, Map, MapKey, Name, Ruleset, Set, Table, TableFamily};
+use crate::ruleset::{
+    Chain, Element, Map, MapKey, NETWORKS, Name, Ruleset, Set, Table, TableFamily, look_into_prefixes,
+};
 
 /// The elements of one pod that differ.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ impl<'a> Parts<'a> {
             for (name, map) in &new.maps {
                 after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
             }
+            look_into_all(known, new, after, self.before.tables.get_mut(family));
             let known = |name: &Name| known.and_then(|known| known.chains.get(name));
             let differs = |(name, chain): &(&Name, &Chain)| chain.hook.is_some() && known(name) != Some(*chain);
             let chains: Vec<_> = new.chains.iter().filter(differs).collect();
@@ -48,16 +51,22 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// What is in a set for pods that have gone over by now. Whether there is any.
+    /// What is in a set for pods that have gone over by now, and the maps by prefix of which none has anything. Whether there
+    /// is any.
     pub(super) fn narrow(&mut self) -> bool {
         let mut any = false;
         for (family, new) in &self.desired.tables {
-            let old = self.applied.tables.get(family).map(|old| &old.sets);
             let parts = (self.before.tables.get_mut(family), self.after.tables.get_mut(family));
-            if let (Some(old), (Some(before), Some(after))) = (old.filter(|old| **old != new.sets), parts) {
-                (before.sets, after.sets) = (old.clone(), new.sets.clone());
-                any = true;
+            let (Some(old), (Some(before), Some(after))) = (self.applied.tables.get(family), parts) else { continue };
+            if old.sets == new.sets && old.maps.keys().all(|name| new.maps.contains_key(name)) {
+                continue;
             }
+            (before.sets, after.sets) = (old.sets.clone(), new.sets.clone());
+            after.maps.retain(|name, _| new.maps.contains_key(name));
+            for (part, whole) in [(before, old), (after, new)] {
+                part.chains.extend(whole.chains.get(&NETWORKS).map(|chain| (NETWORKS.clone(), chain.clone())));
+            }
+            any = true;
         }
         any
     }
@@ -117,6 +126,19 @@ impl<'a> Parts<'a> {
         before
             .into_iter()
             .for_each(|before| before.chains.extend(content.clone().map(|content| (name.clone(), content))));
+    }
+}
+
+/// The chain that looks into maps by prefix asks the old and the new ones.
+fn look_into_all(known: Option<&Table>, new: &Table, after: &mut Table, before: Option<&mut Table>) {
+    if !new.chains.contains_key(&NETWORKS) {
+        return;
+    }
+    after.chains.insert(NETWORKS.clone(), Chain::default());
+    look_into_prefixes(after);
+    let old = known.and_then(|known| known.chains.get(&NETWORKS));
+    if let (Some(before), Some(old)) = (before, old) {
+        before.chains.insert(NETWORKS.clone(), old.clone());
     }
 }
 

@@ -1,0 +1,160 @@
+//! The elements and chains of pods, in one table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Place;
+use super::chains::{self, Given};
+use super::names::{self, Objects};
+use super::resolve::{Answer, Entry, Numbered, Port, resolve};
+use crate::decision::Rule;
+use crate::model::ServiceKey;
+use crate::net::Family;
+use crate::plan::{Claim, Rank};
+use crate::ruleset::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Table, Target};
+
+/// Puts pods into one table.
+pub(super) struct Pods<'a> {
+    family: Family,
+    objects: &'a Objects,
+    elsewhere: &'a BTreeSet<IpAddr>,
+    table: &'a mut Table,
+    given: Given,
+    resolved: Resolved,
+    /// The comment that was made last, and of which Service: the pods of one often stand beside each other, and share it.
+    comment: Option<(&'a ServiceKey, Arc<str>)>,
+}
+
+/// The entries of every list of rules that was met, by the rules themselves: where in memory each is. The pods of a Service
+/// mostly have the same ones.
+type Resolved = BTreeMap<(Place, Vec<*const Rule>), Option<Rc<[Entry]>>>;
+
+impl<'a> Pods<'a> {
+    /// Of a family.
+    pub(super) fn new(
+        family: Family,
+        objects: &'a Objects,
+        elsewhere: &'a BTreeSet<IpAddr>,
+        table: &'a mut Table,
+    ) -> Self {
+        let (given, resolved, comment) = (Given::default(), Resolved::new(), None);
+        Self { family, objects, elsewhere, table, given, resolved, comment }
+    }
+
+    /// All of them, each with what its Services claim.
+    pub(super) fn add_all(mut self, pods: impl Iterator<Item = (&'a IpAddr, &'a Vec<Claim<'a>>)>) {
+        for (pod, claims) in pods {
+            // A plain Service leaves no packet to those that are asked after it.
+            let plain = claims.iter().position(|claim| claim.rank == Rank::Plain);
+            let claims = plain.and_then(|at| claims.get(..=at)).unwrap_or(claims);
+            let place = if self.elsewhere.contains(pod) { Place::Elsewhere } else { Place::Known };
+            self.add(*pod, place, claims);
+        }
+    }
+
+    fn add(&mut self, pod: IpAddr, place: Place, claims: &'a [Claim<'a>]) {
+        // Nearly all pods are behind one plain Service.
+        if let ([claim], Place::Known) = (claims, place)
+            && let ([rule], Rank::Plain) = (claim.rules.as_slice(), claim.rank)
+        {
+            let element = self.element(claim, Target::Address(rule.address));
+            self.insert(self.objects.addresses.clone(), MapKind::addresses(self.family), MapKey::Address(pod), element);
+            return;
+        }
+        match self.entries(place, claims) {
+            Some(entries) => self.add_entries(pod, claims, &entries),
+            None => self.add_chain(pod, place, claims),
+        }
+    }
+
+    fn entries(&mut self, place: Place, claims: &[Claim<'_>]) -> Option<Rc<[Entry]>> {
+        let numbered = claims.iter().enumerate();
+        let rules: Vec<Numbered<'_>> =
+            numbered.flat_map(|(number, claim)| claim.rules.iter().map(move |rule| (number, *rule))).collect();
+        let known = rules.iter().map(|(_, rule)| std::ptr::from_ref(*rule)).collect();
+        let resolved = self.resolved.entry((place, known));
+        resolved.or_insert_with(|| resolve(self.family, place, &rules).map(Rc::from)).clone()
+    }
+
+    fn add_entries(&mut self, pod: IpAddr, claims: &'a [Claim<'a>], entries: &[Entry]) {
+        let of_service = |service: usize| claims.get(service).or(claims.first());
+        for entry in entries {
+            let (service, target) = match entry.answer {
+                Answer::Translated { to, service } => (service, Target::Address(to)),
+                Answer::Untranslated { around } => (around, Target::Nothing),
+            };
+            let Some(claim) = of_service(service) else { continue };
+            let element = self.element(claim, target);
+            self.add_entry(pod, entry, element);
+        }
+        // It counts as the first Service's that is asked about it.
+        if let (true, Some(claim)) = (entries.iter().any(|entry| entry.bits > 0), claims.first()) {
+            let element = self.element(claim, Target::Nothing);
+            self.insert(self.objects.net_pods.clone(), MapKind::pods(self.family), MapKey::Address(pod), element);
+        }
+    }
+
+    fn add_entry(&mut self, pod: IpAddr, entry: &Entry, element: Element) {
+        let Entry { network, bits, port, .. } = *entry;
+        let data = match element.target {
+            Target::Nothing => DataKind::Nothing,
+            Target::Address(_) | Target::Jump(_) => DataKind::Address,
+        };
+        let (key_kind, key) = key(pod, network, bits, port);
+        let kind = MapKind { family: self.family, key: key_kind, data };
+        let name = match key_kind {
+            KeyKind::Address => self.objects.addresses.clone(),
+            KeyKind::Port => self.objects.ports.clone(),
+            KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => names::by_prefix(kind),
+        };
+        self.insert(name, kind, key, element);
+    }
+
+    fn element(&mut self, claim: &Claim<'a>, target: Target) -> Element {
+        Element { target, comment: Some(self.comment(claim)) }
+    }
+
+    fn comment(&mut self, claim: &Claim<'a>) -> Arc<str> {
+        match &self.comment {
+            Some((key, comment)) if *key == claim.key => Arc::clone(comment),
+            Some(_) | None => {
+                let comment: Arc<str> = names::comment(claim.key, &claim.service.uid).into();
+                self.comment = Some((claim.key, Arc::clone(&comment)));
+                comment
+            }
+        }
+    }
+
+    fn insert(&mut self, map: Name, kind: MapKind, key: MapKey, element: Element) {
+        self.table.maps.entry(map).or_insert_with(|| Map::new(kind)).elements.insert(key, element);
+    }
+
+    /// The chain of one Service, or the merged chain of several.
+    fn add_chain(&mut self, pod: IpAddr, place: Place, claims: &[Claim<'_>]) {
+        let Self { family, table, given, .. } = self;
+        let one = |claim| chains::service(table, *family, (claim, place), given);
+        let parts: Vec<Name> = claims.iter().map(one).collect();
+        let (chain, comment) = match (parts.as_slice(), claims) {
+            ([], _) => return,
+            ([only], [claim, ..]) => (only.clone(), names::comment(claim.key, &claim.service.uid)),
+            (several, claims) => {
+                let names = claims.iter().map(|claim| claim.key.to_string()).collect::<Vec<_>>().join(" ");
+                (chains::merged(self.table, self.family, several), names::cut(&names))
+            }
+        };
+        let element = Element { target: Target::Jump(chain), comment: Some(comment.into()) };
+        self.insert(self.objects.chains.clone(), MapKind::chains(self.family), MapKey::Address(pod), element);
+    }
+}
+
+/// Where an entry is found, and by which key.
+fn key(pod: IpAddr, network: IpAddr, bits: u8, port: Option<Port>) -> (KeyKind, MapKey) {
+    match (bits, port) {
+        (0, None) => (KeyKind::Address, MapKey::Address(pod)),
+        (0, Some((protocol, port))) => (KeyKind::Port, MapKey::Port(pod, protocol, port)),
+        (bits, None) => (KeyKind::Prefix(bits), MapKey::Prefix(pod, network)),
+        (bits, Some((protocol, port))) => (KeyKind::PrefixPort(bits), MapKey::PrefixPort(pod, network, protocol, port)),
+    }
+}

@@ -1,0 +1,270 @@
+//! What becomes of a pod's packets by where they go: every rule of every Service that it is behind, as one answer for each
+//! prefix of destinations.
+//!
+//! The rules of a pod are a list, and the first that matches decides. The kernel asks by the longest prefix instead. So
+//! for each prefix that a rule names, the answer of the whole list is worked out, and an entry is made where it is another
+//! than that of the prefix around it: whichever entry is found first, it has the answer of the list. A packet to a port
+//! that a rule names may have another answer than one to any other port. Those answers are entries with the port, which
+//! are asked before the one without, at each length.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::Place;
+use crate::decision::Rule;
+use crate::net::{AddressRange, Family, Protocol, private_destinations};
+
+/// Most entries by prefix that one pod has; one that needs more has a chain. A chain of so many networks takes some ten
+/// microseconds to walk for a new connection, and each of so many elements takes 100 bytes of the kernel for each pod.
+pub(super) const MOST: usize = 512;
+
+/// How many answers may be worked out for a pod: prefixes times ports.
+const MOST_WORK: usize = 1 << 16;
+
+/// A port that elements can name.
+pub(super) type Port = (Protocol, u16);
+
+/// One of the ordered rules of a pod, and of which of its Services it is.
+pub(super) type Numbered<'a> = (usize, &'a Rule);
+
+/// What becomes of the packets of a pod to one prefix, unless a longer one says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The first address.
+    pub(super) network: IpAddr,
+    /// How many bits of it count; none at all for every destination.
+    pub(super) bits: u8,
+    /// To this port; none for all that have no entry.
+    pub(super) port: Option<Port>,
+    /// What happens.
+    pub(super) answer: Answer,
+}
+
+/// What happens to a packet, and which Service says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It has this source then.
+    Translated { to: IpAddr, service: usize },
+    /// It leaves as it is, though around it this Service translates.
+    Untranslated { around: usize },
+}
+
+/// The entries of a pod with these rules, which are in order; none where they are to be a chain.
+pub(super) fn resolve(family: Family, place: Place, rules: &[Numbered<'_>]) -> Option<Vec<Entry>> {
+    let cases = cases(family, place, rules)?;
+    let mut prefixes: BTreeMap<Prefix, Vec<Change>> = BTreeMap::from([(Prefix::ALL, Vec::new())]);
+    for (number, case) in cases.iter().enumerate() {
+        case.included.iter().for_each(|prefix| prefixes.entry(*prefix).or_default().push(Change::Include(number)));
+        case.excluded.iter().for_each(|prefix| prefixes.entry(*prefix).or_default().push(Change::Exclude(number)));
+    }
+    let ports: BTreeSet<Port> = cases.iter().flat_map(|case| case.ports.iter().copied()).collect();
+    if prefixes.len() > MOST || prefixes.len() > 1 && prefixes.len() * ports.len() > MOST_WORK {
+        return None;
+    }
+    let mut walk =
+        Walk { family, cases: &cases, ports: ports.into_iter().collect(), open: Vec::new(), entries: Vec::new() };
+    prefixes.iter().for_each(|(prefix, changes)| walk.enter(*prefix, changes));
+    let by_prefix = walk.entries.iter().filter(|entry| entry.bits > 0).count();
+    (by_prefix <= MOST).then_some(walk.entries)
+}
+
+/// One rule, by prefixes.
+struct Case {
+    included: Vec<Prefix>,
+    excluded: Vec<Prefix>,
+    /// Empty: all.
+    ports: BTreeSet<Port>,
+    /// None: whatever the rules behind it say, the packet leaves as it is.
+    answer: Option<(IpAddr, usize)>,
+}
+
+/// None where a rule looks at source ports or ranges of ports, which no key can.
+fn cases(family: Family, place: Place, rules: &[Numbered<'_>]) -> Option<Vec<Case>> {
+    let private = match place {
+        Place::Known => None,
+        Place::Elsewhere => Some(Case {
+            included: private_destinations(family).into_iter().flat_map(prefixes_of).collect(),
+            excluded: Vec::new(),
+            ports: BTreeSet::new(),
+            answer: None,
+        }),
+    };
+    let listed: usize = rules.iter().map(|(_, rule)| rule.include.len() + rule.exclude.len()).sum();
+    if listed > MOST {
+        return None;
+    }
+    let of_rules = rules.iter().map(|(service, rule)| case(rule, *service));
+    private.into_iter().map(Some).chain(of_rules).collect()
+}
+
+fn case(rule: &Rule, service: usize) -> Option<Case> {
+    if !rule.source_ports.is_empty() {
+        return None;
+    }
+    let ports = rule.destination_ports.iter().map(|ports| ports.exact().map(|port| (ports.protocol(), port)));
+    let prefixes = |networks: &[IpNet]| networks.iter().copied().map(Prefix::of).collect::<Vec<_>>();
+    Some(Case {
+        included: if rule.include.is_empty() { vec![Prefix::ALL] } else { prefixes(&rule.include) },
+        excluded: prefixes(&rule.exclude),
+        ports: ports.collect::<Option<_>>()?,
+        answer: Some((rule.address, service)),
+    })
+}
+
+/// The bits of a network, from the left, and how many count. One that contains another sorts before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Prefix {
+    value: u128,
+    bits: u8,
+}
+
+impl Prefix {
+    const ALL: Self = Self { value: 0, bits: 0 };
+
+    fn of(network: IpNet) -> Self {
+        let value = match network.network() {
+            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        Self { value, bits: network.prefix_len() }
+    }
+
+    fn contains(self, other: Self) -> bool {
+        let differing = self.value ^ other.value;
+        self.bits <= other.bits && (self.bits == 0 || differing >> (128 - u32::from(self.bits)) == 0)
+    }
+
+    fn first(self, family: Family) -> IpAddr {
+        match family {
+            Family::Ipv4 => IpAddr::V4(((self.value >> 96) as u32).into()),
+            Family::Ipv6 => IpAddr::V6(self.value.into()),
+        }
+    }
+}
+
+/// The networks that have exactly the addresses of a range.
+fn prefixes_of(range: AddressRange) -> Vec<Prefix> {
+    let subnets = match (range.first(), range.last()) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => ipnet::Ipv4Subnets::new(first, last, 0).map(IpNet::V4).collect(),
+        (IpAddr::V6(first), IpAddr::V6(last)) => ipnet::Ipv6Subnets::new(first, last, 0).map(IpNet::V6).collect(),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Vec::new(),
+    };
+    subnets.into_iter().map(Prefix::of).collect()
+}
+
+/// What begins with a prefix.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Include(usize),
+    Exclude(usize),
+}
+
+/// A prefix and what holds in it.
+struct Open {
+    prefix: Prefix,
+    /// The cases that include it and do not exclude it, in order.
+    active: BTreeSet<usize>,
+    /// The cases that exclude it.
+    excluded: BTreeSet<usize>,
+    /// What the entries up to here say of a packet to no port that is named.
+    any: Option<Answer>,
+    /// Of one to each of the ports.
+    by_port: Vec<Option<Answer>>,
+}
+
+struct Walk<'a> {
+    family: Family,
+    cases: &'a [Case],
+    ports: Vec<Port>,
+    /// The prefixes around the one at hand, the largest first.
+    open: Vec<Open>,
+    entries: Vec<Entry>,
+}
+
+impl Walk<'_> {
+    /// Prefixes come in order: each before those in it.
+    fn enter(&mut self, prefix: Prefix, changes: &[Change]) {
+        while self.open.last().is_some_and(|open| !open.prefix.contains(prefix)) {
+            self.open.pop();
+        }
+        let mut open = self.inherit(prefix);
+        for change in changes {
+            match change {
+                Change::Include(case) => drop(open.active.insert(*case)),
+                Change::Exclude(case) => drop(open.excluded.insert(*case)),
+            }
+        }
+        open.active.retain(|case| !open.excluded.contains(case));
+        self.answer(&mut open);
+        self.open.push(open);
+    }
+
+    fn inherit(&self, prefix: Prefix) -> Open {
+        match self.open.last() {
+            Some(around) => Open {
+                prefix,
+                active: around.active.clone(),
+                excluded: around.excluded.clone(),
+                any: around.any,
+                by_port: around.by_port.clone(),
+            },
+            None => Open {
+                prefix,
+                active: BTreeSet::new(),
+                excluded: BTreeSet::new(),
+                any: None,
+                by_port: vec![None; self.ports.len()],
+            },
+        }
+    }
+
+    /// Makes an entry wherever what the rules say is something else than what the entries around say.
+    fn answer(&mut self, open: &mut Open) {
+        let wanted = self.first(open, None);
+        if translation(open.any) != wanted {
+            open.any = self.push(open.prefix, None, (open.any, wanted));
+            open.by_port.fill(open.any);
+        }
+        for (number, port) in self.ports.clone().into_iter().enumerate() {
+            let wanted = self.first(open, Some(port));
+            let Some(said) = open.by_port.get_mut(number) else { continue };
+            if translation(*said) != wanted {
+                *said = self.push(open.prefix, Some(port), (*said, wanted));
+            }
+        }
+    }
+
+    /// What the first rule says that matches.
+    fn first(&self, open: &Open, port: Option<Port>) -> Option<(IpAddr, usize)> {
+        let matches = |case: &&Case| case.ports.is_empty() || port.is_some_and(|port| case.ports.contains(&port));
+        open.active.iter().filter_map(|number| self.cases.get(*number)).find(matches).and_then(|case| case.answer)
+    }
+
+    fn push(
+        &mut self,
+        prefix: Prefix,
+        port: Option<Port>,
+        (said, wanted): (Option<Answer>, Option<(IpAddr, usize)>),
+    ) -> Option<Answer> {
+        let around = match said {
+            Some(Answer::Translated { service, .. } | Answer::Untranslated { around: service }) => service,
+            None => 0,
+        };
+        let answer = match wanted {
+            Some((to, service)) => Answer::Translated { to, service },
+            None => Answer::Untranslated { around },
+        };
+        let Prefix { bits, .. } = prefix;
+        self.entries.push(Entry { network: prefix.first(self.family), bits, port, answer });
+        Some(answer)
+    }
+}
+
+fn translation(answer: Option<Answer>) -> Option<(IpAddr, usize)> {
+    match answer {
+        Some(Answer::Translated { to, service }) => Some((to, service)),
+        Some(Answer::Untranslated { .. }) | None => None,
+    }
+}

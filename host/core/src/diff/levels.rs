@@ -1,0 +1,126 @@
+//! In which order the new elements of one pod come.
+//!
+//! The kernel asks about a packet by one look-up after the other, and the first that finds something decides. Each look-up
+//! is of its own moment. So what is asked first comes first, and what is asked later comes in a later batch, wherever a
+//! packet could find the one or the other: a packet that has passed the first look-up before its element was there would
+//! find the second, which is neither what was before nor what is to be. What goes away goes in one batch after all that
+//! comes: until then it decides only for packets that find nothing of the new state before it.
+//!
+//! Elements by prefix of a pod that is not looked up by prefix yet are found by no packet, so all of them come together
+//! with the one that says so.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::ruleset::prefixes::{WithPort, place};
+use crate::ruleset::{DataKind, Element, KeyKind, MapKey, MapKind, Name};
+
+/// One element that comes.
+#[derive(Debug)]
+pub(super) struct Coming<'a> {
+    pub(super) map: &'a Name,
+    pub(super) kind: MapKind,
+    pub(super) key: MapKey,
+    pub(super) element: &'a Element,
+    pub(super) place: Place,
+}
+
+/// Whether there is another element with its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Free,
+    /// That one goes in the same batch.
+    Taken,
+}
+
+/// Where elements of a kind are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// One look-up leads to a chain, which decides.
+    Chain,
+    /// Whether there is anything by prefix.
+    Gate,
+    /// By prefix.
+    Prefix,
+    /// By port.
+    Port,
+    /// By the pod alone.
+    Address,
+}
+
+fn stage(kind: MapKind) -> Stage {
+    match (kind.key, kind.data) {
+        (KeyKind::Prefix(_) | KeyKind::PrefixPort(_), _) => Stage::Prefix,
+        (KeyKind::Port, _) => Stage::Port,
+        (KeyKind::Address, DataKind::Verdict) => Stage::Chain,
+        (KeyKind::Address, DataKind::Nothing) => Stage::Gate,
+        (KeyKind::Address, DataKind::Address) => Stage::Address,
+    }
+}
+
+/// The batch of each of the elements of one pod that come, in their order: 0 for the first batch.
+pub(super) fn levels(coming: &[Coming<'_>]) -> Vec<usize> {
+    let stages: Vec<Stage> = coming.iter().map(|one| stage(one.kind)).collect();
+    let mut levels = vec![0; coming.len()];
+    let mut next = 0;
+    next = set(&mut levels, &stages, Stage::Chain, next);
+    if stages.contains(&Stage::Gate) {
+        let first = next;
+        next = set(&mut levels, &stages, Stage::Gate, first);
+        set(&mut levels, &stages, Stage::Prefix, first);
+    } else {
+        next = nested(&mut levels, coming, next);
+    }
+    next = set(&mut levels, &stages, Stage::Port, next);
+    set(&mut levels, &stages, Stage::Address, next);
+    levels
+}
+
+/// Gives all elements of a stage the same level; what is asked after it has a greater one if there is any.
+fn set(levels: &mut [usize], stages: &[Stage], stage: Stage, level: usize) -> usize {
+    let mut next = level;
+    for (mine, _) in levels.iter_mut().zip(stages).filter(|(_, of)| **of == stage) {
+        *mine = level;
+        next = level + 1;
+    }
+    next
+}
+
+/// Prefixes that lie in each other one after the other, the longest first; others together.
+fn nested(levels: &mut [usize], coming: &[Coming<'_>], first: usize) -> usize {
+    let mut all: BTreeMap<(IpAddr, u8), Vec<(WithPort, usize)>> = BTreeMap::new();
+    for (number, one) in coming.iter().enumerate() {
+        let network = match one.key {
+            MapKey::Prefix(_, network) | MapKey::PrefixPort(_, network, ..) => network,
+            MapKey::Address(_) | MapKey::Port(..) => continue,
+        };
+        let Some((from_longest, with_port)) = place(one.kind) else { continue };
+        all.entry((network, u8::MAX - from_longest)).or_default().push((with_port, number));
+    }
+    let mut below: Vec<Height> = Vec::new();
+    // From the last to the first: each prefix after all that lie in it.
+    for ((network, bits), mut here) in all.into_iter().rev() {
+        let inside = below.extract_if(.., |other| contains(network, bits, other.network)).map(|other| other.next);
+        let mut next = inside.max().unwrap_or(first);
+        here.sort_unstable();
+        for asked in here.chunk_by(|(one, _), (other, _)| one == other) {
+            for (_, number) in asked {
+                levels[*number] = next;
+            }
+            next += 1;
+        }
+        below.push(Height { network, next });
+    }
+    below.into_iter().map(|height| height.next).max().unwrap_or(first)
+}
+
+/// The level that is next for what contains this network.
+struct Height {
+    network: IpAddr,
+    next: usize,
+}
+
+/// Whether the first so many bits are equal.
+fn contains(network: IpAddr, bits: u8, other: IpAddr) -> bool {
+    ipnet::IpNet::new(network, bits).is_ok_and(|network| network.contains(&other))
+}

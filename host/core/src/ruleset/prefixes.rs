@@ -1,0 +1,48 @@
+//! The chain that looks into the maps by prefixes of destinations: longest first, and at each length what names a port
+//! before what does not.
+
+use super::{Chain, DataKind, Key, KeyKind, Map, MapKind, Match, Name, Rule, Statement, Table};
+
+/// Its name.
+pub const NETWORKS: Name = Name::literal("egress_networks");
+
+/// Gives the chain of a table, if it has one, the rules that look into all of its maps by prefixes. They follow from the
+/// maps, and the maps from the lengths that are in use.
+pub fn look_into_prefixes(table: &mut Table) {
+    let rules = rules(table.maps.iter());
+    if let Some(chain) = table.chains.get_mut(&NETWORKS) {
+        *chain = Chain::with(rules);
+    }
+}
+
+/// The rules that look into these maps, where they are by prefixes.
+pub(crate) fn rules<'a>(maps: impl Iterator<Item = (&'a Name, &'a Map)>) -> Vec<Rule> {
+    let mut asked: Vec<_> = maps.filter_map(|(name, map)| Some((place(map.kind)?, name.clone(), map.kind))).collect();
+    asked.sort();
+    asked.into_iter().map(|(_, name, kind)| look_up(name, kind)).collect()
+}
+
+fn look_up(map: Name, kind: MapKind) -> Rule {
+    match kind.data {
+        DataKind::Nothing => Rule::when(Match::In(Key::of(kind), map), Statement::Accept),
+        DataKind::Address | DataKind::Verdict => Rule::always(Statement::SnatBy(Key::of(kind), map)),
+    }
+}
+
+/// Where it is asked: the smaller goes first; none for a map that is not by prefixes.
+pub(crate) fn place(kind: MapKind) -> Option<(u8, WithPort)> {
+    match kind.key {
+        KeyKind::Prefix(bits) => Some((u8::MAX - bits, WithPort::No)),
+        KeyKind::PrefixPort(bits) => Some((u8::MAX - bits, WithPort::Yes)),
+        KeyKind::Address | KeyKind::Port => None,
+    }
+}
+
+/// Whether a key names a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum WithPort {
+    /// It does, and is asked first.
+    Yes,
+    /// It does not.
+    No,
+}
