@@ -10,8 +10,8 @@ use proptest::prelude::*;
 
 const LIMITS: Limits = Limits {
     service: ServiceLimits { rules: 4, networks: 8, endpoints: 100 },
-    namespace: Room { elements: 20, networks: 12 },
-    node: Room { elements: 40, networks: 20 },
+    namespace: Room { elements: 20, networks: 12, chains: 10 },
+    node: Room { elements: 40, networks: 20, chains: 16 },
 };
 
 /// One Service in numbers; `accepted` and `before` are parts of the newest, unless an edit made it smaller.
@@ -26,7 +26,8 @@ struct Asked {
 }
 
 fn size() -> impl Strategy<Value = Size> {
-    (0..6usize, 0..10usize, 0..10usize).prop_map(|(rules, elements, networks)| Size { rules, elements, networks })
+    (0..6usize, 0..10usize, 0..10usize, prop_oneof![3 => Just(0), 1 => 0..8usize])
+        .prop_map(|(rules, elements, networks, chains)| Size { rules, elements, networks, chains })
 }
 
 fn asked() -> impl Strategy<Value = Vec<Asked>> {
@@ -69,21 +70,42 @@ fn has(one: &Asked, grant: Grant) -> Size {
     }
 }
 
-/// What each namespace has, of elements and of networks.
-fn used(all: &[Asked], granted: &BTreeMap<&ServiceKey, Grant>) -> BTreeMap<String, (usize, usize)> {
-    let mut used: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+/// Elements, networks and pods with chains.
+type Used = [usize; 3];
+
+/// What an administrator allows of each.
+const OF_NAMESPACE: Used = [20, 12, 10];
+const OF_NODE: Used = [40, 20, 16];
+
+fn counted(size: Size) -> Used {
+    [size.elements, size.networks, size.chains]
+}
+
+fn and(one: Used, other: Used) -> Used {
+    std::array::from_fn(|at| one[at] + other[at])
+}
+
+fn is_within(used: Used, most: Used) -> bool {
+    used.iter().zip(most).all(|(used, most)| *used <= most)
+}
+
+/// What each namespace has.
+fn used(all: &[Asked], granted: &BTreeMap<&ServiceKey, Grant>) -> BTreeMap<String, Used> {
+    let mut used: BTreeMap<String, Used> = BTreeMap::new();
     for one in all {
         let size = has(one, granted[&one.key]);
         let namespace = used.entry(one.key.namespace.to_string()).or_default();
-        *namespace = (namespace.0 + size.elements, namespace.1 + size.networks);
+        *namespace = and(*namespace, counted(size));
     }
     used
 }
 
-/// The larger share of the node, in parts of 800.
-fn share((elements, networks): (usize, usize)) -> usize {
-    (elements * 20).max(networks * 40)
+/// The largest share of the node, in parts of [`WHOLE`].
+fn share([elements, networks, chains]: Used) -> usize {
+    (elements * 20 * 16).max(networks * 40 * 16).max(chains * 40 * 20)
 }
+
+const WHOLE: usize = 40 * 20 * 16;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 2_000 } else { 20_000 }))]
@@ -93,12 +115,12 @@ proptest! {
     fn no_namespace_and_no_node_has_more_than_it_may(all in asked()) {
         let before = used(&all, &all.iter().map(|one| (&one.key, Grant::Before)).collect());
         let used = used(&all, &granted(&all));
-        for (namespace, (elements, networks)) in &used {
+        for (namespace, used) in &used {
             let had = before[namespace];
-            prop_assert!(*elements <= had.0.max(20) && *networks <= had.1.max(12));
+            prop_assert!(is_within(*used, std::array::from_fn(|at| had[at].max(OF_NAMESPACE[at]))));
         }
-        let (elements, networks) = used.values().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
-        prop_assert!(elements <= 40 && networks <= 20, "{} {}", elements, networks);
+        let all = used.values().fold(Used::default(), |all, one| and(all, *one));
+        prop_assert!(is_within(all, OF_NODE), "{:?}", all);
     }
 
     /// A namespace never loses to others while it keeps to its equal share.
@@ -108,7 +130,7 @@ proptest! {
         let wanted = used(&all, &all.iter().map(|one| (&one.key, Grant::Newest)).collect());
         for one in &all {
             let wants = wanted[&*one.key.namespace];
-            let small = share(wants) * wanted.len() <= 800 && wants.0 <= 20 && wants.1 <= 12;
+            let small = share(wants) * wanted.len() <= WHOLE && is_within(wants, OF_NAMESPACE);
             let allowed = one.newest.rules <= 4 && one.newest.networks <= 8;
             prop_assert!(!small || !allowed || granted[&one.key] == Grant::Newest, "{:?}", one);
         }
@@ -124,7 +146,7 @@ proptest! {
         let with: Vec<Asked> = all.iter().cloned().chain([added]).collect();
         let with = granted(&with);
         let had = used(&all, &without).get("n0").copied().unwrap_or_default();
-        let would = share((had.0 + newest.elements, had.1 + newest.networks));
+        let would = share(and(had, counted(newest)));
         let wanted = used(&all, &all.iter().map(|one| (&one.key, Grant::Newest)).collect());
         for one in all.iter().filter(|one| *one.key.namespace != *"n0" && share(wanted[&*one.key.namespace]) < would) {
             prop_assert_eq!(without[&one.key], with[&one.key], "{:?}", one);
@@ -135,9 +157,9 @@ proptest! {
     #[test]
     fn what_was_in_force_stays_whatever_its_namespace_may_have_now(all in asked()) {
         let before: Vec<Asked> = all.iter().map(|one| Asked { newest: one.before, accepted: None, ..one.clone() }).collect();
-        let total = before.iter().fold((0, 0), |all, one| (all.0 + one.before.elements, all.1 + one.before.networks));
+        let total = before.iter().fold(Used::default(), |all, one| and(all, counted(one.before)));
         let granted = granted(&before);
-        let fits = total.0 <= 40 && total.1 <= 20;
+        let fits = is_within(total, OF_NODE);
         prop_assert!(!fits || before.iter().all(|one| granted[&one.key] != Grant::Nothing));
     }
 
@@ -187,8 +209,9 @@ proptest! {
         let had = in_one_namespace(all);
         let replaced = |place: usize| place.is_multiple_of(2);
         let now: Vec<Asked> = had.iter().zip(less).enumerate().map(|(place, (one, less))| {
-            let Size { elements, networks, .. } = one.before;
-            let fewer = Size { rules: 0, elements: elements.saturating_sub(less.0), networks: networks.saturating_sub(less.1) };
+            let Size { elements, networks, chains, .. } = one.before;
+            let (elements, networks) = (elements.saturating_sub(less.0), networks.saturating_sub(less.1));
+            let fewer = Size { rules: 0, elements, networks, chains: chains.saturating_sub(less.0) };
             let one = Asked { claim: one.before, ..one.clone() };
             if replaced(place) { Asked { before: fewer, accepted: Some(fewer), newest: fewer, ..one } } else { one }
         }).collect();
@@ -216,11 +239,11 @@ fn fits<'a>(sizes: impl IntoIterator<Item = (&'a ServiceKey, Size)>) -> bool {
 
 /// As many of these as one namespace may have together.
 fn in_one_namespace(all: Vec<Asked>) -> Vec<Asked> {
-    let (mut elements, mut networks, mut some) = (0, 0, Vec::new());
+    let (mut used, mut some) = (Used::default(), Vec::new());
     for one in all {
         let before = Size { rules: 1, networks: one.before.networks.min(8), ..one.before };
-        (elements, networks) = (elements + before.elements, networks + before.networks);
-        if elements <= LIMITS.namespace.elements && networks <= LIMITS.namespace.networks {
+        used = and(used, counted(before));
+        if is_within(used, OF_NAMESPACE) {
             some.push(Asked { key: ServiceKey::new("n", one.key.name.clone()), before, ..one });
         }
     }

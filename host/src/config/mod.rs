@@ -180,6 +180,8 @@ fn limits(typed: &cli::Limits) -> Limits {
         limit_namespace_networks,
         limit_node_elements,
         limit_node_networks,
+        limit_namespace_chains,
+        limit_node_chains,
     } = *typed;
     Limits {
         service: ServiceLimits {
@@ -187,8 +189,12 @@ fn limits(typed: &cli::Limits) -> Limits {
             networks: limit_service_networks,
             endpoints: limit_service_endpoints,
         },
-        namespace: Room { elements: limit_namespace_elements, networks: limit_namespace_networks },
-        node: Room { elements: limit_node_elements, networks: limit_node_networks },
+        namespace: Room {
+            elements: limit_namespace_elements,
+            networks: limit_namespace_networks,
+            chains: limit_namespace_chains,
+        },
+        node: Room { elements: limit_node_elements, networks: limit_node_networks, chains: limit_node_chains },
     }
 }
 

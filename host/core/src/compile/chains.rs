@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::ptr;
 
+use super::Chains;
 use super::names::{Content, merged_chain, service_chain};
 use super::rules::{returns, service_rules};
-use super::{Chains, Place};
 use crate::decision;
 use crate::net::{Family, private_destinations};
-use crate::plan::Claim;
+use crate::plan::{Claim, Place};
 use crate::ruleset::{Chain, Name, Rule, Statement, Table};
 
 /// The names that were given in this compilation, by the rules themselves: where in memory each is. A list of rules is

@@ -2,7 +2,7 @@
 //! nothing about Services.
 //!
 //! A pod costs elements alone: what all of its Services say together is worked out for each prefix of destinations and each
-//! port ([`resolve`]). Only source ports, ranges of ports and very many networks need rules. A pod that has one of those has
+//! port ([`crate::plan::resolve`]). Only source ports, ranges of ports and very many networks need rules. A pod that has one of those has
 //! a chain for everything, so that one look-up decides where it is asked: a chain for each of its Services, and one that
 //! jumps to them in turn for every ordered list of Services.
 
@@ -11,7 +11,6 @@ mod instance;
 mod keep;
 mod names;
 mod pods;
-mod resolve;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,15 +101,6 @@ fn skeleton(plan: &Plan, family: Family, name: &Name, objects: &names::Objects) 
     table.chains.insert(NETWORKS.clone(), Chain::default());
     table.chains.insert(postrouting.clone(), Chain { hook: Some(Hook { priority: PRIORITY }), rules });
     table
-}
-
-/// Where a pod is, as far as its rules depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    /// In a pod network that is known.
-    Known,
-    /// In none: to private destinations it is not translated.
-    Elsewhere,
 }
 
 /// The chains of a table by name, for the functions that add some.

@@ -5,14 +5,12 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Place;
 use super::chains::{self, Given};
 use super::names::{self, Objects};
-use super::resolve::{Answer, Entry, Numbered, Port, resolve};
 use crate::decision::Rule;
 use crate::model::ServiceKey;
 use crate::net::Family;
-use crate::plan::{Claim, Rank};
+use crate::plan::{Answer, Claim, Entry, Numbered, Place, Port, Rank, resolve};
 use crate::ruleset::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Table, Target};
 
 /// Puts pods into one table.

@@ -32,6 +32,14 @@ struct Alternatives {
     accepted: Option<Option<Planned>>,
 }
 
+#[cfg(feature = "testkit")]
+impl Pipeline {
+    /// What it was given, for the next process of a test.
+    pub fn limits(&self) -> Limits {
+        self.settings.limits
+    }
+}
+
 impl Pipeline {
     /// The view of a Service. Of one with too many endpoints only those are left that are in force: the others are not
     /// even shown to policies.

@@ -14,10 +14,14 @@ pub enum Limit {
     NamespaceElements,
     /// Networks of a namespace.
     NamespaceNetworks,
+    /// Pods of a namespace that have a chain.
+    NamespaceChains,
     /// Elements of the node.
     NodeElements,
     /// Networks of the node.
     NodeNetworks,
+    /// Pods of the node that have a chain.
+    NodeChains,
 }
 
 /// How much a change would exceed a limit.
@@ -62,8 +66,13 @@ impl Excess {
                 "namespace {namespace} would have {value} networks on this node, and one may have {most} ({setting}), \
                  {refused}; name fewer or wider ones"
             ),
-            Limit::NodeElements | Limit::NodeNetworks => {
-                let what = if *limit == Limit::NodeElements { "elements" } else { "networks" };
+            Limit::NamespaceChains => format!(
+                "namespace {namespace} would have {value} pods with a chain of rules on this node, and one may have {most} \
+                 ({setting}), {refused}; name single ports instead of ranges and source ports, at most 512 networks, or run \
+                 fewer pods behind it"
+            ),
+            Limit::NodeElements | Limit::NodeNetworks | Limit::NodeChains => {
+                let what = limit.noun();
                 format!(
                     "all namespaces together would have {value} {what} on this node, {most} are the most ({setting}), and those with \
                      a smaller share than {namespace} go first, {refused}; an administrator can raise the limit"
@@ -84,6 +93,16 @@ impl Excess {
 }
 
 impl Limit {
+    /// What is counted.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::ServiceRules => "rules",
+            Self::NamespaceElements | Self::NodeElements => "elements",
+            Self::ServiceNetworks | Self::NamespaceNetworks | Self::NodeNetworks => "networks",
+            Self::NamespaceChains | Self::NodeChains => "pods with a chain of rules",
+        }
+    }
+
     /// The code of a finding about it, and the setting.
     fn names(self) -> (&'static str, &'static str) {
         match self {
@@ -91,8 +110,10 @@ impl Limit {
             Self::ServiceNetworks => ("service-limit", "--limit-service-networks"),
             Self::NamespaceElements => ("namespace-limit", "--limit-namespace-elements"),
             Self::NamespaceNetworks => ("namespace-limit", "--limit-namespace-networks"),
+            Self::NamespaceChains => ("namespace-limit", "--limit-namespace-chains"),
             Self::NodeElements => ("node-limit", "--limit-node-elements"),
             Self::NodeNetworks => ("node-limit", "--limit-node-networks"),
+            Self::NodeChains => ("node-limit", "--limit-node-chains"),
         }
     }
 }

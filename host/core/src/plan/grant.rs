@@ -2,7 +2,7 @@
 //!
 //! What was accepted goes first, then what grew without an edit, then edits and new Services: so the newest change
 //! loses, and of equals the younger Service (P4). Where the node is full the namespace goes first that would have the
-//! smallest share of it, elements or networks, whichever is larger. So nothing is refused to one because of what another
+//! smallest share of it: of elements, networks or chains, whichever is largest. So nothing is refused to one because of what another
 //! has beyond that, and none that keeps to its equal share is refused anything at all.
 //!
 //! What a Service had a short time ago, before some of its pods went, is kept for it: no other of its namespace takes that
@@ -126,14 +126,16 @@ impl Limits {
     }
 
     pub(super) fn of_namespace(&self, size: Size) -> Option<Excess> {
-        let Room { elements, networks } = self.namespace;
+        let Room { elements, networks, chains } = self.namespace;
         let over = Excess::of(Limit::NamespaceElements, size.elements, elements);
-        over.or_else(|| Excess::of(Limit::NamespaceNetworks, size.networks, networks))
+        let over = over.or_else(|| Excess::of(Limit::NamespaceNetworks, size.networks, networks));
+        over.or_else(|| Excess::of(Limit::NamespaceChains, size.chains, chains))
     }
 
     pub(super) fn of_node(&self, size: Size) -> Option<Excess> {
-        let Room { elements, networks } = self.node;
+        let Room { elements, networks, chains } = self.node;
         let over = Excess::of(Limit::NodeElements, size.elements, elements);
-        over.or_else(|| Excess::of(Limit::NodeNetworks, size.networks, networks))
+        let over = over.or_else(|| Excess::of(Limit::NodeNetworks, size.networks, networks));
+        over.or_else(|| Excess::of(Limit::NodeChains, size.chains, chains))
     }
 }

@@ -89,10 +89,16 @@ impl Namespace<'_> {
     }
 }
 
-/// The larger of both shares, as a number that orders as they do.
+/// The largest of the shares, as a number that orders as they do.
 fn share(room: Room, size: Size) -> u128 {
-    let of = |used: usize, of_the_other: usize| used as u128 * of_the_other as u128;
-    of(size.elements, room.networks).max(of(size.networks, room.elements))
+    let [elements, networks, chains] = [room.elements, room.networks, room.chains].map(|most| most as u128);
+    let of = |used: usize, others: u128| (used as u128).saturating_mul(others);
+    let shares = [
+        of(size.elements, networks.saturating_mul(chains)),
+        of(size.networks, elements.saturating_mul(chains)),
+        of(size.chains, elements.saturating_mul(networks)),
+    ];
+    shares.into_iter().max().unwrap_or_default()
 }
 
 /// The steps of each namespace, last first.

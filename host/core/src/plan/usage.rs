@@ -134,6 +134,6 @@ impl Usage {
 
     /// The limits of Services and namespaces alone, for a namespace by itself.
     pub fn without_the_node(&self) -> Limits {
-        Limits { node: Room { elements: usize::MAX, networks: usize::MAX }, ..self.limits }
+        Limits { node: Room { elements: usize::MAX, networks: usize::MAX, chains: usize::MAX }, ..self.limits }
     }
 }

@@ -87,7 +87,7 @@ pub fn settings(owner: Owner) -> Settings {
 
 /// The same, with room for a million elements: for many Services of one namespace.
 pub fn settings_of_many(owner: Owner) -> Settings {
-    let everything = Room { elements: 1 << 20, networks: 1 << 20 };
+    let everything = Room { elements: 1 << 20, networks: 1 << 20, chains: 1 << 20 };
     Settings { limits: Limits { namespace: everything, node: everything, ..Limits::default() }, ..settings(owner) }
 }
 

@@ -36,10 +36,10 @@ pub(crate) fn scenes() -> impl Strategy<Value = Scene> {
 fn limits() -> impl Strategy<Value = Limits> {
     let narrow = Limits {
         service: ServiceLimits { rules: 4, networks: 2, endpoints: 3 },
-        namespace: Room { elements: 4, networks: 3 },
-        node: Room { elements: 7, networks: 4 },
+        namespace: Room { elements: 4, networks: 3, chains: 2 },
+        node: Room { elements: 7, networks: 4, chains: 3 },
     };
-    let roomy = Limits { node: Room { elements: 100, networks: 100 }, ..narrow };
+    let roomy = Limits { node: Room { elements: 100, networks: 100, chains: 100 }, ..narrow };
     select(vec![narrow, roomy, Limits::default(), Limits::default()])
 }
 

@@ -12,47 +12,63 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::Place;
 use crate::decision::Rule;
 use crate::net::{AddressRange, Family, Protocol, private_destinations};
 
 /// Most entries by prefix that one pod has; one that needs more has a chain. A chain of so many networks takes some ten
 /// microseconds to walk for a new connection, and each of so many elements takes 100 bytes of the kernel for each pod.
-pub(super) const MOST: usize = 512;
+const MOST: usize = 512;
 
 /// How many answers may be worked out for a pod: prefixes times ports.
 const MOST_WORK: usize = 1 << 16;
 
+/// Where a pod is, as far as its rules depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In a pod network that is known.
+    Known,
+    /// In none: to private destinations it is not translated.
+    Elsewhere,
+}
+
 /// A port that elements can name.
-pub(super) type Port = (Protocol, u16);
+pub type Port = (Protocol, u16);
 
 /// One of the ordered rules of a pod, and of which of its Services it is.
-pub(super) type Numbered<'a> = (usize, &'a Rule);
+pub type Numbered<'a> = (usize, &'a Rule);
 
 /// What becomes of the packets of a pod to one prefix, unless a longer one says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub struct Entry {
     /// The first address.
-    pub(super) network: IpAddr,
+    pub network: IpAddr,
     /// How many bits of it count; none at all for every destination.
-    pub(super) bits: u8,
+    pub bits: u8,
     /// To this port; none for all that have no entry.
-    pub(super) port: Option<Port>,
+    pub port: Option<Port>,
     /// What happens.
-    pub(super) answer: Answer,
+    pub answer: Answer,
 }
 
 /// What happens to a packet, and which Service says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub enum Answer {
     /// It has this source then.
-    Translated { to: IpAddr, service: usize },
+    Translated {
+        /// One of its Service's addresses.
+        to: IpAddr,
+        /// Which of the pod's Services.
+        service: usize,
+    },
     /// It leaves as it is, though around it this Service translates.
-    Untranslated { around: usize },
+    Untranslated {
+        /// Which of the pod's Services.
+        around: usize,
+    },
 }
 
 /// The entries of a pod with these rules, which are in order; none where they are to be a chain.
-pub(super) fn resolve(family: Family, place: Place, rules: &[Numbered<'_>]) -> Option<Vec<Entry>> {
+pub fn resolve(family: Family, place: Place, rules: &[Numbered<'_>]) -> Option<Vec<Entry>> {
     let cases = cases(family, place, rules)?;
     let mut prefixes: BTreeMap<Prefix, Vec<Change>> = BTreeMap::from([(Prefix::ALL, Vec::new())]);
     for (number, case) in cases.iter().enumerate() {
@@ -60,7 +76,7 @@ pub(super) fn resolve(family: Family, place: Place, rules: &[Numbered<'_>]) -> O
         case.excluded.iter().for_each(|prefix| prefixes.entry(*prefix).or_default().push(Change::Exclude(number)));
     }
     let ports: BTreeSet<Port> = cases.iter().flat_map(|case| case.ports.iter().copied()).collect();
-    if prefixes.len() > MOST || prefixes.len() > 1 && prefixes.len() * ports.len() > MOST_WORK {
+    if prefixes.len() > 1 && prefixes.len() * ports.len() > MOST_WORK {
         return None;
     }
     let mut walk =
