@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -23,7 +24,7 @@ use egressd::cli::{
 use egressd::config::{self, Config};
 use egressd::daemon::evaluator::Evaluator;
 use egressd::daemon::heap;
-use egressd::daemon::{Daemon, Start, Watch};
+use egressd::daemon::{Daemon, Start, Threads, Watch};
 use egressd::errors::with_causes;
 use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
@@ -110,36 +111,36 @@ fn log(format: LogFormat) {
 
 async fn follow(args: &Run) -> Result<()> {
     // First, so that a signal is never met unprepared: a batch begun is a batch finished.
-    let stop = stop()?;
-    let mut config = config::to_follow(&args.input)?;
-    let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
-    config.findings.iter().chain(&bystanders).for_each(|finding| warn!(code = %finding.code, "{}", finding.message));
-    let (instance, locks) = (config::instance(&args.input.instance)?, LockDir::new(&args.locks.lock_dir));
-    let (node, namespace) = (config.settings.node.clone(), config.namespace.clone());
-    let source = Source::open(config.origin, &node, config.namespace)?.remembering(Sources::of(&config.state_dir));
-    config.settings.cluster.api_server.extend(source.api_server());
+    let mut stop = pin!(stop()?);
+    let mut config = configured(&args.input)?;
+    let instance = config::instance(&args.input.instance)?;
+    let locks = LockDir::new(&args.locks.lock_dir);
+    let node = config.settings.node.clone();
+    let publish = place(&config, config::publish(args.publish));
+    let source = source(&mut config)?;
     let addresses = Addresses::follow()?;
-    let socket = config::socket(&args.watching.socket, &args.input.instance)?;
-    let doors = Doors { socket, http: args.watching.http };
+    let doors = doors(args)?;
     let (metrics, notices) = (Metrics::default(), Notices::default());
     keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
-    let asked = policies_of(&config.settings, config.policies, &metrics, &state)?;
-    let kernel = KernelThread::spawn(Netlink::open).await?;
+    let threads = threads(&config.settings, config.policies, &metrics, &state).await?;
     let (giver, taker) = handover();
     let orphans = look_for_orphans(instance.clone(), locks.clone())?;
     let (board, reader) = board(giver.told(), notices.reader(), orphans.found());
-    let settings = &config.settings;
-    let (node_name, prefix, written) = (node.clone(), settings.prefix.clone(), config::publish(args.publish));
-    publish(&source, &reader, publish::Place { node: node_name, namespace, prefix, publish: written })?;
-    let (tables, watch) = (settings.tables.clone(), Watch { board, metrics: metrics.clone() });
-    let (named, kernel_too) = (node.clone(), kernel.clone());
-    let desk = Desk { node: named, publish: written, tables, reader, kernel: kernel_too, metrics, orphans, notices };
+    let desk = Desk {
+        node: node.clone(),
+        publish: publish.publish,
+        tables: config.settings.tables.clone(),
+        reader: reader.clone(),
+        kernel: threads.kernel.clone(),
+        metrics: metrics.clone(),
+        orphans,
+        notices,
+    };
+    self::publish(&source, &reader, publish)?;
     desk.start(doors).context("cannot start the thread that answers questions")?;
-    let start = if args.egress_clean { Start::Replace } else { Start::Adopt };
-    tokio::pin!(stop);
     let daemon = tokio::select! {
-        adopted = Daemon::adopt(config.settings, state, asked, kernel, (start, watch)) => adopted?,
+        adopted = Daemon::adopt(config.settings, state, threads, start(args), Watch { board, metrics }) => adopted?,
         () = &mut stop => return Ok(()),
     };
     // While a newer egressd's table is waited for, nothing here stands against its removal.
@@ -147,6 +148,31 @@ async fn follow(args: &Run) -> Result<()> {
     source.spawn(giver)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
     daemon.run(taker, addresses, stop).await
+}
+
+/// The settings; what is wrong with them or with this node, and no reason to end, is logged.
+fn configured(input: &Input) -> Result<Config> {
+    let config = config::to_follow(input)?;
+    let bystanders = bystanders::findings().context("cannot look for other programs on this node")?;
+    config.findings.iter().chain(&bystanders).for_each(|finding| warn!(code = %finding.code, "{}", finding.message));
+    Ok(config)
+}
+
+fn start(args: &Run) -> Start {
+    if args.egress_clean { Start::Replace } else { Start::Adopt }
+}
+
+/// Where Services come from. If that is an API server, it is inside the cluster.
+fn source(config: &mut Config) -> Result<Source> {
+    let source = Source::open(config.origin.clone(), &config.settings.node, config.namespace.clone())?;
+    let source = source.remembering(Sources::of(&config.state_dir));
+    config.settings.cluster.api_server.extend(source.api_server());
+    Ok(source)
+}
+
+fn doors(args: &Run) -> Result<Doors> {
+    let socket = config::socket(&args.watching.socket, &args.input.instance)?;
+    Ok(Doors { socket, http: args.watching.http })
 }
 
 /// What earlier processes had in force, and room for what comes.
@@ -167,17 +193,12 @@ fn look_for_orphans(instance: Instance, locks: LockDir) -> Result<orphans::Watch
     watch.context("cannot start the thread that looks for orphaned tables")
 }
 
-/// The threads that load policies and ask them.
-fn policies_of(
-    settings: &Settings,
-    limits: Limits,
-    metrics: &Metrics,
-    state: &StateDir,
-) -> Result<(Loader, Evaluator)> {
+/// The threads that load policies, ask them, and change the kernel.
+async fn threads(settings: &Settings, limits: Limits, metrics: &Metrics, state: &StateDir) -> Result<Threads> {
     let library = library(settings, limits, metrics.clone(), state)?;
     let loader = Loader::start(library).context("cannot start the thread that loads policies")?;
     let evaluator = Evaluator::start(Chain::default()).context("cannot start the thread of the policies")?;
-    Ok((loader, evaluator))
+    Ok(Threads { kernel: KernelThread::spawn(Netlink::open).await?, loader, evaluator })
 }
 
 /// Shows others that this egressd lives. Translating does not depend on it.
@@ -191,6 +212,16 @@ fn hold(locks: &LockDir, instance: &Instance) -> Option<Lock> {
         );
     });
     held.ok()
+}
+
+/// Where this node writes to the cluster, and how much.
+fn place(config: &Config, publish: Publish) -> publish::Place {
+    publish::Place {
+        node: config.settings.node.clone(),
+        namespace: config.namespace.clone(),
+        prefix: config.settings.prefix.clone(),
+        publish,
+    }
 }
 
 /// Writes into the cluster, where there is one and it is to be written to.
@@ -246,13 +277,16 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
 
 /// What `run` would make of its source now, on a node whose interfaces have this.
 fn report(mut config: Config, interfaces: addresses::Known) -> Result<Report> {
-    let source = Source::open(config.origin, &config.settings.node, config.namespace)?;
-    let mut source = source.remembering(Sources::of(&config.state_dir));
-    config.settings.cluster.api_server.extend(source.api_server());
+    let mut source = source(&mut config)?;
     let state = StateDir::open(&config.state_dir);
-    let (accepted, drafts, memory, policies) = (state.accepted(), state.drafts(), state.memory(), state.policies());
-    let private = state.private_destinations().unwrap_or_default();
-    let known = Known { accepted, drafts, memory, policies, private, interfaces };
+    let known = Known {
+        accepted: state.accepted(),
+        drafts: state.drafts(),
+        memory: state.memory(),
+        policies: state.policies(),
+        private: state.private_destinations().unwrap_or_default(),
+        interfaces,
+    };
     let mut library = library(&config.settings, config.policies, Metrics::default(), &state)?;
     let mut report = oneshot::plan(source.read()?, config.settings, known, &mut library);
     report.source_findings.splice(0..0, config.findings.into_iter().chain(state.findings()));

@@ -11,5 +11,6 @@ mod scripts;
 mod shell;
 mod sizes;
 mod spdx;
+mod statements;
 mod twins;
 mod walls;

@@ -104,17 +104,19 @@ enum Next {
 impl Crowd {
     /// A door without connections.
     pub fn new(bounds: Bounds) -> Rc<Self> {
-        let (inside, newest, left) = (RefCell::default(), Cell::default(), Notify::new());
-        Rc::new(Self { bounds, inside, newest, left })
+        Rc::new(Self { bounds, inside: RefCell::default(), newest: Cell::default(), left: Notify::new() })
     }
 
     /// Serves a connection, once there is a place for it.
     pub async fn admit<F: Future<Output = ()> + 'static>(self: &Rc<Self>, serve: impl FnOnce(Visit) -> F) {
         self.make_room().await;
-        let (visit, number) = (Visit::begin(), self.newest.get() + 1);
+        let visit = Visit::begin();
+        let number = self.newest.get() + 1;
         self.newest.set(number);
-        let (place, served) = (Place { crowd: Rc::clone(self), number }, serve(visit.clone()));
-        let (bounds, served_visit) = (self.bounds, visit.clone());
+        let place = Place { crowd: Rc::clone(self), number };
+        let served = serve(visit.clone());
+        let served_visit = visit.clone();
+        let bounds = self.bounds;
         let task = tokio::task::spawn_local(async move {
             let served = async {
                 tokio::select! {

@@ -109,7 +109,7 @@ impl Desk {
 
     async fn document(self: Arc<Self>) -> String {
         let (newest, survey) = self.look().await;
-        let document = Document::new((&self.node, self.publish), &newest, survey.as_deref());
+        let document = Document::new(&self.node, self.publish, &newest, survey.as_deref());
         // Strings and numbers always become JSON.
         serde_json::to_string(&document).unwrap_or_default()
     }

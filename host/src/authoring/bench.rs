@@ -11,6 +11,7 @@ use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context,
 
 use super::Error;
 use super::check::Checked;
+use crate::cli;
 use crate::clock;
 use crate::policies::BUILT_IN;
 use crate::source::documents::objects;
@@ -47,17 +48,13 @@ struct Figures {
 }
 
 /// Measures and prints.
-pub(super) fn bench(
-    engine: &Engine,
-    policy: &Checked,
-    (manifests, node): (Option<&Path>, &str),
-    calls: u32,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
+pub(super) fn bench(engine: &Engine, policy: &Checked, args: &cli::Bench, out: &mut dyn Write) -> Result<(), Error> {
     let built_in = wasm::load(engine, &Compiler::InProcess, wasm::built_in(), BUILT_IN, "{}")?;
+    let cli::Bench { manifests, node, calls, component: _ } = args;
+    let manifests = manifests.as_deref();
     let snapshot = snapshot(manifests, node)?;
-    let labels = snapshot.nodes.get(node).map(|node| Arc::new(node.labels.clone())).unwrap_or_default();
-    let context = Context { node: node.to_owned(), node_labels: labels };
+    let labels = snapshot.nodes.get(node.as_str()).map(|node| Arc::new(node.labels.clone())).unwrap_or_default();
+    let context = Context { node: node.clone(), node_labels: labels };
     let facts = &ClusterFacts::detected(&snapshot);
     let views = snapshot
         .services
@@ -68,8 +65,8 @@ pub(super) fn bench(
     if questions.is_empty() {
         return Err(Error::NoServices { path: manifests.unwrap_or(Path::new(".")).to_owned() });
     }
-    let own = measure(&policy.asked, &policy.meter, &context, &questions, calls)?;
-    let other = measure(&built_in.asked, &built_in.meter, &context, &questions, calls)?;
+    let own = measure(&policy.asked, &policy.meter, &context, &questions, *calls)?;
+    let other = measure(&built_in.asked, &built_in.meter, &context, &questions, *calls)?;
     print(out, policy, [(&policy.description.name, own), (&format!("{BUILT_IN} (built-in)"), other)])?;
     Ok(())
 }

@@ -73,7 +73,7 @@ fn run(args: &RunPolicy, out: &mut dyn Write, paint: Paint) -> Result<Answer> {
 fn measure(args: &Bench, out: &mut dyn Write) -> Result<()> {
     let engine = engine()?;
     let policy = checked(&engine, &args.component.file, args.component.settings.as_deref())?;
-    bench::bench(&engine, &policy, (args.manifests.as_deref(), &args.node), args.calls, out)?;
+    bench::bench(&engine, &policy, args, out)?;
     Ok(())
 }
 

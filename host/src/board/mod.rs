@@ -57,10 +57,18 @@ pub struct Reader {
 impl Newest {
     /// Before anything is known.
     pub fn begin() -> Self {
-        let (policies, loading, orphans) = ([].into(), [].into(), [].into());
-        let (source, notices, left) = ([].into(), [].into(), [].into());
-        let (since, in_force, trouble, newer) = (Moment::now(), None, None, None);
-        Self { since, in_force, trouble, policies, loading, source, notices, orphans, newer, left }
+        Self {
+            since: Moment::now(),
+            in_force: None,
+            trouble: None,
+            policies: [].into(),
+            loading: [].into(),
+            source: [].into(),
+            notices: [].into(),
+            orphans: [].into(),
+            newer: None,
+            left: [].into(),
+        }
     }
 }
 

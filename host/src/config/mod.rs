@@ -1,9 +1,9 @@
 //! Arguments and environment → checked settings. The only parser of settings.
 
+mod limits;
 mod origin;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use egressd_core::compile::{self, InstanceName};
@@ -11,7 +11,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{self, AddressTrust, AnnotationPrefix, ClusterSettings, InsideNetworks};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
-use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
+use egressd_core::plan::SharedAddresses;
 use egressd_core::policy::Limits as PolicyLimits;
 use egressd_core::ruleset::TableNames;
 use ipnet::IpNet;
@@ -45,18 +45,7 @@ pub fn config(input: &Input) -> Result<Config> {
     let Input { source, networks, annotations, policies, limits, instance } = input;
     let Source { namespace, owner, shared_addresses, trust_address_annotation, state_dir, .. } = source;
     let origin = origin::origin(source)?;
-    let Networks { pod_networks, service_networks, inside_networks } = networks;
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
-    let cluster = ClusterSettings {
-        pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
-        service_networks: self::networks("--service-networks (egress_servicecidr)", service_networks.as_deref())?,
-        inside: inside(inside_networks.as_deref())?,
-        api_server: vec![],
-        origin: match origin {
-            Origin::Manifests(_) => model::Origin::Manifests,
-            Origin::Cluster(..) => model::Origin::Cluster,
-        },
-    };
     let settings = Settings {
         node: node(source, &origin)?,
         tables: tables(instance)?,
@@ -68,24 +57,34 @@ pub fn config(input: &Input) -> Result<Config> {
         },
         owner: self::owner(*owner),
         prefix: prefix(annotation_prefix)?,
-        cluster,
+        cluster: cluster(networks, &origin)?,
         shared: shared(*shared_addresses),
-        limits: self::limits(limits),
+        limits: limits::of_services(limits),
     };
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
-    let (namespace, state_dir, policies) = (namespace.clone(), state_dir.clone(), policy_limits(policies));
-    Ok(Config { origin, namespace, state_dir, policies, settings, findings })
+    Ok(Config {
+        origin,
+        namespace: namespace.clone(),
+        state_dir: state_dir.clone(),
+        policies: limits::of_policies(policies),
+        settings,
+        findings,
+    })
 }
 
-fn policy_limits(typed: &cli::Policies) -> PolicyLimits {
-    let cli::Policies { policies_most, policies_mebibytes, policies_cpu_seconds, policies_wait_seconds } = typed;
-    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    PolicyLimits {
-        policies: *policies_most,
-        native: u64::from(*policies_mebibytes) << 20,
-        time: seconds(*policies_cpu_seconds),
-        wait: seconds(*policies_wait_seconds),
-    }
+/// What is inside, as far as settings say it.
+fn cluster(networks: &Networks, origin: &Origin) -> Result<ClusterSettings> {
+    let Networks { pod_networks, service_networks, inside_networks } = networks;
+    Ok(ClusterSettings {
+        pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
+        service_networks: self::networks("--service-networks (egress_servicecidr)", service_networks.as_deref())?,
+        inside: inside(inside_networks.as_deref())?,
+        api_server: vec![],
+        origin: match origin {
+            Origin::Manifests(_) => model::Origin::Manifests,
+            Origin::Cluster(..) => model::Origin::Cluster,
+        },
+    })
 }
 
 /// The same for a source that is to be followed, and not only read once.
@@ -171,33 +170,6 @@ fn shared(typed: cli::SharedAddresses) -> SharedAddresses {
     }
 }
 
-fn limits(typed: &cli::Limits) -> Limits {
-    let cli::Limits {
-        limit_service_rules,
-        limit_service_networks,
-        limit_service_endpoints,
-        limit_namespace_elements,
-        limit_namespace_networks,
-        limit_node_elements,
-        limit_node_networks,
-        limit_namespace_chains,
-        limit_node_chains,
-    } = *typed;
-    Limits {
-        service: ServiceLimits {
-            rules: limit_service_rules,
-            networks: limit_service_networks,
-            endpoints: limit_service_endpoints,
-        },
-        namespace: Room {
-            elements: limit_namespace_elements,
-            networks: limit_namespace_networks,
-            chains: limit_namespace_chains,
-        },
-        node: Room { elements: limit_node_elements, networks: limit_node_networks, chains: limit_node_chains },
-    }
-}
-
 /// Empty means not set, as for kube-vip's own variables.
 fn prefix(text: &str) -> Result<AnnotationPrefix> {
     if text.is_empty() {
@@ -249,6 +221,10 @@ fn network(item: &str) -> Result<IpNet, String> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Duration;
+
+    use egressd_core::plan::{Limits, Room};
 
     use super::*;
 

@@ -13,7 +13,7 @@ use crate::state::StateDir;
 
 /// Goes on with what became of private destinations before, and with what the kernel has where nothing else is left of
 /// what was accepted (P6).
-pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, (applied, board): (&Ruleset, &Board)) {
+pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, applied: &Ruleset, board: &Board) {
     let translated = || private_destinations(applied);
     let unasked = state.is_of_an_earlier_release().then(translated).unwrap_or_default();
     let private = state.private_destinations().unwrap_or(unasked);

@@ -74,6 +74,17 @@ pub struct Daemon {
     auditing: Auditing,
 }
 
+/// What does the loop's work elsewhere, while it waits.
+#[derive(Debug)]
+pub struct Threads {
+    /// Changes and reads the kernel's tables.
+    pub kernel: KernelThread,
+    /// Loads policies.
+    pub loader: Loader,
+    /// Asks them.
+    pub evaluator: Evaluator,
+}
+
 /// Who watches the loop.
 #[derive(Debug)]
 pub struct Watch {
@@ -127,20 +138,20 @@ impl Daemon {
     pub async fn adopt(
         settings: Settings,
         mut state: StateDir,
-        (loader, evaluator): (Loader, Evaluator),
-        kernel: KernelThread,
-        (start, watch): (Start, Watch),
+        Threads { kernel, loader, evaluator }: Threads,
+        start: Start,
+        watch: Watch,
     ) -> Result<Self> {
-        let (tables, reading) = (settings.tables.clone(), Reading::new(&settings.prefix));
+        let tables = settings.tables.clone();
+        let reading = Reading::new(&settings.prefix);
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
         watch.board.left(state.findings());
-        let doomed = takeover::begin(&kernel, &tables, (start, &watch.board)).await.context(TAKEOVER)?;
+        let doomed = takeover::begin(&kernel, &tables, start, &watch.board).await.context(TAKEOVER)?;
         let (applied, knowledge) = takeover::held(&kernel, &tables, &doomed).await.context(TAKEOVER)?;
-        inherit::inherit(&mut pipeline, &mut state, (applied.ruleset(), &watch.board));
+        inherit::inherit(&mut pipeline, &mut state, applied.ruleset(), &watch.board);
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
-        let (in_force, begun, turns, since) = (InForce::default(), Begun::No, Turns::default(), clock::now());
-        let (retry, again, rest, auditing) = (None, None, None, Auditing::begin(since));
+        let since = clock::now();
         Ok(Self {
             pipeline,
             evaluator,
@@ -151,16 +162,16 @@ impl Daemon {
             knowledge,
             loader,
             reading,
-            in_force,
-            begun,
+            in_force: InForce::default(),
+            begun: Begun::No,
             doomed,
             watch,
-            retry,
-            rest,
-            turns,
+            retry: None,
+            rest: None,
+            turns: Turns::default(),
             since,
-            again,
-            auditing,
+            again: None,
+            auditing: Auditing::begin(since),
         })
     }
 
@@ -192,13 +203,14 @@ impl Daemon {
             begun = self.begin(source) => begun?,
             () = &mut stop => return Ok(()),
         }
-        self.run_loop(Next::Round, (source, addresses), stop).await
+        self.run_loop(Next::Round, source, addresses, stop).await
     }
 
     async fn run_loop(
         &mut self,
         mut next: Next,
-        (source, addresses): (&Taker, &mut Addresses),
+        source: &Taker,
+        addresses: &mut Addresses,
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
         tokio::pin!(stop);
@@ -263,7 +275,8 @@ impl Daemon {
         if self.look_beside().await {
             step = step.and(self.pipeline.step());
         }
-        self.state.remember(self.pipeline.take_news());
+        let (accepted, drafts) = self.pipeline.take_news();
+        self.state.remember(accepted, drafts);
         self.state.remember_private(self.pipeline.private_destinations());
         self.queue(std::mem::take(&mut step.further));
         self.set_alarm();

@@ -133,11 +133,12 @@ impl World {
         let chain = || Member::new(Asked::Policy(Arc::new(Willing))).reading(Interest::new([&"do".to_owned()], []));
         let library =
             Library::new(Sandbox::new().unwrap(), AnnotationPrefix::default(), Metrics::default(), Default::default());
-        let asked = (Loader::start(library).unwrap(), Evaluator::start(Chain::new([chain()])).unwrap());
+        let loader = Loader::start(library).unwrap();
+        let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::new([chain()])).unwrap() };
         let ((giver, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
         let (board, _reader) = board(giver.told(), Notices::default().reader(), orphans);
         let (state, watch) = (StateDir::open(directory.path()), Watch { board, metrics: Metrics::default() });
-        let adopted = Daemon::adopt(settings(Owner::Any), state, asked, kernel, (Start::Adopt, watch)).await;
+        let adopted = Daemon::adopt(settings(Owner::Any), state, threads, Start::Adopt, watch).await;
         let mut daemon = adopted.unwrap();
         daemon.state = disk(Arc::clone(&record));
         daemon.pipeline.ask_all(Chain::new([chain()]).interest());

@@ -31,7 +31,8 @@ const PACE: Duration = Duration::from_secs(2);
 pub(super) async fn begin(
     kernel: &KernelThread,
     tables: &TableNames,
-    (start, board): (Start, &Board),
+    start: Start,
+    board: &Board,
 ) -> Result<Vec<(TableFamily, Name)>, nft::Error> {
     match start {
         Start::Adopt => patiently(board, || kernel.adopt(tables.clone())).await.map(|()| Vec::new()),

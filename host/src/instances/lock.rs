@@ -126,7 +126,7 @@ impl LockDir {
     /// # Errors
     /// When the directory cannot be written to, or another process keeps the lock for itself.
     pub fn hold(&self, instance: &Instance) -> Result<Lock, Error> {
-        take(self.path_of(instance), Missing::Create, (FlockOperation::NonBlockingLockShared, HOLD))
+        take(self.path_of(instance), Missing::Create, FlockOperation::NonBlockingLockShared, HOLD)
     }
 
     /// Keeps every egressd of this name from living, for as long as the lock is kept.
@@ -134,7 +134,7 @@ impl LockDir {
     /// # Errors
     /// When one lives, or nothing shows whether one does.
     pub fn claim(&self, instance: &Instance, missing: Missing) -> Result<Lock, Error> {
-        take(self.path_of(instance), missing, (FlockOperation::NonBlockingLockExclusive, CLAIM))
+        take(self.path_of(instance), missing, FlockOperation::NonBlockingLockExclusive, CLAIM)
     }
 
     /// Whether an egressd of this name lives.
@@ -176,7 +176,7 @@ fn instance_of(file: &str) -> Option<Instance> {
     }
 }
 
-fn take(path: PathBuf, missing: Missing, (how, patience): (FlockOperation, Duration)) -> Result<Lock, Error> {
+fn take(path: PathBuf, missing: Missing, how: FlockOperation, patience: Duration) -> Result<Lock, Error> {
     let begun = clock::now();
     loop {
         let file = open(&path, missing)?;

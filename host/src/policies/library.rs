@@ -72,8 +72,17 @@ impl Library {
     pub fn new(sandbox: Sandbox, prefix: AnnotationPrefix, metrics: Metrics, remembered: Objects) -> Self {
         let around = Surroundings { sandbox, metrics, prefix };
         let start = Start::new(&remembered);
-        let (lost, wanted, entries, queue) = (BTreeSet::new(), Objects::new(), BTreeMap::new(), VecDeque::new());
-        Self { around, budget: Budget::default(), remembered, lost, start, wanted, queue, entries, changed: true }
+        Self {
+            around,
+            budget: Budget::default(),
+            remembered,
+            lost: BTreeSet::new(),
+            start,
+            wanted: Objects::new(),
+            queue: VecDeque::new(),
+            entries: BTreeMap::new(),
+            changed: true,
+        }
     }
 
     /// The same, where it is unknown what an earlier process had in force under these names.
@@ -146,8 +155,9 @@ impl Library {
                 if let Some(trouble) = &outdated {
                     warn!(policy = name, "policy refused: {trouble}");
                 }
-                let (good, past, outlook) = (Some(good), Past::Known, Outlook::Settled);
-                self.entries.insert(name, Entry { newest, good, trouble: outdated, past, outlook });
+                let entry =
+                    Entry { newest, good: Some(good), trouble: outdated, past: Past::Known, outlook: Outlook::Settled };
+                self.entries.insert(name, entry);
             }
             Some(Err(_)) => {
                 let wanted = self.wanted.get(&name).cloned();

@@ -16,6 +16,22 @@ use crate::clock::Instant;
 use crate::policies::PolicyReport;
 use crate::rights::Publish;
 
+/// What is known of a Service.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) key: &'a ServiceKey,
+    pub(super) status: &'a ServiceStatus,
+    pub(super) voice: Option<&'a Voice>,
+}
+
+/// What is known of a policy.
+#[derive(Clone, Copy)]
+pub(super) struct KnownPolicy<'a> {
+    pub(super) report: &'a PolicyReport,
+    pub(super) mark: &'a PolicyMark,
+    pub(super) failing: Option<&'a Failing>,
+}
+
 /// Of a Service in one of its lives.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -42,14 +58,10 @@ impl Account {
 
     /// What it wants to write. The same at any other time, until what is known of it changes, something was written or
     /// refused, or a want ends ([`Want::until`]).
-    pub(super) fn collect(
-        &mut self,
-        place: &Place,
-        (key, status, voice): (&ServiceKey, &ServiceStatus, Option<&Voice>),
-        now: Instant,
-    ) -> Vec<Want> {
+    pub(super) fn collect(&mut self, place: &Place, known: Known<'_>, now: Instant) -> Vec<Want> {
+        let Known { key, status, voice } = known;
         // First what was known before anything is written: an Event is news when the annotation is.
-        let event = speak(&mut self.speaker, place, (status, voice), now);
+        let event = speak(&mut self.speaker, place, status, voice, now);
         let event = event.map(|due| Want::event(due, Regarding::Service(key.clone(), self.uid.clone())));
         let active = self.active.due(status.state, voice, now).filter(|_| place.publish == Publish::All);
         let active = active.map(|due| {
@@ -64,7 +76,8 @@ impl Account {
 fn speak(
     speaker: &mut speaker::Memory,
     place: &Place,
-    (status, voice): (&ServiceStatus, Option<&Voice>),
+    status: &ServiceStatus,
+    voice: Option<&Voice>,
     now: Instant,
 ) -> Option<speaker::Due> {
     let removed = || (Said::removed(), Right::Doer);
@@ -98,12 +111,8 @@ impl PolicyAccount {
     }
 
     /// What it wants to write.
-    pub(super) fn collect(
-        &mut self,
-        (report, mark, failing): (&PolicyReport, &PolicyMark, Option<&Failing>),
-        publish: Publish,
-        now: Instant,
-    ) -> Vec<Want> {
+    pub(super) fn collect(&mut self, known: KnownPolicy<'_>, publish: Publish, now: Instant) -> Vec<Want> {
+        let KnownPolicy { report, mark, failing } = known;
         let text = policies::status(report, failing);
         let same = mark.status.as_ref() == Some(&text);
         let (policy, uid) = (report.name.clone(), mark.uid.clone());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use egressd_core::model::{ActiveEndpoints, ServiceKey, active_endpoint};
 use egressd_core::record::Overview;
 
-use super::account::PolicyAccount;
+use super::account::{KnownPolicy, PolicyAccount};
 use super::gates::{Gates, Purses};
 use super::pace::Backoff;
 use super::queue::{Due, Queue, Subject, Want};
@@ -43,9 +43,16 @@ pub struct Ledger {
 impl Ledger {
     /// Nothing was published yet by this process.
     pub fn new(place: Place) -> Self {
-        let (services, policies, orphans, queue) = Default::default();
-        let (events, away, forbidden) = Default::default();
-        Self { place, services, policies, orphans, queue, events, away, forbidden }
+        Self {
+            place,
+            services: Services::default(),
+            policies: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            queue: Queue::default(),
+            events: Purses::default(),
+            away: None,
+            forbidden: BTreeMap::new(),
+        }
     }
 
     /// What follows from the newest state: at most `most` requests. Time never goes back from one look to the next.
@@ -56,7 +63,7 @@ impl Ledger {
             return Due { next: Some(away.due()), ..Due::default() };
         }
         self.forbidden.retain(|_, until| *until > now);
-        let looked_at = self.services.follow(round, (&self.place, now), &mut self.queue);
+        let looked_at = self.services.follow(round, &mut self.queue, &self.place, now);
         self.follow_policies(&newest.policies, &round.overview, now);
         self.follow_orphans(&newest.orphans, now);
         let gates = Gates { now, forbidden: &self.forbidden, events: self.events };
@@ -76,7 +83,7 @@ impl Ledger {
         for report in reports {
             let Some(mark) = marks.get(&report.name) else { continue };
             let account = self.policies.entry(report.name.clone()).or_insert_with(|| PolicyAccount::new(mark));
-            let known = (report, mark, overview.failing.get(&report.name));
+            let known = KnownPolicy { report, mark, failing: overview.failing.get(&report.name) };
             self.queue.put(Subject::Policy(report.name.clone()), account.collect(known, self.place.publish, now));
         }
     }

@@ -46,7 +46,9 @@ fn change(in_force: &mut InForce, number: u32) {
 
 #[test]
 fn one_change_among_thousands_of_settled_services_is_one_to_look_at() {
-    let (mut ledger, mut now, mut in_force) = (ledger(), clock::now(), all(Stands::All));
+    let mut ledger = ledger();
+    let mut now = clock::now();
+    let mut in_force = all(Stands::All);
     let mut look = |in_force: &InForce, now| {
         let due = ledger.due(&newest(in_force.clone()), now, 64);
         due.writes.iter().for_each(|write| ledger.done(write, done(), now));
@@ -69,7 +71,9 @@ fn one_change_among_thousands_of_settled_services_is_one_to_look_at() {
 fn thousands_that_wait_for_room_for_a_permission_or_for_the_api_server_are_not_looked_at_again() {
     let keep = [Outcome::Away, Outcome::Forbidden, Outcome::Done(None)];
     for kept in keep {
-        let (mut ledger, mut now, mut in_force) = (ledger_that(Publish::Events), clock::now(), all(Stands::Nothing));
+        let mut ledger = ledger_that(Publish::Events);
+        let mut now = clock::now();
+        let mut in_force = all(Stands::Nothing);
         assert_eq!(ledger.due(&newest(in_force.clone()), now, 64).looked_at, 5000);
         now += MINUTE;
         for write in ledger.due(&newest(in_force.clone()), now, 200).writes {

@@ -10,7 +10,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::clock::{self, Instant};
-use crate::publish::account::Account;
+use crate::publish::account::{Account, KnownPolicy};
 use crate::publish::say::Tone;
 
 /// A ledger of which only what was written is used.
@@ -42,7 +42,7 @@ impl FromScratch {
     fn of_services(&mut self, round: &InForce, now: Instant) -> Vec<Want> {
         let Self(Ledger { services, place, .. }) = self;
         let each = round.services.iter();
-        each.flat_map(|(key, shown)| services.collect(key, Some(shown), (&*place, now))).collect()
+        each.flat_map(|(key, shown)| services.collect(key, Some(shown), place, now)).collect()
     }
 
     fn of_policies(&mut self, round: &InForce, newest: &Newest, now: Instant) -> Vec<Want> {
@@ -51,7 +51,7 @@ impl FromScratch {
         for report in newest.policies.iter().filter(|_| overview.first_ready.as_deref() == Some(NODE)) {
             let Some(mark) = overview.policies.get(&report.name) else { continue };
             let account = self.0.policies.entry(report.name.clone()).or_insert_with(|| PolicyAccount::new(mark));
-            wanted.extend(account.collect((report, mark, None), self.0.place.publish, now));
+            wanted.extend(account.collect(KnownPolicy { report, mark, failing: None }, self.0.place.publish, now));
         }
         wanted
     }

@@ -40,7 +40,8 @@ pub(super) fn status(report: &PolicyReport, failing: Option<&Failing>) -> String
 
 /// The same words as long as it is the same failure, since each change of them is written: not how much time
 /// its failures took, but what the last one was.
-fn failure(report: &PolicyReport, (service, failure): &Failing) -> String {
+fn failure(report: &PolicyReport, failing: &Failing) -> String {
+    let (service, failure) = failing;
     let last = report.supervision.as_ref().and_then(|supervision| supervision.last_failure());
     let reason = match failure.kind {
         FailureKind::Prompt | FailureKind::Slow => failure.reason.clone(),

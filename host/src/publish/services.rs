@@ -7,7 +7,7 @@ use egressd_core::in_force::{InForce, Shown};
 use egressd_core::model::ServiceKey;
 
 use super::Place;
-use super::account::Account;
+use super::account::{Account, Known};
 use super::queue::{Queue, Subject, Want};
 use crate::clock::Instant;
 
@@ -24,12 +24,12 @@ pub(super) struct Services {
 impl Services {
     /// Puts into the queue what changed: of the Services of which something else is shown, of those whose account was
     /// handed out, and of those of which a want has ended. How many those are.
-    pub(super) fn follow(&mut self, round: &Arc<InForce>, (place, now): (&Place, Instant), queue: &mut Queue) -> usize {
+    pub(super) fn follow(&mut self, round: &Arc<InForce>, queue: &mut Queue, place: &Place, now: Instant) -> usize {
         let mut keys = std::mem::take(&mut self.touched);
         keys.extend(round.changed_since(&self.seen).cloned());
         keys.extend(queue.ended(now).into_iter().filter_map(Subject::service));
         for key in &keys {
-            let wants = self.collect(key, round.services.get(key), (place, now));
+            let wants = self.collect(key, round.services.get(key), place, now);
             queue.put(Subject::Service(key.clone()), wants);
         }
         self.seen = Arc::clone(round);
@@ -41,7 +41,8 @@ impl Services {
         &mut self,
         key: &ServiceKey,
         shown: Option<&Arc<Shown>>,
-        (place, now): (&Place, Instant),
+        place: &Place,
+        now: Instant,
     ) -> Vec<Want> {
         let record = shown.map(|shown| &*shown.record);
         let lives = record.map(|record| &record.uid);
@@ -53,7 +54,7 @@ impl Services {
             return vec![];
         }
         let account = self.accounts.entry(key.clone()).or_insert_with(|| Account::new(record.uid.clone()));
-        account.collect(place, (key, status, record.voice()), now)
+        account.collect(place, Known { key, status, voice: record.voice() }, now)
     }
 
     /// The account of a Service, to change it: what it wants is worked out anew at the next look.

@@ -141,7 +141,7 @@ fn config_maps_are_told_apart_by_their_namespaces_and_names() {
     let titles = |text: &str| -> Vec<String> {
         let title = |object: &Object| {
             let Object::Networks(identity, networks) = object else { return format!("{:?}", object.identity().0) };
-            format!("{} {:?}", networks::title(identity), networks.pods)
+            format!("{} {:?}", networks::title(identity.0, &identity.1), networks.pods)
         };
         read(text).objects.iter().map(title).collect()
     };

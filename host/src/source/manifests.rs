@@ -125,9 +125,19 @@ impl Place {
             Holds::Directory => path.as_path(),
             Holds::File | Holds::StandardInput => path.parent().unwrap_or(&path),
         };
-        let (memory, beginning) = (Memory::none(folder, node), Beginning::Unread);
-        let (files, unsettled, directory, texts) = Default::default();
-        Self { path, holds, naming, node: node.to_owned(), files, unsettled, directory, memory, beginning, texts }
+        let memory = Memory::none(folder, node);
+        Self {
+            path,
+            holds,
+            naming,
+            node: node.to_owned(),
+            files: Default::default(),
+            unsettled: Default::default(),
+            directory: Default::default(),
+            memory,
+            beginning: Beginning::Unread,
+            texts: Default::default(),
+        }
     }
 
     /// The same with what an earlier process left, and will be left to the next one. What comes once has neither.

@@ -18,7 +18,7 @@ pub const ANNOTATIONS: [&str; 2] = ["k3s.io/node-args", "rke2.io/node-args"];
 pub type Arguments = BTreeMap<&'static str, Arc<ClusterNetworks>>;
 
 /// How a snapshot calls an object: `IPPool default-ipv4-ippool`.
-pub fn title((kind, name): &Identity) -> String {
+pub fn title(kind: Kind, name: &ObjectReference) -> String {
     let separator = if name.namespace.is_empty() { "" } else { "/" };
     format!("{} {}{separator}{}", kind.names().kind, name.namespace, name.name)
 }
@@ -28,7 +28,7 @@ pub fn names(snapshot: &Snapshot, kind: NetworkKind) -> Vec<ObjectReference> {
     let names = Kind::Networks(kind).names();
     if let Some(one) = names.one {
         let name = kind.called(one.name);
-        let is_there = snapshot.cluster_networks.contains_key(&title(&(Kind::Networks(kind), name.clone())));
+        let is_there = snapshot.cluster_networks.contains_key(&title(Kind::Networks(kind), &name));
         return is_there.then_some(name).into_iter().collect();
     }
     let name = |title: &String| Some(kind.called(title.strip_prefix(names.kind)?.strip_prefix(' ')?));
@@ -49,9 +49,9 @@ pub fn objects(snapshot: &Snapshot) -> Vec<Object> {
         | Kind::Endpoints => None,
     });
     let identities = kinds.flat_map(|(kind, of)| names(snapshot, of).into_iter().map(move |name| (kind, name)));
-    let object = |identity: Identity| {
-        let networks = snapshot.cluster_networks.get(&title(&identity))?;
-        Some(Object::Networks(identity, Arc::clone(networks)))
+    let object = |(kind, name): Identity| {
+        let networks = snapshot.cluster_networks.get(&title(kind, &name))?;
+        Some(Object::Networks((kind, name), Arc::clone(networks)))
     };
     identities.filter_map(object).collect()
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::documents::{Identity, Object, object};
+use super::kind::Kind;
 use super::original::Originals;
 
 /// One object that an earlier process knew.
@@ -63,7 +64,10 @@ pub(super) fn lines(
     for object in objects.iter().skip(originals.len()) {
         match before.get(&object.identity()) {
             Some(known) => lines.extend(known.line.bytes()),
-            None if !object.is_known() => lines.extend(Line::unread(&object.identity()).bytes()),
+            None if !object.is_known() => {
+                let (kind, name) = object.identity();
+                lines.extend(Line::unread(kind, &name).bytes());
+            }
             None => {}
         }
     }
@@ -89,7 +93,7 @@ impl Known {
 
 impl Line {
     /// Of an object of which nothing is known but that it is there: one that cannot be read, as it could not.
-    fn unread((kind, ObjectReference { namespace, name }): &Identity) -> Self {
+    fn unread(kind: Kind, ObjectReference { namespace, name }: &ObjectReference) -> Self {
         let names = kind.names();
         let version = format!("{}/{}", names.group, names.versions[0]);
         let metadata = match &**namespace {

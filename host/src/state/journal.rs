@@ -92,10 +92,18 @@ impl<T: Kept> Journal<T> {
     }
 
     fn empty() -> Self {
-        let (written, lines, strange, appended, findings) = (Of::new(), 0, Vec::new(), 0, Vec::new());
-        let (damage, form) = (Damage::None, Form::Unnamed);
-        let pending = News::new();
-        Self { path: None, written, pending, lines, strange, damage, appended, form, merged: None, findings }
+        Self {
+            path: None,
+            written: Of::new(),
+            pending: News::new(),
+            lines: 0,
+            strange: Vec::new(),
+            damage: Damage::None,
+            appended: 0,
+            form: Form::Unnamed,
+            merged: None,
+            findings: Vec::new(),
+        }
     }
 
     /// Takes in a file, if this egressd knows it.

@@ -114,7 +114,7 @@ impl StateDir {
 
     /// Remembers what is other than before. A failure is said once and tried again
     /// with the next change; what is in force does not depend on it.
-    pub fn remember(&mut self, (accepted, drafts): (News<Labels>, News<Draft>)) {
+    pub fn remember(&mut self, accepted: News<Labels>, drafts: News<Draft>) {
         self.remember_accepted(accepted);
         self.remember_drafts(drafts);
     }
@@ -256,7 +256,7 @@ mod tests {
     /// Everything that there is to remember.
     fn remember_all(state: &mut StateDir) {
         let uid = Uid::new("a").unwrap();
-        state.remember(([(uid.clone(), Some(Arc::default()))].into(), [(uid, Some(Arc::default()))].into()));
+        state.remember([(uid.clone(), Some(Arc::default()))].into(), [(uid, Some(Arc::default()))].into());
         let guard = PolicyObject { name: "guard".to_owned(), ..PolicyObject::default() };
         state.remember_policies(&[("guard".to_owned(), Arc::new(guard))].into());
         state.remember_private(PrivateDestinations::Withheld);
@@ -287,7 +287,7 @@ mod tests {
         );
         assert_eq!((state.memory(), state.lost_policies()), (Memory::Partial, ["guard".to_owned()].into()));
         remember_all(&mut state);
-        state.remember(Default::default());
+        state.remember(News::new(), News::new());
         remember_all(&mut state);
         let next = StateDir::open(dir.path());
         assert_eq!((next.accepted().len(), next.drafts().len(), next.policies().len()), (1, 1, 1), "over a restart");
@@ -321,7 +321,7 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
         let mut state = StateDir::open(&file.join("below"));
-        state.remember(([(Uid::new("a").unwrap(), Some(Arc::default()))].into(), Default::default()));
+        state.remember([(Uid::new("a").unwrap(), Some(Arc::default()))].into(), Default::default());
         assert!(state.accepted().is_empty(), "it is tried again with the next change");
     }
 

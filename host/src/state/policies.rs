@@ -54,8 +54,8 @@ pub(super) struct Folder {
 impl Folder {
     /// What an earlier process wrote; what cannot be read is passed over, and said.
     pub(super) fn open(path: PathBuf) -> Self {
-        let (written, lost, kept, findings) = Default::default();
-        let mut folder = Self { path, written, lost, kept, findings };
+        let mut folder =
+            Self { path, written: Objects::new(), lost: BTreeSet::new(), kept: BTreeSet::new(), findings: Vec::new() };
         let entries = match fs::read_dir(&folder.path) {
             Ok(entries) => Some(entries),
             // There is none before the first process had policies in force.

@@ -107,7 +107,7 @@ impl StateThread {
     }
 
     /// Hands over what is other than before, and what could not be written, if there is any.
-    pub fn remember(&mut self, (accepted, drafts): (News<Labels>, News<Draft>)) {
+    pub fn remember(&mut self, accepted: News<Labels>, drafts: News<Draft>) {
         let pending = Pending { promised: Promised { accepted, ..Promised::default() }, drafts };
         if !pending.is_empty() || self.written.borrow().health == Health::Failing {
             self.hand(pending);

@@ -130,10 +130,10 @@ fn in_directory(path: &Path) -> StateThread {
 async fn what_was_handed_over_is_on_the_disk_after_the_end_the_newest_of_each() {
     let directory = tempfile::tempdir().unwrap();
     let mut state = in_directory(directory.path());
-    state.remember((accepted("a", "1"), draft("a")));
-    state.remember((accepted("a", "2"), News::new()));
-    state.remember((accepted("b", "1"), draft("b")));
-    state.remember(([(uid("b"), None)].into(), [(uid("b"), None)].into()));
+    state.remember(accepted("a", "1"), draft("a"));
+    state.remember(accepted("a", "2"), News::new());
+    state.remember(accepted("b", "1"), draft("b"));
+    state.remember([(uid("b"), None)].into(), [(uid("b"), None)].into());
     state.remember_policies(&guard());
     state.remember_private(PrivateDestinations::AsBefore);
     state.finish().await;
@@ -147,7 +147,7 @@ async fn what_was_handed_over_is_on_the_disk_after_the_end_the_newest_of_each() 
 async fn a_file_that_was_cut_off_is_written_anew_though_there_is_no_news() {
     let directory = tempfile::tempdir().unwrap();
     let mut state = in_directory(directory.path());
-    state.remember((accepted("a", "1"), News::new()));
+    state.remember(accepted("a", "1"), News::new());
     state.finish().await;
     let file = directory.path().join("accepted");
     let whole = fs::read(&file).unwrap();
@@ -160,12 +160,12 @@ async fn a_file_that_was_cut_off_is_written_anew_though_there_is_no_news() {
 #[tokio::test]
 async fn what_is_promised_is_waited_for_and_drafts_are_only_with_an_edit() {
     let (mut state, hand) = idle();
-    state.remember((News::new(), draft("a")));
+    state.remember(News::new(), draft("a"));
     assert_eq!(state.settled().now_or_never(), Some(Ok(())), "drafts");
     assert_eq!((hand.write(), hand.write()), (promised(News::new()), Write::Drafts(draft("a"))));
     let edits: [fn(&mut StateThread); 2] = [
-        |state| state.remember((accepted("a", "1"), draft("a"))),
-        |state| state.remember(([(uid("a"), None)].into(), News::new())),
+        |state| state.remember(accepted("a", "1"), draft("a")),
+        |state| state.remember([(uid("a"), None)].into(), News::new()),
     ];
     for edit in edits {
         edit(&mut state);
@@ -190,12 +190,12 @@ async fn what_is_no_news_is_not_handed_over() {
     let (mut state, hand) = idle();
     state.remember_private(PrivateDestinations::AsBefore);
     state.remember_policies(&guard());
-    state.remember((accepted("a", "1"), News::new()));
+    state.remember(accepted("a", "1"), News::new());
     while !matches!(hand.write(), Write::Promised(Promised { accepted, .. }) if !accepted.is_empty()) {}
     hand.write();
     state.remember_private(PrivateDestinations::AsBefore);
     state.remember_policies(&guard());
-    state.remember((News::new(), News::new()));
+    state.remember(News::new(), News::new());
     state.finish().await;
     assert!(hand.asked.try_recv().is_err());
 }
@@ -208,7 +208,7 @@ async fn much_news_while_the_disk_is_slow_is_one_write_and_nothing_is_lost() {
         let (of, value) = (format!("uid-{}", turn % 7), turn.to_string());
         newest.extend(accepted(&of, &value));
         drafts.extend(draft(&of));
-        state.remember((accepted(&of, &value), draft(&of)));
+        state.remember(accepted(&of, &value), draft(&of));
     }
     hand.go_on();
     assert_eq!((hand.write(), hand.write()), (promised(newest), Write::Drafts(drafts)));
@@ -227,7 +227,7 @@ async fn what_could_not_be_written_is_tried_again_with_the_next_news_and_newer_c
     while state.written.borrow().health == Health::Good {
         tokio::task::yield_now().await;
     }
-    state.remember((News::new(), News::new()));
+    state.remember(News::new(), News::new());
     assert_eq!(hand.refuse(), Write::Promised(private(PrivateDestinations::AsBefore)));
     hand.refuse();
     state.remember_private(PrivateDestinations::Withheld);
@@ -240,12 +240,12 @@ async fn a_directory_that_can_be_written_again_has_all_with_the_next_news() {
     let place = directory.path().join("state");
     let mut state = in_directory(&place);
     fs::write(&place, "").unwrap();
-    state.remember((accepted("a", "1"), draft("a")));
+    state.remember(accepted("a", "1"), draft("a"));
     state.remember_policies(&guard());
     state.remember_private(PrivateDestinations::AsBefore);
     state.settled().await.unwrap();
     fs::remove_file(&place).unwrap();
-    state.remember((accepted("b", "1"), News::new()));
+    state.remember(accepted("b", "1"), News::new());
     state.finish().await;
     let next = StateDir::open(&place);
     assert_eq!((next.accepted().len(), next.drafts().len()), (2, 1));
@@ -255,14 +255,14 @@ async fn a_directory_that_can_be_written_again_has_all_with_the_next_news() {
 #[tokio::test]
 async fn a_disk_that_hangs_costs_one_wait_and_is_waited_for_again_when_it_answers() {
     let (mut state, hand) = held();
-    state.remember((accepted("a", "1"), News::new()));
+    state.remember(accepted("a", "1"), News::new());
     assert_eq!(state.settled().await, Ok(()), "the disk has not answered");
-    state.remember((accepted("a", "2"), News::new()));
+    state.remember(accepted("a", "2"), News::new());
     assert_eq!(state.settled().now_or_never(), Some(Ok(())), "nothing waits any more");
     hand.go_on();
     assert_eq!(hand.write(), promised(accepted("a", "2")), "it was handed over all the same");
     hand.write();
-    state.remember((accepted("a", "3"), News::new()));
+    state.remember(accepted("a", "3"), News::new());
     let next = hand.next();
     assert_eq!((next, state.settled().now_or_never()), (promised(accepted("a", "3")), None));
 }
@@ -270,7 +270,7 @@ async fn a_disk_that_hangs_costs_one_wait_and_is_waited_for_again_when_it_answer
 #[tokio::test]
 async fn the_end_waits_until_all_is_written() {
     let (mut state, hand) = held();
-    state.remember((News::new(), draft("a")));
+    state.remember(News::new(), draft("a"));
     let mut end = pin!(state.finish());
     assert_eq!(end.as_mut().now_or_never(), None);
     hand.go_on();
@@ -284,7 +284,7 @@ async fn a_thread_that_has_ended_is_an_error() {
     state.shared.close();
     hand.go_on();
     drop(hand);
-    state.remember((accepted("a", "1"), News::new()));
+    state.remember(accepted("a", "1"), News::new());
     while state.written.changed().await.is_ok() {}
     assert_eq!(state.settled().await, Err(StateThreadGone));
 }

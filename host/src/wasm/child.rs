@@ -122,7 +122,9 @@ impl Drop for Running {
 
 fn run(program: &Path, bytes: &[u8], means: &Means) -> io::Result<End> {
     let mut child = Running(start(program, means.room)?);
-    let (stdin, stdout, stderr) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
+    let stdin = child.0.stdin.take();
+    let stdout = child.0.stdout.take();
+    let stderr = child.0.stderr.take();
     scope(|scope| {
         // It may end before it has read everything; its last words say why.
         let fed = spawn(scope, move || drop(stdin.map(|mut stdin| stdin.write_all(bytes))))?;

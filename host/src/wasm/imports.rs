@@ -37,10 +37,17 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn new(policy: Arc<str>, limits: &Limits, fuel: u64) -> Self {
-        let (memory_limit, log_left) = (limits.memory, limits.log);
-        let (lines, logged, floods) = (0, 0, false);
-        let (last_words, refused_memory) = (None, None);
-        Self { policy, fuel, memory_limit, log_left, lines, logged, floods, last_words, refused_memory }
+        Self {
+            policy,
+            fuel,
+            memory_limit: limits.memory,
+            log_left: limits.log,
+            lines: 0,
+            logged: 0,
+            floods: false,
+            last_words: None,
+            refused_memory: None,
+        }
     }
 
     /// Ends the call of a policy that does not stop.

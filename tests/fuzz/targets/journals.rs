@@ -53,7 +53,7 @@ fn write(directory: &Path, bytes: &[u8]) {
 /// The next process finds what this one remembered last.
 fn remembers(directory: &Path, accepted: &Accepted, drafts: &Drafts) {
     let mut state = StateDir::open(directory);
-    state.remember((news(&state.accepted(), accepted), news(&state.drafts(), drafts)));
+    state.remember(news(&state.accepted(), accepted), news(&state.drafts(), drafts));
     let next = StateDir::open(directory);
     assert_eq!(&next.accepted(), accepted);
     assert_eq!(&next.drafts(), drafts);

@@ -4,8 +4,8 @@ use egressd_core::status::{ServiceStatus, State};
 use egressd_core::testkit::{a, whole};
 use egressd_core::voice::Speech;
 
-use super::policy::{DEFECTIVE, TRANSLATE};
-use super::world::{ADDRESS, OFF, World, key};
+use super::policy::{DEFECTIVE, NOTHING, TRANSLATE};
+use super::world::{ADDRESS, World, key};
 
 /// `web` and `dns` are in force.
 async fn two_services() -> World {
@@ -103,7 +103,7 @@ async fn before_the_first_round_is_in_force_nothing_is_reported_to_be() {
 async fn a_plan_with_a_defect_is_neither_carried_out_nor_tried_again() {
     let mut world = two_services().await;
     let kernel = world.stage.ruleset();
-    world.put("web", (DEFECTIVE, ADDRESS), &["10.0.0.3"]);
+    world.put("web", DEFECTIVE, ADDRESS, &["10.0.0.3"]);
     let newest = world.reported().await;
     assert!(newest.trouble.unwrap().contains("the plan is not carried out"));
     assert_eq!(gist(&world.status("web")), translates("10.0.0.1", true));
@@ -115,12 +115,12 @@ async fn a_plan_with_a_defect_is_neither_carried_out_nor_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn beside_a_defect_no_other_change_is_carried_out_and_after_it_all_are() {
     let mut world = two_services().await;
-    world.put("web", (DEFECTIVE, ADDRESS), &["10.0.0.3"]);
+    world.put("web", DEFECTIVE, ADDRESS, &["10.0.0.3"]);
     world.reported().await;
-    world.put("dns", OFF, &["10.0.0.2"]);
+    world.put("dns", NOTHING, ADDRESS, &["10.0.0.2"]);
     world.reported().await;
     assert_eq!(gist(&world.status("dns")), translates("10.0.0.2", true));
-    world.put("web", (TRANSLATE, "11.0.0.3"), &["10.0.0.3"]);
+    world.put("web", TRANSLATE, "11.0.0.3", &["10.0.0.3"]);
     world.settle_exactly().await;
     assert_eq!(world.status("web").addresses, [a("11.0.0.3")]);
 }
@@ -131,7 +131,7 @@ async fn a_defect_ends_the_tries_of_what_was_refused_and_it_is_read_before_the_n
     world.translate("dns", &["10.0.0.4"]);
     world.commit().await.refuse();
     world.reported().await;
-    world.put("web", (DEFECTIVE, ADDRESS), &["10.0.0.3"]);
+    world.put("web", DEFECTIVE, ADDRESS, &["10.0.0.3"]);
     assert!(world.reported().await.trouble.unwrap().contains("the plan is not carried out"));
     world.is_quiet().await;
     world.translate("web", &["10.0.0.3"]);

@@ -70,7 +70,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 /// Takes a step.
 async fn step(world: &mut World, step: &Step) {
     match step {
-        Step::Put { name, wish, address, pods } => world.put(name, (wish, address), pods),
+        Step::Put { name, wish, address, pods } => world.put(name, wish, address, pods),
         Step::Remove(name) => world.remove(name),
         Step::Hold(addresses) => world.hold(addresses),
         Step::Answers(answers) => answer(world, answers).await,

@@ -5,7 +5,7 @@ use egressd_core::chain::Chain;
 use egressd_core::pipeline::Settings;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::super::{Daemon, Idle, Next, Start, Watch};
+use super::super::{Daemon, Idle, Next, Start, Threads, Watch};
 use super::kernel::Actor;
 use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, Known};
@@ -38,15 +38,15 @@ pub(super) async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()
     let Setting { settings, start, state } = setting;
     let Ends { actor, loader, taker, known, mut stopped, mut planted } = ends;
     let kernel = KernelThread::spawn(move || Ok(actor)).await?;
-    let asked = (loader, Evaluator::start(Chain::default())?);
-    let mut daemon = Daemon::adopt(settings, state, asked, kernel, (start, watch)).await?;
+    let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::default())? };
+    let mut daemon = Daemon::adopt(settings, state, threads, start, watch).await?;
     let (mut addresses, mut defect) = (Addresses::from(known), None);
     let stop = interrupted(&mut stopped, &mut planted, &mut defect);
     let mut ended = daemon.follow(&taker, &mut addresses, stop).await;
     while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
         plant(&mut daemon);
         let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-        ended = daemon.run_loop(Next::Idle(Idle::Audit), (&taker, &mut addresses), stop).await;
+        ended = daemon.run_loop(Next::Idle(Idle::Audit), &taker, &mut addresses, stop).await;
     }
     daemon.end(ended).await
 }

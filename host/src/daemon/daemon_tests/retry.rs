@@ -142,9 +142,9 @@ type Failure = fn(Request);
 /// A change of a Service that the kernel takes over in several batches.
 async fn in_batches() -> World {
     let mut world = World::begin().await;
-    world.put("web", (NARROWLY, ADDRESS), &["10.0.0.1"]);
+    world.put("web", NARROWLY, ADDRESS, &["10.0.0.1"]);
     world.settle_exactly().await;
-    world.put("web", (NARROWLY, "11.0.0.3"), &["10.0.0.1", "10.0.0.2"]);
+    world.put("web", NARROWLY, "11.0.0.3", &["10.0.0.1", "10.0.0.2"]);
     world
 }
 

@@ -19,7 +19,7 @@ async fn crowded() -> World {
     world.translate("web", &["10.0.0.1"]);
     world.settle_exactly().await;
     for service in 0..MANY {
-        world.put(&format!("many-{service}"), (WIDELY, ADDRESS), &[&pod(service)]);
+        world.put(&format!("many-{service}"), WIDELY, ADDRESS, &[&pod(service)]);
     }
     world
 }
@@ -96,7 +96,7 @@ async fn of_a_large_change_services_say_that_it_is_under_way_and_the_others_are_
 async fn what_comes_between_slices_of_the_first_round_hides_no_service() {
     let mut world = World::start(Scene::default());
     for number in 0..MANY {
-        world.put(&format!("many-{number}"), (WIDELY, ADDRESS), &[&pod(number)]);
+        world.put(&format!("many-{number}"), WIDELY, ADDRESS, &[&pod(number)]);
     }
     world.take_over().await;
     world.commit().await.obey();

@@ -13,9 +13,9 @@ const NEXT: &str = "11.0.0.3";
 /// One Service whose change takes several batches.
 async fn in_the_middle() -> World {
     let mut world = World::begin().await;
-    world.put("web", (NARROWLY, ADDRESS), &["10.0.0.1"]);
+    world.put("web", NARROWLY, ADDRESS, &["10.0.0.1"]);
     world.settle_exactly().await;
-    world.put("web", (NARROWLY, NEXT), &["10.0.0.1"]);
+    world.put("web", NARROWLY, NEXT, &["10.0.0.1"]);
     world
 }
 
@@ -61,7 +61,7 @@ async fn an_end_does_not_wait_for_the_next_try_of_what_was_refused() {
 #[tokio::test(start_paused = true)]
 async fn an_end_while_the_first_services_are_asked_about_does_not_wait_and_writes_nothing() {
     let mut world = World::start(Scene::default());
-    world.put("web", (SLOWLY, ADDRESS), &["10.0.0.1"]);
+    world.put("web", SLOWLY, ADDRESS, &["10.0.0.1"]);
     world.take_over().await;
     world.gate.policy_waits().await;
     world.stop();
@@ -74,7 +74,7 @@ async fn an_end_while_a_policy_is_asked_leaves_what_is_in_force_and_what_is_answ
     let mut world = World::begin().await;
     world.translate("dns", &["10.0.0.2"]);
     world.settle_exactly().await;
-    world.put("web", (SLOWLY, ADDRESS), &["10.0.0.1"]);
+    world.put("web", SLOWLY, ADDRESS, &["10.0.0.1"]);
     world.gate.policy_waits().await;
     world.stop();
     world.gate.open();

@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use super::super::{Daemon, Start, Watch};
 use super::claims::Claims;
 use super::kernel::{Request, Stage};
-use super::policy::{Gate, NOTHING, TRANSLATE, obedient};
+use super::policy::{Gate, TRANSLATE, obedient};
 use super::process::{Defect, Ends, Setting, run};
 use crate::admin::oneshot::ask;
 use crate::board::notices::Notices;
@@ -123,11 +123,10 @@ impl World {
         let keys = snapshot.services.keys().cloned().map(Key::Service).chain([Key::Cluster]).collect();
         giver.give(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
         let (held, claims) = (Held::new(), Claims::of(&snapshot));
-        let (board, stop, _hand) = (reader, Some(stop), hand);
         Self {
             stage,
             gate,
-            board,
+            board: reader,
             metrics,
             snapshot,
             held,
@@ -135,8 +134,8 @@ impl World {
             claims,
             giver,
             addresses,
-            _hand,
-            stop,
+            _hand: hand,
+            stop: Some(stop),
             defects,
             daemon,
             time,
@@ -171,11 +170,11 @@ impl World {
 
     /// Gives a Service one wish, the usual address and these endpoints.
     pub(super) fn translate(&mut self, name: &str, endpoints: &[&str]) {
-        self.put(name, (TRANSLATE, ADDRESS), endpoints);
+        self.put(name, TRANSLATE, ADDRESS, endpoints);
     }
 
     /// Gives a Service what it wants of the policy, its address and its endpoints.
-    pub(super) fn put(&mut self, name: &str, (wish, address): (&str, &str), endpoints: &[&str]) {
+    pub(super) fn put(&mut self, name: &str, wish: &str, address: &str, endpoints: &[&str]) {
         let mut service = service(name, &[address]);
         service.annotations.insert("do".to_owned(), wish.to_owned());
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
@@ -355,6 +354,3 @@ async fn let_threads_work() {
 pub(super) fn key(name: &str) -> ServiceKey {
     service(name, &[]).key
 }
-
-/// The wish of a Service that wants nothing.
-pub(super) const OFF: (&str, &str) = (NOTHING, ADDRESS);

@@ -27,7 +27,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Takes in what followers tell, until there are none.
 pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver, mut memory: Option<Memory>) {
-    let (mut troubles, mut begun, mut reported) = (Troubles::default(), Begun::No, Vec::with_capacity(MOST));
+    let mut troubles = Troubles::default();
+    let mut begun = Begun::No;
+    let mut reported = Vec::with_capacity(MOST);
     while news.recv_many(&mut reported, MOST).await > 0 {
         let latest = clock::now() + PATIENCE;
         reported.drain(..).for_each(|one| take(one, &mut state, &mut troubles));

@@ -104,7 +104,7 @@ pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), 
     let server = Arc::clone(connection.server());
     let follow = move || {
         let (sender, news) = channel(WAITING);
-        let followers = followers(&client, &server, &scope, (&sender, &giver.asked()));
+        let followers = followers(&client, &server, &scope, &sender, &giver.asked());
         drop(sender);
         runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver, memory)) });
     };
@@ -144,7 +144,8 @@ fn followers(
     client: &Client,
     address: &Arc<str>,
     scope: &Scope,
-    (news, read): (&Sender<News>, &handover::Asked),
+    news: &Sender<News>,
+    read: &handover::Asked,
 ) -> Vec<BoxFuture<'static, ()>> {
     let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
     let follower = |asked: Asked| {

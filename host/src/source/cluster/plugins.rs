@@ -99,7 +99,7 @@ mod tests {
             let completeness = if number % 2 == 0 { Completeness::Whole } else { Completeness::Partial };
             let named = Arc::new(ClusterNetworks { pods, services: vec![], completeness });
             let identity = (kind, of.called(name));
-            snapshot.cluster_networks.insert(networks::title(&identity), Arc::clone(&named));
+            snapshot.cluster_networks.insert(networks::title(identity.0, &identity.1), Arc::clone(&named));
             expected.push(Object::Networks(identity, named));
         }
         let mut recalled = recall(lines(&snapshot).collect::<Vec<_>>().join("\n").as_bytes(), Vec::new());

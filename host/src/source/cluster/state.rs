@@ -167,8 +167,12 @@ impl State {
     }
 
     fn hand_over(&mut self) -> Update {
-        let (snapshot, keys, findings) = (self.snapshot.clone(), mem::take(&mut self.keys), self.findings());
-        Update { snapshot, keys, findings, kept: self.cut.hand_over() }
+        Update {
+            snapshot: self.snapshot.clone(),
+            keys: mem::take(&mut self.keys),
+            findings: self.findings(),
+            kept: self.cut.hand_over(),
+        }
     }
 
     /// What is known, once all policies are.
@@ -246,7 +250,7 @@ impl State {
                 let known = unread.as_ref().and_then(|unread| self.known(unread));
                 let is_good = known.as_ref().is_none_or(Object::is_known) && self.names(kind).contains(&name);
                 let then = if is_good { STAYS } else { never_read(kind) };
-                self.lose(kind, &name, (uid.as_deref(), &why));
+                self.lose(kind, &name, uid.as_deref(), &why);
                 self.unreadable.insert(of, format!("{why}; {then}"));
                 let standing_in = unread.filter(|_| known.is_none());
                 standing_in.into_iter().for_each(|object| self.store(name.clone(), object));
@@ -304,7 +308,7 @@ impl State {
             }
             Object::Pod(pod) => keys.extend(self.pods.insert(pod).into_iter().map(Key::Pod)),
             Object::Networks(identity, said) => {
-                keys.extend(networks::set(snapshot, networks::title(&identity), Some(&said)));
+                keys.extend(networks::set(snapshot, networks::title(identity.0, &identity.1), Some(&said)));
             }
             // The API server is asked for those of this node alone, and for no Endpoints.
             Object::PodElsewhere(_) | Object::Endpoints(_) => {}
@@ -353,7 +357,7 @@ impl State {
             Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.to_owned())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
             Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.to_owned())),
-            Kind::Networks(_) => networks::set(snapshot, networks::title(&(kind, name.clone())), None),
+            Kind::Networks(_) => networks::set(snapshot, networks::title(kind, name), None),
             Kind::Pods => {
                 self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
                 None

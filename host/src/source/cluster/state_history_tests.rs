@@ -129,7 +129,7 @@ proptest! {
 }
 
 /// What somebody knows who reads only what the keys name.
-fn mirrored((mut mirror, mut whose): Mirror, update: Option<Update>) -> Mirror {
+fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<Update>) -> Mirror {
     let Update { snapshot, keys, .. } =
         update.unwrap_or_else(|| Update { snapshot: mirror.clone(), ..Update::default() });
     for key in keys {
@@ -154,14 +154,19 @@ fn mirrored((mut mirror, mut whose): Mirror, update: Option<Update>) -> Mirror {
             }
         }
     }
-    (mirror, whose)
+    Mirror { snapshot: mirror, whose }
 }
 
 /// Everything but pods, and whose the addresses of pods are.
-type Mirror = (Snapshot, BTreeMap<IpAddr, String>);
+#[derive(Debug, PartialEq)]
+struct Mirror {
+    snapshot: Snapshot,
+    whose: BTreeMap<IpAddr, String>,
+}
 
 fn mirror_of(snapshot: &Snapshot) -> Mirror {
-    (Snapshot { pods: KnownPods::default(), ..snapshot.clone() }, whose_all_are(snapshot))
+    let whose = whose_all_are(snapshot);
+    Mirror { snapshot: Snapshot { pods: KnownPods::default(), ..snapshot.clone() }, whose }
 }
 
 fn whose_all_are(snapshot: &Snapshot) -> BTreeMap<IpAddr, String> {

@@ -74,7 +74,7 @@ impl Collector {
                 self.contents.unknown.push(format!("{}: {items}", place.path));
             }
             (None, _) => match Kind::of(&typed.version, &typed.kind, &called(&value)) {
-                Some(kind) => self.add_object(place, (kind, &typed), value),
+                Some(kind) => self.add_object(place, kind, &typed, value),
                 None => {
                     self.contents.unknown.extend(mistake(&typed, &value).map(|why| format!("{}: {why}", place.path)))
                 }
@@ -89,7 +89,7 @@ impl Collector {
         }
     }
 
-    fn add_object(&mut self, place: &Place, (kind, typed): (Kind, &Typed), value: Value) {
+    fn add_object(&mut self, place: &Place, kind: Kind, typed: &Typed, value: Value) {
         let said = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
         let called = format!("{} ({})", place.path, format!("{} {}", kind.names().kind, said("name")).trim_end());
         let contents = &mut self.contents;

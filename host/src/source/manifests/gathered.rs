@@ -218,7 +218,7 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
         }
         Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
         Object::Networks(identity, said) => {
-            networks::set(snapshot, networks::title(identity), Some(said));
+            networks::set(snapshot, networks::title(identity.0, &identity.1), Some(said));
         }
         // Only when all slices are known.
         Object::Endpoints(_) => {}

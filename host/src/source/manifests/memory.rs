@@ -47,8 +47,14 @@ impl Memory {
     pub(super) fn none(directory: &Path, node: &str) -> Self {
         // Whoever starts egressd elsewhere means the same files.
         let directory = absolute(directory).unwrap_or_else(|_| directory.to_owned());
-        let (pending, unknown) = Default::default();
-        Self { directory, node: node.to_owned(), sources: None, pending, unknown, health: Health::Good }
+        Self {
+            directory,
+            node: node.to_owned(),
+            sources: None,
+            pending: Default::default(),
+            unknown: Default::default(),
+            health: Health::Good,
+        }
     }
 
     /// The same with what an earlier process left.

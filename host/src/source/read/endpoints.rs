@@ -22,23 +22,19 @@ pub(super) fn endpoints(
     for subset in root.get("subsets").list()? {
         for (list, ready) in LISTS {
             for item in subset.get(list).list()? {
-                endpoints.extend(endpoint(&item, (ready, default_node), faults)?);
+                let found = endpoint(&item, default_node, faults)?;
+                endpoints.extend(found.map(|found| Endpoint { ready: Some(ready), ..found }));
             }
         }
     }
     Ok(Slice { service, made_by: MadeBy::Other, endpoints: endpoints.into() })
 }
 
-fn endpoint(
-    item: &Field<'_>,
-    (ready, default_node): (bool, Option<&str>),
-    faults: &mut Vec<Fault>,
-) -> Result<Option<Endpoint>, Fault> {
+fn endpoint(item: &Field<'_>, default_node: Option<&str>, faults: &mut Vec<Fault>) -> Result<Option<Endpoint>, Fault> {
     let node = node(item, default_node)?;
     let pod = pod(&item.object("targetRef")?, faults);
     let address = kept(address(&item.get("ip")), faults);
-    let ready = Some(ready);
-    Ok(address.map(|address| Endpoint { address, node, pod, ready, serving: None, terminating: None }))
+    Ok(address.map(|address| Endpoint { address, node, pod, ready: None, serving: None, terminating: None }))
 }
 
 #[cfg(test)]

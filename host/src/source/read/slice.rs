@@ -50,7 +50,9 @@ fn endpoints(
 ) -> Result<Vec<Endpoint>, Fault> {
     let conditions = endpoint.get("conditions");
     let mut condition = |name: &str| kept(conditions.get(name).boolean(), faults);
-    let (ready, serving, terminating) = (condition("ready"), condition("serving"), condition("terminating"));
+    let ready = condition("ready");
+    let serving = condition("serving");
+    let terminating = condition("terminating");
     let node = node(endpoint, default_node)?;
     let pod = pod(&endpoint.object("targetRef")?, faults);
     let addresses = endpoint.get("addresses").all(faults, address)?;

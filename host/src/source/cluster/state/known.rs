@@ -26,7 +26,7 @@ impl State {
                 Some(Object::ServiceNetworks(name.clone(), Arc::clone(networks)))
             }
             Object::Networks(identity, _) => {
-                let networks = cluster_networks.get(&networks::title(identity))?;
+                let networks = cluster_networks.get(&networks::title(identity.0, &identity.1))?;
                 Some(Object::Networks(identity.clone(), Arc::clone(networks)))
             }
             Object::Slice(..)

@@ -7,9 +7,9 @@ use crate::source::kind::Kind;
 
 impl State {
     /// Nothing but its name is known.
-    pub(super) fn lose(&mut self, kind: Kind, name: &ObjectReference, (uid, why): (Option<&str>, &str)) {
+    pub(super) fn lose(&mut self, kind: Kind, name: &ObjectReference, uid: Option<&str>, why: &str) {
         match kind {
-            Kind::Services => self.lose_service(name, (uid, why)),
+            Kind::Services => self.lose_service(name, uid, why),
             Kind::Policies => self.lose_policy(&name.name),
             Kind::Slices
             | Kind::Nodes
@@ -41,7 +41,7 @@ impl State {
         self.keys.extend(key);
     }
 
-    fn lose_service(&mut self, name: &ObjectReference, (uid, why): (Option<&str>, &str)) {
+    fn lose_service(&mut self, name: &ObjectReference, uid: Option<&str>, why: &str) {
         let (key, uid) = (service_key(name), uid.and_then(|uid| Uid::new(uid).ok()));
         let Some(uid) = uid.filter(|_| !self.snapshot.services.contains_key(&key)) else { return };
         let lost = UnreadableService { uid, why: why.into() };
