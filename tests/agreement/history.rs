@@ -90,11 +90,11 @@ impl Node {
     fn change_to(&mut self, plan: &Plan, step: Step) -> Result<()> {
         let desired = compile(plan, &self.tables);
         let changes = diff(&self.ruleset, &desired);
-        for (number, batch) in changes.batches.iter().enumerate() {
+        for (number, batch) in changes.batches().enumerate() {
             self.kernel.commit(batch).with_context(|| format!("the kernel refuses a batch of\n{changes}"))?;
             // What the laws of the core promise: between batches, if one Service changed, everybody is seen as before
             // or as after.
-            if step == Step::Edit && number + 1 < changes.batches.len() {
+            if step == Step::Edit && number + 1 < changes.batches().len() {
                 let halfway = || format!("after batch {} of\n{changes}", number + 1);
                 self.expect(&[&self.ruleset.clone(), &desired], PACKETS_BETWEEN).with_context(halfway)?;
             }

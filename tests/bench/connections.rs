@@ -37,8 +37,8 @@ pub(crate) fn new_connections() {
 fn load_ours(count: u32) {
     let comparison = World::with(count, Kind::Plain).step();
     let mut netlink = Netlink::open().unwrap();
-    for batch in diff(&Ruleset::default(), comparison.after()).batches {
-        netlink.commit(&batch).unwrap();
+    for batch in diff(&Ruleset::default(), comparison.after()).batches() {
+        netlink.commit(batch).unwrap();
     }
 }
 

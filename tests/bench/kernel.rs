@@ -62,7 +62,7 @@ fn commit_from_nothing(ruleset: &Ruleset) -> (Duration, Duration) {
 
 /// The time that the kernel took for all batches.
 pub(crate) fn commit(netlink: &mut Netlink, changes: &Changes) -> Result<Duration, Error> {
-    changes.batches.iter().map(|batch| netlink.commit_timed(batch, clock::thread)).sum()
+    changes.batches().map(|batch| netlink.commit_timed(batch, clock::thread)).sum()
 }
 
 fn nft_load(ruleset: &Ruleset) -> Duration {

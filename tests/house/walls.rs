@@ -54,7 +54,7 @@ const ADAPTERS: [&str; 8] = [
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-pub(crate) const ROOMS: [(&str, &[&str]); 23] = [
+pub(crate) const ROOMS: [(&str, &[&str]); 24] = [
     ("net", &[]),
     ("text", &[]),
     ("spelling", &[]),
@@ -70,7 +70,8 @@ pub(crate) const ROOMS: [(&str, &[&str]); 23] = [
     ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner", "text"]),
     ("check", &["finding", "model", "net", "plan"]),
     ("ruleset", &["net"]),
-    ("diff", &["net", "ruleset"]),
+    ("effect", &[]),
+    ("diff", &["effect", "net", "ruleset"]),
     ("compile", &["decision", "model", "net", "plan", "ruleset"]),
     ("status", &["check", "decision", "finding", "model", "owner", "plan"]),
     (

@@ -41,11 +41,11 @@ fn a_set_of_ranges_changes_by_what_differs() {
             .unwrap()
             .sets
             .insert(name("egress_excluded"), Set::Ranges(Family::Ipv4, ranges));
-        for batch in diff(&before, &ruleset).batches {
+        for batch in diff(&before, &ruleset).batches() {
             // Only the content of the sample may be something else as a whole.
             let is_refill = batch.changes.iter().any(|change| matches!(change.verb, Verb::RefillSet(..)));
             assert!(!is_refill || before == full_ruleset(), "{batch}");
-            kernel.commit(&batch).unwrap_or_else(|error| panic!("{}\n{batch}", told(&error)));
+            kernel.commit(batch).unwrap_or_else(|error| panic!("{}\n{batch}", told(&error)));
         }
         assert_eq!(read(&mut kernel), ruleset);
     }
@@ -67,8 +67,8 @@ fn ranges_that_others_divided_are_written_anew() {
     let mut after = before.clone();
     let whole = all(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/4"]);
     after.tables.get_mut(&Family::Ipv4.into()).unwrap().sets.insert(set, Set::Ranges(Family::Ipv4, whole));
-    for batch in diff(&before, &after).batches {
-        kernel.commit(&batch).unwrap();
+    for batch in diff(&before, &after).batches() {
+        kernel.commit(batch).unwrap();
     }
     assert_eq!(read(&mut kernel), after);
 }

@@ -76,8 +76,8 @@ pub(crate) fn element(target: Target, comment: &str) -> Element {
 
 /// The batch that makes a ruleset out of nothing.
 pub(crate) fn creation(ruleset: &Ruleset) -> Batch {
-    let batches = diff(&Ruleset::default(), ruleset).batches.into_iter();
-    Batch { changes: batches.flat_map(|batch| batch.changes).collect() }
+    let effects = diff(&Ruleset::default(), ruleset).effects.into_iter();
+    Batch { changes: effects.flat_map(|effect| effect.change.changes).collect() }
 }
 
 /// One change of the table for IPv4.

@@ -14,6 +14,7 @@ pub mod check;
 pub mod compile;
 pub mod decision;
 pub mod diff;
+pub mod effect;
 pub mod finding;
 pub mod guard;
 pub mod in_force;

@@ -69,13 +69,13 @@ fn carry_out(applied: &mut Applied, kernel: &mut FakeKernel, next: Ruleset, fate
     let mut comparison = applied.compare(next, |_, _| {});
     let mut left = fate.slices;
     let mut commit = |slice: &Slice| {
-        slice.changes.batches.iter().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
+        slice.changes.batches().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
     };
     match comparison.cut(applied, fate.most) {
         Cut::Whole if left == 0 => {}
         Cut::Whole => {
             let changes = comparison.changes(applied);
-            changes.batches.iter().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
+            changes.batches().for_each(|batch| kernel.commit(batch).expect("a change the kernel takes"));
             comparison.apply_to(applied);
             applied.clear_outstanding();
         }

@@ -44,7 +44,7 @@ fn plan_and_edit() -> impl Strategy<Value = (Plan, Plan, ServiceKey)> {
 fn every_packet_sees_the_old_or_the_new(before: &Ruleset, after: &Ruleset) -> Result<(), TestCaseError> {
     let changes = diff(before, after);
     let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
-    for batch in &changes.batches {
+    for batch in changes.batches() {
         kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
         for packet in packets() {
             let now = seen(&kernel.ruleset, &packet);
@@ -60,7 +60,7 @@ fn every_packet_on_its_way_sees_the_old_or_the_new(before: &Ruleset, after: &Rul
     let changes = diff(before, after);
     let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
     let packets = packets();
-    for batch in &changes.batches {
+    for batch in changes.batches() {
         let old = kernel.ruleset.clone();
         kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
         let look_ups =
@@ -138,7 +138,7 @@ proptest! {
         prop_assert_eq!(apply(&old, &changes).map_err(|e| format!("{e}\n{changes}")), Ok(new.clone()));
         prop_assert!(diff(&new, &new).is_empty());
         let created = diff(&Ruleset::default(), &new);
-        prop_assert_eq!(created.batches.len(), 1, "nobody meets a table that is being made");
+        prop_assert_eq!(created.batches().len(), 1, "nobody meets a table that is being made");
         prop_assert_eq!(apply(&Ruleset::default(), &created), Ok(new.clone()));
         prop_assert_eq!(apply(&new, &diff(&new, &Ruleset::default())), Ok(Ruleset::default()));
     }
@@ -148,7 +148,7 @@ proptest! {
         let (old, new) = (ruleset(&old), ruleset(&new));
         let existing: Vec<_> = old.tables.iter().map(|(family, table)| (*family, table.name.clone())).collect();
         let changes = replace(&existing, &new);
-        prop_assert_eq!(changes.batches.len(), 1);
+        prop_assert_eq!(changes.batches().len(), 1);
         prop_assert_eq!(apply(&old, &changes), Ok(new));
     }
 
@@ -192,9 +192,9 @@ proptest! {
         let mut kernel = FakeKernel { ruleset: before.clone(), generation: 0 };
         let changes = diff(&before, &after);
         let both = merge_ranges(old.iter().chain(&new).copied());
-        for (number, batch) in changes.batches.iter().enumerate() {
+        for (number, batch) in changes.batches().enumerate() {
             kernel.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string()))?;
-            let is_last = number + 1 == changes.batches.len();
+            let is_last = number + 1 == changes.batches().len();
             let expected = if is_last { &new } else { &both };
             prop_assert_eq!(&kernel.ruleset, &with_ranges(expected), "after batch {} of\n{}", number + 1, changes);
         }
@@ -207,7 +207,7 @@ proptest! {
             plan.services.get(&key).into_iter().flat_map(|s| s.rules.iter().flat_map(|r| r.sources.clone())).collect()
         };
         let mine: BTreeSet<IpAddr> = touched(&old).union(&touched(&new)).copied().collect();
-        for change in diff(&ruleset(&old), &ruleset(&new)).batches.iter().flat_map(|batch| &batch.changes) {
+        for change in diff(&ruleset(&old), &ruleset(&new)).batches().flat_map(|batch| &batch.changes) {
             let pods: Vec<IpAddr> = match &change.verb {
                 Verb::AddElements(_, _, elements) => elements.iter().map(|(key, _)| key.address()).collect(),
                 Verb::DeleteElements(_, _, keys) => keys.iter().map(|key| key.address()).collect(),

@@ -39,7 +39,7 @@ fn slices(old: &Ruleset, new: &Ruleset, most: usize) -> Vec<(Slice, Vec<Ruleset>
             kernel.commit(batch).expect("a change the kernel takes");
             kernel.ruleset.clone()
         };
-        let states = slice.changes.batches.iter().map(commit).collect();
+        let states = slice.changes.batches().map(commit).collect();
         all.push((slice.clone(), states));
         slice.apply(&mut applied);
         assert_eq!(applied, kernel.ruleset, "what we believe is what the kernel has");
@@ -70,7 +70,7 @@ fn changed(slice: &Slice) -> usize {
         | Verb::DeleteChain(_)
         | Verb::FlushRules(_) => 0,
     };
-    slice.changes.batches.iter().flat_map(|batch| &batch.changes).map(|change| of(&change.verb)).sum()
+    slice.changes.batches().flat_map(|batch| &batch.changes).map(|change| of(&change.verb)).sum()
 }
 
 /// The rules of the base chains, which come whole.

@@ -8,6 +8,7 @@ use egressd_core::chain::Chain;
 use egressd_core::compile::keep;
 use egressd_core::decision::Draft;
 use egressd_core::diff::{Batch, Changes, diff};
+use egressd_core::effect::{Effect, Phase};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
 use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
@@ -91,9 +92,9 @@ pub fn difference(readback: &Readback, round: &Round) -> Changes {
     let removals: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
     let mut desired = round.ruleset.clone();
     keep(&mut desired, &readback.ruleset, &round.kept);
-    let mut batches = diff(&readback.ruleset, &desired).batches;
+    let mut changes = diff(&readback.ruleset, &desired);
     if !removals.is_empty() {
-        batches.insert(0, Batch { changes: removals });
+        changes.effects.insert(0, Effect { phase: Phase::Arm, change: Batch { changes: removals } });
     }
-    Changes { batches }
+    changes
 }

@@ -125,9 +125,9 @@ impl Daemon {
 
     async fn carry_out(&self, changes: Changes) -> Result<(), nft::Error> {
         let (begun, summary) = (clock::now(), changes.summary());
-        for batch in changes.batches {
+        for effect in changes.effects {
             let begun = clock::now();
-            self.kernel.commit(batch).await.inspect_err(|_| self.watch.metrics.refused())?;
+            self.kernel.commit(effect.change).await.inspect_err(|_| self.watch.metrics.refused())?;
             self.watch.metrics.committed(clock::since(begun));
         }
         if summary.batches > 0 {

@@ -17,8 +17,8 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
     for foreign in readback.foreign {
         assert!(encoded(&Batch { changes: foreign.removal }).is_ok(), "{}", foreign.what);
     }
-    for batch in diff(&readback.ruleset, &Ruleset::default()).batches {
-        assert!(encoded(&batch).is_ok(), "{batch:?}");
+    for batch in diff(&readback.ruleset, &Ruleset::default()).batches() {
+        assert!(encoded(batch).is_ok(), "{batch:?}");
     }
     assert!(diff(&readback.ruleset, &readback.ruleset).is_empty());
     if readback.ruleset.tables.is_empty() { Answer::Refused } else { Answer::Taken }

@@ -8,9 +8,9 @@ use crate::ruleset::{Hook, MARKER, Name};
 
 impl Display for Changes {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (number, batch) in self.batches.iter().enumerate() {
-            if self.batches.len() > 1 {
-                writeln!(f, "# batch {} of {}", number + 1, self.batches.len())?;
+        for (number, batch) in self.batches().enumerate() {
+            if self.effects.len() > 1 {
+                writeln!(f, "# batch {} of {}", number + 1, self.effects.len())?;
             }
             batch.fmt(f)?;
         }

@@ -40,6 +40,7 @@ pub use scope::{Common, Scope};
 pub use slices::{Cut, SLICE, Slice, Slices, cut};
 pub use summary::Summary;
 
+use crate::effect::{Effect, Phase};
 use crate::net::AddressRange;
 use crate::ruleset::{Element, Hook, MapKey, MapKind, Name, Rule, Ruleset, SetKind, Table, TableFamily};
 
@@ -100,17 +101,22 @@ pub struct Batch {
     pub changes: Vec<Change>,
 }
 
-/// Batches to commit one after the other.
+/// Batches to commit one after the other, each with the phase of a node's change that it belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// In order; none is empty.
-    pub batches: Vec<Batch>,
+    /// In order; none is empty, and phases never go back.
+    pub effects: Vec<Effect<Batch>>,
 }
 
 impl Changes {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.batches.is_empty()
+        self.effects.is_empty()
+    }
+
+    /// In order.
+    pub fn batches(&self) -> impl ExactSizeIterator<Item = &Batch> {
+        self.effects.iter().map(|effect| &effect.change)
     }
 }
 
@@ -143,8 +149,9 @@ pub fn replace(existing: &[(TableFamily, Name)], desired: &Ruleset) -> Changes {
     };
     let mut changes: Vec<Change> = existing.iter().map(delete).collect();
     let creation = diff(&Ruleset::default(), desired);
-    changes.extend(creation.batches.into_iter().flat_map(|batch| batch.changes));
-    Phases { make: changes, ..Phases::default() }.into_changes()
+    changes.extend(creation.effects.into_iter().flat_map(|effect| effect.change.changes));
+    // From this batch on packets go the new way.
+    Phases { switch: vec![changes], ..Phases::default() }.into_changes()
 }
 
 /// The batches of the module's documentation, for all tables together.
@@ -162,9 +169,12 @@ impl Phases {
         self.break_.push(Change { family, table: table.name.clone(), verb: Verb::DeleteTable });
     }
 
+    /// To other parts of a node, a set that is widened is one that is made, and one that is narrowed is an old way that goes.
     fn into_changes(self) -> Changes {
-        let batches = [self.widen, self.make].into_iter().chain(self.switch).chain([self.break_, self.narrow]);
-        let filled = batches.filter(|changes| !changes.is_empty());
-        Changes { batches: filled.map(|changes| Batch { changes }).collect() }
+        let come = [self.widen, self.make].map(|changes| (Phase::Make, changes));
+        let switch = self.switch.into_iter().map(|changes| (Phase::Switch, changes));
+        let go = [self.break_, self.narrow].map(|changes| (Phase::Break, changes));
+        let filled = come.into_iter().chain(switch).chain(go).filter(|(_, changes)| !changes.is_empty());
+        Changes { effects: filled.map(|(phase, changes)| Effect { phase, change: Batch { changes } }).collect() }
     }
 }

@@ -16,8 +16,8 @@ pub struct Summary {
 impl Changes {
     /// How much it is.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary { batches: self.batches.len(), ..Summary::default() };
-        for change in self.batches.iter().flat_map(|batch| &batch.changes) {
+        let mut summary = Summary { batches: self.effects.len(), ..Summary::default() };
+        for change in self.batches().flat_map(|batch| &batch.changes) {
             match &change.verb {
                 Verb::AddElements(_, _, elements) => summary.elements_added += elements.len(),
                 Verb::DeleteElements(_, _, keys) => summary.elements_removed += keys.len(),

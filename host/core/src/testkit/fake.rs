@@ -49,7 +49,7 @@ impl FakeKernel {
 /// The first change that the kernel would refuse.
 pub fn apply(ruleset: &Ruleset, changes: &Changes) -> Result<Ruleset, Refused> {
     let mut kernel = FakeKernel { ruleset: ruleset.clone(), generation: 0 };
-    changes.batches.iter().try_for_each(|batch| kernel.commit(batch))?;
+    changes.batches().try_for_each(|batch| kernel.commit(batch))?;
     Ok(kernel.ruleset)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use egressd_core::diff::{Applied, Batch, Comparison, Cut, Scope};
+use egressd_core::diff::{Applied, Changes, Comparison, Cut, Scope};
 use egressd_core::ruleset::{Chain, Name, Ruleset, Table};
 use egressd_core::testkit::FakeKernel;
 use proptest::prelude::*;
@@ -67,7 +67,7 @@ impl Kernel {
                 return Ok(Some(slices.pods().union(&slice.pods).copied().collect()));
             }
             left -= 1;
-            self.commit(&slice.changes.batches)?;
+            self.commit(&slice.changes)?;
             comparison.take(&slice);
             self.applied.take(slice);
             prop_assert_eq!(self.applied.ruleset(), &self.fake.ruleset);
@@ -85,16 +85,16 @@ impl Kernel {
             self.knowledge = fate.then;
             return Ok(None);
         }
-        self.commit(&comparison.changes(&self.applied).batches)?;
+        self.commit(&comparison.changes(&self.applied))?;
         comparison.apply_to(&mut self.applied);
         self.applied.clear_outstanding();
         prop_assert_eq!(self.applied.ruleset(), &self.fake.ruleset);
         Ok(Some(BTreeSet::new()))
     }
 
-    fn commit(&mut self, batches: &[Batch]) -> Result<(), TestCaseError> {
-        batches
-            .iter()
+    fn commit(&mut self, changes: &Changes) -> Result<(), TestCaseError> {
+        changes
+            .batches()
             .try_for_each(|batch| self.fake.commit(batch).map_err(|refused| TestCaseError::fail(refused.to_string())))
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use egressd_core::diff::{Applied, Batch, Changes};
+use egressd_core::diff::{Applied, Changes};
 use egressd_core::model::{Key, Snapshot};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Pipeline;
@@ -54,8 +54,8 @@ impl World {
     }
 }
 
-fn bytes(batches: &[Batch]) -> usize {
-    batches.iter().map(|batch| encode(batch, Ownership::Exclusive).unwrap().bytes.len()).sum()
+fn bytes(changes: &Changes) -> usize {
+    changes.batches().map(|batch| encode(batch, Ownership::Exclusive).unwrap().bytes.len()).sum()
 }
 
 /// The bytes of each of some changes.
@@ -63,7 +63,7 @@ fn changes(count: u32) -> Vec<usize> {
     let mut world = World::with(count);
     let change = |turn: u8| {
         let key = world.put(u32::from(turn) * 17 % count, turn);
-        bytes(&world.take(&[key].into()).batches)
+        bytes(&world.take(&[key].into()))
     };
     (1..=20).map(change).collect()
 }
