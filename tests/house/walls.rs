@@ -54,7 +54,7 @@ const ADAPTERS: [&str; 8] = [
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-pub(crate) const ROOMS: [(&str, &[&str]); 24] = [
+pub(crate) const ROOMS: [(&str, &[&str]); 25] = [
     ("net", &[]),
     ("text", &[]),
     ("spelling", &[]),
@@ -72,6 +72,7 @@ pub(crate) const ROOMS: [(&str, &[&str]); 24] = [
     ("ruleset", &["net"]),
     ("effect", &[]),
     ("diff", &["effect", "net", "ruleset"]),
+    ("node", &["diff", "effect", "owner", "ruleset"]),
     ("compile", &["decision", "model", "net", "plan", "ruleset"]),
     ("status", &["check", "decision", "finding", "model", "owner", "plan"]),
     (

@@ -20,6 +20,7 @@ pub mod guard;
 pub mod in_force;
 pub mod model;
 pub mod net;
+pub mod node;
 pub mod owner;
 pub mod pipeline;
 pub mod plan;

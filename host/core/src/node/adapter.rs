@@ -1,0 +1,52 @@
+//! The way between a part and something that holds it: the kernel, or a fake of it.
+
+use super::Part;
+
+/// Something that holds a part of a node.
+pub trait Adapter {
+    /// Which part.
+    type Part: Part;
+
+    /// By what egressd's own objects are known: names of tables, the number of a protocol.
+    type Ours: ?Sized;
+
+    /// Why something was not done.
+    type Error;
+
+    /// Makes what an earlier process left behind our own, so that others cannot write to it. It changes no packet (P6). Where
+    /// there is nothing to adopt it does nothing.
+    ///
+    /// # Errors
+    /// When it has another owner, or is not one of egressd's (P10).
+    fn adopt(&mut self, ours: &Self::Ours) -> Result<(), Self::Error>;
+
+    /// What there is of ours, all of one moment.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not one of egressd's (P10).
+    fn read(&mut self, ours: &Self::Ours) -> Result<Readback<Self::Part>, Self::Error>;
+
+    /// Makes a change in one step, or nothing of it.
+    ///
+    /// # Errors
+    /// When it is refused, with what was refused.
+    fn commit(&mut self, change: &<Self::Part as Part>::Change) -> Result<(), Self::Error>;
+}
+
+/// What there is of a part.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readback<P: Part> {
+    /// All that the part's vocabulary can say.
+    pub state: P::State,
+    /// All else where only egressd's own should be: somebody else put it there.
+    pub foreign: Vec<Foreign<P::Change>>,
+}
+
+/// Something among ours that egressd never makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign<C> {
+    /// What it is, as in "rule 3 of chain egress_postrouting in table ip kube_vip_v4".
+    pub what: String,
+    /// What removes it, to go before anything else is changed; none when only taking away all of ours would.
+    pub removal: Option<C>,
+}

@@ -1,0 +1,84 @@
+//! What of the kernel a node has, or is to have, by parts: each a small vocabulary with a [`Part`] that compares two of its
+//! states, an [`Adapter`] between it and the kernel, and a strict fake. What differs of all parts is carried out as one list
+//! of [`Effects`].
+//!
+//! A part comes with what needs it (ARCHITECTURE.md, "To add a part").
+
+mod adapter;
+mod addresses;
+mod nft;
+mod part;
+
+use std::fmt::{self, Display, Formatter};
+
+pub use adapter::{Adapter, Foreign, Readback};
+pub use addresses::Addresses;
+pub use nft::Nft;
+pub use part::Part;
+
+use crate::diff::{Batch, Changes};
+use crate::effect::{Effect, Effects};
+use crate::owner::Held;
+use crate::ruleset::Ruleset;
+
+/// A node, by parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeState {
+    /// What its interfaces have: observed, so a desired state has none.
+    pub addresses: Held,
+    /// egressd's tables.
+    pub nft: Ruleset,
+}
+
+/// What differs between two states of a node, by parts. A large change of a part may be carried out in slices, so the loop
+/// fills in what its turn is; [`NodeState::changes`] is all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeChanges {
+    /// Of egressd's tables.
+    pub nft: Changes,
+}
+
+/// One change of one part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeChange {
+    /// Of egressd's tables.
+    Nft(Batch),
+}
+
+impl NodeState {
+    /// All that leads to another state.
+    pub fn changes(&self, desired: &Self) -> NodeChanges {
+        NodeChanges { nft: Changes { effects: Nft::diff(&self.nft, &desired.nft) } }
+    }
+}
+
+impl NodeChanges {
+    /// In the order in which they are carried out.
+    pub fn effects(self) -> Effects<NodeChange> {
+        // Each part leans only on those before it.
+        Effects::ordered([of_part(self.nft.effects, NodeChange::Nft)])
+    }
+}
+
+fn of_part<C>(effects: Vec<Effect<C>>, change: impl Fn(C) -> NodeChange) -> Vec<Effect<NodeChange>> {
+    effects.into_iter().map(|effect| effect.map(&change)).collect()
+}
+
+impl Display for NodeState {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        part::<Addresses>(f, &self.addresses)?;
+        part::<Nft>(f, &self.nft)
+    }
+}
+
+fn part<P: Part>(f: &mut Formatter<'_>, state: &P::State) -> fmt::Result {
+    write!(f, "# {}\n{}", P::NAME, P::text(state))
+}
+
+impl Display for NodeChange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nft(batch) => batch.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The fakes of a node's parts as adapters.
+
+use std::convert::Infallible;
+
+use super::{FakeKernel, Refused};
+use crate::diff::Batch;
+use crate::node::{Adapter, Addresses, Nft, Readback};
+use crate::owner::Held;
+use crate::ruleset::TableNames;
+
+/// No other program writes to it, so there is nothing to adopt, and nothing foreign.
+impl Adapter for FakeKernel {
+    type Part = Nft;
+    type Ours = TableNames;
+    type Error = Refused;
+
+    fn adopt(&mut self, _: &TableNames) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn read(&mut self, names: &TableNames) -> Result<Readback<Nft>, Refused> {
+        let mut state = self.ruleset.clone();
+        state.tables.retain(|family, table| names.has(*family, &table.name));
+        Ok(Readback { state, foreign: Vec::new() })
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), Refused> {
+        // The fake's own, which is not this one.
+        Self::commit(self, batch)
+    }
+}
+
+/// Interfaces that have these addresses.
+#[derive(Clone, Debug, Default)]
+pub struct FakeInterfaces(pub Held);
+
+impl Adapter for FakeInterfaces {
+    type Part = Addresses;
+    /// All of them are looked at.
+    type Ours = ();
+    type Error = Infallible;
+
+    fn adopt(&mut self, (): &()) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn read(&mut self, (): &()) -> Result<Readback<Addresses>, Infallible> {
+        Ok(Readback { state: self.0.clone(), foreign: Vec::new() })
+    }
+
+    fn commit(&mut self, change: &Infallible) -> Result<(), Infallible> {
+        match *change {}
+    }
+}
