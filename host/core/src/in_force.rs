@@ -1,10 +1,17 @@
 //! What is in force, as people and other programs see it: the records of rounds that the kernel has taken over. A change
-//! costs its own size: what differs between a round and what is in force is kept as a set of Services.
+//! costs its own size: what differs between a round and what is in force is kept by Service.
+//!
+//! It is the plan beside the applied state, too: of each Service the plan that surely is in force, and those that were begun
+//! since, any of which the kernel may have carried out for some pods or for some time.
 
-use std::collections::BTreeSet;
+mod begun;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use begun::Begun;
+pub use begun::Promised;
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
@@ -37,7 +44,17 @@ pub struct InForce {
     /// When the last round came into force.
     pub at: UnixTime,
     /// The Services of which the newest round says something else, or something that was not compared yet.
-    behind: BTreeSet<ServiceKey>,
+    behind: BTreeMap<ServiceKey, Begun>,
+    beginning: Beginning,
+}
+
+/// Whether a whole round of this process came into force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Beginning {
+    /// What is in the kernel may be an earlier process's.
+    #[default]
+    Open,
+    Done,
 }
 
 /// A round that is to come into force.
@@ -55,7 +72,8 @@ impl InForce {
     /// Takes in that all of a round is in force; returns the Services of which something else is shown now.
     pub fn take_over(&mut self, newest: &Newest, now: UnixTime) -> BTreeSet<ServiceKey> {
         let keys = self.begin(newest, now);
-        keys.into_iter().filter(|key| self.show(key, newest.records.get(key).cloned(), now)).collect()
+        self.beginning = Beginning::Done;
+        keys.into_iter().filter(|key| self.settle(key, newest.records.get(key).cloned(), now)).collect()
     }
 
     /// Takes in that a round is in force but for these pods, which are to go over still: of a Service that has one of them,
@@ -66,18 +84,14 @@ impl InForce {
         waiting: &BTreeSet<IpAddr>,
         now: UnixTime,
     ) -> BTreeSet<ServiceKey> {
-        let waits = |plan: Option<&Arc<PlannedService>>| {
-            plan.is_some_and(|plan| plan.sources().any(|source| waiting.contains(&source)))
-        };
         let keys = self.begin(newest, now);
         keys.into_iter()
             .filter(|key| {
-                let (old, new) = (self.plan(key), newest.records.get(key).and_then(|record| record.plan()));
-                if old == new || !(waits(old) || waits(new)) {
-                    return self.show(key, newest.records.get(key).cloned(), now);
+                if !self.waits(key, plan_of(newest, key), waiting) {
+                    return self.settle(key, newest.records.get(key).cloned(), now);
                 }
                 let under_way = self.under_way(key, newest.records.get(key));
-                self.behind.insert(key.clone());
+                self.stay_behind(key, newest);
                 self.show(key, under_way, now)
             })
             .collect()
@@ -87,15 +101,14 @@ impl InForce {
     /// node, and publish nothing. So do those that waited before, whatever the newest round says of them: whether the kernel
     /// has something of an earlier one is not known.
     pub fn hold_back(&mut self, newest: &Newest, why: &str, now: UnixTime) -> BTreeSet<ServiceKey> {
-        let (at, waited) = (self.at, self.behind.clone());
-        let keys = self.begin(newest, at);
+        let keys = self.begin(newest, self.at);
         let mut hold = |key: &ServiceKey| {
             let new = newest.records.get(key);
-            if !waited.contains(key) && self.plan(key) == new.and_then(|record| record.plan()) {
+            if !self.behind.contains_key(key) && self.plan(key) == plan_of(newest, key) {
                 return self.show(key, new.cloned(), now);
             }
             let held_back = self.held_back(key, new, why);
-            self.behind.insert(key.clone());
+            self.stay_behind(key, newest);
             self.show(key, held_back, now)
         };
         keys.into_iter().filter(|key| hold(key)).collect()
@@ -103,12 +116,21 @@ impl InForce {
 
     /// Takes in that a round did not come into force before any did.
     pub fn wait(&mut self, newest: &Newest) {
-        self.behind.extend(newest.changed.iter().cloned());
+        newest.changed.iter().for_each(|key| self.stay_behind(key, newest));
     }
 
     /// Whether something that was worked out is not in force.
     pub fn is_behind(&self) -> bool {
         !self.behind.is_empty()
+    }
+
+    /// What the kernel may translate a Service's pods by, for whoever compares what connections were promised with what the next
+    /// round promises.
+    pub fn promised(&self, key: &ServiceKey) -> Promised<'_> {
+        match self.beginning {
+            Beginning::Open => Promised::Unknown,
+            Beginning::Done => Begun::promised(self.behind.get(key), self.plan(key)),
+        }
     }
 
     /// The Services of which something else is shown than `before`, those that came or went among them, by name. What both
@@ -121,9 +143,19 @@ impl InForce {
 
     fn begin(&mut self, newest: &Newest, at: UnixTime) -> BTreeSet<ServiceKey> {
         (self.overview, self.at) = (Arc::clone(&newest.overview), at);
-        let mut keys = std::mem::take(&mut self.behind);
-        keys.extend(newest.changed.iter().cloned());
-        keys
+        self.behind.keys().chain(&newest.changed).cloned().collect()
+    }
+
+    /// Whether some of these pods are translated by another plan than this one, or may be.
+    fn waits(&self, key: &ServiceKey, new: Option<&Arc<PlannedService>>, waiting: &BTreeSet<IpAddr>) -> bool {
+        let (old, begun) = (self.plan(key), self.behind.get(key));
+        let has_some = |plan: &Arc<PlannedService>| plan.sources().any(|source| waiting.contains(&source));
+        let is_another = old != new || begun.is_some();
+        is_another && (old.into_iter().chain(new).any(has_some) || begun.is_some_and(|begun| begun.may_be(has_some)))
+    }
+
+    fn stay_behind(&mut self, key: &ServiceKey, newest: &Newest) {
+        self.behind.entry(key.clone()).or_default().add(plan_of(newest, key));
     }
 
     fn plan(&self, key: &ServiceKey) -> Option<&Arc<PlannedService>> {
@@ -156,6 +188,12 @@ impl InForce {
         Some(Arc::new(Record { uid, outcome }))
     }
 
+    /// What is known of a Service is in force.
+    fn settle(&mut self, key: &ServiceKey, record: Option<Arc<Record>>, now: UnixTime) -> bool {
+        self.behind.remove(key);
+        self.show(key, record, now)
+    }
+
     /// Shows a Service so from now on; whether that is another record than before.
     fn show(&mut self, key: &ServiceKey, record: Option<Arc<Record>>, now: UnixTime) -> bool {
         let before = self.services.get(key);
@@ -168,4 +206,8 @@ impl InForce {
         self.services.insert(key.clone(), Arc::new(Shown { record, since }));
         true
     }
+}
+
+fn plan_of<'n>(newest: &'n Newest, key: &ServiceKey) -> Option<&'n Arc<PlannedService>> {
+    newest.records.get(key)?.plan()
 }

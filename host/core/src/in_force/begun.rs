@@ -1,0 +1,67 @@
+//! What was begun for a Service and is not known to be in force. A refused or lost commit, and a large change that a newer one
+//! overtakes, leave it open which of several plans a pod was translated by; a connection keeps what that plan gave it.
+
+use std::sync::Arc;
+
+use crate::plan::PlannedService;
+
+/// How many plans of one Service are kept. Each costs memory for as long as the kernel refuses.
+const MOST: usize = 8;
+
+/// The plans that were begun since one surely was in force.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Begun {
+    /// Each once. A Service without a plan is not translated, which every connection may have seen.
+    Plans(Vec<Arc<PlannedService>>),
+    /// There were more than are kept.
+    TooMany,
+}
+
+/// What the kernel may translate a Service's pods by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Promised<'a> {
+    /// By one of these plans, or not at all. The one that surely was in force comes first.
+    OneOf(Vec<&'a Arc<PlannedService>>),
+    /// By anything: an earlier process's plan may be in force still, or too many were begun.
+    Unknown,
+}
+
+impl Default for Begun {
+    fn default() -> Self {
+        Self::Plans(Vec::new())
+    }
+}
+
+impl Begun {
+    /// Takes in that a plan was begun.
+    pub(super) fn add(&mut self, plan: Option<&Arc<PlannedService>>) {
+        let (Self::Plans(plans), Some(plan)) = (&mut *self, plan) else { return };
+        if plans.contains(plan) {
+            return;
+        }
+        if plans.len() == MOST {
+            *self = Self::TooMany;
+        } else {
+            plans.push(Arc::clone(plan));
+        }
+    }
+
+    /// Whether one of them may be such a plan.
+    pub(super) fn may_be(&self, is_such: impl Fn(&Arc<PlannedService>) -> bool) -> bool {
+        match self {
+            Self::Plans(plans) => plans.iter().any(is_such),
+            Self::TooMany => true,
+        }
+    }
+
+    /// What a Service may be translated by where `sure` was in force.
+    pub(super) fn promised<'a>(begun: Option<&'a Self>, sure: Option<&'a Arc<PlannedService>>) -> Promised<'a> {
+        let begun = match begun {
+            None => &[][..],
+            Some(Self::Plans(plans)) => plans,
+            Some(Self::TooMany) => return Promised::Unknown,
+        };
+        let others = begun.iter().filter(|plan| Some(*plan) != sure);
+        Promised::OneOf(sure.into_iter().chain(others).collect())
+    }
+}
