@@ -1,9 +1,10 @@
 //! A node that lives through one random plan after the other.
 
 use anyhow::{Context, Result, anyhow, ensure};
-use egressd::kernel::nft::{Kernel, Netlink};
+use egressd::kernel::nft::Netlink;
 use egressd_core::compile::{compile, table_names};
 use egressd_core::diff::diff;
+use egressd_core::node::Adapter as _;
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::{Ruleset, TableNames};
 use egressd_core::testkit::{Packet, Universe, trace};
@@ -101,7 +102,7 @@ impl Node {
         }
         let found = self.kernel.read(&self.tables)?;
         ensure!(found.foreign.is_empty(), "in the tables is what nobody put there: {:?}", found.foreign);
-        ensure!(found.ruleset == desired, "the kernel holds\n{}instead of\n{desired}", found.ruleset);
+        ensure!(found.state == desired, "the kernel holds\n{}instead of\n{desired}", found.state);
         self.expect(&[&desired], PACKETS).with_context(|| format!("under\n{desired}"))?;
         self.plan = plan.clone();
         self.ruleset = desired;

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
-use egressd::kernel::nft::{Kernel, Netlink};
+use egressd::kernel::nft::Netlink;
 use egressd_core::diff::diff;
+use egressd_core::node::Adapter as _;
 use egressd_core::ruleset::Ruleset;
 use lab::Lab;
 use lab::addresses::NEIGHBOUR_V4;

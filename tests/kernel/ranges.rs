@@ -1,9 +1,9 @@
 //! How a set of ranges changes.
 
-use egressd::kernel::nft::Kernel as _;
 use egressd_core::{
     diff::{Verb, diff},
     net::{AddressRange, Family, merge_ranges},
+    node::Adapter as _,
     ruleset::Set,
 };
 

@@ -2,10 +2,11 @@
 
 use std::error::Error as _;
 
-use egressd::kernel::nft::{Error, Kernel, KernelThread, Netlink};
+use egressd::kernel::nft::{Error, KernelThread, Netlink, removal};
 use egressd_core::{
     diff::{Batch, Verb},
     net::Family,
+    node::Adapter as _,
     ruleset::{Element, Key, MapKey, MapKind, Rule, Ruleset, Set, Statement, Target},
 };
 
@@ -62,7 +63,7 @@ pub(crate) fn with(ruleset: &Ruleset) -> Netlink {
 pub(crate) fn read(kernel: &mut Netlink) -> Ruleset {
     let readback = kernel.read(&names()).unwrap();
     assert_eq!(readback.foreign, []);
-    readback.ruleset
+    readback.state
 }
 
 /// An error with its source, as the command line prints it.
@@ -323,9 +324,8 @@ fn what_others_put_into_our_table_is_found_and_removed() {
             "element 10.0.0.1 of map m in table ip kube_vip_v4",
         ]
     );
-    let changes = found.foreign.into_iter().flat_map(|foreign| foreign.removal).collect();
-    kernel.commit(&Batch { changes }).unwrap_or_else(|error| panic!("{}", told(&error)));
-    assert_eq!(read(&mut kernel), found.ruleset);
+    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", told(&error)));
+    assert_eq!(read(&mut kernel), found.state);
 }
 
 fn what_nft_lists_loads_and_reads_back_equal() {
@@ -362,9 +362,10 @@ fn the_kernel_thread_works_in_the_namespace_it_was_started_in() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let kernel = KernelThread::spawn(Netlink::open).await.unwrap();
-        kernel.adopt(names()).await.unwrap();
-        kernel.commit(creation(&ruleset)).await.unwrap();
-        assert_eq!(kernel.read(names()).await.unwrap().ruleset, ruleset);
+        kernel.ask(|kernel| kernel.adopt(&names())).await.unwrap();
+        let creation = creation(&ruleset);
+        kernel.ask(move |kernel| kernel.commit(&creation)).await.unwrap();
+        assert_eq!(kernel.ask(|kernel| kernel.read(&names())).await.unwrap().state, ruleset);
     });
     assert!(nft::list().contains("default/service-9"));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use egressd_core::chain::Chain;
 use egressd_core::compile::keep;
 use egressd_core::decision::Draft;
-use egressd_core::diff::{Batch, Changes, diff};
+use egressd_core::diff::{Changes, diff};
 use egressd_core::effect::{Effect, Phase};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
@@ -15,7 +15,7 @@ use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
 
 use crate::kernel::addresses;
-use crate::kernel::nft::Readback;
+use crate::kernel::nft::{Readback, removal};
 use crate::policies::{self, Library, Objects, PolicyReport};
 use crate::source::handover::Update;
 
@@ -89,12 +89,11 @@ pub(crate) fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Que
 
 /// What `run` would do to the kernel, in order: first what removes things that egressd never makes.
 pub fn difference(readback: &Readback, round: &Round) -> Changes {
-    let removals: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
     let mut desired = round.ruleset.clone();
-    keep(&mut desired, &readback.ruleset, &round.kept);
-    let mut changes = diff(&readback.ruleset, &desired);
-    if !removals.is_empty() {
-        changes.effects.insert(0, Effect { phase: Phase::Arm, change: Batch { changes: removals } });
+    keep(&mut desired, &readback.state, &round.kept);
+    let mut changes = diff(&readback.state, &desired);
+    if let Some(change) = removal(readback) {
+        changes.effects.insert(0, Effect { phase: Phase::Arm, change });
     }
     changes
 }

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use egressd_core::compile::keep;
-use egressd_core::diff::{Changes, Comparison, Cut, SLICE, Slice, Slices, Summary, replace};
+use egressd_core::diff::{Comparison, Cut, SLICE, Slice, Slices, Summary, replace};
 use egressd_core::finding::Finding;
 use egressd_core::in_force::Newest;
+use egressd_core::node::{NodeChange, NodeChanges};
 use egressd_core::pipeline::Step;
 use tracing::{error, info, warn};
 
@@ -68,12 +69,12 @@ impl Daemon {
     }
 
     async fn carry_out_whole(&mut self, newest: Newest, comparison: Comparison) {
-        let changes = if self.doomed.is_empty() {
+        let nft = if self.doomed.is_empty() {
             comparison.changes(&self.applied)
         } else {
             replace(&self.doomed, comparison.after())
         };
-        match self.carry_out(changes).await {
+        match self.carry_out(NodeChanges { nft }).await {
             Ok(()) => {
                 comparison.apply_to(&mut self.applied);
                 self.is_in_force(&newest);
@@ -90,7 +91,7 @@ impl Daemon {
             return BTreeSet::new();
         };
         let slice = if self.doomed.is_empty() { slice } else { slice.replacing(&self.doomed) };
-        match self.carry_out(slice.changes.clone()).await {
+        match self.carry_out(NodeChanges { nft: slice.changes.clone() }).await {
             Ok(()) => {
                 comparison.take(&slice);
                 self.took_over(slice);
@@ -123,11 +124,12 @@ impl Daemon {
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
     }
 
-    async fn carry_out(&self, changes: Changes) -> Result<(), nft::Error> {
-        let (begun, summary) = (clock::now(), changes.summary());
-        for effect in changes.effects {
+    /// Ends at the first effect that fails: what comes after it relies on it.
+    async fn carry_out(&self, changes: NodeChanges) -> Result<(), nft::Error> {
+        let (begun, summary) = (clock::now(), changes.nft.summary());
+        for effect in changes.effects() {
             let begun = clock::now();
-            self.kernel.commit(effect.change).await.inspect_err(|_| self.watch.metrics.refused())?;
+            self.commit(effect.change).await.inspect_err(|_| self.watch.metrics.refused())?;
             self.watch.metrics.committed(clock::since(begun));
         }
         if summary.batches > 0 {
@@ -136,6 +138,13 @@ impl Daemon {
             info!(batches, elements_added, elements_removed, microseconds, "committed");
         }
         Ok(())
+    }
+
+    /// Each part has its own way to the kernel.
+    async fn commit(&self, change: NodeChange) -> Result<(), nft::Error> {
+        match change {
+            NodeChange::Nft(batch) => self.kernel.ask(move |kernel| kernel.commit(&batch)).await,
+        }
     }
 
     /// The same plan would be as bad, so it is not tried again.

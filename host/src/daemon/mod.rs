@@ -292,7 +292,7 @@ impl Daemon {
         if self.tables == theirs || !self.pipeline.shares_services() {
             return self.pipeline.stand_beside(ForeignTables::new());
         }
-        match self.kernel.foreign(theirs).await {
+        match self.kernel.ask(move |kernel| kernel.foreign(&theirs)).await {
             Ok(tables) => self.pipeline.stand_beside(tables.into_iter().map(|table| table.name).collect()),
             Err(error) => {
                 warn!(error = with_causes(&error), "cannot look for kube-vip's tables");
@@ -356,7 +356,8 @@ impl Daemon {
     /// some.
     async fn is_replacing(&mut self) -> Result<bool, nft::Error> {
         if !self.doomed.is_empty() && self.retry.is_some() {
-            let existing = self.kernel.existing(self.tables.clone()).await?;
+            let tables = self.tables.clone();
+            let existing = self.kernel.ask(move |kernel| kernel.existing(&tables)).await?;
             self.doomed = existing.into_iter().map(|table| (table.family, table.name)).collect();
         }
         Ok(!self.doomed.is_empty())

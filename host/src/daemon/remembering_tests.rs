@@ -9,6 +9,7 @@ use std::thread;
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{AnnotationPrefix, Context as NodeContext, Interest, Key, ServiceView, Uid};
+use egressd_core::node::{Adapter, Nft};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::News;
 use egressd_core::testkit::{SnapshotBuilder, rule, service, settings};
@@ -75,7 +76,11 @@ impl Disk for Hanging {
 
 struct Recording(Record);
 
-impl Kernel for Recording {
+impl Adapter for Recording {
+    type Part = Nft;
+    type Ours = TableNames;
+    type Error = Error;
+
     fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {
         Ok(())
     }
@@ -88,7 +93,9 @@ impl Kernel for Recording {
         lock(&self.0).push(Done::Committed);
         Ok(())
     }
+}
 
+impl Kernel for Recording {
     fn existing(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
         Ok(Vec::new())
     }

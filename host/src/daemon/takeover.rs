@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use egressd_core::diff::{Applied, Batch};
+use egressd_core::diff::Applied;
 use egressd_core::finding::Finding;
 use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
 use tokio::time::sleep;
@@ -15,7 +15,7 @@ use super::{Knowledge, Start};
 use crate::board::Board;
 use crate::clock;
 use crate::errors::with_causes;
-use crate::kernel::nft::{self, KernelThread};
+use crate::kernel::nft::{self, KernelThread, removal};
 
 /// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,9 +35,13 @@ pub(super) async fn begin(
     board: &Board,
 ) -> Result<Vec<(TableFamily, Name)>, nft::Error> {
     match start {
-        Start::Adopt => patiently(board, || kernel.adopt(tables.clone())).await.map(|()| Vec::new()),
+        Start::Adopt => {
+            let adopt = |tables: TableNames| kernel.ask(move |kernel| kernel.adopt(&tables));
+            patiently(board, || adopt(tables.clone())).await.map(|()| Vec::new())
+        }
         Start::Replace => {
-            let existing = patiently(board, || kernel.existing(tables.clone())).await?;
+            let existing = |tables: TableNames| kernel.ask(move |kernel| kernel.existing(&tables));
+            let existing = patiently(board, || existing(tables.clone())).await?;
             for table in &existing {
                 warn!(%table, "egress_clean: it is replaced with the first commit");
             }
@@ -99,13 +103,13 @@ pub(super) async fn held(
 /// # Errors
 /// When the kernel cannot be read, or refuses to remove something.
 pub(super) async fn read_back(kernel: &KernelThread, tables: &TableNames) -> Result<Ruleset, nft::Error> {
-    let readback = kernel.read(tables.clone()).await?;
-    let changes: Vec<_> = readback.foreign.iter().flat_map(|foreign| foreign.removal.clone()).collect();
+    let names = tables.clone();
+    let readback = kernel.ask(move |kernel| kernel.read(&names)).await?;
     for foreign in &readback.foreign {
         warn!(object = foreign.what, "somebody else put this into a table of egressd");
     }
-    if !changes.is_empty() {
-        kernel.commit(Batch { changes }).await?;
+    if let Some(removal) = removal(&readback) {
+        kernel.ask(move |kernel| kernel.commit(&removal)).await?;
     }
-    Ok(readback.ruleset)
+    Ok(readback.state)
 }

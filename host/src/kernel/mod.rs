@@ -3,3 +3,4 @@
 pub mod addresses;
 pub mod bystanders;
 pub mod nft;
+pub mod worker;

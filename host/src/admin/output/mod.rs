@@ -81,7 +81,7 @@ pub fn findings(out: &mut dyn Write, report: &Report, paint: Paint) -> io::Resul
 /// When it cannot be written.
 pub fn difference(out: &mut dyn Write, readback: &Readback, changes: &Changes) -> io::Result<()> {
     for foreign in &readback.foreign {
-        let remedy = if foreign.removal.is_empty() { ", and only deleting the table would remove it" } else { "" };
+        let remedy = if foreign.removal.is_none() { ", and only deleting the table would remove it" } else { "" };
         writeln!(out, "# foreign: {}{remedy}", foreign.what)?;
     }
     write!(out, "{changes}")?;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 
 use egressd_core::diff::Batch;
 use egressd_core::model::Uid;
+use egressd_core::node::{Adapter, Nft};
 use egressd_core::ruleset::{Layout, Ruleset, TableNames};
 use egressd_core::testkit::FakeKernel;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -168,7 +169,7 @@ impl Inside {
         if self.doubtful && !self.replaced {
             self.wrongs.push(format!("this is written to tables that were not read: {batch:?}"));
         }
-        if self.foreign.take_if(|foreign| foreign.removal == batch.changes).is_some() {
+        if self.foreign.take_if(|foreign| foreign.removal.as_ref() == Some(batch)).is_some() {
             return Ok(());
         }
         self.fake.commit(batch).map_err(|impossible| {
@@ -178,7 +179,7 @@ impl Inside {
     }
 
     fn read(&self) -> Readback {
-        Readback { ruleset: self.fake.ruleset.clone(), foreign: self.foreign.iter().cloned().collect() }
+        Readback { state: self.fake.ruleset.clone(), foreign: self.foreign.iter().cloned().collect() }
     }
 
     fn existing(&self, names: &TableNames) -> Vec<TableId> {
@@ -188,7 +189,11 @@ impl Inside {
     }
 }
 
-impl Kernel for Actor {
+impl Adapter for Actor {
+    type Part = Nft;
+    type Ours = TableNames;
+    type Error = Error;
+
     fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {
         self.ask(What::Adopt, |_| Ok(()))
     }
@@ -200,7 +205,9 @@ impl Kernel for Actor {
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         self.ask(What::Commit(batch.clone()), |inside| inside.commit(batch))
     }
+}
 
+impl Kernel for Actor {
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
         self.ask(What::Existing, |inside| Ok(inside.existing(names)))
     }

@@ -108,7 +108,7 @@ async fn what_other_programs_put_into_a_table_goes_before_anything_else_is_writt
     for answer in [Request::refuse, Request::obey] {
         world.read().await.obey();
         let request = world.commit().await;
-        assert_eq!(request.what, What::Commit(Batch { changes: foreign.removal.clone() }));
+        assert_eq!(request.what, What::Commit(foreign.removal.clone().unwrap()));
         answer(request);
     }
     world.commit().await.obey();
@@ -119,8 +119,8 @@ fn foreign_chain(world: &World) -> Foreign {
     let ruleset = world.stage.ruleset();
     let (family, table) = ruleset.tables.first_key_value().unwrap();
     let verb = Verb::DeleteChain(Name::new("of-another-program").unwrap());
-    let removal = vec![Change { family: *family, table: table.name.clone(), verb }];
-    Foreign { what: "a chain".to_owned(), removal }
+    let changes = vec![Change { family: *family, table: table.name.clone(), verb }];
+    Foreign { what: "a chain".to_owned(), removal: Some(Batch { changes }) }
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,10 +6,11 @@ use std::{collections::BTreeSet, net::IpAddr};
 use egressd_core::{
     diff::{Batch, Change, Verb},
     net::Family,
+    node::Adapter as _,
 };
 
 use super::{
-    Kernel, Netlink,
+    Netlink,
     describe::TableId,
     error::Error,
     readback::{self, sets, tables},

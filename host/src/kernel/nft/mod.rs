@@ -1,6 +1,6 @@
 //! The kernel room: rulesets to and from nf_tables over netlink.
 //!
-//! It turns a [`Batch`] into one netlink transaction, and the kernel's dumps back into a [`Ruleset`], exactly. It
+//! It turns a [`Batch`] into one netlink transaction, and the kernel's dumps back into a ruleset, exactly. It
 //! never decides what a ruleset should be, and never reads for a decision or writes a table that is not ours (P10).
 //!
 //! On the way out: `encode` (changes) → `rule`, `elements` (what they mean) → `expression`, `transaction`,
@@ -33,9 +33,10 @@ mod wire;
 use std::collections::BTreeSet;
 
 use egressd_core::{
-    diff::{Batch, Change},
+    diff::Batch,
     model::Uid,
-    ruleset::{Ruleset, TableNames},
+    node::{Adapter, Nft},
+    ruleset::TableNames,
 };
 
 pub use describe::TableId;
@@ -46,26 +47,7 @@ pub use survey::{ListedTable, Maker, Owner, Survey, SurveyedTable};
 pub use thread::KernelThread;
 
 /// Something that holds rulesets: nf_tables, or a fake of it.
-pub trait Kernel: Send {
-    /// Makes the tables of these names that an earlier process left behind our own, so that others cannot write to
-    /// them. It changes no packet (P6). Where there is nothing to adopt it does nothing.
-    ///
-    /// # Errors
-    /// When a table has another owner, is not one of egressd's, or one of a newer egressd's.
-    fn adopt(&mut self, names: &TableNames) -> Result<(), Error>;
-
-    /// What is in the tables of these names, all of one moment.
-    ///
-    /// # Errors
-    /// When the kernel cannot be read, or when a table of such a name is not one of egressd's (P10).
-    fn read(&mut self, names: &TableNames) -> Result<Readback, Error>;
-
-    /// Makes all changes in one step, or none.
-    ///
-    /// # Errors
-    /// When the kernel refuses, with the change that it refused.
-    fn commit(&mut self, batch: &Batch) -> Result<(), Error>;
-
+pub trait Kernel: Adapter<Part = Nft, Ours = TableNames, Error = Error> + Send {
     /// Which tables of these names are there, whoever made them.
     ///
     /// # Errors
@@ -86,20 +68,15 @@ pub trait Kernel: Send {
     fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Survey, Error>;
 }
 
-/// What the kernel holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Readback {
-    /// All that our vocabulary can say. A chain with a foreign rule counts as one without rules.
-    pub ruleset: Ruleset,
-    /// All else in our tables: somebody else put it there.
-    pub foreign: Vec<Foreign>,
-}
+/// What the kernel holds. A chain with a foreign rule counts as one without rules.
+pub type Readback = egressd_core::node::Readback<Nft>;
 
 /// Something in a table of ours that egressd never makes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Foreign {
-    /// What it is, as in "rule 3 of chain egress_postrouting in table ip kube_vip_v4".
-    pub what: String,
-    /// Changes that remove it, to go before others in a batch; none when only deleting the table would.
-    pub removal: Vec<Change>,
+pub type Foreign = egressd_core::node::Foreign<Batch>;
+
+/// What removes all that is foreign, as far as it can be removed, in one step.
+pub fn removal(readback: &Readback) -> Option<Batch> {
+    let removals = readback.foreign.iter().filter_map(|foreign| foreign.removal.as_ref());
+    let changes: Vec<_> = removals.flat_map(|batch| batch.changes.iter().cloned()).collect();
+    (!changes.is_empty()).then_some(Batch { changes })
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use egressd_core::{
     diff::{Batch, Change, Verb},
     model::Uid,
+    node::{Adapter, Nft},
     ruleset::TableNames,
 };
 
@@ -112,7 +113,11 @@ impl Netlink {
     }
 }
 
-impl Kernel for Netlink {
+impl Adapter for Netlink {
+    type Part = Nft;
+    type Ours = TableNames;
+    type Error = Error;
+
     fn adopt(&mut self, names: &TableNames) -> Result<(), Error> {
         TableId::all(names).try_for_each(|table| self.adopt_table(table))
     }
@@ -124,7 +129,9 @@ impl Kernel for Netlink {
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         self.commit_timed(batch, || Duration::ZERO).map(drop)
     }
+}
 
+impl Kernel for Netlink {
     fn existing(&mut self, names: &TableNames) -> Result<Vec<TableId>, Error> {
         let mut existing = Vec::new();
         for table in TableId::all(names) {

@@ -21,7 +21,7 @@ const SEQUENCE: std::ops::Range<usize> = 8..12;
 /// a dump ends an answer, and whatever is missing is an empty answer.
 ///
 /// # Errors
-/// As [`super::Kernel::read`]; also where a kernel would be asked again.
+/// As [`egressd_core::node::Adapter::read`]; also where a kernel would be asked again.
 pub fn read_back(answers: &[u8], names: &TableNames) -> Result<Readback, Error> {
     readback::read(&mut Socket::over(Script::new(answers), 0), names).map_err(final_error)
 }

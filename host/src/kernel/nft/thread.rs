@@ -1,18 +1,16 @@
-//! A thread for the kernel: it works inside `sendmsg`, for milliseconds when a batch is large, and must not hold up
-//! anybody else.
+//! nf_tables on a thread of its own.
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, mpsc},
-    thread,
+    sync::Arc,
     time::Duration,
 };
 
-use egressd_core::{diff::Batch, model::Uid, ruleset::TableNames};
-use tokio::sync::oneshot;
+use egressd_core::{model::Uid, ruleset::TableNames};
 
-use super::{Error, Kernel, Readback, Survey, TableId};
+use super::{Error, Kernel, Survey};
 use crate::clock::{self, Instant};
+use crate::kernel::worker::{Worker, WorkerError};
 
 /// For how long a survey is new enough: it dumps every element, and commits wait meanwhile.
 const FRESH: Duration = Duration::from_millis(500);
@@ -21,85 +19,36 @@ const FRESH: Duration = Duration::from_millis(500);
 /// done.
 #[derive(Clone, Debug)]
 pub struct KernelThread {
-    requests: mpsc::Sender<Request>,
+    worker: Worker<Owned>,
 }
 
-/// What the thread is asked, and where the answer goes.
-enum Request {
-    Adopt(TableNames, Answer<()>),
-    Read(TableNames, Answer<Readback>),
-    Commit(Batch, Answer<()>),
-    Existing(TableNames, Answer<Vec<TableId>>),
-    Foreign(TableNames, Answer<Vec<TableId>>),
-    Survey(TableNames, BTreeSet<Uid>, Answer<Arc<Survey>>),
+/// What the thread owns.
+struct Owned {
+    kernel: Box<dyn Kernel>,
+    newest: Option<(Instant, Arc<Survey>)>,
 }
-
-type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
 impl KernelThread {
-    /// Starts the thread, and on it makes the kernel: a netlink socket belongs to the network namespace of the
-    /// thread that opens it.
+    /// Starts the thread, and on it makes the kernel.
     ///
     /// # Errors
     /// What `make` fails with, or when there can be no thread.
-    pub async fn spawn<K: Kernel>(make: impl FnOnce() -> Result<K, Error> + Send + 'static) -> Result<Self, Error> {
-        let (requests, inbox) = mpsc::channel();
-        let (ready, is_ready) = oneshot::channel();
-        thread::Builder::new()
-            .name("nft".to_owned())
-            .spawn(move || match make() {
-                Ok(kernel) => {
-                    // Nobody waits any more: the first receive finds the channel closed.
-                    let _ = ready.send(Ok(()));
-                    serve(kernel, &inbox);
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
-            })
-            .map_err(|source| Error::Io { doing: "start the kernel thread", source })?;
-        is_ready.await.map_err(|_| Error::ThreadGone)??;
-        Ok(Self { requests })
+    pub async fn spawn<K: Kernel + 'static>(
+        make: impl FnOnce() -> Result<K, Error> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let make = || make().map(|kernel| Owned { kernel: Box::new(kernel), newest: None });
+        Worker::spawn("nft", make).await.map(|worker| Self { worker })
     }
 
-    /// [`Kernel::adopt`].
+    /// Does something with the kernel. Dropping the future does not undo it: whoever does that has to read.
     ///
     /// # Errors
-    /// The kernel's, or when the thread is gone.
-    pub async fn adopt(&self, names: TableNames) -> Result<(), Error> {
-        self.ask(|answer| Request::Adopt(names, answer)).await
-    }
-
-    /// [`Kernel::read`].
-    ///
-    /// # Errors
-    /// The kernel's, or when the thread is gone.
-    pub async fn read(&self, names: TableNames) -> Result<Readback, Error> {
-        self.ask(|answer| Request::Read(names, answer)).await
-    }
-
-    /// [`Kernel::commit`]. Dropping the future does not undo the request: whoever does that has to read.
-    ///
-    /// # Errors
-    /// The kernel's, or when the thread is gone.
-    pub async fn commit(&self, batch: Batch) -> Result<(), Error> {
-        self.ask(|answer| Request::Commit(batch, answer)).await
-    }
-
-    /// [`Kernel::existing`].
-    ///
-    /// # Errors
-    /// The kernel's, or when the thread is gone.
-    pub async fn existing(&self, names: TableNames) -> Result<Vec<TableId>, Error> {
-        self.ask(|answer| Request::Existing(names, answer)).await
-    }
-
-    /// [`Kernel::foreign`].
-    ///
-    /// # Errors
-    /// The kernel's, or when the thread is gone.
-    pub async fn foreign(&self, names: TableNames) -> Result<Vec<TableId>, Error> {
-        self.ask(|answer| Request::Foreign(names, answer)).await
+    /// The task's, or when the thread is gone.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut dyn Kernel) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.worker.ask(|owned| task(&mut *owned.kernel)).await?
     }
 
     /// [`Kernel::survey`], or one that is less than half a second old, so that whoever asks often delays nothing.
@@ -107,46 +56,55 @@ impl KernelThread {
     /// # Errors
     /// The kernel's, or when the thread is gone.
     pub async fn survey(&self, names: TableNames, living: BTreeSet<Uid>) -> Result<Arc<Survey>, Error> {
-        self.ask(|answer| Request::Survey(names, living, answer)).await
-    }
-
-    async fn ask<T>(&self, request: impl FnOnce(Answer<T>) -> Request) -> Result<T, Error> {
-        let (answer, answered) = oneshot::channel();
-        self.requests.send(request(answer)).map_err(|_| Error::ThreadGone)?;
-        answered.await.map_err(|_| Error::ThreadGone)?
+        self.worker.ask(move |owned| owned.survey(&names, &living)).await?
     }
 }
 
-/// Answers until nobody can ask any more. Who stopped waiting gets no answer, and that is fine.
-fn serve(mut kernel: impl Kernel, inbox: &mpsc::Receiver<Request>) {
-    let mut newest: Option<(Instant, Arc<Survey>)> = None;
-    for request in inbox {
-        match request {
-            Request::Adopt(names, answer) => drop(answer.send(kernel.adopt(&names))),
-            Request::Read(names, answer) => drop(answer.send(kernel.read(&names))),
-            Request::Commit(batch, answer) => drop(answer.send(kernel.commit(&batch))),
-            Request::Existing(names, answer) => drop(answer.send(kernel.existing(&names))),
-            Request::Foreign(names, answer) => drop(answer.send(kernel.foreign(&names))),
-            Request::Survey(names, living, answer) => {
-                let known = newest.take().filter(|(at, _)| clock::since(*at) < FRESH);
-                let survey = match known {
-                    Some(known) => Ok(known),
-                    None => kernel.survey(&names, &living).map(|survey| (clock::now(), Arc::new(survey))),
-                };
-                newest = survey.as_ref().ok().cloned();
-                drop(answer.send(survey.map(|(_, survey)| survey)));
-            }
+impl Owned {
+    fn survey(&mut self, names: &TableNames, living: &BTreeSet<Uid>) -> Result<Arc<Survey>, Error> {
+        if let Some((at, known)) = &self.newest
+            && clock::since(*at) < FRESH
+        {
+            return Ok(Arc::clone(known));
+        }
+        // Also where the next one fails: this one is too old to be an answer.
+        self.newest = None;
+        let survey = Arc::new(self.kernel.survey(names, living)?);
+        self.newest = Some((clock::now(), Arc::clone(&survey)));
+        Ok(survey)
+    }
+}
+
+impl From<WorkerError> for Error {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Start(source) => Self::Io { doing: "start the kernel thread", source },
+            WorkerError::Gone => Self::ThreadGone,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use egressd_core::compile::table_names;
+    use egressd_core::diff::Batch;
+    use egressd_core::node::{Adapter, Nft};
+
     use super::*;
+    use crate::kernel::nft::{Readback, TableId};
 
-    struct Counting(usize);
+    /// Takes one batch and no more, and counts surveys.
+    #[derive(Default)]
+    struct Counting {
+        commits: usize,
+        surveys: usize,
+    }
 
-    impl Kernel for Counting {
+    impl Adapter for Counting {
+        type Part = Nft;
+        type Ours = TableNames;
+        type Error = Error;
+
         fn adopt(&mut self, _: &TableNames) -> Result<(), Error> {
             Ok(())
         }
@@ -156,10 +114,12 @@ mod tests {
         }
 
         fn commit(&mut self, _: &Batch) -> Result<(), Error> {
-            self.0 += 1;
-            if self.0 > 1 { Err(Error::TooLong) } else { Ok(()) }
+            self.commits += 1;
+            if self.commits > 1 { Err(Error::TooLong) } else { Ok(()) }
         }
+    }
 
+    impl Kernel for Counting {
         fn existing(&mut self, _: &TableNames) -> Result<Vec<TableId>, Error> {
             Ok(Vec::new())
         }
@@ -169,22 +129,33 @@ mod tests {
         }
 
         fn survey(&mut self, _: &TableNames, _: &BTreeSet<Uid>) -> Result<Survey, Error> {
-            self.0 += 10;
-            Ok(Survey::default())
+            self.surveys += 1;
+            if self.surveys > 1 { Err(Error::TooLong) } else { Ok(Survey::default()) }
         }
+    }
+
+    async fn counting() -> KernelThread {
+        KernelThread::spawn(|| Ok(Counting::default())).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[tokio::test]
     async fn answers_come_from_one_kernel_in_order() {
-        let Ok(kernel) = KernelThread::spawn(|| Ok(Counting(0))).await else {
-            panic!("the kernel was made");
-        };
-        assert!(kernel.commit(Batch::default()).await.is_ok());
-        assert!(matches!(kernel.commit(Batch::default()).await, Err(Error::TooLong)));
+        let kernel = counting().await;
+        assert!(kernel.ask(|kernel| kernel.commit(&Batch::default())).await.is_ok());
+        assert!(matches!(kernel.ask(|kernel| kernel.commit(&Batch::default())).await, Err(Error::TooLong)));
     }
 
     #[tokio::test]
-    async fn a_kernel_that_cannot_be_made_is_told() {
+    async fn a_survey_that_is_new_enough_is_not_made_again() {
+        let kernel = counting().await;
+        let survey = || kernel.survey(table_names(None), BTreeSet::new());
+        assert!(survey().await.is_ok() && survey().await.is_ok());
+        std::thread::sleep(FRESH);
+        assert!(matches!(survey().await, Err(Error::TooLong)));
+    }
+
+    #[tokio::test]
+    async fn a_kernel_that_cannot_be_made_is_an_error() {
         let spawned = KernelThread::spawn(|| Err::<Counting, _>(Error::NotPermitted)).await;
         assert!(matches!(spawned, Err(Error::NotPermitted)));
     }

@@ -1,4 +1,4 @@
-//! The kernel's tables as a [`Ruleset`]: exact, or a [`Foreign`] entry for what our vocabulary cannot say.
+//! The kernel's tables as a ruleset: exact, or a [`Foreign`] entry for what our vocabulary cannot say.
 //!
 //! A dump is many answers, and somebody may commit between two of them. The kernel flags that in most dumps, but not
 //! in dumps of elements; so the ruleset's generation is asked for before and after.
@@ -13,7 +13,7 @@ pub(super) mod tables;
 use std::{thread::sleep, time::Duration};
 
 use egressd_core::{
-    diff::{Change, Verb},
+    diff::{Batch, Change, Verb},
     ruleset::{Table, TableFamily, TableNames},
 };
 
@@ -63,7 +63,7 @@ pub(super) fn read(socket: &mut Socket, names: &TableNames) -> Result<Readback, 
         let mut reading = Reading::begin(id);
         chains::read(socket, &mut reading)?;
         sets::read(socket, &mut reading)?;
-        readback.ruleset.tables.insert(reading.id.family, reading.table);
+        readback.state.tables.insert(reading.id.family, reading.table);
         readback.foreign.append(&mut reading.foreign);
     }
     Ok(readback)
@@ -95,7 +95,8 @@ impl Reading {
     /// Notes something that is not ours, and what would remove it.
     fn foreign(&mut self, what: impl std::fmt::Display, removal: impl IntoIterator<Item = Verb>) {
         let change = |verb| Change { family: self.id.family, table: self.id.name.clone(), verb };
-        let removal = removal.into_iter().map(change).collect();
+        let changes: Vec<Change> = removal.into_iter().map(change).collect();
+        let removal = (!changes.is_empty()).then_some(Batch { changes });
         self.foreign.push(Foreign { what: format!("{what} in {}", self.id), removal });
     }
 
