@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 31] = [
+pub(crate) const SHELL: [(&str, &[&str]); 32] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -18,7 +18,8 @@ pub(crate) const SHELL: [(&str, &[&str]); 31] = [
     ("state", &["errors", "files"]),
     ("clock", &[]),
     ("wasm", &["clock"]),
-    ("kernel/nft", &["clock"]),
+    ("kernel/worker", &[]),
+    ("kernel/nft", &["clock", "kernel/worker"]),
     ("kernel/addresses", &["clock"]),
     ("source", &["clock", "errors", "state"]),
     ("policies", &["clock", "errors", "metrics", "wasm"]),

@@ -93,6 +93,7 @@ pub fn difference(readback: &Readback, round: &Round) -> Changes {
     keep(&mut desired, &readback.state, &round.kept);
     let mut changes = diff(&readback.state, &desired);
     if let Some(change) = removal(readback) {
+        // In no phase's way, and before all of them.
         changes.effects.insert(0, Effect { phase: Phase::Arm, change });
     }
     changes

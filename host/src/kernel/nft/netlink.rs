@@ -42,10 +42,10 @@ impl Netlink {
         Ok(Self { socket: Socket::open()?, ownership: Ownership::Exclusive, gone: Connections::new() })
     }
 
-    /// As [`Kernel::commit`]; gives how long the kernel took for it by a clock, without the time to encode it.
+    /// As [`Adapter::commit`]; gives how long the kernel took for it by a clock, without the time to encode it.
     ///
     /// # Errors
-    /// As [`Kernel::commit`].
+    /// As [`Adapter::commit`].
     pub fn commit_timed(&mut self, batch: &Batch, clock: fn() -> Duration) -> Result<Duration, Error> {
         if batch.changes.is_empty() {
             return Ok(Duration::ZERO);

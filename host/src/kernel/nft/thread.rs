@@ -1,10 +1,6 @@
 //! nf_tables on a thread of its own.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use egressd_core::{model::Uid, ruleset::TableNames};
 
