@@ -6,8 +6,8 @@ use egressd_core::{
     diff::{Batch, Change, Verb, diff},
     net::{AddressRange, Family, PortMatch, Protocol},
     ruleset::{
-        Chain, DataKind, Element, Hook, Key, KeyKind, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Statement,
-        Table, TableNames, Target,
+        Chain, DataKind, Element, Hook, Key, KeyKind, Layout, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set,
+        Statement, Table, TableNames, Target,
     },
 };
 
@@ -16,7 +16,7 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 pub(crate) fn names() -> TableNames {
-    TableNames { ipv4: name("kube_vip_v4"), ipv6: name("kube_vip_v6") }
+    TableNames { ipv4: name("kube_vip_v4"), ipv6: name("kube_vip_v6"), layout: Layout::OURS }
 }
 
 pub(crate) fn address(text: &str) -> IpAddr {

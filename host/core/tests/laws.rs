@@ -10,12 +10,17 @@ use egressd_core::diff::{Verb, diff, replace};
 use egressd_core::model::ServiceKey;
 use egressd_core::net::{AddressRange, Family, merge_ranges};
 use egressd_core::plan::Plan;
-use egressd_core::ruleset::{Name, Ruleset, Set, Table};
+use egressd_core::ruleset::{DataKind, KeyKind, Layout, NETWORKS, Name, Ruleset, Set, Table};
 use egressd_core::testkit::{FakeKernel, Packet, Seen, Universe, apply, promised, trace, trace_over};
 use proptest::prelude::*;
 
 fn ruleset(plan: &Plan) -> Ruleset {
     compile(plan, &table_names(None))
+}
+
+/// In the layout in which networks are chains.
+fn first_layout(plan: &Plan) -> Ruleset {
+    compile(plan, &table_names(None).in_layout(Layout::FIRST))
 }
 
 fn seen(ruleset: &Ruleset, packet: &Packet) -> Option<IpAddr> {
@@ -131,6 +136,25 @@ proptest! {
         }
     }
 
+    /// So an update can be undone.
+    #[test]
+    fn the_first_layout_says_the_same_and_has_nothing_of_the_second(plan in plan()) {
+        let ruleset = first_layout(&plan);
+        for packet in packets() {
+            prop_assert_eq!(seen(&ruleset, &packet), promised(&plan, &packet), "{:?}\n{}\n{}", packet, plan, ruleset);
+        }
+        for table in ruleset.tables.values() {
+            prop_assert!(table.maps.values().all(|map| matches!(map.kind.key, KeyKind::Address | KeyKind::Port)));
+            prop_assert!(table.maps.values().all(|map| map.kind.data != DataKind::Nothing));
+            prop_assert!(!table.chains.contains_key(&NETWORKS));
+        }
+    }
+
+    #[test]
+    fn in_the_first_layout_every_packet_on_its_way_sees_the_old_or_the_new((old, new, _) in plan_and_edit()) {
+        every_packet_on_its_way_sees_the_old_or_the_new(&first_layout(&old), &first_layout(&new))?;
+    }
+
     #[test]
     fn changes_lead_from_any_state_to_any_other(old in plan(), new in plan()) {
         let (old, new) = (ruleset(&old), ruleset(&new));
@@ -211,7 +235,7 @@ proptest! {
             let pods: Vec<IpAddr> = match &change.verb {
                 Verb::AddElements(_, _, elements) => elements.iter().map(|(key, _)| key.address()).collect(),
                 Verb::DeleteElements(_, _, keys) => keys.iter().map(|key| key.address()).collect(),
-                Verb::AddTable
+                Verb::AddTable(_)
                 | Verb::DeleteTable
                 | Verb::AddSet(..)
                 | Verb::DeleteSet(_)

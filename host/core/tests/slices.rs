@@ -55,7 +55,7 @@ fn changed(slice: &Slice) -> usize {
         // As many as lengths of prefixes, whatever the size of a slice.
         Verb::AddRules(chain, _) if *chain == NETWORKS => 0,
         Verb::AddRules(_, rules) => rules.len(),
-        Verb::AddTable
+        Verb::AddTable(_)
         | Verb::DeleteTable
         | Verb::AddSet(..)
         | Verb::DeleteSet(_)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use egressd::kernel::nft::Netlink;
 use egressd_core::diff::{Batch, Change, Verb};
 use egressd_core::net::{AddressRange, Family};
-use egressd_core::ruleset::{Hook, Match, Name, Rule, Statement};
+use egressd_core::ruleset::{Hook, Layout, Match, Name, Rule, Statement};
 use egressd_core::testkit::n;
 use lab::Namespace;
 
@@ -26,7 +26,7 @@ pub(super) fn measure(namespace: &Namespace, count: u32) -> Result<Cost, Absent>
 /// None where the kernel refuses.
 fn cost(mut netlink: Netlink, count: u32) -> Option<Cost> {
     let made = (0..count).flat_map(|number| make(number, 0));
-    let cold = commit(&mut netlink, [Verb::AddTable].into_iter().chain(made))?;
+    let cold = commit(&mut netlink, [Verb::AddTable(Layout::OURS)].into_iter().chain(made))?;
     let change = |turn| {
         let number = changing(turn, count);
         let verbs = [Verb::DeleteChain(chain(number))].into_iter().chain(make(number, turn));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::names::suffix;
 use crate::net::Family;
-use crate::ruleset::{Name, TableFamily, TableNames};
+use crate::ruleset::{Layout, Name, TableFamily, TableNames};
 
 /// How the names of all our tables begin.
 const BASE: &str = "kube_vip";
@@ -94,7 +94,7 @@ impl fmt::Display for Instance {
 pub fn table_names(instance: Option<&InstanceName>) -> TableNames {
     let base = instance.map_or_else(|| BASE.to_owned(), |instance| format!("{BASE}_{instance}"));
     let name = |family| Name::composed(format!("{base}_{}", suffix(family)));
-    TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6) }
+    TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6), layout: Layout::OURS }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use self::pods::Pods;
 use crate::net::Family;
 use crate::plan::{Plan, ranked};
 use crate::ruleset::{
-    Chain, Hook, Key, Map, MapKind, Match, NETWORKS, Name, Rule, Ruleset, Set, Statement, Table, TableNames,
+    Chain, Hook, Key, Layout, Map, MapKind, Match, NETWORKS, Name, Rule, Ruleset, Set, Statement, Table, TableNames,
     look_into_prefixes,
 };
 
@@ -36,21 +36,21 @@ const PRIORITY: i32 = 90;
 /// was in force before must go (P5).
 pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
     let objects = names::Objects::default();
-    with_pods(plan, &objects, |family| skeleton(plan, family, names.of(family), &objects))
+    with_pods(plan, names, &objects, |family| skeleton(plan, family, names, &objects))
 }
 
 /// The same without what all pods have in common. A pod's elements depend on the claims on this pod alone, and a chain on
 /// what its name says: so a plan cut to some pods gives what the whole plan gives for them.
 pub fn compile_pods(plan: &Plan, names: &TableNames) -> Ruleset {
     let objects = names::Objects::default();
-    with_pods(plan, &objects, |family| {
-        let mut table = Table::new(names.of(family).clone());
+    with_pods(plan, names, &objects, |family| {
+        let mut table = Table::of(names.of(family).clone(), names.layout);
         add_maps(&mut table, family, &objects);
         table
     })
 }
 
-fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Table) -> Ruleset {
+fn with_pods(plan: &Plan, names: &TableNames, objects: &names::Objects, table: impl Fn(Family) -> Table) -> Ruleset {
     let claims = ranked(plan);
     let tables = Family::ALL.map(|family| {
         let mut table = table(family);
@@ -64,16 +64,19 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
 
 fn add_maps(table: &mut Table, family: Family, objects: &names::Objects) {
     let names::Objects { addresses, ports, chains, net_pods, .. } = objects;
-    let kinds = [MapKind::addresses(family), MapKind::ports(family), MapKind::chains(family), MapKind::pods(family)];
-    for (map, kind) in [addresses, ports, chains, net_pods].into_iter().zip(kinds) {
+    let kinds = [MapKind::addresses(family), MapKind::ports(family), MapKind::chains(family)];
+    for (map, kind) in [addresses, ports, chains].into_iter().zip(kinds) {
         table.maps.insert(map.clone(), Map::new(kind));
+    }
+    if table.layout != Layout::FIRST {
+        table.maps.insert(net_pods.clone(), Map::new(MapKind::pods(family)));
     }
 }
 
 /// What every table has, however many Services there are.
-fn skeleton(plan: &Plan, family: Family, name: &Name, objects: &names::Objects) -> Table {
+fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Objects) -> Table {
     let names::Objects { excluded, inside, addresses, ports, chains, net_pods, postrouting } = objects;
-    let mut table = Table::new(name.clone());
+    let mut table = Table::of(names.of(family).clone(), names.layout);
     let ranges = plan.excluded.get(&family).cloned().unwrap_or_default();
     table.sets.insert(excluded.clone(), Set::Ranges(family, ranges));
     let exact: BTreeSet<IpAddr> = plan.exact.iter().copied().filter(|address| Family::of(*address) == family).collect();
@@ -90,15 +93,17 @@ fn skeleton(plan: &Plan, family: Family, name: &Name, objects: &names::Objects) 
         table.sets.insert(inside.clone(), Set::Addresses(family, exact));
         rules.extend(returns(inside));
     }
-    let pods = MapKind::pods(family);
+    // Most specific first (P13); what a chain does not match comes back, and of such a pod there is nothing else.
+    rules.push(Rule::always(Statement::VerdictBy(Key::of(MapKind::chains(family)), chains.clone())));
+    if names.layout != Layout::FIRST {
+        let pods = Match::In(Key::of(MapKind::pods(family)), net_pods.clone());
+        rules.push(Rule::when(pods, Statement::Jump(NETWORKS.clone())));
+        table.chains.insert(NETWORKS.clone(), Chain::default());
+    }
     rules.extend([
-        // Most specific first (P13); what a chain does not match comes back, and of such a pod there is nothing else.
-        Rule::always(Statement::VerdictBy(Key::of(MapKind::chains(family)), chains.clone())),
-        Rule::when(Match::In(Key::of(pods), net_pods.clone()), Statement::Jump(NETWORKS.clone())),
         Rule::always(Statement::SnatBy(Key::of(MapKind::ports(family)), ports.clone())),
         Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), addresses.clone())),
     ]);
-    table.chains.insert(NETWORKS.clone(), Chain::default());
     table.chains.insert(postrouting.clone(), Chain { hook: Some(Hook { priority: PRIORITY }), rules });
     table
 }

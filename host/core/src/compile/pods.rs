@@ -11,7 +11,7 @@ use crate::decision::Rule;
 use crate::model::ServiceKey;
 use crate::net::Family;
 use crate::plan::{Answer, Claim, Entry, Numbered, Place, Port, Rank, resolve};
-use crate::ruleset::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Table, Target};
+use crate::ruleset::{DataKind, Element, KeyKind, Layout, Map, MapKey, MapKind, Name, Table, Target};
 
 /// Puts pods into one table.
 pub(super) struct Pods<'a> {
@@ -73,7 +73,8 @@ impl<'a> Pods<'a> {
             numbered.flat_map(|(number, claim)| claim.rules.iter().map(move |rule| (number, *rule))).collect();
         let known = rules.iter().map(|(_, rule)| std::ptr::from_ref(*rule)).collect();
         let resolved = self.resolved.entry((place, known));
-        resolved.or_insert_with(|| resolve(self.family, place, &rules).map(Rc::from)).clone()
+        let is_said = |entries: &Vec<Entry>| self.table.layout != Layout::FIRST || entries.iter().all(is_everywhere);
+        resolved.or_insert_with(|| resolve(self.family, place, &rules).filter(is_said).map(Rc::from)).clone()
     }
 
     fn add_entries(&mut self, pod: IpAddr, claims: &'a [Claim<'a>], entries: &[Entry]) {
@@ -87,9 +88,9 @@ impl<'a> Pods<'a> {
             let element = self.element(claim, target);
             self.add_entry(pod, entry, element);
         }
-        // It counts as the first Service's that is asked about it.
-        if let (true, Some(claim)) = (entries.iter().any(|entry| entry.bits > 0), claims.first()) {
-            let element = self.element(claim, Target::Nothing);
+        if entries.iter().any(|entry| entry.bits > 0) {
+            // It is of all of the pod's Services, and so of none.
+            let element = Element { target: Target::Nothing, comment: None };
             self.insert(self.objects.net_pods.clone(), MapKind::pods(self.family), MapKey::Address(pod), element);
         }
     }
@@ -145,6 +146,11 @@ impl<'a> Pods<'a> {
         let element = Element { target: Target::Jump(chain), comment: Some(comment.into()) };
         self.insert(self.objects.chains.clone(), MapKind::chains(self.family), MapKey::Address(pod), element);
     }
+}
+
+/// Whether it holds for every destination.
+fn is_everywhere(entry: &Entry) -> bool {
+    entry.bits == 0
 }
 
 /// Where an entry is found, and by which key.

@@ -118,7 +118,7 @@ impl Applied {
     /// What belongs to these pods, and what nothing leads to.
     fn part(&self, pods: &BTreeSet<IpAddr>, common: Common) -> Ruleset {
         let part = |(family, table): (&TableFamily, &Table)| {
-            let mut part = Table::new(table.name.clone());
+            let mut part = Table::of(table.name.clone(), table.layout);
             let mut wanted: Vec<Name> =
                 self.unused.iter().filter(|(of, _)| of == family).map(|(_, name)| name.clone()).collect();
             for (name, map) in &table.maps {

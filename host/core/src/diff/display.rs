@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{Batch, Change, Changes, Verb};
 use crate::ruleset::display::{element_text, map_comment, map_counter, map_keyword, map_type, set_flags, set_type};
-use crate::ruleset::{Hook, MARKER, Name};
+use crate::ruleset::{Hook, Name};
 
 impl Display for Changes {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -29,7 +29,7 @@ impl Display for Change {
         let (family, table) = (self.family, &self.table);
         let path = |name: &Name| name.path(family, table);
         match &self.verb {
-            Verb::AddTable => writeln!(f, "add table {family} {table} {{ comment \"{MARKER}\"; }}"),
+            Verb::AddTable(layout) => writeln!(f, "add table {family} {table} {{ comment \"{}\"; }}", layout.comment()),
             Verb::DeleteTable => writeln!(f, "delete table {family} {table}"),
             Verb::AddSet(set, kind) => {
                 let flags = set_flags(*kind).map(|flags| format!(" {flags};")).unwrap_or_default();

@@ -64,7 +64,8 @@ pub(super) fn levels(coming: &[Coming<'_>]) -> Vec<usize> {
     let mut levels = vec![0; coming.len()];
     let mut next = 0;
     next = set(&mut levels, &stages, Stage::Chain, next);
-    if stages.contains(&Stage::Gate) {
+    let opens = |one: &Coming<'_>| stage(one.kind) == Stage::Gate && one.place == Place::Free;
+    if coming.iter().any(opens) {
         let first = next;
         next = set(&mut levels, &stages, Stage::Gate, first);
         set(&mut levels, &stages, Stage::Prefix, first);

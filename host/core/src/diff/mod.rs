@@ -42,7 +42,7 @@ pub use summary::Summary;
 
 use crate::effect::{Effect, Phase};
 use crate::net::AddressRange;
-use crate::ruleset::{Element, Hook, MapKey, MapKind, Name, Rule, Ruleset, SetKind, Table, TableFamily};
+use crate::ruleset::{Element, Hook, Layout, MapKey, MapKind, Name, Rule, Ruleset, SetKind, Table, TableFamily};
 
 /// One change of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub struct Change {
 /// What can change in a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Create the table, with our marker.
-    AddTable,
+    /// Create the table, with the marker of its layout.
+    AddTable(Layout),
     /// Delete the table with all that is in it. Only when egressd leaves the node for good.
     DeleteTable,
     /// Create an empty set.
@@ -131,6 +131,10 @@ pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
             (Some(old), Some(new)) if old.name != new.name => {
                 table::create(&mut phases, family, new);
                 phases.delete_table(family, old);
+            }
+            (Some(old), Some(new)) if old.layout != new.layout => {
+                phases.make.push(Change { family, table: old.name.clone(), verb: Verb::DeleteTable });
+                table::create(&mut phases, family, new);
             }
             (Some(old), Some(new)) => table::change(&mut phases, family, old, new),
         }

@@ -154,7 +154,7 @@ impl Slice {
     pub fn apply(self, applied: &mut Ruleset) {
         for (family, after) in self.after.tables {
             let before = self.before.tables.get(&family);
-            let table = applied.tables.entry(family).or_insert_with(|| Table::new(after.name.clone()));
+            let table = applied.tables.entry(family).or_insert_with(|| Table::of(after.name.clone(), after.layout));
             for (name, map) in before.into_iter().flat_map(|before| &before.maps) {
                 if !after.maps.contains_key(name) {
                     table.maps.remove(name);
@@ -187,7 +187,7 @@ fn are_alike(old: &Table, new: &Table) -> bool {
     let base_chains =
         || old.chains.keys().chain(new.chains.keys()).filter(|name| is_base(old, name) || is_base(new, name));
     let mut others = new.chains.iter().filter(|(name, chain)| chain.hook.is_none() && **name != NETWORKS);
-    old.name == new.name
+    (&old.name, old.layout) == (&new.name, new.layout)
         && fixed(old) == fixed(new)
         && has_prefixes(old) == has_prefixes(new)
         && old.sets.keys().eq(new.sets.keys())

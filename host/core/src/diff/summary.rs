@@ -21,7 +21,7 @@ impl Changes {
             match &change.verb {
                 Verb::AddElements(_, _, elements) => summary.elements_added += elements.len(),
                 Verb::DeleteElements(_, _, keys) => summary.elements_removed += keys.len(),
-                Verb::AddTable
+                Verb::AddTable(_)
                 | Verb::DeleteTable
                 | Verb::AddSet(..)
                 | Verb::DeleteSet(_)

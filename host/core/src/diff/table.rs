@@ -12,7 +12,7 @@ use crate::ruleset::{Chain, Element, Map, MapKey, MapKind, NETWORKS, Name, Rule,
 /// All of a table that is not there yet: no packet has met it, so one batch does.
 pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
     let mut push = |verb| phases.make.push(Change { family, table: new.name.clone(), verb });
-    push(Verb::AddTable);
+    push(Verb::AddTable(new.layout));
     for (name, set) in &new.sets {
         push(Verb::AddSet(name.clone(), set.kind()));
         sets::fill(name, set).into_iter().for_each(&mut push);

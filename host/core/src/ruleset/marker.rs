@@ -17,15 +17,28 @@ const NUMBERED: &str = ", layout ";
 pub struct Layout(u32);
 
 impl Layout {
-    /// What this egressd makes.
-    pub const OURS: Self = Self(1);
+    /// Networks, and ports that come with them, are chains of rules: what egressd made before it numbered its layouts, and
+    /// still makes where an update is to be undone.
+    pub const FIRST: Self = Self(1);
+    /// Networks are elements by prefix.
+    pub const OURS: Self = Self(2);
+
+    /// The one with this number, if this egressd can make it.
+    pub fn numbered(number: u32) -> Option<Self> {
+        [Self::FIRST, Self::OURS].into_iter().find(|layout| layout.0 == number)
+    }
+
+    /// The comment of a table of this layout.
+    pub fn comment(self) -> String {
+        if self == Self::FIRST { MARKER.to_owned() } else { format!("{MARKER}{NUMBERED}{self}") }
+    }
 
     /// The layout of a table with this comment; none when egressd did not make it. What follows the number is a later
     /// day's, and a number that is too large is a newer one, too.
     pub fn of_comment(comment: &str) -> Option<Self> {
         let rest = comment.strip_prefix(MARKER)?;
         if rest.is_empty() {
-            return Some(Self::OURS);
+            return Some(Self::FIRST);
         }
         let rest = rest.strip_prefix(NUMBERED)?;
         let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| &rest[..end]);
@@ -56,9 +69,20 @@ mod tests {
     }
 
     #[test]
+    fn what_egressd_writes_it_reads() {
+        assert_eq!(Layout::FIRST.comment(), "managed by egressd");
+        assert_eq!(Layout::OURS.comment(), "managed by egressd, layout 2");
+        for layout in [Layout::FIRST, Layout::OURS] {
+            assert_eq!(Layout::of_comment(&layout.comment()), Some(layout));
+            assert!(!layout.is_newer());
+        }
+        assert_eq!([0, 3].map(Layout::numbered), [None, None]);
+    }
+
+    #[test]
     fn a_larger_number_is_newer_whatever_follows_it() {
         for (comment, number) in [
-            ("managed by egressd, layout 2", 2),
+            ("managed by egressd, layout 3", 3),
             ("managed by egressd, layout 17, with marks", 17),
             ("managed by egressd, layout 99999999999999999999", u32::MAX),
         ] {

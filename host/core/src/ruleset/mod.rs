@@ -34,6 +34,8 @@ pub struct Ruleset {
 pub struct Table {
     /// Its name.
     pub name: Name,
+    /// How its objects work together.
+    pub layout: Layout,
     /// Sets that hold for all pods.
     pub sets: BTreeMap<Name, Set>,
     /// Maps, whose elements belong to pods.
@@ -43,8 +45,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table.
+    /// An empty table of the newest layout.
     pub fn new(name: Name) -> Self {
-        Self { name, sets: BTreeMap::new(), maps: BTreeMap::new(), chains: BTreeMap::new() }
+        Self::of(name, Layout::OURS)
+    }
+
+    /// An empty table.
+    pub fn of(name: Name, layout: Layout) -> Self {
+        Self { name, layout, sets: BTreeMap::new(), maps: BTreeMap::new(), chains: BTreeMap::new() }
     }
 }

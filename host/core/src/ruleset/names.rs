@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::TableFamily;
+use super::{Layout, TableFamily};
 use crate::net::Family;
 
 /// The name of a table, chain, set or map: 1 to 255 letters, digits, `_`, `-`, `.`, beginning with a letter or `_`.
@@ -72,16 +72,24 @@ impl fmt::Display for Name {
     }
 }
 
-/// The names of our tables: one for each family.
+/// What our tables are called, one for each family, and which layout they are to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableNames {
     /// Of the table for IPv4.
     pub ipv4: Name,
     /// Of the table for IPv6.
     pub ipv6: Name,
+    /// How the objects of both work together.
+    pub layout: Layout,
 }
 
 impl TableNames {
+    /// The same tables in another layout.
+    #[must_use]
+    pub fn in_layout(self, layout: Layout) -> Self {
+        Self { layout, ..self }
+    }
+
     /// Whether one of ours of this family is called so.
     pub fn has(&self, family: TableFamily, name: &Name) -> bool {
         family.addresses().is_some_and(|family| self.of(family) == name)

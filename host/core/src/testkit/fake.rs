@@ -59,13 +59,13 @@ const BUSY: &str = "Device or resource busy";
 const INVALID: &str = "Invalid argument";
 
 fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
-    if change.verb == Verb::AddTable {
-        let old = ruleset.tables.insert(change.family, Table::new(change.table.clone()));
+    if let Verb::AddTable(layout) = change.verb {
+        let old = ruleset.tables.insert(change.family, Table::of(change.table.clone(), layout));
         return old.map_or(Ok(()), |_| Err(EXISTS));
     }
     let table = ruleset.tables.get_mut(&change.family).filter(|table| table.name == change.table).ok_or(MISSING)?;
     match &change.verb {
-        Verb::AddTable => Ok(()),
+        Verb::AddTable(_) => Ok(()),
         Verb::DeleteTable => ruleset.tables.remove(&change.family).map(drop).ok_or(MISSING),
         Verb::AddSet(name, kind) => fresh(table.sets.insert(name.clone(), Set::new(*kind))),
         Verb::DeleteSet(name) => unused(table, name).and_then(|()| gone(table.sets.remove(name))),

@@ -65,7 +65,7 @@ pub(super) fn describe(batch: &Batch, origin: &Origin) -> String {
     };
     let table = TableId::of(change);
     match &change.verb {
-        Verb::AddTable => format!("add {table}"),
+        Verb::AddTable(_) => format!("add {table}"),
         Verb::DeleteTable => format!("delete {table}"),
         Verb::AddSet(set, _) => format!("add set {set} to {table}"),
         Verb::DeleteSet(set) => format!("delete set {set} from {table}"),

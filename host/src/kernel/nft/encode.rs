@@ -2,7 +2,7 @@
 
 use egressd_core::{
     diff::{Batch, Change, Verb},
-    ruleset::{Hook, MARKER, Name, Rule},
+    ruleset::{Hook, Layout, Name, Rule},
 };
 use rustables::{Chain, ChainPolicy, ChainType, HookClass, MsgType, Table};
 
@@ -57,15 +57,15 @@ pub(super) fn encode(batch: &Batch, ownership: Ownership) -> Result<Sealed, Erro
 ///
 /// # Errors
 /// Never for a table with a name of ours.
-pub(super) fn encode_adoption(change: &Change) -> Result<Sealed, Error> {
+pub(super) fn encode_adoption(change: &Change, layout: Layout) -> Result<Sealed, Error> {
     let mut transaction = Transaction::new();
-    add_table(&mut transaction, Place { change, index: 0 }, Flags::UPDATE, Ownership::Exclusive);
+    add_table(&mut transaction, Place { change, index: 0 }, layout, Flags::UPDATE, Ownership::Exclusive);
     transaction.seal()
 }
 
 fn encode_change(t: &mut Transaction, place: Place<'_>, ownership: Ownership) -> Result<(), Error> {
     match &place.change.verb {
-        Verb::AddTable => add_table(t, place, Flags::CREATE, ownership),
+        Verb::AddTable(layout) => add_table(t, place, *layout, Flags::CREATE, ownership),
         Verb::DeleteTable => delete_table(t, place),
         Verb::AddSet(set, kind) => elements::add_set(t, place, set, *kind),
         Verb::DeleteSet(name) | Verb::DeleteMap(name) => elements::delete_set(t, place, name),
@@ -93,8 +93,9 @@ fn chain(change: &Change, name: &Name) -> Chain {
     Chain::new(&table(change)).with_name(name.as_str())
 }
 
-fn add_table(t: &mut Transaction, place: Place<'_>, flags: Flags, ownership: Ownership) {
-    let marked = table(place.change).with_flags(ownership.flags()).with_userdata(userdata::comment(MARKER));
+fn add_table(t: &mut Transaction, place: Place<'_>, layout: Layout, flags: Flags, ownership: Ownership) {
+    let marker = userdata::comment(&layout.comment());
+    let marked = table(place.change).with_flags(ownership.flags()).with_userdata(marker);
     let mut theirs = rustables::Batch::new();
     theirs.add(&marked, MsgType::Add);
     t.splice(flags, theirs, Origin::whole(place.index));
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn messages_are_numbered_through_and_none_asks_for_an_acknowledgement() {
         let sealed = sealed([
-            Verb::AddTable,
+            Verb::AddTable(Layout::OURS),
             Verb::AddSet(name("s"), SetKind::Ranges(Family::Ipv4)),
             Verb::FlushRules(name("c")),
         ]);

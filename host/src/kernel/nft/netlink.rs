@@ -6,7 +6,7 @@ use egressd_core::{
     diff::{Batch, Change, Verb},
     model::Uid,
     node::{Adapter, Nft},
-    ruleset::TableNames,
+    ruleset::{Layout, TableNames},
 };
 
 use super::{
@@ -76,7 +76,7 @@ impl Netlink {
         let change = origin.as_ref().and_then(|origin| batch.changes.get(origin.change));
         let unsupported = refused.refusal.errno == libc::EOPNOTSUPP;
         match change {
-            Some(Change { verb: Verb::AddTable, .. }) if unsupported && self.ownership == Ownership::Exclusive => {
+            Some(Change { verb: Verb::AddTable(_), .. }) if unsupported && self.ownership == Ownership::Exclusive => {
                 Err(Failure::NoOwners)
             }
             Some(change) if refused.refusal.errno == libc::EPERM => Err(Failure::Final(self.owned(change))),
@@ -94,17 +94,17 @@ impl Netlink {
     fn adopt_table(&mut self, table: TableId) -> Result<(), Error> {
         let found = readback::settled(&mut self.socket, |socket| tables::find(socket, &table))?;
         let Some(found) = found else { return Ok(()) };
-        found.check_marker(&table)?;
+        let layout = found.check_marker(&table)?;
         match found.owner {
             Some(owner) if owner != self.socket.port() => Err(Error::Owned { table, owner: Some(owner) }),
-            None if found.persists => self.take_over(table),
+            None if found.persists => self.take_over(table, layout),
             Some(_) | None => Ok(()),
         }
     }
 
-    fn take_over(&mut self, table: TableId) -> Result<(), Error> {
-        let change = Change { family: table.family, table: table.name, verb: Verb::AddTable };
-        let transaction = encode_adoption(&change)?;
+    fn take_over(&mut self, table: TableId, layout: Layout) -> Result<(), Error> {
+        let change = Change { family: table.family, table: table.name, verb: Verb::AddTable(layout) };
+        let transaction = encode_adoption(&change, layout)?;
         self.send(&Batch { changes: vec![change] }, &transaction).map_err(|failure| match failure {
             Failure::Final(error) => error,
             // A table that persists is of a kernel that has owners.

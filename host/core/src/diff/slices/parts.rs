@@ -33,7 +33,7 @@ impl<'a> Parts<'a> {
     pub(super) fn begin(&mut self) {
         for (family, new) in &self.desired.tables {
             let known = self.applied.tables.get(family);
-            let after = self.after.tables.entry(*family).or_insert_with(|| Table::new(new.name.clone()));
+            let after = self.after.tables.entry(*family).or_insert_with(|| Table::of(new.name.clone(), new.layout));
             after.sets = wider(known, new);
             for (name, map) in &new.maps {
                 after.maps.entry(name.clone()).or_insert_with(|| Map::new(map.kind));
@@ -153,7 +153,7 @@ fn wider(old: Option<&Table>, new: &Table) -> BTreeMap<Name, Set> {
 fn skeleton(ruleset: &Ruleset) -> Ruleset {
     let bare = |(family, table): (&TableFamily, &Table)| {
         let maps = table.maps.iter().map(|(name, map)| (name.clone(), Map::new(map.kind))).collect();
-        (*family, Table { maps, ..Table::new(table.name.clone()) })
+        (*family, Table { maps, ..Table::of(table.name.clone(), table.layout) })
     };
     Ruleset { tables: ruleset.tables.iter().map(bare).collect() }
 }

@@ -6,7 +6,7 @@ mod rule;
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    DataKind, Element, KeyKind, MARKER, Map, MapKey, MapKind, Name, Ruleset, Set, SetKind, Table, TableFamily, Target,
+    DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Set, SetKind, Table, TableFamily, Target,
 };
 use crate::net::{AddressRange, Family};
 
@@ -87,7 +87,7 @@ impl Display for OfFamily<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self(family, table) = self;
         writeln!(f, "table {family} {} {{", table.name)?;
-        writeln!(f, "\tcomment \"{MARKER}\"")?;
+        writeln!(f, "\tcomment \"{}\"", table.layout.comment())?;
         for (name, set) in &table.sets {
             let flags = set_flags(set.kind()).map(|flags| format!("\t\t{flags}\n")).unwrap_or_default();
             writeln!(f, "\n\tset {name} {{\n\t\ttype {}\n{flags}{set}\t}}", set_type(set.kind()))?;

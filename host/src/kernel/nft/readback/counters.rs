@@ -70,7 +70,7 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
                 .chunks(AT_ONCE)
                 .try_for_each(|keys| ask_for_elements(socket, &reading, map, (keys, &mut connections))),
             Verb::FlushRules(chain) => dump_rules(socket, &reading, Some(chain), &mut connections),
-            Verb::AddTable
+            Verb::AddTable(_)
             | Verb::DeleteTable
             | Verb::AddSet(..)
             | Verb::DeleteSet(_)

@@ -59,8 +59,9 @@ pub(super) fn read(socket: &mut Socket, names: &TableNames) -> Result<Readback, 
     let mut readback = Readback::default();
     for id in TableId::all(names) {
         let Some(found) = tables::find(socket, &id)? else { continue };
-        found.check_marker(&id)?;
+        let layout = found.check_marker(&id)?;
         let mut reading = Reading::begin(id);
+        reading.table.layout = layout;
         chains::read(socket, &mut reading)?;
         sets::read(socket, &mut reading)?;
         readback.state.tables.insert(reading.id.family, reading.table);

@@ -26,16 +26,13 @@ pub(in crate::kernel::nft) struct FoundTable {
 }
 
 impl FoundTable {
-    /// P10: a table without our marker is somebody else's, and one of a newer layout a newer egressd's.
+    /// Its layout. P10: a table without our marker is somebody else's, and one of a newer layout a newer egressd's.
     ///
     /// # Errors
     /// When it is.
-    pub(in crate::kernel::nft) fn check_marker(&self, table: &TableId) -> Result<(), Error> {
+    pub(in crate::kernel::nft) fn check_marker(&self, table: &TableId) -> Result<Layout, Error> {
         self.check_layout(table)?;
-        match self.maker() {
-            Maker::Egressd | Maker::Newer(_) => Ok(()),
-            Maker::Another => Err(Error::Foreign(table.clone())),
-        }
+        self.layout.ok_or_else(|| Error::Foreign(table.clone()))
     }
 
     /// A table of a newer layout stays as it is, also where those of other programs are replaced.
