@@ -16,7 +16,7 @@ fn newer(stage: &Stage) -> Result<()> {
     let plan =
         ["plan", "--output=nft", "--owner=any", "--node=node-1", "--state-dir=/nowhere", "--manifests", manifests];
     let ruleset = String::from_utf8(program().output(&stage.lab, &plan)?.stdout)?;
-    let marked = ruleset.replace("\"managed by egressd\"", "\"managed by egressd, layout 2, with more\"");
+    let marked = ruleset.replace("\"managed by egressd, layout 2\"", "\"managed by egressd, layout 3, with more\"");
     ensure!(marked != ruleset, "there is no marker in\n{ruleset}");
     stage.lab.node().nft(&marked)
 }
@@ -37,7 +37,7 @@ fn answer(stage: &Stage, arguments: &[&str]) -> Result<(Option<i32>, String)> {
 fn expect_waiting(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<()> {
     egressd.wait_until_log_has("newer-layout")?;
     let status: &str = &stage.status()?;
-    ensure!(status.contains("\"code\": \"newer-layout\"") && status.contains("in layout 2"), "{status}");
+    ensure!(status.contains("\"code\": \"newer-layout\"") && status.contains("in layout 3"), "{status}");
     let (ready, why) = stage.lab.node().http(HTTP, "/readyz")?;
     ensure!(
         ready.contains("503") && why.contains("newer-layout") && why.contains("clean --newer-layout"),

@@ -84,6 +84,13 @@ impl Stage {
         Ok(done)
     }
 
+    /// The names of egressd's tables.
+    pub(crate) fn tables(&self) -> Result<Vec<String>> {
+        let all = self.lab.node().tables()?;
+        let names = all.lines().filter_map(|line| line.rsplit(' ').next());
+        Ok(names.filter(|name| name.contains("kube_vip") || name.contains("egressd")).map(str::to_owned).collect())
+    }
+
     pub(crate) fn status(&self) -> Result<String> {
         Ok(program().status(&self.lab, &self.manifests, &["--output=json"])?.1)
     }

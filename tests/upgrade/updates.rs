@@ -1,6 +1,8 @@
 //! From an earlier egressd to this one and back, while a pod makes new connections as fast as it can.
 
 use std::net::IpAddr;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::addresses::{NODE_PODS_V4, OUTSIDE_V4};
@@ -37,8 +39,55 @@ fn up_and_down(release: Release) -> Result<()> {
         egressd = gone_over(&stage, (egressd, end), (&program(), OTHER), kind)?;
         let log = egressd.log();
         ensure!(!log.contains("newer-") && !log.contains("refused"), "after the update:\n{log}");
+        ensure!(stage.tables()? == ["kube_vip_v4", "kube_vip_v6"], "what stood in for the tables is there:\n{log}");
+        // The earlier one has no other layout.
+        egressd = gone_over(&stage, (egressd, end), (&first_layout(), OTHER), kind)?;
         egressd = gone_over(&stage, (egressd, end), (&before, ADDRESS), kind)?;
     }
+    egressd.stop()
+}
+
+/// This egressd, as it is run before an update is undone.
+fn first_layout() -> Program {
+    program().environment("EGRESSD_TABLE_LAYOUT", "1")
+}
+
+/// Where a process ends in the middle of it, whatever it came to, the next one goes on.
+pub(crate) fn the_second_layout_is_made_over_ends_in_the_middle_without_a_packet_noticing() -> Result<()> {
+    over_ends_in_the_middle("1", "2")
+}
+
+/// The same on the way back.
+pub(crate) fn the_first_layout_is_made_over_ends_in_the_middle_without_a_packet_noticing() -> Result<()> {
+    over_ends_in_the_middle("2", "1")
+}
+
+/// With one flood: the connections of a second one would find their ports taken.
+fn over_ends_in_the_middle(from: &str, to: &str) -> Result<()> {
+    let stage = Stage::new()?;
+    for number in 0..40 {
+        let name = format!("many-{number}");
+        stage.manifests.write(&manifest::service(&name).addresses([ADDRESS]).egress())?;
+        let pods = (1..=200).map(|pod| IpAddr::from([10, 0, 100 + number, pod]));
+        stage.manifests.write(&manifest::endpoints(&name, pods))?;
+    }
+    let [from, to] = [from, to].map(|layout| program().environment("EGRESSD_TABLE_LAYOUT", layout));
+    let before = stage.started(&from, ADDRESS)?;
+    let networks = KINDS.len() - 1;
+    let egressd = stage.expect_only(networks, || {
+        before.kill()?;
+        for milliseconds in [150, 250, 350, 450, 600] {
+            let begun = to.run(&stage.lab, &stage.manifests)?;
+            sleep(Duration::from_millis(milliseconds));
+            begun.kill()?;
+        }
+        let mut egressd = stage.started(&to, OTHER)?;
+        egressd.wait_until("what stood in for the tables is gone", || {
+            Ok(stage.tables()? == ["kube_vip_v4", "kube_vip_v6"])
+        })?;
+        Ok(egressd)
+    })?;
+    stage.expect_all("after ends in the middle")?;
     egressd.stop()
 }
 

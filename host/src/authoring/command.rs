@@ -117,6 +117,7 @@ fn config(args: &cli::Scene) -> Result<Config> {
             pods: cli::Pods::Ignore,
             detect_networks: cli::DetectNetworks::Nodes,
             state_dir: PathBuf::new(),
+            table_layout: None,
         },
         networks: networks.clone(),
         annotations: annotations.clone(),

@@ -135,6 +135,9 @@ pub struct Source {
     #[arg(long, value_name = "DIR", env = "EGRESSD_STATE_DIR", default_value = "/var/lib/egressd",
           value_hint = ValueHint::DirPath)]
     pub state_dir: PathBuf,
+    /// The layout of the tables: 2, or 1 before an update is undone to a release that has no other (docs/upgrade.md).
+    #[arg(long, value_name = "NUMBER", env = "EGRESSD_TABLE_LAYOUT")]
+    pub table_layout: Option<u32>,
 }
 
 /// What becomes of an address that Services of several namespaces have.

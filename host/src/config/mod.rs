@@ -13,7 +13,7 @@ use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::plan::SharedAddresses;
 use egressd_core::policy::Limits as PolicyLimits;
-use egressd_core::ruleset::TableNames;
+use egressd_core::ruleset::{Layout, TableNames};
 use ipnet::IpNet;
 
 use crate::cli::{self, Annotations, Input, Instance, Networks, Socket, Source};
@@ -48,7 +48,7 @@ pub fn config(input: &Input) -> Result<Config> {
     let Annotations { annotation_prefix, egress_with_nftables } = annotations;
     let settings = Settings {
         node: node(source, &origin)?,
-        tables: tables(instance)?,
+        tables: tables(instance)?.in_layout(layout(source.table_layout)?),
         trust: match origin {
             // Who writes the directory writes the status too.
             Origin::Manifests(_) => AddressTrust::Annotation,
@@ -115,6 +115,13 @@ fn node(source: &Source, origin: &Origin) -> Result<String> {
 /// When the instance's name is none.
 pub fn tables(instance: &Instance) -> Result<TableNames> {
     Ok(self::instance(instance)?.tables())
+}
+
+/// Of which layout the tables are to be.
+fn layout(number: Option<u32>) -> Result<Layout> {
+    let Some(number) = number else { return Ok(Layout::OURS) };
+    Layout::numbered(number)
+        .with_context(|| format!("--table-layout {number}: egressd has layouts {} and {}", Layout::FIRST, Layout::OURS))
 }
 
 /// Which egressd of several this is.

@@ -45,11 +45,15 @@ impl Daemon {
             return self.failed(&newest, &failure);
         }
         let target = self.pipeline.target(self.applied.scope());
-        // What is to be replaced is of no interest.
+        // What is to be replaced is of no interest, but where it is because of its layout.
+        let before_that = self.bridge.as_ref().map(|bridge| &bridge.held);
         let keeps = self.doomed.is_empty();
         let comparison = self.applied.compare(target, |after, before| {
             if keeps {
                 keep(after, before, &kept);
+            }
+            if let Some(before_that) = before_that {
+                keep(after, before_that, &kept);
             }
         });
         let Cut::Slices(slices) = comparison.cut(&self.applied, SLICE) else {
@@ -77,7 +81,7 @@ impl Daemon {
         match self.carry_out(NodeChanges { nft }).await {
             Ok(()) => {
                 comparison.apply_to(&mut self.applied);
-                self.is_in_force(&newest);
+                self.is_in_force(&newest).await;
             }
             Err(failure) => self.failed(&newest, &failure),
         }
@@ -87,7 +91,7 @@ impl Daemon {
     async fn slice(&mut self, rest: Rest) -> BTreeSet<IpAddr> {
         let Rest { newest, mut comparison, mut slices } = rest;
         let Some(slice) = slices.next(comparison.before(&self.applied), comparison.after()) else {
-            self.is_in_force(&newest);
+            self.is_in_force(&newest).await;
             return BTreeSet::new();
         };
         let slice = if self.doomed.is_empty() { slice } else { slice.replacing(&self.doomed) };
@@ -117,7 +121,10 @@ impl Daemon {
         self.knowledge = Knowledge::Sure;
     }
 
-    fn is_in_force(&mut self, newest: &Newest) {
+    async fn is_in_force(&mut self, newest: &Newest) {
+        if let Some(bridge) = self.bridge.take() {
+            self.bridge = bridge.remove(&self.kernel).await;
+        }
         self.replaced();
         self.applied.clear_outstanding();
         self.retry = None;

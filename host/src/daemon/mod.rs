@@ -8,6 +8,7 @@ pub mod heap;
 mod inherit;
 mod log;
 mod reading;
+mod relayout;
 mod showing;
 mod takeover;
 mod tidying;
@@ -25,6 +26,7 @@ use egressd_core::in_force::InForce;
 use egressd_core::pipeline::{Pipeline, Settings, Step, Turns};
 use egressd_core::ruleset::{Name, TableFamily, TableNames};
 use reading::Reading;
+use relayout::Bridge;
 use tokio::time::sleep_until;
 use tracing::{info, warn};
 
@@ -60,6 +62,8 @@ pub struct Daemon {
     begun: Begun,
     /// Tables to replace with the first commit (`egress_clean`).
     doomed: Vec<(TableFamily, Name)>,
+    /// What translates until all is in force, where the tables had another layout.
+    bridge: Option<Bridge>,
     watch: Watch,
     /// When and after how long to try again what the kernel refused.
     retry: Option<(Instant, Duration)>,
@@ -149,6 +153,12 @@ impl Daemon {
         let doomed = takeover::begin(&kernel, &tables, start, &watch.board).await.context(TAKEOVER)?;
         let (applied, knowledge) = takeover::held(&kernel, &tables, &doomed).await.context(TAKEOVER)?;
         inherit::inherit(&mut pipeline, &mut state, applied.ruleset(), &watch.board);
+        let begun = relayout::begin(&kernel, &tables, &applied, &watch.board).await.context(TAKEOVER)?;
+        let (doomed, applied, knowledge) = if begun.doomed.is_empty() {
+            (doomed, applied, knowledge)
+        } else {
+            (begun.doomed, Applied::default(), Knowledge::Doubtful)
+        };
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
         let since = clock::now();
@@ -165,6 +175,7 @@ impl Daemon {
             in_force: InForce::default(),
             begun: Begun::No,
             doomed,
+            bridge: begun.bridge,
             watch,
             retry: None,
             rest: None,
@@ -289,7 +300,7 @@ impl Daemon {
     /// egressd's tables have its names, there are none.
     async fn look_beside(&mut self) -> bool {
         let theirs = table_names(None);
-        if self.tables == theirs || !self.pipeline.shares_services() {
+        if self.tables.ipv4 == theirs.ipv4 || !self.pipeline.shares_services() {
             return self.pipeline.stand_beside(ForeignTables::new());
         }
         match self.kernel.ask(move |kernel| kernel.foreign(&theirs)).await {

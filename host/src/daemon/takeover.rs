@@ -35,10 +35,7 @@ pub(super) async fn begin(
     board: &Board,
 ) -> Result<Vec<(TableFamily, Name)>, nft::Error> {
     match start {
-        Start::Adopt => {
-            let adopt = |tables: TableNames| kernel.ask(move |kernel| kernel.adopt(&tables));
-            patiently(board, || adopt(tables.clone())).await.map(|()| Vec::new())
-        }
+        Start::Adopt => adopt(kernel, tables, board).await.map(|()| Vec::new()),
         Start::Replace => {
             let existing = |tables: TableNames| kernel.ask(move |kernel| kernel.existing(&tables));
             let existing = patiently(board, || existing(tables.clone())).await?;
@@ -48,6 +45,15 @@ pub(super) async fn begin(
             Ok(existing.into_iter().map(|table| (table.family, table.name)).collect())
         }
     }
+}
+
+/// Makes tables ours that an earlier process left, as they are.
+///
+/// # Errors
+/// When the kernel cannot be read, or a table is another program's.
+pub(super) async fn adopt(kernel: &KernelThread, tables: &TableNames, board: &Board) -> Result<(), nft::Error> {
+    let adopt = |tables: TableNames| kernel.ask(move |kernel| kernel.adopt(&tables));
+    patiently(board, || adopt(tables.clone())).await
 }
 
 /// Waits while another process owns the tables: most likely our predecessor, on its way out. And while they are of a newer

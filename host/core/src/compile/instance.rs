@@ -10,6 +10,9 @@ use crate::ruleset::{Layout, Name, TableFamily, TableNames};
 /// How the names of all our tables begin.
 const BASE: &str = "kube_vip";
 
+/// The same of those that stand in for them while another layout is made.
+const BRIDGE: &str = "egressd_bridge";
+
 /// `instance_name`: a part of the tables' names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceName(String);
@@ -56,10 +59,25 @@ impl Instance {
     /// The instance whose table this is; none when no instance calls a table of this family so.
     pub fn of_table(family: TableFamily, table: &Name) -> Option<Self> {
         let family = family.addresses()?;
-        let rest = table.as_str().strip_prefix(BASE)?.strip_suffix(suffix(family))?.strip_suffix('_')?;
+        let name = table.as_str();
+        let rest = name.strip_prefix(BASE).or_else(|| name.strip_prefix(BRIDGE))?;
+        let rest = rest.strip_suffix(suffix(family))?.strip_suffix('_')?;
         match rest.strip_prefix('_') {
             Some(name) => InstanceName::new(name).ok().map(Self::Named),
             None => rest.is_empty().then_some(Self::Default),
+        }
+    }
+
+    /// The instance with these tables.
+    pub fn of_tables(tables: &TableNames) -> Self {
+        Self::of_table(TableFamily::Ip, &tables.ipv4).unwrap_or(Self::Default)
+    }
+
+    /// The tables that stand in for its own while another layout is made.
+    pub fn bridge(&self) -> TableNames {
+        match self {
+            Self::Default => names(BRIDGE, None),
+            Self::Named(name) => names(BRIDGE, Some(name)),
         }
     }
 
@@ -92,7 +110,11 @@ impl fmt::Display for Instance {
 
 /// `kube_vip_v4` and `kube_vip_v6`, or `kube_vip_<instance>_v4` and `_v6`.
 pub fn table_names(instance: Option<&InstanceName>) -> TableNames {
-    let base = instance.map_or_else(|| BASE.to_owned(), |instance| format!("{BASE}_{instance}"));
+    names(BASE, instance)
+}
+
+fn names(base: &str, instance: Option<&InstanceName>) -> TableNames {
+    let base = instance.map_or_else(|| base.to_owned(), |instance| format!("{base}_{instance}"));
     let name = |family| Name::composed(format!("{base}_{}", suffix(family)));
     TableNames { ipv4: name(Family::Ipv4), ipv6: name(Family::Ipv6), layout: Layout::OURS }
 }
@@ -112,8 +134,10 @@ mod tests {
         let names = ODD.into_iter().chain([longest.as_str()]).map(|name| InstanceName::new(name).unwrap());
         for instance in names.map(Instance::Named).chain([Instance::Default]) {
             for family in Family::ALL {
-                let table = instance.tables().of(family).clone();
-                assert_eq!(Instance::of_table(family.into(), &table), Some(instance.clone()), "{table}");
+                for tables in [instance.tables(), instance.bridge()] {
+                    let table = tables.of(family);
+                    assert_eq!(Instance::of_table(family.into(), table), Some(instance.clone()), "{table}");
+                }
             }
         }
     }

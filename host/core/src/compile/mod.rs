@@ -36,21 +36,21 @@ const PRIORITY: i32 = 90;
 /// was in force before must go (P5).
 pub fn compile(plan: &Plan, names: &TableNames) -> Ruleset {
     let objects = names::Objects::default();
-    with_pods(plan, names, &objects, |family| skeleton(plan, family, names, &objects))
+    with_pods(plan, &objects, |family| skeleton(plan, family, names, &objects))
 }
 
 /// The same without what all pods have in common. A pod's elements depend on the claims on this pod alone, and a chain on
 /// what its name says: so a plan cut to some pods gives what the whole plan gives for them.
 pub fn compile_pods(plan: &Plan, names: &TableNames) -> Ruleset {
     let objects = names::Objects::default();
-    with_pods(plan, names, &objects, |family| {
+    with_pods(plan, &objects, |family| {
         let mut table = Table::of(names.of(family).clone(), names.layout);
         add_maps(&mut table, family, &objects);
         table
     })
 }
 
-fn with_pods(plan: &Plan, names: &TableNames, objects: &names::Objects, table: impl Fn(Family) -> Table) -> Ruleset {
+fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Table) -> Ruleset {
     let claims = ranked(plan);
     let tables = Family::ALL.map(|family| {
         let mut table = table(family);

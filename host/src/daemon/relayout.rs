@@ -1,0 +1,112 @@
+//! Tables of another layout become tables of ours without a packet noticing it.
+//!
+//! The kernel does not change the comment of a table that is there, so another layout comes with another table of the same
+//! name, and between the two a packet would find none. So what is in force is copied first, into tables of another name at
+//! the same place: they translate what the new ones do not yet. They go when everything is in force. Where a process ends
+//! before that, the next one finds them and goes on.
+
+use egressd_core::compile::Instance;
+use egressd_core::diff::{Applied, Changes, Cut, SLICE, diff};
+use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
+use tracing::{info, warn};
+
+use super::takeover;
+use crate::board::Board;
+use crate::errors::with_causes;
+use crate::kernel::nft::{self, KernelThread};
+
+/// The copy.
+#[derive(Debug)]
+pub(super) struct Bridge {
+    names: TableNames,
+    /// What was in force before.
+    pub(super) held: Ruleset,
+}
+
+/// What the start comes to.
+pub(super) struct Begun {
+    /// Tables to replace with the first commit.
+    pub(super) doomed: Vec<(TableFamily, Name)>,
+    pub(super) bridge: Option<Bridge>,
+}
+
+/// Makes the copy where what is `held` has another layout than it is to have, and finds the one that an earlier process left.
+///
+/// # Errors
+/// When the kernel cannot be read, or refuses the copy.
+pub(super) async fn begin(
+    kernel: &KernelThread,
+    tables: &TableNames,
+    held: &Applied,
+    board: &Board,
+) -> Result<Begun, nft::Error> {
+    let names = Instance::of_tables(tables).bridge();
+    takeover::adopt(kernel, &names, board).await?;
+    let left = takeover::read_back(kernel, &names).await?;
+    let held = held.ruleset();
+    if held.tables.values().all(|table| table.layout == tables.layout) {
+        let bridge = (!left.tables.is_empty()).then_some(Bridge { names, held: left });
+        return Ok(Begun { doomed: Vec::new(), bridge });
+    }
+    // An earlier process did not come to replace anything, so its copy may be of any age.
+    carry_out(kernel, diff(&left, &Ruleset::default())).await?;
+    info!(
+        "the tables are of another layout; what is in force is copied, and goes on until all of it is in the new ones"
+    );
+    let copy = renamed(held, &names);
+    fill(kernel, &copy).await?;
+    let doomed = held.tables.iter().map(|(family, table)| (*family, table.name.clone())).collect();
+    Ok(Begun { doomed, bridge: Some(Bridge { names, held: held.clone() }) })
+}
+
+/// The same tables under other names.
+fn renamed(held: &Ruleset, names: &TableNames) -> Ruleset {
+    let mut copy = held.clone();
+    for (family, table) in &mut copy.tables {
+        if let Some(family) = family.addresses() {
+            table.name = names.of(family).clone();
+        }
+    }
+    copy
+}
+
+/// Makes tables that are not there, slice by slice.
+async fn fill(kernel: &KernelThread, copy: &Ruleset) -> Result<(), nft::Error> {
+    let mut made = Ruleset::default();
+    let Cut::Slices(mut slices) = egressd_core::diff::cut(&made, copy, SLICE) else {
+        return carry_out(kernel, diff(&made, copy)).await;
+    };
+    while let Some(slice) = slices.next(&made, copy) {
+        carry_out(kernel, slice.changes.clone()).await?;
+        slice.apply(&mut made);
+    }
+    Ok(())
+}
+
+async fn carry_out(kernel: &KernelThread, changes: Changes) -> Result<(), nft::Error> {
+    for effect in changes.effects {
+        kernel.ask(move |kernel| kernel.commit(&effect.change)).await?;
+    }
+    Ok(())
+}
+
+impl Bridge {
+    /// Takes the copy away, now that everything is in force. What cannot be taken away is tried again.
+    pub(super) async fn remove(self, kernel: &KernelThread) -> Option<Self> {
+        let removed = async {
+            let left = takeover::read_back(kernel, &self.names).await?;
+            carry_out(kernel, diff(&left, &Ruleset::default())).await
+        };
+        match removed.await {
+            Ok(()) => {
+                info!("the copy of the tables of another layout is removed");
+                None
+            }
+            Err(error) => {
+                let error = with_causes(&error);
+                warn!(error, "cannot remove the copy of the tables of another layout; it is tried again");
+                Some(self)
+            }
+        }
+    }
+}
