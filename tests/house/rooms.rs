@@ -17,10 +17,17 @@ pub(crate) fn room(file: &Path, source: &Path) -> String {
 /// The other rooms of the same crate that a file mentions outside its unit tests.
 pub(crate) fn entered(file: &Path, source: &Path) -> BTreeSet<String> {
     let here = module(file, source);
-    let mentioned = paths(without_tests(&code(file)));
+    let mentioned = paths(&without_reach(without_tests(&code(file))));
     let mut rooms: BTreeSet<String> = mentioned.iter().filter_map(|path| room_of_path(path, &here)).collect();
     rooms.remove(&room(file, source));
     rooms
+}
+
+/// Some code without how far its items can be seen, which names rooms and enters none.
+fn without_reach(code: &str) -> String {
+    let mut parts = code.split("pub(in ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |sum, part| sum + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
 /// Every room of a crate with the other rooms that its files mention outside their tests.

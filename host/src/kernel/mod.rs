@@ -2,5 +2,6 @@
 
 pub mod addresses;
 pub mod bystanders;
+mod netlink;
 pub mod nft;
 pub mod worker;

@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::Namespace;
-use netlink_packet_core::NetlinkBuffer;
 use rustix::net::{
     AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with,
     sockopt::set_socket_recv_buffer_size_force,
@@ -18,6 +17,8 @@ const GROUP: u32 = 1 << 6;
 const ADDED: u16 = NFTABLES | 12;
 const DELETED: u16 = NFTABLES | 14;
 const NFTABLES: u16 = 10 << 8;
+/// `struct nlmsghdr`.
+const HEADER: usize = 16;
 /// Room for the news of a commit with 10,000 elements.
 const ROOM: usize = 64 << 20;
 /// Enough for every datagram.
@@ -92,12 +93,13 @@ fn open() -> OwnedFd {
 fn next(socket: &OwnedFd, buffer: &mut [u8]) -> News {
     let (length, _) = recv(socket, &mut *buffer, RecvFlags::empty()).unwrap();
     let (mut news, mut rest) = (News { at: Instant::now(), added: 0, deleted: 0 }, &buffer[..length]);
-    while let Ok(message) = NetlinkBuffer::new_checked(rest) {
-        news.added += usize::from(message.message_type() == ADDED);
-        news.deleted += usize::from(message.message_type() == DELETED);
-        // Messages begin at multiples of four bytes.
-        let length = usize::try_from(message.length()).unwrap().next_multiple_of(4);
-        rest = rest.get(length..).unwrap_or_default();
+    // A message begins with its length and type, at a multiple of four bytes.
+    while let Some([a, b, c, d, kind @ ..]) = rest.first_chunk::<6>() {
+        let kind = u16::from_ne_bytes(*kind);
+        news.added += usize::from(kind == ADDED);
+        news.deleted += usize::from(kind == DELETED);
+        let length = usize::try_from(u32::from_ne_bytes([*a, *b, *c, *d])).unwrap().next_multiple_of(4);
+        rest = rest.get(length.max(HEADER)..).unwrap_or_default();
     }
     news
 }

@@ -3,17 +3,18 @@
 //! asked for the routes of that one, until one with a gateway was found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::mem;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tracing::warn;
 
 use super::Error;
-use super::message::{Event, messages};
+use super::message::{Event, messages, parsed};
 use super::route::Gateways;
-use super::socket::{Groups, Question, Received, Socket};
+use super::socket::{Groups, Question, Received, Socket, each_answer, open};
 use crate::clock::{self, Instant};
+use crate::kernel::netlink;
 
 /// How long nothing is heard after something was.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -70,7 +71,7 @@ impl Routes {
     /// # Errors
     /// When the kernel forbids it.
     pub(super) fn open() -> Result<Self, Error> {
-        let socket = Socket::open(Groups::Routes)?;
+        let socket = open(Groups::Routes)?;
         Ok(Self { socket, known: BTreeMap::new(), pause: None, trouble: Trouble::None })
     }
 
@@ -199,48 +200,45 @@ fn news(socket: &mut Socket) -> News {
 /// Where an interface leads. None when the routes changed while they were read, so that one may have been missed, and when it
 /// is gone.
 fn leads(index: u32) -> Result<Option<Leads>, Error> {
-    let mut interrupted = false;
+    let mut consistency = Consistency::Whole;
     for question in [Question::RoutesV4(index), Question::RoutesV6(index)] {
         // One for each: when it is dropped, the kernel goes on no further.
-        let mut socket = Socket::open(Groups::None)?;
-        socket.ask(question)?;
-        loop {
-            let Received::Bytes(bytes) = socket.receive()? else { return Ok(None) };
-            match answer(index, bytes, &mut interrupted)? {
-                Answer::Further => {}
-                Answer::End => break,
-                Answer::Gone => return Ok(None),
-                Answer::AGateway => return Ok(Some(Leads::ToAGateway)),
-            }
+        let mut socket = open(Groups::None)?;
+        match each_answer(&mut socket, question, |route| leads_to_one(index, route)) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(found)) => return found.map(Some),
+            Err(netlink::Error::Interrupted) => consistency = Consistency::Interrupted,
+            Err(netlink::Error::Refused(refused)) if refused.refusal.errno == libc::ENODEV => return Ok(None),
+            Err(netlink::Error::Refused(refused)) => return Err(Error::Routes(refused.refusal)),
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok((!interrupted).then_some(Leads::ToItsNetworks))
+    Ok((consistency == Consistency::Whole).then_some(Leads::ToItsNetworks))
 }
 
-/// What some of the answers say.
-enum Answer {
-    Further,
-    End,
-    Gone,
-    AGateway,
+/// Whether all routes that were read are of one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Consistency {
+    Whole,
+    Interrupted,
 }
 
-/// Kernels before 4.20 answer with the routes of all interfaces.
-fn answer(index: u32, bytes: &[u8], interrupted: &mut bool) -> Result<Answer, Error> {
-    for message in messages(bytes) {
-        let message = message?;
-        *interrupted |= message.interrupted;
-        match message.event {
-            Event::Route(Gateways::By(interfaces)) if !interfaces.contains(&index) => {}
-            Event::Route(Gateways::By(_) | Gateways::Somewhere) => return Ok(Answer::AGateway),
-            Event::End => return Ok(Answer::End),
-            Event::Refused(libc::ENODEV) => return Ok(Answer::Gone),
-            Event::Refused(errno) => return Err(Error::Routes(io::Error::from_raw_os_error(errno))),
-            Event::Link { .. } | Event::LinkGone { .. } | Event::Address(..) | Event::AddressGone(_) | Event::Other => {
-            }
-        }
+/// Breaks off at a route that leads to a gateway by this interface. Kernels before 4.20 answer with the routes of all of them.
+fn leads_to_one(index: u32, route: &netlink::Message<'_>) -> ControlFlow<Result<Leads, Error>> {
+    match parsed(route) {
+        Ok(Event::Route(Gateways::By(interfaces))) if !interfaces.contains(&index) => ControlFlow::Continue(()),
+        Ok(Event::Route(Gateways::By(_) | Gateways::Somewhere)) => ControlFlow::Break(Ok(Leads::ToAGateway)),
+        Ok(
+            Event::Link { .. }
+            | Event::LinkGone { .. }
+            | Event::Address(..)
+            | Event::AddressGone(_)
+            | Event::End
+            | Event::Refused(_)
+            | Event::Other,
+        ) => ControlFlow::Continue(()),
+        Err(error) => ControlFlow::Break(Err(error)),
     }
-    Ok(Answer::Further)
 }
 
 /// Which of all interfaces lead to a gateway by what is said, for tests; none when it could be any.

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use egressd_core::owner::Standing;
 use ipnet::IpNet;
-use netlink_packet_core::{NLM_F_DUMP_INTR, NLM_F_REPLACE, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NlasIterator};
 
 use super::Error;
 use super::route::{Gateways, gateways};
+use crate::kernel::netlink::{self, Answer, Attributes, Refusal, array, strictly};
 
 /// `struct ifinfomsg`: family, padding, type, index, flags, change.
 const LINK_HEADER: usize = 16;
@@ -25,6 +25,8 @@ const RTM_DELNEXTHOP: u16 = 105;
 pub(super) struct Message {
     /// It belongs to answers that may have gaps, because something changed meanwhile.
     pub(super) interrupted: bool,
+    /// The number of the question that it answers; news have another one.
+    pub(super) sequence: u32,
     /// What it says.
     pub(super) event: Event,
 }
@@ -44,8 +46,8 @@ pub(super) enum Event {
     Route(Gateways),
     /// The answers to a question end.
     End,
-    /// The question is refused with this error number.
-    Refused(i32),
+    /// The question is refused.
+    Refused(Refusal),
     /// Nothing that we look at.
     Other,
 }
@@ -70,35 +72,35 @@ pub(super) struct Place {
 }
 
 /// The messages of a datagram.
-pub(super) fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Result<Message, Error>> {
-    std::iter::from_fn(move || {
-        if bytes.is_empty() {
-            return None;
-        }
-        let Ok(buffer) = NetlinkBuffer::new_checked(bytes) else {
-            bytes = &[];
-            return Some(Err(Error::Garbled));
-        };
-        let length = usize::try_from(buffer.length()).unwrap_or(usize::MAX);
-        bytes = bytes.get(length.saturating_add(3) & !3..).unwrap_or_default();
-        let interrupted = buffer.flags() & NLM_F_DUMP_INTR != 0;
-        let event = match event(buffer.message_type(), buffer.payload()) {
-            // What it took the place of is not said.
-            Some(Event::Route(_)) if buffer.flags() & NLM_F_REPLACE != 0 => Ok(Event::Route(Gateways::Somewhere)),
-            event => event.ok_or(Error::Garbled),
-        };
-        Some(event.map(|event| Message { interrupted, event }))
+pub(super) fn messages(bytes: &[u8]) -> impl Iterator<Item = Result<Message, Error>> {
+    strictly(bytes).map(|message| {
+        let message = message.map_err(netlink::Error::from)?;
+        Ok(Message { interrupted: message.interrupted(), sequence: message.sequence, event: heard(message)? })
     })
+}
+
+fn heard(message: netlink::Message<'_>) -> Result<Event, Error> {
+    match message.answer().map_err(netlink::Error::from)? {
+        Answer::Part(part) => parsed(&part),
+        Answer::End => Ok(Event::End),
+        Answer::Refused(refused) => Ok(Event::Refused(refused.refusal)),
+    }
+}
+
+/// What a part of an answer, or a piece of news, says.
+///
+/// # Errors
+/// When it is shorter than its kind must be.
+pub(super) fn parsed(message: &netlink::Message<'_>) -> Result<Event, Error> {
+    let event = event(message.kind, message.payload()).ok_or(Error::Garbled)?;
+    let replaces = message.has(libc::NLM_F_REPLACE) && matches!(event, Event::Route(_));
+    // The kernel does not name the route that it takes the place of.
+    Ok(if replaces { Event::Route(Gateways::Somewhere) } else { event })
 }
 
 /// None when a message is shorter than its kind must be.
 fn event(kind: u16, payload: &[u8]) -> Option<Event> {
     match kind {
-        // Both carry an error number, negative, or zero where all is well.
-        NLMSG_DONE | NLMSG_ERROR => match i32::from_ne_bytes(array(payload, 0)?) {
-            0.. => Some(Event::End),
-            error => Some(Event::Refused(error.saturating_neg())),
-        },
         libc::RTM_NEWLINK | libc::RTM_DELLINK => link(kind, payload),
         libc::RTM_NEWADDR => match place(payload)? {
             Some((place, network)) => Some(Event::Address(place, standing(payload)?, network)),
@@ -121,8 +123,8 @@ fn link(kind: u16, payload: &[u8]) -> Option<Event> {
     if kind == libc::RTM_DELLINK {
         return Some(Event::LinkGone { index });
     }
-    let name = attribute(payload.get(LINK_HEADER..)?, IFLA_IFNAME)?;
-    let name = String::from_utf8_lossy(name.strip_suffix(&[0]).unwrap_or(&name)).into_owned();
+    let name = Attributes(payload.get(LINK_HEADER..)?).get(IFLA_IFNAME)?;
+    let name = String::from_utf8_lossy(name.strip_suffix(&[0]).unwrap_or(name)).into_owned();
     let flags = u32::from_ne_bytes(array(payload, 8)?).cast_signed();
     let is_up = flags & libc::IFF_UP != 0 && flags & libc::IFF_LOOPBACK == 0;
     Some(Event::Link { index, name, state: if is_up { LinkState::Up } else { LinkState::Nowhere } })
@@ -132,8 +134,8 @@ fn link(kind: u16, payload: &[u8]) -> Option<Event> {
 fn place(payload: &[u8]) -> Option<Option<(Place, Option<IpNet>)>> {
     let (family, prefix) = (i32::from(*payload.first()?), *payload.get(1)?);
     let index = u32::from_ne_bytes(array(payload, 4)?);
-    let attributes = payload.get(ADDRESS_HEADER..)?;
-    let address = |kind| attribute(attributes, kind).and_then(|value| ip(family, &value));
+    let attributes = Attributes(payload.get(ADDRESS_HEADER..)?);
+    let address = |kind| attributes.get(kind).and_then(|value| ip(family, value));
     if family != libc::AF_INET && family != libc::AF_INET6 {
         return Some(None);
     }
@@ -147,7 +149,7 @@ fn place(payload: &[u8]) -> Option<Option<(Place, Option<IpNet>)>> {
 }
 
 fn standing(payload: &[u8]) -> Option<Standing> {
-    let wide = attribute(payload.get(ADDRESS_HEADER..)?, libc::IFA_FLAGS).and_then(|value| array(&value, 0));
+    let wide = Attributes(payload.get(ADDRESS_HEADER..)?).get(libc::IFA_FLAGS).and_then(|value| array(value, 0));
     let flags = wide.map_or(u32::from(*payload.get(2)?), u32::from_ne_bytes);
     // A duplicate stays tentative, too.
     Some(match (flags & libc::IFA_F_DADFAILED != 0, flags & libc::IFA_F_TENTATIVE != 0) {
@@ -163,15 +165,6 @@ fn ip(family: i32, value: &[u8]) -> Option<IpAddr> {
     } else {
         Some(IpAddr::from(array::<16>(value, 0)?))
     }
-}
-
-fn attribute(attributes: &[u8], kind: u16) -> Option<Vec<u8>> {
-    let found = NlasIterator::new(attributes).map_while(Result::ok).find(|attribute| attribute.kind() == kind)?;
-    Some(found.value().to_vec())
-}
-
-pub(super) fn array<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
-    bytes.get(offset..)?.first_chunk().copied()
 }
 
 /// What messages are made of, for tests.
@@ -246,7 +239,7 @@ mod tests {
     fn a_route_that_takes_the_place_of_another_could_have_led_anywhere() {
         let mut route = message(libc::RTM_NEWROUTE, &[0; 12], &[]);
         assert_eq!(told(&route), Event::Route(Gateways::By(vec![])));
-        route[6..8].copy_from_slice(&NLM_F_REPLACE.to_ne_bytes());
+        route[6..8].copy_from_slice(&(libc::NLM_F_REPLACE as u16).to_ne_bytes());
         assert_eq!(told(&route), Event::Route(Gateways::Somewhere));
         assert_eq!(told(&message(RTM_NEWNEXTHOP, &[0; 8], &[])), Event::Route(Gateways::Somewhere));
     }

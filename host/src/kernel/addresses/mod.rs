@@ -20,7 +20,9 @@ use tracing::warn;
 use gateways::Routes;
 use interfaces::Interfaces;
 use message::{Event, messages};
-use socket::{Groups, Question, Received, Socket, wait};
+use socket::{Groups, Question, Received, Socket, ask, open, wait};
+
+use crate::kernel::netlink::{self, Refusal};
 
 /// How often to read everything when it changes while it is read. On a quiet node once is enough.
 const ATTEMPTS: usize = 16;
@@ -36,9 +38,12 @@ pub enum Error {
     /// The kernel cannot be asked, or does not answer.
     #[error("cannot read the node's interfaces")]
     Read(#[source] io::Error),
+    /// The kernel refuses the question.
+    #[error("cannot read the node's interfaces")]
+    Refused(#[source] Refusal),
     /// The kernel does not tell by which interfaces routes leave.
     #[error("cannot read the node's routes")]
-    Routes(#[source] io::Error),
+    Routes(#[source] Refusal),
     /// It changed whenever it was read.
     #[error("cannot read the node's interfaces: they changed each of {ATTEMPTS} times meanwhile")]
     Unsettled,
@@ -51,6 +56,18 @@ pub enum Error {
     /// The thread is gone, which is a defect of egressd.
     #[error("cannot hear about the node's interfaces any more: the thread that listens is gone")]
     ThreadGone,
+}
+
+impl From<netlink::Error> for Error {
+    fn from(error: netlink::Error) -> Self {
+        match error {
+            netlink::Error::Open(source) | netlink::Error::SetUp(source) => Self::Open(source),
+            netlink::Error::Send(source) | netlink::Error::Receive(source) => Self::Read(source),
+            netlink::Error::TooLong | netlink::Error::Malformed => Self::Garbled,
+            netlink::Error::Interrupted => Self::Unsettled,
+            netlink::Error::Refused(refused) => Self::Refused(refused.refusal),
+        }
+    }
 }
 
 /// What is known of this node's interfaces.
@@ -211,8 +228,8 @@ impl Hearing {
     fn begin() -> Result<Self, Error> {
         for _ in 0..ATTEMPTS {
             // A new one each time: in an old one there may be news from before the gap, and its end is lost.
-            let (socket, interfaces) = (Socket::open(Groups::Interfaces)?, Interfaces::default());
-            let mut hearing = Self { socket, interfaces, heard: Heard::Everything };
+            let socket = open(Groups::Interfaces)?;
+            let mut hearing = Self { socket, interfaces: Interfaces::default(), heard: Heard::Everything };
             for question in [Question::Links, Question::Addresses] {
                 if hearing.heard == Heard::Everything {
                     hearing.ask(question)?;
@@ -227,7 +244,7 @@ impl Hearing {
 
     /// Takes in all answers to a question, and the news among them.
     fn ask(&mut self, question: Question) -> Result<(), Error> {
-        self.socket.ask(question)?;
+        let sequence = ask(&mut self.socket, question)?;
         let mut interrupted = false;
         loop {
             let Received::Bytes(bytes) = self.socket.receive()? else {
@@ -236,18 +253,21 @@ impl Hearing {
             };
             for message in messages(bytes) {
                 let message = message?;
-                interrupted |= message.interrupted;
+                let is_answer = message.sequence == sequence;
+                interrupted |= is_answer && message.interrupted;
                 match message.event {
-                    Event::End => {
+                    Event::End if is_answer => {
                         self.heard = if interrupted { Heard::Gaps } else { Heard::Everything };
                         return Ok(());
                     }
-                    Event::Refused(errno) => return Err(Error::Read(io::Error::from_raw_os_error(errno))),
+                    Event::Refused(refusal) if is_answer => return Err(Error::Refused(refusal)),
                     event @ (Event::Link { .. }
                     | Event::LinkGone { .. }
                     | Event::Address(..)
                     | Event::AddressGone(_)
                     | Event::Route(_)
+                    | Event::End
+                    | Event::Refused(_)
                     | Event::Other) => {
                         self.interfaces.take(event);
                     }

@@ -1,9 +1,7 @@
 //! What a message says about a route: by which interfaces it leads to a gateway.
 
-use netlink_packet_core::NlasIterator;
-
-use super::message::array;
 use super::socket::ROUTE_HEADER;
+use crate::kernel::netlink::{Attributes, array};
 
 /// `struct rtnexthop`: length, flags, hops, interface.
 const HOP: usize = 8;
@@ -46,11 +44,11 @@ pub(super) fn gateways(payload: &[u8]) -> Option<Gateways> {
 
 fn said(attributes: &[u8]) -> Option<Said> {
     let mut said = Said::default();
-    for attribute in NlasIterator::new(attributes).map_while(Result::ok) {
-        match attribute.kind() {
-            libc::RTA_OIF => said.interface = Some(u32::from_ne_bytes(array(attribute.value(), 0)?)),
+    for (kind, value) in Attributes(attributes) {
+        match kind {
+            libc::RTA_OIF => said.interface = Some(u32::from_ne_bytes(array(value, 0)?)),
             libc::RTA_GATEWAY | RTA_VIA => said.has_gateway = true,
-            libc::RTA_MULTIPATH => said.by_hops = Some(by_hops(attribute.value())?),
+            libc::RTA_MULTIPATH => said.by_hops = Some(by_hops(value)?),
             RTA_NH_ID => said.has_object = true,
             _ => {}
         }

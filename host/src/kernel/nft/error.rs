@@ -5,6 +5,7 @@ use std::{fmt, io};
 use egressd_core::ruleset::Layout;
 
 use super::describe::TableId;
+pub use crate::kernel::netlink::Refusal;
 
 /// Why the kernel was not read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -86,32 +87,6 @@ pub enum Error {
     /// The thread of the kernel room is gone.
     #[error("cannot reach the kernel thread: it has ended")]
     ThreadGone,
-}
-
-/// The words of the kernel.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The error number.
-    pub errno: i32,
-    /// The extended acknowledgement (`NLMSGERR_ATTR_MSG`); many refusals have none.
-    pub words: Option<String>,
-    /// How many messages of the batch were refused after this one.
-    pub others: usize,
-}
-
-impl std::error::Error for Refusal {}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        io::Error::from_raw_os_error(self.errno).fmt(f)?;
-        if let Some(words) = &self.words {
-            write!(f, ": {words}")?;
-        }
-        match self.others {
-            0 => Ok(()),
-            others => write!(f, " (and {others} more after it)"),
-        }
-    }
 }
 
 /// " (netlink port 4711)" or nothing.

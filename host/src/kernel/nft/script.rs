@@ -1,6 +1,7 @@
 //! A kernel that answers what it is given, for tests that want answers no kernel gives.
 
 use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
 
 use egressd_core::{diff::Batch, ruleset::TableNames};
 use rustables::sys;
@@ -106,5 +107,9 @@ impl Line for Script {
 
     fn make_room(&mut self, bytes: usize) -> usize {
         bytes
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
     }
 }
