@@ -38,8 +38,8 @@ pub(crate) fn a_manifest_that_is_not_in_force_shows_up_in_diff() -> Result<()> {
 pub(crate) fn a_foreign_change_of_the_table_shows_up_in_diff() -> Result<()> {
     let stage = Stage::with_web()?;
     stage.run_until_translated()?.stop()?;
-    stage.lab.node().nft("add rule ip kube_vip_v4 egress_postrouting counter\n")?;
-    expect_diff(&stage, 1, "# foreign: rule 6 of chain egress_postrouting in table ip kube_vip_v4")?;
+    stage.lab.node().nft("add rule ip kube_vip_v4 egress_postrouting limit rate 1/second\n")?;
+    expect_diff(&stage, 1, "# foreign: rule 7 of chain egress_postrouting in table ip kube_vip_v4")?;
     expect_diff(&stage, 1, "flush chain ip kube_vip_v4 egress_postrouting")
 }
 

@@ -178,8 +178,11 @@ impl Inside {
         })
     }
 
-    fn read(&self) -> Readback {
-        Readback { state: self.fake.ruleset.clone(), foreign: self.foreign.iter().cloned().collect() }
+    fn read(&self, names: &TableNames) -> Readback {
+        let mut state = self.fake.ruleset.clone();
+        state.tables.retain(|family, table| names.has(*family, &table.name));
+        let foreign = self.foreign.iter().filter(|_| !state.tables.is_empty()).cloned().collect();
+        Readback { state, foreign }
     }
 
     fn existing(&self, names: &TableNames) -> Vec<TableId> {
@@ -198,8 +201,8 @@ impl Adapter for Actor {
         self.ask(What::Adopt, |_| Ok(()))
     }
 
-    fn read(&mut self, _: &TableNames) -> Result<Readback, Error> {
-        self.ask(What::Read, |inside| Ok(inside.read()))
+    fn read(&mut self, names: &TableNames) -> Result<Readback, Error> {
+        self.ask(What::Read, |inside| Ok(inside.read(names)))
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {

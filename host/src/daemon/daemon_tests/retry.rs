@@ -6,7 +6,7 @@ use egressd_core::diff::{Batch, Change, Verb};
 use egressd_core::ruleset::Name;
 
 use super::kernel::{Request, What};
-use super::policy::NARROWLY;
+use super::policy::{NARROWLY, TRANSLATE};
 use super::world::{ADDRESS, World};
 use crate::clock::{self, Instant};
 use crate::kernel::nft::Foreign;
@@ -142,7 +142,7 @@ type Failure = fn(Request);
 /// A change of a Service that the kernel takes over in several batches.
 async fn in_batches() -> World {
     let mut world = World::begin().await;
-    world.put("web", NARROWLY, ADDRESS, &["10.0.0.1"]);
+    world.put("web", TRANSLATE, ADDRESS, &["10.0.0.1"]);
     world.settle_exactly().await;
     world.put("web", NARROWLY, "11.0.0.3", &["10.0.0.1", "10.0.0.2"]);
     world

@@ -159,7 +159,11 @@ impl World {
             world.board.busy_since().is_some() || in_force.is_some() || trouble != before
         };
         while !has_begun(self) {
-            let_threads_work().await;
+            // Whether a copy of tables of another layout is there: none is.
+            match self.stage.requests.try_recv() {
+                Ok(request) => request.obey(),
+                Err(_) => let_threads_work().await,
+            }
         }
     }
 
