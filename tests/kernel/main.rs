@@ -11,7 +11,9 @@ mod nft;
 mod outside;
 mod ranges;
 mod sample;
+mod terms;
 mod trials;
+mod vocabulary;
 
 use std::panic::{catch_unwind, resume_unwind};
 use std::process::ExitCode;
@@ -20,8 +22,7 @@ use anyhow::Result;
 use lab::{Namespace, Test, Unable};
 
 fn main() -> ExitCode {
-    let all: Vec<Test> =
-        trials::ALL.iter().chain(ranges::ALL).chain(outside::ALL).chain(connected::ALL).copied().collect();
+    let all: Vec<Test> = [trials::ALL, ranges::ALL, outside::ALL, connected::ALL, vocabulary::ALL].concat();
     lab::main(&all)
 }
 

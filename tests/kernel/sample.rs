@@ -165,11 +165,13 @@ fn add_length(table: &mut Table, family: Family, bits: u8) -> Vec<Rule> {
             let kind = MapKind { family, key: key_kind, data };
             let (target, map_name) = match data {
                 DataKind::Nothing => (Target::Nothing, format!("egress_deny_{bits}_{number}")),
-                DataKind::Address | DataKind::Verdict => (vip(family), format!("egress_allow_{bits}_{number}")),
+                DataKind::Address | DataKind::Verdict | DataKind::Mark => {
+                    (vip(family), format!("egress_allow_{bits}_{number}"))
+                }
             };
             rules.push(match data {
                 DataKind::Nothing => Rule::when(in_map(kind, &map_name), Statement::Accept),
-                DataKind::Address | DataKind::Verdict => {
+                DataKind::Address | DataKind::Verdict | DataKind::Mark => {
                     Rule::always(Statement::SnatBy(Key::of(kind), name(&map_name)))
                 }
             });
@@ -184,7 +186,7 @@ fn add_length(table: &mut Table, family: Family, bits: u8) -> Vec<Rule> {
 fn base_chain(family: Family) -> Chain {
     let excluded = name("egress_excluded");
     Chain {
-        hook: Some(Hook { priority: 90 }),
+        hook: Some(Hook::source_nat(90)),
         rules: vec![
             Rule::when(Match::destination_in(family, excluded.clone()), Statement::Return),
             Rule::when(Match::original_destination_in(family, excluded), Statement::Return),
@@ -215,7 +217,7 @@ fn service_chain(family: Family) -> Chain {
         ],
         vec![],
     ] {
-        rules.push(Rule { matches, statements: vec![Statement::Counter, Statement::Snat(to)] });
+        rules.push(Rule::new(matches, [Statement::Counter, Statement::Snat(to)]));
     }
     Chain::with(rules)
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use egressd::kernel::nft::{Error, KernelThread, Netlink, removal};
 use egressd_core::{
-    diff::{Batch, Verb},
+    diff::{Batch, Verb, diff},
     net::Family,
     node::Adapter as _,
     ruleset::{Element, Key, MapKey, MapKind, Rule, Ruleset, Set, Statement, Target},
@@ -318,14 +318,18 @@ fn what_others_put_into_our_table_is_found_and_removed() {
         whats,
         [
             "rule 1 of chain ours in table ip kube_vip_v4",
-            "rule 2 of chain ours in table ip kube_vip_v4",
-            "chain theirs in table ip kube_vip_v4",
             "set s in table ip kube_vip_v4",
             "element 10.0.0.1 of map m in table ip kube_vip_v4",
         ]
     );
     kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", told(&error)));
     assert_eq!(read(&mut kernel), found.state);
+    // What can be said is no stranger: it goes as all that should not be there.
+    assert!(found.state.tables[&Family::Ipv4.into()].chains.contains_key(&name("theirs")));
+    for batch in diff(&found.state, &Ruleset::default()).batches() {
+        kernel.commit(batch).unwrap_or_else(|error| panic!("{}", told(&error)));
+    }
+    assert_eq!(read(&mut kernel), Ruleset::default());
 }
 
 fn what_nft_lists_loads_and_reads_back_equal() {

@@ -237,6 +237,7 @@ proptest! {
                 Verb::DeleteElements(_, _, keys) => keys.iter().map(|key| key.address()).collect(),
                 Verb::AddTable(_)
                 | Verb::DeleteTable
+                | Verb::WakeTable
                 | Verb::AddSet(..)
                 | Verb::DeleteSet(_)
                 | Verb::RefillSet(..)
@@ -244,6 +245,11 @@ proptest! {
                 | Verb::DeleteRanges(..)
                 | Verb::AddMembers(..)
                 | Verb::DeleteMembers(..)
+                | Verb::AddKeys(..)
+                | Verb::DeleteKeys(..)
+                | Verb::AddTimed(..)
+                | Verb::AddCounter(_)
+                | Verb::DeleteCounter(_)
                 | Verb::AddMap(..)
                 | Verb::DeleteMap(_)
                 | Verb::AddChain(..)

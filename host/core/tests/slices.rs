@@ -57,6 +57,7 @@ fn changed(slice: &Slice) -> usize {
         Verb::AddRules(_, rules) => rules.len(),
         Verb::AddTable(_)
         | Verb::DeleteTable
+        | Verb::WakeTable
         | Verb::AddSet(..)
         | Verb::DeleteSet(_)
         | Verb::RefillSet(..)
@@ -64,6 +65,11 @@ fn changed(slice: &Slice) -> usize {
         | Verb::DeleteRanges(..)
         | Verb::AddMembers(..)
         | Verb::DeleteMembers(..)
+        | Verb::AddKeys(..)
+        | Verb::DeleteKeys(..)
+        | Verb::AddTimed(..)
+        | Verb::AddCounter(_)
+        | Verb::DeleteCounter(_)
         | Verb::AddMap(..)
         | Verb::DeleteMap(_)
         | Verb::AddChain(..)

@@ -46,7 +46,7 @@ fn commit(netlink: &mut Netlink, verbs: impl Iterator<Item = Verb>) -> Option<Du
 }
 
 fn make(number: u32, turn: u32) -> [Verb; 2] {
-    let hook = Hook { priority: 100 };
+    let hook = Hook::source_nat(100);
     [Verb::AddChain(chain(number), Some(hook)), Verb::AddRules(chain(number), vec![rule(number, turn)])]
 }
 
@@ -62,5 +62,5 @@ fn name(text: String) -> Name {
 fn rule(number: u32, turn: u32) -> Rule {
     let pod = AddressRange::new(pod(number).into(), pod(number).into()).unwrap();
     let matches = [pod, n("10.0.0.0/8").into()].map(Match::Destination).to_vec();
-    Rule { matches, statements: vec![Statement::Counter, Statement::Snat(address(number, turn).into())] }
+    Rule::new(matches, [Statement::Counter, Statement::Snat(address(number, turn).into())])
 }

@@ -164,7 +164,7 @@ impl<'a> Keeping<'a> {
 fn is_own(own: &Own, pod: IpAddr, target: &Target) -> bool {
     match target {
         Target::Address(address) => own.pods.contains(&pod) && own.addresses.contains(address),
-        Target::Jump(_) | Target::Nothing => false,
+        Target::Jump(_) | Target::Nothing | Target::Mark(_) => false,
     }
 }
 

@@ -104,7 +104,7 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
         Rule::always(Statement::SnatBy(Key::of(MapKind::ports(family)), ports.clone())),
         Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), addresses.clone())),
     ]);
-    table.chains.insert(postrouting.clone(), Chain { hook: Some(Hook { priority: PRIORITY }), rules });
+    table.chains.insert(postrouting.clone(), Chain { hook: Some(Hook::source_nat(PRIORITY)), rules });
     table
 }
 

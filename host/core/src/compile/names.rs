@@ -37,7 +37,7 @@ impl Default for Objects {
 pub(super) fn by_prefix(kind: MapKind) -> Name {
     let what = match kind.data {
         DataKind::Nothing => "deny",
-        DataKind::Address | DataKind::Verdict => "allow",
+        DataKind::Address | DataKind::Verdict | DataKind::Mark => "allow",
     };
     Name::composed(match kind.key {
         KeyKind::Address | KeyKind::Port => format!("egress_{what}"),

@@ -99,7 +99,7 @@ impl<'a> Pods<'a> {
         let Entry { network, bits, port, .. } = *entry;
         let data = match element.target {
             Target::Nothing => DataKind::Nothing,
-            Target::Address(_) | Target::Jump(_) => DataKind::Address,
+            Target::Address(_) | Target::Jump(_) | Target::Mark(_) => DataKind::Address,
         };
         let (key_kind, key) = key(pod, network, bits, port);
         let kind = MapKind { family: self.family, key: key_kind, data };

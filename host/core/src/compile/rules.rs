@@ -63,14 +63,11 @@ fn expand(
     statements: &[Statement],
 ) -> Vec<Rule> {
     let Some((first, rest)) = levels.split_first() else {
-        return vec![Rule { matches: vec![], statements: statements.to_vec() }];
+        return vec![Rule::new([], statements)];
     };
     let several = |level: &Vec<Match>| level.len() > 1;
     let rest = expand(chains, sub_chain, rest, statements);
-    let one = |matches: &[&[Match]], statements: &[Statement]| Rule {
-        matches: matches.concat(),
-        statements: statements.to_vec(),
-    };
+    let one = |matches: &[&[Match]], statements: &[Statement]| Rule::new(matches.concat(), statements);
     if !several(first) || rest.len() <= 1 {
         let pairs = first.iter().flat_map(|head| rest.iter().map(move |tail| (head, tail)));
         return pairs
@@ -87,7 +84,19 @@ fn expand(
 fn compatible(head: &Match, tail: &[Match]) -> bool {
     let protocol = |part: &Match| match part {
         Match::SourcePort(ports) | Match::DestinationPort(ports) => Some(ports.protocol()),
-        Match::In(..) | Match::Destination(_) => None,
+        Match::In(..)
+        | Match::NotIn(..)
+        | Match::Destination(_)
+        | Match::Protocol(_)
+        | Match::Interface(..)
+        | Match::Mark(..)
+        | Match::State(_)
+        | Match::Direction(_)
+        | Match::SourceTranslated
+        | Match::ToThisNode
+        | Match::TcpFlags(_)
+        | Match::NeighbourAdvertisement
+        | Match::Tunnel(_) => None,
     };
     let Some(mine) = protocol(head) else { return true };
     tail.iter().filter_map(protocol).all(|other| other == mine)

@@ -131,6 +131,7 @@ impl Applied {
             copy_reachable(&table.chains, wanted, &mut part.chains);
             if common == Common::Changed {
                 part.sets.clone_from(&table.sets);
+                part.counters.clone_from(&table.counters);
                 let hooked = table.chains.iter().filter(|(_, chain)| chain.hook.is_some());
                 part.chains.extend(hooked.map(|(name, chain)| (name.clone(), chain.clone())));
             }

@@ -54,7 +54,7 @@ fn stage(kind: MapKind) -> Stage {
         (KeyKind::Port, _) => Stage::Port,
         (KeyKind::Address, DataKind::Verdict) => Stage::Chain,
         (KeyKind::Address, DataKind::Nothing) => Stage::Gate,
-        (KeyKind::Address, DataKind::Address) => Stage::Address,
+        (KeyKind::Address, DataKind::Address | DataKind::Mark) => Stage::Address,
     }
 }
 

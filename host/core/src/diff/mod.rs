@@ -23,6 +23,7 @@
 //! node waiting. So what is large is cut into [slices](cut) first, each of which is such a change of its own.
 
 mod applied;
+mod counters;
 mod display;
 mod levels;
 mod scope;
@@ -42,7 +43,10 @@ pub use summary::Summary;
 
 use crate::effect::{Effect, Phase};
 use crate::net::AddressRange;
-use crate::ruleset::{Element, Hook, Layout, MapKey, MapKind, Name, Rule, Ruleset, SetKind, Table, TableFamily};
+use crate::ruleset::{
+    Element, Hook, Layout, MapKey, MapKind, Name, Rule, Ruleset, SetKey, SetKeyKind, SetKind, Table, TableFamily,
+    TimedKey,
+};
 
 /// One change of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub enum Verb {
     AddTable(Layout),
     /// Delete the table with all that is in it. Only when egressd leaves the node for good.
     DeleteTable,
+    /// Let the packets of a table that somebody put to sleep (`flags dormant`) come to its chains again.
+    WakeTable,
     /// Create an empty set.
     AddSet(Name, SetKind),
     /// Delete a set that nothing refers to.
@@ -76,6 +82,16 @@ pub enum Verb {
     AddMembers(Name, Vec<IpAddr>),
     /// Delete addresses that are there from a set of addresses.
     DeleteMembers(Name, Vec<IpAddr>),
+    /// Add keys that are not there to a set of keys.
+    AddKeys(Name, SetKeyKind, Vec<SetKey>),
+    /// Delete keys that are there from a set of keys.
+    DeleteKeys(Name, SetKeyKind, Vec<SetKey>),
+    /// Add keys that pass by themselves. One that is there goes on as it is.
+    AddTimed(Name, SetKeyKind, Vec<TimedKey>),
+    /// Create a counter that rules can name.
+    AddCounter(Name),
+    /// Delete a counter that no rule names.
+    DeleteCounter(Name),
     /// Create an empty map with counters.
     AddMap(Name, MapKind),
     /// Delete a map that nothing refers to.

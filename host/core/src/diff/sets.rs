@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Verb;
 use crate::net::{AddressRange, are_merged, differing, merge_ranges, without};
-use crate::ruleset::{Name, Set};
+use crate::ruleset::{Name, Set, SetKey, SetKeyKind};
 
 /// What leads from one content of a set to another.
 #[derive(Debug, Default)]
@@ -22,7 +22,8 @@ impl Steps {
         match (old, new) {
             (Set::Ranges(_, old), Set::Ranges(_, new)) => ranges(name, old, new),
             (Set::Addresses(_, old), Set::Addresses(_, new)) => addresses(name, old, new),
-            (Set::Ranges(..), Set::Addresses(..)) | (Set::Addresses(..), Set::Ranges(..)) => Self::default(),
+            (Set::Keys(kind, old), Set::Keys(other, new)) if kind == other => keys(name, *kind, old, new),
+            (Set::Ranges(..) | Set::Addresses(..) | Set::Keys(..) | Set::Timed(_), _) => Self::default(),
         }
     }
 }
@@ -34,6 +35,8 @@ pub(super) fn fill(name: &Name, set: &Set) -> Option<Verb> {
         Set::Addresses(_, addresses) => {
             members(addresses.iter().copied()).map(|all| Verb::AddMembers(name.clone(), all))
         }
+        Set::Keys(kind, keys) => members(keys.iter().copied()).map(|all| Verb::AddKeys(name.clone(), *kind, all)),
+        Set::Timed(_) => None,
     }
 }
 
@@ -85,8 +88,17 @@ fn addresses(name: &Name, old: &BTreeSet<IpAddr>, new: &BTreeSet<IpAddr>) -> Ste
     }
 }
 
-fn members(addresses: impl Iterator<Item = IpAddr>) -> Option<Vec<IpAddr>> {
-    let all: Vec<IpAddr> = addresses.collect();
+fn keys(name: &Name, kind: SetKeyKind, old: &BTreeSet<SetKey>, new: &BTreeSet<SetKey>) -> Steps {
+    let come = members(new.difference(old).copied());
+    let go = members(old.difference(new).copied());
+    Steps {
+        widen: come.map(|come| Verb::AddKeys(name.clone(), kind, come)).into_iter().collect(),
+        narrow: go.map(|go| Verb::DeleteKeys(name.clone(), kind, go)).into_iter().collect(),
+    }
+}
+
+fn members<T>(members: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let all: Vec<T> = members.collect();
     (!all.is_empty()).then_some(all)
 }
 

@@ -169,6 +169,8 @@ impl Slice {
             for (name, map) in after.maps {
                 table.maps.entry(name).or_insert_with(|| Map::new(map.kind)).elements.extend(map.elements);
             }
+            table.counters.retain(|name| before.is_none_or(|before| !before.counters.contains(name)));
+            table.counters.extend(after.counters);
             table.sets.extend(after.sets);
             table.chains.extend(after.chains);
         }
@@ -191,6 +193,7 @@ fn are_alike(old: &Table, new: &Table) -> bool {
         && fixed(old) == fixed(new)
         && has_prefixes(old) == has_prefixes(new)
         && old.sets.keys().eq(new.sets.keys())
+        && old.counters == new.counters
         && base_chains().all(|name| is_base(old, name) && is_base(new, name))
         && others.all(|(name, chain)| old.chains.get(name).is_none_or(|known| known == chain))
 }

@@ -23,6 +23,7 @@ impl Changes {
                 Verb::DeleteElements(_, _, keys) => summary.elements_removed += keys.len(),
                 Verb::AddTable(_)
                 | Verb::DeleteTable
+                | Verb::WakeTable
                 | Verb::AddSet(..)
                 | Verb::DeleteSet(_)
                 | Verb::RefillSet(..)
@@ -30,6 +31,11 @@ impl Changes {
                 | Verb::DeleteRanges(..)
                 | Verb::AddMembers(..)
                 | Verb::DeleteMembers(..)
+                | Verb::AddKeys(..)
+                | Verb::DeleteKeys(..)
+                | Verb::AddTimed(..)
+                | Verb::AddCounter(_)
+                | Verb::DeleteCounter(_)
                 | Verb::AddMap(..)
                 | Verb::DeleteMap(_)
                 | Verb::AddChain(..)

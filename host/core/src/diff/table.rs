@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::counters;
 use super::levels::{Coming, Place, levels};
 use super::sets::{self, Steps};
 use super::{Change, Phases, Verb};
@@ -13,6 +14,7 @@ use crate::ruleset::{Chain, Element, Map, MapKey, MapKind, NETWORKS, Name, Rule,
 pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
     let mut push = |verb| phases.make.push(Change { family, table: new.name.clone(), verb });
     push(Verb::AddTable(new.layout));
+    counters::come(None, new).into_iter().for_each(&mut push);
     for (name, set) in &new.sets {
         push(Verb::AddSet(name.clone(), set.kind()));
         sets::fill(name, set).into_iter().for_each(&mut push);
@@ -21,7 +23,7 @@ pub(super) fn create(phases: &mut Phases, family: TableFamily, new: &Table) {
         push(Verb::AddMap(name.clone(), map.kind));
     }
     for (name, chain) in &new.chains {
-        push(Verb::AddChain(name.clone(), chain.hook));
+        push(Verb::AddChain(name.clone(), chain.hook.clone()));
     }
     for (name, chain) in new.chains.iter().filter(|(_, chain)| !chain.rules.is_empty()) {
         push(Verb::AddRules(name.clone(), chain.rules.clone()));
@@ -70,19 +72,33 @@ impl Writer<'_> {
 
     /// New maps and chains first, then all rules: rules may lead to any of them.
     fn maps_and_chains(&mut self, old: &Table, new: &Table) {
+        counters::come(Some(old), new).into_iter().for_each(|verb| self.push(Phase::Make, verb));
         for (name, map) in new.maps.iter().filter(|(name, _)| !old.maps.contains_key(name)) {
             self.phases.make.push(self.change(Verb::AddMap(name.clone(), map.kind)));
         }
         for (name, chain) in new.chains.iter().filter(|(name, _)| !old.chains.contains_key(name)) {
-            self.phases.make.push(self.change(Verb::AddChain(name.clone(), chain.hook)));
+            self.phases.make.push(self.change(Verb::AddChain(name.clone(), chain.hook.clone())));
         }
+        self.hooks(old, new);
         self.prefixes(old, new);
         for (name, chain) in new.chains.iter().filter(|(name, _)| **name != NETWORKS) {
             // Without a set, rules no longer return for what is in it.
             let narrower = old.sets.keys().any(|set| !new.sets.contains_key(set));
             let phase = if chain.hook.is_some() && narrower { Phase::Narrow } else { Phase::Make };
-            let before = old.chains.get(name).map_or(&[][..], |chain: &Chain| &chain.rules);
+            let known = old.chains.get(name).filter(|known| known.hook == chain.hook);
+            let before = known.map_or(&[][..], |chain: &Chain| &chain.rules);
             self.rules(phase, name, before, &chain.rules);
+        }
+    }
+
+    /// The kernel moves no chain to another hook.
+    fn hooks(&mut self, old: &Table, new: &Table) {
+        for (name, chain) in &new.chains {
+            if old.chains.get(name).is_some_and(|known| known.hook != chain.hook) {
+                self.push(Phase::Make, Verb::FlushRules(name.clone()));
+                self.push(Phase::Make, Verb::DeleteChain(name.clone()));
+                self.push(Phase::Make, Verb::AddChain(name.clone(), chain.hook.clone()));
+            }
         }
     }
 
@@ -176,6 +192,7 @@ impl Writer<'_> {
         for name in missing(&old.sets, &new.sets) {
             self.push(Phase::Narrow, Verb::DeleteSet(name.clone()));
         }
+        counters::go(old, new).into_iter().for_each(|verb| self.push(Phase::Narrow, verb));
     }
 }
 

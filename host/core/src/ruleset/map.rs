@@ -56,6 +56,8 @@ pub enum DataKind {
     Address,
     /// `verdict`.
     Verdict,
+    /// `mark`.
+    Mark,
 }
 
 impl MapKind {
@@ -74,6 +76,11 @@ impl MapKind {
         Self { family, key: KeyKind::Address, data: DataKind::Verdict }
     }
 
+    /// `ipv4_addr : mark`.
+    pub const fn marks(family: Family) -> Self {
+        Self { family, key: KeyKind::Address, data: DataKind::Mark }
+    }
+
     /// What its comment in the kernel is. Neither the number of bits nor that members are pods can be read from its type.
     pub fn comment(self) -> Option<String> {
         match (self.key, self.data) {
@@ -81,7 +88,7 @@ impl MapKind {
                 Some(format!("by {bits} bits of the destination"))
             }
             (KeyKind::Address | KeyKind::Port, DataKind::Nothing) => Some("pods".to_owned()),
-            (KeyKind::Address | KeyKind::Port, DataKind::Address | DataKind::Verdict) => None,
+            (KeyKind::Address | KeyKind::Port, DataKind::Address | DataKind::Verdict | DataKind::Mark) => None,
         }
     }
 
@@ -89,7 +96,7 @@ impl MapKind {
     pub fn all(family: Family, comment: Option<&str>) -> impl Iterator<Item = Self> {
         let keys = (1..=family.bits()).flat_map(|bits| [KeyKind::Prefix(bits), KeyKind::PrefixPort(bits)]);
         let keys = [KeyKind::Address, KeyKind::Port].into_iter().chain(keys);
-        let data = [DataKind::Nothing, DataKind::Address, DataKind::Verdict];
+        let data = [DataKind::Nothing, DataKind::Address, DataKind::Verdict, DataKind::Mark];
         let kinds = keys.flat_map(move |key| data.map(|data| Self { family, key, data }));
         kinds.filter(move |kind| kind.comment().as_deref() == comment)
     }
@@ -163,6 +170,8 @@ pub enum Target {
     Address(IpAddr),
     /// For [`DataKind::Verdict`]. `jump`, never `goto`: what the chain does not match must come back.
     Jump(Name),
+    /// For [`DataKind::Mark`].
+    Mark(u32),
 }
 
 impl Target {
@@ -171,8 +180,9 @@ impl Target {
         match (self, kind) {
             (Self::Nothing, DataKind::Nothing)
             | (Self::Address(_), DataKind::Address)
-            | (Self::Jump(_), DataKind::Verdict) => true,
-            (Self::Nothing | Self::Address(_) | Self::Jump(_), _) => false,
+            | (Self::Jump(_), DataKind::Verdict)
+            | (Self::Mark(_), DataKind::Mark) => true,
+            (Self::Nothing | Self::Address(_) | Self::Jump(_) | Self::Mark(_), _) => false,
         }
     }
 
@@ -180,7 +190,7 @@ impl Target {
     pub fn chain(&self) -> Option<&Name> {
         match self {
             Self::Jump(chain) => Some(chain),
-            Self::Nothing | Self::Address(_) => None,
+            Self::Nothing | Self::Address(_) | Self::Mark(_) => None,
         }
     }
 }

@@ -1,23 +1,37 @@
 //! Our own small nft vocabulary as data. It knows no Kubernetes, and prints as a script that `nft -f` takes.
 
+mod condition;
+mod connection;
 pub(crate) mod display;
 mod family;
+mod field;
+mod hook;
+mod interface;
 mod map;
 mod marker;
 mod names;
 pub(crate) mod prefixes;
 mod rule;
 mod set;
+mod statement;
+mod timeout;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+pub use condition::{Bits, Match, Sense, Way, tcp_flags};
+pub use connection::{Direction, Mark, State, States};
 pub use family::TableFamily;
+pub use field::{Field, Key};
+pub use hook::{ChainKind, Hook, Point, Policy};
+pub use interface::{Interface, InterfaceError};
 pub use map::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Target};
 pub use marker::{Layout, MARKER};
 pub use names::{Name, NameError, TableNames};
 pub use prefixes::{NETWORKS, look_into_prefixes};
-pub use rule::{Chain, Field, Hook, Key, Match, Rule, Statement, copy_reachable};
-pub use set::{Set, SetKind};
+pub use rule::{Chain, Rule, Tag, copy_reachable};
+pub use set::{Set, SetKey, SetKeyKind, SetKind, TimedKey};
+pub use statement::{MarkChange, PortRange, Statement};
+pub use timeout::Timeout;
 
 /// Longest comment that nft reads back (`NFTNL_UDATA_COMMENT_MAXLEN` counts the final NUL).
 pub const LONGEST_COMMENT: usize = 127;
@@ -42,6 +56,8 @@ pub struct Table {
     pub maps: BTreeMap<Name, Map>,
     /// Base chains and others.
     pub chains: BTreeMap<Name, Chain>,
+    /// Counters that rules name. What they have counted is no part of the ruleset.
+    pub counters: BTreeSet<Name>,
 }
 
 impl Table {
@@ -52,6 +68,13 @@ impl Table {
 
     /// An empty table.
     pub fn of(name: Name, layout: Layout) -> Self {
-        Self { name, layout, sets: BTreeMap::new(), maps: BTreeMap::new(), chains: BTreeMap::new() }
+        Self {
+            name,
+            layout,
+            sets: BTreeMap::new(),
+            maps: BTreeMap::new(),
+            chains: BTreeMap::new(),
+            counters: BTreeSet::new(),
+        }
     }
 }

@@ -26,6 +26,7 @@ fn look_up(map: Name, kind: MapKind) -> Rule {
     match kind.data {
         DataKind::Nothing => Rule::when(Match::In(Key::of(kind), map), Statement::Accept),
         DataKind::Address | DataKind::Verdict => Rule::always(Statement::SnatBy(Key::of(kind), map)),
+        DataKind::Mark => Rule::always(Statement::SetMarkBy(Key::of(kind), map)),
     }
 }
 

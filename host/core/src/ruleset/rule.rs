@@ -1,10 +1,10 @@
-//! Chains and rules: what a rule looks at, and what it does.
+//! Chains and rules.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::fmt;
+use std::sync::Arc;
 
-use super::Name;
-use crate::net::{AddressRange, Family, PortMatch};
+use super::{Hook, LONGEST_COMMENT, Match, Name, Statement};
 
 /// A chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,163 +36,99 @@ pub fn copy_reachable(from: &BTreeMap<Name, Chain>, mut wanted: Vec<Name>, to: &
     }
 }
 
-/// `type nat hook postrouting priority ...; policy accept`: the only base chain there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hook {
-    /// Chains with smaller ones run first; `srcnat` is 100.
-    pub priority: i32,
-}
-
 /// A rule: all matches hold, then the statements, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
     /// In order.
     pub matches: Vec<Match>,
     /// What happens.
     pub statements: Vec<Statement>,
+    /// Whose it is.
+    pub tag: Option<Tag>,
 }
 
 impl Rule {
+    /// For the packets of which all of this holds.
+    pub fn new(matches: impl Into<Vec<Match>>, statements: impl Into<Vec<Statement>>) -> Self {
+        Self { matches: matches.into(), statements: statements.into(), tag: None }
+    }
+
     /// For every packet that gets there.
     pub fn always(statement: Statement) -> Self {
-        Self { matches: Vec::new(), statements: vec![statement] }
+        Self::new([], [statement])
     }
 
     /// For the packets of which this holds.
     pub fn when(matched: Match, statement: Statement) -> Self {
-        Self { matches: vec![matched], statements: vec![statement] }
+        Self::new([matched], [statement])
+    }
+
+    /// The same with a tag.
+    #[must_use]
+    pub fn tagged(self, tag: Tag) -> Self {
+        Self { tag: Some(tag), ..self }
     }
 }
 
-/// What of a packet or its connection is looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Field {
-    /// `ip saddr`.
-    Source(Family),
-    /// `ip daddr`.
-    Destination(Family),
-    /// `ip daddr & 255.255.255.0`: its first so many bits, at least one and not all.
-    DestinationPrefix(Family, u8),
-    /// `ct original ip daddr`: where the sender wanted to go, before any DNAT.
-    OriginalDestination(Family),
-    /// `meta l4proto`.
-    Protocol,
-    /// `th dport`.
-    DestinationPort,
-}
+/// Whose a rule is, as its comment in the kernel: the UID of what asked for it, and which of its rules.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(Arc<str>);
 
-/// What is looked up in a set or map: one field, or several joined by `.`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key(pub Vec<Field>);
+impl Tag {
+    /// What stands between the two.
+    const SEPARATOR: char = '/';
 
-impl Key {
-    /// The key of a map of this kind, for the packet at hand.
-    pub fn of(kind: super::MapKind) -> Self {
-        use super::KeyKind;
-        let (family, pod, port) = (kind.family, Field::Source(kind.family), [Field::Protocol, Field::DestinationPort]);
-        let network = |bits| Field::destination_bits(family, bits);
-        Self(match kind.key {
-            KeyKind::Address => vec![pod],
-            KeyKind::Port => [&[pod][..], &port].concat(),
-            KeyKind::Prefix(bits) => vec![network(bits), pod],
-            KeyKind::PrefixPort(bits) => [&[network(bits), pod][..], &port].concat(),
-        })
+    /// A tag; none where the UID has a separator, or the text is longer or stranger than a comment may be.
+    pub fn new(subject: &str, rule: &str) -> Option<Self> {
+        let whole = !subject.is_empty() && !subject.contains(Self::SEPARATOR);
+        whole.then(|| Self::of_comment(&format!("{subject}{}{rule}", Self::SEPARATOR)))?
+    }
+
+    /// The tag in a comment; none where it is no comment of ours.
+    pub fn of_comment(comment: &str) -> Option<Self> {
+        let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != '"' && c != '\\';
+        let (subject, _) = comment.split_once(Self::SEPARATOR)?;
+        let fits = !subject.is_empty() && comment.len() <= LONGEST_COMMENT && comment.chars().all(is_plain);
+        fits.then(|| Self(comment.into()))
+    }
+
+    /// The UID of what asked for it.
+    pub fn subject(&self) -> &str {
+        self.parts().0
+    }
+
+    /// Which of its rules.
+    pub fn rule(&self) -> &str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.0.split_once(Self::SEPARATOR).unwrap_or((&self.0, ""))
+    }
+
+    /// As a comment.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-impl Key {
-    /// The family of the addresses in it; none where there is none.
-    pub fn family(&self) -> Option<Family> {
-        self.0.iter().find_map(|field| field.family())
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
-impl Field {
-    /// The family of an address.
-    pub fn family(self) -> Option<Family> {
-        match self {
-            Self::Source(family)
-            | Self::Destination(family)
-            | Self::DestinationPrefix(family, _)
-            | Self::OriginalDestination(family) => Some(family),
-            Self::Protocol | Self::DestinationPort => None,
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The first so many bits of the destination, at least one.
-    pub fn destination_bits(family: Family, bits: u8) -> Self {
-        if bits < family.bits() { Self::DestinationPrefix(family, bits) } else { Self::Destination(family) }
-    }
-}
-
-/// A condition on the packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Match {
-    /// `ip daddr @set`.
-    In(Key, Name),
-    /// `ip daddr 192.0.2.0/24`.
-    Destination(AddressRange),
-    /// `tcp sport 5060`; the protocol is matched too.
-    SourcePort(PortMatch),
-    /// `tcp dport 80-90`; the protocol is matched too.
-    DestinationPort(PortMatch),
-}
-
-impl Match {
-    /// `ip daddr @set`.
-    pub fn destination_in(family: Family, set: Name) -> Self {
-        Self::In(Key(vec![Field::Destination(family)]), set)
-    }
-
-    /// `ct original ip daddr @set`.
-    pub fn original_destination_in(family: Family, set: Name) -> Self {
-        Self::In(Key(vec![Field::OriginalDestination(family)]), set)
-    }
-
-    /// The set that it looks into.
-    pub fn set(&self) -> Option<&Name> {
-        match self {
-            Self::In(_, set) => Some(set),
-            Self::Destination(_) | Self::SourcePort(_) | Self::DestinationPort(_) => None,
-        }
-    }
-}
-
-/// What a rule does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Statement {
-    /// `counter`: of a NAT chain it counts connections, as elements do.
-    Counter,
-    /// `return`: on with the chain that jumped here.
-    Return,
-    /// `accept`: no further rule of this base chain is asked.
-    Accept,
-    /// `jump chain`.
-    Jump(Name),
-    /// `snat to 192.0.2.1`.
-    Snat(IpAddr),
-    /// `snat to ip saddr map @map`, over a map to addresses.
-    SnatBy(Key, Name),
-    /// `ip saddr vmap @map`, over a map to verdicts.
-    VerdictBy(Key, Name),
-}
-
-impl Statement {
-    /// The map that it looks into.
-    pub fn map(&self) -> Option<&Name> {
-        match self {
-            Self::SnatBy(_, map) | Self::VerdictBy(_, map) => Some(map),
-            Self::Counter | Self::Return | Self::Accept | Self::Jump(_) | Self::Snat(_) => None,
-        }
-    }
-
-    /// The chain that it names.
-    pub fn chain(&self) -> Option<&Name> {
-        match self {
-            Self::Jump(chain) => Some(chain),
-            Self::Counter | Self::Return | Self::Accept | Self::Snat(_) | Self::SnatBy(..) | Self::VerdictBy(..) => {
-                None
-            }
+    #[test]
+    fn a_tag_has_both_of_its_parts() {
+        let tag = Tag::new("0a1b-uid", "web/443");
+        let parts = tag.as_ref().map(|tag| (tag.subject(), tag.rule(), tag.as_str()));
+        assert_eq!(parts, Some(("0a1b-uid", "web/443", "0a1b-uid/web/443")));
+        for (subject, rule) in [("", "r"), ("a/b", "r"), ("a", "\""), ("a", "ä"), ("a", &"x".repeat(126))] {
+            assert_eq!(Tag::new(subject, rule), None, "{subject} {rule}");
         }
     }
 }

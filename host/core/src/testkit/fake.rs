@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::slice::from_ref;
 
 use crate::diff::{Batch, Change, Changes, Verb};
 use crate::net::AddressRange;
-use crate::ruleset::{Chain, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, Table};
+use crate::ruleset::{
+    Chain, ChainKind, DataKind, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set, SetKey, SetKeyKind, Statement,
+    Table, TimedKey,
+};
 
 /// Why a batch was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +61,7 @@ const MISSING: &str = "No such file or directory";
 const EXISTS: &str = "File exists";
 const BUSY: &str = "Device or resource busy";
 const INVALID: &str = "Invalid argument";
+const UNSUPPORTED: &str = "Operation not supported";
 
 fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
     if let Verb::AddTable(layout) = change.verb {
@@ -65,21 +70,21 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
     }
     let table = ruleset.tables.get_mut(&change.family).filter(|table| table.name == change.table).ok_or(MISSING)?;
     match &change.verb {
-        Verb::AddTable(_) => Ok(()),
+        // No table of the fake sleeps: there is nobody else who could have put it to sleep.
+        Verb::AddTable(_) | Verb::WakeTable => Ok(()),
         Verb::DeleteTable => ruleset.tables.remove(&change.family).map(drop).ok_or(MISSING),
         Verb::AddSet(name, kind) => fresh(table.sets.insert(name.clone(), Set::new(*kind))),
         Verb::DeleteSet(name) => unused(table, name).and_then(|()| gone(table.sets.remove(name))),
         Verb::RefillSet(name, new) => refill(table, name, new),
         Verb::AddRanges(name, new) => add_ranges(table, name, new),
         Verb::DeleteRanges(name, gone) => delete_ranges(table, name, gone),
-        Verb::AddMembers(name, members) => {
-            let set = addresses(table, name)?;
-            members.iter().all(|member| set.insert(*member)).then_some(()).ok_or(EXISTS)
-        }
-        Verb::DeleteMembers(name, members) => {
-            let set = addresses(table, name)?;
-            members.iter().all(|member| set.remove(member)).then_some(()).ok_or(MISSING)
-        }
+        Verb::AddMembers(name, members) => add_all(addresses(table, name)?, members),
+        Verb::DeleteMembers(name, members) => remove_all(addresses(table, name)?, members),
+        Verb::AddKeys(name, kind, new) => add_keys(table, name, *kind, new),
+        Verb::DeleteKeys(name, kind, old) => remove_all(keys(table, name, *kind)?, old),
+        Verb::AddTimed(name, kind, all) => add_timed(table, name, *kind, all),
+        Verb::AddCounter(name) => table.counters.insert(name.clone()).then_some(()).ok_or(EXISTS),
+        Verb::DeleteCounter(name) => unused(table, name).and_then(|()| remove_all(&mut table.counters, from_ref(name))),
         Verb::AddMap(name, kind) => fresh(table.maps.insert(name.clone(), Map::new(*kind))),
         Verb::DeleteMap(name) => unused(table, name).and_then(|()| gone(table.maps.remove(name))),
         Verb::AddElements(name, kind, elements) => {
@@ -89,10 +94,37 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
             let map = table.maps.get_mut(name).filter(|map| map.kind == *kind).ok_or(MISSING)?;
             keys.iter().try_for_each(|key| gone(map.elements.remove(key)))
         }
-        Verb::AddChain(name, hook) => fresh(table.chains.insert(name.clone(), Chain { hook: *hook, rules: vec![] })),
+        Verb::AddChain(_, Some(hook)) if !hook.is_of(change.family) => Err(UNSUPPORTED),
+        Verb::AddChain(name, hook) => {
+            fresh(table.chains.insert(name.clone(), Chain { hook: hook.clone(), rules: vec![] }))
+        }
         Verb::DeleteChain(name) => unused(table, name).and_then(|()| gone(table.chains.remove(name))),
         Verb::AddRules(name, rules) => add_rules(table, name, rules),
         Verb::FlushRules(name) => table.chains.get_mut(name).map(|chain| chain.rules.clear()).ok_or(MISSING),
+    }
+}
+
+fn add_all<T: Copy + Ord>(known: &mut BTreeSet<T>, new: &[T]) -> Result<(), &'static str> {
+    new.iter().all(|one| known.insert(*one)).then_some(()).ok_or(EXISTS)
+}
+
+fn remove_all<T: Ord>(known: &mut BTreeSet<T>, old: &[T]) -> Result<(), &'static str> {
+    old.iter().all(|one| known.remove(one)).then_some(()).ok_or(MISSING)
+}
+
+fn add_keys(table: &mut Table, name: &Name, kind: SetKeyKind, new: &[SetKey]) -> Result<(), &'static str> {
+    if !new.iter().all(|key| key.is_of(kind)) {
+        return Err(INVALID);
+    }
+    add_all(keys(table, name, kind)?, new)
+}
+
+/// They pass by themselves, so nothing of them is kept.
+fn add_timed(table: &Table, name: &Name, kind: SetKeyKind, all: &[TimedKey]) -> Result<(), &'static str> {
+    match table.sets.get(name) {
+        Some(Set::Timed(known)) if *known == kind && all.iter().all(|timed| timed.key.is_of(kind)) => Ok(()),
+        Some(_) => Err(INVALID),
+        None => Err(MISSING),
     }
 }
 
@@ -131,7 +163,7 @@ fn delete_range(known: &mut Vec<AddressRange>, range: &AddressRange) -> Result<(
 fn ranges<'t>(table: &'t mut Table, name: &Name) -> Result<&'t mut Vec<AddressRange>, &'static str> {
     match table.sets.get_mut(name) {
         Some(Set::Ranges(_, ranges)) => Ok(ranges),
-        Some(Set::Addresses(..)) => Err(INVALID),
+        Some(Set::Addresses(..) | Set::Keys(..) | Set::Timed(_)) => Err(INVALID),
         None => Err(MISSING),
     }
 }
@@ -139,7 +171,15 @@ fn ranges<'t>(table: &'t mut Table, name: &Name) -> Result<&'t mut Vec<AddressRa
 fn addresses<'t>(table: &'t mut Table, name: &Name) -> Result<&'t mut BTreeSet<IpAddr>, &'static str> {
     match table.sets.get_mut(name) {
         Some(Set::Addresses(_, addresses)) => Ok(addresses),
-        Some(Set::Ranges(..)) => Err(INVALID),
+        Some(Set::Ranges(..) | Set::Keys(..) | Set::Timed(_)) => Err(INVALID),
+        None => Err(MISSING),
+    }
+}
+
+fn keys<'t>(table: &'t mut Table, name: &Name, kind: SetKeyKind) -> Result<&'t mut BTreeSet<SetKey>, &'static str> {
+    match table.sets.get_mut(name) {
+        Some(Set::Keys(known, keys)) if *known == kind => Ok(keys),
+        Some(_) => Err(INVALID),
         None => Err(MISSING),
     }
 }
@@ -170,21 +210,59 @@ fn add_element(
 }
 
 fn add_rules(table: &mut Table, name: &Name, rules: &[Rule]) -> Result<(), &'static str> {
-    let known = rules
-        .iter()
-        .flat_map(references)
-        .all(|name| table.sets.contains_key(name) || table.maps.contains_key(name) || table.chains.contains_key(name));
-    if !known {
+    rules.iter().try_for_each(|rule| check_rule(table, rule))?;
+    let chain = table.chains.get_mut(name).ok_or(MISSING)?;
+    let mut statements = rules.iter().flat_map(|rule| &rule.statements);
+    let translates_not = chain.hook.as_ref().is_some_and(|hook| hook.kind != ChainKind::Nat);
+    if translates_not && statements.any(Statement::translates) {
+        return Err(UNSUPPORTED);
+    }
+    chain.rules.extend(rules.iter().cloned());
+    Ok(())
+}
+
+/// What a rule names is there, and of the kind that it needs.
+fn check_rule(table: &Table, rule: &Rule) -> Result<(), &'static str> {
+    let known =
+        |name: &Name| [table.sets.contains_key(name), table.maps.contains_key(name), table.chains.contains_key(name)];
+    let counters = || rule.statements.iter().filter_map(Statement::counter);
+    let named = references(rule).into_iter().filter(|name| !counters().any(|counter| counter == *name));
+    let found = named.into_iter().all(|name| known(name).contains(&true));
+    if !found || !counters().all(|counter| table.counters.contains(counter)) {
         return Err(MISSING);
     }
-    table.chains.get_mut(name).ok_or(MISSING)?.rules.extend(rules.iter().cloned());
-    Ok(())
+    if rule.statements.iter().all(|statement| is_of_kind(table, statement)) { Ok(()) } else { Err(INVALID) }
+}
+
+/// Whether the map of a statement leads to what the statement needs.
+fn is_of_kind(table: &Table, statement: &Statement) -> bool {
+    let leads_to = |map: &Name, data: DataKind| table.maps.get(map).is_some_and(|map| map.kind.data == data);
+    match statement {
+        Statement::SnatBy(_, map) => leads_to(map, DataKind::Address),
+        Statement::VerdictBy(_, map) => leads_to(map, DataKind::Verdict),
+        Statement::SetMarkBy(_, map) => leads_to(map, DataKind::Mark),
+        Statement::Update(set, ..) => matches!(table.sets.get(set), Some(Set::Timed(_))),
+        Statement::Counter
+        | Statement::CountIn(_)
+        | Statement::Return
+        | Statement::Accept
+        | Statement::Drop
+        | Statement::Jump(_)
+        | Statement::Goto(_)
+        | Statement::Snat(_)
+        | Statement::SnatToPorts(..)
+        | Statement::SnatTo(_)
+        | Statement::SetMark(..)
+        | Statement::NoTrack
+        | Statement::ClampSegments => true,
+    }
 }
 
 /// The objects that a rule names.
 fn references(rule: &Rule) -> Vec<&Name> {
     let matched = rule.matches.iter().filter_map(Match::set);
-    matched.chain(rule.statements.iter().flat_map(|statement| [statement.map(), statement.chain()]).flatten()).collect()
+    let of = |statement| [Statement::map(statement), Statement::chain(statement), Statement::counter(statement)];
+    matched.chain(rule.statements.iter().flat_map(of).flatten()).collect()
 }
 
 /// What is referred to cannot be deleted.

@@ -4,6 +4,8 @@
 
 mod build;
 mod fake;
+mod fence;
+mod gateway;
 mod parts;
 mod random;
 mod refusing;
@@ -15,8 +17,13 @@ pub use build::{
     surroundings,
 };
 pub use fake::{FakeKernel, Refused, apply};
+pub use fence::{ALIVE, fence};
+pub use gateway::{FROM_TUNNEL, HOME, PODS_NODE, gateway};
 pub use parts::FakeInterfaces;
 pub use random::{Universe, World, promised};
 pub use refusing::{Failure, Refusing};
-pub use trace::{Packet, Seen, trace, trace_over};
+pub use trace::{
+    Connection, Effect, End, Fate, Frame, Hit, Hop, Journey, Packet, Path, Route, Seen, Visit, follow, trace,
+    trace_over,
+};
 pub use whole::whole;

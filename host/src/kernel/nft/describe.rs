@@ -1,6 +1,6 @@
 //! Names what a message was about, so that a refusal can be told to people.
 
-use std::{fmt, ops::Range};
+use std::{fmt, net::IpAddr, ops::Range};
 
 use egressd_core::{
     diff::{Batch, Change, Verb},
@@ -67,6 +67,7 @@ pub(super) fn describe(batch: &Batch, origin: &Origin) -> String {
     match &change.verb {
         Verb::AddTable(_) => format!("add {table}"),
         Verb::DeleteTable => format!("delete {table}"),
+        Verb::WakeTable => format!("wake {table}"),
         Verb::AddSet(set, _) => format!("add set {set} to {table}"),
         Verb::DeleteSet(set) => format!("delete set {set} from {table}"),
         Verb::RefillSet(set, _) if origin.items.is_empty() => format!("empty set {set} of {table}"),
@@ -76,12 +77,12 @@ pub(super) fn describe(batch: &Batch, origin: &Origin) -> String {
         Verb::DeleteRanges(set, ranges) => {
             format!("delete {} from set {set} of {table}", listed(ranges, &origin.items, ToString::to_string))
         }
-        Verb::AddMembers(set, members) => {
-            format!("add {} to set {set} of {table}", listed(members, &origin.items, ToString::to_string))
-        }
-        Verb::DeleteMembers(set, members) => {
-            format!("delete {} from set {set} of {table}", listed(members, &origin.items, ToString::to_string))
-        }
+        Verb::AddMembers(set, all) => format!("add {} to set {set} of {table}", addresses(all, &origin.items)),
+        Verb::DeleteMembers(set, all) => format!("delete {} from set {set} of {table}", addresses(all, &origin.items)),
+        Verb::AddKeys(set, ..) | Verb::AddTimed(set, ..) => format!("add keys to set {set} of {table}"),
+        Verb::DeleteKeys(set, ..) => format!("delete keys from set {set} of {table}"),
+        Verb::AddCounter(counter) => format!("add counter {counter} to {table}"),
+        Verb::DeleteCounter(counter) => format!("delete counter {counter} from {table}"),
         Verb::AddMap(map, _) => format!("add map {map} to {table}"),
         Verb::DeleteMap(map) => format!("delete map {map} from {table}"),
         Verb::AddElements(map, _, elements) => {
@@ -92,11 +93,13 @@ pub(super) fn describe(batch: &Batch, origin: &Origin) -> String {
         }
         Verb::AddChain(chain, _) => format!("add chain {chain} to {table}"),
         Verb::DeleteChain(chain) => format!("delete chain {chain} from {table}"),
-        Verb::AddRules(chain, _) => {
-            format!("add rule {} to chain {chain} of {table}", origin.items.start + 1)
-        }
+        Verb::AddRules(chain, _) => format!("add rule {} to chain {chain} of {table}", origin.items.start + 1),
         Verb::FlushRules(chain) => format!("flush chain {chain} of {table}"),
     }
+}
+
+fn addresses(all: &[IpAddr], which: &Range<usize>) -> String {
+    listed(all, which, ToString::to_string)
 }
 
 /// "element a" or "elements a to b".

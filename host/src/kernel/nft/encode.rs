@@ -2,16 +2,16 @@
 
 use egressd_core::{
     diff::{Batch, Change, Verb},
-    ruleset::{Hook, Layout, Name, Rule},
+    ruleset::{Layout, Name, Rule},
 };
-use rustables::{Chain, ChainPolicy, ChainType, HookClass, MsgType, Table};
+use rustables::{Chain, MsgType, Table};
 
 use super::{
     describe::Origin,
-    elements::{self, Place, userdata},
+    elements::{self, Place, keys, userdata},
     error::Error,
     expression::{Encoded, Expression, protocol_family},
-    rule,
+    objects, rule,
     transaction::{Sealed, Transaction},
     wire::Flags,
 };
@@ -67,17 +67,23 @@ fn encode_change(t: &mut Transaction, place: Place<'_>, ownership: Ownership) ->
     match &place.change.verb {
         Verb::AddTable(layout) => add_table(t, place, *layout, Flags::CREATE, ownership),
         Verb::DeleteTable => delete_table(t, place),
-        Verb::AddSet(set, kind) => elements::add_set(t, place, set, *kind),
+        Verb::WakeTable => wake_table(t, place),
+        Verb::AddSet(set, kind) => keys::add_set(t, place, set, *kind),
         Verb::DeleteSet(name) | Verb::DeleteMap(name) => elements::delete_set(t, place, name),
         Verb::RefillSet(set, ranges) => elements::refill_set(t, place, set, ranges),
         Verb::AddRanges(set, ranges) => elements::add_ranges(t, place, set, ranges),
         Verb::DeleteRanges(set, ranges) => elements::delete_ranges(t, place, set, ranges),
         Verb::AddMembers(set, members) => elements::add_members(t, place, set, members),
         Verb::DeleteMembers(set, members) => elements::delete_members(t, place, set, members),
+        Verb::AddKeys(set, _, all) => keys::add_keys(t, place, set, all),
+        Verb::DeleteKeys(set, _, all) => keys::delete_keys(t, place, set, all),
+        Verb::AddTimed(set, _, all) => keys::add_timed(t, place, set, all),
+        Verb::AddCounter(counter) => objects::add_counter(t, place, counter),
+        Verb::DeleteCounter(counter) => objects::delete_counter(t, place, counter),
         Verb::AddMap(map, kind) => elements::add_map(t, place, map, *kind),
         Verb::AddElements(map, _, all) => elements::add_elements(t, place, map, all),
         Verb::DeleteElements(map, _, keys) => elements::delete_elements(t, place, map, keys),
-        Verb::AddChain(chain, hook) => add_chain(t, place, chain, *hook),
+        Verb::AddChain(chain, hook) => objects::add_chain(t, place, chain, hook.as_ref()),
         Verb::DeleteChain(chain) => delete_chain(t, place, chain),
         Verb::AddRules(chain, rules) => add_rules(t, place, chain, rules)?,
         Verb::FlushRules(chain) => flush_rules(t, place, chain)?,
@@ -101,23 +107,17 @@ fn add_table(t: &mut Transaction, place: Place<'_>, layout: Layout, flags: Flags
     t.splice(flags, theirs, Origin::whole(place.index));
 }
 
+/// Without flags. A table that has an owner cannot be asleep: the kernel lets nobody change its flags.
+fn wake_table(t: &mut Transaction, place: Place<'_>) {
+    let mut theirs = rustables::Batch::new();
+    theirs.add(&table(place.change).with_flags(0u32), MsgType::Add);
+    t.splice(Flags::UPDATE, theirs, Origin::whole(place.index));
+}
+
 fn delete_table(t: &mut Transaction, place: Place<'_>) {
     let mut theirs = rustables::Batch::new();
     theirs.add(&table(place.change), MsgType::Del);
     t.splice(Flags::REQUEST, theirs, Origin::whole(place.index));
-}
-
-fn add_chain(t: &mut Transaction, place: Place<'_>, name: &Name, hook: Option<Hook>) {
-    let mut object = chain(place.change, name);
-    if let Some(Hook { priority }) = hook {
-        object = object
-            .with_type(ChainType::Nat)
-            .with_hook(rustables::Hook::new(HookClass::PostRouting, priority))
-            .with_policy(ChainPolicy::Accept);
-    }
-    let mut theirs = rustables::Batch::new();
-    theirs.add(&object, MsgType::Add);
-    t.splice(Flags::CREATE, theirs, Origin::whole(place.index));
 }
 
 fn delete_chain(t: &mut Transaction, place: Place<'_>, name: &Name) {
@@ -132,8 +132,11 @@ fn add_rules(t: &mut Transaction, place: Place<'_>, name: &Name, rules: &[Rule])
     let mut encoded = Vec::with_capacity(rules.len());
     for rule in rules {
         let expressions: Vec<Encoded> =
-            rule::expressions(rule).iter().map(Expression::encode).collect::<Result<_, _>>()?;
+            rule::expressions(place.change.family, rule).iter().map(Expression::encode).collect::<Result<_, _>>()?;
         let mut object = rule_of(&chain)?;
+        if let Some(tag) = &rule.tag {
+            object.set_userdata(userdata::comment(tag.as_str()));
+        }
         for expression in &expressions {
             if let Encoded::Theirs(expression) = expression {
                 object.add_expr((**expression).clone());
@@ -198,7 +201,7 @@ mod tests {
     fn our_expressions_and_theirs_keep_their_order() {
         let ports = PortMatch::new(Protocol::Tcp, 80, 90).unwrap_or_else(|error| panic!("{error}"));
         let matches = vec![Match::destination_in(Family::Ipv4, name("s")), Match::DestinationPort(ports)];
-        let sealed = sealed([Verb::AddRules(name("c"), vec![Rule { matches, statements: vec![Statement::Return] }])]);
+        let sealed = sealed([Verb::AddRules(name("c"), vec![Rule::new(matches, [Statement::Return])])]);
         let rule = Messages(&sealed.bytes).nth(1).map(|message| message.attributes().nest(sys::NFTA_RULE_EXPRESSIONS));
         let names =
             rule.into_iter().flatten().map(|(_, e)| Attributes(e).text(sys::NFTA_EXPR_NAME).unwrap_or_default());

@@ -3,10 +3,10 @@
 //! It turns a [`Batch`] into one netlink transaction, and the kernel's dumps back into a ruleset, exactly. It
 //! never decides what a ruleset should be, and never reads for a decision or writes a table that is not ours (P10).
 //!
-//! On the way out: `encode` (changes) → `rule`, `elements` (what they mean) → `expression`, `transaction`,
+//! On the way out: `encode` (changes) → `rule`, `elements`, `objects` (what they mean) → `expression`, `transaction`,
 //! `wire` (bytes; `rustables` where it has the words) → `socket` (over the room `netlink`). On the way in: `socket` →
-//! `attributes` → `readback`. A refusal leads from its sequence number through `transaction` to `describe`, which says what it
-//! was about. The kernel works inside `sendmsg`, so the daemon talks to a [`KernelThread`].
+//! `attributes` → `readback`. A refusal leads from its sequence number through `transaction` to `describe`, which says
+//! what it was about. The kernel works inside `sendmsg`, so the daemon talks to a [`KernelThread`].
 
 mod attributes;
 #[cfg(test)]
@@ -18,6 +18,7 @@ mod error;
 mod expression;
 mod listing;
 mod netlink;
+mod objects;
 mod readback;
 mod rule;
 #[cfg(feature = "testkit")]

@@ -67,6 +67,14 @@ impl Netlink {
         }
     }
 
+    /// As [`Adapter::read`](egressd_core::node::Adapter::read), of tables of any family.
+    ///
+    /// # Errors
+    /// As [`Adapter::read`](egressd_core::node::Adapter::read).
+    pub fn read_tables(&mut self, tables: &[TableId]) -> Result<Readback, Error> {
+        readback::settled(&mut self.socket, |socket| readback::read(socket, tables.iter().cloned()))
+    }
+
     /// One transaction. The kernel's refusal comes back with the words for it.
     fn send(&mut self, batch: &Batch, transaction: &Sealed) -> Result<(), Failure> {
         let Err(refused) = self.socket.commit(transaction).map_err(Failure::Final)? else {
@@ -123,7 +131,8 @@ impl Adapter for Netlink {
     }
 
     fn read(&mut self, names: &TableNames) -> Result<Readback, Error> {
-        readback::settled(&mut self.socket, |socket| readback::read(socket, names))
+        let tables: Vec<TableId> = TableId::all(names).collect();
+        self.read_tables(&tables)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Error> {

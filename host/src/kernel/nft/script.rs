@@ -10,6 +10,7 @@ use rustix::{io::Errno, net::RecvFlags};
 use super::{
     Error, Readback, Survey,
     attributes::{Messages, array},
+    describe::TableId,
     encode::{Ownership, encode},
     readback::{self, counters},
     socket::{DumpError, Line, Socket},
@@ -24,7 +25,7 @@ const SEQUENCE: std::ops::Range<usize> = 8..12;
 /// # Errors
 /// As [`egressd_core::node::Adapter::read`]; also where a kernel would be asked again.
 pub fn read_back(answers: &[u8], names: &TableNames) -> Result<Readback, Error> {
-    readback::read(&mut Socket::over(Script::new(answers), 0), names).map_err(final_error)
+    readback::read(&mut Socket::over(Script::new(answers), 0), TableId::all(names)).map_err(final_error)
 }
 
 /// What egressd counts there.

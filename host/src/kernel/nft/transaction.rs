@@ -60,13 +60,13 @@ impl Transaction {
         let bytes = theirs.finalize();
         for (index, (message, expressions)) in zip(objects(&bytes), rules).enumerate() {
             self.message(header(&message, Flags::APPEND), |w| {
-                for (kind, value) in message.attributes() {
-                    if kind == sys::NFTA_RULE_EXPRESSIONS {
-                        w.nest(kind, |w| weave(w, expressions, Attributes(value)));
-                    } else {
-                        w.bytes(kind, value);
-                    }
+                let attributes = message.attributes();
+                for (kind, value) in attributes.filter(|(kind, _)| *kind != sys::NFTA_RULE_EXPRESSIONS) {
+                    w.bytes(kind, value);
                 }
+                // `rustables` leaves the list out where it has none of the expressions.
+                let theirs = attributes.nest(sys::NFTA_RULE_EXPRESSIONS);
+                w.nest(sys::NFTA_RULE_EXPRESSIONS, |w| weave(w, expressions, theirs));
                 origins(index)
             });
         }

@@ -1,12 +1,16 @@
 //! nft text of the vocabulary: what `nft list` shows, and `nft -f` takes. Everything is sorted, so that equal
 //! rulesets print equal text.
 
+mod condition;
 mod rule;
+mod statement;
 
 use std::fmt::{self, Display, Formatter};
+use std::net::IpAddr;
 
 use super::{
-    DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Set, SetKind, Table, TableFamily, Target,
+    DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Ruleset, Set, SetKey, SetKeyKind, SetKind, Table,
+    TableFamily, Target, TimedKey,
 };
 use crate::net::{AddressRange, Family};
 
@@ -22,7 +26,7 @@ fn address_type(family: Family) -> &'static str {
 pub(crate) fn map_keyword(kind: MapKind) -> &'static str {
     match kind.data {
         DataKind::Nothing => "set",
-        DataKind::Address | DataKind::Verdict => "map",
+        DataKind::Address | DataKind::Verdict | DataKind::Mark => "map",
     }
 }
 
@@ -39,6 +43,7 @@ pub(crate) fn map_type(kind: MapKind) -> String {
         DataKind::Nothing => key,
         DataKind::Address => format!("{key} : {address}"),
         DataKind::Verdict => format!("{key} : verdict"),
+        DataKind::Mark => format!("{key} : mark"),
     }
 }
 
@@ -48,18 +53,24 @@ pub(crate) fn map_comment(kind: MapKind) -> Option<String> {
 }
 
 /// The `counter` line of a map: what leads to an address counts the connections that it translates, and what leads to a
-/// chain those that are looked at there.
+/// chain those that are looked at there. What leads to a mark is asked for every packet.
 pub(crate) fn map_counter(kind: MapKind) -> Option<&'static str> {
     match kind.data {
-        DataKind::Nothing => None,
+        DataKind::Nothing | DataKind::Mark => None,
         DataKind::Address | DataKind::Verdict => Some("counter"),
     }
 }
 
-/// The type of what is in a set.
-pub(crate) fn set_type(kind: SetKind) -> &'static str {
+/// The line of a set that says what is in it.
+pub(crate) fn set_type(kind: SetKind) -> String {
     match kind {
-        SetKind::Ranges(family) | SetKind::Addresses(family) => address_type(family),
+        SetKind::Ranges(family) | SetKind::Addresses(family) => format!("type {}", address_type(family)),
+        SetKind::Keys(key) | SetKind::Timed(key) => match key {
+            SetKeyKind::Address(family) => format!("type {}", address_type(family)),
+            SetKeyKind::Pair(family) => format!("type {0} . {0}", address_type(family)),
+            SetKeyKind::Mark => "type mark".to_owned(),
+            SetKeyKind::NeighbourTarget => "typeof @th,64,128".to_owned(),
+        },
     }
 }
 
@@ -67,7 +78,8 @@ pub(crate) fn set_type(kind: SetKind) -> &'static str {
 pub(crate) fn set_flags(kind: SetKind) -> Option<&'static str> {
     match kind {
         SetKind::Ranges(_) => Some("flags interval"),
-        SetKind::Addresses(_) => None,
+        SetKind::Addresses(_) | SetKind::Keys(_) => None,
+        SetKind::Timed(_) => Some("flags dynamic,timeout"),
     }
 }
 
@@ -88,9 +100,12 @@ impl Display for OfFamily<'_> {
         let Self(family, table) = self;
         writeln!(f, "table {family} {} {{", table.name)?;
         writeln!(f, "\tcomment \"{}\"", table.layout.comment())?;
+        for name in &table.counters {
+            writeln!(f, "\n\tcounter {name} {{\n\t}}")?;
+        }
         for (name, set) in &table.sets {
             let flags = set_flags(set.kind()).map(|flags| format!("\t\t{flags}\n")).unwrap_or_default();
-            writeln!(f, "\n\tset {name} {{\n\t\ttype {}\n{flags}{set}\t}}", set_type(set.kind()))?;
+            writeln!(f, "\n\tset {name} {{\n\t\t{}\n{flags}{set}\t}}", set_type(set.kind()))?;
         }
         for (name, map) in &table.maps {
             let counter = map_counter(map.kind).map(|counter| format!("\t\t{counter}\n")).unwrap_or_default();
@@ -100,7 +115,7 @@ impl Display for OfFamily<'_> {
         }
         for (name, chain) in &table.chains {
             writeln!(f, "\n\tchain {name} {{")?;
-            if let Some(hook) = chain.hook {
+            if let Some(hook) = &chain.hook {
                 writeln!(f, "\t\t{hook}")?;
             }
             chain.rules.iter().try_for_each(|rule| writeln!(f, "\t\t{rule}"))?;
@@ -115,8 +130,26 @@ impl Display for Set {
         match self {
             Self::Ranges(_, ranges) => elements(f, ranges.iter().map(AddressRange::to_string)),
             Self::Addresses(_, addresses) => elements(f, addresses.iter().map(ToString::to_string)),
+            Self::Keys(kind, keys) => elements(f, keys.iter().map(|key| set_key_text(*kind, *key))),
+            Self::Timed(_) => Ok(()),
         }
     }
+}
+
+/// nft takes a raw part of a packet as a number only.
+pub(crate) fn set_key_text(kind: SetKeyKind, key: SetKey) -> String {
+    match (kind, key) {
+        (SetKeyKind::NeighbourTarget, SetKey::Address(IpAddr::V6(address))) => format!("{:#034x}", address.to_bits()),
+        (_, SetKey::Address(address)) => address.to_string(),
+        (_, SetKey::Pair(one, other)) => format!("{one} . {other}"),
+        (_, SetKey::Mark(mark)) => format!("{mark:#010x}"),
+    }
+}
+
+/// `key timeout 20000ms expires 240ms`.
+pub(crate) fn timed_text(kind: SetKeyKind, timed: TimedKey) -> String {
+    let expires = timed.expires.map(|left| format!(" expires {left}")).unwrap_or_default();
+    format!("{} timeout {}{expires}", set_key_text(kind, timed.key), timed.timeout)
 }
 
 impl Display for Map {
@@ -146,6 +179,7 @@ pub(crate) fn element_text(key: MapKey, element: &Element) -> String {
         Target::Nothing => format!("{key}{comment}"),
         Target::Address(address) => format!("{key}{comment} : {address}"),
         Target::Jump(chain) => format!("{key}{comment} : jump {chain}"),
+        Target::Mark(mark) => format!("{key}{comment} : {mark:#010x}"),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::net::{Family, PortMatch};
-use crate::ruleset::{Field, Hook, Key, Match, Rule, Statement};
+use crate::net::Family;
+use crate::ruleset::{Field, Hook, Interface, Key, Mark, Match, Rule, Statement};
 
 /// The keyword of a header.
-fn header(family: Family) -> &'static str {
+pub(super) fn header(family: Family) -> &'static str {
     match family {
         Family::Ipv4 => "ip",
         Family::Ipv6 => "ip6",
@@ -25,15 +25,23 @@ pub(crate) fn mask(family: Family, bits: u8) -> IpAddr {
 
 impl Display for Hook {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "type nat hook postrouting priority {}; policy accept;", self.priority)
+        write!(f, "type {} hook {}", self.kind.keyword(), self.point.keyword())?;
+        let devices: Vec<String> = self.devices.iter().map(|device| format!("\"{device}\"")).collect();
+        match devices.as_slice() {
+            [] => {}
+            [one] => write!(f, " device {one}")?,
+            several => write!(f, " devices = {{ {} }}", several.join(", "))?,
+        }
+        write!(f, " priority {}; policy {};", self.priority, self.policy.keyword())
     }
 }
 
 impl Display for Rule {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let texts: Vec<String> =
-            self.matches.iter().map(Match::to_string).chain(self.statements.iter().map(Statement::to_string)).collect();
-        f.write_str(&texts.join(" "))
+        let matches = self.matches.iter().map(Match::to_string);
+        let statements = self.statements.iter().map(Statement::to_string);
+        let tag = self.tag.iter().map(|tag| format!("comment \"{tag}\""));
+        f.write_str(&matches.chain(statements).chain(tag).collect::<Vec<_>>().join(" "))
     }
 }
 
@@ -46,8 +54,14 @@ impl Display for Field {
                 write!(f, "{} daddr & {}", header(*family), mask(*family, *bits))
             }
             Self::OriginalDestination(family) => write!(f, "ct original {} daddr", header(*family)),
+            Self::OriginalSource(family) => write!(f, "ct original {} saddr", header(*family)),
+            Self::ReplySource(family) => write!(f, "ct reply {} saddr", header(*family)),
+            Self::ReplyDestination(family) => write!(f, "ct reply {} daddr", header(*family)),
             Self::Protocol => f.write_str("meta l4proto"),
             Self::DestinationPort => f.write_str("th dport"),
+            Self::Mark => f.write_str(Mark::Packet.keyword()),
+            Self::ArpSender => f.write_str("arp saddr ip"),
+            Self::NeighbourTarget => f.write_str("@th,64,128"),
         }
     }
 }
@@ -59,39 +73,11 @@ impl Display for Key {
     }
 }
 
-impl Display for Match {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::In(key, set) => write!(f, "{key} @{set}"),
-            Self::Destination(range) => write!(f, "{} daddr {range}", header(range.family())),
-            Self::SourcePort(ports) => write!(f, "{} sport {}", ports.protocol(), Ports(*ports)),
-            Self::DestinationPort(ports) => write!(f, "{} dport {}", ports.protocol(), Ports(*ports)),
-        }
-    }
-}
+/// A device as `nft` wants it between quotes.
+pub(super) struct Quoted(pub(super) Interface);
 
-/// `80` or `80-90`.
-struct Ports(PortMatch);
-
-impl Display for Ports {
+impl Display for Quoted {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match (self.0.first(), self.0.last()) {
-            (first, last) if first == last => first.fmt(f),
-            (first, last) => write!(f, "{first}-{last}"),
-        }
-    }
-}
-
-impl Display for Statement {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Counter => f.write_str("counter"),
-            Self::Return => f.write_str("return"),
-            Self::Accept => f.write_str("accept"),
-            Self::Jump(chain) => write!(f, "jump {chain}"),
-            Self::Snat(address) => write!(f, "snat to {address}"),
-            Self::SnatBy(key, map) => write!(f, "snat to {key} map @{map}"),
-            Self::VerdictBy(key, map) => write!(f, "{key} vmap @{map}"),
-        }
+        write!(f, "\"{}\"", self.0)
     }
 }

@@ -72,6 +72,7 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
             Verb::FlushRules(chain) => dump_rules(socket, &reading, Some(chain), &mut connections),
             Verb::AddTable(_)
             | Verb::DeleteTable
+            | Verb::WakeTable
             | Verb::AddSet(..)
             | Verb::DeleteSet(_)
             | Verb::RefillSet(..)
@@ -79,6 +80,11 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
             | Verb::DeleteRanges(..)
             | Verb::AddMembers(..)
             | Verb::DeleteMembers(..)
+            | Verb::AddKeys(..)
+            | Verb::DeleteKeys(..)
+            | Verb::AddTimed(..)
+            | Verb::AddCounter(_)
+            | Verb::DeleteCounter(_)
             | Verb::AddMap(..)
             | Verb::DeleteMap(_)
             | Verb::AddElements(..)
@@ -114,7 +120,7 @@ fn dump_map(
 fn translates(kind: MapKind) -> bool {
     match kind.data {
         DataKind::Address => true,
-        DataKind::Nothing | DataKind::Verdict => false,
+        DataKind::Nothing | DataKind::Verdict | DataKind::Mark => false,
     }
 }
 

@@ -6,6 +6,7 @@
 mod chains;
 pub(super) mod counters;
 mod expression;
+mod objects;
 mod rule;
 pub(super) mod sets;
 pub(super) mod tables;
@@ -14,8 +15,10 @@ use std::{thread::sleep, time::Duration};
 
 use egressd_core::{
     diff::{Batch, Change, Verb},
-    ruleset::{Table, TableFamily, TableNames},
+    ruleset::{Table, TableFamily},
 };
+
+use tables::Activity;
 
 use super::{
     Foreign, Readback,
@@ -51,19 +54,24 @@ pub(super) fn settled<T>(
     Err(Error::Unsettled { attempts: ATTEMPTS })
 }
 
-/// The tables of these names.
+/// These tables, where they are there.
 ///
 /// # Errors
 /// When a table is not one of egressd's, or the kernel does not answer.
-pub(super) fn read(socket: &mut Socket, names: &TableNames) -> Result<Readback, DumpError> {
+pub(super) fn read(socket: &mut Socket, tables: impl Iterator<Item = TableId>) -> Result<Readback, DumpError> {
     let mut readback = Readback::default();
-    for id in TableId::all(names) {
+    for id in tables {
         let Some(found) = tables::find(socket, &id)? else { continue };
         let layout = found.check_marker(&id)?;
         let mut reading = Reading::begin(id);
         reading.table.layout = layout;
         chains::read(socket, &mut reading)?;
         sets::read(socket, &mut reading)?;
+        objects::read(socket, &mut reading)?;
+        chains::sift(&mut reading);
+        if found.activity == Activity::Dormant {
+            reading.foreign("the flag dormant", [Verb::WakeTable]);
+        }
         readback.state.tables.insert(reading.id.family, reading.table);
         readback.foreign.append(&mut reading.foreign);
     }

@@ -23,6 +23,17 @@ pub(in crate::kernel::nft) struct FoundTable {
     pub(in crate::kernel::nft) owner: Option<u32>,
     /// Whether it survives its owner, and may get another one.
     pub(in crate::kernel::nft) persists: bool,
+    /// Whether its chains see packets.
+    pub(super) activity: Activity,
+}
+
+/// Whether the chains of a table see packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// They do.
+    Awake,
+    /// Somebody put the table to sleep (`flags dormant`).
+    Dormant,
 }
 
 impl FoundTable {
@@ -107,5 +118,6 @@ fn decode(attributes: Attributes<'_>) -> FoundTable {
         layout: comment.and_then(Layout::of_comment),
         owner: attributes.number(sys::NFTA_TABLE_OWNER),
         persists: flags & PERSIST != 0,
+        activity: if flags & sys::NFT_TABLE_F_DORMANT == 0 { Activity::Awake } else { Activity::Dormant },
     }
 }

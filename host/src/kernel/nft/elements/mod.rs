@@ -1,13 +1,21 @@
 //! Sets, maps and their elements: the messages that `rustables` lacks.
 
-use std::{iter::Peekable, net::IpAddr};
+pub(super) mod datatype;
+pub(super) mod keys;
+mod list;
+pub(super) mod userdata;
+
+use std::net::IpAddr;
 
 use egressd_core::{
     diff::Change,
     net::{AddressRange, Protocol},
-    ruleset::{DataKind, Element, KeyKind, MapKey, MapKind, Name, SetKind, Target},
+    ruleset::{DataKind, Element, KeyKind, MapKey, MapKind, Name, Target},
 };
 use rustables::sys;
+
+use list::{add_entries, entries, write_list_head};
+use userdata::Order;
 
 use super::{
     describe::Origin,
@@ -15,103 +23,6 @@ use super::{
     transaction::Transaction,
     wire::{Flags, Header, Writer},
 };
-
-/// An element list is closed when it gets longer than this. No entry is longer than a kilobyte, so the list stays
-/// under the 64 KiB that its length field can say.
-const LONGEST_LIST: usize = 48 * 1024;
-
-/// The data types of nft (`enum datatypes` of its `datatype.h`): how `nft list` knows what the bytes mean.
-pub(super) mod datatype {
-    use egressd_core::{
-        net::Family,
-        ruleset::{KeyKind, MapKind},
-    };
-
-    const IPADDR: u32 = 7;
-    const IP6ADDR: u32 = 8;
-    const INET_PROTOCOL: u32 = 12;
-    const INET_SERVICE: u32 = 13;
-
-    /// `TYPE_BITS`: a concatenation is its types, six bits each.
-    const BITS: u32 = 6;
-
-    /// `ipv4_addr`, `ipv6_addr`.
-    pub(in crate::kernel::nft) fn address(family: Family) -> u32 {
-        match family {
-            Family::Ipv4 => IPADDR,
-            Family::Ipv6 => IP6ADDR,
-        }
-    }
-
-    /// The keys of a map.
-    pub(in crate::kernel::nft) fn key(kind: MapKind) -> u32 {
-        let address = address(kind.family);
-        match kind.key {
-            KeyKind::Address => address,
-            KeyKind::Port => joined([address, INET_PROTOCOL, INET_SERVICE]),
-            KeyKind::Prefix(_) => joined([address, address]),
-            KeyKind::PrefixPort(_) => joined([address, address, INET_PROTOCOL, INET_SERVICE]),
-        }
-    }
-
-    fn joined<const N: usize>(types: [u32; N]) -> u32 {
-        types.into_iter().fold(0, |all, one| all << BITS | one)
-    }
-}
-
-/// The user data of nft (`libnftnl/udata.h`): a list of type, length, value.
-pub(super) mod userdata {
-    /// `NFTNL_UDATA_SET_ELEM_COMMENT`, `NFTNL_UDATA_TABLE_COMMENT`.
-    const COMMENT: u8 = 0;
-    /// `NFTNL_UDATA_SET_KEYBYTEORDER`.
-    const KEY_BYTE_ORDER: u8 = 0;
-    /// `NFTNL_UDATA_SET_DATABYTEORDER`.
-    const DATA_BYTE_ORDER: u8 = 1;
-    /// `NFTNL_UDATA_SET_COMMENT`.
-    const SET_COMMENT: u8 = 7;
-    /// `BYTEORDER_BIG_ENDIAN` of nft's `datatype.h`.
-    const BIG_ENDIAN: u32 = 2;
-
-    /// A comment, with its final NUL. It is cut where nft would not read on.
-    pub(in crate::kernel::nft) fn comment(text: &str) -> Vec<u8> {
-        text_entry(COMMENT, text)
-    }
-
-    fn text_entry(kind: u8, text: &str) -> Vec<u8> {
-        let length = text.floor_char_boundary(egressd_core::ruleset::LONGEST_COMMENT);
-        let text = &text.as_bytes()[..length];
-        let length = u8::try_from(text.len() + 1).unwrap_or(u8::MAX);
-        [&[kind, length], text, &[0]].concat()
-    }
-
-    /// The comment in some user data.
-    pub(in crate::kernel::nft) fn read_comment(list: &[u8]) -> Option<&str> {
-        read_text(list, COMMENT)
-    }
-
-    fn read_text(mut list: &[u8], wanted: u8) -> Option<&str> {
-        while let [kind, length, rest @ ..] = list {
-            let (value, rest) = rest.split_at_checked(usize::from(*length))?;
-            if *kind == wanted {
-                return crate::kernel::nft::attributes::text(value);
-            }
-            list = rest;
-        }
-        None
-    }
-
-    /// Keys and data are in network order; without this, nft prints ranges of addresses backwards.
-    pub(in crate::kernel::nft) fn of_set(comment: Option<&str>) -> Vec<u8> {
-        let entry = |kind: u8| [&[kind, 4][..], &BIG_ENDIAN.to_ne_bytes()].concat();
-        let comment = comment.map(|text| text_entry(SET_COMMENT, text)).unwrap_or_default();
-        [entry(KEY_BYTE_ORDER), entry(DATA_BYTE_ORDER), comment].concat()
-    }
-
-    /// The comment of a set.
-    pub(in crate::kernel::nft) fn read_set_comment(list: &[u8]) -> Option<&str> {
-        read_text(list, SET_COMMENT)
-    }
-}
 
 /// Where a change happens: it names the message's table, and where in the batch the message comes from.
 #[derive(Clone, Copy, Debug)]
@@ -123,22 +34,9 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn header(&self, message: u32, flags: Flags) -> Header {
+    pub(super) fn header(&self, message: u32, flags: Flags) -> Header {
         Header::nftables(message, flags, Some(self.change.family))
     }
-}
-
-/// Creates a set of addresses.
-pub(super) fn add_set(transaction: &mut Transaction, place: Place<'_>, set: &Name, kind: SetKind) {
-    let (flags, family) = match kind {
-        SetKind::Ranges(family) => (sys::NFT_SET_INTERVAL, family),
-        SetKind::Addresses(family) => (0, family),
-    };
-    transaction.message(place.header(sys::NFT_MSG_NEWSET, Flags::CREATE), |w| {
-        let (key_type, key_length) = (datatype::address(family), address_length(family));
-        write_set(w, place, set, Head { flags, key_type, key_length, comment: None });
-        Origin::whole(place.index)
-    });
 }
 
 /// Creates a map. Its elements get a counter each, because the map has one (Linux 5.7); what leads to nothing counts
@@ -146,10 +44,16 @@ pub(super) fn add_set(transaction: &mut Transaction, place: Place<'_>, set: &Nam
 pub(super) fn add_map(transaction: &mut Transaction, place: Place<'_>, map: &Name, kind: MapKind) {
     transaction.message(place.header(sys::NFT_MSG_NEWSET, Flags::CREATE), |w| {
         let (key_type, key_length) = (datatype::key(kind), key_length(kind));
-        write_set(w, place, map, Head { flags: map_flags(kind), key_type, key_length, comment: kind.comment() });
+        let data = if kind.data == DataKind::Mark { Order::Machine } else { Order::Network };
+        let userdata = userdata::of_set(Order::Network, data, kind.comment().as_deref());
+        write_set(w, place, map, Head { flags: map_flags(kind), key_type, key_length, userdata });
         match kind.data {
             DataKind::Nothing => {}
-            DataKind::Address | DataKind::Verdict => write_data(w, kind),
+            DataKind::Address | DataKind::Verdict => {
+                write_data(w, kind);
+                write_counter(w);
+            }
+            DataKind::Mark => write_data(w, kind),
         }
         Origin::whole(place.index)
     });
@@ -159,16 +63,22 @@ pub(super) fn add_map(transaction: &mut Transaction, place: Place<'_>, map: &Nam
 pub(super) fn map_flags(kind: MapKind) -> u32 {
     match kind.data {
         DataKind::Nothing => 0,
-        DataKind::Address | DataKind::Verdict => sys::NFT_SET_MAP,
+        DataKind::Address | DataKind::Verdict | DataKind::Mark => sys::NFT_SET_MAP,
     }
 }
 
-/// The type of what keys lead to, and that each counts.
+/// The type of what keys lead to.
 fn write_data(w: &mut Writer, kind: MapKind) {
     w.number(sys::NFTA_SET_DATA_TYPE, data_type(kind));
-    if kind.data == DataKind::Address {
-        w.number(sys::NFTA_SET_DATA_LEN, address_length(kind.family));
+    match kind.data {
+        DataKind::Nothing | DataKind::Verdict => {}
+        DataKind::Address => w.number(sys::NFTA_SET_DATA_LEN, address_length(kind.family)),
+        DataKind::Mark => w.number(sys::NFTA_SET_DATA_LEN, keys::MARK_LENGTH),
     }
+}
+
+/// That each element counts.
+fn write_counter(w: &mut Writer) {
     w.nest(sys::NFTA_SET_EXPR, |w| {
         w.text(sys::NFTA_EXPR_NAME, "counter");
         w.nest(sys::NFTA_EXPR_DATA, |_| {});
@@ -181,6 +91,7 @@ pub(super) fn data_type(kind: MapKind) -> u32 {
         DataKind::Nothing => 0,
         DataKind::Address => datatype::address(kind.family),
         DataKind::Verdict => sys::NFT_DATA_VERDICT,
+        DataKind::Mark => datatype::MARK,
     }
 }
 
@@ -270,58 +181,16 @@ fn port_bytes(protocol: Protocol, port: u16) -> Vec<u8> {
     vec![protocol.number(), 0, 0, 0, high, low, 0, 0]
 }
 
-fn add_entries<T>(
-    transaction: &mut Transaction,
-    place: Place<'_>,
-    set: &Name,
-    items: (usize, &[T]),
-    write: impl Fn(&mut Writer, &T),
-) {
-    entries(transaction, place, (place.header(sys::NFT_MSG_NEWSETELEM, Flags::CREATE), set), items, write);
-}
-
-/// One message for as many items as fit.
-fn entries<T>(
-    transaction: &mut Transaction,
-    place: Place<'_>,
-    (header, set): (Header, &Name),
-    (entries_per_item, items): (usize, &[T]),
-    write: impl Fn(&mut Writer, &T),
-) {
-    let mut rest = items.iter().enumerate().peekable();
-    while let Some((first, _)) = rest.peek().copied() {
-        transaction.message(header, |w| {
-            write_list_head(w, place, set);
-            w.nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS, |w| write_some(w, &mut rest, &write));
-            let next = rest.peek().map_or(items.len(), |(next, _)| *next);
-            Origin { entries_per_item, ..Origin::items(place.index, first..next) }
-        });
-    }
-}
-
-fn write_some<'a, T: 'a>(
-    w: &mut Writer,
-    rest: &mut Peekable<impl Iterator<Item = (usize, &'a T)>>,
-    write: impl Fn(&mut Writer, &T),
-) {
-    let start = w.len();
-    while w.len() - start < LONGEST_LIST
-        && let Some((_, item)) = rest.next()
-    {
-        write(w, item);
-    }
-}
-
 /// What is written about a set whatever it leads to.
 struct Head {
     flags: u32,
     key_type: u32,
     key_length: u32,
-    comment: Option<String>,
+    userdata: Vec<u8>,
 }
 
 fn write_set(w: &mut Writer, place: Place<'_>, set: &Name, head: Head) {
-    let Head { flags, key_type, key_length, comment } = head;
+    let Head { flags, key_type, key_length, userdata } = head;
     w.text(sys::NFTA_SET_TABLE, place.change.table.as_str());
     w.text(sys::NFTA_SET_NAME, set.as_str());
     w.number(sys::NFTA_SET_FLAGS, flags);
@@ -329,12 +198,7 @@ fn write_set(w: &mut Writer, place: Place<'_>, set: &Name, head: Head) {
     w.number(sys::NFTA_SET_KEY_LEN, key_length);
     // The kernel wants one, though nothing refers to it.
     w.number(sys::NFTA_SET_ID, u32::try_from(place.index + 1).unwrap_or(u32::MAX));
-    w.bytes(sys::NFTA_SET_USERDATA, &userdata::of_set(comment.as_deref()));
-}
-
-fn write_list_head(w: &mut Writer, place: Place<'_>, set: &Name) {
-    w.text(sys::NFTA_SET_ELEM_LIST_TABLE, place.change.table.as_str());
-    w.text(sys::NFTA_SET_ELEM_LIST_SET, set.as_str());
+    w.bytes(sys::NFTA_SET_USERDATA, &userdata);
 }
 
 /// An interval is its first address and, flagged, the first address behind it. Behind the very last address there
@@ -376,6 +240,9 @@ fn write_target(w: &mut Writer, target: &Target) {
         Target::Nothing => {}
         Target::Address(address) => {
             w.nest(sys::NFTA_SET_ELEM_DATA, |w| w.bytes(sys::NFTA_DATA_VALUE, &address_bytes(*address)));
+        }
+        Target::Mark(mark) => {
+            w.nest(sys::NFTA_SET_ELEM_DATA, |w| w.bytes(sys::NFTA_DATA_VALUE, &mark.to_ne_bytes()));
         }
         Target::Jump(chain) => w.nest(sys::NFTA_SET_ELEM_DATA, |w| {
             w.nest(sys::NFTA_DATA_VERDICT, |w| {

@@ -1,5 +1,7 @@
 //! Sets and maps with their elements.
 
+mod kind;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -9,15 +11,17 @@ use std::{
 use egressd_core::{
     diff::Verb,
     net::{AddressRange, Family, Protocol, predecessor},
-    ruleset::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Set, SetKind, TableFamily, Target},
+    ruleset::{DataKind, Element, KeyKind, Map, MapKey, MapKind, Name, Set, SetKey, SetKeyKind, SetKind, Target},
 };
+pub(super) use kind::Kind;
+use kind::kind;
 use rustables::sys;
 
 use super::{Reading, rule::address};
 use crate::kernel::nft::{
     attributes::{Attributes, number},
     describe::TableId,
-    elements::{data_type, datatype, key_length, map_flags, userdata},
+    elements::userdata,
     rule::address_length,
     socket::{DumpError, Socket},
 };
@@ -29,6 +33,8 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
             (_, Kind::Anonymous) => {}
             (Some(name), Kind::Set(SetKind::Ranges(family))) => read_ranges(socket, reading, name, family)?,
             (Some(name), Kind::Set(SetKind::Addresses(family))) => read_addresses(socket, reading, name, family)?,
+            (Some(name), Kind::Set(SetKind::Keys(kind))) => read_keys(socket, reading, name, kind)?,
+            (Some(name), Kind::Set(SetKind::Timed(kind))) => drop(reading.table.sets.insert(name, Set::Timed(kind))),
             (Some(name), Kind::Map(kind)) => read_map(socket, reading, name, kind)?,
             (name, Kind::Set(_) | Kind::Map(_) | Kind::Other) => {
                 reading.foreign(format_args!("set {text}"), name.map(Verb::DeleteSet));
@@ -36,18 +42,6 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
         }
     }
     Ok(())
-}
-
-/// What a set is.
-pub(super) enum Kind {
-    /// A set of addresses.
-    Set(SetKind),
-    /// A map of ours.
-    Map(MapKind),
-    /// Part of a rule, which is foreign then, and goes with it.
-    Anonymous,
-    /// Not in our vocabulary.
-    Other,
 }
 
 pub(super) fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String, Kind)>, DumpError> {
@@ -63,32 +57,6 @@ pub(super) fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String
         },
     )?;
     Ok(sets)
-}
-
-/// A set with our comment is one of pods. Without it, it is one that holds for all.
-fn kind(table: TableFamily, set: Attributes<'_>) -> Kind {
-    let flags = set.number(sys::NFTA_SET_FLAGS).unwrap_or_default();
-    if flags & sys::NFT_SET_ANONYMOUS != 0 {
-        return Kind::Anonymous;
-    }
-    let Some(family) = table.addresses() else { return Kind::Other };
-    let comment = set.get(sys::NFTA_SET_USERDATA).and_then(userdata::read_set_comment);
-    if let Some(kind) = MapKind::all(family, comment).find(|kind| is_map(*kind, flags, set)) {
-        return Kind::Map(kind);
-    }
-    let is_addresses = set.number(sys::NFTA_SET_KEY_TYPE) == Some(datatype::address(family));
-    match flags {
-        sys::NFT_SET_INTERVAL if is_addresses => Kind::Set(SetKind::Ranges(family)),
-        0 if is_addresses && comment.is_none() => Kind::Set(SetKind::Addresses(family)),
-        _ => Kind::Other,
-    }
-}
-
-fn is_map(kind: MapKind, flags: u32, set: Attributes<'_>) -> bool {
-    flags == map_flags(kind)
-        && set.number(sys::NFTA_SET_KEY_TYPE) == Some(datatype::key(kind))
-        && set.number(sys::NFTA_SET_KEY_LEN) == Some(key_length(kind))
-        && set.number(sys::NFTA_SET_DATA_TYPE).unwrap_or_default() == data_type(kind)
 }
 
 pub(super) fn dump_elements(
@@ -151,6 +119,33 @@ fn read_addresses(socket: &mut Socket, reading: &mut Reading, name: Name, family
     }
     reading.table.sets.insert(name, Set::Addresses(family, addresses));
     Ok(())
+}
+
+/// A hash table, as [`read_map`]'s.
+fn read_keys(socket: &mut Socket, reading: &mut Reading, name: Name, kind: SetKeyKind) -> Result<(), DumpError> {
+    let mut keys = BTreeSet::new();
+    let mut repeated = false;
+    dump_elements(socket, reading, &name, |element| {
+        let member = key(element).and_then(|bytes| set_key(kind, bytes));
+        repeated |= member.is_some_and(|member| !keys.insert(member));
+    })?;
+    if repeated {
+        return Err(DumpError::Interrupted);
+    }
+    reading.table.sets.insert(name, Set::Keys(kind, keys));
+    Ok(())
+}
+
+fn set_key(kind: SetKeyKind, bytes: &[u8]) -> Option<SetKey> {
+    match kind {
+        SetKeyKind::Address(family) => address(family, bytes).map(SetKey::Address),
+        SetKeyKind::NeighbourTarget => address(Family::Ipv6, bytes).map(SetKey::Address),
+        SetKeyKind::Pair(family) => {
+            let (one, other) = leading_address(family, bytes)?;
+            Some(SetKey::Pair(one, address(family, other)?))
+        }
+        SetKeyKind::Mark => bytes.try_into().ok().map(u32::from_ne_bytes).map(SetKey::Mark),
+    }
 }
 
 /// Ranges from where they begin, and where the addresses behind them begin. nft marks the first address of all as
@@ -231,6 +226,7 @@ fn decode_element(kind: MapKind, element: Attributes<'_>) -> Option<Element> {
     let target = match kind.data {
         DataKind::Nothing => Target::Nothing,
         DataKind::Address => Target::Address(address(kind.family, data.get(sys::NFTA_DATA_VALUE)?)?),
+        DataKind::Mark => Target::Mark(u32::from_ne_bytes(data.get(sys::NFTA_DATA_VALUE)?.try_into().ok()?)),
         DataKind::Verdict => jump(data.nest(sys::NFTA_DATA_VERDICT))?,
     };
     let comment = element.get(sys::NFTA_SET_ELEM_USERDATA).and_then(userdata::read_comment);

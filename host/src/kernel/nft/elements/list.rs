@@ -1,0 +1,64 @@
+//! Lists of elements, in as many messages as they need.
+
+use std::iter::Peekable;
+
+use egressd_core::ruleset::Name;
+use rustables::sys;
+
+use super::Place;
+use crate::kernel::nft::{
+    describe::Origin,
+    transaction::Transaction,
+    wire::{Flags, Header, Writer},
+};
+
+/// An element list is closed when it gets longer than this. No entry is longer than a kilobyte, so the list stays
+/// under the 64 KiB that its length field can say.
+const LONGEST_LIST: usize = 48 * 1024;
+
+pub(super) fn add_entries<T>(
+    transaction: &mut Transaction,
+    place: Place<'_>,
+    set: &Name,
+    items: (usize, &[T]),
+    write: impl Fn(&mut Writer, &T),
+) {
+    entries(transaction, place, (place.header(sys::NFT_MSG_NEWSETELEM, Flags::CREATE), set), items, write);
+}
+
+/// One message for as many items as fit.
+pub(super) fn entries<T>(
+    transaction: &mut Transaction,
+    place: Place<'_>,
+    (header, set): (Header, &Name),
+    (entries_per_item, items): (usize, &[T]),
+    write: impl Fn(&mut Writer, &T),
+) {
+    let mut rest = items.iter().enumerate().peekable();
+    while let Some((first, _)) = rest.peek().copied() {
+        transaction.message(header, |w| {
+            write_list_head(w, place, set);
+            w.nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS, |w| write_some(w, &mut rest, &write));
+            let next = rest.peek().map_or(items.len(), |(next, _)| *next);
+            Origin { entries_per_item, ..Origin::items(place.index, first..next) }
+        });
+    }
+}
+
+fn write_some<'a, T: 'a>(
+    w: &mut Writer,
+    rest: &mut Peekable<impl Iterator<Item = (usize, &'a T)>>,
+    write: impl Fn(&mut Writer, &T),
+) {
+    let start = w.len();
+    while w.len() - start < LONGEST_LIST
+        && let Some((_, item)) = rest.next()
+    {
+        write(w, item);
+    }
+}
+
+pub(super) fn write_list_head(w: &mut Writer, place: Place<'_>, set: &Name) {
+    w.text(sys::NFTA_SET_ELEM_LIST_TABLE, place.change.table.as_str());
+    w.text(sys::NFTA_SET_ELEM_LIST_SET, set.as_str());
+}

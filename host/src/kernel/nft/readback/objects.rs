@@ -1,0 +1,32 @@
+//! Counters that rules name, and what else a table may have.
+
+use egressd_core::ruleset::Name;
+use rustables::sys;
+
+use super::Reading;
+use crate::kernel::nft::socket::{DumpError, Socket};
+
+/// Reads the counters of a table. Other objects are not ours, and no change of ours would remove them.
+pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), DumpError> {
+    let mut counters = Vec::new();
+    let mut strangers = Vec::new();
+    reading.dump(
+        socket,
+        (sys::NFT_MSG_GETOBJ, sys::NFTA_OBJ_TABLE),
+        |_| {},
+        |message| {
+            let attributes = message.attributes();
+            let text = attributes.text(sys::NFTA_OBJ_NAME).unwrap_or_default();
+            let counts = attributes.number(sys::NFTA_OBJ_TYPE) == Some(sys::NFT_OBJECT_COUNTER);
+            match Name::new(text) {
+                Ok(name) if counts => counters.push(name),
+                Ok(_) | Err(_) => strangers.push(text.to_owned()),
+            }
+        },
+    )?;
+    reading.table.counters.extend(counters);
+    for text in strangers {
+        reading.foreign(format_args!("object {text}"), []);
+    }
+    Ok(())
+}

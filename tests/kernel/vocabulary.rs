@@ -1,0 +1,223 @@
+//! What can be said can be said to the kernel, by us and by `nft`, and is read back.
+
+use std::process::Command;
+
+use egressd::kernel::nft::{Netlink, Readback, TableId, removal};
+use egressd_core::{
+    diff::{Batch, Change, Verb, diff},
+    net::Family,
+    node::Adapter as _,
+    ruleset::{
+        Chain, Hook, Layout, Match, Rule, Ruleset, SetKey, SetKeyKind, Statement, Table, TableFamily, TimedKey, Timeout,
+    },
+    testkit::{fence, gateway},
+};
+
+use crate::{
+    nft,
+    sample::{batch, name, names},
+    terms,
+    trials::{open, told, trials, with},
+    unable,
+};
+
+pub(crate) const ALL: &[lab::Test] = trials![
+    every_term_is_taken_from_us_and_reads_back_equal,
+    every_term_is_taken_from_nft_and_reads_back_equal,
+    every_translation_is_taken_and_reads_back_equal,
+    the_tables_of_a_gateway_are_the_golden_file_and_read_back_equal,
+    the_fence_is_the_golden_file_and_reads_back_equal,
+    a_tunnel_is_asked_for_by_our_own_encoding,
+    a_key_that_passes_by_itself_is_no_difference,
+    a_dormant_table_is_found_and_woken,
+    a_counter_of_the_table_comes_and_goes,
+    what_looks_into_a_foreign_set_is_foreign_too,
+    a_chain_at_another_hook_is_made_anew,
+];
+
+fn read(kernel: &mut Netlink, ruleset: &Ruleset) -> Ruleset {
+    let Readback { state, foreign } = found(kernel, ruleset);
+    assert_eq!(foreign, []);
+    state
+}
+
+/// What is in the tables of a ruleset.
+fn found(kernel: &mut Netlink, ruleset: &Ruleset) -> Readback {
+    let id = |(family, table): (&TableFamily, &Table)| TableId { family: *family, name: table.name.clone() };
+    let tables: Vec<TableId> = ruleset.tables.iter().map(id).collect();
+    kernel.read_tables(&tables).unwrap_or_else(|error| panic!("{}", told(&error)))
+}
+
+/// Compares table by table and object by object, so that a failure shows which.
+fn same(found: &Ruleset, wanted: &Ruleset) {
+    for (family, wanted) in &wanted.tables {
+        let found = &found.tables[family];
+        for (name, chain) in &wanted.chains {
+            assert_eq!(found.chains.get(name), Some(chain), "{family} {name}: {chain:?}");
+        }
+        for (name, set) in &wanted.sets {
+            assert_eq!(found.sets.get(name), Some(set), "{family} {name}");
+        }
+        for (name, map) in &wanted.maps {
+            assert_eq!(found.maps.get(name), Some(map), "{family} {name}");
+        }
+    }
+    assert_eq!(found, wanted);
+}
+
+/// A device that frames can leave by.
+fn add_device(device: &str) {
+    let added = Command::new("ip").args(["link", "add", device, "type", "bridge"]).status();
+    if !added.is_ok_and(|status| status.success()) {
+        unable("there is no bridge");
+    }
+}
+
+fn every_term_is_taken_from_us_and_reads_back_equal() {
+    add_device("eth0");
+    for family in TableFamily::ALL {
+        let ruleset = terms::ruleset(family);
+        same(&read(&mut with(&ruleset), &ruleset), &ruleset);
+    }
+}
+
+fn every_term_is_taken_from_nft_and_reads_back_equal() {
+    add_device("eth0");
+    for family in TableFamily::ALL {
+        let ruleset = terms::ruleset(family);
+        nft::script(&ruleset.to_string());
+        same(&read(&mut open(), &ruleset), &ruleset);
+    }
+}
+
+fn every_translation_is_taken_and_reads_back_equal() {
+    let mut ruleset = Ruleset::default();
+    for family in Family::ALL {
+        let mut table = terms::table(family.into());
+        table.chains.clear();
+        let chain = Chain { hook: Some(Hook::source_nat(90)), rules: terms::translations(family) };
+        table.chains.insert(name("translations"), chain);
+        ruleset.tables.insert(family.into(), table);
+    }
+    let mut kernel = with(&ruleset);
+    same(&read(&mut kernel, &ruleset), &ruleset);
+    for family in Family::ALL {
+        kernel.commit(&Batch { changes: vec![of(family.into(), "terms", Verb::DeleteTable)] }).unwrap();
+    }
+    nft::script(&ruleset.to_string());
+    same(&read(&mut open(), &ruleset), &ruleset);
+}
+
+fn of(family: TableFamily, table: &str, verb: Verb) -> Change {
+    Change { family, table: name(table), verb }
+}
+
+fn the_tables_of_a_gateway_are_the_golden_file_and_read_back_equal() {
+    golden(&gateway(), include_str!("../golden/gateway.nft"));
+}
+
+fn the_fence_is_the_golden_file_and_reads_back_equal() {
+    add_device("eth0");
+    golden(&fence(), include_str!("../golden/fence.nft"));
+}
+
+/// The text is what we print, loads, and is then what we would have written ourselves; and `nft` lists both alike.
+fn golden(ruleset: &Ruleset, text: &str) {
+    assert_eq!(ruleset.to_string(), text);
+    nft::script(text);
+    same(&read(&mut open(), ruleset), ruleset);
+    let listed = nft::list();
+    for (family, table) in &ruleset.tables {
+        nft::script(&format!("delete table {family} {}", table.name));
+    }
+    let mut kernel = with(ruleset);
+    same(&read(&mut kernel, ruleset), ruleset);
+    let ours = nft::list();
+    // nft lists objects in the order in which they came, and elements in that of a hash table.
+    let sorted = |text: &str| {
+        let separators = |c: char| c.is_whitespace() || c == ',';
+        let mut parts: Vec<String> =
+            text.split(separators).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        parts.sort();
+        parts
+    };
+    assert_eq!(sorted(&ours), sorted(&listed));
+}
+
+/// nft 1.0.6 has no name for it, and the kernel has it in tables of devices only.
+fn a_tunnel_is_asked_for_by_our_own_encoding() {
+    add_device("eth0");
+    let mut ruleset = terms::ruleset(TableFamily::Netdev);
+    for table in ruleset.tables.values_mut() {
+        let rules = vec![Rule::when(Match::Tunnel(69), Statement::Drop)];
+        table.chains.insert(name("tunnelled"), Chain::with(rules));
+    }
+    same(&read(&mut with(&ruleset), &ruleset), &ruleset);
+}
+
+fn a_key_that_passes_by_itself_is_no_difference() {
+    add_device("eth0");
+    let ruleset = fence();
+    let mut kernel = with(&ruleset);
+    let timeout = |milliseconds| Timeout::exactly(milliseconds).unwrap();
+    let key = |mark, expires| TimedKey { key: SetKey::Mark(mark), timeout: timeout(20_000), expires };
+    let keys = vec![key(0xe9, None), key(5, Some(timeout(3_000)))];
+    let add =
+        || of(TableFamily::Netdev, "egressd_fence", Verb::AddTimed(name("alive"), SetKeyKind::Mark, keys.clone()));
+    kernel.commit(&Batch { changes: vec![add()] }).unwrap_or_else(|error| panic!("{}", told(&error)));
+    kernel.commit(&Batch { changes: vec![add()] }).unwrap_or_else(|error| panic!("{}", told(&error)));
+    let listed = nft::list();
+    assert!(listed.contains("0x000000e9"), "{listed}");
+    assert_eq!(read(&mut kernel, &ruleset), ruleset);
+}
+
+fn a_dormant_table_is_found_and_woken() {
+    nft::script("add table ip kube_vip_v4 { comment \"managed by egressd\"; flags dormant; }");
+    let mut kernel = open();
+    let ruleset = Ruleset { tables: [(TableFamily::Ip, Table::of(names().ipv4, Layout::FIRST))].into() };
+    let found = found(&mut kernel, &ruleset);
+    let whats: Vec<&str> = found.foreign.iter().map(|foreign| foreign.what.as_str()).collect();
+    assert_eq!(whats, ["the flag dormant in table ip kube_vip_v4"]);
+    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", told(&error)));
+    assert_eq!(read(&mut kernel, &ruleset), ruleset);
+}
+
+fn a_counter_of_the_table_comes_and_goes() {
+    let counter = name("dropped");
+    let mut kernel = open();
+    kernel.commit(&batch([Verb::AddTable(Layout::OURS), Verb::AddCounter(counter.clone())])).unwrap();
+    assert!(nft::list().contains("counter dropped"));
+    kernel.commit(&batch([Verb::DeleteCounter(counter)])).unwrap();
+    assert!(!nft::list().contains("counter dropped"));
+}
+
+fn what_looks_into_a_foreign_set_is_foreign_too() {
+    nft::script(
+        "table ip kube_vip_v4 {
+           comment \"managed by egressd\"
+           set s { type ipv4_addr; flags timeout; }
+           chain ours { ip saddr @s drop; }
+         }",
+    );
+    let mut kernel = open();
+    let wanted = Ruleset { tables: [(TableFamily::Ip, Table::of(names().ipv4, Layout::FIRST))].into() };
+    let found = found(&mut kernel, &wanted);
+    let whats: Vec<&str> = found.foreign.iter().map(|foreign| foreign.what.as_str()).collect();
+    assert_eq!(whats, ["rule 1 of chain ours in table ip kube_vip_v4", "set s in table ip kube_vip_v4"]);
+    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", told(&error)));
+    assert_eq!(read(&mut kernel, &wanted), found.state);
+}
+
+fn a_chain_at_another_hook_is_made_anew() {
+    let ruleset = gateway();
+    let mut moved = ruleset.clone();
+    for table in moved.tables.values_mut() {
+        let chain = table.chains.get_mut(&name("egress_guard")).unwrap();
+        chain.hook = chain.hook.clone().map(|hook| Hook { priority: 291, ..hook });
+    }
+    let mut kernel = with(&moved);
+    for batch in diff(&moved, &ruleset).batches() {
+        kernel.commit(batch).unwrap_or_else(|error| panic!("{}", told(&error)));
+    }
+    assert_eq!(read(&mut kernel, &ruleset), ruleset);
+}
