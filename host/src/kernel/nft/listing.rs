@@ -45,9 +45,11 @@ impl Tables for Netlink {
             let families = Family::ALL.into_iter().map(|family| tables::list(socket, family.into()));
             let found = families.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
             let port = socket.port();
-            let listed = |(id, found): (TableId, tables::FoundTable)| {
-                let (maker, owner, persists) = (found.maker(), found.owner_for(port), found.persists);
-                ListedTable { id, maker, owner, persists }
+            let listed = |(id, found): (TableId, tables::FoundTable)| ListedTable {
+                id,
+                maker: found.maker(),
+                owner: found.owner_for(port),
+                persists: found.persists,
             };
             Ok(found.map(listed).collect())
         })

@@ -7,7 +7,7 @@ use egressd_core::{
 use rustables::sys;
 
 use super::{
-    Head, Place, add_entries, datatype, entries,
+    Head, List, Place, datatype,
     userdata::{self, Order},
     write_key, write_set,
 };
@@ -77,13 +77,12 @@ fn bytes(key: SetKey) -> Vec<u8> {
 
 /// Adds keys to a set.
 pub(in crate::kernel::nft) fn add_keys(transaction: &mut Transaction, place: Place<'_>, set: &Name, keys: &[SetKey]) {
-    add_entries(transaction, place, set, (1, keys), write_member);
+    List::added(place, set).write(transaction, keys, write_member);
 }
 
 /// Deletes keys from a set.
 pub(in crate::kernel::nft) fn delete_keys(t: &mut Transaction, place: Place<'_>, set: &Name, keys: &[SetKey]) {
-    let header = place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST);
-    entries(t, place, (header, set), (1, keys), write_member);
+    List::deleted(place, set).write(t, keys, write_member);
 }
 
 fn write_member(w: &mut Writer, key: &SetKey) {
@@ -92,8 +91,7 @@ fn write_member(w: &mut Writer, key: &SetKey) {
 
 /// Adds keys that pass by themselves. One may be there still, so this is not exclusive.
 pub(in crate::kernel::nft) fn add_timed(t: &mut Transaction, place: Place<'_>, set: &Name, all: &[TimedKey]) {
-    let header = place.header(sys::NFT_MSG_NEWSETELEM, Flags::UPDATE);
-    entries(t, place, (header, set), (1, all), |w, timed| {
+    List::kept(place, set).write(t, all, |w, timed| {
         w.nest(sys::NFTA_LIST_ELEM, |w| {
             write_key(w, &bytes(timed.key));
             w.bytes(sys::NFTA_SET_ELEM_TIMEOUT, &u64::from(timed.timeout.milliseconds()).to_be_bytes());

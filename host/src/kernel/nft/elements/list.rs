@@ -16,32 +16,52 @@ use crate::kernel::nft::{
 /// under the 64 KiB that its length field can say.
 const LONGEST_LIST: usize = 48 * 1024;
 
-pub(super) fn add_entries<T>(
-    transaction: &mut Transaction,
-    place: Place<'_>,
-    set: &Name,
-    items: (usize, &[T]),
-    write: impl Fn(&mut Writer, &T),
-) {
-    entries(transaction, place, (place.header(sys::NFT_MSG_NEWSETELEM, Flags::CREATE), set), items, write);
+/// What is done with the elements of a set.
+#[derive(Clone, Copy)]
+pub(super) struct List<'a> {
+    place: Place<'a>,
+    header: Header,
+    set: &'a Name,
+    entries_per_item: usize,
 }
 
-/// One message for as many items as fit.
-pub(super) fn entries<T>(
-    transaction: &mut Transaction,
-    place: Place<'_>,
-    (header, set): (Header, &Name),
-    (entries_per_item, items): (usize, &[T]),
-    write: impl Fn(&mut Writer, &T),
-) {
-    let mut rest = items.iter().enumerate().peekable();
-    while let Some((first, _)) = rest.peek().copied() {
-        transaction.message(header, |w| {
-            write_list_head(w, place, set);
-            w.nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS, |w| write_some(w, &mut rest, &write));
-            let next = rest.peek().map_or(items.len(), |(next, _)| *next);
-            Origin { entries_per_item, ..Origin::items(place.index, first..next) }
-        });
+impl<'a> List<'a> {
+    /// They are added; none of them is there.
+    pub(super) fn added(place: Place<'a>, set: &'a Name) -> Self {
+        Self::new(place, place.header(sys::NFT_MSG_NEWSETELEM, Flags::CREATE), set)
+    }
+
+    /// They are added where they are not there.
+    pub(super) fn kept(place: Place<'a>, set: &'a Name) -> Self {
+        Self::new(place, place.header(sys::NFT_MSG_NEWSETELEM, Flags::UPDATE), set)
+    }
+
+    /// They are deleted; all of them are there.
+    pub(super) fn deleted(place: Place<'a>, set: &'a Name) -> Self {
+        Self::new(place, place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST), set)
+    }
+
+    fn new(place: Place<'a>, header: Header, set: &'a Name) -> Self {
+        Self { place, header, set, entries_per_item: 1 }
+    }
+
+    /// Each item is two entries: where it begins and where it ends.
+    pub(super) fn of_ranges(self) -> Self {
+        Self { entries_per_item: 2, ..self }
+    }
+
+    /// One message for as many items as fit.
+    pub(super) fn write<T>(self, transaction: &mut Transaction, items: &[T], write: impl Fn(&mut Writer, &T)) {
+        let Self { place, header, set, entries_per_item } = self;
+        let mut rest = items.iter().enumerate().peekable();
+        while let Some((first, _)) = rest.peek().copied() {
+            transaction.message(header, |w| {
+                write_list_head(w, place, set);
+                w.nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS, |w| write_some(w, &mut rest, &write));
+                let next = rest.peek().map_or(items.len(), |(next, _)| *next);
+                Origin { entries_per_item, ..Origin::items(place.index, first..next) }
+            });
+        }
     }
 }
 

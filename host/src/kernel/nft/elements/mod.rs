@@ -14,7 +14,7 @@ use egressd_core::{
 };
 use rustables::sys;
 
-use list::{add_entries, entries, write_list_head};
+use list::{List, write_list_head};
 use userdata::Order;
 
 use super::{
@@ -116,24 +116,22 @@ pub(super) fn refill_set(transaction: &mut Transaction, place: Place<'_>, set: &
 
 /// Adds ranges to an interval set.
 pub(super) fn add_ranges(transaction: &mut Transaction, place: Place<'_>, set: &Name, ranges: &[AddressRange]) {
-    add_entries(transaction, place, set, (2, ranges), |w, range| write_range(w, *range));
+    List::added(place, set).of_ranges().write(transaction, ranges, |w, range| write_range(w, *range));
 }
 
 /// Deletes ranges from an interval set. The kernel finds both ends of each.
 pub(super) fn delete_ranges(transaction: &mut Transaction, place: Place<'_>, set: &Name, ranges: &[AddressRange]) {
-    let header = place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST);
-    entries(transaction, place, (header, set), (2, ranges), |w, range| write_range(w, *range));
+    List::deleted(place, set).of_ranges().write(transaction, ranges, |w, range| write_range(w, *range));
 }
 
 /// Adds addresses to a set of addresses.
 pub(super) fn add_members(transaction: &mut Transaction, place: Place<'_>, set: &Name, members: &[IpAddr]) {
-    add_entries(transaction, place, set, (1, members), write_member);
+    List::added(place, set).write(transaction, members, write_member);
 }
 
 /// Deletes addresses from a set of addresses.
 pub(super) fn delete_members(transaction: &mut Transaction, place: Place<'_>, set: &Name, members: &[IpAddr]) {
-    let header = place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST);
-    entries(transaction, place, (header, set), (1, members), write_member);
+    List::deleted(place, set).write(transaction, members, write_member);
 }
 
 fn write_member(w: &mut Writer, member: &IpAddr) {
@@ -142,13 +140,12 @@ fn write_member(w: &mut Writer, member: &IpAddr) {
 
 /// Adds elements to a map.
 pub(super) fn add_elements(transaction: &mut Transaction, place: Place<'_>, map: &Name, all: &[(MapKey, Element)]) {
-    add_entries(transaction, place, map, (1, all), |w, (key, element)| write_element(w, *key, element));
+    List::added(place, map).write(transaction, all, |w, (key, element)| write_element(w, *key, element));
 }
 
 /// Deletes elements from a map.
 pub(super) fn delete_elements(transaction: &mut Transaction, place: Place<'_>, map: &Name, keys: &[MapKey]) {
-    let header = place.header(sys::NFT_MSG_DELSETELEM, Flags::REQUEST);
-    entries(transaction, place, (header, map), (1, keys), |w, key| {
+    List::deleted(place, map).write(transaction, keys, |w, key| {
         w.nest(sys::NFTA_LIST_ELEM, |w| write_key(w, &key_bytes(*key)));
     });
 }

@@ -8,7 +8,7 @@ use egressd_core::{
 };
 use rustables::sys;
 
-use super::{Reading, expression, rule};
+use super::{Dumped, Reading, expression, rule};
 use crate::kernel::nft::{
     attributes::{Attributes, text},
     elements::userdata,
@@ -23,7 +23,7 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
     let mut chains = BTreeMap::new();
     reading.dump(
         socket,
-        (sys::NFT_MSG_GETCHAIN, sys::NFTA_CHAIN_TABLE),
+        Dumped::Chains,
         |_| {},
         |message| {
             let text = message.attributes().text(sys::NFTA_CHAIN_NAME).unwrap_or_default();
@@ -51,7 +51,7 @@ fn read_rules(socket: &mut Socket, reading: &Reading) -> Result<Rules, DumpError
     let mut rules = Rules::new();
     reading.dump(
         socket,
-        (sys::NFT_MSG_GETRULE, sys::NFTA_RULE_TABLE),
+        Dumped::Rules,
         |_| {},
         |message| {
             let attributes = message.attributes();

@@ -13,7 +13,7 @@ use egressd_core::{
 };
 use rustables::sys;
 
-use super::{Reading, sets, tables};
+use super::{Dumped, Reading, sets, tables};
 use crate::kernel::nft::{
     attributes::{Attributes, array},
     describe::TableId,
@@ -45,7 +45,7 @@ pub(in crate::kernel::nft) fn survey(socket: &mut Socket, names: &TableNames) ->
         let reading = Reading::begin(id.clone());
         for (name, kind) in sets::list(socket, &reading)? {
             let (Ok(name), sets::Kind::Map(kind)) = (Name::new(name), kind) else { continue };
-            let count = dump_map(socket, &reading, (&name, kind), &mut survey.connections)?;
+            let count = dump_map(socket, &reading, &name, kind, &mut survey.connections)?;
             survey.elements.insert((id.family, name), count);
         }
         dump_rules(socket, &reading, None, &mut survey.connections)?;
@@ -64,11 +64,11 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
         let _ = match &change.verb {
             Verb::DeleteElements(_, kind, _) if !translates(*kind) => Ok(()),
             Verb::DeleteElements(map, kind, keys) if keys.len() > FEW => {
-                dump_map(socket, &reading, (map, *kind), &mut connections).map(drop)
+                dump_map(socket, &reading, map, *kind, &mut connections).map(drop)
             }
             Verb::DeleteElements(map, _, keys) => keys
                 .chunks(AT_ONCE)
-                .try_for_each(|keys| ask_for_elements(socket, &reading, map, (keys, &mut connections))),
+                .try_for_each(|keys| ask_for_elements(socket, &reading, map, keys, &mut connections)),
             Verb::FlushRules(chain) => dump_rules(socket, &reading, Some(chain), &mut connections),
             Verb::AddTable(_)
             | Verb::DeleteTable
@@ -100,7 +100,8 @@ pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Conne
 fn dump_map(
     socket: &mut Socket,
     reading: &Reading,
-    (map, kind): (&Name, MapKind),
+    map: &Name,
+    kind: MapKind,
     connections: &mut Connections,
 ) -> Result<u64, DumpError> {
     let mut seen = BTreeSet::new();
@@ -128,7 +129,8 @@ fn ask_for_elements(
     socket: &mut Socket,
     reading: &Reading,
     map: &Name,
-    (keys, connections): (&[MapKey], &mut Connections),
+    keys: &[MapKey],
+    connections: &mut Connections,
 ) -> Result<(), DumpError> {
     let header = Header::nftables(sys::NFT_MSG_GETSETELEM, Flags::REQUEST, Some(reading.family()));
     let question = |w: &mut Writer| {
@@ -160,7 +162,7 @@ fn dump_rules(
             w.text(sys::NFTA_RULE_CHAIN, chain.as_str());
         }
     };
-    reading.dump(socket, (sys::NFT_MSG_GETRULE, sys::NFTA_RULE_TABLE), filter, |message| {
+    reading.dump(socket, Dumped::Rules, filter, |message| {
         let attributes = message.attributes();
         let name = attributes.text(sys::NFTA_RULE_CHAIN).and_then(|name| Name::new(name).ok());
         // Some kernels do not filter.

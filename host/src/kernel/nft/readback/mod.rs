@@ -18,6 +18,7 @@ use egressd_core::{
     ruleset::{Table, TableFamily},
 };
 
+use rustables::sys;
 use tables::Activity;
 
 use super::{
@@ -109,16 +110,17 @@ impl Reading {
         self.foreign.push(Foreign { what: format!("{what} in {}", self.id), removal });
     }
 
-    /// Dumps objects of this table. `table` is the attribute with the table's name, and some kernels ignore it.
+    /// Dumps objects of this table. Some kernels ignore which table is asked about.
     fn dump(
         &self,
         socket: &mut Socket,
-        (message, table): (u32, u16),
+        kind: Dumped,
         filter: impl FnOnce(&mut Writer),
         mut each: impl FnMut(&Message<'_>),
     ) -> Result<(), DumpError> {
         let name = self.id.name.as_str();
-        let header = Header::nftables(message, Flags::DUMP, Some(self.id.family));
+        let table = kind.table();
+        let header = Header::nftables(kind.message(), Flags::DUMP, Some(self.id.family));
         let write = |w: &mut Writer| {
             w.text(table, name);
             filter(w);
@@ -128,5 +130,39 @@ impl Reading {
                 each(message);
             }
         })
+    }
+}
+
+/// What of a table is dumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dumped {
+    Chains,
+    Rules,
+    Sets,
+    Elements,
+    Objects,
+}
+
+impl Dumped {
+    /// `NFT_MSG_GET*`.
+    fn message(self) -> u32 {
+        match self {
+            Self::Chains => sys::NFT_MSG_GETCHAIN,
+            Self::Rules => sys::NFT_MSG_GETRULE,
+            Self::Sets => sys::NFT_MSG_GETSET,
+            Self::Elements => sys::NFT_MSG_GETSETELEM,
+            Self::Objects => sys::NFT_MSG_GETOBJ,
+        }
+    }
+
+    /// The attribute with the name of the table.
+    fn table(self) -> u16 {
+        match self {
+            Self::Chains => sys::NFTA_CHAIN_TABLE,
+            Self::Rules => sys::NFTA_RULE_TABLE,
+            Self::Sets => sys::NFTA_SET_TABLE,
+            Self::Elements => sys::NFTA_SET_ELEM_LIST_TABLE,
+            Self::Objects => sys::NFTA_OBJ_TABLE,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use egressd_core::ruleset::Name;
 use rustables::sys;
 
-use super::Reading;
+use super::{Dumped, Reading};
 use crate::kernel::nft::socket::{DumpError, Socket};
 
 /// Reads the counters of a table. Other objects are not ours, and no change of ours would remove them.
@@ -12,7 +12,7 @@ pub(super) fn read(socket: &mut Socket, reading: &mut Reading) -> Result<(), Dum
     let mut strangers = Vec::new();
     reading.dump(
         socket,
-        (sys::NFT_MSG_GETOBJ, sys::NFTA_OBJ_TABLE),
+        Dumped::Objects,
         |_| {},
         |message| {
             let attributes = message.attributes();

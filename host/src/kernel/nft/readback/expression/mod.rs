@@ -27,9 +27,9 @@ fn decode(expression: Attributes<'_>) -> Option<Expression> {
     match expression.text(sys::NFTA_EXPR_NAME)? {
         "payload" => load::payload(operands),
         "meta" => {
-            store(operands, (sys::NFTA_META_SREG, sys::NFTA_META_KEY), Mark::Packet).or_else(|| load::meta(operands))
+            store(operands, sys::NFTA_META_SREG, sys::NFTA_META_KEY, Mark::Packet).or_else(|| load::meta(operands))
         }
-        "ct" => store(operands, (sys::NFTA_CT_SREG, sys::NFTA_CT_KEY), Mark::Connection)
+        "ct" => store(operands, sys::NFTA_CT_SREG, sys::NFTA_CT_KEY, Mark::Connection)
             .or_else(|| load::connection(operands)),
         "fib" => load::destination_kind(operands),
         "rt" => load::segment_size(operands),
@@ -72,7 +72,7 @@ fn value(operands: Attributes<'_>, kind: u16) -> Option<Vec<u8>> {
     operands.nest(kind).get(sys::NFTA_DATA_VALUE).map(<[u8]>::to_vec)
 }
 
-fn store(operands: Attributes<'_>, (register, key): (u16, u16), mark: Mark) -> Option<Expression> {
+fn store(operands: Attributes<'_>, register: u16, key: u16, mark: Mark) -> Option<Expression> {
     first(operands, register)?;
     let wanted = match mark {
         Mark::Packet => sys::NFT_META_MARK,

@@ -17,7 +17,7 @@ pub(super) use kind::Kind;
 use kind::kind;
 use rustables::sys;
 
-use super::{Reading, rule::address};
+use super::{Dumped, Reading, rule::address};
 use crate::kernel::nft::{
     attributes::{Attributes, number},
     describe::TableId,
@@ -48,7 +48,7 @@ pub(super) fn list(socket: &mut Socket, reading: &Reading) -> Result<Vec<(String
     let mut sets = Vec::new();
     reading.dump(
         socket,
-        (sys::NFT_MSG_GETSET, sys::NFTA_SET_TABLE),
+        Dumped::Sets,
         |_| {},
         |message| {
             let attributes = message.attributes();
@@ -66,8 +66,7 @@ pub(super) fn dump_elements(
     mut each: impl FnMut(Attributes<'_>),
 ) -> Result<(), DumpError> {
     let filter = |w: &mut crate::kernel::nft::wire::Writer| w.text(sys::NFTA_SET_ELEM_LIST_SET, set.as_str());
-    let what = (sys::NFT_MSG_GETSETELEM, sys::NFTA_SET_ELEM_LIST_TABLE);
-    reading.dump(socket, what, filter, |message| {
+    reading.dump(socket, Dumped::Elements, filter, |message| {
         for (_, element) in message.attributes().nest(sys::NFTA_SET_ELEM_LIST_ELEMENTS) {
             each(Attributes(element));
         }
