@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::rust::{blank, code, files, name, without_tests};
 
 /// Where it holds.
-const FOLDERS: [&str; 3] = ["host/src", "policy-sdk", "policies"];
+const FOLDERS: [&str; 4] = ["host/core/src", "host/src", "policy-sdk", "policies"];
 
 /// So many names in one line are packed.
 const PACKED: usize = 3;

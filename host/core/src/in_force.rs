@@ -166,13 +166,13 @@ impl InForce {
         let known = self.services.get(key).map(|shown| &*shown.record);
         let status = ServiceStatus::under_way(known.and_then(Record::status));
         let speech = known.and_then(Record::voice).map_or(Speech::Listener, |voice| voice.speech);
-        self.still(key, new, (status, speech))
+        self.still(key, new, status, speech)
     }
 
     fn held_back(&self, key: &ServiceKey, new: Option<&Arc<Record>>, why: &str) -> Option<Arc<Record>> {
         let known = self.services.get(key).map(|shown| &*shown.record);
         let status = ServiceStatus::held_back(known.and_then(Record::status), why);
-        self.still(key, new, (status, Speech::Translator))
+        self.still(key, new, status, Speech::Translator)
     }
 
     /// A Service of which the plan that was in force stays.
@@ -180,7 +180,8 @@ impl InForce {
         &self,
         key: &ServiceKey,
         new: Option<&Arc<Record>>,
-        (status, speech): (ServiceStatus, Speech),
+        status: ServiceStatus,
+        speech: Speech,
     ) -> Option<Arc<Record>> {
         let uid = new.map(|record| &record.uid).or(self.services.get(key).map(|shown| &shown.record.uid))?.clone();
         let (plan, voice) = (self.plan(key).cloned(), Some(Voice { speech, active: Default::default() }));

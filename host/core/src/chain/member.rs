@@ -59,8 +59,15 @@ impl Member {
             Asked::Policy(_) | Asked::Validator(_) => Interest::everything(),
             Asked::Missing(_) => Interest::default(),
         };
-        let (mode, on_failure, scope) = (Mode::default(), OnFailure::default(), Scope::default());
-        Self { name, order: 0, mode, on_failure, scope, interest, asked }
+        Self {
+            name,
+            order: 0,
+            mode: Mode::default(),
+            on_failure: OnFailure::default(),
+            scope: Scope::default(),
+            interest,
+            asked,
+        }
     }
 
     /// The same with what a ConfigMap says.

@@ -30,12 +30,7 @@ impl Given {
 }
 
 /// The chain of a Service for the pods with these rules; added when it is not there yet.
-pub(super) fn service(
-    table: &mut Table,
-    family: Family,
-    (claim, place): (&Claim<'_>, Place),
-    given: &mut Given,
-) -> Name {
+pub(super) fn service(table: &mut Table, family: Family, claim: &Claim<'_>, place: Place, given: &mut Given) -> Name {
     given.name(place, &claim.rules, || {
         let name = service_chain(family, &claim.service.uid, content(place, &claim.rules));
         if !table.chains.contains_key(&name) {

@@ -37,8 +37,7 @@ impl<'a> Pods<'a> {
         elsewhere: &'a BTreeSet<IpAddr>,
         table: &'a mut Table,
     ) -> Self {
-        let (given, resolved, comment) = (Given::default(), Resolved::new(), None);
-        Self { family, objects, elsewhere, table, given, resolved, comment }
+        Self { family, objects, elsewhere, table, given: Given::default(), resolved: Resolved::new(), comment: None }
     }
 
     /// All of them, each with what its Services claim.
@@ -133,7 +132,7 @@ impl<'a> Pods<'a> {
     /// The chain of one Service, or the merged chain of several.
     fn add_chain(&mut self, pod: IpAddr, place: Place, claims: &[Claim<'_>]) {
         let Self { family, table, given, .. } = self;
-        let one = |claim| chains::service(table, *family, (claim, place), given);
+        let one = |claim| chains::service(table, *family, claim, place, given);
         let parts: Vec<Name> = claims.iter().map(one).collect();
         let (chain, comment) = match (parts.as_slice(), claims) {
             ([], _) => return,

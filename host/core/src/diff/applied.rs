@@ -106,7 +106,7 @@ impl Applied {
                 keep(&mut after, &before);
                 for (family, table) in &self.ruleset.tables {
                     if let (Some(before), Some(after)) = (before.tables.get_mut(family), after.tables.get_mut(family)) {
-                        self.share_chains(*family, table, (before, after));
+                        self.share_chains(*family, table, before, after);
                         share_prefixes(table, before, after);
                     }
                 }
@@ -141,7 +141,7 @@ impl Applied {
     }
 
     /// A chain that other pods use too stays, and is not made again.
-    fn share_chains(&self, family: TableFamily, table: &Table, (before, after): (&mut Table, &mut Table)) {
+    fn share_chains(&self, family: TableFamily, table: &Table, before: &mut Table, after: &mut Table) {
         let mut own = Leads::new();
         led_to(family, before, &before.chains, &mut own);
         for (name, chain) in before.chains.iter().filter(|(name, chain)| is_led_to_by_elements(name, chain)) {

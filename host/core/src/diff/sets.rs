@@ -57,8 +57,8 @@ fn ranges(name: &Name, old: &[AddressRange], new: &[AddressRange]) -> Steps {
     let (go, come) = differing(old, new);
     let both = merge_ranges(go.iter().chain(come).copied());
     let most = old.len().max(new.len());
-    let widen = exchange(name, (go, &both), most);
-    let narrow = exchange(name, (&both, come), most);
+    let widen = exchange(name, go, &both, most);
+    let narrow = exchange(name, &both, come, most);
     let all_of_both = || merge_ranges(old.iter().chain(new).copied());
     let refill = |ranges| vec![Verb::RefillSet(name.clone(), ranges)];
     Steps {
@@ -69,7 +69,7 @@ fn ranges(name: &Name, old: &[AddressRange], new: &[AddressRange]) -> Steps {
 
 /// Replaces ranges by others, of which some may be the same: by those that differ, in one batch. What grows or shrinks goes
 /// before it comes, since the kernel takes no range that overlaps another. None where that is more than `most`.
-fn exchange(name: &Name, (old, new): (&[AddressRange], &[AddressRange]), most: usize) -> Option<Vec<Verb>> {
+fn exchange(name: &Name, old: &[AddressRange], new: &[AddressRange], most: usize) -> Option<Vec<Verb>> {
     let [go, come] = [(old, new), (new, old)].map(|(these, those)| without(these, those).copied().collect::<Vec<_>>());
     if go.len() + come.len() > most {
         return None;
@@ -111,7 +111,7 @@ mod tests {
 
     /// As nft prints what leads from one to the other, beside ranges that stay: what is added at first, and what is taken
     /// away at last.
-    fn steps(old: &[&str], new: &[&str]) -> (Vec<String>, Vec<String>) {
+    fn steps(old: &[&str], new: &[&str]) -> [Vec<String>; 2] {
         let stay = ["127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32"];
         let all = |ranges: &[&str]| {
             let mut all: Vec<AddressRange> = ranges.iter().chain(&stay).map(|text| n(text).into()).collect();
@@ -130,14 +130,11 @@ mod tests {
             assert!(matches!(verb, Verb::RefillSet(..)), "{verb:?}");
             "RefillSet".to_owned()
         };
-        (widen.iter().map(text).collect(), narrow.iter().map(text).collect())
+        [widen, narrow].map(|verbs| verbs.iter().map(text).collect())
     }
 
-    fn are(steps: (Vec<String>, Vec<String>), widen: &[&str], narrow: &[&str]) {
-        assert_eq!(
-            steps,
-            (widen.iter().map(ToString::to_string).collect(), narrow.iter().map(ToString::to_string).collect())
-        );
+    fn are(steps: [Vec<String>; 2], widen: &[&str], narrow: &[&str]) {
+        assert_eq!(steps, [widen, narrow].map(|texts| texts.iter().map(ToString::to_string).collect::<Vec<_>>()));
     }
 
     #[test]

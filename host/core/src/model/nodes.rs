@@ -92,7 +92,7 @@ fn pod_networks(nodes: &Nodes, wrong: &mut Wrong) -> PodNetworks {
     }
     for (network, _) in networks.all() {
         for (owner, (around, other)) in networks.shared(network) {
-            wrong.shared_networks.add(|| wrong::shared_network(owner, network, (around, other)));
+            wrong.shared_networks.add(|| wrong::shared_network(owner, network, around, other));
         }
     }
     networks
@@ -106,7 +106,7 @@ fn addresses(nodes: &Nodes, networks: &PodNetworks, wrong: &mut Wrong) -> OrdSet
         }
         for address in own_addresses(node) {
             if let Some((network, owner)) = networks.of_another(address, name) {
-                wrong.addresses_of_pods.add(|| wrong::address_of_pods(name, address, (network, owner)));
+                wrong.addresses_of_pods.add(|| wrong::address_of_pods(name, address, network, owner));
                 continue;
             }
             if let Some(other) = claimed.insert(address, name).filter(|other| *other != name) {

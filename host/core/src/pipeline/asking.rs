@@ -39,7 +39,7 @@ impl Pipeline {
         for (key, entry) in self.services.iter() {
             let accepted = self.accepted.get(&entry.view.service.uid);
             if let Some((accepted, today)) = accepted.zip(self.newest.services.get(key)) {
-                let extended = extended(accepted, &today.annotations, (before, &self.interest));
+                let extended = extended(accepted, &today.annotations, before, &self.interest);
                 self.accepted.insert(&entry.view.service.uid, Arc::new(extended));
             }
         }

@@ -93,7 +93,9 @@ impl Pipeline {
     fn wish(&self, here: Here<'_>, key: &ServiceKey, newest: &Planned) -> Option<(Wish, Alternatives)> {
         let entry = self.services.get(key)?;
         let alternatives = self.alternatives(here, entry)?;
-        let (created, before, newest) = (entry.view.service.created, size(&alternatives.before), size(newest));
+        let created = entry.view.service.created;
+        let before = size(&alternatives.before);
+        let newest = size(newest);
         let accepted = match &alternatives.accepted {
             None => Some(newest),
             Some(accepted) => accepted.as_ref().map(size),

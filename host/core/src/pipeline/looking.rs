@@ -29,9 +29,9 @@ impl Pipeline {
         let known = self.services.get(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
         let is_answered = known.is_some_and(|entry| entry.is_answer_to(&newest, &self.interest));
         if is_answered && !anyway {
-            return self.look_further(&key, (newest, waits), published);
+            return self.look_further(&key, newest, waits, published);
         }
-        let entry = self.renewed(&key, (newest, waits), published);
+        let entry = self.renewed(&key, newest, waits, published);
         let question = entry.question(&key);
         self.services.insert(key, entry);
         Some(question)
@@ -42,7 +42,8 @@ impl Pipeline {
     fn look_further(
         &mut self,
         key: &ServiceKey,
-        (view, waits): (Arc<ServiceView>, Waits),
+        view: Arc<ServiceView>,
+        waits: Waits,
         published: Published,
     ) -> Option<Question> {
         let entry = self.services.get_mut(key)?;
@@ -88,10 +89,10 @@ impl Pipeline {
     pub(super) fn renewed(
         &mut self,
         key: &ServiceKey,
-        newest: (Arc<ServiceView>, Waits),
+        view: Arc<ServiceView>,
+        waits: Waits,
         published: Published,
     ) -> Entry {
-        let (view, waits) = newest;
         let uid = &view.service.uid;
         let before = match self.services.remove(key) {
             Some(known) if known.view.service.uid == *uid => known,
@@ -103,8 +104,18 @@ impl Pipeline {
             }
         };
         self.inputs += 1;
-        let (input, standing, again) = (self.inputs, Standing::Earlier, before.again.anew());
-        Entry { view, shown: None, input, published, bare: None, standing, again, waits, ..before }
+        let again = before.again.anew();
+        Entry {
+            view,
+            shown: None,
+            input: self.inputs,
+            published,
+            bare: None,
+            standing: Standing::Earlier,
+            again,
+            waits,
+            ..before
+        }
     }
 
     /// What an earlier process answered.

@@ -32,7 +32,7 @@ fn is_read(name: &str, interest: &Interest) -> bool {
 
 /// The annotations that were accepted, with today's of the names that were not read then and are now: to earlier policies
 /// they said nothing, and to newer ones a name that is missing could be a restriction.
-pub(super) fn extended(accepted: &Labels, today: &Labels, (before, now): (&Interest, &Interest)) -> Labels {
+pub(super) fn extended(accepted: &Labels, today: &Labels, before: &Interest, now: &Interest) -> Labels {
     let is_new = |name: &str| now.reads_annotation(name) && !before.reads_annotation(name);
     let mut extended = accepted.named(|name| !is_new(name));
     extended.extend(today.iter().filter(|(name, _)| is_new(name)));

@@ -75,7 +75,9 @@ impl Pipeline {
             Newest { records: derived.records.clone(), changed: way.changed, overview: self.overview(&derived) };
         let scope = Scope::Pods(way.touched, common);
         let further = self.remember_granted(&way.keys, &derived);
-        let (kept, fatal, looked_at) = (Arc::new(derived.kept()), fatal(&derived), way.keys.len());
+        let kept = Arc::new(derived.kept());
+        let fatal = fatal(&derived);
+        let looked_at = way.keys.len();
         self.derived = derived;
         self.settle_private();
         Step { newest, scope, kept, fatal, further, looked_at }
@@ -185,7 +187,7 @@ impl Pipeline {
         }
         if derived.usage.fits_the_node() && !derived.node_is_full {
             let before = of_namespaces(&derived.refused, &namespaces);
-            self.replace_refusals(here, derived, way, (before, refused));
+            self.replace_refusals(here, derived, way, before, refused);
             return;
         }
         self.limit_the_node(here, derived, way);
@@ -205,7 +207,7 @@ impl Pipeline {
             derived.usage.crowded().iter().flat_map(of).collect()
         };
         let before = derived.refused.keys().cloned().collect();
-        self.replace_refusals(here, derived, way, (before, refused));
+        self.replace_refusals(here, derived, way, before, refused);
     }
 
     fn look_at_all_of(&self, here: Here<'_>, namespace: &Arc<str>, way: &mut Way) {
@@ -222,7 +224,8 @@ impl Pipeline {
         here: Here<'_>,
         derived: &mut Derived,
         way: &mut Way,
-        (before, refused): (BTreeSet<ServiceKey>, BTreeMap<ServiceKey, Instead>),
+        before: BTreeSet<ServiceKey>,
+        refused: BTreeMap<ServiceKey, Instead>,
     ) {
         for key in before {
             derived.refused.remove(&key);
@@ -281,7 +284,7 @@ impl Pipeline {
     fn take_records(&self, here: Here<'_>, derived: &mut Derived, way: &mut Way) {
         for key in &way.keys {
             let planned = way.planned.get(key);
-            self.take_kept(here, derived, (key, planned), &mut way.touched);
+            self.take_kept(here, derived, key, planned, &mut way.touched);
             let plan = derived.plans.get(key).cloned();
             let faults = plan.iter().flat_map(|plan| faults(key, plan, &derived.networks)).collect::<Vec<_>>();
             let mut notes: Vec<Note> = faults.iter().cloned().chain(self.overlap(derived, key)).collect();
@@ -292,7 +295,7 @@ impl Pipeline {
             }
             let failures = self.services.get(key).and_then(|entry| entry.verdict.as_ref());
             derived.failing.put(key, failures.into_iter().flat_map(|verdict| &verdict.failures));
-            let record = self.record(here, key, planned, (plan, &notes));
+            let record = self.record(here, key, planned, plan, &notes);
             match self.is_beside(key, record.as_ref()) {
                 true => drop(derived.beside.insert(key.clone())),
                 false => drop(derived.beside.remove(key)),
@@ -311,7 +314,8 @@ impl Pipeline {
         &self,
         here: Here<'_>,
         derived: &mut Derived,
-        (key, planned): (&ServiceKey, Option<&Planned>),
+        key: &ServiceKey,
+        planned: Option<&Planned>,
         touched: &mut BTreeSet<IpAddr>,
     ) {
         let (before, now) = (derived.kept.get(key), self.keeps(here, key, planned));

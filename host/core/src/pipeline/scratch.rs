@@ -35,7 +35,7 @@ impl Pipeline {
         for key in self.services.keys() {
             let of_it: Vec<Note> = notes.iter().filter(|note| note.service == *key).cloned().collect();
             let service = plan.services.get(key).map(|service| Arc::new(service.clone()));
-            if let Some(record) = self.record(here, key, planned.get(key), (service, &of_it)) {
+            if let Some(record) = self.record(here, key, planned.get(key), service, &of_it) {
                 round.add(key, &record);
             }
         }

@@ -34,7 +34,8 @@ impl Pipeline {
         here: Here<'_>,
         key: &ServiceKey,
         planned: Option<&Planned>,
-        (plan, notes): (Option<Arc<PlannedService>>, &[Note]),
+        plan: Option<Arc<PlannedService>>,
+        notes: &[Note],
     ) -> Option<Record> {
         let entry = self.services.get(key)?;
         let settled = |planned: &Planned| {

@@ -58,8 +58,8 @@ impl Pipeline {
     /// Puts together anew what is inside; returns the Services that this concerns, to be looked at.
     pub(super) fn gather(&mut self) -> BTreeSet<ServiceKey> {
         self.nodes.follow(&self.newest.nodes);
-        let (places, nodes, outside, before) = (&self.places, &self.nodes, &self.outside, &self.facts.excluded);
-        let index = Indexed { places, nodes, outside, before };
+        let index =
+            Indexed { places: &self.places, nodes: &self.nodes, outside: &self.outside, before: &self.facts.excluded };
         let facts = ClusterFacts::gather_by(&index, &self.newest, &self.settings.cluster, &self.around);
         self.outside = index.outside(&facts.excluded);
         self.outside.retain(|key| self.places.has_inner(key, |address| !facts.is_excluded(address)));

@@ -53,8 +53,7 @@ struct Namespace {
 
 impl Default for Turns {
     fn default() -> Self {
-        let (namespaces, places) = Default::default();
-        Self { namespaces, places, level: AHEAD, given: 0, now: Duration::ZERO }
+        Self { namespaces: Default::default(), places: Default::default(), level: AHEAD, given: 0, now: Duration::ZERO }
     }
 }
 

@@ -61,8 +61,8 @@ pub struct Granted {
 /// What is in force of each wish, in the same order; and the most that all together had on the way: with more room than that
 /// on the node, its limit decides nothing.
 pub fn grants(limits: &Limits, wishes: &[Wish]) -> (Vec<Granted>, Size) {
-    let (total, peak) = Default::default();
-    let mut node = Node { limits, total, peak, granted: vec![NOT_YET; wishes.len()] };
+    let granted = vec![NOT_YET; wishes.len()];
+    let mut node = Node { limits, total: Size::default(), peak: Size::default(), granted };
     let mut namespaces = namespaces(limits, wishes);
     let mut waiting: BinaryHeap<Reverse<(Turn, usize)>> = BinaryHeap::new();
     let turn = |namespace: &Namespace<'_>| namespace.turn(limits.node);

@@ -119,8 +119,7 @@ pub(super) fn namespaces<'a>(limits: &Limits, wishes: &'a [Wish]) -> Vec<Namespa
 /// What a Service may come to, one after the other. What was in force may be more than a Service may have today: an
 /// administrator's new limit is no reason to take away what was accepted.
 fn steps<'a>(limits: &Limits, place: usize, wish: &'a Wish) -> Vec<Step<'a>> {
-    let Wish { key, created, before, claim: _, accepted, newest } = wish;
-    let (created, before, accepted, newest) = (*created, *before, *accepted, *newest);
+    let Wish { ref key, created, before, claim: _, accepted, newest } = *wish;
     let step = |tier, to, size| Step { place, key, created, tier, to, size };
     let allowed = |size: &Size| limits.of_service(*size).is_none();
     let (accepted, newest) = (accepted.filter(allowed), Some(newest).filter(allowed));

@@ -54,7 +54,9 @@ pub(super) fn apart(here: Here<'_>, view: &ServiceView) -> Option<Finding> {
         }
         TrafficPolicy::Local => "have the load balancer bring the address to them",
     };
-    let (node, addresses, places) = (&context.node, list(held), nodes(&remote));
+    let node = &context.node;
+    let addresses = list(held);
+    let places = nodes(&remote);
     let message = format!(
         "{node} holds {addresses}, and all endpoints of the Service run on {places}, so none is translated: {remedy}, \
          or keep a replica on {node}"

@@ -240,14 +240,14 @@ impl Walk<'_> {
     fn answer(&mut self, open: &mut Open) {
         let wanted = self.first(open, None);
         if translation(open.any) != wanted {
-            open.any = self.push(open.prefix, None, (open.any, wanted));
+            open.any = self.push(open.prefix, None, open.any, wanted);
             open.by_port.fill(open.any);
         }
         for (number, port) in self.ports.clone().into_iter().enumerate() {
             let wanted = self.first(open, Some(port));
-            let Some(said) = open.by_port.get_mut(number) else { continue };
-            if translation(*said) != wanted {
-                *said = self.push(open.prefix, Some(port), (*said, wanted));
+            let Some(around) = open.by_port.get_mut(number) else { continue };
+            if translation(*around) != wanted {
+                *around = self.push(open.prefix, Some(port), *around, wanted);
             }
         }
     }
@@ -262,9 +262,10 @@ impl Walk<'_> {
         &mut self,
         prefix: Prefix,
         port: Option<Port>,
-        (said, wanted): (Option<Answer>, Option<(IpAddr, usize)>),
+        around: Option<Answer>,
+        wanted: Option<(IpAddr, usize)>,
     ) -> Option<Answer> {
-        let around = match said {
+        let around = match around {
             Some(Answer::Translated { service, .. } | Answer::Untranslated { around: service }) => service,
             None => 0,
         };

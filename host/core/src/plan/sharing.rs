@@ -90,7 +90,7 @@ impl Sharing {
             return BTreeSet::new();
         }
         let touched: BTreeSet<IpAddr> = before.addresses.iter().chain(&after.addresses).copied().collect();
-        touched.into_iter().flat_map(|address| self.replace_one(key, (before, after), address)).collect()
+        touched.into_iter().flat_map(|address| self.replace_one(key, before, after, address)).collect()
     }
 
     /// Whether a Service has these addresses here.
@@ -110,12 +110,7 @@ impl Sharing {
         self.addresses.get(&address).into_iter().flat_map(|sharers| sharers.0.iter().flat_map(|one| &one.ages))
     }
 
-    fn replace_one(
-        &mut self,
-        key: &ServiceKey,
-        (before, after): (&Shares, &Shares),
-        address: IpAddr,
-    ) -> Vec<ServiceKey> {
+    fn replace_one(&mut self, key: &ServiceKey, before: &Shares, after: &Shares, address: IpAddr) -> Vec<ServiceKey> {
         let sharers = self.addresses.entry(address).or_default();
         let known = sharers.oldest();
         if before.addresses.contains(&address) {

@@ -62,7 +62,9 @@ pub struct Key(pub Vec<Field>);
 impl Key {
     /// The key of a map of this kind, for the packet at hand.
     pub fn of(kind: MapKind) -> Self {
-        let (family, pod, port) = (kind.family, Field::Source(kind.family), [Field::Protocol, Field::DestinationPort]);
+        let family = kind.family;
+        let pod = Field::Source(family);
+        let port = [Field::Protocol, Field::DestinationPort];
         let network = |bits| Field::destination_bits(family, bits);
         Self(match kind.key {
             KeyKind::Address => vec![pod],

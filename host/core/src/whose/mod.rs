@@ -39,8 +39,15 @@ pub fn sifted(node: &str, pods: &KnownPods, mut view: ServiceView, earlier: Earl
         KnownPods::LastKnown(pods) => (pods, Reading::Last),
     };
     let namespace = Arc::clone(&view.service.key.namespace);
-    let (waits, reasons) = Default::default();
-    let mut sieve = Sieve { node, pods, reading, namespace: &namespace, earlier, waits, reasons };
+    let mut sieve = Sieve {
+        node,
+        pods,
+        reading,
+        namespace: &namespace,
+        earlier,
+        waits: Default::default(),
+        reasons: Default::default(),
+    };
     let mut withheld = Vec::new();
     let sift = |endpoint: &Endpoint| {
         if endpoint.node.as_deref() != Some(node) {

@@ -10,7 +10,9 @@ const ASSUMED: &str = "networks-assumed";
 
 /// On the node, and on each Service that has rules of the family.
 pub(super) fn withheld(family: Family, doubt: &Doubt) -> Finding {
-    let (why, private, remedy) = (because(family, doubt), private(family), remedy(doubt));
+    let why = because(family, doubt);
+    let private = private(family);
+    let remedy = remedy(doubt);
     let message = format!(
         "{why}, so nothing is translated towards private destinations ({private}), where pods may be; {remedy}"
     );
@@ -19,7 +21,9 @@ pub(super) fn withheld(family: Family, doubt: &Doubt) -> Finding {
 
 /// The same, where an earlier release translated.
 pub(super) fn as_before(family: Family, doubt: &Doubt) -> Finding {
-    let (why, private, remedy) = (because(family, doubt), private(family), remedy(doubt));
+    let why = because(family, doubt);
+    let private = private(family);
+    let remedy = remedy(doubt);
     let message = format!(
         "{why}; as before the update, packets to private destinations ({private}) are translated, to pods there too; \
          {remedy} (docs/upgrade.md)"

@@ -69,7 +69,7 @@ impl KeptNodes {
                 DiffItem::Update { old: (_, old), new: (name, new) } => (name, Some(&**old), Some(&**new)),
                 DiffItem::Remove(name, old) => (name, Some(&**old), None),
             };
-            self.replace(&Arc::from(&**name), (old, new), &mut touched);
+            self.replace(&Arc::from(&**name), old, new, &mut touched);
         }
         self.decide(touched);
     }
@@ -103,28 +103,28 @@ impl KeptNodes {
     fn shared_network(&self) -> Option<String> {
         let network = *self.shared_networks.keys().next()?;
         let (owner, (around, other)) = self.networks.shared(network).next()?;
-        Some(wrong::shared_network(owner, network, (around, other)))
+        Some(wrong::shared_network(owner, network, around, other))
     }
 
     fn address_of_pods(&self) -> Option<String> {
         let (Place { node, number: _ }, address) = self.addresses_of_pods.first_key_value()?;
         let (network, owner) = self.networks.of_another(*address, node)?;
-        Some(wrong::address_of_pods(node, *address, (network, owner)))
+        Some(wrong::address_of_pods(node, *address, network, owner))
     }
 
     /// Takes in what one Node says instead of what it said.
-    fn replace(&mut self, name: &Arc<str>, (old, new): (Option<&Node>, Option<&Node>), touched: &mut Touched) {
+    fn replace(&mut self, name: &Arc<str>, old: Option<&Node>, new: Option<&Node>, touched: &mut Touched) {
         set(&mut self.partial, name, new.filter(|new| is_partial(new)).map(drop));
         set(&mut self.lacking, name, new.filter(|new| lacks_networks(new)).map(drop));
         let networks = new.map(|new| new.pod_networks.len()).filter(|count| *count > MOST_NODE_NETWORKS);
         set(&mut self.many_networks, name, networks);
         let addresses = new.map(|new| new.addresses.len()).filter(|count| *count > MOST_NODE_ADDRESSES);
         set(&mut self.many_addresses, name, addresses);
-        self.replace_networks(name, (listed(old, own_pod_networks), listed(new, own_pod_networks)), touched);
-        self.replace_addresses(name, (listed(old, own_addresses), listed(new, own_addresses)), touched);
+        self.replace_networks(name, listed(old, own_pod_networks), listed(new, own_pod_networks), touched);
+        self.replace_addresses(name, listed(old, own_addresses), listed(new, own_addresses), touched);
     }
 
-    fn replace_networks(&mut self, name: &Arc<str>, (old, new): (Vec<IpNet>, Vec<IpNet>), touched: &mut Touched) {
+    fn replace_networks(&mut self, name: &Arc<str>, old: Vec<IpNet>, new: Vec<IpNet>, touched: &mut Touched) {
         if old == new {
             return;
         }
@@ -144,7 +144,7 @@ impl KeptNodes {
         }
     }
 
-    fn replace_addresses(&mut self, name: &Arc<str>, (old, new): (Vec<IpAddr>, Vec<IpAddr>), touched: &mut Touched) {
+    fn replace_addresses(&mut self, name: &Arc<str>, old: Vec<IpAddr>, new: Vec<IpAddr>, touched: &mut Touched) {
         if old == new {
             return;
         }

@@ -79,7 +79,7 @@ pub(super) fn many_networks(node: &str, count: usize) -> String {
     format!("Node {node} has {count} podCIDRs")
 }
 
-pub(super) fn shared_network(node: &str, network: IpNet, (around, other): (IpNet, &str)) -> String {
+pub(super) fn shared_network(node: &str, network: IpNet, around: IpNet, other: &str) -> String {
     format!("the podCIDR {network} of Node {node} lies in {around} of Node {other}")
 }
 
@@ -87,7 +87,7 @@ pub(super) fn many_addresses(node: &str, count: usize) -> String {
     format!("Node {node} lists {count} addresses")
 }
 
-pub(super) fn address_of_pods(node: &str, address: IpAddr, (network, owner): (IpNet, &str)) -> String {
+pub(super) fn address_of_pods(node: &str, address: IpAddr, network: IpNet, owner: &str) -> String {
     format!("Node {node} lists {address}, which lies in {network}, the pod network of Node {owner}")
 }
 

@@ -13,7 +13,9 @@ use crate::plan::Planned;
 impl Pipeline {
     /// At least one namespace, and as many as have the Services of a slice.
     pub(super) fn audit_namespaces(&self, after: Option<&Arc<str>>, most: usize) -> Found<Arc<str>> {
-        let (mut disagreements, mut last, mut services) = (Vec::new(), after.cloned(), 0);
+        let mut disagreements = Vec::new();
+        let mut last = after.cloned();
+        let mut services = 0;
         while services < most {
             last = self.namespace_behind(last.as_ref());
             let Some(namespace) = &last else { break };

@@ -118,7 +118,7 @@ impl Pipeline {
         let (derived, here) = (&self.derived, self.here(&self.derived.sharing));
         let mut notes: Vec<Note> = faults.into_iter().chain(self.overlap(derived, key)).collect();
         notes.sort();
-        let record = self.record(here, key, planned, (derived.plans.get(key).cloned(), &notes));
+        let record = self.record(here, key, planned, derived.plans.get(key).cloned(), &notes);
         let is_beside = self.is_beside(key, record.as_ref());
         derived.records.get(key).map(|known| &**known) == record.as_ref() && derived.beside.contains(key) == is_beside
     }

@@ -80,7 +80,8 @@ impl Places {
     }
 
     /// Whether a Service is known to name a Node whose name leads to it.
-    pub(in crate::pipeline) fn names(&self, (node, key): &Named) -> Looked {
+    pub(in crate::pipeline) fn names(&self, named: &Named) -> Looked {
+        let (node, key) = named;
         let place = self.known.get(key);
         Looked::of([place.is_some_and(|place| place.nodes.binary_search(node).is_ok())].into_iter())
     }
