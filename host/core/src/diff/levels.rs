@@ -99,10 +99,12 @@ fn nested(levels: &mut [usize], coming: &[Coming<'_>], first: usize) -> usize {
         all.entry((network, u8::MAX - from_longest)).or_default().push((with_port, number));
     }
     let mut below: Vec<Height> = Vec::new();
-    // From the last to the first: each prefix after all that lie in it.
+    // From the last to the first: each prefix right after all that lie in it.
     for ((network, bits), mut here) in all.into_iter().rev() {
-        let inside = below.extract_if(.., |other| contains(network, bits, other.network)).map(|other| other.next);
-        let mut next = inside.max().unwrap_or(first);
+        let mut next = first;
+        while let Some(inside) = below.pop_if(|other| contains(network, bits, other.network)) {
+            next = next.max(inside.next);
+        }
         here.sort_unstable();
         for asked in here.chunk_by(|(one, _), (other, _)| one == other) {
             for (_, number) in asked {

@@ -120,7 +120,7 @@ fn case(rule: &Rule, service: usize) -> Option<Case> {
         return None;
     }
     let ports = rule.destination_ports.iter().map(|ports| ports.exact().map(|port| (ports.protocol(), port)));
-    let prefixes = |networks: &[IpNet]| networks.iter().copied().map(Prefix::of).collect::<Vec<_>>();
+    let prefixes = |networks: &[IpNet]| networks.iter().copied().flat_map(Prefix::all_of).collect::<Vec<_>>();
     Some(Case {
         included: if rule.include.is_empty() { vec![Prefix::ALL] } else { prefixes(&rule.include) },
         excluded: prefixes(&rule.exclude),
@@ -139,12 +139,22 @@ struct Prefix {
 impl Prefix {
     const ALL: Self = Self { value: 0, bits: 0 };
 
-    fn of(network: IpNet) -> Self {
+    /// A network, in prefixes of the lengths that are used. Each length costs every pod with networks a look-up for each new
+    /// connection, whoever's rules brought it. So of IPv6 only each fourth is used: 32 lengths instead of 128, as IPv4 has,
+    /// and what networks are given out by, so that few have to be divided.
+    fn all_of(network: IpNet) -> impl Iterator<Item = Self> {
         let value = match network.network() {
             IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
             IpAddr::V6(address) => address.to_bits(),
         };
-        Self { value, bits: network.prefix_len() }
+        let step = match network {
+            IpNet::V4(_) => 1,
+            IpNet::V6(_) => 4,
+        };
+        let bits = network.prefix_len().next_multiple_of(step);
+        let parts = 1_u128 << (bits - network.prefix_len());
+        let place = 128_u32.saturating_sub(u32::from(bits));
+        (0..parts).map(move |part| Self { value: value | part.checked_shl(place).unwrap_or(0), bits })
     }
 
     fn contains(self, other: Self) -> bool {
@@ -167,7 +177,7 @@ fn prefixes_of(range: AddressRange) -> Vec<Prefix> {
         (IpAddr::V6(first), IpAddr::V6(last)) => ipnet::Ipv6Subnets::new(first, last, 0).map(IpNet::V6).collect(),
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Vec::new(),
     };
-    subnets.into_iter().map(Prefix::of).collect()
+    subnets.into_iter().flat_map(Prefix::all_of).collect()
 }
 
 /// What begins with a prefix.
@@ -283,5 +293,51 @@ fn translation(answer: Option<Answer>) -> Option<(IpAddr, usize)> {
     match answer {
         Some(Answer::Translated { to, service }) => Some((to, service)),
         Some(Answer::Untranslated { .. }) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::testkit::{a, n, rule};
+
+    fn entries(rules: &[Rule]) -> Vec<Entry> {
+        let numbered: Vec<Numbered<'_>> = rules.iter().map(|rule| (0, rule)).collect();
+        let family = Family::of(rules[0].address);
+        resolve(family, Place::Known, &numbered).unwrap_or_default()
+    }
+
+    fn towards(include: &[&str], exclude: &[&str], address: &str) -> Rule {
+        let networks = |texts: &[&str]| texts.iter().map(|text| n(text)).collect();
+        Rule { include: networks(include), exclude: networks(exclude), ..rule([a("10.0.0.1")], a(address)) }
+    }
+
+    #[test]
+    fn what_says_the_same_as_the_prefix_around_it_is_no_entry() {
+        let rules = [towards(&["192.0.2.0/24", "192.0.2.128/25", "0.0.0.0/0"], &[], "11.0.0.2")];
+        let translated = Answer::Translated { to: a("11.0.0.2"), service: 0 };
+        assert_eq!(entries(&rules), [Entry { network: a("0.0.0.0"), bits: 0, port: None, answer: translated }]);
+    }
+
+    #[test]
+    fn the_lengths_of_ipv6_are_few_and_what_is_divided_is_whole() {
+        let all: Vec<String> = (1..=128).map(|bits| format!("2001:db8::/{bits}")).collect();
+        let networks = all.iter().map(|text| n(text).trunc()).collect::<Vec<_>>();
+        let texts: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        // Each is another answer than the one around it.
+        let rules: Vec<Rule> = texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| towards(&[text], &[], if at % 2 == 0 { "fc00:11::2" } else { "fc00:11::3" }))
+            .rev()
+            .collect();
+        let lengths: BTreeSet<u8> = entries(&rules).iter().map(|entry| entry.bits).collect();
+        assert!(lengths.iter().all(|bits| bits % 4 == 0) && lengths.len() <= 32, "{lengths:?}");
+        let divided = entries(&[towards(&["2001:db8::/29"], &[], "fc00:11::2")]);
+        let parts: Vec<IpAddr> = divided.iter().map(|entry| entry.network).collect();
+        assert_eq!(parts.len(), 8);
+        assert!(divided.iter().all(|entry| entry.bits == 32) && parts[7] == a("2001:dbf::"), "{parts:?}");
     }
 }

@@ -58,7 +58,7 @@ impl Universe {
         };
         let ipv6 = World {
             pods: (1..6).map(|i| a(&format!("fd00:10:244::{i}"))).collect(),
-            networks: ["2001:db8::/32", "2001:db8:1::/48", "2001:db8:2::/48", "::/0"].map(n).to_vec(),
+            networks: ["2001:db8::/32", "2001:db8:1::/48", "2001:db8:2::/47", "::/0"].map(n).to_vec(),
             destinations: [
                 "2001:db8::1",
                 "2001:db8:1::1",
