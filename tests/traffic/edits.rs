@@ -45,8 +45,8 @@ pub(crate) fn every_annotation_takes_effect_while_running_and_nowhere_else() -> 
     let stage = Stage::with_web()?;
     stage.manifests.write(&endpoints("web", [stage.selected().v6()]))?;
     beside(&stage, "plain", 2, manifest::service("plain").addresses([OTHER_V4]).egress())?;
-    let networks = manifest::service("networks").addresses([load_balancer_v4(5)]).egress();
-    beside(&stage, "networks", 3, networks.annotation("egress-denied-networks", "192.0.2.0/24"))?;
+    let ranges = manifest::service("ranges").addresses([load_balancer_v4(5)]).egress();
+    beside(&stage, "ranges", 3, ranges.annotation("egress-destination-ports", "tcp:1-9999"))?;
     let mut egressd = stage.run_until_translated()?;
     let neighbours = [(2, OTHER_V4, "egress_addrs"), (3, load_balancer_v4(5), "egress_chains")];
     for (pod, address, _) in neighbours {

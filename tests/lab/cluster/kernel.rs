@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::topology::Node;
 
-/// Our tables, and the map of each that translates whole pods.
+/// Our tables.
 const TABLES: [&str; 2] = ["ip kube_vip_v4", "ip6 kube_vip_v6"];
-/// Maps for Services with ports and networks.
-const OTHERS: [&str; 2] = ["egress_chains", "egress_ports"];
+/// The map that translates whole pods; the others are for Services with ports and networks.
+const PLAIN: &str = "egress_addrs";
 
 impl Node {
     /// Pods and the addresses that they are translated to: every element of every node's table, both families.
@@ -22,11 +22,11 @@ impl Node {
     pub fn translations(&self) -> Result<(BTreeMap<IpAddr, IpAddr>, Vec<String>)> {
         let (mut pods, mut others) = (BTreeMap::new(), Vec::new());
         for table in TABLES {
-            for element in self.elements(&format!("map {table} egress_addrs"))? {
+            for element in self.elements(&format!("map {table} {PLAIN}"))? {
                 let parsed = pair(&element).with_context(|| format!("an element of {table}: {element}"))?;
                 pods.insert(parsed.0, parsed.1);
             }
-            for map in OTHERS {
+            for map in self.maps(table)?.iter().filter(|map| *map != PLAIN) {
                 others.extend(self.elements(&format!("map {table} {map}"))?.iter().map(Value::to_string));
             }
         }
@@ -45,6 +45,13 @@ impl Node {
             }
         }
         Ok(networks)
+    }
+
+    /// The names of all maps of a table.
+    fn maps(&self, table: &str) -> Result<Vec<String>> {
+        let listing: Value = serde_json::from_str(&self.namespace.nft_list_as_json(&format!("table {table}"))?)?;
+        let objects = listing["nftables"].as_array().into_iter().flatten();
+        Ok(objects.filter_map(|object| object["map"]["name"].as_str()).map(str::to_owned).collect())
     }
 
     /// Of a map or a set, such as `map ip kube_vip_v4 egress_addrs`.
