@@ -1,13 +1,15 @@
 //! The pages of `docs/` do what they say. A block of YAML is a file of manifests; a block of text after it is what
 //! `egressd plan` prints about it. YAML without text after it goes with all examples below it on its page.
 //!
+//! What they name as a test or a file is there.
+//!
 //! `EGRESSD_BLESS=1 cargo test --test docs` writes what is printed into the pages, to be read before it is committed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod page;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -100,14 +102,71 @@ fn every_difference_from_kube_vip_is_held_by_a_test() {
     }
 }
 
+/// Promises and invariants are worth what holds them, and tests are renamed.
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let root = root();
+    let mut tests = fs::read_to_string(root.join("deploy/test-image")).unwrap();
+    for folder in ["host", "policies", "tests"] {
+        source(&root.join(folder), &mut tests);
+    }
+    let sentence =
+        |name: &str| name.matches('_').count() > 3 && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
+    let gone = |name: &String| sentence(name) && !tests.contains(&format!("{name}("));
+    assert_eq!(named(gone), Vec::<String>::new(), "no test is called so");
+}
+
+/// Files of programs by the end of their path, since pages leave out what all of them begin with.
+#[test]
+fn every_file_that_a_page_names_is_there() {
+    let root = root();
+    let mut all = Vec::new();
+    ["host", "policies", "policy-sdk", "tests"].iter().for_each(|folder| files(&root.join(folder), &mut all));
+    let is_program = |name: &str| name.ends_with(".rs") && name.contains('/') && !name.contains(['<', '*']);
+    let is_of_root = |name: &str| ["deploy/", "docs/", "host/", "tests/"].iter().any(|folder| name.starts_with(folder));
+    let is_path = |name: &str| name.chars().all(|c| "_-./".contains(c) || c.is_ascii_alphanumeric());
+    let gone = |name: &String| {
+        let program = is_program(name) && !all.iter().any(|file| file.ends_with(name));
+        program || (is_of_root(name) && is_path(name) && !root.join(name).exists())
+    };
+    assert_eq!(named(gone), Vec::<String>::new(), "no file is there");
+}
+
+/// What the pages write as code and this is true of, each with its page.
+fn named(is_wrong: impl Fn(&String) -> bool) -> Vec<String> {
+    let root = root();
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"].map(|page| root.join(page)).into_iter().chain(docs);
+    let mut wrong = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        let code = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned);
+        wrong.extend(code.filter(&is_wrong).map(|name| format!("{}: {name}", page.display())));
+    }
+    wrong
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// All programs in a folder.
 fn source(folder: &Path, all: &mut String) {
+    let mut programs = Vec::new();
+    files(folder, &mut programs);
+    for file in programs {
+        all.push_str(&fs::read_to_string(file).unwrap());
+    }
+}
+
+/// Where they are.
+fn files(folder: &Path, all: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && !path.ends_with("target") {
-            source(&path, all);
+            files(&path, all);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            all.push_str(&fs::read_to_string(&path).unwrap());
+            all.push(path);
         }
     }
 }
