@@ -68,8 +68,8 @@ impl Excess {
             ),
             Limit::NamespaceChains => format!(
                 "namespace {namespace} would have {value} pods with a chain of rules on this node, and one may have {most} \
-                 ({setting}), {refused}; name single ports instead of ranges and source ports, at most 512 networks, or run \
-                 fewer pods behind it"
+                 ({setting}), {refused}; name single ports instead of ranges and source ports, fewer networks (those of a pod \
+                 times their ports are to be 512 at most), or run fewer pods behind its egress Services"
             ),
             Limit::NodeElements | Limit::NodeNetworks | Limit::NodeChains => {
                 let what = limit.noun();
