@@ -48,14 +48,20 @@ pub(super) async fn begin(
         let bridge = (!left.tables.is_empty()).then_some(Bridge { names, held: left });
         return Ok(Begun { doomed: Vec::new(), bridge });
     }
-    // An earlier process did not come to replace anything, so its copy may be of any age.
+    let doomed = held.tables.iter().map(|(family, table)| (*family, table.name.clone())).collect();
+    // An earlier process began to replace the tables, by ones of a layout that is not wanted any more. Those are not whole,
+    // and its copy is.
+    if left.tables.iter().any(|(family, copy)| held.tables.get(family).is_none_or(|table| table.layout != copy.layout))
+    {
+        return Ok(Begun { doomed, bridge: Some(Bridge { names, held: left }) });
+    }
+    // It may have ended while it made the copy, and the tables are as they were.
     carry_out(kernel, diff(&left, &Ruleset::default())).await?;
     info!(
         "the tables are of another layout; what is in force is copied, and goes on until all of it is in the new ones"
     );
     let copy = renamed(held, &names);
     fill(kernel, &copy).await?;
-    let doomed = held.tables.iter().map(|(family, table)| (*family, table.name.clone())).collect();
     Ok(Begun { doomed, bridge: Some(Bridge { names, held: held.clone() }) })
 }
 

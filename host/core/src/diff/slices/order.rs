@@ -8,13 +8,18 @@ use super::parts::{Parts, Pod, element};
 use crate::ruleset::{Chain, MapKey, Name, Table, TableFamily};
 
 /// The pods whose elements differ.
-pub(super) fn pods(old: Option<&Table>, new: &Table) -> Vec<Pod> {
+pub(super) fn pods<'a>(old: Option<&'a Table>, new: &'a Table) -> Vec<Pod> {
     let mut pods: BTreeMap<IpAddr, Vec<(Name, MapKey)>> = BTreeMap::new();
-    for (name, map) in &new.maps {
-        let nothing = BTreeMap::new();
-        let before = old.and_then(|old| old.maps.get(name)).map_or(&nothing, |map| &map.elements);
-        let gone = before.keys().filter(|key| !map.elements.contains_key(key));
-        let other = map.elements.iter().filter(|(key, element)| before.get(key) != Some(element)).map(|(key, _)| key);
+    let nothing = BTreeMap::new();
+    let elements = |table: Option<&'a Table>, name: &Name| table.and_then(|table| table.maps.get(name));
+    let elements = |table, name: &Name| elements(table, name).map_or(&nothing, |map| &map.elements);
+    // Also those of a map that goes.
+    let names: BTreeSet<&Name> = new.maps.keys().chain(old.into_iter().flat_map(|old| old.maps.keys())).collect();
+    for name in names {
+        let before = elements(old, name);
+        let after = elements(Some(new), name);
+        let gone = before.keys().filter(|key| !after.contains_key(key));
+        let other = after.iter().filter(|(key, element)| before.get(key) != Some(element)).map(|(key, _)| key);
         for key in gone.chain(other) {
             pods.entry(key.address()).or_default().push((name.clone(), *key));
         }
