@@ -1,6 +1,6 @@
 //! What can be said can be said to the kernel, by us and by `nft`, and is read back.
 
-use std::process::Command;
+use std::{collections::BTreeSet, net::UdpSocket, process::Command, thread::sleep, time::Duration};
 
 use egressd::kernel::nft::{Netlink, Readback, TableId, removal};
 use egressd_core::{
@@ -8,14 +8,15 @@ use egressd_core::{
     net::Family,
     node::Adapter as _,
     ruleset::{
-        Chain, Hook, Layout, Match, Rule, Ruleset, SetKey, SetKeyKind, Statement, Table, TableFamily, TimedKey, Timeout,
+        Chain, Hook, Interface, Layout, Match, Name, Point, Rule, Ruleset, SetKey, SetKeyKind, Statement, Table,
+        TableFamily, TimedKey, Timeout,
     },
-    testkit::{fence, gateway},
+    testkit::{ALIVE, Fate, Hop, Journey, Packet, fence, follow, gateway},
 };
 
 use crate::{
     nft,
-    sample::{batch, name, names},
+    sample::{address, batch, name, names},
     terms,
     trials::{open, told, trials, with},
     unable,
@@ -29,6 +30,7 @@ pub(crate) const ALL: &[lab::Test] = trials![
     the_fence_is_the_golden_file_and_reads_back_equal,
     a_tunnel_is_asked_for_by_our_own_encoding,
     a_key_that_passes_by_itself_is_no_difference,
+    the_fence_does_to_packets_what_the_tracer_says,
     a_dormant_table_is_found_and_woken,
     a_counter_of_the_table_comes_and_goes,
     what_looks_into_a_foreign_set_is_foreign_too,
@@ -169,6 +171,63 @@ fn a_key_that_passes_by_itself_is_no_difference() {
     let listed = nft::list();
     assert!(listed.contains("0x000000e9"), "{listed}");
     assert_eq!(read(&mut kernel, &ruleset), ruleset);
+}
+
+/// A node that sends by `eth0` with addresses of its own.
+fn add_way_out() {
+    let lines = [
+        "link set lo up",
+        "link add eth0 type veth peer name peer0",
+        "link set eth0 up",
+        "link set peer0 up",
+        "address add 192.0.2.50/32 dev eth0",
+        "address add 192.0.2.51/32 dev eth0",
+        "address add 192.0.2.52/32 dev eth0",
+        "route add 198.51.100.0/24 dev eth0",
+        "neighbour add 198.51.100.7 lladdr 02:00:00:00:00:07 dev eth0 nud permanent",
+    ];
+    for line in lines {
+        if !Command::new("ip").args(line.split(' ')).status().is_ok_and(|status| status.success()) {
+            unable("there is no veth");
+        }
+    }
+}
+
+/// What the fence has counted.
+fn fenced() -> u64 {
+    let output = Command::new("nft").args(["list", "counter", "netdev", "egressd_fence", "fenced"]).output().unwrap();
+    let listed = String::from_utf8(output.stdout).unwrap();
+    let count = listed.split_whitespace().skip_while(|part| *part != "packets").nth(1).unwrap();
+    count.parse().unwrap()
+}
+
+/// Whether a packet with this source is dropped by the fence, and whether the tracer says so.
+fn is_dropped(source: &str, passing: &BTreeSet<(Name, SetKey)>) -> (bool, bool) {
+    let (source, destination) = (address(source), address("198.51.100.7"));
+    let before = fenced();
+    // The kernel may tell the sender, or not.
+    let _ = UdpSocket::bind((source, 0)).unwrap().send_to(b"x", (destination, 9999));
+    let eth0 = Hop::Device(Interface::new("eth0").unwrap());
+    let journey = Journey { passing: passing.clone(), ..Journey::new(Packet::new(source, destination), eth0) };
+    (fenced() > before, follow(&fence(), &journey).fate == Fate::Dropped(Point::Egress))
+}
+
+fn the_fence_does_to_packets_what_the_tracer_says() {
+    add_way_out();
+    let mut kernel = with(&fence());
+    let key = TimedKey { key: SetKey::Mark(ALIVE), timeout: Timeout::exactly(2_000).unwrap(), expires: None };
+    let alive = Verb::AddTimed(name("alive"), SetKeyKind::Mark, vec![key]);
+    let nothing = BTreeSet::new();
+    for (source, dropped) in [("192.0.2.50", true), ("192.0.2.51", true), ("192.0.2.52", false)] {
+        assert_eq!(is_dropped(source, &nothing), (dropped, dropped), "{source}");
+    }
+    kernel.commit(&Batch { changes: vec![of(TableFamily::Netdev, "egressd_fence", alive)] }).unwrap();
+    let passing = [(name("alive"), SetKey::Mark(ALIVE))].into();
+    for (source, dropped) in [("192.0.2.50", false), ("192.0.2.51", true)] {
+        assert_eq!(is_dropped(source, &passing), (dropped, dropped), "{source}, alive");
+    }
+    sleep(Duration::from_millis(2_400));
+    assert_eq!(is_dropped("192.0.2.50", &nothing), (true, true), "its time is over");
 }
 
 fn a_dormant_table_is_found_and_woken() {
