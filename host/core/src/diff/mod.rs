@@ -12,7 +12,7 @@
 //!    chain it leads to empty, if both came in one batch. Rules of a chain that is there are changed only to
 //!    repair it, since [`crate::compile`] gives other rules another chain;
 //! 3. **switch** elements: one look-up decides, so a replaced element is atomic. Of one pod what is asked first comes
-//!    first, in as many batches as elements lie behind each other ([`levels`]); mostly it is one;
+//!    first, in as many batches as elements lie behind each other (`levels.rs`); mostly it is one;
 //! 4. **break** what is left of a pod of which something came: it has both for a moment, since none would be a leak; and
 //!    delete the chains that nothing leads to any more;
 //! 5. **narrow** sets. A set that has to be widened and narrowed has everything of both states meanwhile. Maps go that
