@@ -28,7 +28,7 @@ use egressd::daemon::{Daemon, Start, Threads, Watch};
 use egressd::errors::with_causes;
 use egressd::instances::lock::{Lock, LockDir};
 use egressd::instances::orphans;
-use egressd::kernel::addresses::{self, Addresses};
+use egressd::kernel::addresses::{self, Addresses, Observer};
 use egressd::kernel::bystanders;
 use egressd::kernel::nft::{KernelThread, Netlink};
 use egressd::log::{Form, Lines};
@@ -302,7 +302,8 @@ fn difference(input: &Input) -> Result<ExitCode> {
         bail!("cannot compare: `run` would not carry the plan out: {}", fatal.message);
     }
     let readback = Netlink::open()?.read(&tables)?;
-    let changes = oneshot::difference(&readback, &report.round);
+    let interfaces = Observer.read(&())?;
+    let changes = oneshot::difference(&readback, &interfaces.state, &report.round);
     output::difference(&mut out::stdout(), &readback, &changes).context("cannot print the difference")?;
     let same = changes.is_empty() && readback.foreign.is_empty();
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })

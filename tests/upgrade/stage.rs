@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use anyhow::{Result, ensure};
 use lab::addresses::{OUTSIDE_V4, load_balancer_v4};
-use lab::manifest::{self, Directory, Service};
+use lab::manifest::{self, Directory, Manifest, Service};
 use lab::{Egressd, Lab, Pod, Program, Protocol};
 
 /// The address of all Services.
@@ -20,6 +20,9 @@ pub(crate) const KINDS: [(&str, &[(&str, &str)]); 4] = [
     ("ranges", &[("egress-destination-ports", "udp:9000-9999,tcp:8000-8999")]),
     ("networks", &[("egress-allowed-networks", "172.18.0.0/24")]),
 ];
+
+/// The kind whose pod goes over last, behind all of [`Stage::write_many`]: of equals, the pod with less to do goes first.
+pub(crate) const LAST: usize = 1;
 
 /// A lab and a directory of manifests.
 pub(crate) struct Stage {
@@ -82,6 +85,28 @@ impl Stage {
         // A receiver that was not scheduled in time loses some; losing many would be a gap in service.
         ensure!(seen.len() >= sent as usize / 100 * 98, "only {} of {sent} datagrams arrived", seen.len());
         Ok(done)
+    }
+
+    /// Writes so many Services of one pod each that all of them together are several slices of a change.
+    pub(crate) fn write_many(&self) -> Result<()> {
+        for number in 0..45 {
+            let services: Vec<_> = (1..=100)
+                .map(|pod| {
+                    let name = format!("many-{number}-{pod}");
+                    let service = manifest::service(&name).addresses([ADDRESS]).egress();
+                    (service, manifest::endpoints(&name, [IpAddr::from([10, 0, 100 + number, pod])]))
+                })
+                .collect();
+            let all: Vec<&dyn Manifest> =
+                services.iter().flat_map(|(service, endpoints)| [service as &dyn Manifest, endpoints]).collect();
+            self.manifests.write_together(&format!("many-{number}.yaml"), &all)?;
+        }
+        Ok(())
+    }
+
+    /// Whether no other table of egressd's is there than those that translate.
+    pub(crate) fn has_its_tables_alone(&self) -> Result<bool> {
+        Ok(self.tables()? == ["kube_vip_v4", "kube_vip_v6"])
     }
 
     /// The names of egressd's tables.

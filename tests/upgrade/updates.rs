@@ -9,7 +9,7 @@ use lab::addresses::{NODE_PODS_V4, OUTSIDE_V4};
 use lab::{Egressd, Program, manifest};
 
 use crate::before::{Release, releases};
-use crate::stage::{ADDRESS, KINDS, OTHER, Stage, program};
+use crate::stage::{ADDRESS, KINDS, LAST, OTHER, Stage, program};
 
 /// How the one ends after which the other begins.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ fn up_and_down(release: Release) -> Result<()> {
         egressd = gone_over(&stage, (egressd, end), (&program(), OTHER), kind)?;
         let log = egressd.log();
         ensure!(!log.contains("newer-") && !log.contains("refused"), "after the update:\n{log}");
-        ensure!(stage.tables()? == ["kube_vip_v4", "kube_vip_v6"], "what stood in for the tables is there:\n{log}");
+        ensure!(stage.has_its_tables_alone()?, "what stood in for the tables is there:\n{log}");
         // The earlier one has no other layout.
         egressd = gone_over(&stage, (egressd, end), (&first_layout(), OTHER), kind)?;
         egressd = gone_over(&stage, (egressd, end), (&before, ADDRESS), kind)?;
@@ -65,16 +65,10 @@ pub(crate) fn the_first_layout_is_made_over_ends_in_the_middle_without_a_packet_
 /// With one flood: the connections of a second one would find their ports taken.
 fn over_ends_in_the_middle(from: &str, to: &str) -> Result<()> {
     let stage = Stage::new()?;
-    for number in 0..40 {
-        let name = format!("many-{number}");
-        stage.manifests.write(&manifest::service(&name).addresses([ADDRESS]).egress())?;
-        let pods = (1..=200).map(|pod| IpAddr::from([10, 0, 100 + number, pod]));
-        stage.manifests.write(&manifest::endpoints(&name, pods))?;
-    }
+    stage.write_many()?;
     let [from, to] = [from, to].map(|layout| program().environment("EGRESSD_TABLE_LAYOUT", layout));
     let before = stage.started(&from, ADDRESS)?;
-    let networks = KINDS.len() - 1;
-    let egressd = stage.expect_only(networks, || {
+    let egressd = stage.expect_only(LAST, || {
         before.kill()?;
         for milliseconds in [150, 250, 350, 450, 600] {
             let begun = to.run(&stage.lab, &stage.manifests)?;
@@ -82,13 +76,29 @@ fn over_ends_in_the_middle(from: &str, to: &str) -> Result<()> {
             begun.kill()?;
         }
         let mut egressd = stage.started(&to, OTHER)?;
-        egressd.wait_until("what stood in for the tables is gone", || {
-            Ok(stage.tables()? == ["kube_vip_v4", "kube_vip_v6"])
-        })?;
+        egressd.wait_until("what stood in for the tables is gone", || stage.has_its_tables_alone())?;
         Ok(egressd)
     })?;
     stage.expect_all("after ends in the middle")?;
     egressd.stop()
+}
+
+/// An update that is undone before all of it is in force: the copy has what the new tables do not have yet. The process ends
+/// as soon as it has carried out the first slice.
+pub(crate) fn a_layout_that_is_taken_back_in_the_middle_changes_no_packet() -> Result<()> {
+    let stage = Stage::new()?;
+    stage.write_many()?;
+    let [first, second] = ["1", "2"].map(|layout| program().environment("EGRESSD_TABLE_LAYOUT", layout));
+    stage.started(&first, ADDRESS)?.stop()?;
+    stage.expect_only(LAST, || {
+        let mut begun = second.run(&stage.lab, &stage.manifests)?;
+        begun.wait_until_log_has(" committed ")?;
+        begun.kill()?;
+        ensure!(!stage.has_its_tables_alone()?, "it was not in the middle: {:?}", stage.tables()?);
+        let mut back = first.run(&stage.lab, &stage.manifests)?;
+        back.wait_until("what stood in for the tables is gone", || stage.has_its_tables_alone())?;
+        back.kill()
+    })
 }
 
 /// The one ends, and the other takes over and makes a change. A flood is over after some ten seconds, so each time has one of

@@ -7,10 +7,12 @@ use std::time::Duration;
 use egressd_core::chain::Chain;
 use egressd_core::compile::keep;
 use egressd_core::decision::Draft;
-use egressd_core::diff::{Changes, diff};
+use egressd_core::diff::Changes;
 use egressd_core::effect::{Effect, Phase};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
+use egressd_core::node::{NodeChanges, NodeState};
+use egressd_core::owner::Held;
 use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
 
@@ -87,11 +89,13 @@ pub(crate) fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Que
     pipeline.round()
 }
 
-/// What `run` would do to the kernel, in order: first what removes things that egressd never makes.
-pub fn difference(readback: &Readback, round: &Round) -> Changes {
-    let mut desired = round.ruleset.clone();
-    keep(&mut desired, &readback.state, &round.kept);
-    let mut changes = diff(&readback.state, &desired);
+/// What `run` would do to a node, in order: first what removes things that egressd never makes. `addresses` are those that its
+/// interfaces have.
+pub fn difference(readback: &Readback, addresses: &Held, round: &Round) -> Changes {
+    let mut desired = NodeState { nft: round.ruleset.clone(), addresses: Held::new() };
+    keep(&mut desired.nft, &readback.state, &round.kept);
+    let applied = NodeState { nft: readback.state.clone(), addresses: addresses.clone() };
+    let NodeChanges { nft: mut changes } = applied.changes(&desired);
     if let Some(change) = removal(readback) {
         // In no phase's way, and before all of them.
         changes.effects.insert(0, Effect { phase: Phase::Arm, change });

@@ -5,6 +5,7 @@
 mod gateways;
 mod interfaces;
 mod message;
+mod observer;
 mod route;
 mod socket;
 
@@ -23,6 +24,8 @@ use message::{Event, messages};
 use socket::{Groups, Question, Received, Socket, ask, open, wait};
 
 use crate::kernel::netlink::{self, Refusal};
+
+pub use observer::Observer;
 
 /// How often to read everything when it changes while it is read. On a quiet node once is enough.
 const ATTEMPTS: usize = 16;
