@@ -51,7 +51,8 @@ fn a_pod_that_leaves_keeps_its_answers_until_all_of_them_go() {
     let (pod, others) = (a("10.0.200.1"), many(20));
     let (excluded, around) = ("172.18.5.0/24", "172.16.0.0/12");
     let stays = to(&others, &["172.18.0.0/16"], &[excluded]);
-    let before = plan(vec![("all", vec![stays.clone()]), ("one", vec![to(&[pod], &["172.18.0.0/16", around], &[excluded])])]);
+    let before =
+        plan(vec![("all", vec![stays.clone()]), ("one", vec![to(&[pod], &["172.18.0.0/16", around], &[excluded])])]);
     // Its network is narrower now, so that the map of its own length goes; what it excludes, it does not even name.
     let after = plan(vec![("all", vec![stays]), ("one", vec![to(&[pod], &["198.51.0.0/16"], &[])])]);
     let (old, new) = (ruleset(&before), ruleset(&after));

@@ -14,7 +14,7 @@ use egressd_core::pipeline::Step;
 use tracing::{error, info, warn};
 
 use super::{Begun, Daemon, Knowledge};
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::errors::with_causes;
 use crate::kernel::nft;
 
@@ -122,13 +122,21 @@ impl Daemon {
     }
 
     async fn is_in_force(&mut self, newest: &Newest) {
-        if let Some(bridge) = self.bridge.take() {
-            self.bridge = bridge.remove(&self.kernel).await;
-        }
         self.replaced();
         self.applied.clear_outstanding();
-        self.retry = None;
         self.show_in_force(|in_force, now| in_force.take_over(newest, now));
+        let Some(bridge) = self.bridge.take() else {
+            self.retry = None;
+            return;
+        };
+        self.bridge = bridge.remove(&self.kernel).await;
+        self.retry = self.bridge.as_ref().map(|_| self.next_retry());
+    }
+
+    /// When to try again, after twice as long as the last time.
+    fn next_retry(&self) -> (Instant, Duration) {
+        let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
+        (clock::now() + wait, wait)
     }
 
     /// Ends at the first effect that fails: what comes after it relies on it.
@@ -165,8 +173,8 @@ impl Daemon {
     /// it may be a newer egressd's, and nothing is written to what was not read.
     fn failed(&mut self, newest: &Newest, failure: &nft::Error) {
         let error = with_causes(failure);
-        let wait = self.retry.map_or(FIRST_RETRY, |(_, wait)| (wait * 2).min(LAST_RETRY));
-        self.retry = Some((clock::now() + wait, wait));
+        let (at, wait) = self.next_retry();
+        self.retry = Some((at, wait));
         warn!(error, retry_in = ?wait, "a change is not in force yet");
         self.knowledge = Knowledge::Doubtful;
         self.show_held_back(newest, &format!("{error}; it is tried again"));

@@ -73,7 +73,8 @@ impl<'a> Pods<'a> {
         let known = rules.iter().map(|(_, rule)| std::ptr::from_ref(*rule)).collect();
         let resolved = self.resolved.entry((place, known));
         let is_said = |entries: &Vec<Entry>| self.table.layout != Layout::FIRST || entries.iter().all(is_everywhere);
-        resolved.or_insert_with(|| resolve(self.family, place, &rules).filter(is_said).map(Rc::from)).clone()
+        let fits = |entries: &Vec<Entry>| is_said(entries) && is_near_the_sum(self.family, claims, entries);
+        resolved.or_insert_with(|| resolve(self.family, place, &rules).filter(fits).map(Rc::from)).clone()
     }
 
     fn add_entries(&mut self, pod: IpAddr, claims: &'a [Claim<'a>], entries: &[Entry]) {
@@ -145,6 +146,21 @@ impl<'a> Pods<'a> {
         let element = Element { target: Target::Jump(chain), comment: Some(comment.into()) };
         self.insert(self.objects.chains.clone(), MapKind::chains(self.family), MapKey::Address(pod), element);
     }
+}
+
+/// How many more entries a pod may have than its Services have one by one, which is what limits count. Ports of one and
+/// networks of another multiply; beyond this the pod has a chain instead.
+const SURPLUS: usize = 64;
+
+fn is_near_the_sum(family: Family, claims: &[Claim<'_>], entries: &[Entry]) -> bool {
+    if claims.len() < 2 {
+        return true;
+    }
+    let alone = |claim: &Claim<'_>| {
+        let rules: Vec<Numbered<'_>> = claim.rules.iter().map(|rule| (0, *rule)).collect();
+        resolve(family, Place::Known, &rules).map_or(0, |entries| entries.len())
+    };
+    entries.len() <= SURPLUS + claims.iter().map(alone).sum::<usize>()
 }
 
 /// Whether it holds for every destination.

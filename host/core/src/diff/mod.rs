@@ -148,7 +148,8 @@ pub fn diff(applied: &Ruleset, desired: &Ruleset) -> Changes {
                 table::create(&mut phases, family, new);
                 phases.delete_table(family, old);
             }
-            (Some(old), Some(new)) if old.layout != new.layout => {
+            // A set of one kind cannot become one of another, so all of the table is made anew.
+            (Some(old), Some(new)) if old.layout != new.layout || table::clash(old, new) => {
                 phases.make.push(Change { family, table: old.name.clone(), verb: Verb::DeleteTable });
                 table::create(&mut phases, family, new);
             }

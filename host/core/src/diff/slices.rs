@@ -184,6 +184,7 @@ fn are_alike(old: &Table, new: &Table) -> bool {
         let maps = table.maps.iter().filter(|(_, map)| place(map.kind).is_none());
         maps.map(|(name, map)| (name.clone(), map.kind)).collect::<Vec<_>>()
     };
+    let is_of_its_kind = |(name, map): (&Name, &Map)| old.maps.get(name).is_none_or(|known| known.kind == map.kind);
     let has_prefixes = |table: &Table| table.chains.contains_key(&NETWORKS);
     let is_base = |table: &Table, name: &Name| table.chains.get(name).is_some_and(|chain| chain.hook.is_some());
     let base_chains =
@@ -191,6 +192,7 @@ fn are_alike(old: &Table, new: &Table) -> bool {
     let mut others = new.chains.iter().filter(|(name, chain)| chain.hook.is_none() && **name != NETWORKS);
     (&old.name, old.layout) == (&new.name, new.layout)
         && fixed(old) == fixed(new)
+        && new.maps.iter().all(is_of_its_kind)
         && has_prefixes(old) == has_prefixes(new)
         && old.sets.keys().eq(new.sets.keys())
         && old.counters == new.counters

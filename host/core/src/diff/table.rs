@@ -209,6 +209,15 @@ fn missing<'a, T>(old: &'a BTreeMap<Name, T>, new: &'a BTreeMap<Name, T>) -> imp
     old.keys().filter(|name| !new.contains_key(*name))
 }
 
+/// Whether something of one name is of another kind: another program's work, while no egressd ran.
+pub(super) fn clash(old: &Table, new: &Table) -> bool {
+    let of_other_kind = |(name, map): (&Name, &Map)| {
+        old.sets.contains_key(name) || old.maps.get(name).is_some_and(|known| known.kind != map.kind)
+    };
+    let is_map_now = |name: &Name| old.maps.contains_key(name);
+    new.maps.iter().any(of_other_kind) || new.sets.keys().any(is_map_now)
+}
+
 /// What one batch does to a map.
 struct Exchange {
     kind: MapKind,

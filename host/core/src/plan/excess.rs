@@ -60,7 +60,7 @@ impl Excess {
             ),
             Limit::NamespaceElements => format!(
                 "namespace {namespace} would have {value} elements on this node, and one may have {most} ({setting}), \
-                 {refused}; name fewer ports, or run fewer pods behind its egress Services"
+                 {refused}; name fewer ports or networks, or run fewer pods behind its egress Services"
             ),
             Limit::NamespaceNetworks => format!(
                 "namespace {namespace} would have {value} networks on this node, and one may have {most} ({setting}), \
