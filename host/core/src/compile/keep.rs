@@ -112,7 +112,7 @@ impl<'a> Keeping<'a> {
                     let element = Element { target: Target::Nothing, ..one.element.clone() };
                     fill(table, &names::by_prefix(kind), kind, one.key, element);
                 }
-                KeyKind::Address | KeyKind::Port | KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => {
+                KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port | KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => {
                     fill(table, one.map, kind, one.key, one.element.clone());
                 }
             }

@@ -21,11 +21,11 @@ pub use keep::{Kept, keep};
 pub use names::{uid_of_chain, uid_of_comment};
 
 use self::pods::Pods;
-use crate::net::Family;
+use crate::net::{Family, private_destinations};
 use crate::plan::{Plan, ranked};
 use crate::ruleset::{
-    Chain, Hook, Key, Layout, Map, MapKind, Match, NETWORKS, Name, Rule, Ruleset, Set, Statement, Table, TableNames,
-    look_into_prefixes,
+    Chain, Hook, Key, Layout, Map, MapKind, Match, NETWORKS, Name, PRIVATE, Rule, Ruleset, Set, Statement, Table,
+    TableNames, look_into_prefixes,
 };
 
 /// Ten below `srcnat` (100), where flannel and kube-proxy sit, and below Calico's 110: chains of equal priority
@@ -63,19 +63,20 @@ fn with_pods(plan: &Plan, objects: &names::Objects, table: impl Fn(Family) -> Ta
 }
 
 fn add_maps(table: &mut Table, family: Family, objects: &names::Objects) {
-    let names::Objects { addresses, ports, chains, net_pods, .. } = objects;
+    let names::Objects { addresses, ports, chains, net_pods, elsewhere, .. } = objects;
     let kinds = [MapKind::addresses(family), MapKind::ports(family), MapKind::chains(family)];
     for (map, kind) in [addresses, ports, chains].into_iter().zip(kinds) {
         table.maps.insert(map.clone(), Map::new(kind));
     }
     if table.layout != Layout::FIRST {
         table.maps.insert(net_pods.clone(), Map::new(MapKind::pods(family)));
+        table.maps.insert(elsewhere.clone(), Map::new(MapKind::elsewhere(family)));
     }
 }
 
 /// What every table has, however many Services there are.
 fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Objects) -> Table {
-    let names::Objects { excluded, inside, addresses, ports, chains, net_pods, postrouting } = objects;
+    let names::Objects { excluded, inside, addresses, ports, chains, net_pods, postrouting, .. } = objects;
     let mut table = Table::of(names.of(family).clone(), names.layout);
     let ranges = plan.excluded.get(&family).cloned().unwrap_or_default();
     table.sets.insert(excluded.clone(), Set::Ranges(family, ranges));
@@ -99,6 +100,7 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
         let pods = Match::In(Key::of(MapKind::pods(family)), net_pods.clone());
         rules.push(Rule::when(pods, Statement::Jump(NETWORKS.clone())));
         table.chains.insert(NETWORKS.clone(), Chain::default());
+        table.sets.insert(PRIVATE.clone(), Set::Ranges(family, private_destinations(family)));
     }
     rules.extend([
         Rule::always(Statement::SnatBy(Key::of(MapKind::ports(family)), ports.clone())),

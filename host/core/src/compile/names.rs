@@ -16,6 +16,7 @@ pub(super) struct Objects {
     pub(super) ports: Name,
     pub(super) chains: Name,
     pub(super) net_pods: Name,
+    pub(super) elsewhere: Name,
     pub(super) postrouting: Name,
 }
 
@@ -28,6 +29,7 @@ impl Default for Objects {
             ports: const { Name::literal("egress_ports") },
             chains: const { Name::literal("egress_chains") },
             net_pods: const { Name::literal("egress_net_pods") },
+            elsewhere: const { Name::literal("egress_elsewhere") },
             postrouting: const { Name::literal("egress_postrouting") },
         }
     }
@@ -40,7 +42,7 @@ pub(super) fn by_prefix(kind: MapKind) -> Name {
         DataKind::Address | DataKind::Verdict | DataKind::Mark => "allow",
     };
     Name::composed(match kind.key {
-        KeyKind::Address | KeyKind::Port => format!("egress_{what}"),
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port => format!("egress_{what}"),
         KeyKind::Prefix(bits) => format!("egress_{what}_{bits}"),
         KeyKind::PrefixPort(bits) => format!("egress_{what}_port_{bits}"),
     })

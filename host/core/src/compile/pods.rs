@@ -61,7 +61,7 @@ impl<'a> Pods<'a> {
             return;
         }
         match self.entries(place, claims) {
-            Some(entries) => self.add_entries(pod, claims, &entries),
+            Some(entries) => self.add_entries(pod, place, claims, &entries),
             None => self.add_chain(pod, place, claims),
         }
     }
@@ -72,12 +72,13 @@ impl<'a> Pods<'a> {
             numbered.flat_map(|(number, claim)| claim.rules.iter().map(move |rule| (number, *rule))).collect();
         let known = rules.iter().map(|(_, rule)| std::ptr::from_ref(*rule)).collect();
         let resolved = self.resolved.entry((place, known));
-        let is_said = |entries: &Vec<Entry>| self.table.layout != Layout::FIRST || entries.iter().all(is_everywhere);
+        let is_first = self.table.layout == Layout::FIRST;
+        let is_said = |entries: &[Entry]| !is_first || place == Place::Known && entries.iter().all(is_everywhere);
         let fits = |entries: &Vec<Entry>| is_said(entries) && is_near_the_sum(self.family, claims, entries);
-        resolved.or_insert_with(|| resolve(self.family, place, &rules).filter(fits).map(Rc::from)).clone()
+        resolved.or_insert_with(|| resolve(self.family, &rules).filter(fits).map(Rc::from)).clone()
     }
 
-    fn add_entries(&mut self, pod: IpAddr, claims: &'a [Claim<'a>], entries: &[Entry]) {
+    fn add_entries(&mut self, pod: IpAddr, place: Place, claims: &'a [Claim<'a>], entries: &[Entry]) {
         let of_service = |service: usize| claims.get(service).or(claims.first());
         for entry in entries {
             let (service, target) = match entry.answer {
@@ -88,9 +89,13 @@ impl<'a> Pods<'a> {
             let element = self.element(claim, target);
             self.add_entry(pod, entry, element);
         }
-        if entries.iter().any(|entry| entry.bits > 0) {
-            // It is of all of the pod's Services, and so of none.
-            let element = Element { target: Target::Nothing, comment: None };
+        // What follows is of all of the pod's Services, and so of none.
+        let element = Element { target: Target::Nothing, comment: None };
+        if place == Place::Elsewhere {
+            let kind = MapKind::elsewhere(self.family);
+            self.insert(self.objects.elsewhere.clone(), kind, MapKey::Address(pod), element.clone());
+        }
+        if place == Place::Elsewhere || entries.iter().any(|entry| entry.bits > 0) {
             self.insert(self.objects.net_pods.clone(), MapKind::pods(self.family), MapKey::Address(pod), element);
         }
     }
@@ -104,7 +109,7 @@ impl<'a> Pods<'a> {
         let (key_kind, key) = key(pod, network, bits, port);
         let kind = MapKind { family: self.family, key: key_kind, data };
         let name = match key_kind {
-            KeyKind::Address => self.objects.addresses.clone(),
+            KeyKind::Address | KeyKind::Elsewhere => self.objects.addresses.clone(),
             KeyKind::Port => self.objects.ports.clone(),
             KeyKind::Prefix(_) | KeyKind::PrefixPort(_) => names::by_prefix(kind),
         };
@@ -158,7 +163,7 @@ fn is_near_the_sum(family: Family, claims: &[Claim<'_>], entries: &[Entry]) -> b
     }
     let alone = |claim: &Claim<'_>| {
         let rules: Vec<Numbered<'_>> = claim.rules.iter().map(|rule| (0, *rule)).collect();
-        resolve(family, Place::Known, &rules).map_or(0, |entries| entries.len())
+        resolve(family, &rules).map_or(0, |entries| entries.len())
     };
     entries.len() <= SURPLUS + claims.iter().map(alone).sum::<usize>()
 }

@@ -40,6 +40,8 @@ enum Stage {
     Chain,
     /// Whether there is anything by prefix.
     Gate,
+    /// Whether private destinations are left alone.
+    Elsewhere,
     /// By prefix.
     Prefix,
     /// By port.
@@ -52,6 +54,7 @@ fn stage(kind: MapKind) -> Stage {
     match (kind.key, kind.data) {
         (KeyKind::Prefix(_) | KeyKind::PrefixPort(_), _) => Stage::Prefix,
         (KeyKind::Port, _) => Stage::Port,
+        (KeyKind::Elsewhere, _) => Stage::Elsewhere,
         (KeyKind::Address, DataKind::Verdict) => Stage::Chain,
         (KeyKind::Address, DataKind::Nothing) => Stage::Gate,
         (KeyKind::Address, DataKind::Address | DataKind::Mark) => Stage::Address,
@@ -68,8 +71,10 @@ pub(super) fn levels(coming: &[Coming<'_>]) -> Vec<usize> {
     if coming.iter().any(opens) {
         let first = next;
         next = set(&mut levels, &stages, Stage::Gate, first);
+        set(&mut levels, &stages, Stage::Elsewhere, first);
         set(&mut levels, &stages, Stage::Prefix, first);
     } else {
+        next = set(&mut levels, &stages, Stage::Elsewhere, next);
         next = nested(&mut levels, coming, next);
     }
     next = set(&mut levels, &stages, Stage::Port, next);

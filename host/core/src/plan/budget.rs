@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::PlannedService;
-use super::resolve::{Numbered, Place, resolve};
+use super::resolve::{Numbered, resolve};
 use crate::decision::Rule;
 use crate::net::Family;
 
@@ -152,7 +152,7 @@ fn kind(family: Family, rules: &[&Rule], pods: usize) -> Size {
         return Size { elements: pods, ..Size::default() };
     }
     let numbered: Vec<Numbered<'_>> = rules.iter().map(|rule| (0, *rule)).collect();
-    match resolve(family, Place::Known, &numbered) {
+    match resolve(family, &numbered) {
         Some(entries) => {
             let gate = usize::from(entries.iter().any(|entry| entry.bits > 0));
             Size { rules: 0, elements: pods * (entries.len() + gate), networks, chains: 0 }

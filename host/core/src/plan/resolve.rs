@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::decision::Rule;
-use crate::net::{AddressRange, Family, Protocol, private_destinations};
+use crate::net::{Family, Protocol};
 
 /// Most entries by prefix that one pod has; one that needs more has a chain. A chain of so many networks takes some ten
 /// microseconds to walk for a new connection, and each of so many elements takes 170 bytes of the kernel for each pod.
@@ -68,8 +68,8 @@ pub enum Answer {
 }
 
 /// The entries of a pod with these rules, which are in order; none where they are to be a chain.
-pub fn resolve(family: Family, place: Place, rules: &[Numbered<'_>]) -> Option<Vec<Entry>> {
-    let cases = cases(family, place, rules)?;
+pub fn resolve(family: Family, rules: &[Numbered<'_>]) -> Option<Vec<Entry>> {
+    let cases = cases(rules)?;
     let mut prefixes: BTreeMap<Prefix, Vec<Change>> = BTreeMap::from([(Prefix::ALL, Vec::new())]);
     for (number, case) in cases.iter().enumerate() {
         case.included.iter().for_each(|prefix| prefixes.entry(*prefix).or_default().push(Change::Include(number)));
@@ -92,27 +92,16 @@ struct Case {
     excluded: Vec<Prefix>,
     /// Empty: all.
     ports: BTreeSet<Port>,
-    /// None: whatever the rules behind it say, the packet leaves as it is.
-    answer: Option<(IpAddr, usize)>,
+    answer: (IpAddr, usize),
 }
 
 /// None where a rule looks at source ports or ranges of ports, which no key can.
-fn cases(family: Family, place: Place, rules: &[Numbered<'_>]) -> Option<Vec<Case>> {
-    let private = match place {
-        Place::Known => None,
-        Place::Elsewhere => Some(Case {
-            included: private_destinations(family).into_iter().flat_map(prefixes_of).collect(),
-            excluded: Vec::new(),
-            ports: BTreeSet::new(),
-            answer: None,
-        }),
-    };
+fn cases(rules: &[Numbered<'_>]) -> Option<Vec<Case>> {
     let listed: usize = rules.iter().map(|(_, rule)| rule.include.len() + rule.exclude.len()).sum();
     if listed > MOST {
         return None;
     }
-    let of_rules = rules.iter().map(|(service, rule)| case(rule, *service));
-    private.into_iter().map(Some).chain(of_rules).collect()
+    rules.iter().map(|(service, rule)| case(rule, *service)).collect()
 }
 
 fn case(rule: &Rule, service: usize) -> Option<Case> {
@@ -125,7 +114,7 @@ fn case(rule: &Rule, service: usize) -> Option<Case> {
         included: if rule.include.is_empty() { vec![Prefix::ALL] } else { prefixes(&rule.include) },
         excluded: prefixes(&rule.exclude),
         ports: ports.collect::<Option<_>>()?,
-        answer: Some((rule.address, service)),
+        answer: (rule.address, service),
     })
 }
 
@@ -168,16 +157,6 @@ impl Prefix {
             Family::Ipv6 => IpAddr::V6(self.value.into()),
         }
     }
-}
-
-/// The networks that have exactly the addresses of a range.
-fn prefixes_of(range: AddressRange) -> Vec<Prefix> {
-    let subnets = match (range.first(), range.last()) {
-        (IpAddr::V4(first), IpAddr::V4(last)) => ipnet::Ipv4Subnets::new(first, last, 0).map(IpNet::V4).collect(),
-        (IpAddr::V6(first), IpAddr::V6(last)) => ipnet::Ipv6Subnets::new(first, last, 0).map(IpNet::V6).collect(),
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Vec::new(),
-    };
-    subnets.into_iter().flat_map(Prefix::all_of).collect()
 }
 
 /// What begins with a prefix.
@@ -257,7 +236,7 @@ impl Walk<'_> {
             let (Some(port), Some(around)) = (self.ports.get(number).copied(), open.by_port.get_mut(number)) else {
                 continue;
             };
-            let wanted = by_port.get(&port).copied().unwrap_or(wanted);
+            let wanted = by_port.get(&port).copied().or(wanted);
             if translation(*around) != wanted {
                 *around = self.push(open.prefix, Some(port), *around, wanted);
             }
@@ -269,7 +248,7 @@ impl Walk<'_> {
         let mut by_port = BTreeMap::new();
         for case in open.active.iter().filter_map(|number| self.cases.get(*number)) {
             if case.ports.is_empty() {
-                return First { any: case.answer, by_port };
+                return First { any: Some(case.answer), by_port };
             }
             for port in &case.ports {
                 by_port.entry(*port).or_insert(case.answer);
@@ -303,7 +282,7 @@ impl Walk<'_> {
 struct First {
     /// Of a packet to a port that none of them names.
     any: Option<(IpAddr, usize)>,
-    by_port: BTreeMap<Port, Option<(IpAddr, usize)>>,
+    by_port: BTreeMap<Port, (IpAddr, usize)>,
 }
 
 fn translation(answer: Option<Answer>) -> Option<(IpAddr, usize)> {
@@ -323,7 +302,7 @@ mod tests {
     fn entries(rules: &[Rule]) -> Vec<Entry> {
         let numbered: Vec<Numbered<'_>> = rules.iter().map(|rule| (0, rule)).collect();
         let family = Family::of(rules[0].address);
-        resolve(family, Place::Known, &numbered).unwrap_or_default()
+        resolve(family, &numbered).unwrap_or_default()
     }
 
     fn towards(include: &[&str], exclude: &[&str], address: &str) -> Rule {

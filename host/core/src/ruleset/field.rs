@@ -67,7 +67,7 @@ impl Key {
         let port = [Field::Protocol, Field::DestinationPort];
         let network = |bits| Field::destination_bits(family, bits);
         Self(match kind.key {
-            KeyKind::Address => vec![pod],
+            KeyKind::Address | KeyKind::Elsewhere => vec![pod],
             KeyKind::Port => [&[pod][..], &port].concat(),
             KeyKind::Prefix(bits) => vec![network(bits), pod],
             KeyKind::PrefixPort(bits) => [&[network(bits), pod][..], &port].concat(),

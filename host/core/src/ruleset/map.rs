@@ -39,6 +39,8 @@ pub struct MapKind {
 pub enum KeyKind {
     /// `ipv4_addr`: the pod.
     Address,
+    /// `ipv4_addr`: a pod that is in no known pod network.
+    Elsewhere,
     /// `ipv4_addr . inet_proto . inet_service`: the pod, and where it sends to.
     Port,
     /// `ipv4_addr . ipv4_addr`: the first so many bits of the destination, and the pod.
@@ -87,6 +89,7 @@ impl MapKind {
             (KeyKind::Prefix(bits) | KeyKind::PrefixPort(bits), _) => {
                 Some(format!("by {bits} bits of the destination"))
             }
+            (KeyKind::Elsewhere, _) => Some("pods outside of all known networks".to_owned()),
             (KeyKind::Address | KeyKind::Port, DataKind::Nothing) => Some("pods".to_owned()),
             (KeyKind::Address | KeyKind::Port, DataKind::Address | DataKind::Verdict | DataKind::Mark) => None,
         }
@@ -95,10 +98,15 @@ impl MapKind {
     /// All that a map of this family with this comment can be.
     pub fn all(family: Family, comment: Option<&str>) -> impl Iterator<Item = Self> {
         let keys = (1..=family.bits()).flat_map(|bits| [KeyKind::Prefix(bits), KeyKind::PrefixPort(bits)]);
-        let keys = [KeyKind::Address, KeyKind::Port].into_iter().chain(keys);
+        let keys = [KeyKind::Address, KeyKind::Elsewhere, KeyKind::Port].into_iter().chain(keys);
         let data = [DataKind::Nothing, DataKind::Address, DataKind::Verdict, DataKind::Mark];
         let kinds = keys.flat_map(move |key| data.map(|data| Self { family, key, data }));
         kinds.filter(move |kind| kind.comment().as_deref() == comment)
+    }
+
+    /// `ipv4_addr`, of pods that are in no known pod network.
+    pub const fn elsewhere(family: Family) -> Self {
+        Self { family, key: KeyKind::Elsewhere, data: DataKind::Nothing }
     }
 
     /// `ipv4_addr`, of pods.
@@ -111,7 +119,7 @@ impl MapKind {
 /// beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MapKey {
-    /// For [`KeyKind::Address`].
+    /// For [`KeyKind::Address`] and [`KeyKind::Elsewhere`].
     Address(IpAddr),
     /// For [`KeyKind::Port`].
     Port(IpAddr, Protocol, u16),
@@ -133,7 +141,7 @@ impl MapKey {
     pub fn first_of(pod: IpAddr, kind: KeyKind) -> Self {
         let lowest = Family::of(pod).lowest();
         match kind {
-            KeyKind::Address => Self::Address(pod),
+            KeyKind::Address | KeyKind::Elsewhere => Self::Address(pod),
             KeyKind::Port => Self::Port(pod, Protocol::Tcp, 0),
             KeyKind::Prefix(_) => Self::Prefix(pod, lowest),
             KeyKind::PrefixPort(_) => Self::PrefixPort(pod, lowest, Protocol::Tcp, 0),
@@ -143,7 +151,7 @@ impl MapKey {
     /// Whether a map of this kind has keys like it.
     pub fn is_of(self, kind: KeyKind) -> bool {
         match (self, kind) {
-            (Self::Address(_), KeyKind::Address)
+            (Self::Address(_), KeyKind::Address | KeyKind::Elsewhere)
             | (Self::Port(..), KeyKind::Port)
             | (Self::Prefix(..), KeyKind::Prefix(_))
             | (Self::PrefixPort(..), KeyKind::PrefixPort(_)) => true,

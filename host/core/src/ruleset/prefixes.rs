@@ -6,6 +6,9 @@ use super::{Chain, DataKind, Key, KeyKind, Map, MapKind, Match, Name, Rule, Stat
 /// Its name.
 pub const NETWORKS: Name = Name::literal("egress_networks");
 
+/// The set of private destinations that it looks into.
+pub const PRIVATE: Name = Name::literal("egress_private");
+
 /// Gives the chain of a table, if it has one, the rules that look into all of its maps by prefixes. They follow from the
 /// maps, and the maps from the lengths that are in use.
 pub fn look_into_prefixes(table: &mut Table) {
@@ -17,9 +20,23 @@ pub fn look_into_prefixes(table: &mut Table) {
 
 /// The rules that look into these maps, where they are by prefixes.
 pub(crate) fn rules<'a>(maps: impl Iterator<Item = (&'a Name, &'a Map)>) -> Vec<Rule> {
-    let mut asked: Vec<_> = maps.filter_map(|(name, map)| Some((place(map.kind)?, name.clone(), map.kind))).collect();
+    let mut asked = Vec::new();
+    let mut elsewhere = None;
+    for (name, map) in maps {
+        match place(map.kind) {
+            Some(place) => asked.push((place, name.clone(), map.kind)),
+            None if map.kind.key == KeyKind::Elsewhere => elsewhere = Some(stay_private(name.clone(), map.kind)),
+            None => {}
+        }
+    }
     asked.sort();
-    asked.into_iter().map(|(_, name, kind)| look_up(name, kind)).collect()
+    elsewhere.into_iter().chain(asked.into_iter().map(|(_, name, kind)| look_up(name, kind))).collect()
+}
+
+/// Pods that are in no known network are not translated to private destinations, where pods may be.
+fn stay_private(pods: Name, kind: MapKind) -> Rule {
+    let destinations = Match::destination_in(kind.family, PRIVATE.clone());
+    Rule { matches: vec![Match::In(Key::of(kind), pods), destinations], ..Rule::always(Statement::Accept) }
 }
 
 fn look_up(map: Name, kind: MapKind) -> Rule {
@@ -35,7 +52,7 @@ pub(crate) fn place(kind: MapKind) -> Option<(u8, WithPort)> {
     match kind.key {
         KeyKind::Prefix(bits) => Some((u8::MAX - bits, WithPort::No)),
         KeyKind::PrefixPort(bits) => Some((u8::MAX - bits, WithPort::Yes)),
-        KeyKind::Address | KeyKind::Port => None,
+        KeyKind::Address | KeyKind::Elsewhere | KeyKind::Port => None,
     }
 }
 

@@ -154,7 +154,7 @@ pub(super) fn delete_elements(transaction: &mut Transaction, place: Place<'_>, m
 pub(super) fn key_length(kind: MapKind) -> u32 {
     let address = address_length(kind.family);
     match kind.key {
-        KeyKind::Address => address,
+        KeyKind::Address | KeyKind::Elsewhere => address,
         KeyKind::Port => address + 4 + 4,
         KeyKind::Prefix(_) => address + address,
         KeyKind::PrefixPort(_) => address + address + 4 + 4,

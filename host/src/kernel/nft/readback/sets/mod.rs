@@ -195,7 +195,7 @@ fn read_map(socket: &mut Socket, reading: &mut Reading, name: Name, kind: MapKin
 fn map_key(kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
     let (first, rest) = leading_address(kind.family, bytes)?;
     match (kind.key, rest) {
-        (KeyKind::Address, []) => Some(MapKey::Address(first)),
+        (KeyKind::Address | KeyKind::Elsewhere, []) => Some(MapKey::Address(first)),
         (KeyKind::Port, rest) => port(rest).map(|(protocol, port)| MapKey::Port(first, protocol, port)),
         (KeyKind::Prefix(_), rest) => match leading_address(kind.family, rest)? {
             (pod, []) => Some(MapKey::Prefix(pod, first)),
@@ -205,7 +205,7 @@ fn map_key(kind: MapKind, bytes: &[u8]) -> Option<MapKey> {
             let (pod, rest) = leading_address(kind.family, rest)?;
             port(rest).map(|(protocol, port)| MapKey::PrefixPort(pod, first, protocol, port))
         }
-        (KeyKind::Address, [..]) => None,
+        (KeyKind::Address | KeyKind::Elsewhere, [..]) => None,
     }
 }
 
