@@ -10,11 +10,10 @@ use lab::Namespace;
 use crate::clock::{self, used};
 use crate::kernel::{commit, populations};
 use crate::measure::{Times, head, ratio, row, us};
-use crate::world::{Kind, World};
+use crate::world::World;
 
-/// How often each change is made. Chains cost the kernel milliseconds.
+/// How often each change is made.
 const TURNS: u32 = 300;
-const TURNS_WITH_CHAINS: u32 = 50;
 /// From one Service that changes to the next: what is near in memory is not changed next.
 const STRIDE: u32 = 7_919;
 
@@ -42,6 +41,8 @@ pub(crate) struct Cost {
     pub(crate) kernel: Duration,
     /// All of it, until the loop knows that it is in force.
     pub(crate) whole: Duration,
+    /// In how many batches.
+    pub(crate) batches: usize,
 }
 
 pub(crate) fn one_change() {
@@ -61,7 +62,7 @@ pub(crate) fn one_change() {
     let mut first = BTreeMap::new();
     for (count, kind) in populations() {
         let namespace = Namespace::new().unwrap();
-        let costs = namespace.run(|| costs(World::with(count, kind), count, turns(kind))).unwrap();
+        let costs = namespace.run(|| costs(World::with(count, kind), count)).unwrap();
         for (change, costs) in costs {
             let [bytes, kernel, whole] = times(&costs);
             let least = *first.entry((format!("{kind:?}"), change)).or_insert([bytes.at(50), whole.at(50)]);
@@ -87,17 +88,13 @@ pub(crate) fn times(costs: &[Cost]) -> [Times; 3] {
         .map(|of| Times::of(costs.iter().map(of).collect()))
 }
 
-fn turns(kind: Kind) -> u32 {
-    if kind == Kind::Networks { TURNS_WITH_CHAINS } else { TURNS }
-}
-
-fn costs(mut world: World, count: u32, turns: u32) -> BTreeMap<Change, Vec<Cost>> {
+fn costs(mut world: World, count: u32) -> BTreeMap<Change, Vec<Cost>> {
     let mut netlink = Netlink::open().unwrap();
     let everything = world.step();
     commit(&mut netlink, &world.changes(&everything)).unwrap();
     world.apply(everything);
     let mut costs: BTreeMap<Change, Vec<Cost>> = BTreeMap::new();
-    for turn in 1..=turns {
+    for turn in 1..=TURNS {
         for change in CHANGES {
             let key = prepare(change, &mut world, (count, turn));
             costs.entry(change).or_default().push(step(&mut world, &mut netlink, key));
@@ -129,6 +126,8 @@ pub(crate) fn step(world: &mut World, netlink: &mut Netlink, key: Key) -> Cost {
         (comparison, changes)
     });
     let (kernel, committing) = used(clock::thread, || commit(netlink, &changes).unwrap());
+    let batches = changes.batches().len();
     let ((), applying) = used(clock::thread, || world.apply(comparison));
-    Cost { bytes: planning + committing - kernel, kernel, whole: planning + committing + applying }
+    let (bytes, whole) = (planning + committing - kernel, planning + committing + applying);
+    Cost { bytes, kernel, whole, batches }
 }

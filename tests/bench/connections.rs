@@ -12,8 +12,9 @@ use egressd_core::ruleset::Ruleset;
 use lab::Lab;
 use lab::addresses::NEIGHBOUR_V4;
 
+use crate::asks::Kind;
 use crate::measure::{Times, head, ratio, row, timed};
-use crate::world::{Kind, World};
+use crate::world::World;
 
 /// New connections in one measurement: below the default limit of conntrack.
 const CONNECTIONS: u16 = 40_000;
@@ -68,15 +69,13 @@ fn measure(load: impl FnOnce(&Lab)) -> Duration {
     let pod = lab.pod(3);
     let rounds = (0..ROUNDS).map(|round| {
         let source = 2_000 + u16::try_from(round).unwrap();
-        pod.host.namespace.run(|| connect(pod.v4(), source)).unwrap()
+        pod.host.namespace.run(|| timed(|| connect(pod.v4(), source, CONNECTIONS)).1).unwrap() / u32::from(CONNECTIONS)
     });
     Times::of(rounds.collect()).at(0)
 }
 
 /// One datagram to each of many ports: every one a new connection, all the way to the outside host.
-fn connect(from: IpAddr, source: u16) -> Duration {
+pub(crate) fn connect(from: IpAddr, source: u16, count: u16) {
     let socket = UdpSocket::bind((from, source)).unwrap();
-    let send = |port: u16| drop(socket.send_to(&[0], (NEIGHBOUR_V4, port)));
-    let (_, time) = timed(|| (10_000..10_000 + CONNECTIONS).for_each(send));
-    time / u32::from(CONNECTIONS)
+    (10_000..10_000 + count).for_each(|port| drop(socket.send_to(&[0], (NEIGHBOUR_V4, port))));
 }

@@ -8,18 +8,17 @@ use egressd_core::diff::{Changes, diff};
 use egressd_core::ruleset::Ruleset;
 use lab::Namespace;
 
+use crate::asks::Kind;
 use crate::clock::{self, used};
 use crate::measure::{head, ms, ratio, row};
-use crate::world::{Kind, World};
+use crate::world::World;
 
 pub(crate) const COUNTS: [u32; 3] = [1_000, 10_000, 30_000];
 const KINDS: [Kind; 3] = [Kind::Plain, Kind::Ports, Kind::Networks];
 
-/// How many Services of each kind are looked at. Chains cost the kernel milliseconds each once there are many; 10,000 of
-/// them say enough.
+/// How many Services of each kind are looked at.
 pub(crate) fn populations() -> impl Iterator<Item = (u32, Kind)> {
-    let all = COUNTS.into_iter().flat_map(|count| KINDS.map(|kind| (count, kind)));
-    all.filter(|(count, kind)| *kind != Kind::Networks || *count <= 10_000)
+    COUNTS.into_iter().flat_map(|count| KINDS.map(|kind| (count, kind)))
 }
 
 /// Everything from nothing, beside the kernel's own time for the same bytes, and beside `nft -f`.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and stops")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
+mod asks;
 mod change;
 mod clock;
 mod cluster;
@@ -11,6 +12,7 @@ mod evaluation;
 mod kernel;
 mod measure;
 mod memory;
+mod networks;
 mod node;
 mod peers;
 mod policies;
@@ -36,10 +38,13 @@ fn main() {
     println!("{cores} cores, Linux {}.\n", kernel.trim().split('-').next().unwrap_or_default());
     // `cargo bench -- NAME` runs only what contains it.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, fn()); 14] = [
+    let parts: [(&str, fn()); 17] = [
         ("one change", change::one_change),
         ("a Node", node::a_node),
         ("cold start", kernel::cold_start),
+        ("networks", networks::changes),
+        ("networks, new connections", networks::lengths),
+        ("networks, the most", networks::worst),
         ("peers", peers::peers),
         ("policy call", evaluation::policy_call),
         ("evaluation", evaluation::evaluation),

@@ -9,10 +9,11 @@ use egressd_core::model::{Key, Node};
 use egressd_core::testkit::n;
 use lab::Namespace;
 
+use crate::asks::Kind;
 use crate::change::{Cost, step, times};
 use crate::kernel::{COUNTS, commit};
 use crate::measure::{head, row, us};
-use crate::world::{Kind, World};
+use crate::world::World;
 
 /// How many Nodes are there before.
 const NODES: [u32; 2] = [10, 4_000];

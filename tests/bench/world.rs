@@ -2,26 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::diff::{Applied, Changes, Comparison};
 use egressd_core::in_force::{InForce, Newest, UnixTime};
-use egressd_core::model::{ClusterSettings, Context, Key, ServiceView, Snapshot};
-use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::model::{ClusterSettings, Context, Key, Service, ServiceView, Snapshot};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
-use egressd_core::testkit::{SnapshotBuilder, n, service, settings_of_many};
+use egressd_core::plan::Limits;
+use egressd_core::testkit::{SnapshotBuilder, n, service, settings, settings_of_many};
 
-/// What a Service asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Plain,
-    Ports,
-    Networks,
-}
+use crate::asks::{Kind, Policy};
 
 /// Endpoints of a Service, where nothing else is asked for.
 const ENDPOINTS: u32 = 2;
@@ -32,11 +25,11 @@ const ADDRESSES: u32 = 499;
 pub(crate) struct World {
     pub(crate) pipeline: Pipeline,
     pub(crate) snapshot: Snapshot,
-    kind: Kind,
+    policy: Policy,
     /// How many endpoints a Service has.
     each: u32,
     /// What the kernel holds.
-    applied: Applied,
+    pub(crate) applied: Applied,
     /// What followed last.
     newest: Newest,
     in_force: InForce,
@@ -44,12 +37,16 @@ pub(crate) struct World {
 
 /// Of a node that knows no Service yet.
 pub(crate) fn pipeline() -> Pipeline {
+    pipeline_within(settings_of_many(Owner::Any).limits)
+}
+
+fn pipeline_within(limits: Limits) -> Pipeline {
     let cluster = ClusterSettings {
         pod_networks: vec![n("10.0.0.0/8")],
         service_networks: vec![n("172.30.0.0/16")],
         ..ClusterSettings::default()
     };
-    Pipeline::new(Settings { cluster, ..settings_of_many(Owner::Any) }, BTreeMap::new())
+    Pipeline::new(Settings { cluster, limits, ..settings(Owner::Any) }, BTreeMap::new())
 }
 
 impl World {
@@ -62,12 +59,18 @@ impl World {
 
     /// So many Services, each with so many endpoints, that nothing was worked out about.
     pub(crate) fn unknown(count: u32, kind: Kind, each: u32) -> Self {
-        let (snapshot, applied, newest, in_force) = Default::default();
-        let mut world = Self { pipeline: pipeline(), snapshot, kind, each, applied, newest, in_force };
+        let mut world = Self { each, ..Self::empty(settings_of_many(Owner::Any).limits, kind.policy()) };
         for number in 0..count {
             world.insert(number, 0);
         }
         world
+    }
+
+    /// Without Services.
+    pub(crate) fn empty(limits: Limits, policy: Policy) -> Self {
+        let (snapshot, applied, newest, in_force) = Default::default();
+        let pipeline = pipeline_within(limits);
+        Self { pipeline, snapshot, policy, each: ENDPOINTS, applied, newest, in_force }
     }
 
     /// Asks about all Services.
@@ -89,9 +92,14 @@ impl World {
     fn put(&mut self, number: u32, turn: u32, first: Ipv4Addr) -> Key {
         let address = Ipv4Addr::from(0x0b00_0000 + (number + turn) % ADDRESSES);
         let service = service(&format!("service-{number}"), &[&address.to_string()]);
+        let rest = (1..self.each).map(|place| self.endpoint(number, place)).collect::<Vec<_>>();
+        self.put_service(service, [first].into_iter().chain(rest))
+    }
+
+    /// Adds or changes any Service, with endpoints on this node.
+    pub(crate) fn put_service(&mut self, service: Service, endpoints: impl IntoIterator<Item = impl ToString>) -> Key {
         let key = service.key.clone();
-        let rest = (1..self.each).map(|place| self.endpoint(number, place));
-        let endpoints: Vec<String> = [first].into_iter().chain(rest).map(|endpoint| endpoint.to_string()).collect();
+        let endpoints: Vec<String> = endpoints.into_iter().map(|endpoint| endpoint.to_string()).collect();
         let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
         SnapshotBuilder::default().service(service, &endpoints).add_to(&mut self.snapshot);
         Key::Service(key)
@@ -133,6 +141,11 @@ impl World {
     /// The kernel holds it now.
     pub(crate) fn apply(&mut self, comparison: Comparison) {
         comparison.apply_to(&mut self.applied);
+        self.end();
+    }
+
+    /// The kernel holds all of what followed last.
+    pub(crate) fn end(&mut self) {
         self.applied.clear_outstanding();
         self.in_force.take_over(&std::mem::take(&mut self.newest), UnixTime(1));
     }
@@ -140,31 +153,24 @@ impl World {
     fn answer(&mut self, keys: &BTreeSet<Key>) {
         let questions = self.pipeline.update(&self.snapshot, keys);
         let context = self.pipeline.context();
-        let kind = self.kind;
         let answers = questions.into_iter().map(|question| {
-            let verdict = verdict(kind, &context, &question.view);
-            (question, verdict)
+            let rules = (self.policy)(plain(&context, &question.view), &question.view);
+            (question, Verdict::new(Ruling::Draft(Draft { rules, ..Draft::default() }.into())))
         });
         let answers = answers.collect();
         self.pipeline.answer(answers);
     }
 }
 
-fn verdict(kind: Kind, context: &Arc<Context>, view: &ServiceView) -> Verdict {
-    let rule = Rule {
+/// From all endpoints on this node to the first address.
+fn plain(context: &Context, view: &ServiceView) -> Rule {
+    Rule {
         id: "ipv4".to_owned(),
         sources: view.local_endpoints(context).map(|endpoint| endpoint.address).collect::<Vec<IpAddr>>(),
-        include: if kind == Kind::Networks { vec![n("192.0.2.0/24"), n("198.51.100.0/24")] } else { vec![] },
-        exclude: if kind == Kind::Networks { vec![n("192.0.2.128/25")] } else { vec![] },
+        include: vec![],
+        exclude: vec![],
         source_ports: vec![],
-        destination_ports: if kind == Kind::Ports { ports() } else { vec![] },
+        destination_ports: vec![],
         address: view.addresses[0],
-    };
-    Verdict::new(Ruling::Draft(Draft { rules: vec![rule], ..Draft::default() }.into()))
-}
-
-fn ports() -> Vec<PortMatch> {
-    [(Protocol::Tcp, 443), (Protocol::Udp, 5060)]
-        .map(|(protocol, port)| PortMatch::new(protocol, port, port).expect("a port"))
-        .to_vec()
+    }
 }

@@ -7,10 +7,11 @@ use egressd_core::diff::Comparison;
 use lab::Namespace;
 
 use super::{Cost, changing};
+use crate::asks::Kind;
 use crate::change::{step, times};
 use crate::clock::{self, used};
 use crate::kernel::commit;
-use crate::world::{Kind, World};
+use crate::world::World;
 
 const TURNS: u32 = 300;
 

@@ -1,0 +1,85 @@
+//! A change of any size, carried out as the loop does it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use egressd::kernel::nft::Netlink;
+use egressd_core::diff::{Applied, Changes, Comparison, Cut, SLICE, Slices};
+use egressd_core::model::Key;
+
+use crate::clock::{self, used};
+use crate::kernel::commit;
+use crate::world::World;
+
+/// What it took.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Carried {
+    pub(super) batches: usize,
+    pub(super) slices: usize,
+    /// The kernel's part.
+    pub(super) kernel: Duration,
+    /// All of it.
+    pub(super) whole: Duration,
+    /// The slice that took longest: for so long what comes meanwhile waits.
+    pub(super) longest: Duration,
+}
+
+impl Carried {
+    fn slice(&mut self, netlink: &mut Netlink, changes: &Changes) {
+        self.slices += 1;
+        self.batches += changes.batches().len();
+        self.kernel += commit(netlink, changes).unwrap();
+    }
+}
+
+/// What the loop does with an update.
+pub(super) fn change(world: &mut World, netlink: &mut Netlink, key: Key) -> Carried {
+    let (comparison, planning) = used(clock::thread, || world.take(&BTreeSet::from([key])));
+    let carried = carry_out(world, netlink, comparison);
+    Carried { whole: carried.whole + planning, ..carried }
+}
+
+/// What leads from what the kernel holds to what it is to hold.
+pub(super) fn carry_out(world: &mut World, netlink: &mut Netlink, comparison: Comparison) -> Carried {
+    let (cut, cutting) = used(clock::thread, || comparison.cut(&world.applied, SLICE));
+    let mut carried = Carried { whole: cutting, ..Carried::default() };
+    match cut {
+        Cut::Whole => {
+            let work = || {
+                carried.slice(netlink, &world.changes(&comparison));
+                world.apply(comparison);
+            };
+            let ((), longest) = used(clock::thread, work);
+            Carried { longest, whole: carried.whole + longest, ..carried }
+        }
+        Cut::Slices(slices) => {
+            by_slices(&mut world.applied, netlink, comparison, slices, &mut carried);
+            world.end();
+            carried
+        }
+    }
+}
+
+fn by_slices(
+    applied: &mut Applied,
+    netlink: &mut Netlink,
+    mut comparison: Comparison,
+    mut slices: Slices,
+    carried: &mut Carried,
+) {
+    loop {
+        let work = || {
+            let slice = slices.next(comparison.before(applied), comparison.after())?;
+            carried.slice(netlink, &slice.changes);
+            comparison.take(&slice);
+            applied.take(slice);
+            Some(())
+        };
+        let (more, took) = used(clock::thread, work);
+        carried.whole += took;
+        carried.longest = carried.longest.max(took);
+        if more.is_none() {
+            return;
+        }
+    }
+}
