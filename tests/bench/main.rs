@@ -24,6 +24,27 @@ use std::fs;
 
 use lab::Readiness;
 
+/// What there is, by name.
+const PARTS: [(&str, fn()); 17] = [
+    ("one change", change::one_change),
+    ("a Node", node::a_node),
+    ("cold start", kernel::cold_start),
+    ("networks", networks::changes),
+    ("networks, new connections", networks::lengths),
+    ("networks, the most", networks::worst),
+    ("peers", peers::peers),
+    ("policy call", evaluation::policy_call),
+    ("evaluation", evaluation::evaluation),
+    ("chains", policies::chains),
+    ("reload", reload::reload),
+    ("loading policies", policies::loading),
+    ("memory of policies", policies::memory_of_policies),
+    ("misbehaviour", policies::misbehaviour),
+    ("new connections", connections::new_connections),
+    ("memory", memory::memory),
+    ("cluster", cluster::cluster),
+];
+
 fn main() {
     match lab::prepare() {
         Ok(Readiness::Ready) => {}
@@ -38,26 +59,7 @@ fn main() {
     println!("{cores} cores, Linux {}.\n", kernel.trim().split('-').next().unwrap_or_default());
     // `cargo bench -- NAME` runs only what contains it.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, fn()); 17] = [
-        ("one change", change::one_change),
-        ("a Node", node::a_node),
-        ("cold start", kernel::cold_start),
-        ("networks", networks::changes),
-        ("networks, new connections", networks::lengths),
-        ("networks, the most", networks::worst),
-        ("peers", peers::peers),
-        ("policy call", evaluation::policy_call),
-        ("evaluation", evaluation::evaluation),
-        ("chains", policies::chains),
-        ("reload", reload::reload),
-        ("loading policies", policies::loading),
-        ("memory of policies", policies::memory_of_policies),
-        ("misbehaviour", policies::misbehaviour),
-        ("new connections", connections::new_connections),
-        ("memory", memory::memory),
-        ("cluster", cluster::cluster),
-    ];
-    for (name, part) in parts {
+    for (name, part) in PARTS {
         if wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str())) {
             println!("### {name}\n\nLoad average: {}.\n", process::load_average());
             part();
