@@ -26,9 +26,9 @@ use crate::kernel::nft::{
 /// Connections by Service.
 pub(in crate::kernel::nft) type Connections = BTreeMap<Uid, u64>;
 
-/// Elements are asked for one by one up to so many, and above that the map is dumped: a question costs about as
-/// much as ten elements of a dump.
-const FEW: usize = 512;
+/// Elements are asked for one by one up to so many, which is what a slice changes at most. A dump takes longer the larger the map
+/// is, whatever the slice: 0.3 s among 65,000 elements, where 4,096 questions take some 20 ms.
+const FEW: usize = 4096;
 
 /// The answers to one question for elements have to fit the receive buffer that a process without privileges has.
 const AT_ONCE: usize = 64;
