@@ -67,7 +67,7 @@ fn over_ends_in_the_middle(from: &str, to: &str) -> Result<()> {
     let stage = Stage::new()?;
     stage.write_many()?;
     let [from, to] = [from, to].map(|layout| program().environment("EGRESSD_TABLE_LAYOUT", layout));
-    let before = stage.started(&from, ADDRESS)?;
+    let before = all_in_force(&stage, &from)?;
     let egressd = stage.expect_only(LAST, || {
         before.kill()?;
         for milliseconds in [150, 250, 350, 450, 600] {
@@ -83,13 +83,20 @@ fn over_ends_in_the_middle(from: &str, to: &str) -> Result<()> {
     egressd.stop()
 }
 
+/// One that has carried out everything, the last slice too.
+fn all_in_force<'s>(stage: &'s Stage, program: &Program) -> Result<Egressd<'s>> {
+    let mut egressd = stage.started(program, ADDRESS)?;
+    egressd.wait_until_seen(stage.pod(LAST), OUTSIDE_V4, ADDRESS.into())?;
+    Ok(egressd)
+}
+
 /// An update that is undone before all of it is in force: the copy has what the new tables do not have yet. The process ends
 /// as soon as it has carried out the first slice.
 pub(crate) fn a_layout_that_is_taken_back_in_the_middle_changes_no_packet() -> Result<()> {
     let stage = Stage::new()?;
     stage.write_many()?;
     let [first, second] = ["1", "2"].map(|layout| program().environment("EGRESSD_TABLE_LAYOUT", layout));
-    stage.started(&first, ADDRESS)?.stop()?;
+    all_in_force(&stage, &first)?.stop()?;
     stage.expect_only(LAST, || {
         let mut begun = second.run(&stage.lab, &stage.manifests)?;
         begun.wait_until_log_has(" committed ")?;
