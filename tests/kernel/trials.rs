@@ -324,7 +324,7 @@ fn what_others_put_into_our_table_is_found_and_removed() {
     );
     kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", told(&error)));
     assert_eq!(read(&mut kernel), found.state);
-    // What can be said is no stranger: it goes as all that should not be there.
+    // What the vocabulary has is not foreign: it goes like all that should not be there.
     assert!(found.state.tables[&Family::Ipv4.into()].chains.contains_key(&name("theirs")));
     for batch in diff(&found.state, &Ruleset::default()).batches() {
         kernel.commit(batch).unwrap_or_else(|error| panic!("{}", told(&error)));

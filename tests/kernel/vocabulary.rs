@@ -1,4 +1,4 @@
-//! What can be said can be said to the kernel, by us and by `nft`, and is read back.
+//! Each term is written to the kernel, by us and by `nft`, and is read back.
 
 use std::{collections::BTreeSet, net::UdpSocket, process::Command, thread::sleep, time::Duration};
 

@@ -41,7 +41,7 @@ pub enum Item {
 
 impl Item {
     /// How many of it there may be. Far beyond what compilers for policies produce (a Rust policy has 200 functions
-    /// and 30 types), and small enough that nobody has to wait.
+    /// and 30 types), and small enough that no reader has to wait.
     pub(super) fn most(self) -> u64 {
         match self {
             Self::Functions | Self::Types => 20_000,

@@ -88,7 +88,7 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
             .map(|part| Rule::when(part, Statement::Return))
     };
     let mut rules = returns(excluded).to_vec();
-    // Only where it has something: where every ClusterIP and pod lies in a known network, as in most clusters, nobody pays
+    // Only where it has something: where every ClusterIP and pod lies in a known network, as in most clusters, no pod pays
     // for two more look-ups.
     if !exact.is_empty() {
         table.sets.insert(inside.clone(), Set::Addresses(family, exact));

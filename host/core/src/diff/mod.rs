@@ -66,7 +66,7 @@ pub enum Verb {
     AddTable(Layout),
     /// Delete the table with all that is in it. Only when egressd leaves the node for good.
     DeleteTable,
-    /// Let the packets of a table that somebody put to sleep (`flags dormant`) come to its chains again.
+    /// Let the packets of a dormant table (`flags dormant`, set by another program) reach its chains again.
     WakeTable,
     /// Create an empty set.
     AddSet(Name, SetKind),

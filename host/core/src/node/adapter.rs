@@ -38,7 +38,7 @@ pub trait Adapter {
 pub struct Readback<P: Part> {
     /// All that the part's vocabulary can say.
     pub state: P::State,
-    /// All else where only egressd's own should be: somebody else put it there.
+    /// All else where only egressd's own should be: another program put it there.
     pub foreign: Vec<Foreign<P::Change>>,
 }
 

@@ -51,7 +51,7 @@ pub enum State {
     Related,
     /// It belongs to one that was not answered yet.
     New,
-    /// Somebody wants no connection for it (`notrack`).
+    /// It has no connection (`notrack`).
     Untracked,
 }
 

@@ -70,7 +70,7 @@ fn step(ruleset: &mut Ruleset, change: &Change) -> Result<(), &'static str> {
     }
     let table = ruleset.tables.get_mut(&change.family).filter(|table| table.name == change.table).ok_or(MISSING)?;
     match &change.verb {
-        // No table of the fake sleeps: there is nobody else who could have put it to sleep.
+        // No table of the fake is dormant: there is no other program that could have set the flag.
         Verb::AddTable(_) | Verb::WakeTable => Ok(()),
         Verb::DeleteTable => ruleset.tables.remove(&change.family).map(drop).ok_or(MISSING),
         Verb::AddSet(name, kind) => fresh(table.sets.insert(name.clone(), Set::new(*kind))),

@@ -107,7 +107,7 @@ fn add_table(t: &mut Transaction, place: Place<'_>, layout: Layout, flags: Flags
     t.splice(flags, theirs, Origin::whole(place.index));
 }
 
-/// Without flags. A table that has an owner cannot be asleep: the kernel lets nobody change its flags.
+/// Without flags. A table that has an owner cannot be asleep: the kernel refuses every change of its flags.
 fn wake_table(t: &mut Transaction, place: Place<'_>) {
     let mut theirs = rustables::Batch::new();
     theirs.add(&table(place.change).with_flags(0u32), MsgType::Add);

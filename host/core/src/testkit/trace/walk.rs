@@ -26,7 +26,7 @@ pub(super) struct Walk<'a> {
     journey: &'a mut Journey,
     /// Look-ups before the commit.
     left: usize,
-    /// What happened; none where nobody asks.
+    /// What happened; none where it is not asked for.
     log: Option<Log>,
 }
 

@@ -32,7 +32,7 @@ pub(in crate::kernel::nft) struct FoundTable {
 pub(super) enum Activity {
     /// They do.
     Awake,
-    /// Somebody put the table to sleep (`flags dormant`).
+    /// Another program made the table dormant (`flags dormant`).
     Dormant,
 }
 

@@ -50,7 +50,7 @@ fn decode(expression: Attributes<'_>) -> Option<Expression> {
     }
 }
 
-/// The kernel says sixteen-byte registers wherever one begins, whatever it was told.
+/// The kernel says sixteen-byte registers wherever one begins, whatever was written.
 fn slot(number: u32) -> Option<Slot> {
     match number {
         sys::NFT_REG_1..=sys::NFT_REG_4 => Some(Slot((number - sys::NFT_REG_1) * 4)),

@@ -1,4 +1,4 @@
-//! Every word comes back, alone and beside others.
+//! Every term comes back, alone and beside others.
 
 use egressd_core::{
     net::{AddressRange, PortMatch, Protocol},
