@@ -108,6 +108,17 @@ pub(crate) fn a_layout_that_is_taken_back_in_the_middle_changes_no_packet() -> R
     })
 }
 
+/// P10, where no layout changes.
+pub(crate) fn another_programs_table_with_the_name_of_the_copy_stays_and_hinders_nothing() -> Result<()> {
+    let stage = Stage::new()?;
+    stage.lab.node().nft("add table ip egressd_bridge_v4\nadd chain ip egressd_bridge_v4 theirs")?;
+    let egressd = stage.started(&program(), ADDRESS)?;
+    stage.expect_all("beside a table with the name of the copy")?;
+    ensure!(egressd.log().contains("a table has the name of egressd's copy"), "{}", egressd.log());
+    ensure!(stage.lab.node().ruleset()?.contains("chain theirs"), "what is another program's is gone");
+    egressd.stop()
+}
+
 /// The one ends, and the other takes over and makes a change. A flood is over after some ten seconds, so each time has one of
 /// its own.
 fn gone_over<'s>(

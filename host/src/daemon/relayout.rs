@@ -41,10 +41,17 @@ pub(super) async fn begin(
     board: &Board,
 ) -> Result<Begun, nft::Error> {
     let names = Instance::of_tables(tables).bridge();
-    takeover::adopt(kernel, &names, board).await?;
-    let left = takeover::read_back(kernel, &names).await?;
     let held = held.ruleset();
-    if held.tables.values().all(|table| table.layout == tables.layout) {
+    let is_wanted = held.tables.values().all(|table| table.layout == tables.layout);
+    let left = match left(kernel, &names, board).await {
+        // No copy is needed, and that one is another program's.
+        Err(error @ nft::Error::Foreign(_)) if is_wanted => {
+            warn!(error = with_causes(&error), "a table has the name of egressd's copy; it stays as it is");
+            return Ok(Begun { doomed: Vec::new(), bridge: None });
+        }
+        left => left?,
+    };
+    if is_wanted {
         let bridge = (!left.tables.is_empty()).then_some(Bridge { names, held: left });
         return Ok(Begun { doomed: Vec::new(), bridge });
     }
@@ -63,6 +70,12 @@ pub(super) async fn begin(
     let copy = renamed(held, &names);
     fill(kernel, &copy).await?;
     Ok(Begun { doomed, bridge: Some(Bridge { names, held: held.clone() }) })
+}
+
+/// The copy that an earlier process left.
+async fn left(kernel: &KernelThread, names: &TableNames, board: &Board) -> Result<Ruleset, nft::Error> {
+    takeover::adopt(kernel, names, board).await?;
+    takeover::read_back(kernel, names).await
 }
 
 /// The same tables under other names.
