@@ -1,7 +1,7 @@
-//! What `wit-bindgen` makes of `wit/`. Only `convert` and `export` look at it.
+//! What `wit-bindgen` makes of `wit/0.1.0`. Only `convert` and `export` look at it.
 
 wit_bindgen::generate!({
-    path: "../wit",
+    path: "../wit/0.1.0",
     world: "policy",
     pub_export_macro: true,
     default_bindings_module: "egressd_policy_sdk::bindings",
@@ -10,7 +10,7 @@ wit_bindgen::generate!({
 /// The second world, with the types of the first.
 pub mod validator {
     wit_bindgen::generate!({
-        path: "../wit",
+        path: "../wit/0.1.0",
         world: "validator",
         pub_export_macro: true,
         default_bindings_module: "egressd_policy_sdk::bindings::validator",

@@ -1,4 +1,4 @@
-//! What a policy may say about one Service. The same data as `wit/types.wit`, in our own types.
+//! What a policy may say about one Service. The same data as `wit/0.1.0/types.wit`, in our own types.
 
 use std::net::IpAddr;
 

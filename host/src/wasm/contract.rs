@@ -5,9 +5,11 @@ use wit_parser::{Resolve, SourceMap};
 use super::unfit::{Unfit, one_line};
 use super::world::{PACKAGE, VERSION, World};
 
-/// What `wit/` says, which is also what the bindings were made of.
-const WIT: [(&str, &str); 2] =
-    [("types.wit", include_str!("../../../wit/types.wit")), ("worlds.wit", include_str!("../../../wit/worlds.wit"))];
+/// What `wit/0.1.0` says, which is also what the bindings were made of.
+const WIT: [(&str, &str); 2] = [
+    ("types.wit", include_str!("../../../wit/0.1.0/types.wit")),
+    ("worlds.wit", include_str!("../../../wit/0.1.0/worlds.wit")),
+];
 
 /// What a policy may import: types, and the log.
 const IMPORTS: [&str; 2] = ["host", "types"];
