@@ -128,7 +128,7 @@ fn signature(parameters: &[u8], results: &[u8]) -> Vec<u8> {
 
 fn contract(world: &str) -> (Resolve, WorldId) {
     let mut resolve = Resolve::default();
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.1.0");
     let (package, _) = resolve.push_dir(directory).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     (resolve, world)

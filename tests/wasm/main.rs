@@ -21,6 +21,7 @@ mod hostile;
 mod hostile_text;
 mod loading;
 mod model;
+mod released;
 mod services;
 mod start;
 mod views;
