@@ -66,7 +66,7 @@ fn content(place: Place, rules: &[&decision::Rule]) -> Content {
 fn returns_first(place: Place, family: Family) -> Vec<Rule> {
     match place {
         Place::Known => Vec::new(),
-        Place::Elsewhere => returns(private_destinations(family)),
+        Place::Elsewhere => returns(private_destinations(family).to_vec()),
     }
 }
 

@@ -100,7 +100,7 @@ fn skeleton(plan: &Plan, family: Family, names: &TableNames, objects: &names::Ob
         let pods = Match::In(Key::of(MapKind::pods(family)), net_pods.clone());
         rules.push(Rule::when(pods, Statement::Jump(NETWORKS.clone())));
         table.chains.insert(NETWORKS.clone(), Chain::default());
-        table.sets.insert(PRIVATE.clone(), Set::Ranges(family, private_destinations(family)));
+        table.sets.insert(PRIVATE.clone(), Set::Ranges(family, private_destinations(family).to_vec()));
     }
     rules.extend([
         Rule::always(Statement::SnatBy(Key::of(MapKind::ports(family)), ports.clone())),

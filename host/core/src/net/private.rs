@@ -1,6 +1,7 @@
 //! Destinations that are private to an organisation, where pods of an unknown network may be.
 
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
@@ -8,19 +9,23 @@ use super::{AddressRange, Family, merge_ranges};
 
 /// RFC 1918; carrier-grade NAT (RFC 6598), which clouds give to pods; benchmarking (RFC 2544) and class E (RFC 1112), which
 /// some give to them, too.
-const IPV4: [&str; 6] =
-    ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "240.0.0.0/4"];
+static IPV4: LazyLock<Vec<AddressRange>> = LazyLock::new(|| {
+    ranges(&["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "240.0.0.0/4"])
+});
 /// Unique local addresses (RFC 4193).
-const IPV6: [&str; 1] = ["fc00::/7"];
+static IPV6: LazyLock<Vec<AddressRange>> = LazyLock::new(|| ranges(&["fc00::/7"]));
+
+fn ranges(networks: &[&str]) -> Vec<AddressRange> {
+    merge_ranges(networks.iter().filter_map(|text| text.parse::<IpNet>().ok()).map(AddressRange::from))
+}
 
 /// The private destinations of a family: sorted, merged. The broadcast address, which lies in one of them, is no
 /// destination to translate to either.
-pub fn private_destinations(family: Family) -> Vec<AddressRange> {
-    let networks: &[&str] = match family {
+pub fn private_destinations(family: Family) -> &'static [AddressRange] {
+    match family {
         Family::Ipv4 => &IPV4,
         Family::Ipv6 => &IPV6,
-    };
-    merge_ranges(networks.iter().filter_map(|text| text.parse::<IpNet>().ok()).map(AddressRange::from))
+    }
 }
 
 /// Whether an address is a private destination.

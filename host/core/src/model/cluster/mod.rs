@@ -156,7 +156,7 @@ impl ClusterFacts {
         let never = never.filter(|network| Family::of_network(*network) == family).map(|n| (n, Reason::Never));
         let mut all: Vec<Named> = pods.into_iter().chain(services).chain(never).collect();
         if let Certainty::Withheld(_) = certainty {
-            all.extend(private_destinations(family).into_iter().filter_map(|r| Some((r.network()?, Reason::Private))));
+            all.extend(private_destinations(family).iter().filter_map(|r| Some((r.network()?, Reason::Private))));
         }
         self.excluded.insert(family, all.iter().map(|(network, _)| AddressRange::from(*network)).collect());
         self.pods.insert(family, of_pods);
