@@ -1,9 +1,10 @@
 //! What imports each other, directly or through others.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::rooms::is_test;
-use crate::rust::{code, files, paths, without_tests};
+use crate::rust::{code, files, paths, root, without_tests};
 use crate::shell::SHELL;
 use crate::walls::ROOMS;
 
@@ -53,23 +54,40 @@ fn circle(mut imports: Imports) -> BTreeSet<String> {
     }
 }
 
-/// The files of one folder that is a room, without `mod.rs`, which knows all of them.
+/// The files of one folder that is a room, by their path in it, without `mod.rs` of any folder, which only passes on.
 fn imports_of_files(folder: &str) -> Imports {
     let product: Vec<_> = files(folder).into_iter().filter(|file| !is_test(file)).collect();
-    let stems = product.iter().filter_map(|file| file.file_stem()).map(|stem| stem.to_string_lossy().into_owned());
-    let names: BTreeSet<String> = stems.filter(|name| name != "mod").collect();
-    let named = product.iter().filter_map(|file| Some((file, file.file_stem()?.to_string_lossy().into_owned())));
-    let rows = named.filter(|(_, name)| names.contains(name));
-    rows.map(|(file, name)| (name, imported(without_tests(&code(file)), &names))).collect()
+    let names: BTreeMap<String, _> = product.iter().filter_map(|file| Some((inside(file, folder)?, file))).collect();
+    let known: BTreeSet<String> = names.keys().cloned().collect();
+    names.iter().map(|(name, file)| (name.clone(), imported(name, without_tests(&code(file)), &known))).collect()
 }
 
-/// `mod` stands for what is named as the folder's own.
-fn imported(code: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
-    let firsts =
-        paths(code).into_iter().filter_map(|path| path.strip_prefix("super::")?.split("::").next().map(str::to_owned));
-    let target = |first: String| match names.contains(&first) {
-        true => Some(first),
-        false => first.starts_with(|c: char| c.is_uppercase()).then(|| "mod".to_owned()),
+/// `v0_1/ask` of `host/src/wasm/v0_1/ask.rs`; none of a `mod.rs`.
+fn inside(file: &Path, folder: &str) -> Option<String> {
+    let path = file.strip_prefix(root().join(folder)).ok()?.with_extension("");
+    let path = path.to_string_lossy().into_owned();
+    (path != "mod" && !path.ends_with("/mod")).then_some(path)
+}
+
+/// `mod` stands for what is named as the folder's own. A folder in it is named by what its `mod.rs` passes on, which is any of
+/// its files.
+fn imported(name: &str, code: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
+    let folder = name.rsplit_once('/').map(|(folder, _)| format!("{folder}/"));
+    let target = |path: String| -> Vec<String> {
+        let Some(inner) = path.strip_prefix("super::") else { return Vec::new() };
+        let (beginning, inner) = match (&folder, inner.strip_prefix("super::")) {
+            (Some(_), Some(outer)) => ("", outer),
+            (Some(folder), None) => (folder.as_str(), inner),
+            (None, _) => ("", inner),
+        };
+        let first = inner.split("::").next().unwrap_or_default();
+        let within = format!("{beginning}{first}/");
+        let mut found: Vec<String> = names.iter().filter(|name| name.starts_with(&within)).cloned().collect();
+        found.extend(names.get(&format!("{beginning}{first}")).cloned());
+        if found.is_empty() && first.starts_with(|c: char| c.is_uppercase()) {
+            found.push("mod".to_owned());
+        }
+        found
     };
-    firsts.filter_map(target).collect()
+    paths(code).into_iter().flat_map(target).collect()
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use egressd::wasm::{self, Loaded, World};
+use egressd::wasm::{self, Loaded, Version, World};
 use egressd_core::chain::{Asked, Chain, Member, Ruling};
 use egressd_core::decision::{Decision, Draft};
 use sha2::{Digest, Sha256};
@@ -46,7 +46,7 @@ fn released_components_are_the_files_that_their_page_names() {
 fn released_components_say_of_which_contract_and_world_they_are() {
     for (name, world) in RELEASED {
         let inspection = wasm::inspect(&released(name)).unwrap();
-        assert_eq!((inspection.contract.as_str(), inspection.world), ("0.1.0", world), "{name}");
+        assert_eq!((inspection.contract, inspection.world), (Version::V0_1, world), "{name}");
     }
 }
 

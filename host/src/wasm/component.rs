@@ -6,20 +6,16 @@ use egressd_core::chain::{Asked, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{Context, ServiceView};
-use wasmtime::Store;
-use wasmtime::component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift};
 
-use super::bindings::{policy, types, validator};
 use super::compiler::Compiler;
-use super::convert;
+use super::configured::Configured;
 use super::description::Description;
 use super::engine::Engine;
 use super::error::Error;
 use super::guest::{Guest, Meter};
-use super::imports::Call;
-use super::limits::Size;
 use super::module::Module;
-use super::module::{Bound, Ready};
+use super::v0_1;
+use super::world::{Version, World};
 
 /// A component with settings that it takes, ready for a chain.
 #[derive(Clone, Debug)]
@@ -33,23 +29,10 @@ pub struct Loaded {
 }
 
 /// A component of world `policy` with its settings.
-pub struct ComponentPolicy {
-    configured: Configured,
-    ready: Ready<policy::PolicyPre<Call>>,
-}
+pub struct ComponentPolicy(Configured);
 
 /// A component of world `validator` with its settings.
-pub struct ComponentValidator {
-    configured: Configured,
-    ready: Ready<validator::ValidatorPre<Call>>,
-}
-
-/// What both have.
-struct Configured {
-    guest: Guest,
-    settings: String,
-    description: Description,
-}
+pub struct ComponentValidator(Configured);
 
 /// Both steps at once: [`Module::compile`], then [`configure`].
 ///
@@ -71,12 +54,14 @@ pub fn configure(module: &Module, name: &str, settings: &str) -> Result<Loaded, 
     if let Some(reasons) = errors(&told) {
         return Err(Error::Settings { policy: name.to_owned(), reasons });
     }
-    let described = guest.call(Size::default(), |store| module.bound.describe(store, settings)).map_err(question)?;
-    let (description, meter) = (convert::description(described), guest.meter.clone());
-    let configured = Configured { guest, settings: settings.to_owned(), description: description.clone() };
-    let asked = match &module.bound {
-        Bound::Policy(ready) => Asked::Policy(Arc::new(ComponentPolicy { configured, ready: ready.clone() })),
-        Bound::Validator(ready) => Asked::Validator(Arc::new(ComponentValidator { configured, ready: ready.clone() })),
+    let description = describe(&guest, module, settings).map_err(question)?;
+    let meter = guest.meter.clone();
+    let (functions, version) = (module.functions.clone(), module.contract());
+    let configured =
+        Configured { guest, functions, version, settings: settings.to_owned(), description: description.clone() };
+    let asked = match module.world() {
+        World::Policy => Asked::Policy(Arc::new(ComponentPolicy(configured))),
+        World::Validator => Asked::Validator(Arc::new(ComponentValidator(configured))),
     };
     Ok(Loaded { description, asked, meter })
 }
@@ -91,8 +76,15 @@ pub fn check_settings(module: &Module, name: &str, settings: &str) -> Result<Vec
 }
 
 fn told_about(guest: &Guest, module: &Module, settings: &str) -> Result<Vec<Finding>, PolicyFailure> {
-    let told = guest.call(Size::default(), |store| module.bound.check_settings(store, settings))?;
-    convert::settings_findings(told).map_err(|nonsense| guest.nonsense(&nonsense))
+    match module.contract() {
+        Version::V0_1 => v0_1::check_settings(guest, &module.functions, settings),
+    }
+}
+
+fn describe(guest: &Guest, module: &Module, settings: &str) -> Result<Description, PolicyFailure> {
+    match module.contract() {
+        Version::V0_1 => v0_1::describe(guest, &module.functions, settings),
+    }
 }
 
 /// Why a policy refuses its settings, as one line; none when it takes them.
@@ -102,86 +94,26 @@ fn errors(told: &[Finding]) -> Option<String> {
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-impl Bound {
-    fn check_settings(&self, store: &mut Store<Call>, settings: &str) -> wasmtime::Result<Vec<types::Diagnostic>> {
-        match self {
-            Self::Policy(Ready { pre, question: _ }) => {
-                pre.instantiate(&mut *store)?.egressd_policy_evaluator().call_check_settings(store, settings)
-            }
-            Self::Validator(Ready { pre, question: _ }) => {
-                pre.instantiate(&mut *store)?.egressd_policy_complainer().call_check_settings(store, settings)
-            }
-        }
-    }
-
-    fn describe(&self, store: &mut Store<Call>, settings: &str) -> wasmtime::Result<types::Description> {
-        match self {
-            Self::Policy(Ready { pre, question: _ }) => {
-                pre.instantiate(&mut *store)?.egressd_policy_evaluator().call_describe(store, settings)
-            }
-            Self::Validator(Ready { pre, question: _ }) => {
-                pre.instantiate(&mut *store)?.egressd_policy_complainer().call_describe(store, settings)
-            }
-        }
-    }
-}
-
 impl Policy for ComponentPolicy {
     fn name(&self) -> &str {
-        &self.configured.guest.name
+        &self.0.guest.name
     }
 
     fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
-        let question = Question::new(&self.configured, context, service, draft);
-        let guest = &self.configured.guest;
-        let Ready { pre, question: function } = &self.ready;
-        let (outcome,) = guest.call(question.size, |store| question.put(store, pre.instance_pre(), function))?;
-        convert::outcome(outcome, &question.service).map_err(|nonsense| guest.nonsense(&nonsense))
+        match self.0.version {
+            Version::V0_1 => v0_1::evaluate(&self.0, context, service, draft),
+        }
     }
 }
 
 impl Validator for ComponentValidator {
     fn name(&self) -> &str {
-        &self.configured.guest.name
+        &self.0.guest.name
     }
 
     fn validate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
-        let question = Question::new(&self.configured, context, service, draft);
-        let guest = &self.configured.guest;
-        let Ready { pre, question: function } = &self.ready;
-        let (told,) = guest.call(question.size, |store| question.put(store, pre.instance_pre(), function))?;
-        convert::diagnostics(told, &question.service).map_err(|nonsense| guest.nonsense(&nonsense))
-    }
-}
-
-/// What both functions take.
-type Words<'a> = (&'a types::Context, &'a types::Service, &'a types::Draft);
-
-/// One Service in the contract's words.
-struct Question {
-    context: types::Context,
-    service: types::Service,
-    draft: types::Draft,
-    size: Size,
-}
-
-impl Question {
-    fn new(configured: &Configured, context: &Context, service: &ServiceView, draft: &Draft) -> Self {
-        let service = convert::service(service, &configured.description);
-        let bytes = service.annotations.iter().map(|(name, value)| name.len() + value.len()).sum();
-        let size = Size { endpoints: service.endpoints.len(), bytes };
-        Self { context: convert::context(context, &configured.settings), service, draft: convert::draft(draft), size }
-    }
-
-    /// Puts it to a fresh instance, in which this function alone is looked up.
-    fn put<A: ComponentNamedList + Lift>(
-        &self,
-        store: &mut Store<Call>,
-        pre: &InstancePre<Call>,
-        function: &ComponentExportIndex,
-    ) -> wasmtime::Result<A> {
-        let instance = pre.instantiate(&mut *store)?;
-        let function = instance.get_typed_func::<Words<'_>, A>(&mut *store, function)?;
-        function.call(store, (&self.context, &self.service, &self.draft))
+        match self.0.version {
+            Version::V0_1 => v0_1::validate(&self.0, context, service, draft),
+        }
     }
 }

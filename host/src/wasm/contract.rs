@@ -1,30 +1,45 @@
-//! The contract as text, and whether a component fits it.
+//! The contract's versions as text, and whether a component fits one.
+
+use std::collections::BTreeSet;
 
 use wit_parser::{Resolve, SourceMap};
 
 use super::unfit::{Unfit, one_line};
-use super::world::{PACKAGE, VERSION, World};
+use super::world::{Kind, PACKAGE, SELECTOR, Version};
 
-/// What `wit/0.1.0` says, which is also what the bindings were made of.
-const WIT: [(&str, &str); 2] = [
-    ("types.wit", include_str!("../../../wit/0.1.0/types.wit")),
-    ("worlds.wit", include_str!("../../../wit/0.1.0/worlds.wit")),
-];
+/// A file of the contract, and what is in it.
+type Text = (&'static str, &'static str);
+
+/// What the folders of `wit/` say, which is also what the bindings were made of.
+fn wit(version: Version) -> [Text; 2] {
+    match version {
+        Version::V0_1 => [
+            ("types.wit", include_str!("../../../wit/0.1.0/types.wit")),
+            ("worlds.wit", include_str!("../../../wit/0.1.0/worlds.wit")),
+        ],
+    }
+}
 
 /// What a policy may import: types, and the log.
 const IMPORTS: [&str; 2] = ["host", "types"];
 
-/// Which world a component with these imports and exports is of, by their names alone.
-pub(super) fn world(imports: &[String], exports: &[String]) -> Result<World, Unfit> {
+/// Of which kind a component with these imports and exports is, by their names alone.
+pub(super) fn kind(imports: &[String], exports: &[String]) -> Result<Kind, Unfit> {
     imports.iter().try_for_each(|name| may_import(name))?;
-    let exported = |world: &World| exports.iter().any(|name| split(name).is_some_and(|(i, _)| i == world.interface()));
-    let worlds: Vec<World> = World::ALL.into_iter().filter(exported).collect();
-    let world = match worlds.as_slice() {
-        [world] => *world,
-        [] => return Err(Unfit::NoExport),
-        _ => return Err(Unfit::BothExports),
-    };
-    exports.iter().try_for_each(|name| is_served(name)).map(|()| world)
+    let mut versions = BTreeSet::new();
+    for name in imports.iter().chain(exports) {
+        versions.extend(version_of(name)?);
+    }
+    if versions.len() > 1 {
+        return Err(Unfit::Versions { versions: numbers(&versions) });
+    }
+    let kinds: Vec<Kind> = Kind::all().filter(|kind| exports.contains(&kind.export())).collect();
+    match kinds.as_slice() {
+        [kind] => Ok(*kind),
+        [] if exports.iter().any(|name| name == SELECTOR) => Err(Unfit::Subjects),
+        [] => Err(Unfit::NoExport),
+        [one, other, ..] => Err(Unfit::BothExports { one: one.export(), other: other.export() }),
+    }
 }
 
 fn may_import(name: &str) -> Result<(), Unfit> {
@@ -32,17 +47,15 @@ fn may_import(name: &str) -> Result<(), Unfit> {
         return Err(Unfit::Wasi { name: name.to_owned() });
     }
     match split(name) {
-        Some((interface, _)) if IMPORTS.contains(&interface) => is_served(name),
+        Some((interface, _)) if IMPORTS.contains(&interface) => Ok(()),
         Some(_) | None => Err(Unfit::Import { name: name.to_owned() }),
     }
 }
 
-/// Names of other packages are none of the contract's business.
-fn is_served(name: &str) -> Result<(), Unfit> {
-    match split(name) {
-        Some((_, version)) if version != VERSION => Err(Unfit::Version { name: name.to_owned() }),
-        Some(_) | None => Ok(()),
-    }
+/// The version that a name of the contract's package is of. Names of other packages are none of the contract's business.
+fn version_of(name: &str) -> Result<Option<Version>, Unfit> {
+    let Some((_, number)) = split(name) else { return Ok(None) };
+    Version::of(number).map(Some).ok_or_else(|| Unfit::Version { name: name.to_owned() })
 }
 
 /// Interface and version of a name in the contract's package.
@@ -51,11 +64,19 @@ fn split(name: &str) -> Option<(&str, &str)> {
     Some(inside.split_once('@').unwrap_or((inside, "")))
 }
 
+fn numbers(versions: &BTreeSet<Version>) -> String {
+    versions.iter().map(|version| version.number()).collect::<Vec<_>>().join(" and ")
+}
+
 /// Whether every function of the world is there with the contract's types. The bytes are a valid component.
-pub(super) fn fits(component: &[u8], world: World) -> Result<(), Unfit> {
-    let misfit = |error: anyhow::Error| Unfit::Misfit { what: one_line(&format!("{:#}", error.root_cause())) };
+pub(super) fn fits(component: &[u8], kind: Kind) -> Result<(), Unfit> {
+    let Kind { version, world } = kind;
+    let misfit = |error: anyhow::Error| {
+        let what = one_line(&format!("{:#}", error.root_cause()));
+        Unfit::Misfit { version, what }
+    };
     let mut map = SourceMap::default();
-    for (name, text) in WIT {
+    for (name, text) in wit(version) {
         map.push_str(name, text);
     }
     let mut resolve = Resolve::default();

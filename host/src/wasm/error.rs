@@ -50,7 +50,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It imports or exports something else than the contract says.
-    #[error("cannot link policy {policy} to the contract egressd:policy@0.1.0")]
+    #[error("cannot link policy {policy} to the contract egressd:policy")]
     Link {
         /// Which policy.
         policy: String,

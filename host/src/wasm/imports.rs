@@ -6,7 +6,6 @@ use egressd_core::text::plain;
 use tracing::{debug, error, info, warn};
 use wasmtime::ResourceLimiter;
 
-use super::bindings::{host, types};
 use super::bounds::TABLE_ELEMENTS;
 use super::limits::Limits;
 
@@ -16,6 +15,15 @@ pub(super) const MOST_LINES: usize = 10_000;
 
 /// Bytes of all of them: a line can be a MiB long, and is copied before it is cut.
 pub(super) const MOST_LOGGED: usize = 16 << 20;
+
+/// The level of a line in the log: the same in every version of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
 
 /// One call of one policy.
 #[derive(Debug)]
@@ -50,6 +58,24 @@ impl Call {
         }
     }
 
+    /// One line of the log.
+    ///
+    /// # Errors
+    /// When it logs without an end, which ends the call.
+    pub(super) fn take(&mut self, level: Level, message: &str) -> wasmtime::Result<()> {
+        self.count(message)?;
+        let Some(text) = self.within_budget(message) else { return Ok(()) };
+        let policy = &self.policy;
+        match level {
+            Level::Debug => debug!(%policy, text, "policy log"),
+            Level::Info => info!(%policy, text, "policy log"),
+            Level::Warn => warn!(%policy, text, "policy log"),
+            Level::Error => error!(%policy, text, "policy log"),
+        }
+        self.last_words = Some(text);
+        Ok(())
+    }
+
     /// Ends the call of a policy that does not stop.
     fn count(&mut self, message: &str) -> wasmtime::Result<()> {
         self.lines += 1;
@@ -75,24 +101,6 @@ impl Call {
             self.log_left = self.log_left.saturating_sub(kept.len().max(1));
         }
         Some(plain(kept))
-    }
-}
-
-impl types::Host for Call {}
-
-impl host::Host for Call {
-    fn log(&mut self, level: host::Level, message: String) -> wasmtime::Result<()> {
-        self.count(&message)?;
-        let Some(text) = self.within_budget(&message) else { return Ok(()) };
-        let policy = &self.policy;
-        match level {
-            host::Level::Debug => debug!(%policy, text, "policy log"),
-            host::Level::Info => info!(%policy, text, "policy log"),
-            host::Level::Warn => warn!(%policy, text, "policy log"),
-            host::Level::Error => error!(%policy, text, "policy log"),
-        }
-        self.last_words = Some(text);
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use super::bounds::MOST_BYTES;
 use super::error::Error;
 use super::unfit::Unfit;
 use super::walk::Walk;
-use super::world::{VERSION, World};
+use super::world::{Kind, Version, World};
 use super::{contract, used};
 
 /// What the engine has switched on; `engine.rs` says why so little.
@@ -22,8 +22,8 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
 pub struct Inspection {
     /// What it is for.
     pub world: World,
-    /// The contract's version, as in 0.1.0.
-    pub contract: String,
+    /// The version of the contract that it was built for.
+    pub contract: Version,
     /// Its size, in bytes.
     pub bytes: usize,
     /// The interfaces that it imports, with package and version.
@@ -53,10 +53,10 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Inspection, Unfit> {
     let walk = Walk::over(bytes, Encoding::Component)?;
     Validator::new_with_features(FEATURES).validate_all(bytes)?;
     used::all_is_used(bytes)?;
-    let world = contract::world(&walk.imports, &walk.exports)?;
-    contract::fits(bytes, world)?;
+    let kind = contract::kind(&walk.imports, &walk.exports)?;
+    contract::fits(bytes, kind)?;
     let Walk { imports, exports, functions, largest_function, most_locals, memory, .. } = walk;
-    let (contract, bytes) = (VERSION.to_owned(), bytes.len());
+    let (Kind { version: contract, world }, bytes) = (kind, bytes.len());
     Ok(Inspection { world, contract, bytes, imports, exports, functions, largest_function, most_locals, memory })
 }
 

@@ -3,31 +3,33 @@
 //! Bytes become a [`Module`] (inspected, compiled, linked), and a module with settings becomes a policy or a
 //! validator of the chain. Nothing outside this directory names wasmtime, and no policy reaches more than a log.
 
-mod bindings;
 mod bounds;
 mod cgroup;
 mod child;
 mod compile_child;
 mod compiler;
 mod component;
+mod configured;
 mod confine;
 mod contract;
-mod convert;
 mod description;
 mod encode;
 mod engine;
 mod error;
 mod failure;
 mod filter;
+mod functions;
 mod guest;
 mod imports;
 mod inspect;
 mod lack;
 mod limits;
 mod module;
+mod nonsense;
 mod room;
 mod unfit;
 mod used;
+mod v0_1;
 mod walk;
 mod world;
 
@@ -48,7 +50,7 @@ pub use limits::Limits;
 pub use module::Module;
 pub use room::NoRoom;
 pub use unfit::{Part, Unfit};
-pub use world::World;
+pub use world::{Version, World};
 
 /// The policy that reads kube-vip's annotations, compiled from this source tree.
 pub fn built_in() -> &'static [u8] {

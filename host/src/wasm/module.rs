@@ -2,37 +2,22 @@
 //! not compile it again.
 
 use egressd_core::policy::Cost;
-use wasmtime::component::{Component, ComponentExportIndex, HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker};
 
-use super::bindings::{policy, validator};
 use super::compiler::Compiler;
 use super::engine::Engine;
 use super::error::Error;
-use super::imports::Call;
-use super::world::World;
+use super::functions::Functions;
+use super::v0_1;
+use super::world::{Kind, Version, World};
 
 /// A compiled component that fits the contract. Clones share it.
 #[derive(Clone)]
 pub struct Module {
     pub(super) engine: Engine,
-    pub(super) bound: Bound,
+    pub(super) functions: Functions,
+    kind: Kind,
     cost: Cost,
-}
-
-/// All that can be done before a call is done.
-#[derive(Clone)]
-pub(super) enum Bound {
-    Policy(Ready<policy::PolicyPre<Call>>),
-    Validator(Ready<validator::ValidatorPre<Call>>),
-}
-
-/// A component of one world.
-#[derive(Clone)]
-pub(super) struct Ready<P> {
-    pub(super) pre: P,
-    /// The function that is called for every Service. The others are called when a policy is configured, so in an instance
-    /// that is asked they are not looked up.
-    pub(super) question: ComponentExportIndex,
 }
 
 impl Module {
@@ -47,8 +32,8 @@ impl Module {
     pub fn compile(engine: &Engine, compiler: &Compiler, bytes: &[u8], name: &str) -> Result<Self, Error> {
         let (component, cost) = compiler.component(engine, bytes, name)?;
         let bound = bind(engine, &component);
-        let bound = bound.map_err(|error| Error::Link { policy: name.to_owned(), source: error.into() })?;
-        Ok(Self { engine: engine.clone(), bound, cost })
+        let (kind, functions) = bound.map_err(|error| Error::Link { policy: name.to_owned(), source: error.into() })?;
+        Ok(Self { engine: engine.clone(), functions, kind, cost })
     }
 
     /// What it took to compile, and what it takes of memory.
@@ -58,35 +43,26 @@ impl Module {
 
     /// What it is for.
     pub fn world(&self) -> World {
-        match self.bound {
-            Bound::Policy(_) => World::Policy,
-            Bound::Validator(_) => World::Validator,
-        }
+        self.kind.world
+    }
+
+    /// The version of the contract that it was built for.
+    pub fn contract(&self) -> Version {
+        self.kind.version
     }
 }
 
 impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Module").field("world", &self.world()).finish_non_exhaustive()
+        f.debug_struct("Module").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
-fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<Bound> {
+/// Of which kind a component is that passed all checks, and its functions. The only import of all kinds is the log.
+fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<(Kind, Functions)> {
     let mut linker = Linker::new(engine.wasmtime());
-    // The only import of both worlds is the log.
-    policy::Policy::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
-    let pre = linker.instantiate_pre(component)?;
-    if component.get_export_index(None, World::Validator.export()).is_some() {
-        let question = question(component, World::Validator)?;
-        return Ok(Bound::Validator(Ready { pre: validator::ValidatorPre::new(pre)?, question }));
-    }
-    let question = question(component, World::Policy)?;
-    Ok(Bound::Policy(Ready { pre: policy::PolicyPre::new(pre)?, question }))
-}
-
-/// Where the function is that is called for every Service.
-fn question(component: &Component, world: World) -> wasmtime::Result<ComponentExportIndex> {
-    let interface = component.get_export_index(None, world.export());
-    let function = interface.and_then(|interface| component.get_export_index(Some(&interface), world.question()));
-    function.ok_or_else(|| wasmtime::Error::msg(format!("{} is not exported", world.question())))
+    v0_1::Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
+    let is_exported = |kind: &Kind| component.get_export_index(None, kind.export()).is_some();
+    let kind = Kind::all().find(is_exported).ok_or_else(|| wasmtime::format_err!("it exports no interface"))?;
+    Ok((kind, Functions::bind(&linker, component, kind)?))
 }

@@ -7,7 +7,7 @@ use egressd_core::text::{Text, plain};
 
 use super::bounds::{Item, MOST_BODY, MOST_BYTES, MOST_DEPTH, MOST_LOCALS, TABLE_ELEMENTS};
 use super::limits::Limits;
-use super::world::{PACKAGE, VERSION};
+use super::world::{Kind, PACKAGE, Version};
 
 /// What a component consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,32 +138,49 @@ pub enum Unfit {
         name: String,
     },
     /// It wants something that nobody has.
-    #[error(
-        "it imports {name}, and a policy may import {PACKAGE}host@{VERSION} and nothing else: leave out what needs it"
-    )]
+    #[error("it imports {name}, and a policy may import {PACKAGE}host and nothing else: leave out what needs it")]
     Import {
         /// The import.
         name: String,
     },
     /// Another version of the contract.
     #[error(
-        "it was built for {name}, and this egressd serves {VERSION}: build it with the SDK that `egressd policy new` of this egressd writes"
+        "it was built for {name}, and this egressd serves contract {}: build it with the SDK that `egressd policy new` of this egressd writes",
+        Version::all()
     )]
     Version {
         /// The interface with its version.
         name: String,
     },
-    /// No world.
+    /// Interfaces of several versions.
     #[error(
-        "it exports neither {PACKAGE}evaluator@{VERSION} nor {PACKAGE}complainer@{VERSION}: implement one of the SDK's traits and export it"
+        "it has interfaces of contract {versions} together, and a component is of one version: build all of it with one SDK"
     )]
+    Versions {
+        /// Their numbers.
+        versions: String,
+    },
+    /// No world.
+    #[error("it exports none of {}: implement one of the SDK's traits and export it", exports())]
     NoExport,
     /// Two worlds.
-    #[error("it exports both {PACKAGE}evaluator@{VERSION} and {PACKAGE}complainer@{VERSION}: make two policies of it")]
-    BothExports,
+    #[error("it exports both {one} and {other}: make two policies of it")]
+    BothExports {
+        /// What it exports.
+        one: String,
+        /// And this.
+        other: String,
+    },
+    /// A world of the contract that is not served yet.
+    #[error(
+        "it has world subjects, which this egressd cannot ask yet; worlds policy and validator are served: export one of those"
+    )]
+    Subjects,
     /// The right names with the wrong types.
-    #[error("it does not fit the contract {}@{VERSION}: {what}; build it against the WIT of this egressd", PACKAGE.trim_end_matches('/'))]
+    #[error("it does not fit the contract {}@{version}: {what}; build it against the WIT of this egressd", PACKAGE.trim_end_matches('/'))]
     Misfit {
+        /// The version that it is of.
+        version: Version,
         /// What does not fit.
         what: String,
     },
@@ -258,8 +275,10 @@ impl Unfit {
             | Self::Wasi { .. }
             | Self::Import { .. }
             | Self::Version { .. }
+            | Self::Versions { .. }
             | Self::NoExport
-            | Self::BothExports
+            | Self::BothExports { .. }
+            | Self::Subjects
             | Self::Misfit { .. }
             | Self::Encode { .. }
             | Self::Compiler { .. }
@@ -268,6 +287,11 @@ impl Unfit {
             | Self::Told(_) => false,
         }
     }
+}
+
+/// What a component may export, for a sentence.
+fn exports() -> String {
+    Kind::all().map(Kind::export).collect::<Vec<_>>().join(", ")
 }
 
 /// What a library says, for a sentence: it quotes names of the component as they are.

@@ -1,8 +1,7 @@
-//! The contract's types to the core's and back: the only file that sees both. What comes from a policy is
+//! The types of contract 0.1.0 to the core's and back: the only file that sees both. What comes from a policy is
 //! checked here value by value; it never narrows or widens an answer, it refuses it.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
@@ -14,24 +13,12 @@ use egressd_core::net::{Family, PortMatch, Protocol};
 use egressd_core::text::{Text, quoted};
 use ipnet::IpNet;
 
+use super::super::description::Description;
+use super::super::nonsense::{Nonsense, checked_code};
 use super::bindings::types as wit;
-use super::description::Description;
-
-/// The longest code of a diagnostic, in bytes: it is a label of metrics.
-const MOST_CODE: usize = 64;
 
 /// The longest id of a rule, in bytes: it stands in tables.
 const MOST_ID: usize = 256;
-
-/// An answer that means nothing, as a sentence without a full stop.
-#[derive(Debug)]
-pub(super) struct Nonsense(String);
-
-impl fmt::Display for Nonsense {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "its answer makes no sense: {}", self.0)
-    }
-}
 
 pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
     wit::Context {
@@ -223,12 +210,7 @@ fn finding(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Finding, N
         wit::Severity::Warning => Severity::Warning,
         wit::Severity::Error => Severity::Error,
     };
-    let code = diagnostic.code;
-    let kebab = code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if code.is_empty() || !kebab || code.len() > MOST_CODE {
-        let code = quoted(&code);
-        return Err(Nonsense(format!("diagnostic code {code} is not kebab-case of at most {MOST_CODE} bytes")));
-    }
+    let code = checked_code(diagnostic.code)?;
     Ok(Finding { span, ..Finding::new(severity, code, diagnostic.message) })
 }
 
