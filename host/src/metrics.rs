@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 use egressd_core::ruleset::{Name, TableFamily};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -167,7 +167,7 @@ impl Scrape<'_> {
     }
 
     /// A Service has translated so many connections.
-    pub fn connections(&self, service: &ServiceKey, count: u64) {
+    pub fn connections(&self, service: &SubjectKey, count: u64) {
         let labels = vec![("namespace", service.namespace.to_string()), ("service", service.name.to_string())];
         self.0.connections.get_or_create(&labels).inc_by(count);
     }
@@ -255,7 +255,7 @@ mod tests {
         let scrape = metrics.scrape();
         scrape.service("active", 2);
         scrape.service("active", 1);
-        scrape.connections(&ServiceKey::new("shop", "web"), 7);
+        scrape.connections(&SubjectKey::service("shop", "web"), 7);
         let text = scrape.text();
         for line in [
             "egressd_services{state=\"active\"} 2\n",

@@ -3,13 +3,13 @@
 use std::net::Ipv4Addr;
 
 use egressd_core::decision::Rule;
-use egressd_core::model::ServiceView;
+use egressd_core::model::SubjectView;
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::testkit::n;
 use ipnet::{IpNet, Ipv4Net};
 
 /// What becomes of the rule that a Service without any wish has: from its endpoints to its first address.
-pub(crate) type Policy = Box<dyn Fn(Rule, &ServiceView) -> Vec<Rule>>;
+pub(crate) type Policy = Box<dyn Fn(Rule, &SubjectView) -> Vec<Rule>>;
 
 /// What each of many Services asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

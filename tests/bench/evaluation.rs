@@ -7,7 +7,7 @@ use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd_core::chain::Chain;
 use egressd_core::decision::Draft;
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, ServiceKey, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
 use egressd_policy_annotations::Annotations;
 
@@ -92,12 +92,12 @@ pub(crate) fn sample(mut work: impl FnMut()) -> Times {
 }
 
 /// A Service with ten endpoints, half of them here.
-pub(crate) fn service_view(annotations: &[(&str, &str)]) -> ServiceView {
+pub(crate) fn service_view(annotations: &[(&str, &str)]) -> SubjectView {
     view_with(annotations, 10, 5)
 }
 
 /// A Service with so many endpoints, so many of them here.
-fn view_with(annotations: &[(&str, &str)], endpoints: u32, here: usize) -> ServiceView {
+fn view_with(annotations: &[(&str, &str)], endpoints: u32, here: usize) -> SubjectView {
     let mut service = service("web", &["11.0.0.2", "fc00:11::2"]);
     let named = |(name, value): &(&str, &str)| (format!("kube-vip.io/{name}"), (*value).to_owned());
     service.annotations = annotations.iter().map(named).collect();
@@ -108,12 +108,12 @@ fn view_with(annotations: &[(&str, &str)], endpoints: u32, here: usize) -> Servi
     let mut view = view(
         &snapshot,
         &ClusterFacts::detected(&snapshot),
-        &ServiceKey::new("default", "web"),
+        &SubjectKey::service("default", "web"),
         AddressTrust::Status,
         &AnnotationPrefix::default(),
     )
     .expect("it is there");
-    let elsewhere = Arc::make_mut(&mut view.endpoints).iter_mut().skip(here);
+    let elsewhere = Arc::make_mut(&mut view.subject.endpoints).iter_mut().skip(here);
     elsewhere.for_each(|endpoint| endpoint.node = Some("node-b".into()));
     view
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egressd::daemon::evaluator::Evaluator;
 use egressd_core::chain::Chain;
-use egressd_core::model::{Key, ServiceKey, Snapshot};
+use egressd_core::model::{Key, Snapshot, SubjectKey};
 use egressd_core::pipeline::{Pipeline, Question, Turns};
 use egressd_core::testkit::{SnapshotBuilder, service};
 use tokio::runtime::{Builder, Runtime};
@@ -52,8 +52,8 @@ fn many_services() -> (Pipeline, Snapshot) {
 }
 
 fn everything(snapshot: &Snapshot) -> BTreeSet<Key> {
-    let services: Vec<&ServiceKey> = snapshot.services.keys().collect();
-    services.into_iter().cloned().map(Key::Service).chain([Key::Cluster]).collect()
+    let services: Vec<&SubjectKey> = snapshot.services.keys().collect();
+    services.into_iter().cloned().map(Key::Subject).chain([Key::Cluster]).collect()
 }
 
 /// As the loop does it, without what it does between two rounds.

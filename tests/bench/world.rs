@@ -8,7 +8,7 @@ use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::diff::{Applied, Changes, Comparison};
 use egressd_core::in_force::{InForce, Newest, UnixTime};
-use egressd_core::model::{ClusterSettings, Context, Key, Service, ServiceView, Snapshot};
+use egressd_core::model::{ClusterSettings, Context, Key, Service, Snapshot, SubjectView};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::plan::Limits;
@@ -75,7 +75,7 @@ impl World {
 
     /// Asks about all Services.
     pub(crate) fn answer_all(&mut self) {
-        let keys = self.snapshot.services.keys().cloned().map(Key::Service).chain([Key::Cluster]).collect();
+        let keys = self.snapshot.services.keys().cloned().map(Key::Subject).chain([Key::Cluster]).collect();
         self.answer(&keys);
     }
 
@@ -102,7 +102,7 @@ impl World {
         let endpoints: Vec<String> = endpoints.into_iter().map(|endpoint| endpoint.to_string()).collect();
         let endpoints: Vec<&str> = endpoints.iter().map(String::as_str).collect();
         SnapshotBuilder::default().service(service, &endpoints).add_to(&mut self.snapshot);
-        Key::Service(key)
+        Key::Subject(key)
     }
 
     fn endpoint(&self, number: u32, place: u32) -> Ipv4Addr {
@@ -111,7 +111,7 @@ impl World {
 
     /// Takes a Service out of the snapshot.
     pub(crate) fn remove(&mut self, key: &Key) {
-        if let Key::Service(key) = key {
+        if let Key::Subject(key) = key {
             self.snapshot.services.remove(key);
             self.snapshot.slices.remove(key);
         }
@@ -163,7 +163,7 @@ impl World {
 }
 
 /// From all endpoints on this node to the first address.
-fn plain(context: &Context, view: &ServiceView) -> Rule {
+fn plain(context: &Context, view: &SubjectView) -> Rule {
     Rule {
         id: "ipv4".to_owned(),
         sources: view.local_endpoints(context).map(|endpoint| endpoint.address).collect::<Vec<IpAddr>>(),
@@ -171,6 +171,6 @@ fn plain(context: &Context, view: &ServiceView) -> Rule {
         exclude: vec![],
         source_ports: vec![],
         destination_ports: vec![],
-        address: view.addresses[0],
+        address: view.subject.addresses[0],
     }
 }

@@ -14,7 +14,7 @@ use egressd::source::manifests::{Given, POLICIES};
 use egressd::source::{Origin, Source};
 use egressd_core::diff::diff;
 use egressd_core::finding::Severity;
-use egressd_core::model::{AddressTrust, ClusterSettings, Labels, ServiceKey, Uid};
+use egressd_core::model::{AddressTrust, ClusterSettings, Labels, SubjectKey, Uid};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::Settings;
 use egressd_core::status::State;
@@ -100,7 +100,7 @@ pub(crate) fn planned(path: PathBuf, sandbox: &Sandbox, settings: Settings, know
 
 /// What `egressd run` would remember of a state (P4): the annotations of Services whose input was accepted.
 fn accepted(report: &Report) -> BTreeMap<Uid, Arc<Labels>> {
-    let good = |key: &ServiceKey| report.round.statuses.get(key).is_some_and(|s| s.state == State::Translating);
+    let good = |key: &SubjectKey| report.round.statuses.get(key).is_some_and(|s| s.state == State::Translating);
     let services = report.snapshot.services.values().filter(|service| good(&service.key));
     services.map(|service| (service.uid.clone(), Arc::new(service.annotations.clone()))).collect()
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::{Labels, ObjectReference, ServiceKey, ServiceKind, ServiceView, TrafficPolicy};
+use egressd_core::model::{Labels, ObjectReference, ServiceKind, SubjectKey, SubjectView, TrafficPolicy};
 use egressd_core::net::{Family, PortMatch, Protocol};
 
 use crate::views::{changed, ip, view};
@@ -137,7 +137,7 @@ impl Dice {
     }
 
     /// A Service with annotations; `egress` on most of them.
-    pub(crate) fn annotated(&mut self) -> ServiceView {
+    pub(crate) fn annotated(&mut self) -> SubjectView {
         let names = [vec!["egress"], self.some(&NAMES[1..])].concat();
         let few: Vec<&str> = names.into_iter().filter(|name| *name == "egress" || self.below(2) == 0).collect();
         let values: Vec<(String, String)> = few
@@ -152,7 +152,7 @@ impl Dice {
     }
 
     /// A Service in one of two namespaces, with and without labels, annotations and pods.
-    pub(crate) fn labelled(&mut self) -> ServiceView {
+    pub(crate) fn labelled(&mut self) -> SubjectView {
         let annotations: &[(&str, &str)] = match self.below(6) {
             0 => &[("kube-vip.io/egress", "false")],
             1 => &[("kube-vip.io/egress-destination-ports", "tcp:443"), ("kube-vip.io/egress-nftables-table", "a")],
@@ -163,28 +163,28 @@ impl Dice {
         view.namespace_labels = Arc::new(labels(&[("team", "web"), ("egress", "static")]));
         let labels = labels(&[("tier", "front"), ("example.com/egress", "spread"), ("app", "web")]);
         let namespace = self.of(&["shop", "attic"]);
-        for endpoint in Arc::make_mut(&mut view.endpoints) {
+        for endpoint in Arc::make_mut(&mut view.subject.endpoints) {
             let pod = ObjectReference::new(namespace, format!("web-{}", self.below(1000)));
             endpoint.pod = (self.below(3) > 0).then_some(pod);
         }
-        changed(view, |service| (service.key, service.labels) = (ServiceKey::new(namespace, "web"), labels))
+        changed(view, |service| (service.key, service.labels) = (SubjectKey::service(namespace, "web"), labels))
     }
 
-    fn of_some_kind(&mut self, view: ServiceView) -> ServiceView {
+    fn of_some_kind(&mut self, view: SubjectView) -> SubjectView {
         let mut view = changed(view, |service| {
             service.kind = self.of(&[ServiceKind::LoadBalancer, ServiceKind::LoadBalancer, ServiceKind::NodePort]);
             service.traffic_policy = self.of(&[TrafficPolicy::Cluster, TrafficPolicy::Local]);
             service.families = self.some(&[Family::Ipv4, Family::Ipv6]);
         });
-        view.addresses = self.some(&ADDRESSES.map(ip));
-        view.endpoints = view.endpoints.iter().filter(|_| self.below(4) > 0).cloned().collect();
+        view.subject.addresses = self.some(&ADDRESSES.map(ip));
+        view.subject.endpoints = view.subject.endpoints.iter().filter(|_| self.below(4) > 0).cloned().collect();
         view
     }
 
     /// What earlier policies could have left for a Service; one time in four nothing.
-    pub(crate) fn draft(&mut self, view: &ServiceView) -> Draft {
+    pub(crate) fn draft(&mut self, view: &SubjectView) -> Draft {
         let count = self.below(4);
-        let addresses = [view.addresses.clone(), vec![ip("192.0.2.99")]].concat();
+        let addresses = [view.subject.addresses.clone(), vec![ip("192.0.2.99")]].concat();
         let rules = (0..count).map(|number| {
             let address = self.of(&addresses);
             self.rule(number, address, view)
@@ -196,9 +196,9 @@ impl Dice {
         }
     }
 
-    fn rule(&mut self, number: usize, address: IpAddr, view: &ServiceView) -> Rule {
+    fn rule(&mut self, number: usize, address: IpAddr, view: &SubjectView) -> Rule {
         let family = Family::of(address);
-        let endpoints = view.endpoints.iter().map(|endpoint| endpoint.address);
+        let endpoints = view.subject.endpoints.iter().map(|endpoint| endpoint.address);
         Rule {
             id: format!("rule-{number}"),
             sources: endpoints.filter(|source| Family::of(*source) == family && self.below(4) > 0).collect(),

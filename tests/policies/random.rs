@@ -10,7 +10,7 @@ use egressd::wasm::{self, Compiler, Engine, Limits};
 use egressd_core::chain::{self, Asked};
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::finding::Finding;
-use egressd_core::model::ServiceView;
+use egressd_core::model::SubjectView;
 use egressd_policy_address_pool::AddressPool;
 use egressd_policy_annotations::Annotations;
 use egressd_policy_namespace_defaults::NamespaceDefaults;
@@ -45,8 +45,8 @@ trait Pair: Send + Sync {
     /// What both answer.
     type Word: Debug + PartialEq;
 
-    fn component(&self, view: &ServiceView, draft: &Draft) -> Self::Word;
-    fn native(&self, view: &ServiceView, draft: &Draft) -> Self::Word;
+    fn component(&self, view: &SubjectView, draft: &Draft) -> Self::Word;
+    fn native(&self, view: &SubjectView, draft: &Draft) -> Self::Word;
     /// Its place in [`Decided`].
     fn kind(word: &Self::Word) -> usize;
 }
@@ -70,11 +70,11 @@ impl<P: Policy> PolicyPair<P> {
 impl<P: Policy> Pair for PolicyPair<P> {
     type Word = Outcome;
 
-    fn component(&self, view: &ServiceView, draft: &Draft) -> Outcome {
+    fn component(&self, view: &SubjectView, draft: &Draft) -> Outcome {
         self.component.evaluate(&context(), view, draft).unwrap()
     }
 
-    fn native(&self, view: &ServiceView, draft: &Draft) -> Outcome {
+    fn native(&self, view: &SubjectView, draft: &Draft) -> Outcome {
         adapter::evaluate::<P>(self.settings, &context(), view, draft)
     }
 
@@ -98,11 +98,11 @@ struct ValidatorPair<V> {
 impl<V: Validator> Pair for ValidatorPair<V> {
     type Word = Vec<Finding>;
 
-    fn component(&self, view: &ServiceView, draft: &Draft) -> Vec<Finding> {
+    fn component(&self, view: &SubjectView, draft: &Draft) -> Vec<Finding> {
         self.component.validate(&context(), view, draft).unwrap()
     }
 
-    fn native(&self, view: &ServiceView, draft: &Draft) -> Vec<Finding> {
+    fn native(&self, view: &SubjectView, draft: &Draft) -> Vec<Finding> {
         let description = V::describe(&V::Settings::parse(self.settings).unwrap());
         let service = testkit::shown(adapter::service(view), &description);
         let (context, draft) = (adapter::sdk_context(&context()), adapter::draft_in(draft));
@@ -116,7 +116,7 @@ impl<V: Validator> Pair for ValidatorPair<V> {
 }
 
 /// Asks both about random questions.
-fn compare<P: Pair>(pairs: &[P], question: fn(&mut Dice) -> (ServiceView, Draft)) -> Decided {
+fn compare<P: Pair>(pairs: &[P], question: fn(&mut Dice) -> (SubjectView, Draft)) -> Decided {
     let share = |seed: u64| {
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (seed << 7));
         let mut decided = Decided::default();
@@ -201,7 +201,7 @@ fn both_say_the_same_about_random_drafts_that_are_validated() {
     assert_often(compare(&settings.map(pair), transformed), [true, false, false, false, true]);
 }
 
-fn transformed(dice: &mut Dice) -> (ServiceView, Draft) {
+fn transformed(dice: &mut Dice) -> (SubjectView, Draft) {
     let view = dice.labelled();
     let draft = dice.draft(&view);
     (view, draft)

@@ -3,7 +3,7 @@
 
 use egressd_core::decision as core;
 use egressd_core::finding as told;
-use egressd_core::model::{Context, Endpoint, ObjectReference, ServiceKind, ServicePort, ServiceView, TrafficPolicy};
+use egressd_core::model::{Context, Endpoint, ObjectReference, ServiceKind, ServicePort, SubjectView, TrafficPolicy};
 use egressd_core::net::{Family, PortMatch, Protocol};
 use egressd_policy_sdk as sdk;
 use egressd_policy_sdk::{Policy, Settings, testkit};
@@ -12,7 +12,7 @@ use egressd_policy_sdk::{Policy, Settings, testkit};
 pub(crate) fn evaluate<P: Policy>(
     settings: &str,
     context: &Context,
-    view: &ServiceView,
+    view: &SubjectView,
     draft: &core::Draft,
 ) -> core::Outcome {
     let description = P::describe(&P::Settings::parse(settings).unwrap());
@@ -29,8 +29,8 @@ pub(crate) fn sdk_context(from: &Context) -> sdk::Context {
 }
 
 /// The Service with all that it has: a policy sees less of it.
-pub(crate) fn service(view: &ServiceView) -> sdk::Service {
-    let from = &view.service;
+pub(crate) fn service(view: &SubjectView) -> sdk::Service {
+    let from = view.subject.service().unwrap();
     let mut service = testkit::load_balancer(&from.key.namespace, &from.key.name).build();
     from.uid.as_str().clone_into(&mut service.uid);
     service.kind = match from.kind {
@@ -48,10 +48,10 @@ pub(crate) fn service(view: &ServiceView) -> sdk::Service {
     service.annotations = labels(&from.annotations);
     service.load_balancer_class = from.load_balancer_class.as_deref().map(str::to_owned);
     service.cluster_addresses.clone_from(&from.cluster_addresses);
-    service.addresses.clone_from(&view.addresses);
+    service.addresses.clone_from(&view.subject.addresses);
     service.families = from.families.iter().map(family).collect();
     service.ports = from.ports.iter().map(service_port).collect();
-    service.endpoints = view.endpoints.iter().map(endpoint).collect();
+    service.endpoints = view.subject.endpoints.iter().map(endpoint).collect();
     service
 }
 

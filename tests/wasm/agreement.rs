@@ -1,26 +1,26 @@
 //! The component says what the native policy says, about good forms and bad.
 
 use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::model::{ServiceKind, ServiceView, TrafficPolicy};
+use egressd_core::model::{ServiceKind, SubjectView, TrafficPolicy};
 use egressd_core::net::Family;
 use egressd_policy_annotations::Annotations;
 
 use crate::adapter;
-use crate::services::{changed, context, ip, view};
+use crate::services::{changed, context, ip, view, with};
 
 const EGRESS: (&str, &str) = ("kube-vip.io/egress", "true");
 const IPV6: (&str, &str) = ("kube-vip.io/egress-ipv6", "true");
 
 /// Asks both and returns what both decide.
-fn agree(view: &ServiceView) -> Decision {
+fn agree(view: &SubjectView) -> Decision {
     word(view).decision
 }
 
 /// Asks both and returns what both say.
-pub(crate) fn word(view: &ServiceView) -> Outcome {
+pub(crate) fn word(view: &SubjectView) -> Outcome {
     let native = adapter::evaluate::<Annotations>("{}", &context(), view, &Draft::default());
     let component = crate::built_in::policy().evaluate(&context(), view, &Draft::default()).unwrap();
-    assert_eq!(component, native, "{:?}", view.service.annotations);
+    assert_eq!(component, native, "{:?}", view.subject.annotations());
     native
 }
 
@@ -87,9 +87,9 @@ fn both_agree_on_services_of_all_kinds() {
         agree(&changed(view("web", &[EGRESS]), |service| service.families = families));
     }
     for addresses in [vec![], vec![ip("192.0.2.10")], vec![ip("2001:db8::10")]] {
-        agree(&ServiceView { addresses, ..view("web", &[EGRESS, IPV6]) });
+        agree(&with(view("web", &[EGRESS, IPV6]), |subject| subject.addresses = addresses));
     }
-    agree(&ServiceView { endpoints: Default::default(), ..view("web", &[EGRESS]) });
+    agree(&with(view("web", &[EGRESS]), |subject| subject.endpoints = Default::default()));
 }
 
 #[test]

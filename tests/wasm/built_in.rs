@@ -151,11 +151,11 @@ fn another_prefix_in_its_settings_is_refused_and_stays_where_it_was_in_force() {
 #[test]
 fn a_service_with_thousands_of_endpoints_is_within_the_limits() {
     let mut service = view("web", &[("kube-vip.io/egress", "true")]);
-    let endpoint = service.endpoints[0].clone();
+    let endpoint = service.subject.endpoints[0].clone();
     let pod = |n: u16| ObjectReference::new("shop", format!("web-6d4cf56db6-{n:05}"));
     let numbered =
         |n: u16| Endpoint { address: [10, 244, (n >> 8) as u8, n as u8].into(), pod: Some(pod(n)), ..endpoint.clone() };
-    service.endpoints = (0..10_000).map(numbered).collect();
+    service.subject.endpoints = (0..10_000).map(numbered).collect();
     let outcome = policy().evaluate(&context(), &service, &Draft::default()).unwrap();
     let Decision::Plan(draft) = outcome.decision else { panic!("{:?}", outcome.decision) };
     assert_eq!(draft.rules[0].sources.len(), 10_000);

@@ -10,11 +10,11 @@ use egressd::wasm;
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling, Verdict};
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Context, ServiceView};
+use egressd_core::model::{Context, SubjectView};
 use egressd_core::pipeline::{Question, Turns};
 
 use crate::hostile;
-use crate::services::{ENGINE, context, ip, policy, view};
+use crate::services::{ENGINE, context, ip, policy, view, with};
 
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
@@ -25,13 +25,13 @@ fn member(bytes: &[u8], name: &str) -> Member {
 }
 
 /// What the evaluator says to questions about these Services, which have different names.
-fn asked(evaluator: &Evaluator, views: impl IntoIterator<Item = ServiceView>, most: Duration) -> Vec<Verdict> {
+fn asked(evaluator: &Evaluator, views: impl IntoIterator<Item = SubjectView>, most: Duration) -> Vec<Verdict> {
     try_asking(evaluator, views, most).unwrap()
 }
 
 fn try_asking(
     evaluator: &Evaluator,
-    views: impl IntoIterator<Item = ServiceView>,
+    views: impl IntoIterator<Item = SubjectView>,
     most: Duration,
 ) -> Result<Vec<Verdict>, EvaluatorGone> {
     let mut turns = Turns::default();
@@ -62,7 +62,7 @@ fn a_policy_that_fails_harms_no_other_service() {
     let members = [member(wasm::built_in(), "annotations"), member(hostile::component(), "hostile")];
     let evaluator = Evaluator::start(Chain::new(members)).unwrap();
     // The address that the policy's only good answer translates to.
-    let owner = |name| ServiceView { addresses: vec![ip("192.0.2.1")], ..view(name, &[]) };
+    let owner = |name| with(view(name, &[]), |subject| subject.addresses = vec![ip("192.0.2.1")]);
     let verdicts = asked(&evaluator, ["panic", "fine"].map(owner), Duration::MAX);
     assert!(matches!(&verdicts[0].ruling, Ruling::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
     assert!(matches!(&verdicts[1].ruling, Ruling::Draft(draft) if draft.rules.len() == 1), "{verdicts:?}");
@@ -76,7 +76,7 @@ impl Policy for Bug {
         "bug"
     }
 
-    fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, _: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         panic!("on purpose")
     }
 }
@@ -89,7 +89,7 @@ impl Policy for Slow {
         "slow"
     }
 
-    fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, _: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         thread::sleep(Duration::from_millis(20));
         Ok(Outcome { decision: Decision::Pass, diagnostics: Vec::new() })
     }
@@ -118,8 +118,8 @@ impl Witness {
     }
 }
 
-fn number(view: &ServiceView) -> u64 {
-    view.service.key.name.rsplit('-').next().unwrap().parse().unwrap()
+fn number(view: &SubjectView) -> u64 {
+    view.subject.key().name.rsplit('-').next().unwrap().parse().unwrap()
 }
 
 fn name(thread: ThreadId) -> String {
@@ -131,7 +131,7 @@ impl Policy for Witness {
         "witness"
     }
 
-    fn evaluate(&self, _: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         self.is_asked();
         let number = number(view);
         thread::sleep(Duration::from_micros(50 * (number % 7)));

@@ -2,7 +2,7 @@
 //! native policy, and both say the same.
 
 use egressd_core::decision::{Decision, Rule};
-use egressd_core::model::ServiceView;
+use egressd_core::model::SubjectView;
 use egressd_core::net::Family;
 
 use crate::agreement::word;
@@ -89,14 +89,14 @@ const BAD: [(&str, &str, Wrong); 38] = [
 ];
 
 /// A Service with egress, for IPv4 only, and one more annotation.
-fn with(name: &str, value: &str) -> ServiceView {
+fn with(name: &str, value: &str) -> SubjectView {
     let name = format!("kube-vip.io/{name}");
     let egress = ("kube-vip.io/egress", "true");
     let annotations = if name == egress.0 { vec![(egress.0, value)] } else { vec![egress, (&name, value)] };
     changed(view("web", &annotations), |service| service.families = vec![Family::Ipv4])
 }
 
-fn only_rule(view: &ServiceView) -> Rule {
+fn only_rule(view: &SubjectView) -> Rule {
     let word = word(view);
     assert!(word.diagnostics.is_empty(), "{word:?}");
     let Decision::Plan(draft) = word.decision else { panic!("{word:?}") };

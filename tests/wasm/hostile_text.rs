@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use egressd_core::chain::{Asked, Chain, Member, Ruling, Verdict};
-use egressd_core::model::ServiceView;
+use egressd_core::model::SubjectView;
 
 use crate::services::{ENGINE, context, policy, view};
 
@@ -32,7 +32,7 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
 
 fn ask(annotations: &[(String, String)]) -> Verdict {
     let named: Vec<(&str, &str)> = annotations.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let service = ServiceView { findings: Vec::new(), ..view("web", &named) };
+    let service = SubjectView { findings: Vec::new(), ..view("web", &named) };
     CHAIN.evaluate(&context(), &service)
 }
 

@@ -2,14 +2,14 @@
 //! somebody else's, or of a family without endpoints; endpoints that are nodes.
 
 use egressd_core::decision::{Decision, Outcome};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Service, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Service, SubjectView, view};
 use egressd_core::testkit::{self, SnapshotBuilder};
 
 use crate::agreement::word;
 
 /// What the host finds, and what both policies say.
 struct Said {
-    view: ServiceView,
+    view: SubjectView,
     word: Outcome,
 }
 
@@ -131,7 +131,10 @@ fn the_hosts_annotation_follows_the_prefix() {
     let snapshot = SnapshotBuilder::default().service(service, POD).build();
     let addresses = |prefix: &str| {
         let prefix = AnnotationPrefix::new(prefix).unwrap();
-        view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &prefix).unwrap().addresses
+        view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &prefix)
+            .unwrap()
+            .subject
+            .addresses
     };
     assert_eq!(addresses("kube-vip.io"), [testkit::a("192.0.2.11")]);
     assert_eq!(addresses("example.org"), [testkit::a("192.0.2.12")]);

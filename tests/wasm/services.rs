@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use egressd::wasm::{self, Compiler, Engine, Limits};
 use egressd_core::chain::{Asked, Policy, Validator};
+use egressd_core::model::{Subject, SubjectView};
 
 pub(crate) use crate::views::{changed, context, ip, view};
 
@@ -11,6 +12,12 @@ pub(crate) static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(Limits
 
 /// As `run` compiles what it is given.
 pub(crate) static CHILD: LazyLock<Compiler> = LazyLock::new(|| Compiler::Child(env!("CARGO_BIN_EXE_egressd").into()));
+
+/// A view with other addresses or endpoints.
+pub(crate) fn with(mut view: SubjectView, change: impl FnOnce(&mut Subject)) -> SubjectView {
+    change(&mut view.subject);
+    view
+}
 
 /// Loaded as the built-in policy is.
 pub(crate) fn policy(engine: &Engine, bytes: &[u8], name: &str, settings: &str) -> Arc<dyn Policy> {

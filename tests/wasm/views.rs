@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    Context, Endpoint, Labels, Selection, Service, ServiceKey, ServiceKind, ServiceView, TrafficPolicy, Uid,
+    Context, Endpoint, Labels, Selection, Service, ServiceKind, Subject, SubjectKey, SubjectObject, SubjectView,
+    TrafficPolicy, Uid,
 };
 use egressd_core::net::Family;
 
@@ -13,9 +14,9 @@ pub(crate) fn context() -> Context {
 }
 
 /// A dual-stack Service of type LoadBalancer with an endpoint of each family on each node.
-pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
+pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> SubjectView {
     let service = Service {
-        key: ServiceKey::new("shop", name),
+        key: SubjectKey::service("shop", name),
         uid: Uid::new("5d0c5b1a-0000-4000-8000-000000000001").unwrap(),
         created: 0,
         kind: ServiceKind::LoadBalancer,
@@ -32,9 +33,8 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
         ports: Vec::new(),
         kube_vip_wrote: None,
     };
-    ServiceView {
-        service: Arc::new(service),
-        namespace_labels: Arc::default(),
+    let subject = Subject {
+        object: SubjectObject::Service(Arc::new(service)),
         addresses: vec![ip("192.0.2.10"), ip("2001:db8::10")],
         endpoints: [
             endpoint("10.244.1.7", "node-a"),
@@ -43,14 +43,14 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> ServiceView {
             endpoint("fd00:244:2::8", "node-b"),
         ]
         .into(),
-        withheld: Vec::new(),
-        findings: Vec::new(),
-    }
+    };
+    SubjectView { subject, namespace_labels: Arc::default(), withheld: Vec::new(), findings: Vec::new() }
 }
 
 /// The same with changes to the Service itself.
-pub(crate) fn changed(mut view: ServiceView, change: impl FnOnce(&mut Service)) -> ServiceView {
-    change(Arc::make_mut(&mut view.service));
+pub(crate) fn changed(mut view: SubjectView, change: impl FnOnce(&mut Service)) -> SubjectView {
+    let SubjectObject::Service(service) = &mut view.subject.object else { panic!("a Service") };
+    change(Arc::make_mut(service));
     view
 }
 

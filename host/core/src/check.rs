@@ -9,15 +9,15 @@ use std::net::IpAddr;
 
 pub use self::overlap::overlap;
 use crate::finding::{Finding, Severity};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::net::{AddressRange, Family};
-use crate::plan::{Plan, PlannedService};
+use crate::plan::{Plan, PlannedSubject};
 
 /// Something to say about a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Note {
     /// The Service it is about.
-    pub service: ServiceKey,
+    pub service: SubjectKey,
     /// What it is.
     pub kind: Kind,
 }
@@ -44,7 +44,7 @@ pub enum Kind {
 pub struct Overlap {
     /// Of a Service that is behind: the one that is asked first for most of the pods; of one that is before: the one
     /// that is asked next. Of equals the first by name.
-    pub other: ServiceKey,
+    pub other: SubjectKey,
     /// How many more Services there are beside that one: where most meet at one pod, or as many as are asked first.
     pub more: usize,
     /// One of the pods.
@@ -153,7 +153,7 @@ impl Networks {
 }
 
 /// What is wrong with one Service's part of a plan: defects of ours.
-pub fn faults(key: &ServiceKey, service: &PlannedService, excluded: &Networks) -> Vec<Note> {
+pub fn faults(key: &SubjectKey, service: &PlannedSubject, excluded: &Networks) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut note = |kind| notes.push(Note { service: key.clone(), kind });
     for rule in &service.rules {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::decision::{Draft, Rule};
-use crate::model::{Context, ServiceView};
+use crate::model::{Context, SubjectView};
 use crate::net::Family;
 
 /// Most rules of one draft, whatever the settings say: the built-in policy needs two. Far fewer are too many for the
@@ -67,7 +67,7 @@ pub enum Refusal {
 ///
 /// # Errors
 /// The first thing that does not.
-pub fn guard(context: &Context, view: &ServiceView, draft: &Draft) -> Result<(), Refusal> {
+pub fn guard(context: &Context, view: &SubjectView, draft: &Draft) -> Result<(), Refusal> {
     at_most("rules", draft.rules.len(), MOST_RULES)?;
     let mut ids = BTreeSet::new();
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
@@ -77,7 +77,7 @@ pub fn guard(context: &Context, view: &ServiceView, draft: &Draft) -> Result<(),
         }
         counts(rule)?;
         families(rule)?;
-        if !view.addresses.contains(&rule.address) {
+        if !view.subject.addresses.contains(&rule.address) {
             return Err(Refusal::ForeignAddress { rule: rule.id.clone(), address: rule.address });
         }
         if let Some(source) = rule.sources.iter().find(|source| !local.contains(source)) {

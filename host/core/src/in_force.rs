@@ -15,10 +15,10 @@ pub use begun::Promised;
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
-use crate::model::ServiceKey;
-use crate::plan::PlannedService;
+use crate::model::SubjectKey;
+use crate::plan::PlannedSubject;
 use crate::record::{Outcome, Overview, Record, Records, Settled};
-use crate::status::ServiceStatus;
+use crate::status::SubjectStatus;
 use crate::voice::{Speech, Voice};
 
 /// Seconds since 1970.
@@ -38,13 +38,13 @@ pub struct Shown {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InForce {
     /// By Service.
-    pub services: OrdMap<ServiceKey, Arc<Shown>>,
+    pub services: OrdMap<SubjectKey, Arc<Shown>>,
     /// What is known beside the Services.
     pub overview: Arc<Overview>,
     /// When the last round came into force.
     pub at: UnixTime,
     /// The Services of which the newest round says something else, or something that was not compared yet.
-    behind: BTreeMap<ServiceKey, Begun>,
+    behind: BTreeMap<SubjectKey, Begun>,
     beginning: Beginning,
 }
 
@@ -63,14 +63,14 @@ pub struct Newest {
     /// All that followed.
     pub records: Records,
     /// The Services whose records are other than in the round before.
-    pub changed: BTreeSet<ServiceKey>,
+    pub changed: BTreeSet<SubjectKey>,
     /// What is known beside the Services.
     pub overview: Arc<Overview>,
 }
 
 impl InForce {
     /// Takes in that all of a round is in force; returns the Services of which something else is shown now.
-    pub fn take_over(&mut self, newest: &Newest, now: UnixTime) -> BTreeSet<ServiceKey> {
+    pub fn take_over(&mut self, newest: &Newest, now: UnixTime) -> BTreeSet<SubjectKey> {
         let keys = self.begin(newest, now);
         self.beginning = Beginning::Done;
         keys.into_iter().filter(|key| self.settle(key, newest.records.get(key).cloned(), now)).collect()
@@ -83,7 +83,7 @@ impl InForce {
         newest: &Newest,
         waiting: &BTreeSet<IpAddr>,
         now: UnixTime,
-    ) -> BTreeSet<ServiceKey> {
+    ) -> BTreeSet<SubjectKey> {
         let keys = self.begin(newest, now);
         keys.into_iter()
             .filter(|key| {
@@ -100,9 +100,9 @@ impl InForce {
     /// Takes in that a round did not come into force, and why: the Services that it would have changed say so, from this
     /// node, and publish nothing. So do those that waited before, whatever the newest round says of them: whether the kernel
     /// has something of an earlier one is not known.
-    pub fn hold_back(&mut self, newest: &Newest, why: &str, now: UnixTime) -> BTreeSet<ServiceKey> {
+    pub fn hold_back(&mut self, newest: &Newest, why: &str, now: UnixTime) -> BTreeSet<SubjectKey> {
         let keys = self.begin(newest, self.at);
-        let mut hold = |key: &ServiceKey| {
+        let mut hold = |key: &SubjectKey| {
             let new = newest.records.get(key);
             if !self.behind.contains_key(key) && self.plan(key) == plan_of(newest, key) {
                 return self.show(key, new.cloned(), now);
@@ -126,7 +126,7 @@ impl InForce {
 
     /// What the kernel may translate a Service's pods by, for whoever compares what connections were promised with what the next
     /// round promises.
-    pub fn promised(&self, key: &ServiceKey) -> Promised<'_> {
+    pub fn promised(&self, key: &SubjectKey) -> Promised<'_> {
         match self.beginning {
             Beginning::Open => Promised::Unknown,
             Beginning::Done => Begun::promised(self.behind.get(key), self.plan(key)),
@@ -135,52 +135,52 @@ impl InForce {
 
     /// The Services of which something else is shown than `before`, those that came or went among them, by name. What both
     /// share is not looked at, so where one is a copy of the other with changes, this costs what those do.
-    pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a ServiceKey> {
+    pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a SubjectKey> {
         before.services.diff(&self.services).map(|item| match item {
             DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), old: _ } => key,
         })
     }
 
-    fn begin(&mut self, newest: &Newest, at: UnixTime) -> BTreeSet<ServiceKey> {
+    fn begin(&mut self, newest: &Newest, at: UnixTime) -> BTreeSet<SubjectKey> {
         (self.overview, self.at) = (Arc::clone(&newest.overview), at);
         self.behind.keys().chain(&newest.changed).cloned().collect()
     }
 
     /// Whether some of these pods are translated by another plan than this one, or may be.
-    fn waits(&self, key: &ServiceKey, new: Option<&Arc<PlannedService>>, waiting: &BTreeSet<IpAddr>) -> bool {
+    fn waits(&self, key: &SubjectKey, new: Option<&Arc<PlannedSubject>>, waiting: &BTreeSet<IpAddr>) -> bool {
         let (old, begun) = (self.plan(key), self.behind.get(key));
-        let has_some = |plan: &Arc<PlannedService>| plan.sources().any(|source| waiting.contains(&source));
+        let has_some = |plan: &Arc<PlannedSubject>| plan.sources().any(|source| waiting.contains(&source));
         let is_another = old != new || begun.is_some();
         is_another && (old.into_iter().chain(new).any(has_some) || begun.is_some_and(|begun| begun.may_be(has_some)))
     }
 
-    fn stay_behind(&mut self, key: &ServiceKey, newest: &Newest) {
+    fn stay_behind(&mut self, key: &SubjectKey, newest: &Newest) {
         self.behind.entry(key.clone()).or_default().add(plan_of(newest, key));
     }
 
-    fn plan(&self, key: &ServiceKey) -> Option<&Arc<PlannedService>> {
+    fn plan(&self, key: &SubjectKey) -> Option<&Arc<PlannedSubject>> {
         self.services.get(key)?.record.plan()
     }
 
-    fn under_way(&self, key: &ServiceKey, new: Option<&Arc<Record>>) -> Option<Arc<Record>> {
+    fn under_way(&self, key: &SubjectKey, new: Option<&Arc<Record>>) -> Option<Arc<Record>> {
         let known = self.services.get(key).map(|shown| &*shown.record);
-        let status = ServiceStatus::under_way(known.and_then(Record::status));
+        let status = SubjectStatus::under_way(known.and_then(Record::status));
         let speech = known.and_then(Record::voice).map_or(Speech::Listener, |voice| voice.speech);
         self.still(key, new, status, speech)
     }
 
-    fn held_back(&self, key: &ServiceKey, new: Option<&Arc<Record>>, why: &str) -> Option<Arc<Record>> {
+    fn held_back(&self, key: &SubjectKey, new: Option<&Arc<Record>>, why: &str) -> Option<Arc<Record>> {
         let known = self.services.get(key).map(|shown| &*shown.record);
-        let status = ServiceStatus::held_back(known.and_then(Record::status), why);
+        let status = SubjectStatus::held_back(known.and_then(Record::status), why);
         self.still(key, new, status, Speech::Translator)
     }
 
     /// A Service of which the plan that was in force stays.
     fn still(
         &self,
-        key: &ServiceKey,
+        key: &SubjectKey,
         new: Option<&Arc<Record>>,
-        status: ServiceStatus,
+        status: SubjectStatus,
         speech: Speech,
     ) -> Option<Arc<Record>> {
         let uid = new.map(|record| &record.uid).or(self.services.get(key).map(|shown| &shown.record.uid))?.clone();
@@ -190,13 +190,13 @@ impl InForce {
     }
 
     /// What is known of a Service is in force.
-    fn settle(&mut self, key: &ServiceKey, record: Option<Arc<Record>>, now: UnixTime) -> bool {
+    fn settle(&mut self, key: &SubjectKey, record: Option<Arc<Record>>, now: UnixTime) -> bool {
         self.behind.remove(key);
         self.show(key, record, now)
     }
 
     /// Shows a Service so from now on; whether that is another record than before.
-    fn show(&mut self, key: &ServiceKey, record: Option<Arc<Record>>, now: UnixTime) -> bool {
+    fn show(&mut self, key: &SubjectKey, record: Option<Arc<Record>>, now: UnixTime) -> bool {
         let before = self.services.get(key);
         let Some(record) = record else { return self.services.remove(key).is_some() };
         if before.is_some_and(|before| before.record == record) {
@@ -209,6 +209,6 @@ impl InForce {
     }
 }
 
-fn plan_of<'n>(newest: &'n Newest, key: &ServiceKey) -> Option<&'n Arc<PlannedService>> {
+fn plan_of<'n>(newest: &'n Newest, key: &SubjectKey) -> Option<&'n Arc<PlannedSubject>> {
     newest.records.get(key)?.plan()
 }

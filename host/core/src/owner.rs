@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::finding::{Finding, Severity};
-use crate::model::{AnnotationPrefix, Service};
+use crate::model::{AnnotationPrefix, Service, Subject};
 use crate::text::quoted;
 
 /// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
@@ -96,14 +96,14 @@ impl Holder {
         }
     }
 
-    /// Whether this node translates to one of a Service's addresses.
-    pub(crate) fn holds(&self, service: &Service, address: IpAddr) -> bool {
-        self.obstacle(service, address).is_none()
+    /// Whether this node translates to one of a subject's addresses.
+    pub(crate) fn holds(&self, subject: &Subject, address: IpAddr) -> bool {
+        self.obstacle(subject, address).is_none()
     }
 
-    /// Why this node does not translate to one of a Service's addresses; none when it does.
-    pub fn objection(&self, service: &Service, address: IpAddr) -> Option<Finding> {
-        Some(match self.obstacle(service, address)? {
+    /// Why this node does not translate to one of a subject's addresses; none when it does.
+    pub fn objection(&self, subject: &Subject, address: IpAddr) -> Option<Finding> {
+        Some(match self.obstacle(subject, address)? {
             Obstacle::OtherNode(vip_host, node) => {
                 elsewhere(address, &format!("{vip_host} says that node {} holds it", named(node)))
             }
@@ -122,8 +122,9 @@ impl Holder {
         self.held.contains_key(&address)
     }
 
-    fn obstacle<'a>(&self, service: &'a Service, address: IpAddr) -> Option<Obstacle<'a>> {
-        let named = || self.vip_host(service);
+    /// What kube-vip says is said of Services alone: a subject of another kind names no node.
+    fn obstacle<'a>(&self, subject: &'a Subject, address: IpAddr) -> Option<Obstacle<'a>> {
+        let named = || self.vip_host(subject.service()?);
         let is_other = |(_, node): &(String, &str)| !self.is_named(node);
         let other = |(vip_host, node): (String, &'a str)| Obstacle::OtherNode(vip_host, node);
         match self.owner {
@@ -152,8 +153,8 @@ impl Holder {
     }
 
     /// A name that is taken for this node's and is not written so.
-    pub(crate) fn other_case(&self, service: &Service) -> Option<Finding> {
-        let (vip_host, named) = self.vip_host(service)?;
+    pub(crate) fn other_case(&self, subject: &Subject) -> Option<Finding> {
+        let (vip_host, named) = self.vip_host(subject.service()?)?;
         if named == self.node || !self.is_named(named) {
             return None;
         }

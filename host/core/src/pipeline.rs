@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use alarms::Alarms;
 use audit::Cursor;
-pub use audit::{Audit, Disagreement, Part, Progress, Subject};
+pub use audit::{Audit, Audited, Disagreement, Part, Progress};
 use claims::Claims;
 pub use claims::KEPT;
 use derived::Derived;
@@ -58,12 +58,12 @@ use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
-    PolicyMark, ServiceKey, ServiceView, Snapshot, Surroundings, Uid,
+    PolicyMark, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
 };
 use crate::owner::{Holder, Owner};
 use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
-use crate::status::ServiceStatus;
+use crate::status::SubjectStatus;
 use crate::voice::Voice;
 
 /// What does not change while egressd runs.
@@ -109,7 +109,7 @@ pub struct Pipeline {
     /// Which Services an address or a Node concerns.
     places: Places,
     /// At least the Services with a ClusterIP or an endpoint that no network and no machine has.
-    outside: BTreeSet<ServiceKey>,
+    outside: BTreeSet<SubjectKey>,
     /// When which of them are to be looked at again.
     alarms: Alarms,
     /// What followed in the last round.
@@ -146,21 +146,21 @@ pub enum Memory {
 /// Something to ask the policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    key: ServiceKey,
+    key: SubjectKey,
     about: About,
     /// The number of what they are shown.
     input: u64,
     /// The number of the Service's last failure.
     failed: u64,
     /// What they are to look at.
-    pub view: Arc<ServiceView>,
+    pub view: Arc<SubjectView>,
 }
 
 #[cfg(feature = "testkit")]
 impl Question {
     /// About a view as it is, for tests of what answers questions.
-    pub fn about(view: Arc<ServiceView>) -> Self {
-        Self { key: view.service.key.clone(), about: About::Today, input: 0, failed: 0, view }
+    pub fn about(view: Arc<SubjectView>) -> Self {
+        Self { key: view.subject.key().clone(), about: About::Today, input: 0, failed: 0, view }
     }
 }
 
@@ -180,17 +180,17 @@ pub struct Round {
     /// The Services of which what the kernel has is to stay in the ruleset.
     pub kept: Kept,
     /// What each Service's owner is told.
-    pub statuses: BTreeMap<ServiceKey, ServiceStatus>,
+    pub statuses: BTreeMap<SubjectKey, SubjectStatus>,
     /// Which life of each Service that is about.
-    pub uids: BTreeMap<ServiceKey, Uid>,
+    pub uids: BTreeMap<SubjectKey, Uid>,
     /// This node's part in telling the cluster about a Service; absent where there is nothing to tell.
-    pub voices: BTreeMap<ServiceKey, Voice>,
+    pub voices: BTreeMap<SubjectKey, Voice>,
     /// The node that tells about what belongs to no node: the first by name of those that are ready.
     pub first_ready: Option<String>,
     /// The ConfigMaps that are policies, by name.
     pub policies: BTreeMap<String, PolicyMark>,
     /// The policies that could not answer, each with the first Service by name for which it could not.
-    pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
+    pub failing: BTreeMap<String, (SubjectKey, PolicyFailure)>,
     /// What is inside the cluster, and why.
     pub inside: Arc<ClusterFacts>,
     /// What is told about the node as a whole.

@@ -8,13 +8,13 @@ use imbl::OrdMap;
 
 use crate::chain::PolicyFailure;
 use crate::finding::Finding;
-use crate::model::{ClusterFacts, PolicyMark, ServiceKey, Uid};
-use crate::plan::PlannedService;
-use crate::status::ServiceStatus;
+use crate::model::{ClusterFacts, PolicyMark, SubjectKey, Uid};
+use crate::plan::PlannedSubject;
+use crate::status::SubjectStatus;
 use crate::voice::Voice;
 
 /// All records, by Service.
-pub type Records = OrdMap<ServiceKey, Arc<Record>>;
+pub type Records = OrdMap<SubjectKey, Arc<Record>>;
 
 /// What is known of one Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +38,9 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// Its part of the plan; none where there is nothing to translate.
-    pub plan: Option<Arc<PlannedService>>,
+    pub plan: Option<Arc<PlannedSubject>>,
     /// What is reported to its owner.
-    pub status: Arc<ServiceStatus>,
+    pub status: Arc<SubjectStatus>,
     /// This node's part in what is published about it; none where there is nothing to publish.
     pub voice: Option<Voice>,
 }
@@ -55,12 +55,12 @@ impl Record {
     }
 
     /// Its part of the plan.
-    pub fn plan(&self) -> Option<&Arc<PlannedService>> {
+    pub fn plan(&self) -> Option<&Arc<PlannedSubject>> {
         self.settled()?.plan.as_ref()
     }
 
     /// What is reported to its owner.
-    pub fn status(&self) -> Option<&ServiceStatus> {
+    pub fn status(&self) -> Option<&SubjectStatus> {
         self.settled().map(|settled| &*settled.status)
     }
 
@@ -78,7 +78,7 @@ pub struct Overview {
     /// The ConfigMaps that are policies, by name.
     pub policies: Arc<BTreeMap<String, PolicyMark>>,
     /// The policies that could not answer, each with the first Service by name for which it could not.
-    pub failing: BTreeMap<String, (ServiceKey, PolicyFailure)>,
+    pub failing: BTreeMap<String, (SubjectKey, PolicyFailure)>,
     /// What is inside the cluster, and why.
     pub inside: Arc<ClusterFacts>,
     /// What is reported about the node as a whole.

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use crate::check::Note;
 use crate::decision::Rule;
 use crate::finding::{Finding, Severity};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::owner::HELD_ELSEWHERE;
-use crate::plan::{End, Planned, PlannedService};
+use crate::plan::{End, Planned, PlannedSubject};
 
 /// The code of the finding on a Service whose change the kernel has not taken over.
 pub const NOT_IN_FORCE: &str = "not-in-force";
@@ -49,7 +49,7 @@ impl fmt::Display for State {
 
 /// What is said about one Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceStatus {
+pub struct SubjectStatus {
     /// In one word.
     pub state: State,
     /// The addresses that its endpoints are translated to, sorted.
@@ -82,7 +82,7 @@ pub struct ShadowStatus {
 impl ShadowStatus {
     /// Compares what is in force with what would be; none when that is the same.
     pub fn new(policy: &str, enforced: &Planned, would: &Planned) -> Option<Self> {
-        let same = |a: &PlannedService, b: &PlannedService| {
+        let same = |a: &PlannedSubject, b: &PlannedSubject| {
             a.rules == b.rules && a.on_change == b.on_change && a.on_unavailable == b.on_unavailable
         };
         let unchanged = match (&enforced.service, &would.service) {
@@ -112,7 +112,7 @@ fn rules(planned: &Planned) -> &[Rule] {
     planned.service.as_ref().map_or(&[], |service| &service.rules)
 }
 
-impl ServiceStatus {
+impl SubjectStatus {
     /// Why it is so, in one sentence: the worst that was found, and of equals the first.
     pub fn reason(&self) -> Option<&str> {
         let worst = self.severity()?;
@@ -162,7 +162,7 @@ impl ServiceStatus {
 }
 
 /// The status of one Service from how its evaluation ended. Whose word it was, the pipeline knows.
-pub fn status(planned: &Planned) -> ServiceStatus {
+pub fn status(planned: &Planned) -> SubjectStatus {
     let rules = planned.service.iter().flat_map(|service| &service.rules);
     let sorted = |addresses: Vec<IpAddr>| {
         let mut addresses = addresses;
@@ -174,7 +174,7 @@ pub fn status(planned: &Planned) -> ServiceStatus {
     };
     let addresses = sorted(rules.clone().map(|rule| rule.address).collect());
     let endpoints = sorted(rules.flat_map(|rule| rule.sources.iter().copied()).collect());
-    ServiceStatus {
+    SubjectStatus {
         state: state(planned),
         addresses,
         endpoints,
@@ -196,8 +196,8 @@ fn state(planned: &Planned) -> State {
 }
 
 /// The statuses of all Services, with what [`crate::check`] noted about the whole plan.
-pub fn statuses(notes: &[Note], planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, ServiceStatus> {
-    let mut statuses: BTreeMap<ServiceKey, ServiceStatus> =
+pub fn statuses(notes: &[Note], planned: &BTreeMap<SubjectKey, Planned>) -> BTreeMap<SubjectKey, SubjectStatus> {
+    let mut statuses: BTreeMap<SubjectKey, SubjectStatus> =
         planned.iter().map(|(key, planned)| (key.clone(), status(planned))).collect();
     for note in notes {
         if let Some(status) = statuses.get_mut(&note.service) {

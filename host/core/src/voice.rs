@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::model::{ActiveEndpoints, Published, ServiceView, Writer};
+use crate::model::{ActiveEndpoints, Published, SubjectView, Writer};
 use crate::net::{ByFamily, Family};
 use crate::owner::Holder;
-use crate::plan::{End, Planned, PlannedService, held_apart};
+use crate::plan::{End, Planned, PlannedSubject, held_apart};
 
 /// What this node is to a Service that somebody has to speak about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +65,7 @@ pub struct Stage<'a> {
 }
 
 /// This node's part for one Service; none where nobody asks for egress and nothing is published.
-pub fn voice(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &Planned) -> Option<Voice> {
+pub fn voice(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Planned) -> Option<Voice> {
     let wanted = wanted(stage, view, found, planned);
     let one = |family: Family| {
         let (wanted, value) = (wanted.get(family).cloned(), found.active.get(family).cloned());
@@ -77,9 +77,12 @@ pub fn voice(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &
     (planned.end != End::Off || !active.is_empty()).then_some(Voice { speech, active })
 }
 
-/// The lowest translated endpoint of each family. A node that holds the address and has no endpoint left empties
+/// The lowest translated endpoint of each family, on a Service: nothing else has annotations for it. A node that holds the address and has no endpoint left empties
 /// what stands there.
-fn wanted(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &Planned) -> ActiveEndpoints {
+fn wanted(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Planned) -> ActiveEndpoints {
+    if view.subject.service().is_none() {
+        return ActiveEndpoints::new();
+    }
     if let Some(service) = &planned.service {
         return lowest(service).into_iter().map(|(family, address)| (family, address.to_string())).collect();
     }
@@ -87,8 +90,8 @@ fn wanted(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &Pla
         return ActiveEndpoints::new();
     }
     let held = |family: Family| {
-        let mut own = view.addresses.iter().filter(|address| Family::of(**address) == family);
-        own.any(|address| stage.holder.holds(&view.service, *address))
+        let mut own = view.subject.addresses.iter().filter(|address| Family::of(**address) == family);
+        own.any(|address| stage.holder.holds(&view.subject, *address))
     };
     let ours = |(_, value): &(Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
         Author::ThisNode | Author::Unclear => true,
@@ -98,7 +101,7 @@ fn wanted(stage: Stage<'_>, view: &ServiceView, found: &Published, planned: &Pla
     emptied.map(|family| (family, String::new())).collect()
 }
 
-fn lowest(service: &PlannedService) -> ByFamily<IpAddr> {
+fn lowest(service: &PlannedSubject) -> ByFamily<IpAddr> {
     let mut lowest = ByFamily::new();
     for source in service.rules.iter().flat_map(|rule| &rule.sources) {
         let family = Family::of(*source);
@@ -107,9 +110,10 @@ fn lowest(service: &PlannedService) -> ByFamily<IpAddr> {
     lowest
 }
 
-fn author(stage: Stage<'_>, view: &ServiceView, writer: Writer, found: Option<&str>) -> Author {
+fn author(stage: Stage<'_>, view: &SubjectView, writer: Writer, found: Option<&str>) -> Author {
     let address: Option<IpAddr> = found.and_then(|text| text.parse().ok());
-    let endpoint = address.and_then(|address| view.endpoints.iter().find(|endpoint| endpoint.address == address));
+    let endpoint =
+        address.and_then(|address| view.subject.endpoints.iter().find(|endpoint| endpoint.address == address));
     let node = endpoint.and_then(|endpoint| endpoint.node.as_deref());
     match (node, writer) {
         (Some(node), Writer::KubeVip) if node == stage.node || stage.ready.contains(node) => Author::KubeVip,
@@ -119,7 +123,7 @@ fn author(stage: Stage<'_>, view: &ServiceView, writer: Writer, found: Option<&s
     }
 }
 
-fn speech(stage: Stage<'_>, view: &ServiceView, active: &ByFamily<Active>, planned: &Planned) -> Speech {
+fn speech(stage: Stage<'_>, view: &SubjectView, active: &ByFamily<Active>, planned: &Planned) -> Speech {
     if planned.service.is_some() {
         return Speech::Translator;
     }
@@ -134,14 +138,19 @@ fn speech(stage: Stage<'_>, view: &ServiceView, active: &ByFamily<Active>, plann
 
 /// Where nobody translates: the node that `vipHost` names, else the first by name of those that have an endpoint,
 /// else the first by name. Only ready ones count.
-fn spokesman<'a>(stage: Stage<'a>, view: &'a ServiceView) -> Option<&'a str> {
+fn spokesman<'a>(stage: Stage<'a>, view: &'a SubjectView) -> Option<&'a str> {
     let ready = |node: &&str| stage.ready.contains(*node);
     let as_written_or_lower =
         |named: &str| stage.ready.get(named).or_else(|| stage.ready.get(&named.to_ascii_lowercase()));
-    let named = stage.holder.named_by(&view.service).and_then(as_written_or_lower).map(String::as_str);
+    let named = view
+        .subject
+        .service()
+        .and_then(|service| stage.holder.named_by(service))
+        .and_then(as_written_or_lower)
+        .map(String::as_str);
     // Other nodes do not know what is withheld here.
     let here = (!view.withheld.is_empty()).then_some(stage.node);
-    let listed = || view.endpoints.iter().filter_map(|e| e.node.as_deref()).chain(here);
+    let listed = || view.subject.endpoints.iter().filter_map(|e| e.node.as_deref()).chain(here);
     let with_endpoint = || listed().filter(ready).min();
     let first = || stage.ready.first().map(String::as_str);
     named.or_else(with_endpoint).or_else(first)

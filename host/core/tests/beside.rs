@@ -7,7 +7,7 @@ use std::sync::Arc;
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{Context, Key, KubeVipWrote, Service, ServiceKey, ServiceView};
+use egressd_core::model::{Context, Key, KubeVipWrote, Service, SubjectKey, SubjectView};
 use egressd_core::net::Family;
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Round};
@@ -24,8 +24,8 @@ impl Policy for Either {
         "either"
     }
 
-    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let asked = view.service.annotations.keys().any(|name| name.ends_with("/egress"));
+    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let asked = view.subject.annotations().keys().any(|name| name.ends_with("/egress"));
         let rule = rule(view.local_endpoints(context).map(|endpoint| endpoint.address), a("11.0.0.2"));
         let plan = || Decision::Plan(Draft { rules: vec![rule], ..Draft::default() });
         Ok(Outcome { decision: if asked { plan() } else { Decision::Pass }, diagnostics: vec![] })
@@ -52,8 +52,8 @@ impl World {
         let annotations = annotations.iter().map(|name| ((*name).to_owned(), "true".to_owned())).collect();
         let web = Service { annotations, kube_vip_wrote, ..service("web", &["11.0.0.2"]) };
         let snapshot = SnapshotBuilder::default().service(web, &["10.0.0.1"]).build();
-        let key = ServiceKey::new("default", "web");
-        let questions = self.0.update(&snapshot, &[Key::Cluster, Key::Service(key)].into());
+        let key = SubjectKey::service("default", "web");
+        let questions = self.0.update(&snapshot, &[Key::Cluster, Key::Subject(key)].into());
         let (asked, context) = (questions.len(), self.0.context());
         let chain = Chain::new([Member::new(Asked::Policy(Arc::new(Either)))]);
         let answers =
@@ -72,7 +72,7 @@ impl World {
     }
 
     fn reported(&mut self) -> Vec<Finding> {
-        self.round().statuses[&ServiceKey::new("default", "web")].findings.clone()
+        self.round().statuses[&SubjectKey::service("default", "web")].findings.clone()
     }
 }
 

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, MOST_NODE_ADDRESSES, Node, ServiceKey, ServiceView,
-    Snapshot, view,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, MOST_NODE_ADDRESSES, Node, Snapshot, SubjectKey,
+    SubjectView, view,
 };
 use egressd_core::net::Family;
 use egressd_core::testkit::{SnapshotBuilder, a, n, service, surroundings};
@@ -40,18 +40,18 @@ fn reported(facts: &ClusterFacts, code: &str) -> String {
 }
 
 /// `web` with these endpoints, as this node sees it beside these Nodes.
-fn web(endpoints: &[&str], nodes: &[(&str, Node)]) -> ServiceView {
+fn web(endpoints: &[&str], nodes: &[(&str, Node)]) -> SubjectView {
     let mut snapshot = SnapshotBuilder::default().service(service("web", &["11.0.0.2"]), endpoints).build();
     snapshot.nodes = cluster(nodes).nodes;
-    let (key, prefix) = (ServiceKey::new("default", "web"), AnnotationPrefix::default());
+    let (key, prefix) = (SubjectKey::service("default", "web"), AnnotationPrefix::default());
     view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &prefix).expect("it is there")
 }
 
-fn addresses(view: &ServiceView) -> Vec<String> {
-    view.endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect()
+fn addresses(view: &SubjectView) -> Vec<String> {
+    view.subject.endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect()
 }
 
-fn codes(view: &ServiceView) -> Vec<&str> {
+fn codes(view: &SubjectView) -> Vec<&str> {
     view.findings.iter().map(|finding| finding.code.as_str()).collect()
 }
 

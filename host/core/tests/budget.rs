@@ -5,10 +5,10 @@
 use egressd_core::check::{Kind, Overlap, check};
 use egressd_core::finding::{Finding, MOST};
 use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, Interest, Labels, Service, ServiceKey, ServiceKind, ServiceView, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, Interest, Labels, Service, ServiceKind, SubjectKey, SubjectView, Uid,
     view,
 };
-use egressd_core::plan::{Plan, PlannedService};
+use egressd_core::plan::{Plan, PlannedSubject};
 use egressd_core::testkit::{SnapshotBuilder, a, facts, rule, service};
 use egressd_core::text::LONGEST;
 
@@ -41,7 +41,7 @@ fn bytes(findings: &[Finding]) -> usize {
     findings.iter().map(of).sum()
 }
 
-fn seen(service: Service, trust: AddressTrust) -> ServiceView {
+fn seen(service: Service, trust: AddressTrust) -> SubjectView {
     let key = service.key.clone();
     let snapshot = SnapshotBuilder::default().service(service.within_bounds(), &["10.0.0.1"]).build();
     view(&snapshot, &ClusterFacts::detected(&snapshot), &key, trust, &AnnotationPrefix::default()).unwrap()
@@ -57,7 +57,7 @@ fn any_text_in_any_annotation_that_the_host_reads_gives_few_findings_and_few_byt
                 let seen = seen(web, trust);
                 assert!(seen.findings.len() <= MOST + 1, "{name}: {}", seen.findings.len());
                 assert!(bytes(&seen.findings) <= 16 << 10, "{name}: {} bytes", bytes(&seen.findings));
-                assert!(seen.addresses.len() <= 64, "{name}: {} addresses", seen.addresses.len());
+                assert!(seen.subject.addresses.len() <= 64, "{name}: {} addresses", seen.subject.addresses.len());
             }
         }
     }
@@ -71,7 +71,7 @@ fn of_a_list_of_addresses_the_first_are_read_and_the_others_counted() {
     assert!(!seen(web.clone(), AddressTrust::Status).findings.iter().any(|f| f.code == "too-many-addresses"));
     web.annotations.insert("kube-vip.io/loadbalancerIPs".to_owned(), list(5064));
     let seen = seen(web, AddressTrust::Status);
-    assert_eq!(seen.addresses, [a("11.0.0.2")]);
+    assert_eq!(seen.subject.addresses, [a("11.0.0.2")]);
     assert!(seen.findings.iter().all(|f| f.message.len() < 200), "{:?}", seen.findings);
     let more = seen.findings.last().unwrap().message.as_str();
     assert_eq!(more, "and 48 more findings, which are not listed; correct these first");
@@ -100,10 +100,11 @@ fn what_is_kept_of_a_service_of_another_type_is_small_and_has_no_endpoints() {
             web.labels.extend((0..5000).map(|i| (format!("l-{i}"), text[..text.floor_char_boundary(200)].to_owned())));
             let seen = seen(web, AddressTrust::Annotation);
             let kept = |labels: &Labels| labels.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
-            assert!(kept(&seen.service.annotations) <= 4096 && kept(&seen.service.labels) <= 4096);
-            assert_eq!(&seen.service.annotations["kube-vip.io/egress"], "true");
-            assert_eq!((&seen.service.spec_address, &seen.service.load_balancer_class), (&None, &None));
-            assert!(seen.endpoints.is_empty() && seen.addresses.is_empty() && seen.findings.is_empty());
+            assert!(kept(seen.subject.annotations()) <= 4096 && kept(seen.subject.labels()) <= 4096);
+            assert_eq!(&seen.subject.annotations()["kube-vip.io/egress"], "true");
+            let service = seen.subject.service().expect("a Service");
+            assert_eq!((&service.spec_address, &service.load_balancer_class), (&None, &None));
+            assert!(seen.subject.endpoints.is_empty() && seen.subject.addresses.is_empty() && seen.findings.is_empty());
         }
     }
 }
@@ -125,7 +126,7 @@ fn crowd(services: usize, pods: u8) -> Plan {
         let rules = vec![rule(pods(), a(&format!("11.0.{}.{}", i >> 8, i & 255)))];
         let uid = Uid::new(format!("s{i}")).unwrap();
         let (on_change, on_unavailable) = Default::default();
-        let planned = PlannedService {
+        let planned = PlannedSubject {
             uid,
             created: 0,
             rules: rules.into(),
@@ -133,13 +134,13 @@ fn crowd(services: usize, pods: u8) -> Plan {
             on_change,
             on_unavailable,
         };
-        (ServiceKey::new("default", format!("s{i:03}")), planned)
+        (SubjectKey::service("default", format!("s{i:03}")), planned)
     };
     Plan { excluded: facts().excluded, services: (0..services).map(one).collect(), ..Plan::default() }
 }
 
 fn overlap(other: &str, more: usize, pods: usize) -> Overlap {
-    Overlap { other: ServiceKey::new("default", other), more, pod: a("10.0.0.1"), pods }
+    Overlap { other: SubjectKey::service("default", other), more, pod: a("10.0.0.1"), pods }
 }
 
 #[test]
@@ -160,7 +161,7 @@ fn services_over_the_same_pods_get_one_finding_each_which_says_how_many_there_ar
 #[test]
 fn the_service_that_is_named_is_the_one_before_most_pods() {
     let mut plan = crowd(4, 3);
-    let rule = |service: &str| ServiceKey::new("default", service);
+    let rule = |service: &str| SubjectKey::service("default", service);
     plan.services.get_mut(&rule("s000")).unwrap().rules.to_mut()[0].sources = vec![a("10.0.0.1")];
     plan.services.get_mut(&rule("s001")).unwrap().rules.to_mut()[0].sources = vec![a("10.0.0.2"), a("10.0.0.3")];
     plan.services.remove(&rule("s003"));
@@ -180,7 +181,7 @@ fn services_of_one_namespace_that_translate_a_pod_to_one_address_are_no_overlap(
             let ports =
                 port.map(|port| egressd_core::net::PortMatch::new(egressd_core::net::Protocol::Tcp, port, port));
             service.rules.to_mut()[0].destination_ports = ports.into_iter().map(Result::unwrap).collect();
-            plan.services.insert(ServiceKey::new(namespace, format!("s{number}")), service);
+            plan.services.insert(SubjectKey::service(namespace, format!("s{number}")), service);
         }
         check(&plan).len()
     };

@@ -8,7 +8,7 @@ use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailu
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::guard::guard;
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, SubjectView, view};
 use egressd_core::policy::{Mode, OnFailure, Scope};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
 use proptest::collection::vec;
@@ -79,7 +79,7 @@ impl Policy for Scripted {
         &self.name
     }
 
-    fn evaluate(&self, _: &Context, _: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         self.answer(draft)
     }
 }
@@ -90,7 +90,7 @@ impl Validator for Scripted {
     }
 
     /// It complains where a policy would deny, and fails where one would fail.
-    fn validate(&self, _: &Context, _: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
+    fn validate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
         let outcome = self.answer(draft)?;
         let severity = if outcome.decision == Decision::Deny { Severity::Error } else { Severity::Info };
         Ok(outcome.diagnostics.into_iter().map(|finding| Finding { severity, ..finding }).collect())
@@ -134,7 +134,7 @@ fn chain(parts: &[Part]) -> Chain {
     Chain::new(parts.iter().enumerate().map(|(index, part)| member(index, *part, &asked)))
 }
 
-fn here() -> (Context, ServiceView) {
+fn here() -> (Context, SubjectView) {
     let service = service("web", &["11.0.0.2"]);
     let key = service.key.clone();
     let snapshot = SnapshotBuilder::default().service(service, &["10.0.0.1"]).build();

@@ -85,7 +85,7 @@ impl World {
         let key = service.key.clone();
         let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
         SnapshotBuilder::default().service(service, &[&endpoint]).add_to(&mut self.snapshot);
-        Key::Service(key)
+        Key::Subject(key)
     }
 
     /// Adds a Node with an address and a network beside which nothing is, so that no two of them are one range.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 use egressd_core::plan::{Grant, Limits, Room, ServiceLimits, Size, Usage, Wish, grants};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ const LIMITS: Limits = Limits {
 /// One Service in numbers; `accepted` and `before` are parts of the newest, unless an edit made it smaller.
 #[derive(Clone, Debug)]
 struct Asked {
-    key: ServiceKey,
+    key: SubjectKey,
     created: i64,
     before: Size,
     claim: Size,
@@ -34,7 +34,7 @@ fn asked() -> impl Strategy<Value = Vec<Asked>> {
     let one = (0..5u8, 0..4i64, size(), proptest::option::of(size()), size());
     vec(one, 0..14).prop_map(|all| {
         let named = (0..).zip(all).map(|(place, (namespace, created, before, accepted, newest)): (u32, _)| {
-            let key = ServiceKey::new(format!("n{namespace}"), format!("s{place}"));
+            let key = SubjectKey::service(format!("n{namespace}"), format!("s{place}"));
             Asked { key, created, before, claim: Size::default(), accepted, newest }
         });
         named.collect()
@@ -56,7 +56,7 @@ fn wish(one: &Asked) -> Wish {
     Wish { key, created, before, claim, accepted, newest }
 }
 
-fn granted(all: &[Asked]) -> BTreeMap<&ServiceKey, Grant> {
+fn granted(all: &[Asked]) -> BTreeMap<&SubjectKey, Grant> {
     let wishes: Vec<Wish> = all.iter().map(wish).collect();
     all.iter().map(|one| &one.key).zip(grants(&LIMITS, &wishes).0.iter().map(|granted| granted.grant)).collect()
 }
@@ -90,7 +90,7 @@ fn is_within(used: Used, most: Used) -> bool {
 }
 
 /// What each namespace has.
-fn used(all: &[Asked], granted: &BTreeMap<&ServiceKey, Grant>) -> BTreeMap<String, Used> {
+fn used(all: &[Asked], granted: &BTreeMap<&SubjectKey, Grant>) -> BTreeMap<String, Used> {
     let mut used: BTreeMap<String, Used> = BTreeMap::new();
     for one in all {
         let size = has(one, granted[&one.key]);
@@ -140,7 +140,7 @@ proptest! {
     #[test]
     fn what_a_namespace_adds_takes_nothing_from_those_that_have_less_than_it_would(all in new_ones(), added in size()) {
         let without = granted(&all);
-        let (key, created) = (ServiceKey::new("n0", "added"), 9);
+        let (key, created) = (SubjectKey::service("n0", "added"), 9);
         let newest = Size { networks: added.networks.min(8), rules: 1, ..added };
         let added = Asked { key, created, before: Size::default(), claim: Size::default(), accepted: None, newest };
         let with: Vec<Asked> = all.iter().cloned().chain([added]).collect();
@@ -229,7 +229,7 @@ proptest! {
 }
 
 /// Whether everything fits as it is today.
-fn fits<'a>(sizes: impl IntoIterator<Item = (&'a ServiceKey, Size)>) -> bool {
+fn fits<'a>(sizes: impl IntoIterator<Item = (&'a SubjectKey, Size)>) -> bool {
     let mut usage = Usage::new(LIMITS);
     for (key, size) in sizes {
         usage.replace(key, None, Some(size));
@@ -244,7 +244,7 @@ fn in_one_namespace(all: Vec<Asked>) -> Vec<Asked> {
         let before = Size { rules: 1, networks: one.before.networks.min(8), ..one.before };
         used = and(used, counted(before));
         if is_within(used, OF_NAMESPACE) {
-            some.push(Asked { key: ServiceKey::new("n", one.key.name.clone()), before, ..one });
+            some.push(Asked { key: SubjectKey::service("n", one.key.name.clone()), before, ..one });
         }
     }
     some

@@ -3,17 +3,18 @@
 
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::guard::{MOST_NETWORKS, MOST_RULES, guard};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, ServiceKey, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, SubjectKey, SubjectView, view};
 use egressd_core::testkit::{SnapshotBuilder, a, context, n, service};
 
 /// `web` with address 11.0.0.2, endpoint 10.0.0.1 here, and 10.0.0.9 on another node.
-fn web() -> ServiceView {
+fn web() -> SubjectView {
     let snapshot = SnapshotBuilder::default().service(service("web", &["11.0.0.2"]), &["10.0.0.1"]).build();
-    let (key, prefix) = (ServiceKey::new("default", "web"), AnnotationPrefix::default());
+    let (key, prefix) = (SubjectKey::service("default", "web"), AnnotationPrefix::default());
     let mut view =
         view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &prefix).expect("it is there");
-    let elsewhere = Endpoint { address: a("10.0.0.9"), node: Some("node-b".into()), ..view.endpoints[0].clone() };
-    view.endpoints = view.endpoints.iter().cloned().chain([elsewhere]).collect();
+    let elsewhere =
+        Endpoint { address: a("10.0.0.9"), node: Some("node-b".into()), ..view.subject.endpoints[0].clone() };
+    view.subject.endpoints = view.subject.endpoints.iter().cloned().chain([elsewhere]).collect();
     view
 }
 

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use egressd_core::in_force::{InForce, Shown, UnixTime};
-use egressd_core::model::{ServiceKey, Uid};
+use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::record::{Outcome, Record};
 use imbl::OrdMap;
 
-fn key(number: usize) -> ServiceKey {
-    ServiceKey::new("shop", format!("web-{number}"))
+fn key(number: usize) -> SubjectKey {
+    SubjectKey::service("shop", format!("web-{number}"))
 }
 
 fn shown(life: &str) -> Arc<Shown> {
@@ -29,7 +29,7 @@ fn what_comes_changes_and_goes_is_the_difference_and_nothing_else() {
     after.services.insert(key(71), shown("uid"));
     after.services.insert(key(1000), shown("uid"));
     after.services.remove(&key(500));
-    let expected: BTreeSet<ServiceKey> = [70, 500, 1000].map(key).into();
+    let expected: BTreeSet<SubjectKey> = [70, 500, 1000].map(key).into();
     assert!(after.changed_since(&before).eq(&expected));
     assert!(before.changed_since(&after).eq(&expected));
     assert_eq!(before.changed_since(&before.clone()).count(), 0);

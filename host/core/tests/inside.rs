@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use egressd_core::model::{
     AddressReason, ClusterFacts, ClusterNetworks, ClusterSettings, Completeness, Connected, InsideNetworks,
-    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceKey,
-    ServiceKind, Slice, Snapshot, Surroundings,
+    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceKind, Slice,
+    Snapshot, SubjectKey, Surroundings,
 };
 use egressd_core::net::{Family, is_private, is_within};
 use egressd_core::testkit::{SnapshotBuilder, a, context, n, service, surroundings};
@@ -45,14 +45,14 @@ fn codes(facts: &ClusterFacts) -> Vec<&str> {
 }
 
 fn slice_of(snapshot: &mut Snapshot, change: impl FnOnce(&mut Slice)) {
-    let key = ServiceKey::new("default", "web");
+    let key = SubjectKey::service("default", "web");
     let slices = snapshot.slices.get_mut(&key).expect("web has slices");
     let slice = slices.get_mut("here").expect("and this one");
     change(Arc::make_mut(slice));
 }
 
 fn web(snapshot: &mut Snapshot, change: impl FnOnce(&mut egressd_core::model::Service)) {
-    change(Arc::make_mut(snapshot.services.get_mut(&ServiceKey::new("default", "web")).expect("web is there")));
+    change(Arc::make_mut(snapshot.services.get_mut(&SubjectKey::service("default", "web")).expect("web is there")));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn only_what_the_endpoint_slice_controller_lists_makes_an_address_inside() {
         slice_of(s, |slice| Arc::make_mut(&mut slice.endpoints).iter_mut().for_each(|e| e.node = Some("n".into())))
     });
     let no_selector = without(&|s| web(s, |web| web.selection = Selection::ByHand));
-    let no_service = without(&|s| drop(s.services.remove(&ServiceKey::new("default", "web"))));
+    let no_service = without(&|s| drop(s.services.remove(&SubjectKey::service("default", "web"))));
     for facts in [by_hand, no_pod, no_node, other_node, no_selector, no_service] {
         assert!(outside(&facts, theirs));
     }
@@ -269,7 +269,7 @@ fn forged() -> impl Strategy<Value = Slice> {
     (vec(endpoint, 0..20), any::<bool>()).prop_map(|(endpoints, as_controller)| {
         let mut snapshot = cluster(&[], &["10.0.0.7"]);
         slice_of(&mut snapshot, |slice| {
-            slice.service = ServiceKey::new("evil", "mine");
+            slice.service = SubjectKey::service("evil", "mine");
             slice.made_by = if as_controller { MadeBy::Controller } else { MadeBy::Other };
             let one = slice.endpoints.first().expect("one endpoint").clone();
             let of = |(address, node, is_pod): ([u8; 4], &str, bool)| {
@@ -298,7 +298,7 @@ proptest! {
         let of = |snapshot: &Snapshot| ClusterFacts::gather(snapshot, &ClusterSettings::default(), &around);
         let before = of(&snapshot);
         let mut own = service("mine", &["203.0.113.7"]);
-        own.key = ServiceKey::new("evil", "mine");
+        own.key = SubjectKey::service("evil", "mine");
         own.selection = Selection::ByHand;
         snapshot.services.insert(own.key.clone(), Arc::new(own.clone()));
         snapshot.slices.entry(own.key).or_default().insert("forged".to_owned(), Arc::new(slice));

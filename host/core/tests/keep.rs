@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use egressd_core::compile::{Kept, compile, keep, table_names};
 use egressd_core::diff::diff;
-use egressd_core::model::ServiceKey;
-use egressd_core::plan::{Own, Plan, PlannedService};
+use egressd_core::model::SubjectKey;
+use egressd_core::plan::{Own, Plan, PlannedSubject};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::{Packet, Seen, Universe, apply, trace};
 use proptest::prelude::*;
@@ -15,11 +15,11 @@ fn ruleset(plan: &Plan) -> Ruleset {
     compile(plan, &table_names(None))
 }
 
-fn pods(service: &PlannedService) -> BTreeSet<IpAddr> {
+fn pods(service: &PlannedSubject) -> BTreeSet<IpAddr> {
     service.rules.iter().flat_map(|rule| rule.sources.iter().copied()).collect()
 }
 
-fn own(key: &ServiceKey, service: &PlannedService) -> Own {
+fn own(key: &SubjectKey, service: &PlannedSubject) -> Own {
     let addresses = service.rules.iter().map(|rule| rule.address).collect();
     Own { key: key.clone(), pods: pods(service), addresses }
 }

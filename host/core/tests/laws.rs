@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
 use egressd_core::diff::{Verb, diff, replace};
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 use egressd_core::net::{AddressRange, Family, merge_ranges};
 use egressd_core::plan::Plan;
 use egressd_core::ruleset::{DataKind, KeyKind, Layout, NETWORKS, Name, Ruleset, Set, Table};
@@ -39,7 +39,7 @@ fn packets() -> Vec<Packet> {
 }
 
 /// A plan, and the same with one Service added, removed or changed.
-fn plan_and_edit() -> impl Strategy<Value = (Plan, Plan, ServiceKey)> {
+fn plan_and_edit() -> impl Strategy<Value = (Plan, Plan, SubjectKey)> {
     let universe = Universe::on_paper();
     universe.plans().prop_flat_map(move |plan| {
         universe.edits(plan.clone()).prop_map(move |(edited, key)| (plan.clone(), edited, key))

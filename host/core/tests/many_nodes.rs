@@ -76,7 +76,7 @@ proptest! {
         history in prop::collection::vec(step(), 1..10),
     ) {
         let (mut pipeline, mut snapshot) = begun(nodes, cluster_addresses);
-        let mut keys: BTreeSet<Key> = snapshot.services.keys().cloned().map(Key::Service).collect();
+        let mut keys: BTreeSet<Key> = snapshot.services.keys().cloned().map(Key::Subject).collect();
         keys.insert(Key::Cluster);
         for changes in history {
             pipeline.update(&snapshot, &keys);

@@ -12,11 +12,11 @@ use egressd_core::diff::Applied;
 use egressd_core::in_force::{InForce, UnixTime};
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Endpoint, Key, MadeBy, ObjectReference, Published,
-    ServiceKey, ServiceView, Slice, Snapshot, Texts, Uid, published, view,
+    Slice, Snapshot, SubjectKey, SubjectView, Texts, Uid, published, view,
 };
 use egressd_core::owner::{Holder, Owner};
 use egressd_core::pipeline::{Pipeline, Settings};
-use egressd_core::plan::{End, Planned, PlannedService};
+use egressd_core::plan::{End, Planned, PlannedSubject};
 use egressd_core::testkit::{answered_plainly, facts, n, rule, service, settings_of_many};
 use egressd_core::voice::{Stage, Voice, voice};
 
@@ -80,7 +80,7 @@ fn snapshot() -> Snapshot {
 }
 
 /// Two endpoints, one of them on this node.
-fn slice(key: &ServiceKey, number: u16) -> Slice {
+fn slice(key: &SubjectKey, number: u16) -> Slice {
     let endpoint = |(place, node): (u32, &str)| Endpoint {
         address: address(number, place),
         node: Some(node.into()),
@@ -97,27 +97,27 @@ fn address(number: u16, place: u32) -> IpAddr {
     Ipv4Addr::from(0x0a01_0000 + 2 * u32::from(number) + place).into()
 }
 
-fn views(snapshot: &Snapshot, facts: &ClusterFacts) -> Vec<ServiceView> {
+fn views(snapshot: &Snapshot, facts: &ClusterFacts) -> Vec<SubjectView> {
     let prefix = AnnotationPrefix::default();
     let view = |key| view(snapshot, facts, key, AddressTrust::Status, &prefix);
     snapshot.services.keys().filter_map(view).collect()
 }
 
 /// Each Service is translated for its endpoint here.
-fn voices(views: &[ServiceView]) -> Vec<Voice> {
+fn voices(views: &[SubjectView]) -> Vec<Voice> {
     let prefix = AnnotationPrefix::default();
     let (ready, holder) = (BTreeSet::from(NODES.map(str::to_owned)), Holder::new(Owner::Any, NODES[0], &prefix));
     let stage = Stage { node: NODES[0], ready: &ready, holder: &holder };
-    let one = |view: &ServiceView| {
-        let service = PlannedService {
-            uid: view.service.uid.clone(),
+    let one = |view: &SubjectView| {
+        let service = PlannedSubject {
+            uid: view.subject.uid().clone(),
             created: 0,
-            rules: vec![rule([view.endpoints[0].address], view.addresses[0])].into(),
+            rules: vec![rule([view.subject.endpoints[0].address], view.subject.addresses[0])].into(),
             foreign: BTreeSet::new(),
             on_change: Default::default(),
             on_unavailable: Default::default(),
         };
-        let found: Published = published(&view.service, &prefix);
+        let found: Published = published(view.subject.service().expect("a Service"), &prefix);
         voice(stage, view, &found, &Planned { service: Some(service.into()), end: End::Ruled, findings: vec![] })
     };
     views.iter().filter_map(one).collect()
@@ -131,7 +131,7 @@ fn a_service_costs_few_bytes_and_allocations() {
     let (voices, of_voices) = cost(|| voices(&views));
     assert_eq!([views.len(), voices.len()], [usize::from(SERVICES); 2]);
     let listed = snapshot.slices.values().flat_map(|slices| slices.values());
-    assert!(listed.zip(&views).all(|(slice, view)| Arc::ptr_eq(&slice.endpoints, &view.endpoints)));
+    assert!(listed.zip(&views).all(|(slice, view)| Arc::ptr_eq(&slice.endpoints, &view.subject.endpoints)));
     for (what, cost, most) in
         [("snapshot", of_snapshot, [1_400, 17]), ("view", of_views, [200, 3]), ("voice", of_voices, [175, 2])]
     {
@@ -145,7 +145,7 @@ fn in_force(snapshot: &Snapshot) -> (Pipeline, Applied, InForce) {
     let cluster = ClusterSettings { pod_networks: vec![n("10.0.0.0/8")], ..ClusterSettings::default() };
     let mut pipeline = Pipeline::new(Settings { cluster, ..settings_of_many(Owner::Any) }, BTreeMap::new());
     let (mut applied, mut in_force) = <(Applied, InForce)>::default();
-    let keys: BTreeSet<Key> = snapshot.services.keys().cloned().map(Key::Service).collect();
+    let keys: BTreeSet<Key> = snapshot.services.keys().cloned().map(Key::Subject).collect();
     // What comes into force is remembered, which the second step takes in.
     for keys in [keys, BTreeSet::new()] {
         let questions = pipeline.update(snapshot, &keys);

@@ -6,16 +6,16 @@ use std::net::IpAddr;
 use egressd_core::compile::{compile, table_names};
 use egressd_core::decision::Rule;
 use egressd_core::diff::{Cut, cut, diff};
-use egressd_core::model::{ServiceKey, Uid};
+use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::net::{Family, PortMatch, Protocol};
-use egressd_core::plan::{Plan, PlannedService};
+use egressd_core::plan::{Plan, PlannedSubject};
 use egressd_core::ruleset::{Map, MapKind, Name, Ruleset, TableFamily};
 use egressd_core::testkit::{Packet, Seen, a, apply, facts, n, promised, rule, trace};
 
 const POD: &str = "10.0.0.1";
 
-fn service(name: &str, rule: Rule) -> (ServiceKey, PlannedService) {
-    let planned = PlannedService {
+fn service(name: &str, rule: Rule) -> (SubjectKey, PlannedSubject) {
+    let planned = PlannedSubject {
         uid: Uid::new(name).unwrap(),
         created: 0,
         rules: vec![rule].into(),
@@ -23,7 +23,7 @@ fn service(name: &str, rule: Rule) -> (ServiceKey, PlannedService) {
         on_change: Default::default(),
         on_unavailable: Default::default(),
     };
-    (ServiceKey::new("shop", name), planned)
+    (SubjectKey::service("shop", name), planned)
 }
 
 /// One Service that excludes so many networks, and one with so many ports: in each of the networks each of the ports has an

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
-use egressd_core::model::{AnnotationPrefix, Context, Key, ServiceKey, ServiceView, Snapshot};
+use egressd_core::model::{AnnotationPrefix, Context, Key, Snapshot, SubjectKey, SubjectView};
 use egressd_core::owner::{Owner, Standing};
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::status::State;
@@ -28,7 +28,7 @@ impl Policy for EachFamily {
         "each-family"
     }
 
-    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let rule = |address: &std::net::IpAddr| Rule {
             id: address.to_string(),
             sources: view
@@ -43,9 +43,9 @@ impl Policy for EachFamily {
             address: *address,
         };
         let first = |address: &&std::net::IpAddr| {
-            view.addresses.iter().find(|other| other.is_ipv4() == address.is_ipv4()) == Some(*address)
+            view.subject.addresses.iter().find(|other| other.is_ipv4() == address.is_ipv4()) == Some(*address)
         };
-        let rules = view.addresses.iter().filter(first).map(rule).collect();
+        let rules = view.subject.addresses.iter().filter(first).map(rule).collect();
         Ok(Outcome { decision: Decision::Plan(Draft { rules, ..Draft::default() }), diagnostics: vec![] })
     }
 }
@@ -70,7 +70,7 @@ impl World {
     }
 
     fn look_at(mut self, snapshot: &Snapshot) -> Self {
-        let services = snapshot.services.keys().cloned().map(Key::Service);
+        let services = snapshot.services.keys().cloned().map(Key::Subject);
         let questions = self.pipeline.update(snapshot, &services.chain([Key::Cluster]).collect());
         self.answer(questions);
         self
@@ -111,7 +111,7 @@ struct Told {
 
 impl From<&Round> for Told {
     fn from(round: &Round) -> Self {
-        let status = &round.statuses[&ServiceKey::new("default", "web")];
+        let status = &round.statuses[&SubjectKey::service("default", "web")];
         Self {
             state: status.state,
             translated_to: status.addresses.iter().map(ToString::to_string).collect(),
@@ -313,7 +313,7 @@ fn with_another_prefix_kube_vips_vip_host_is_read_where_there_is_none_of_ones_ow
         Settings { prefix: AnnotationPrefix::new("example.org").expect("a prefix"), ..settings(Owner::Auto) };
     for (own, translated) in [(None, false), (Some("node-b"), false), (Some("node-a"), true), (Some(" "), false)] {
         let mut snapshot = web(Some("node-b"));
-        let key = ServiceKey::new("default", "web");
+        let key = SubjectKey::service("default", "web");
         let mut service = (*snapshot.services[&key]).clone();
         service.annotations.extend(own.map(|node| ("example.org/vipHost".to_owned(), node.to_owned())));
         snapshot.services.insert(key, service.into());

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::model::{Context, Key, Labels, Service, ServiceKey, ServiceView, Snapshot, Uid};
+use egressd_core::model::{Context, Key, Labels, Service, Snapshot, SubjectKey, SubjectView, Uid};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round, Turns};
 use egressd_core::policy::{Mode, OnFailure};
@@ -61,7 +61,7 @@ impl Policy for Stubborn {
         "stubborn"
     }
 
-    fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, _: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         Ok(Outcome { decision: self.0.clone(), diagnostics: vec![] })
     }
 }
@@ -78,7 +78,7 @@ impl Policy for Weary {
         "weary"
     }
 
-    fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, _: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         if self.0.swap(false, Ordering::Relaxed) {
             let (policy, reason) = ("weary".to_owned(), "it ran for more than 1 s".to_owned());
             return Err(PolicyFailure { policy, reason, kind: FailureKind::Slow });
@@ -92,13 +92,13 @@ impl Policy for Obedient {
         "obedient"
     }
 
-    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let rule = |address| rule(view.local_endpoints(context).map(|endpoint| endpoint.address), address);
         let plan = |address| Decision::Plan(Draft { rules: vec![rule(address)], ..Draft::default() });
-        let word = view.service.annotations.get("do");
+        let word = view.subject.annotations().get("do");
         let decision = match word {
             None => Decision::Pass,
-            Some("translate") => view.addresses.first().map_or(Decision::Pass, |address| plan(*address)),
+            Some("translate") => view.subject.addresses.first().map_or(Decision::Pass, |address| plan(*address)),
             Some("steal") => plan(a("11.0.0.99")),
             Some("deny") => Decision::Deny,
             Some("trap") => {
@@ -148,7 +148,7 @@ impl World {
     fn put(&mut self, service: Service, endpoints: &[&str]) -> Round {
         let key = service.key.clone();
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
-        self.look_at([Key::Service(key)])
+        self.look_at([Key::Subject(key)])
     }
 
     fn look_at(&mut self, keys: impl Into<BTreeSet<Key>>) -> Round {
@@ -186,12 +186,12 @@ fn web(word: Option<&str>) -> Service {
 }
 
 fn state(round: &Round) -> State {
-    round.statuses[&ServiceKey::new("default", "web")].state
+    round.statuses[&SubjectKey::service("default", "web")].state
 }
 
 /// What is in force for `web`: `endpoints -> addresses`.
 fn in_force(round: &Round) -> String {
-    let Some(service) = round.plan.services.get(&ServiceKey::new("default", "web")) else {
+    let Some(service) = round.plan.services.get(&SubjectKey::service("default", "web")) else {
         return "nothing".to_owned();
     };
     let rule = service.rules.first().expect("a planned Service has rules");
@@ -255,7 +255,7 @@ fn an_answer_with_somebody_elses_address_is_refused() {
     let mut world = World::new();
     let round = world.web(Some("steal"), &["10.0.0.1"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Failed, "nothing"));
-    let said = &round.statuses[&ServiceKey::new("default", "web")].findings[0].message;
+    let said = &round.statuses[&SubjectKey::service("default", "web")].findings[0].message;
     assert_eq!(
         said,
         "policy obedient failed: its answer is refused: rule \"only\" translates to 11.0.0.99, which is not one of the Service's own addresses"
@@ -274,9 +274,9 @@ fn a_denied_service_keeps_nothing() {
 fn a_service_that_is_gone_leaves_nothing() {
     let mut world = World::new();
     world.web(Some("translate"), &["10.0.0.1"]);
-    let key = ServiceKey::new("default", "web");
+    let key = SubjectKey::service("default", "web");
     world.snapshot.services.remove(&key);
-    let round = world.look_at([Key::Service(key)]);
+    let round = world.look_at([Key::Subject(key)]);
     assert!(round.plan.services.is_empty() && round.statuses.is_empty());
     assert!(world.pipeline.accepted().is_empty());
 }
@@ -302,7 +302,7 @@ fn an_endpoint_that_turns_out_to_be_a_nodes_address_is_no_source_any_more() {
     let round = world.look_at([Key::Cluster]);
     assert_eq!(in_force(&round), "10.0.0.2 -> 11.0.0.2");
     let codes: Vec<&str> =
-        round.statuses[&ServiceKey::new("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
+        round.statuses[&SubjectKey::service("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
     assert_eq!(codes, ["host-network-endpoint"]);
 }
 
@@ -322,7 +322,7 @@ fn the_order_of_arrival_does_not_matter() {
         })
         .collect();
     assert!(rounds.windows(2).all(|pair| pair[0] == pair[1]));
-    let told = &rounds[0].statuses[&ServiceKey::new("default", "a")].findings;
+    let told = &rounds[0].statuses[&SubjectKey::service("default", "a")].findings;
     assert!(
         told.iter().any(|f| f.message == "endpoint 10.0.0.1 is also behind default/b, which is asked first, and behind 1 more"),
         "{told:?}"
@@ -363,11 +363,11 @@ fn a_shadow_is_told_where_it_would_change_something_and_changes_nothing() {
     let shadow = |decision| Member { mode: Mode::Shadow, ..stubborn(decision) };
     let round = world.reload([obedient(), shadow(Decision::Deny)]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
-    let shadows = &round.statuses[&ServiceKey::new("default", "web")].shadows;
+    let shadows = &round.statuses[&SubjectKey::service("default", "web")].shadows;
     let told: Vec<_> = shadows.iter().map(|s| (s.policy.as_str(), s.state, s.added.len(), s.removed.len())).collect();
     assert_eq!(told, [("stubborn", State::Denied, 0, 1)]);
     let quiet = world.reload([obedient(), shadow(Decision::Pass)]);
-    assert!(quiet.statuses[&ServiceKey::new("default", "web")].shadows.is_empty());
+    assert!(quiet.statuses[&SubjectKey::service("default", "web")].shadows.is_empty());
 }
 
 #[test]

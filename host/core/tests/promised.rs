@@ -7,46 +7,46 @@ use std::sync::Arc;
 
 use egressd_core::decision::{OnChange, OnUnavailable};
 use egressd_core::in_force::{InForce, Newest, Promised, UnixTime};
-use egressd_core::model::{ServiceKey, Uid};
-use egressd_core::plan::{PlannedService, Rules};
+use egressd_core::model::{SubjectKey, Uid};
+use egressd_core::plan::{PlannedSubject, Rules};
 use egressd_core::record::{Outcome, Record, Settled};
-use egressd_core::status::ServiceStatus;
+use egressd_core::status::SubjectStatus;
 use egressd_core::testkit::{a, rule};
 use imbl::OrdMap;
 use proptest::prelude::*;
 
 const NOW: UnixTime = UnixTime(1);
 
-fn key() -> ServiceKey {
-    ServiceKey::new("shop", "web")
+fn key() -> SubjectKey {
+    SubjectKey::service("shop", "web")
 }
 
 /// A plan for these pods.
-fn plan(pods: &[&str], address: &str) -> Arc<PlannedService> {
+fn plan(pods: &[&str], address: &str) -> Arc<PlannedSubject> {
     service([rule(pods.iter().map(|pod| a(pod)), a(address))].into_iter().collect())
 }
 
-fn service(rules: Rules) -> Arc<PlannedService> {
+fn service(rules: Rules) -> Arc<PlannedSubject> {
     let (on_change, on_unavailable) = (OnChange::default(), OnUnavailable::default());
     let uid = Uid::new("uid").unwrap();
-    Arc::new(PlannedService { uid, created: 0, rules, foreign: BTreeSet::new(), on_change, on_unavailable })
+    Arc::new(PlannedSubject { uid, created: 0, rules, foreign: BTreeSet::new(), on_change, on_unavailable })
 }
 
 /// A round with this plan for the only Service.
-fn round(plan: Option<&Arc<PlannedService>>) -> Newest {
-    let status = Arc::new(ServiceStatus::under_way(None));
+fn round(plan: Option<&Arc<PlannedSubject>>) -> Newest {
+    let status = Arc::new(SubjectStatus::under_way(None));
     let outcome = Outcome::Settled(Settled { plan: plan.cloned(), status, voice: None });
     let record = Arc::new(Record { uid: Uid::new("uid").unwrap(), outcome });
     Newest { records: OrdMap::unit(key(), record), changed: [key()].into(), overview: Arc::default() }
 }
 
-fn in_force(plan: Option<&Arc<PlannedService>>) -> InForce {
+fn in_force(plan: Option<&Arc<PlannedSubject>>) -> InForce {
     let mut in_force = InForce::default();
     in_force.take_over(&round(plan), NOW);
     in_force
 }
 
-fn one_of(in_force: &InForce) -> Vec<Arc<PlannedService>> {
+fn one_of(in_force: &InForce) -> Vec<Arc<PlannedSubject>> {
     match in_force.promised(&key()) {
         Promised::OneOf(plans) => plans.into_iter().cloned().collect(),
         Promised::Unknown => panic!("it is known"),
@@ -137,7 +137,7 @@ fn fates() -> impl Strategy<Value = Fate> {
     ]
 }
 
-fn planned(translation: &Translation) -> Option<Arc<PlannedService>> {
+fn planned(translation: &Translation) -> Option<Arc<PlannedSubject>> {
     let rules = translation.iter().map(|(pod, address)| rule([*pod], *address)).collect();
     (!translation.is_empty()).then(|| service(rules))
 }
@@ -179,7 +179,7 @@ impl World {
     }
 
     fn is_promised(&self, pod: IpAddr, address: IpAddr) -> bool {
-        let translates = |plan: &Arc<PlannedService>| {
+        let translates = |plan: &Arc<PlannedSubject>| {
             plan.rules.iter().any(|rule| rule.sources.contains(&pod) && rule.address == address)
         };
         match self.in_force.promised(&key()) {

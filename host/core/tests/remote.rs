@@ -4,7 +4,7 @@
 use egressd_core::chain::Ruling;
 use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, ServiceKey, ServiceView, TrafficPolicy, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, TrafficPolicy, view};
 use egressd_core::owner::{Held, Holder, Owner, Standing};
 use egressd_core::plan::{Here, Planned, Sharing, Standby, settle};
 use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
@@ -41,10 +41,10 @@ impl Web {
         Self { elsewhere: elsewhere.to_vec(), ..self }
     }
 
-    fn view(&self) -> ServiceView {
+    fn view(&self) -> SubjectView {
         let web = egressd_core::model::Service { traffic_policy: self.policy, ..service("web", &[V4, V6]) };
         let snapshot = SnapshotBuilder::default().service(web, &self.here).elsewhere("web", &self.elsewhere).build();
-        let key = ServiceKey::new("default", "web");
+        let key = SubjectKey::service("default", "web");
         view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &AnnotationPrefix::default())
             .unwrap()
     }

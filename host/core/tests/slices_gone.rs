@@ -6,13 +6,13 @@ use std::net::IpAddr;
 use egressd_core::compile::{compile, table_names};
 use egressd_core::decision::Rule;
 use egressd_core::diff::{Cut, Slices, cut, diff};
-use egressd_core::model::{ServiceKey, Uid};
-use egressd_core::plan::{Plan, PlannedService};
+use egressd_core::model::{SubjectKey, Uid};
+use egressd_core::plan::{Plan, PlannedSubject};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::testkit::{FakeKernel, Packet, Seen, a, facts, n, rule, trace};
 
 fn plan(services: Vec<(&str, Vec<Rule>)>) -> Plan {
-    let planned = |rules: Vec<Rule>, name: &str| PlannedService {
+    let planned = |rules: Vec<Rule>, name: &str| PlannedSubject {
         uid: Uid::new(name).unwrap(),
         created: 0,
         rules: rules.into(),
@@ -20,7 +20,7 @@ fn plan(services: Vec<(&str, Vec<Rule>)>) -> Plan {
         on_change: Default::default(),
         on_unavailable: Default::default(),
     };
-    let keyed = services.into_iter().map(|(name, rules)| (ServiceKey::new("shop", name), planned(rules, name)));
+    let keyed = services.into_iter().map(|(name, rules)| (SubjectKey::service("shop", name), planned(rules, name)));
     Plan { services: keyed.collect(), excluded: facts().excluded, ..Plan::default() }
 }
 

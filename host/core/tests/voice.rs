@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use egressd_core::model::{
     ActiveEndpoints, AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, KubeVipWrote, Published, Service,
-    ServiceKey, ServiceView, Writer, published, view,
+    SubjectKey, SubjectView, Writer, published, view,
 };
 use egressd_core::net::Family;
 use egressd_core::owner::{Held, Holder, Owner, Standing};
@@ -13,13 +13,13 @@ use egressd_core::plan::{End, Planned};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
 use egressd_core::voice::{Author, Speech, Stage, Voice, voice};
 
-fn seen(service: Service, endpoints: &[(&str, &str)]) -> ServiceView {
+fn seen(service: Service, endpoints: &[(&str, &str)]) -> SubjectView {
     let snapshot = SnapshotBuilder::default().service(service, &[]).build();
-    let key = ServiceKey::new("default", "web");
+    let key = SubjectKey::service("default", "web");
     let mut view =
         view(&snapshot, &ClusterFacts::detected(&snapshot), &key, AddressTrust::Status, &AnnotationPrefix::default())
             .expect("it is there");
-    view.endpoints = endpoints.iter().map(|(address, node)| endpoint(address, node)).collect();
+    view.subject.endpoints = endpoints.iter().map(|(address, node)| endpoint(address, node)).collect();
     view
 }
 
@@ -28,12 +28,12 @@ fn endpoint(address: &str, node: &str) -> Endpoint {
     Endpoint { address: a(address), node: Some(node.into()), pod: None, ready, serving, terminating }
 }
 
-fn on_node_b(view: &ServiceView, found: &[(Family, &str)], held: &[&str]) -> Voice {
+fn on_node_b(view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Voice {
     written_by(Writer::Anybody, view, found, held)
 }
 
 /// What node-b makes of a Service that is asked for and translated nowhere; node-a to node-c are ready.
-fn written_by(writer: Writer, view: &ServiceView, found: &[(Family, &str)], held: &[&str]) -> Voice {
+fn written_by(writer: Writer, view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Voice {
     let ready: BTreeSet<String> = ["node-a", "node-b", "node-c"].map(str::to_owned).into();
     let mut holder = Holder::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
     holder.hold(held.iter().map(|text| (a(text), Standing::Usable)).collect::<Held>());
@@ -47,7 +47,7 @@ fn written_by(writer: Writer, view: &ServiceView, found: &[(Family, &str)], held
 #[test]
 fn where_nobody_translates_one_ready_node_speaks() {
     let web = || service("web", &["11.0.0.2"]);
-    let speech = |view: &ServiceView| on_node_b(view, &[], &[]).speech;
+    let speech = |view: &SubjectView| on_node_b(view, &[], &[]).speech;
     assert_eq!(speech(&seen(web(), &[])), Speech::Listener, "node-a is the first");
     assert_eq!(speech(&seen(web(), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")])), Speech::Spokesman);
     assert_eq!(speech(&seen(web(), &[("10.0.0.1", "away"), ("10.0.0.2", "node-c")])), Speech::Listener);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::decision::{Draft, Rule};
-use egressd_core::model::{Endpoint, Key, ObjectReference, Service, ServiceKey, Slice, Snapshot, Uid};
+use egressd_core::model::{Endpoint, Key, ObjectReference, Service, Slice, Snapshot, SubjectKey, Uid};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::owner::{Held, Owner, Standing};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
@@ -37,7 +37,7 @@ enum RuleKind {
 impl Tenant {
     fn new(namespace: &str, created: i64, address: &str) -> Self {
         let mut service = service("x", &[address]);
-        service.key = ServiceKey::new(namespace, "x");
+        service.key = SubjectKey::service(namespace, "x");
         service.uid = Uid::new(format!("uid-{namespace}")).expect("a uid");
         service.created = created;
         Self { service, target: None, kind: RuleKind::Plain }
@@ -93,13 +93,13 @@ fn round(tenants: &[Tenant], shared: SharedAddresses, held: Held) -> Round {
     pipeline.hold(held);
     let mut snapshot = Snapshot::default();
     tenants.iter().for_each(|tenant| tenant.add_to(&mut snapshot));
-    let keys = snapshot.services.keys().cloned().map(Key::Service).collect();
+    let keys = snapshot.services.keys().cloned().map(Key::Subject).collect();
     let questions = pipeline.update(&snapshot, &keys);
-    let of = |key: &ServiceKey| tenants.iter().find(|tenant| tenant.service.key == *key).expect("one of them");
+    let of = |key: &SubjectKey| tenants.iter().find(|tenant| tenant.service.key == *key).expect("one of them");
     let verdict =
-        |key: &ServiceKey| Verdict::new(Ruling::Draft(Draft { rules: of(key).rules(), ..Draft::default() }.into()));
+        |key: &SubjectKey| Verdict::new(Ruling::Draft(Draft { rules: of(key).rules(), ..Draft::default() }.into()));
     let answers = questions.into_iter().map(|question| {
-        let verdict = verdict(&question.view.service.key);
+        let verdict = verdict(question.view.subject.key());
         (question, verdict)
     });
     assert!(pipeline.answer(answers.collect()).is_empty());
@@ -111,7 +111,7 @@ fn seen(round: &Round, port: u16) -> Seen {
 }
 
 fn codes(round: &Round, namespace: &str) -> Vec<String> {
-    let status = round.statuses.get(&ServiceKey::new(namespace, "x"));
+    let status = round.statuses.get(&SubjectKey::service(namespace, "x"));
     status.into_iter().flat_map(|status| status.findings.iter().map(|finding| finding.code.to_string())).collect()
 }
 
@@ -177,14 +177,14 @@ fn where_the_oldest_alone_is_served_the_others_are_refused() {
     let evil = Tenant::new("evil", 2026, "11.0.0.3");
     let round = round(&[victim(), evil], SharedAddresses::Oldest, Held::new());
     assert!(codes(&round, "evil").contains(&"shared-address-taken".to_owned()));
-    assert_eq!(round.plan.services.keys().collect::<Vec<_>>(), [&ServiceKey::new("victim", "x")]);
+    assert_eq!(round.plan.services.keys().collect::<Vec<_>>(), [&SubjectKey::service("victim", "x")]);
 }
 
 #[test]
 fn an_older_service_that_asks_for_no_egress_takes_no_address() {
     let old = Tenant::new("evil", 1, "11.0.0.3").asking_for(RuleKind::Nothing);
     let round = round(&[victim(), old], SharedAddresses::Oldest, Held::new());
-    assert_eq!(round.plan.services.keys().collect::<Vec<_>>(), [&ServiceKey::new("victim", "x")]);
+    assert_eq!(round.plan.services.keys().collect::<Vec<_>>(), [&SubjectKey::service("victim", "x")]);
     assert!(codes(&round, "victim").is_empty());
 }
 

@@ -1,7 +1,7 @@
 //! What metrics show of the newest state and of the kernel.
 
-use egressd_core::model::ServiceKey;
-use egressd_core::status::ServiceStatus;
+use egressd_core::model::SubjectKey;
+use egressd_core::status::SubjectStatus;
 
 use crate::board::Newest;
 use crate::instances::orphans::Orphan;
@@ -29,7 +29,7 @@ pub(crate) fn text(metrics: &Metrics, newest: &Newest, survey: Option<&Survey>) 
     scrape.text()
 }
 
-fn service(scrape: &Scrape<'_>, key: &ServiceKey, status: &ServiceStatus, connections: Option<u64>) {
+fn service(scrape: &Scrape<'_>, key: &SubjectKey, status: &SubjectStatus, connections: Option<u64>) {
     scrape.service(status.state, status.endpoints.len());
     status.findings.iter().for_each(|finding| scrape.finding(finding));
     if let Some(count) = connections {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use egressd_core::chain::{Asked, PolicyFailure};
 use egressd_core::decision::{Decision, Draft};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, ServiceView, Snapshot, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, Snapshot, SubjectView, view};
 
 use super::Error;
 use super::check::Checked;
@@ -37,7 +37,7 @@ const WARM_UP: u32 = 100;
 
 /// What is asked, with the draft that a policy after the built-in one sees.
 struct Question {
-    service: ServiceView,
+    service: SubjectView,
     draft: Draft,
 }
 
@@ -79,7 +79,7 @@ fn snapshot(manifests: Option<&Path>, node: &str) -> Result<Snapshot, Error> {
     }
 }
 
-fn question(built_in: &Asked, context: &Context, service: ServiceView) -> Result<Question, PolicyFailure> {
+fn question(built_in: &Asked, context: &Context, service: SubjectView) -> Result<Question, PolicyFailure> {
     let nothing = Draft::default();
     let Asked::Policy(policy) = built_in else { return Ok(Question { service, draft: nothing }) };
     let draft = match policy.evaluate(context, &service, &nothing)?.decision {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use egressd_core::chain::Asked;
 use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, ServiceView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, SubjectView, view};
 
 use super::{Error, check, draft, render};
 use crate::files;
@@ -94,7 +94,7 @@ fn answer(module: &Module, folder: &Path) -> Result<String, String> {
     said.map_err(|failure| format!("it failed: {}", failure.reason))
 }
 
-fn service(folder: &Path) -> Result<(Context, ServiceView), String> {
+fn service(folder: &Path) -> Result<(Context, SubjectView), String> {
     let node = optional(folder, "node.txt")?.map_or_else(|| NODE.to_owned(), |text| text.trim().to_owned());
     let text = optional(folder, "service.yaml")?.unwrap_or_default();
     let objects = objects(&text, &node).map_err(|error| format!("service.yaml: {error}"))?;

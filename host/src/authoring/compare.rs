@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use egressd_core::decision::Rule;
 use egressd_core::finding::Finding;
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 
 use super::render;
 use crate::admin::oneshot::Report;
@@ -28,14 +28,14 @@ pub(super) fn print(out: &mut dyn Write, before: &Report, after: &Report) -> io:
 }
 
 /// Empty when nothing changes that a packet could tell.
-fn lines(before: &Report, after: &Report, key: &ServiceKey) -> Vec<String> {
+fn lines(before: &Report, after: &Report, key: &SubjectKey) -> Vec<String> {
     let planned = |report: &Report| report.round.plan.services.get(key).cloned();
     let (old, new) = (planned(before), planned(after));
     let state = |report: &Report| report.round.statuses.get(key).map(|status| status.state);
     if old == new && state(before) == state(after) {
         return Vec::new();
     }
-    let rules = |planned: Option<_>| planned.map(|planned: egressd_core::plan::PlannedService| planned.rules);
+    let rules = |planned: Option<_>| planned.map(|planned: egressd_core::plan::PlannedSubject| planned.rules);
     let (old, new) = (rules(old).unwrap_or_default(), rules(new).unwrap_or_default());
     let mut lines = only_in(&old, &new, '-');
     lines.extend(only_in(&new, &old, '+'));
@@ -55,7 +55,7 @@ fn only_in(these: &[Rule], those: &[Rule], mark: char) -> Vec<String> {
 }
 
 /// What is told after the change and not before.
-fn news<'a>(before: &'a Report, after: &'a Report, key: &ServiceKey) -> impl Iterator<Item = &'a Finding> {
+fn news<'a>(before: &'a Report, after: &'a Report, key: &SubjectKey) -> impl Iterator<Item = &'a Finding> {
     let told = |report: &'a Report| report.round.statuses.get(key).map_or(&[][..], |status| &status.findings);
     let known = told(before);
     told(after).iter().filter(move |finding| !known.contains(finding))

@@ -5,11 +5,11 @@ use std::fmt::Display;
 
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
 use egressd_core::finding::{Finding, Severity, Span};
-use egressd_core::model::ServiceView;
+use egressd_core::model::SubjectView;
 use egressd_core::text::plain;
 
 /// A policy's word on a Service.
-pub(super) fn outcome(outcome: &Outcome, service: &ServiceView) -> String {
+pub(super) fn outcome(outcome: &Outcome, service: &SubjectView) -> String {
     let decision = match &outcome.decision {
         Decision::Pass => "pass\n".to_owned(),
         Decision::Plan(draft) => format!("plan\n{}", self::draft(draft)),
@@ -20,18 +20,18 @@ pub(super) fn outcome(outcome: &Outcome, service: &ServiceView) -> String {
 }
 
 /// A validator's word on a Service.
-pub(super) fn validation(told: &[Finding], service: &ServiceView) -> String {
+pub(super) fn validation(told: &[Finding], service: &SubjectView) -> String {
     let denied = told.iter().any(|finding| finding.severity == Severity::Error);
     let decision = if denied { "deny\n" } else { "accept\n" };
     decision.to_owned() + &findings(told, service)
 }
 
 /// Settings that are refused: no Service is looked at.
-pub(super) fn refusal(told: &[Finding], service: &ServiceView) -> String {
+pub(super) fn refusal(told: &[Finding], service: &SubjectView) -> String {
     "refused\n".to_owned() + &findings(told, service)
 }
 
-fn findings(told: &[Finding], service: &ServiceView) -> String {
+fn findings(told: &[Finding], service: &SubjectView) -> String {
     told.iter().map(|told| finding(told, service)).collect()
 }
 
@@ -65,11 +65,11 @@ pub(super) fn rule(rule: &Rule) -> String {
     text
 }
 
-fn finding(finding: &Finding, service: &ServiceView) -> String {
+fn finding(finding: &Finding, service: &SubjectView) -> String {
     let Finding { severity, code, message, span } = finding;
     let text = format!("{severity} {code}: {}\n", plain(message));
     let Some(span) = span else { return text };
-    let value = service.service.annotations.get(&span.annotation).unwrap_or_default();
+    let value = service.subject.annotations().get(&span.annotation).unwrap_or_default();
     let (before, marked) = columns(span, value);
     let blanks = " ".repeat(span.annotation.chars().count() + 2 + before);
     format!("{text}  {}: {}\n  {blanks}{}\n", span.annotation, plain(value), "^".repeat(marked))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egressd_core::model::{PolicyObject, ServiceKey};
+use egressd_core::model::{PolicyObject, SubjectKey};
 
 use super::Error;
 use super::check::{Checked, compiler};
@@ -58,7 +58,7 @@ impl Scene {
     }
 
     /// The Service that is called so.
-    pub(super) fn service(&self, name: &str) -> Result<ServiceKey, Error> {
+    pub(super) fn service(&self, name: &str) -> Result<SubjectKey, Error> {
         let services = &self.update.snapshot.services;
         services.keys().find(|key| key.to_string() == name).cloned().ok_or_else(|| {
             let known: Vec<String> = services.keys().map(ToString::to_string).collect();
@@ -85,7 +85,7 @@ impl Scene {
 }
 
 /// A report about one Service alone.
-pub(super) fn narrowed(mut report: Report, key: &ServiceKey) -> Report {
+pub(super) fn narrowed(mut report: Report, key: &SubjectKey) -> Report {
     report.round.plan.services.retain(|other, _| other == key);
     report.round.statuses.retain(|other, _| other == key);
     report

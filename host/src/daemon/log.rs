@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::in_force::InForce;
-use egressd_core::model::ServiceKey;
-use egressd_core::status::{ServiceStatus, State};
+use egressd_core::model::SubjectKey;
+use egressd_core::status::{State, SubjectStatus};
 use tracing::{info, warn};
 
 /// Of these Services something else is shown now.
-pub(super) fn log_changes(before: &InForce, now: &InForce, changed: &BTreeSet<ServiceKey>) {
+pub(super) fn log_changes(before: &InForce, now: &InForce, changed: &BTreeSet<SubjectKey>) {
     let known = &before.overview.findings;
     for finding in now.overview.findings.iter().filter(|finding| !known.contains(finding)) {
         log_finding("the node", finding);
@@ -25,11 +25,11 @@ pub(super) fn log_changes(before: &InForce, now: &InForce, changed: &BTreeSet<Se
     }
 }
 
-fn status_of<'a>(in_force: &'a InForce, key: &ServiceKey) -> Option<&'a ServiceStatus> {
+fn status_of<'a>(in_force: &'a InForce, key: &SubjectKey) -> Option<&'a SubjectStatus> {
     in_force.services.get(key)?.record.status()
 }
 
-fn log_change(key: &ServiceKey, old: Option<&ServiceStatus>, new: &ServiceStatus) {
+fn log_change(key: &SubjectKey, old: Option<&SubjectStatus>, new: &SubjectStatus) {
     if new.state != State::Off || old.is_some() {
         log_status(key, new);
     }
@@ -37,7 +37,7 @@ fn log_change(key: &ServiceKey, old: Option<&ServiceStatus>, new: &ServiceStatus
     new.findings.iter().filter(|finding| !known.contains(finding)).for_each(|finding| log_finding(key, finding));
 }
 
-fn log_status(service: &ServiceKey, status: &ServiceStatus) {
+fn log_status(service: &SubjectKey, status: &SubjectStatus) {
     let list = |addresses: &[std::net::IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let (addresses, endpoints) = (list(&status.addresses), list(&status.endpoints));
     info!(%service, state = %status.state, addresses, endpoints, "changed");

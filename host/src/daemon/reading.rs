@@ -61,7 +61,7 @@ mod tests {
 
     use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
     use egressd_core::decision::{Decision, Draft, Outcome};
-    use egressd_core::model::{Context, ServiceView};
+    use egressd_core::model::{Context, SubjectView};
 
     use super::*;
     use crate::source::handover::handover;
@@ -73,7 +73,7 @@ mod tests {
             "silent"
         }
 
-        fn evaluate(&self, _: &Context, _: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        fn evaluate(&self, _: &Context, _: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
             Ok(Outcome { decision: Decision::Pass, diagnostics: vec![] })
         }
     }

@@ -8,7 +8,7 @@ use std::thread;
 
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::model::{AnnotationPrefix, Context as NodeContext, Interest, Key, ServiceView, Uid};
+use egressd_core::model::{AnnotationPrefix, Context as NodeContext, Interest, Key, SubjectView, Uid};
 use egressd_core::node::{Adapter, Nft};
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::News;
@@ -117,9 +117,9 @@ impl Policy for Willing {
         "willing"
     }
 
-    fn evaluate(&self, context: &NodeContext, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, context: &NodeContext, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let endpoints = view.local_endpoints(context).map(|endpoint| endpoint.address);
-        let rules = view.addresses.first().map(|address| rule(endpoints, *address)).into_iter().collect();
+        let rules = view.subject.addresses.first().map(|address| rule(endpoints, *address)).into_iter().collect();
         let decision = Decision::Plan(Draft { rules, ..Draft::default() });
         Ok(Outcome { decision, diagnostics: vec![] })
     }
@@ -156,7 +156,7 @@ impl World {
     async fn put(&mut self, wish: &str, endpoints: &[&str]) -> Vec<Done> {
         let mut service = service("web", &["11.0.0.2"]);
         service.annotations.insert("do".to_owned(), wish.to_owned());
-        let keys = [Key::Service(service.key.clone()), Key::Cluster].into();
+        let keys = [Key::Subject(service.key.clone()), Key::Cluster].into();
         let snapshot = SnapshotBuilder::default().service(service, endpoints).build();
         let questions = self.daemon.pipeline.update(&snapshot, &keys);
         self.daemon.queue(questions);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::in_force::{InForce, Newest, UnixTime};
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 
 use super::log::log_changes;
 use super::{Begun, Daemon};
@@ -12,14 +12,14 @@ use crate::clock::Moment;
 
 impl Daemon {
     /// Shows what is in force, in another way than before; one line for every Service whose status changed.
-    fn show(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<ServiceKey>) {
+    fn show(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<SubjectKey>) {
         let before = self.in_force.clone();
         let changed = change(&mut self.in_force, UnixTime(Moment::now().as_second()));
         log_changes(&before, &self.in_force, &changed);
     }
 
     /// Shows what came into force.
-    pub(super) fn show_in_force(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<ServiceKey>) {
+    pub(super) fn show_in_force(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<SubjectKey>) {
         self.show(change);
         self.begun = Begun::Yes;
         self.watch.board.in_force(Arc::new(self.in_force.clone()));

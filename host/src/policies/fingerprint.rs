@@ -6,12 +6,12 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
 use egressd_core::decision::Draft;
-use egressd_core::model::{Context, ServiceView};
+use egressd_core::model::{Context, SubjectView};
 
 static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The input of one question.
-pub(super) fn fingerprint(context: &Context, service: &ServiceView, draft: &Draft) -> u64 {
+pub(super) fn fingerprint(context: &Context, service: &SubjectView, draft: &Draft) -> u64 {
     let mut text = Hashed(STATE.build_hasher());
     // What is derived prints every field, and a hasher takes everything.
     let _ = write!(text, "{context:?}{service:?}{draft:?}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use egressd_core::chain::{Asked, FailureKind, KnownFailures, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Context, ServiceView, Uid};
+use egressd_core::model::{Context, SubjectView, Uid};
 use egressd_core::policy::Allowance;
 use tracing::warn;
 
@@ -36,13 +36,13 @@ struct Record {
 #[derive(Clone, Copy)]
 struct Input<'a> {
     context: &'a Context,
-    service: &'a ServiceView,
+    service: &'a SubjectView,
     draft: &'a Draft,
 }
 
 impl Input<'_> {
     fn of(&self) -> &Uid {
-        &self.service.service.uid
+        self.service.subject.uid()
     }
 
     fn fingerprint(&self) -> u64 {
@@ -149,7 +149,7 @@ impl Policy for Supervised<dyn Policy> {
         self.inner.name()
     }
 
-    fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         self.supervision.ask(Input { context, service, draft }, || self.inner.evaluate(context, service, draft))
     }
 }
@@ -159,7 +159,7 @@ impl Validator for Supervised<dyn Validator> {
         self.inner.name()
     }
 
-    fn validate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
+    fn validate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
         self.supervision.ask(Input { context, service, draft }, || self.inner.validate(context, service, draft))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use egressd_core::model::{PolicyMark, ServiceKey, Uid, active_endpoint};
-use egressd_core::status::{ServiceStatus, State};
+use egressd_core::model::{PolicyMark, SubjectKey, Uid, active_endpoint};
+use egressd_core::status::{State, SubjectStatus};
 use egressd_core::voice::{Speech, Voice};
 
 use super::pace::Backoff;
@@ -19,8 +19,8 @@ use crate::rights::Publish;
 /// What is known of a Service.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
-    pub(super) key: &'a ServiceKey,
-    pub(super) status: &'a ServiceStatus,
+    pub(super) key: &'a SubjectKey,
+    pub(super) status: &'a SubjectStatus,
     pub(super) voice: Option<&'a Voice>,
 }
 
@@ -76,7 +76,7 @@ impl Account {
 fn speak(
     speaker: &mut speaker::Memory,
     place: &Place,
-    status: &ServiceStatus,
+    status: &SubjectStatus,
     voice: Option<&Voice>,
     now: Instant,
 ) -> Option<speaker::Due> {
@@ -100,7 +100,7 @@ fn speak(
 }
 
 /// Whether this node would speak for want of a word from others, who are not to be heard.
-fn unheard(publish: Publish, speech: Speech, status: &ServiceStatus) -> bool {
+fn unheard(publish: Publish, speech: Speech, status: &SubjectStatus) -> bool {
     speech == Speech::Spokesman && publish < Publish::All && status.is_held_elsewhere()
 }
 

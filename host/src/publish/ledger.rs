@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use egressd_core::model::{ActiveEndpoints, ServiceKey, active_endpoint};
+use egressd_core::model::{ActiveEndpoints, SubjectKey, active_endpoint};
 use egressd_core::record::Overview;
 
 use super::account::{KnownPolicy, PolicyAccount};
@@ -138,7 +138,7 @@ impl Ledger {
         }
     }
 
-    fn wrote(&mut self, key: &ServiceKey, written: &BTreeMap<String, String>, outcome: &Outcome, now: Instant) {
+    fn wrote(&mut self, key: &SubjectKey, written: &BTreeMap<String, String>, outcome: &Outcome, now: Instant) {
         let values = egressd_core::net::Family::ALL.into_iter().filter_map(|family| {
             Some((family, written.get(&self.place.prefix.name(active_endpoint(family)))?.clone()))
         });

@@ -28,8 +28,8 @@ fn shown(number: u32, pod: u32, stands: Stands) -> Arc<Shown> {
     Arc::new(Shown { record: Arc::new(Record { uid, outcome }), since: UnixTime(0) })
 }
 
-fn name(number: u32) -> ServiceKey {
-    ServiceKey::new("shop", format!("web-{number}"))
+fn name(number: u32) -> SubjectKey {
+    SubjectKey::service("shop", format!("web-{number}"))
 }
 
 fn all(stands: Stands) -> InForce {

@@ -30,7 +30,7 @@ impl FromScratch {
     }
 
     fn forget(&mut self, round: &InForce, newest: &Newest) {
-        let lives = |key: &ServiceKey| round.services.get(key).map(|shown| &shown.record.uid);
+        let lives = |key: &SubjectKey| round.services.get(key).map(|shown| &shown.record.uid);
         self.0.services.accounts.retain(|key, account: &mut Account| lives(key) == Some(&account.uid));
         let orphaned = |table: &str| newest.orphans.iter().any(|orphan| orphan.table.to_string() == table);
         self.0.orphans.retain(|table, _| orphaned(table));
@@ -121,7 +121,7 @@ fn voice_of_any_kind() -> impl Strategy<Value = Voice> {
     (speech, active).prop_map(|(speech, active)| Voice { speech, active: active.into_iter().collect() })
 }
 
-fn status_of_any_kind() -> impl Strategy<Value = ServiceStatus> {
+fn status_of_any_kind() -> impl Strategy<Value = SubjectStatus> {
     let state = prop_oneof![
         6 => Just(State::Translating),
         1 => Just(State::Off),
@@ -137,7 +137,7 @@ fn status_of_any_kind() -> impl Strategy<Value = ServiceStatus> {
         let service = (state == State::Translating).then(|| planned(pod));
         let planned =
             Planned { service: service.map(Arc::new), end: End::Ruled, findings: finding.into_iter().collect() };
-        ServiceStatus { state, ..status(&planned) }
+        SubjectStatus { state, ..status(&planned) }
     })
 }
 

@@ -11,8 +11,8 @@ use egressd_core::model::{AnnotationPrefix, PolicyMark, Uid};
 use egressd_core::net::Family;
 use egressd_core::owner::HELD_ELSEWHERE;
 use egressd_core::pipeline::Round;
-use egressd_core::plan::{End, Planned, PlannedService};
-use egressd_core::status::{ServiceStatus, State, status};
+use egressd_core::plan::{End, Planned, PlannedSubject};
+use egressd_core::status::{State, SubjectStatus, status};
 use egressd_core::voice::{Active, Author, Speech, Voice};
 
 use super::*;
@@ -37,8 +37,8 @@ fn ledger_that(publish: Publish) -> Ledger {
     Ledger::new(Place { node, namespace, prefix: AnnotationPrefix::default(), publish })
 }
 
-fn key(number: u8) -> ServiceKey {
-    ServiceKey::new("shop", format!("web-{number}"))
+fn key(number: u8) -> SubjectKey {
+    SubjectKey::service("shop", format!("web-{number}"))
 }
 
 /// So many Services whose only endpoint, 10.0.0.`<number>`, this node translates; `found` stands on each.
@@ -56,7 +56,7 @@ fn round(count: u8, found: Option<&str>) -> Round {
     round
 }
 
-fn planned(number: u8) -> PlannedService {
+fn planned(number: u8) -> PlannedSubject {
     let rule = Rule {
         id: "ipv4".to_owned(),
         sources: vec![[10, 0, 0, number].into()],
@@ -66,7 +66,7 @@ fn planned(number: u8) -> PlannedService {
         destination_ports: vec![],
         address: [192, 0, 2, 1].into(),
     };
-    PlannedService {
+    PlannedSubject {
         uid: Uid::new(format!("uid-{number}")).unwrap(),
         created: 0,
         rules: vec![rule].into(),
@@ -102,7 +102,7 @@ fn held_back(before: &InForce, round: &Round, why: &str) -> InForce {
     held
 }
 
-fn status_of(in_force: &InForce, number: u8) -> &ServiceStatus {
+fn status_of(in_force: &InForce, number: u8) -> &SubjectStatus {
     in_force.services[&key(number)].record.status().unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! A policy's fate, as its ConfigMap says it: one node of the cluster writes it, so it is what that node saw.
 
 use egressd_core::chain::{FailureKind, PolicyFailure};
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 use serde::Serialize;
 
 use super::say::{Reason, Said, Tone};
@@ -23,7 +23,7 @@ struct Status<'a> {
 }
 
 /// The first Service for which a policy could not answer, and why.
-pub(super) type Failing = (ServiceKey, PolicyFailure);
+pub(super) type Failing = (SubjectKey, PolicyFailure);
 
 /// `egressd.io/status`, as JSON.
 pub(super) fn status(report: &PolicyReport, failing: Option<&Failing>) -> String {
@@ -95,7 +95,7 @@ mod tests {
         let report = PolicyReport::unloaded("guard", PolicyState::Enforced, None);
         let failing = |reason: &str, kind| {
             let failure = PolicyFailure { policy: "guard".to_owned(), reason: reason.to_owned(), kind };
-            (ServiceKey::new("shop", "web"), failure)
+            (SubjectKey::service("shop", "web"), failure)
         };
         let deferred =
             ["18 s of the last minute", "19 s of the last minute"].map(|reason| failing(reason, FailureKind::Deferred));

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_set};
 
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 
 use super::gates::{Gates, Lane};
 use super::say::Tone;
@@ -14,7 +14,7 @@ use crate::clock::Instant;
 /// What a request is about. Of what is due, the first by name is written first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
-    Service(ServiceKey),
+    Service(SubjectKey),
     /// By the ConfigMap's name.
     Policy(String),
     /// An orphaned table, by its name.
@@ -72,7 +72,7 @@ struct Line {
 
 impl Subject {
     /// Which Service it is.
-    pub(super) fn service(self) -> Option<ServiceKey> {
+    pub(super) fn service(self) -> Option<SubjectKey> {
         match self {
             Self::Service(key) => Some(key),
             Self::Policy(_) | Self::Table(_) => None,

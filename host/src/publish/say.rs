@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::finding::Severity;
-use egressd_core::status::{ServiceStatus, State};
+use egressd_core::status::{State, SubjectStatus};
 use egressd_core::text::{cut, plain};
 
 use crate::instances::orphans::Orphan;
@@ -102,7 +102,7 @@ impl Said {
     }
 
     /// Of a status, as a node says it; none when nobody asked for egress.
-    pub(super) fn of(status: &ServiceStatus, node: &str) -> Option<Self> {
+    pub(super) fn of(status: &SubjectStatus, node: &str) -> Option<Self> {
         let reason = match status.state {
             State::Off => return None,
             State::Translating if status.is_held_back() => Reason::NotApplied,
@@ -121,7 +121,7 @@ impl Said {
     }
 }
 
-fn note(status: &ServiceStatus, node: &str) -> String {
+fn note(status: &SubjectStatus, node: &str) -> String {
     let why = why(status);
     match (status.state, status.endpoints.is_empty()) {
         (State::Translating, _) => {
@@ -141,7 +141,7 @@ fn note(status: &ServiceStatus, node: &str) -> String {
 }
 
 /// The worst that was found, how much else, and what stays in force instead.
-fn why(status: &ServiceStatus) -> Option<String> {
+fn why(status: &SubjectStatus) -> Option<String> {
     let worst = status.severity()?;
     let told = status.state != State::Translating || worst >= Severity::Warning;
     let reason = status.reason().filter(|_| told)?;
@@ -153,7 +153,7 @@ fn why(status: &ServiceStatus) -> Option<String> {
     Some(format!("{reason}{more}{instead}"))
 }
 
-fn translated(status: &ServiceStatus, node: &str) -> String {
+fn translated(status: &SubjectStatus, node: &str) -> String {
     let list = |addresses: &[IpAddr]| addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
     let named = list(&status.endpoints[..status.endpoints.len().min(NAMED)]);
     let more = status.endpoints.len().saturating_sub(NAMED);

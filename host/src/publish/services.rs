@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use egressd_core::in_force::{InForce, Shown};
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 
 use super::Place;
 use super::account::{Account, Known};
@@ -14,11 +14,11 @@ use crate::clock::Instant;
 /// An account for each Service that has, or had, something to publish in this life.
 #[derive(Debug, Default)]
 pub(super) struct Services {
-    pub(super) accounts: BTreeMap<ServiceKey, Account>,
+    pub(super) accounts: BTreeMap<SubjectKey, Account>,
     /// What was in force when it was followed last.
     seen: Arc<InForce>,
     /// The accounts that were handed out since then.
-    touched: BTreeSet<ServiceKey>,
+    touched: BTreeSet<SubjectKey>,
 }
 
 impl Services {
@@ -39,7 +39,7 @@ impl Services {
     /// What a Service wants to write. What is gone, or lives another life, was never written to.
     pub(super) fn collect(
         &mut self,
-        key: &ServiceKey,
+        key: &SubjectKey,
         shown: Option<&Arc<Shown>>,
         place: &Place,
         now: Instant,
@@ -58,7 +58,7 @@ impl Services {
     }
 
     /// The account of a Service, to change it: what it wants is worked out anew at the next look.
-    pub(super) fn account(&mut self, key: &ServiceKey) -> Option<&mut Account> {
+    pub(super) fn account(&mut self, key: &SubjectKey) -> Option<&mut Account> {
         self.touched.insert(key.clone());
         self.accounts.get_mut(key)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use egressd_core::model::{ServiceKey, Uid};
+use egressd_core::model::{SubjectKey, Uid};
 
 use super::say::Said;
 
@@ -13,7 +13,7 @@ pub enum Write {
     /// one has taken it over.
     Active {
         /// The Service.
-        service: ServiceKey,
+        service: SubjectKey,
         /// Which life of it.
         uid: Uid,
         /// By full name.
@@ -52,7 +52,7 @@ pub enum Write {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Regarding {
     /// A Service in one of its lives.
-    Service(ServiceKey, Uid),
+    Service(SubjectKey, Uid),
     /// A policy's ConfigMap.
     Policy {
         /// Its name.

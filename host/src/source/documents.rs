@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterNetworks, Completeness, Labels, Node, ObjectReference, Pod, PolicyObject, Service, ServiceKey, Slice,
+    ClusterNetworks, Completeness, Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice, SubjectKey,
     UnreadableService,
 };
 use egressd_core::text::quoted;
@@ -60,7 +60,7 @@ pub struct Contents {
     /// Objects that could not, and why.
     pub unreadable: Vec<(Identity, String)>,
     /// Those of them that are Services, with the field alone.
-    pub services: Vec<(ServiceKey, UnreadableService)>,
+    pub services: Vec<(SubjectKey, UnreadableService)>,
     /// What could not even be told apart, and why.
     pub unknown: Vec<String>,
     /// Fields that were left out.
@@ -118,7 +118,7 @@ pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
     wrong.map_or(Ok(objects), |why| Err(Error::Part(why)))
 }
 
-fn life(kind: Kind, value: &Value, why: &Unreadable) -> Option<(ServiceKey, UnreadableService)> {
+fn life(kind: Kind, value: &Value, why: &Unreadable) -> Option<(SubjectKey, UnreadableService)> {
     let (key, uid) = read::life(value).filter(|_| kind == Kind::Services)?;
     Some((key, UnreadableService { uid, why: why.to_string().into() }))
 }
@@ -235,7 +235,7 @@ pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
 }
 
 /// What tells a Service from all other objects.
-pub fn service_identity(key: &ServiceKey) -> Identity {
+pub fn service_identity(key: &SubjectKey) -> Identity {
     identity(Kind::Services, key.namespace.to_string(), key.name.to_string())
 }
 

@@ -154,12 +154,12 @@ impl Taker {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use egressd_core::model::ServiceKey;
+    use egressd_core::model::SubjectKey;
 
     use super::*;
 
     fn update(name: &str) -> Update {
-        Update { keys: [Key::Service(ServiceKey::new("default", name))].into(), ..Update::default() }
+        Update { keys: [Key::Subject(SubjectKey::service("default", name))].into(), ..Update::default() }
     }
 
     #[test]

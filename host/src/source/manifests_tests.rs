@@ -49,7 +49,7 @@ fn only_what_changed_is_handed_over_as_a_key() {
     assert!(fixture.scan().keys.is_empty());
     fixture.write("web.yaml", &WEB.replace("{name: web}", "{name: web, labels: {a: b}}"));
     let keys: Vec<Key> = fixture.scan().keys.into_iter().collect();
-    assert_eq!(keys, [Key::Service(egressd_core::model::ServiceKey::new("default", "web"))]);
+    assert_eq!(keys, [Key::Subject(egressd_core::model::SubjectKey::service("default", "web"))]);
 }
 
 #[test]

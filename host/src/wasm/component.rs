@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egressd_core::chain::{Asked, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
-use egressd_core::model::{Context, ServiceView};
+use egressd_core::model::{Context, SubjectView};
 
 use super::compiler::Compiler;
 use super::configured::Configured;
@@ -99,7 +99,7 @@ impl Policy for ComponentPolicy {
         &self.0.guest.name
     }
 
-    fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         match self.0.version {
             Version::V0_1 => v0_1::evaluate(&self.0, context, service, draft),
         }
@@ -111,7 +111,7 @@ impl Validator for ComponentValidator {
         &self.0.guest.name
     }
 
-    fn validate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
+    fn validate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
         match self.0.version {
             Version::V0_1 => v0_1::validate(&self.0, context, service, draft),
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use egressd_core::chain::{FailureKind, PolicyFailure};
+use egressd_core::model::SubjectKind;
 use egressd_core::text::Text;
 use wasmtime::Store;
 
@@ -61,7 +62,15 @@ impl Guest {
 
     /// An answer that came in time and means nothing.
     pub(super) fn nonsense(&self, nonsense: &impl ToString) -> PolicyFailure {
-        let reason = Text::new(nonsense.to_string()).into();
-        PolicyFailure { policy: self.name.to_string(), reason, kind: FailureKind::Prompt }
+        self.prompt_failure(nonsense.to_string())
+    }
+
+    /// Not called: its contract has no form for a subject of this kind. The chain denies such subjects before it asks.
+    pub(super) fn not_shown(&self, kind: SubjectKind) -> PolicyFailure {
+        self.prompt_failure(format!("its contract has no form for a subject of kind {kind}"))
+    }
+
+    fn prompt_failure(&self, reason: String) -> PolicyFailure {
+        PolicyFailure { policy: self.name.to_string(), reason: Text::new(reason).into(), kind: FailureKind::Prompt }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct ServiceObject {
     #[serde(default)]
     pub(super) spec: ServiceSpec,
     #[serde(default)]
-    pub(super) status: ServiceStatus,
+    pub(super) status: SubjectStatus,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -51,7 +51,7 @@ pub(super) struct Port {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ServiceStatus {
+pub(super) struct SubjectStatus {
     #[serde(default)]
     pub(super) load_balancer: LoadBalancer,
 }

@@ -138,7 +138,7 @@ fn put(world: &mut World, number: u32, address: u32, list: u32) -> Key {
 }
 
 fn policy() -> Policy {
-    Box::new(|rule, view| match view.service.annotations.get(LIST) {
+    Box::new(|rule, view| match view.subject.annotations().get(LIST) {
         Some(list) => vec![with_list(rule, list.parse().unwrap())],
         None => vec![Rule { destination_ports: range(), ..rule }],
     })

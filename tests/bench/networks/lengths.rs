@@ -124,7 +124,7 @@ fn policy(count: u8) -> Policy {
     let port = vec![PortMatch::new(Protocol::Tcp, 443, 443).unwrap()];
     Box::new(move |rule, view| {
         let (beside, destination_ports) = (beside.clone(), port.clone());
-        vec![match &*view.service.key.name {
+        vec![match &*view.subject.key().name {
             "last" => Rule { include: vec![last], ..rule },
             "wanted" => Rule { include: beside, ..rule },
             "unwanted" => Rule { exclude: beside, ..rule },

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use egressd::kernel::nft::Netlink;
 use egressd_core::decision::Rule;
 use egressd_core::diff::Applied;
-use egressd_core::model::{Key, ServiceView};
+use egressd_core::model::{Key, SubjectView};
 use egressd_core::plan::Limits;
 use egressd_core::testkit::service;
 use ipnet::IpNet;
@@ -113,7 +113,7 @@ fn put(world: &mut World, newest: Newest) -> Key {
 impl Shape {
     fn policy(self) -> Policy {
         Box::new(move |rule, view| {
-            let list = view.service.annotations.get(LIST).and_then(|list| list.parse().ok()).unwrap_or_default();
+            let list = view.subject.annotations().get(LIST).and_then(|list| list.parse().ok()).unwrap_or_default();
             match self {
                 Self::Flat => flat(rule, list),
                 Self::Nested => nested(&rule, list, view),
@@ -128,11 +128,11 @@ fn flat(rule: Rule, list: u32) -> Vec<Rule> {
 }
 
 /// A rule for each length, the longest first, each to the other address than the one around it.
-fn nested(rule: &Rule, list: u32, view: &ServiceView) -> Vec<Rule> {
+fn nested(rule: &Rule, list: u32, view: &SubjectView) -> Vec<Rule> {
     let of_length = |bits: u8| Rule {
         id: format!("length-{bits}"),
         include: (0..NESTS).map(|nest| around(nest, list, bits)).collect(),
-        address: view.addresses[usize::from(bits % 2)],
+        address: view.subject.addresses[usize::from(bits % 2)],
         ..rule.clone()
     };
     (SHORTEST..=32).rev().map(of_length).collect()

@@ -3,7 +3,7 @@
 //!
 //! - The address: `pkg/vip/address.go` (alone in its network, deprecated, so that the node does not speak from it);
 //!   announced: `pkg/arp/arp.go` (`ensureIPAndSendGratuitous`).
-//! - The Lease: `pkg/lease/lease.go` (`ServiceName`), `pkg/election/election.go`
+//! - The Lease: `pkg/lease/lease.go` (`SubjectName`), `pkg/election/election.go`
 //!   (`runKubernetesLeaderElectionOrDie`), which is client-go's lock: released when it goes.
 //! - `vipHost` and the Service's status, in this order, as whole objects: `pkg/services/services.go` (`updateStatus`).
 //! - `active-endpoint`: `pkg/endpoints/providers/endpointslices.go` (`UpdateServiceAnnotation`).

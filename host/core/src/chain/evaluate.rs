@@ -4,13 +4,13 @@ use super::{Asked, Chain, FailureKind, Member, PolicyFailure, Ruling, Shadow, Ve
 use crate::decision::{Decision, Draft, Outcome};
 use crate::finding::{Finding, Severity};
 use crate::guard::guard;
-use crate::model::{Context, ServiceView};
+use crate::model::{Context, SubjectView};
 use crate::policy::{Mode, OnFailure};
 
 impl Chain {
     /// Asks every policy that covers the Service in turn, and for each of those in shadow mode once more, with it
     /// among them.
-    pub fn evaluate(&self, context: &Context, service: &ServiceView) -> Verdict {
+    pub fn evaluate(&self, context: &Context, service: &SubjectView) -> Verdict {
         let covers = |member: &&Member| member.scope.covers(service);
         let members: Vec<&Member> = self.members().iter().filter(covers).collect();
         let enforced = |member: &&&Member| member.mode == Mode::Enforce;
@@ -29,7 +29,7 @@ impl Chain {
 /// How far one Service has come.
 struct Walk<'a> {
     context: &'a Context,
-    service: &'a ServiceView,
+    service: &'a SubjectView,
     draft: Draft,
     author: Option<String>,
     findings: Vec<Finding>,
@@ -45,7 +45,7 @@ struct End {
 }
 
 impl<'a> Walk<'a> {
-    fn new(context: &'a Context, service: &'a ServiceView) -> Self {
+    fn new(context: &'a Context, service: &'a SubjectView) -> Self {
         Self { context, service, draft: Draft::default(), author: None, findings: Vec::new(), failures: Vec::new() }
     }
 

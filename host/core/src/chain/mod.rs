@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::decision::{Draft, Outcome};
 use crate::finding::Finding;
-use crate::model::{Context, ServiceView};
+use crate::model::{Context, SubjectView};
 
 /// Something that decides about one Service: a component, or a closure in a test.
 pub trait Policy: Send + Sync {
@@ -23,7 +23,7 @@ pub trait Policy: Send + Sync {
     ///
     /// # Errors
     /// When the policy itself failed: it trapped, ran out of a limit, or answered what cannot be read.
-    fn evaluate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure>;
+    fn evaluate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure>;
 }
 
 /// Something that looks at the draft of all policies and may only complain: a component, or a closure in a test.
@@ -36,7 +36,7 @@ pub trait Validator: Send + Sync {
     ///
     /// # Errors
     /// When the validator itself failed.
-    fn validate(&self, context: &Context, service: &ServiceView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure>;
+    fn validate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure>;
 }
 
 /// A policy that could not answer. Never the Service's fault.

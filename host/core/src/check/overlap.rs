@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Kind, Note, Overlap};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::plan::{Claim, Plan, Rank, ranked};
 
 /// One note for every Service that shares pods: what it is behind, else what it is before.
 pub(super) fn overlaps(plan: &Plan) -> Vec<Note> {
     let claims = ranked(plan);
-    let mut shared: BTreeMap<&ServiceKey, Vec<(IpAddr, &[Claim<'_>])>> = BTreeMap::new();
+    let mut shared: BTreeMap<&SubjectKey, Vec<(IpAddr, &[Claim<'_>])>> = BTreeMap::new();
     for (pod, claims) in claims.iter().filter(|(_, claims)| claims.len() > 1) {
         for claim in claims {
             shared.entry(claim.key).or_default().push((*pod, claims));
@@ -21,7 +21,7 @@ pub(super) fn overlaps(plan: &Plan) -> Vec<Note> {
 }
 
 /// The note for one Service, from the pods that it shares, in order, each with all that speak for it.
-pub fn overlap<'a>(key: &ServiceKey, pods: impl IntoIterator<Item = (IpAddr, &'a [Claim<'a>])>) -> Option<Note> {
+pub fn overlap<'a>(key: &SubjectKey, pods: impl IntoIterator<Item = (IpAddr, &'a [Claim<'a>])>) -> Option<Note> {
     let mut tally = Tally::default();
     for (pod, claims) in pods.into_iter().filter(|(_, claims)| !has_one_source(claims)) {
         let [first, rest @ ..] = claims else { continue };
@@ -53,7 +53,7 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
-    fn note(self, service: &ServiceKey) -> Option<Note> {
+    fn note(self, service: &SubjectKey) -> Option<Note> {
         let behind = self.behind.overlap().map(Kind::Behind);
         let kind = behind.or_else(|| self.before.overlap().map(Kind::Before))?;
         Some(Note { service: service.clone(), kind })
@@ -64,14 +64,14 @@ impl Tally<'_> {
 #[derive(Debug, Default)]
 struct Shared<'a> {
     /// The Service that is to be named for a pod: for how many of them, and the first.
-    named: BTreeMap<&'a ServiceKey, (usize, Option<IpAddr>)>,
+    named: BTreeMap<&'a SubjectKey, (usize, Option<IpAddr>)>,
     pods: usize,
     /// The most other Services behind one of the pods.
     others: usize,
 }
 
 impl<'a> Shared<'a> {
-    fn count(&mut self, named: &'a ServiceKey, pod: IpAddr, others: usize) {
+    fn count(&mut self, named: &'a SubjectKey, pod: IpAddr, others: usize) {
         let (pods, first) = self.named.entry(named).or_default();
         *pods += 1;
         first.get_or_insert(pod);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{ServiceKey, Uid};
+use crate::model::{SubjectKey, Uid};
 use crate::net::Family;
 use crate::ruleset::{DataKind, KeyKind, LONGEST_COMMENT, MapKind, Name};
 
@@ -92,7 +92,7 @@ impl fmt::Display for Content {
 }
 
 /// `namespace/name uid`. When that is too long the name is cut, since the uid is what programs look for.
-pub(super) fn comment(key: &ServiceKey, uid: &Uid) -> String {
+pub(super) fn comment(key: &SubjectKey, uid: &Uid) -> String {
     let room = LONGEST_COMMENT - uid.as_str().len() - 1;
     let name = key.to_string();
     format!("{} {uid}", name.get(..room).unwrap_or(&name))
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn an_element_and_a_chain_lead_back_to_their_service() {
         let uid = Uid::new("7b1c-42").unwrap();
-        let key = ServiceKey::new("shop", "x".repeat(200));
+        let key = SubjectKey::service("shop", "x".repeat(200));
         assert_eq!(uid_of_comment(&comment(&key, &uid)), Some(uid.clone()));
         let chain = service_chain(Family::Ipv6, &uid, Content(7));
         assert_eq!(uid_of_chain(&chain), Some(uid.clone()));

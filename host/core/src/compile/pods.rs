@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::chains::{self, Given};
 use super::names::{self, Objects};
 use crate::decision::Rule;
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::net::Family;
 use crate::plan::{Answer, Claim, Entry, Numbered, Place, Port, Rank, resolve};
 use crate::ruleset::{DataKind, Element, KeyKind, Layout, Map, MapKey, MapKind, Name, Table, Target};
@@ -22,7 +22,7 @@ pub(super) struct Pods<'a> {
     given: Given,
     resolved: Resolved,
     /// The comment that was made last, and of which Service: the pods of one often stand beside each other, and share it.
-    comment: Option<(&'a ServiceKey, Arc<str>)>,
+    comment: Option<(&'a SubjectKey, Arc<str>)>,
 }
 
 /// The entries of every list of rules that was met, by the rules themselves: where in memory each is. The pods of a Service

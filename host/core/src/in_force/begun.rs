@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::plan::PlannedService;
+use crate::plan::PlannedSubject;
 
 /// How many plans of one Service are kept. Each costs memory for as long as the kernel refuses.
 const MOST: usize = 8;
@@ -12,7 +12,7 @@ const MOST: usize = 8;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Begun {
     /// Each once. A Service without a plan is not translated, which every connection may have seen.
-    Plans(Vec<Arc<PlannedService>>),
+    Plans(Vec<Arc<PlannedSubject>>),
     /// There were more than are kept.
     TooMany,
 }
@@ -21,7 +21,7 @@ pub(super) enum Begun {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Promised<'a> {
     /// By one of these plans, or not at all. The one that surely was in force comes first.
-    OneOf(Vec<&'a Arc<PlannedService>>),
+    OneOf(Vec<&'a Arc<PlannedSubject>>),
     /// By anything: an earlier process's plan may be in force still, or too many were begun.
     Unknown,
 }
@@ -34,7 +34,7 @@ impl Default for Begun {
 
 impl Begun {
     /// Takes in that a plan was begun.
-    pub(super) fn add(&mut self, plan: Option<&Arc<PlannedService>>) {
+    pub(super) fn add(&mut self, plan: Option<&Arc<PlannedSubject>>) {
         let (Self::Plans(plans), Some(plan)) = (&mut *self, plan) else { return };
         if plans.contains(plan) {
             return;
@@ -47,7 +47,7 @@ impl Begun {
     }
 
     /// Whether one of them may be such a plan.
-    pub(super) fn may_be(&self, is_such: impl Fn(&Arc<PlannedService>) -> bool) -> bool {
+    pub(super) fn may_be(&self, is_such: impl Fn(&Arc<PlannedSubject>) -> bool) -> bool {
         match self {
             Self::Plans(plans) => plans.iter().any(is_such),
             Self::TooMany => true,
@@ -55,7 +55,7 @@ impl Begun {
     }
 
     /// What a Service may be translated by where `sure` was in force.
-    pub(super) fn promised<'a>(begun: Option<&'a Self>, sure: Option<&'a Arc<PlannedService>>) -> Promised<'a> {
+    pub(super) fn promised<'a>(begun: Option<&'a Self>, sure: Option<&'a Arc<PlannedSubject>>) -> Promised<'a> {
         let begun = match begun {
             None => &[][..],
             Some(Self::Plans(plans)) => plans,

@@ -13,8 +13,9 @@ mod policy;
 mod prefix;
 mod published;
 mod service;
-mod service_key;
 mod snapshot;
+mod subject;
+mod subject_key;
 mod texts;
 mod unreadable;
 mod unusable;
@@ -36,13 +37,15 @@ pub use pods::{KnownPods, Phase, Pod, PodNetwork, Pods, Whose};
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub(crate) use published::asks_kube_vip;
+pub(crate) use published::published_on;
 pub use published::{ActiveEndpoints, KubeVipWrote, Published, Writer, active_endpoint, published};
 pub use service::{
     Endpoint, ObjectReference, Selection, Service, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
 };
-pub use service_key::{ServiceKey, ServiceName};
 pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Slices, Snapshot};
+pub use subject::{EgressPolicy, Subject, SubjectObject};
+pub use subject_key::{SubjectKey, SubjectKind, SubjectName};
 pub use texts::Texts;
 pub use unreadable::{Unreadable, UnreadableService};
 pub use unusable::Unusable;
-pub use view::{Context, ServiceView, view};
+pub use view::{Context, SubjectView, view};

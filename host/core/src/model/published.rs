@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{AnnotationPrefix, Service};
+use super::{AnnotationPrefix, Service, SubjectObject};
 use crate::net::{ByFamily, Family};
 use crate::text::cut;
 
@@ -71,6 +71,11 @@ pub fn published(service: &Service, prefix: &AnnotationPrefix) -> Published {
     let kube_vip = service.kube_vip_wrote.clone().filter(|_| asks_kube_vip(service));
     let is_kube_vips = kube_vip.is_some() && *prefix == AnnotationPrefix::default();
     Published { active, writer: if is_kube_vips { Writer::KubeVip } else { Writer::Anybody }, kube_vip }
+}
+
+/// What is published on an object: nothing on one that is no Service, since kube-vip's names mean something on Services alone.
+pub(crate) fn published_on(object: &SubjectObject, prefix: &AnnotationPrefix) -> Published {
+    object.service().map(|service| published(service, prefix)).unwrap_or_default()
 }
 
 /// The Service without what is published on it; the same one when nothing is.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{KubeVipWrote, Labels, ServiceKey};
+use super::{KubeVipWrote, Labels, SubjectKey};
 use crate::net::{Family, Protocol};
 
 /// The identity of one life of an object. It becomes a part of chain names, so it is short and plain.
@@ -102,7 +102,7 @@ pub struct ServicePort {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     /// Namespace and name.
-    pub key: ServiceKey,
+    pub key: SubjectKey,
     /// The identity of this life of it.
     pub uid: Uid,
     /// Seconds since 1970; 0 when the source does not say. The older of two Services wins (P13).

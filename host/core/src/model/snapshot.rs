@@ -7,13 +7,16 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use ipnet::IpNet;
 
-use super::{ByName, ClusterNetworks, Endpoint, KnownPods, Labels, PolicyObject, Service, ServiceKey, Unreadable};
+use super::{
+    ByName, ClusterNetworks, EgressPolicy, Endpoint, KnownPods, Labels, PolicyObject, Service, SubjectKey, SubjectKind,
+    SubjectObject, Unreadable,
+};
 
 /// One EndpointSlice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {
     /// The Service it belongs to (label `kubernetes.io/service-name`).
-    pub service: ServiceKey,
+    pub service: SubjectKey,
     /// Who made it.
     pub made_by: MadeBy,
     /// Its endpoints. Shared with the views that have just these.
@@ -84,9 +87,11 @@ pub enum Readiness {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// All Services.
-    pub services: OrdMap<ServiceKey, Arc<Service>>,
+    pub services: OrdMap<SubjectKey, Arc<Service>>,
     /// All EndpointSlices: by Service, then by the slice's name.
-    pub slices: OrdMap<ServiceKey, Slices>,
+    pub slices: OrdMap<SubjectKey, Slices>,
+    /// All EgressPolicies, with what was worked out for them. No source reports any yet.
+    pub egress_policies: OrdMap<SubjectKey, Arc<EgressPolicy>>,
     /// All nodes.
     pub nodes: OrdMap<String, Arc<Node>>,
     /// The labels of all namespaces.
@@ -103,13 +108,36 @@ pub struct Snapshot {
     pub unreadable: Unreadable,
 }
 
+impl Snapshot {
+    /// The object of this kind and name.
+    pub fn object(&self, key: &SubjectKey) -> Option<SubjectObject> {
+        match key.kind {
+            SubjectKind::Service => self.services.get(key).cloned().map(SubjectObject::Service),
+            SubjectKind::EgressPolicy => self.egress_policies.get(key).cloned().map(SubjectObject::EgressPolicy),
+        }
+    }
+
+    /// All that can be subjects, by kind.
+    pub fn subjects(&self) -> impl Iterator<Item = &SubjectKey> {
+        self.services.keys().chain(self.egress_policies.keys())
+    }
+
+    /// Those of a namespace, by kind.
+    pub fn subjects_of(&self, namespace: &str) -> impl Iterator<Item = &SubjectKey> {
+        let first = || SubjectKey::first_of(namespace)..;
+        let of_it = |key: &&SubjectKey| *key.namespace == *namespace;
+        let services = self.services.range(first()).map(|(key, _)| key).take_while(of_it);
+        services.chain(self.egress_policies.range(first()).map(|(key, _)| key).take_while(of_it))
+    }
+}
+
 /// What a source says to look at again, with the snapshot in which it is new or a later one that was not handed over yet. Keys
 /// carry no news of their own: values are read from the newest snapshot, so a doubled key cannot matter. What has none is
 /// noticed with the next key that is about it, or by the audit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
-    /// A Service, or one of its EndpointSlices.
-    Service(ServiceKey),
+    /// A Service or one of its EndpointSlices, or a subject of another kind.
+    Subject(SubjectKey),
     /// A namespace's labels.
     Namespace(String),
     /// Nodes or service networks: the facts that hold for all Services.

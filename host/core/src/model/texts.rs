@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Endpoint, Node, Pod, Service, ServiceKey, Slice};
+use super::{Endpoint, Node, Pod, Service, Slice, SubjectKey};
 
 /// How many texts are known at once. So many names of nodes and annotations are in use on one cluster at most.
 const PLACES: usize = 4_096;
@@ -43,13 +43,13 @@ fn place(text: &str) -> usize {
     usize::try_from(hasher.finish() % PLACES as u64).unwrap_or_default()
 }
 
-impl ServiceKey {
+impl SubjectKey {
     /// The same with the namespace's name that others have.
     fn compact(&mut self, texts: &mut Texts) {
         let mut namespace = Arc::clone(&self.namespace);
         texts.share(&mut namespace);
         if !Arc::ptr_eq(&namespace, &self.namespace) {
-            *self = Self::new(namespace, Arc::clone(&self.name));
+            *self = Self::new(self.kind, namespace, Arc::clone(&self.name));
         }
     }
 }

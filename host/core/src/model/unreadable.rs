@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::{ServiceKey, Uid};
+use super::{SubjectKey, Uid};
 
 /// The objects that are there and cannot be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Unreadable {
     /// Services.
-    pub services: OrdMap<ServiceKey, UnreadableService>,
+    pub services: OrdMap<SubjectKey, UnreadableService>,
     /// Names of policies' ConfigMaps.
     pub policies: OrdSet<String>,
 }

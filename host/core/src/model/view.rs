@@ -1,4 +1,4 @@
-//! One Service as policies see it: with its endpoints gathered from all slices and its own addresses settled.
+//! One subject as policies see it: with its endpoints gathered and its own addresses settled.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::address::own_addresses;
 use super::published::unpublished;
 use super::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, Endpoint, Labels, Service, ServiceKey, ServiceKind, Snapshot,
-    Unusable,
+    AddressTrust, AnnotationPrefix, ClusterFacts, EgressPolicy, Endpoint, Labels, Service, ServiceKind, Snapshot,
+    Subject, SubjectKey, SubjectKind, SubjectObject, Unusable,
 };
 use crate::finding::{Finding, at_most, first_of};
 
-/// What is the same for every Service of one node.
+/// What is the same for every subject of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
     /// This node's name.
@@ -21,50 +21,70 @@ pub struct Context {
     pub node_labels: Arc<Labels>,
 }
 
-/// One Service with everything that a policy may look at.
+/// One subject with everything that a policy may look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceView {
-    /// The Service itself, without what egressd publishes on it: that must never be a reason to ask again.
-    pub service: Arc<Service>,
+pub struct SubjectView {
+    /// The subject itself, without what egressd publishes on it: that must never be a reason to ask again.
+    pub subject: Subject,
     /// The labels of its namespace; empty while it is unknown.
     pub namespace_labels: Arc<Labels>,
-    /// Its own addresses in the order of preference (P1).
-    pub addresses: Vec<IpAddr>,
-    /// Its endpoints on all nodes, sorted, each address once, without those that no pod can be (P1). Where those are all of one
-    /// slice, they are the slice's.
-    pub endpoints: Arc<[Endpoint]>,
-    /// Those on this node that slices list and that are not the Service's, as far as is known ([`crate::whose`]): sorted.
+    /// The endpoints on this node that slices list and that are not the subject's, as far as is known ([`crate::whose`]):
+    /// sorted.
     pub withheld: Vec<IpAddr>,
     /// What was found on the way.
     pub findings: Vec<Finding>,
 }
 
-impl ServiceView {
+impl SubjectView {
     /// The endpoints on this node.
     pub fn local_endpoints<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a Endpoint> {
-        self.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(&*context.node))
+        self.subject.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(&*context.node))
     }
 }
 
-/// The view of a Service, where these facts hold; none when the snapshot does not hold it. One that is no LoadBalancer has
-/// no addresses of its own, so its endpoints cannot matter and are not gathered.
+/// The view of a subject, where these facts hold; none when the snapshot does not hold it.
 pub fn view(
     snapshot: &Snapshot,
     facts: &ClusterFacts,
-    key: &ServiceKey,
+    key: &SubjectKey,
     trust: AddressTrust,
     prefix: &AnnotationPrefix,
-) -> Option<ServiceView> {
-    let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
+) -> Option<SubjectView> {
+    let (subject, findings) = match key.kind {
+        SubjectKind::Service => {
+            let service = unpublished(Arc::clone(snapshot.services.get(key)?), prefix);
+            of_service(snapshot, facts, service, |service| own_addresses(service, trust, prefix))
+        }
+        SubjectKind::EgressPolicy => of_egress_policy(facts, snapshot.egress_policies.get(key)?),
+    };
     let namespace_labels = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_default();
+    Some(SubjectView { subject, namespace_labels, withheld: Vec::new(), findings })
+}
+
+/// One that is no LoadBalancer has no addresses of its own, so its endpoints cannot matter and are not gathered.
+fn of_service(
+    snapshot: &Snapshot,
+    facts: &ClusterFacts,
+    service: Arc<Service>,
+    own_addresses: impl FnOnce(&Service) -> (Vec<IpAddr>, Vec<Finding>),
+) -> (Subject, Vec<Finding>) {
     if service.kind != ServiceKind::LoadBalancer {
-        let (addresses, endpoints, withheld, findings) = <(_, Arc<_>, _, _)>::default();
-        return Some(ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings });
+        let object = SubjectObject::Service(service);
+        return (Subject { object, addresses: Vec::new(), endpoints: Arc::default() }, Vec::new());
     }
-    let (addresses, findings) = own_addresses(&service, trust, prefix);
-    let (endpoints, never) = endpoints(snapshot, facts, key);
+    let (addresses, findings) = own_addresses(&service);
+    let slices = || snapshot.slices.get(&service.key).into_iter().flat_map(|slices| slices.values());
+    let (endpoints, never) = endpoints(facts, || slices().map(|slice| &slice.endpoints));
     let findings = at_most(findings.into_iter().chain(never_translated(&never)));
-    Some(ServiceView { service, namespace_labels, addresses, endpoints, withheld: Vec::new(), findings })
+    (Subject { object: SubjectObject::Service(service), addresses, endpoints }, findings)
+}
+
+/// It comes with its addresses and endpoints. Of the endpoints those that are never translated are left out here, too.
+fn of_egress_policy(facts: &ClusterFacts, policy: &Arc<EgressPolicy>) -> (Subject, Vec<Finding>) {
+    let (endpoints, never) = endpoints(facts, || std::iter::once(&policy.endpoints));
+    let findings = at_most(never_translated(&never));
+    let (object, addresses) = (SubjectObject::EgressPolicy(Arc::clone(policy)), policy.addresses.clone());
+    (Subject { object, addresses, endpoints }, findings)
 }
 
 /// Why an endpoint is never translated, whoever lists it.
@@ -76,16 +96,14 @@ enum Never {
     Unusable(Unusable),
 }
 
-/// The endpoints of all slices, each address once; and beside them those that are never translated.
-fn endpoints(
-    snapshot: &Snapshot,
+/// The endpoints of all these lists, each address once; and beside them those that are never translated.
+fn endpoints<'a, L: Iterator<Item = &'a Arc<[Endpoint]>>>(
     facts: &ClusterFacts,
-    key: &ServiceKey,
+    lists: impl Fn() -> L,
 ) -> (Arc<[Endpoint]>, BTreeMap<Never, Vec<IpAddr>>) {
-    let slices = || snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
     // While a slice is split or moved, an address can stand in two of them; any of the two is right.
     let by_address: BTreeMap<IpAddr, &Endpoint> =
-        slices().flat_map(|slice| slice.endpoints.iter()).map(|e| (e.address, e)).collect();
+        lists().flat_map(|list| list.iter()).map(|endpoint| (endpoint.address, endpoint)).collect();
     let (mut endpoints, mut never) = (Vec::new(), BTreeMap::<Never, Vec<IpAddr>>::new());
     for (address, endpoint) in by_address {
         match why_never(facts, address) {
@@ -93,8 +111,8 @@ fn endpoints(
             None => endpoints.push(endpoint),
         }
     }
-    let same = slices().find(|slice| slice.endpoints.iter().eq(endpoints.iter().copied()));
-    (same.map_or_else(|| endpoints.into_iter().cloned().collect(), |slice| Arc::clone(&slice.endpoints)), never)
+    let same = lists().find(|list| list.iter().eq(endpoints.iter().copied()));
+    (same.map_or_else(|| endpoints.into_iter().cloned().collect(), Arc::clone), never)
 }
 
 fn why_never(facts: &ClusterFacts, address: IpAddr) -> Option<Never> {

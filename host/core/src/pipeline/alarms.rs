@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::entry::Entry;
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::policy::PACE;
 
 /// The times of all Services that have one.
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
-    queue: BTreeSet<(Duration, ServiceKey)>,
-    times: BTreeMap<ServiceKey, Duration>,
+    queue: BTreeSet<(Duration, SubjectKey)>,
+    times: BTreeMap<SubjectKey, Duration>,
     /// Those that wait for a policy that rests: they are looked at at its pace.
-    deferred: BTreeSet<ServiceKey>,
+    deferred: BTreeSet<SubjectKey>,
 }
 
 impl Alarms {
     /// Takes in a Service as it is now; what did not begin to wait begins.
-    pub(super) fn set(&mut self, key: &ServiceKey, entry: Option<&mut Entry>, now: Duration) {
+    pub(super) fn set(&mut self, key: &SubjectKey, entry: Option<&mut Entry>, now: Duration) {
         if let Some(before) = self.times.remove(key) {
             self.queue.remove(&(before, key.clone()));
         }
@@ -44,12 +44,12 @@ impl Alarms {
     }
 
     /// Those whose time has come.
-    pub(super) fn due(&self, now: Duration) -> BTreeSet<ServiceKey> {
+    pub(super) fn due(&self, now: Duration) -> BTreeSet<SubjectKey> {
         self.queue.iter().take_while(|(time, _)| *time <= now).map(|(_, key)| key.clone()).collect()
     }
 
     /// Those that wait for a policy that rests.
-    pub(super) fn deferred(&self) -> impl Iterator<Item = &ServiceKey> {
+    pub(super) fn deferred(&self) -> impl Iterator<Item = &SubjectKey> {
         self.deferred.iter()
     }
 }

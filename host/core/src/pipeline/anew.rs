@@ -16,20 +16,20 @@ use super::shown::Shown;
 use super::updating::ready_of;
 #[cfg(feature = "testkit")]
 use crate::model::{ClusterFacts, Endpoint, KeptNodes};
-use crate::model::{Published, ServiceKey, ServiceView, published};
+use crate::model::{Published, SubjectKey, SubjectView, published_on};
 use crate::plan::TOO_MANY_ENDPOINTS;
 
 /// What looking at a Service gives.
 #[derive(Debug)]
 struct Anew {
-    view: Arc<ServiceView>,
+    view: Arc<SubjectView>,
     published: Published,
     is_readable: bool,
 }
 
 impl Pipeline {
     /// Where what is known of one Service is other than what looking at it gives.
-    pub(super) fn stale_entry(&self, key: &ServiceKey) -> Option<String> {
+    pub(super) fn stale_entry(&self, key: &SubjectKey) -> Option<String> {
         match (self.services.get(key), self.anew(key)) {
             (None, None) => None,
             (Some(entry), Some(anew)) => self.differs_from(entry, &anew).map(|differ| format!("{key}: {differ}")),
@@ -37,15 +37,15 @@ impl Pipeline {
         }
     }
 
-    fn anew(&self, key: &ServiceKey) -> Option<Anew> {
+    fn anew(&self, key: &SubjectKey) -> Option<Anew> {
         let (newest, prefix) = (&self.newest, &self.settings.prefix);
         if let Some((view, _)) = self.view_of_unreadable(newest, key) {
             return Some(Anew { view, published: Published::default(), is_readable: false });
         }
-        let service = newest.services.get(key)?;
-        let published = published(service, prefix);
+        let object = newest.object(key)?;
+        let published = published_on(&object, prefix);
         let (view, _) = self.view_of(newest, key)?;
-        let is_asked = is_asked_about(service, &published, &self.interest, prefix);
+        let is_asked = is_asked_about(&object, &published, &self.interest, prefix);
         is_asked.then_some(Anew { view, published, is_readable: true })
     }
 
@@ -58,7 +58,7 @@ impl Pipeline {
 
     /// Of too many endpoints those are left that are in force, and for what comes into force a Service is not looked at
     /// again.
-    fn view_differs(&self, entry: &Entry, anew: &Arc<ServiceView>) -> Option<String> {
+    fn view_differs(&self, entry: &Entry, anew: &Arc<SubjectView>) -> Option<String> {
         if anew.findings.iter().any(|finding| finding.code == TOO_MANY_ENDPOINTS) {
             return None;
         }
@@ -93,7 +93,7 @@ impl Pipeline {
 
     fn stale_places(&self) -> Option<String> {
         let (newest, mut places) = (&self.newest, Places::default());
-        for key in newest.services.keys().chain(newest.slices.keys()).chain(newest.unreadable.services.keys()) {
+        for key in newest.subjects().chain(newest.slices.keys()).chain(newest.unreadable.services.keys()) {
             places.put(key, self.place_of(newest, key));
         }
         differ("where Services are found", &self.places, &places)
@@ -103,7 +103,7 @@ impl Pipeline {
     fn not_found(&self) -> impl Iterator<Item = String> {
         let slices = self.newest.slices.iter().flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
         let endpoints = slices.flat_map(|(key, slice)| slice.endpoints.iter().map(move |endpoint| (key, endpoint)));
-        let is_found = |key: &ServiceKey, endpoint: &Endpoint| {
+        let is_found = |key: &SubjectKey, endpoint: &Endpoint| {
             let by_node = |node: &Arc<str>| self.places.naming(node).any(|found| found == key);
             self.places.of(endpoint.address).any(|found| found == key) && endpoint.node.as_ref().is_none_or(by_node)
         };

@@ -5,7 +5,7 @@ use super::input::Heard;
 use super::memory::{accept, is_accepted};
 use super::{About, Pipeline, Question, again};
 use crate::chain::{FailureKind, Ruling, Verdict};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 impl Pipeline {
     /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
@@ -29,7 +29,7 @@ impl Pipeline {
 
     fn about_last_accepted(&mut self, question: &Question, verdict: Verdict) {
         if matches!(verdict.ruling, Ruling::Denied { .. }) {
-            self.drafts.remove(&question.view.service.uid);
+            self.drafts.remove(question.view.subject.uid());
             self.forget_claim(&question.key);
         }
         if let Some(entry) = self.services.get_mut(&question.key) {
@@ -37,12 +37,12 @@ impl Pipeline {
         }
     }
 
-    fn about_today(&mut self, key: &ServiceKey, verdict: Verdict) -> Option<Question> {
+    fn about_today(&mut self, key: &SubjectKey, verdict: Verdict) -> Option<Question> {
         let failure = self.number_of_failure(&verdict);
         let entry = self.services.get_mut(key)?;
         entry.again.answered(failure, &verdict);
         // Names that the policies do not read may be others than when they were asked.
-        let heard = Heard::of(verdict, &entry.view.service, &self.settings.prefix);
+        let heard = Heard::of(verdict, &entry.view.subject, &self.settings.prefix);
         if entry.verdict.is_some() && again::is_undecided(&heard.verdict) {
             entry.standing = Standing::Earlier;
             return None;
@@ -51,7 +51,7 @@ impl Pipeline {
     }
 
     /// Takes in what is to hold of the newest state; returns what has to be asked about the input that was accepted last.
-    pub(super) fn hear(&mut self, key: &ServiceKey, Heard { verdict, bare }: Heard) -> Option<Question> {
+    pub(super) fn hear(&mut self, key: &SubjectKey, Heard { verdict, bare }: Heard) -> Option<Question> {
         self.remember_denied(key, &verdict);
         let entry = self.services.get_mut(key)?;
         let refused = matches!(verdict.ruling, Ruling::Invalid { .. });
@@ -67,9 +67,9 @@ impl Pipeline {
     }
 
     /// What has to be asked about the input that was accepted last: nothing, where it is today's to the policies.
-    fn ask_about_accepted(&mut self, key: &ServiceKey) -> Option<Question> {
+    fn ask_about_accepted(&mut self, key: &SubjectKey) -> Option<Question> {
         let entry = self.services.get_mut(key)?;
-        let accepted = self.accepted.get(&entry.view.service.uid)?;
+        let accepted = self.accepted.get(entry.view.subject.uid())?;
         match entry.bare.take_if(|_| is_accepted(&self.accepted, &entry.view, &self.interest)) {
             Some(bare) => {
                 entry.follow_up((*bare).clone());
@@ -88,11 +88,11 @@ impl Pipeline {
     }
 
     /// Remembers what was denied. What gives rules is remembered when it comes into force.
-    fn remember_denied(&mut self, key: &ServiceKey, verdict: &Verdict) {
+    fn remember_denied(&mut self, key: &SubjectKey, verdict: &Verdict) {
         match (&verdict.ruling, self.services.get(key)) {
             (Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. }, _) | (Ruling::Denied { .. }, None) => {}
             (Ruling::Denied { .. }, Some(entry)) => {
-                self.drafts.remove(&entry.view.service.uid);
+                self.drafts.remove(entry.view.subject.uid());
                 accept(&mut self.accepted, &entry.view, &self.interest);
                 self.forget_claim(key);
             }

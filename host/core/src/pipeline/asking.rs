@@ -37,10 +37,10 @@ impl Pipeline {
             return;
         }
         for (key, entry) in self.services.iter() {
-            let accepted = self.accepted.get(&entry.view.service.uid);
-            if let Some((accepted, today)) = accepted.zip(self.newest.services.get(key)) {
-                let extended = extended(accepted, &today.annotations, before, &self.interest);
-                self.accepted.insert(&entry.view.service.uid, Arc::new(extended));
+            let accepted = self.accepted.get(entry.view.subject.uid());
+            if let Some((accepted, today)) = accepted.zip(self.newest.object(key)) {
+                let extended = extended(accepted, today.annotations(), before, &self.interest);
+                self.accepted.insert(entry.view.subject.uid(), Arc::new(extended));
             }
         }
     }

@@ -20,14 +20,14 @@ use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
-pub use disagreement::{Disagreement, Part, Subject};
+pub use disagreement::{Audited, Disagreement, Part};
 
 use super::derived::Derived;
 use super::places::Named;
 use super::updating::marks_of;
 use super::{Pipeline, Question};
 use crate::diff::Applied;
-use crate::model::{ServiceKey, Snapshot};
+use crate::model::{Snapshot, SubjectKey};
 
 /// How many entries of an index are looked up where one Service would be worked out: each costs a microsecond, and not ten.
 const LOOKUPS: usize = 8;
@@ -53,7 +53,7 @@ pub enum Progress {
 /// Where an audit goes on: behind this one, or at the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cursor {
-    Services(Option<ServiceKey>),
+    Services(Option<SubjectKey>),
     Namespaces(Option<Arc<str>>),
     Pods(Option<IpAddr>),
     Sharers(Option<IpAddr>),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::audit::behind;
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::net::{AddressRange, without};
 
 /// The Services of each address, in order.
@@ -14,16 +14,16 @@ pub(super) struct ByAddress(BTreeMap<IpAddr, Keys>);
 /// At least one. Nearly every address has exactly one, which then takes no memory of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Keys {
-    One(ServiceKey),
+    One(SubjectKey),
     #[expect(
         clippy::box_collection,
         reason = "nearly no address has several, and each entry of the map would be larger"
     )]
-    More(Box<Vec<ServiceKey>>),
+    More(Box<Vec<SubjectKey>>),
 }
 
 impl Keys {
-    fn as_slice(&self) -> &[ServiceKey] {
+    fn as_slice(&self) -> &[SubjectKey] {
         match self {
             Self::One(key) => std::slice::from_ref(key),
             Self::More(keys) => keys,
@@ -31,7 +31,7 @@ impl Keys {
     }
 
     /// In place: thousands may have one address.
-    fn add(&mut self, key: &ServiceKey) {
+    fn add(&mut self, key: &SubjectKey) {
         let Err(at) = self.as_slice().binary_search(key) else { return };
         match self {
             Self::One(known) => {
@@ -44,7 +44,7 @@ impl Keys {
     }
 
     /// Whether any is left.
-    fn remove(&mut self, key: &ServiceKey) -> bool {
+    fn remove(&mut self, key: &SubjectKey) -> bool {
         match self {
             Self::One(known) => return known != key,
             Self::More(keys) => {
@@ -61,29 +61,29 @@ impl Keys {
 }
 
 impl ByAddress {
-    pub(super) fn add(&mut self, address: IpAddr, key: &ServiceKey) {
+    pub(super) fn add(&mut self, address: IpAddr, key: &SubjectKey) {
         self.0.entry(address).and_modify(|keys| keys.add(key)).or_insert_with(|| Keys::One(key.clone()));
     }
 
-    pub(super) fn remove(&mut self, address: IpAddr, key: &ServiceKey) {
+    pub(super) fn remove(&mut self, address: IpAddr, key: &SubjectKey) {
         if self.0.get_mut(&address).is_some_and(|keys| !keys.remove(key)) {
             self.0.remove(&address);
         }
     }
 
     /// Takes in that a Service has other addresses than before; both are sorted.
-    pub(super) fn replace(&mut self, key: &ServiceKey, before: &[IpAddr], after: &[IpAddr]) {
+    pub(super) fn replace(&mut self, key: &SubjectKey, before: &[IpAddr], after: &[IpAddr]) {
         without(before, after).for_each(|gone| self.remove(*gone, key));
         without(after, before).for_each(|new| self.add(*new, key));
     }
 
     /// Those of one address.
-    pub(super) fn of(&self, address: IpAddr) -> &[ServiceKey] {
+    pub(super) fn of(&self, address: IpAddr) -> &[SubjectKey] {
         self.0.get(&address).map_or(&[], Keys::as_slice)
     }
 
     /// Those of all addresses of a range.
-    pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &ServiceKey> {
+    pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &SubjectKey> {
         self.0.range(range.first()..=range.last()).flat_map(|(_, keys)| keys.as_slice())
     }
 

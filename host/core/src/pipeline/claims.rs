@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::entries::Entries;
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::plan::Size;
 
 /// How long room is kept: so long Kubernetes lets a Deployment be without progress, where it does not say otherwise.
@@ -16,9 +16,9 @@ pub const KEPT: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
     /// Those that are in use in part, and did not begin to end.
-    less: BTreeSet<ServiceKey>,
+    less: BTreeSet<SubjectKey>,
     /// When those end that began to.
-    ends: BTreeSet<(Duration, ServiceKey)>,
+    ends: BTreeSet<(Duration, SubjectKey)>,
 }
 
 /// What a Service had in force a short time ago, with the input that it has still.
@@ -58,7 +58,7 @@ impl Claim {
 
 impl Claims {
     /// A Service has this much in force now.
-    pub(super) fn has(&mut self, key: &ServiceKey, claim: &mut Claim, size: Size) {
+    pub(super) fn has(&mut self, key: &SubjectKey, claim: &mut Claim, size: Size) {
         let newest = claim.with(size);
         if newest.state != claim.state {
             self.forget(key, claim);
@@ -72,7 +72,7 @@ impl Claims {
     }
 
     /// Its input is another one, or it is gone.
-    pub(super) fn forget(&mut self, key: &ServiceKey, claim: &mut Claim) {
+    pub(super) fn forget(&mut self, key: &SubjectKey, claim: &mut Claim) {
         match std::mem::take(claim).state {
             Use::Less => drop(self.less.remove(key)),
             Use::Until(until) => drop(self.ends.remove(&(until, key.clone()))),
@@ -93,8 +93,8 @@ impl Claims {
 
     /// Ends those whose time is over; returns the Services whose they are. What is in force then is claimed anew with the next
     /// round.
-    pub(super) fn end(&mut self, entries: &mut Entries, now: Duration) -> Vec<ServiceKey> {
-        let over: Vec<ServiceKey> =
+    pub(super) fn end(&mut self, entries: &mut Entries, now: Duration) -> Vec<SubjectKey> {
+        let over: Vec<SubjectKey> =
             self.ends.iter().take_while(|(until, _)| *until <= now).map(|(_, key)| key.clone()).collect();
         for key in &over {
             if let Some(entry) = entries.times_of(key) {

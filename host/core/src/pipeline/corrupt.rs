@@ -11,9 +11,9 @@ use super::places::Place;
 use super::pods::Elsewhere;
 use crate::chain::{FailureKind, PolicyFailure};
 use crate::check::{Kind, Note};
-use crate::model::{Node, ServiceKey, Uid};
+use crate::model::{Node, SubjectKey, Uid};
 use crate::net::Family;
-use crate::plan::{Own, PlannedService, Shares, Size, TOO_MANY_ENDPOINTS};
+use crate::plan::{Own, PlannedSubject, Shares, Size, TOO_MANY_ENDPOINTS};
 use crate::record::{Outcome, Record};
 
 /// What is wrong then, and how that comes: at one of the places where it can be, and not at all where there is none now.
@@ -32,7 +32,7 @@ pub const CORRUPTIONS: [Corruption; 30] = [
     ("there is a record of a Service that is gone", |pipeline, _| pipeline.put_record(gone())),
     ("a plan is another", |pipeline, which| {
         let (key, plan) = pipeline.planned(which)?;
-        let other = PlannedService { created: plan.created ^ 1, ..(*plan).clone() };
+        let other = PlannedSubject { created: plan.created ^ 1, ..(*plan).clone() };
         pipeline.derived.plans.insert(key, Arc::new(other)).map(drop)
     }),
     ("there is a plan of a Service that is gone", |pipeline, which| {
@@ -169,21 +169,21 @@ pub const CORRUPTIONS: [Corruption; 30] = [
 ];
 
 impl Pipeline {
-    fn known(&self, which: usize) -> Option<ServiceKey> {
+    fn known(&self, which: usize) -> Option<SubjectKey> {
         nth(self.services.keys().cloned(), which)
     }
 
-    fn planned(&self, which: usize) -> Option<(ServiceKey, Arc<PlannedService>)> {
+    fn planned(&self, which: usize) -> Option<(SubjectKey, Arc<PlannedSubject>)> {
         let plans = self.derived.plans.iter().filter(|(_, plan)| plan.sources().next().is_some());
         nth(plans.map(|(key, plan)| (key.clone(), Arc::clone(plan))), which)
     }
 
-    fn put_record(&mut self, key: ServiceKey) -> Option<()> {
+    fn put_record(&mut self, key: SubjectKey) -> Option<()> {
         self.derived.records.insert(key, Arc::new(Record { uid: uid(), outcome: Outcome::Unanswered }));
         Some(())
     }
 
-    fn sharer(&self, which: usize) -> Option<(ServiceKey, Shares)> {
+    fn sharer(&self, which: usize) -> Option<(SubjectKey, Shares)> {
         let derived = &self.derived;
         let sharers = derived.sharing.behind(None).flat_map(|address| derived.sharing.ages(address));
         let key = nth(sharers.map(|(_, key)| key.clone()), which)?;
@@ -192,7 +192,7 @@ impl Pipeline {
     }
 
     /// A Service, what is counted of it, and more than that.
-    fn counted(&self, which: usize) -> Option<(ServiceKey, Option<Size>, Size)> {
+    fn counted(&self, which: usize) -> Option<(SubjectKey, Option<Size>, Size)> {
         let key = self.known(which)?;
         let Counted { demand, shares: _ } = self.derived.counted.get(&key)?.clone();
         let now = demand.unwrap_or_default();
@@ -201,8 +201,8 @@ impl Pipeline {
 }
 
 /// A Service that is not there.
-fn gone() -> ServiceKey {
-    ServiceKey::new("red", "that-is-gone")
+fn gone() -> SubjectKey {
+    SubjectKey::service("red", "that-is-gone")
 }
 
 fn uid() -> Uid {

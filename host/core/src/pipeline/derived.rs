@@ -11,8 +11,8 @@ use crate::chain::PolicyFailure;
 use crate::check::{Networks, Note};
 use crate::compile::Kept;
 use crate::decision::Rule;
-use crate::model::{ClusterFacts, ServiceKey, Uid};
-use crate::plan::{Limits, Own, PlannedService, SharedAddresses, Shares, Sharing, Size, Usage};
+use crate::model::{ClusterFacts, SubjectKey, Uid};
+use crate::plan::{Limits, Own, PlannedSubject, SharedAddresses, Shares, Sharing, Size, Usage};
 use crate::record::Records;
 
 /// What followed from the entries.
@@ -23,17 +23,17 @@ pub(super) struct Derived {
     /// Whether the limits of the node decided in the last round.
     pub(super) node_is_full: bool,
     /// What is counted of each Service in the two above.
-    pub(super) counted: BTreeMap<ServiceKey, Counted>,
+    pub(super) counted: BTreeMap<SubjectKey, Counted>,
     /// The Services whose newest change is not in force, and what is instead.
-    pub(super) refused: BTreeMap<ServiceKey, Instead>,
-    pub(super) plans: BTreeMap<ServiceKey, Arc<PlannedService>>,
+    pub(super) refused: BTreeMap<SubjectKey, Instead>,
+    pub(super) plans: BTreeMap<SubjectKey, Arc<PlannedSubject>>,
     pub(super) pods: PodIndex,
     pub(super) failing: Failing,
-    pub(super) faults: BTreeMap<ServiceKey, Vec<Note>>,
+    pub(super) faults: BTreeMap<SubjectKey, Vec<Note>>,
     /// Services that ask kube-vip, too.
-    pub(super) beside: BTreeSet<ServiceKey>,
+    pub(super) beside: BTreeSet<SubjectKey>,
     /// What stays as the kernel has it.
-    pub(super) kept: BTreeMap<ServiceKey, (Uid, Own)>,
+    pub(super) kept: BTreeMap<SubjectKey, (Uid, Own)>,
     pub(super) records: Records,
     /// Of the facts that hold.
     pub(super) networks: Networks,
@@ -50,7 +50,7 @@ pub(super) struct Counted {
 
 /// The policies that could not answer, and for which Services.
 #[derive(Debug, Default)]
-pub(super) struct Failing(BTreeMap<String, BTreeMap<ServiceKey, PolicyFailure>>);
+pub(super) struct Failing(BTreeMap<String, BTreeMap<SubjectKey, PolicyFailure>>);
 
 impl Derived {
     /// Nothing yet, which follows from no Service.
@@ -80,7 +80,7 @@ impl Derived {
 
 impl Failing {
     /// Takes in the failures of one Service's answer.
-    pub(super) fn put<'a>(&mut self, key: &ServiceKey, failures: impl IntoIterator<Item = &'a PolicyFailure>) {
+    pub(super) fn put<'a>(&mut self, key: &SubjectKey, failures: impl IntoIterator<Item = &'a PolicyFailure>) {
         self.0.retain(|_, services| {
             services.remove(key);
             !services.is_empty()
@@ -91,18 +91,18 @@ impl Failing {
     }
 
     /// The failures of one Service's answer, by policy.
-    pub(super) fn of(&self, key: &ServiceKey) -> BTreeMap<&str, &PolicyFailure> {
+    pub(super) fn of(&self, key: &SubjectKey) -> BTreeMap<&str, &PolicyFailure> {
         self.0.iter().filter_map(|(policy, services)| Some((policy.as_str(), services.get(key)?))).collect()
     }
 
     /// For each policy the Services for which it could not answer.
-    pub(super) fn by_policy(&self) -> impl Iterator<Item = &BTreeMap<ServiceKey, PolicyFailure>> {
+    pub(super) fn by_policy(&self) -> impl Iterator<Item = &BTreeMap<SubjectKey, PolicyFailure>> {
         self.0.values()
     }
 
     /// Each policy with the first Service by name for which it could not answer.
-    pub(super) fn first(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
-        let first = |(policy, services): (&String, &BTreeMap<ServiceKey, PolicyFailure>)| {
+    pub(super) fn first(&self) -> BTreeMap<String, (SubjectKey, PolicyFailure)> {
+        let first = |(policy, services): (&String, &BTreeMap<SubjectKey, PolicyFailure>)| {
             let (key, failure) = services.first_key_value()?;
             Some((policy.clone(), (key.clone(), failure.clone())))
         };
@@ -111,7 +111,7 @@ impl Failing {
 }
 
 /// The pods for which two plans of a Service differ: those that come or go, where the rules are the same otherwise.
-pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedService>, new: Option<&PlannedService>) {
+pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedSubject>, new: Option<&PlannedSubject>) {
     match (old, new) {
         (Some(old), Some(new)) if are_alike(old, new) => {
             for (old_rule, new_rule) in old.rules.iter().zip(&new.rules) {
@@ -121,13 +121,13 @@ pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedService>
             }
             touched.extend(old.foreign.symmetric_difference(&new.foreign));
         }
-        (old, new) => touched.extend([old, new].into_iter().flatten().flat_map(PlannedService::sources)),
+        (old, new) => touched.extend([old, new].into_iter().flatten().flat_map(PlannedSubject::sources)),
     }
 }
 
 /// Whether two plans say the same about the pods that are in both.
-fn are_alike(old: &PlannedService, new: &PlannedService) -> bool {
-    let PlannedService { uid, created, rules, foreign: _, on_change: _, on_unavailable: _ } = old;
+fn are_alike(old: &PlannedSubject, new: &PlannedSubject) -> bool {
+    let PlannedSubject { uid, created, rules, foreign: _, on_change: _, on_unavailable: _ } = old;
     let same = |(one, other): (&Rule, &Rule)| {
         one.address == other.address
             && one.include == other.include

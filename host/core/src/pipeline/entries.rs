@@ -6,23 +6,23 @@ use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use super::entry::Entry;
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 /// The entries, by Service.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     /// Boxed: a map leaves a third of its room free, and an entry is large.
-    all: BTreeMap<ServiceKey, Box<Entry>>,
+    all: BTreeMap<SubjectKey, Box<Entry>>,
     changed: Extent,
     /// Those whose times were not looked at since they changed.
-    untimed: BTreeSet<ServiceKey>,
+    untimed: BTreeSet<SubjectKey>,
 }
 
 /// Which Services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
     All,
-    These(BTreeSet<ServiceKey>),
+    These(BTreeSet<SubjectKey>),
 }
 
 impl Default for Extent {
@@ -32,24 +32,24 @@ impl Default for Extent {
 }
 
 impl Entries {
-    pub(super) fn get(&self, key: &ServiceKey) -> Option<&Entry> {
+    pub(super) fn get(&self, key: &SubjectKey) -> Option<&Entry> {
         self.all.get(key).map(|entry| &**entry)
     }
 
-    pub(super) fn has(&self, key: &ServiceKey) -> bool {
+    pub(super) fn has(&self, key: &SubjectKey) -> bool {
         self.all.contains_key(key)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&SubjectKey, &Entry)> {
         self.all.iter().map(|(key, entry)| (key, &**entry))
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &ServiceKey> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &SubjectKey> {
         self.all.keys()
     }
 
     /// Those in a range.
-    pub(super) fn range(&self, range: impl RangeBounds<ServiceKey>) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
+    pub(super) fn range(&self, range: impl RangeBounds<SubjectKey>) -> impl Iterator<Item = (&SubjectKey, &Entry)> {
         self.all.range(range).map(|(key, entry)| (key, &**entry))
     }
 
@@ -62,27 +62,27 @@ impl Entries {
     }
 
     /// Those of one namespace.
-    pub(super) fn of_namespace(&self, namespace: &Arc<str>) -> impl Iterator<Item = (&ServiceKey, &Entry)> {
-        let first = ServiceKey::first_of(Arc::clone(namespace));
+    pub(super) fn of_namespace(&self, namespace: &Arc<str>) -> impl Iterator<Item = (&SubjectKey, &Entry)> {
+        let first = SubjectKey::first_of(Arc::clone(namespace));
         let from = self.all.range(first..).take_while(move |(key, _)| key.namespace == *namespace);
         from.map(|(key, entry)| (key, &**entry))
     }
 
     /// To change it.
-    pub(super) fn get_mut(&mut self, key: &ServiceKey) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, key: &SubjectKey) -> Option<&mut Entry> {
         let entry = self.all.get_mut(key)?;
         self.changed.add(key);
         self.untimed.insert(key.clone());
         Some(entry)
     }
 
-    pub(super) fn insert(&mut self, key: ServiceKey, entry: Entry) {
+    pub(super) fn insert(&mut self, key: SubjectKey, entry: Entry) {
         self.changed.add(&key);
         self.untimed.insert(key.clone());
         self.all.insert(key, Box::new(entry));
     }
 
-    pub(super) fn remove(&mut self, key: &ServiceKey) -> Option<Entry> {
+    pub(super) fn remove(&mut self, key: &SubjectKey) -> Option<Entry> {
         let entry = self.all.remove(key)?;
         self.changed.add(key);
         self.untimed.insert(key.clone());
@@ -90,17 +90,17 @@ impl Entries {
     }
 
     /// To change when it is asked again and what is kept for it. Whoever does touches it, where a round depends on that.
-    pub(super) fn times_of(&mut self, key: &ServiceKey) -> Option<&mut Entry> {
+    pub(super) fn times_of(&mut self, key: &SubjectKey) -> Option<&mut Entry> {
         self.all.get_mut(key).map(|entry| &mut **entry)
     }
 
     /// Those that changed in this respect since it was asked last.
-    pub(super) fn take_untimed(&mut self) -> BTreeSet<ServiceKey> {
+    pub(super) fn take_untimed(&mut self) -> BTreeSet<SubjectKey> {
         std::mem::take(&mut self.untimed)
     }
 
     /// A round has to look at these, though nothing of their own changed.
-    pub(super) fn touch<'a>(&mut self, keys: impl IntoIterator<Item = &'a ServiceKey>) {
+    pub(super) fn touch<'a>(&mut self, keys: impl IntoIterator<Item = &'a SubjectKey>) {
         keys.into_iter().for_each(|key| self.changed.add(key));
     }
 
@@ -116,7 +116,7 @@ impl Entries {
 }
 
 impl Extent {
-    fn add(&mut self, key: &ServiceKey) {
+    fn add(&mut self, key: &SubjectKey) {
         match self {
             Self::All => {}
             Self::These(keys) if keys.contains(key) => {}

@@ -12,14 +12,14 @@ use super::shown::{Shown, are_alike};
 use super::{About, Question};
 use crate::chain::Verdict;
 use crate::finding::Finding;
-use crate::model::{AnnotationPrefix, Interest, Labels, Published, Service, ServiceKey, ServiceView};
+use crate::model::{AnnotationPrefix, Interest, Labels, Published, Subject, SubjectKey, SubjectObject, SubjectView};
 use crate::whose::Waits;
 
 /// What is known about one Service.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// Cut where nothing is asked for.
-    pub(super) view: Arc<ServiceView>,
+    pub(super) view: Arc<SubjectView>,
     /// What was shown, where the view is cut.
     pub(super) shown: Option<Shown>,
     /// The number of what is shown now: answers about another are of no use.
@@ -78,7 +78,7 @@ pub(super) enum Standing {
 
 impl Entry {
     /// Of a Service about which nothing is known but what an earlier process answered.
-    pub(super) fn new(view: Arc<ServiceView>, verdict: Option<Verdict>) -> Self {
+    pub(super) fn new(view: Arc<SubjectView>, verdict: Option<Verdict>) -> Self {
         Self {
             view,
             shown: None,
@@ -97,13 +97,13 @@ impl Entry {
     }
 
     /// What to ask about it.
-    pub(super) fn question(&self, key: &ServiceKey) -> Question {
+    pub(super) fn question(&self, key: &SubjectKey) -> Question {
         let (key, failed) = (key.clone(), self.again.turn());
         Question { key, about: About::Today, input: self.input, failed, view: Arc::clone(&self.view) }
     }
 
     /// What to ask about the input that was accepted last: today's Service with these annotations.
-    pub(super) fn question_about(&mut self, key: &ServiceKey, accepted: &Labels) -> Question {
+    pub(super) fn question_about(&mut self, key: &SubjectKey, accepted: &Labels) -> Question {
         self.follow_up = FollowUp::Asked;
         let (key, failed) = (key.clone(), self.again.turn());
         let view = Arc::new(with_annotations(&self.view, accepted));
@@ -116,7 +116,7 @@ impl Entry {
     }
 
     /// Whether there is nothing to ask about this newer view: the policies were shown the same, and have answered.
-    pub(super) fn is_answer_to(&self, newest: &ServiceView, interest: &Interest) -> bool {
+    pub(super) fn is_answer_to(&self, newest: &SubjectView, interest: &Interest) -> bool {
         let answered = self.standing == Standing::Newest || self.again.is_deferred();
         let same = || match &self.shown {
             Some(shown) => *shown == Shown::of(newest, interest),
@@ -125,11 +125,11 @@ impl Entry {
         answered && same()
     }
 
-    /// What it comes to with another Service that shows the policies the same; none where that is what it is.
-    pub(super) fn heard_of(&self, before: &Service, prefix: &AnnotationPrefix) -> Option<Heard> {
-        let is_news = self.standing == Standing::Newest && *before != *self.view.service;
+    /// What it comes to with another object that shows the policies the same; none where that is what it is.
+    pub(super) fn heard_of(&self, before: &SubjectObject, prefix: &AnnotationPrefix) -> Option<Heard> {
+        let is_news = self.standing == Standing::Newest && *before != self.view.subject.object;
         let answered = self.bare.as_deref().or(self.verdict.as_ref()).filter(|_| is_news)?;
-        let heard = Heard::of(answered.clone(), &self.view.service, prefix);
+        let heard = Heard::of(answered.clone(), &self.view.subject, prefix);
         (Some(&heard.verdict) != self.verdict.as_ref()).then_some(heard)
     }
 
@@ -161,15 +161,14 @@ impl Entry {
 }
 
 /// What is left of a view where nothing is asked for.
-pub(super) fn cut(view: &ServiceView, node: &str) -> ServiceView {
-    let ServiceView { service, namespace_labels, addresses, endpoints, withheld, findings: _ } = view;
+pub(super) fn cut(view: &SubjectView, node: &str) -> SubjectView {
+    let SubjectView { subject, namespace_labels, withheld, findings: _ } = view;
+    let Subject { object, addresses, endpoints } = subject;
     let here = endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(node));
     let listed: BTreeSet<IpAddr> = here.map(|endpoint| endpoint.address).chain(withheld.iter().copied()).collect();
-    ServiceView {
-        service: Arc::clone(service),
+    SubjectView {
+        subject: Subject { object: object.clone(), addresses: addresses.clone(), endpoints: Arc::default() },
         namespace_labels: Arc::clone(namespace_labels),
-        addresses: addresses.clone(),
-        endpoints: Arc::default(),
         withheld: listed.into_iter().collect(),
         findings: Vec::new(),
     }

@@ -2,13 +2,28 @@
 
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
-use crate::model::{AnnotationPrefix, Interest, Published, Service, ServiceKey, ServiceKind, Snapshot};
+use crate::model::{
+    AnnotationPrefix, Interest, Published, Service, ServiceKind, Snapshot, Subject, SubjectKey, SubjectObject,
+};
 use crate::stray::{self, Strays, Weight};
 
-/// Whether the policies are asked about a Service. One that is no LoadBalancer can have no rules, whatever they answer;
+/// Whether the policies are asked about a subject: about any that is no Service, since it is there for egress alone.
+pub(super) fn is_asked_about(
+    object: &SubjectObject,
+    published: &Published,
+    interest: &Interest,
+    prefix: &AnnotationPrefix,
+) -> bool {
+    match object {
+        SubjectObject::Service(service) => is_asked_about_service(service, published, interest, prefix),
+        SubjectObject::EgressPolicy(_) => true,
+    }
+}
+
+/// A Service that is no LoadBalancer can have no rules, whatever they answer;
 /// they are asked about it where it has something that they read, so that they can report that it is of another type,
 /// where it has a name that is almost one of those, and where something is published on it that has to be withdrawn.
-pub(super) fn is_asked_about(
+fn is_asked_about_service(
     service: &Service,
     published: &Published,
     interest: &Interest,
@@ -24,7 +39,7 @@ pub(super) fn is_asked_about(
 }
 
 /// The Services for which it depends on the policies whether they are asked.
-pub(super) fn of_other_types(snapshot: &Snapshot) -> Vec<ServiceKey> {
+pub(super) fn of_other_types(snapshot: &Snapshot) -> Vec<SubjectKey> {
     let others = snapshot.services.values().filter(|service| service.kind != ServiceKind::LoadBalancer);
     others.map(|service| service.key.clone()).collect()
 }
@@ -36,7 +51,7 @@ pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
     silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.ruling) && shadow.findings.is_empty())
 }
 
-/// What the policies say about a Service with what they cannot see.
+/// What the policies say about a subject with what they cannot see.
 pub(super) struct Heard {
     /// Both together.
     pub(super) verdict: Verdict,
@@ -45,10 +60,11 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// With names on the Service that are almost those that policies read. One that would narrow what is asked for makes the
+    /// With names on a Service that are almost those that policies read. One that would narrow what is asked for makes the
     /// input bad, as a value of it would that cannot be read (P4).
-    pub(super) fn of(verdict: Verdict, service: &Service, prefix: &AnnotationPrefix) -> Self {
-        let strays = strays(&verdict, service, prefix);
+    pub(super) fn of(verdict: Verdict, subject: &Subject, prefix: &AnnotationPrefix) -> Self {
+        let service = subject.service();
+        let strays = service.map(|service| strays(&verdict, service, prefix)).unwrap_or_default();
         if strays == Strays::default() {
             return Self { verdict, bare: None };
         }

@@ -12,7 +12,7 @@ use super::{Pipeline, Question};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
 use crate::guard::guard;
-use crate::model::{ServiceKey, ServiceView, Snapshot, view};
+use crate::model::{Snapshot, SubjectKey, SubjectView, view};
 use crate::plan::{
     End, Excess, Grant, Granted, Here, Limits, Planned, Size, Standby, TOO_MANY_ENDPOINTS, Wish, grants, narrows,
     settle,
@@ -43,21 +43,22 @@ impl Pipeline {
 impl Pipeline {
     /// The view of a Service. Of one with too many endpoints only those are left that are in force: the others are not
     /// even shown to policies.
-    pub(super) fn view(&self, snapshot: &Snapshot, key: &ServiceKey) -> Option<ServiceView> {
+    pub(super) fn view(&self, snapshot: &Snapshot, key: &SubjectKey) -> Option<SubjectView> {
         let mut view = view(snapshot, &self.facts, key, self.settings.trust, &self.settings.prefix)?;
-        let (count, most) = (view.endpoints.len(), self.settings.limits.service.endpoints);
+        let (count, most) = (view.subject.endpoints.len(), self.settings.limits.service.endpoints);
         if count > most {
-            let draft = self.drafts.get(&view.service.uid);
+            let draft = self.drafts.get(view.subject.uid());
             let sources = draft.iter().flat_map(|draft| &draft.rules).flat_map(|rule| &rule.sources);
             let in_force: BTreeSet<&IpAddr> = sources.collect();
-            view.endpoints = view.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();
+            view.subject.endpoints =
+                view.subject.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();
             view.findings.push(Excess::of_endpoints(count, most));
         }
         Some(view)
     }
 
     /// How much a Service would have as it is today, or what is kept for it where that is more.
-    pub(super) fn demand(&self, key: &ServiceKey, newest: &Planned) -> Size {
+    pub(super) fn demand(&self, key: &SubjectKey, newest: &Planned) -> Size {
         let newest = size(newest);
         newest.or(self.claimed(key, newest))
     }
@@ -68,10 +69,10 @@ impl Pipeline {
         &self,
         here: Here<'_>,
         limits: &Limits,
-        planned: &BTreeMap<ServiceKey, Planned>,
-    ) -> (BTreeMap<ServiceKey, Instead>, Size) {
+        planned: &BTreeMap<SubjectKey, Planned>,
+    ) -> (BTreeMap<SubjectKey, Instead>, Size) {
         // A Service without pods may get some again.
-        let is_kept = |key: &ServiceKey| self.claimed(key, Size::default()) != Size::default();
+        let is_kept = |key: &SubjectKey| self.claimed(key, Size::default()) != Size::default();
         let asking = planned.iter().filter(|(key, planned)| planned.service.is_some() || is_kept(key));
         let (wishes, alternatives): (Vec<Wish>, Vec<Alternatives>) =
             asking.filter_map(|(key, newest)| self.wish(here, key, newest)).unzip();
@@ -83,17 +84,17 @@ impl Pipeline {
     }
 
     /// How much is kept for a Service of this size. An edit that needs less gives the rest back.
-    fn claimed(&self, key: &ServiceKey, newest: Size) -> Size {
+    fn claimed(&self, key: &SubjectKey, newest: Size) -> Size {
         let Some(entry) = self.services.get(key) else { return Size::default() };
         let claim = entry.claim.size();
         let is_edited = entry.verdict.as_ref().is_some_and(|verdict| self.is_edited(entry, verdict));
         if is_edited && newest.fits_in_place_of(claim) { newest } else { claim }
     }
 
-    fn wish(&self, here: Here<'_>, key: &ServiceKey, newest: &Planned) -> Option<(Wish, Alternatives)> {
+    fn wish(&self, here: Here<'_>, key: &SubjectKey, newest: &Planned) -> Option<(Wish, Alternatives)> {
         let entry = self.services.get(key)?;
         let alternatives = self.alternatives(here, entry)?;
-        let created = entry.view.service.created;
+        let created = entry.view.subject.created();
         let before = size(&alternatives.before);
         let newest = size(newest);
         let accepted = match &alternatives.accepted {
@@ -124,7 +125,7 @@ impl Pipeline {
 
     /// Remembers what came into force of the newest answers of these Services; returns what has to be asked about edits that
     /// did not.
-    pub(super) fn remember_granted(&mut self, keys: &BTreeSet<ServiceKey>, derived: &Derived) -> Vec<Question> {
+    pub(super) fn remember_granted(&mut self, keys: &BTreeSet<SubjectKey>, derived: &Derived) -> Vec<Question> {
         let mut further = Vec::new();
         for key in keys {
             let before = self.falls_back_to(key);
@@ -141,25 +142,25 @@ impl Pipeline {
     }
 
     /// What limits depend on, beside what a Service would have today: how much is kept for it, and what it had last.
-    fn falls_back_to(&self, key: &ServiceKey) -> Option<(Size, Option<Arc<Draft>>)> {
+    fn falls_back_to(&self, key: &SubjectKey) -> Option<(Size, Option<Arc<Draft>>)> {
         let entry = self.services.get(key)?;
-        Some((entry.claim.size(), self.drafts.get(&entry.view.service.uid).cloned()))
+        Some((entry.claim.size(), self.drafts.get(entry.view.subject.uid()).cloned()))
     }
 
     /// Nothing is kept for the pods of a Service any more.
-    pub(super) fn forget_claim(&mut self, key: &ServiceKey) {
+    pub(super) fn forget_claim(&mut self, key: &SubjectKey) {
         if let Some(entry) = self.services.times_of(key) {
             self.claims.forget(key, &mut entry.claim);
         }
     }
 
-    fn remember_answer(&mut self, key: &ServiceKey, refused: Option<&Instead>) -> Option<Question> {
+    fn remember_answer(&mut self, key: &SubjectKey, refused: Option<&Instead>) -> Option<Question> {
         let entry = self.services.get(key)?;
         let (Answer::New, Standing::Newest, Some(verdict)) = (entry.answer, entry.standing, &entry.verdict) else {
             return None;
         };
         let Ruling::Draft(_) = &verdict.ruling else { return None };
-        let uid = &entry.view.service.uid;
+        let uid = entry.view.subject.uid();
         match (refused.map(|instead| instead.grant), entry.last_input.as_deref()) {
             (None, _) => {
                 self.remember_accepted(key);
@@ -181,10 +182,10 @@ impl Pipeline {
     }
 
     /// The newest answer came into force.
-    fn remember_accepted(&mut self, key: &ServiceKey) {
+    fn remember_accepted(&mut self, key: &SubjectKey) {
         let Some(entry) = self.services.get(key) else { return };
         let Some(Verdict { ruling: Ruling::Draft(draft), findings, .. }) = &entry.verdict else { return };
-        let uid = &entry.view.service.uid;
+        let uid = entry.view.subject.uid();
         if guard(&self.context, &entry.view, draft).is_ok() {
             remember(&mut self.drafts, uid, draft);
         }
@@ -204,7 +205,7 @@ impl Pipeline {
     }
 }
 
-fn instead(key: &ServiceKey, alternatives: Alternatives, granted: Granted, newest: &Planned) -> Option<Instead> {
+fn instead(key: &SubjectKey, alternatives: Alternatives, granted: Granted, newest: &Planned) -> Option<Instead> {
     let is_edited = alternatives.accepted.is_some();
     let ((instead, accepted), excess) = (alternatives.of(granted.grant)?, granted.excess?);
     // A guard narrows what is in force, also where there is no room for its restrictions. What an edit denies has to fit.
@@ -233,7 +234,7 @@ impl Alternatives {
 }
 
 /// With too many endpoints the Service's input is wrong, whatever the policies say about the rest.
-pub(super) fn with_endpoints_counted(view: &ServiceView, planned: Planned) -> Planned {
+pub(super) fn with_endpoints_counted(view: &SubjectView, planned: Planned) -> Planned {
     let crowded = view.findings.iter().any(|finding| finding.code == TOO_MANY_ENDPOINTS);
     match planned.end {
         End::Ruled if crowded => Planned { end: End::Invalid, ..planned },

@@ -7,26 +7,26 @@ use super::input::is_asked_about;
 use super::places::Place;
 use super::{Pipeline, Question};
 use crate::chain::{Ruling, Verdict};
-use crate::model::{Published, ServiceKey, ServiceView, Snapshot, Uid, preferred_addresses, published};
+use crate::model::{Published, Snapshot, SubjectKey, SubjectView, Uid, published_on};
 use crate::whose::Waits;
 
 impl Pipeline {
     /// Looks at a Service as it is now; `anyway` also where its policies were shown the same before.
-    pub(super) fn look(&mut self, snapshot: &Snapshot, key: ServiceKey, anyway: bool) -> Option<Question> {
+    pub(super) fn look(&mut self, snapshot: &Snapshot, key: SubjectKey, anyway: bool) -> Option<Question> {
         if self.look_at_unreadable(snapshot, &key) {
             return None;
         }
         let prefix = &self.settings.prefix;
-        let service = snapshot.services.get(&key);
-        let published = service.map(|service| published(service, prefix)).unwrap_or_default();
-        let asked = service.filter(|service| is_asked_about(service, &published, &self.interest, prefix));
+        let object = snapshot.object(&key);
+        let published = object.as_ref().map(|object| published_on(object, prefix)).unwrap_or_default();
+        let asked = object.filter(|object| is_asked_about(object, &published, &self.interest, prefix));
         let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
             if let Some(gone) = self.services.remove(&key) {
                 self.forget(&key, gone);
             }
             return None;
         };
-        let known = self.services.get(&key).filter(|entry| entry.view.service.uid == newest.service.uid);
+        let known = self.services.get(&key).filter(|entry| entry.view.subject.uid() == newest.subject.uid());
         let is_answered = known.is_some_and(|entry| entry.is_answer_to(&newest, &self.interest));
         if is_answered && !anyway {
             return self.look_further(&key, newest, waits, published);
@@ -41,8 +41,8 @@ impl Pipeline {
     /// accepted last, where the host itself finds that today's is wrong.
     fn look_further(
         &mut self,
-        key: &ServiceKey,
-        view: Arc<ServiceView>,
+        key: &SubjectKey,
+        view: Arc<SubjectView>,
         waits: Waits,
         published: Published,
     ) -> Option<Question> {
@@ -50,7 +50,7 @@ impl Pipeline {
         let before = std::mem::replace(&mut entry.view, view);
         (entry.published, entry.waits) = (published, waits);
         let was_cut = entry.shown.take().is_some();
-        if let Some(heard) = entry.heard_of(&before.service, &self.settings.prefix) {
+        if let Some(heard) = entry.heard_of(&before.subject.object, &self.settings.prefix) {
             return self.hear(key, heard);
         }
         if was_cut {
@@ -60,7 +60,7 @@ impl Pipeline {
     }
 
     /// Takes in where a Service is found in this state.
-    pub(super) fn take_place(&mut self, snapshot: &Snapshot, key: &ServiceKey) {
+    pub(super) fn take_place(&mut self, snapshot: &Snapshot, key: &SubjectKey) {
         let place = self.place_of(snapshot, key);
         self.places.put(key, place);
         if self.places.has_inner(key, |address| !self.facts.is_excluded(address)) {
@@ -69,11 +69,13 @@ impl Pipeline {
     }
 
     /// Where a Service is found in this state.
-    pub(super) fn place_of(&self, snapshot: &Snapshot, key: &ServiceKey) -> Place {
+    pub(super) fn place_of(&self, snapshot: &Snapshot, key: &SubjectKey) -> Place {
         let slices = || snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
-        let endpoints = || slices().flat_map(|slice| slice.endpoints.iter());
+        let policy = snapshot.egress_policies.get(key);
+        let of_policy = || policy.into_iter().flat_map(|policy| policy.endpoints.iter());
+        let endpoints = || slices().flat_map(|slice| slice.endpoints.iter()).chain(of_policy());
         let service = snapshot.services.get(key);
-        let own = service.map(|service| preferred_addresses(service, self.settings.trust, &self.settings.prefix));
+        let own = snapshot.object(key).map(|object| self.preferred(&object));
         let of_cluster = service.into_iter().flat_map(|service| service.cluster_addresses.iter().copied());
         // Of one that cannot be read: what was in force of it.
         let unreadable = snapshot.unreadable.services.get(key).and_then(|service| self.drafts.get(&service.uid));
@@ -88,14 +90,14 @@ impl Pipeline {
     /// A Service's entry with a newer view: what was said before stands until that is answered, if it is the same life.
     pub(super) fn renewed(
         &mut self,
-        key: &ServiceKey,
-        view: Arc<ServiceView>,
+        key: &SubjectKey,
+        view: Arc<SubjectView>,
         waits: Waits,
         published: Published,
     ) -> Entry {
-        let uid = &view.service.uid;
+        let uid = view.subject.uid();
         let before = match self.services.remove(key) {
-            Some(known) if known.view.service.uid == *uid => known,
+            Some(known) if known.view.subject.uid() == uid => known,
             other => {
                 if let Some(replaced) = other {
                     self.forget(key, replaced);
@@ -123,8 +125,8 @@ impl Pipeline {
         self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft(Arc::clone(draft))))
     }
 
-    fn forget(&mut self, key: &ServiceKey, mut gone: Entry) {
-        let uid = &gone.view.service.uid;
+    fn forget(&mut self, key: &SubjectKey, mut gone: Entry) {
+        let uid = gone.view.subject.uid();
         self.accepted.remove(uid);
         self.drafts.remove(uid);
         self.claims.forget(key, &mut gone.claim);

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use super::remembered::Remembered;
 use crate::decision::Draft;
-use crate::model::{Interest, Labels, ServiceView, Uid};
+use crate::model::{Interest, Labels, SubjectView, Uid};
 
 /// Remembers the input that was accepted: of the annotations what policies read.
-pub(super) fn accept(accepted: &mut Remembered<Labels>, view: &ServiceView, interest: &Interest) {
-    let uid = &view.service.uid;
-    let read = || read(&view.service.annotations, interest);
+pub(super) fn accept(accepted: &mut Remembered<Labels>, view: &SubjectView, interest: &Interest) {
+    let uid = view.subject.uid();
+    let read = || read(view.subject.annotations(), interest);
     if accepted.get(uid).is_none_or(|known| !known.iter().eq(read())) {
-        let read = view.service.annotations.named(|name| is_read(name, interest));
+        let read = view.subject.annotations().named(|name| is_read(name, interest));
         accepted.insert(uid, Arc::new(read));
     }
 }
 
 /// Whether a Service's annotations are those that were accepted last, as far as policies read them.
-pub(super) fn is_accepted(accepted: &Remembered<Labels>, view: &ServiceView, interest: &Interest) -> bool {
-    let known = accepted.get(&view.service.uid);
-    known.is_some_and(|known| read(known, interest).eq(read(&view.service.annotations, interest)))
+pub(super) fn is_accepted(accepted: &Remembered<Labels>, view: &SubjectView, interest: &Interest) -> bool {
+    let known = accepted.get(view.subject.uid());
+    known.is_some_and(|known| read(known, interest).eq(read(view.subject.annotations(), interest)))
 }
 
 fn read<'a>(annotations: &'a Labels, interest: &Interest) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -48,9 +48,9 @@ pub(super) fn remember(drafts: &mut Remembered<Draft>, uid: &Uid, draft: &Arc<Dr
     }
 }
 
-/// Today's Service with the annotations of another day.
-pub(super) fn with_annotations(view: &ServiceView, annotations: &Labels) -> ServiceView {
-    let mut service = (*view.service).clone();
-    service.annotations = annotations.clone();
-    ServiceView { service: Arc::new(service), ..view.clone() }
+/// Today's subject with the annotations of another day.
+pub(super) fn with_annotations(view: &SubjectView, annotations: &Labels) -> SubjectView {
+    let mut other = view.clone();
+    other.subject.object = other.subject.object.with_annotations(annotations.clone());
+    other
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub(super) use self::audit::{Looked, Named};
 use super::by_address::ByAddress;
-use crate::model::{Believed, KeptNodes, Listing, ServiceKey};
+use crate::model::{Believed, KeptNodes, Listing, SubjectKey};
 use crate::net::{AddressRange, Family, between, subtract, without};
 
 /// The Services of the newest state by address and by Node, whether or not policies are asked about them.
@@ -20,8 +20,8 @@ pub(super) struct Places {
     /// By their ClusterIPs and endpoints, which nearly always are inside.
     inner: ByAddress,
     /// In lower case, as the names of Nodes are: kube-vip's annotation may differ in that.
-    nodes: BTreeMap<Arc<str>, BTreeSet<ServiceKey>>,
-    known: BTreeMap<ServiceKey, Place>,
+    nodes: BTreeMap<Arc<str>, BTreeSet<SubjectKey>>,
+    known: BTreeMap<SubjectKey, Place>,
 }
 
 /// Where one Service is found; each part is sorted.
@@ -49,7 +49,7 @@ impl Place {
 
 impl Places {
     /// Takes in where a Service is found now; nowhere once it is gone.
-    pub(super) fn put(&mut self, key: &ServiceKey, place: Place) {
+    pub(super) fn put(&mut self, key: &SubjectKey, place: Place) {
         let before = self.known.get(key).cloned().unwrap_or_default();
         if before == place {
             return;
@@ -67,17 +67,17 @@ impl Places {
     }
 
     /// The Services that an address concerns.
-    pub(super) fn of(&self, address: IpAddr) -> impl Iterator<Item = &ServiceKey> {
+    pub(super) fn of(&self, address: IpAddr) -> impl Iterator<Item = &SubjectKey> {
         self.outer.of(address).iter().chain(self.inner.of(address))
     }
 
     /// The Services that an address of this range concerns.
-    pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &ServiceKey> {
+    pub(super) fn within(&self, range: AddressRange) -> impl Iterator<Item = &SubjectKey> {
         self.outer.within(range).chain(self.inner.within(range))
     }
 
     /// The Services that name a Node, in whatever case.
-    pub(super) fn naming(&self, node: &str) -> impl Iterator<Item = &ServiceKey> {
+    pub(super) fn naming(&self, node: &str) -> impl Iterator<Item = &SubjectKey> {
         self.nodes.get(&*node.to_ascii_lowercase()).into_iter().flatten()
     }
 }
@@ -87,7 +87,7 @@ pub(super) struct Indexed<'a> {
     pub(super) places: &'a Places,
     pub(super) nodes: &'a KeptNodes,
     /// At least the Services with an address that was in none of the ranges of `before`.
-    pub(super) outside: &'a BTreeSet<ServiceKey>,
+    pub(super) outside: &'a BTreeSet<SubjectKey>,
     pub(super) before: &'a BTreeMap<Family, Vec<AddressRange>>,
 }
 
@@ -109,24 +109,24 @@ impl Listing for Indexed<'_> {
         self.nodes.believed()
     }
 
-    fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey> {
+    fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<SubjectKey> {
         let new = self.leaves(ranges).flat_map(|range| self.places.inner.within(range));
         self.outside.iter().chain(new).cloned().collect()
     }
 
-    fn within(&self, ranges: &[AddressRange]) -> BTreeSet<ServiceKey> {
+    fn within(&self, ranges: &[AddressRange]) -> BTreeSet<SubjectKey> {
         ranges.iter().flat_map(|range| self.places.inner.within(*range)).cloned().collect()
     }
 }
 
 impl Places {
     /// Whether a Service has a ClusterIP or an endpoint for which this holds.
-    pub(super) fn has_inner(&self, key: &ServiceKey, holds: impl Fn(IpAddr) -> bool) -> bool {
+    pub(super) fn has_inner(&self, key: &SubjectKey, holds: impl Fn(IpAddr) -> bool) -> bool {
         self.known.get(key).is_some_and(|place| place.inner.iter().any(|address| holds(*address)))
     }
 
     /// Those with a ClusterIP or an endpoint in none of these ranges.
-    pub(super) fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey> {
+    pub(super) fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<SubjectKey> {
         let between = ranges.iter().flat_map(|(family, ranges)| between(*family, ranges));
         between.flat_map(|range| self.inner.within(range)).cloned().collect()
     }
@@ -139,7 +139,7 @@ fn sorted<T: Ord>(all: impl Iterator<Item = T>) -> Box<[T]> {
     all.into()
 }
 
-fn remove(nodes: &mut BTreeMap<Arc<str>, BTreeSet<ServiceKey>>, node: &str, key: &ServiceKey) {
+fn remove(nodes: &mut BTreeMap<Arc<str>, BTreeSet<SubjectKey>>, node: &str, key: &SubjectKey) {
     if let Some(keys) = nodes.get_mut(node) {
         keys.remove(key);
         if keys.is_empty() {
@@ -162,12 +162,12 @@ mod tests {
         let mut places = Places::default();
         for (name, outer, inner, node) in services {
             let place = Place::new([a(outer)].into_iter(), [a(inner)].into_iter(), [Arc::from(*node)].into_iter());
-            places.put(&ServiceKey::new("default", *name), place);
+            places.put(&SubjectKey::service("default", *name), place);
         }
         places
     }
 
-    fn names(keys: BTreeSet<ServiceKey>) -> Vec<String> {
+    fn names(keys: BTreeSet<SubjectKey>) -> Vec<String> {
         keys.iter().map(|key| key.name.to_string()).collect()
     }
 
@@ -190,9 +190,9 @@ mod tests {
     fn a_service_that_moves_or_goes_is_found_where_it_is_now() {
         let mut places =
             places(&[("one", "11.0.0.1", "10.0.0.1", "Node-A"), ("two", "11.0.0.1", "10.0.0.2", "node-a")]);
-        let all = |found: &mut dyn Iterator<Item = &ServiceKey>| names(found.cloned().collect());
+        let all = |found: &mut dyn Iterator<Item = &SubjectKey>| names(found.cloned().collect());
         assert_eq!(all(&mut places.naming("NODE-a")), ["one", "two"]);
-        let key = ServiceKey::new("default", "one");
+        let key = SubjectKey::service("default", "one");
         places.put(&key, Place::new([a("11.0.0.2")].into_iter(), [a("10.0.0.3")].into_iter(), std::iter::empty()));
         assert_eq!(all(&mut places.naming("node-a")), ["two"]);
         assert_eq!(

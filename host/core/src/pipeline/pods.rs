@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::by_address::ByAddress;
 use crate::decision::Rule;
-use crate::model::ServiceKey;
-use crate::plan::PlannedService;
+use crate::model::SubjectKey;
+use crate::plan::PlannedSubject;
 
 /// The plans by Service.
-pub(super) type Plans = BTreeMap<ServiceKey, Arc<PlannedService>>;
+pub(super) type Plans = BTreeMap<SubjectKey, Arc<PlannedSubject>>;
 
 /// The pods of all plans.
 #[derive(Debug, Default)]
@@ -23,9 +23,9 @@ pub(super) struct PodIndex {
 
 impl PodIndex {
     /// Takes in another plan of a Service.
-    pub(super) fn replace(&mut self, key: &ServiceKey, old: Option<&PlannedService>, new: Option<&PlannedService>) {
+    pub(super) fn replace(&mut self, key: &SubjectKey, old: Option<&PlannedSubject>, new: Option<&PlannedSubject>) {
         let [before, after] =
-            [old, new].map(|plan| plan.into_iter().flat_map(PlannedService::sources).collect::<BTreeSet<IpAddr>>());
+            [old, new].map(|plan| plan.into_iter().flat_map(PlannedSubject::sources).collect::<BTreeSet<IpAddr>>());
         for gone in before.difference(&after) {
             self.services.remove(*gone, key);
             if self.of(*gone).is_empty() {
@@ -46,7 +46,7 @@ impl PodIndex {
     }
 
     /// The Services that speak for a pod.
-    pub(super) fn of(&self, pod: IpAddr) -> &[ServiceKey] {
+    pub(super) fn of(&self, pod: IpAddr) -> &[SubjectKey] {
         self.services.of(pod)
     }
 
@@ -62,9 +62,9 @@ impl PodIndex {
     }
 
     /// The parts of all plans that are about these pods.
-    pub(super) fn around(&self, pods: &BTreeSet<IpAddr>, plans: &Plans) -> BTreeMap<ServiceKey, PlannedService> {
-        let keys: BTreeSet<&ServiceKey> = pods.iter().flat_map(|pod| self.of(*pod)).collect();
-        let part = |key: &ServiceKey| Some((key.clone(), cut(plans.get(key)?, pods)));
+    pub(super) fn around(&self, pods: &BTreeSet<IpAddr>, plans: &Plans) -> BTreeMap<SubjectKey, PlannedSubject> {
+        let keys: BTreeSet<&SubjectKey> = pods.iter().flat_map(|pod| self.of(*pod)).collect();
+        let part = |key: &SubjectKey| Some((key.clone(), cut(plans.get(key)?, pods)));
         keys.into_iter().filter_map(part).collect()
     }
 
@@ -86,7 +86,7 @@ pub(super) enum Elsewhere {
     No,
 }
 
-fn cut(service: &PlannedService, pods: &BTreeSet<IpAddr>) -> PlannedService {
+fn cut(service: &PlannedSubject, pods: &BTreeSet<IpAddr>) -> PlannedSubject {
     let about = |rule: &Rule| {
         let sources: Vec<IpAddr> = rule.sources.iter().copied().filter(|pod| pods.contains(pod)).collect();
         // Networks and ports are copied for what is left alone: there may be thousands.
@@ -103,8 +103,8 @@ fn cut(service: &PlannedService, pods: &BTreeSet<IpAddr>) -> PlannedService {
             }
         })
     };
-    let PlannedService { uid, created, rules, foreign, on_change, on_unavailable } = service;
-    PlannedService {
+    let PlannedSubject { uid, created, rules, foreign, on_change, on_unavailable } = service;
+    PlannedSubject {
         uid: uid.clone(),
         created: *created,
         rules: rules.iter().filter_map(about).collect(),

@@ -15,7 +15,7 @@ use crate::compile::{Kept, compile, compile_pods};
 use crate::diff::{Common, Scope};
 use crate::finding::{Finding, Severity};
 use crate::in_force::Newest;
-use crate::model::{ClusterFacts, Placement, PrivateDestinations, ServiceKey};
+use crate::model::{ClusterFacts, Placement, PrivateDestinations, SubjectKey};
 use crate::plan::{Here, Plan, Planned, ranked};
 use crate::record::Overview;
 use crate::ruleset::Ruleset;
@@ -56,10 +56,10 @@ impl Step {
 #[derive(Debug, Default)]
 struct Way {
     /// What is in force of the Services that are looked at; those that are missing have no answer, or are gone.
-    planned: BTreeMap<ServiceKey, Planned>,
-    keys: BTreeSet<ServiceKey>,
+    planned: BTreeMap<SubjectKey, Planned>,
+    keys: BTreeSet<SubjectKey>,
     touched: BTreeSet<IpAddr>,
-    changed: BTreeSet<ServiceKey>,
+    changed: BTreeSet<SubjectKey>,
 }
 
 impl Pipeline {
@@ -149,7 +149,7 @@ impl Pipeline {
     }
 
     /// Takes in which addresses these Services have; returns them with those for which that is news.
-    fn share(&self, derived: &mut Derived, changed: BTreeSet<ServiceKey>) -> BTreeSet<ServiceKey> {
+    fn share(&self, derived: &mut Derived, changed: BTreeSet<SubjectKey>) -> BTreeSet<SubjectKey> {
         let mut keys = changed.clone();
         for key in changed {
             let (after, counted) = (self.shares(&key), derived.counted.entry(key.clone()).or_default());
@@ -224,8 +224,8 @@ impl Pipeline {
         here: Here<'_>,
         derived: &mut Derived,
         way: &mut Way,
-        before: BTreeSet<ServiceKey>,
-        refused: BTreeMap<ServiceKey, Instead>,
+        before: BTreeSet<SubjectKey>,
+        refused: BTreeMap<SubjectKey, Instead>,
     ) {
         for key in before {
             derived.refused.remove(&key);
@@ -269,7 +269,7 @@ impl Pipeline {
 
     /// Whoever speaks for a pod that is touched is to know of it.
     fn join_those_who_share_pods(&self, here: Here<'_>, derived: &Derived, way: &mut Way) {
-        let sharing: BTreeSet<&ServiceKey> = way.touched.iter().flat_map(|pod| derived.pods.of(*pod)).collect();
+        let sharing: BTreeSet<&SubjectKey> = way.touched.iter().flat_map(|pod| derived.pods.of(*pod)).collect();
         for key in sharing {
             if way.keys.insert(key.clone()) {
                 let planned = match derived.refused.get(key) {
@@ -314,7 +314,7 @@ impl Pipeline {
         &self,
         here: Here<'_>,
         derived: &mut Derived,
-        key: &ServiceKey,
+        key: &SubjectKey,
         planned: Option<&Planned>,
         touched: &mut BTreeSet<IpAddr>,
     ) {
@@ -330,7 +330,7 @@ impl Pipeline {
     }
 
     /// What a Service is to know about others that speak for its pods.
-    pub(super) fn overlap(&self, derived: &Derived, key: &ServiceKey) -> Option<Note> {
+    pub(super) fn overlap(&self, derived: &Derived, key: &SubjectKey) -> Option<Note> {
         let pods = derived.plans.get(key).into_iter().flat_map(|plan| plan.sources());
         let shared: BTreeSet<IpAddr> = pods.filter(|pod| derived.pods.of(*pod).len() > 1).collect();
         if shared.is_empty() {
@@ -349,15 +349,15 @@ pub(super) fn bare_plan(facts: &ClusterFacts) -> Plan {
 
 /// Those of one namespace.
 pub(super) fn of_namespace(
-    planned: &BTreeMap<ServiceKey, Planned>,
+    planned: &BTreeMap<SubjectKey, Planned>,
     namespace: &Arc<str>,
-) -> BTreeMap<ServiceKey, Planned> {
+) -> BTreeMap<SubjectKey, Planned> {
     let of =
-        planned.range(ServiceKey::first_of(Arc::clone(namespace))..).take_while(|(key, _)| key.namespace == *namespace);
+        planned.range(SubjectKey::first_of(Arc::clone(namespace))..).take_while(|(key, _)| key.namespace == *namespace);
     of.map(|(key, planned)| (key.clone(), planned.clone())).collect()
 }
 
-fn of_namespaces(refused: &BTreeMap<ServiceKey, Instead>, namespaces: &BTreeSet<Arc<str>>) -> BTreeSet<ServiceKey> {
+fn of_namespaces(refused: &BTreeMap<SubjectKey, Instead>, namespaces: &BTreeSet<Arc<str>>) -> BTreeSet<SubjectKey> {
     refused.keys().filter(|key| namespaces.contains(&key.namespace)).cloned().collect()
 }
 

@@ -12,8 +12,8 @@ use crate::chain::PolicyFailure;
 use crate::check::{Note, check};
 use crate::compile::{Kept, compile};
 use crate::finding::Severity;
-use crate::model::{ClusterFacts, ServiceKey};
-use crate::plan::{Here, Plan, Planned, PlannedService, Sharing, Usage};
+use crate::model::{ClusterFacts, SubjectKey};
+use crate::plan::{Here, Plan, Planned, PlannedSubject, Sharing, Usage};
 use crate::record::{Record, Settled};
 
 impl Pipeline {
@@ -22,8 +22,8 @@ impl Pipeline {
         let asking = self.services.iter().filter(|(_, entry)| !entry.asks_nothing());
         let sharing = Sharing::of(self.settings.shared, asking.map(|(_, entry)| &*entry.view));
         let here = self.here(&sharing);
-        let newest = |key: &ServiceKey| Some((key.clone(), self.newest(here, key)?));
-        let mut planned: BTreeMap<ServiceKey, Planned> = self.services.keys().filter_map(newest).collect();
+        let newest = |key: &SubjectKey| Some((key.clone(), self.newest(here, key)?));
+        let mut planned: BTreeMap<SubjectKey, Planned> = self.services.keys().filter_map(newest).collect();
         for (key, instead) in self.all_refusals(here, &planned) {
             planned.insert(key, instead.planned);
         }
@@ -79,7 +79,7 @@ impl Pipeline {
     }
 
     /// What is in force instead of what exceeds a limit: of each namespace by itself, where the node has room for all.
-    fn all_refusals(&self, here: Here<'_>, planned: &BTreeMap<ServiceKey, Planned>) -> BTreeMap<ServiceKey, Instead> {
+    fn all_refusals(&self, here: Here<'_>, planned: &BTreeMap<SubjectKey, Planned>) -> BTreeMap<SubjectKey, Instead> {
         let mut usage = Usage::new(self.settings.limits);
         for (key, newest) in planned {
             usage.replace(key, None, Some(self.demand(key, newest)));
@@ -95,16 +95,16 @@ impl Pipeline {
         if usage.fits_the_node() { refused } else { self.refusals(here, &self.settings.limits, planned).0 }
     }
 
-    fn plan_of(&self, planned: &BTreeMap<ServiceKey, Planned>) -> Plan {
+    fn plan_of(&self, planned: &BTreeMap<SubjectKey, Planned>) -> Plan {
         let service =
-            |(key, planned): (&ServiceKey, &Planned)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
+            |(key, planned): (&SubjectKey, &Planned)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
         let plan = Plan { services: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
-        let pods = plan.services.values().flat_map(PlannedService::sources);
+        let pods = plan.services.values().flat_map(PlannedSubject::sources);
         let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == Elsewhere::Yes).collect();
         Plan { elsewhere, ..plan }
     }
 
-    fn all_failing(&self) -> BTreeMap<String, (ServiceKey, PolicyFailure)> {
+    fn all_failing(&self) -> BTreeMap<String, (SubjectKey, PolicyFailure)> {
         let mut failing = BTreeMap::new();
         for (key, entry) in self.services.iter() {
             for failure in entry.verdict.iter().flat_map(|verdict| &verdict.failures) {
@@ -121,11 +121,11 @@ impl Round {
     pub fn records(&self) -> crate::in_force::Newest {
         use crate::in_force::Newest;
         use crate::record::{Outcome, Overview, Records};
-        let settled = |key: &ServiceKey| {
+        let settled = |key: &SubjectKey| {
             let (status, voice) = (Arc::new(self.statuses.get(key)?.clone()), self.voices.get(key).cloned());
             Some(Settled { plan: self.plan.services.get(key).map(|plan| Arc::new(plan.clone())), status, voice })
         };
-        let record = |(key, uid): (&ServiceKey, &crate::model::Uid)| {
+        let record = |(key, uid): (&SubjectKey, &crate::model::Uid)| {
             let outcome = settled(key).map_or(Outcome::Unanswered, Outcome::Settled);
             (key.clone(), Arc::new(Record { uid: uid.clone(), outcome }))
         };
@@ -142,7 +142,7 @@ impl Round {
 }
 
 impl Round {
-    fn add(&mut self, key: &ServiceKey, record: &Record) {
+    fn add(&mut self, key: &SubjectKey, record: &Record) {
         self.uids.insert(key.clone(), record.uid.clone());
         if let Some(Settled { plan: _, status, voice }) = record.settled() {
             self.statuses.insert(key.clone(), (**status).clone());

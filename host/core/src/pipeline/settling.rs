@@ -8,22 +8,22 @@ use super::{Memory, Pipeline, choice};
 use crate::beside;
 use crate::chain::{Ruling, Shadow, Verdict};
 use crate::check::Note;
-use crate::model::{ServiceKey, Uid, asks_kube_vip};
-use crate::plan::{End, Here, Own, Planned, PlannedService, Shares, Sharing, Standby, settle, today};
+use crate::model::{SubjectKey, Uid, asks_kube_vip};
+use crate::plan::{End, Here, Own, Planned, PlannedSubject, Shares, Sharing, Standby, settle, today};
 use crate::record::{Outcome, Record, Settled};
-use crate::status::{ServiceStatus, ShadowStatus, State, status};
+use crate::status::{ShadowStatus, State, SubjectStatus, status};
 use crate::voice::{Stage, Voice, voice};
 
 impl Pipeline {
     /// What follows from the newest answer about a Service, whatever limits say; none while there is no answer.
-    pub(super) fn newest(&self, here: Here<'_>, key: &ServiceKey) -> Option<Planned> {
+    pub(super) fn newest(&self, here: Here<'_>, key: &SubjectKey) -> Option<Planned> {
         let entry = self.services.get(key)?;
         Some(with_endpoints_counted(&entry.view, self.settle(here, entry)?))
     }
 
     /// The addresses of a Service, as far as others depend on them: what asks for nothing takes no address from another,
     /// however old it is.
-    pub(super) fn shares(&self, key: &ServiceKey) -> Shares {
+    pub(super) fn shares(&self, key: &SubjectKey) -> Shares {
         let asking = self.services.get(key).filter(|entry| !entry.asks_nothing());
         asking.map(|entry| Shares::of(&entry.view)).unwrap_or_default()
     }
@@ -32,9 +32,9 @@ impl Pipeline {
     pub(super) fn record(
         &self,
         here: Here<'_>,
-        key: &ServiceKey,
+        key: &SubjectKey,
         planned: Option<&Planned>,
-        plan: Option<Arc<PlannedService>>,
+        plan: Option<Arc<PlannedSubject>>,
         notes: &[Note],
     ) -> Option<Record> {
         let entry = self.services.get(key)?;
@@ -45,22 +45,26 @@ impl Pipeline {
             Settled { plan, status: Arc::new(status), voice: self.voice(entry, planned) }
         };
         let outcome = planned.map_or(Outcome::Unanswered, |planned| Outcome::Settled(settled(planned)));
-        Some(Record { uid: entry.view.service.uid.clone(), outcome })
+        Some(Record { uid: entry.view.subject.uid().clone(), outcome })
     }
 
     /// Whether a Service asks kube-vip for egress, too, and egressd.
-    pub(super) fn is_beside(&self, key: &ServiceKey, record: Option<&Record>) -> bool {
+    pub(super) fn is_beside(&self, key: &SubjectKey, record: Option<&Record>) -> bool {
         let is_on = record.and_then(Record::status).is_some_and(|status| status.state != State::Off);
-        is_on && self.services.get(key).is_some_and(|entry| asks_kube_vip(&entry.view.service))
+        is_on
+            && self
+                .services
+                .get(key)
+                .is_some_and(|entry| entry.view.subject.service().is_some_and(|service| asks_kube_vip(service)))
     }
 
     /// Adds what is known of a Service beside its part of the plan.
-    fn complete(&self, here: Here<'_>, entry: &Entry, planned: &Planned, status: &mut ServiceStatus) {
+    fn complete(&self, here: Here<'_>, entry: &Entry, planned: &Planned, status: &mut SubjectStatus) {
         status.policy = entry.verdict.as_ref().and_then(|verdict| verdict.policy.clone());
         status.shadows = self.shadows(here, entry, planned);
         if status.state != State::Off {
-            let (service, wrote) = (&entry.view.service, entry.published.kube_vip.as_ref());
-            status.findings.extend(beside::finding(service, wrote, &self.foreign));
+            let (subject, wrote) = (&entry.view.subject, entry.published.kube_vip.as_ref());
+            status.findings.extend(beside::finding(subject, wrote, &self.foreign));
             status.findings.extend(entry.waiting());
         }
     }
@@ -80,8 +84,8 @@ impl Pipeline {
         let verdict = entry.verdict.as_ref()?;
         if let (Ruling::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.ruling, entry.standing) {
             let today = today(&self.context, &entry.view, draft);
-            let usable = |address| self.is_usable(&entry.view.service, address);
-            let today = Ruling::Draft(choice::moved(today, &entry.view.addresses, usable).into());
+            let usable = |address| self.is_usable(&entry.view.subject, address);
+            let today = Ruling::Draft(choice::moved(today, &entry.view.subject.addresses, usable).into());
             return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
         }
         Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, self.standby(entry, verdict)))
@@ -100,7 +104,7 @@ impl Pipeline {
     }
 
     pub(super) fn last_draft(&self, entry: &Entry) -> Standby<'_> {
-        match (self.drafts.get(&entry.view.service.uid), self.memory) {
+        match (self.drafts.get(entry.view.subject.uid()), self.memory) {
             (Some(draft), _) => Standby::LastDraft(draft),
             (None, Memory::Whole) => Standby::Nothing,
             (None, Memory::Partial) => Standby::Unknown,
@@ -108,7 +112,7 @@ impl Pipeline {
     }
 
     /// What stays of a Service as the kernel has it: nothing was decided about it, and what was in force is unknown.
-    pub(super) fn keeps(&self, here: Here<'_>, key: &ServiceKey, settled: Option<&Planned>) -> Option<(Uid, Own)> {
+    pub(super) fn keeps(&self, here: Here<'_>, key: &SubjectKey, settled: Option<&Planned>) -> Option<(Uid, Own)> {
         match self.memory {
             Memory::Whole => return None,
             Memory::Partial => {}
@@ -116,7 +120,7 @@ impl Pipeline {
         let entry = self.services.get(key)?;
         let undecided = matches!(settled?.end, End::Invalid | End::Failed);
         let unknown = self.standby(entry, entry.verdict.as_ref()?) == Standby::Unknown;
-        (undecided && unknown).then(|| (entry.view.service.uid.clone(), Own::of(here, &entry.view)))
+        (undecided && unknown).then(|| (entry.view.subject.uid().clone(), Own::of(here, &entry.view)))
     }
 
     /// What would be in force with each policy in shadow mode, where that is something else.

@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    Endpoint, Interest, Labels, Service, ServiceKey, ServiceKind, ServicePort, ServiceView, TrafficPolicy, Uid,
+    Endpoint, Interest, Labels, Service, ServiceKind, ServicePort, Subject, SubjectKey, SubjectView, TrafficPolicy, Uid,
 };
 use crate::net::Family;
 
-/// Whether two views of a Service are the same to policies that read no more than this.
-pub(super) fn are_alike(one: &ServiceView, other: &ServiceView, interest: &Interest) -> bool {
+/// Whether two views of a subject are the same to policies that read no more than this.
+pub(super) fn are_alike(one: &SubjectView, other: &SubjectView, interest: &Interest) -> bool {
     Sight::of(one, interest) == Sight::of(other, interest)
 }
 
@@ -21,7 +21,7 @@ pub(super) fn are_alike(one: &ServiceView, other: &ServiceView, interest: &Inter
 pub(super) struct Shown([u8; 32]);
 
 impl Shown {
-    pub(super) fn of(view: &ServiceView, interest: &Interest) -> Self {
+    pub(super) fn of(view: &SubjectView, interest: &Interest) -> Self {
         let mut bytes = Bytes(Sha256::new());
         Sight::of(view, interest).hash(&mut bytes);
         Self(bytes.0.finalize().into())
@@ -31,32 +31,54 @@ impl Shown {
 /// A view cut to what policies read.
 #[derive(PartialEq, Eq, Hash)]
 struct Sight<'a> {
-    key: &'a ServiceKey,
+    key: &'a SubjectKey,
     uid: &'a Uid,
-    kind: ServiceKind,
     labels: Vec<(&'a str, &'a str)>,
     annotations: Vec<(&'a str, &'a str)>,
     namespace_labels: &'a Labels,
-    load_balancer_class: Option<&'a str>,
     addresses: &'a [IpAddr],
-    cluster_addresses: &'a [IpAddr],
-    traffic_policy: TrafficPolicy,
-    families: &'a [Family],
-    ports: &'a [ServicePort],
     endpoints: &'a [Endpoint],
+    service: Option<OfService<'a>>,
 }
 
 impl<'a> Sight<'a> {
     /// What is left out is the host's alone: whatever comes into a view has to be decided on here.
-    fn of(view: &'a ServiceView, interest: &Interest) -> Self {
-        let ServiceView { service, namespace_labels, addresses, endpoints, withheld: _, findings: _ } = view;
+    fn of(view: &'a SubjectView, interest: &Interest) -> Self {
+        let SubjectView { subject, namespace_labels, withheld: _, findings: _ } = view;
+        let Subject { object, addresses, endpoints } = subject;
+        Self {
+            key: object.key(),
+            uid: object.uid(),
+            labels: object.labels().iter().filter(|(name, _)| interest.depends_on_label(name)).collect(),
+            annotations: object.annotations().iter().filter(|(name, _)| interest.shows_annotation(name)).collect(),
+            namespace_labels,
+            addresses,
+            endpoints,
+            service: object.service().map(|service| OfService::of(service)),
+        }
+    }
+}
+
+/// What only a Service has.
+#[derive(PartialEq, Eq, Hash)]
+struct OfService<'a> {
+    kind: ServiceKind,
+    load_balancer_class: Option<&'a str>,
+    cluster_addresses: &'a [IpAddr],
+    traffic_policy: TrafficPolicy,
+    families: &'a [Family],
+    ports: &'a [ServicePort],
+}
+
+impl<'a> OfService<'a> {
+    fn of(service: &'a Service) -> Self {
         let Service {
-            key,
-            uid,
+            key: _,
+            uid: _,
             created: _,
             kind,
-            labels,
-            annotations,
+            labels: _,
+            annotations: _,
             load_balancer_class,
             status_addresses: _,
             status_hostnames: _,
@@ -67,21 +89,14 @@ impl<'a> Sight<'a> {
             families,
             ports,
             kube_vip_wrote: _,
-        } = &**service;
+        } = service;
         Self {
-            key,
-            uid,
             kind: *kind,
-            labels: labels.iter().filter(|(name, _)| interest.depends_on_label(name)).collect(),
-            annotations: annotations.iter().filter(|(name, _)| interest.shows_annotation(name)).collect(),
-            namespace_labels,
             load_balancer_class: load_balancer_class.as_deref(),
-            addresses,
             cluster_addresses,
             traffic_policy: *traffic_policy,
             families,
             ports,
-            endpoints,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::places::Indexed;
 use super::{Memory, Pipeline, Question};
 use crate::model::{
     ClusterFacts, Concerned, Connected, Endpoint, Listing, MadeBy, Placement, PrivateDestinations, Selection,
-    ServiceKey, ServiceKind, Snapshot,
+    ServiceKind, Snapshot, SubjectKey,
 };
 use crate::owner::Held;
 
@@ -18,7 +18,7 @@ impl Pipeline {
     pub fn hold(&mut self, held: Held) -> Vec<Question> {
         self.around.interfaces = held.keys().copied().collect();
         let other = self.holder.hold(held);
-        let mut concerned: BTreeSet<ServiceKey> =
+        let mut concerned: BTreeSet<SubjectKey> =
             other.into_iter().flat_map(|address| self.places.of(address)).cloned().collect();
         concerned.extend(self.gather());
         self.look_at(concerned)
@@ -31,7 +31,7 @@ impl Pipeline {
         self.look_at(concerned)
     }
 
-    fn look_at(&mut self, keys: BTreeSet<ServiceKey>) -> Vec<Question> {
+    fn look_at(&mut self, keys: BTreeSet<SubjectKey>) -> Vec<Question> {
         let newest = self.newest.clone();
         keys.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
     }
@@ -56,7 +56,7 @@ impl Pipeline {
     }
 
     /// Puts together anew what is inside; returns the Services that this concerns, to be looked at.
-    pub(super) fn gather(&mut self) -> BTreeSet<ServiceKey> {
+    pub(super) fn gather(&mut self) -> BTreeSet<SubjectKey> {
         self.nodes.follow(&self.newest.nodes);
         let index =
             Indexed { places: &self.places, nodes: &self.nodes, outside: &self.outside, before: &self.facts.excluded };
@@ -95,13 +95,13 @@ impl Pipeline {
 impl Pipeline {
     /// Whether what is new of a Service can change what is inside. The ClusterIPs and pods of most are in known networks, before
     /// and after: of those nothing has to be gathered anew.
-    pub(super) fn is_about_inside(&self, snapshot: &Snapshot, key: &ServiceKey) -> bool {
+    pub(super) fn is_about_inside(&self, snapshot: &Snapshot, key: &SubjectKey) -> bool {
         self.shows_inside(&self.newest, key) != self.shows_inside(snapshot, key)
     }
 
     /// What a Service says that can be inside: addresses that no known network has, and pods near an interface, with all on
     /// which it depends whether they count.
-    fn shows_inside<'a>(&self, state: &'a Snapshot, key: &ServiceKey) -> Vec<Shows<'a>> {
+    fn shows_inside<'a>(&self, state: &'a Snapshot, key: &SubjectKey) -> Vec<Shows<'a>> {
         let is_unknown = |address: IpAddr| !self.facts.is_excluded(address);
         let is_near = |address: IpAddr| is_unknown(address) || self.around.is_connected_to(address);
         let service = state.services.get(key).map(|service| &**service);

@@ -8,7 +8,7 @@ use super::entry::Standing;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    Labels, Published, Selection, Service, ServiceKey, ServiceKind, ServiceView, Snapshot, TrafficPolicy,
+    Labels, Published, Selection, Service, ServiceKind, Snapshot, SubjectKey, SubjectView, TrafficPolicy,
     UnreadableService,
 };
 use crate::whose::Waits;
@@ -16,7 +16,7 @@ use crate::whose::Waits;
 impl Pipeline {
     /// Takes in a Service that cannot be read, if an earlier process remembered what was in force of it; whether it did.
     /// No policy is asked: without labels and annotations it would be another Service.
-    pub(super) fn look_at_unreadable(&mut self, snapshot: &Snapshot, key: &ServiceKey) -> bool {
+    pub(super) fn look_at_unreadable(&mut self, snapshot: &Snapshot, key: &SubjectKey) -> bool {
         let Some((view, waits)) = self.view_of_unreadable(snapshot, key) else { return false };
         let mut entry = self.renewed(key, view, waits, Published::default());
         entry.standing = Standing::Unreadable;
@@ -28,8 +28,8 @@ impl Pipeline {
     pub(super) fn view_of_unreadable(
         &self,
         snapshot: &Snapshot,
-        key: &ServiceKey,
-    ) -> Option<(Arc<ServiceView>, Waits)> {
+        key: &SubjectKey,
+    ) -> Option<(Arc<SubjectView>, Waits)> {
         let unreadable = snapshot.unreadable.services.get(key)?;
         let draft = self.drafts.get(&unreadable.uid)?;
         let mut today = snapshot.clone();
@@ -42,7 +42,7 @@ impl Pipeline {
 }
 
 /// The Service as far as the draft tells that was in force.
-fn service(key: &ServiceKey, unreadable: &UnreadableService, draft: &Draft) -> Service {
+fn service(key: &SubjectKey, unreadable: &UnreadableService, draft: &Draft) -> Service {
     Service {
         key: key.clone(),
         uid: unreadable.uid.clone(),

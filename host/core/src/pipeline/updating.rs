@@ -7,7 +7,7 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::{Pipeline, Question};
-use crate::model::{Context, Key, Node, PolicyMark, PolicyObject, Readiness, ServiceKey, Snapshot};
+use crate::model::{Context, Key, Node, PolicyMark, PolicyObject, Readiness, Snapshot, SubjectKey};
 
 impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
@@ -62,7 +62,7 @@ impl Pipeline {
             return self.services.touch_all();
         }
         let named = other.iter().flat_map(|node| self.places.naming(node));
-        let concerned: Vec<ServiceKey> = named.filter(|key| self.services.has(key)).cloned().collect();
+        let concerned: Vec<SubjectKey> = named.filter(|key| self.services.has(key)).cloned().collect();
         self.services.touch(&concerned);
     }
 
@@ -79,15 +79,15 @@ impl Pipeline {
         is_news.then_some(name)
     }
 
-    pub(super) fn all(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+    pub(super) fn all(&self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
         let unreadable = snapshot.unreadable.services.keys();
-        snapshot.services.keys().chain(unreadable).chain(self.services.keys()).cloned().collect()
+        snapshot.subjects().chain(unreadable).chain(self.services.keys()).cloned().collect()
     }
 
-    fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<ServiceKey> {
-        let of = |key: &Key| -> BTreeSet<ServiceKey> {
+    fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<SubjectKey> {
+        let of = |key: &Key| -> BTreeSet<SubjectKey> {
             match key {
-                Key::Service(key) => [key.clone()].into(),
+                Key::Subject(key) => [key.clone()].into(),
                 Key::Namespace(name) => self.of_namespace(snapshot, name),
                 // What concerns single Services is found by the addresses that come or go.
                 Key::Cluster => self.newly_unreadable(snapshot),
@@ -100,34 +100,35 @@ impl Pipeline {
         keys.iter().flat_map(of).collect()
     }
 
-    fn of_namespace(&self, snapshot: &Snapshot, namespace: &str) -> BTreeSet<ServiceKey> {
-        let first = || ServiceKey::first_of(namespace)..;
-        let is_of = |key: &ServiceKey| *key.namespace == *namespace;
-        let listed = snapshot.services.range(first()).map(|(key, _)| key).take_while(|key| is_of(key));
+    fn of_namespace(&self, snapshot: &Snapshot, namespace: &str) -> BTreeSet<SubjectKey> {
+        let first = || SubjectKey::first_of(namespace)..;
+        let is_of = |key: &SubjectKey| *key.namespace == *namespace;
         let unreadable = snapshot.unreadable.services.range(first()).map(|(key, _)| key).take_while(|key| is_of(key));
         let known = self.services.of_namespace(&Arc::from(namespace)).map(|(key, _)| key.clone()).collect::<Vec<_>>();
-        listed.chain(unreadable).cloned().chain(known).collect()
+        snapshot.subjects_of(namespace).chain(unreadable).cloned().chain(known).collect()
     }
 
-    /// Services that are other than before, or of which a slice is, whether or not the source gave a key: where two objects of
+    /// Subjects that are other than before, or of which a slice is, whether or not the source gave a key: where two objects of
     /// files have one identity, one is hidden by the other until that is gone. What both states share is not looked at.
-    fn changed(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+    fn changed(&self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
         fn differ<T: PartialEq>(
-            before: &OrdMap<ServiceKey, T>,
-            now: &OrdMap<ServiceKey, T>,
-        ) -> impl Iterator<Item = ServiceKey> {
-            before.diff(now).map(|item| match item {
+            before: &OrdMap<SubjectKey, T>,
+            now: &OrdMap<SubjectKey, T>,
+        ) -> impl Iterator<Item = SubjectKey> {
+            let differences = (!before.ptr_eq(now)).then(|| before.diff(now));
+            differences.into_iter().flatten().map(|item| match item {
                 DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), old: _ } => {
                     key.clone()
                 }
             })
         }
-        let (newest, Snapshot { services, slices, .. }) = (&self.newest, snapshot);
-        differ(&newest.services, services).chain(differ(&newest.slices, slices)).collect()
+        let (newest, Snapshot { services, slices, egress_policies, .. }) = (&self.newest, snapshot);
+        let of_services = differ(&newest.services, services).chain(differ(&newest.slices, slices));
+        of_services.chain(differ(&newest.egress_policies, egress_policies)).collect()
     }
 
     /// What can be read no more, or again.
-    fn newly_unreadable(&self, snapshot: &Snapshot) -> BTreeSet<ServiceKey> {
+    fn newly_unreadable(&self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
         let [before, now] = [&self.newest, snapshot].map(|state| &state.unreadable.services);
         before.keys().chain(now.keys()).cloned().collect()
     }

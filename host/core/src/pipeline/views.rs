@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::entry::Entry;
 use super::{Pipeline, Question, choice};
-use crate::model::{Service, ServiceKey, ServiceView, Snapshot, preferred_addresses};
+use crate::model::{Snapshot, Subject, SubjectKey, SubjectObject, SubjectView, preferred_addresses};
 use crate::net::Family;
 use crate::whose::{Earlier, Waits, sifted};
 
@@ -23,10 +23,10 @@ impl Pipeline {
     }
 
     /// The newest view of a Service, with the endpoints here that are its own as far as is known, and those that wait.
-    pub(super) fn view_of(&self, snapshot: &Snapshot, key: &ServiceKey) -> Option<(Arc<ServiceView>, Waits)> {
+    pub(super) fn view_of(&self, snapshot: &Snapshot, key: &SubjectKey) -> Option<(Arc<SubjectView>, Waits)> {
         let newest = self.with_the_chosen_first(self.view(snapshot, key)?);
-        let uid = &newest.service.uid;
-        let known = self.services.get(key).filter(|entry| entry.view.service.uid == *uid);
+        let uid = newest.subject.uid();
+        let known = self.services.get(key).filter(|entry| entry.view.subject.uid() == uid);
         let remembered = || self.drafts.get(uid).map(|draft| Earlier::Remembered(draft));
         let earlier = known.map(|entry| Earlier::Looked(&entry.view, &entry.waits)).or_else(remembered);
         let earlier = earlier.unwrap_or(Earlier::Nothing);
@@ -35,33 +35,41 @@ impl Pipeline {
     }
 
     /// The view with the address of each family first that is used here, where there are several.
-    fn with_the_chosen_first(&self, mut newest: ServiceView) -> ServiceView {
-        if !choice::has_several(&newest.addresses) {
+    fn with_the_chosen_first(&self, mut newest: SubjectView) -> SubjectView {
+        if !choice::has_several(&newest.subject.addresses) {
             return newest;
         }
-        let (earlier, usable) = (self.earlier_choice(&newest), |address| self.is_usable(&newest.service, address));
+        let (earlier, usable) = (self.earlier_choice(&newest), |address| self.is_usable(&newest.subject, address));
         let earlier = |family| earlier.iter().copied().find(|address| Family::of(*address) == family);
-        let (addresses, findings) = choice::chosen(&newest.addresses, earlier, usable);
-        newest.addresses = addresses;
+        let (addresses, findings) = choice::chosen(&newest.subject.addresses, earlier, usable);
+        newest.subject.addresses = addresses;
         newest.findings.extend(findings);
         newest
     }
 
     /// What was used of a Service before: as this process knows, or else an earlier one.
-    fn earlier_choice(&self, newest: &ServiceView) -> Vec<IpAddr> {
-        let uid = &newest.service.uid;
-        match self.services.get(&newest.service.key).filter(|entry| entry.view.service.uid == *uid) {
+    fn earlier_choice(&self, newest: &SubjectView) -> Vec<IpAddr> {
+        let uid = newest.subject.uid();
+        match self.services.get(newest.subject.key()).filter(|entry| entry.view.subject.uid() == uid) {
             Some(Entry { view, .. }) => {
-                let preferred = preferred_addresses(&view.service, self.settings.trust, &self.settings.prefix);
-                let first = Family::ALL.into_iter().filter_map(|family| choice::first(family, &view.addresses));
-                first.filter(|_| choice::is_same_order(&preferred, &newest.addresses)).collect()
+                let preferred = self.preferred(&view.subject.object);
+                let first = Family::ALL.into_iter().filter_map(|family| choice::first(family, &view.subject.addresses));
+                first.filter(|_| choice::is_same_order(&preferred, &newest.subject.addresses)).collect()
             }
             None => self.drafts.get(uid).map(|draft| choice::of_draft(draft)).unwrap_or_default(),
         }
     }
 
-    /// Whether packets of this node may get an address of a Service as their source.
-    pub(super) fn is_usable(&self, service: &Service, address: IpAddr) -> bool {
-        self.holder.holds(service, address) && self.facts.refusal(address).is_none()
+    /// A subject's own addresses in the order of preference.
+    pub(super) fn preferred(&self, object: &SubjectObject) -> Vec<IpAddr> {
+        match object {
+            SubjectObject::Service(service) => preferred_addresses(service, self.settings.trust, &self.settings.prefix),
+            SubjectObject::EgressPolicy(policy) => policy.addresses.clone(),
+        }
+    }
+
+    /// Whether packets of this node may get an address of a subject as their source.
+    pub(super) fn is_usable(&self, subject: &Subject, address: IpAddr) -> bool {
+        self.holder.holds(subject, address) && self.facts.refusal(address).is_none()
     }
 }

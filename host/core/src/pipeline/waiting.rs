@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{About, Question};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 /// One question for each Service.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     questions: BTreeMap<Order, Question>,
-    orders: BTreeMap<ServiceKey, Order>,
+    orders: BTreeMap<SubjectKey, Order>,
 }
 
 /// The number of the Service's last failure, and that of the question's arrival.

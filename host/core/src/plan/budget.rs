@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::PlannedService;
+use super::PlannedSubject;
 use super::resolve::{Numbered, resolve};
 use crate::decision::Rule;
 use crate::net::Family;
@@ -69,7 +69,7 @@ pub struct Size {
 
 impl Size {
     /// Of one Service's part; nothing where it has none.
-    pub fn of(service: Option<&PlannedService>) -> Self {
+    pub fn of(service: Option<&PlannedSubject>) -> Self {
         let Some(service) = service else { return Self::default() };
         let mut size = Self { rules: service.rules.len(), ..Self::default() };
         for family in Family::ALL {
@@ -174,7 +174,7 @@ mod tests {
     use crate::testkit::{a, n, rule};
 
     fn size(rules: &[Rule]) -> (usize, usize, usize) {
-        let service = PlannedService {
+        let service = PlannedSubject {
             uid: Uid::new("u").unwrap(),
             created: 0,
             rules: rules.to_vec().into(),

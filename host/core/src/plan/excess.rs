@@ -1,7 +1,7 @@
 //! A limit that something would exceed, and what its owner reads about it.
 
 use crate::finding::Finding;
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 /// A limit that a change can exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +44,7 @@ impl Excess {
     }
 
     /// What the Service's owner reads.
-    pub fn finding(&self, key: &ServiceKey) -> Finding {
+    pub fn finding(&self, key: &SubjectKey) -> Finding {
         let Self { limit, value, most } = self;
         let namespace = &key.namespace;
         let (code, setting) = limit.names();

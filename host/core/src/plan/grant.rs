@@ -16,13 +16,13 @@ use std::collections::BinaryHeap;
 use super::budget::{Limits, Room, Size};
 use super::excess::{Excess, Limit};
 use super::namespace::{Namespace, Step, Tier, Turn, namespaces};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 /// What one Service would have.
 #[derive(Clone, Debug)]
 pub struct Wish {
     /// The Service.
-    pub key: ServiceKey,
+    pub key: SubjectKey,
     /// Seconds since 1970: the older goes first.
     pub created: i64,
     /// What was in force, for today's endpoints.

@@ -39,7 +39,7 @@ pub use usage::Usage;
 
 use crate::decision::{OnChange, OnUnavailable};
 use crate::finding::Finding;
-use crate::model::{ServiceKey, Uid};
+use crate::model::{SubjectKey, Uid};
 use crate::net::{AddressRange, Family};
 
 /// What this node translates: complete, sorted, free of contradictions.
@@ -53,12 +53,12 @@ pub struct Plan {
     /// their network may be.
     pub elsewhere: BTreeSet<IpAddr>,
     /// The Services with rules.
-    pub services: BTreeMap<ServiceKey, PlannedService>,
+    pub services: BTreeMap<SubjectKey, PlannedSubject>,
 }
 
 /// One Service's part of the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedService {
+pub struct PlannedSubject {
     /// The identity of this life of the Service.
     pub uid: Uid,
     /// Seconds since 1970: the older Service wins (P13).
@@ -74,7 +74,7 @@ pub struct PlannedService {
     pub on_unavailable: OnUnavailable,
 }
 
-impl PlannedService {
+impl PlannedSubject {
     /// The pods that it is about: those of several rules more than once.
     pub fn sources(&self) -> impl Iterator<Item = IpAddr> {
         self.rules.iter().flat_map(|rule| rule.sources.iter().copied())
@@ -85,7 +85,7 @@ impl PlannedService {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     /// None when there is nothing to translate.
-    pub service: Option<Arc<PlannedService>>,
+    pub service: Option<Arc<PlannedSubject>>,
     /// How it came to that.
     pub end: End,
     /// Everything found on the way, in order.

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use super::budget::{Limits, Room, Size};
 use super::grant::{Grant, Wish};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 /// One wish's next part.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step<'a> {
     /// Which wish, by its place.
     pub(super) place: usize,
-    pub(super) key: &'a ServiceKey,
+    pub(super) key: &'a SubjectKey,
     created: i64,
     pub(super) tier: Tier,
     pub(super) to: Grant,
@@ -45,7 +45,7 @@ pub(super) struct Namespace<'a> {
 }
 
 /// When a namespace is next: with the smallest share, then with the oldest Service, then by name.
-pub(super) type Turn = (u128, i64, ServiceKey);
+pub(super) type Turn = (u128, i64, SubjectKey);
 
 impl Namespace<'_> {
     /// How much it has after a step.

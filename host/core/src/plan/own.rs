@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::Here;
-use crate::model::{ServiceKey, ServiceView};
+use crate::model::{SubjectKey, SubjectView};
 
 /// What is a Service's own today.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Own {
     /// Which Service.
-    pub key: ServiceKey,
+    pub key: SubjectKey,
     /// Its endpoints on this node.
     pub pods: BTreeSet<IpAddr>,
     /// What they may be translated to here.
@@ -19,12 +19,13 @@ pub struct Own {
 
 impl Own {
     /// What is its own, by the same rules as for what is planned.
-    pub fn of(here: Here<'_>, view: &ServiceView) -> Self {
+    pub fn of(here: Here<'_>, view: &SubjectView) -> Self {
         let pods = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
         Self {
-            key: view.service.key.clone(),
+            key: view.subject.key().clone(),
             pods: pods.filter(|pod| !here.holder.is_on_an_interface(*pod)).collect(),
             addresses: view
+                .subject
                 .addresses
                 .iter()
                 .copied()

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Plan, PlannedService};
+use super::{Plan, PlannedSubject};
 use crate::decision::Rule;
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 /// How specific a Service is about a pod; the smaller goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,9 +38,9 @@ impl Rank {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
     /// The Service.
-    pub key: &'a ServiceKey,
+    pub key: &'a SubjectKey,
     /// Its part of the plan.
-    pub service: &'a PlannedService,
+    pub service: &'a PlannedSubject,
     /// Its rules that have this pod as a source, in order.
     pub rules: Vec<&'a Rule>,
     /// How specific they are.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::settle::Here;
 use crate::decision::Rule;
 use crate::finding::{Finding, Severity};
-use crate::model::{Context, Endpoint, ServiceView, TrafficPolicy};
+use crate::model::{Context, Endpoint, SubjectView, TrafficPolicy};
 use crate::net::Family;
 use crate::owner::{Holder, Share};
 
@@ -19,7 +19,7 @@ const NAMED: usize = 3;
 ///
 /// Where the policies leave out an endpoint of this node they choose among endpoints, and which ones they would choose
 /// elsewhere is not known here.
-pub(super) fn untranslated(here: Here<'_>, view: &ServiceView, rules: &[Rule]) -> Option<Finding> {
+pub(super) fn untranslated(here: Here<'_>, view: &SubjectView, rules: &[Rule]) -> Option<Finding> {
     let Here { context, holder, .. } = here;
     // Most Services need no further look, and all of them are looked at in every round.
     remote(context, view).next().filter(|_| !rules.is_empty())?;
@@ -40,19 +40,19 @@ pub(super) fn untranslated(here: Here<'_>, view: &ServiceView, rules: &[Rule]) -
 }
 
 /// Where nothing is translated here: the endpoints that could be, if the address were with them.
-pub(super) fn apart(here: Here<'_>, view: &ServiceView) -> Option<Finding> {
+pub(super) fn apart(here: Here<'_>, view: &SubjectView) -> Option<Finding> {
     let Here { context, holder, .. } = here;
     let held = held_apart(holder, &context.node, view);
     if held.is_empty() {
         return None;
     }
     let remote: Vec<&Endpoint> =
-        view.endpoints.iter().filter(|endpoint| is_of(&families(&held), endpoint.address)).collect();
-    let remedy = match view.service.traffic_policy {
-        TrafficPolicy::Cluster => {
+        view.subject.endpoints.iter().filter(|endpoint| is_of(&families(&held), endpoint.address)).collect();
+    let remedy = match view.subject.service().map(|service| service.traffic_policy) {
+        Some(TrafficPolicy::Cluster) => {
             "set externalTrafficPolicy: Local, where the load balancer brings the address to them"
         }
-        TrafficPolicy::Local => "have the load balancer bring the address to them",
+        Some(TrafficPolicy::Local) | None => "have the load balancer bring the address to them",
     };
     let node = &context.node;
     let addresses = list(held);
@@ -66,18 +66,19 @@ pub(super) fn apart(here: Here<'_>, view: &ServiceView) -> Option<Finding> {
 
 /// The addresses that this node alone holds, where it has no endpoint of their families and others have. None where that
 /// is so of one family alone: nothing shows here whether the policies were asked for that one.
-pub(crate) fn held_apart(holder: &Holder, node: &str, view: &ServiceView) -> BTreeSet<IpAddr> {
+pub(crate) fn held_apart(holder: &Holder, node: &str, view: &SubjectView) -> BTreeSet<IpAddr> {
     match holder.share() {
         Share::Alone => {}
         // Then it is not known that no other node translates.
         Share::Assumed | Share::Shared => return BTreeSet::new(),
     }
     let is_apart = |address: IpAddr| {
-        let mut endpoints = view.endpoints.iter().filter(|e| Family::of(e.address) == Family::of(address)).peekable();
+        let mut endpoints =
+            view.subject.endpoints.iter().filter(|e| Family::of(e.address) == Family::of(address)).peekable();
         endpoints.peek().is_some() && endpoints.all(|endpoint| endpoint.node.as_deref() != Some(node))
     };
-    let held = |address: IpAddr| holder.holds(&view.service, address);
-    let held: BTreeSet<IpAddr> = view.addresses.iter().copied().filter(|address| held(*address)).collect();
+    let held = |address: IpAddr| holder.holds(&view.subject, address);
+    let held: BTreeSet<IpAddr> = view.subject.addresses.iter().copied().filter(|address| held(*address)).collect();
     if held.iter().copied().all(is_apart) { held } else { BTreeSet::new() }
 }
 
@@ -103,8 +104,8 @@ fn left_to_others(addresses: &str, remote: &[&Endpoint]) -> String {
     )
 }
 
-fn remote<'a>(context: &'a Context, view: &'a ServiceView) -> impl Iterator<Item = &'a Endpoint> {
-    view.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() != Some(&*context.node))
+fn remote<'a>(context: &'a Context, view: &'a SubjectView) -> impl Iterator<Item = &'a Endpoint> {
+    view.subject.endpoints.iter().filter(|endpoint| endpoint.node.as_deref() != Some(&*context.node))
 }
 
 fn is_of(families: &BTreeSet<Family>, address: IpAddr) -> bool {

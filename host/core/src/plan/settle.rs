@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::not_implemented::not_implemented;
 use super::today::today;
-use super::{End, Planned, PlannedService, Rules, Sharing, inside, remote};
+use super::{End, Planned, PlannedSubject, Rules, Sharing, inside, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
-use crate::model::{ClusterFacts, Context, Endpoint, ServiceView};
+use crate::model::{ClusterFacts, Context, Endpoint, SubjectView};
 use crate::net::Family;
 use crate::owner::Holder;
 
@@ -31,9 +31,9 @@ pub struct Here<'a> {
 
 impl Here<'_> {
     /// Why `address` may not be a source here, if it may not: the same for what is planned and for what may stay.
-    pub(super) fn objection(self, view: &ServiceView, address: IpAddr) -> Option<Finding> {
-        let not_held = || self.holder.objection(&view.service, address);
-        let taken = || self.sharing.objection(&view.service.key, address);
+    pub(super) fn objection(self, view: &SubjectView, address: IpAddr) -> Option<Finding> {
+        let not_held = || self.holder.objection(&view.subject, address);
+        let taken = || self.sharing.objection(view.subject.key(), address);
         self.facts.refusal(address).or_else(not_held).or_else(taken)
     }
 }
@@ -55,7 +55,7 @@ pub enum Standby<'a> {
 /// Settles one Service: guards the draft, and leaves out what cannot be translated, saying so.
 pub fn settle(
     here: Here<'_>,
-    view: &ServiceView,
+    view: &SubjectView,
     ruling: &Ruling,
     findings: &[Finding],
     standby: Standby<'_>,
@@ -73,11 +73,11 @@ pub fn settle(
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
-        findings.extend(here.holder.other_case(&view.service));
+        findings.extend(here.holder.other_case(&view.subject));
     }
-    let service = (!rules.is_empty()).then(|| PlannedService {
-        uid: view.service.uid.clone(),
-        created: view.service.created,
+    let service = (!rules.is_empty()).then(|| PlannedSubject {
+        uid: view.subject.uid().clone(),
+        created: view.subject.created(),
         rules: Rules::left(&draft, rules),
         foreign: foreign(here.context, view),
         on_change: draft.on_change,
@@ -88,8 +88,8 @@ pub fn settle(
 
 /// The endpoints here that name no pod of the Service's own namespace. Those elsewhere, of which there may be many more,
 /// are no sources.
-fn foreign(context: &Context, view: &ServiceView) -> BTreeSet<IpAddr> {
-    let namespace = &*view.service.key.namespace;
+fn foreign(context: &Context, view: &SubjectView) -> BTreeSet<IpAddr> {
+    let namespace = &*view.subject.key().namespace;
     let own = |endpoint: &&Endpoint| endpoint.pod.as_ref().is_some_and(|pod| *pod.namespace == *namespace);
     view.local_endpoints(context).filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address).collect()
 }
@@ -97,7 +97,7 @@ fn foreign(context: &Context, view: &ServiceView) -> BTreeSet<IpAddr> {
 /// How it ended, and the draft that counts: the ruling's own, or what stands in for it.
 fn guarded(
     context: &Context,
-    view: &ServiceView,
+    view: &SubjectView,
     ruling: &Ruling,
     standby: Standby<'_>,
     findings: &mut Vec<Finding>,
@@ -123,7 +123,7 @@ fn guarded(
 }
 
 /// The draft that stays in force, for what is the Service's own today.
-fn stand_in(context: &Context, view: &ServiceView, standby: Standby<'_>, findings: &mut Vec<Finding>) -> Draft {
+fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, findings: &mut Vec<Finding>) -> Draft {
     let (draft, what) = match standby {
         Standby::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
         Standby::LastInput(Verdict { ruling: Ruling::Draft(draft), .. }) => {
@@ -183,7 +183,7 @@ fn this_nodes(first: IpAddr, more: usize) -> Finding {
 /// The rules that have a source, whose address this node holds, and whose family is known.
 fn translatable<'r>(
     here: Here<'_>,
-    view: &ServiceView,
+    view: &SubjectView,
     rules: Cow<'r, [Rule]>,
     findings: &mut Vec<Finding>,
 ) -> Cow<'r, [Rule]> {
@@ -196,7 +196,7 @@ fn translatable<'r>(
         .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address)));
     findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(inside::unknown))));
     let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address).collect();
-    let notice = |address| here.sharing.notice(&view.service.key, address);
+    let notice = |address| here.sharing.notice(view.subject.key(), address);
     findings.extend(at_most(in_force.into_iter().filter_map(notice)));
     if known.len() == rules.len() { rules } else { known.into_iter().cloned().collect() }
 }

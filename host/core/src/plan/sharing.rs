@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::finding::Finding;
-use crate::model::{ServiceKey, ServiceKind, ServiceView};
+use crate::model::{ServiceKind, SubjectKey, SubjectView};
 
 /// What to do with an address that Services of several namespaces have (`--shared-addresses`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +20,7 @@ pub enum SharedAddresses {
 }
 
 /// A Service's age and name: the smaller is the older.
-type Age = (i64, ServiceKey);
+type Age = (i64, SubjectKey);
 
 /// The addresses of one Service, as far as sharing depends on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,14 +30,14 @@ pub struct Shares {
 }
 
 impl Shares {
-    /// Of a Service that asks for egress.
-    pub fn of(view: &ServiceView) -> Self {
-        match view.service.kind {
-            ServiceKind::LoadBalancer => {
-                let addresses: BTreeSet<IpAddr> = view.addresses.iter().copied().collect();
-                Self { created: view.service.created, addresses: addresses.into_iter().collect() }
+    /// Of a subject that asks for egress.
+    pub fn of(view: &SubjectView) -> Self {
+        match view.subject.service().map(|service| service.kind) {
+            Some(ServiceKind::LoadBalancer) | None => {
+                let addresses: BTreeSet<IpAddr> = view.subject.addresses.iter().copied().collect();
+                Self { created: view.subject.created(), addresses: addresses.into_iter().collect() }
             }
-            ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName => Self::default(),
+            Some(ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName) => Self::default(),
         }
     }
 }
@@ -75,17 +75,17 @@ impl Sharing {
     }
 
     /// Of all Services that can have addresses and ask for egress.
-    pub fn of<'a>(mode: SharedAddresses, views: impl IntoIterator<Item = &'a ServiceView>) -> Self {
+    pub fn of<'a>(mode: SharedAddresses, views: impl IntoIterator<Item = &'a SubjectView>) -> Self {
         let mut sharing = Self::new(mode);
         for view in views {
-            sharing.replace(&view.service.key, &Shares::default(), &Shares::of(view));
+            sharing.replace(view.subject.key(), &Shares::default(), &Shares::of(view));
         }
         sharing
     }
 
     /// Takes in that a Service has other addresses than before; returns the Services for which that is news, itself perhaps
     /// among them.
-    pub fn replace(&mut self, key: &ServiceKey, before: &Shares, after: &Shares) -> BTreeSet<ServiceKey> {
+    pub fn replace(&mut self, key: &SubjectKey, before: &Shares, after: &Shares) -> BTreeSet<SubjectKey> {
         if before == after {
             return BTreeSet::new();
         }
@@ -94,7 +94,7 @@ impl Sharing {
     }
 
     /// Whether a Service has these addresses here.
-    pub fn has(&self, key: &ServiceKey, shares: &Shares) -> bool {
+    pub fn has(&self, key: &SubjectKey, shares: &Shares) -> bool {
         let age = (shares.created, key.clone());
         shares.addresses.iter().all(|address| self.addresses.get(address).is_some_and(|sharers| sharers.has(&age)))
     }
@@ -106,11 +106,11 @@ impl Sharing {
     }
 
     /// The Services that have an address, each with the second in which it was made.
-    pub fn ages(&self, address: IpAddr) -> impl Iterator<Item = &(i64, ServiceKey)> {
+    pub fn ages(&self, address: IpAddr) -> impl Iterator<Item = &(i64, SubjectKey)> {
         self.addresses.get(&address).into_iter().flat_map(|sharers| sharers.0.iter().flat_map(|one| &one.ages))
     }
 
-    fn replace_one(&mut self, key: &ServiceKey, before: &Shares, after: &Shares, address: IpAddr) -> Vec<ServiceKey> {
+    fn replace_one(&mut self, key: &SubjectKey, before: &Shares, after: &Shares, address: IpAddr) -> Vec<SubjectKey> {
         let sharers = self.addresses.entry(address).or_default();
         let known = sharers.oldest();
         if before.addresses.contains(&address) {
@@ -128,7 +128,7 @@ impl Sharing {
     }
 
     /// Why a Service is not translated to one of its addresses; none when it is.
-    pub(super) fn objection(&self, key: &ServiceKey, address: IpAddr) -> Option<Finding> {
+    pub(super) fn objection(&self, key: &SubjectKey, address: IpAddr) -> Option<Finding> {
         let (first, _) = self.sharers(address)?;
         match self.mode {
             SharedAddresses::Allow => None,
@@ -137,13 +137,13 @@ impl Sharing {
     }
 
     /// What is to be known about an address that a Service is translated to.
-    pub(super) fn notice(&self, key: &ServiceKey, address: IpAddr) -> Option<Finding> {
+    pub(super) fn notice(&self, key: &SubjectKey, address: IpAddr) -> Option<Finding> {
         let (first, other) = self.sharers(address)?;
         Some(shared(address, if first.namespace == key.namespace { other } else { first }))
     }
 
     /// The oldest Service with an address, and the oldest of another namespace.
-    fn sharers(&self, address: IpAddr) -> Option<(&ServiceKey, &ServiceKey)> {
+    fn sharers(&self, address: IpAddr) -> Option<(&SubjectKey, &SubjectKey)> {
         let (first, other) = self.addresses.get(&address)?.first_two()?;
         Some((first, other?))
     }
@@ -179,7 +179,7 @@ impl Sharers {
     }
 
     /// The oldest, and the oldest of another namespace.
-    fn first_two(&self) -> Option<(&ServiceKey, Option<&ServiceKey>)> {
+    fn first_two(&self) -> Option<(&SubjectKey, Option<&SubjectKey>)> {
         let mut oldest: [Option<&Age>; 2] = [None, None];
         for age in self.0.iter().filter_map(|one| one.ages.first()) {
             let [first, second] = oldest;
@@ -195,17 +195,17 @@ impl Sharers {
     }
 
     /// What others are to know about the address: nothing as long as one namespace has it.
-    fn oldest(&self) -> Option<(ServiceKey, ServiceKey)> {
+    fn oldest(&self) -> Option<(SubjectKey, SubjectKey)> {
         let (first, other) = self.first_two()?;
         Some((first.clone(), other?.clone()))
     }
 
-    fn all(&self) -> impl Iterator<Item = &ServiceKey> {
+    fn all(&self) -> impl Iterator<Item = &SubjectKey> {
         self.0.iter().flat_map(|one| one.ages.iter().map(|(_, key)| key))
     }
 }
 
-fn shared(address: IpAddr, with: &ServiceKey) -> Finding {
+fn shared(address: IpAddr, with: &SubjectKey) -> Finding {
     let message = format!(
         "{address} is an address of Service {with}, too, so pods of two namespaces leave with one source address; have the \
          load balancer give each its own, or set --shared-addresses"
@@ -213,7 +213,7 @@ fn shared(address: IpAddr, with: &ServiceKey) -> Finding {
     Finding::warning("shared-address", message)
 }
 
-fn taken(address: IpAddr, by: &ServiceKey) -> Finding {
+fn taken(address: IpAddr, by: &SubjectKey) -> Finding {
     let message = format!(
         "nothing is translated to {address}: the older Service {by} of another namespace has it, too, and \
          --shared-addresses=oldest leaves it to that namespace"

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::decision::Draft;
-use crate::model::{Context, ServiceView};
+use crate::model::{Context, SubjectView};
 use crate::net::Family;
 
 /// The draft without endpoints that are no longer the Service's own, and with its addresses of today (P1). Policies have
 /// not said which of them yet; but with none the pod would leave as what neither they nor the Service ever said (P3).
-pub(crate) fn today(context: &Context, view: &ServiceView, draft: &Draft) -> Draft {
+pub(crate) fn today(context: &Context, view: &SubjectView, draft: &Draft) -> Draft {
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
     let mut draft = draft.clone();
-    let todays = todays(&draft, &view.addresses);
+    let todays = todays(&draft, &view.subject.addresses);
     draft.rules.retain_mut(|rule| {
         rule.sources.retain(|source| local.contains(source));
         todays.get(&rule.address).map(|address| rule.address = *address).is_some()

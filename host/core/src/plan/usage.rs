@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::budget::{Limits, Room, Size};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 /// What Services would have as they are today, or what is kept for them where that is more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Usage {
     }
 
     /// Takes in that a Service would have something else than before; none is a Service that is not there.
-    pub fn replace(&mut self, key: &ServiceKey, before: Option<Size>, after: Option<Size>) {
+    pub fn replace(&mut self, key: &SubjectKey, before: Option<Size>, after: Option<Size>) {
         if before == after {
             return;
         }

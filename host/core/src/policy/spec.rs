@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::selector::Selector;
 use crate::finding::{Finding, Span};
-use crate::model::{Labels, PolicyObject, ServiceView};
+use crate::model::{Labels, PolicyObject, SubjectView};
 use crate::spelling::{MOST_EDITS, edits, nearest};
 
 /// The label by which a ConfigMap is a policy; its value is `true`.
@@ -69,8 +69,8 @@ pub struct Scope {
 
 impl Scope {
     /// Whether the policy is asked about this Service.
-    pub fn covers(&self, view: &ServiceView) -> bool {
-        self.namespaces.selects(&view.namespace_labels) && self.services.selects(&view.service.labels)
+    pub fn covers(&self, view: &SubjectView) -> bool {
+        self.namespaces.selects(&view.namespace_labels) && self.services.selects(view.subject.labels())
     }
 }
 

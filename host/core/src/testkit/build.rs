@@ -11,7 +11,7 @@ use crate::compile::table_names;
 use crate::decision::{Draft, Rule};
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Endpoint, MadeBy, Node, ObjectReference,
-    Selection, Service, ServiceKey, ServiceKind, Slice, Snapshot, Surroundings, TrafficPolicy, Uid,
+    Selection, Service, ServiceKind, Slice, Snapshot, SubjectKey, Surroundings, TrafficPolicy, Uid,
 };
 use crate::net::Family;
 use crate::owner::Owner;
@@ -97,7 +97,8 @@ pub fn answered_plainly(questions: Vec<Question>) -> Vec<(Question, Verdict)> {
     let here = context();
     let answered = |question: Question| {
         let sources = || question.view.local_endpoints(&here).map(|endpoint| endpoint.address);
-        let rules = question.view.addresses.first().map(|address| rule(sources(), *address)).into_iter().collect();
+        let rules =
+            question.view.subject.addresses.first().map(|address| rule(sources(), *address)).into_iter().collect();
         let draft = Draft { rules, ..Draft::default() };
         (question, Verdict::new(Ruling::Draft(draft.into())))
     };
@@ -110,7 +111,7 @@ pub fn answered_plainly(questions: Vec<Question>) -> Vec<(Question, Verdict)> {
 /// When the name makes no uid.
 pub fn service(name: &str, addresses: &[&str]) -> Service {
     Service {
-        key: ServiceKey::new("default", name),
+        key: SubjectKey::service("default", name),
         uid: Uid::new(format!("uid-{name}")).expect("a uid"),
         created: 0,
         kind: ServiceKind::LoadBalancer,
@@ -154,10 +155,10 @@ impl SnapshotBuilder {
     /// Adds endpoints, each with its node, to the Service `default/<name>`.
     #[must_use]
     pub fn elsewhere(self, name: &str, endpoints: &[(&str, &str)]) -> Self {
-        self.slice(&ServiceKey::new("default", name), "elsewhere", endpoints)
+        self.slice(&SubjectKey::service("default", name), "elsewhere", endpoints)
     }
 
-    fn slice(mut self, key: &ServiceKey, name: &str, endpoints: &[(&str, &str)]) -> Self {
+    fn slice(mut self, key: &SubjectKey, name: &str, endpoints: &[(&str, &str)]) -> Self {
         let endpoint = |(text, node): &(&str, &str)| Endpoint {
             address: a(text),
             node: Some((*node).into()),

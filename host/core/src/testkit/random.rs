@@ -11,9 +11,9 @@ use proptest::sample::{select, subsequence};
 use super::build::{a, facts, n};
 use super::trace::Packet;
 use crate::decision::Rule;
-use crate::model::{ServiceKey, Uid};
+use crate::model::{SubjectKey, Uid};
 use crate::net::{AddressRange, Family, PortMatch, Protocol, is_private, is_within, merge_ranges};
-use crate::plan::{Plan, PlannedService};
+use crate::plan::{Plan, PlannedSubject};
 
 /// The Services of a universe, in two namespaces.
 const NAMES: [&str; 4] = ["a", "b", "other/c", "other/d"];
@@ -106,7 +106,7 @@ impl Universe {
     }
 
     /// For each plan the same with one Service added, removed or changed, and which.
-    pub fn edits(&self, plan: Plan) -> impl Strategy<Value = (Plan, ServiceKey)> + use<> {
+    pub fn edits(&self, plan: Plan) -> impl Strategy<Value = (Plan, SubjectKey)> + use<> {
         (select(NAMES.to_vec()), proptest::option::of(self.services())).prop_map(move |(name, edit)| {
             let mut edited = plan.clone();
             edited.services.remove(&key(name));
@@ -117,13 +117,13 @@ impl Universe {
 
     /// Services of one to three rules, without a name. Half of them have no networks and no source ports, so that elements
     /// of several Services meet as often as chains do.
-    fn services(&self) -> impl Strategy<Value = PlannedService> + use<> {
+    fn services(&self) -> impl Strategy<Value = PlannedSubject> + use<> {
         let pods = self.worlds.iter().flat_map(|world| world.pods.clone()).collect::<Vec<_>>();
         let foreign = subsequence(pods, 0..=4);
         let simple =
             self.rules().prop_map(|rule| Rule { include: vec![], exclude: vec![], source_ports: vec![], ..rule });
         let rules = prop_oneof![vec(self.rules(), 1..4), vec(simple, 1..3)];
-        (0..3i64, foreign, rules).prop_map(|(created, foreign, rules)| PlannedService {
+        (0..3i64, foreign, rules).prop_map(|(created, foreign, rules)| PlannedSubject {
             uid: uid("unnamed"),
             created,
             rules: rules.into_iter().enumerate().map(|(i, rule)| Rule { id: format!("rule-{i}"), ..rule }).collect(),
@@ -187,17 +187,17 @@ fn ports(ports: &[u16], most: usize) -> impl Strategy<Value = Vec<PortMatch>> + 
     ]
 }
 
-fn key(name: &str) -> ServiceKey {
+fn key(name: &str) -> SubjectKey {
     let (namespace, name) = name.split_once('/').unwrap_or(("default", name));
-    ServiceKey::new(namespace, name)
+    SubjectKey::service(namespace, name)
 }
 
 fn uid(name: &str) -> Uid {
     Uid::new(format!("uid-{}", name.replace('/', "-"))).expect("a uid")
 }
 
-fn named(name: &str, service: PlannedService) -> (ServiceKey, PlannedService) {
-    (key(name), PlannedService { uid: uid(name), ..service })
+fn named(name: &str, service: PlannedSubject) -> (SubjectKey, PlannedSubject) {
+    (key(name), PlannedSubject { uid: uid(name), ..service })
 }
 
 /// What the promises say of a packet, straight from the plan: P2, then P13.
@@ -223,14 +223,14 @@ pub fn promised(plan: &Plan, packet: &Packet) -> Option<IpAddr> {
 
 /// Of a namespace among those with a Service for this pod: 0 when one of its endpoints names a pod of its own, and when
 /// its oldest Service was made.
-fn standing(services: &[(&ServiceKey, &PlannedService)], namespace: &str, pod: IpAddr) -> (u8, i64) {
+fn standing(services: &[(&SubjectKey, &PlannedSubject)], namespace: &str, pod: IpAddr) -> (u8, i64) {
     let of_it = || services.iter().filter(|(key, _)| *key.namespace == *namespace).map(|(_, service)| service);
     let named = of_it().map(|service| u8::from(service.foreign.contains(&pod))).min();
     (named.unwrap_or(1), of_it().map(|service| service.created).min().unwrap_or(0))
 }
 
 /// 0 with networks, 1 with ports, 2 plain: of the Service's rules for this pod.
-fn specificity(service: &PlannedService, pod: IpAddr) -> u8 {
+fn specificity(service: &PlannedSubject, pod: IpAddr) -> u8 {
     let of = |rule: &Rule| match (
         rule.include.len() + rule.exclude.len(),
         rule.source_ports.len() + rule.destination_ports.len(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::in_force::InForce;
 use crate::model::{Placement, PrivateDestinations};
 use crate::pipeline::Round;
-use crate::plan::{Plan, PlannedService};
+use crate::plan::{Plan, PlannedSubject};
 
 /// The plan, statuses, voices and uids that are in force; nothing else of a round.
 pub fn whole(in_force: &InForce) -> Round {
@@ -18,7 +18,7 @@ pub fn whole(in_force: &InForce) -> Round {
         round.voices.extend(shown.record.voice().map(|voice| (key.clone(), voice.clone())));
         plan.services.extend(shown.record.plan().map(|service| (key.clone(), (**service).clone())));
     }
-    let pods = plan.services.values().flat_map(PlannedService::sources);
+    let pods = plan.services.values().flat_map(PlannedSubject::sources);
     let is_elsewhere = |pod: &_| inside.placement(*pod) == Placement::Elsewhere(PrivateDestinations::Withheld);
     let elsewhere = pods.filter(is_elsewhere).collect();
     Round { plan: Plan { elsewhere, ..plan }, inside: Arc::clone(inside), ..round }

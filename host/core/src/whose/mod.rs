@@ -17,13 +17,13 @@ pub use wait::{HOLD, Waits};
 
 use crate::decision::Draft;
 use crate::finding::{Finding, at_most};
-use crate::model::{Endpoint, KnownPods, ObjectReference, Pods, ServiceView, Whose};
+use crate::model::{Endpoint, KnownPods, ObjectReference, Pods, SubjectView, Whose};
 
 /// What is known of a Service from before.
 #[derive(Clone, Copy, Debug)]
 pub enum Earlier<'a> {
     /// What was left of its endpoints when it was looked at last, and which of them waited.
-    Looked(&'a ServiceView, &'a Waits),
+    Looked(&'a SubjectView, &'a Waits),
     /// The last good draft that an earlier process remembered.
     Remembered(&'a Draft),
     /// Nothing: it is new.
@@ -32,13 +32,13 @@ pub enum Earlier<'a> {
 
 /// The view without the endpoints of this node that are not the Service's, as far as is known; and which ones wait. What
 /// is left names the pod that it is, whatever its slice says.
-pub fn sifted(node: &str, pods: &KnownPods, mut view: ServiceView, earlier: Earlier<'_>) -> (ServiceView, Waits) {
+pub fn sifted(node: &str, pods: &KnownPods, mut view: SubjectView, earlier: Earlier<'_>) -> (SubjectView, Waits) {
     let (pods, reading) = match pods {
         KnownPods::NotWatched => return (view, Waits::default()),
         KnownPods::Complete(pods) => (pods, Reading::Now),
         KnownPods::LastKnown(pods) => (pods, Reading::Last),
     };
-    let namespace = Arc::clone(&view.service.key.namespace);
+    let namespace = Arc::clone(&view.subject.key().namespace);
     let mut sieve = Sieve {
         node,
         pods,
@@ -63,10 +63,10 @@ pub fn sifted(node: &str, pods: &KnownPods, mut view: ServiceView, earlier: Earl
         };
         Some(Endpoint { pod, ..endpoint.clone() })
     };
-    let endpoints: Vec<Endpoint> = view.endpoints.iter().filter_map(sift).collect();
+    let endpoints: Vec<Endpoint> = view.subject.endpoints.iter().filter_map(sift).collect();
     // Mostly slices say it as it is, and then what is theirs stays shared.
-    if *endpoints != *view.endpoints {
-        view.endpoints = endpoints.into();
+    if *endpoints != *view.subject.endpoints {
+        view.subject.endpoints = endpoints.into();
     }
     view.withheld = withheld;
     view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(sieve.findings()));
@@ -156,8 +156,8 @@ impl Earlier<'_> {
 }
 
 /// Endpoints are sorted by address, and each has one.
-fn is_left_of(view: &ServiceView, node: &str, address: IpAddr) -> bool {
-    let at = view.endpoints.binary_search_by_key(&address, |endpoint| endpoint.address).ok();
-    let endpoint = at.and_then(|at| view.endpoints.get(at));
+fn is_left_of(view: &SubjectView, node: &str, address: IpAddr) -> bool {
+    let at = view.subject.endpoints.binary_search_by_key(&address, |endpoint| endpoint.address).ok();
+    let endpoint = at.and_then(|at| view.subject.endpoints.get(at));
     endpoint.is_some_and(|endpoint| endpoint.node.as_deref() == Some(node))
 }

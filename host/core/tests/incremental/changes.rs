@@ -35,7 +35,7 @@ impl Node {
             }
             OfService::Note(value) => self.change_service(who, |service| note(service, *value)),
         }
-        self.update([Key::Service(key(who))])
+        self.update([Key::Subject(key(who))])
     }
 
     fn put_service(&mut self, who: usize, spec: &Spec) {

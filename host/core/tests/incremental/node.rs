@@ -7,7 +7,7 @@ use std::time::Duration;
 use egressd_core::chain::Chain;
 use egressd_core::decision::Draft;
 use egressd_core::in_force::InForce;
-use egressd_core::model::{Key, Labels, ServiceKey, Snapshot, Uid};
+use egressd_core::model::{Key, Labels, Snapshot, SubjectKey, Uid};
 use egressd_core::pipeline::{Pipeline, Question};
 use egressd_core::record::Records;
 
@@ -26,7 +26,7 @@ pub(crate) struct Node {
     /// How many updates wait for the one after them.
     delay: usize,
     pub(crate) now: Duration,
-    waiting: BTreeMap<ServiceKey, Question>,
+    waiting: BTreeMap<SubjectKey, Question>,
     pub(crate) kernel: Kernel,
     pub(crate) records: Records,
     pub(crate) in_force: InForce,
@@ -110,7 +110,7 @@ impl Node {
 
     pub(crate) fn queue(&mut self, questions: Vec<Question>) {
         for question in questions {
-            self.waiting.insert(question.view.service.key.clone(), question);
+            self.waiting.insert(question.view.subject.key().clone(), question);
         }
         self.waiting.retain(|_, question| self.pipeline.is_current(question));
     }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use egressd_core::model::{
     ClusterNetworks, Completeness, Endpoint, Labels, MadeBy, Node, ObjectReference, Phase, Pod, PodNetwork, Pods,
-    Readiness, Service, ServiceKey, Slice, Uid,
+    Readiness, Service, Slice, SubjectKey, Uid,
 };
 use egressd_core::testkit::{n, service};
 use ipnet::IpNet;
 
 use crate::events::{Listed, OnePod, SERVICES, Spec};
 
-pub(crate) fn key(who: usize) -> ServiceKey {
+pub(crate) fn key(who: usize) -> SubjectKey {
     let (namespace, name) = SERVICES[who];
-    ServiceKey::new(namespace, name)
+    SubjectKey::service(namespace, name)
 }
 
 pub(crate) fn uid(who: usize, life: u8) -> Uid {
@@ -34,7 +34,7 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
     service
 }
 
-pub(crate) fn as_slice(key: &ServiceKey, made_by: MadeBy, listed: &[Listed]) -> Slice {
+pub(crate) fn as_slice(key: &SubjectKey, made_by: MadeBy, listed: &[Listed]) -> Slice {
     let endpoint = |(address, node, namespace): &Listed| Endpoint {
         address: *address,
         node: node.map(Into::into),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Context, Interest, ServiceView};
+use egressd_core::model::{Context, Interest, SubjectView};
 use egressd_core::net::{PortMatch, Protocol};
 use egressd_core::policy::Mode;
 use egressd_core::testkit::{n, rule};
@@ -63,11 +63,11 @@ impl Policy for Obedient {
         "obedient"
     }
 
-    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let sources: Vec<_> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
-        let wish = view.service.annotations.get("do").map_or("nothing", |wish| wish);
+        let wish = view.subject.annotations().get("do").map_or("nothing", |wish| wish);
         let place = usize::from(wish == "second");
-        let rules = view.addresses.get(place).into_iter().flat_map(|address| {
+        let rules = view.subject.addresses.get(place).into_iter().flat_map(|address| {
             let of_family = sources.iter().copied().filter(|source| source.is_ipv4() == address.is_ipv4());
             let plain = rule(of_family, *address);
             (!plain.sources.is_empty()).then_some(plain)
@@ -100,7 +100,7 @@ impl Policy for Guard {
         "guard"
     }
 
-    fn evaluate(&self, _: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let denied = view.namespace_labels.contains_key("guarded");
         let diagnostics = denied.then(|| Finding::error("guarded", "the namespace is guarded")).into_iter().collect();
         Ok(Outcome { decision: if denied { Decision::Deny } else { Decision::Pass }, diagnostics })
@@ -112,7 +112,7 @@ impl Policy for Narrow {
         "narrow"
     }
 
-    fn evaluate(&self, _: &Context, _: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         let narrow = |rule: &Rule| Rule { exclude: vec![n("192.0.2.0/24")], ..rule.clone() };
         let rules = draft.rules.iter().map(narrow).collect();
         Ok(Outcome { decision: Decision::Plan(Draft { rules, ..draft.clone() }), diagnostics: vec![] })

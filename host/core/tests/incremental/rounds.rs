@@ -7,7 +7,7 @@ use std::sync::Arc;
 use egressd_core::compile::keep;
 use egressd_core::diff::Scope;
 use egressd_core::in_force::{InForce, Newest, UnixTime};
-use egressd_core::model::{ServiceKey, Uid};
+use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::pipeline::{News, Round, Step};
 use egressd_core::record::{Record, Records};
 use proptest::prelude::*;
@@ -69,7 +69,7 @@ impl Node {
         for (key, record) in records {
             prop_assert_eq!(record.plan().map(|plan| &**plan), expected.plan.services.get(key));
         }
-        let keys: BTreeSet<&ServiceKey> = records.keys().chain(self.records.keys()).collect();
+        let keys: BTreeSet<&SubjectKey> = records.keys().chain(self.records.keys()).collect();
         let differ = keys.into_iter().filter(|key| records.get(*key) != self.records.get(*key)).cloned();
         prop_assert_eq!(changed, &differ.collect::<BTreeSet<_>>());
         self.records = records.clone();
@@ -129,16 +129,16 @@ impl Node {
 }
 
 /// The Services of which another record is in force.
-fn differences(before: &InForce, after: &InForce) -> BTreeSet<ServiceKey> {
-    let differ = |key: &&ServiceKey| {
+fn differences(before: &InForce, after: &InForce) -> BTreeSet<SubjectKey> {
+    let differ = |key: &&SubjectKey| {
         let of = |in_force: &InForce| in_force.services.get(*key).map(|shown| Arc::clone(&shown.record));
         of(before) != of(after)
     };
-    let keys: BTreeSet<&ServiceKey> = before.services.keys().chain(after.services.keys()).collect();
+    let keys: BTreeSet<&SubjectKey> = before.services.keys().chain(after.services.keys()).collect();
     keys.into_iter().filter(differ).cloned().collect()
 }
 
-fn of<T>(records: &Records, part: impl Fn(&Record) -> Option<T>) -> BTreeMap<ServiceKey, T> {
+fn of<T>(records: &Records, part: impl Fn(&Record) -> Option<T>) -> BTreeMap<SubjectKey, T> {
     records.iter().filter_map(|(key, record)| Some((key.clone(), part(record)?))).collect()
 }
 

@@ -57,7 +57,7 @@ impl Policy for Pair {
         "pair"
     }
 
-    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let sources = || view.local_endpoints(context).map(|endpoint| endpoint.address);
         let rule =
             |address: &&str| egressd_core::decision::Rule { id: (*address).to_owned(), ..rule(sources(), a(address)) };
@@ -73,7 +73,7 @@ fn moved(before: &'static [&'static str], own: &[&str]) -> Vec<String> {
     world.put(with(before, "translate"), &["10.0.0.1"]);
     world.comes(with(own, "translate"), &["10.0.0.1"]);
     let round = world.pipeline.round();
-    let planned = round.plan.services.get(&ServiceKey::new("default", "web"));
+    let planned = round.plan.services.get(&SubjectKey::service("default", "web"));
     planned.into_iter().flat_map(|planned| &planned.rules).map(|rule| rule.address.to_string()).collect()
 }
 
@@ -97,7 +97,7 @@ fn what_others_edit_all_the_time_keeps_no_change_waiting() {
         turns.add(world.come((0..12).map(|namespace| dear(namespace, edit))));
         turns.add(world.comes(with(&[address], "translate"), pods));
         let answered = turns.serve(|question| {
-            let took = if &*question.view.service.key.name == "dear" { 400 } else { 1 };
+            let took = if &*question.view.subject.key().name == "dear" { 400 } else { 1 };
             (world.chain.evaluate(&world.pipeline.context(), &question.view), Duration::from_millis(took))
         });
         let answered = answered.expect("something waits");

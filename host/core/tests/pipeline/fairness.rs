@@ -136,7 +136,7 @@ proptest! {
         turns.begin(at(61));
         let remembered = turns.remembered();
         while let Some((question, ())) = turns.serve(|_| ((), Duration::ZERO)) {
-            waiting.insert(question.view.service.key.namespace.clone());
+            waiting.insert(question.view.subject.key().namespace.clone());
         }
         prop_assert_eq!(remembered, waiting.len());
     }
@@ -152,9 +152,9 @@ fn time_is_shared_and_not_the_number_of_questions() {
     }
     let mut count = BTreeMap::<String, usize>::new();
     for _ in 0..303 {
-        let took = |question: &Question| if &*question.view.service.key.namespace == "dear" { 100 } else { 1 };
+        let took = |question: &Question| if &*question.view.subject.key().namespace == "dear" { 100 } else { 1 };
         let (question, ()) = turns.serve(|question| ((), Duration::from_millis(took(question)))).expect("a question");
-        *count.entry(question.view.service.key.namespace.to_string()).or_default() += 1;
+        *count.entry(question.view.subject.key().namespace.to_string()).or_default() += 1;
     }
     assert_eq!(count, [("cheap".to_owned(), 300), ("dear".to_owned(), 3)].into());
 }
@@ -182,7 +182,7 @@ proptest! {
     fn of_two_that_ask_none_takes_a_second_question_of_one_namespace_while_another_waits(doings in doings()) {
         let (questions, mut turns) = (questions(&["a", "b", "c", "d"]), Turns::default());
         let (mut waiting, mut at_hand) = (Vec::<Question>::new(), Vec::<Question>::new());
-        let of = |question: &Question| question.view.service.key.namespace.clone();
+        let of = |question: &Question| question.view.subject.key().namespace.clone();
         for doing in doings {
             match doing {
                 Doing::Comes(namespace, service) => {

@@ -11,7 +11,7 @@ fn noted(word: &str, note: &str) -> Service {
 }
 
 fn findings(round: &Round) -> Vec<&str> {
-    let status = &round.statuses[&ServiceKey::new("default", "web")];
+    let status = &round.statuses[&SubjectKey::service("default", "web")];
     status.findings.iter().map(|finding| finding.code.as_str()).collect()
 }
 

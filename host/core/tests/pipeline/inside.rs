@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterFacts, Completeness, Connected, Endpoint, Key, MadeBy, Node, Selection, ServiceKey, Slice, Snapshot,
+    ClusterFacts, Completeness, Connected, Endpoint, Key, MadeBy, Node, Selection, Slice, Snapshot, SubjectKey,
     Surroundings,
 };
 use egressd_core::owner::Owner;
@@ -41,8 +41,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(one, 1..12)
 }
 
-fn key(name: u8) -> ServiceKey {
-    ServiceKey::new("default", format!("s{name}"))
+fn key(name: u8) -> SubjectKey {
+    SubjectKey::service("default", format!("s{name}"))
 }
 
 fn endpoint(address: IpAddr) -> Endpoint {
@@ -57,18 +57,18 @@ fn apply(step: &Step, snapshot: &mut Snapshot) -> Key {
             one.cluster_addresses = vec![a(ADDRESSES[*cluster_address])];
             one.selection = *selection;
             snapshot.services.insert(key(*name), Arc::new(one));
-            Key::Service(key(*name))
+            Key::Subject(key(*name))
         }
         Step::Slice { name, pods, made_by } => {
             let endpoints = pods.iter().map(|pod| endpoint(a(ADDRESSES[*pod]))).collect();
             let slice = Slice { service: key(*name), made_by: *made_by, endpoints };
             snapshot.slices.insert(key(*name), [("one".to_owned(), Arc::new(slice))].into_iter().collect());
-            Key::Service(key(*name))
+            Key::Subject(key(*name))
         }
         Step::Gone(name) => {
             snapshot.services.remove(&key(*name));
             snapshot.slices.remove(&key(*name));
-            Key::Service(key(*name))
+            Key::Subject(key(*name))
         }
         Step::Node(completeness) => {
             let pod_networks = vec![n("10.0.0.0/24")];

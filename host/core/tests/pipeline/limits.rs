@@ -16,16 +16,19 @@ impl Policy for Networks {
         "networks"
     }
 
-    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        assert!(view.endpoints.len() <= LIMITS.service.endpoints, "policies are shown no more than a Service may have");
-        let count = view.service.annotations.get("networks").and_then(|text| text.parse::<u8>().ok());
+    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        assert!(
+            view.subject.endpoints.len() <= LIMITS.service.endpoints,
+            "policies are shown no more than a Service may have"
+        );
+        let count = view.subject.annotations().get("networks").and_then(|text| text.parse::<u8>().ok());
         let decision = count.map_or(Decision::Pass, |count| {
             let network = |i| IpNet::new(a(&format!("192.0.2.{i}")), 32).expect("a network");
-            let rules = view.service.annotations.get("rules").map_or(1, |text| text.parse::<u8>().expect("a number"));
+            let rules = view.subject.annotations().get("rules").map_or(1, |text| text.parse::<u8>().expect("a number"));
             let one = |number| egressd_core::decision::Rule {
                 id: format!("rule-{number}"),
                 include: (0..count).map(network).collect(),
-                ..rule(view.local_endpoints(context).map(|endpoint| endpoint.address), view.addresses[0])
+                ..rule(view.local_endpoints(context).map(|endpoint| endpoint.address), view.subject.addresses[0])
             };
             Decision::Plan(Draft { rules: (0..rules).map(one).collect(), ..Draft::default() })
         });
@@ -67,15 +70,15 @@ impl World {
     /// The Service `namespace/name`, made at that time, with so many networks, and endpoints in a network of its own.
     fn has(&mut self, name: (&str, i64), networks: u8, endpoints: u8) -> Round {
         let key = self.will_have(name, networks, endpoints);
-        let round = self.look_at([Key::Service(key)]);
+        let round = self.look_at([Key::Subject(key)]);
         self.ask_further(round)
     }
 
     /// The same, before it is looked at.
-    fn will_have(&mut self, (name, created): (&str, i64), networks: u8, endpoints: u8) -> ServiceKey {
+    fn will_have(&mut self, (name, created): (&str, i64), networks: u8, endpoints: u8) -> SubjectKey {
         let (namespace, own) = name.split_once('/').expect("namespace/name");
         let mut service = service(own, &["11.0.0.2"]);
-        service.key = ServiceKey::new(namespace, own);
+        service.key = SubjectKey::service(namespace, own);
         service.uid = Uid::new(format!("uid-{namespace}-{own}")).expect("a uid");
         service.created = created;
         service.annotations.insert("networks".to_owned(), networks.to_string());
@@ -90,7 +93,7 @@ impl World {
         let key = self.will_have(name, 0, endpoints);
         let service = self.snapshot.services.get_mut(&key).expect("it is there");
         Arc::make_mut(service).annotations.insert("rules".to_owned(), rules.to_string());
-        let round = self.look_at([Key::Service(key)]);
+        let round = self.look_at([Key::Subject(key)]);
         self.ask_further(round)
     }
 
@@ -107,7 +110,7 @@ impl World {
 
     fn restart_with(&self, members: impl IntoIterator<Item = Member>) -> Round {
         let mut next = Self { chain: Chain::new(members), ..Self::after(self, self.pipeline.limits()) };
-        let keys: BTreeSet<Key> = next.snapshot.services.keys().cloned().map(Key::Service).collect();
+        let keys: BTreeSet<Key> = next.snapshot.services.keys().cloned().map(Key::Subject).collect();
         let round = next.look_at(keys);
         next.ask_further(round)
     }
@@ -115,7 +118,7 @@ impl World {
 
 /// Of each Service in force, how many networks and endpoints it has.
 fn in_force(round: &Round) -> String {
-    let one = |(key, service): (&ServiceKey, &egressd_core::plan::PlannedService)| {
+    let one = |(key, service): (&SubjectKey, &egressd_core::plan::PlannedSubject)| {
         let rule = &service.rules[0];
         format!("{key}: {} to {}", rule.sources.len(), rule.include.len())
     };
@@ -124,7 +127,7 @@ fn in_force(round: &Round) -> String {
 
 fn errors(round: &Round, name: &str) -> Vec<String> {
     let (namespace, own) = name.split_once('/').expect("namespace/name");
-    let status = &round.statuses[&ServiceKey::new(namespace, own)];
+    let status = &round.statuses[&SubjectKey::service(namespace, own)];
     assert_eq!(status.state, State::Invalid);
     let errors = status.findings.iter().filter(|f| f.severity == egressd_core::finding::Severity::Error);
     errors.map(|finding| format!("{}: {}", finding.code, finding.message)).collect()
@@ -178,7 +181,7 @@ fn where_pods_come_without_an_edit_those_in_force_stay_and_of_what_grows_the_old
     assert_eq!(round.statuses, world.restart().statuses);
     // Both want to grow, and there is room for one.
     let grown = [(("a/young", 2), 4), (("a/old", 1), 3)].map(|(name, pods)| world.will_have(name, 0, pods));
-    let round = world.look_at(grown.map(Key::Service));
+    let round = world.look_at(grown.map(Key::Subject));
     assert_eq!(in_force(&round), "a/old: 3 to 0, a/young: 3 to 0");
     assert_eq!(round.statuses, world.restart().statuses);
 }
@@ -225,7 +228,7 @@ impl Policy for Guarding {
         "the-guard"
     }
 
-    fn evaluate(&self, _: &Context, _: &ServiceView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+    fn evaluate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         let mut draft = draft.clone();
         draft.rules.iter_mut().for_each(|rule| rule.exclude.extend("10.0.0.0/8".parse::<IpNet>()));
         Ok(Outcome { decision: Decision::Plan(draft), diagnostics: vec![] })
@@ -238,7 +241,7 @@ fn a_guard_binds_a_service_that_is_at_its_limit_and_one_whose_edit_exceeds_it() 
     world.has(("a/full", 1), 4, 1);
     world.has(("b/more", 2), 4, 1);
     let excluded = |round: &Round, namespace: &str, name: &str| {
-        let service = round.plan.services.get(&ServiceKey::new(namespace, name));
+        let service = round.plan.services.get(&SubjectKey::service(namespace, name));
         service.map(|service| service.rules.iter().map(|rule| rule.exclude.len()).sum::<usize>())
     };
     let round = world.reload([member(Networks), member(Guarding)]);
@@ -284,7 +287,7 @@ fn what_is_counted_of_a_refused_edit_follows_when_the_room_of_its_pods_ends() {
     let key = world.will_have(("a/web", 1), 0, 2);
     let service = world.snapshot.services.get_mut(&key).expect("it is there");
     Arc::make_mut(service).annotations.insert("rules".to_owned(), "3".to_owned());
-    let round = world.look_at([Key::Service(key)]);
+    let round = world.look_at([Key::Subject(key)]);
     assert_eq!(in_force(&world.ask_further(round)), "a/web: 2 to 2");
     world.pipeline.next_try(Duration::ZERO);
     let questions = world.pipeline.ask_waited(KEPT);

@@ -32,7 +32,7 @@ fn what_was_accepted_in_an_unknown_form_stays_as_the_kernel_has_it_for_todays_en
     let applied = left(&["10.0.0.1", "10.0.0.2"]);
     for word in ["gibberish", "trap", "steal", "wait"] {
         let round = forgetful().web(Some(word), &["10.0.0.1"]);
-        let found = &round.statuses[&ServiceKey::new("default", "web")].findings;
+        let found = &round.statuses[&SubjectKey::service("default", "web")].findings;
         assert!(found.iter().any(|finding| finding.code == "kernel-keeps"), "{word}: {found:?}");
         assert_eq!(seen(round.clone(), &applied, "10.0.0.1"), STAYS(), "{word}");
         assert_eq!(seen(round, &applied, "10.0.0.2"), Seen::Untranslated, "{word}: it is no endpoint any more");

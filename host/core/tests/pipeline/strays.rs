@@ -15,7 +15,7 @@ fn with(word: Option<&str>, annotation: &str) -> Service {
 }
 
 fn found(round: &Round) -> Vec<(Severity, &str)> {
-    let status = &round.statuses[&ServiceKey::new("default", "web")];
+    let status = &round.statuses[&SubjectKey::service("default", "web")];
     status.findings.iter().map(|finding| (finding.severity, finding.code.as_str())).collect()
 }
 

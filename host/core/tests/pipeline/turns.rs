@@ -7,7 +7,7 @@ use super::*;
 /// A Service of another namespace, with a life of its own.
 pub(super) fn of(namespace: &str, name: &str, word: &str) -> Service {
     let mut service = service(name, &["11.0.0.2"]);
-    service.key = ServiceKey::new(namespace, name);
+    service.key = SubjectKey::service(namespace, name);
     service.uid = Uid::new(format!("{namespace}-{name}")).expect("a uid");
     service.annotations.insert("do".to_owned(), word.to_owned());
     service
@@ -15,7 +15,7 @@ pub(super) fn of(namespace: &str, name: &str, word: &str) -> Service {
 
 /// Serves so many questions, each of which takes so long, and returns the names of their Services.
 fn serve(turns: &mut Turns, count: usize, took: Duration) -> Vec<String> {
-    let name = |turns: &mut Turns| Some(turns.serve(|_| ((), took))?.0.view.service.key.name.to_string());
+    let name = |turns: &mut Turns| Some(turns.serve(|_| ((), took))?.0.view.subject.key().name.to_string());
     (0..count).map_while(|_| name(turns)).collect()
 }
 
@@ -26,7 +26,7 @@ fn a_new_service_is_among_the_first_few_questions_whatever_another_tenant_has() 
     let mut keys = BTreeSet::new();
     for number in 0..1_000 {
         let one = of("a-tenant", &format!("bad-{number:03}"), "trap");
-        keys.insert(Key::Service(one.key.clone()));
+        keys.insert(Key::Subject(one.key.clone()));
         world.snapshot.services.extend(SnapshotBuilder::default().service(one, &[]).build().services);
     }
     let mut turns = Turns::default();
@@ -35,7 +35,7 @@ fn a_new_service_is_among_the_first_few_questions_whatever_another_tenant_has() 
         world.pipeline.answer(vec![(question, verdict)]);
     }
     let new = of("z-victim", "new", "translate");
-    keys.insert(Key::Service(new.key.clone()));
+    keys.insert(Key::Subject(new.key.clone()));
     world.snapshot.services.extend(SnapshotBuilder::default().service(new, &[]).build().services);
     for service in world.snapshot.services.clone().values() {
         let mut touched = (**service).clone();
@@ -57,7 +57,7 @@ fn what_waits_and_what_is_newer_are_asked_in_turn_and_each_once() {
     turns.retain(|question| world.pipeline.is_current(question));
     assert_eq!(serve(&mut turns, 2, Duration::from_micros(50)), ["1", "new"]);
     let (question, ()) = turns.serve(|_| ((), Duration::ZERO)).expect("a question");
-    assert_eq!(&question.view.service.annotations["do"], "deny");
+    assert_eq!(&question.view.subject.annotations()["do"], "deny");
     assert_eq!(serve(&mut turns, 9, Duration::ZERO), ["3"]);
 }
 
@@ -76,9 +76,9 @@ fn what_is_gone_is_not_asked_about() {
     let mut world = World::new();
     let mut turns = Turns::default();
     turns.add(world.come([of("a", "1", "translate"), of("b", "1", "translate")]));
-    let key = ServiceKey::new("a", "1");
+    let key = SubjectKey::service("a", "1");
     world.snapshot.services.remove(&key);
-    turns.add(world.pipeline.update(&world.snapshot, &[Key::Service(key)].into()));
+    turns.add(world.pipeline.update(&world.snapshot, &[Key::Subject(key)].into()));
     turns.retain(|question| world.pipeline.is_current(question));
     assert_eq!(serve(&mut turns, 9, Duration::ZERO).len(), 1);
     assert!(turns.is_empty());
@@ -144,7 +144,7 @@ impl World {
 
     /// Puts a Service into the snapshot, which is looked at.
     pub(super) fn comes(&mut self, service: Service, endpoints: &[&str]) -> Vec<Question> {
-        let keys = [Key::Service(service.key.clone())].into();
+        let keys = [Key::Subject(service.key.clone())].into();
         SnapshotBuilder::default().service(service, endpoints).add_to(&mut self.snapshot);
         self.pipeline.update(&self.snapshot, &keys)
     }
@@ -204,13 +204,13 @@ fn while_a_policy_rests_what_was_in_force_stays_and_is_told() {
     let round = world.web(Some("wait"), &["10.0.0.2", "10.0.0.3"]);
     assert_eq!((state(&round), in_force(&round).as_str()), (State::Translating, "10.0.0.2 -> 11.0.0.2"));
     let told: Vec<&str> =
-        round.statuses[&ServiceKey::new("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
+        round.statuses[&SubjectKey::service("default", "web")].findings.iter().map(|f| f.code.as_str()).collect();
     assert_eq!(told, ["policy-rests"]);
     assert_eq!(world.pipeline.next_try(at(5)), Some(at(6)));
     assert_eq!(world.pipeline.ask_failed(at(5)).len(), 1);
     let never =
         world.put(Service { uid: Uid::new("x").expect("a uid"), ..of("default", "new", "wait") }, &["10.0.0.9"]);
-    assert_eq!(never.statuses[&ServiceKey::new("default", "new")].state, State::Denied);
+    assert_eq!(never.statuses[&SubjectKey::service("default", "new")].state, State::Denied);
     assert_eq!(world.pipeline.ask_failed(at(5)).len(), 1, "one input at a time");
 }
 
@@ -221,7 +221,8 @@ fn what_is_not_answered_yet_keeps_what_it_had_for_todays_endpoints() {
     world.web(Some("translate"), &["10.0.0.1", "10.0.0.2"]);
     let one = SnapshotBuilder::default().service(web(Some("deny")), &["10.0.0.2", "10.0.0.3"]).build();
     (world.snapshot.services, world.snapshot.slices) = (one.services, one.slices);
-    let questions = world.pipeline.update(&world.snapshot, &[Key::Service(ServiceKey::new("default", "web"))].into());
+    let questions =
+        world.pipeline.update(&world.snapshot, &[Key::Subject(SubjectKey::service("default", "web"))].into());
     assert_eq!(in_force(&world.pipeline.round()), "10.0.0.2 -> 11.0.0.2");
     assert_eq!(in_force(&world.ask(questions)), "nothing");
 }

@@ -5,8 +5,8 @@ use egressd_core::testkit::{Packet, Seen, trace};
 
 use super::*;
 
-fn key() -> ServiceKey {
-    ServiceKey::new("default", "web")
+fn key() -> SubjectKey {
+    SubjectKey::service("default", "web")
 }
 
 /// After an earlier process translated `web`, which cannot be read now.
@@ -30,7 +30,7 @@ fn world(endpoints: &[&str]) -> World {
 #[test]
 fn what_was_in_force_of_it_stays_for_todays_endpoints_and_it_is_named() {
     let mut world = world(&["10.0.0.1", "10.0.0.3"]);
-    let round = world.look_at([Key::Service(key())]);
+    let round = world.look_at([Key::Subject(key())]);
     assert_eq!(in_force(&round), "10.0.0.1 -> 11.0.0.2");
     let found = &round.statuses[&key()].findings;
     let sentence = "the Service cannot be read: spec.type \"Loud\" is not ClusterIP; what was in force of this Service before egressd was started stays, for today's endpoints, until it is corrected";
@@ -62,7 +62,7 @@ fn when_it_can_be_read_or_is_gone_it_is_like_any_other() {
     let mut gone = world(&["10.0.0.1"]);
     gone.look_at([Key::Cluster]);
     gone.snapshot.unreadable = Unreadable::default();
-    assert_eq!(in_force(&gone.look_at([Key::Service(key())])), "nothing");
+    assert_eq!(in_force(&gone.look_at([Key::Subject(key())])), "nothing");
     assert!(gone.pipeline.drafts().is_empty());
 }
 

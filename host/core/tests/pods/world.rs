@@ -7,8 +7,8 @@ use std::time::Duration;
 use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::decision::Draft;
 use egressd_core::model::{
-    Endpoint, Key, KnownPods, Labels, MadeBy, ObjectReference, Phase, Pod, PodNetwork, Pods, ServiceKey, Slice,
-    Snapshot, Uid,
+    Endpoint, Key, KnownPods, Labels, MadeBy, ObjectReference, Phase, Pod, PodNetwork, Pods, Slice, Snapshot,
+    SubjectKey, Uid,
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Question, Round};
@@ -95,7 +95,7 @@ impl World {
 
     fn put(&mut self, namespace: &str, life: &str, created: i64, address: &str, endpoints: &[&str]) {
         let mut service = service("x", &[address]);
-        service.key = ServiceKey::new(namespace, "x");
+        service.key = SubjectKey::service(namespace, "x");
         service.uid = Uid::new(format!("uid-{namespace}-{life}")).expect("a uid");
         service.created = created;
         let key = service.key.clone();
@@ -109,7 +109,7 @@ impl World {
         let slice = Slice { service: key.clone(), made_by: MadeBy::Controller, endpoints: endpoints.collect() };
         self.snapshot.services.extend(one.services);
         self.snapshot.slices.insert(key.clone(), [("here".to_owned(), Arc::new(slice))].into_iter().collect());
-        self.look_at(Key::Service(key));
+        self.look_at(Key::Subject(key));
     }
 
     /// A pod comes, or changes.
@@ -169,14 +169,15 @@ impl World {
     pub(crate) fn looked_at(&mut self, key: Key) -> Vec<String> {
         self.snapshot.pods = KnownPods::NotWatched;
         let questions = self.pipeline.update(&self.snapshot, &[key].into());
-        questions.iter().map(|question| question.view.service.key.namespace.to_string()).collect()
+        questions.iter().map(|question| question.view.subject.key().namespace.to_string()).collect()
     }
 
     /// Every endpoint here is translated to the first address.
     fn ask(&mut self, questions: Vec<Question>) {
         let answers = questions.into_iter().map(|question| {
             let local: Vec<_> = question.view.local_endpoints(&context()).map(|endpoint| endpoint.address).collect();
-            let rules = question.view.addresses.first().map(|address| rule(local, *address)).into_iter().collect();
+            let rules =
+                question.view.subject.addresses.first().map(|address| rule(local, *address)).into_iter().collect();
             (question, Verdict::new(Ruling::Draft(Draft { rules, ..Draft::default() }.into())))
         });
         assert!(self.pipeline.answer(answers.collect()).is_empty());
@@ -195,16 +196,21 @@ impl World {
 
     /// What is found about the Service of a namespace.
     pub(crate) fn findings(&self, namespace: &str) -> String {
-        let status = &self.round.statuses[&ServiceKey::new(namespace, "x")];
+        let status = &self.round.statuses[&SubjectKey::service(namespace, "x")];
         status.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     }
 
     /// The pods that policies see behind the Service of a namespace.
     pub(crate) fn pods_seen(&mut self, namespace: &str) -> Vec<String> {
         let questions = self.pipeline.ask_all(egressd_core::model::Interest::everything());
-        let question = questions.iter().find(|question| *question.view.service.key.namespace == *namespace);
-        let pods =
-            question.expect("it is asked about").view.endpoints.iter().filter_map(|endpoint| endpoint.pod.clone());
+        let question = questions.iter().find(|question| *question.view.subject.key().namespace == *namespace);
+        let pods = question
+            .expect("it is asked about")
+            .view
+            .subject
+            .endpoints
+            .iter()
+            .filter_map(|endpoint| endpoint.pod.clone());
         pods.map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect()
     }
 }

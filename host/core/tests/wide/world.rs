@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use egressd_core::decision::Rule;
-use egressd_core::model::{ServiceKey, Uid};
+use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::net::{Family, PortMatch, Protocol};
-use egressd_core::plan::{Plan, PlannedService};
+use egressd_core::plan::{Plan, PlannedSubject};
 use egressd_core::testkit::{Packet, a, facts};
 use ipnet::IpNet;
 
@@ -121,12 +121,12 @@ fn rule(dice: &mut Dice, worlds: &[World; 2], id: usize, dense: usize) -> Rule {
     }
 }
 
-fn service(dice: &mut Dice, worlds: &[World; 2], name: &str) -> PlannedService {
+fn service(dice: &mut Dice, worlds: &[World; 2], name: &str) -> PlannedSubject {
     let count = 1 + dice.below(4);
     let dense = 1 + dice.below(5);
     let rules: Vec<Rule> = (0..count).map(|i| rule(dice, worlds, i, dense)).collect();
     let pods: Vec<IpAddr> = worlds.iter().flat_map(|w| w.pods.clone()).collect();
-    PlannedService {
+    PlannedSubject {
         uid: Uid::new(format!("uid-{}", name.replace('/', "-"))).unwrap(),
         created: dice.below(3) as i64,
         rules: rules.into(),
@@ -138,9 +138,9 @@ fn service(dice: &mut Dice, worlds: &[World; 2], name: &str) -> PlannedService {
 
 const NAMES: [&str; 5] = ["a/a", "a/b", "a/c", "b/a", "b/b"];
 
-fn key(name: &str) -> ServiceKey {
+fn key(name: &str) -> SubjectKey {
     let (namespace, name) = name.split_once('/').unwrap();
-    ServiceKey::new(namespace, name)
+    SubjectKey::service(namespace, name)
 }
 
 pub(crate) fn plan(dice: &mut Dice, worlds: &[World; 2]) -> Plan {

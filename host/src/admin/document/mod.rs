@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use egressd_core::finding::Finding;
 use egressd_core::in_force::Shown;
-use egressd_core::model::ServiceKey;
+use egressd_core::model::SubjectKey;
 use serde::{Deserialize, Serialize};
 
 pub use inside::{Inside, inside, table_of_inside};
@@ -132,7 +132,7 @@ fn findings(newest: &Newest) -> Vec<Told> {
 }
 
 /// None while the policies have not answered about it.
-fn service(survey: Option<&Survey>, key: &ServiceKey, shown: &Shown) -> Option<Service> {
+fn service(survey: Option<&Survey>, key: &SubjectKey, shown: &Shown) -> Option<Service> {
     let Shown { record, since } = shown;
     let status = record.status()?;
     let counted = |survey: &Survey| survey.connections.get(&record.uid).copied();

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use egressd_core::diff::Changes;
 use egressd_core::finding::{Finding, Severity, Span};
-use egressd_core::model::{ServiceKey, Snapshot};
-use egressd_core::status::ServiceStatus;
+use egressd_core::model::{Snapshot, SubjectKey};
+use egressd_core::status::SubjectStatus;
 use egressd_core::text::plain;
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ fn line(finding: &Finding, paint: Paint) -> String {
     format!("{style}{}{style:#}: {} [{}]", finding.severity, finding.message, finding.code)
 }
 
-fn underline(out: &mut dyn Write, snapshot: &Snapshot, key: &ServiceKey, span: &Span) -> io::Result<()> {
+fn underline(out: &mut dyn Write, snapshot: &Snapshot, key: &SubjectKey, span: &Span) -> io::Result<()> {
     let service = snapshot.services.get(key);
     let Some(value) = service.and_then(|service| service.annotations.get(&span.annotation)) else { return Ok(()) };
     let begin = format!("    {}: \"", plain(&span.annotation));
@@ -126,7 +126,7 @@ pub fn json(report: &Report) -> Value {
     })
 }
 
-fn service(report: &Report, key: &ServiceKey, status: &ServiceStatus) -> Value {
+fn service(report: &Report, key: &SubjectKey, status: &SubjectStatus) -> Value {
     let planned = report.round.plan.services.get(key);
     json!({
         "namespace": &*key.namespace,

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use egressd_core::compile::{compile, table_names};
-use egressd_core::model::{ServiceKey, Snapshot};
+use egressd_core::model::{Snapshot, SubjectKey};
 use egressd_core::pipeline::Round;
-use egressd_core::plan::PlannedService;
+use egressd_core::plan::PlannedSubject;
 use egressd_core::ruleset::Ruleset;
-use egressd_core::status::{ServiceStatus, UNDER_WAY};
+use egressd_core::status::{SubjectStatus, UNDER_WAY};
 use egressd_core::testkit::{Packet, Seen, a, promised, trace, whole};
 
 use crate::board::Newest;
@@ -19,7 +19,7 @@ pub(super) fn outwards(pod: IpAddr) -> Packet {
 }
 
 /// Whether all of a Service's newest state is said to be in force.
-fn is_claimed(status: &ServiceStatus) -> bool {
+fn is_claimed(status: &SubjectStatus) -> bool {
     !status.is_held_back() && status.findings.iter().all(|finding| finding.code != UNDER_WAY)
 }
 
@@ -27,13 +27,13 @@ fn is_claimed(status: &ServiceStatus) -> bool {
 #[derive(Debug)]
 pub(super) struct Claims {
     /// The pods that each Service ever had.
-    pub(super) pods: BTreeMap<ServiceKey, BTreeSet<IpAddr>>,
+    pub(super) pods: BTreeMap<SubjectKey, BTreeSet<IpAddr>>,
 }
 
 impl Claims {
     /// About the Services of a state.
     pub(super) fn of(snapshot: &Snapshot) -> Self {
-        let pods = |key: &ServiceKey| {
+        let pods = |key: &SubjectKey| {
             let slices = snapshot.slices.get(key).into_iter().flat_map(|slices| slices.values());
             slices.flat_map(|slice| slice.endpoints.iter()).map(|endpoint| endpoint.address).collect()
         };
@@ -46,7 +46,7 @@ impl Claims {
     pub(super) fn compare(&self, newest: &Newest, kernel: &Ruleset) {
         let Some(in_force) = newest.in_force.as_deref().map(whole) else { return };
         let waiting = in_force.statuses.iter().filter(|(_, status)| !is_claimed(status)).map(|(key, _)| key.clone());
-        let waiting: BTreeSet<ServiceKey> = waiting.collect();
+        let waiting: BTreeSet<SubjectKey> = waiting.collect();
         if waiting.is_empty() && newest.trouble.is_none() {
             assert_eq!(*kernel, compile(&in_force.plan, &table_names(None)), "reported, and what the kernel has");
         }
@@ -58,11 +58,11 @@ impl Claims {
     }
 
     /// The pods of which it is said what becomes of them: those of no Service that waits for the kernel.
-    fn claimed(&self, in_force: &Round, waiting: &BTreeSet<ServiceKey>) -> BTreeSet<IpAddr> {
-        let sources = |service: &PlannedService| -> Vec<IpAddr> {
+    fn claimed(&self, in_force: &Round, waiting: &BTreeSet<SubjectKey>) -> BTreeSet<IpAddr> {
+        let sources = |service: &PlannedSubject| -> Vec<IpAddr> {
             service.rules.iter().flat_map(|rule| rule.sources.clone()).collect()
         };
-        let of = |key: &ServiceKey| -> BTreeSet<IpAddr> {
+        let of = |key: &SubjectKey| -> BTreeSet<IpAddr> {
             let planned = in_force.plan.services.get(key).map(sources).unwrap_or_default();
             planned.into_iter().chain(self.pods.get(key).into_iter().flatten().copied()).collect()
         };

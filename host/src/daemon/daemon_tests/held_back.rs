@@ -1,6 +1,6 @@
 //! What is reported while the kernel has not taken a change over: what is in force still, and why nothing newer is.
 
-use egressd_core::status::{ServiceStatus, State};
+use egressd_core::status::{State, SubjectStatus};
 use egressd_core::testkit::{a, whole};
 use egressd_core::voice::Speech;
 
@@ -17,7 +17,7 @@ async fn two_services() -> World {
 }
 
 /// The state, the endpoints, and whether more is not in force.
-fn gist(status: &ServiceStatus) -> (State, Vec<String>, bool) {
+fn gist(status: &SubjectStatus) -> (State, Vec<String>, bool) {
     (status.state, status.endpoints.iter().map(ToString::to_string).collect(), status.is_held_back())
 }
 

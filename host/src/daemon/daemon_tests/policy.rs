@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::check::DEFECT;
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
-use egressd_core::model::{Context, ServiceView};
+use egressd_core::model::{Context, SubjectView};
 use egressd_core::testkit::{n, rule};
 use ipnet::{IpNet, Ipv4Net};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -75,8 +75,8 @@ impl Policy for Obedient {
         "obedient"
     }
 
-    fn evaluate(&self, context: &Context, view: &ServiceView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let wish = view.service.annotations.get("do").unwrap_or(NOTHING);
+    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let wish = view.subject.annotations().get("do").unwrap_or(NOTHING);
         if wish == SLOWLY {
             self.wait();
         }
@@ -88,7 +88,7 @@ impl Policy for Obedient {
             _ => rule,
         };
         let plan = |rule| Decision::Plan(Draft { rules: vec![as_wished(rule)], ..Draft::default() });
-        let address = view.addresses.first().filter(|_| wish != NOTHING);
+        let address = view.subject.addresses.first().filter(|_| wish != NOTHING);
         let decision = address.map_or(Decision::Pass, |address| plan(rule(*address)));
         Ok(Outcome { decision, diagnostics: vec![] })
     }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use egressd_core::chain::Chain;
-use egressd_core::model::{Key, ServiceKey, Snapshot};
+use egressd_core::model::{Key, Snapshot, SubjectKey};
 use egressd_core::owner::{Held, Owner, Standing};
 use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
-use egressd_core::status::ServiceStatus;
+use egressd_core::status::SubjectStatus;
 use egressd_core::testkit::{SnapshotBuilder, a, service, settings, whole};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -120,7 +120,7 @@ impl World {
         let daemon = tokio::spawn(run(setting, ends, Watch { board, metrics: metrics.clone() }));
         let time = tokio::spawn(stop_time(reader.clone()));
         hand.load(loaded(chain));
-        let keys = snapshot.services.keys().cloned().map(Key::Service).chain([Key::Cluster]).collect();
+        let keys = snapshot.services.keys().cloned().map(Key::Subject).chain([Key::Cluster]).collect();
         giver.give(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
         let (held, claims) = (Held::new(), Claims::of(&snapshot));
         Self {
@@ -194,7 +194,7 @@ impl World {
     }
 
     fn give(&self, name: &str) {
-        let keys = BTreeSet::from([Key::Service(key(name))]);
+        let keys = BTreeSet::from([Key::Subject(key(name))]);
         self.giver.give(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
     }
 
@@ -297,7 +297,7 @@ impl World {
     }
 
     /// What is reported of a Service.
-    pub(super) fn status(&self, name: &str) -> ServiceStatus {
+    pub(super) fn status(&self, name: &str) -> SubjectStatus {
         whole(&self.board.newest().in_force.unwrap()).statuses[&key(name)].clone()
     }
 
@@ -310,7 +310,7 @@ impl World {
     /// What follows from the newest state where there was none before.
     fn all_from_scratch(&self) -> Round {
         let mut pipeline = Pipeline::new(settings(self.owner), BTreeMap::new());
-        let ((chain, _gate), keys) = (obedient(), self.snapshot.services.keys().cloned().map(Key::Service));
+        let ((chain, _gate), keys) = (obedient(), self.snapshot.services.keys().cloned().map(Key::Subject));
         pipeline.hold(self.held.clone());
         let questions = pipeline.update(&self.snapshot, &keys.chain([Key::Cluster]).collect());
         ask(&mut pipeline, &chain, questions)
@@ -355,6 +355,6 @@ async fn let_threads_work() {
 }
 
 /// A Service of the tests.
-pub(super) fn key(name: &str) -> ServiceKey {
+pub(super) fn key(name: &str) -> SubjectKey {
     service(name, &[]).key
 }

@@ -38,7 +38,7 @@ impl World {
         let key = service.key.clone();
         let endpoint = Ipv4Addr::from(0x0a00_0001 + number).to_string();
         SnapshotBuilder::default().service(service, &[&endpoint]).add_to(&mut self.snapshot);
-        Key::Service(key)
+        Key::Subject(key)
     }
 
     /// What the kernel is handed for these.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use egressd_core::model::{Key, ServiceKey};
+use egressd_core::model::{Key, SubjectKey};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::yield_now;
 use tokio::time::sleep;
@@ -38,7 +38,7 @@ fn changed(reading: Reading) -> Event {
 }
 
 fn keys(names: &[&str]) -> Vec<Key> {
-    names.iter().map(|name| Key::Service(ServiceKey::new("shop", *name))).collect()
+    names.iter().map(|name| Key::Subject(SubjectKey::service("shop", *name))).collect()
 }
 
 fn has(update: &Update, names: &[&str]) {

@@ -13,7 +13,7 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, ServiceKey, Slice, Snapshot, Texts};
+use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, Slice, Snapshot, SubjectKey, Texts};
 
 use super::super::documents::Object;
 use super::super::handover::Update;
@@ -28,7 +28,7 @@ use super::memory::PodsWere;
 pub struct State {
     snapshot: Snapshot,
     /// Which Service each slice belongs to: a deleted or relabelled slice has to be found again.
-    slices: BTreeMap<ObjectReference, ServiceKey>,
+    slices: BTreeMap<ObjectReference, SubjectKey>,
     /// Lists under way.
     lists: BTreeMap<Kind, BTreeMap<ObjectReference, Reading>>,
     /// Kinds that have to be listed before anything is handed over.
@@ -151,8 +151,8 @@ impl State {
     /// Whether a Service changed whose namespace is not known.
     pub fn lacks_a_namespace(&self) -> bool {
         let Snapshot { services, namespaces, .. } = &self.snapshot;
-        let is_changed = |key: &ServiceKey| services.contains_key(key) && !namespaces.contains_key(&*key.namespace);
-        self.awaited.is_empty() && self.keys.iter().any(|key| matches!(key, Key::Service(key) if is_changed(key)))
+        let is_changed = |key: &SubjectKey| services.contains_key(key) && !namespaces.contains_key(&*key.namespace);
+        self.awaited.is_empty() && self.keys.iter().any(|key| matches!(key, Key::Subject(key) if is_changed(key)))
     }
 
     /// The newest state with the keys of what changed since the last time; none when nothing did.
@@ -261,7 +261,7 @@ impl State {
     /// The last good state of a Service or pod that was deleted is no other's (P5), even if another has its name now.
     fn remove_other_life(&mut self, kind: Kind, name: &ObjectReference, uid: Option<&str>) {
         let known = match kind {
-            Kind::Services => self.snapshot.services.get(&service_key(name)).map(|service| &service.uid),
+            Kind::Services => self.snapshot.services.get(&subject_key(name)).map(|service| &service.uid),
             Kind::Pods => self.pods.get(name).map(|pod| &pod.uid),
             Kind::Slices
             | Kind::Nodes
@@ -282,7 +282,7 @@ impl State {
         match object {
             Object::Service(service) => {
                 if snapshot.services.get(&service.key) != Some(&service) {
-                    keys.insert(Key::Service(service.key.clone()));
+                    keys.insert(Key::Subject(service.key.clone()));
                     snapshot.services.insert(service.key.clone(), service);
                 }
             }
@@ -330,7 +330,7 @@ impl State {
         }
         let slices = self.snapshot.slices.entry(slice.service.clone()).or_default();
         if slices.get(&name.name) != Some(&slice) {
-            self.keys.insert(Key::Service(slice.service.clone()));
+            self.keys.insert(Key::Subject(slice.service.clone()));
             self.slices.insert(name.clone(), slice.service.clone());
             slices.insert(name.name, slice);
         }
@@ -343,12 +343,12 @@ impl State {
         let (snapshot, plain) = (&mut self.snapshot, &*name.name);
         let key = match kind {
             Kind::Services => {
-                let key = service_key(name);
-                snapshot.services.remove(&key).map(|_| Key::Service(key))
+                let key = subject_key(name);
+                snapshot.services.remove(&key).map(|_| Key::Subject(key))
             }
             Kind::Slices => self.slices.remove(name).map(|service| {
                 remove_slice(snapshot, &service, plain);
-                Key::Service(service)
+                Key::Subject(service)
             }),
             Kind::Nodes => {
                 let argued = networks::set_arguments(snapshot, plain, &Arguments::new());
@@ -368,7 +368,7 @@ impl State {
     }
 }
 
-fn remove_slice(snapshot: &mut Snapshot, service: &ServiceKey, name: &str) {
+fn remove_slice(snapshot: &mut Snapshot, service: &SubjectKey, name: &str) {
     let Some(slices) = snapshot.slices.get_mut(service) else { return };
     slices.remove(name);
     if slices.is_empty() {
@@ -376,11 +376,11 @@ fn remove_slice(snapshot: &mut Snapshot, service: &ServiceKey, name: &str) {
     }
 }
 
-fn service_key(name: &ObjectReference) -> ServiceKey {
-    ServiceKey::new(Arc::clone(&name.namespace), Arc::clone(&name.name))
+fn subject_key(name: &ObjectReference) -> SubjectKey {
+    SubjectKey::service(Arc::clone(&name.namespace), Arc::clone(&name.name))
 }
 
-fn reference(key: &ServiceKey) -> ObjectReference {
+fn reference(key: &SubjectKey) -> ObjectReference {
     ObjectReference::new(Arc::clone(&key.namespace), Arc::clone(&key.name))
 }
 

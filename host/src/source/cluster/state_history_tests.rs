@@ -134,7 +134,7 @@ fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<U
         update.unwrap_or_else(|| Update { snapshot: mirror.clone(), ..Update::default() });
     for key in keys {
         match key {
-            Key::Service(key) => {
+            Key::Subject(key) => {
                 mirror.services = mirror.services.alter(|_| snapshot.services.get(&key).cloned(), key.clone());
                 mirror.slices = mirror.slices.alter(|_| snapshot.slices.get(&key).cloned(), key.clone());
             }

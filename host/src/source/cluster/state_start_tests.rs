@@ -206,7 +206,7 @@ fn a_service_and_a_guard_that_cannot_be_read_from_the_start_are_there_all_the_sa
     let mut state = State::of(Kind::FOLLOWED);
     list(&mut state, Kind::Services, &[unreadable(&service("web", "1"), "1")]);
     list(&mut state, Kind::Policies, &[unreadable(&policy("guard", ""), "2")]);
-    let key = ServiceKey::new("shop", "web");
+    let key = SubjectKey::service("shop", "web");
     let lost = &state.snapshot.unreadable;
     assert_eq!((lost.services[&key].uid.as_str(), lost.policies.contains("guard")), ("1", true));
     assert_eq!(keys(&mut state), ["shop/web", "policy guard"]);

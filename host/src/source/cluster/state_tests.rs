@@ -24,7 +24,7 @@ fn good(name: ObjectReference, object: Object) -> Reading {
 
 pub(in super::super) fn service(of: &str, uid: &str) -> Reading {
     let service = Service {
-        key: ServiceKey::new("shop", of),
+        key: SubjectKey::service("shop", of),
         uid: Uid::new(uid).expect("a uid"),
         created: 0,
         kind: ServiceKind::LoadBalancer,
@@ -53,7 +53,7 @@ pub(in super::super) fn slice(of: &str, service: &str, pod: u8) -> Reading {
         serving: None,
         terminating: None,
     };
-    let service = ServiceKey::new("shop", service);
+    let service = SubjectKey::service("shop", service);
     let slice = Slice { service, made_by: MadeBy::Controller, endpoints: [endpoint].into() };
     good(name("shop", of), Object::Slice(of.to_owned(), Arc::new(slice)))
 }
@@ -112,7 +112,7 @@ fn list(state: &mut State, kind: Kind, readings: &[Reading]) {
 fn keys(state: &mut State) -> Vec<String> {
     let update = state.update().unwrap_or_default();
     let text = |key: &Key| match key {
-        Key::Service(service) => service.to_string(),
+        Key::Subject(service) => service.to_string(),
         Key::Namespace(name) => format!("namespace {name}"),
         Key::Cluster => "cluster".to_owned(),
         Key::Policy(name) => format!("policy {name}"),
@@ -139,7 +139,7 @@ fn a_slice_that_moves_to_another_service_gives_both_keys() {
     assert_eq!(keys(&mut state), ["shop/web"]);
     state.take(Kind::Slices, Event::Changed(slice("s-1", "dns", 1)));
     assert_eq!(keys(&mut state), ["shop/dns", "shop/web"]);
-    assert_eq!(state.snapshot.slices[&ServiceKey::new("shop", "web")].len(), 1);
+    assert_eq!(state.snapshot.slices[&SubjectKey::service("shop", "web")].len(), 1);
     state.take(Kind::Slices, Event::Gone(name("shop", "s-1")));
     assert_eq!(keys(&mut state), ["shop/dns"]);
     assert_eq!(state.snapshot.slices.len(), 1);

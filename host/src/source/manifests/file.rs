@@ -5,7 +5,7 @@ use std::fs;
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 
-use egressd_core::model::{Key, ObjectReference, ServiceKey, UnreadableService};
+use egressd_core::model::{Key, ObjectReference, SubjectKey, UnreadableService};
 
 use super::doubt::Doubt;
 use super::gathered::key;
@@ -134,7 +134,7 @@ impl File {
     /// Notes what has no last good state; returns the keys of what had none before.
     fn lose(
         &mut self,
-        services: Vec<(ServiceKey, UnreadableService)>,
+        services: Vec<(SubjectKey, UnreadableService)>,
         unreadable: &[(Identity, String)],
         held: &BTreeSet<Identity>,
     ) -> Vec<Key> {

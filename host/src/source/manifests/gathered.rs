@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egressd_core::finding::Finding;
 use egressd_core::model::{
-    ClusterNetworks, Completeness, Key, Node, ObjectReference, ServiceKey, Slice, Snapshot, Uid,
+    ClusterNetworks, Completeness, Key, Node, ObjectReference, Slice, Snapshot, SubjectKey, Uid,
 };
 
 use super::doubt::Doubt;
@@ -37,8 +37,8 @@ pub fn snapshot(objects: &[Object]) -> Snapshot {
 /// What to look at again when this object comes, goes or changes.
 pub(super) fn key(object: &Object) -> Key {
     match object {
-        Object::Service(service) => Key::Service(service.key.clone()),
-        Object::Slice(_, slice) | Object::Endpoints(slice) => Key::Service(slice.service.clone()),
+        Object::Service(service) => Key::Subject(service.key.clone()),
+        Object::Slice(_, slice) | Object::Endpoints(slice) => Key::Subject(slice.service.clone()),
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
         Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
@@ -67,7 +67,7 @@ pub(super) struct Gathered {
     /// Which file said what first.
     owners: BTreeMap<Box<str>, usize>,
     /// Which Service has which identity.
-    uids: BTreeMap<Uid, ServiceKey>,
+    uids: BTreeMap<Uid, SubjectKey>,
     /// What counts of Services without a slice.
     endpoints: Vec<Arc<Slice>>,
     /// Files of which something cannot be read.
@@ -95,7 +95,7 @@ impl Gathered {
 
     /// Another Service with the uid of this one. What is remembered of a Service is remembered by its uid, so two of one would
     /// take it from each other.
-    fn other_of_uid(&self, object: &Object) -> Option<&ServiceKey> {
+    fn other_of_uid(&self, object: &Object) -> Option<&SubjectKey> {
         let Object::Service(service) = object else { return None };
         self.uids.get(&service.uid).filter(|key| **key != service.key)
     }

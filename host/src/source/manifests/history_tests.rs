@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use egressd_core::model::{Key, ServiceKey, Snapshot, Unreadable};
+use egressd_core::model::{Key, Snapshot, SubjectKey, Unreadable};
 use proptest::prelude::*;
 
 use super::Places;
@@ -131,7 +131,7 @@ proptest! {
 
 /// A start hands over everything.
 fn all_keys(snapshot: &Snapshot) -> BTreeSet<Key> {
-    let services = snapshot.services.keys().map(|key| Key::Service(key.clone()));
+    let services = snapshot.services.keys().map(|key| Key::Subject(key.clone()));
     services.chain(snapshot.policies.keys().map(|name| Key::Policy(name.clone()))).collect()
 }
 
@@ -253,16 +253,16 @@ fn a_service_and_a_guard_that_cannot_be_read_and_were_not_remembered_are_there_a
     let guard = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: g, namespace: egressd, labels: {egressd.io/policy: 'true'}}\nbinaryData: {policy.wasm: '?'}\n";
     fixture.write("web.yaml", &format!("{loud}---\n{guard}"));
     let update = fixture.process.scan();
-    let key = ServiceKey::new("default", "web");
+    let key = SubjectKey::service("default", "web");
     let unreadable = update.snapshot.unreadable;
     assert_eq!(
         &*unreadable.services[&key].why,
         "spec.type \"Loud\" is not ClusterIP, NodePort, LoadBalancer or ExternalName"
     );
     assert_eq!((unreadable.services.len(), unreadable.policies.contains("g")), (1, true));
-    assert_eq!(update.keys, [Key::Service(key.clone()), Key::Policy("g".to_owned())].into());
+    assert_eq!(update.keys, [Key::Subject(key.clone()), Key::Policy("g".to_owned())].into());
     assert!(update.findings.iter().all(|finding| finding.message.ends_with("; its last good state is unknown")));
     fixture.write("web.yaml", &service("other", 1));
     let update = fixture.process.scan();
-    assert_eq!((update.snapshot.unreadable, update.keys.contains(&Key::Service(key))), (Unreadable::default(), true));
+    assert_eq!((update.snapshot.unreadable, update.keys.contains(&Key::Subject(key))), (Unreadable::default(), true));
 }

@@ -1,7 +1,7 @@
 //! Objects that are there and cannot be read, without a last good state, where that matters beyond the objects themselves:
 //! something may be in force of them.
 
-use egressd_core::model::{Key, ObjectReference, ServiceKey, Uid, UnreadableService};
+use egressd_core::model::{Key, ObjectReference, SubjectKey, Uid, UnreadableService};
 use serde::{Deserialize, Serialize};
 
 use super::doubt::Doubt;
@@ -9,7 +9,7 @@ use super::doubt::Doubt;
 /// See above.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Lost {
-    pub(super) services: Vec<(ServiceKey, UnreadableService)>,
+    pub(super) services: Vec<(SubjectKey, UnreadableService)>,
     /// Policies' ConfigMaps.
     pub(super) policies: Vec<ObjectReference>,
     /// Whether something of it could say where pods live.
@@ -46,14 +46,14 @@ impl Lost {
     }
 
     pub(super) fn keys(&self) -> Vec<Key> {
-        let services = self.services.iter().map(|(key, _)| Key::Service(key.clone()));
+        let services = self.services.iter().map(|(key, _)| Key::Subject(key.clone()));
         let policies = self.policies.iter().map(|policy| Key::Policy(policy.name.to_string()));
         services.chain(policies).chain((self.doubt != Doubt::None).then_some(Key::Cluster)).collect()
     }
 
     /// A line, where there is something.
     pub(super) fn line(&self) -> Option<String> {
-        let service = |(key, service): &(ServiceKey, UnreadableService)| WrittenService {
+        let service = |(key, service): &(SubjectKey, UnreadableService)| WrittenService {
             namespace: key.namespace.to_string(),
             name: key.name.to_string(),
             uid: service.uid.to_string(),
@@ -76,7 +76,10 @@ impl Lost {
     fn read(Written { services, policies, doubt }: Written) -> Self {
         let service = |written: WrittenService| {
             let WrittenService { namespace, name, uid, why } = written;
-            Some((ServiceKey::new(namespace, name), UnreadableService { uid: Uid::new(uid).ok()?, why: why.into() }))
+            Some((
+                SubjectKey::service(namespace, name),
+                UnreadableService { uid: Uid::new(uid).ok()?, why: why.into() },
+            ))
         };
         let policies = policies.into_iter().map(|(namespace, name)| ObjectReference::new(namespace, name)).collect();
         Self { services: services.into_iter().filter_map(service).collect(), policies, doubt }

@@ -1,6 +1,6 @@
 //! What every object is called, and since when it is there.
 
-use egressd_core::model::{Labels, ServiceKey, Uid};
+use egressd_core::model::{Labels, SubjectKey, Uid};
 use uuid::Uuid;
 
 use super::fault::{Fault, Unreadable};
@@ -27,8 +27,8 @@ pub(super) fn namespace(root: &Field<'_>) -> Result<String, Fault> {
 }
 
 /// Both.
-pub(super) fn key(root: &Field<'_>) -> Result<ServiceKey, Unreadable> {
-    Ok(ServiceKey::new(namespace(root)?, name(root)?))
+pub(super) fn key(root: &Field<'_>) -> Result<SubjectKey, Unreadable> {
+    Ok(SubjectKey::service(namespace(root)?, name(root)?))
 }
 
 /// An API server takes nothing else; files may say anything, and names are printed as they are.
@@ -38,7 +38,7 @@ pub(super) fn checked<'a>(field: &Field<'_>, text: &'a str) -> Result<&'a str, F
 }
 
 /// UUIDv5 of `namespace/name` where there is none, so that plain YAML has an identity that lasts.
-pub(super) fn uid(root: &Field<'_>, key: &ServiceKey) -> Result<Uid, Fault> {
+pub(super) fn uid(root: &Field<'_>, key: &SubjectKey) -> Result<Uid, Fault> {
     let field = root.get("metadata").get("uid");
     let text = match field.text()? {
         Some(uid) => uid.to_owned(),

@@ -18,7 +18,7 @@ mod slice;
 
 use std::sync::Arc;
 
-use egressd_core::model::{ServiceKey, Uid};
+use egressd_core::model::{SubjectKey, Uid};
 use serde_json::Value;
 
 pub use self::cluster_networks::MOST_OF_A_NODE;
@@ -40,7 +40,7 @@ pub struct Reading {
 }
 
 /// Which life of which Service an object is, though it cannot be read.
-pub fn life(object: &Value) -> Option<(ServiceKey, Uid)> {
+pub fn life(object: &Value) -> Option<(SubjectKey, Uid)> {
     let root = Field::root(object);
     let key = metadata::key(&root).ok()?;
     let uid = metadata::uid(&root, &key).ok()?;

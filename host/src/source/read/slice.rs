@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Endpoint, MadeBy, ObjectReference, ServiceKey, Slice};
+use egressd_core::model::{Endpoint, MadeBy, ObjectReference, Slice, SubjectKey};
 
 use super::SERVICE_NAME;
 use super::address::address;
@@ -20,7 +20,7 @@ pub(super) fn slice(
     let name = metadata::name(root)?;
     let label = root.object("metadata")?.object("labels")?.get(SERVICE_NAME);
     let Some(service) = label.text()?.filter(|service| !service.is_empty()) else { return Ok(None) };
-    let service = ServiceKey::new(metadata::namespace(root)?, metadata::checked(&label, service)?);
+    let service = SubjectKey::service(metadata::namespace(root)?, metadata::checked(&label, service)?);
     let mut endpoints = Vec::new();
     if root.get("addressType").text().ok().flatten() != Some("FQDN") {
         for endpoint in root.get("endpoints").list()? {

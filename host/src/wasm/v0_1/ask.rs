@@ -3,7 +3,7 @@
 use egressd_core::chain::PolicyFailure;
 use egressd_core::decision::{Draft, Outcome};
 use egressd_core::finding::Finding;
-use egressd_core::model::{Context, ServiceView};
+use egressd_core::model::{Context, SubjectView};
 use wasmtime::Store;
 
 use super::super::configured::Configured;
@@ -39,10 +39,10 @@ pub(in crate::wasm) fn describe(
 pub(in crate::wasm) fn evaluate(
     configured: &Configured,
     context: &Context,
-    view: &ServiceView,
+    view: &SubjectView,
     draft: &Draft,
 ) -> Result<Outcome, PolicyFailure> {
-    let question = Question::new(configured, context, view, draft);
+    let question = Question::new(configured, context, view, draft)?;
     let guest = &configured.guest;
     let answer = guest.call(question.size, |store| question.put::<types::Outcome>(store, &configured.functions))?;
     convert::outcome(answer, &question.service).map_err(|nonsense| guest.nonsense(&nonsense))
@@ -52,10 +52,10 @@ pub(in crate::wasm) fn evaluate(
 pub(in crate::wasm) fn validate(
     configured: &Configured,
     context: &Context,
-    view: &ServiceView,
+    view: &SubjectView,
     draft: &Draft,
 ) -> Result<Vec<Finding>, PolicyFailure> {
-    let question = Question::new(configured, context, view, draft);
+    let question = Question::new(configured, context, view, draft)?;
     let guest = &configured.guest;
     let answer =
         guest.call(question.size, |store| question.put::<Vec<types::Diagnostic>>(store, &configured.functions))?;
@@ -71,11 +71,18 @@ struct Question {
 }
 
 impl Question {
-    fn new(configured: &Configured, context: &Context, view: &ServiceView, draft: &Draft) -> Self {
-        let service = convert::service(view, &configured.description);
+    fn new(
+        configured: &Configured,
+        context: &Context,
+        view: &SubjectView,
+        draft: &Draft,
+    ) -> Result<Self, PolicyFailure> {
+        let not_shown = || configured.guest.not_shown(view.subject.kind());
+        let service = convert::service(view, &configured.description).ok_or_else(not_shown)?;
         let bytes = service.annotations.iter().map(|(name, value)| name.len() + value.len()).sum();
         let size = Size { endpoints: service.endpoints.len(), bytes };
-        Self { context: convert::context(context, &configured.settings), service, draft: convert::draft(draft), size }
+        let (context, draft) = (convert::context(context, &configured.settings), convert::draft(draft));
+        Ok(Self { context, service, draft, size })
     }
 
     fn put<A>(&self, store: &mut Store<Call>, functions: &Functions) -> wasmtime::Result<A>

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
 use egressd_core::finding::{Finding, Severity, Span, at_most};
 use egressd_core::model::{
-    Context, Endpoint, Labels, ServiceKind, ServicePort, ServiceView, TrafficPolicy, is_withheld,
+    Context, Endpoint, Labels, ServiceKind, ServicePort, SubjectView, TrafficPolicy, is_withheld,
 };
 use egressd_core::net::{Family, PortMatch, Protocol};
 use egressd_core::text::{Text, quoted};
@@ -29,11 +29,12 @@ pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
     }
 }
 
-pub(super) fn service(view: &ServiceView, description: &Description) -> wit::Service {
-    let service = &*view.service;
+/// The subject in the contract's words; none where it is no Service, which is all that this version knows.
+pub(super) fn service(view: &SubjectView, description: &Description) -> Option<wit::Service> {
+    let service = view.subject.service()?;
     let begins = |name: &str, prefixes: &[String]| prefixes.iter().any(|prefix| name.starts_with(prefix));
     let annotation = |name: &str| begins(name, &description.annotation_prefixes) && !is_withheld(name);
-    wit::Service {
+    Some(wit::Service {
         namespace: service.key.namespace.to_string(),
         namespace_labels: pairs(&view.namespace_labels, |_| true),
         name: service.key.name.to_string(),
@@ -42,7 +43,7 @@ pub(super) fn service(view: &ServiceView, description: &Description) -> wit::Ser
         labels: pairs(&service.labels, |name| begins(name, &description.label_prefixes)),
         annotations: pairs(&service.annotations, annotation),
         load_balancer_class: service.load_balancer_class.as_deref().map(str::to_owned),
-        addresses: view.addresses.iter().copied().map(address).collect(),
+        addresses: view.subject.addresses.iter().copied().map(address).collect(),
         cluster_addresses: service.cluster_addresses.iter().copied().map(address).collect(),
         external_traffic_policy: match service.traffic_policy {
             TrafficPolicy::Cluster => wit::TrafficPolicy::Cluster,
@@ -50,9 +51,9 @@ pub(super) fn service(view: &ServiceView, description: &Description) -> wit::Ser
         },
         families: service.families.iter().copied().map(family).collect(),
         ports: service.ports.iter().map(service_port).collect(),
-        endpoints: view.endpoints.iter().map(endpoint).collect(),
+        endpoints: view.subject.endpoints.iter().map(endpoint).collect(),
         extra: Vec::new(),
-    }
+    })
 }
 
 pub(super) fn draft(draft: &Draft) -> wit::Draft {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::reason::AddressReason;
 use super::sentences;
 use crate::finding::{Finding, at_most};
-use crate::model::{Endpoint, MadeBy, Selection, ServiceKey, ServiceKind, Snapshot, Unusable};
+use crate::model::{Endpoint, MadeBy, Selection, ServiceKind, Snapshot, SubjectKey, Unusable};
 
 /// How many pods of one namespace count that no known network has. Each is an element of a set, and a tenant makes pods.
 pub const MOST_ENDPOINTS: usize = 256;
@@ -37,7 +37,7 @@ impl Exact {
     pub(super) fn add_pods(
         &mut self,
         snapshot: &Snapshot,
-        keys: &BTreeSet<ServiceKey>,
+        keys: &BTreeSet<SubjectKey>,
         is_known: impl Fn(IpAddr) -> bool,
     ) {
         let mut of_namespace: BTreeMap<&str, BTreeSet<IpAddr>> = BTreeMap::new();
@@ -58,7 +58,7 @@ impl Exact {
 }
 
 /// The ClusterIPs of these Services.
-pub(super) fn cluster_addresses(snapshot: &Snapshot, keys: &BTreeSet<ServiceKey>) -> impl Iterator<Item = IpAddr> {
+pub(super) fn cluster_addresses(snapshot: &Snapshot, keys: &BTreeSet<SubjectKey>) -> impl Iterator<Item = IpAddr> {
     let services = keys.iter().filter_map(|key| snapshot.services.get(key));
     let services = services.filter(|service| service.kind != ServiceKind::ExternalName);
     services.flat_map(|service| service.cluster_addresses.iter().copied())
@@ -69,9 +69,9 @@ pub(super) fn cluster_addresses(snapshot: &Snapshot, keys: &BTreeSet<ServiceKey>
 /// no pod, while it leaves those of other Services alone.
 pub(super) fn listed_pods<'a>(
     snapshot: &'a Snapshot,
-    keys: &'a BTreeSet<ServiceKey>,
+    keys: &'a BTreeSet<SubjectKey>,
     matters: impl Fn(IpAddr) -> bool,
-) -> impl Iterator<Item = (&'a ServiceKey, &'a Endpoint)> {
+) -> impl Iterator<Item = (&'a SubjectKey, &'a Endpoint)> {
     let slices = keys.iter().filter_map(|key| Some((key, snapshot.slices.get(key)?)));
     let slices = slices.flat_map(|(key, slices)| slices.values().map(move |slice| (key, slice)));
     let by_controller = slices.filter(|(_, slice)| match slice.made_by {
@@ -85,7 +85,7 @@ pub(super) fn listed_pods<'a>(
     })
 }
 
-fn is_selected(snapshot: &Snapshot, key: &ServiceKey) -> bool {
+fn is_selected(snapshot: &Snapshot, key: &SubjectKey) -> bool {
     let service = snapshot.services.get(key);
     service.is_some_and(|service| match (service.selection, service.kind) {
         (Selection::Selector, ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::LoadBalancer) => true,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::nodes::{Believed, believed};
-use crate::model::{ServiceKey, Snapshot};
+use crate::model::{Snapshot, SubjectKey};
 use crate::net::{AddressRange, Family};
 
 /// What is found without looking at all of a snapshot. It leads to Services by address; what it names is looked at, so naming
@@ -15,10 +15,10 @@ pub trait Listing {
 
     /// At least the Services of which a ClusterIP or a listed endpoint is in none of these ranges, which are as from
     /// [`crate::net::merge_ranges`]. A family without ranges is left out.
-    fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey>;
+    fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<SubjectKey>;
 
     /// At least the Services with a listed endpoint in one of these ranges.
-    fn within(&self, ranges: &[AddressRange]) -> BTreeSet<ServiceKey>;
+    fn within(&self, ranges: &[AddressRange]) -> BTreeSet<SubjectKey>;
 }
 
 /// Without an index: all of them.
@@ -27,11 +27,11 @@ impl Listing for Snapshot {
         believed(&self.nodes)
     }
 
-    fn outside(&self, _ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<ServiceKey> {
+    fn outside(&self, _ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<SubjectKey> {
         self.services.keys().chain(self.slices.keys()).cloned().collect()
     }
 
-    fn within(&self, _ranges: &[AddressRange]) -> BTreeSet<ServiceKey> {
+    fn within(&self, _ranges: &[AddressRange]) -> BTreeSet<SubjectKey> {
         self.services.keys().chain(self.slices.keys()).cloned().collect()
     }
 }

@@ -25,7 +25,7 @@ pub use settings::{ClusterSettings, InsideNetworks, Origin};
 use self::exact::{Exact, cluster_addresses, listed_pods};
 use self::networks::{Certainty, Named, Networks, Places};
 use super::nodes::{NodeNetworks, is_too_wide, own_pod_networks, primary_addresses};
-use super::{Connected, Endpoint, ServiceKey, Snapshot, Unusable};
+use super::{Connected, Endpoint, Snapshot, SubjectKey, Unusable};
 use crate::finding::Finding;
 use crate::net::{AddressRange, Family, is_within, merge_ranges, private_destinations};
 
@@ -185,7 +185,7 @@ impl ClusterFacts {
     }
 
     /// Those of which many come and go are kept apart.
-    fn add_exact(&mut self, snapshot: &Snapshot, keys: &BTreeSet<ServiceKey>) {
+    fn add_exact(&mut self, snapshot: &Snapshot, keys: &BTreeSet<SubjectKey>) {
         let mut exact = Exact::default();
         let is_known = |address| self.is_excluded(address);
         exact.add(cluster_addresses(snapshot, keys), AddressReason::ClusterIp, is_known);

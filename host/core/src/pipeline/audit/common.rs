@@ -1,7 +1,7 @@
 //! What all Services have in common, once a cycle. It is gathered from the whole snapshot, since the index by which a Node that
 //! changes costs less is held against it: some 20 ms at 30,000 Services, and as much for what 4,000 Nodes claim.
 
-use super::{Disagreement, Part, Subject};
+use super::{Audited, Disagreement, Part};
 use crate::check::Networks;
 use crate::diff::{Applied, Common, Scope};
 use crate::model::{ClusterFacts, KeptNodes};
@@ -18,7 +18,7 @@ impl Pipeline {
             (Part::Rules, applied.is_counted() && !self.differs(applied, common())),
         ];
         let wrong = parts.into_iter().filter(|(_, holds)| !holds);
-        wrong.map(|(part, _)| Disagreement { subject: Subject::Node, part }).collect()
+        wrong.map(|(part, _)| Disagreement { subject: Audited::Node, part }).collect()
     }
 
     fn is_surrounded(&self) -> bool {

@@ -4,22 +4,22 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 
 /// Something that is kept and does not follow from the newest state: a defect of egressd.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Disagreement {
     /// What it is about.
-    pub subject: Subject,
+    pub subject: Audited,
     /// What is wrong.
     pub part: Part,
 }
 
 /// What a disagreement is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
-    /// A Service, also one that is gone.
-    Service(ServiceKey),
+pub enum Audited {
+    /// A subject, also one that is gone.
+    Subject(SubjectKey),
     /// All Services of a namespace together.
     Namespace(Arc<str>),
     /// A pod, or an address that Services have.
@@ -71,10 +71,10 @@ impl fmt::Display for Disagreement {
     }
 }
 
-impl fmt::Display for Subject {
+impl fmt::Display for Audited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Service(key) => write!(f, "Service {key}"),
+            Self::Subject(key) => key.of_kind().fmt(f),
             Self::Namespace(name) => write!(f, "namespace {name}"),
             Self::Address(address) => write!(f, "address {address}"),
             Self::PodsFrom(first) => write!(f, "pod {first} or one of the next"),

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::{Disagreement, Found, Keys, Part, Subject, first_of_all, last_of_many};
+use super::{Audited, Disagreement, Found, Keys, Part, first_of_all, last_of_many};
 use crate::compile::keep;
 use crate::diff::{Applied, Common, Scope};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
 use crate::pipeline::places::{Looked, Named};
 use crate::pipeline::pods::Elsewhere;
@@ -20,7 +20,7 @@ impl Pipeline {
         if let Some(first) = pods.first()
             && self.differs(applied, Scope::Pods(pods.clone(), Common::Same))
         {
-            disagreements.push(Disagreement { subject: Subject::PodsFrom(*first), part: Part::Rules });
+            disagreements.push(Disagreement { subject: Audited::PodsFrom(*first), part: Part::Rules });
         }
         Found { disagreements, last: last_of_many(&pods, most) }
     }
@@ -33,14 +33,14 @@ impl Pipeline {
 
     fn is_indexed_as_planned(&self, pod: IpAddr) -> bool {
         let (pods, plans) = (&self.derived.pods, &self.derived.plans);
-        let speaks = |key: &ServiceKey| plans.get(key).is_some_and(|plan| plan.sources().any(|source| source == pod));
+        let speaks = |key: &SubjectKey| plans.get(key).is_some_and(|plan| plan.sources().any(|source| source == pod));
         let is_elsewhere = !pods.of(pod).is_empty() && self.is_elsewhere(pod) == Elsewhere::Yes;
         pods.of(pod).iter().all(speaks) && pods.elsewhere().contains(&pod) == is_elsewhere
     }
 
     pub(super) fn audit_sharers(&self, after: Option<IpAddr>, most: usize) -> Found<IpAddr> {
         let sharing = &self.derived.sharing;
-        let has = |(created, key): &(i64, ServiceKey), address: IpAddr| {
+        let has = |(created, key): &(i64, SubjectKey), address: IpAddr| {
             self.derived.counted.get(key).is_some_and(|counted| counted.shares.have(*created, address))
         };
         let lead_back = |address: &IpAddr| Looked::of(sharing.ages(*address).map(|age| has(age, *address)));
@@ -53,7 +53,7 @@ impl Pipeline {
     }
 
     pub(super) fn audit_named(&self, after: Option<Named>, most: usize) -> Found<Named> {
-        let of_node = |(name, _)| Disagreement { subject: Subject::NodeNamed(name), part: Part::Places };
+        let of_node = |(name, _)| Disagreement { subject: Audited::NodeNamed(name), part: Part::Places };
         look_up(self.places.named_behind(after), most, |named| self.places.names(named), of_node)
     }
 }
@@ -80,5 +80,5 @@ fn look_up<K: Clone>(
 }
 
 fn of_address(address: IpAddr, part: Part) -> Disagreement {
-    Disagreement { subject: Subject::Address(address), part }
+    Disagreement { subject: Audited::Address(address), part }
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Disagreement, Found, Part, Subject};
-use crate::model::ServiceKey;
+use super::{Audited, Disagreement, Found, Part};
+use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
 use crate::pipeline::limits::Instead;
 use crate::plan::Planned;
@@ -22,7 +22,7 @@ impl Pipeline {
             services += 1 + self.derived.usage.count(namespace);
             let parts = [(Part::Size, self.is_counted_whole(namespace)), (Part::Limits, self.is_limited(namespace))];
             let wrong = parts.into_iter().find(|(_, holds)| !holds);
-            let subject = || Subject::Namespace(Arc::clone(namespace));
+            let subject = || Audited::Namespace(Arc::clone(namespace));
             disagreements.extend(wrong.map(|(part, _)| Disagreement { subject: subject(), part }));
         }
         Found { disagreements, last }
@@ -31,7 +31,7 @@ impl Pipeline {
     fn namespace_behind(&self, namespace: Option<&Arc<str>>) -> Option<Arc<str>> {
         // No text is between one and the same with this behind it.
         let first = namespace.map_or_else(String::new, |namespace| format!("{namespace}\0"));
-        let key = ServiceKey::first_of(first.as_str());
+        let key = SubjectKey::first_of(first.as_str());
         let of_services = self.services.range(key.clone()..).next().map(|(key, _)| key);
         let counted = self.derived.counted.range(key.clone()..).next().map(|(key, _)| key);
         let refused = self.derived.refused.range(key..).next().map(|(key, _)| key);
@@ -41,7 +41,7 @@ impl Pipeline {
 
     /// Whether the namespace has as much as its Services have together.
     fn is_counted_whole(&self, namespace: &Arc<str>) -> bool {
-        let counted = self.derived.counted.range(ServiceKey::first_of(Arc::clone(namespace))..);
+        let counted = self.derived.counted.range(SubjectKey::first_of(Arc::clone(namespace))..);
         let counted = counted.take_while(|(key, _)| key.namespace == *namespace);
         self.derived.usage.is_sum_of(namespace, counted.filter_map(|(_, counted)| counted.demand))
     }
@@ -57,15 +57,15 @@ impl Pipeline {
             let (instead, peak) = self.refusals(here, &usage.without_the_node(), &self.newest_of(namespace));
             (instead, Some(peak))
         };
-        let known = || -> BTreeMap<&ServiceKey, &Instead> {
-            let refused = self.derived.refused.range(ServiceKey::first_of(Arc::clone(namespace))..);
+        let known = || -> BTreeMap<&SubjectKey, &Instead> {
+            let refused = self.derived.refused.range(SubjectKey::first_of(Arc::clone(namespace))..);
             refused.take_while(|(key, _)| key.namespace == *namespace).collect()
         };
         usage.peak(namespace) == peak
             && (self.derived.node_is_full || instead.iter().collect::<BTreeMap<_, _>>() == known())
     }
 
-    fn newest_of(&self, namespace: &Arc<str>) -> BTreeMap<ServiceKey, Planned> {
+    fn newest_of(&self, namespace: &Arc<str>) -> BTreeMap<SubjectKey, Planned> {
         let here = self.here(&self.derived.sharing);
         let keys = self.services.of_namespace(namespace).map(|(key, _)| key);
         keys.filter_map(|key| Some((key.clone(), self.newest(here, key)?))).collect()

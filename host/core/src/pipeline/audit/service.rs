@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{Disagreement, Found, Keys, Part, Subject, behind, first_of_all};
+use super::{Audited, Disagreement, Found, Keys, Part, behind, first_of_all};
 use crate::chain::PolicyFailure;
 use crate::check::{Note, faults};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::pipeline::Pipeline;
-use crate::plan::{Planned, PlannedService, Shares};
+use crate::plan::{Planned, PlannedSubject, Shares};
 
 /// With so many endpoints a Service takes twice as long as with one or two.
 const LIGHT: usize = 8;
 
 impl Pipeline {
-    pub(super) fn audit_services(&self, after: Option<&ServiceKey>, most: usize) -> Found<ServiceKey> {
+    pub(super) fn audit_services(&self, after: Option<&SubjectKey>, most: usize) -> Found<SubjectKey> {
         let (mut disagreements, mut weight) = (Vec::new(), 0);
         for key in first_of_all(most, self.all_behind(after)) {
             if let Some(part) = self.differing(&key) {
-                disagreements.push(Disagreement { subject: Subject::Service(key.clone()), part });
+                disagreements.push(Disagreement { subject: Audited::Subject(key.clone()), part });
             }
             weight += self.weight(&key);
             if weight >= most {
@@ -28,20 +28,21 @@ impl Pipeline {
     }
 
     /// As how many Services it counts: one may have ten thousand endpoints.
-    fn weight(&self, key: &ServiceKey) -> usize {
+    fn weight(&self, key: &SubjectKey) -> usize {
         let slices = self.newest.slices.get(key).into_iter().flat_map(|slices| slices.values());
         1 + slices.map(|slice| slice.endpoints.len()).sum::<usize>() / LIGHT
     }
 
     /// The Services of which anything is known, in each place by itself: also those that are gone everywhere else.
-    fn all_behind<'a>(&'a self, after: Option<&ServiceKey>) -> Vec<Keys<'a, ServiceKey>> {
-        fn of<'a, T>(map: &'a BTreeMap<ServiceKey, T>, after: Option<&ServiceKey>) -> Keys<'a, ServiceKey> {
+    fn all_behind<'a>(&'a self, after: Option<&SubjectKey>) -> Vec<Keys<'a, SubjectKey>> {
+        fn of<'a, T>(map: &'a BTreeMap<SubjectKey, T>, after: Option<&SubjectKey>) -> Keys<'a, SubjectKey> {
             Box::new(map.range(behind(after.cloned())).map(|(key, _)| key.clone()))
         }
         let derived = &self.derived;
         let mut all = vec![
-            Box::new(self.services.range(behind(after.cloned())).map(|(key, _)| key.clone())) as Keys<'a, ServiceKey>,
+            Box::new(self.services.range(behind(after.cloned())).map(|(key, _)| key.clone())) as Keys<'a, SubjectKey>,
             Box::new(self.newest.services.range(behind(after.cloned())).map(|(key, _)| key.clone())),
+            Box::new(self.newest.egress_policies.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(self.newest.slices.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(self.newest.unreadable.services.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(derived.records.range(behind(after.cloned())).map(|(key, _)| key.clone())),
@@ -58,7 +59,7 @@ impl Pipeline {
     }
 
     /// The first part that is wrong, in the order in which they follow from each other.
-    fn differing(&self, key: &ServiceKey) -> Option<Part> {
+    fn differing(&self, key: &SubjectKey) -> Option<Part> {
         let (derived, here) = (&self.derived, self.here(&self.derived.sharing));
         let newest = self.newest(here, key);
         let is_counted = self.is_counted(key, newest.as_ref());
@@ -80,18 +81,18 @@ impl Pipeline {
         parts.into_iter().find(|(_, holds)| !holds).map(|(part, _)| part)
     }
 
-    fn is_placed(&self, key: &ServiceKey) -> bool {
+    fn is_placed(&self, key: &SubjectKey) -> bool {
         self.places.has(key, &self.place_of(&self.newest, key))
     }
 
-    fn is_shared(&self, key: &ServiceKey) -> bool {
+    fn is_shared(&self, key: &SubjectKey) -> bool {
         let shares = self.shares(key);
         let counted = self.derived.counted.get(key).map(|counted| &counted.shares);
         let is_known = counted.map_or(shares == Shares::default(), |counted| *counted == shares);
         is_known && self.derived.sharing.has(key, &shares)
     }
 
-    fn is_counted(&self, key: &ServiceKey, newest: Option<&Planned>) -> bool {
+    fn is_counted(&self, key: &SubjectKey, newest: Option<&Planned>) -> bool {
         let demand = newest.map(|newest| self.demand(key, newest));
         match (self.services.has(key), self.derived.counted.get(key)) {
             (true, Some(counted)) => counted.demand == demand,
@@ -100,12 +101,12 @@ impl Pipeline {
         }
     }
 
-    fn is_found_by_pods(&self, key: &ServiceKey, plan: Option<&PlannedService>) -> bool {
-        let mut pods = plan.into_iter().flat_map(PlannedService::sources);
+    fn is_found_by_pods(&self, key: &SubjectKey, plan: Option<&PlannedSubject>) -> bool {
+        let mut pods = plan.into_iter().flat_map(PlannedSubject::sources);
         pods.all(|pod| self.derived.pods.of(pod).binary_search(key).is_ok())
     }
 
-    fn has_failed(&self, key: &ServiceKey) -> bool {
+    fn has_failed(&self, key: &SubjectKey) -> bool {
         let verdict = self.services.get(key).and_then(|entry| entry.verdict.as_ref());
         let mut first: BTreeMap<&str, &PolicyFailure> = BTreeMap::new();
         for failure in verdict.iter().flat_map(|verdict| &verdict.failures) {
@@ -114,7 +115,7 @@ impl Pipeline {
         first == self.derived.failing.of(key)
     }
 
-    fn is_recorded(&self, key: &ServiceKey, planned: Option<&Planned>, faults: Vec<Note>) -> bool {
+    fn is_recorded(&self, key: &SubjectKey, planned: Option<&Planned>, faults: Vec<Note>) -> bool {
         let (derived, here) = (&self.derived, self.here(&self.derived.sharing));
         let mut notes: Vec<Note> = faults.into_iter().chain(self.overlap(derived, key)).collect();
         notes.sort();

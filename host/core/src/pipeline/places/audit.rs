@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{ByAddress, Place, Places};
-use crate::model::ServiceKey;
+use crate::model::SubjectKey;
 use crate::pipeline::audit::behind;
 
 /// A Node, and a Service to which its name leads.
-pub(in crate::pipeline) type Named = (Arc<str>, ServiceKey);
+pub(in crate::pipeline) type Named = (Arc<str>, SubjectKey);
 
 /// What an address or a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +31,12 @@ impl Looked {
 
 impl Places {
     /// Where each Service is known to be.
-    pub(in crate::pipeline) fn by_service(&self) -> &BTreeMap<ServiceKey, Place> {
+    pub(in crate::pipeline) fn by_service(&self) -> &BTreeMap<SubjectKey, Place> {
         &self.known
     }
 
     /// Whether a Service is known to be there and nowhere else, and all of it leads to the Service.
-    pub(in crate::pipeline) fn has(&self, key: &ServiceKey, place: &Place) -> bool {
+    pub(in crate::pipeline) fn has(&self, key: &SubjectKey, place: &Place) -> bool {
         let leads = |index: &ByAddress, addresses: &[IpAddr]| {
             addresses.iter().all(|address| index.of(*address).binary_search(key).is_ok())
         };
@@ -60,7 +60,7 @@ impl Places {
 
     /// Whether an address leads to Services that are known to have it.
     pub(in crate::pipeline) fn leads_back(&self, address: IpAddr) -> Looked {
-        let has = |key: &ServiceKey, part: fn(&Place) -> &[IpAddr]| {
+        let has = |key: &SubjectKey, part: fn(&Place) -> &[IpAddr]| {
             self.known.get(key).is_some_and(|place| part(place).binary_search(&address).is_ok())
         };
         let outer = self.outer.of(address).iter().map(|key| has(key, |place| &place.outer));
@@ -90,14 +90,14 @@ impl Places {
 #[cfg(feature = "testkit")]
 impl Places {
     /// Makes it wrong for tests: a Service is not found by its first address.
-    pub(in crate::pipeline) fn lose(&mut self, key: &ServiceKey) -> Option<()> {
+    pub(in crate::pipeline) fn lose(&mut self, key: &SubjectKey) -> Option<()> {
         let first = *self.known.get(key)?.inner.first()?;
         self.inner.remove(first, key);
         Some(())
     }
 
     /// Makes it wrong for tests: a Service is not found by the first Node that it names.
-    pub(in crate::pipeline) fn lose_node(&mut self, key: &ServiceKey) -> Option<()> {
+    pub(in crate::pipeline) fn lose_node(&mut self, key: &SubjectKey) -> Option<()> {
         let first = Arc::clone(self.known.get(key)?.nodes.first()?);
         super::remove(&mut self.nodes, &first, key);
         Some(())

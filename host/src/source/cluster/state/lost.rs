@@ -2,7 +2,7 @@
 
 use egressd_core::model::{Key, ObjectReference, Uid, UnreadableService};
 
-use super::{State, service_key};
+use super::{State, subject_key};
 use crate::source::kind::Kind;
 
 impl State {
@@ -26,8 +26,8 @@ impl State {
         let unreadable = &mut self.snapshot.unreadable;
         let key = match kind {
             Kind::Services => {
-                let key = service_key(name);
-                unreadable.services.remove(&key).map(|_| Key::Service(key))
+                let key = subject_key(name);
+                unreadable.services.remove(&key).map(|_| Key::Subject(key))
             }
             Kind::Policies => unreadable.policies.remove(&*name.name).map(Key::Policy),
             Kind::Slices
@@ -42,11 +42,11 @@ impl State {
     }
 
     fn lose_service(&mut self, name: &ObjectReference, uid: Option<&str>, why: &str) {
-        let (key, uid) = (service_key(name), uid.and_then(|uid| Uid::new(uid).ok()));
+        let (key, uid) = (subject_key(name), uid.and_then(|uid| Uid::new(uid).ok()));
         let Some(uid) = uid.filter(|_| !self.snapshot.services.contains_key(&key)) else { return };
         let lost = UnreadableService { uid, why: why.into() };
         if self.snapshot.unreadable.services.insert(key.clone(), lost.clone()) != Some(lost) {
-            self.keys.insert(Key::Service(key));
+            self.keys.insert(Key::Subject(key));
         }
     }
 
