@@ -19,6 +19,8 @@ mod keys;
 mod limits;
 #[path = "pipeline/memory.rs"]
 mod memory;
+#[path = "pipeline/scope.rs"]
+mod scope;
 #[path = "pipeline/shown.rs"]
 mod shown;
 #[path = "pipeline/strays.rs"]

@@ -1,4 +1,4 @@
-//! Which annotations and labels of Services the policies read.
+//! Which annotations and labels of Services the policies read, and which endpoints they are shown.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,20 @@ use super::{AnnotationPrefix, LAST_APPLIED, Labels, Service};
 /// every answer a cause of the next question.
 const WITHHELD: [&str; 3] = [LAST_APPLIED, "kube-vip.io/active-endpoint", "egressd.io/"];
 
-/// The names that policies asked for, by how they begin.
+/// Which endpoints policies are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndpointScope {
+    /// Those on this node, and how many there are on others.
+    #[default]
+    Here,
+    /// Those on all nodes.
+    All,
+}
+
+/// What policies are shown: the names that they asked for, by how they begin, and endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interest {
+    endpoints: EndpointScope,
     annotations: BTreeSet<String>,
     labels: BTreeSet<String>,
     /// The labels by which operators choose the Services that a policy is asked about.
@@ -20,14 +31,14 @@ pub struct Interest {
 }
 
 impl Interest {
-    /// In names that begin with one of these.
+    /// In names that begin with one of these, and in the endpoints of all nodes.
     pub fn new<'a>(
         annotations: impl IntoIterator<Item = &'a String>,
         labels: impl IntoIterator<Item = &'a String>,
     ) -> Self {
         let set = |prefixes: &mut dyn Iterator<Item = &'a String>| prefixes.cloned().collect();
         let (annotations, labels) = (set(&mut annotations.into_iter()), set(&mut labels.into_iter()));
-        Self { annotations, labels, ..Self::default() }
+        Self { endpoints: EndpointScope::All, annotations, labels, ..Self::default() }
     }
 
     /// In every name: of a policy that has not described itself.
@@ -40,7 +51,18 @@ impl Interest {
     /// that are almost one of those, since they are reported.
     pub fn of_host(prefix: &AnnotationPrefix) -> Self {
         let read = Self::new([&prefix.name(""), &AnnotationPrefix::default().name("")], []);
-        Self { spelled: Some(prefix.clone()), ..read }
+        Self { spelled: Some(prefix.clone()), endpoints: EndpointScope::Here, ..read }
+    }
+
+    /// The same in these endpoints.
+    #[must_use]
+    pub fn in_endpoints(self, endpoints: EndpointScope) -> Self {
+        Self { endpoints, ..self }
+    }
+
+    /// Which endpoints are shown to those who are shown the most.
+    pub fn endpoints(&self) -> EndpointScope {
+        self.endpoints
     }
 
     /// The same where it depends on these labels of a Service whether a policy is asked about it.
@@ -53,6 +75,7 @@ impl Interest {
     /// In what either is interested in.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
+        self.endpoints = self.endpoints.max(other.endpoints);
         self.annotations.extend(other.annotations.iter().cloned());
         self.labels.extend(other.labels.iter().cloned());
         self.choosing.extend(other.choosing.iter().cloned());

@@ -29,7 +29,7 @@ pub use cluster::{
     AddressReason, ClusterFacts, ClusterSettings, Concerned, InsideNetworks, Listing, MOST_ENDPOINTS, Origin,
     Placement, PrivateDestinations, Reason, Surroundings,
 };
-pub use interest::{Interest, is_withheld};
+pub use interest::{EndpointScope, Interest, is_withheld};
 pub use labels::Labels;
 pub use networks::{ClusterNetworks, Connected};
 pub use nodes::{Believed, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES};

@@ -63,7 +63,7 @@ impl Pipeline {
             return None;
         }
         let Some(shown) = &entry.shown else { return differ("its view", &entry.view, anew) };
-        let hash = differ("what was shown of it", shown, &Shown::of(anew, &self.interest));
+        let hash = differ("what was shown of it", shown, &Shown::of(anew, self.looking()));
         hash.or_else(|| differ("its view, which is cut", &*entry.view, &cut(anew, &self.context.node)))
     }
 }

@@ -3,6 +3,7 @@
 use super::entry::{Answer, FollowUp, Standing};
 use super::input::Heard;
 use super::memory::{accept, is_accepted};
+use super::shown::Looking;
 use super::{About, Pipeline, Question, again};
 use crate::chain::{FailureKind, Ruling, Verdict};
 use crate::model::SubjectKey;
@@ -61,7 +62,7 @@ impl Pipeline {
         (entry.standing, entry.verdict, entry.bare) = (Standing::Newest, Some(verdict), bare);
         (entry.answer, entry.follow_up) = (Answer::New, FollowUp::Unasked);
         if entry.asks_nothing() {
-            entry.keep_little(&self.context.node, &self.interest);
+            entry.keep_little(Looking { node: &self.context.node, interest: &self.interest });
         }
         if refused { self.ask_about_accepted(key) } else { None }
     }

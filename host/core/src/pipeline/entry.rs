@@ -8,11 +8,11 @@ use super::again::{Again, is_undecided};
 use super::claims::Claim;
 use super::input::{Heard, asks_nothing};
 use super::memory::with_annotations;
-use super::shown::{Shown, are_alike};
+use super::shown::{Looking, Shown, are_alike};
 use super::{About, Question};
 use crate::chain::Verdict;
 use crate::finding::Finding;
-use crate::model::{AnnotationPrefix, Interest, Labels, Published, Subject, SubjectKey, SubjectObject, SubjectView};
+use crate::model::{AnnotationPrefix, Labels, Published, Subject, SubjectKey, SubjectObject, SubjectView};
 use crate::whose::Waits;
 
 /// What is known about one Service.
@@ -116,11 +116,11 @@ impl Entry {
     }
 
     /// Whether there is nothing to ask about this newer view: the policies were shown the same, and have answered.
-    pub(super) fn is_answer_to(&self, newest: &SubjectView, interest: &Interest) -> bool {
+    pub(super) fn is_answer_to(&self, newest: &SubjectView, looking: Looking<'_>) -> bool {
         let answered = self.standing == Standing::Newest || self.again.is_deferred();
         let same = || match &self.shown {
-            Some(shown) => *shown == Shown::of(newest, interest),
-            None => are_alike(&self.view, newest, interest),
+            Some(shown) => *shown == Shown::of(newest, looking),
+            None => are_alike(&self.view, newest, looking),
         };
         answered && same()
     }
@@ -144,12 +144,12 @@ impl Entry {
 
     /// Cuts the view where nothing is asked for: to what tells a question from another, and by which addresses it is found
     /// when a pod comes.
-    pub(super) fn keep_little(&mut self, node: &str, interest: &Interest) {
+    pub(super) fn keep_little(&mut self, looking: Looking<'_>) {
         if self.shown.is_some() {
             return;
         }
-        self.shown = Some(Shown::of(&self.view, interest));
-        self.view = Arc::new(cut(&self.view, node));
+        self.shown = Some(Shown::of(&self.view, looking));
+        self.view = Arc::new(cut(&self.view, looking.node));
     }
 
     /// What to tell about it while a policy rests.

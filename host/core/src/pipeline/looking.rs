@@ -5,12 +5,18 @@ use std::sync::Arc;
 use super::entry::{Entry, Standing};
 use super::input::is_asked_about;
 use super::places::Place;
+use super::shown::Looking;
 use super::{Pipeline, Question};
 use crate::chain::{Ruling, Verdict};
 use crate::model::{Published, Snapshot, SubjectKey, SubjectView, Uid, published_on};
 use crate::whose::Waits;
 
 impl Pipeline {
+    /// On whose behalf views are compared.
+    pub(super) fn looking(&self) -> Looking<'_> {
+        Looking { node: &self.context.node, interest: &self.interest }
+    }
+
     /// Looks at a Service as it is now; `anyway` also where its policies were shown the same before.
     pub(super) fn look(&mut self, snapshot: &Snapshot, key: SubjectKey, anyway: bool) -> Option<Question> {
         if self.look_at_unreadable(snapshot, &key) {
@@ -27,7 +33,7 @@ impl Pipeline {
             return None;
         };
         let known = self.services.get(&key).filter(|entry| entry.view.subject.uid() == newest.subject.uid());
-        let is_answered = known.is_some_and(|entry| entry.is_answer_to(&newest, &self.interest));
+        let is_answered = known.is_some_and(|entry| entry.is_answer_to(&newest, self.looking()));
         if is_answered && !anyway {
             return self.look_further(&key, newest, waits, published);
         }
@@ -54,7 +60,7 @@ impl Pipeline {
             return self.hear(key, heard);
         }
         if was_cut {
-            entry.keep_little(&self.context.node, &self.interest);
+            entry.keep_little(Looking { node: &self.context.node, interest: &self.interest });
         }
         None
     }

@@ -7,13 +7,21 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    Endpoint, Interest, Labels, Service, ServiceKind, ServicePort, Subject, SubjectKey, SubjectView, TrafficPolicy, Uid,
+    Endpoint, EndpointScope, Interest, Labels, Service, ServiceKind, ServicePort, Subject, SubjectKey, SubjectView,
+    TrafficPolicy, Uid,
 };
 use crate::net::Family;
 
-/// Whether two views of a subject are the same to policies that read no more than this.
-pub(super) fn are_alike(one: &SubjectView, other: &SubjectView, interest: &Interest) -> bool {
-    Sight::of(one, interest) == Sight::of(other, interest)
+/// Who looks: the policies that read no more than this, on this node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Looking<'a> {
+    pub(super) node: &'a str,
+    pub(super) interest: &'a Interest,
+}
+
+/// Whether two views of a subject are the same to those who look.
+pub(super) fn are_alike(one: &SubjectView, other: &SubjectView, looking: Looking<'_>) -> bool {
+    Sight::of(one, looking) == Sight::of(other, looking)
 }
 
 /// A hash of what was shown, for which no other view can be found that a tenant could have instead.
@@ -21,9 +29,9 @@ pub(super) fn are_alike(one: &SubjectView, other: &SubjectView, interest: &Inter
 pub(super) struct Shown([u8; 32]);
 
 impl Shown {
-    pub(super) fn of(view: &SubjectView, interest: &Interest) -> Self {
+    pub(super) fn of(view: &SubjectView, looking: Looking<'_>) -> Self {
         let mut bytes = Bytes(Sha256::new());
-        Sight::of(view, interest).hash(&mut bytes);
+        Sight::of(view, looking).hash(&mut bytes);
         Self(bytes.0.finalize().into())
     }
 }
@@ -37,13 +45,13 @@ struct Sight<'a> {
     annotations: Vec<(&'a str, &'a str)>,
     namespace_labels: &'a Labels,
     addresses: &'a [IpAddr],
-    endpoints: &'a [Endpoint],
+    endpoints: Endpoints<'a>,
     service: Option<OfService<'a>>,
 }
 
 impl<'a> Sight<'a> {
     /// What is left out is the host's alone: whatever comes into a view has to be decided on here.
-    fn of(view: &'a SubjectView, interest: &Interest) -> Self {
+    fn of(view: &'a SubjectView, Looking { node, interest }: Looking<'a>) -> Self {
         let SubjectView { subject, namespace_labels, withheld: _, findings: _ } = view;
         let Subject { object, addresses, endpoints } = subject;
         Self {
@@ -53,7 +61,7 @@ impl<'a> Sight<'a> {
             annotations: object.annotations().iter().filter(|(name, _)| interest.shows_annotation(name)).collect(),
             namespace_labels,
             addresses,
-            endpoints,
+            endpoints: Endpoints { all: endpoints, node, scope: interest.endpoints() },
             service: object.service().map(|service| OfService::of(service)),
         }
     }
@@ -98,6 +106,38 @@ impl<'a> OfService<'a> {
             families,
             ports,
         }
+    }
+}
+
+/// The endpoints that are shown, and the number of the others. Nothing is made of them, since there can be thousands.
+struct Endpoints<'a> {
+    all: &'a [Endpoint],
+    node: &'a str,
+    scope: EndpointScope,
+}
+
+impl<'a> Endpoints<'a> {
+    fn shown(&self) -> impl Iterator<Item = &'a Endpoint> {
+        let (node, scope) = (self.node, self.scope);
+        self.all.iter().filter(move |endpoint| match scope {
+            EndpointScope::All => true,
+            EndpointScope::Here => endpoint.node.as_deref() == Some(node),
+        })
+    }
+}
+
+impl PartialEq for Endpoints<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.all.len() == other.all.len() && self.shown().eq(other.shown())
+    }
+}
+
+impl Eq for Endpoints<'_> {}
+
+impl Hash for Endpoints<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.all.len().hash(state);
+        self.shown().for_each(|endpoint| endpoint.hash(state));
     }
 }
 
