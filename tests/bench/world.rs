@@ -12,7 +12,7 @@ use egressd_core::model::{ClusterSettings, Context, Key, Service, Snapshot, Subj
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::plan::Limits;
-use egressd_core::testkit::{SnapshotBuilder, n, service, settings, settings_of_many};
+use egressd_core::testkit::{RuleParts, SnapshotBuilder, n, service, settings, settings_of_many};
 
 use crate::asks::{Kind, Policy};
 
@@ -155,7 +155,7 @@ impl World {
         let context = self.pipeline.context();
         let answers = questions.into_iter().map(|question| {
             let rules = (self.policy)(plain(&context, &question.view), &question.view);
-            (question, Verdict::new(Ruling::Draft(Draft { rules, ..Draft::default() }.into())))
+            (question, Verdict::new(Ruling::Draft(Draft::of(rules).into())))
         });
         let answers = answers.collect();
         self.pipeline.answer(answers);
@@ -164,13 +164,9 @@ impl World {
 
 /// From all endpoints on this node to the first address.
 fn plain(context: &Context, view: &SubjectView) -> Rule {
-    Rule {
-        id: "ipv4".to_owned(),
+    RuleParts {
         sources: view.local_endpoints(context).map(|endpoint| endpoint.address).collect::<Vec<IpAddr>>(),
-        include: vec![],
-        exclude: vec![],
-        source_ports: vec![],
-        destination_ports: vec![],
-        address: view.subject.addresses[0],
+        ..Rule::new("ipv4", view.subject.addresses[0]).into()
     }
+    .rule()
 }

@@ -13,7 +13,8 @@ const PERMISSIVE: [&str; 8] =
 const COPYLEFT: &str = "GPL-3.0-or-later";
 
 /// Packages whose users owe nothing.
-const FREE: [&str; 7] = [
+const FREE: [&str; 8] = [
+    "egressd-vocabulary",
     "egressd-core",
     "egressd-policy-sdk",
     "egressd-policy-annotations",

@@ -9,25 +9,6 @@ fn text(file: &str) -> String {
     fs::read_to_string(root().join(file)).expect("the file is there")
 }
 
-/// A function from its first line to the brace that ends it.
-fn function<'a>(text: &'a str, name: &str) -> &'a str {
-    let begin = text.find(&format!("fn {name}(")).expect("the function is there");
-    let end = text[begin..].find("\n}\n").expect("it ends");
-    &text[begin..begin + end]
-}
-
-#[test]
-fn how_far_names_lie_apart_is_the_same_to_the_host_and_to_the_built_in_policy() {
-    let (host, policy) = (text("host/core/src/spelling.rs"), text("policies/annotations/src/spelling.rs"));
-    for name in ["edits", "same_words<'a>", "without_egress", "words", "word"] {
-        assert_eq!(function(&host, name), function(&policy, name), "{name}");
-    }
-    let words = |text: &str| {
-        text.split_once("const WORDS").and_then(|(_, rest)| rest.split_once("];")).map(|(list, _)| list.to_owned())
-    };
-    assert_eq!(words(&host).expect("a list"), words(&policy).expect("a list"));
-}
-
 #[test]
 fn the_host_knows_the_names_that_the_built_in_policy_reads() {
     let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);

@@ -7,13 +7,13 @@ use crate::rooms::{entered, mentions_crate, room};
 use crate::rust::{code, files, name, paths, root, without_tests};
 
 /// The whole of what the pure half may lean on.
-const CORE: [&str; 4] = ["imbl", "ipnet", "sha2", "thiserror"];
+const CORE: [&str; 5] = ["egressd-vocabulary", "imbl", "ipnet", "sha2", "thiserror"];
 
 /// What only its `testkit` leans on, and so nothing that ships.
 const TESTKIT: [&str; 1] = ["proptest"];
 
 /// What an author of policies may be asked to compile.
-const SDK: [&str; 5] = ["ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
+const SDK: [&str; 6] = ["egressd-vocabulary", "ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
 const HOST: [(&str, &[&str]); 19] = [
@@ -53,15 +53,14 @@ const ADAPTERS: [&str; 8] = [
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-pub(crate) const ROOMS: [(&str, &[&str]); 25] = [
+pub(crate) const ROOMS: [(&str, &[&str]); 24] = [
     ("net", &[]),
     ("text", &[]),
-    ("spelling", &[]),
-    ("stray", &["finding", "model", "spelling"]),
+    ("stray", &["finding", "model"]),
     ("finding", &["text"]),
     ("model", &["finding", "net", "text"]),
     ("decision", &["finding", "net"]),
-    ("policy", &["finding", "model", "spelling"]),
+    ("policy", &["finding", "model"]),
     ("chain", &["decision", "finding", "guard", "model", "policy"]),
     ("guard", &["decision", "finding", "model", "net"]),
     ("owner", &["finding", "model", "text"]),

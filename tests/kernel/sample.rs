@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use egressd_core::{
     diff::{Batch, Change, Verb, diff},
-    net::{AddressRange, Family, PortMatch, Protocol},
+    net::{AddressRange, Family, PortRange, Protocol},
     ruleset::{
         Chain, DataKind, Element, Hook, Key, KeyKind, Layout, Map, MapKey, MapKind, Match, Name, Rule, Ruleset, Set,
         Statement, Table, TableNames, Target,
@@ -199,7 +199,7 @@ fn base_chain(family: Family) -> Chain {
 }
 
 fn service_chain(family: Family) -> Chain {
-    let ports = |protocol, first, last| PortMatch::new(protocol, first, last).unwrap();
+    let ports = |protocol, first, last| PortRange::new(protocol, first, last).unwrap();
     let ipv4 = ["198.51.100.1", "198.51.100.0/25", "198.51.100.3-198.51.100.9", "0.0.0.0/0"];
     let ipv6 = ["2001:db8:1::1", "2001:db8:1::/47", "2001:db8:1::3-2001:db8:1::9", "::/0"];
     let to = of(family, address("192.0.2.1"), address("2001:db8::1"));

@@ -1,11 +1,11 @@
 //! Every term of the vocabulary, in tables of every family that has it.
 
 use egressd_core::{
-    net::{Family, PortMatch, Protocol},
+    net::{Family, PortRange, PortSpan, Protocol},
     ruleset::{
         Bits, Chain, Direction, Field, Hook, Interface, Key, KeyKind, Map, MapKey, MapKind, Mark, MarkChange, Match,
-        Point, Policy, PortRange, Rule, Ruleset, Sense, Set, SetKey, SetKeyKind, State, Statement, States, Table,
-        TableFamily, Tag, Target, Timeout, Way, tcp_flags,
+        Point, Policy, Rule, Ruleset, Sense, Set, SetKey, SetKeyKind, State, Statement, States, Table, TableFamily,
+        Tag, Target, Timeout, Way, tcp_flags,
     },
 };
 
@@ -109,7 +109,7 @@ fn families(table: TableFamily) -> impl Iterator<Item = Family> {
 }
 
 fn of_packets(table: TableFamily) -> Vec<Match> {
-    let port = |protocol, first, last| PortMatch::new(protocol, first, last).unwrap();
+    let port = |protocol, first, last| PortRange::new(protocol, first, last).unwrap();
     let mut conditions = vec![
         Match::Protocol(47),
         Match::SourcePort(port(Protocol::Udp, 5060, 5060)),
@@ -200,8 +200,8 @@ pub(crate) fn translations(family: Family) -> Vec<Rule> {
     let tcp = |statement| Rule::when(Match::Protocol(6), statement);
     vec![
         Rule::always(Statement::Snat(to)),
-        tcp(Statement::SnatToPorts(to, PortRange::new(1024, 2047).unwrap())),
-        tcp(Statement::SnatToPorts(to, PortRange::new(1024, 1024).unwrap())),
+        tcp(Statement::SnatToPorts(to, PortSpan::new(1024, 2047).unwrap())),
+        tcp(Statement::SnatToPorts(to, PortSpan::new(1024, 1024).unwrap())),
         Rule::always(Statement::SnatTo(Field::Source(family))),
         Rule::always(Statement::SnatBy(Key::of(MapKind::addresses(family)), of(family, "sources"))),
     ]

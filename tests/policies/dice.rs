@@ -1,11 +1,13 @@
 //! Random Services and drafts, the same on every machine: a test that fails fails again.
 
 use std::net::IpAddr;
+
+use egressd_core::testkit::RuleParts;
 use std::sync::Arc;
 
 use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
 use egressd_core::model::{Labels, ObjectReference, ServiceKind, SubjectKey, SubjectView, TrafficPolicy};
-use egressd_core::net::{Family, PortMatch, Protocol};
+use egressd_core::net::{Family, PortRange, Protocol};
 
 use crate::views::{changed, ip, view};
 
@@ -112,12 +114,12 @@ impl Dice {
         some.filter(|network| Family::of_network(*network) == family).collect()
     }
 
-    fn ports(&mut self) -> Vec<PortMatch> {
+    fn ports(&mut self) -> Vec<PortRange> {
         if self.below(2) == 0 {
             return Vec::new();
         }
         let some = self.some(&PORTS).into_iter();
-        some.map(|(protocol, first, last)| PortMatch::new(protocol, first, last).unwrap()).collect()
+        some.map(|(protocol, first, last)| PortRange::new(protocol, first, last).unwrap()).collect()
     }
 
     /// One value in two is made to be accepted.
@@ -189,24 +191,23 @@ impl Dice {
             let address = self.of(&addresses);
             self.rule(number, address, view)
         });
-        Draft {
-            rules: rules.collect(),
-            on_change: self.of(&[OnChange::Keep, OnChange::Sever]),
-            on_unavailable: self.of(&[OnUnavailable::Pass, OnUnavailable::Drop]),
-        }
+        let mut draft = Draft::of(rules.collect());
+        draft.on_change = self.of(&[None, Some(OnChange::Sever)]);
+        draft.on_unavailable = self.of(&[None, Some(OnUnavailable::Drop)]);
+        draft
     }
 
     fn rule(&mut self, number: usize, address: IpAddr, view: &SubjectView) -> Rule {
         let family = Family::of(address);
         let endpoints = view.subject.endpoints.iter().map(|endpoint| endpoint.address);
-        Rule {
-            id: format!("rule-{number}"),
+        RuleParts {
             sources: endpoints.filter(|source| Family::of(*source) == family && self.below(4) > 0).collect(),
             include: self.networks(family),
             exclude: self.networks(family),
             source_ports: self.ports(),
             destination_ports: self.ports(),
-            address,
+            ..Rule::new(format!("rule-{number}"), address).into()
         }
+        .rule()
     }
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use egressd::wasm::{self, Compiler, Engine, Limits};
 use egressd_core::chain::{self, Asked};
-use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::finding::Finding;
+use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::model::SubjectView;
 use egressd_policy_address_pool::AddressPool;
 use egressd_policy_annotations::Annotations;
@@ -81,7 +80,7 @@ impl<P: Policy> Pair for PolicyPair<P> {
     fn kind(outcome: &Outcome) -> usize {
         match &outcome.decision {
             Decision::Pass => 0,
-            Decision::Plan(draft) if !draft.rules.is_empty() => 1,
+            Decision::Plan(draft) if !draft.rules().is_empty() => 1,
             Decision::Plan(_) => 2,
             Decision::Invalid => 3,
             Decision::Deny => 4,
@@ -96,21 +95,21 @@ struct ValidatorPair<V> {
 }
 
 impl<V: Validator> Pair for ValidatorPair<V> {
-    type Word = Vec<Finding>;
+    type Word = Vec<Diagnostic>;
 
-    fn component(&self, view: &SubjectView, draft: &Draft) -> Vec<Finding> {
+    fn component(&self, view: &SubjectView, draft: &Draft) -> Vec<Diagnostic> {
         self.component.validate(&context(), view, draft).unwrap()
     }
 
-    fn native(&self, view: &SubjectView, draft: &Draft) -> Vec<Finding> {
+    fn native(&self, view: &SubjectView, draft: &Draft) -> Vec<Diagnostic> {
         let description = V::describe(&V::Settings::parse(self.settings).unwrap());
         let service = testkit::shown(adapter::service(view), &description);
         let (context, draft) = (adapter::sdk_context(&context()), adapter::draft_in(draft));
         let told = testkit::validate_on::<V>(self.settings, &context, &service, &draft);
-        told.into_iter().map(adapter::finding).collect()
+        told.into_iter().map(adapter::diagnostic).collect()
     }
 
-    fn kind(told: &Vec<Finding>) -> usize {
+    fn kind(told: &Vec<Diagnostic>) -> usize {
         if told.is_empty() { 0 } else { 4 }
     }
 }

@@ -4,7 +4,7 @@
 use egressd_core::decision as core;
 use egressd_core::finding as told;
 use egressd_core::model::{Context, Endpoint, ObjectReference, ServiceKind, ServicePort, SubjectView, TrafficPolicy};
-use egressd_core::net::{Family, PortMatch, Protocol};
+use egressd_core::net::{Family, PortRange, Protocol};
 use egressd_policy_sdk as sdk;
 use egressd_policy_sdk::{Policy, Settings, testkit};
 
@@ -88,12 +88,12 @@ fn endpoint(from: &Endpoint) -> sdk::Endpoint {
 
 /// A draft of the core for a native policy.
 pub(crate) fn draft_in(from: &core::Draft) -> sdk::Draft {
-    let mut draft = testkit::draft(from.rules.iter().map(rule_in));
-    draft.on_change = match from.on_change {
+    let mut draft = testkit::draft(from.rules().iter().map(rule_in));
+    draft.on_change = match from.on_change.unwrap_or_default() {
         core::OnChange::Keep => sdk::OnChange::Keep,
         core::OnChange::Sever => sdk::OnChange::Sever,
     };
-    draft.on_unavailable = match from.on_unavailable {
+    draft.on_unavailable = match from.on_unavailable.unwrap_or_default() {
         core::OnUnavailable::Pass => sdk::OnUnavailable::Pass,
         core::OnUnavailable::Drop => sdk::OnUnavailable::Drop,
     };
@@ -101,16 +101,16 @@ pub(crate) fn draft_in(from: &core::Draft) -> sdk::Draft {
 }
 
 fn rule_in(from: &core::Rule) -> sdk::Rule {
-    let ports = |ports: &[PortMatch]| ports.iter().map(port_in).collect::<Vec<_>>();
-    let rule = sdk::Rule::new(from.id.clone(), from.address).from(from.sources.iter().copied()).unwrap();
-    let rule = rule.except(from.exclude.iter().copied()).unwrap();
-    let rule = if from.include.is_empty() { rule } else { rule.to(from.include.iter().copied()).unwrap() };
-    let (source, destination) = (ports(&from.source_ports), ports(&from.destination_ports));
+    let ports = |ports: &[PortRange]| ports.iter().map(port_in).collect::<Vec<_>>();
+    let rule = sdk::Rule::new(from.id(), from.address()).from(from.sources().iter().copied()).unwrap();
+    let rule = rule.except(from.exclude().iter().copied()).unwrap();
+    let rule = if from.include().is_empty() { rule } else { rule.to(from.include().iter().copied()).unwrap() };
+    let (source, destination) = (ports(from.source_ports()), ports(from.destination_ports()));
     let rule = if source.is_empty() { rule } else { rule.with_source_ports(source).unwrap() };
     if destination.is_empty() { rule } else { rule.with_destination_ports(destination).unwrap() }
 }
 
-fn port_in(port: &PortMatch) -> sdk::PortRange {
+fn port_in(port: &PortRange) -> sdk::PortRange {
     sdk::PortRange::new(protocol_in(port.protocol()), port.first(), port.last()).unwrap()
 }
 
@@ -129,58 +129,54 @@ fn outcome_out(outcome: sdk::Outcome) -> core::Outcome {
         sdk::Decision::Invalid => core::Decision::Invalid,
         sdk::Decision::Deny => core::Decision::Deny,
     };
-    core::Outcome { decision, diagnostics: outcome.diagnostics.into_iter().map(finding).collect() }
+    core::Outcome { decision, diagnostics: outcome.diagnostics.into_iter().map(diagnostic).collect() }
 }
 
 fn draft_out(draft: &sdk::Draft) -> core::Draft {
-    core::Draft {
-        rules: draft.rules().iter().map(rule_out).collect(),
-        on_change: match draft.on_change {
-            sdk::OnChange::Keep => core::OnChange::Keep,
-            sdk::OnChange::Sever => core::OnChange::Sever,
-        },
-        on_unavailable: match draft.on_unavailable {
-            sdk::OnUnavailable::Pass => core::OnUnavailable::Pass,
-            sdk::OnUnavailable::Drop => core::OnUnavailable::Drop,
-        },
-    }
+    let mut out = core::Draft::default().with_rules(draft.rules().iter().map(rule_out).collect()).unwrap();
+    out.on_change = Some(match draft.on_change {
+        sdk::OnChange::Keep => core::OnChange::Keep,
+        sdk::OnChange::Sever => core::OnChange::Sever,
+    });
+    out.on_unavailable = Some(match draft.on_unavailable {
+        sdk::OnUnavailable::Pass => core::OnUnavailable::Pass,
+        sdk::OnUnavailable::Drop => core::OnUnavailable::Drop,
+    });
+    out
 }
 
 fn rule_out(rule: &sdk::Rule) -> core::Rule {
-    core::Rule {
-        id: rule.id().to_owned(),
+    let parts = core::RuleParts {
         sources: rule.sources().to_vec(),
         include: rule.include().to_vec(),
         exclude: rule.exclude().to_vec(),
         source_ports: rule.source_ports().iter().map(ports_out).collect(),
         destination_ports: rule.destination_ports().iter().map(ports_out).collect(),
-        address: rule.address(),
-    }
+        ..core::Rule::new(rule.id(), rule.address()).into()
+    };
+    parts.checked().unwrap()
 }
 
-fn ports_out(range: &sdk::PortRange) -> PortMatch {
+fn ports_out(range: &sdk::PortRange) -> PortRange {
     let protocol = match range.protocol() {
         sdk::Protocol::Tcp => Protocol::Tcp,
         sdk::Protocol::Udp => Protocol::Udp,
         sdk::Protocol::Sctp => Protocol::Sctp,
     };
-    PortMatch::new(protocol, range.first(), range.last()).unwrap()
+    PortRange::new(protocol, range.first(), range.last()).unwrap()
 }
 
-/// A diagnostic in the core's words.
-pub(crate) fn finding(diagnostic: sdk::Diagnostic) -> told::Finding {
-    told::Finding {
-        severity: match diagnostic.severity {
-            sdk::Severity::Info => told::Severity::Info,
-            sdk::Severity::Warning => told::Severity::Warning,
-            sdk::Severity::Error => told::Severity::Error,
-        },
-        code: diagnostic.code.into(),
-        message: diagnostic.message.into(),
-        span: diagnostic.span.map(|span| told::Span {
-            annotation: span.annotation,
-            offset: span.offset,
-            length: span.length,
-        }),
-    }
+/// A diagnostic of the core.
+pub(crate) fn diagnostic(diagnostic: sdk::Diagnostic) -> core::Diagnostic {
+    let severity = match diagnostic.severity {
+        sdk::Severity::Info => told::Severity::Info,
+        sdk::Severity::Warning => told::Severity::Warning,
+        sdk::Severity::Error => told::Severity::Error,
+    };
+    let span = diagnostic.span.map(|span| told::Span {
+        annotation: span.annotation,
+        offset: span.offset,
+        length: span.length,
+    });
+    core::Diagnostic { span, ..core::Diagnostic::new(severity, diagnostic.code, diagnostic.message) }
 }

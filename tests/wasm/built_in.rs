@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, LazyLock};
 
+use egressd_core::testkit::RuleParts;
+
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd::wasm::{self, Loaded};
 use egressd_core::chain::{Chain, Policy, Ruling};
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
 use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference, PolicyObject};
-use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::net::{PortRange, Protocol};
 use wit_component::DecodedWasm;
 
 use crate::services::{self, CHILD, ENGINE, context, ip, view};
@@ -61,35 +63,36 @@ fn egress_becomes_a_rule() {
         ],
     );
     let outcome = policy().evaluate(&context(), &service, &Draft::default()).unwrap();
-    let rule = Rule {
-        id: "ipv4".to_owned(),
+    let rule = RuleParts {
         sources: vec![ip("10.244.1.7")],
         include: vec!["198.51.100.0/24".parse().unwrap()],
         exclude: vec!["198.51.100.7/32".parse().unwrap()],
-        source_ports: Vec::new(),
-        destination_ports: vec![PortMatch::new(Protocol::Tcp, 8000, 8999).unwrap()],
-        address: ip("192.0.2.10"),
-    };
-    let draft = Draft { rules: vec![rule], on_change: OnChange::Sever, on_unavailable: OnUnavailable::Pass };
+        destination_ports: vec![PortRange::new(Protocol::Tcp, 8000, 8999).unwrap()],
+        ..Rule::new("ipv4", ip("192.0.2.10")).into()
+    }
+    .rule();
+    let mut draft = Draft::of(vec![rule]);
+    draft.on_change = Some(OnChange::Sever);
     assert_eq!(outcome.decision, Decision::Plan(draft));
     assert_eq!(outcome.diagnostics, []);
 }
 
 #[test]
 fn a_draft_goes_in_and_comes_back() {
-    let rule = Rule {
-        id: "earlier".to_owned(),
+    let rule = RuleParts {
         sources: vec![ip("fd00:244:1::7")],
         include: vec!["2001:db8::/32".parse().unwrap()],
         exclude: vec!["2001:db8::1/128".parse().unwrap()],
-        source_ports: vec![PortMatch::new(Protocol::Sctp, 1, 65535).unwrap()],
-        destination_ports: vec![PortMatch::new(Protocol::Udp, 53, 53).unwrap()],
-        address: ip("2001:db8::10"),
-    };
-    let draft = Draft { rules: vec![rule], on_change: OnChange::Keep, on_unavailable: OnUnavailable::Drop };
+        source_ports: vec![PortRange::new(Protocol::Sctp, 1, 65535).unwrap()],
+        destination_ports: vec![PortRange::new(Protocol::Udp, 53, 53).unwrap()],
+        ..Rule::new("earlier", ip("2001:db8::10")).into()
+    }
+    .rule();
+    let mut draft = Draft::of(vec![rule]);
+    draft.on_unavailable = Some(OnUnavailable::Drop);
     let outcome = policy().evaluate(&context(), &view("web", &[("kube-vip.io/egress", "true")]), &draft).unwrap();
     let Decision::Plan(answer) = outcome.decision else { panic!("{:?}", outcome.decision) };
-    assert_eq!(answer.on_unavailable, OnUnavailable::Drop);
+    assert_eq!(answer.on_unavailable, Some(OnUnavailable::Drop));
 }
 
 #[test]
@@ -109,8 +112,8 @@ fn the_host_hands_the_prefix_to_it() {
     assert_eq!(chain.evaluate(&context(), &mixed).ruling, Ruling::Draft(Draft::default().into()));
     let ours = view("web", &[("example.org/egress", "true"), ("kube-vip.io/egress-denied-networks", "0.0.0.0/0")]);
     let Ruling::Draft(draft) = chain.evaluate(&context(), &ours).ruling else { panic!("no draft") };
-    assert_eq!(draft.rules.len(), 1);
-    assert!(draft.rules[0].exclude.is_empty());
+    assert_eq!(draft.rules().len(), 1);
+    assert!(draft.rules()[0].exclude().is_empty());
 }
 
 /// The prefix has one owner. What an earlier process had in force by the other goes on, and is reported.
@@ -128,7 +131,7 @@ fn another_prefix_in_its_settings_is_refused_and_stays_where_it_was_in_force() {
         let Ruling::Draft(draft) = chain.evaluate(&context(), &view("web", &[(name, "true")])).ruling else {
             panic!("no draft")
         };
-        draft.rules.len()
+        draft.rules().len()
     };
     let refused = "setting \"prefix\" is example.net, and --annotation-prefix (EGRESSD_ANNOTATION_PREFIX) is example.org, \
                    which alone counts; set that one to what is meant, and remove the setting (docs/upgrade.md); ";
@@ -158,5 +161,5 @@ fn a_service_with_thousands_of_endpoints_is_within_the_limits() {
     service.subject.endpoints = (0..10_000).map(numbered).collect();
     let outcome = policy().evaluate(&context(), &service, &Draft::default()).unwrap();
     let Decision::Plan(draft) = outcome.decision else { panic!("{:?}", outcome.decision) };
-    assert_eq!(draft.rules[0].sources.len(), 10_000);
+    assert_eq!(draft.rules()[0].sources().len(), 10_000);
 }

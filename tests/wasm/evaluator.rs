@@ -8,8 +8,7 @@ use std::time::Duration;
 use egressd::daemon::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling, Verdict};
-use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::finding::Finding;
+use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::model::{Context, SubjectView};
 use egressd_core::pipeline::{Question, Turns};
 
@@ -49,7 +48,7 @@ fn verdicts_come_in_the_order_of_the_services() {
     let rulings: Vec<usize> = verdicts
         .iter()
         .map(|verdict| match &verdict.ruling {
-            Ruling::Draft(draft) => draft.rules.len(),
+            Ruling::Draft(draft) => draft.rules().len(),
             Ruling::Invalid { policy } => policy.len(),
             Ruling::Denied { .. } | Ruling::Failed(_) => panic!("{verdict:?}"),
         })
@@ -65,7 +64,7 @@ fn a_policy_that_fails_harms_no_other_service() {
     let owner = |name| with(view(name, &[]), |subject| subject.addresses = vec![ip("192.0.2.1")]);
     let verdicts = asked(&evaluator, ["panic", "fine"].map(owner), Duration::MAX);
     assert!(matches!(&verdicts[0].ruling, Ruling::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
-    assert!(matches!(&verdicts[1].ruling, Ruling::Draft(draft) if draft.rules.len() == 1), "{verdicts:?}");
+    assert!(matches!(&verdicts[1].ruling, Ruling::Draft(draft) if draft.rules().len() == 1), "{verdicts:?}");
 }
 
 /// A bug of the host itself.
@@ -136,7 +135,7 @@ impl Policy for Witness {
         let number = number(view);
         thread::sleep(Duration::from_micros(50 * (number % 7)));
         let code = format!("number-{number}");
-        Ok(Outcome { decision: Decision::Pass, diagnostics: vec![Finding::warning(code, "it was asked")] })
+        Ok(Outcome { decision: Decision::Pass, diagnostics: vec![Diagnostic::warning(code, "it was asked")] })
     }
 }
 

@@ -141,7 +141,7 @@ fn good_items_by_the_thousand_are_taken_up_to_what_the_guard_takes_and_are_inval
         annotations.extend(networks.map(|(name, value)| named(name, value)));
         expect_an_answer(&annotations, &format!("{allowed} allowed and {denied} denied")).ruling
     };
-    assert!(matches!(ask(2_048, 2_048), Ruling::Draft(draft) if draft.rules.len() == 1));
+    assert!(matches!(ask(2_048, 2_048), Ruling::Draft(draft) if draft.rules().len() == 1));
     assert!(matches!(ask(2_048, 2_049), Ruling::Invalid { .. }));
     assert!(matches!(ask(9_000, 1), Ruling::Invalid { .. }));
 }

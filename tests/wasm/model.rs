@@ -17,12 +17,13 @@ impl Said {
     /// Address of each rule.
     fn translations(&self) -> Vec<String> {
         let Decision::Plan(draft) = &self.word.decision else { panic!("{:?}", self.word) };
-        draft.rules.iter().map(|rule| format!("{:?} -> {}", rule.sources, rule.address)).collect()
+        draft.rules().iter().map(|rule| format!("{:?} -> {}", rule.sources(), rule.address())).collect()
     }
 
     /// Codes of what the host found, then of what the policies say.
     fn codes(&self) -> Vec<&str> {
-        self.view.findings.iter().chain(&self.word.diagnostics).map(|finding| finding.code.as_str()).collect()
+        let found = self.view.findings.iter().map(|finding| finding.code.as_str());
+        found.chain(self.word.diagnostics.iter().map(|diagnostic| diagnostic.code.as_str())).collect()
     }
 }
 

@@ -78,7 +78,7 @@ fn the_released_built_in_policy_answers_with_the_rules_that_annotations_ask_for(
     let service = view("web", &[("kube-vip.io/egress", "true"), ("kube-vip.io/egress-ipv6", "true")]);
     let outcome = policy.evaluate(&context(), &service, &Draft::default()).unwrap();
     let Decision::Plan(draft) = outcome.decision else { panic!("{:?}", outcome.decision) };
-    let rules: Vec<_> = draft.rules.iter().map(|rule| (rule.sources.clone(), rule.address)).collect();
+    let rules: Vec<_> = draft.rules().iter().map(|rule| (rule.sources().to_vec(), rule.address())).collect();
     assert_eq!(rules, [(vec![ip("10.244.1.7")], ip("192.0.2.10")), (vec![ip("fd00:244:1::7")], ip("2001:db8::10"))]);
 }
 
@@ -91,6 +91,6 @@ fn a_released_validator_denies_what_its_settings_do_not_allow() {
     };
     let service = view("web", &[("kube-vip.io/egress", "true"), ("kube-vip.io/egress-destination-ports", "tcp:443")]);
     let ruling = |ports| chain(ports).evaluate(&context(), &service).ruling;
-    assert!(matches!(ruling("tcp:443"), Ruling::Draft(draft) if draft.rules.len() == 1));
+    assert!(matches!(ruling("tcp:443"), Ruling::Draft(draft) if draft.rules().len() == 1));
     assert_eq!(ruling("tcp:80"), Ruling::Denied { policy: "port-allowlist".to_owned() });
 }

@@ -157,21 +157,21 @@ pub fn faults(key: &SubjectKey, service: &PlannedSubject, excluded: &Networks) -
     let mut notes = Vec::new();
     let mut note = |kind| notes.push(Note { service: key.clone(), kind });
     for rule in &service.rules {
-        let family = Family::of(rule.address);
+        let family = Family::of(rule.address());
         if !excluded.known.contains(&family) {
             note(Kind::FamilyUnknown(family));
         }
         if excluded.unmerged.contains(&family) {
             note(Kind::Unmerged(family));
         }
-        if rule.sources.is_empty() || is_planted(&rule.id) {
-            note(Kind::NoSources(rule.id.clone()));
+        if rule.sources().is_empty() || is_planted(rule.id()) {
+            note(Kind::NoSources(rule.id().to_owned()));
         }
-        let networks = rule.include.iter().chain(&rule.exclude);
-        if rule.sources.iter().any(|a| Family::of(*a) != family)
+        let networks = rule.include().iter().chain(rule.exclude());
+        if rule.sources().iter().any(|a| Family::of(*a) != family)
             || networks.clone().any(|n| Family::of_network(*n) != family)
         {
-            note(Kind::MixedFamilies(rule.id.clone()));
+            note(Kind::MixedFamilies(rule.id().to_owned()));
         }
     }
     notes

@@ -4,42 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use egressd_vocabulary::{Severity, Span};
+
+use egressd_vocabulary::Diagnostic;
+
 use crate::text::Text;
 
 /// How many findings of one kind of source (the host, a policy) about one Service are kept.
 pub const MOST: usize = 16;
-
-/// How bad it is. `Error` means that something asked for is not in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// In force, but probably not as meant.
-    Warning,
-    /// Not in force.
-    Error,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        })
-    }
-}
-
-/// A part of an annotation's value, in bytes, so that `plan` and `explain` can underline it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
-    /// The annotation's full name.
-    pub annotation: String,
-    /// Where the part begins in the value.
-    pub offset: usize,
-    /// How long it is.
-    pub length: usize,
-}
 
 /// Something to tell about one Service, one file or the node.
 ///
@@ -72,6 +44,14 @@ impl Finding {
     /// In force, but probably not as meant: `code` and a sentence.
     pub fn warning(code: impl Into<Text>, message: impl Into<Text>) -> Self {
         Self::new(Severity::Warning, code, message)
+    }
+}
+
+/// What a policy reports, as text that is fit to be shown.
+impl From<Diagnostic> for Finding {
+    fn from(diagnostic: Diagnostic) -> Self {
+        let Diagnostic { severity, code, message, span, rule: _ } = diagnostic;
+        Self { span, ..Self::new(severity, code, message) }
     }
 }
 

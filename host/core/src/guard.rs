@@ -13,7 +13,7 @@ use crate::net::Family;
 pub const MOST_RULES: usize = 4096;
 /// Most networks of one rule, included and excluded together, likewise.
 pub const MOST_NETWORKS: usize = 65_536;
-/// Most port matches of one rule, both ends together.
+/// Most ranges of ports of one rule, both ends together.
 pub const MOST_PORTS: usize = 1024;
 
 /// Why an answer is refused: one sentence that names the rule.
@@ -68,29 +68,30 @@ pub enum Refusal {
 /// # Errors
 /// The first thing that does not.
 pub fn guard(context: &Context, view: &SubjectView, draft: &Draft) -> Result<(), Refusal> {
-    at_most("rules", draft.rules.len(), MOST_RULES)?;
+    at_most("rules", draft.rules().len(), MOST_RULES)?;
     let mut ids = BTreeSet::new();
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
-    for rule in &draft.rules {
-        if !ids.insert(&rule.id) {
-            return Err(Refusal::SameId { rule: rule.id.clone() });
+    for rule in draft.rules() {
+        if !ids.insert(rule.id()) {
+            return Err(Refusal::SameId { rule: rule.id().to_owned() });
         }
         counts(rule)?;
         families(rule)?;
-        if !view.subject.addresses.contains(&rule.address) {
-            return Err(Refusal::ForeignAddress { rule: rule.id.clone(), address: rule.address });
+        if !view.subject.addresses.contains(&rule.address()) {
+            return Err(Refusal::ForeignAddress { rule: rule.id().to_owned(), address: rule.address() });
         }
-        if let Some(source) = rule.sources.iter().find(|source| !local.contains(source)) {
-            return Err(Refusal::ForeignSource { rule: rule.id.clone(), source_address: *source });
+        if let Some(source) = rule.sources().iter().find(|source| !local.contains(source)) {
+            return Err(Refusal::ForeignSource { rule: rule.id().to_owned(), source_address: *source });
         }
     }
     Ok(())
 }
 
 fn counts(rule: &Rule) -> Result<(), Refusal> {
-    let Rule { id, include, exclude, source_ports, destination_ports, .. } = rule;
-    at_most(&format!("networks in rule {id:?}"), include.len() + exclude.len(), MOST_NETWORKS)?;
-    at_most(&format!("ports in rule {id:?}"), source_ports.len() + destination_ports.len(), MOST_PORTS)
+    let networks = rule.include().len() + rule.exclude().len();
+    let ports = rule.source_ports().len() + rule.destination_ports().len();
+    at_most(&format!("networks in rule {:?}", rule.id()), networks, MOST_NETWORKS)?;
+    at_most(&format!("ports in rule {:?}", rule.id()), ports, MOST_PORTS)
 }
 
 fn at_most(what: &str, count: usize, most: usize) -> Result<(), Refusal> {
@@ -101,16 +102,16 @@ fn at_most(what: &str, count: usize, most: usize) -> Result<(), Refusal> {
 }
 
 fn families(rule: &Rule) -> Result<(), Refusal> {
-    let family = Family::of(rule.address);
-    let sources = rule.sources.iter().filter(|a| Family::of(**a) != family).map(|a| format!("source {a}"));
+    let family = Family::of(rule.address());
+    let sources = rule.sources().iter().filter(|a| Family::of(**a) != family).map(|a| format!("source {a}"));
     let networks = rule
-        .include
+        .include()
         .iter()
-        .chain(&rule.exclude)
+        .chain(rule.exclude())
         .filter(|n| Family::of_network(**n) != family)
         .map(|n| format!("network {n}"));
     match sources.chain(networks).next() {
-        Some(what) => Err(Refusal::MixedFamilies { rule: rule.id.clone(), address: rule.address, what }),
+        Some(what) => Err(Refusal::MixedFamilies { rule: rule.id().to_owned(), address: rule.address(), what }),
         None => Ok(()),
     }
 }

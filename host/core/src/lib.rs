@@ -27,7 +27,6 @@ pub mod plan;
 pub mod policy;
 pub mod record;
 pub mod ruleset;
-pub mod spelling;
 pub mod status;
 pub mod stray;
 #[cfg(feature = "testkit")]

@@ -172,8 +172,8 @@ pub fn status(planned: &Planned) -> SubjectStatus {
         addresses.shrink_to_fit();
         addresses
     };
-    let addresses = sorted(rules.clone().map(|rule| rule.address).collect());
-    let endpoints = sorted(rules.flat_map(|rule| rule.sources.iter().copied()).collect());
+    let addresses = sorted(rules.clone().map(|rule| rule.address()).collect());
+    let endpoints = sorted(rules.flat_map(|rule| rule.sources().iter().copied()).collect());
     SubjectStatus {
         state: state(planned),
         addresses,

@@ -9,7 +9,7 @@ mod foreign;
 use self::domain::{Domain, split};
 use crate::finding::{Finding, Severity, Span, at_most};
 use crate::model::{AnnotationPrefix, Service};
-use crate::spelling::{MOST_EDITS, nearest, same_words, words};
+use egressd_vocabulary::spelling::{MOST_EDITS, nearest, same_words, words};
 
 /// What is read of a Service, by the built-in policy and by the host, and what is accepted without effect.
 const KNOWN: [&str; 13] = [

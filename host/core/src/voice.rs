@@ -103,7 +103,7 @@ fn wanted(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Pla
 
 fn lowest(service: &PlannedSubject) -> ByFamily<IpAddr> {
     let mut lowest = ByFamily::new();
-    for source in service.rules.iter().flat_map(|rule| &rule.sources) {
+    for source in service.rules.iter().flat_map(|rule| rule.sources()) {
         let family = Family::of(*source);
         lowest.insert(family, lowest.get(family).map_or(*source, |known| (*source).min(*known)));
     }

@@ -16,7 +16,7 @@ fn touched(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
     let keys: BTreeSet<_> = old.services.keys().chain(new.services.keys()).collect();
     let differ = keys.into_iter().filter(|key| old.services.get(*key) != new.services.get(*key));
     let sources = differ.flat_map(|key| [old.services.get(key), new.services.get(key)]).flatten();
-    let sources = sources.flat_map(|service| &service.rules).flat_map(|rule| rule.sources.iter().copied());
+    let sources = sources.flat_map(|service| &service.rules).flat_map(|rule| rule.sources().iter().copied());
     sources.chain(old.elsewhere.symmetric_difference(&new.elsewhere).copied()).collect()
 }
 
@@ -26,9 +26,9 @@ fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
     for service in plan.services.values_mut() {
         let mut rules = service.rules.to_vec();
         for rule in &mut rules {
-            rule.sources.retain(|source| pods.contains(source));
+            rule.retain_sources(|source| pods.contains(&source));
         }
-        rules.retain(|rule| !rule.sources.is_empty());
+        rules.retain(|rule| !rule.sources().is_empty());
         service.rules = rules.into();
     }
     plan.services.retain(|_, service| !service.rules.is_empty());

@@ -27,7 +27,7 @@ impl Policy for Either {
     fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let asked = view.subject.annotations().keys().any(|name| name.ends_with("/egress"));
         let rule = rule(view.local_endpoints(context).map(|endpoint| endpoint.address), a("11.0.0.2"));
-        let plan = || Decision::Plan(Draft { rules: vec![rule], ..Draft::default() });
+        let plan = || Decision::Plan(Draft::of(vec![rule]));
         Ok(Outcome { decision: if asked { plan() } else { Decision::Pass }, diagnostics: vec![] })
     }
 }

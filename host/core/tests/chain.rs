@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure, Ruling, Validator};
-use egressd_core::decision::{Decision, Draft, Outcome, Rule};
-use egressd_core::finding::{Finding, Severity};
+use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
+use egressd_core::finding::Severity;
 use egressd_core::guard::guard;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, SubjectView, view};
 use egressd_core::policy::{Mode, OnFailure, Scope};
-use egressd_core::testkit::{SnapshotBuilder, a, service};
+use egressd_core::testkit::{SnapshotBuilder, a, rule, service};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -48,16 +48,10 @@ impl Scripted {
     fn answer(&self, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let with = |address| {
-            let rule = Rule {
-                id: format!("{}-{}", self.name, draft.rules.len()),
-                sources: vec![a("10.0.0.1")],
-                include: vec![],
-                exclude: vec![],
-                source_ports: vec![],
-                destination_ports: vec![],
-                address: a(address),
-            };
-            Decision::Plan(Draft { rules: [draft.rules.clone(), vec![rule]].concat(), ..draft.clone() })
+            let id = format!("{}-{}", self.name, draft.rules().len());
+            let mut draft = draft.clone();
+            draft.push(rule([a("10.0.0.1")], a(address)).with_id(id)).expect("a new id");
+            Decision::Plan(draft)
         };
         let decision = match self.says {
             Says::Pass => Decision::Pass,
@@ -70,7 +64,7 @@ impl Scripted {
                 return Err(PolicyFailure { policy, reason, kind: FailureKind::Prompt });
             }
         };
-        Ok(Outcome { decision, diagnostics: vec![Finding::new(Severity::Info, "asked", self.name.clone())] })
+        Ok(Outcome { decision, diagnostics: vec![Diagnostic::info("asked", self.name.clone())] })
     }
 }
 
@@ -90,10 +84,10 @@ impl Validator for Scripted {
     }
 
     /// It complains where a policy would deny, and fails where one would fail.
-    fn validate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
+    fn validate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Vec<Diagnostic>, PolicyFailure> {
         let outcome = self.answer(draft)?;
         let severity = if outcome.decision == Decision::Deny { Severity::Error } else { Severity::Info };
-        Ok(outcome.diagnostics.into_iter().map(|finding| Finding { severity, ..finding }).collect())
+        Ok(outcome.diagnostics.into_iter().map(|diagnostic| Diagnostic { severity, ..diagnostic }).collect())
     }
 }
 

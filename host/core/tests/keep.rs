@@ -16,11 +16,11 @@ fn ruleset(plan: &Plan) -> Ruleset {
 }
 
 fn pods(service: &PlannedSubject) -> BTreeSet<IpAddr> {
-    service.rules.iter().flat_map(|rule| rule.sources.iter().copied()).collect()
+    service.rules.iter().flat_map(|rule| rule.sources().iter().copied()).collect()
 }
 
 fn own(key: &SubjectKey, service: &PlannedSubject) -> Own {
-    let addresses = service.rules.iter().map(|rule| rule.address).collect();
+    let addresses = service.rules.iter().map(|rule| rule.address()).collect();
     Own { key: key.clone(), pods: pods(service), addresses }
 }
 

@@ -7,10 +7,10 @@ use egressd_core::compile::{compile, table_names};
 use egressd_core::decision::Rule;
 use egressd_core::diff::{Cut, cut, diff};
 use egressd_core::model::{SubjectKey, Uid};
-use egressd_core::net::{Family, PortMatch, Protocol};
+use egressd_core::net::{Family, PortRange, Protocol};
 use egressd_core::plan::{Plan, PlannedSubject};
 use egressd_core::ruleset::{Map, MapKind, Name, Ruleset, TableFamily};
-use egressd_core::testkit::{Packet, Seen, a, apply, facts, n, promised, rule, trace};
+use egressd_core::testkit::{Packet, RuleParts, Seen, a, apply, facts, n, promised, rule, trace};
 
 const POD: &str = "10.0.0.1";
 
@@ -30,9 +30,10 @@ fn service(name: &str, rule: Rule) -> (SubjectKey, PlannedSubject) {
 /// answer of its own.
 fn shared(count: u8) -> Plan {
     let exclude = (0..count).map(|i| n(&format!("192.0.{i}.0/24"))).collect();
-    let port = |i: u8| PortMatch::new(Protocol::Tcp, 1000 + u16::from(i), 1000 + u16::from(i)).unwrap();
-    let networks = Rule { exclude, ..rule([a(POD)], a("11.0.0.2")) };
-    let ports = Rule { destination_ports: (0..count).map(port).collect(), ..rule([a(POD)], a("11.0.0.3")) };
+    let port = |i: u8| PortRange::new(Protocol::Tcp, 1000 + u16::from(i), 1000 + u16::from(i)).unwrap();
+    let networks = RuleParts { exclude, ..rule([a(POD)], a("11.0.0.2")).into() }.rule();
+    let ports =
+        RuleParts { destination_ports: (0..count).map(port).collect(), ..rule([a(POD)], a("11.0.0.3")).into() }.rule();
     let services = [service("networks", networks), service("ports", ports)].into();
     Plan { services, excluded: facts().excluded, ..Plan::default() }
 }
@@ -82,9 +83,12 @@ fn a_map_of_our_name_and_another_kind_is_made_anew_with_its_table() {
 #[test]
 fn a_pod_behind_very_many_services_with_ports_costs_as_many_answers_as_there_are_ports() {
     let one = |number: u16| {
-        let ports = (0..16).map(|i| PortMatch::new(Protocol::Tcp, 1 + number * 16 + i, 1 + number * 16 + i).unwrap());
+        let ports = (0..16).map(|i| PortRange::new(Protocol::Tcp, 1 + number * 16 + i, 1 + number * 16 + i).unwrap());
         let address = IpAddr::from([11, 0, (number >> 8) as u8, number as u8]);
-        service(&format!("s{number}"), Rule { destination_ports: ports.collect(), ..rule([a(POD)], address) })
+        service(
+            &format!("s{number}"),
+            RuleParts { destination_ports: ports.collect(), ..rule([a(POD)], address).into() }.rule(),
+        )
     };
     let plan = Plan { services: (0..2_000).map(one).collect(), excluded: facts().excluded, ..Plan::default() };
     assert_eq!(elements(&ruleset(&plan)), 32_000);

@@ -11,7 +11,7 @@ use egressd_core::model::{AnnotationPrefix, Context, Key, Snapshot, SubjectKey, 
 use egressd_core::owner::{Owner, Standing};
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::status::State;
-use egressd_core::testkit::{SnapshotBuilder, a, service, settings};
+use egressd_core::testkit::{RuleParts, SnapshotBuilder, a, service, settings};
 
 const V4: &str = "11.0.0.2";
 const V6: &str = "fc00:11::2";
@@ -29,24 +29,22 @@ impl Policy for EachFamily {
     }
 
     fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let rule = |address: &std::net::IpAddr| Rule {
-            id: address.to_string(),
-            sources: view
-                .local_endpoints(context)
-                .map(|e| e.address)
-                .filter(|e| e.is_ipv4() == address.is_ipv4())
-                .collect(),
-            include: vec![],
-            exclude: vec![],
-            source_ports: vec![],
-            destination_ports: vec![],
-            address: *address,
+        let rule = |address: &std::net::IpAddr| {
+            RuleParts {
+                sources: view
+                    .local_endpoints(context)
+                    .map(|e| e.address)
+                    .filter(|e| e.is_ipv4() == address.is_ipv4())
+                    .collect(),
+                ..Rule::new(address.to_string(), *address).into()
+            }
+            .rule()
         };
         let first = |address: &&std::net::IpAddr| {
             view.subject.addresses.iter().find(|other| other.is_ipv4() == address.is_ipv4()) == Some(*address)
         };
         let rules = view.subject.addresses.iter().filter(first).map(rule).collect();
-        Ok(Outcome { decision: Decision::Plan(Draft { rules, ..Draft::default() }), diagnostics: vec![] })
+        Ok(Outcome { decision: Decision::Plan(Draft::of(rules)), diagnostics: vec![] })
     }
 }
 

@@ -96,24 +96,18 @@ impl Policy for Obedient {
 
     fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let rule = |address| rule(view.local_endpoints(context).map(|endpoint| endpoint.address), address);
-        let plan = |address| Decision::Plan(Draft { rules: vec![rule(address)], ..Draft::default() });
-        let word = view.subject.annotations().get("do");
-        let decision = match word {
+        let plan = |address| Decision::Plan(Draft::of(vec![rule(address)]));
+        let failed = |kind, reason: &str| {
+            let (policy, reason) = ("obedient".to_owned(), reason.to_owned());
+            Err(PolicyFailure { policy, reason, kind })
+        };
+        let decision = match view.subject.annotations().get("do") {
             None => Decision::Pass,
             Some("translate") => view.subject.addresses.first().map_or(Decision::Pass, |address| plan(*address)),
             Some("steal") => plan(a("11.0.0.99")),
             Some("deny") => Decision::Deny,
-            Some("trap") => {
-                return Err(PolicyFailure {
-                    policy: "obedient".to_owned(),
-                    reason: "it trapped".to_owned(),
-                    kind: FailureKind::Prompt,
-                });
-            }
-            Some("wait") => {
-                let (policy, reason) = ("obedient".to_owned(), "it is asked about one input a second".to_owned());
-                return Err(PolicyFailure { policy, reason, kind: FailureKind::Deferred });
-            }
+            Some("trap") => return failed(FailureKind::Prompt, "it trapped"),
+            Some("wait") => return failed(FailureKind::Deferred, "it is asked about one input a second"),
             Some(_) => Decision::Invalid,
         };
         Ok(Outcome { decision, diagnostics: vec![] })
@@ -197,8 +191,8 @@ fn in_force(round: &Round) -> String {
         return "nothing".to_owned();
     };
     let rule = service.rules.first().expect("a planned Service has rules");
-    let sources: Vec<String> = rule.sources.iter().map(ToString::to_string).collect();
-    format!("{} -> {}", sources.join(","), rule.address)
+    let sources: Vec<String> = rule.sources().iter().map(ToString::to_string).collect();
+    format!("{} -> {}", sources.join(","), rule.address())
 }
 
 #[test]

@@ -180,7 +180,7 @@ impl World {
 
     fn is_promised(&self, pod: IpAddr, address: IpAddr) -> bool {
         let translates = |plan: &Arc<PlannedSubject>| {
-            plan.rules.iter().any(|rule| rule.sources.contains(&pod) && rule.address == address)
+            plan.rules.iter().any(|rule| rule.sources().contains(&pod) && rule.address() == address)
         };
         match self.in_force.promised(&key()) {
             Promised::OneOf(plans) => plans.into_iter().any(translates),

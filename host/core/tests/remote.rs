@@ -58,7 +58,7 @@ impl Web {
         let (context, facts) = (context(), facts());
         let sharing = Sharing::default();
         let here = Here { context: &context, facts: &facts, holder: &holder, sharing: &sharing };
-        let ruling = Ruling::Draft(Draft { rules, ..Draft::default() }.into());
+        let ruling = Ruling::Draft(Draft::of(rules).into());
         settle(here, &self.view(), &ruling, &self.diagnostics, Standby::Nothing)
     }
 

@@ -155,7 +155,7 @@ fn what_comes_meanwhile_has_its_turn_in_the_next_slice() {
     before.next(&applied, &new).expect("a first slice").apply(&mut applied);
     let mut changed = large_and_small(200, "11.0.0.2");
     let small = changed.services.values_mut().nth(1).expect("the small one");
-    small.rules.to_mut()[0].address = a("11.0.0.9");
+    small.rules.to_mut()[0].change(|rule| rule.address = a("11.0.0.9"));
     let newer = ruleset(&changed);
     let Cut::Slices(mut rest) = cut(&applied, &newer, 10) else { panic!("it is still large") };
     let next = rest.next(&applied, &newer).expect("a slice");

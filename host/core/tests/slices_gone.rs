@@ -9,7 +9,7 @@ use egressd_core::diff::{Cut, Slices, cut, diff};
 use egressd_core::model::{SubjectKey, Uid};
 use egressd_core::plan::{Plan, PlannedSubject};
 use egressd_core::ruleset::Ruleset;
-use egressd_core::testkit::{FakeKernel, Packet, Seen, a, facts, n, rule, trace};
+use egressd_core::testkit::{FakeKernel, Packet, RuleParts, Seen, a, facts, n, rule, trace};
 
 fn plan(services: Vec<(&str, Vec<Rule>)>) -> Plan {
     let planned = |rules: Vec<Rule>, name: &str| PlannedSubject {
@@ -30,7 +30,12 @@ fn ruleset(plan: &Plan) -> Ruleset {
 
 fn to(pods: &[IpAddr], include: &[&str], exclude: &[&str]) -> Rule {
     let networks = |texts: &[&str]| texts.iter().map(|text| n(text)).collect();
-    Rule { include: networks(include), exclude: networks(exclude), ..rule(pods.iter().copied(), a("11.0.0.1")) }
+    RuleParts {
+        include: networks(include),
+        exclude: networks(exclude),
+        ..rule(pods.iter().copied(), a("11.0.0.1")).into()
+    }
+    .rule()
 }
 
 fn sliced(old: &Ruleset, new: &Ruleset, most: usize) -> Slices {
@@ -85,7 +90,7 @@ fn elements_in_a_map_that_goes_are_cut_into_slices() {
 fn a_pod_with_nothing_but_elements_in_a_map_that_goes_waits_for_its_slice() {
     let (pods, others) = (many(3), [a("10.0.200.1"), a("10.0.200.2"), a("10.0.200.3")]);
     let of = |wide: &[&str], other: &str| {
-        let rules = Rule { address: a(other), ..rule(others, a(other)) };
+        let rules = RuleParts { address: a(other), ..rule(others, a(other)).into() }.rule();
         plan(vec![("nets", vec![to(&pods, wide, &[])]), ("plain", vec![rules])])
     };
     let old = ruleset(&of(&["172.18.0.0/16", "203.0.113.0/24"], "11.0.0.2"));

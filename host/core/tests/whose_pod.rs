@@ -7,11 +7,11 @@ use std::sync::Arc;
 use egressd_core::chain::{Ruling, Verdict};
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::model::{Endpoint, Key, ObjectReference, Service, Slice, Snapshot, SubjectKey, Uid};
-use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::net::{PortRange, Protocol};
 use egressd_core::owner::{Held, Owner, Standing};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 use egressd_core::plan::SharedAddresses;
-use egressd_core::testkit::{Packet, Seen, SnapshotBuilder, a, n, rule, service, settings, trace};
+use egressd_core::testkit::{Packet, RuleParts, Seen, SnapshotBuilder, a, n, rule, service, settings, trace};
 
 const POD: &str = "10.0.0.1";
 const OUTSIDE: &str = "203.0.113.9";
@@ -65,10 +65,12 @@ impl Tenant {
         let plain = rule([a(POD)], address);
         match self.kind {
             RuleKind::Plain | RuleKind::Nothing => plain,
-            RuleKind::Port => {
-                Rule { destination_ports: vec![PortMatch::new(Protocol::Tcp, 80, 80).expect("a port")], ..plain }
+            RuleKind::Port => RuleParts {
+                destination_ports: vec![PortRange::new(Protocol::Tcp, 80, 80).expect("a port")],
+                ..plain.into()
             }
-            RuleKind::Network => Rule { include: vec![n("0.0.0.0/0")], ..plain },
+            .rule(),
+            RuleKind::Network => RuleParts { include: vec![n("0.0.0.0/0")], ..plain.into() }.rule(),
         }
     }
 
@@ -96,8 +98,7 @@ fn round(tenants: &[Tenant], shared: SharedAddresses, held: Held) -> Round {
     let keys = snapshot.services.keys().cloned().map(Key::Subject).collect();
     let questions = pipeline.update(&snapshot, &keys);
     let of = |key: &SubjectKey| tenants.iter().find(|tenant| tenant.service.key == *key).expect("one of them");
-    let verdict =
-        |key: &SubjectKey| Verdict::new(Ruling::Draft(Draft { rules: of(key).rules(), ..Draft::default() }.into()));
+    let verdict = |key: &SubjectKey| Verdict::new(Ruling::Draft(Draft::of(of(key).rules()).into()));
     let answers = questions.into_iter().map(|question| {
         let verdict = verdict(question.view.subject.key());
         (question, verdict)

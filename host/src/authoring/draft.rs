@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule, RuleParts};
+use egressd_core::net::{ParsePortRangeError, PortRange};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -14,24 +14,20 @@ use crate::source::documents;
 struct WrittenDraft {
     #[serde(default)]
     rules: Vec<WrittenRule>,
-    #[serde(default)]
-    on_change: WrittenOnChange,
-    #[serde(default)]
-    on_unavailable: WrittenOnUnavailable,
+    on_change: Option<WrittenOnChange>,
+    on_unavailable: Option<WrittenOnUnavailable>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum WrittenOnChange {
-    #[default]
     Keep,
     Sever,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum WrittenOnUnavailable {
-    #[default]
     Pass,
     Drop,
 }
@@ -56,17 +52,17 @@ struct WrittenRule {
 /// Reads a draft; what is wrong with it is one sentence.
 pub(super) fn from_yaml(text: &str) -> Result<Draft, String> {
     let written: WrittenDraft = serde_saphyr::from_str(text).map_err(|error| documents::sentence(&error))?;
-    Ok(Draft {
-        rules: written.rules.into_iter().map(rule).collect::<Result<_, _>>()?,
-        on_change: match written.on_change {
-            WrittenOnChange::Keep => OnChange::Keep,
-            WrittenOnChange::Sever => OnChange::Sever,
-        },
-        on_unavailable: match written.on_unavailable {
-            WrittenOnUnavailable::Pass => OnUnavailable::Pass,
-            WrittenOnUnavailable::Drop => OnUnavailable::Drop,
-        },
-    })
+    let rules = written.rules.into_iter().map(rule).collect::<Result<_, _>>()?;
+    let mut draft = Draft::default().with_rules(rules).map_err(|error| error.to_string())?;
+    draft.on_change = written.on_change.map(|written| match written {
+        WrittenOnChange::Keep => OnChange::Keep,
+        WrittenOnChange::Sever => OnChange::Sever,
+    });
+    draft.on_unavailable = written.on_unavailable.map(|written| match written {
+        WrittenOnUnavailable::Pass => OnUnavailable::Pass,
+        WrittenOnUnavailable::Drop => OnUnavailable::Drop,
+    });
+    Ok(draft)
 }
 
 fn rule(written: WrittenRule) -> Result<Rule, String> {
@@ -75,12 +71,14 @@ fn rule(written: WrittenRule) -> Result<Rule, String> {
     let networks = |texts: Vec<String>| -> Result<Vec<IpNet>, String> {
         texts.iter().map(|text| network(text).map_err(about)).collect()
     };
-    let ports = |texts: Vec<String>| -> Result<Vec<PortMatch>, String> {
-        texts.iter().map(|text| port(text).map_err(about)).collect()
+    let ports = |texts: Vec<String>| -> Result<Vec<PortRange>, String> {
+        texts.iter().map(|text| text.parse().map_err(|error: ParsePortRangeError| about(error.to_string()))).collect()
     };
     let (include, exclude) = (networks(to)?, networks(except)?);
     let (source_ports, destination_ports) = (ports(source_ports)?, ports(destination_ports)?);
-    Ok(Rule { id, sources, include, exclude, source_ports, destination_ports, address })
+    let parts =
+        RuleParts { sources, include, exclude, source_ports, destination_ports, ..Rule::new(&id, address).into() };
+    parts.checked().map_err(|error| error.to_string())
 }
 
 /// An address is a network of itself.
@@ -88,16 +86,6 @@ fn network(text: &str) -> Result<IpNet, String> {
     let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let parsed = parsed.map_err(|_| format!("{text:?} is no network; write one like 10.0.0.0/8"))?;
     if parsed.trunc() == parsed { Ok(parsed) } else { Err(format!("{parsed} is no network; write {}", parsed.trunc())) }
-}
-
-fn port(text: &str) -> Result<PortMatch, String> {
-    let wrong = || format!("{text:?} is no range of ports; write one like tcp:443 or tcp:8000-8999");
-    let (name, range) = text.split_once(':').ok_or_else(wrong)?;
-    let all = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
-    let protocol = all.into_iter().find(|protocol| protocol.to_string() == name).ok_or_else(wrong)?;
-    let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let number = |text: &str| text.parse::<u16>().map_err(|_| wrong());
-    PortMatch::new(protocol, number(first)?, number(last)?).map_err(|error| format!("{text:?}: {error}"))
 }
 
 #[cfg(test)]

@@ -123,7 +123,8 @@ fn inherited(dependencies: &str, sdk: &str) -> String {
 
 /// Why cargo, rustc or Kubernetes would not take a name.
 fn wrong(name: &str) -> Option<&'static str> {
-    const TAKEN: [&str; 8] = ["alloc", "build", "core", "deps", "egressd-policy-sdk", "proc-macro", "serde", "std"];
+    const TAKEN: [&str; 9] =
+        ["alloc", "build", "core", "deps", "egressd-policy-sdk", "egressd-vocabulary", "proc-macro", "serde", "std"];
     const RUST: [&str; 46] = [
         "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
         "else", "enum", "extern", "false", "final", "fn", "for", "if", "impl", "in", "let", "loop", "macro", "match",

@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
+use egressd_core::decision::{Decision, Diagnostic, Draft, OnChange, OnUnavailable, Outcome, Rule};
 use egressd_core::finding::{Finding, Severity, Span};
 use egressd_core::model::SubjectView;
 use egressd_core::text::plain;
@@ -16,47 +16,47 @@ pub(super) fn outcome(outcome: &Outcome, service: &SubjectView) -> String {
         Decision::Invalid => "invalid\n".to_owned(),
         Decision::Deny => "deny\n".to_owned(),
     };
-    decision + &findings(&outcome.diagnostics, service)
+    decision + &diagnostics(&outcome.diagnostics, service)
 }
 
 /// A validator's word on a Service.
-pub(super) fn validation(told: &[Finding], service: &SubjectView) -> String {
+pub(super) fn validation(told: &[Diagnostic], service: &SubjectView) -> String {
     let denied = told.iter().any(|finding| finding.severity == Severity::Error);
     let decision = if denied { "deny\n" } else { "accept\n" };
-    decision.to_owned() + &findings(told, service)
+    decision.to_owned() + &diagnostics(told, service)
 }
 
 /// Settings that are refused: no Service is looked at.
 pub(super) fn refusal(told: &[Finding], service: &SubjectView) -> String {
-    "refused\n".to_owned() + &findings(told, service)
+    "refused\n".to_owned() + &told.iter().map(|told| finding(told, service)).collect::<String>()
 }
 
-fn findings(told: &[Finding], service: &SubjectView) -> String {
-    told.iter().map(|told| finding(told, service)).collect()
+fn diagnostics(told: &[Diagnostic], service: &SubjectView) -> String {
+    told.iter().cloned().map(|told| finding(&told.into(), service)).collect()
 }
 
 fn draft(draft: &Draft) -> String {
     let on_change = match draft.on_change {
-        OnChange::Keep => "",
-        OnChange::Sever => "on-change: sever\n",
+        None | Some(OnChange::Keep) => "",
+        Some(OnChange::Sever) => "on-change: sever\n",
     };
     let on_unavailable = match draft.on_unavailable {
-        OnUnavailable::Pass => "",
-        OnUnavailable::Drop => "on-unavailable: drop\n",
+        None | Some(OnUnavailable::Pass) => "",
+        Some(OnUnavailable::Drop) => "on-unavailable: drop\n",
     };
-    let rules: String = draft.rules.iter().map(|rule| format!("rule {}\n", self::rule(rule))).collect();
+    let rules: String = draft.rules().iter().map(|rule| format!("rule {}\n", self::rule(rule))).collect();
     format!("{on_change}{on_unavailable}{rules}")
 }
 
 /// A rule without its last line feed.
 pub(super) fn rule(rule: &Rule) -> String {
-    let sources = if rule.sources.is_empty() { "nobody".to_owned() } else { list(&rule.sources) };
-    let mut text = format!("{}: {sources} -> {}", plain(&rule.id), rule.address);
+    let sources = if rule.sources().is_empty() { "nobody".to_owned() } else { list(rule.sources()) };
+    let mut text = format!("{}: {sources} -> {}", plain(rule.id()), rule.address());
     for (name, items) in [
-        ("to", list(&rule.include)),
-        ("except", list(&rule.exclude)),
-        ("source ports", list(&rule.source_ports)),
-        ("destination ports", list(&rule.destination_ports)),
+        ("to", list(rule.include())),
+        ("except", list(rule.exclude())),
+        ("source ports", list(rule.source_ports())),
+        ("destination ports", list(rule.destination_ports())),
     ] {
         if !items.is_empty() {
             text += &format!("\n  {name}: {items}");

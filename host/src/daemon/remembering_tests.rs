@@ -120,7 +120,7 @@ impl Policy for Willing {
     fn evaluate(&self, context: &NodeContext, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let endpoints = view.local_endpoints(context).map(|endpoint| endpoint.address);
         let rules = view.subject.addresses.first().map(|address| rule(endpoints, *address)).into_iter().collect();
-        let decision = Decision::Plan(Draft { rules, ..Draft::default() });
+        let decision = Decision::Plan(Draft::of(rules));
         Ok(Outcome { decision, diagnostics: vec![] })
     }
 }

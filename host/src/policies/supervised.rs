@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use egressd_core::chain::{Asked, FailureKind, KnownFailures, Policy, PolicyFailure, Validator};
-use egressd_core::decision::{Draft, Outcome};
-use egressd_core::finding::Finding;
+use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::model::{Context, SubjectView, Uid};
 use egressd_core::policy::Allowance;
 use tracing::warn;
@@ -159,7 +158,12 @@ impl Validator for Supervised<dyn Validator> {
         self.inner.name()
     }
 
-    fn validate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
+    fn validate(
+        &self,
+        context: &Context,
+        service: &SubjectView,
+        draft: &Draft,
+    ) -> Result<Vec<Diagnostic>, PolicyFailure> {
         self.supervision.ask(Input { context, service, draft }, || self.inner.validate(context, service, draft))
     }
 }

@@ -20,6 +20,7 @@ use crate::clock::{self, Instant};
 use crate::policies::PolicyState;
 use crate::publish::say::Reason;
 use crate::rights::Publish;
+use egressd_core::testkit::RuleParts;
 
 #[path = "ledger_cost_tests.rs"]
 mod cost;
@@ -57,15 +58,9 @@ fn round(count: u8, found: Option<&str>) -> Round {
 }
 
 fn planned(number: u8) -> PlannedSubject {
-    let rule = Rule {
-        id: "ipv4".to_owned(),
-        sources: vec![[10, 0, 0, number].into()],
-        include: vec![],
-        exclude: vec![],
-        source_ports: vec![],
-        destination_ports: vec![],
-        address: [192, 0, 2, 1].into(),
-    };
+    let rule =
+        RuleParts { sources: vec![[10, 0, 0, number].into()], ..Rule::new("ipv4", [192, 0, 2, 1].into()).into() }
+            .rule();
     PlannedSubject {
         uid: Uid::new(format!("uid-{number}")).unwrap(),
         created: 0,
@@ -211,7 +206,8 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() 
     let before = in_force(&round(3, None));
     play(&mut ledger, &newest(in_force(&round(3, None))), &mut now, MINUTE, &done());
     let mut next = round(4, None);
-    next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0].address = [192, 0, 2, 9].into();
+    next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0]
+        .change(|parts| parts.address = [192, 0, 2, 9].into());
     next.plan.services.remove(&key(2));
     next.statuses.remove(&key(2));
     let held = held_back(&before, &next, "the kernel says no; it is tried again");
@@ -233,7 +229,8 @@ fn a_change_that_is_tried_again_says_why_once() {
     let before = in_force(&round(1, None));
     let refused = || {
         let mut next = round(1, None);
-        next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0].address = [192, 0, 2, 9].into();
+        next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0]
+            .change(|parts| parts.address = [192, 0, 2, 9].into());
         next
     };
     let held = held_back(&held_back(&before, &refused(), "no"), &refused(), "no");
@@ -252,7 +249,8 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
     (status.state, status.findings) = (State::Invalid, vec![Finding::error("bad-port", "tcp:http is no port")]);
     let before = in_force(&wrong);
     let mut next = round(1, None);
-    next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0].address = [192, 0, 2, 9].into();
+    next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0]
+        .change(|parts| parts.address = [192, 0, 2, 9].into());
     let held = held_back(&before, &next, "no");
     let said = Said::of(status_of(&held, 1), NODE).unwrap();
     let note = "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no";

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
+use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule, RuleParts};
 use egressd_core::model::Texts;
-use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::net::{PortRange, Protocol};
 use ipnet::IpNet;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -53,15 +53,14 @@ impl Kept for Remembered {
 
 impl Serialize for Remembered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Draft { rules, on_change, on_unavailable } = &*self.0;
-        let rules = rules.iter().map(RuleLine::of).collect();
-        let sever = match on_change {
-            OnChange::Keep => false,
-            OnChange::Sever => true,
+        let rules = self.0.rules().iter().map(RuleLine::of).collect();
+        let sever = match self.0.on_change {
+            None | Some(OnChange::Keep) => false,
+            Some(OnChange::Sever) => true,
         };
-        let drop = match on_unavailable {
-            OnUnavailable::Pass => false,
-            OnUnavailable::Drop => true,
+        let drop = match self.0.on_unavailable {
+            None | Some(OnUnavailable::Pass) => false,
+            Some(OnUnavailable::Drop) => true,
         };
         DraftLine { rules, sever, drop }.serialize(serializer)
     }
@@ -72,30 +71,40 @@ impl<'de> Deserialize<'de> for Remembered {
         let DraftLine { rules, sever, drop } = DraftLine::deserialize(deserializer)?;
         let rules: Option<Vec<Rule>> = rules.into_iter().map(RuleLine::rule).collect();
         let rules = rules.ok_or_else(|| D::Error::custom("a rule has ports or networks that are none"))?;
-        let on_change = if sever { OnChange::Sever } else { OnChange::Keep };
-        let on_unavailable = if drop { OnUnavailable::Drop } else { OnUnavailable::Pass };
-        Ok(Self(Arc::new(Draft { rules, on_change, on_unavailable })))
+        let mut draft = Draft::default().with_rules(rules).map_err(D::Error::custom)?;
+        draft.on_change = sever.then_some(OnChange::Sever);
+        draft.on_unavailable = drop.then_some(OnUnavailable::Drop);
+        Ok(Self(Arc::new(draft)))
     }
 }
 
 impl RuleLine {
     fn of(rule: &Rule) -> Self {
-        let Rule { id, sources, include, exclude, source_ports, destination_ports, address } = rule.clone();
-        let line = |port: PortMatch| (port.protocol().number(), port.first(), port.last());
+        let line = |port: &PortRange| (port.protocol().number(), port.first(), port.last());
         let [source_ports, destination_ports] =
-            [source_ports, destination_ports].map(|ports| ports.into_iter().map(line).collect());
-        let [include, exclude] = [include, exclude].map(|networks| networks.iter().map(IpNet::to_string).collect());
-        Self { id, sources, include, exclude, source_ports, destination_ports, address }
+            [rule.source_ports(), rule.destination_ports()].map(|ports| ports.iter().map(line).collect());
+        let [include, exclude] =
+            [rule.include(), rule.exclude()].map(|networks| networks.iter().map(IpNet::to_string).collect());
+        Self {
+            id: rule.id().to_owned(),
+            sources: rule.sources().to_vec(),
+            include,
+            exclude,
+            source_ports,
+            destination_ports,
+            address: rule.address(),
+        }
     }
 
     fn rule(self) -> Option<Rule> {
         let Self { id, sources, include, exclude, source_ports, destination_ports, address } = self;
-        let port = |(number, first, last)| PortMatch::new(Protocol::from_number(number)?, first, last).ok();
+        let port = |(number, first, last)| PortRange::new(Protocol::from_number(number)?, first, last).ok();
         let ports = |lines: Vec<PortLine>| lines.into_iter().map(port).collect::<Option<Vec<_>>>();
         let (source_ports, destination_ports) = (ports(source_ports)?, ports(destination_ports)?);
         let networks = |lines: Vec<String>| lines.iter().map(|line| line.parse().ok()).collect::<Option<Vec<IpNet>>>();
         let (include, exclude) = (networks(include)?, networks(exclude)?);
-        Some(Rule { id, sources, include, exclude, source_ports, destination_ports, address })
+        let rule = Rule::new(id, address);
+        RuleParts { sources, include, exclude, source_ports, destination_ports, ..rule.into() }.checked().ok()
     }
 }
 
@@ -106,16 +115,19 @@ mod tests {
     use super::*;
 
     fn draft() -> Draft {
-        let rule = Rule {
-            id: "ipv6".to_owned(),
+        let rule = Rule::new("ipv6", "2001:db8::10".parse().unwrap());
+        let rule = RuleParts {
             sources: vec!["fd00::1".parse().unwrap()],
             include: vec!["2001:db8::/32".parse().unwrap()],
             exclude: vec!["2001:db8::7/128".parse().unwrap()],
-            source_ports: vec![PortMatch::new(Protocol::Sctp, 1, 65_535).unwrap()],
-            destination_ports: vec![PortMatch::new(Protocol::Tcp, 443, 443).unwrap()],
-            address: "2001:db8::10".parse().unwrap(),
+            source_ports: vec![PortRange::new(Protocol::Sctp, 1, 65_535).unwrap()],
+            destination_ports: vec![PortRange::new(Protocol::Tcp, 443, 443).unwrap()],
+            ..rule.into()
         };
-        Draft { rules: vec![rule], on_change: OnChange::Sever, on_unavailable: OnUnavailable::Drop }
+        let mut draft = Draft::default();
+        draft.push(rule.checked().unwrap()).unwrap();
+        (draft.on_change, draft.on_unavailable) = (Some(OnChange::Sever), Some(OnUnavailable::Drop));
+        draft
     }
 
     #[test]

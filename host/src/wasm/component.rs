@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Policy, PolicyFailure, Validator};
-use egressd_core::decision::{Draft, Outcome};
+use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{Context, SubjectView};
 
@@ -111,7 +111,12 @@ impl Validator for ComponentValidator {
         &self.0.guest.name
     }
 
-    fn validate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure> {
+    fn validate(
+        &self,
+        context: &Context,
+        service: &SubjectView,
+        draft: &Draft,
+    ) -> Result<Vec<Diagnostic>, PolicyFailure> {
         match self.0.version {
             Version::V0_1 => v0_1::validate(&self.0, context, service, draft),
         }

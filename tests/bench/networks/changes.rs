@@ -7,7 +7,7 @@ use egressd::kernel::nft::Netlink;
 use egressd_core::decision::Rule;
 use egressd_core::model::Key;
 use egressd_core::owner::Owner;
-use egressd_core::testkit::{service, settings_of_many};
+use egressd_core::testkit::{RuleParts, service, settings_of_many};
 use lab::Namespace;
 
 use super::carried::{Carried, carry_out};
@@ -140,11 +140,11 @@ fn put(world: &mut World, number: u32, address: u32, list: u32) -> Key {
 fn policy() -> Policy {
     Box::new(|rule, view| match view.subject.annotations().get(LIST) {
         Some(list) => vec![with_list(rule, list.parse().unwrap())],
-        None => vec![Rule { destination_ports: range(), ..rule }],
+        None => vec![RuleParts { destination_ports: range(), ..rule.into() }.rule()],
     })
 }
 
 fn with_list(rule: Rule, list: u32) -> Rule {
     let include = [0, 2].map(|place| network(4 * list + place, 24)).to_vec();
-    Rule { include, exclude: vec![network(8 * list + 1, 25)], ..rule }
+    RuleParts { include, exclude: vec![network(8 * list + 1, 25)], ..rule.into() }.rule()
 }

@@ -4,13 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use egressd::kernel::nft::Netlink;
-use egressd_core::decision::Rule;
 use egressd_core::diff::diff;
-use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::net::{PortRange, Protocol};
 use egressd_core::node::Adapter as _;
 use egressd_core::owner::Owner;
 use egressd_core::ruleset::Ruleset;
-use egressd_core::testkit::{service, settings_of_many};
+use egressd_core::testkit::{RuleParts, service, settings_of_many};
 use ipnet::IpNet;
 use lab::addresses::NEIGHBOUR_V4;
 use lab::{Lab, Pod};
@@ -121,15 +120,15 @@ fn load([plain, networks]: [&Pod; 2], count: u8, named: Named) {
 fn policy(count: u8) -> Policy {
     let beside: Vec<IpNet> = (33 - count..=32).map(beside).collect();
     let last = network(NEIGHBOUR_V4, 33 - count);
-    let port = vec![PortMatch::new(Protocol::Tcp, 443, 443).unwrap()];
+    let port = vec![PortRange::new(Protocol::Tcp, 443, 443).unwrap()];
     Box::new(move |rule, view| {
         let (beside, destination_ports) = (beside.clone(), port.clone());
         vec![match &*view.subject.key().name {
-            "last" => Rule { include: vec![last], ..rule },
-            "wanted" => Rule { include: beside, ..rule },
-            "unwanted" => Rule { exclude: beside, ..rule },
-            "wanted-port" => Rule { include: beside, destination_ports, ..rule },
-            "unwanted-port" => Rule { exclude: beside, destination_ports, ..rule },
+            "last" => RuleParts { include: vec![last], ..rule.into() }.rule(),
+            "wanted" => RuleParts { include: beside, ..rule.into() }.rule(),
+            "unwanted" => RuleParts { exclude: beside, ..rule.into() }.rule(),
+            "wanted-port" => RuleParts { include: beside, destination_ports, ..rule.into() }.rule(),
+            "unwanted-port" => RuleParts { exclude: beside, destination_ports, ..rule.into() }.rule(),
             _ => rule,
         }]
     })

@@ -7,7 +7,7 @@ use egressd_core::decision::Rule;
 use egressd_core::diff::Applied;
 use egressd_core::model::{Key, SubjectView};
 use egressd_core::plan::Limits;
-use egressd_core::testkit::service;
+use egressd_core::testkit::{RuleParts, service};
 use ipnet::IpNet;
 use lab::Namespace;
 
@@ -124,16 +124,19 @@ impl Shape {
 
 fn flat(rule: Rule, list: u32) -> Vec<Rule> {
     let include = (0..FLAT).map(|place| network(list * FLAT + place, 24)).collect();
-    vec![Rule { include, ..rule }]
+    vec![RuleParts { include, ..rule.into() }.rule()]
 }
 
 /// A rule for each length, the longest first, each to the other address than the one around it.
 fn nested(rule: &Rule, list: u32, view: &SubjectView) -> Vec<Rule> {
-    let of_length = |bits: u8| Rule {
-        id: format!("length-{bits}"),
-        include: (0..NESTS).map(|nest| around(nest, list, bits)).collect(),
-        address: view.subject.addresses[usize::from(bits % 2)],
-        ..rule.clone()
+    let of_length = |bits: u8| {
+        RuleParts {
+            id: format!("length-{bits}"),
+            include: (0..NESTS).map(|nest| around(nest, list, bits)).collect(),
+            address: view.subject.addresses[usize::from(bits % 2)],
+            ..rule.clone().into()
+        }
+        .rule()
     };
     (SHORTEST..=32).rev().map(of_length).collect()
 }

@@ -1,8 +1,8 @@
 //! One Service's way through the chain.
 
 use super::{Asked, Chain, FailureKind, Member, PolicyFailure, Ruling, Shadow, Verdict};
-use crate::decision::{Decision, Draft, Outcome};
-use crate::finding::{Finding, Severity};
+use crate::decision::{Decision, Diagnostic, Draft, Outcome};
+use crate::finding::{Finding, Severity, at_most};
 use crate::guard::guard;
 use crate::model::{Context, SubjectView};
 use crate::policy::{Mode, OnFailure};
@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
 
     fn heed(&mut self, member: &Member, outcome: Outcome) -> Option<Ruling> {
         let policy = || member.name.clone();
-        self.findings.extend(outcome.diagnostics);
+        self.findings.extend(at_most(outcome.diagnostics.into_iter().map(Finding::from)));
         match outcome.decision {
             Decision::Pass => None,
             Decision::Plan(draft) => self.adopt(member, draft),
@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
 }
 
 /// A validator has no word of its own but a no.
-fn objection(findings: Vec<Finding>) -> Outcome {
-    let denies = findings.iter().any(|finding| finding.severity == Severity::Error);
-    Outcome { decision: if denies { Decision::Deny } else { Decision::Pass }, diagnostics: findings }
+fn objection(diagnostics: Vec<Diagnostic>) -> Outcome {
+    let denies = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    Outcome { decision: if denies { Decision::Deny } else { Decision::Pass }, diagnostics }
 }

@@ -10,7 +10,7 @@ pub use member::{Asked, Chain, Member};
 
 use std::sync::Arc;
 
-use crate::decision::{Draft, Outcome};
+use crate::decision::{Diagnostic, Draft, Outcome};
 use crate::finding::Finding;
 use crate::model::{Context, SubjectView};
 
@@ -31,12 +31,17 @@ pub trait Validator: Send + Sync {
     /// The name that status and messages use.
     fn name(&self) -> &str;
 
-    /// What it has to say about one Service's draft; a finding of severity `Error` denies the Service. Equal
+    /// What it has to say about one Service's draft; a diagnostic of severity `Error` denies the Service. Equal
     /// input, equal answer.
     ///
     /// # Errors
     /// When the validator itself failed.
-    fn validate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Vec<Finding>, PolicyFailure>;
+    fn validate(
+        &self,
+        context: &Context,
+        service: &SubjectView,
+        draft: &Draft,
+    ) -> Result<Vec<Diagnostic>, PolicyFailure>;
 }
 
 /// A policy that could not answer. Never the Service's fault.

@@ -38,7 +38,7 @@ pub fn overlap<'a>(key: &SubjectKey, pods: impl IntoIterator<Item = (IpAddr, &'a
 /// Whether a pod leaves with the same address whichever of its Services is asked: a Service for TCP and another for UDP
 /// may share pods and address, and then there is nothing to choose. Tenants have nothing in common.
 fn has_one_source(claims: &[Claim<'_>]) -> bool {
-    let mut addresses = claims.iter().flat_map(|claim| claim.rules.iter().map(|rule| rule.address));
+    let mut addresses = claims.iter().flat_map(|claim| claim.rules.iter().map(|rule| rule.address()));
     let first = addresses.next();
     let plain = claims.iter().all(|claim| claim.rank == Rank::Plain);
     let of_one_namespace = claims.windows(2).all(|pair| pair[0].key.namespace == pair[1].key.namespace);

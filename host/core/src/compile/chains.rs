@@ -71,8 +71,13 @@ fn returns_first(place: Place, family: Family) -> Vec<Rule> {
 }
 
 fn rule_texts(rule: &decision::Rule) -> [String; 5] {
-    let decision::Rule { id: _, sources: _, include, exclude, source_ports, destination_ports, address } = rule;
-    [list(include), list(exclude), list(source_ports), list(destination_ports), address.to_string()]
+    [
+        list(rule.include()),
+        list(rule.exclude()),
+        list(rule.source_ports()),
+        list(rule.destination_ports()),
+        rule.address().to_string(),
+    ]
 }
 
 fn list<T: ToString>(items: &[T]) -> String {

@@ -56,7 +56,7 @@ impl<'a> Pods<'a> {
         if let ([claim], Place::Known) = (claims, place)
             && let ([rule], Rank::Plain) = (claim.rules.as_slice(), claim.rank)
         {
-            let element = self.element(claim, Target::Address(rule.address));
+            let element = self.element(claim, Target::Address(rule.address()));
             self.insert(self.objects.addresses.clone(), MapKind::addresses(self.family), MapKey::Address(pod), element);
             return;
         }

@@ -11,20 +11,20 @@ use crate::ruleset::{Chain, Match, Name, Rule, Statement};
 pub(super) fn service_rules(chains: &mut Chains, chain: &Name, rules: &[&decision::Rule]) -> Vec<Rule> {
     let mut numbers = 0..;
     let mut sub_chain = || sub_chain(chain, numbers.next().unwrap_or_default());
-    let excluded = rules.first().map_or(&[][..], |rule| &rule.exclude);
-    if rules.iter().all(|rule| rule.exclude == excluded) {
+    let excluded = rules.first().map_or(&[][..], |rule| rule.exclude());
+    if rules.iter().all(|rule| rule.exclude() == excluded) {
         let bodies = rules.iter().flat_map(|rule| body(chains, &mut sub_chain, rule)).collect::<Vec<_>>();
         return returns(merged(excluded)).into_iter().chain(bodies).collect();
     }
     let mut all = Vec::new();
     for rule in rules {
         let body = body(chains, &mut sub_chain, rule);
-        if rule.exclude.is_empty() {
+        if rule.exclude().is_empty() {
             all.extend(body);
             continue;
         }
         let name = sub_chain();
-        let rules = returns(merged(&rule.exclude)).into_iter().chain(body).collect();
+        let rules = returns(merged(rule.exclude())).into_iter().chain(body).collect();
         chains.insert(name.clone(), Chain::with(rules));
         all.push(Rule::always(Statement::Jump(name)));
     }
@@ -44,14 +44,14 @@ pub(super) fn returns(ranges: Vec<AddressRange>) -> Vec<Rule> {
 
 /// Every included network with every source port with every destination port.
 fn body(chains: &mut Chains, sub_chain: &mut dyn FnMut() -> Name, rule: &decision::Rule) -> Vec<Rule> {
-    let networks = merged(&rule.include);
+    let networks = merged(rule.include());
     let levels = [
         networks.into_iter().map(Match::Destination).collect::<Vec<_>>(),
-        rule.source_ports.iter().copied().map(Match::SourcePort).collect(),
-        rule.destination_ports.iter().copied().map(Match::DestinationPort).collect(),
+        rule.source_ports().iter().copied().map(Match::SourcePort).collect(),
+        rule.destination_ports().iter().copied().map(Match::DestinationPort).collect(),
     ];
     let levels: Vec<Vec<Match>> = levels.into_iter().filter(|level| !level.is_empty()).collect();
-    expand(chains, sub_chain, &levels, &[Statement::Counter, Statement::Snat(rule.address)])
+    expand(chains, sub_chain, &levels, &[Statement::Counter, Statement::Snat(rule.address())])
 }
 
 /// Rules for all combinations of one match of each level. Two levels with several matches each would multiply,

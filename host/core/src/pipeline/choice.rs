@@ -47,7 +47,9 @@ pub(super) fn moved(mut draft: Draft, addresses: &[IpAddr], usable: impl Fn(IpAd
             continue;
         };
         if !usable(only) && addresses.contains(&only) {
-            draft.rules.iter_mut().filter(|rule| rule.address == only).for_each(|rule| rule.address = first);
+            draft.retain_rules(|rule| {
+                rule.replace_addresses(|address| Some(if address == only { first } else { address }))
+            });
         }
     }
     draft
@@ -59,7 +61,8 @@ pub(super) fn of_draft(draft: &Draft) -> Vec<IpAddr> {
 }
 
 fn only(family: Family, draft: &Draft) -> Option<IpAddr> {
-    let mut addresses = draft.rules.iter().map(|rule| rule.address).filter(|address| Family::of(*address) == family);
+    let mut addresses =
+        draft.rules().iter().map(|rule| rule.address()).filter(|address| Family::of(*address) == family);
     let first = addresses.next()?;
     addresses.all(|address| address == first).then_some(first)
 }
@@ -125,11 +128,11 @@ mod tests {
 
     #[test]
     fn an_earlier_answer_moves_to_what_is_used_now() {
-        let draft = Draft { rules: vec![rule([a("10.0.0.1")], a("11.0.0.2"))], ..Draft::default() };
+        let draft = Draft::of(vec![rule([a("10.0.0.1")], a("11.0.0.2"))]);
         let own = all(&["11.0.0.1", "11.0.0.2"]);
         for (held, expected) in [("11.0.0.1", "11.0.0.1"), ("11.0.0.2", "11.0.0.2"), ("11.0.0.3", "11.0.0.2")] {
             let moved = moved(draft.clone(), &own, |address| address == a(held));
-            assert_eq!(moved.rules[0].address, a(expected), "{held}");
+            assert_eq!(moved.rules()[0].address(), a(expected), "{held}");
         }
     }
 }

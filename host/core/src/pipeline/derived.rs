@@ -116,7 +116,7 @@ pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedSubject>
         (Some(old), Some(new)) if are_alike(old, new) => {
             for (old_rule, new_rule) in old.rules.iter().zip(&new.rules) {
                 let [before, after] =
-                    [old_rule, new_rule].map(|rule| rule.sources.iter().copied().collect::<BTreeSet<_>>());
+                    [old_rule, new_rule].map(|rule| rule.sources().iter().copied().collect::<BTreeSet<_>>());
                 touched.extend(before.symmetric_difference(&after));
             }
             touched.extend(old.foreign.symmetric_difference(&new.foreign));
@@ -129,11 +129,11 @@ pub(super) fn touch(touched: &mut BTreeSet<IpAddr>, old: Option<&PlannedSubject>
 fn are_alike(old: &PlannedSubject, new: &PlannedSubject) -> bool {
     let PlannedSubject { uid, created, rules, foreign: _, on_change: _, on_unavailable: _ } = old;
     let same = |(one, other): (&Rule, &Rule)| {
-        one.address == other.address
-            && one.include == other.include
-            && one.exclude == other.exclude
-            && one.source_ports == other.source_ports
-            && one.destination_ports == other.destination_ports
+        one.address() == other.address()
+            && one.include() == other.include()
+            && one.exclude() == other.exclude()
+            && one.source_ports() == other.source_ports()
+            && one.destination_ports() == other.destination_ports()
     };
     *uid == new.uid
         && *created == new.created

@@ -48,7 +48,7 @@ impl Pipeline {
         let (count, most) = (view.subject.endpoints.len(), self.settings.limits.service.endpoints);
         if count > most {
             let draft = self.drafts.get(view.subject.uid());
-            let sources = draft.iter().flat_map(|draft| &draft.rules).flat_map(|rule| &rule.sources);
+            let sources = draft.iter().flat_map(|draft| draft.rules()).flat_map(|rule| rule.sources());
             let in_force: BTreeSet<&IpAddr> = sources.collect();
             view.subject.endpoints =
                 view.subject.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();

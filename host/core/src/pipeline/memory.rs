@@ -41,7 +41,7 @@ pub(super) fn extended(accepted: &Labels, today: &Labels, before: &Interest, now
 
 /// Remembers a draft that went well; one without rules leaves nothing to stay in force.
 pub(super) fn remember(drafts: &mut Remembered<Draft>, uid: &Uid, draft: &Arc<Draft>) {
-    if draft.rules.is_empty() {
+    if draft.rules().is_empty() {
         drafts.remove(uid);
     } else if drafts.get(uid).is_none_or(|known| known != draft) {
         drafts.insert(uid, Arc::clone(draft));

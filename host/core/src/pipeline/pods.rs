@@ -88,20 +88,9 @@ pub(super) enum Elsewhere {
 
 fn cut(service: &PlannedSubject, pods: &BTreeSet<IpAddr>) -> PlannedSubject {
     let about = |rule: &Rule| {
-        let sources: Vec<IpAddr> = rule.sources.iter().copied().filter(|pod| pods.contains(pod)).collect();
+        let has_some = rule.sources().iter().any(|pod| pods.contains(pod));
         // Networks and ports are copied for what is left alone: there may be thousands.
-        (!sources.is_empty()).then(|| {
-            let Rule { id, sources: _, include, exclude, source_ports, destination_ports, address } = rule;
-            Rule {
-                id: id.clone(),
-                sources,
-                include: include.clone(),
-                exclude: exclude.clone(),
-                source_ports: source_ports.clone(),
-                destination_ports: destination_ports.clone(),
-                address: *address,
-            }
-        })
+        has_some.then(|| rule.of_sources(|pod| pods.contains(&pod)))
     };
     let PlannedSubject { uid, created, rules, foreign, on_change, on_unavailable } = service;
     PlannedSubject {

@@ -52,7 +52,7 @@ fn service(key: &SubjectKey, unreadable: &UnreadableService, draft: &Draft) -> S
         labels: Labels::new(),
         annotations: Labels::new(),
         load_balancer_class: None,
-        status_addresses: draft.rules.iter().map(|rule| rule.address).collect(),
+        status_addresses: draft.rules().iter().map(|rule| rule.address()).collect(),
         status_hostnames: Vec::new(),
         spec_address: None,
         selection: Selection::ByHand,

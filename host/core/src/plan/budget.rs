@@ -73,7 +73,7 @@ impl Size {
         let Some(service) = service else { return Self::default() };
         let mut size = Self { rules: service.rules.len(), ..Self::default() };
         for family in Family::ALL {
-            let rules: Vec<&Rule> = service.rules.iter().filter(|rule| Family::of(rule.address) == family).collect();
+            let rules: Vec<&Rule> = service.rules.iter().filter(|rule| Family::of(rule.address()) == family).collect();
             for (rules, pods) in by_rules(&rules) {
                 size = size.and(kind(family, &rules, pods));
             }
@@ -124,11 +124,11 @@ impl Size {
 /// The pods with equal rules, which share a chain: these rules, and how many pods.
 fn by_rules<'r>(rules: &[&'r Rule]) -> Vec<(Vec<&'r Rule>, usize)> {
     if let [only] = rules {
-        return vec![(vec![only], only.sources.len())];
+        return vec![(vec![only], only.sources().len())];
     }
     let mut of_pod: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
     for (place, rule) in rules.iter().enumerate() {
-        rule.sources.iter().for_each(|pod| of_pod.entry(*pod).or_default().push(place));
+        rule.sources().iter().for_each(|pod| of_pod.entry(*pod).or_default().push(place));
     }
     let mut groups: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
     for places in of_pod.into_values() {
@@ -143,11 +143,11 @@ fn by_rules<'r>(rules: &[&'r Rule]) -> Vec<(Vec<&'r Rule>, usize)> {
 /// Of so many pods with these rules. Each pod has an element for each answer that its packets may get; where they have a
 /// chain, that costs once what it matches, and each pod one element that leads to it.
 fn kind(family: Family, rules: &[&Rule], pods: usize) -> Size {
-    let networks = rules.iter().map(|rule| rule.include.len() + rule.exclude.len()).sum();
+    let networks = rules.iter().map(|rule| rule.include().len() + rule.exclude().len()).sum();
     // Nearly all Services ask for nothing else.
     if let ([rule], 0) = (rules, networks)
-        && rule.source_ports.is_empty()
-        && rule.destination_ports.is_empty()
+        && rule.source_ports().is_empty()
+        && rule.destination_ports().is_empty()
     {
         return Size { elements: pods, ..Size::default() };
     }
@@ -158,7 +158,8 @@ fn kind(family: Family, rules: &[&Rule], pods: usize) -> Size {
             Size { rules: 0, elements: pods * (entries.len() + gate), networks, chains: 0 }
         }
         None => {
-            let ports = rules.iter().map(|rule| rule.source_ports.len() + rule.destination_ports.len()).sum::<usize>();
+            let ports =
+                rules.iter().map(|rule| rule.source_ports().len() + rule.destination_ports().len()).sum::<usize>();
             Size { rules: 0, elements: pods + ports, networks, chains: pods }
         }
     }
@@ -170,8 +171,8 @@ mod tests {
 
     use super::*;
     use crate::model::Uid;
-    use crate::net::{PortMatch, Protocol};
-    use crate::testkit::{a, n, rule};
+    use crate::net::{PortRange, Protocol};
+    use crate::testkit::{RuleParts, a, n, rule};
 
     fn size(rules: &[Rule]) -> (usize, usize, usize) {
         let service = PlannedSubject {
@@ -190,42 +191,45 @@ mod tests {
         rule((1..=count).map(|i| IpAddr::from([10, 0, 0, i])), a("11.0.0.2"))
     }
 
-    fn port(first: u16, last: u16) -> PortMatch {
-        PortMatch::new(Protocol::Tcp, first, last).unwrap()
+    fn port(first: u16, last: u16) -> PortRange {
+        PortRange::new(Protocol::Tcp, first, last).unwrap()
     }
 
     #[test]
     fn a_pod_is_an_element_and_with_ports_one_for_each() {
         assert_eq!(size(&[of_pods(3)]), (3, 0, 0));
-        let ports = Rule { destination_ports: vec![port(80, 80), port(443, 443)], ..of_pods(3) };
+        let ports = RuleParts { destination_ports: vec![port(80, 80), port(443, 443)], ..of_pods(3).into() }.rule();
         assert_eq!(size(std::slice::from_ref(&ports)), (6, 0, 0));
-        let ranges = Rule { destination_ports: vec![port(80, 90), port(443, 443)], ..ports };
+        let ranges = RuleParts { destination_ports: vec![port(80, 90), port(443, 443)], ..ports.into() }.rule();
         assert_eq!(size(&[ranges]), (5, 0, 3), "one leads to the chain, which has two");
     }
 
     #[test]
     fn networks_are_elements_of_each_pod_and_count_once_for_those_with_the_same_rules() {
-        let networks = Rule { include: vec![n("192.0.2.0/24")], exclude: vec![n("192.0.2.1/32")], ..of_pods(3) };
+        let networks =
+            RuleParts { include: vec![n("192.0.2.0/24")], exclude: vec![n("192.0.2.1/32")], ..of_pods(3).into() }
+                .rule();
         assert_eq!(size(std::slice::from_ref(&networks)), (9, 2, 0), "two, and one that says so");
         // What lies in another network of the same rule says nothing new.
         let include = vec![n("192.0.2.0/24"), n("192.0.2.64/26")];
-        assert_eq!(size(&[Rule { include, exclude: vec![], ..networks.clone() }]), (6, 2, 0));
-        let more = Rule { id: "more".to_owned(), sources: vec![a("10.0.0.3")], ..networks.clone() };
+        assert_eq!(size(&[RuleParts { include, exclude: vec![], ..networks.clone().into() }.rule()]), (6, 2, 0));
+        let more = RuleParts { id: "more".to_owned(), sources: vec![a("10.0.0.3")], ..networks.clone().into() }.rule();
         assert_eq!(size(&[networks, more]), (9, 6, 0));
     }
 
     #[test]
     fn of_very_many_networks_all_pods_have_one_chain() {
         let include = (0..=255).flat_map(|i| [0, 128].map(|half| n(&format!("10.0.{i}.{half}/26")))).collect();
-        let many = Rule { include, ..of_pods(3) };
+        let many = RuleParts { include, ..of_pods(3).into() }.rule();
         assert_eq!(size(std::slice::from_ref(&many)), (3 * 513, 512, 0));
-        let one_more = Rule { exclude: vec![n("192.0.2.1/32")], ..many };
+        let one_more = RuleParts { exclude: vec![n("192.0.2.1/32")], ..many.into() }.rule();
         assert_eq!(size(&[one_more]), (3, 513, 3));
     }
 
     #[test]
     fn families_are_counted_apart() {
-        let ipv6 = Rule { id: "six".to_owned(), ..rule([a("fd00::1"), a("fd00::2")], a("2001:db8::1")) };
+        let ipv6 =
+            RuleParts { id: "six".to_owned(), ..rule([a("fd00::1"), a("fd00::2")], a("2001:db8::1")).into() }.rule();
         assert_eq!(size(&[of_pods(3), ipv6]), (5, 0, 0));
     }
 }

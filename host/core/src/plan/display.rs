@@ -25,20 +25,20 @@ impl Display for Plan {
 }
 
 fn row(service: String, rule: &Rule) -> [String; 6] {
-    [service, plain(&rule.id), list("-", &rule.sources), destinations(rule), ports(rule), rule.address.to_string()]
+    [service, plain(rule.id()), list("-", rule.sources()), destinations(rule), ports(rule), rule.address().to_string()]
 }
 
 fn destinations(rule: &Rule) -> String {
-    let include = list("any", &rule.include);
-    if rule.exclude.is_empty() { include } else { format!("{include} except {}", list("", &rule.exclude)) }
+    let include = list("any", rule.include());
+    if rule.exclude().is_empty() { include } else { format!("{include} except {}", list("", rule.exclude())) }
 }
 
 fn ports(rule: &Rule) -> String {
-    let destination = list("any", &rule.destination_ports);
-    if rule.source_ports.is_empty() {
+    let destination = list("any", rule.destination_ports());
+    if rule.source_ports().is_empty() {
         destination
     } else {
-        format!("{destination} from {}", list("", &rule.source_ports))
+        format!("{destination} from {}", list("", rule.source_ports()))
     }
 }
 

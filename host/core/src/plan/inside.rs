@@ -10,7 +10,7 @@ use crate::net::Family;
 
 /// Nothing of a family is translated of which no pod network is known.
 pub(super) fn unknown(rule: &Rule) -> Finding {
-    let (family, address) = (Family::of(rule.address), rule.address);
+    let (family, address) = (Family::of(rule.address()), rule.address());
     let message = format!(
         "nothing is translated to {address}, because the cluster's {family} pod networks are unknown; set egress_podcidr or \
          --inside-networks (EGRESSD_INSIDE_NETWORKS), or give Nodes podCIDRs"
@@ -20,14 +20,14 @@ pub(super) fn unknown(rule: &Rule) -> Finding {
 
 /// What is left untranslated, or is translated in doubt, since there may be pods where none is known to be.
 pub(super) fn findings(facts: &ClusterFacts, rules: &[Rule]) -> Vec<Finding> {
-    let families: BTreeSet<Family> = rules.iter().map(|rule| Family::of(rule.address)).collect();
+    let families: BTreeSet<Family> = rules.iter().map(|rule| Family::of(rule.address())).collect();
     let doubts = families.into_iter().filter_map(|family| facts.doubt(family));
     doubts.chain(elsewhere(facts, rules)).collect()
 }
 
 /// Pools of Calico's or Cilium's own are in no Node's podCIDRs, and there are more pods where one is.
 fn elsewhere(facts: &ClusterFacts, rules: &[Rule]) -> Option<Finding> {
-    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources.iter().copied()).collect();
+    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources().iter().copied()).collect();
     let placed = sources.into_iter().map(|pod| (pod, facts.placement(pod)));
     let elsewhere: Vec<(IpAddr, PrivateDestinations)> = placed
         .filter_map(|(pod, placement)| match placement {

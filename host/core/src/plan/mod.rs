@@ -77,7 +77,7 @@ pub struct PlannedSubject {
 impl PlannedSubject {
     /// The pods that it is about: those of several rules more than once.
     pub fn sources(&self) -> impl Iterator<Item = IpAddr> {
-        self.rules.iter().flat_map(|rule| rule.sources.iter().copied())
+        self.rules.iter().flat_map(|rule| rule.sources().iter().copied())
     }
 }
 

@@ -12,13 +12,12 @@ pub(crate) fn narrows(newest: &PlannedSubject, before: &PlannedSubject) -> bool 
 }
 
 fn is_less(rule: &Rule, other: &Rule) -> bool {
-    let Rule { id: _, sources, include, exclude, source_ports, destination_ports, address } = rule;
-    *address == other.address
-        && is_part(sources, &other.sources)
-        && is_filter(include, &other.include)
-        && is_part(&other.exclude, exclude)
-        && is_filter(source_ports, &other.source_ports)
-        && is_filter(destination_ports, &other.destination_ports)
+    rule.address() == other.address()
+        && is_part(rule.sources(), other.sources())
+        && is_filter(rule.include(), other.include())
+        && is_part(other.exclude(), rule.exclude())
+        && is_filter(rule.source_ports(), other.source_ports())
+        && is_filter(rule.destination_ports(), other.destination_ports())
 }
 
 /// An empty filter lets everything pass.
@@ -36,20 +35,19 @@ fn is_part<T: Ord>(these: &[T], those: &[T]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::is_less;
-    use crate::decision::Rule;
-    use crate::testkit::{a, n, rule};
+    use crate::testkit::{RuleParts, a, n, rule};
 
     #[test]
     fn a_rule_is_less_with_more_denied_or_less_allowed_and_not_otherwise() {
         let plain = || rule(["10.0.0.1", "10.0.0.2"].map(a), a("192.0.2.1"));
         let (denied, allowed) = (vec![n("10.0.0.0/8")], vec![n("198.51.100.0/24")]);
-        let guarded = Rule { exclude: denied.clone(), ..plain() };
-        let narrowed = Rule { include: allowed, ..guarded.clone() };
-        let of_one = Rule { sources: vec![a("10.0.0.2")], ..plain() };
+        let guarded = RuleParts { exclude: denied.clone(), ..plain().into() }.rule();
+        let narrowed = RuleParts { include: allowed, ..guarded.clone().into() }.rule();
+        let of_one = RuleParts { sources: vec![a("10.0.0.2")], ..plain().into() }.rule();
         for (less, more) in [(&guarded, &plain()), (&narrowed, &plain()), (&narrowed, &guarded), (&of_one, &plain())] {
             assert!(is_less(less, more) && !is_less(more, less), "{less:?} {more:?}");
         }
-        let elsewhere = Rule { address: a("192.0.2.2"), ..guarded.clone() };
+        let elsewhere = RuleParts { address: a("192.0.2.2"), ..guarded.clone().into() }.rule();
         assert!(is_less(&plain(), &plain()) && !is_less(&elsewhere, &plain()) && !is_less(&of_one, &guarded));
     }
 }

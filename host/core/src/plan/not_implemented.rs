@@ -7,7 +7,8 @@ const CODE: &str = "not-implemented";
 
 /// A warning where something is lost that was asked for; an error where a packet may leave that was to be dropped.
 pub(super) fn not_implemented(draft: &Draft) -> Vec<Finding> {
-    on_change(draft.on_change).into_iter().chain(on_unavailable(draft.on_unavailable)).collect()
+    let asked = draft.on_change.and_then(on_change);
+    asked.into_iter().chain(draft.on_unavailable.and_then(on_unavailable)).collect()
 }
 
 fn on_change(asked: OnChange) -> Option<Finding> {
@@ -37,7 +38,8 @@ mod tests {
     use super::*;
 
     fn codes(on_change: OnChange, on_unavailable: OnUnavailable) -> Vec<String> {
-        let draft = Draft { on_change, on_unavailable, ..Draft::default() };
+        let mut draft = Draft::default();
+        (draft.on_change, draft.on_unavailable) = (Some(on_change), Some(on_unavailable));
         not_implemented(&draft)
             .iter()
             .map(|finding| format!("{} {}", finding.severity, finding.code.as_str()))

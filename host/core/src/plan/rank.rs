@@ -22,8 +22,8 @@ impl Rank {
     /// The rank of a Service's rules for one pod: that of the most specific.
     pub fn of(rules: &[&Rule]) -> Self {
         let of_rule = |rule: &&Rule| {
-            let networks = !rule.include.is_empty() || !rule.exclude.is_empty();
-            let ports = !rule.source_ports.is_empty() || !rule.destination_ports.is_empty();
+            let networks = !rule.include().is_empty() || !rule.exclude().is_empty();
+            let ports = !rule.source_ports().is_empty() || !rule.destination_ports().is_empty();
             match (networks, ports) {
                 (true, _) => Self::Networks,
                 (false, true) => Self::Ports,
@@ -57,7 +57,7 @@ pub fn ranked(plan: &Plan) -> BTreeMap<IpAddr, Vec<Claim<'_>>> {
     for (key, service) in &plan.services {
         let mut rules: BTreeMap<IpAddr, Vec<&Rule>> = BTreeMap::new();
         for rule in &service.rules {
-            for source in &rule.sources {
+            for source in rule.sources() {
                 rules.entry(*source).or_default().push(rule);
             }
         }

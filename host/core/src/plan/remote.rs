@@ -23,15 +23,15 @@ pub(super) fn untranslated(here: Here<'_>, view: &SubjectView, rules: &[Rule]) -
     let Here { context, holder, .. } = here;
     // Most Services need no further look, and all of them are looked at in every round.
     remote(context, view).next().filter(|_| !rules.is_empty())?;
-    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources.iter().copied()).collect();
-    let families: BTreeSet<Family> = rules.iter().map(|rule| Family::of(rule.address)).collect();
+    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources().iter().copied()).collect();
+    let families: BTreeSet<Family> = rules.iter().map(|rule| Family::of(rule.address())).collect();
     let chosen = |family: &Family| {
         let mut local = view.local_endpoints(context).map(|endpoint| endpoint.address);
         local.all(|address| Family::of(address) != *family || sources.contains(&address))
     };
     let whole: BTreeSet<Family> = families.into_iter().filter(chosen).collect();
     let remote: Vec<&Endpoint> = remote(context, view).filter(|endpoint| is_of(&whole, endpoint.address)).collect();
-    let addresses = rules.iter().map(|rule| rule.address).filter(|address| is_of(&whole, *address));
+    let addresses = rules.iter().map(|rule| rule.address()).filter(|address| is_of(&whole, *address));
     let addresses = list(addresses.collect::<BTreeSet<_>>());
     (!remote.is_empty()).then(|| match holder.share() {
         Share::Alone | Share::Assumed => Finding::warning(CODE, left_out(context, &addresses, &remote)),

@@ -97,7 +97,7 @@ struct Case {
 
 /// None where a rule looks at source ports or ranges of ports, which no key can.
 fn cases(rules: &[Numbered<'_>]) -> Option<Vec<Case>> {
-    let listed: usize = rules.iter().map(|(_, rule)| rule.include.len() + rule.exclude.len()).sum();
+    let listed: usize = rules.iter().map(|(_, rule)| rule.include().len() + rule.exclude().len()).sum();
     if listed > MOST {
         return None;
     }
@@ -105,16 +105,16 @@ fn cases(rules: &[Numbered<'_>]) -> Option<Vec<Case>> {
 }
 
 fn case(rule: &Rule, service: usize) -> Option<Case> {
-    if !rule.source_ports.is_empty() {
+    if !rule.source_ports().is_empty() {
         return None;
     }
-    let ports = rule.destination_ports.iter().map(|ports| ports.exact().map(|port| (ports.protocol(), port)));
+    let ports = rule.destination_ports().iter().map(|ports| ports.exact().map(|port| (ports.protocol(), port)));
     let prefixes = |networks: &[IpNet]| networks.iter().copied().flat_map(Prefix::all_of).collect::<Vec<_>>();
     Some(Case {
-        included: if rule.include.is_empty() { vec![Prefix::ALL] } else { prefixes(&rule.include) },
-        excluded: prefixes(&rule.exclude),
+        included: if rule.include().is_empty() { vec![Prefix::ALL] } else { prefixes(rule.include()) },
+        excluded: prefixes(rule.exclude()),
         ports: ports.collect::<Option<_>>()?,
-        answer: (rule.address, service),
+        answer: (rule.address(), service),
     })
 }
 
@@ -297,17 +297,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::testkit::{a, n, rule};
+    use crate::testkit::{RuleParts, a, n, rule};
 
     fn entries(rules: &[Rule]) -> Vec<Entry> {
         let numbered: Vec<Numbered<'_>> = rules.iter().map(|rule| (0, rule)).collect();
-        let family = Family::of(rules[0].address);
+        let family = Family::of(rules[0].address());
         resolve(family, &numbered).unwrap_or_default()
     }
 
     fn towards(include: &[&str], exclude: &[&str], address: &str) -> Rule {
         let networks = |texts: &[&str]| texts.iter().map(|text| n(text)).collect();
-        Rule { include: networks(include), exclude: networks(exclude), ..rule([a("10.0.0.1")], a(address)) }
+        RuleParts { include: networks(include), exclude: networks(exclude), ..rule([a("10.0.0.1")], a(address)).into() }
+            .rule()
     }
 
     #[test]

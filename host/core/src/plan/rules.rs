@@ -23,7 +23,7 @@ impl Rules {
     /// Those of a draft that are left of it.
     pub(super) fn left(draft: &Arc<Draft>, left: Cow<'_, [Rule]>) -> Self {
         match left {
-            Cow::Borrowed(rules) if std::ptr::eq(rules, &*draft.rules) => Self(Origin::Draft(Arc::clone(draft))),
+            Cow::Borrowed(rules) if std::ptr::eq(rules, &*draft.rules()) => Self(Origin::Draft(Arc::clone(draft))),
             Cow::Borrowed(_) | Cow::Owned(_) => Self(Origin::Own(left.into_owned().into())),
         }
     }
@@ -46,7 +46,7 @@ impl Deref for Rules {
 
     fn deref(&self) -> &[Rule] {
         match &self.0 {
-            Origin::Draft(draft) => &draft.rules,
+            Origin::Draft(draft) => draft.rules(),
             Origin::Own(rules) => rules,
         }
     }

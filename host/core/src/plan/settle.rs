@@ -62,7 +62,7 @@ pub fn settle(
 ) -> Planned {
     let mut findings = findings.to_vec();
     let (end, draft) = guarded(here.context, view, ruling, standby, &mut findings);
-    let rules = apart_from_this_node(here, &draft.rules, &mut findings);
+    let rules = apart_from_this_node(here, draft.rules(), &mut findings);
     let rules = translatable(here, view, rules, &mut findings);
     findings.extend(remote::untranslated(here, view, &rules));
     // Anything worse is why nothing is translated.
@@ -80,8 +80,8 @@ pub fn settle(
         created: view.subject.created(),
         rules: Rules::left(&draft, rules),
         foreign: foreign(here.context, view),
-        on_change: draft.on_change,
-        on_unavailable: draft.on_unavailable,
+        on_change: draft.on_change.unwrap_or_default(),
+        on_unavailable: draft.on_unavailable.unwrap_or_default(),
     });
     Planned { service: service.map(Arc::new), end, findings }
 }
@@ -163,14 +163,10 @@ fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, finding
 /// node's is the node itself (P1).
 fn apart_from_this_node<'r>(here: Here<'_>, rules: &'r [Rule], findings: &mut Vec<Finding>) -> Cow<'r, [Rule]> {
     let ours = |source: &IpAddr| here.holder.is_on_an_interface(*source);
-    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| &rule.sources).copied().filter(ours).collect();
+    let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources()).copied().filter(ours).collect();
     let Some(first) = sources.first() else { return Cow::Borrowed(rules) };
     findings.push(this_nodes(*first, sources.len() - 1));
-    let without = |rule: &Rule| {
-        let left = rule.sources.iter().copied().filter(|source| !sources.contains(source));
-        Rule { sources: left.collect(), ..rule.clone() }
-    };
-    rules.iter().map(without).collect()
+    rules.iter().map(|rule| rule.of_sources(|source| !sources.contains(&source))).collect()
 }
 
 fn this_nodes(first: IpAddr, more: usize) -> Finding {
@@ -187,15 +183,15 @@ fn translatable<'r>(
     rules: Cow<'r, [Rule]>,
     findings: &mut Vec<Finding>,
 ) -> Cow<'r, [Rule]> {
-    let with_sources = || rules.iter().filter(|rule| !rule.sources.is_empty());
-    let addresses: BTreeSet<IpAddr> = with_sources().map(|rule| rule.address).collect();
+    let with_sources = || rules.iter().filter(|rule| !rule.sources().is_empty());
+    let addresses: BTreeSet<IpAddr> = with_sources().map(|rule| rule.address()).collect();
     let objection = |address: IpAddr| Some((address, here.objection(view, address)?));
     let objections: BTreeMap<IpAddr, Finding> = addresses.into_iter().filter_map(objection).collect();
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
-        .filter(|rule| !objections.contains_key(&rule.address))
-        .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address)));
+        .filter(|rule| !objections.contains_key(&rule.address()))
+        .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address())));
     findings.extend(at_most(objections.into_values().chain(unknown.into_iter().map(inside::unknown))));
-    let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address).collect();
+    let in_force: BTreeSet<IpAddr> = known.iter().map(|rule| rule.address()).collect();
     let notice = |address| here.sharing.notice(view.subject.key(), address);
     findings.extend(at_most(in_force.into_iter().filter_map(notice)));
     if known.len() == rules.len() { rules } else { known.into_iter().cloned().collect() }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::decision::Draft;
+use crate::decision::{Draft, Rule};
 use crate::model::{Context, SubjectView};
 use crate::net::Family;
 
@@ -13,9 +13,9 @@ pub(crate) fn today(context: &Context, view: &SubjectView, draft: &Draft) -> Dra
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
     let mut draft = draft.clone();
     let todays = todays(&draft, &view.subject.addresses);
-    draft.rules.retain_mut(|rule| {
-        rule.sources.retain(|source| local.contains(source));
-        todays.get(&rule.address).map(|address| rule.address = *address).is_some()
+    draft.retain_rules(|rule| {
+        rule.retain_sources(|source| local.contains(&source));
+        rule.replace_addresses(|address| todays.get(&address).copied())
     });
     draft
 }
@@ -23,7 +23,7 @@ pub(crate) fn today(context: &Context, view: &SubjectView, draft: &Draft) -> Dra
 /// For each address of a draft the own one that it stands for today: itself, or what came in its place. Several go over
 /// in order to own ones of their family that no rule has; where there are no more, to the first, which is preferred.
 fn todays(draft: &Draft, own: &[IpAddr]) -> BTreeMap<IpAddr, IpAddr> {
-    let of_rules = || draft.rules.iter().map(|rule| rule.address);
+    let of_rules = || draft.rules().iter().flat_map(Rule::addresses);
     let used: BTreeSet<IpAddr> = of_rules().collect();
     let mut todays: BTreeMap<IpAddr, IpAddr> =
         own.iter().filter(|address| used.contains(address)).map(|address| (*address, *address)).collect();

@@ -4,28 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use egressd_vocabulary::{LabelOperator, LabelRequirement, LabelSelector};
+
 use crate::model::Labels;
 
 /// What labels must be like. Empty: everything is selected.
 ///
 /// Grammar and meaning are those of Kubernetes' `labels.Parse`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selector(Vec<Requirement>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Requirement {
-    label: String,
-    must: Must,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Must {
-    Exist,
-    NotExist,
-    BeOneOf(BTreeSet<String>),
-    /// A label that is not there is none of them.
-    BeNoneOf(BTreeSet<String>),
-}
+pub struct Selector(LabelSelector);
 
 /// Why a text selects nothing, as a sentence without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,24 +24,12 @@ pub struct SelectorError {
 impl Selector {
     /// Whether labels are as required.
     pub fn selects(&self, labels: &Labels) -> bool {
-        self.0.iter().all(|requirement| requirement.holds(labels))
+        self.0.selects(|name| labels.get(name))
     }
 
     /// The labels on which that depends.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|requirement| requirement.label.as_str())
-    }
-}
-
-impl Requirement {
-    fn holds(&self, labels: &Labels) -> bool {
-        let value = labels.get(&self.label);
-        match &self.must {
-            Must::Exist => value.is_some(),
-            Must::NotExist => value.is_none(),
-            Must::BeOneOf(values) => value.is_some_and(|value| values.contains(value)),
-            Must::BeNoneOf(values) => value.is_none_or(|value| !values.contains(value)),
-        }
+        self.0.keys()
     }
 }
 
@@ -65,7 +40,8 @@ impl FromStr for Selector {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        parts(text).map(requirement).collect::<Result<_, _>>().map(Self)
+        let requirements: Vec<LabelRequirement> = parts(text).map(requirement).collect::<Result<_, _>>()?;
+        Ok(Self(LabelSelector::new(requirements)))
     }
 }
 
@@ -78,73 +54,39 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn requirement(part: &str) -> Result<Requirement, SelectorError> {
+fn requirement(part: &str) -> Result<LabelRequirement, SelectorError> {
     let part = part.trim();
-    let wrong = || SelectorError { part: part.to_owned() };
-    let (label, must) = split(part).ok_or_else(wrong)?;
-    if !is_name(label) {
-        return Err(wrong());
-    }
-    Ok(Requirement { label: label.to_owned(), must })
+    let parsed = split(part).and_then(|(label, operator)| LabelRequirement::new(label, operator).ok());
+    parsed.ok_or_else(|| SelectorError { part: part.to_owned() })
 }
 
-fn split(part: &str) -> Option<(&str, Must)> {
+fn split(part: &str) -> Option<(&str, LabelOperator)> {
     if let Some(label) = part.strip_prefix('!') {
-        return Some((label.trim(), Must::NotExist));
+        return Some((label.trim(), LabelOperator::DoesNotExist));
     }
     if let Some(head) = part.strip_suffix(')') {
         let (head, values) = head.split_once('(')?;
         let (label, operator) = head.trim().rsplit_once(char::is_whitespace)?;
-        let values = values.split(',').map(value).collect::<Option<_>>()?;
+        let values = values.split(',').map(|value| value.trim().to_owned()).collect();
         return match operator {
-            "in" => Some((label.trim(), Must::BeOneOf(values))),
-            "notin" => Some((label.trim(), Must::BeNoneOf(values))),
+            "in" => Some((label.trim(), LabelOperator::In(values))),
+            "notin" => Some((label.trim(), LabelOperator::NotIn(values))),
             _ => None,
         };
     }
-    let one = |text| value(text).map(|value| BTreeSet::from([value]));
+    let one = |text: &str| BTreeSet::from([text.trim().to_owned()]);
     if let Some((label, text)) = part.split_once("!=") {
-        return Some((label.trim(), Must::BeNoneOf(one(text)?)));
+        return Some((label.trim(), LabelOperator::NotIn(one(text))));
     }
     match part.split_once("==").or_else(|| part.split_once('=')) {
-        Some((label, text)) => Some((label.trim(), Must::BeOneOf(one(text)?))),
-        None => Some((part, Must::Exist)),
+        Some((label, text)) => Some((label.trim(), LabelOperator::In(one(text)))),
+        None => Some((part, LabelOperator::Exists)),
     }
-}
-
-/// A label's value; it may be empty.
-fn value(text: &str) -> Option<String> {
-    let text = text.trim();
-    text.bytes().all(is_label_byte).then(|| text.to_owned())
-}
-
-/// `name` or `prefix/name`.
-fn is_name(text: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(is_label_byte);
-    match text.split_once('/') {
-        Some((prefix, name)) => plain(prefix) && plain(name),
-        None => plain(text),
-    }
-}
-
-fn is_label_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut comma = "";
-        for Requirement { label, must } in &self.0 {
-            let list = |values: &BTreeSet<String>| values.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-            match must {
-                Must::Exist => write!(f, "{comma}{label}")?,
-                Must::NotExist => write!(f, "{comma}!{label}")?,
-                Must::BeOneOf(values) => write!(f, "{comma}{label} in ({})", list(values))?,
-                Must::BeNoneOf(values) => write!(f, "{comma}{label} notin ({})", list(values))?,
-            }
-            comma = ",";
-        }
-        Ok(())
+        self.0.fmt(f)
     }
 }
 

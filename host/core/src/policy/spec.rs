@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::selector::Selector;
 use crate::finding::{Finding, Span};
 use crate::model::{Labels, PolicyObject, SubjectView};
-use crate::spelling::{MOST_EDITS, edits, nearest};
+use egressd_vocabulary::spelling::{MOST_EDITS, edits, nearest};
 
 /// The label by which a ConfigMap is a policy; its value is `true`.
 pub const LABEL: &str = "egressd.io/policy";

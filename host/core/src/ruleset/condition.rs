@@ -1,7 +1,7 @@
 //! What a rule looks at.
 
 use super::{Direction, Field, Interface, Key, Mark, Name, States};
-use crate::net::{AddressRange, Family, PortMatch};
+use crate::net::{AddressRange, Family, PortRange};
 
 /// A condition on the packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +13,9 @@ pub enum Match {
     /// `ip daddr 192.0.2.0/24`.
     Destination(AddressRange),
     /// `tcp sport 5060`; the protocol is matched too.
-    SourcePort(PortMatch),
+    SourcePort(PortRange),
     /// `tcp dport 80-90`; the protocol is matched too.
-    DestinationPort(PortMatch),
+    DestinationPort(PortRange),
     /// `meta l4proto 6`, by the number in the IP header. Beside a condition on what only this protocol has it says nothing,
     /// and is not read back.
     Protocol(u8),

@@ -30,7 +30,7 @@ pub use names::{Name, NameError, TableNames};
 pub use prefixes::{NETWORKS, PRIVATE, look_into_prefixes};
 pub use rule::{Chain, Rule, Tag, copy_reachable};
 pub use set::{Set, SetKey, SetKeyKind, SetKind, TimedKey};
-pub use statement::{MarkChange, PortRange, Statement};
+pub use statement::{MarkChange, Statement};
 pub use timeout::Timeout;
 
 /// Longest comment that nft reads back (`NFTNL_UDATA_COMMENT_MAXLEN` counts the final NUL).

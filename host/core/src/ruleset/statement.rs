@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Field, Key, Mark, Name, Timeout};
+use crate::net::PortSpan;
 
 /// What a rule does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub enum Statement {
     /// `snat to 192.0.2.1`.
     Snat(IpAddr),
     /// `snat to 192.0.2.1:1024-2047`, for protocols with ports.
-    SnatToPorts(IpAddr, PortRange),
+    SnatToPorts(IpAddr, PortSpan),
     /// `snat to ip saddr`, to what the packet has there.
     SnatTo(Field),
     /// `snat to ip saddr map @map`, over a map to addresses.
@@ -41,30 +42,6 @@ pub enum Statement {
     NoTrack,
     /// `tcp option maxseg size set rt mtu`: no segment larger than the route takes.
     ClampSegments,
-}
-
-/// Source ports, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PortRange {
-    first: u16,
-    last: u16,
-}
-
-impl PortRange {
-    /// From one to another; none where the first is 0 or greater than the last.
-    pub fn new(first: u16, last: u16) -> Option<Self> {
-        (0 < first && first <= last).then_some(Self { first, last })
-    }
-
-    /// The first.
-    pub fn first(self) -> u16 {
-        self.first
-    }
-
-    /// The last.
-    pub fn last(self) -> u16 {
-        self.last
-    }
 }
 
 /// What becomes of a mark: some of its bits stay, and then some are turned round.

@@ -1,7 +1,7 @@
 //! Whose a name on a Service is, by its domain.
 
 use crate::model::AnnotationPrefix;
-use crate::spelling::{MOST_EDITS, edits};
+use egressd_vocabulary::spelling::{MOST_EDITS, edits};
 
 /// A label of a domain from which on it is known by itself.
 const KNOWN_BY_ITSELF: usize = 7;

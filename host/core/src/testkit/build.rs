@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use egressd_vocabulary::RuleParts;
+
 use crate::chain::{Ruling, Verdict};
 use crate::compile::table_names;
 use crate::decision::{Draft, Rule};
@@ -36,15 +38,7 @@ pub fn n(text: &str) -> IpNet {
 
 /// A rule that translates these sources to an address, whatever they call.
 pub fn rule(sources: impl IntoIterator<Item = IpAddr>, address: IpAddr) -> Rule {
-    Rule {
-        id: "only".to_owned(),
-        sources: sources.into_iter().collect(),
-        include: vec![],
-        exclude: vec![],
-        source_ports: vec![],
-        destination_ports: vec![],
-        address,
-    }
+    RuleParts { sources: sources.into_iter().collect(), ..Rule::new("only", address).into() }.rule()
 }
 
 /// The node that tests are on.
@@ -99,7 +93,7 @@ pub fn answered_plainly(questions: Vec<Question>) -> Vec<(Question, Verdict)> {
         let sources = || question.view.local_endpoints(&here).map(|endpoint| endpoint.address);
         let rules =
             question.view.subject.addresses.first().map(|address| rule(sources(), *address)).into_iter().collect();
-        let draft = Draft { rules, ..Draft::default() };
+        let draft = Draft::of(rules);
         (question, Verdict::new(Ruling::Draft(draft.into())))
     };
     questions.into_iter().map(answered).collect()

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::a;
-use crate::net::{Family, PortMatch, Protocol};
+use crate::net::{Family, PortRange, Protocol};
 use crate::ruleset::{
     Bits, Chain, Field, Hook, Interface, Mark, MarkChange, Match, Name, Point, Rule, Ruleset, Set, SetKey, SetKeyKind,
     Statement, Table, TableFamily, Timeout,
@@ -46,7 +46,7 @@ pub fn fence() -> Ruleset {
 /// Only what is pending or alive still becomes alive: a fence that has closed stays closed.
 fn refresh() -> Vec<Rule> {
     let packet = || {
-        let port = PortMatch::new(Protocol::Udp, PORT, PORT).expect("a port");
+        let port = PortRange::new(Protocol::Udp, PORT, PORT).expect("a port");
         vec![Match::Mark(Mark::Packet, Bits::exactly(ALIVE)), Match::DestinationPort(port)]
     };
     let timeout = Timeout::at_most(Duration::from_millis(250)).expect("a timeout");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{a, n};
-use crate::net::{Family, PortMatch, Protocol, merge_ranges};
+use crate::net::{Family, PortRange, Protocol, merge_ranges};
 use crate::ruleset::{
     Bits, Chain, DataKind, Direction, Element, Field, Hook, Interface, Key, KeyKind, Map, MapKey, MapKind, Mark,
     MarkChange, Match, Name, Point, Rule, Ruleset, Sense, Set, State, Statement, States, Table, Target, Way, tcp_flags,
@@ -177,7 +177,7 @@ fn input(family: Family) -> Vec<Rule> {
 }
 
 fn outer() -> Match {
-    Match::DestinationPort(PortMatch::new(Protocol::Udp, PORT, PORT).expect("a port"))
+    Match::DestinationPort(PortRange::new(Protocol::Udp, PORT, PORT).expect("a port"))
 }
 
 fn device(way: Way, sense: Sense) -> Match {

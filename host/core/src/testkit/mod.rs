@@ -27,3 +27,5 @@ pub use trace::{
     trace_over,
 };
 pub use whole::whole;
+
+pub use egressd_vocabulary::RuleParts;

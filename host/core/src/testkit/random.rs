@@ -10,9 +10,11 @@ use proptest::sample::{select, subsequence};
 
 use super::build::{a, facts, n};
 use super::trace::Packet;
+use egressd_vocabulary::RuleParts;
+
 use crate::decision::Rule;
 use crate::model::{SubjectKey, Uid};
-use crate::net::{AddressRange, Family, PortMatch, Protocol, is_private, is_within, merge_ranges};
+use crate::net::{AddressRange, Family, PortRange, Protocol, is_private, is_within, merge_ranges};
 use crate::plan::{Plan, PlannedSubject};
 
 /// The Services of a universe, in two namespaces.
@@ -120,13 +122,18 @@ impl Universe {
     fn services(&self) -> impl Strategy<Value = PlannedSubject> + use<> {
         let pods = self.worlds.iter().flat_map(|world| world.pods.clone()).collect::<Vec<_>>();
         let foreign = subsequence(pods, 0..=4);
-        let simple =
-            self.rules().prop_map(|rule| Rule { include: vec![], exclude: vec![], source_ports: vec![], ..rule });
+        let simple = self.rules().prop_map(|rule| {
+            RuleParts { include: vec![], exclude: vec![], source_ports: vec![], ..rule.into() }.rule()
+        });
         let rules = prop_oneof![vec(self.rules(), 1..4), vec(simple, 1..3)];
         (0..3i64, foreign, rules).prop_map(|(created, foreign, rules)| PlannedSubject {
             uid: uid("unnamed"),
             created,
-            rules: rules.into_iter().enumerate().map(|(i, rule)| Rule { id: format!("rule-{i}"), ..rule }).collect(),
+            rules: rules
+                .into_iter()
+                .enumerate()
+                .map(|(i, rule)| RuleParts { id: format!("rule-{i}"), ..rule.into() }.rule())
+                .collect(),
             foreign: foreign.into_iter().collect(),
             on_change: Default::default(),
             on_unavailable: Default::default(),
@@ -141,14 +148,16 @@ impl Universe {
             let networks = |most| subsequence(networks.clone(), 0..=most);
             let parts = (subsequence(pods, 1..=3), networks(2), networks(1), select(addresses));
             (parts, source_ports.clone(), destination_ports.clone()).prop_map(
-                |((sources, include, exclude, address), source_ports, destination_ports)| Rule {
-                    id: String::new(),
-                    sources,
-                    include,
-                    exclude,
-                    source_ports,
-                    destination_ports,
-                    address,
+                |((sources, include, exclude, address), source_ports, destination_ports)| {
+                    RuleParts {
+                        sources,
+                        include,
+                        exclude,
+                        source_ports,
+                        destination_ports,
+                        ..Rule::new(String::new(), address).into()
+                    }
+                    .rule()
                 },
             )
         })
@@ -174,9 +183,9 @@ impl Universe {
 }
 
 /// Mostly none and exact ones, so that all three maps are used.
-fn ports(ports: &[u16], most: usize) -> impl Strategy<Value = Vec<PortMatch>> + use<> {
-    let range = |range: &[u16], protocol| PortMatch::new(protocol, range[0], range[range.len() - 1]).expect("a range");
-    let of_length = |length| -> Vec<PortMatch> {
+fn ports(ports: &[u16], most: usize) -> impl Strategy<Value = Vec<PortRange>> + use<> {
+    let range = |range: &[u16], protocol| PortRange::new(protocol, range[0], range[range.len() - 1]).expect("a range");
+    let of_length = |length| -> Vec<PortRange> {
         let both = |ports| [Protocol::Tcp, Protocol::Udp].map(|protocol| range(ports, protocol));
         ports.windows(length).flat_map(both).collect()
     };
@@ -211,14 +220,14 @@ pub fn promised(plan: &Plan, packet: &Packet) -> Option<IpAddr> {
         return None;
     }
     let mut services: Vec<_> = plan.services.iter().collect();
-    services.retain(|(_, service)| service.rules.iter().any(|rule| rule.sources.contains(&packet.source)));
+    services.retain(|(_, service)| service.rules.iter().any(|rule| rule.sources().contains(&packet.source)));
     let all = services.clone();
     services.sort_by_key(|(key, service)| {
         let namespace = standing(&all, &key.namespace, packet.source);
         (namespace, key.namespace.to_string(), specificity(service, packet.source), service.created, *key)
     });
     let rules = services.into_iter().flat_map(|(_, service)| &service.rules);
-    rules.into_iter().find(|rule| says(rule, packet)).map(|rule| rule.address)
+    rules.into_iter().find(|rule| says(rule, packet)).map(|rule| rule.address())
 }
 
 /// Of a namespace among those with a Service for this pod: 0 when one of its endpoints names a pod of its own, and when
@@ -232,26 +241,26 @@ fn standing(services: &[(&SubjectKey, &PlannedSubject)], namespace: &str, pod: I
 /// 0 with networks, 1 with ports, 2 plain: of the Service's rules for this pod.
 fn specificity(service: &PlannedSubject, pod: IpAddr) -> u8 {
     let of = |rule: &Rule| match (
-        rule.include.len() + rule.exclude.len(),
-        rule.source_ports.len() + rule.destination_ports.len(),
+        rule.include().len() + rule.exclude().len(),
+        rule.source_ports().len() + rule.destination_ports().len(),
     ) {
         (0, 0) => 2,
         (0, _) => 1,
         (_, _) => 0,
     };
-    service.rules.iter().filter(|rule| rule.sources.contains(&pod)).map(of).min().unwrap_or(2)
+    service.rules.iter().filter(|rule| rule.sources().contains(&pod)).map(of).min().unwrap_or(2)
 }
 
 fn says(rule: &Rule, packet: &Packet) -> bool {
     let to = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&packet.destination));
-    let port = |matches: &[PortMatch], source: usize| {
+    let port = |matches: &[PortRange], source: usize| {
         let Some((protocol, from, to)) = packet.transport else { return false };
         let port = [from, to][source];
         matches.iter().any(|m| m.protocol() == protocol && m.first() <= port && port <= m.last())
     };
-    rule.sources.contains(&packet.source)
-        && (rule.include.is_empty() || to(&rule.include))
-        && !to(&rule.exclude)
-        && (rule.source_ports.is_empty() || port(&rule.source_ports, 0))
-        && (rule.destination_ports.is_empty() || port(&rule.destination_ports, 1))
+    rule.sources().contains(&packet.source)
+        && (rule.include().is_empty() || to(rule.include()))
+        && !to(rule.exclude())
+        && (rule.source_ports().is_empty() || port(rule.source_ports(), 0))
+        && (rule.destination_ports().is_empty() || port(rule.destination_ports(), 1))
 }

@@ -148,7 +148,7 @@ impl Earlier<'_> {
                 Some(wait) => return wait,
                 None => is_left_of(view, node, address),
             },
-            Self::Remembered(draft) => draft.rules.iter().any(|rule| rule.sources.contains(&address)),
+            Self::Remembered(draft) => draft.rules().iter().any(|rule| rule.sources().contains(&address)),
             Self::Nothing => false,
         };
         if is_in_force { Wait::staying() } else { Wait::held() }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
-use egressd_core::decision::{Decision, Draft, Outcome, Rule};
-use egressd_core::finding::Finding;
+use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome, Rule};
 use egressd_core::model::{Context, Interest, SubjectView};
-use egressd_core::net::{PortMatch, Protocol};
+use egressd_core::net::{PortRange, Protocol};
 use egressd_core::policy::Mode;
-use egressd_core::testkit::{n, rule};
+use egressd_core::testkit::{RuleParts, n, rule};
 
 use crate::events::NOTE;
 
@@ -70,20 +69,22 @@ impl Policy for Obedient {
         let rules = view.subject.addresses.get(place).into_iter().flat_map(|address| {
             let of_family = sources.iter().copied().filter(|source| source.is_ipv4() == address.is_ipv4());
             let plain = rule(of_family, *address);
-            (!plain.sources.is_empty()).then_some(plain)
+            (!plain.sources().is_empty()).then_some(plain)
         });
         let with = |change: &dyn Fn(&mut Rule)| {
             let mut rules: Vec<Rule> = rules.clone().collect();
             rules.iter_mut().for_each(change);
-            Decision::Plan(Draft { rules, ..Draft::default() })
+            Decision::Plan(Draft::of(rules))
         };
-        let port = |last| PortMatch::new(Protocol::Tcp, 80, last).expect("a range");
+        let port = |last| PortRange::new(Protocol::Tcp, 80, last).expect("a range");
         let decision = match wish {
             "plain" | "second" => with(&|_| {}),
-            "ports" => with(&|rule| rule.destination_ports = vec![port(80)]),
-            "range" => with(&|rule| rule.destination_ports = vec![port(90)]),
-            "networks" => with(&|rule| rule.include = vec![n("203.0.113.0/24"), n("198.51.100.0/24")]),
-            "denied" => with(&|rule| rule.exclude = vec![n("203.0.113.0/24")]),
+            "ports" => with(&|rule| rule.change(|parts| parts.destination_ports = vec![port(80)])),
+            "range" => with(&|rule| rule.change(|parts| parts.destination_ports = vec![port(90)])),
+            "networks" => {
+                with(&|rule| rule.change(|parts| parts.include = vec![n("203.0.113.0/24"), n("198.51.100.0/24")]))
+            }
+            "denied" => with(&|rule| rule.change(|parts| parts.exclude = vec![n("203.0.113.0/24")])),
             "invalid" => Decision::Invalid,
             "deny" => Decision::Deny,
             "trap" => return Err(failure(FailureKind::Prompt)),
@@ -102,7 +103,8 @@ impl Policy for Guard {
 
     fn evaluate(&self, _: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let denied = view.namespace_labels.contains_key("guarded");
-        let diagnostics = denied.then(|| Finding::error("guarded", "the namespace is guarded")).into_iter().collect();
+        let diagnostics =
+            denied.then(|| Diagnostic::error("guarded", "the namespace is guarded")).into_iter().collect();
         Ok(Outcome { decision: if denied { Decision::Deny } else { Decision::Pass }, diagnostics })
     }
 }
@@ -113,8 +115,11 @@ impl Policy for Narrow {
     }
 
     fn evaluate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
-        let narrow = |rule: &Rule| Rule { exclude: vec![n("192.0.2.0/24")], ..rule.clone() };
-        let rules = draft.rules.iter().map(narrow).collect();
-        Ok(Outcome { decision: Decision::Plan(Draft { rules, ..draft.clone() }), diagnostics: vec![] })
+        let narrow = |rule: &Rule| RuleParts { exclude: vec![n("192.0.2.0/24")], ..rule.clone().into() }.rule();
+        let rules = draft.rules().iter().map(narrow).collect();
+        Ok(Outcome {
+            decision: Decision::Plan(draft.clone().with_rules(rules).expect("the same ids")),
+            diagnostics: vec![],
+        })
     }
 }

@@ -1,7 +1,9 @@
 //! Own addresses that change while policies have not said anything about that.
 
 use super::turns::of;
+
 use super::*;
+use egressd_core::testkit::RuleParts;
 
 fn with(addresses: &[&str], word: &str) -> Service {
     let mut service = service("web", addresses);
@@ -60,8 +62,8 @@ impl Policy for Pair {
     fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let sources = || view.local_endpoints(context).map(|endpoint| endpoint.address);
         let rule =
-            |address: &&str| egressd_core::decision::Rule { id: (*address).to_owned(), ..rule(sources(), a(address)) };
-        let decision = Decision::Plan(Draft { rules: self.0.iter().map(rule).collect(), ..Draft::default() });
+            |address: &&str| RuleParts { id: (*address).to_owned(), ..rule(sources(), a(address)).into() }.rule();
+        let decision = Decision::Plan(Draft::of(self.0.iter().map(rule).collect()));
         Ok(Outcome { decision, diagnostics: vec![] })
     }
 }
@@ -74,7 +76,7 @@ fn moved(before: &'static [&'static str], own: &[&str]) -> Vec<String> {
     world.comes(with(own, "translate"), &["10.0.0.1"]);
     let round = world.pipeline.round();
     let planned = round.plan.services.get(&SubjectKey::service("default", "web"));
-    planned.into_iter().flat_map(|planned| &planned.rules).map(|rule| rule.address.to_string()).collect()
+    planned.into_iter().flat_map(|planned| &planned.rules).map(|rule| rule.address().to_string()).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use egressd_core::pipeline::{KEPT, Settings};
 use egressd_core::plan::{Limits, Room, ServiceLimits};
+use egressd_core::testkit::RuleParts;
 use ipnet::IpNet;
 
 use super::*;
@@ -25,12 +26,16 @@ impl Policy for Networks {
         let decision = count.map_or(Decision::Pass, |count| {
             let network = |i| IpNet::new(a(&format!("192.0.2.{i}")), 32).expect("a network");
             let rules = view.subject.annotations().get("rules").map_or(1, |text| text.parse::<u8>().expect("a number"));
-            let one = |number| egressd_core::decision::Rule {
-                id: format!("rule-{number}"),
-                include: (0..count).map(network).collect(),
-                ..rule(view.local_endpoints(context).map(|endpoint| endpoint.address), view.subject.addresses[0])
+            let one = |number| {
+                RuleParts {
+                    id: format!("rule-{number}"),
+                    include: (0..count).map(network).collect(),
+                    ..rule(view.local_endpoints(context).map(|endpoint| endpoint.address), view.subject.addresses[0])
+                        .into()
+                }
+                .rule()
             };
-            Decision::Plan(Draft { rules: (0..rules).map(one).collect(), ..Draft::default() })
+            Decision::Plan(Draft::of((0..rules).map(one).collect()))
         });
         Ok(Outcome { decision, diagnostics: vec![] })
     }
@@ -120,7 +125,7 @@ impl World {
 fn in_force(round: &Round) -> String {
     let one = |(key, service): (&SubjectKey, &egressd_core::plan::PlannedSubject)| {
         let rule = &service.rules[0];
-        format!("{key}: {} to {}", rule.sources.len(), rule.include.len())
+        format!("{key}: {} to {}", rule.sources().len(), rule.include().len())
     };
     round.plan.services.iter().map(one).collect::<Vec<_>>().join(", ")
 }
@@ -230,7 +235,10 @@ impl Policy for Guarding {
 
     fn evaluate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         let mut draft = draft.clone();
-        draft.rules.iter_mut().for_each(|rule| rule.exclude.extend("10.0.0.0/8".parse::<IpNet>()));
+        draft.retain_rules(|rule| {
+            rule.change(|parts| parts.exclude.extend("10.0.0.0/8".parse::<IpNet>()));
+            true
+        });
         Ok(Outcome { decision: Decision::Plan(draft), diagnostics: vec![] })
     }
 }
@@ -242,7 +250,7 @@ fn a_guard_binds_a_service_that_is_at_its_limit_and_one_whose_edit_exceeds_it() 
     world.has(("b/more", 2), 4, 1);
     let excluded = |round: &Round, namespace: &str, name: &str| {
         let service = round.plan.services.get(&SubjectKey::service(namespace, name));
-        service.map(|service| service.rules.iter().map(|rule| rule.exclude.len()).sum::<usize>())
+        service.map(|service| service.rules.iter().map(|rule| rule.exclude().len()).sum::<usize>())
     };
     let round = world.reload([member(Networks), member(Guarding)]);
     let round = world.ask_further(round);

@@ -183,9 +183,10 @@ fn a_draft_outlives_a_restart_and_holds_until_the_policies_can_answer() {
 #[test]
 fn a_remembered_draft_is_guarded_before_it_is_used() {
     let mut stolen = rule([a("10.0.0.1")], a("11.0.0.2"));
-    stolen.include =
+    let include =
         (0..70_000_u32).map(|n| format!("{}/32", std::net::Ipv4Addr::from(n)).parse().expect("a network")).collect();
-    let draft = Draft { rules: vec![stolen], ..Draft::default() };
+    stolen.change(|parts| parts.include = include);
+    let draft = Draft::of(vec![stolen]);
     for word in ["wait", "trap"] {
         let mut world = World::new();
         let uid = web(None).uid;

@@ -178,7 +178,7 @@ impl World {
             let local: Vec<_> = question.view.local_endpoints(&context()).map(|endpoint| endpoint.address).collect();
             let rules =
                 question.view.subject.addresses.first().map(|address| rule(local, *address)).into_iter().collect();
-            (question, Verdict::new(Ruling::Draft(Draft { rules, ..Draft::default() }.into())))
+            (question, Verdict::new(Ruling::Draft(Draft::of(rules).into())))
         });
         assert!(self.pipeline.answer(answers.collect()).is_empty());
         self.pipeline.next_try(self.now);
@@ -189,7 +189,11 @@ impl World {
     pub(crate) fn in_force(&self) -> Vec<String> {
         let services = self.round.plan.services.iter();
         let of = services.flat_map(|(key, service)| {
-            service.rules.iter().flat_map(|rule| &rule.sources).map(move |source| format!("{} {source}", key.namespace))
+            service
+                .rules
+                .iter()
+                .flat_map(|rule| rule.sources())
+                .map(move |source| format!("{} {source}", key.namespace))
         });
         of.collect()
     }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use egressd_core::decision::Rule;
 use egressd_core::model::{SubjectKey, Uid};
-use egressd_core::net::{Family, PortMatch, Protocol};
+use egressd_core::net::{Family, PortRange, Protocol};
 use egressd_core::plan::{Plan, PlannedSubject};
-use egressd_core::testkit::{Packet, a, facts};
+use egressd_core::testkit::{Packet, RuleParts, a, facts};
 use ipnet::IpNet;
 
 /// A generator that is the same on every machine.
@@ -89,13 +89,13 @@ fn networks(dice: &mut Dice, world: &World, most: usize) -> Vec<IpNet> {
     all
 }
 
-fn ports(dice: &mut Dice) -> Vec<PortMatch> {
+fn ports(dice: &mut Dice) -> Vec<PortRange> {
     let mut all = Vec::new();
     for _ in 0..dice.below(4) {
         let protocol = dice.one(&[Protocol::Tcp, Protocol::Udp]);
         let first = dice.one(&[1u16, 80, 81, 65_535]);
         let last = if dice.below(12) == 0 { 65_535 } else { first };
-        all.push(PortMatch::new(protocol, first, last).unwrap());
+        all.push(PortRange::new(protocol, first, last).unwrap());
     }
     all
 }
@@ -110,15 +110,15 @@ fn rule(dice: &mut Dice, worlds: &[World; 2], id: usize, dense: usize) -> Rule {
     let exclude = if dice.below(2) == 0 { vec![] } else { networks(dice, world, dense) };
     let destination_ports = if dice.below(2) == 0 { vec![] } else { ports(dice) };
     let source_ports = if dice.below(15) == 0 { ports(dice) } else { vec![] };
-    Rule {
-        id: format!("r{id}"),
+    RuleParts {
         sources,
         include,
         exclude,
         source_ports,
         destination_ports,
-        address: dice.one(&world.addresses),
+        ..Rule::new(format!("r{id}"), dice.one(&world.addresses)).into()
     }
+    .rule()
 }
 
 fn service(dice: &mut Dice, worlds: &[World; 2], name: &str) -> PlannedSubject {
@@ -186,7 +186,7 @@ fn beside(address: IpAddr, step: i128) -> IpAddr {
 pub(crate) fn packets(worlds: &[World; 2], plans: &[&Plan]) -> Vec<Packet> {
     let mut to: BTreeSet<IpAddr> = worlds.iter().flat_map(|w| w.anchors.clone()).collect();
     for rule in plans.iter().flat_map(|p| p.services.values()).flat_map(|s| s.rules.iter()) {
-        for network in rule.include.iter().chain(&rule.exclude) {
+        for network in rule.include().iter().chain(rule.exclude()) {
             let (first, last) = (network.network(), network.broadcast());
             to.extend([first, last, beside(first, -1), beside(last, 1)]);
         }

@@ -119,15 +119,14 @@ impl Shadow {
 impl Rule {
     /// For the document.
     pub fn of(rule: &decision::Rule) -> Self {
-        let decision::Rule { id, sources, include, exclude, source_ports, destination_ports, address } = rule;
         Self {
-            id: id.clone(),
-            sources: sources.clone(),
-            include: texts(include),
-            exclude: texts(exclude),
-            source_ports: texts(source_ports),
-            destination_ports: texts(destination_ports),
-            address: *address,
+            id: rule.id().to_owned(),
+            sources: rule.sources().to_vec(),
+            include: texts(rule.include()),
+            exclude: texts(rule.exclude()),
+            source_ports: texts(rule.source_ports()),
+            destination_ports: texts(rule.destination_ports()),
+            address: rule.address(),
         }
     }
 }

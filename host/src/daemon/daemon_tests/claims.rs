@@ -60,7 +60,7 @@ impl Claims {
     /// The pods of which it is said what becomes of them: those of no Service that waits for the kernel.
     fn claimed(&self, in_force: &Round, waiting: &BTreeSet<SubjectKey>) -> BTreeSet<IpAddr> {
         let sources = |service: &PlannedSubject| -> Vec<IpAddr> {
-            service.rules.iter().flat_map(|rule| rule.sources.clone()).collect()
+            service.rules.iter().flat_map(|rule| rule.sources().to_vec()).collect()
         };
         let of = |key: &SubjectKey| -> BTreeSet<IpAddr> {
             let planned = in_force.plan.services.get(key).map(sources).unwrap_or_default();

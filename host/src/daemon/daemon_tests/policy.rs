@@ -7,7 +7,7 @@ use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::check::DEFECT;
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::model::{Context, SubjectView};
-use egressd_core::testkit::{n, rule};
+use egressd_core::testkit::{RuleParts, n, rule};
 use ipnet::{IpNet, Ipv4Net};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -82,12 +82,12 @@ impl Policy for Obedient {
         }
         let rule = |address| rule(view.local_endpoints(context).map(|endpoint| endpoint.address), address);
         let as_wished = |rule: Rule| match wish {
-            DEFECTIVE => Rule { id: DEFECT.to_owned(), ..rule },
-            WIDELY => Rule { include: networks(), ..rule },
-            NARROWLY => Rule { include: vec![n(NETWORK)], ..rule },
+            DEFECTIVE => rule.with_id(DEFECT),
+            WIDELY => RuleParts { include: networks(), ..rule.into() }.rule(),
+            NARROWLY => RuleParts { include: vec![n(NETWORK)], ..rule.into() }.rule(),
             _ => rule,
         };
-        let plan = |rule| Decision::Plan(Draft { rules: vec![as_wished(rule)], ..Draft::default() });
+        let plan = |rule| Decision::Plan(Draft::of(vec![as_wished(rule)]));
         let address = view.subject.addresses.first().filter(|_| wish != NOTHING);
         let decision = address.map_or(Decision::Pass, |address| plan(rule(*address)));
         Ok(Outcome { decision, diagnostics: vec![] })

@@ -165,7 +165,7 @@ fn rule_of(chain: &Chain) -> Result<rustables::Rule, Error> {
 #[cfg(test)]
 mod tests {
     use egressd_core::{
-        net::{Family, PortMatch, Protocol},
+        net::{Family, PortRange, Protocol},
         ruleset::{Match, SetKind, Statement, TableFamily},
     };
     use rustables::sys;
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn our_expressions_and_theirs_keep_their_order() {
-        let ports = PortMatch::new(Protocol::Tcp, 80, 90).unwrap_or_else(|error| panic!("{error}"));
+        let ports = PortRange::new(Protocol::Tcp, 80, 90).unwrap_or_else(|error| panic!("{error}"));
         let matches = vec![Match::destination_in(Family::Ipv4, name("s")), Match::DestinationPort(ports)];
         let sealed = sealed([Verb::AddRules(name("c"), vec![Rule::new(matches, [Statement::Return])])]);
         let rule = Messages(&sealed.bytes).nth(1).map(|message| message.attributes().nest(sys::NFTA_RULE_EXPRESSIONS));

@@ -1,7 +1,7 @@
 //! The questions that are put to a component of contract 0.1.0.
 
 use egressd_core::chain::PolicyFailure;
-use egressd_core::decision::{Draft, Outcome};
+use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Context, SubjectView};
 use wasmtime::Store;
@@ -54,7 +54,7 @@ pub(in crate::wasm) fn validate(
     context: &Context,
     view: &SubjectView,
     draft: &Draft,
-) -> Result<Vec<Finding>, PolicyFailure> {
+) -> Result<Vec<Diagnostic>, PolicyFailure> {
     let question = Question::new(configured, context, view, draft)?;
     let guest = &configured.guest;
     let answer =

@@ -1,15 +1,14 @@
 //! The types of contract 0.1.0 to the core's and back: the only file that sees both. What comes from a policy is
 //! checked here value by value; it never narrows or widens an answer, it refuses it.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Outcome, Rule};
+use egressd_core::decision::{Decision, Diagnostic, Draft, OnChange, OnUnavailable, Outcome, Rule, RuleParts};
 use egressd_core::finding::{Finding, Severity, Span, at_most};
 use egressd_core::model::{
     Context, Endpoint, Labels, ServiceKind, ServicePort, SubjectView, TrafficPolicy, is_withheld,
 };
-use egressd_core::net::{Family, PortMatch, Protocol};
+use egressd_core::net::{Family, PortRange, Protocol};
 use egressd_core::text::{Text, quoted};
 use ipnet::IpNet;
 
@@ -57,14 +56,13 @@ pub(super) fn service(view: &SubjectView, description: &Description) -> Option<w
 }
 
 pub(super) fn draft(draft: &Draft) -> wit::Draft {
-    let Draft { rules, on_change, on_unavailable } = draft;
     wit::Draft {
-        rules: rules.iter().map(rule).collect(),
-        on_change: match on_change {
+        rules: draft.rules().iter().map(rule).collect(),
+        on_change: match draft.on_change.unwrap_or_default() {
             OnChange::Keep => wit::OnChange::Keep,
             OnChange::Sever => wit::OnChange::Sever,
         },
-        on_unavailable: match on_unavailable {
+        on_unavailable: match draft.on_unavailable.unwrap_or_default() {
             OnUnavailable::Pass => wit::OnUnavailable::Pass,
             OnUnavailable::Drop => wit::OnUnavailable::Drop,
         },
@@ -86,7 +84,8 @@ pub(super) fn description(description: wit::Description) -> Description {
 
 /// Settings are no annotation, so their findings have no span.
 pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
-    Ok(at_most(diagnostics.into_iter().map(|d| finding(d, None)).collect::<Result<Vec<_>, _>>()?))
+    let told = diagnostics.into_iter().map(|told| diagnostic(told, None)).collect::<Result<Vec<_>, _>>()?;
+    Ok(at_most(told.into_iter().map(Finding::from)))
 }
 
 /// The policy's answer about the Service that was `sent`.
@@ -100,34 +99,27 @@ pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service) -> Result<Outc
     Ok(Outcome { decision, diagnostics: diagnostics(outcome.diagnostics, sent)? })
 }
 
-/// What is told about the Service that was `sent`: a validator's whole answer. Of many diagnostics a few are kept, with
-/// how many more there are.
-pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Finding>, Nonsense> {
-    let found = told.into_iter().map(|diagnostic| {
-        let span = diagnostic.span.as_ref().map(|span| checked_span(span, sent)).transpose()?;
-        finding(diagnostic, span)
-    });
-    Ok(at_most(found.collect::<Result<Vec<_>, _>>()?))
+/// What is told about the Service that was `sent`: a validator's whole answer.
+pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Diagnostic>, Nonsense> {
+    let checked = |told: wit::Diagnostic| {
+        let span = told.span.as_ref().map(|span| checked_span(span, sent)).transpose()?;
+        diagnostic(told, span)
+    };
+    told.into_iter().map(checked).collect()
 }
 
 fn checked_draft(draft: wit::Draft) -> Result<Draft, Nonsense> {
     let rules: Vec<Rule> = draft.rules.into_iter().map(checked_rule).collect::<Result<_, _>>()?;
-    // An answer has room for ten thousand rules, and how many there may be is checked later, by the guard.
-    let mut ids = BTreeSet::new();
-    if let Some(twice) = rules.iter().find(|rule| !ids.insert(&rule.id)) {
-        return Err(Nonsense(format!("two rules have the id {:?}", twice.id)));
-    }
-    Ok(Draft {
-        rules,
-        on_change: match draft.on_change {
-            wit::OnChange::Keep => OnChange::Keep,
-            wit::OnChange::Sever => OnChange::Sever,
-        },
-        on_unavailable: match draft.on_unavailable {
-            wit::OnUnavailable::Pass => OnUnavailable::Pass,
-            wit::OnUnavailable::Drop => OnUnavailable::Drop,
-        },
-    })
+    let mut checked = Draft::default().with_rules(rules).map_err(|error| Nonsense(error.to_string()))?;
+    checked.on_change = Some(match draft.on_change {
+        wit::OnChange::Keep => OnChange::Keep,
+        wit::OnChange::Sever => OnChange::Sever,
+    });
+    checked.on_unavailable = Some(match draft.on_unavailable {
+        wit::OnUnavailable::Pass => OnUnavailable::Pass,
+        wit::OnUnavailable::Drop => OnUnavailable::Drop,
+    });
+    Ok(checked)
 }
 
 fn checked_rule(rule: wit::Rule) -> Result<Rule, Nonsense> {
@@ -143,14 +135,15 @@ fn checked_rule(rule: wit::Rule) -> Result<Rule, Nonsense> {
     let networks = |networks: Vec<wit::Network>| -> Result<Vec<IpNet>, Nonsense> {
         networks.into_iter().map(|n| checked_network(n, Family::of(to)).map_err(about)).collect()
     };
-    let ports = |ranges: Vec<wit::PortRange>| -> Result<Vec<PortMatch>, Nonsense> {
+    let ports = |ranges: Vec<wit::PortRange>| -> Result<Vec<PortRange>, Nonsense> {
         ranges.into_iter().map(|r| checked_ports(r).map_err(about)).collect()
     };
     let (include, exclude) = (networks(rule.include)?, networks(rule.exclude)?);
     let (source_ports, destination_ports) = (ports(rule.source_ports)?, ports(rule.destination_ports)?);
     let sources = rule.sources.into_iter().map(|s| checked_source(s, Family::of(to)).map_err(about));
     let sources = sources.collect::<Result<_, _>>()?;
-    Ok(Rule { id, sources, include, exclude, source_ports, destination_ports, address: to })
+    let parts = RuleParts { sources, include, exclude, source_ports, destination_ports, ..Rule::new(&id, to).into() };
+    parts.checked().map_err(|error| Nonsense(error.to_string()))
 }
 
 fn checked_source(source: wit::IpAddress, expected: Family) -> Result<IpAddr, Nonsense> {
@@ -177,13 +170,13 @@ fn checked_network(network: wit::Network, expected: Family) -> Result<IpNet, Non
     Ok(parsed)
 }
 
-fn checked_ports(range: wit::PortRange) -> Result<PortMatch, Nonsense> {
+fn checked_ports(range: wit::PortRange) -> Result<PortRange, Nonsense> {
     let protocol = match range.protocol {
         wit::Protocol::Tcp => Protocol::Tcp,
         wit::Protocol::Udp => Protocol::Udp,
         wit::Protocol::Sctp => Protocol::Sctp,
     };
-    PortMatch::new(protocol, range.first, range.last)
+    PortRange::new(protocol, range.first, range.last)
         .map_err(|error| Nonsense(format!("ports {protocol}:{}-{}: {error}", range.first, range.last)))
 }
 
@@ -205,14 +198,14 @@ fn checked_span(span: &wit::Span, sent: &wit::Service) -> Result<Span, Nonsense>
     Ok(Span { annotation: annotation.clone(), offset: start, length: end - start })
 }
 
-fn finding(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Finding, Nonsense> {
+fn diagnostic(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Diagnostic, Nonsense> {
     let severity = match diagnostic.severity {
         wit::Severity::Info => Severity::Info,
         wit::Severity::Warning => Severity::Warning,
         wit::Severity::Error => Severity::Error,
     };
     let code = checked_code(diagnostic.code)?;
-    Ok(Finding { span, ..Finding::new(severity, code, diagnostic.message) })
+    Ok(Diagnostic { span, ..Diagnostic::new(severity, code, diagnostic.message) })
 }
 
 fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
@@ -220,15 +213,14 @@ fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)
 }
 
 fn rule(rule: &Rule) -> wit::Rule {
-    let Rule { id, sources, include, exclude, source_ports, destination_ports, address: to } = rule;
     wit::Rule {
-        id: id.clone(),
-        sources: sources.iter().copied().map(address).collect(),
-        include: include.iter().copied().map(network).collect(),
-        exclude: exclude.iter().copied().map(network).collect(),
-        source_ports: source_ports.iter().copied().map(port_range).collect(),
-        destination_ports: destination_ports.iter().copied().map(port_range).collect(),
-        address: address(*to),
+        id: rule.id().to_owned(),
+        sources: rule.sources().iter().copied().map(address).collect(),
+        include: rule.include().iter().copied().map(network).collect(),
+        exclude: rule.exclude().iter().copied().map(network).collect(),
+        source_ports: rule.source_ports().iter().copied().map(port_range).collect(),
+        destination_ports: rule.destination_ports().iter().copied().map(port_range).collect(),
+        address: address(rule.address()),
         extra: Vec::new(),
     }
 }
@@ -284,7 +276,7 @@ fn network(network: IpNet) -> wit::Network {
     wit::Network { address: address(network.addr()), prefix_length: network.prefix_len() }
 }
 
-fn port_range(range: PortMatch) -> wit::PortRange {
+fn port_range(range: PortRange) -> wit::PortRange {
     wit::PortRange { protocol: protocol(range.protocol()), first: range.first(), last: range.last() }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::rule::{Quoted, header};
-use crate::net::PortMatch;
+use crate::net::PortRange;
 use crate::ruleset::{Bits, Match, Sense, Way, tcp_flags};
 
 impl Display for Match {
@@ -81,7 +81,7 @@ fn names(flags: u32) -> String {
 }
 
 /// `80` or `80-90`.
-struct Ports(PortMatch);
+struct Ports(PortRange);
 
 impl Display for Ports {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

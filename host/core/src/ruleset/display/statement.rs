@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::net::IpAddr;
 
-use crate::ruleset::{Mark, MarkChange, PortRange, Statement};
+use crate::ruleset::{Mark, MarkChange, Statement};
 
 impl Display for Statement {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -25,15 +25,6 @@ impl Display for Statement {
             Self::Update(set, key, timeout) => write!(f, "update @{set} {{ {key} timeout {timeout} }}"),
             Self::NoTrack => f.write_str("notrack"),
             Self::ClampSegments => f.write_str("tcp option maxseg size set rt mtu"),
-        }
-    }
-}
-
-impl Display for PortRange {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match (self.first(), self.last()) {
-            (first, last) if first == last => first.fmt(f),
-            (first, last) => write!(f, "{first}-{last}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{Frame, Journey};
-use crate::net::{Family, PortMatch};
+use crate::net::{Family, PortRange};
 use crate::ruleset::{Bits, Field, Key, MapKey, Mark, Match, SetKey};
 
 impl Journey {
@@ -93,7 +93,7 @@ impl Journey {
         }
     }
 
-    fn has_port(&self, ports: PortMatch, of: fn((crate::net::Protocol, u16, u16)) -> u16) -> bool {
+    fn has_port(&self, ports: PortRange, of: fn((crate::net::Protocol, u16, u16)) -> u16) -> bool {
         let within = |transport: (crate::net::Protocol, u16, u16)| {
             ports.protocol() == transport.0 && (ports.first()..=ports.last()).contains(&of(transport))
         };

@@ -1,7 +1,7 @@
 //! Conditions as instructions.
 
 use egressd_core::{
-    net::{AddressRange, Family, PortMatch},
+    net::{AddressRange, Family, PortRange},
     ruleset::{Bits, Interface, Mark, Match, Sense, Way},
 };
 
@@ -73,7 +73,7 @@ impl Program {
         }
     }
 
-    fn port(&mut self, field: Field, ports: PortMatch) {
+    fn port(&mut self, field: Field, ports: PortRange) {
         self.need_transport(ports.protocol().number());
         self.load(Source::Packet(field));
         let (first, last) = (ports.first().to_be_bytes(), ports.last().to_be_bytes());

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use egressd_core::{
-    net::Family,
-    ruleset::{Mark, MarkChange, PortRange, Statement},
+    net::{Family, PortSpan},
+    ruleset::{Mark, MarkChange, Statement},
 };
 
 use super::{Program, address_bytes};
@@ -54,7 +54,7 @@ impl Program {
         self.push(Expression::SourceNat(Family::of(address), Ports::Any));
     }
 
-    fn source_nat_to_ports(&mut self, address: IpAddr, ports: PortRange) {
+    fn source_nat_to_ports(&mut self, address: IpAddr, ports: PortSpan) {
         let port = |port: u16, slot| Expression::Constant(port.to_be_bytes().to_vec(), slot);
         self.push(Expression::Constant(address_bytes(address), Slot::FIRST));
         self.push(port(ports.first(), Slot::SECOND));

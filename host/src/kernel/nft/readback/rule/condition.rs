@@ -1,7 +1,7 @@
 //! Conditions from instructions.
 
 use egressd_core::{
-    net::{AddressRange, Family, PortMatch, Protocol},
+    net::{AddressRange, Family, PortRange, Protocol},
     ruleset::{Bits, Direction, Interface, Mark, Match, Sense, States},
 };
 use ipnet::IpNet;
@@ -125,9 +125,9 @@ impl<'a> Decoder<'a> {
     }
 
     /// Ports are of the protocol that was tested before.
-    fn ports(&self, first: &[u8], last: &[u8]) -> Option<PortMatch> {
+    fn ports(&self, first: &[u8], last: &[u8]) -> Option<PortRange> {
         let protocol = Protocol::from_number(self.transport?)?;
-        PortMatch::new(protocol, port_number(first)?, port_number(last)?).ok()
+        PortRange::new(protocol, port_number(first)?, port_number(last)?).ok()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Statements from instructions.
 
 use egressd_core::{
-    net::Family,
-    ruleset::{Key, Mark, MarkChange, PortRange, Statement},
+    net::{Family, PortSpan},
+    ruleset::{Key, Mark, MarkChange, Statement},
 };
 
 use super::{Decoder, address};
@@ -36,11 +36,11 @@ impl<'a> Decoder<'a> {
                 Some((Statement::Snat(address(self.translated(*family)?, value)?), rest))
             }
             [Constant(port, Slot::SECOND), SourceNat(family, Ports::One), rest @ ..] => {
-                let ports = PortRange::new(port_number(port)?, port_number(port)?)?;
+                let ports = PortSpan::new(port_number(port)?, port_number(port)?).ok()?;
                 Some((Statement::SnatToPorts(address(self.translated(*family)?, value)?, ports), rest))
             }
             [Constant(from, Slot::SECOND), Constant(to, Slot::THIRD), SourceNat(family, Ports::Range), rest @ ..] => {
-                let ports = PortRange::new(port_number(from)?, port_number(to)?).filter(|_| from != to)?;
+                let ports = PortSpan::new(port_number(from)?, port_number(to)?).ok().filter(|_| from != to)?;
                 Some((Statement::SnatToPorts(address(self.translated(*family)?, value)?, ports), rest))
             }
             _ => None,

@@ -1,10 +1,10 @@
 //! Every term comes back, alone and beside others.
 
 use egressd_core::{
-    net::{AddressRange, PortMatch, Protocol},
+    net::{AddressRange, PortRange, PortSpan, Protocol},
     ruleset::{
-        Bits, DataKind, Direction, Field, Interface, Key, KeyKind, MapKind, Mark, MarkChange, Name, PortRange, Sense,
-        State, Statement, States, Timeout, Way, tcp_flags,
+        Bits, DataKind, Direction, Field, Interface, Key, KeyKind, MapKind, Mark, MarkChange, Name, Sense, State,
+        Statement, States, Timeout, Way, tcp_flags,
     },
 };
 
@@ -23,8 +23,8 @@ fn range(first: &str, last: &str) -> AddressRange {
     AddressRange::new(parse(first), parse(last)).unwrap_or_else(|| panic!("{first} is not after {last}"))
 }
 
-fn ports(protocol: Protocol, first: u16, last: u16) -> PortMatch {
-    PortMatch::new(protocol, first, last).unwrap_or_else(|error| panic!("{error}"))
+fn ports(protocol: Protocol, first: u16, last: u16) -> PortRange {
+    PortRange::new(protocol, first, last).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn destinations(family: Family) -> Vec<AddressRange> {
@@ -111,8 +111,7 @@ fn conditions(family: Family) -> Vec<Match> {
 /// What translates: not in tables of both families.
 fn translations(family: Family) -> Vec<Statement> {
     let to = destinations(family)[0].first();
-    let port_range =
-        |first, last| PortRange::new(first, last).unwrap_or_else(|| panic!("{first} is not before {last}"));
+    let port_range = |first, last| PortSpan::new(first, last).unwrap_or_else(|error| panic!("{error}"));
     vec![
         Statement::Snat(to),
         Statement::SnatToPorts(to, port_range(1024, 1024)),

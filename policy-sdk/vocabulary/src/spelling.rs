@@ -1,4 +1,4 @@
-//! Names that are almost right. The built-in policy has the same `edits` and `words`: neither crate may depend on the other.
+//! Names that are almost right: the nearest known one, and names that have the same words.
 
 use std::collections::BTreeSet;
 

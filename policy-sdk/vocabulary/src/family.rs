@@ -26,7 +26,12 @@ impl Family {
         }
     }
 
-    /// How many bits an address has.
+    /// The family of a network.
+    pub fn of_network(network: IpNet) -> Self {
+        Self::of(network.addr())
+    }
+
+    /// How many bits an address has: 32 or 128.
     pub const fn bits(self) -> u8 {
         match self {
             Self::Ipv4 => 32,
@@ -34,7 +39,7 @@ impl Family {
         }
     }
 
-    /// The first address of all.
+    /// The smallest address.
     pub const fn lowest(self) -> IpAddr {
         match self {
             Self::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -42,9 +47,14 @@ impl Family {
         }
     }
 
-    /// The family of a network.
-    pub fn of_network(network: IpNet) -> Self {
-        Self::of(network.addr())
+    /// Those addresses that are of this family.
+    pub fn addresses(self, addresses: impl IntoIterator<Item = IpAddr>) -> impl Iterator<Item = IpAddr> {
+        addresses.into_iter().filter(move |address| Self::of(*address) == self)
+    }
+
+    /// Those networks that are of this family.
+    pub fn networks(self, networks: impl IntoIterator<Item = IpNet>) -> impl Iterator<Item = IpNet> {
+        networks.into_iter().filter(move |network| Self::of_network(*network) == self)
     }
 }
 
