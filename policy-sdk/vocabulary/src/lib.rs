@@ -3,6 +3,7 @@
 //!
 //! The host's core and the policy SDK re-export what they use of it, so that neither has to convert.
 
+mod contract_error;
 mod diagnostic;
 mod draft;
 mod family;
@@ -17,6 +18,7 @@ mod rule_error;
 mod selector;
 pub mod spelling;
 
+pub use contract_error::ContractError;
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use draft::{Draft, OnChange, OnUnavailable};
 pub use family::Family;
