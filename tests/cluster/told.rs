@@ -1,5 +1,6 @@
 //! What the people of a cluster are told, in its own ways.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -155,6 +156,12 @@ fn write_as_kube_vip(cluster: &Cluster, active: &str) -> Result<()> {
     })
 }
 
+/// When kube-vip wrote, by the Events. Pods become known one after the other, so several Events may have one moment.
+fn moments_of_kube_vip(events: &[(String, String)]) -> BTreeSet<&str> {
+    let after = events.iter().filter_map(|(_, note)| note.split_once("was written by kube-vip at "));
+    after.filter_map(|(_, after)| after.split_once(": ")).map(|(moment, _)| moment).collect()
+}
+
 /// What it wrote is left alone, or the two would take turns; without it egressd's own value stands again.
 pub(crate) fn kube_vips_own_egress_is_reported_on_the_service_whoever_came_first() -> Result<()> {
     let cluster = cluster()?;
@@ -165,10 +172,9 @@ pub(crate) fn kube_vips_own_egress_is_reported_on_the_service_whoever_came_first
     let _egressd = run(&cluster)?;
     for turn in 1..=2 {
         wait_until("an Event names kube-vip's egress", lab::DEADLINE * 3, || {
-            let about = events(&cluster, WEB_ITSELF)?;
-            let count = about.iter().filter(|(_, note)| note.contains("was written by kube-vip at ")).count();
-            Ok(count == turn)
-        })?;
+            Ok(moments_of_kube_vip(&events(&cluster, WEB_ITSELF)?).len() == turn)
+        })
+        .with_context(|| format!("turn {turn}: the Events are {:?}", events(&cluster, WEB_ITSELF)))?;
         expect_still(&cluster)?;
         ensure!(active_endpoint(&cluster)? == second.v4().to_string(), "turn {turn}: what kube-vip wrote is gone");
         expect_exact(&cluster, &[(first, WEB), (second, WEB)])?;
