@@ -53,7 +53,7 @@ const ADAPTERS: [&str; 8] = [
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-pub(crate) const ROOMS: [(&str, &[&str]); 24] = [
+pub(crate) const ROOMS: [(&str, &[&str]); 25] = [
     ("net", &[]),
     ("text", &[]),
     ("stray", &["finding", "model"]),
@@ -63,9 +63,10 @@ pub(crate) const ROOMS: [(&str, &[&str]); 24] = [
     ("policy", &["finding", "model"]),
     ("chain", &["decision", "finding", "guard", "model", "policy"]),
     ("guard", &["decision", "finding", "model", "net"]),
-    ("owner", &["finding", "model", "text"]),
+    ("owner", &[]),
+    ("placement", &["finding", "model", "owner", "text"]),
     ("beside", &["finding", "model", "ruleset"]),
-    ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner", "text"]),
+    ("plan", &["chain", "decision", "finding", "guard", "model", "net", "owner", "placement", "text"]),
     ("check", &["finding", "model", "net", "plan"]),
     ("ruleset", &["net"]),
     ("effect", &[]),
@@ -76,14 +77,33 @@ pub(crate) const ROOMS: [(&str, &[&str]); 24] = [
     (
         "pipeline",
         &[
-            "beside", "chain", "check", "compile", "decision", "diff", "finding", "guard", "in_force", "model", "net",
-            "owner", "plan", "policy", "record", "ruleset", "status", "stray", "voice", "whose",
+            "beside",
+            "chain",
+            "check",
+            "compile",
+            "decision",
+            "diff",
+            "finding",
+            "guard",
+            "in_force",
+            "model",
+            "net",
+            "owner",
+            "placement",
+            "plan",
+            "policy",
+            "record",
+            "ruleset",
+            "status",
+            "stray",
+            "voice",
+            "whose",
         ],
     ),
     ("record", &["chain", "finding", "model", "plan", "status", "voice"]),
     ("in_force", &["model", "plan", "record", "status", "voice"]),
     ("whose", &["decision", "finding", "model"]),
-    ("voice", &["model", "net", "owner", "plan"]),
+    ("voice", &["model", "net", "placement", "plan"]),
 ];
 
 /// Rooms of the core that may import all others: the list of the rooms, and what tests are made with.

@@ -16,14 +16,11 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use crate::model::SubjectKey;
+pub use crate::model::UnixTime;
 use crate::plan::PlannedSubject;
 use crate::record::{Outcome, Overview, Record, Records, Settled};
 use crate::status::SubjectStatus;
 use crate::voice::{Speech, Voice};
-
-/// Seconds since 1970.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UnixTime(pub i64);
 
 /// One Service, as it is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,6 +23,7 @@ pub mod net;
 pub mod node;
 pub mod owner;
 pub mod pipeline;
+pub mod placement;
 pub mod plan;
 pub mod policy;
 pub mod record;

@@ -60,7 +60,8 @@ use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
     PolicyMark, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
 };
-use crate::owner::{Holder, Owner};
+use crate::owner::Owner;
+use crate::placement::Holders;
 use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::SubjectStatus;
@@ -94,7 +95,7 @@ pub struct Pipeline {
     context: Arc<Context>,
     facts: Arc<ClusterFacts>,
     around: Surroundings,
-    holder: Holder,
+    holders: Holders,
     foreign: ForeignTables,
     /// What Nodes say, by what they claim.
     nodes: KeptNodes,
@@ -207,14 +208,14 @@ impl Pipeline {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
         let around = Surroundings { node: settings.node.clone(), ..Surroundings::default() };
         let facts = Arc::new(ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &around));
-        let holder = Holder::new(settings.owner, &settings.node, &settings.prefix);
+        let holders = Holders::new(settings.owner, &settings.node, &settings.prefix);
         let derived = Derived::new(settings.shared, settings.limits);
         Self {
             settings,
             context,
             facts,
             around,
-            holder,
+            holders,
             foreign: Default::default(),
             nodes: Default::default(),
             ready: Default::default(),

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::model::{ActiveEndpoints, Published, SubjectView, Writer};
 use crate::net::{ByFamily, Family};
-use crate::owner::Holder;
+use crate::placement::Holders;
 use crate::plan::{End, Planned, PlannedSubject, held_apart};
 
 /// What this node is to a Service that somebody has to speak about.
@@ -61,7 +62,7 @@ pub struct Stage<'a> {
     /// The nodes that are ready.
     pub ready: &'a BTreeSet<String>,
     /// Which addresses it holds.
-    pub holder: &'a Holder,
+    pub holders: &'a Holders,
 }
 
 /// This node's part for one Service; none where nobody asks for egress and nothing is published.
@@ -91,7 +92,7 @@ fn wanted(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Pla
     }
     let held = |family: Family| {
         let mut own = view.subject.addresses.iter().filter(|address| Family::of(**address) == family);
-        own.any(|address| stage.holder.holds(&view.subject, *address))
+        own.any(|address| stage.holders.holds(&view.subject, *address))
     };
     let ours = |(_, value): &(Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
         Author::ThisNode | Author::Unclear => true,
@@ -132,20 +133,20 @@ fn speech(stage: Stage<'_>, view: &SubjectView, active: &ByFamily<Active>, plann
         return Speech::Listener;
     }
     // Others cannot know who holds the address where no annotation says so; and this node knows that no node translates.
-    let apart = !held_apart(stage.holder, stage.node, view).is_empty();
+    let apart = !held_apart(stage.holders, stage.node, view).is_empty();
     if apart || spokesman(stage, view) == Some(stage.node) { Speech::Spokesman } else { Speech::Listener }
 }
 
-/// Where nobody translates: the node that `vipHost` names, else the first by name of those that have an endpoint,
+/// Where nobody translates: the node that is named as the holder, else the first by name of those that have an endpoint,
 /// else the first by name. Only ready ones count.
 fn spokesman<'a>(stage: Stage<'a>, view: &'a SubjectView) -> Option<&'a str> {
     let ready = |node: &&str| stage.ready.contains(*node);
     let as_written_or_lower =
-        |named: &str| stage.ready.get(named).or_else(|| stage.ready.get(&named.to_ascii_lowercase()));
+        |named: Arc<str>| stage.ready.get(&*named).or_else(|| stage.ready.get(&named.to_ascii_lowercase()));
     let named = view
         .subject
         .service()
-        .and_then(|service| stage.holder.named_by(service))
+        .and_then(|service| stage.holders.named_by(service))
         .and_then(as_written_or_lower)
         .map(String::as_str);
     // Other nodes do not know what is withheld here.

@@ -2,6 +2,8 @@
 //! nothing, and what is known is what looking at all of the newest state gives.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "incremental/announced.rs"]
+mod announced;
 #[path = "incremental/audit.rs"]
 mod audit;
 #[path = "incremental/changes.rs"]

@@ -14,8 +14,9 @@ use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Endpoint, Key, MadeBy, ObjectReference, Published,
     Slice, Snapshot, SubjectKey, SubjectView, Texts, Uid, published, view,
 };
-use egressd_core::owner::{Holder, Owner};
+use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
+use egressd_core::placement::Holders;
 use egressd_core::plan::{End, Planned, PlannedSubject};
 use egressd_core::testkit::{answered_plainly, facts, n, rule, service, settings_of_many};
 use egressd_core::voice::{Stage, Voice, voice};
@@ -106,8 +107,8 @@ fn views(snapshot: &Snapshot, facts: &ClusterFacts) -> Vec<SubjectView> {
 /// Each Service is translated for its endpoint here.
 fn voices(views: &[SubjectView]) -> Vec<Voice> {
     let prefix = AnnotationPrefix::default();
-    let (ready, holder) = (BTreeSet::from(NODES.map(str::to_owned)), Holder::new(Owner::Any, NODES[0], &prefix));
-    let stage = Stage { node: NODES[0], ready: &ready, holder: &holder };
+    let (ready, holders) = (BTreeSet::from(NODES.map(str::to_owned)), Holders::new(Owner::Any, NODES[0], &prefix));
+    let stage = Stage { node: NODES[0], ready: &ready, holders: &holders };
     let one = |view: &SubjectView| {
         let service = PlannedSubject {
             uid: view.subject.uid().clone(),

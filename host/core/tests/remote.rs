@@ -5,7 +5,8 @@ use egressd_core::chain::Ruling;
 use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, TrafficPolicy, view};
-use egressd_core::owner::{Held, Holder, Owner, Standing};
+use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::placement::Holders;
 use egressd_core::plan::{Here, Planned, Sharing, Standby, settle};
 use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
 
@@ -53,11 +54,11 @@ impl Web {
     fn translating(&self, sources: &[&str]) -> Planned {
         let rule = rule(sources.iter().map(|text| a(text)), a(V4));
         let rules = if sources.is_empty() { vec![] } else { vec![rule] };
-        let mut holder = Holder::new(self.owner, "node-a", &AnnotationPrefix::default());
-        holder.hold(self.held.iter().map(|address| (a(address), Standing::Usable)).collect::<Held>());
+        let mut holders = Holders::new(self.owner, "node-a", &AnnotationPrefix::default());
+        holders.hold(self.held.iter().map(|address| (a(address), Standing::Usable)).collect::<Held>());
         let (context, facts) = (context(), facts());
         let sharing = Sharing::default();
-        let here = Here { context: &context, facts: &facts, holder: &holder, sharing: &sharing };
+        let here = Here { context: &context, facts: &facts, holders: &holders, sharing: &sharing };
         let ruling = Ruling::Draft(Draft::of(rules).into());
         settle(here, &self.view(), &ruling, &self.diagnostics, Standby::Nothing)
     }

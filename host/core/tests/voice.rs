@@ -8,7 +8,8 @@ use egressd_core::model::{
     SubjectKey, SubjectView, Writer, published, view,
 };
 use egressd_core::net::Family;
-use egressd_core::owner::{Held, Holder, Owner, Standing};
+use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::placement::Holders;
 use egressd_core::plan::{End, Planned};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
 use egressd_core::voice::{Author, Speech, Stage, Voice, voice};
@@ -35,12 +36,12 @@ fn on_node_b(view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Voi
 /// What node-b makes of a Service that is asked for and translated nowhere; node-a to node-c are ready.
 fn written_by(writer: Writer, view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Voice {
     let ready: BTreeSet<String> = ["node-a", "node-b", "node-c"].map(str::to_owned).into();
-    let mut holder = Holder::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
-    holder.hold(held.iter().map(|text| (a(text), Standing::Usable)).collect::<Held>());
+    let mut holders = Holders::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
+    holders.hold(held.iter().map(|text| (a(text), Standing::Usable)).collect::<Held>());
     let active: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
     let found = Published { active, writer, kube_vip: None };
     let planned = Planned { service: None, end: End::Ruled, findings: vec![] };
-    let stage = Stage { node: "node-b", ready: &ready, holder: &holder };
+    let stage = Stage { node: "node-b", ready: &ready, holders: &holders };
     voice(stage, view, &found, &planned).expect("it is asked for")
 }
 

@@ -1,6 +1,7 @@
 //! The nouns: Services, endpoints and nodes as a source reports them, with checked constructors.
 
 mod address;
+mod announced;
 mod bounds;
 mod by_name;
 mod cluster;
@@ -23,6 +24,7 @@ mod view;
 
 pub use address::AddressTrust;
 pub(crate) use address::preferred_addresses;
+pub use announced::{Announced, L2Status, Lease, Named, Term, UnixTime};
 pub(crate) use bounds::LAST_APPLIED;
 pub use by_name::ByName;
 pub use cluster::{

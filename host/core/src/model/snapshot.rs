@@ -8,8 +8,8 @@ use imbl::OrdMap;
 use ipnet::IpNet;
 
 use super::{
-    ByName, ClusterNetworks, EgressPolicy, Endpoint, KnownPods, Labels, PolicyObject, Service, SubjectKey, SubjectKind,
-    SubjectObject, Unreadable,
+    Announced, ByName, ClusterNetworks, EgressPolicy, Endpoint, KnownPods, Labels, PolicyObject, Service, SubjectKey,
+    SubjectKind, SubjectObject, Unreadable,
 };
 
 /// One EndpointSlice.
@@ -104,6 +104,8 @@ pub struct Snapshot {
     pub policies: OrdMap<String, Arc<PolicyObject>>,
     /// The pods of this node.
     pub pods: KnownPods,
+    /// What load balancers write about the nodes that announce addresses.
+    pub announced: Announced,
     /// What is there and cannot be read, where nothing is known from before.
     pub unreadable: Unreadable,
 }
@@ -148,4 +150,7 @@ pub enum Key {
     Pod(IpAddr),
     /// How much is known of the pods of this node.
     Pods,
+    /// What load balancers write about the nodes that announce addresses: which Services that concerns is found by the
+    /// difference.
+    Announced,
 }

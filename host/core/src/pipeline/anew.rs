@@ -81,6 +81,7 @@ impl Pipeline {
         let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),
+            differ("what load balancers write", self.holders.announced(), &self.newest.announced),
             differ("what Nodes say", &self.nodes, &KeptNodes::of(&self.newest.nodes)),
             differ("the Nodes that are ready", &self.ready, &ready),
             differ("what is the same for all Services", &*self.context, &self.context_of(&self.newest)),

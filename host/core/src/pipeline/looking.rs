@@ -88,7 +88,7 @@ impl Pipeline {
         let in_force = unreadable.into_iter().flat_map(|draft| draft.rules().iter().map(|rule| rule.address()));
         let outer = own.into_iter().flatten().chain(in_force);
         let inner = endpoints().map(|endpoint| endpoint.address).chain(of_cluster);
-        let named = service.and_then(|service| self.holder.named_by(service)).map(Arc::from);
+        let named = service.and_then(|service| self.holders.named_by(service));
         let nodes = endpoints().filter_map(|endpoint| endpoint.node.clone()).chain(named);
         Place::new(outer, inner, nodes)
     }

@@ -71,13 +71,13 @@ impl Pipeline {
 
     /// What stands on a Service that cannot be read is unknown.
     fn voice(&self, entry: &Entry, planned: &Planned) -> Option<Voice> {
-        let stage = Stage { node: &self.settings.node, ready: &self.ready, holder: &self.holder };
+        let stage = Stage { node: &self.settings.node, ready: &self.ready, holders: &self.holders };
         let is_readable = entry.standing != Standing::Unreadable;
         is_readable.then(|| voice(stage, &entry.view, &entry.published, planned)).flatten()
     }
 
     pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> Here<'a> {
-        Here { context: &self.context, facts: &self.facts, holder: &self.holder, sharing }
+        Here { context: &self.context, facts: &self.facts, holders: &self.holders, sharing }
     }
 
     fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {

@@ -7,7 +7,8 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::{Pipeline, Question};
-use crate::model::{Context, Key, Node, PolicyMark, PolicyObject, Readiness, Snapshot, SubjectKey};
+use crate::model::{Context, Key, Node, PolicyMark, PolicyObject, Readiness, Service, Snapshot, SubjectKey};
+use crate::placement::{Differ, ForAll};
 
 impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
@@ -18,6 +19,7 @@ impl Pipeline {
             keys.contains(&Key::Cluster) || changed.iter().any(|key| self.is_about_inside(snapshot, key));
         let mut dirty = self.dirty(snapshot, keys);
         dirty.extend(changed);
+        dirty.extend(self.announced_otherwise(snapshot));
         let everything = keys.contains(&Key::Cluster) && self.cluster(snapshot);
         if everything {
             dirty.extend(self.all(snapshot));
@@ -93,6 +95,7 @@ impl Pipeline {
                 Key::Cluster => self.newly_unreadable(snapshot),
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => BTreeSet::new(),
+                Key::Announced => BTreeSet::new(),
                 Key::Pod(address) => self.places.of(*address).cloned().collect(),
                 Key::Pods => self.services.keys().cloned().collect(),
             }
@@ -125,6 +128,18 @@ impl Pipeline {
         let (newest, Snapshot { services, slices, egress_policies, .. }) = (&self.newest, snapshot);
         let of_services = differ(&newest.services, services).chain(differ(&newest.slices, slices));
         of_services.chain(differ(&newest.egress_policies, egress_policies)).collect()
+    }
+
+    /// Takes in what load balancers write; returns the Services for which they say something else.
+    fn announced_otherwise(&mut self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
+        let Differ { services, for_all } = Differ::between(self.holders.announced(), &snapshot.announced);
+        self.holders.announce(&snapshot.announced);
+        let is_kube_vips = |service: &Arc<Service>| self.holders.is_kube_vips(service);
+        let of_kube_vip = match for_all {
+            ForAll::Same => None,
+            ForAll::Differs => Some(snapshot.services.iter().filter(|(_, service)| is_kube_vips(service))),
+        };
+        of_kube_vip.into_iter().flatten().map(|(key, _)| key.clone()).chain(services).collect()
     }
 
     /// What can be read no more, or again.

@@ -70,6 +70,6 @@ impl Pipeline {
 
     /// Whether packets of this node may get an address of a subject as their source.
     pub(super) fn is_usable(&self, subject: &Subject, address: IpAddr) -> bool {
-        self.holder.holds(subject, address) && self.facts.refusal(address).is_none()
+        self.holders.holds(subject, address) && self.facts.refusal(address).is_none()
     }
 }

@@ -23,7 +23,7 @@ impl Own {
         let pods = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
         Self {
             key: view.subject.key().clone(),
-            pods: pods.filter(|pod| !here.holder.is_on_an_interface(*pod)).collect(),
+            pods: pods.filter(|pod| !here.holders.is_on_an_interface(*pod)).collect(),
             addresses: view
                 .subject
                 .addresses

@@ -14,7 +14,7 @@ use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
 use crate::model::{ClusterFacts, Context, Endpoint, SubjectView};
 use crate::net::Family;
-use crate::owner::Holder;
+use crate::placement::Holders;
 
 /// What holds on this node for every Service.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ pub struct Here<'a> {
     /// Which destinations stay in the cluster.
     pub facts: &'a ClusterFacts,
     /// Which addresses this node holds.
-    pub holder: &'a Holder,
+    pub holders: &'a Holders,
     /// Which addresses Services of several namespaces have.
     pub sharing: &'a Sharing,
 }
@@ -32,7 +32,7 @@ pub struct Here<'a> {
 impl Here<'_> {
     /// Why `address` may not be a source here, if it may not: the same for what is planned and for what may stay.
     pub(super) fn objection(self, view: &SubjectView, address: IpAddr) -> Option<Finding> {
-        let not_held = || self.holder.objection(&view.subject, address);
+        let not_held = || self.holders.objection(&view.subject, address);
         let taken = || self.sharing.objection(view.subject.key(), address);
         self.facts.refusal(address).or_else(not_held).or_else(taken)
     }
@@ -73,7 +73,7 @@ pub fn settle(
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
-        findings.extend(here.holder.other_case(&view.subject));
+        findings.extend(here.holders.notes(&view.subject));
     }
     let service = (!rules.is_empty()).then(|| PlannedSubject {
         uid: view.subject.uid().clone(),
@@ -162,7 +162,7 @@ fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, finding
 /// The rules without sources that this node's interfaces have: a slice may list any address, and what has one of the
 /// node's is the node itself (P1).
 fn apart_from_this_node<'r>(here: Here<'_>, rules: &'r [Rule], findings: &mut Vec<Finding>) -> Cow<'r, [Rule]> {
-    let ours = |source: &IpAddr| here.holder.is_on_an_interface(*source);
+    let ours = |source: &IpAddr| here.holders.is_on_an_interface(*source);
     let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources()).copied().filter(ours).collect();
     let Some(first) = sources.first() else { return Cow::Borrowed(rules) };
     findings.push(this_nodes(*first, sources.len() - 1));

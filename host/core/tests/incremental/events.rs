@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use egressd_core::model::{
-    Completeness, MadeBy, PodNetwork, PrivateDestinations, Readiness, Selection, ServiceKind, Writer,
+    Completeness, MadeBy, Named, PodNetwork, PrivateDestinations, Readiness, Selection, ServiceKind, Term, Writer,
 };
 use egressd_core::owner::Held;
 use egressd_core::pipeline::Settings;
@@ -53,6 +53,7 @@ pub(crate) enum Event {
     Cluster(OfCluster),
     Pods(OfPods),
     Host(OfHost),
+    Announced(OfAnnounced),
     Policies(Policies),
     Later(u64),
     /// The loop is busy: so many updates wait for the one after them, and their keys add up. No source hands over a
@@ -119,6 +120,23 @@ pub(crate) enum OfHost {
     Foreign(Option<&'static str>),
     MemoryIsLost,
     Damaged(Damage),
+}
+
+/// What load balancers write: which node announces the addresses of a Service, if they write it at all.
+#[derive(Clone, Debug)]
+pub(crate) enum OfAnnounced {
+    /// MetalLB, in the object of this name.
+    Status(usize, &'static str, Option<(Named, i64)>),
+    Lease(LeaseOf, Option<(Named, i64, Term)>),
+}
+
+/// Whose Lease it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LeaseOf {
+    Cilium(usize),
+    KubeVip(usize),
+    /// kube-vip, for all Services.
+    All,
 }
 
 /// What another program does to the tables.

@@ -7,6 +7,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
+use crate::announced::announced;
 use crate::events::{
     ADDRESSES, Answered, Damage, Event, Fate, Happening, Knowledge, NAMESPACES, NETWORKS, NODES, OfCluster, OfHost,
     OfNode, OfPods, OfService, OnePod, PODS, SERVICES, SLICES, all,
@@ -34,6 +35,7 @@ fn events() -> impl Strategy<Value = Event> {
         3 => of_cluster().prop_map(Event::Cluster),
         5 => of_pods().prop_map(Event::Pods),
         6 => of_host().prop_map(Event::Host),
+        6 => announced().prop_map(Event::Announced),
         2 => select(all).prop_map(Event::Policies),
         3 => select(vec![1u64, 2, 3, 15, 700]).prop_map(Event::Later),
         1 => (1..4usize).prop_map(Event::Delay),

@@ -69,6 +69,7 @@ impl Node {
             Event::Cluster(event) => self.meet_cluster(event),
             Event::Pods(event) => self.meet_pods(event),
             Event::Host(event) => self.meet_host(event),
+            Event::Announced(event) => self.meet_announced(event),
             Event::Policies(policies) => self.ask(policies.chain()),
             Event::Later(seconds) => self.wait(Duration::from_secs(*seconds)),
             Event::Delay(updates) => {

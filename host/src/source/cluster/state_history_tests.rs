@@ -149,6 +149,7 @@ fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<U
                 whose.insert(address, whose_is(&snapshot, address));
             }
             Key::Pods => whose = whose_all_are(&snapshot),
+            Key::Announced => mirror.announced = snapshot.announced.clone(),
             Key::Policy(key) => {
                 mirror.policies = mirror.policies.alter(|_| snapshot.policies.get(&key).cloned(), key.clone());
             }

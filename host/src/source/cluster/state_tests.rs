@@ -118,6 +118,7 @@ fn keys(state: &mut State) -> Vec<String> {
         Key::Policy(name) => format!("policy {name}"),
         Key::Pod(address) => format!("pod {address}"),
         Key::Pods => "pods".to_owned(),
+        Key::Announced => "announced".to_owned(),
     };
     update.keys.iter().map(text).collect()
 }

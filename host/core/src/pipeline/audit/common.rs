@@ -24,7 +24,8 @@ impl Pipeline {
     fn is_surrounded(&self) -> bool {
         let newest = &self.newest;
         let same_context = *self.context == self.context_of(newest);
-        same_context && ready_of(newest).eq(&self.ready) && *self.policies == marks_of(newest)
+        let same_announced = *self.holders.announced() == newest.announced;
+        same_context && same_announced && ready_of(newest).eq(&self.ready) && *self.policies == marks_of(newest)
     }
 
     fn knows_what_is_inside(&self) -> bool {

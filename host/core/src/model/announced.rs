@@ -1,0 +1,68 @@
+//! What load balancers write about the nodes that announce Services' addresses, as a source reports it.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use super::{ByName, ObjectReference, SubjectKey};
+
+/// Seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(pub i64);
+
+/// Which node an object names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Named {
+    /// This one, as it is written.
+    Node(Arc<str>),
+    /// None: a Lease that was released, say.
+    NoNode,
+    /// The field cannot be read, and was never read before: it may be any node.
+    Unreadable,
+}
+
+/// MetalLB's ServiceL2Status: the node whose speaker answers for a Service's addresses.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct L2Status {
+    /// `status.node`, else the label `metallb.io/node`.
+    pub named: Named,
+    /// `metadata.creationTimestamp`: each node that begins to announce makes an object of its own.
+    pub since: Option<UnixTime>,
+}
+
+/// A Lease (`coordination.k8s.io/v1`) that a load balancer holds for a Service, or for all of them. Its renewals are no part of
+/// it: they change nothing until they stay away.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lease {
+    /// `spec.holderIdentity`.
+    pub named: Named,
+    /// `spec.acquireTime`, by the clock of the node that holds it.
+    pub since: Option<UnixTime>,
+    /// Whether it is renewed.
+    pub term: Term,
+}
+
+/// Whether a Lease is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Term {
+    /// It was renewed in time.
+    Running,
+    /// It was not renewed for longer than it lasts: another node may have taken over.
+    Ended,
+}
+
+/// Everything that load balancers write about who announces addresses. Empty where none of them is read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Announced {
+    /// MetalLB's ServiceL2Statuses: by Service, then by the object's name.
+    pub l2_statuses: OrdMap<SubjectKey, ByName<Arc<L2Status>>>,
+    /// The Leases of load balancers, by namespace and name.
+    pub leases: OrdMap<ObjectReference, Arc<Lease>>,
+}
+
+impl Announced {
+    /// Whether nothing of the kind is known.
+    pub fn is_empty(&self) -> bool {
+        self.l2_statuses.is_empty() && self.leases.is_empty()
+    }
+}

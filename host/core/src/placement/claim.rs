@@ -1,0 +1,141 @@
+//! What says of a Service which node holds its addresses.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::{Announced, L2Status, Lease, Named, ObjectReference, Service, SubjectKey, Term, UnixTime};
+
+/// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
+pub(super) const VIP_HOST: &str = "vipHost";
+
+/// kube-vip's annotation that gives the Lease of a Service another name (kube-vip v1.2.3: `pkg/kubevip/annotations.go`).
+const LEASE_NAME: &str = "kube-vip.io/leaseName";
+
+/// Where Cilium's agents and kube-vip's pods run unless somebody changes it.
+pub(super) const SYSTEM: &str = "kube-system";
+
+/// How the name of a Lease for a Service begins that kube-vip makes.
+pub(super) const KUBE_VIP: &str = "kubevip-";
+
+/// The same of Cilium's.
+pub(super) const CILIUM: &str = "cilium-l2announce-";
+
+/// Who says it, and in what. From strong to weak: the first that names a node decides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claimant {
+    /// Cilium, by a Lease for the Service.
+    Cilium(ObjectReference),
+    /// kube-vip, by a Lease for the Service.
+    KubeVip(ObjectReference),
+    /// MetalLB, by the ServiceL2Status of this name.
+    MetalLb(Arc<str>),
+    /// kube-vip, by a Lease for all Services that have none of their own.
+    KubeVipForAll(ObjectReference),
+    /// The annotation of this name.
+    VipHost(String),
+}
+
+/// One claim: it names a node, or cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claim<'a> {
+    pub(super) by: Claimant,
+    named: Cow<'a, Named>,
+    pub(super) since: Option<UnixTime>,
+    pub(super) term: Term,
+}
+
+/// The Lease by which Cilium's agents choose the one that announces a Service (`pkg/l2announcer/l2announcer.go`).
+pub fn cilium_lease(service: &SubjectKey) -> ObjectReference {
+    ObjectReference::new(SYSTEM, format!("{CILIUM}{}-{}", service.namespace, service.name))
+}
+
+/// The Lease by which kube-vip chooses the node of a Service (`pkg/lease/lease.go`); none where the Service shares one with
+/// others by an annotation, whose node is in `vipHost`.
+pub fn kube_vip_lease(service: &Service) -> Option<ObjectReference> {
+    let is_shared = service.annotations.get(LEASE_NAME).is_some_and(|name| !name.is_empty());
+    let name = || format!("{KUBE_VIP}{}", service.key.name);
+    (!is_shared).then(|| ObjectReference::new(Arc::clone(&service.key.namespace), name()))
+}
+
+/// The Lease by which kube-vip chooses the node of all Services that have none of their own (`cmd/kube-vip.go`).
+pub fn services_lease() -> ObjectReference {
+    ObjectReference::new(SYSTEM, "plndr-svcs-lock")
+}
+
+impl<'a> Claim<'a> {
+    /// Everything that is claimed of a Service.
+    pub(super) fn all(announced: &'a Announced, service: &Service, vip_host: Option<Self>) -> Vec<Self> {
+        if announced.is_empty() {
+            return vip_host.into_iter().collect();
+        }
+        let lease = |name: ObjectReference| Some((announced.leases.get(&name)?, name));
+        let for_all = vip_host.as_ref().and_then(|_| lease(services_lease()));
+        let cilium = lease(cilium_lease(&service.key));
+        let leases = [
+            cilium.map(|(lease, name)| Self::of_lease(lease, Claimant::Cilium(name))),
+            kube_vip_lease(service).and_then(lease).map(|(lease, name)| Self::of_lease(lease, Claimant::KubeVip(name))),
+            for_all.map(|(lease, name)| Self::of_lease(lease, Claimant::KubeVipForAll(name))),
+        ];
+        let statuses = announced.l2_statuses.get(&service.key).into_iter().flat_map(|statuses| statuses.iter());
+        let statuses = statuses.map(|(name, status)| Self::of_status(name, status));
+        leases.into_iter().flatten().chain(statuses).chain(vip_host).collect()
+    }
+
+    pub(super) fn of_annotation(annotation: String, node: &str) -> Self {
+        let named = Cow::Owned(Named::Node(node.into()));
+        Self { by: Claimant::VipHost(annotation), named, since: None, term: Term::Running }
+    }
+
+    fn of_lease(lease: &'a Lease, by: Claimant) -> Self {
+        Self { by, named: Cow::Borrowed(&lease.named), since: lease.since, term: lease.term }
+    }
+
+    fn of_status(name: &Arc<str>, status: &'a L2Status) -> Self {
+        let by = Claimant::MetalLb(Arc::clone(name));
+        Self { by, named: Cow::Borrowed(&status.named), since: status.since, term: Term::Running }
+    }
+
+    /// The node that it names; none where that cannot be read.
+    pub(super) fn node(&self) -> Option<&str> {
+        match &*self.named {
+            Named::Node(node) => Some(node),
+            Named::NoNode | Named::Unreadable => None,
+        }
+    }
+
+    /// Whether it says something about now.
+    pub(super) fn is_in_force(&self) -> bool {
+        *self.named != Named::NoNode && self.term == Term::Running
+    }
+
+    /// Whether the one who makes it puts the address on an interface of the node that it names.
+    pub(super) fn needs_an_interface(&self) -> bool {
+        match self.by {
+            Claimant::Cilium(_) | Claimant::MetalLb(_) => false,
+            Claimant::KubeVip(_) | Claimant::KubeVipForAll(_) | Claimant::VipHost(_) => true,
+        }
+    }
+
+    /// How strong it is among others; the smallest decides.
+    pub(super) fn rank(&self) -> u8 {
+        match self.by {
+            Claimant::Cilium(_) | Claimant::KubeVip(_) => 0,
+            Claimant::MetalLb(_) => 1,
+            Claimant::KubeVipForAll(_) => 2,
+            Claimant::VipHost(_) => 3,
+        }
+    }
+}
+
+impl fmt::Display for Claimant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cilium(lease) | Self::KubeVip(lease) | Self::KubeVipForAll(lease) => {
+                write!(f, "Lease {}/{}", lease.namespace, lease.name)
+            }
+            Self::MetalLb(status) => write!(f, "ServiceL2Status {status}"),
+            Self::VipHost(annotation) => f.write_str(annotation),
+        }
+    }
+}

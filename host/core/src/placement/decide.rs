@@ -1,0 +1,47 @@
+//! Which of several claims counts.
+
+use std::cmp::Reverse;
+
+use super::claim::{Claim, Claimant};
+
+/// What claims come to.
+#[derive(Debug, Default)]
+pub(super) struct Decided<'a> {
+    /// The claim that counts; none where no node is named.
+    pub(super) claim: Option<Claim<'a>>,
+    /// The strongest other claim of a load balancer that names another node.
+    pub(super) against: Option<Claim<'a>>,
+    /// The strongest claim that names no node any more.
+    pub(super) ended: Option<Claim<'a>>,
+}
+
+impl<'a> Decided<'a> {
+    pub(super) fn of(claim: Option<Claim<'a>>) -> Self {
+        Self { claim, ..Self::default() }
+    }
+}
+
+/// Puts claims in order. The same for equal claims in whatever order they come.
+pub(super) fn decide(claims: Vec<Claim<'_>>) -> Decided<'_> {
+    let (mut now, mut past): (Vec<_>, Vec<_>) = claims.into_iter().partition(Claim::is_in_force);
+    let order = |one: &Claim<'_>, other: &Claim<'_>| key(one).cmp(&key(other));
+    now.sort_by(order);
+    past.sort_by(order);
+    let mut now = now.into_iter();
+    let claim = now.next();
+    let against = claim.as_ref().and_then(|first| now.find(|other| contradicts(first, other)));
+    Decided { claim, against, ended: past.into_iter().next() }
+}
+
+/// By rank, then the newest; of equal ones the first by the node's name, then by what says it. A node's name counts in lower
+/// case, so that the order is that of the nodes.
+fn key<'a>(claim: &'a Claim<'_>) -> (u8, Reverse<Option<i64>>, Option<String>, &'a Claimant) {
+    let since = claim.since.map(|since| since.0);
+    (claim.rank(), Reverse(since), claim.node().map(str::to_ascii_lowercase), &claim.by)
+}
+
+/// An annotation may lag behind what a load balancer does, and contradicts nothing.
+fn contradicts(first: &Claim<'_>, other: &Claim<'_>) -> bool {
+    let is_other = |node: &str| first.node().is_some_and(|first| !first.eq_ignore_ascii_case(node));
+    !matches!(other.by, Claimant::VipHost(_)) && other.node().is_some_and(is_other)
+}

@@ -1,0 +1,102 @@
+//! When a Lease ends. Who holds one writes into it by its own clock, and who reads it has another: so what counts is when a
+//! renewal was *seen*, by the reader's own clock, as Kubernetes' own elections do it. Only of a Lease that was not seen before
+//! the two clocks are compared.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Lease, Named, Term, UnixTime};
+
+/// How late the news of a renewal may be.
+pub const LATE: Duration = Duration::from_secs(5);
+
+/// By how much the clocks of two nodes may differ: a Lease that is seen for the first time counts as running for so long
+/// beyond its time. One whose holder is further behind counts as running from its next renewal on.
+pub const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
+
+/// How long a Lease lasts that does not say so.
+pub const RENEWED_AT_LEAST: Duration = Duration::from_secs(15);
+
+/// The longest term that is believed: one of years would never end.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What a Lease says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// `spec.holderIdentity`.
+    pub named: Named,
+    /// `spec.acquireTime`.
+    pub acquired: Option<UnixTime>,
+    /// `spec.renewTime`, in microseconds since 1970; only whether it changes matters of a Lease that was seen before.
+    pub renewed: Option<i64>,
+    /// `spec.leaseDurationSeconds`.
+    pub duration: Duration,
+}
+
+/// A moment by both clocks of the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By the one that only goes forward.
+    pub steady: Duration,
+    /// By the one that people read.
+    pub wall: UnixTime,
+}
+
+/// A Lease with when it was seen to be renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    record: Record,
+    ends: Duration,
+}
+
+impl Observed {
+    /// A Lease that is seen for the first time.
+    pub fn first(record: Record, now: Moment) -> Self {
+        let full = now.steady + term(&record) + LATE;
+        let left = record.renewed.map(|renewed| left(&record, renewed, now.wall));
+        let ends = left.map_or(full, |left| full.min(now.steady + left));
+        Self { record, ends }
+    }
+
+    /// The same as it is seen now. What is seen again without a renewal ends when it would have.
+    #[must_use]
+    pub fn again(self, record: Record, now: Moment) -> Self {
+        if self.record == record {
+            return self;
+        }
+        let ends = now.steady + term(&record) + LATE;
+        Self { record, ends }
+    }
+
+    /// The same where its source did not answer from one moment to another: it may have been renewed in between.
+    #[must_use]
+    pub fn unseen(self, from: Duration, until: Duration) -> Self {
+        let is_running = from < self.ends;
+        let ends = if is_running { self.ends.max(until + term(&self.record) + LATE) } else { self.ends };
+        Self { ends, ..self }
+    }
+
+    /// When it ends, if it is not renewed; none where it has.
+    pub fn ends_after(&self, now: Duration) -> Option<Duration> {
+        (now < self.ends && self.record.named != Named::NoNode).then_some(self.ends)
+    }
+
+    /// What it means at a moment.
+    pub fn lease(&self, now: Duration) -> Arc<Lease> {
+        let term = if now < self.ends { Term::Running } else { Term::Ended };
+        Arc::new(Lease { named: self.record.named.clone(), since: self.record.acquired, term })
+    }
+}
+
+fn term(record: &Record) -> Duration {
+    if record.duration.is_zero() { RENEWED_AT_LEAST } else { record.duration.min(LONGEST) }
+}
+
+/// How long a Lease goes on that was renewed then, whichever of the clocks is ahead.
+fn left(record: &Record, renewed: i64, now: UnixTime) -> Duration {
+    let second = Duration::from_secs(1).as_micros();
+    let renewed_at = i128::from(renewed);
+    let now_at = i128::from(now.0) * i128::try_from(second).unwrap_or(i128::MAX);
+    let ago = u64::try_from((now_at - renewed_at).max(0)).unwrap_or(u64::MAX);
+    (term(record) + CLOCKS_DIFFER).saturating_sub(Duration::from_micros(ago))
+}

@@ -1,0 +1,105 @@
+//! What people read about who holds an address.
+
+use std::net::IpAddr;
+
+use super::claim::{Claim, Claimant};
+use super::decide::Decided;
+use crate::finding::{Finding, Severity};
+use crate::owner::{HELD_ELSEWHERE, Standing};
+use crate::text::quoted;
+
+/// The longest name that Kubernetes takes for a node.
+const LONGEST_NAME: usize = 253;
+
+/// The code of the finding that load balancers name different nodes.
+const CONTRADICTING: &str = "holders-contradict";
+
+pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Option<Standing>) -> Finding {
+    let node = named(claim.node().unwrap_or_default());
+    let by = &claim.by;
+    let because = match by {
+        Claimant::MetalLb(_) => format!("MetalLB announces it from node {node} ({by})"),
+        Claimant::Cilium(_) => format!("Cilium announces it from node {node} ({by})"),
+        Claimant::KubeVip(_) | Claimant::KubeVipForAll(_) => format!("kube-vip holds it on node {node} ({by})"),
+        Claimant::VipHost(annotation) => format!("{annotation} says that node {node} holds it"),
+    };
+    match (by, on_interface) {
+        (Claimant::MetalLb(_) | Claimant::Cilium(_), Some(_)) => {
+            let both = "and an interface of this node has it too, so both answer for it: remove it here";
+            Finding::warning(HELD_ELSEWHERE, format!("{}, {both}", nothing(address, &because)))
+        }
+        (Claimant::MetalLb(_) | Claimant::Cilium(_), None)
+        | (Claimant::KubeVip(_) | Claimant::KubeVipForAll(_) | Claimant::VipHost(_), Some(_) | None) => {
+            elsewhere(address, &because)
+        }
+    }
+}
+
+pub(super) fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
+    let by = &claim.by;
+    let because = format!("{by} cannot be read, so it is unknown which node announces it; correct or delete it");
+    Finding::warning("holder-unreadable", nothing(address, &because))
+}
+
+pub(super) fn no_node(address: IpAddr, vip_host: &str) -> Finding {
+    let because = "names no node yet, and the node that it names translates (--owner vip-host)";
+    elsewhere(address, &format!("{vip_host} {because}"))
+}
+
+pub(super) fn absent(address: IpAddr, ended: Option<&Claim<'_>>) -> Finding {
+    let nowhere = "it is on no interface of this node (kube-ipvs0 does not count), and only endpoints on the node that has \
+                   it are translated";
+    match ended {
+        None => {
+            let remedy = "if the load balancer puts it on none, see --owner";
+            elsewhere(address, &format!("{nowhere}; {remedy}"))
+        }
+        Some(claim) => {
+            let by = &claim.by;
+            elsewhere(address, &format!("{nowhere}; {by} names no node that holds it now"))
+        }
+    }
+}
+
+pub(super) fn tentative(address: IpAddr) -> Finding {
+    let because = "this node still looks whether another machine has it";
+    Finding::new(Severity::Info, "address-tentative", format!("nothing is translated to {address} yet: {because}"))
+}
+
+pub(super) fn duplicate(address: IpAddr) -> Finding {
+    let because = "another machine answered for it, so this node does not use it; remove it there or here";
+    Finding::warning("address-duplicate", nothing(address, because))
+}
+
+pub(super) fn other_case(claim: &Claim<'_>, named: &str, node: &str) -> Finding {
+    let annotation = &claim.by;
+    let message = format!("{annotation}: {named} is taken for node {node}, which differs in case only");
+    Finding::new(Severity::Info, "vip-host-case", message)
+}
+
+/// Two load balancers, or one that has not removed an earlier object.
+pub(super) fn contradicting(decided: &Decided<'_>) -> Option<Finding> {
+    let (claim, other) = (decided.claim.as_ref()?, decided.against.as_ref()?);
+    let [node, other_node] = [claim, other].map(|claim| named(claim.node().unwrap_or_default()));
+    let (by, other_by) = (&claim.by, &other.by);
+    let remedy = "delete the one that is left from before, or keep one load balancer for the Service";
+    let message = format!(
+        "{by} names node {node} and {other_by} names node {other_node} as the one that holds the addresses: node {node} \
+         translates; {remedy}"
+    );
+    Some(Finding::warning(CONTRADICTING, message))
+}
+
+/// A node's name as it is; anything else that stands in its place, in quotation marks.
+fn named(node: &str) -> String {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+    if node.len() <= LONGEST_NAME && node.bytes().all(is_name) { node.to_owned() } else { quoted(node) }
+}
+
+fn elsewhere(address: IpAddr, because: &str) -> Finding {
+    Finding::new(Severity::Info, HELD_ELSEWHERE, nothing(address, because))
+}
+
+fn nothing(address: IpAddr, because: &str) -> String {
+    format!("nothing is translated to {address} here: {because}")
+}

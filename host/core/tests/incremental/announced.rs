@@ -1,0 +1,82 @@
+//! What load balancers write about the nodes that announce addresses.
+
+use std::sync::Arc;
+
+use egressd_core::model::{Key, L2Status, Lease, Named, ObjectReference, Term, UnixTime};
+use egressd_core::pipeline::Question;
+use egressd_core::placement::{cilium_lease, kube_vip_lease, services_lease};
+use egressd_core::testkit::service;
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::events::{LeaseOf, NODES, OfAnnounced, SERVICES};
+use crate::node::Node;
+use crate::objects::key;
+
+pub(crate) fn announced() -> impl Strategy<Value = OfAnnounced> {
+    let who = || 0..SERVICES.len();
+    let whose = prop_oneof![
+        3 => who().prop_map(LeaseOf::Cilium),
+        3 => who().prop_map(LeaseOf::KubeVip),
+        1 => Just(LeaseOf::All),
+    ];
+    let term = select(vec![Term::Running, Term::Running, Term::Ended]);
+    prop_oneof![
+        (who(), select(vec!["l2-a", "l2-b"]), of((named(), 0..3_i64)))
+            .prop_map(|(who, name, status)| OfAnnounced::Status(who, name, status)),
+        (whose, of((named(), 0..3_i64, term))).prop_map(|(whose, lease)| OfAnnounced::Lease(whose, lease)),
+    ]
+}
+
+fn named() -> impl Strategy<Value = Named> {
+    prop_oneof![
+        6 => select(NODES.to_vec()).prop_map(|node| Named::Node(node.into())),
+        1 => Just(Named::NoNode),
+        1 => Just(Named::Unreadable),
+    ]
+}
+
+impl Node {
+    pub(crate) fn meet_announced(&mut self, event: &OfAnnounced) -> Vec<Question> {
+        match event {
+            OfAnnounced::Status(who, name, status) => self.put_status(*who, name, status.as_ref()),
+            OfAnnounced::Lease(whose, lease) => self.put_lease(*whose, lease.as_ref()),
+        }
+        self.update([Key::Announced])
+    }
+
+    fn put_status(&mut self, who: usize, name: &'static str, status: Option<&(Named, i64)>) {
+        let statuses = &mut self.snapshot.announced.l2_statuses;
+        match status {
+            Some((named, since)) => {
+                let status = L2Status { named: named.clone(), since: Some(UnixTime(*since)) };
+                statuses.entry(key(who)).or_default().insert(name, Arc::new(status));
+            }
+            None => drop(statuses.get_mut(&key(who)).and_then(|statuses| statuses.remove(name))),
+        }
+    }
+
+    fn put_lease(&mut self, whose: LeaseOf, lease: Option<&(Named, i64, Term)>) {
+        let leases = &mut self.snapshot.announced.leases;
+        match lease {
+            Some((named, since, term)) => {
+                let lease = Lease { named: named.clone(), since: Some(UnixTime(*since)), term: *term };
+                leases.insert(called(whose), Arc::new(lease));
+            }
+            None => drop(leases.remove(&called(whose))),
+        }
+    }
+}
+
+fn called(whose: LeaseOf) -> ObjectReference {
+    match whose {
+        LeaseOf::Cilium(who) => cilium_lease(&key(who)),
+        LeaseOf::KubeVip(who) => {
+            let mut service = service("any", &[]);
+            service.key = key(who);
+            kube_vip_lease(&service).expect("it shares none with others")
+        }
+        LeaseOf::All => services_lease(),
+    }
+}
