@@ -70,12 +70,13 @@ fn the_findings_that_the_page_for_operators_quotes_are_those_of_today() {
          {{kube-vip.io/egress: \"true\", {annotation}}}}}, spec: {{type: LoadBalancer}}}}"
     )]);
     let finding = printed.lines().find_map(|line| line.split_once("error: ")).map(|(_, finding)| finding);
-    let Some((sentence, _code)) = finding.and_then(|finding| finding.rsplit_once(" [")) else { panic!("{printed}") };
+    let Some((sentence, label)) = finding.and_then(|finding| finding.rsplit_once(" [")) else { panic!("{printed}") };
+    let Some((_code, policy)) = label.split_once("] ") else { panic!("{printed}") };
     let quoted = page.lines().filter(|line| line.contains("  Warning  Invalid  ") && line.contains("tcp:http"));
     let quoted: Vec<&str> = quoted.collect();
     assert!(!quoted.is_empty(), "the page quotes no finding");
     for line in quoted {
-        assert!(line.contains(&format!("  {sentence}; ")), "printed: {sentence}\nquoted: {line}");
+        assert!(line.contains(&format!("  {sentence} ({policy}); ")), "printed: {sentence}\nquoted: {line}");
     }
 }
 

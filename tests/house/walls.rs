@@ -61,7 +61,7 @@ pub(crate) const ROOMS: [(&str, &[&str]); 25] = [
     ("model", &["finding", "net", "text"]),
     ("decision", &["finding", "net"]),
     ("policy", &["finding", "model"]),
-    ("chain", &["decision", "finding", "guard", "model", "policy"]),
+    ("chain", &["decision", "finding", "guard", "model", "policy", "text"]),
     ("guard", &["decision", "finding", "model", "net"]),
     ("owner", &[]),
     ("placement", &["finding", "model", "owner", "text"]),

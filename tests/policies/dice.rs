@@ -162,7 +162,7 @@ impl Dice {
         };
         let mut view = self.of_some_kind(view("web", annotations));
         let mut labels = |pairs: &[(&str, &str)]| -> Labels { self.some(pairs).into_iter().collect() };
-        view.namespace_labels = Arc::new(labels(&[("team", "web"), ("egress", "static")]));
+        view.namespace = Arc::new(labels(&[("team", "web"), ("egress", "static")]).into());
         let labels = labels(&[("tier", "front"), ("example.com/egress", "spread"), ("app", "web")]);
         let namespace = self.of(&["shop", "attic"]);
         for endpoint in Arc::make_mut(&mut view.subject.endpoints) {

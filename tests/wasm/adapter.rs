@@ -43,7 +43,7 @@ pub(crate) fn service(view: &SubjectView) -> sdk::Service {
         TrafficPolicy::Cluster => sdk::TrafficPolicy::Cluster,
         TrafficPolicy::Local => sdk::TrafficPolicy::Local,
     };
-    service.namespace_labels = labels(&view.namespace_labels);
+    service.namespace_labels = labels(&view.namespace.labels);
     service.labels = labels(&from.labels);
     service.annotations = labels(&from.annotations);
     service.load_balancer_class = from.load_balancer_class.as_deref().map(str::to_owned);

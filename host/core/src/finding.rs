@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use egressd_vocabulary::{Severity, Span};
 
@@ -28,12 +29,34 @@ pub struct Finding {
     pub message: Text,
     /// What to underline.
     pub span: Option<Span>,
+    /// The policy that reports it; none where egressd does.
+    pub policy: Option<Arc<Text>>,
+    /// The id of the rule that it is about.
+    pub rule: Option<Arc<Text>>,
 }
 
 impl Finding {
     /// A finding without a span.
     pub fn new(severity: Severity, code: impl Into<Text>, message: impl Into<Text>) -> Self {
-        Self { severity, code: code.into(), message: message.into(), span: None }
+        Self { severity, code: code.into(), message: message.into(), span: None, policy: None, rule: None }
+    }
+
+    /// The same, reported by this policy.
+    #[must_use]
+    pub fn of_policy(self, policy: &Arc<Text>) -> Self {
+        Self { policy: Some(Arc::clone(policy)), ..self }
+    }
+
+    /// The same, about the rule of this id.
+    #[must_use]
+    pub fn about_rule(self, rule: impl Into<Text>) -> Self {
+        Self { rule: Some(Arc::new(rule.into())), ..self }
+    }
+
+    /// What it is called for programs, which policy reports it, and which rule it is about.
+    pub fn label(&self) -> impl fmt::Display {
+        let [policy, rule] = [&self.policy, &self.rule].map(|name| name.as_ref().map(|name| name.as_str()));
+        label(&self.code, policy, rule)
     }
 
     /// Not in force: `code` and a sentence.
@@ -50,8 +73,9 @@ impl Finding {
 /// What a policy reports, as text that is fit to be shown.
 impl From<Diagnostic> for Finding {
     fn from(diagnostic: Diagnostic) -> Self {
-        let Diagnostic { severity, code, message, span, rule: _ } = diagnostic;
-        Self { span, ..Self::new(severity, code, message) }
+        let Diagnostic { severity, code, message, span, rule } = diagnostic;
+        let rule = rule.map(|rule| Arc::new(Text::new(rule)));
+        Self { span, rule, ..Self::new(severity, code, message) }
     }
 }
 
@@ -104,9 +128,20 @@ pub fn sentences(findings: &[Finding]) -> String {
     findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
 }
 
+/// `[code] policy NAME, rule ID`, as far as there are a policy and a rule.
+pub fn label(code: &str, policy: Option<&str>, rule: Option<&str>) -> impl fmt::Display {
+    fmt::from_fn(move |f| {
+        let origin = [("policy", policy), ("rule", rule)];
+        let origin = origin.into_iter().filter_map(|(what, name)| Some(format!("{what} {}", name?)));
+        let origin = origin.collect::<Vec<_>>().join(", ");
+        let blank = if origin.is_empty() { "" } else { " " };
+        write!(f, "[{code}]{blank}{origin}")
+    })
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} [{}]", self.severity, self.message, self.code)
+        write!(f, "{}: {} {}", self.severity, self.message, self.label())
     }
 }
 
@@ -116,6 +151,21 @@ mod tests {
 
     fn many(count: usize) -> impl Iterator<Item = Finding> {
         (0..count).map(|number| Finding::warning("bad", number.to_string()))
+    }
+
+    #[test]
+    fn a_finding_says_which_policy_reports_it_and_which_rule_it_is_about() {
+        let guard = Arc::new(Text::new("guard"));
+        let plain = Finding::warning("bad", "no");
+        let diagnostic = Diagnostic { rule: Some("web-1".to_owned()), ..Diagnostic::warning("bad", "no") };
+        for (finding, label) in [
+            (plain.clone(), "[bad]"),
+            (plain.of_policy(&guard), "[bad] policy guard"),
+            (Finding::from(diagnostic.clone()), "[bad] rule web-1"),
+            (Finding::from(diagnostic).of_policy(&guard), "[bad] policy guard, rule web-1"),
+        ] {
+            assert_eq!(finding.to_string(), format!("warning: no {label}"));
+        }
     }
 
     #[test]

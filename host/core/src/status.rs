@@ -115,8 +115,13 @@ fn rules(planned: &Planned) -> &[Rule] {
 impl SubjectStatus {
     /// Why it is so, in one sentence: the worst that was found, and of equals the first.
     pub fn reason(&self) -> Option<&str> {
+        self.worst().map(|finding| finding.message.as_str())
+    }
+
+    /// The worst that was found, and of equals the first.
+    pub fn worst(&self) -> Option<&Finding> {
         let worst = self.severity()?;
-        self.findings.iter().find(|finding| finding.severity == worst).map(|finding| finding.message.as_str())
+        self.findings.iter().find(|finding| finding.severity == worst)
     }
 
     /// Of a Service whose change the kernel has not taken over: what was translated before, and why it stays so. What was

@@ -78,8 +78,8 @@ pub fn voice(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &
     (planned.end != End::Off || !active.is_empty()).then_some(Voice { speech, active })
 }
 
-/// The lowest translated endpoint of each family, on a Service: nothing else has annotations for it. A node that holds the address and has no endpoint left empties
-/// what stands there.
+/// The lowest translated endpoint of each family, on a Service: nothing else has annotations for it. A node that holds the
+/// address and has no endpoint left empties what stands there.
 fn wanted(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Planned) -> ActiveEndpoints {
     if view.subject.service().is_none() {
         return ActiveEndpoints::new();

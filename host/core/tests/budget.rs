@@ -102,7 +102,7 @@ fn what_is_kept_of_a_service_of_another_type_is_small_and_has_no_endpoints() {
             let kept = |labels: &Labels| labels.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>();
             assert!(kept(seen.subject.annotations()) <= 4096 && kept(seen.subject.labels()) <= 4096);
             assert_eq!(&seen.subject.annotations()["kube-vip.io/egress"], "true");
-            let service = seen.subject.service().expect("a Service");
+            let service = seen.subject.service().unwrap();
             assert_eq!((&service.spec_address, &service.load_balancer_class), (&None, &None));
             assert!(seen.subject.endpoints.is_empty() && seen.subject.addresses.is_empty() && seen.findings.is_empty());
         }

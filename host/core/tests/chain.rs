@@ -1,6 +1,9 @@
 //! The laws of composition: what a chain of any policies does, whatever they say.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "chain/kinds.rs"]
+mod kinds;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -19,12 +19,18 @@ mod keys;
 mod limits;
 #[path = "pipeline/memory.rs"]
 mod memory;
+#[path = "pipeline/namespaces.rs"]
+mod namespaces;
 #[path = "pipeline/scope.rs"]
 mod scope;
 #[path = "pipeline/shown.rs"]
 mod shown;
 #[path = "pipeline/strays.rs"]
 mod strays;
+#[path = "pipeline/subjects.rs"]
+mod subjects;
+#[path = "pipeline/tired.rs"]
+mod tired;
 #[path = "pipeline/turns.rs"]
 mod turns;
 #[path = "pipeline/unreadable.rs"]
@@ -32,7 +38,6 @@ mod unreadable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
@@ -70,23 +75,6 @@ impl Policy for Stubborn {
 
 fn stubborn(decision: Decision) -> Member {
     Member { order: 1, ..Member::new(Asked::Policy(Arc::new(Stubborn(decision)))) }
-}
-
-/// Was asked too long, once.
-struct Weary(AtomicBool);
-
-impl Policy for Weary {
-    fn name(&self) -> &'static str {
-        "weary"
-    }
-
-    fn evaluate(&self, _: &Context, _: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        if self.0.swap(false, Ordering::Relaxed) {
-            let (policy, reason) = ("weary".to_owned(), "it ran for more than 1 s".to_owned());
-            return Err(PolicyFailure { policy, reason, kind: FailureKind::Slow });
-        }
-        Ok(Outcome { decision: Decision::Pass, diagnostics: vec![] })
-    }
 }
 
 impl Policy for Obedient {
@@ -366,31 +354,6 @@ fn a_shadow_is_told_where_it_would_change_something_and_changes_nothing() {
     assert!(quiet.statuses[&SubjectKey::service("default", "web")].shadows.is_empty());
 }
 
-#[test]
-fn a_policy_that_was_too_slow_is_asked_again_and_one_that_traps_is_not() {
-    let mut world = World::new();
-    world.web(Some("translate"), &["10.0.0.1"]);
-    world.put(Service { uid: Uid::new("x").expect("a uid"), ..trapped() }, &["10.0.0.2"]);
-    let weary = Member { order: 1, ..Member::new(Asked::Policy(Arc::new(Weary(AtomicBool::new(true))))) };
-    let round = world.reload([obedient(), weary]);
-    let failed = round.statuses.values().filter(|status| status.state == State::Failed).count();
-    assert_eq!(failed, 2);
-    assert!(world.pipeline.ask_failed(at(9)).is_empty());
-    assert_eq!(world.pipeline.next_try(at(5)), Some(at(15)));
-    assert!(world.pipeline.ask_failed(at(14)).is_empty());
-    let questions = world.pipeline.ask_failed(at(15));
-    assert_eq!(questions.len(), 1);
-    let mended = world.ask(questions);
-    assert_eq!((state(&mended), in_force(&mended).as_str()), (State::Translating, "10.0.0.1 -> 11.0.0.2"));
-    assert_eq!(world.pipeline.next_try(at(15)), None);
-}
-
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn trapped() -> Service {
-    let mut service = service("trapped", &["11.0.0.2"]);
-    service.annotations.insert("do".to_owned(), "trap".to_owned());
-    service
 }

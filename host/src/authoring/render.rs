@@ -66,7 +66,8 @@ pub(super) fn rule(rule: &Rule) -> String {
 }
 
 fn finding(finding: &Finding, service: &SubjectView) -> String {
-    let Finding { severity, code, message, span } = finding;
+    // The policy is the one that was asked.
+    let Finding { severity, code, message, span, policy: _, rule: _ } = finding;
     let text = format!("{severity} {code}: {}\n", plain(message));
     let Some(span) = span else { return text };
     let value = service.subject.annotations().get(&span.annotation).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Member};
 use egressd_core::finding::{Finding, sentences};
-use egressd_core::model::{AnnotationPrefix, PolicyObject};
+use egressd_core::model::{AnnotationPrefix, PolicyObject, SubjectKinds};
 use egressd_core::policy::{Cost, Excess, Mode, Module as Source, PolicySpec};
 use serde_json::{Value, json};
 
@@ -137,9 +137,9 @@ impl Good {
 
     /// Its place in the chain, if it has one.
     pub(super) fn member(&self) -> Option<Member> {
-        self.part
-            .as_ref()
-            .map(|part| Member::new(part.asked.clone()).with(&self.spec).reading(part.description.reads()))
+        let part = self.part.as_ref()?;
+        let member = Member::new(part.asked.clone()).with(&self.spec).reading(part.description.reads());
+        Some(member.handling(SubjectKinds::services(), part.module.contract().form()))
     }
 
     /// What it costs of the budget; none for what is off, and for the built-in policy.

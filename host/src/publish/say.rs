@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use egressd_core::finding::Severity;
+use egressd_core::finding::{Finding, Severity};
 use egressd_core::status::{State, SubjectStatus};
-use egressd_core::text::{cut, plain};
+use egressd_core::text::{Text, cut, plain};
 
 use crate::instances::orphans::Orphan;
 
@@ -142,15 +143,24 @@ fn note(status: &SubjectStatus, node: &str) -> String {
 
 /// The worst that was found, how much else, and what stays in force instead.
 fn why(status: &SubjectStatus) -> Option<String> {
-    let worst = status.severity()?;
-    let told = status.state != State::Translating || worst >= Severity::Warning;
-    let reason = status.reason().filter(|_| told)?;
+    let worst = status.worst()?;
+    let told = status.state != State::Translating || worst.severity >= Severity::Warning;
+    let reason = told.then_some(&worst.message)?;
     let instead = ["last-good-in-force", "nothing-in-force"];
-    let instead = status.findings.iter().find(|f| instead.contains(&f.code.as_str()) && f.message != reason);
-    let others = status.findings.iter().filter(|f| f.severity == worst).count() - 1;
+    let instead = status.findings.iter().find(|f| instead.contains(&f.code.as_str()) && f.message != *reason);
+    let others = status.findings.iter().filter(|f| f.severity == worst.severity).count() - 1;
     let more = if others > 0 { format!(" (and {others} more: see `egressd status`)") } else { String::new() };
     let instead = instead.map(|finding| format!("; {}", finding.message)).unwrap_or_default();
-    Some(format!("{reason}{more}{instead}"))
+    Some(format!("{reason}{}{more}{instead}", by(status, worst)))
+}
+
+/// The policy that reports it, where the sentence around it does not name that already.
+fn by(status: &SubjectStatus, worst: &Finding) -> String {
+    let named =
+        |policy: &&Arc<Text>| status.state != State::Denied || status.policy.as_deref() != Some(policy.as_str());
+    let policy =
+        worst.policy.as_ref().filter(named).filter(|policy| !worst.message.contains(&format!("policy {policy}")));
+    policy.map(|policy| format!(" (policy {policy})")).unwrap_or_default()
 }
 
 fn translated(status: &SubjectStatus, node: &str) -> String {

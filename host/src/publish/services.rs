@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use egressd_core::in_force::{InForce, Shown};
-use egressd_core::model::SubjectKey;
+use egressd_core::model::{SubjectKey, SubjectKind};
 
 use super::Place;
 use super::account::{Account, Known};
@@ -23,10 +23,12 @@ pub(super) struct Services {
 
 impl Services {
     /// Puts into the queue what changed: of the Services of which something else is shown, of those whose account was
-    /// handed out, and of those of which a want has ended. How many those are.
+    /// handed out, and of those of which a want has ended. How many those are. Nothing is published on subjects of other
+    /// kinds.
     pub(super) fn follow(&mut self, round: &Arc<InForce>, queue: &mut Queue, place: &Place, now: Instant) -> usize {
         let mut keys = std::mem::take(&mut self.touched);
-        keys.extend(round.changed_since(&self.seen).cloned());
+        let is_service = |key: &&SubjectKey| key.kind == SubjectKind::Service;
+        keys.extend(round.changed_since(&self.seen).filter(is_service).cloned());
         keys.extend(queue.ended(now).into_iter().filter_map(Subject::service));
         for key in &keys {
             let wants = self.collect(key, round.services.get(key), place, now);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Node, Pod, Service, Slice, Texts};
+use egressd_core::model::{Namespace, Node, Pod, Service, Slice, Texts};
 
 use super::documents::Object;
 
@@ -12,7 +12,7 @@ pub(super) fn compact(object: &mut Object, texts: &mut Texts) {
     match object {
         Object::Service(service) => Service::compact(Arc::make_mut(service), texts),
         Object::Node(_, node, _) => Node::compact(Arc::make_mut(node), texts),
-        Object::Namespace(_, labels) => Arc::make_mut(labels).compact(texts),
+        Object::Namespace(_, namespace) => Namespace::compact(Arc::make_mut(namespace), texts),
         Object::Pod(pod) => Pod::compact(Arc::make_mut(pod), texts),
         Object::Slice(_, slice) | Object::Endpoints(slice) => Slice::compact(Arc::make_mut(slice), texts),
         Object::ServiceNetworks(..) | Object::Policy(..) | Object::PodElsewhere(_) | Object::Networks(..) => {}

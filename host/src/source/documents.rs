@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterNetworks, Completeness, Labels, Node, ObjectReference, Pod, PolicyObject, Service, Slice, SubjectKey,
+    ClusterNetworks, Completeness, Namespace, Node, ObjectReference, Pod, PolicyObject, Service, Slice, SubjectKey,
     UnreadableService,
 };
 use egressd_core::text::quoted;
@@ -32,7 +32,7 @@ pub enum Object {
     /// A Node and its name, and what its installer's arguments say, by the annotation that they stand in.
     Node(String, Arc<Node>, Arguments),
     /// A Namespace's name and labels.
-    Namespace(String, Arc<Labels>),
+    Namespace(String, Arc<Namespace>),
     /// A ServiceCIDR's name and networks.
     ServiceNetworks(String, Arc<Vec<IpNet>>),
     /// The namespace of a policy's ConfigMap, and what it says.

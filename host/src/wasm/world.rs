@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use egressd_core::chain::Contract;
+
 /// The contract's package, up to the name of an interface.
 pub(super) const PACKAGE: &str = "egressd:policy/";
 
@@ -24,6 +26,13 @@ impl Version {
     pub fn number(self) -> &'static str {
         match self {
             Self::V0_1 => "0.1.0",
+        }
+    }
+
+    /// What subjects it has a form for.
+    pub fn form(self) -> Contract {
+        match self {
+            Self::V0_1 => Contract::Services(self.number()),
         }
     }
 

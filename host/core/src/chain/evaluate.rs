@@ -1,23 +1,29 @@
-//! One Service's way through the chain.
+//! One subject's way through the chain.
 
+use std::sync::Arc;
+
+use super::kinds::{blind, finding};
 use super::{Asked, Chain, FailureKind, Member, PolicyFailure, Ruling, Shadow, Verdict};
 use crate::decision::{Decision, Diagnostic, Draft, Outcome};
 use crate::finding::{Finding, Severity, at_most};
 use crate::guard::guard;
 use crate::model::{Context, SubjectView};
 use crate::policy::{Mode, OnFailure};
+use crate::text::Text;
 
 impl Chain {
-    /// Asks every policy that covers the Service in turn, and for each of those in shadow mode once more, with it
+    /// Asks every policy that covers the subject in turn, and for each of those in shadow mode once more, with it
     /// among them.
-    pub fn evaluate(&self, context: &Context, service: &SubjectView) -> Verdict {
-        let covers = |member: &&Member| member.scope.covers(service);
-        let members: Vec<&Member> = self.members().iter().filter(covers).collect();
-        let enforced = |member: &&&Member| member.mode == Mode::Enforce;
-        let end = Walk::new(context, service).through(members.iter().filter(enforced));
-        let shadows = members.iter().filter(|member| member.mode == Mode::Shadow).map(|shadow| {
-            let with = members.iter().filter(|member| member.mode == Mode::Enforce || member.name == shadow.name);
-            let End { ruling, findings, .. } = Walk::new(context, service).through(with);
+    pub fn evaluate(&self, context: &Context, subject: &SubjectView) -> Verdict {
+        let covered: Vec<&Member> = self.members().iter().filter(|member| member.scope.covers(subject)).collect();
+        let counting = |shadow: Option<&str>| -> Vec<&Member> {
+            let counts = |member: &&Member| member.mode == Mode::Enforce || Some(&*member.name) == shadow;
+            covered.iter().copied().filter(counts).collect()
+        };
+        let end = Walk::new(context, subject).through(&counting(None));
+        let shadows = covered.iter().filter(|member| member.mode == Mode::Shadow).map(|shadow| {
+            let with = counting(Some(&shadow.name));
+            let End { ruling, findings, .. } = Walk::new(context, subject).through(&with);
             Shadow { policy: shadow.name.clone(), ruling, findings }
         });
         let shadows = shadows.collect();
@@ -26,10 +32,10 @@ impl Chain {
     }
 }
 
-/// How far one Service has come.
+/// How far one subject has come.
 struct Walk<'a> {
     context: &'a Context,
-    service: &'a SubjectView,
+    subject: &'a SubjectView,
     draft: Draft,
     author: Option<String>,
     findings: Vec<Finding>,
@@ -45,26 +51,36 @@ struct End {
 }
 
 impl<'a> Walk<'a> {
-    fn new(context: &'a Context, service: &'a SubjectView) -> Self {
-        Self { context, service, draft: Draft::default(), author: None, findings: Vec::new(), failures: Vec::new() }
+    fn new(context: &'a Context, subject: &'a SubjectView) -> Self {
+        Self { context, subject, draft: Draft::default(), author: None, findings: Vec::new(), failures: Vec::new() }
     }
 
-    fn through<'m>(mut self, members: impl Iterator<Item = &'m &'m Member>) -> End {
+    /// Nothing is asked about a subject that one of them cannot be shown: whatever the others answer, it would be denied.
+    fn through(mut self, members: &[&Member]) -> End {
+        if let Some(member) = blind(members, &self.subject.subject) {
+            self.findings.push(finding(member, self.subject.subject.kind()).of_policy(&named(member)));
+            return self.end(Ruling::Denied { policy: member.name.clone() }, Some(member.name.clone()));
+        }
         for member in members {
             if let Some(ruling) = self.ask(member) {
-                let Self { findings, failures, .. } = self;
-                return End { ruling, policy: Some(member.name.clone()), findings, failures };
+                return self.end(ruling, Some(member.name.clone()));
             }
         }
-        let Self { draft, author, findings, failures, .. } = self;
-        End { ruling: Ruling::Draft(draft.into()), policy: author, findings, failures }
+        let ruling = Ruling::Draft(std::mem::take(&mut self.draft).into());
+        let author = self.author.take();
+        self.end(ruling, author)
+    }
+
+    fn end(self, ruling: Ruling, policy: Option<String>) -> End {
+        let Self { findings, failures, .. } = self;
+        End { ruling, policy, findings, failures }
     }
 
     /// Asks one; returns the ruling when it ends the chain.
     fn ask(&mut self, member: &Member) -> Option<Ruling> {
         let answer = match &member.asked {
-            Asked::Policy(policy) => policy.evaluate(self.context, self.service, &self.draft),
-            Asked::Validator(validator) => validator.validate(self.context, self.service, &self.draft).map(objection),
+            Asked::Policy(policy) => policy.evaluate(self.context, self.subject, &self.draft),
+            Asked::Validator(validator) => validator.validate(self.context, self.subject, &self.draft).map(objection),
             Asked::Missing(reason) => Err(PolicyFailure {
                 policy: member.name.clone(),
                 reason: format!("it is not loaded: {reason}"),
@@ -79,7 +95,11 @@ impl<'a> Walk<'a> {
 
     fn heed(&mut self, member: &Member, outcome: Outcome) -> Option<Ruling> {
         let policy = || member.name.clone();
-        self.findings.extend(at_most(outcome.diagnostics.into_iter().map(Finding::from)));
+        if !outcome.diagnostics.is_empty() {
+            let named = named(member);
+            let found = at_most(outcome.diagnostics.into_iter().map(Finding::from));
+            self.findings.extend(found.into_iter().map(|found| found.of_policy(&named)));
+        }
         match outcome.decision {
             Decision::Pass => None,
             Decision::Plan(draft) => self.adopt(member, draft),
@@ -88,10 +108,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A draft that reaches for what is not the Service's own is a failure of its author, before anybody builds
+    /// A draft that reaches for what is not the subject's own is a failure of its author, before another builds
     /// on it.
     fn adopt(&mut self, member: &Member, draft: Draft) -> Option<Ruling> {
-        if let Err(refusal) = guard(self.context, self.service, &draft) {
+        if let Err(refusal) = guard(self.context, self.subject, &draft) {
             let reason = format!("its answer is refused: {refusal}");
             let failure = PolicyFailure { policy: member.name.clone(), reason, kind: FailureKind::Prompt };
             return self.miss(member, failure);
@@ -108,19 +128,24 @@ impl<'a> Walk<'a> {
             OnFailure::KeepLast => Some(Ruling::Failed(failure)),
             OnFailure::Closed => {
                 let message = format!("{failure}; its on-failure is closed, so nothing is translated");
-                self.findings.push(Finding::error("policy-failed", message));
+                self.findings.push(Finding::error("policy-failed", message).of_policy(&named(member)));
                 Some(Ruling::Denied { policy: member.name.clone() })
             }
             OnFailure::Skip => {
                 let message = format!("{failure}; its on-failure is skip, so the others decide without it");
-                self.findings.push(Finding::warning("policy-failed", message));
+                self.findings.push(Finding::warning("policy-failed", message).of_policy(&named(member)));
                 None
             }
         }
     }
 }
 
-/// A validator has no word of its own but a no.
+/// As all findings of one answer have it.
+fn named(member: &Member) -> Arc<Text> {
+    Arc::new(Text::new(member.name.as_str()))
+}
+
+/// A validator has no decision of its own but a refusal.
 fn objection(diagnostics: Vec<Diagnostic>) -> Outcome {
     let denies = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     Outcome { decision: if denies { Decision::Deny } else { Decision::Pass }, diagnostics }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Policy, Validator};
-use crate::model::Interest;
+use super::{Contract, Policy, Validator};
+use crate::model::{Interest, SubjectKinds};
 use crate::policy::{Mode, OnFailure, PolicySpec, Scope};
 
 /// One policy of the chain, with what its operator says about it.
@@ -22,6 +22,10 @@ pub struct Member {
     pub scope: Scope,
     /// Which annotations and labels it reads.
     pub interest: Interest,
+    /// Which kinds of subjects it is asked about; those of any other kind in its scope are denied.
+    pub handles: SubjectKinds,
+    /// How it is shown them.
+    pub contract: Contract,
     /// Whom to ask.
     pub asked: Asked,
 }
@@ -48,7 +52,7 @@ impl fmt::Debug for Asked {
 }
 
 impl Member {
-    /// A policy that is asked about every Service and whose failures keep the last good rules.
+    /// A policy of this program that is asked about every Service and whose failures keep the last good rules.
     pub fn new(asked: Asked) -> Self {
         let name = match &asked {
             Asked::Policy(policy) => policy.name().to_owned(),
@@ -66,6 +70,8 @@ impl Member {
             on_failure: OnFailure::default(),
             scope: Scope::default(),
             interest,
+            handles: SubjectKinds::services(),
+            contract: Contract::Native,
             asked,
         }
     }
@@ -82,6 +88,20 @@ impl Member {
     #[must_use]
     pub fn reading(self, interest: Interest) -> Self {
         Self { interest, ..self }
+    }
+
+    /// The same, asked about subjects of these kinds, in the form that this contract has for them.
+    #[must_use]
+    pub fn handling(self, handles: SubjectKinds, contract: Contract) -> Self {
+        Self { handles, contract, ..self }
+    }
+
+    /// Whether there is nothing to ask.
+    pub(super) fn is_missing(&self) -> bool {
+        match self.asked {
+            Asked::Missing(_) => true,
+            Asked::Policy(_) | Asked::Validator(_) => false,
+        }
     }
 
     fn rank(&self) -> (Phase, i32, &str) {

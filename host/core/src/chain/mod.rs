@@ -2,9 +2,11 @@
 //! out. The first `invalid` or `deny` ends the chain. The chain does not know what WASM is.
 
 mod evaluate;
+mod kinds;
 mod known;
 mod member;
 
+pub use kinds::{Contract, NOT_SHOWN};
 pub use known::KnownFailures;
 pub use member::{Asked, Chain, Member};
 

@@ -1,4 +1,4 @@
-//! Which annotations and labels of Services the policies read, and which endpoints they are shown.
+//! Which annotations and labels the policies read, of subjects and of their namespaces, and which endpoints they are shown.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +24,7 @@ pub struct Interest {
     endpoints: EndpointScope,
     annotations: BTreeSet<String>,
     labels: BTreeSet<String>,
+    namespace_annotations: BTreeSet<String>,
     /// The labels by which operators choose the Services that a policy is asked about.
     choosing: BTreeSet<String>,
     /// The prefix of the annotations whose misspelled names are reported.
@@ -44,7 +45,20 @@ impl Interest {
     /// In every name: of a policy that has not described itself.
     pub fn everything() -> Self {
         let every = String::new();
-        Self::new([&every], [&every])
+        Self::new([&every], [&every]).of_namespaces([&every])
+    }
+
+    /// The same, and in names of a namespace's annotations that begin with one of these. All its labels are shown.
+    #[must_use]
+    pub fn of_namespaces<'a>(mut self, annotations: impl IntoIterator<Item = &'a String>) -> Self {
+        self.namespace_annotations.extend(annotations.into_iter().cloned());
+        self
+    }
+
+    /// The same for what is in namespaces, and of these what the other is interested in.
+    #[must_use]
+    pub fn with_namespaces_of(self, other: &Self) -> Self {
+        Self { namespace_annotations: other.namespace_annotations.clone(), ..self }
     }
 
     /// In what the host itself reads: annotations of its prefix, and kube-vip's, which may act on the same Service; and names
@@ -78,6 +92,7 @@ impl Interest {
         self.endpoints = self.endpoints.max(other.endpoints);
         self.annotations.extend(other.annotations.iter().cloned());
         self.labels.extend(other.labels.iter().cloned());
+        self.namespace_annotations.extend(other.namespace_annotations.iter().cloned());
         self.choosing.extend(other.choosing.iter().cloned());
         self.spelled = self.spelled.or_else(|| other.spelled.clone());
         self
@@ -93,6 +108,16 @@ impl Interest {
         self.reads_annotation(name) && !is_withheld(name)
     }
 
+    /// Whether an annotation of this name is read of namespaces.
+    pub fn reads_namespace_annotation(&self, name: &str) -> bool {
+        self.namespace_annotations.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// Whether policies are shown an annotation of this name of a subject's namespace.
+    pub fn shows_namespace_annotation(&self, name: &str) -> bool {
+        self.reads_namespace_annotation(name) && !is_withheld(name)
+    }
+
     /// Whether what policies answer can depend on a label of this name.
     pub fn depends_on_label(&self, name: &str) -> bool {
         self.choosing.contains(name) || self.labels.iter().any(|prefix| name.starts_with(prefix))
@@ -103,8 +128,18 @@ impl Interest {
         self.spelled.as_ref()
     }
 
-    /// Whether of a Service cut to this nothing is missing that the other reads. Labels are not cut.
+    /// Whether of Services and namespaces cut to this nothing is missing that the other reads. Labels are not cut.
     pub fn covers(&self, other: &Self) -> bool {
+        self.covers_services(other) && self.covers_namespaces(other)
+    }
+
+    /// Whether of a namespace cut to this nothing is missing that the other reads.
+    pub fn covers_namespaces(&self, other: &Self) -> bool {
+        other.namespace_annotations.iter().all(|prefix| self.reads_namespace_annotation(prefix))
+    }
+
+    /// Whether of a Service cut to this nothing is missing that the other reads.
+    pub fn covers_services(&self, other: &Self) -> bool {
         let annotations = other.annotations.iter().all(|prefix| self.reads_annotation(prefix));
         annotations && (other.spelled.is_none() || self.spelled == other.spelled)
     }
@@ -147,6 +182,7 @@ mod tests {
         let all = Interest::everything();
         for name in ["egressd.io/anything", "kube-vip.io/active-endpoint-ipv6", LAST_APPLIED] {
             assert!(all.reads_annotation(name) && !all.shows_annotation(name), "{name}");
+            assert!(!all.shows_namespace_annotation(name), "{name}");
         }
         assert!(all.shows_annotation("kube-vip.io/egress"));
     }
@@ -168,6 +204,11 @@ mod tests {
         for (kept, asked) in sets.iter().flat_map(|kept| sets.iter().map(move |asked| (of(kept), of(asked)))) {
             let missing = names.iter().any(|name| asked.reads_annotation(name) && !kept.reads_annotation(name));
             assert!(!kept.covers(&asked) || !missing, "{kept:?} {asked:?}");
+            let [kept, asked] = [kept, asked].map(|read| Interest::default().of_namespaces(&read.annotations));
+            let missing = names
+                .iter()
+                .any(|name| asked.reads_namespace_annotation(name) && !kept.reads_namespace_annotation(name));
+            assert!(!kept.covers(&asked) || !missing, "{kept:?} {asked:?} of namespaces");
         }
         assert!(of(&["a/"]).covers(&of(&["a/x"])) && !of(&["a/x"]).covers(&of(&["a/"])));
         assert!(Interest::everything().covers(&of(&["a/"])) && !of(&["a/"]).covers(&Interest::everything()));

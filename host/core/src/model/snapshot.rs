@@ -8,8 +8,8 @@ use imbl::OrdMap;
 use ipnet::IpNet;
 
 use super::{
-    Announced, ByName, ClusterNetworks, EgressPolicy, Endpoint, KnownPods, Labels, PolicyObject, Service, SubjectKey,
-    SubjectKind, SubjectObject, Unreadable,
+    Announced, ByName, ClusterNetworks, EgressPolicy, Endpoint, KnownPods, Labels, Namespace, PolicyObject, Service,
+    SubjectKey, SubjectKind, SubjectObject, Unreadable,
 };
 
 /// One EndpointSlice.
@@ -95,7 +95,7 @@ pub struct Snapshot {
     /// All nodes.
     pub nodes: OrdMap<String, Arc<Node>>,
     /// The labels of all namespaces.
-    pub namespaces: OrdMap<String, Arc<Labels>>,
+    pub namespaces: OrdMap<String, Arc<Namespace>>,
     /// The networks of all ServiceCIDR objects, by name.
     pub service_networks: OrdMap<String, Arc<Vec<IpNet>>>,
     /// What network plugins and installers say, by what says it: `IPPool default-ipv4-ippool`.

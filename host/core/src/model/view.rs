@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::address::own_addresses;
 use super::published::unpublished;
 use super::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, EgressPolicy, Endpoint, Labels, Service, ServiceKind, Snapshot,
-    Subject, SubjectKey, SubjectKind, SubjectObject, Unusable,
+    AddressTrust, AnnotationPrefix, ClusterFacts, EgressPolicy, Endpoint, Labels, Namespace, Service, ServiceKind,
+    Snapshot, Subject, SubjectKey, SubjectKind, SubjectObject, Unusable,
 };
 use crate::finding::{Finding, at_most, first_of};
 
@@ -26,8 +26,8 @@ pub struct Context {
 pub struct SubjectView {
     /// The subject itself, without what egressd publishes on it: that must never be a reason to ask again.
     pub subject: Subject,
-    /// The labels of its namespace; empty while it is unknown.
-    pub namespace_labels: Arc<Labels>,
+    /// Its namespace; without labels and annotations while that is unknown.
+    pub namespace: Arc<Namespace>,
     /// The endpoints on this node that slices list and that are not the subject's, as far as is known ([`crate::whose`]):
     /// sorted.
     pub withheld: Vec<IpAddr>,
@@ -57,8 +57,8 @@ pub fn view(
         }
         SubjectKind::EgressPolicy => of_egress_policy(facts, snapshot.egress_policies.get(key)?),
     };
-    let namespace_labels = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_default();
-    Some(SubjectView { subject, namespace_labels, withheld: Vec::new(), findings })
+    let namespace = snapshot.namespaces.get(&*key.namespace).cloned().unwrap_or_else(Namespace::unknown);
+    Some(SubjectView { subject, namespace, withheld: Vec::new(), findings })
 }
 
 /// One that is no LoadBalancer has no addresses of its own, so its endpoints cannot matter and are not gathered.

@@ -162,13 +162,13 @@ impl Entry {
 
 /// What is left of a view where nothing is asked for.
 pub(super) fn cut(view: &SubjectView, node: &str) -> SubjectView {
-    let SubjectView { subject, namespace_labels, withheld, findings: _ } = view;
+    let SubjectView { subject, namespace, withheld, findings: _ } = view;
     let Subject { object, addresses, endpoints } = subject;
     let here = endpoints.iter().filter(|endpoint| endpoint.node.as_deref() == Some(node));
     let listed: BTreeSet<IpAddr> = here.map(|endpoint| endpoint.address).chain(withheld.iter().copied()).collect();
     SubjectView {
         subject: Subject { object: object.clone(), addresses: addresses.clone(), endpoints: Arc::default() },
-        namespace_labels: Arc::clone(namespace_labels),
+        namespace: Arc::clone(namespace),
         withheld: listed.into_iter().collect(),
         findings: Vec::new(),
     }

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    Endpoint, EndpointScope, Interest, Labels, Service, ServiceKind, ServicePort, Subject, SubjectKey, SubjectView,
-    TrafficPolicy, Uid,
+    Endpoint, EndpointScope, Interest, Labels, Namespace, Service, ServiceKind, ServicePort, Subject, SubjectKey,
+    SubjectView, TrafficPolicy, Uid,
 };
 use crate::net::Family;
 
@@ -44,6 +44,7 @@ struct Sight<'a> {
     labels: Vec<(&'a str, &'a str)>,
     annotations: Vec<(&'a str, &'a str)>,
     namespace_labels: &'a Labels,
+    namespace_annotations: Vec<(&'a str, &'a str)>,
     addresses: &'a [IpAddr],
     endpoints: Endpoints<'a>,
     service: Option<OfService<'a>>,
@@ -52,19 +53,25 @@ struct Sight<'a> {
 impl<'a> Sight<'a> {
     /// What is left out is the host's alone: whatever comes into a view has to be decided on here.
     fn of(view: &'a SubjectView, Looking { node, interest }: Looking<'a>) -> Self {
-        let SubjectView { subject, namespace_labels, withheld: _, findings: _ } = view;
+        let SubjectView { subject, namespace, withheld: _, findings: _ } = view;
         let Subject { object, addresses, endpoints } = subject;
+        let Namespace { labels, annotations } = &**namespace;
         Self {
             key: object.key(),
             uid: object.uid(),
-            labels: object.labels().iter().filter(|(name, _)| interest.depends_on_label(name)).collect(),
-            annotations: object.annotations().iter().filter(|(name, _)| interest.shows_annotation(name)).collect(),
-            namespace_labels,
+            labels: shown(object.labels(), |name| interest.depends_on_label(name)),
+            annotations: shown(object.annotations(), |name| interest.shows_annotation(name)),
+            namespace_labels: labels,
+            namespace_annotations: shown(annotations, |name| interest.shows_namespace_annotation(name)),
             addresses,
             endpoints: Endpoints { all: endpoints, node, scope: interest.endpoints() },
             service: object.service().map(|service| OfService::of(service)),
         }
     }
+}
+
+fn shown(labels: &Labels, is_shown: impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
+    labels.iter().filter(|(name, _)| is_shown(name)).collect()
 }
 
 /// What only a Service has.

@@ -70,7 +70,7 @@ pub struct Scope {
 impl Scope {
     /// Whether the policy is asked about this Service.
     pub fn covers(&self, view: &SubjectView) -> bool {
-        self.namespaces.selects(&view.namespace_labels) && self.services.selects(view.subject.labels())
+        self.namespaces.selects(&view.namespace.labels) && self.services.selects(view.subject.labels())
     }
 }
 

@@ -12,8 +12,9 @@ use crate::chain::{Ruling, Verdict};
 use crate::compile::table_names;
 use crate::decision::{Draft, Rule};
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Endpoint, MadeBy, Node, ObjectReference,
-    Selection, Service, ServiceKind, Slice, Snapshot, SubjectKey, Surroundings, TrafficPolicy, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, EgressPolicy, Endpoint, MadeBy, Node,
+    ObjectReference, Selection, Service, ServiceKind, Slice, Snapshot, SubjectKey, SubjectKind, Surroundings,
+    TrafficPolicy, Uid,
 };
 use crate::net::Family;
 use crate::owner::Owner;
@@ -124,6 +125,37 @@ pub fn service(name: &str, addresses: &[&str]) -> Service {
     }
 }
 
+/// An EgressPolicy `default/<name>` with these own addresses and pods on [`context`]'s node.
+///
+/// # Panics
+/// When the name makes no uid.
+pub fn egress_policy(name: &str, addresses: &[&str], pods: &[&str]) -> EgressPolicy {
+    let key = SubjectKey::new(SubjectKind::EgressPolicy, "default", name);
+    let here = context().node;
+    let endpoints = pods.iter().map(|pod| endpoint(&key.namespace, pod, &here)).collect();
+    EgressPolicy {
+        uid: Uid::new(format!("uid-policy-{name}")).expect("a uid"),
+        created: 0,
+        labels: Default::default(),
+        annotations: Default::default(),
+        addresses: addresses.iter().map(|text| a(text)).collect(),
+        endpoints,
+        key,
+    }
+}
+
+/// A pod of this namespace on this node that is ready.
+fn endpoint(namespace: &Arc<str>, address: &str, node: &str) -> Endpoint {
+    Endpoint {
+        address: a(address),
+        node: Some(node.into()),
+        pod: Some(ObjectReference::new(Arc::clone(namespace), format!("pod-{address}"))),
+        ready: Some(true),
+        serving: Some(true),
+        terminating: Some(false),
+    }
+}
+
 /// What leads from one thing that is remembered to another.
 pub fn news<T: PartialEq>(before: &BTreeMap<Uid, Arc<T>>, after: &BTreeMap<Uid, Arc<T>>) -> News<T> {
     let gone = before.keys().filter(|uid| !after.contains_key(uid)).map(|uid| (uid.clone(), None));
@@ -146,6 +178,13 @@ impl SnapshotBuilder {
         self.slice(&key, "here", &endpoints)
     }
 
+    /// Adds an EgressPolicy.
+    #[must_use]
+    pub fn egress_policy(mut self, policy: EgressPolicy) -> Self {
+        self.0.egress_policies.insert(policy.key.clone(), Arc::new(policy));
+        self
+    }
+
     /// Adds endpoints, each with its node, to the Service `default/<name>`.
     #[must_use]
     pub fn elsewhere(self, name: &str, endpoints: &[(&str, &str)]) -> Self {
@@ -153,15 +192,7 @@ impl SnapshotBuilder {
     }
 
     fn slice(mut self, key: &SubjectKey, name: &str, endpoints: &[(&str, &str)]) -> Self {
-        let endpoint = |(text, node): &(&str, &str)| Endpoint {
-            address: a(text),
-            node: Some((*node).into()),
-            pod: Some(ObjectReference::new(Arc::clone(&key.namespace), format!("pod-{text}"))),
-            ready: Some(true),
-            serving: Some(true),
-            terminating: Some(false),
-        };
-        let endpoints = endpoints.iter().map(endpoint).collect();
+        let endpoints = endpoints.iter().map(|(text, node)| endpoint(&key.namespace, text, node)).collect();
         let slice = Slice { service: key.clone(), made_by: MadeBy::Controller, endpoints };
         self.0.slices.entry(key.clone()).or_default().insert(name.to_owned(), Arc::new(slice));
         self
@@ -180,9 +211,10 @@ impl SnapshotBuilder {
         self.0
     }
 
-    /// Adds its Services and slices to a snapshot, in the place of those of the same names.
+    /// Adds its Services, slices and EgressPolicies to a snapshot, in the place of those of the same names.
     pub fn add_to(self, snapshot: &mut Snapshot) {
         snapshot.services.extend(self.0.services);
         snapshot.slices.extend(self.0.slices);
+        snapshot.egress_policies.extend(self.0.egress_policies);
     }
 }

@@ -13,8 +13,8 @@ mod trace;
 mod whole;
 
 pub use build::{
-    SnapshotBuilder, a, answered_plainly, context, facts, n, news, rule, service, settings, settings_of_many,
-    surroundings,
+    SnapshotBuilder, a, answered_plainly, context, egress_policy, facts, n, news, rule, service, settings,
+    settings_of_many, surroundings,
 };
 pub use fake::{FakeKernel, Refused, apply};
 pub use fence::{ALIVE, fence};

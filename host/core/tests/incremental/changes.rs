@@ -115,7 +115,7 @@ impl Node {
                 self.snapshot.cluster_networks.insert(PLUGIN.to_owned(), Arc::new(as_plugin(pods, *completeness)));
             }
             OfCluster::Labels(namespace, label) => {
-                self.snapshot.namespaces.insert((*namespace).to_owned(), Arc::new(labels(*label)));
+                self.snapshot.namespaces.insert((*namespace).to_owned(), Arc::new(labels(*label).into()));
                 return self.update([Key::Namespace((*namespace).to_owned())]);
             }
         }

@@ -102,7 +102,7 @@ impl Policy for Guard {
     }
 
     fn evaluate(&self, _: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let denied = view.namespace_labels.contains_key("guarded");
+        let denied = view.namespace.labels.contains_key("guarded");
         let diagnostics =
             denied.then(|| Diagnostic::error("guarded", "the namespace is guarded")).into_iter().collect();
         Ok(Outcome { decision: if denied { Decision::Deny } else { Decision::Pass }, diagnostics })

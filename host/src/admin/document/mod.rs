@@ -62,10 +62,12 @@ pub struct Table {
     pub persists: bool,
 }
 
-/// One Service.
+/// One Service, or a subject of another kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Service {
+    /// As Kubernetes calls it; absent where an older egressd answers, which knew Services alone.
+    pub kind: Option<String>,
     /// Where it lives.
     pub namespace: String,
     /// Its name.
@@ -101,6 +103,10 @@ pub struct Told {
     pub code: String,
     /// One sentence.
     pub message: String,
+    /// The policy that reports it; null where egressd does.
+    pub policy: Option<String>,
+    /// The id of the rule that it is about; null where it is about none.
+    pub rule: Option<String>,
 }
 
 impl Document {
@@ -137,6 +143,7 @@ fn service(survey: Option<&Survey>, key: &SubjectKey, shown: &Shown) -> Option<S
     let status = record.status()?;
     let counted = |survey: &Survey| survey.connections.get(&record.uid).copied();
     Some(Service {
+        kind: Some(key.kind.to_string()),
         namespace: key.namespace.to_string(),
         name: key.name.to_string(),
         state: status.state.to_string(),
@@ -162,6 +169,12 @@ fn table(table: &SurveyedTable) -> Table {
 }
 
 fn told(finding: &Finding) -> Told {
-    let Finding { severity, code, message, span: _ } = finding;
-    Told { severity: severity.to_string(), code: code.to_string(), message: message.to_string() }
+    let Finding { severity, code, message, span: _, policy, rule } = finding;
+    Told {
+        severity: severity.to_string(),
+        code: code.to_string(),
+        message: message.to_string(),
+        policy: policy.as_ref().map(ToString::to_string),
+        rule: rule.as_ref().map(ToString::to_string),
+    }
 }

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use egressd_core::finding::label;
+use egressd_core::model::SubjectKind;
 use egressd_core::status::State;
 
 use super::{Document, Policy, Service, Shadow, Table, Told};
@@ -30,7 +32,7 @@ pub fn table_of(out: &mut dyn Write, document: &Document) -> io::Result<()> {
         writeln!(out, "\n{} without egress", counted(off.len(), "Service"))?;
     }
     for service in listed.iter().filter(|service| !service.findings.is_empty() || !service.shadows.is_empty()) {
-        writeln!(out, "\n{}/{}", service.namespace, service.name)?;
+        writeln!(out, "\n{}", called(service))?;
         findings(out, &service.findings)?;
         service.shadows.iter().try_for_each(|shadow| shadowed(out, shadow))?;
     }
@@ -97,7 +99,7 @@ fn row(service: &Service) -> [String; 8] {
     let unknown = || "-".to_owned();
     let addresses: Vec<String> = service.addresses.iter().map(IpAddr::to_string).collect();
     [
-        format!("{}/{}", service.namespace, service.name),
+        called(service),
         service.state.clone(),
         service.connections.map_or_else(unknown, |count| count.to_string()),
         if addresses.is_empty() { unknown() } else { addresses.join(",") },
@@ -106,6 +108,16 @@ fn row(service: &Service) -> [String; 8] {
         service.policy.clone().unwrap_or_else(unknown),
         service.changed.clone().unwrap_or_else(unknown),
     ]
+}
+
+/// As [`SubjectName`](egressd_core::model::SubjectName) is written.
+fn called(service: &Service) -> String {
+    let Service { kind, namespace, name, .. } = service;
+    let other = kind.as_ref().filter(|kind| **kind != SubjectKind::Service.to_string());
+    match other {
+        Some(kind) => format!("{kind} {namespace}/{name}"),
+        None => format!("{namespace}/{name}"),
+    }
 }
 
 fn aligned<const N: usize>(out: &mut dyn Write, rows: &[[String; N]]) -> io::Result<()> {
@@ -118,7 +130,9 @@ fn aligned<const N: usize>(out: &mut dyn Write, rows: &[[String; N]]) -> io::Res
 }
 
 fn findings(out: &mut dyn Write, findings: &[Told]) -> io::Result<()> {
-    findings.iter().try_for_each(|Told { severity, code, message }| writeln!(out, "  {severity}: {message} [{code}]"))
+    findings.iter().try_for_each(|Told { severity, code, message, policy, rule }| {
+        writeln!(out, "  {severity}: {message} {}", label(code, policy.as_deref(), rule.as_deref()))
+    })
 }
 
 fn counted(count: usize, what: &str) -> String {

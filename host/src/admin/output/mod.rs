@@ -101,12 +101,12 @@ fn line(finding: &Finding, paint: Paint) -> String {
         Paint::Colours => Style::new().bold().fg_color(Some(colour.into())),
         Paint::Plain => Style::new(),
     };
-    format!("{style}{}{style:#}: {} [{}]", finding.severity, finding.message, finding.code)
+    format!("{style}{}{style:#}: {} {}", finding.severity, finding.message, finding.label())
 }
 
 fn underline(out: &mut dyn Write, snapshot: &Snapshot, key: &SubjectKey, span: &Span) -> io::Result<()> {
-    let service = snapshot.services.get(key);
-    let Some(value) = service.and_then(|service| service.annotations.get(&span.annotation)) else { return Ok(()) };
+    let Some(object) = snapshot.object(key) else { return Ok(()) };
+    let Some(value) = object.annotations().get(&span.annotation) else { return Ok(()) };
     let begin = format!("    {}: \"", plain(&span.annotation));
     let Window { text, before, marked } = Window::around(span, value);
     writeln!(out, "{begin}{text}\"")?;
@@ -129,6 +129,7 @@ pub fn json(report: &Report) -> Value {
 fn service(report: &Report, key: &SubjectKey, status: &SubjectStatus) -> Value {
     let planned = report.round.plan.services.get(key);
     json!({
+        "kind": key.kind.to_string(),
         "namespace": &*key.namespace,
         "name": &*key.name,
         "state": status.state.to_string(),
@@ -150,6 +151,8 @@ fn finding(finding: &Finding) -> Value {
         "code": finding.code.as_str(),
         "message": finding.message.as_str(),
         "span": span,
+        "policy": finding.policy.as_ref().map(|policy| policy.as_str()),
+        "rule": finding.rule.as_ref().map(|rule| rule.as_str()),
     })
 }
 

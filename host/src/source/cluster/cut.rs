@@ -1,4 +1,4 @@
-//! What the annotations of Services are cut to while they are read, up to the state that is handed over.
+//! What the annotations of Services and namespaces are cut to while they are read, up to the state that is handed over.
 
 use std::sync::Arc;
 
@@ -7,47 +7,90 @@ use egressd_core::stray;
 
 use super::super::compact::compact;
 use super::super::documents::Object;
-use super::event::{Content, Reading};
+use super::event::{Content, Kind, Reading};
 
-/// What the annotations of Services are cut to.
+/// What annotations are cut to.
 #[derive(Debug, Default)]
 pub(super) struct Cut {
-    /// In the list under way.
-    next: Option<Interest>,
-    /// In the snapshot; none where they are whole.
-    now: Option<Interest>,
+    services: Lists,
+    namespaces: Lists,
     /// In what was handed over.
     known: Option<Interest>,
 }
 
+/// What the annotations of one kind of objects are cut to.
+#[derive(Debug, Default)]
+struct Lists {
+    /// In the list under way.
+    next: Option<Interest>,
+    /// In the snapshot; none where they are whole, or not listed yet.
+    now: Option<Interest>,
+}
+
 impl Cut {
-    /// A list that is cut to this began.
-    pub(super) fn begins(&mut self, interest: Interest) {
-        self.next = Some(interest);
+    /// A list of this kind that is cut to this began.
+    pub(super) fn begins(&mut self, kind: Kind, interest: Interest) {
+        if let Some(lists) = self.lists(kind) {
+            lists.next = Some(interest);
+        }
     }
 
-    /// The list is complete.
-    pub(super) fn is_complete(&mut self) {
-        self.now = self.next.take().or(self.now.take());
+    /// The list of this kind is complete.
+    pub(super) fn is_complete(&mut self, kind: Kind) {
+        if let Some(lists) = self.lists(kind) {
+            lists.now = lists.next.take().or(lists.now.take());
+        }
     }
 
     /// Whether something else is there than what was handed over.
     pub(super) fn is_news(&self) -> bool {
-        self.now != self.known
+        self.now() != self.known
     }
 
     /// What is handed over is cut to.
     pub(super) fn hand_over(&mut self) -> Option<Interest> {
-        self.known.clone_from(&self.now);
-        self.now.clone()
+        self.known = self.now();
+        self.known.clone()
+    }
+
+    fn now(&self) -> Option<Interest> {
+        let services = self.services.now.clone()?;
+        Some(match &self.namespaces.now {
+            Some(namespaces) => services.with_namespaces_of(namespaces),
+            None => services,
+        })
+    }
+
+    /// Of what is cut; objects of other kinds have no annotations that policies read.
+    fn lists(&mut self, kind: Kind) -> Option<&mut Lists> {
+        match kind {
+            Kind::Services => Some(&mut self.services),
+            Kind::Namespaces => Some(&mut self.namespaces),
+            Kind::Slices
+            | Kind::Nodes
+            | Kind::ServiceNetworks
+            | Kind::Policies
+            | Kind::Pods
+            | Kind::Networks(_)
+            | Kind::Endpoints => None,
+        }
     }
 }
 
-/// A reading without the annotations of a Service that nothing reads, where that is known.
+/// A reading without the annotations that nothing reads, where that is known.
 pub(super) fn cut(mut reading: Reading, read: Option<&Interest>) -> Reading {
-    if let (Some(read), Content::Object(Object::Service(service))) = (read, &mut reading.content) {
-        let is_almost_ours = |name: &str| read.spelled().is_some_and(|prefix| stray::is_almost_ours(name, prefix));
-        Arc::make_mut(service).annotations.retain(|name, _| read.reads_annotation(name) || is_almost_ours(name));
+    let Some(read) = read else { return reading };
+    let is_almost_ours = |name: &str| read.spelled().is_some_and(|prefix| stray::is_almost_ours(name, prefix));
+    match &mut reading.content {
+        Content::Object(Object::Service(service)) => {
+            let is_read = |name: &str, _: &str| read.reads_annotation(name) || is_almost_ours(name);
+            Arc::make_mut(service).annotations.retain(is_read);
+        }
+        Content::Object(Object::Namespace(_, namespace)) => {
+            let is_read = |name: &str, _: &str| read.shows_namespace_annotation(name);
+            Arc::make_mut(namespace).annotations.retain(is_read);
+        }
+        Content::Object(_) | Content::Nothing | Content::Unreadable(_) => {}
     }
     reading
 }
@@ -82,7 +125,8 @@ pub(super) fn shared(snapshot: &Snapshot, mut reading: Reading) -> Reading {
 mod tests {
     use egressd_core::model::AnnotationPrefix;
 
-    use super::super::event::{Event, Kind};
+    use super::super::super::handover::Update;
+    use super::super::event::Event;
     use super::super::state::State;
     use super::super::watched::reading;
     use super::*;
@@ -124,6 +168,33 @@ mod tests {
             panic!("it is a Service")
         };
         assert_eq!(service.annotations.keys().collect::<Vec<_>>(), ["kubevip.io/egress"]);
+    }
+
+    /// A list of Namespaces, cut to annotations of namespaces that begin so.
+    fn list_of_namespaces(state: &mut State, prefix: &str) -> Update {
+        let read = Interest::default().of_namespaces([&prefix.to_owned()]);
+        let metadata =
+            serde_json::json!({"name": "shop", "annotations": {"a/x": "1", "b/y": "2", "egressd.io/z": "3"}});
+        let object = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+        let listed = Event::Listed(cut(reading(Kind::Namespaces, &object), Some(&read)));
+        for event in [Event::Begin, Event::Kept(read), listed, Event::Complete] {
+            state.take(Kind::Namespaces, event);
+        }
+        state.whole()
+    }
+
+    #[test]
+    fn a_namespace_has_the_annotations_that_policies_are_shown_and_what_both_kinds_are_cut_to_is_known() {
+        let mut state = State::of([Kind::Services, Kind::Namespaces]);
+        for event in [Event::Begin, Event::Kept(of("a/")), listed(&of("a/")), Event::Complete] {
+            state.take(Kind::Services, event);
+        }
+        for (prefix, expected) in [("a/", &["a/x"][..]), ("", &["a/x", "b/y"])] {
+            let update = list_of_namespaces(&mut state, prefix);
+            let names = update.snapshot.namespaces.values().flat_map(|namespace| namespace.annotations.keys());
+            assert_eq!(names.collect::<Vec<_>>(), expected);
+            assert_eq!(update.kept, Some(of("a/").of_namespaces([&prefix.to_owned()])));
+        }
     }
 
     #[test]

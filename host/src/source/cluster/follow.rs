@@ -243,7 +243,7 @@ impl Follower {
         loop {
             let next = tokio::select! {
                 next = timeout(SILENCE, events.try_next()) => next,
-                () = more_is_read(&mut self.wanted, self.read.as_ref()) => return Err(Stop::Cut),
+                () = more_is_read(self.asked.kind, &mut self.wanted, self.read.as_ref()) => return Err(Stop::Cut),
             };
             let event = match next {
                 Ok(Ok(Some(event))) => event,
@@ -379,9 +379,10 @@ pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>
 
 /// Until more is to be read of the objects than what they are cut to. Less costs nothing until they are listed anew for
 /// another reason.
-async fn more_is_read(wanted: &mut Option<handover::Asked>, read: Option<&Interest>) {
+async fn more_is_read(kind: Kind, wanted: &mut Option<handover::Asked>, read: Option<&Interest>) {
     if let (Some(wanted), Some(read)) = (wanted, read) {
-        let more = |wanted: &Option<Interest>| wanted.as_ref().is_some_and(|wanted| !read.covers(wanted));
+        let covers = if kind == Kind::Namespaces { Interest::covers_namespaces } else { Interest::covers_services };
+        let more = |wanted: &Option<Interest>| wanted.as_ref().is_some_and(|wanted| !covers(read, wanted));
         if wanted.wait_for(more).await.is_ok() {
             return;
         }

@@ -149,7 +149,7 @@ fn followers(
 ) -> Vec<BoxFuture<'static, ()>> {
     let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
     let follower = |asked: Asked| {
-        let cuts = asked.kind == Kind::Services;
+        let cuts = matches!(asked.kind, Kind::Services | Kind::Namespaces);
         let follower = Follower::new(asked, client.clone(), Arc::clone(&server), news.clone());
         if cuts { follower.cutting_to(read.clone()).run().boxed() } else { follower.run().boxed() }
     };

@@ -90,7 +90,7 @@ impl State {
             Event::Begin => {
                 self.lists.insert(kind, BTreeMap::new());
             }
-            Event::Kept(interest) => self.cut.begins(interest),
+            Event::Kept(interest) => self.cut.begins(kind, interest),
             Event::Listed(reading) => {
                 let reading = shared(&self.snapshot, compacted(reading, &mut self.texts));
                 self.lists.entry(kind).or_default().insert(reading.name.clone(), reading);
@@ -98,9 +98,7 @@ impl State {
             Event::Complete => {
                 let list = self.lists.remove(&kind).unwrap_or_default();
                 self.replace(kind, list);
-                if kind == Kind::Services {
-                    self.cut.is_complete();
-                }
+                self.cut.is_complete(kind);
             }
             Event::Changed(reading) => {
                 let reading = compacted(reading, &mut self.texts);
@@ -288,10 +286,10 @@ impl State {
             }
             Object::Slice(_, slice) => self.store_slice(name, slice),
             Object::Node(name, node, arguments) => self.store_node(name, node, &arguments),
-            Object::Namespace(name, labels) => {
-                if snapshot.namespaces.get(&name) != Some(&labels) {
+            Object::Namespace(name, namespace) => {
+                if snapshot.namespaces.get(&name) != Some(&namespace) {
                     keys.insert(Key::Namespace(name.clone()));
-                    snapshot.namespaces.insert(name, labels);
+                    snapshot.namespaces.insert(name, namespace);
                 }
             }
             Object::ServiceNetworks(name, networks) => {

@@ -64,8 +64,8 @@ fn node(of: &str, label: &str) -> Reading {
 }
 
 pub(in super::super) fn namespace(of: &str, label: &str) -> Reading {
-    let labels = Arc::new([("l".to_owned(), label.to_owned())].into());
-    good(name("", of), Object::Namespace(of.to_owned(), labels))
+    let labels = Labels::from([("l".to_owned(), label.to_owned())]);
+    good(name("", of), Object::Namespace(of.to_owned(), Arc::new(labels.into())))
 }
 
 fn policy(of: &str, settings: &str) -> Reading {

@@ -202,8 +202,8 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
             networks::set_arguments(snapshot, name, arguments);
             snapshot.nodes.insert(name.clone(), Arc::clone(node));
         }
-        Object::Namespace(name, labels) => {
-            snapshot.namespaces.insert(name.clone(), Arc::clone(labels));
+        Object::Namespace(name, namespace) => {
+            snapshot.namespaces.insert(name.clone(), Arc::clone(namespace));
         }
         Object::ServiceNetworks(name, networks) => {
             snapshot.service_networks.insert(name.clone(), Arc::clone(networks));

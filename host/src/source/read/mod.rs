@@ -66,8 +66,8 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
             Some(Object::Node(name, Arc::new(node), cluster_networks::arguments(&root, &mut faults)))
         }
         Kind::Namespaces => {
-            let (name, labels) = networks::namespace(&root)?;
-            Some(Object::Namespace(name, Arc::new(labels)))
+            let (name, namespace) = networks::namespace(&root)?;
+            Some(Object::Namespace(name, Arc::new(namespace)))
         }
         Kind::ServiceNetworks => {
             let (name, networks) = networks::service_networks(&root, &mut faults)?;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Before, Completeness, Labels, Node, Readiness};
+use egressd_core::model::{Before, Completeness, Namespace, Node, Readiness};
 use ipnet::IpNet;
 
 use super::address::{address, pod_network, service_network};
@@ -55,9 +55,11 @@ fn readiness(field: &Field<'_>) -> Readiness {
     }
 }
 
-/// A Namespace's name and labels, by which guards are chosen: all of them, or it is unreadable.
-pub(super) fn namespace(root: &Field<'_>) -> Result<(String, Labels), Unreadable> {
-    Ok((metadata::name(root)?, metadata::labels(root)?))
+/// A Namespace and its name. Guards are chosen by its labels, and policies decide by its annotations: without one of them it
+/// would be another, so it is unreadable.
+pub(super) fn namespace(root: &Field<'_>) -> Result<(String, Namespace), Unreadable> {
+    let (labels, annotations) = (metadata::labels(root)?, metadata::annotations(root)?);
+    Ok((metadata::name(root)?, Namespace { labels, annotations }))
 }
 
 /// A ServiceCIDR's name and networks.

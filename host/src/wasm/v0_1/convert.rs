@@ -35,7 +35,7 @@ pub(super) fn service(view: &SubjectView, description: &Description) -> Option<w
     let annotation = |name: &str| begins(name, &description.annotation_prefixes) && !is_withheld(name);
     Some(wit::Service {
         namespace: service.key.namespace.to_string(),
-        namespace_labels: pairs(&view.namespace_labels, |_| true),
+        namespace_labels: pairs(&view.namespace.labels, |_| true),
         name: service.key.name.to_string(),
         uid: service.uid.as_str().to_owned(),
         kind: service_kind(service.kind),

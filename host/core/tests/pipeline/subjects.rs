@@ -1,0 +1,85 @@
+//! Subjects that are no Services: policies that know them are asked about them, those that do not forbid them, and nothing of
+//! them is for Services alone.
+
+use egressd_core::chain::{Contract, NOT_SHOWN};
+use egressd_core::model::{EgressPolicy, SubjectKind, SubjectKinds};
+use egressd_core::testkit::egress_policy;
+
+use super::*;
+
+/// The same member, asked about both kinds.
+fn of_both_kinds(member: Member) -> Member {
+    member.handling([SubjectKind::Service, SubjectKind::EgressPolicy].into_iter().collect(), Contract::Native)
+}
+
+fn web_policy(word: &str) -> EgressPolicy {
+    let mut policy = egress_policy("web", &["11.0.0.2"], &["10.0.0.7"]);
+    policy.annotations.insert("do".to_owned(), word.to_owned());
+    policy
+}
+
+impl World {
+    fn put_policy(&mut self, policy: EgressPolicy) -> Round {
+        let key = policy.key.clone();
+        SnapshotBuilder::default().egress_policy(policy).add_to(&mut self.snapshot);
+        self.look_at([Key::Subject(key)])
+    }
+}
+
+#[test]
+fn a_subject_of_a_kind_that_its_policies_handle_is_translated_beside_a_service_of_its_name() {
+    let mut world = World::new();
+    world.reload([of_both_kinds(obedient())]);
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let round = world.put_policy(web_policy("translate"));
+    let planned: Vec<String> =
+        round.plan.services.iter().map(|(key, planned)| format!("{key} {:?}", planned.rules[0].sources())).collect();
+    assert_eq!(planned, ["default/web [10.0.0.1]", "EgressPolicy default/web [10.0.0.7]"]);
+    assert_eq!(world.asked, 2);
+}
+
+#[test]
+fn what_is_published_on_a_service_is_published_on_no_other_kind() {
+    let mut world = World::new();
+    world.reload([of_both_kinds(obedient())]);
+    let policy = web_policy("translate");
+    let key = policy.key.clone();
+    let round = world.put_policy(policy);
+    assert!(round.voices[&key].active.is_empty());
+}
+
+#[test]
+fn a_subject_that_an_old_guard_cannot_be_shown_is_denied_and_reported_and_nothing_is_planned() {
+    let mut world = World::new();
+    let guard = Member { name: "guard".to_owned(), ..stubborn(Decision::Pass) };
+    let guard = guard.handling(SubjectKinds::services(), Contract::Services("0.1.0"));
+    world.reload([of_both_kinds(obedient())]);
+    let policy = web_policy("translate");
+    let key = policy.key.clone();
+    let round = world.put_policy(policy);
+    assert_eq!(round.statuses[&key].state, State::Translating);
+    let round = world.reload([of_both_kinds(obedient()), guard]);
+    let status = &round.statuses[&key];
+    assert_eq!((status.state, round.plan.services.contains_key(&key)), (State::Denied, false));
+    let [finding] = &status.findings[..] else { panic!("one finding: {:?}", status.findings) };
+    assert_eq!(
+        finding.to_string(),
+        "error: policy guard cannot be shown an EgressPolicy: it is a component of contract 0.1.0, which knows Services \
+         only; rebuild it with contract 0.2.0 and list EgressPolicy in its subject kinds [subject-not-shown] policy guard"
+    );
+    assert_eq!(finding.code, NOT_SHOWN);
+}
+
+#[test]
+fn a_subject_that_is_gone_loses_its_rules_and_its_service_of_the_same_name_keeps_them() {
+    let mut world = World::new();
+    world.reload([of_both_kinds(obedient())]);
+    world.web(Some("translate"), &["10.0.0.1"]);
+    let policy = web_policy("translate");
+    let key = policy.key.clone();
+    world.put_policy(policy);
+    world.snapshot.egress_policies.remove(&key);
+    let round = world.look_at([Key::Subject(key.clone())]);
+    assert!(!round.statuses.contains_key(&key));
+    assert_eq!(in_force(&round), "10.0.0.1 -> 11.0.0.2");
+}
