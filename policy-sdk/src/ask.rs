@@ -1,10 +1,10 @@
 //! The questions of the host to a policy, from settings as text on: the same in a component and in native tests.
 
+use crate::Diagnostic;
+use crate::Draft;
+use crate::Outcome;
 use crate::description::Description;
-use crate::diagnostic::Diagnostic;
-use crate::draft::Draft;
 use crate::few::few;
-use crate::outcome::Outcome;
 use crate::policy::{Policy, Validator};
 use crate::service::{Context, Service};
 use crate::settings::Settings;

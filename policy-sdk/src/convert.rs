@@ -4,16 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+use crate::Family;
 use crate::bindings::egressd::policy::types as wit;
 use crate::description::Description;
-use crate::diagnostic::{Diagnostic, Severity, Span};
-use crate::draft::{Draft, OnChange, OnUnavailable};
-use crate::family::Family;
 use crate::labels::Labels;
-use crate::outcome::{Decision, Outcome};
-use crate::port::{PortRange, Protocol};
-use crate::rule::{Extra, Rule};
 use crate::service::{Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, TrafficPolicy};
+use crate::{Decision, Outcome};
+use crate::{Diagnostic, Severity, Span};
+use crate::{Draft, OnChange, OnUnavailable};
+use crate::{Extra, Rule};
+use crate::{PortRange, Protocol};
+use egressd_vocabulary::RuleParts;
 
 /// The context, and the settings that the contract puts into it.
 pub(crate) fn context(context: wit::Context) -> (Context, String) {
@@ -41,25 +42,25 @@ pub(crate) fn service(service: wit::Service) -> Service {
     }
 }
 
+/// A draft that cannot be read must not become a wider one, so there is no way on.
 pub(crate) fn draft(draft: wit::Draft) -> Draft {
-    Draft {
-        rules: draft.rules.into_iter().map(rule).collect(),
-        on_change: match draft.on_change {
-            wit::OnChange::Keep => OnChange::Keep,
-            wit::OnChange::Sever => OnChange::Sever,
-        },
-        on_unavailable: match draft.on_unavailable {
-            wit::OnUnavailable::Pass => OnUnavailable::Pass,
-            wit::OnUnavailable::Drop => OnUnavailable::Drop,
-        },
-        extra: draft.extra,
-    }
+    let rules = draft.rules.into_iter().map(rule).collect();
+    let mut read = Draft::default().with_rules(rules).unwrap_or_else(|error| panic!("the host sent a draft: {error}"));
+    read.on_change = match draft.on_change {
+        wit::OnChange::Keep => None,
+        wit::OnChange::Sever => Some(OnChange::Sever),
+    };
+    read.on_unavailable = match draft.on_unavailable {
+        wit::OnUnavailable::Pass => None,
+        wit::OnUnavailable::Drop => Some(OnUnavailable::Drop),
+    };
+    read.with_extra(draft.extra)
 }
 
 pub(crate) fn outcome(outcome: Outcome) -> wit::Outcome {
     let decision = match outcome.decision {
         Decision::Pass => wit::Decision::Pass,
-        Decision::Plan(draft) => wit::Decision::Plan(draft_out(draft)),
+        Decision::Plan(draft) => wit::Decision::Plan(draft_out(&draft)),
         Decision::Invalid => wit::Decision::Invalid,
         Decision::Deny => wit::Decision::Deny,
     };
@@ -83,16 +84,16 @@ pub(crate) fn description(description: Description, settings_schema: &str) -> wi
 }
 
 fn rule(rule: wit::Rule) -> Rule {
-    Rule {
-        id: rule.id,
+    let parts = RuleParts {
         sources: rule.sources.into_iter().map(address).collect(),
         include: rule.include.into_iter().map(network).collect(),
         exclude: rule.exclude.into_iter().map(network).collect(),
         source_ports: rule.source_ports.into_iter().map(port_range).collect(),
         destination_ports: rule.destination_ports.into_iter().map(port_range).collect(),
-        address: address(rule.address),
         extra: rule.extra,
-    }
+        ..Rule::new(rule.id, address(rule.address)).into()
+    };
+    parts.checked().unwrap_or_else(|error| panic!("the host sent a rule: {error}"))
 }
 
 fn endpoint(endpoint: wit::Endpoint) -> Endpoint {
@@ -135,7 +136,7 @@ fn address(address: wit::IpAddress) -> IpAddr {
     }
 }
 
-/// A draft that cannot be read must not become a wider one, so there is no way on.
+/// As for a draft: a network that is cut would be a wider one.
 fn network(network: wit::Network) -> IpNet {
     IpNet::new(address(network.address), network.prefix_length)
         .unwrap_or_else(|error| panic!("the host sent a network that is none: {error}"))
@@ -155,31 +156,31 @@ fn protocol(protocol: wit::Protocol) -> Protocol {
     }
 }
 
-fn draft_out(draft: Draft) -> wit::Draft {
+fn draft_out(draft: &Draft) -> wit::Draft {
     wit::Draft {
-        rules: draft.rules.into_iter().map(rule_out).collect(),
-        on_change: match draft.on_change {
+        rules: draft.rules().iter().map(rule_out).collect(),
+        on_change: match draft.on_change.unwrap_or_default() {
             OnChange::Keep => wit::OnChange::Keep,
             OnChange::Sever => wit::OnChange::Sever,
         },
-        on_unavailable: match draft.on_unavailable {
+        on_unavailable: match draft.on_unavailable.unwrap_or_default() {
             OnUnavailable::Pass => wit::OnUnavailable::Pass,
             OnUnavailable::Drop => wit::OnUnavailable::Drop,
         },
-        extra: draft.extra,
+        extra: draft.extra().to_vec(),
     }
 }
 
-fn rule_out(rule: Rule) -> wit::Rule {
+fn rule_out(rule: &Rule) -> wit::Rule {
     wit::Rule {
-        id: rule.id,
-        sources: rule.sources.into_iter().map(address_out).collect(),
-        include: rule.include.into_iter().map(network_out).collect(),
-        exclude: rule.exclude.into_iter().map(network_out).collect(),
-        source_ports: rule.source_ports.into_iter().map(port_range_out).collect(),
-        destination_ports: rule.destination_ports.into_iter().map(port_range_out).collect(),
-        address: address_out(rule.address),
-        extra: rule.extra,
+        id: rule.id().to_owned(),
+        sources: rule.sources().iter().copied().map(address_out).collect(),
+        include: rule.include().iter().copied().map(network_out).collect(),
+        exclude: rule.exclude().iter().copied().map(network_out).collect(),
+        source_ports: rule.source_ports().iter().copied().map(port_range_out).collect(),
+        destination_ports: rule.destination_ports().iter().copied().map(port_range_out).collect(),
+        address: address_out(rule.address()),
+        extra: rule.extra().to_vec(),
     }
 }
 

@@ -3,13 +3,10 @@
 
 use std::cmp::Reverse;
 
-use crate::diagnostic::Diagnostic;
+use crate::Diagnostic;
 
 /// Most diagnostics of an answer. The host shows no more of any policy's.
 pub const MOST_DIAGNOSTICS: usize = 16;
-
-/// Most bytes of a user's text in a sentence; the span names all of it.
-const MOST_SHOWN: usize = 64;
 
 /// The diagnostics that are shown: all of few; of many the worst, in their order, and last how many there are beside.
 pub(crate) fn few(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -23,26 +20,10 @@ pub(crate) fn few(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// The beginning of a user's text, and three dots where it is longer than a sentence should be.
-pub fn clipped(text: &str) -> String {
-    if text.len() <= MOST_SHOWN {
-        return text.to_owned();
-    }
-    format!("{}...", &text[..text.floor_char_boundary(MOST_SHOWN)])
-}
-
-/// The same between quotes, with escapes for what does not print.
-pub fn quoted(text: &str) -> String {
-    if text.len() <= MOST_SHOWN {
-        return format!("{text:?}");
-    }
-    format!("{:?}...", &text[..text.floor_char_boundary(MOST_SHOWN)])
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{MOST_DIAGNOSTICS, clipped, few, quoted};
-    use crate::diagnostic::{Diagnostic, Severity};
+    use super::{MOST_DIAGNOSTICS, few};
+    use crate::{Diagnostic, Severity};
 
     #[test]
     fn few_diagnostics_stay_as_they_are() {
@@ -59,12 +40,5 @@ mod tests {
         assert_eq!(shown.first().map(|worst| worst.severity), Some(Severity::Error));
         let last = shown.last().map(|last| last.message.as_str());
         assert_eq!(last, Some("and 4986 more, which are not listed; correct these first"));
-    }
-
-    #[test]
-    fn long_text_is_cut_between_characters() {
-        assert_eq!(quoted("a\"b"), r#""a\"b""#);
-        assert_eq!(clipped(&"ä".repeat(100)), format!("{}...", "ä".repeat(32)));
-        assert_eq!(quoted(&format!("a{}", "ä".repeat(100))), format!("\"a{}\"...", "ä".repeat(31)));
     }
 }

@@ -91,21 +91,14 @@ mod ask;
 pub mod bindings;
 mod convert;
 mod description;
-mod diagnostic;
-mod draft;
 #[doc(hidden)]
 pub mod export;
-mod family;
 mod few;
 mod labels;
 pub mod log;
 #[cfg(target_family = "wasm")]
 mod memory;
-mod network;
-mod outcome;
 mod policy;
-mod port;
-mod rule;
 mod selector;
 mod service;
 mod settings;
@@ -113,17 +106,15 @@ mod settings;
 pub mod testkit;
 
 pub use description::Description;
-pub use diagnostic::{Diagnostic, Severity, Span};
-pub use draft::{Draft, OnChange, OnUnavailable};
-pub use family::Family;
-pub use few::{MOST_DIAGNOSTICS, clipped, quoted};
+pub use egressd_vocabulary::{
+    Decision, Diagnostic, Draft, Dscp, DscpError, Extra, Family, LabelOperator, LabelRequirement, LabelSelector, Mark,
+    MarkError, Network, NetworkError, OnChange, OnUnavailable, Outcome, ParsePortRangeError, PortRange, PortRangeError,
+    PortSpan, Protocol, Rule, RuleError, SelectorError, Severity, Span, clipped, quoted, spelling,
+};
+pub use few::MOST_DIAGNOSTICS;
 pub use ipnet::IpNet;
 pub use labels::Labels;
-pub use network::{Network, NetworkError};
-pub use outcome::{Decision, Outcome};
 pub use policy::{Policy, Validator};
-pub use port::{ParsePortRangeError, PortRange, PortRangeError, Protocol};
-pub use rule::{Extra, Rule, RuleError};
 pub use selector::Selector;
 pub use service::{Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, TrafficPolicy};
 pub use settings::{NoSettings, Settings, bad_settings, from_json, is_empty};

@@ -1,9 +1,9 @@
 //! The traits that policies implement: one for each world of the contract.
 
+use crate::Diagnostic;
+use crate::Draft;
+use crate::Outcome;
 use crate::description::Description;
-use crate::diagnostic::Diagnostic;
-use crate::draft::Draft;
-use crate::outcome::Outcome;
 use crate::service::{Context, Service};
 use crate::settings::Settings;
 

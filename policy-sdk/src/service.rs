@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::family::Family;
+use crate::Extra;
+use crate::Family;
+use crate::Protocol;
 use crate::labels::Labels;
-use crate::port::Protocol;
-use crate::rule::Extra;
 
 /// What is the same for every Service of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::diagnostic::Diagnostic;
+use crate::Diagnostic;
 
 /// The settings of a policy. For a type with serde's `Deserialize`, [`from_json`] is all that `parse` needs.
 ///

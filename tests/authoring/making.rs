@@ -128,7 +128,8 @@ fn what_is_wrong_with_a_case_is_told_with_its_file() {
     let said = policy(&["test", &cases.path().to_string_lossy(), "--component", &component]);
     assert_eq!(said.code, Some(1));
     for sentence in [
-        "all-ports: draft.yaml: rule \"a\": \"x\" is no network; write one like 10.0.0.0/8\n",
+        "all-ports: draft.yaml: ",
+        "\"x\" is not a network; write one like 192.0.2.0/24 or 2001:db8::/32",
         "no-egress: service.yaml: a case needs exactly one Service\n",
         "other-ports: there is no expected.txt; EGRESSD_BLESS=1 writes what comes out\n",
     ] {

@@ -16,7 +16,8 @@ const TESTKIT: [&str; 1] = ["proptest"];
 const SDK: [&str; 6] = ["egressd-vocabulary", "ipnet", "serde", "serde-saphyr", "serde_json", "wit-bindgen"];
 
 /// One dependency, one room: a crate, and the beginnings of the paths below `host/src` that may name it.
-const HOST: [(&str, &[&str]); 19] = [
+const HOST: [(&str, &[&str]); 20] = [
+    ("egressd_vocabulary", &["authoring/", "wasm/"]),
     ("wasmtime", &["wasm/"]),
     ("wasmparser", &["wasm/"]),
     ("wit_component", &["wasm/"]),

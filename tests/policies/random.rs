@@ -104,9 +104,8 @@ impl<V: Validator> Pair for ValidatorPair<V> {
     fn native(&self, view: &SubjectView, draft: &Draft) -> Vec<Diagnostic> {
         let description = V::describe(&V::Settings::parse(self.settings).unwrap());
         let service = testkit::shown(adapter::service(view), &description);
-        let (context, draft) = (adapter::sdk_context(&context()), adapter::draft_in(draft));
-        let told = testkit::validate_on::<V>(self.settings, &context, &service, &draft);
-        told.into_iter().map(adapter::diagnostic).collect()
+        let context = adapter::sdk_context(&context());
+        testkit::validate_on::<V>(self.settings, &context, &service, draft)
     }
 
     fn kind(told: &Vec<Diagnostic>) -> usize {

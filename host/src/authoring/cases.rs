@@ -80,7 +80,7 @@ fn answer(module: &Module, folder: &Path) -> Result<String, String> {
     let failed = |error: wasm::Error| crate::errors::with_causes(&error);
     let told = wasm::check_settings(module, "it", &settings).map_err(failed)?;
     if told.iter().any(|finding: &Finding| finding.severity == Severity::Error) {
-        return Ok(render::refusal(&told, &service));
+        return Ok(render::refusal(&told));
     }
     let loaded = wasm::configure(module, "it", &settings).map_err(failed)?;
     let draft = earlier(folder)?;

@@ -20,7 +20,9 @@ pub(crate) fn decide(settings: &Settings, context: &Context, service: &Service, 
 
 /// The annotations are the whole will of the Service's owner, so rules of an earlier policy are replaced.
 fn plan(request: &Request<'_>, context: &Context, service: &Service, mut draft: Draft) -> Outcome {
-    draft.on_change = request.on_change;
+    if draft.on_change.unwrap_or_default() != request.on_change {
+        draft.on_change = Some(request.on_change);
+    }
     drop(draft.take_rules());
     let mut diagnostics = request.warnings.clone();
     if service.kind != ServiceKind::LoadBalancer {

@@ -285,7 +285,7 @@ fn a_denied_list_of_the_other_family_denies_nothing() {
 
 #[test]
 fn flush_conntrack_severs() {
-    let on_change = |outcome: Outcome| outcome.draft().unwrap().on_change;
+    let on_change = |outcome: Outcome| outcome.draft().unwrap().on_change.unwrap_or_default();
     assert_eq!(on_change(evaluate(egress())), OnChange::Keep);
     assert_eq!(on_change(evaluate(egress().annotation("kube-vip.io/flush-conntrack", "false"))), OnChange::Keep);
     assert_eq!(on_change(evaluate(egress().annotation("kube-vip.io/flush-conntrack", "true"))), OnChange::Sever);
@@ -385,8 +385,8 @@ fn the_prefix_is_a_setting() {
 #[test]
 fn rules_of_an_earlier_policy_are_replaced_and_its_other_wishes_kept() {
     let mut earlier = testkit::draft([Rule::new("ipv4", [192, 0, 2, 99].into())]);
-    earlier.on_unavailable = OnUnavailable::Drop;
+    earlier.on_unavailable = Some(OnUnavailable::Drop);
     let outcome = testkit::evaluate::<Annotations>("{}", &egress().build(), earlier);
     assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7] -> 192.0.2.10"]);
-    assert_eq!(outcome.draft().unwrap().on_unavailable, OnUnavailable::Drop);
+    assert_eq!(outcome.draft().unwrap().on_unavailable, Some(OnUnavailable::Drop));
 }

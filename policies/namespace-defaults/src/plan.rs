@@ -8,8 +8,12 @@ use crate::settings::{Egress, Families};
 
 /// A rule for each family, or why there is none.
 pub(crate) fn plan(egress: &Egress, context: &Context, service: &Service, mut draft: Draft) -> Outcome {
-    draft.on_change = egress.on_change.into();
-    draft.on_unavailable = egress.on_unavailable.into();
+    if draft.on_change.unwrap_or_default() != egress.on_change.into() {
+        draft.on_change = Some(egress.on_change.into());
+    }
+    if draft.on_unavailable.unwrap_or_default() != egress.on_unavailable.into() {
+        draft.on_unavailable = Some(egress.on_unavailable.into());
+    }
     let mut diagnostics = Vec::new();
     for family in families(egress, service) {
         let pushed = rule(family, egress, context, service).and_then(|rule| Ok(draft.push(rule)?));

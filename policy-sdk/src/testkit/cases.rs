@@ -5,11 +5,11 @@ use std::{env, fs};
 
 use super::manifests::Case;
 use super::{THIS_NODE, case_from_yaml, draft_from_yaml, render, shown};
+use crate::Draft;
 use crate::ask;
 use crate::description::Description;
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::draft::Draft;
 use crate::policy::{Policy, Validator};
+use crate::{Diagnostic, Severity};
 
 /// Runs every folder in `directory` (from the crate's root on) natively. A folder holds:
 ///

@@ -1,14 +1,7 @@
 //! Drafts that earlier policies left.
 
-use std::net::IpAddr;
-
-use serde::Deserialize;
-
 use super::service::parse;
-use crate::draft::{Draft, OnChange, OnUnavailable};
-use crate::network::Network;
-use crate::port::PortRange;
-use crate::rule::{Rule, RuleError};
+use crate::{Draft, Network, PortRange, Rule};
 
 /// A draft of these rules.
 ///
@@ -48,97 +41,26 @@ pub fn ports(texts: &[&str]) -> Vec<PortRange> {
 /// Reads the YAML of a case's `draft.yaml`:
 ///
 /// ```yaml
-/// on-change: sever            # or keep, which it is when nothing is said
-/// on-unavailable: drop        # or pass, which it is when nothing is said
+/// on-change: sever            # or keep
+/// on-unavailable: drop        # or pass
+/// gateways: {matchLabels: {egress: "yes"}}
 /// rules:
 /// - id: ipv4
 ///   sources: [10.244.1.7]
-///   address: 192.0.2.10
+///   address: 192.0.2.10               # or addresses: [192.0.2.10, 192.0.2.11]
 ///   to: [198.51.100.0/24]             # nothing: everywhere
 ///   except: [198.51.100.7]
 ///   source-ports: ["tcp:1024-65535"]  # nothing: all
 ///   destination-ports: ["tcp:443"]    # nothing: all
+///   translated-ports: {first: 1024, last: 2047}
+///   dscp: 46
+///   mark: {value: 1, mask: 255}
 /// ```
 ///
 /// # Errors
 /// What is wrong, in one sentence.
 pub fn draft_from_yaml(text: &str) -> Result<Draft, String> {
-    let written: WrittenDraft = serde_saphyr::from_str(text).map_err(|error| super::objects::sentence(&error))?;
-    let rules = written.rules.into_iter().map(WrittenRule::rule).collect::<Result<_, RuleError>>();
-    let draft = Draft {
-        on_change: match written.on_change {
-            WrittenOnChange::Keep => OnChange::Keep,
-            WrittenOnChange::Sever => OnChange::Sever,
-        },
-        on_unavailable: match written.on_unavailable {
-            WrittenOnUnavailable::Pass => OnUnavailable::Pass,
-            WrittenOnUnavailable::Drop => OnUnavailable::Drop,
-        },
-        ..Draft::default()
-    };
-    rules.and_then(|rules| draft.with_rules(rules)).map_err(|error| error.to_string())
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenDraft {
-    #[serde(default)]
-    rules: Vec<WrittenRule>,
-    #[serde(default)]
-    on_change: WrittenOnChange,
-    #[serde(default)]
-    on_unavailable: WrittenOnUnavailable,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum WrittenOnChange {
-    #[default]
-    Keep,
-    Sever,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum WrittenOnUnavailable {
-    #[default]
-    Pass,
-    Drop,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenRule {
-    id: String,
-    address: IpAddr,
-    #[serde(default)]
-    sources: Vec<IpAddr>,
-    #[serde(default)]
-    to: Vec<Network>,
-    #[serde(default)]
-    except: Vec<Network>,
-    #[serde(default)]
-    source_ports: Vec<PortRange>,
-    #[serde(default)]
-    destination_ports: Vec<PortRange>,
-}
-
-impl WrittenRule {
-    /// A list that is left out or empty is a filter that is not there.
-    fn rule(self) -> Result<Rule, RuleError> {
-        let mut rule =
-            Rule::new(self.id, self.address).from(self.sources)?.except(self.except.into_iter().map(Into::into))?;
-        if !self.to.is_empty() {
-            rule = rule.to(self.to.into_iter().map(Into::into))?;
-        }
-        if !self.source_ports.is_empty() {
-            rule = rule.with_source_ports(self.source_ports)?;
-        }
-        if !self.destination_ports.is_empty() {
-            rule = rule.with_destination_ports(self.destination_ports)?;
-        }
-        Ok(rule)
-    }
+    serde_saphyr::from_str(text).map_err(|error| super::objects::sentence(&error))
 }
 
 #[cfg(test)]

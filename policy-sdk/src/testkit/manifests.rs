@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use super::context_of;
 use super::objects::{EndpointObject, Metadata, Objects, ServiceObject, ServiceSpec, SliceObject};
-use crate::family::Family;
+use crate::Family;
+use crate::Protocol;
 use crate::labels::Labels;
-use crate::port::Protocol;
 use crate::service::{Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, TrafficPolicy};
 
 /// kube-vip's annotation that asks for addresses and orders them.

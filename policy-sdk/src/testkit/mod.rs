@@ -27,11 +27,11 @@ pub use render::{diagnostics_text, outcome_text, refusal_text, validation_text};
 pub use service::{ServiceBuilder, endpoint, load_balancer, pod};
 pub use settings::check_schema;
 
+use crate::Diagnostic;
+use crate::Draft;
+use crate::Outcome;
 use crate::ask;
 use crate::description::Description;
-use crate::diagnostic::Diagnostic;
-use crate::draft::Draft;
-use crate::outcome::Outcome;
 use crate::policy::{Policy, Validator};
 use crate::service::{Context, Service};
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{OTHER_NODE, THIS_NODE};
-use crate::family::Family;
+use crate::Family;
 use crate::service::{Endpoint, ObjectReference, Service, ServiceKind, TrafficPolicy};
 
 /// A Service of type LoadBalancer, with the traffic policy `Local`, without anything else yet.

@@ -17,6 +17,10 @@ mod rule;
 mod rule_error;
 mod selector;
 pub mod spelling;
+#[cfg(feature = "text")]
+pub mod text;
+#[cfg(feature = "serde")]
+mod written;
 
 pub use contract_error::ContractError;
 pub use diagnostic::{Diagnostic, Severity, Span};

@@ -74,7 +74,7 @@ fn reads_the_same_when_written_plainly(draft: &Draft) {
     list("egress-destination-ports", texts(first.destination_ports()));
     let ipv6 = draft.rules().iter().any(|rule| rule.family() == Family::Ipv6);
     list("egress-ipv6", texts([ipv6]));
-    list("flush-conntrack", texts([draft.on_change == OnChange::Sever]));
+    list("flush-conntrack", texts([draft.on_change == Some(OnChange::Sever)]));
     let again = asked(&written(&lines.join("\n")));
     assert_eq!(again.draft().map(meaning), Some(meaning(draft)), "{lines:?}: {:?}", again.diagnostics);
 }
@@ -91,5 +91,5 @@ fn meaning(draft: &Draft) -> (Vec<String>, OnChange) {
         let ports = (rule.source_ports(), rule.destination_ports());
         format!("{} {:?} {include:?} {exclude:?} {ports:?} {}", rule.id(), rule.sources(), rule.address())
     };
-    (draft.rules().iter().map(rule).collect(), draft.on_change)
+    (draft.rules().iter().map(rule).collect(), draft.on_change.unwrap_or_default())
 }

@@ -45,7 +45,7 @@ pub(in crate::wasm) fn evaluate(
     let question = Question::new(configured, context, view, draft)?;
     let guest = &configured.guest;
     let answer = guest.call(question.size, |store| question.put::<types::Outcome>(store, &configured.functions))?;
-    convert::outcome(answer, &question.service).map_err(|nonsense| guest.nonsense(&nonsense))
+    convert::outcome(answer, &question.service, draft).map_err(|nonsense| guest.nonsense(&nonsense))
 }
 
 /// A validator's answer.

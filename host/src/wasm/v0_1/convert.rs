@@ -88,11 +88,11 @@ pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec
     Ok(at_most(told.into_iter().map(Finding::from)))
 }
 
-/// The policy's answer about the Service that was `sent`.
-pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service) -> Result<Outcome, Nonsense> {
+/// The policy's answer about the Service that was `sent` with a draft.
+pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service, sent_draft: &Draft) -> Result<Outcome, Nonsense> {
     let decision = match outcome.decision {
         wit::Decision::Pass => Decision::Pass,
-        wit::Decision::Plan(draft) => Decision::Plan(checked_draft(draft)?),
+        wit::Decision::Plan(draft) => Decision::Plan(checked_draft(draft, sent_draft)?),
         wit::Decision::Invalid => Decision::Invalid,
         wit::Decision::Deny => Decision::Deny,
     };
@@ -108,18 +108,25 @@ pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Re
     told.into_iter().map(checked).collect()
 }
 
-fn checked_draft(draft: wit::Draft) -> Result<Draft, Nonsense> {
+/// This version cannot leave open what happens to connections: where an answer says what it was shown, it is as it was.
+fn checked_draft(draft: wit::Draft, sent: &Draft) -> Result<Draft, Nonsense> {
     let rules: Vec<Rule> = draft.rules.into_iter().map(checked_rule).collect::<Result<_, _>>()?;
     let mut checked = Draft::default().with_rules(rules).map_err(|error| Nonsense(error.to_string()))?;
-    checked.on_change = Some(match draft.on_change {
+    let on_change = match draft.on_change {
         wit::OnChange::Keep => OnChange::Keep,
         wit::OnChange::Sever => OnChange::Sever,
-    });
-    checked.on_unavailable = Some(match draft.on_unavailable {
+    };
+    let on_unavailable = match draft.on_unavailable {
         wit::OnUnavailable::Pass => OnUnavailable::Pass,
         wit::OnUnavailable::Drop => OnUnavailable::Drop,
-    });
+    };
+    checked.on_change = said(on_change, sent.on_change);
+    checked.on_unavailable = said(on_unavailable, sent.on_unavailable);
     Ok(checked)
+}
+
+fn said<T: Copy + Default + PartialEq>(answer: T, sent: Option<T>) -> Option<T> {
+    if answer == sent.unwrap_or_default() { sent } else { Some(answer) }
 }
 
 fn checked_rule(rule: wit::Rule) -> Result<Rule, Nonsense> {
@@ -205,7 +212,8 @@ fn diagnostic(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Diagnos
         wit::Severity::Error => Severity::Error,
     };
     let code = checked_code(diagnostic.code)?;
-    Ok(Diagnostic { span, ..Diagnostic::new(severity, code, diagnostic.message) })
+    let rule = diagnostic.rule_id;
+    Ok(Diagnostic { span, rule, ..Diagnostic::new(severity, code, diagnostic.message) })
 }
 
 fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
