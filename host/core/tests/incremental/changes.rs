@@ -4,17 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AnnotationPrefix, Before, Connected, Key, KnownPods, KubeVipWrote, Node as ClusterNode, Pods, Service, Slice,
-    UnreadableService, Writer, active_endpoint,
+    AnnotationPrefix, Before, Connected, Key, KnownPods, KubeVipWrote, Namespace, Node as ClusterNode, Pods, Service,
+    Slice, SubjectKey, SubjectKind, UnreadableService, Writer, active_endpoint,
 };
 use egressd_core::net::Family;
 use egressd_core::pipeline::Question;
 use egressd_core::ruleset::Name;
 use egressd_core::testkit::n;
 
-use crate::events::{NAMESPACES, NOTE, OfCluster, OfHost, OfNode, OfPods, OfService, Spec};
+use crate::events::{Listed, NAMESPACES, NOTE, OfCluster, OfHost, OfNode, OfPods, OfService, SERVICES, Spec};
 use crate::node::Node;
-use crate::objects::{as_node, as_plugin, as_pod, as_service, as_slice, key, known, labels, networks, pod_name, uid};
+use crate::objects::{
+    as_egress_policy, as_node, as_plugin, as_pod, as_service, as_slice, key, known, labels, networks, pod_name, uid,
+};
 
 /// What tells of a network plugin.
 const PLUGIN: &str = "IPPool default-ipv4-ippool";
@@ -34,8 +36,21 @@ impl Node {
                 self.change_service(who, |service| publish(service, endpoint, *writer));
             }
             OfService::Note(value) => self.change_service(who, |service| note(service, *value)),
+            OfService::Policy(policy) => return self.meet_policy(who, policy.as_ref()),
         }
         self.update([Key::Subject(key(who))])
+    }
+
+    fn meet_policy(&mut self, who: usize, policy: Option<&(Spec, Vec<Listed>)>) -> Vec<Question> {
+        let key = SubjectKey::new(SubjectKind::EgressPolicy, &*key(who).namespace, &*key(who).name);
+        match policy {
+            Some((spec, selected)) => {
+                let policy = as_egress_policy(&key, uid(who + SERVICES.len(), spec.life), spec, selected);
+                self.snapshot.egress_policies.insert(key.clone(), Arc::new(policy));
+            }
+            None => drop(self.snapshot.egress_policies.remove(&key)),
+        }
+        self.update([Key::Subject(key)])
     }
 
     fn put_service(&mut self, who: usize, spec: &Spec) {
@@ -114,12 +129,20 @@ impl Node {
             OfCluster::Plugin(Some((pods, completeness))) => {
                 self.snapshot.cluster_networks.insert(PLUGIN.to_owned(), Arc::new(as_plugin(pods, *completeness)));
             }
-            OfCluster::Labels(namespace, label) => {
-                self.snapshot.namespaces.insert((*namespace).to_owned(), Arc::new(labels(*label).into()));
-                return self.update([Key::Namespace((*namespace).to_owned())]);
+            OfCluster::Labels(name, label) => {
+                return self.change_namespace(name, |namespace| namespace.labels = labels(*label));
+            }
+            OfCluster::Notes(name, value) => {
+                let annotations = value.map(|value| (NOTE, value)).into_iter().collect();
+                return self.change_namespace(name, |namespace| namespace.annotations = annotations);
             }
         }
         self.update([Key::Cluster])
+    }
+
+    fn change_namespace(&mut self, name: &str, change: impl FnOnce(&mut Namespace)) -> Vec<Question> {
+        change(Arc::make_mut(self.snapshot.namespaces.entry(name.to_owned()).or_default()));
+        self.update([Key::Namespace(name.to_owned())])
     }
 
     pub(crate) fn meet_pods(&mut self, event: &OfPods) -> Vec<Question> {

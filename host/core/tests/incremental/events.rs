@@ -75,6 +75,8 @@ pub(crate) enum OfService {
     /// The endpoint at this place among those that are listed, and who wrote it.
     Publishes(Option<usize>, Writer),
     Note(Option<&'static str>),
+    /// What the EgressPolicy of its name is and selects; none where there is none.
+    Policy(Option<(Spec, Vec<Listed>)>),
 }
 
 #[derive(Clone, Debug)]
@@ -94,6 +96,8 @@ pub(crate) enum OfCluster {
     Plugin(Option<(Vec<&'static str>, Completeness)>),
     /// Of a namespace.
     Labels(&'static str, Option<&'static str>),
+    /// Whether it has [`NOTE`], and what that says.
+    Notes(&'static str, Option<&'static str>),
 }
 
 #[derive(Clone, Debug)]

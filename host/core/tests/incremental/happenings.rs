@@ -56,6 +56,7 @@ fn of_services() -> impl Strategy<Value = OfService> {
         1 => select(vec![Selection::Selector, Selection::ByHand]).prop_map(OfService::Selected),
         2 => (of(0..5usize), writer).prop_map(|(place, writer)| OfService::Publishes(place, writer)),
         1 => select(vec![None, Some("x"), Some("y")]).prop_map(OfService::Note),
+        3 => of((specs(), vec(listed(), 0..4))).prop_map(OfService::Policy),
     ]
 }
 
@@ -85,6 +86,8 @@ fn of_cluster() -> impl Strategy<Value = OfCluster> {
         of((networks, completenesses())).prop_map(OfCluster::Plugin),
         (select(NAMESPACES.to_vec()), select(vec![None, Some("guarded")]))
             .prop_map(|(name, label)| OfCluster::Labels(name, label)),
+        (select(NAMESPACES.to_vec()), select(vec![None, Some("x"), Some("y")]))
+            .prop_map(|(name, value)| OfCluster::Notes(name, value)),
     ]
 }
 

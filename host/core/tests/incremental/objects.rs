@@ -1,11 +1,12 @@
 //! Objects as a source knows them.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterNetworks, Completeness, Endpoint, Labels, MadeBy, Node, ObjectReference, Phase, Pod, PodNetwork, Pods,
-    Readiness, Service, Slice, SubjectKey, Uid,
+    ClusterNetworks, Completeness, EgressPolicy, Endpoint, Labels, MadeBy, Node, ObjectReference, Phase, Pod,
+    PodNetwork, Pods, Readiness, Service, Slice, SubjectKey, Uid,
 };
 use egressd_core::testkit::{n, service};
 use ipnet::IpNet;
@@ -34,16 +35,33 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
     service
 }
 
+pub(crate) fn as_egress_policy(key: &SubjectKey, uid: Uid, spec: &Spec, selected: &[Listed]) -> EgressPolicy {
+    let by_address: BTreeMap<IpAddr, Endpoint> =
+        selected.iter().map(|listed| (listed.0, as_endpoint(listed))).collect();
+    EgressPolicy {
+        key: key.clone(),
+        uid,
+        created: spec.created,
+        labels: Labels::new(),
+        annotations: spec.wish.map(|wish| ("do", wish)).into_iter().collect(),
+        addresses: spec.addresses.clone(),
+        endpoints: by_address.into_values().collect(),
+    }
+}
+
 pub(crate) fn as_slice(key: &SubjectKey, made_by: MadeBy, listed: &[Listed]) -> Slice {
-    let endpoint = |(address, node, namespace): &Listed| Endpoint {
+    Slice { service: key.clone(), made_by, endpoints: listed.iter().map(as_endpoint).collect() }
+}
+
+fn as_endpoint((address, node, namespace): &Listed) -> Endpoint {
+    Endpoint {
         address: *address,
         node: node.map(Into::into),
         pod: namespace.map(|namespace| ObjectReference { namespace: namespace.into(), name: "pod".into() }),
         ready: Some(true),
         serving: Some(true),
         terminating: Some(false),
-    };
-    Slice { service: key.clone(), made_by, endpoints: listed.iter().map(endpoint).collect() }
+    }
 }
 
 pub(crate) fn as_node(addresses: &[IpAddr], pods: &[&str], readiness: Readiness) -> Node {

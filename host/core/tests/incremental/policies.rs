@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure};
+use egressd_core::chain::{Asked, Chain, Contract, FailureKind, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome, Rule};
-use egressd_core::model::{Context, Interest, SubjectView};
+use egressd_core::model::{Context, Interest, SubjectKind, SubjectView};
 use egressd_core::net::{PortRange, Protocol};
 use egressd_core::policy::Mode;
 use egressd_core::testkit::{RuleParts, n, rule};
@@ -19,7 +19,7 @@ pub(crate) const WISHES: [&str; 12] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policies {
     Obedient,
-    /// It denies Services of one namespace, too.
+    /// It denies Services of one namespace, too, and is shown Services alone.
     Guarded,
     /// That is only tried.
     Shadowed,
@@ -31,7 +31,7 @@ impl Policies {
     pub(crate) fn chain(self) -> Chain {
         // It reads one annotation of several that the host reads.
         let reads = Interest::new(&["do".to_owned()], &[]);
-        let obedient = Member::new(Asked::Policy(Arc::new(Obedient))).reading(reads);
+        let obedient = of_both_kinds(Member::new(Asked::Policy(Arc::new(Obedient))).reading(reads));
         let of = |policy: Arc<dyn Policy>| {
             Member { order: 1, ..Member::new(Asked::Policy(policy)) }.reading(Interest::default())
         };
@@ -40,11 +40,16 @@ impl Policies {
             Self::Guarded => Chain::new([obedient, of(Arc::new(Guard))]),
             Self::Shadowed => Chain::new([obedient, Member { mode: Mode::Shadow, ..of(Arc::new(Guard)) }]),
             Self::Narrowed => {
-                let reads = Interest::new(&[NOTE.to_owned()], &[]);
-                Chain::new([obedient, of(Arc::new(Narrow)).reading(reads)])
+                let reads = Interest::new(&[NOTE.to_owned()], &[]).of_namespaces(&[NOTE.to_owned()]);
+                Chain::new([obedient, of_both_kinds(of(Arc::new(Narrow)).reading(reads))])
             }
         }
     }
+}
+
+fn of_both_kinds(member: Member) -> Member {
+    let kinds = [SubjectKind::Service, SubjectKind::EgressPolicy].into_iter().collect();
+    member.handling(kinds, Contract::Native)
 }
 
 struct Obedient;
@@ -114,8 +119,10 @@ impl Policy for Narrow {
         "narrow"
     }
 
-    fn evaluate(&self, _: &Context, _: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
-        let narrow = |rule: &Rule| RuleParts { exclude: vec![n("192.0.2.0/24")], ..rule.clone().into() }.rule();
+    fn evaluate(&self, _: &Context, view: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
+        let noted = view.namespace.annotations.get(NOTE) == Some("x");
+        let network = n(if noted { "198.51.100.0/24" } else { "192.0.2.0/24" });
+        let narrow = |rule: &Rule| RuleParts { exclude: vec![network], ..rule.clone().into() }.rule();
         let rules = draft.rules().iter().map(narrow).collect();
         Ok(Outcome {
             decision: Decision::Plan(draft.clone().with_rules(rules).expect("the same ids")),
