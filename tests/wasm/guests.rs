@@ -43,7 +43,8 @@ pub(crate) struct Guest {
     /// Pages of memory, and elements of a table, to begin with.
     pub(crate) pages: u64,
     pub(crate) elements: u64,
-    /// The world that it is of.
+    /// The version of the contract and the world that it is of.
+    pub(crate) version: &'static str,
     pub(crate) world: &'static str,
     /// What lies in memory where its answer about a Service is read; zeros mean that it has none.
     pub(crate) answer: Vec<u8>,
@@ -59,7 +60,15 @@ pub(crate) enum Start {
 
 impl Guest {
     pub(crate) fn new() -> Self {
-        Self { functions: Vec::new(), start: Start::None, pages: 1, elements: 0, world: "policy", answer: Vec::new() }
+        Self {
+            functions: Vec::new(),
+            start: Start::None,
+            pages: 1,
+            elements: 0,
+            version: "0.1.0",
+            world: "policy",
+            answer: Vec::new(),
+        }
     }
 
     /// With one more function.
@@ -70,7 +79,7 @@ impl Guest {
     /// The core module, with its interface in a section as the SDK puts it there.
     pub(crate) fn module(&self) -> Vec<u8> {
         let mut module = self.bare();
-        let (resolve, world) = contract(self.world);
+        let (resolve, world) = contract(self.version, self.world);
         wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         module
     }
@@ -108,10 +117,15 @@ impl Guest {
     }
 
     fn exports(&self) -> Vec<Vec<u8>> {
-        let (interface, question) =
-            if self.world == "policy" { ("evaluator", "evaluate") } else { ("complainer", "validate") };
+        let (interface, question) = match (self.world, self.version) {
+            ("policy", _) => ("evaluator", "evaluate"),
+            ("validator", "0.1.0") => ("complainer", "validate"),
+            ("validator", _) => ("checker", "validate"),
+            (world, version) => panic!("no guest is of world {world} of {version}"),
+        };
         let function = |name: &str, index: u8| [sized(name.as_bytes()), vec![0, index]].concat();
-        let of = |name: &str, index| function(&format!("egressd:policy/{interface}@0.1.0#{name}"), index);
+        let interface = format!("egressd:policy/{interface}@{}", self.version);
+        let of = |name: &str, index| function(&format!("{interface}#{name}"), index);
         let memory = [sized(b"memory"), vec![2, 0]].concat();
         vec![of("check-settings", 0), of("describe", 1), of(question, 2), function("cabi_realloc", 3), memory]
     }
@@ -126,9 +140,9 @@ fn signature(parameters: &[u8], results: &[u8]) -> Vec<u8> {
     [vec![0x60], sized(parameters), sized(results)].concat()
 }
 
-fn contract(world: &str) -> (Resolve, WorldId) {
+fn contract(version: &str, world: &str) -> (Resolve, WorldId) {
     let mut resolve = Resolve::default();
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit/0.1.0");
+    let directory = format!("{}/../wit/{version}", env!("CARGO_MANIFEST_DIR"));
     let (package, _) = resolve.push_dir(directory).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     (resolve, world)

@@ -126,7 +126,7 @@ fn nonsense_is_refused_and_the_item_named() {
         ("backwards", "rule \"one\": ports tcp:90-80: range 90-80 is backwards; write 80-90"),
         ("no-id", "a rule has an empty id"),
         ("same-id", "two rules have the id \"one\"; give each its own"),
-        ("code", "diagnostic code \"Not Kebab\" is not kebab-case of at most 64 bytes"),
+        ("code", "diagnostic code \"Not Kebab\" is not kebab-case of at most 64 bytes, like bad-address"),
         ("span", "a span of 1 bytes at 1 is not in annotation \"\""),
     ] {
         assert_eq!(reason(behaviour), format!("its answer makes no sense: {what}"));
@@ -160,8 +160,10 @@ fn of_many_diagnostics_a_few_are_kept_and_the_rest_is_counted() {
 
 #[test]
 fn a_code_that_is_too_long_for_a_label_is_refused_in_a_short_sentence() {
-    let quoted = format!("{:?}…", "x".repeat(64));
-    let sentence = format!("its answer makes no sense: diagnostic code {quoted} is not kebab-case of at most 64 bytes");
+    let quoted = format!("{:?}...", "x".repeat(64));
+    let sentence = format!(
+        "its answer makes no sense: diagnostic code {quoted} is not kebab-case of at most 64 bytes, like bad-address"
+    );
     assert_eq!(reason("long-code"), sentence);
 }
 

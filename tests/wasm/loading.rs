@@ -1,6 +1,7 @@
 //! What cannot be loaded, and what is said about it; and what can.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
 use egressd::wasm::{self, Compiler, Error, Limits, Version, World};
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Ruling};
@@ -69,10 +70,41 @@ fn a_component_of_another_world_is_refused() {
             "it exports both egressd:policy/evaluator@0.1.0 and egressd:policy/complainer@0.1.0: make two",
         ),
         (
-            guests::exporting(&["egressd:policy/evaluator@0.2.0"]),
-            "it was built for egressd:policy/evaluator@0.2.0, and this egressd serves contract 0.1.0",
+            guests::exporting(&["egressd:policy/evaluator@0.2.0", "egressd:policy/checker@0.2.0"]),
+            "it exports both egressd:policy/evaluator@0.2.0 and egressd:policy/checker@0.2.0: make two",
         ),
+        (
+            guests::exporting(&["egressd:policy/evaluator@0.3.0"]),
+            "it was built for egressd:policy/evaluator@0.3.0, and this egressd serves contract 0.1.0 and 0.2.0: ",
+        ),
+        (
+            guests::exporting(&["egressd:policy/evaluator@0.1.0", "egressd:policy/checker@0.2.0"]),
+            "it has interfaces of contract 0.1.0 and 0.2.0 together, and a component is of one version: ",
+        ),
+        (
+            guests::exporting(&["egressd:policy/selector@0.2.0"]),
+            "it has world subjects, which this egressd cannot ask yet; worlds policy and validator are served: ",
+        ),
+        (
+            guests::exporting(&["egressd:policy/evaluator@0.2.0", "egressd:policy/selector@0.2.0"]),
+            "it has world subjects, which this egressd cannot ask yet",
+        ),
+        (
+            guests::exporting(&["egressd:policy/complainer@0.2.0"]),
+            "it exports none of egressd:policy/evaluator@0.1.0, egressd:policy/complainer@0.1.0, \
+             egressd:policy/evaluator@0.2.0, egressd:policy/checker@0.2.0: ",
+        ),
+        (guests::exporting(&["egressd:policy/checker@0.2.0"]), "it does not fit the contract egressd:policy@0.2.0: "),
         (guests::exporting(&["egressd:policy/evaluator@0.1.0"]), "it does not fit the contract egressd:policy@0.1.0: "),
+    ] {
+        let sentence = unfit(&bytes);
+        assert!(sentence.starts_with(expected), "{sentence}");
+    }
+}
+
+#[test]
+fn a_component_that_imports_more_than_the_log_is_refused() {
+    for (bytes, expected) in [
         (
             guests::importing("wasi:io/poll@0.2.9"),
             "it imports wasi:io/poll@0.2.9, and a policy reaches no system: build ",
@@ -88,6 +120,18 @@ fn a_component_of_another_world_is_refused() {
     ] {
         let sentence = unfit(&bytes);
         assert!(sentence.starts_with(expected), "{sentence}");
+    }
+}
+
+#[test]
+fn a_component_of_0_2_0_says_which_kinds_of_subjects_it_handles() {
+    for world in ["policy", "validator"] {
+        let component = Guest { version: "0.2.0", world, ..Guest::new() }.component();
+        assert_eq!(wasm::inspect(&component).unwrap().contract, Version::V0_2);
+        let error = wasm::load(&ENGINE, &CHILD, &component, "mine", "{}").unwrap_err();
+        let reason = error.source().unwrap().to_string();
+        let expected = "its description lists no kinds of subjects, so it can be asked about nothing; list Service";
+        assert!(reason.ends_with(expected), "{reason}");
     }
 }
 
@@ -204,12 +248,12 @@ fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
     };
     let verdict = ruling(complaint(2, "no-ports", "not here"));
     assert_eq!(verdict.ruling, Ruling::Denied { policy: "guard".to_owned() });
-    assert_eq!(verdict.findings, [Finding::error("no-ports", "not here")]);
+    assert_eq!(verdict.findings, [Finding::error("no-ports", "not here").of_policy(&Arc::new("guard".into()))]);
     assert!(matches!(ruling(complaint(1, "no-ports", "careful")).ruling, Ruling::Draft(_)));
     let Ruling::Failed(failure) = ruling(complaint(2, "No Ports", "not here")).ruling else { panic!("no failure") };
     assert_eq!(
         failure.reason,
-        "its answer makes no sense: diagnostic code \"No Ports\" is not kebab-case of at most 64 bytes"
+        "its answer makes no sense: diagnostic code \"No Ports\" is not kebab-case of at most 64 bytes, like bad-address"
     );
     assert_eq!(failure.kind, FailureKind::Prompt);
 }

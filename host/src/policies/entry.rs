@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egressd_core::chain::{Asked, Member};
 use egressd_core::finding::{Finding, sentences};
-use egressd_core::model::{AnnotationPrefix, PolicyObject, SubjectKinds};
+use egressd_core::model::{AnnotationPrefix, PolicyObject};
 use egressd_core::policy::{Cost, Excess, Mode, Module as Source, PolicySpec};
 use serde_json::{Value, json};
 
@@ -139,7 +139,7 @@ impl Good {
     pub(super) fn member(&self) -> Option<Member> {
         let part = self.part.as_ref()?;
         let member = Member::new(part.asked.clone()).with(&self.spec).reading(part.description.reads());
-        Some(member.handling(SubjectKinds::services(), part.module.contract().form()))
+        Some(member.handling(part.description.handles(), part.module.contract().form()))
     }
 
     /// What it costs of the budget; none for what is off, and for the built-in policy.

@@ -14,8 +14,8 @@ use super::engine::Engine;
 use super::error::Error;
 use super::guest::{Guest, Meter};
 use super::module::Module;
-use super::v0_1;
 use super::world::{Version, World};
+use super::{v0_1, v0_2};
 
 /// A component with settings that it takes, ready for a chain.
 #[derive(Clone, Debug)]
@@ -78,12 +78,14 @@ pub fn check_settings(module: &Module, name: &str, settings: &str) -> Result<Vec
 fn told_about(guest: &Guest, module: &Module, settings: &str) -> Result<Vec<Finding>, PolicyFailure> {
     match module.contract() {
         Version::V0_1 => v0_1::check_settings(guest, &module.functions, settings),
+        Version::V0_2 => v0_2::check_settings(guest, &module.functions, settings),
     }
 }
 
 fn describe(guest: &Guest, module: &Module, settings: &str) -> Result<Description, PolicyFailure> {
     match module.contract() {
         Version::V0_1 => v0_1::describe(guest, &module.functions, settings),
+        Version::V0_2 => v0_2::describe(guest, &module.functions, settings),
     }
 }
 
@@ -102,6 +104,7 @@ impl Policy for ComponentPolicy {
     fn evaluate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         match self.0.version {
             Version::V0_1 => v0_1::evaluate(&self.0, context, service, draft),
+            Version::V0_2 => v0_2::evaluate(&self.0, context, service, draft),
         }
     }
 }
@@ -119,6 +122,7 @@ impl Validator for ComponentValidator {
     ) -> Result<Vec<Diagnostic>, PolicyFailure> {
         match self.0.version {
             Version::V0_1 => v0_1::validate(&self.0, context, service, draft),
+            Version::V0_2 => v0_2::validate(&self.0, context, service, draft),
         }
     }
 }

@@ -17,6 +17,10 @@ fn wit(version: Version) -> [Text; 2] {
             ("types.wit", include_str!("../../../wit/0.1.0/types.wit")),
             ("worlds.wit", include_str!("../../../wit/0.1.0/worlds.wit")),
         ],
+        Version::V0_2 => [
+            ("types.wit", include_str!("../../../wit/0.2.0/types.wit")),
+            ("worlds.wit", include_str!("../../../wit/0.2.0/worlds.wit")),
+        ],
     }
 }
 
@@ -33,10 +37,12 @@ pub(super) fn kind(imports: &[String], exports: &[String]) -> Result<Kind, Unfit
     if versions.len() > 1 {
         return Err(Unfit::Versions { versions: numbers(&versions) });
     }
+    if exports.iter().any(|name| name == SELECTOR) {
+        return Err(Unfit::Subjects);
+    }
     let kinds: Vec<Kind> = Kind::all().filter(|kind| exports.contains(&kind.export())).collect();
     match kinds.as_slice() {
         [kind] => Ok(*kind),
-        [] if exports.iter().any(|name| name == SELECTOR) => Err(Unfit::Subjects),
         [] => Err(Unfit::NoExport),
         [one, other, ..] => Err(Unfit::BothExports { one: one.export(), other: other.export() }),
     }

@@ -30,6 +30,7 @@ mod room;
 mod unfit;
 mod used;
 mod v0_1;
+mod v0_2;
 mod walk;
 mod world;
 

@@ -8,8 +8,8 @@ use super::compiler::Compiler;
 use super::engine::Engine;
 use super::error::Error;
 use super::functions::Functions;
-use super::v0_1;
 use super::world::{Kind, Version, World};
+use super::{v0_1, v0_2};
 
 /// A compiled component that fits the contract. Clones share it.
 #[derive(Clone)]
@@ -62,6 +62,7 @@ impl std::fmt::Debug for Module {
 fn bind(engine: &Engine, component: &Component) -> wasmtime::Result<(Kind, Functions)> {
     let mut linker = Linker::new(engine.wasmtime());
     v0_1::Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
+    v0_2::Imports::add_to_linker::<_, HasSelf<_>>(&mut linker, |call| call)?;
     let is_exported = |kind: &Kind| component.get_export_index(None, kind.export()).is_some();
     let kind = Kind::all().find(is_exported).ok_or_else(|| wasmtime::format_err!("it exports no interface"))?;
     Ok((kind, Functions::bind(&linker, component, kind)?))

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use egressd_core::finding::Span;
 use egressd_core::text::quoted;
-
-/// The longest code of a diagnostic, in bytes: it is a label of metrics.
-const MOST_CODE: usize = 64;
+use egressd_vocabulary::ContractError;
 
 /// An answer that means nothing, as a sentence without a full stop.
 #[derive(Debug)]
@@ -17,12 +16,21 @@ impl fmt::Display for Nonsense {
     }
 }
 
-/// The code of a diagnostic, if it is one.
-pub(super) fn checked_code(code: String) -> Result<String, Nonsense> {
-    let kebab = code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if code.is_empty() || !kebab || code.len() > MOST_CODE {
-        let code = quoted(&code);
-        return Err(Nonsense(format!("diagnostic code {code} is not kebab-case of at most {MOST_CODE} bytes")));
+impl From<ContractError> for Nonsense {
+    fn from(error: ContractError) -> Self {
+        Self(error.to_string())
     }
-    Ok(code)
+}
+
+/// Tools cut the annotation's value at the span, so it has to lie in the value and between characters. `sent` is what the
+/// policy was shown.
+pub(super) fn check_span(span: &Span, sent: &[(String, String)]) -> Result<(), Nonsense> {
+    let Span { annotation, offset, length } = span;
+    let value = sent.iter().find(|(name, _)| name == annotation).map(|(_, value)| value);
+    let end = offset.saturating_add(*length);
+    if value.is_none_or(|value| value.get(*offset..end).is_none()) {
+        let annotation = quoted(annotation);
+        return Err(Nonsense(format!("a span of {length} bytes at {offset} is not in annotation {annotation}")));
+    }
+    Ok(())
 }

@@ -13,19 +13,22 @@ pub(super) const PACKAGE: &str = "egressd:policy/";
 pub enum Version {
     /// `egressd:policy@0.1.0`: Services only.
     V0_1,
+    /// `egressd:policy@0.2.0`: subjects of any kind, and endpoints of this node unless more are asked for.
+    V0_2,
 }
 
 impl Version {
     /// All, from the oldest to the newest.
-    pub const ALL: [Self; 1] = [Self::V0_1];
+    pub const ALL: [Self; 2] = [Self::V0_1, Self::V0_2];
 
     /// The one that the SDK of this egressd speaks.
-    pub const NEWEST: Self = Self::V0_1;
+    pub const NEWEST: Self = Self::V0_2;
 
     /// The number after the `@` of names.
     pub fn number(self) -> &'static str {
         match self {
             Self::V0_1 => "0.1.0",
+            Self::V0_2 => "0.2.0",
         }
     }
 
@@ -33,6 +36,7 @@ impl Version {
     pub fn form(self) -> Contract {
         match self {
             Self::V0_1 => Contract::Services(self.number()),
+            Self::V0_2 => Contract::Subjects(self.number()),
         }
     }
 
@@ -69,8 +73,9 @@ impl World {
     /// The interface that a component of this world exports, without package and version.
     fn interface(self, version: Version) -> &'static str {
         match (self, version) {
-            (Self::Policy, Version::V0_1) => "evaluator",
+            (Self::Policy, Version::V0_1 | Version::V0_2) => "evaluator",
             (Self::Validator, Version::V0_1) => "complainer",
+            (Self::Validator, Version::V0_2) => "checker",
         }
     }
 

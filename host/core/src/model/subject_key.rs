@@ -14,6 +14,11 @@ pub enum SubjectKind {
     EgressPolicy,
 }
 
+impl SubjectKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Service, Self::EgressPolicy];
+}
+
 impl fmt::Display for SubjectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -6,14 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use egressd_core::decision::{Decision, Diagnostic, Draft, OnChange, OnUnavailable, Outcome, Rule, RuleParts};
 use egressd_core::finding::{Finding, Severity, Span, at_most};
 use egressd_core::model::{
-    Context, Endpoint, Labels, ServiceKind, ServicePort, SubjectView, TrafficPolicy, is_withheld,
+    Context, Endpoint, EndpointScope, Labels, ServiceKind, ServicePort, SubjectKind, SubjectView, TrafficPolicy,
+    is_withheld,
 };
 use egressd_core::net::{Family, PortRange, Protocol};
 use egressd_core::text::{Text, quoted};
+use egressd_vocabulary::ContractError;
 use ipnet::IpNet;
 
 use super::super::description::Description;
-use super::super::nonsense::{Nonsense, checked_code};
+use super::super::nonsense::{Nonsense, check_span};
 use super::bindings::types as wit;
 
 /// The longest id of a rule, in bytes: it stands in tables.
@@ -66,7 +68,7 @@ pub(super) fn draft(draft: &Draft) -> wit::Draft {
             OnUnavailable::Pass => wit::OnUnavailable::Pass,
             OnUnavailable::Drop => wit::OnUnavailable::Drop,
         },
-        extra: Vec::new(),
+        extra: draft.extra().to_vec(),
     }
 }
 
@@ -79,6 +81,9 @@ pub(super) fn description(description: wit::Description) -> Description {
         settings_schema: description.settings_schema,
         annotation_prefixes: description.annotation_prefixes,
         label_prefixes: description.label_prefixes,
+        subject_kinds: vec![SubjectKind::Service.to_string()],
+        namespace_annotation_prefixes: Vec::new(),
+        endpoints: EndpointScope::All,
     }
 }
 
@@ -101,8 +106,8 @@ pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service, sent_draft: &D
 
 /// What is told about the Service that was `sent`: a validator's whole answer.
 pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Diagnostic>, Nonsense> {
-    let checked = |told: wit::Diagnostic| {
-        let span = told.span.as_ref().map(|span| checked_span(span, sent)).transpose()?;
+    let checked = |mut told: wit::Diagnostic| {
+        let span = told.span.take().map(|span| checked_span(span, sent)).transpose()?;
         diagnostic(told, span)
     };
     told.into_iter().map(checked).collect()
@@ -122,7 +127,7 @@ fn checked_draft(draft: wit::Draft, sent: &Draft) -> Result<Draft, Nonsense> {
     };
     checked.on_change = said(on_change, sent.on_change);
     checked.on_unavailable = said(on_unavailable, sent.on_unavailable);
-    Ok(checked)
+    Ok(checked.with_extra(draft.extra))
 }
 
 fn said<T: Copy + Default + PartialEq>(answer: T, sent: Option<T>) -> Option<T> {
@@ -194,15 +199,10 @@ fn checked_address(address: wit::IpAddress) -> IpAddr {
     }
 }
 
-/// Tools cut the annotation's value at the span, so it has to lie in the value and between characters.
-fn checked_span(span: &wit::Span, sent: &wit::Service) -> Result<Span, Nonsense> {
+fn checked_span(span: wit::Span, sent: &wit::Service) -> Result<Span, Nonsense> {
     let wit::Span { annotation, offset, length } = span;
-    let value = sent.annotations.iter().find(|(name, _)| name == annotation).map(|(_, value)| value);
-    let (start, end) = (*offset as usize, *offset as usize + *length as usize);
-    if value.is_none_or(|value| value.get(start..end).is_none()) {
-        return Err(Nonsense(format!("a span of {length} bytes at {offset} is not in annotation {annotation:?}")));
-    }
-    Ok(Span { annotation: annotation.clone(), offset: start, length: end - start })
+    let span = Span { annotation, offset: offset as usize, length: length as usize };
+    check_span(&span, &sent.annotations).map(|()| span)
 }
 
 fn diagnostic(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Diagnostic, Nonsense> {
@@ -211,9 +211,10 @@ fn diagnostic(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Diagnos
         wit::Severity::Warning => Severity::Warning,
         wit::Severity::Error => Severity::Error,
     };
-    let code = checked_code(diagnostic.code)?;
+    ContractError::check_code(&diagnostic.code)?;
+    diagnostic.rule_id.as_deref().map_or(Ok(()), ContractError::check_id)?;
     let rule = diagnostic.rule_id;
-    Ok(Diagnostic { span, rule, ..Diagnostic::new(severity, code, diagnostic.message) })
+    Ok(Diagnostic { span, rule, ..Diagnostic::new(severity, diagnostic.code, diagnostic.message) })
 }
 
 fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
@@ -229,7 +230,7 @@ fn rule(rule: &Rule) -> wit::Rule {
         source_ports: rule.source_ports().iter().copied().map(port_range).collect(),
         destination_ports: rule.destination_ports().iter().copied().map(port_range).collect(),
         address: address(rule.address()),
-        extra: Vec::new(),
+        extra: rule.extra().to_vec(),
     }
 }
 

@@ -1,0 +1,122 @@
+//! A subject as contract 0.2.0 shows it.
+
+use egressd_core::model::{
+    Context, Endpoint, EndpointScope, Labels, Service, ServiceKind, ServicePort, SubjectView, TrafficPolicy,
+    is_withheld,
+};
+
+use super::super::description::Description;
+use super::types;
+
+/// Whom it is shown to.
+#[derive(Clone, Copy)]
+pub(super) struct Viewer<'a> {
+    /// The node of the context.
+    pub(super) node: &'a str,
+    /// What the policy wants to see.
+    pub(super) description: &'a Description,
+}
+
+pub(super) fn context(context: &Context, settings: &str) -> types::Context {
+    types::Context {
+        node_name: context.node.clone(),
+        node_labels: pairs(&context.node_labels, |_| true),
+        settings: settings.to_owned(),
+        extra: Vec::new(),
+    }
+}
+
+impl Viewer<'_> {
+    pub(super) fn subject(self, view: &SubjectView) -> types::Subject {
+        let (subject, wants) = (&view.subject, self.description);
+        let endpoints = self.endpoints(&subject.endpoints);
+        let elsewhere = subject.endpoints.len() - endpoints.len();
+        types::Subject {
+            kind: subject.kind().to_string(),
+            namespace: self.namespace(view),
+            name: subject.key().name.to_string(),
+            uid: subject.uid().as_str().to_owned(),
+            labels: pairs(subject.labels(), |name| begins(name, &wants.label_prefixes)),
+            annotations: annotations(subject.annotations(), &wants.annotation_prefixes),
+            addresses: subject.addresses.iter().copied().map(Into::into).collect(),
+            endpoints,
+            endpoints_not_shown: u32::try_from(elsewhere).unwrap_or(u32::MAX),
+            service: subject.object.service().map(|of| service(of)),
+            extra: Vec::new(),
+        }
+    }
+
+    fn namespace(self, view: &SubjectView) -> types::Namespace {
+        types::Namespace {
+            name: view.subject.key().namespace.to_string(),
+            labels: pairs(&view.namespace.labels, |_| true),
+            annotations: annotations(&view.namespace.annotations, &self.description.namespace_annotation_prefixes),
+        }
+    }
+
+    /// One look at each, and nothing is made of those that are not shown: a subject can have thousands on other nodes.
+    fn endpoints(self, all: &[Endpoint]) -> Vec<types::Endpoint> {
+        let is_shown = |endpoint: &&Endpoint| match self.description.endpoints {
+            EndpointScope::All => true,
+            EndpointScope::Here => self.is_here(endpoint),
+        };
+        all.iter().filter(is_shown).map(|of| endpoint(of, self.is_here(of))).collect()
+    }
+
+    fn is_here(self, endpoint: &Endpoint) -> bool {
+        endpoint.node.as_deref() == Some(self.node)
+    }
+}
+
+fn endpoint(endpoint: &Endpoint, here: bool) -> types::Endpoint {
+    let Endpoint { address, node, pod, ready, serving, terminating } = endpoint;
+    let pod = pod
+        .as_ref()
+        .map(|pod| types::ObjectReference { namespace: pod.namespace.to_string(), name: pod.name.to_string() });
+    types::Endpoint {
+        address: (*address).into(),
+        node: node.as_deref().map(str::to_owned),
+        here,
+        pod,
+        ready: *ready,
+        serving: *serving,
+        terminating: *terminating,
+        extra: Vec::new(),
+    }
+}
+
+fn service(service: &Service) -> types::Service {
+    types::Service {
+        type_: match service.kind {
+            ServiceKind::ClusterIp => types::ServiceType::ClusterIp,
+            ServiceKind::NodePort => types::ServiceType::NodePort,
+            ServiceKind::LoadBalancer => types::ServiceType::LoadBalancer,
+            ServiceKind::ExternalName => types::ServiceType::ExternalName,
+        },
+        load_balancer_class: service.load_balancer_class.as_deref().map(str::to_owned),
+        cluster_addresses: service.cluster_addresses.iter().copied().map(Into::into).collect(),
+        external_traffic_policy: match service.traffic_policy {
+            TrafficPolicy::Cluster => types::TrafficPolicy::Cluster,
+            TrafficPolicy::Local => types::TrafficPolicy::Local,
+        },
+        families: service.families.iter().copied().map(Into::into).collect(),
+        ports: service.ports.iter().map(port).collect(),
+    }
+}
+
+fn port(port: &ServicePort) -> types::ServicePort {
+    let ServicePort { name, protocol, port } = port;
+    types::ServicePort { name: name.as_deref().map(str::to_owned), protocol: (*protocol).into(), port: *port }
+}
+
+fn annotations(annotations: &Labels, prefixes: &[String]) -> Vec<(String, String)> {
+    pairs(annotations, |name| begins(name, prefixes) && !is_withheld(name))
+}
+
+fn begins(name: &str, prefixes: &[String]) -> bool {
+    prefixes.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
