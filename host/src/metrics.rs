@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::SubjectKey;
+use egressd_core::model::{SubjectKey, SubjectKind};
 use egressd_core::ruleset::{Name, TableFamily};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -166,9 +166,13 @@ impl Scrape<'_> {
         self.0.endpoints.inc_by(gauge(endpoints));
     }
 
-    /// A Service has translated so many connections.
-    pub fn connections(&self, service: &SubjectKey, count: u64) {
-        let labels = vec![("namespace", service.namespace.to_string()), ("service", service.name.to_string())];
+    /// A subject has translated so many connections. The label of its name is its kind, so that none is taken for another.
+    pub fn connections(&self, subject: &SubjectKey, count: u64) {
+        let name = match subject.kind {
+            SubjectKind::Service => "service",
+            SubjectKind::EgressPolicy => "egress_policy",
+        };
+        let labels = vec![("namespace", subject.namespace.to_string()), (name, subject.name.to_string())];
         self.0.connections.get_or_create(&labels).inc_by(count);
     }
 

@@ -100,7 +100,7 @@ fn only_rule(view: &SubjectView) -> Rule {
     let word = word(view);
     assert!(word.diagnostics.is_empty(), "{word:?}");
     let Decision::Plan(draft) = word.decision else { panic!("{word:?}") };
-    let [rule] = &draft.rules()[..] else { panic!("{draft:?}") };
+    let [rule] = draft.rules() else { panic!("{draft:?}") };
     rule.clone()
 }
 
@@ -168,8 +168,8 @@ fn ports_go_with_several_networks() {
 fn long_lists_are_within_the_limits() {
     let network = |n: u32| format!("{}/31", std::net::Ipv4Addr::from(0x0b00_0000 + 4 * n));
     let networks: Vec<String> = (0..1_000).map(network).collect();
-    assert_eq!(texts(&only_rule(&with(ALLOWED, &networks.join(","))).include()), networks);
-    assert_eq!(texts(&only_rule(&with(DENIED, &networks.join(", "))).exclude()), networks);
+    assert_eq!(texts(only_rule(&with(ALLOWED, &networks.join(","))).include()), networks);
+    assert_eq!(texts(only_rule(&with(DENIED, &networks.join(", "))).exclude()), networks);
     let ports: Vec<String> = (1..=1_000).map(|port| format!("tcp:{port}")).collect();
-    assert_eq!(texts(&only_rule(&with(PORTS, &ports.join(","))).destination_ports()), ports);
+    assert_eq!(texts(only_rule(&with(PORTS, &ports.join(","))).destination_ports()), ports);
 }

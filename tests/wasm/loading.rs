@@ -1,12 +1,12 @@
 //! What cannot be loaded, and what is said about it; and what can.
 
 use std::error::Error as _;
-use std::sync::Arc;
 
 use egressd::wasm::{self, Compiler, Error, Limits, Version, World};
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Ruling};
 use egressd_core::decision::{Decision, Draft};
 use egressd_core::finding::Finding;
+use egressd_core::text::Text;
 use proptest::prelude::*;
 
 use crate::guests::{self, Guest, Start};
@@ -248,7 +248,7 @@ fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
     };
     let verdict = ruling(complaint(2, "no-ports", "not here"));
     assert_eq!(verdict.ruling, Ruling::Denied { policy: "guard".to_owned() });
-    assert_eq!(verdict.findings, [Finding::error("no-ports", "not here").of_policy(&Arc::new("guard".into()))]);
+    assert_eq!(verdict.findings, [Finding::error("no-ports", "not here").of_policy(Text::new("guard"))]);
     assert!(matches!(ruling(complaint(1, "no-ports", "careful")).ruling, Ruling::Draft(_)));
     let Ruling::Failed(failure) = ruling(complaint(2, "No Ports", "not here")).ruling else { panic!("no failure") };
     assert_eq!(

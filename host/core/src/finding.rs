@@ -43,8 +43,8 @@ impl Finding {
 
     /// The same, reported by this policy.
     #[must_use]
-    pub fn of_policy(self, policy: &Arc<Text>) -> Self {
-        Self { policy: Some(Arc::clone(policy)), ..self }
+    pub fn of_policy(self, policy: impl Into<Arc<Text>>) -> Self {
+        Self { policy: Some(policy.into()), ..self }
     }
 
     /// The same, about the rule of this id.
@@ -160,9 +160,9 @@ mod tests {
         let diagnostic = Diagnostic { rule: Some("web-1".to_owned()), ..Diagnostic::warning("bad", "no") };
         for (finding, label) in [
             (plain.clone(), "[bad]"),
-            (plain.of_policy(&guard), "[bad] policy guard"),
+            (plain.of_policy(Arc::clone(&guard)), "[bad] policy guard"),
             (Finding::from(diagnostic.clone()), "[bad] rule web-1"),
-            (Finding::from(diagnostic).of_policy(&guard), "[bad] policy guard, rule web-1"),
+            (Finding::from(diagnostic).of_policy(Arc::clone(&guard)), "[bad] policy guard, rule web-1"),
         ] {
             assert_eq!(finding.to_string(), format!("warning: no {label}"));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::decision::{Draft, Rule};
-use crate::model::{Context, SubjectView};
+use crate::model::{Context, SubjectKind, SubjectView};
 use crate::net::Family;
 
 /// Most rules of one draft, whatever the settings say: the built-in policy needs two. Far fewer are too many for the
@@ -20,16 +20,20 @@ pub const MOST_PORTS: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// P1: somebody else's address.
-    #[error("rule {rule:?} translates to {address}, which is not one of the Service's own addresses")]
+    #[error("rule {rule:?} translates to {address}, which is not one of the {kind}'s own addresses")]
     ForeignAddress {
+        /// Of which it is not.
+        kind: SubjectKind,
         /// The rule's id.
         rule: String,
         /// What it wanted.
         address: IpAddr,
     },
     /// P1: somebody else's pod.
-    #[error("rule {rule:?} has source {source_address}, which is not an endpoint of the Service on this node")]
+    #[error("rule {rule:?} has source {source_address}, which is not an endpoint of the {kind} on this node")]
     ForeignSource {
+        /// Of which it is not.
+        kind: SubjectKind,
         /// The rule's id.
         rule: String,
         /// What it wanted.
@@ -69,6 +73,7 @@ pub enum Refusal {
 /// The first thing that does not.
 pub fn guard(context: &Context, view: &SubjectView, draft: &Draft) -> Result<(), Refusal> {
     at_most("rules", draft.rules().len(), MOST_RULES)?;
+    let kind = view.subject.kind();
     let mut ids = BTreeSet::new();
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
     for rule in draft.rules() {
@@ -78,10 +83,10 @@ pub fn guard(context: &Context, view: &SubjectView, draft: &Draft) -> Result<(),
         counts(rule)?;
         families(rule)?;
         if !view.subject.addresses.contains(&rule.address()) {
-            return Err(Refusal::ForeignAddress { rule: rule.id().to_owned(), address: rule.address() });
+            return Err(Refusal::ForeignAddress { kind, rule: rule.id().to_owned(), address: rule.address() });
         }
         if let Some(source) = rule.sources().iter().find(|source| !local.contains(source)) {
-            return Err(Refusal::ForeignSource { rule: rule.id().to_owned(), source_address: *source });
+            return Err(Refusal::ForeignSource { kind, rule: rule.id().to_owned(), source_address: *source });
         }
     }
     Ok(())

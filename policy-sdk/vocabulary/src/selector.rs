@@ -196,6 +196,8 @@ impl std::error::Error for SelectorError {}
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "tests")]
+
     use super::{LabelOperator, LabelRequirement, LabelSelector};
 
     fn values(values: &[&str]) -> std::collections::BTreeSet<String> {

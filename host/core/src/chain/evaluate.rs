@@ -58,7 +58,7 @@ impl<'a> Walk<'a> {
     /// Nothing is asked about a subject that one of them cannot be shown: whatever the others answer, it would be denied.
     fn through(mut self, members: &[&Member]) -> End {
         if let Some(member) = blind(members, &self.subject.subject) {
-            self.findings.push(finding(member, self.subject.subject.kind()).of_policy(&named(member)));
+            self.findings.push(finding(member, self.subject.subject.kind()).of_policy(named(member)));
             return self.end(Ruling::Denied { policy: member.name.clone() }, Some(member.name.clone()));
         }
         for member in members {
@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
         if !outcome.diagnostics.is_empty() {
             let named = named(member);
             let found = at_most(outcome.diagnostics.into_iter().map(Finding::from));
-            self.findings.extend(found.into_iter().map(|found| found.of_policy(&named)));
+            self.findings.extend(found.into_iter().map(|found| found.of_policy(Arc::clone(&named))));
         }
         match outcome.decision {
             Decision::Pass => None,
@@ -128,12 +128,12 @@ impl<'a> Walk<'a> {
             OnFailure::KeepLast => Some(Ruling::Failed(failure)),
             OnFailure::Closed => {
                 let message = format!("{failure}; its on-failure is closed, so nothing is translated");
-                self.findings.push(Finding::error("policy-failed", message).of_policy(&named(member)));
+                self.findings.push(Finding::error("policy-failed", message).of_policy(named(member)));
                 Some(Ruling::Denied { policy: member.name.clone() })
             }
             OnFailure::Skip => {
                 let message = format!("{failure}; its on-failure is skip, so the others decide without it");
-                self.findings.push(Finding::warning("policy-failed", message).of_policy(&named(member)));
+                self.findings.push(Finding::warning("policy-failed", message).of_policy(named(member)));
                 None
             }
         }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use crate::decision::{Diagnostic, Draft, Outcome};
 use crate::finding::Finding;
 use crate::model::{Context, SubjectView};
+use crate::text::Text;
 
 /// Something that decides about one Service: a component, or a closure in a test.
 pub trait Policy: Send + Sync {
@@ -56,6 +57,13 @@ pub struct PolicyFailure {
     pub reason: String,
     /// What it cost the node.
     pub kind: FailureKind,
+}
+
+impl PolicyFailure {
+    /// A finding about the failure, with the policy's name.
+    pub fn attributed(&self, finding: Finding) -> Finding {
+        finding.of_policy(Text::new(&*self.policy))
+    }
 }
 
 /// What comes of asking again.

@@ -155,8 +155,9 @@ impl Entry {
     /// What to tell about it while a policy rests.
     pub(super) fn waiting(&self) -> Option<Finding> {
         let failure = self.again.deferred().filter(|_| self.standing == Standing::Earlier)?;
-        let message = format!("{failure}; what was in force of this Service stays, for today's endpoints");
-        Some(Finding::warning("policy-rests", message))
+        let message =
+            format!("{failure}; what was in force of this {} stays, for today's endpoints", self.view.subject.kind());
+        Some(failure.attributed(Finding::warning("policy-rests", message)))
     }
 }
 

@@ -23,7 +23,7 @@ impl Rules {
     /// Those of a draft that are left of it.
     pub(super) fn left(draft: &Arc<Draft>, left: Cow<'_, [Rule]>) -> Self {
         match left {
-            Cow::Borrowed(rules) if std::ptr::eq(rules, &*draft.rules()) => Self(Origin::Draft(Arc::clone(draft))),
+            Cow::Borrowed(rules) if std::ptr::eq(rules, draft.rules()) => Self(Origin::Draft(Arc::clone(draft))),
             Cow::Borrowed(_) | Cow::Owned(_) => Self(Origin::Own(left.into_owned().into())),
         }
     }

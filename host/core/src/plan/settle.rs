@@ -116,7 +116,7 @@ fn guarded(
         Ruling::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, findings).into()),
         Ruling::Denied { .. } => (End::Denied, Arc::default()),
         Ruling::Failed(failure) => {
-            findings.push(Finding::error("policy-failed", failure.to_string()));
+            findings.push(failure.attributed(Finding::error("policy-failed", failure.to_string())));
             (End::Failed, stand_in(context, view, standby, findings).into())
         }
     }
@@ -133,7 +133,7 @@ fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, finding
             findings.push(Finding::new(
                 Severity::Info,
                 "nothing-in-force",
-                "nothing was accepted before, so nothing is translated for this Service",
+                format!("nothing was accepted before, so nothing is translated for this {}", view.subject.kind()),
             ));
             return Draft::default();
         }
@@ -141,8 +141,11 @@ fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, finding
             findings.push(Finding::new(
                 Severity::Info,
                 "kernel-keeps",
-                "what was accepted before is unknown to this egressd, so what the kernel has for this Service stays, for \
-                 today's endpoints and addresses (docs/upgrade.md)",
+                format!(
+                    "what was accepted before is unknown to this egressd, so what the kernel has for this {} stays, for \
+                     today's endpoints and addresses (docs/upgrade.md)",
+                    view.subject.kind()
+                ),
             ));
             return Draft::default();
         }

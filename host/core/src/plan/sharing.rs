@@ -207,16 +207,18 @@ impl Sharers {
 
 fn shared(address: IpAddr, with: &SubjectKey) -> Finding {
     let message = format!(
-        "{address} is an address of Service {with}, too, so pods of two namespaces leave with one source address; have the \
-         load balancer give each its own, or set --shared-addresses"
+        "{address} is an address of {}, too, so pods of two namespaces leave with one source address; have the \
+         load balancer give each its own, or set --shared-addresses",
+        with.of_kind()
     );
     Finding::warning("shared-address", message)
 }
 
 fn taken(address: IpAddr, by: &SubjectKey) -> Finding {
     let message = format!(
-        "nothing is translated to {address}: the older Service {by} of another namespace has it, too, and \
-         --shared-addresses=oldest leaves it to that namespace"
+        "nothing is translated to {address}: the older {} of another namespace has it, too, and \
+         --shared-addresses=oldest leaves it to that namespace",
+        by.of_kind()
     );
     Finding::error("shared-address-taken", message)
 }

@@ -124,9 +124,7 @@ impl Policy for Narrow {
         let network = n(if noted { "198.51.100.0/24" } else { "192.0.2.0/24" });
         let narrow = |rule: &Rule| RuleParts { exclude: vec![network], ..rule.clone().into() }.rule();
         let rules = draft.rules().iter().map(narrow).collect();
-        Ok(Outcome {
-            decision: Decision::Plan(draft.clone().with_rules(rules).expect("the same ids")),
-            diagnostics: vec![],
-        })
+        let draft = draft.clone().with_rules(rules).map_err(|_| failure(FailureKind::Prompt))?;
+        Ok(Outcome { decision: Decision::Plan(draft), diagnostics: vec![] })
     }
 }

@@ -2,7 +2,9 @@
 //! them is for Services alone.
 
 use egressd_core::chain::{Contract, NOT_SHOWN};
-use egressd_core::model::{EgressPolicy, SubjectKind, SubjectKinds};
+use egressd_core::model::{
+    EgressPolicy, KnownPods, ObjectReference, Phase, Pod, PodNetwork, Pods, SubjectKind, SubjectKinds,
+};
 use egressd_core::testkit::egress_policy;
 
 use super::*;
@@ -82,4 +84,41 @@ fn a_subject_that_is_gone_loses_its_rules_and_its_service_of_the_same_name_keeps
     let round = world.look_at([Key::Subject(key.clone())]);
     assert!(!round.statuses.contains_key(&key));
     assert_eq!(in_force(&round), "10.0.0.1 -> 11.0.0.2");
+}
+
+#[test]
+fn a_subject_that_asks_for_what_is_not_its_own_is_refused_by_its_kind() {
+    let mut world = World::new();
+    world.reload([of_both_kinds(obedient())]);
+    let policy = web_policy("steal");
+    let key = policy.key.clone();
+    let round = world.put_policy(policy);
+    let [failure, nothing] = &round.statuses[&key].findings[..] else { panic!("{:?}", round.statuses[&key].findings) };
+    let refused = "which is not one of the EgressPolicy's own addresses";
+    assert!(failure.message.contains(refused) && failure.policy.is_some(), "{failure}");
+    assert_eq!(nothing.message.as_str(), "nothing was accepted before, so nothing is translated for this EgressPolicy");
+}
+
+#[test]
+fn what_a_subject_selects_and_is_a_pod_of_another_namespace_is_not_translated() {
+    let mut world = World::new();
+    world.reload([of_both_kinds(obedient())]);
+    let policy = web_policy("translate");
+    let key = policy.key.clone();
+    for (namespace, is_translated) in [("default", true), ("other", false)] {
+        let pod = Pod {
+            name: ObjectReference::new(namespace, "pod-10.0.0.7"),
+            uid: Uid::new("pod").expect("a uid"),
+            phase: Phase::Alive,
+            network: PodNetwork::Own,
+            addresses: vec![a("10.0.0.7")],
+            labels: Labels::default(),
+        };
+        let mut pods = Pods::default();
+        pods.insert(Arc::new(pod));
+        world.snapshot.pods = KnownPods::Complete(pods);
+        world.look_at([Key::Pods]);
+        let round = world.put_policy(policy.clone());
+        assert_eq!(round.plan.services.contains_key(&key), is_translated, "{namespace}");
+    }
 }

@@ -18,7 +18,10 @@ pub fn table_of(out: &mut dyn Write, document: &Document) -> io::Result<()> {
     head(out, document)?;
     policies(out, &document.policies)?;
     let off = State::Off.to_string();
-    let silent = |service: &&Service| service.state == off && service.findings.is_empty() && service.shadows.is_empty();
+    let silent = |service: &&Service| {
+        let nothing = service.state == off && service.findings.is_empty() && service.shadows.is_empty();
+        nothing && other_kind(service).is_none()
+    };
     let (off, listed): (Vec<&Service>, Vec<&Service>) = document.services.iter().partition(silent);
     let mut rows = vec![
         ["SERVICE", "STATE", "CONNECTIONS", "ADDRESSES", "ENDPOINTS", "RULES", "POLICY", "CHANGED"].map(str::to_owned),
@@ -112,12 +115,16 @@ fn row(service: &Service) -> [String; 8] {
 
 /// As [`SubjectName`](egressd_core::model::SubjectName) is written.
 fn called(service: &Service) -> String {
-    let Service { kind, namespace, name, .. } = service;
-    let other = kind.as_ref().filter(|kind| **kind != SubjectKind::Service.to_string());
-    match other {
+    let Service { namespace, name, .. } = service;
+    match other_kind(service) {
         Some(kind) => format!("{kind} {namespace}/{name}"),
         None => format!("{namespace}/{name}"),
     }
+}
+
+/// The kind of a subject that is no Service.
+fn other_kind(service: &Service) -> Option<&str> {
+    service.kind.as_deref().filter(|kind| *kind != SubjectKind::Service.to_string())
 }
 
 fn aligned<const N: usize>(out: &mut dyn Write, rows: &[[String; N]]) -> io::Result<()> {

@@ -210,6 +210,8 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "tests")]
+
     use std::net::IpAddr;
 
     use crate::{Dscp, Rule, RuleError};
