@@ -15,6 +15,12 @@ pub const MOST_RULES: usize = 4096;
 pub const MOST_NETWORKS: usize = 65_536;
 /// Most ranges of ports of one rule, both ends together.
 pub const MOST_PORTS: usize = 1024;
+/// Most addresses of one rule.
+pub const MOST_ADDRESSES: usize = 256;
+/// Most names in the `extra` of a draft and its rules, together.
+pub const MOST_EXTRA: usize = 64;
+/// Most bytes of those names and their values, together.
+pub const MOST_EXTRA_BYTES: usize = 4096;
 
 /// Why an answer is refused: one sentence that names the rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +61,19 @@ pub enum Refusal {
         /// The id.
         rule: String,
     },
-    /// More than the kernel should be asked for.
+    /// Something that the contract has a form for and this egressd cannot do.
+    #[error("{subject} asks for {what}, which this egressd cannot {verb}; leave {field} out")]
+    NotDone {
+        /// The rule, or the draft.
+        subject: String,
+        /// What is asked for.
+        what: String,
+        /// What would have to be done with it.
+        verb: &'static str,
+        /// What the contract calls it.
+        field: &'static str,
+    },
+    /// More than the kernel should be asked for, or than is kept for later policies.
     #[error("{count} {what} are more than {most}")]
     TooMany {
         /// Of what.
@@ -75,6 +93,8 @@ pub fn guard(context: &Context, view: &SubjectView, draft: &Draft) -> Result<(),
     at_most("rules", draft.rules().len(), MOST_RULES)?;
     let kind = view.subject.kind();
     let mut ids = BTreeSet::new();
+    extra(draft)?;
+    gateways(draft)?;
     let local: BTreeSet<IpAddr> = view.local_endpoints(context).map(|endpoint| endpoint.address).collect();
     for rule in draft.rules() {
         if !ids.insert(rule.id()) {
@@ -82,8 +102,9 @@ pub fn guard(context: &Context, view: &SubjectView, draft: &Draft) -> Result<(),
         }
         counts(rule)?;
         families(rule)?;
-        if !view.subject.addresses.contains(&rule.address()) {
-            return Err(Refusal::ForeignAddress { kind, rule: rule.id().to_owned(), address: rule.address() });
+        not_done(rule)?;
+        if let Some(address) = rule.addresses().find(|address| !view.subject.addresses.contains(address)) {
+            return Err(Refusal::ForeignAddress { kind, rule: rule.id().to_owned(), address });
         }
         if let Some(source) = rule.sources().iter().find(|source| !local.contains(source)) {
             return Err(Refusal::ForeignSource { kind, rule: rule.id().to_owned(), source_address: *source });
@@ -96,7 +117,31 @@ fn counts(rule: &Rule) -> Result<(), Refusal> {
     let networks = rule.include().len() + rule.exclude().len();
     let ports = rule.source_ports().len() + rule.destination_ports().len();
     at_most(&format!("networks in rule {:?}", rule.id()), networks, MOST_NETWORKS)?;
-    at_most(&format!("ports in rule {:?}", rule.id()), ports, MOST_PORTS)
+    at_most(&format!("ports in rule {:?}", rule.id()), ports, MOST_PORTS)?;
+    at_most(&format!("addresses in rule {:?}", rule.id()), 1 + rule.alternatives().len(), MOST_ADDRESSES)
+}
+
+/// What is handed on to later policies is handed on to each of them.
+fn extra(draft: &Draft) -> Result<(), Refusal> {
+    let all = || draft.rules().iter().flat_map(Rule::extra).chain(draft.extra());
+    at_most("names in the extra of a draft and its rules", all().count(), MOST_EXTRA)?;
+    let bytes = all().map(|(name, value)| name.len() + value.len()).sum();
+    at_most("bytes in the extra of a draft and its rules", bytes, MOST_EXTRA_BYTES)
+}
+
+fn gateways(draft: &Draft) -> Result<(), Refusal> {
+    let Some(gateways) = draft.gateways() else { return Ok(()) };
+    let what = format!("gateways {:?}", gateways.to_string());
+    Err(Refusal::NotDone { subject: "the draft".to_owned(), what, verb: "choose", field: "gateways" })
+}
+
+/// Refused and not left out: a draft without it would do something else.
+fn not_done(rule: &Rule) -> Result<(), Refusal> {
+    let ports = rule.translated_ports().map(|ports| (format!("source ports {ports}"), "translated-ports"));
+    let dscp = rule.dscp().map(|dscp| (format!("DSCP {dscp}"), "dscp"));
+    let mark = rule.mark().map(|mark| (format!("packet mark {mark}"), "mark"));
+    let Some((what, field)) = ports.or(dscp).or(mark) else { return Ok(()) };
+    Err(Refusal::NotDone { subject: format!("rule {:?}", rule.id()), what, verb: "set", field })
 }
 
 fn at_most(what: &str, count: usize, most: usize) -> Result<(), Refusal> {
@@ -108,6 +153,7 @@ fn at_most(what: &str, count: usize, most: usize) -> Result<(), Refusal> {
 
 fn families(rule: &Rule) -> Result<(), Refusal> {
     let family = Family::of(rule.address());
+    let others = rule.alternatives().iter().filter(|a| Family::of(**a) != family).map(|a| format!("address {a}"));
     let sources = rule.sources().iter().filter(|a| Family::of(**a) != family).map(|a| format!("source {a}"));
     let networks = rule
         .include()
@@ -115,7 +161,7 @@ fn families(rule: &Rule) -> Result<(), Refusal> {
         .chain(rule.exclude())
         .filter(|n| Family::of_network(**n) != family)
         .map(|n| format!("network {n}"));
-    match sources.chain(networks).next() {
+    match others.chain(sources).chain(networks).next() {
         Some(what) => Err(Refusal::MixedFamilies { rule: rule.id().to_owned(), address: rule.address(), what }),
         None => Ok(()),
     }

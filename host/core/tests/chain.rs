@@ -1,6 +1,8 @@
 //! The laws of composition: what a chain of any policies does, whatever they say.
 #![expect(clippy::expect_used, reason = "tests")]
 
+#[path = "chain/drafts.rs"]
+mod drafts;
 #[path = "chain/kinds.rs"]
 mod kinds;
 
@@ -11,7 +13,7 @@ use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailu
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::finding::Severity;
 use egressd_core::guard::guard;
-use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, SubjectView, view};
+use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, SubjectKey, SubjectView, view};
 use egressd_core::policy::{Mode, OnFailure, Scope};
 use egressd_core::testkit::{SnapshotBuilder, a, rule, service};
 use proptest::collection::vec;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::drafts::hidden;
 use super::kinds::{blind, finding};
 use super::{Asked, Chain, FailureKind, Member, PolicyFailure, Ruling, Shadow, Verdict};
 use crate::decision::{Decision, Diagnostic, Draft, Outcome};
@@ -78,6 +79,10 @@ impl<'a> Walk<'a> {
 
     /// Asks one; returns the ruling when it ends the chain.
     fn ask(&mut self, member: &Member) -> Option<Ruling> {
+        if let Some(finding) = hidden(member, &self.draft) {
+            self.findings.push(finding.of_policy(named(member)));
+            return Some(Ruling::Denied { policy: member.name.clone() });
+        }
         let answer = match &member.asked {
             Asked::Policy(policy) => policy.evaluate(self.context, self.subject, &self.draft),
             Asked::Validator(validator) => validator.validate(self.context, self.subject, &self.draft).map(objection),

@@ -1,11 +1,13 @@
 //! How policies compose: in order, each sees the draft of those before it; then all validators look at what came
 //! out. The first `invalid` or `deny` ends the chain. The chain does not know what WASM is.
 
+mod drafts;
 mod evaluate;
 mod kinds;
 mod known;
 mod member;
 
+pub use drafts::DRAFT_NOT_SHOWN;
 pub use kinds::{Contract, NOT_SHOWN};
 pub use known::KnownFailures;
 pub use member::{Asked, Chain, Member};

@@ -8,6 +8,7 @@ use super::places::Place;
 use super::shown::Looking;
 use super::{Pipeline, Question};
 use crate::chain::{Ruling, Verdict};
+use crate::decision::Rule;
 use crate::model::{Published, Snapshot, SubjectKey, SubjectView, Uid, published_on};
 use crate::whose::Waits;
 
@@ -85,7 +86,7 @@ impl Pipeline {
         let of_cluster = service.into_iter().flat_map(|service| service.cluster_addresses.iter().copied());
         // Of one that cannot be read: what was in force of it.
         let unreadable = snapshot.unreadable.services.get(key).and_then(|service| self.drafts.get(&service.uid));
-        let in_force = unreadable.into_iter().flat_map(|draft| draft.rules().iter().map(|rule| rule.address()));
+        let in_force = unreadable.into_iter().flat_map(|draft| draft.rules().iter().flat_map(Rule::addresses));
         let outer = own.into_iter().flatten().chain(in_force);
         let inner = endpoints().map(|endpoint| endpoint.address).chain(of_cluster);
         let named = service.and_then(|service| self.holders.named_by(service));

@@ -1,6 +1,7 @@
 //! Rulings and cluster facts → one complete Plan for this node. After it nothing chooses any more; it prints as
 //! a table, and [`crate::compile`] turns it into nftables without asking anything.
 
+mod alternatives;
 mod budget;
 mod display;
 mod excess;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::not_implemented::not_implemented;
 use super::today::today;
-use super::{End, Planned, PlannedSubject, Rules, Sharing, inside, remote};
+use super::{End, Planned, PlannedSubject, Rules, Sharing, alternatives, inside, remote};
 use crate::chain::{Ruling, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
@@ -63,6 +63,7 @@ pub fn settle(
     let mut findings = findings.to_vec();
     let (end, draft) = guarded(here.context, view, ruling, standby, &mut findings);
     let rules = apart_from_this_node(here, draft.rules(), &mut findings);
+    let rules = alternatives::chosen(rules, |address| here.objection(view, address).is_none());
     let rules = translatable(here, view, rules, &mut findings);
     findings.extend(remote::untranslated(here, view, &rules));
     // Anything worse is why nothing is translated.

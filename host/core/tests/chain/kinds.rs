@@ -7,7 +7,7 @@ use egressd_core::testkit::egress_policy;
 
 use super::*;
 
-const ENFORCED: Part = Part {
+pub(super) const ENFORCED: Part = Part {
     says: Says::Add,
     validator: false,
     order: 0,
@@ -39,7 +39,7 @@ fn verdict(others: &[Part]) -> (Verdict, usize) {
     (verdict, asked.load(Ordering::Relaxed))
 }
 
-fn codes(findings: &[Finding]) -> Vec<(Severity, &str)> {
+pub(super) fn codes(findings: &[Finding]) -> Vec<(Severity, &str)> {
     findings.iter().map(|finding| (finding.severity, finding.code.as_str())).collect()
 }
 

@@ -3,6 +3,7 @@
 use super::turns::of;
 
 use super::*;
+use egressd_core::owner::Standing;
 use egressd_core::testkit::RuleParts;
 
 fn with(addresses: &[&str], word: &str) -> Service {
@@ -87,6 +88,40 @@ fn several_addresses_go_over_in_order_and_where_there_are_fewer_to_the_first() {
     assert_eq!(moved(BEFORE, &["11.0.0.5", "11.0.0.3"]), ["11.0.0.5", "11.0.0.3"]);
     assert_eq!(moved(BEFORE, &["11.0.0.4"]), ["11.0.0.4", "11.0.0.4"]);
     assert_eq!(moved(BEFORE, &["11.0.0.2"]), ["11.0.0.2", "11.0.0.2"]);
+}
+
+/// One rule with all addresses of the Service, in the order of their numbers.
+struct Several;
+
+impl Policy for Several {
+    fn name(&self) -> &'static str {
+        "several"
+    }
+
+    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
+        let sources = view.local_endpoints(context).map(|endpoint| endpoint.address);
+        let mut own = view.subject.addresses.clone();
+        own.sort_unstable();
+        let rule = rule(sources, own[0]).with_addresses(own).expect("one family");
+        Ok(Outcome { decision: Decision::Plan(Draft::of(vec![rule])), diagnostics: vec![] })
+    }
+}
+
+#[test]
+fn of_several_addresses_of_a_rule_the_first_that_the_node_holds_is_used_before_any_policy_is_asked_again() {
+    let mut world = World::with(Owner::Address, BTreeMap::new());
+    world.reload([Member::new(Asked::Policy(Arc::new(Several)))]);
+    world.put(with(&["11.0.0.2", "11.0.0.3", "11.0.0.4"], "translate"), &["10.0.0.1"]);
+    for (held, used) in [
+        (&["11.0.0.4", "11.0.0.3"][..], "10.0.0.1 -> 11.0.0.3"),
+        (&["11.0.0.4"], "10.0.0.1 -> 11.0.0.4"),
+        (&[], "nothing"),
+        (&["11.0.0.2", "11.0.0.4"], "10.0.0.1 -> 11.0.0.2"),
+    ] {
+        let questions = world.pipeline.hold(held.iter().map(|address| (a(address), Standing::Usable)).collect());
+        assert_eq!(in_force(&world.pipeline.round()), used, "{held:?}, unanswered");
+        assert_eq!(in_force(&world.ask(questions)), used, "{held:?}");
+    }
 }
 
 /// Twelve namespaces whose dear Service is edited before each slice, which lasts for one question of them; and another that
