@@ -39,6 +39,18 @@ impl Moment {
     pub fn as_second(self) -> i64 {
         self.0.as_second()
     }
+
+    /// Whole microseconds since 1970.
+    pub fn as_microsecond(self) -> i64 {
+        self.0.as_microsecond()
+    }
+}
+
+/// As the core counts; what is below a second is cut off.
+impl From<Moment> for UnixTime {
+    fn from(moment: Moment) -> Self {
+        Self(moment.as_second())
+    }
 }
 
 /// As the core counts.

@@ -141,6 +141,13 @@ pub const NETWORK_RIGHTS: [Right; 8] = [
 /// The names of those ConfigMaps: flannel's and kubeadm's.
 pub const NETWORK_CONFIG_MAPS: [&str; 2] = ["kube-flannel-cfg", "kubeadm-config"];
 
+/// Where the manifest of the role for announcements is.
+pub const PLACEMENT_MANIFEST: &str = "deploy/components/placement/rbac.yaml";
+
+/// What it may do beside that where it watches which nodes load balancers name (`deploy/components/placement`).
+pub const PLACEMENT_RIGHTS: [Right; 2] =
+    [cluster("list", "metallb.io", "servicel2statuses"), cluster("watch", "metallb.io", "servicel2statuses")];
+
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.verb, self.resource)

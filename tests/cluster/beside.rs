@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::addresses::{MOVING_V4, MOVING_V6, OUTSIDE_V4, OUTSIDE_V6};
-use lab::cluster::{Cluster, SERVICES, service};
+use lab::cluster::{Cluster, Overlay, SERVICES, service};
 use lab::neighbours::{Calico, Firewall, Flannel, KubeVip, POOL_V4, POOL_V6, Speaker};
 use lab::{DEADLINE, Egressd, Lab, Node, Program, Protocol, wait_until};
 use serde_json::{Value, json};
 
-use crate::stage::{EGRESS, WEB, annotate, expect_still, program, with_web};
+use crate::stage::{EGRESS, WEB, annotate, expect_exact, expect_still, program, with_web};
 use crate::told::{About, wait_for_event};
 
 const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
@@ -48,8 +48,46 @@ fn apart() -> Program {
     program().environment("instance_name", "egressd").environment("EGRESSD_ANNOTATION_PREFIX", PREFIX)
 }
 
-/// A ServiceL2Status names the node that answers; only the annotation is read, and only with the option.
-pub(crate) fn what_metallb_writes_is_not_read_and_a_vip_host_is() -> Result<()> {
+/// With the rights and the variable of the component `placement`, and no setting beside it. An address is on no interface, and
+/// the object is another one after each move.
+pub(crate) fn the_node_that_metallb_names_translates_and_moves_are_followed() -> Result<()> {
+    let cluster = Cluster::builder().two_nodes().build()?;
+    let nodes = cluster.lab.nodes();
+    cluster.create_service(&service("web", &EGRESS), &MOVING)?;
+    with_a_pod_on_each_node(&cluster)?;
+    cluster.apply(&Overlay::default().components(&["namespace", "placement"]))?;
+    Speaker::define_status(&cluster.api)?;
+    let mut egressds = run_on_all(&cluster, &program().environment("EGRESSD_ANNOUNCEMENTS", "watch"))?;
+    for turn in 0..3 {
+        let (to, from) = (turn % 2, (turn + 1) % 2);
+        let _speaker = Speaker::start(&cluster.lab, &nodes[to], &MOVING)?;
+        Speaker::write_status(&cluster.api, "web", &nodes[to])?;
+        egressds[from].wait_until_log_has(&format!("MetalLB announces it from node {}", nodes[to].name()))?;
+        expect_moved(&cluster.lab, &mut egressds, [to, from])?;
+    }
+    expect_still(&cluster)
+}
+
+/// Where MetalLB is not, or may not be read: nothing is different, and nothing is logged about it.
+pub(crate) fn without_metallb_or_the_right_to_read_it_nothing_changes() -> Result<()> {
+    let cluster = with_web(Cluster::builder().build()?)?;
+    let pod = cluster.lab.pod(1);
+    cluster.create_pod("web-1", "web", pod)?;
+    for round in ["without the right", "without the kind"] {
+        let egressd = cluster.run(&program().environment("EGRESSD_ANNOUNCEMENTS", "watch"), cluster.lab.node())?;
+        expect_exact(&cluster, &[(pod, WEB)]).context(round).with_context(|| egressd.circumstances())?;
+        let log = egressd.log();
+        let about = |line: &&str| ["metallb", "servicel2", "403", "404"].iter().any(|word| line.contains(word));
+        let logged: Vec<&str> = log.lines().filter(about).collect();
+        ensure!(logged.is_empty(), "{round}: {logged:?}");
+        egressd.stop()?;
+        cluster.apply(&Overlay::default().components(&["namespace", "placement"]))?;
+    }
+    Ok(())
+}
+
+/// A ServiceL2Status names the node that answers; without the component only the annotation is read, and only with the option.
+pub(crate) fn what_metallb_writes_is_not_read_without_the_component_and_a_vip_host_is() -> Result<()> {
     let cluster = Cluster::builder().two_nodes().build()?;
     let nodes = cluster.lab.nodes();
     cluster.create_service(&service("web", &EGRESS), &MOVING)?;

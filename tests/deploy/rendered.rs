@@ -71,7 +71,7 @@ pub(crate) fn every_object_follows_the_namespace_of_an_overlay() -> Result<()> {
             subjects += 1;
         }
     }
-    ensure!(subjects == 4, "{subjects} subjects of role bindings");
+    ensure!(subjects == 5, "{subjects} subjects of role bindings");
     Ok(())
 }
 
@@ -160,8 +160,12 @@ pub(crate) fn selinux_changes_the_label_of_the_process_alone() -> Result<()> {
 /// The setting and the rights come together: neither is of use alone.
 pub(crate) fn what_is_watched_where_it_is_wanted_comes_with_its_component_alone() -> Result<()> {
     let base = render(&deploy().join("base"))?;
-    for (component, name, value) in [("pods", "EGRESSD_PODS", "watch"), ("networks", "EGRESSD_DETECT_NETWORKS", "all")]
-    {
+    let components = [
+        ("pods", "EGRESSD_PODS", "watch"),
+        ("networks", "EGRESSD_DETECT_NETWORKS", "all"),
+        ("placement", "EGRESSD_ANNOUNCEMENTS", "watch"),
+    ];
+    for (component, name, value) in components {
         let watching = render_overlay(&Overlay::default().components(&[component]))?;
         let (setting, object) = (json!({"name": name, "value": value}), format!("egressd-{component}"));
         let set =

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use egressd::cli;
 use egressd::config;
 use egressd::rights::{
-    MANIFEST, NETWORK_CONFIG_MAPS, NETWORK_RIGHTS, NETWORKS_MANIFEST, POD_RIGHTS, PODS_MANIFEST, Place, Publish, Right,
+    MANIFEST, NETWORK_CONFIG_MAPS, NETWORK_RIGHTS, NETWORKS_MANIFEST, PLACEMENT_MANIFEST, PLACEMENT_RIGHTS, POD_RIGHTS,
+    PODS_MANIFEST, Place, Publish, Right,
 };
 use egressd::source::kind::Kind;
 use lab::cluster::Overlay;
@@ -52,6 +53,7 @@ fn words(right: &Right) -> [String; 4] {
 pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
     expect_granted(MANIFEST, &needed(Publish::All))?;
     expect_granted(PODS_MANIFEST, &POD_RIGHTS.iter().map(words).collect())?;
+    expect_granted(PLACEMENT_MANIFEST, &PLACEMENT_RIGHTS.iter().map(words).collect())?;
     expect_granted(NETWORKS_MANIFEST, &of_networks())
 }
 

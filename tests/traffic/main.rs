@@ -128,6 +128,7 @@ lab::tests![
     beside_kube_vip::its_own_tables_are_refused_and_go_on,
     beside_kube_vip::our_tables_are_closed_to_it,
     beside_metallb::by_default_an_address_that_metallb_answers_for_is_translated_to_nowhere,
+    beside_metallb::with_the_status_of_metallb_the_answers_come_back_through_the_speaker,
     beside_metallb::with_a_vip_host_the_answers_come_back_through_the_speaker,
     beside_metallb::a_vip_host_that_stays_behind_loses_the_answers,
     files::an_edited_annotation_takes_effect_at_once,

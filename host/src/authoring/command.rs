@@ -116,6 +116,7 @@ fn config(args: &cli::Scene) -> Result<Config> {
             shared_addresses: cli::SharedAddresses::Allow,
             pods: cli::Pods::Ignore,
             detect_networks: cli::DetectNetworks::Nodes,
+            announcements: cli::Announcements::Ignore,
             state_dir: PathBuf::new(),
             table_layout: None,
         },

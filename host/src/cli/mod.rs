@@ -5,6 +5,7 @@ mod limits;
 mod networks;
 mod policies;
 mod policy;
+mod watched;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub use policy::{
     Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
     Scene, Test,
 };
+pub use watched::{Announcements, Pods};
 
 /// A stable source address for the pods behind a Kubernetes Service.
 ///
@@ -123,6 +125,12 @@ pub struct Source {
     #[arg(long, value_enum, value_name = "WHERE", env = "EGRESSD_DETECT_NETWORKS",
           default_value_t = DetectNetworks::Nodes)]
     pub detect_networks: DetectNetworks,
+    /// Whether to watch which nodes MetalLB names as those that announce Services' addresses, for --owner=auto.
+    ///
+    /// Needs the rights of deploy/components/placement, which sets it. What is not there or may not be read is done without.
+    /// Has no effect with --manifests: there, such objects and Leases count where there are any.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ANNOUNCEMENTS", default_value_t = Announcements::Ignore)]
+    pub announcements: Announcements,
     /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
     ///
     /// Whoever may edit a Service can then take any address for it; without this, only those in its
@@ -149,19 +157,10 @@ pub enum SharedAddresses {
     Oldest,
 }
 
-/// What is made of the pods of this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Pods {
-    /// Nothing is asked about them: endpoints are what EndpointSlices say.
-    Ignore,
-    /// They are watched: an endpoint on this node counts where it is a pod of the Service's own namespace.
-    Watch,
-}
-
 /// How a node knows that it holds an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Owner {
-    /// It is on one of this node's interfaces, and kube-vip.io/vipHost names no other node.
+    /// The node that the load balancer names, else kube-vip.io/vipHost; else it is on one of this node's interfaces.
     Auto,
     /// It is on one of this node's interfaces, whatever kube-vip.io/vipHost says.
     Address,

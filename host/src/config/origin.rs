@@ -7,13 +7,14 @@ use anyhow::{Result, bail};
 use crate::cli::{self, Source};
 use crate::source::cluster::Access;
 use crate::source::manifests::Given;
-use crate::source::{Extent, NetworkWatch, Origin, PodWatch};
+use crate::source::{ClaimWatch, Extent, NetworkWatch, Origin, PodWatch};
 
 /// An empty `KUBECONFIG` is none, as for kubectl.
 pub(super) fn origin(source: &Source) -> Result<Origin> {
     if source.manifests.is_empty() {
         let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
-        let extent = Extent { pods: pods(source.pods), networks: networks(source.detect_networks) };
+        let (pods, networks) = (pods(source.pods), networks(source.detect_networks));
+        let extent = Extent { pods, networks, claims: claims(source.announcements) };
         return Ok(Origin::Cluster(kubeconfig.map_or(Access::Pod, Access::Kubeconfig), extent));
     }
     let given = |path: &PathBuf| match path.to_str() {
@@ -48,6 +49,13 @@ fn networks(typed: cli::DetectNetworks) -> NetworkWatch {
     match typed {
         cli::DetectNetworks::Nodes => NetworkWatch::Nodes,
         cli::DetectNetworks::All => NetworkWatch::All,
+    }
+}
+
+fn claims(typed: cli::Announcements) -> ClaimWatch {
+    match typed {
+        cli::Announcements::Ignore => ClaimWatch::Ignore,
+        cli::Announcements::Watch => ClaimWatch::Watch,
     }
 }
 

@@ -15,6 +15,10 @@ pub(super) fn compact(object: &mut Object, texts: &mut Texts) {
         Object::Namespace(_, namespace) => Namespace::compact(Arc::make_mut(namespace), texts),
         Object::Pod(pod) => Pod::compact(Arc::make_mut(pod), texts),
         Object::Slice(_, slice) | Object::Endpoints(slice) => Slice::compact(Arc::make_mut(slice), texts),
-        Object::ServiceNetworks(..) | Object::Policy(..) | Object::PodElsewhere(_) | Object::Networks(..) => {}
+        Object::ServiceNetworks(..)
+        | Object::Policy(..)
+        | Object::PodElsewhere(_)
+        | Object::Networks(..)
+        | Object::Claim(..) => {}
     }
 }

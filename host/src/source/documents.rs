@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use self::collector::Collector;
+use super::claims::Claim;
 use super::kind::Kind;
 use super::networks::{self, Arguments};
 use super::original::Originals;
@@ -43,6 +44,8 @@ pub enum Object {
     PodElsewhere(ObjectReference),
     /// What a network plugin or an installer says about networks.
     Networks(Identity, Arc<ClusterNetworks>),
+    /// What a load balancer writes about the node that announces addresses.
+    Claim(Identity, Claim),
     /// Endpoints, as the slice that they stand for where a Service has none.
     Endpoints(Arc<Slice>),
 }
@@ -147,7 +150,7 @@ impl Object {
             Self::Policy(namespace, policy) => identity(Kind::Policies, namespace.clone(), policy.name.clone()),
             Self::Pod(pod) => (Kind::Pods, pod.name.clone()),
             Self::PodElsewhere(name) => (Kind::Pods, name.clone()),
-            Self::Networks(identity, _) => identity.clone(),
+            Self::Networks(identity, _) | Self::Claim(identity, _) => identity.clone(),
             Self::Endpoints(slice) => {
                 identity(Kind::Endpoints, slice.service.namespace.to_string(), slice.service.name.to_string())
             }
@@ -172,6 +175,7 @@ impl Object {
             | Kind::ServiceNetworks
             | Kind::Policies
             | Kind::Pods
+            | Kind::Claims(_)
             | Kind::Endpoints => None,
         }
     }
@@ -213,6 +217,7 @@ impl Object {
                 let networks = networks::of_kind_and_both(identity.0, &new, old);
                 Self::Networks(identity, networks)
             }
+            (Self::Claim(identity, new), Self::Claim(_, old)) => Self::Claim(identity, new.keeping_node(old)),
             (other, _) => other,
         }
     }
@@ -242,10 +247,12 @@ pub fn service_identity(key: &SubjectKey) -> Identity {
 /// As an object of this kind is identified: some have no namespace, and of the others one without is in `default`.
 fn identity(kind: Kind, namespace: String, name: String) -> Identity {
     let namespace = match kind {
-        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Endpoints if namespace.is_empty() => {
+        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Claims(_) | Kind::Endpoints
+            if namespace.is_empty() =>
+        {
             "default".to_owned()
         }
-        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Endpoints => namespace,
+        Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Claims(_) | Kind::Endpoints => namespace,
         Kind::Networks(kind) => return (Kind::Networks(kind), kind.called(name)),
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
     };

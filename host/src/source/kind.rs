@@ -24,8 +24,19 @@ pub enum Kind {
     Pods,
     /// What network plugins and installers say about networks, where that is wanted.
     Networks(NetworkKind),
+    /// What load balancers write about the nodes that announce addresses, where that is wanted.
+    Claims(ClaimKind),
     /// Endpoints, in files alone: every server that egressd works with has EndpointSlices of them.
     Endpoints,
+}
+
+/// In what load balancers name the node that announces the addresses of a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ClaimKind {
+    /// MetalLB's ServiceL2Statuses.
+    L2Statuses,
+    /// The Leases of kube-vip and Cilium, among those of all others.
+    Leases,
 }
 
 /// What says where pods and Services live, beside Nodes and ServiceCIDRs.
@@ -86,7 +97,7 @@ pub struct Names {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Services,
         Self::Slices,
         Self::Nodes,
@@ -100,12 +111,15 @@ impl Kind {
         Self::Networks(NetworkKind::Flannel),
         Self::Networks(NetworkKind::OlderFlannel),
         Self::Networks(NetworkKind::Kubeadm),
+        Self::Claims(ClaimKind::L2Statuses),
+        Self::Claims(ClaimKind::Leases),
         Self::Endpoints,
     ];
 
-    /// Those that are followed in a cluster: all but Endpoints, which are the last.
-    pub const FOLLOWED: [Self; 13] = {
-        let [followed @ .., _] = Self::ALL;
+    /// Those that are followed in a cluster as a whole: all but Leases, of which Nodes have one each that they write all the time,
+    /// and Endpoints, which are the last.
+    pub const FOLLOWED: [Self; 14] = {
+        let [followed @ .., _, _] = Self::ALL;
         followed
     };
 
@@ -126,6 +140,7 @@ impl Kind {
             }
             Self::Policies => of("", &["v1"], "ConfigMap", "configmaps"),
             Self::Pods => of("", &["v1"], "Pod", "pods"),
+            Self::Claims(kind) => Names { need: Need::WherePermitted, ..kind.names() },
             Self::Networks(kind) => Names { need: Need::WherePermitted, ..kind.names() },
             Self::Endpoints => of("", &["v1"], "Endpoints", "endpoints"),
         }
@@ -141,6 +156,15 @@ impl Kind {
             is_of_kind && names.one.is_none_or(|one| one.is(called))
         };
         Self::ALL.into_iter().filter(matches).max_by_key(|kind| kind.names().one.is_some())
+    }
+}
+
+impl ClaimKind {
+    fn names(self) -> Names {
+        match self {
+            Self::L2Statuses => of("metallb.io", &["v1beta1"], "ServiceL2Status", "servicel2statuses"),
+            Self::Leases => of("coordination.k8s.io", &["v1"], "Lease", "leases"),
+        }
     }
 }
 
@@ -206,9 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_but_endpoints_is_followed() {
+    fn every_kind_but_leases_and_endpoints_is_followed() {
         let others: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| !Kind::FOLLOWED.contains(kind)).collect();
-        assert_eq!(others, [Kind::Endpoints]);
+        assert_eq!(others, [Kind::Claims(ClaimKind::Leases), Kind::Endpoints]);
     }
 
     #[test]

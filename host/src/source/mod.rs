@@ -1,6 +1,7 @@
 //! Sources: where Services come from. A source keeps the newest state of all it watches, and hands it over as a
 //! whole, with the keys to look at again. It decides nothing.
 
+pub mod claims;
 pub mod cluster;
 mod compact;
 pub mod config_map;
@@ -40,6 +41,17 @@ pub struct Extent {
     pub pods: PodWatch,
     /// What network plugins and installers say.
     pub networks: NetworkWatch,
+    /// What load balancers write about the nodes that announce addresses.
+    pub claims: ClaimWatch,
+}
+
+/// Whether it is watched which nodes load balancers name as those that announce addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimWatch {
+    /// It is not, and nothing is asked about it.
+    Ignore,
+    /// It is, as far as that is permitted.
+    Watch,
 }
 
 /// Where the cluster's networks are looked for.
@@ -91,13 +103,13 @@ impl Source {
     pub fn open(origin: Origin, node: &str, namespace: String) -> Result<Self, Error> {
         Ok(match origin {
             Origin::Manifests(given) => Self::Manifests(Places::new(given, node).with_policies_of(namespace)),
-            Origin::Cluster(access, Extent { pods, networks }) => {
+            Origin::Cluster(access, Extent { pods, networks, claims }) => {
                 let pods_of = match pods {
                     PodWatch::Ignore => None,
                     PodWatch::Watch => Some(node.to_owned()),
                 };
                 let connection = Connection::open(&access).map_err(cluster::Error::from)?;
-                Self::Cluster(Box::new(connection), Scope { namespace, pods_of, networks, sources: None })
+                Self::Cluster(Box::new(connection), Scope { namespace, pods_of, networks, claims, sources: None })
             }
         })
     }

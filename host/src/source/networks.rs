@@ -46,6 +46,7 @@ pub fn objects(snapshot: &Snapshot) -> Vec<Object> {
         | Kind::ServiceNetworks
         | Kind::Policies
         | Kind::Pods
+        | Kind::Claims(_)
         | Kind::Endpoints => None,
     });
     let identities = kinds.flat_map(|(kind, of)| names(snapshot, of).into_iter().map(move |name| (kind, name)));

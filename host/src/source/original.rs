@@ -76,6 +76,7 @@ fn cut(kind: Kind, object: &mut Value) {
         | Kind::ServiceNetworks
         | Kind::Policies
         | Kind::Networks(_)
+        | Kind::Claims(_)
         | Kind::Endpoints => {
             remove(object, "/metadata", "managedFields");
         }

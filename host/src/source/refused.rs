@@ -11,6 +11,7 @@ pub(super) const NOTHING: &str = "nothing of it is in force";
 pub(super) fn never_read(kind: Kind) -> &'static str {
     match kind {
         Kind::Services | Kind::Policies => "its last good state is unknown",
+        Kind::Claims(_) => "it may name any node, so that none translates",
         Kind::Slices
         | Kind::Nodes
         | Kind::Namespaces

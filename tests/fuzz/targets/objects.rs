@@ -52,6 +52,7 @@ fn is_well_made(read: &Object, written: &Value) {
         | Object::Pod(_)
         | Object::PodElsewhere(_)
         | Object::Networks(..)
+        | Object::Claim(..)
         | Object::Endpoints(_) => {}
     }
 }

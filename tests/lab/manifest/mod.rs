@@ -2,6 +2,7 @@
 
 mod directory;
 mod endpoints;
+mod l2_status;
 mod node;
 mod pod;
 mod policy;
@@ -10,6 +11,7 @@ mod yaml;
 
 pub use directory::Directory;
 pub use endpoints::{EndpointSlice, endpoints};
+pub use l2_status::{L2Status, l2_status};
 pub use node::{Node, ServiceNetworks, node, second_node, service_networks};
 pub use pod::{PodObject, pod};
 pub use policy::{Policy, policy};

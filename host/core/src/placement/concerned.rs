@@ -55,6 +55,11 @@ pub(super) fn services_of(lease: &ObjectReference) -> Vec<SubjectKey> {
     kube_vips.into_iter().chain(ciliums.match_indices('-').map(split)).collect()
 }
 
+/// Whether a Lease of this name is one by which a load balancer chooses nodes.
+pub fn is_of_a_load_balancer(lease: &ObjectReference) -> bool {
+    *lease == services_lease() || !services_of(lease).is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use claim::{Claimant, cilium_lease, kube_vip_lease, services_lease};
+pub use concerned::is_of_a_load_balancer;
 pub(crate) use concerned::{Differ, ForAll};
 pub use holding::{Certainty, Holding};
 pub use lease::{CLOCKS_DIFFER, LATE, Moment, Observed, RENEWED_AT_LEAST, Record};

@@ -72,6 +72,7 @@ impl Cut {
             | Kind::Policies
             | Kind::Pods
             | Kind::Networks(_)
+            | Kind::Claims(_)
             | Kind::Endpoints => None,
         }
     }

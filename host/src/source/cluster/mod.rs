@@ -57,8 +57,9 @@ use self::memory::Memory;
 use self::server::Server;
 use self::state::State;
 use self::trouble::Trouble;
-use super::NetworkWatch;
+use super::claims::METALLB;
 use super::handover::{self, Giver, Update};
+use super::{ClaimWatch, NetworkWatch};
 use crate::clock::Moment;
 use crate::state::Sources;
 
@@ -74,6 +75,8 @@ pub struct Scope {
     pub pods_of: Option<String>,
     /// Where the cluster's networks are looked for.
     pub networks: NetworkWatch,
+    /// Whether what load balancers write about the nodes that announce addresses is watched.
+    pub claims: ClaimWatch,
     /// Where to find what an earlier process knew, and to leave it to the next one.
     pub sources: Option<Sources>,
 }
@@ -167,6 +170,7 @@ impl Scope {
         Kind::FOLLOWED.into_iter().filter(|kind| match kind {
             Kind::Pods => self.pods_of.is_some(),
             Kind::Networks(_) => self.networks == NetworkWatch::All,
+            Kind::Claims(_) => self.claims == ClaimWatch::Watch,
             Kind::Services
             | Kind::Slices
             | Kind::Nodes
@@ -183,6 +187,7 @@ impl Scope {
             (Kind::Policies, _) => Asked::all(kind).of_namespace(&self.namespace),
             (Kind::Pods, Some(node)) => Asked::all(kind).with_fields(format!("spec.nodeName={node}")),
             (Kind::Networks(_), _) => Asked::one_or_all(kind),
+            (Kind::Claims(_), _) => Asked::all(kind).of_namespace(METALLB),
             (
                 Kind::Services
                 | Kind::Slices

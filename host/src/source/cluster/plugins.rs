@@ -61,6 +61,7 @@ pub(super) fn recall(lines: &[u8], objects: Vec<Object>) -> Vec<Object> {
         | Object::Namespace(..)
         | Object::ServiceNetworks(..)
         | Object::Networks(..)
+        | Object::Claim(..)
         | Object::Policy(..)
         | Object::Pod(_)
         | Object::PodElsewhere(_)

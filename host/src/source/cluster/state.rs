@@ -4,6 +4,7 @@
 //! that ends removes exactly what it does not hold. An object that cannot be read keeps its last good state as long
 //! as it lives, and is told.
 
+mod attached;
 mod known;
 mod lost;
 mod start;
@@ -13,10 +14,12 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, Slice, Snapshot, SubjectKey, Texts};
+use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, Snapshot, SubjectKey, Texts};
 
+use super::super::claims;
 use super::super::documents::Object;
 use super::super::handover::Update;
+use super::super::kind::ClaimKind;
 use super::super::networks::{self, Arguments};
 use super::super::refused::{STAYS, never_read};
 use super::cut::{Cut, compacted, shared};
@@ -29,6 +32,8 @@ pub struct State {
     snapshot: Snapshot,
     /// Which Service each slice belongs to: a deleted or relabelled slice has to be found again.
     slices: BTreeMap<ObjectReference, SubjectKey>,
+    /// The same of ServiceL2Statuses.
+    statuses: BTreeMap<ObjectReference, SubjectKey>,
     /// Lists under way.
     lists: BTreeMap<Kind, BTreeMap<ObjectReference, Reading>>,
     /// Kinds that have to be listed before anything is handed over.
@@ -69,6 +74,7 @@ impl State {
         Self {
             snapshot: Snapshot::default(),
             slices: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             lists: BTreeMap::new(),
             awaited: kinds.into_iter().collect(),
             pods: Pods::default(),
@@ -267,6 +273,7 @@ impl State {
             | Kind::ServiceNetworks
             | Kind::Policies
             | Kind::Networks(_)
+            | Kind::Claims(_)
             | Kind::Endpoints => None,
         };
         if known.is_some_and(|known| Some(known.as_str()) != uid) {
@@ -308,6 +315,7 @@ impl State {
             Object::Networks(identity, said) => {
                 keys.extend(networks::set(snapshot, networks::title(identity.0, &identity.1), Some(&said)));
             }
+            Object::Claim((_, name), claim) => self.store_claim(name, &claim),
             // The API server is asked for those of this node alone, and for no Endpoints.
             Object::PodElsewhere(_) | Object::Endpoints(_) => {}
         }
@@ -318,19 +326,6 @@ impl State {
         if self.snapshot.nodes.get(&name) != Some(&node) {
             self.keys.insert(Key::Cluster);
             self.snapshot.nodes.insert(name, node);
-        }
-    }
-
-    /// A slice that names another Service than before leaves the old one first.
-    fn store_slice(&mut self, name: ObjectReference, slice: Arc<Slice>) {
-        if self.slices.get(&name).is_some_and(|service| *service != slice.service) {
-            self.remove(Kind::Slices, &name);
-        }
-        let slices = self.snapshot.slices.entry(slice.service.clone()).or_default();
-        if slices.get(&name.name) != Some(&slice) {
-            self.keys.insert(Key::Subject(slice.service.clone()));
-            self.slices.insert(name.clone(), slice.service.clone());
-            slices.insert(name.name, slice);
         }
     }
 
@@ -345,7 +340,7 @@ impl State {
                 snapshot.services.remove(&key).map(|_| Key::Subject(key))
             }
             Kind::Slices => self.slices.remove(name).map(|service| {
-                remove_slice(snapshot, &service, plain);
+                attached::remove_slice(snapshot, &service, plain);
                 Key::Subject(service)
             }),
             Kind::Nodes => {
@@ -355,6 +350,10 @@ impl State {
             Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.to_owned())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
             Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.to_owned())),
+            Kind::Claims(ClaimKind::L2Statuses) => {
+                self.statuses.remove(name).and_then(|service| claims::remove_status(snapshot, &service, plain))
+            }
+            Kind::Claims(ClaimKind::Leases) => snapshot.announced.leases.remove(name).map(|_| Key::Announced),
             Kind::Networks(_) => networks::set(snapshot, networks::title(kind, name), None),
             Kind::Pods => {
                 self.keys.extend(self.pods.remove(name).into_iter().map(Key::Pod));
@@ -363,14 +362,6 @@ impl State {
             Kind::Endpoints => None,
         };
         self.keys.extend(key);
-    }
-}
-
-fn remove_slice(snapshot: &mut Snapshot, service: &SubjectKey, name: &str) {
-    let Some(slices) = snapshot.slices.get_mut(service) else { return };
-    slices.remove(name);
-    if slices.is_empty() {
-        snapshot.slices.remove(service);
     }
 }
 

@@ -26,6 +26,7 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
         | Kind::Namespaces
         | Kind::Policies
         | Kind::Pods
+        | Kind::Claims(_)
         | Kind::Endpoints => {
             let addresses = vec![[192, 168, 0, number].into()];
             let node = Node { addresses, pod_networks: vec![network], completeness, ..Node::default() };

@@ -4,9 +4,12 @@ use std::net::IpAddr;
 
 use super::*;
 use egressd_core::model::{
-    Endpoint, Labels, MadeBy, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind, TrafficPolicy, Uid,
+    Endpoint, Labels, MadeBy, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind, Slice, TrafficPolicy,
+    Uid,
 };
 
+#[path = "state_claims_tests.rs"]
+mod claims;
 #[path = "state_history_tests.rs"]
 mod history;
 #[path = "state_networks_tests.rs"]

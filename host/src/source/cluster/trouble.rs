@@ -175,6 +175,7 @@ fn role(kind: Kind) -> &'static str {
         }
         Kind::Pods => "ClusterRole egressd-pods (deploy/components/pods/rbac.yaml)",
         Kind::Networks(_) => "ClusterRole egressd-networks (deploy/components/networks/rbac.yaml)",
+        Kind::Claims(_) => "ClusterRole egressd-placement (deploy/components/placement/rbac.yaml)",
     }
 }
 
@@ -188,6 +189,7 @@ fn place(kind: Kind) -> &'static str {
         | Kind::ServiceNetworks
         | Kind::Pods
         | Kind::Networks(_)
+        | Kind::Claims(_)
         | Kind::Endpoints => "",
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn reading(kind: Kind, object: &Value) -> Reading {
 pub(super) fn name(kind: Kind, object: &Value) -> ObjectReference {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     let namespace = match kind {
-        Kind::Services | Kind::Slices | Kind::Pods | Kind::Endpoints => text("namespace"),
+        Kind::Services | Kind::Slices | Kind::Pods | Kind::Claims(_) | Kind::Endpoints => text("namespace"),
         Kind::Networks(kind) => return kind.called(text("name")),
         Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => "",
     };

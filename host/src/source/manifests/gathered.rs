@@ -12,7 +12,7 @@ use egressd_core::model::{
 use super::doubt::Doubt;
 use super::lost::Lost;
 use crate::source::documents::Object;
-use crate::source::networks;
+use crate::source::{claims, networks};
 
 /// What some objects say together, policies of all namespaces among them.
 pub fn snapshot(objects: &[Object]) -> Snapshot {
@@ -28,7 +28,8 @@ pub fn snapshot(objects: &[Object]) -> Snapshot {
         | Object::Policy(..)
         | Object::Pod(_)
         | Object::PodElsewhere(_)
-        | Object::Networks(..) => None,
+        | Object::Networks(..)
+        | Object::Claim(..) => None,
     });
     endpoints.for_each(|slice| insert_endpoints(&mut snapshot, slice));
     snapshot
@@ -42,6 +43,7 @@ pub(super) fn key(object: &Object) -> Key {
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
         Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
+        Object::Claim(..) => Key::Announced,
         // The first one makes a difference to all Services.
         Object::Pod(_) | Object::PodElsewhere(_) => Key::Pods,
     }
@@ -183,6 +185,7 @@ fn unite(snapshot: &mut Snapshot, object: &Object) {
         | Object::Slice(..)
         | Object::Namespace(..)
         | Object::Networks(..)
+        | Object::Claim(..)
         | Object::Policy(..)
         | Object::Pod(_)
         | Object::PodElsewhere(_)
@@ -219,6 +222,9 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
         Object::PodElsewhere(_) => snapshot.pods.complete(|_| {}),
         Object::Networks(identity, said) => {
             networks::set(snapshot, networks::title(identity.0, &identity.1), Some(said));
+        }
+        Object::Claim((_, name), claim) => {
+            claims::set(snapshot, name, claim);
         }
         // Only when all slices are known.
         Object::Endpoints(_) => {}

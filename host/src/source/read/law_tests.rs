@@ -5,7 +5,7 @@ use egressd_core::model::ObjectReference;
 use serde_json::{Value, json};
 
 use super::{Reading, Unreadable, read};
-use crate::source::kind::{Kind, NetworkKind};
+use crate::source::kind::{ClaimKind, Kind, NetworkKind};
 use crate::source::original::original;
 
 /// An object with everything that a newer server may put into it, and the fields that are needed: a `*` stands for any
@@ -25,6 +25,10 @@ fn sample(kind: Kind) -> Sample {
         Kind::Policies => (include_str!("samples/configmap.yaml"), include_str!("samples/configmap.needed")),
         Kind::Pods => (include_str!("samples/pod.yaml"), include_str!("samples/pod.needed")),
         Kind::Networks(kind) => networks(kind),
+        Kind::Claims(ClaimKind::L2Statuses) => {
+            (include_str!("samples/servicel2status.yaml"), include_str!("samples/servicel2status.needed"))
+        }
+        Kind::Claims(ClaimKind::Leases) => (include_str!("samples/lease.yaml"), include_str!("samples/lease.needed")),
         Kind::Endpoints => (include_str!("samples/endpoints.yaml"), include_str!("samples/endpoints.needed")),
     };
     Sample { object: serde_saphyr::from_str(object).unwrap(), needed: needed.lines().collect() }

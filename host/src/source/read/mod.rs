@@ -3,6 +3,7 @@
 //! address, one network, one port. Only where nothing right could be made without it is the object unreadable.
 
 mod address;
+mod claims;
 mod cluster_networks;
 mod endpoints;
 mod fault;
@@ -80,6 +81,9 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
         Kind::Networks(kind) => {
             let (identity, networks) = cluster_networks::networks(kind, &root, &mut faults)?;
             Some(Object::Networks(identity, Arc::new(networks)))
+        }
+        Kind::Claims(kind) => {
+            claims::claim(kind, &root, &mut faults)?.map(|(identity, claim)| Object::Claim(identity, claim))
         }
         Kind::Endpoints => Some(Object::Endpoints(Arc::new(endpoints::endpoints(&root, default_node, &mut faults)?))),
         Kind::Policies => policy::policy(&root)?.map(|(namespace, policy)| Object::Policy(namespace, Arc::new(policy))),

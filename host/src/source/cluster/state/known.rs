@@ -7,8 +7,8 @@ use egressd_core::model::{ObjectReference, Snapshot};
 
 use super::{State, reference};
 use crate::source::documents::Object;
-use crate::source::kind::Kind;
-use crate::source::networks;
+use crate::source::kind::{ClaimKind, Kind};
+use crate::source::{claims, networks};
 
 impl State {
     /// What is known of an object whose facts protect traffic inside the cluster.
@@ -28,6 +28,10 @@ impl State {
             Object::Networks(identity, _) => {
                 let networks = cluster_networks.get(&networks::title(identity.0, &identity.1))?;
                 Some(Object::Networks(identity.clone(), Arc::clone(networks)))
+            }
+            Object::Claim(identity, _) => {
+                let claim = claims::known(&self.snapshot, self.statuses.get(&identity.1), &identity.1)?;
+                Some(Object::Claim(identity.clone(), claim))
             }
             Object::Slice(..)
             | Object::Namespace(..)
@@ -50,6 +54,8 @@ impl State {
             Kind::Policies => policies.keys().map(plain).collect(),
             Kind::Pods => self.pods.names().cloned().collect(),
             Kind::Networks(kind) => networks::names(&self.snapshot, kind).into_iter().collect(),
+            Kind::Claims(ClaimKind::L2Statuses) => self.statuses.keys().cloned().collect(),
+            Kind::Claims(ClaimKind::Leases) => self.snapshot.announced.leases.keys().cloned().collect(),
             Kind::Endpoints => BTreeSet::new(),
         };
         names.extend(self.unreadable.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()));

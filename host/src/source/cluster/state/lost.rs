@@ -17,6 +17,7 @@ impl State {
             | Kind::ServiceNetworks
             | Kind::Pods
             | Kind::Networks(_)
+            | Kind::Claims(_)
             | Kind::Endpoints => {}
         }
     }
@@ -36,6 +37,7 @@ impl State {
             | Kind::ServiceNetworks
             | Kind::Pods
             | Kind::Networks(_)
+            | Kind::Claims(_)
             | Kind::Endpoints => None,
         };
         self.keys.extend(key);

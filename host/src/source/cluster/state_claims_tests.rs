@@ -1,0 +1,78 @@
+//! What load balancers write about the nodes that announce addresses, as it comes, moves and goes.
+
+use egressd_core::model::{L2Status, Named};
+use serde_json::{Value, json};
+
+use super::super::super::watched::reading;
+use super::*;
+use crate::source::kind::ClaimKind;
+
+const STATUSES: Kind = Kind::Claims(ClaimKind::L2Statuses);
+
+fn status(of: &str, service: &str, node: Value) -> Reading {
+    let said = json!({"node": node, "serviceName": service, "serviceNamespace": "shop"});
+    in_namespace("metallb-system", of, said)
+}
+
+fn in_namespace(namespace: &str, of: &str, said: Value) -> Reading {
+    reading(STATUSES, &json!({"metadata": {"name": of, "namespace": namespace}, "status": said}))
+}
+
+/// What is known, each as `Service object: node`.
+fn known(state: &State) -> Vec<String> {
+    let node = |status: &L2Status| match &status.named {
+        Named::Node(node) => node.to_string(),
+        Named::NoNode => "none".to_owned(),
+        Named::Unreadable => "unreadable".to_owned(),
+    };
+    let statuses = state.snapshot.announced.l2_statuses.iter();
+    let each = statuses.flat_map(|(service, statuses)| statuses.iter().map(move |one| (service, one)));
+    each.map(|(service, (name, status))| format!("{} {name}: {}", service.name, node(status))).collect()
+}
+
+fn changed(state: &mut State, status: Reading) -> Vec<String> {
+    state.take(STATUSES, Event::Changed(status));
+    known(state)
+}
+
+#[test]
+fn a_status_comes_names_another_service_and_goes() {
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, STATUSES, &[status("l2-a", "web", json!("node-a")), status("l2-b", "web", json!("node-b"))]);
+    assert_eq!(known(&state), ["web l2-a: node-a", "web l2-b: node-b"]);
+    assert!(keys(&mut state).contains(&"announced".to_owned()));
+    assert_eq!(changed(&mut state, status("l2-a", "dns", json!("node-a"))), ["dns l2-a: node-a", "web l2-b: node-b"]);
+    state.take(STATUSES, Event::Gone(name("metallb-system", "l2-b")));
+    assert_eq!(known(&state), ["dns l2-a: node-a"]);
+    list(&mut state, STATUSES, &[]);
+    assert!(state.snapshot.announced.is_empty(), "{:?}", state.snapshot.announced);
+}
+
+#[test]
+fn the_same_again_is_no_news() {
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, STATUSES, &[status("l2-a", "web", json!("node-a"))]);
+    drop(keys(&mut state));
+    list(&mut state, STATUSES, &[status("l2-a", "web", json!("node-a"))]);
+    assert!(keys(&mut state).is_empty());
+}
+
+#[test]
+fn a_node_that_cannot_be_read_is_the_one_that_was_read_before_else_any() {
+    let mut state = State::of(Kind::FOLLOWED);
+    let bad = || status("l2-a", "web", json!(5));
+    assert_eq!(changed(&mut state, bad()), ["web l2-a: unreadable"]);
+    assert_eq!(changed(&mut state, status("l2-a", "web", json!("node-a"))), ["web l2-a: node-a"]);
+    assert_eq!(changed(&mut state, bad()), ["web l2-a: node-a"]);
+    assert_eq!(changed(&mut state, status("l2-a", "dns", json!(5))), ["dns l2-a: unreadable"], "of another Service");
+    let findings = state.findings();
+    assert!(findings.iter().any(|finding| finding.message.as_str().contains("status.node")), "{findings:?}");
+}
+
+#[test]
+fn who_writes_in_another_namespace_is_not_metallb() {
+    let mut state = State::of(Kind::FOLLOWED);
+    let said = json!({"node": "node-a", "serviceName": "web", "serviceNamespace": "shop"});
+    state.take(STATUSES, Event::Changed(in_namespace("shop", "l2-a", said)));
+    assert!(known(&state).is_empty());
+}
