@@ -51,11 +51,8 @@ impl Pipeline {
     /// Whether a Service asks kube-vip for egress, too, and egressd.
     pub(super) fn is_beside(&self, key: &SubjectKey, record: Option<&Record>) -> bool {
         let is_on = record.and_then(Record::status).is_some_and(|status| status.state != State::Off);
-        is_on
-            && self
-                .services
-                .get(key)
-                .is_some_and(|entry| entry.view.subject.service().is_some_and(|service| asks_kube_vip(service)))
+        let service = self.services.get(key).and_then(|entry| entry.view.subject.service());
+        is_on && service.is_some_and(|service| asks_kube_vip(service))
     }
 
     /// Adds what is known of a Service beside its part of the plan.
