@@ -26,13 +26,23 @@ fn check_says_what_is_in_a_component() {
     let said = policy(&["check", &component(&POLICY)]).well();
     for line in [
         "policy       only-https 0.1.0\n",
-        "contract     egressd:policy@0.1.0\n",
+        "contract     egressd:policy@0.1.0",
         "imports      egressd:policy/host@0.1.0",
         "settings     accepted: none, as its schema allows\n",
     ] {
         assert!(said.contains(line), "{said}");
     }
     assert!(policy(&["check", &component(&VALIDATOR)]).well().starts_with("validator    gate 0.1.0\n"));
+}
+
+#[test]
+fn check_of_a_component_of_an_earlier_contract_says_that_there_is_a_newer_one() {
+    let released = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/wasm/released/0.1.0/private-guard.wasm");
+    let said = policy(&["check", released]).well();
+    let line =
+        "contract     egressd:policy@0.1.0; there is 0.2.0, which shows and takes more: docs/upgrade-a-policy.md\n";
+    assert!(said.contains(line), "{said}");
+    assert!(said.contains("subjects     Service\nendpoints    of all nodes\n"), "{said}");
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use egressd_core::chain::Asked;
+use egressd_core::model::EndpointScope;
 use serde_json::Value;
 
 use super::Error;
 use crate::clock;
 use crate::files;
 use crate::policies::digest;
-use crate::wasm::{self, Compiler, Description, Engine, Inspection, Limits, Loaded, Meter, Module, World};
+use crate::wasm::{self, Compiler, Description, Engine, Inspection, Limits, Loaded, Meter, Module, Version, World};
 
 /// A component that was loaded as `run` would load it.
 #[derive(Debug)]
@@ -101,8 +102,10 @@ pub(super) fn print(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
     for (name, value) in [
         (kind, format!("{} {}", description.name, description.version)),
         ("summary", description.summary.clone()),
-        ("contract", format!("egressd:policy@{}", inspection.contract)),
+        ("contract", contract(inspection.contract)),
         ("imports", list(&inspection.imports)),
+        ("subjects", list(&description.subject_kinds)),
+        ("endpoints", endpoints(description.endpoints).to_owned()),
         ("annotations", list(&description.annotation_prefixes)),
         ("labels", list(&description.label_prefixes)),
         ("settings", settings.to_owned()),
@@ -116,6 +119,22 @@ pub(super) fn print(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
         writeln!(out, "{name:<12} {value}")?;
     }
     Ok(())
+}
+
+fn endpoints(scope: EndpointScope) -> &'static str {
+    match scope {
+        EndpointScope::Here => "of its node",
+        EndpointScope::All => "of all nodes",
+    }
+}
+
+/// With what to do where there is a newer one.
+fn contract(version: Version) -> String {
+    let newest = Version::NEWEST;
+    if version == newest {
+        return format!("egressd:policy@{version}");
+    }
+    format!("egressd:policy@{version}; there is {newest}, which shows and takes more: docs/upgrade-a-policy.md")
 }
 
 fn list(items: &[String]) -> String {

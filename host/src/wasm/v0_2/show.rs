@@ -120,3 +120,46 @@ fn begins(name: &str, prefixes: &[String]) -> bool {
 fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn on(node: &str, number: u32) -> Endpoint {
+        Endpoint {
+            address: Ipv4Addr::from(0x0a00_0001 + number).into(),
+            node: Some(node.into()),
+            pod: None,
+            ready: Some(true),
+            serving: Some(true),
+            terminating: Some(false),
+        }
+    }
+
+    fn shown(scope: EndpointScope, endpoints: &[Endpoint]) -> Vec<types::Endpoint> {
+        let description = Description {
+            name: String::new(),
+            version: String::new(),
+            summary: String::new(),
+            settings_schema: String::new(),
+            subject_kinds: Vec::new(),
+            annotation_prefixes: Vec::new(),
+            label_prefixes: Vec::new(),
+            namespace_annotation_prefixes: Vec::new(),
+            endpoints: scope,
+        };
+        Viewer { node: "node-a", description: &description }.endpoints(endpoints)
+    }
+
+    #[test]
+    fn of_a_thousand_endpoints_those_on_other_nodes_are_not_converted_unless_they_are_asked_for() {
+        let endpoints: Vec<Endpoint> =
+            (0..1000).map(|number| on(if number % 100 == 7 { "node-a" } else { "node-b" }, number)).collect();
+        let here = shown(EndpointScope::Here, &endpoints);
+        assert!(here.len() == 10 && here.iter().all(|endpoint| endpoint.here));
+        let all = shown(EndpointScope::All, &endpoints);
+        assert_eq!((all.len(), all.iter().filter(|endpoint| endpoint.here).count()), (1000, 10));
+    }
+}
