@@ -19,8 +19,13 @@ const ADDRESS: &str = "{ip: 192.0.2.10}";
 /// One line for each message.
 pub(crate) fn page(sandbox: &Sandbox) -> Result<String> {
     let mut lines = BTreeSet::new();
-    for scene in
-        mistakes::scenes().chain(annotations()).chain(addresses()).chain(endpoints()).chain(cluster()).chain(policies())
+    for scene in mistakes::scenes()
+        .chain(annotations())
+        .chain(addresses())
+        .chain(holders())
+        .chain(endpoints())
+        .chain(cluster())
+        .chain(policies())
     {
         let report = scene.report(sandbox)?;
         lines.extend(
@@ -101,6 +106,41 @@ fn addresses() -> Vec<Scene> {
         auto(with(ADDRESS)).holding("192.0.2.10", Standing::Tentative),
         auto(with(ADDRESS)).holding("192.0.2.10", Standing::Duplicate),
         auto(with("{ip: 192.0.2.10}, {ip: 192.0.2.11}")).holding("192.0.2.11", Standing::Usable),
+    ]
+}
+
+/// What load balancers write about the node that announces an address, which is another one, or unclear.
+fn holders() -> Vec<Scene> {
+    let beside = |objects: &[String]| {
+        let all = [&[web(&[EGRESS])], objects].concat().join("---\n");
+        Scene::with(all).set(|settings| settings.owner = Owner::Auto)
+    };
+    let status = |name: &str, status: &str| {
+        format!(
+            "apiVersion: metallb.io/v1beta1\nkind: ServiceL2Status\nmetadata: {{name: {name}, namespace: metallb-system}}\n\
+             status: {{serviceName: web, serviceNamespace: default, node: {status}}}\n"
+        )
+    };
+    let lease = |namespace: &str, name: &str| {
+        let metadata = format!("metadata: {{name: {name}, namespace: {namespace}}}");
+        format!("apiVersion: coordination.k8s.io/v1\nkind: Lease\n{metadata}\nspec: {{holderIdentity: node-b}}\n")
+    };
+    vec![
+        beside(&[status("l2-x", "node-b")]),
+        beside(&[status("l2-x", "node-b")]).holding("192.0.2.10", Standing::Usable),
+        beside(&[status("l2-x", "node-a"), status("l2-y", "node-b")]),
+        beside(&[status("l2-x", "5")]),
+        beside(&[lease("kube-system", "cilium-l2announce-default-web")]),
+        beside(&[lease("default", "kubevip-web")]).holding("192.0.2.10", Standing::Usable),
+        // As k3s has it: one address is this node's, and the other is another's.
+        Scene::of(node("node-a", "192.0.2.10"))
+            .and(format!(
+                "{}---\n{}",
+                service(&format!("  annotations: {{{EGRESS}}}\n"), LOAD_BALANCER, "{ip: 192.0.2.10}, {ip: 192.0.2.20}"),
+                slice("10.244.0.7")
+            ))
+            .set(|settings| settings.owner = Owner::Auto)
+            .holding("192.0.2.10", Standing::Usable),
     ]
 }
 
