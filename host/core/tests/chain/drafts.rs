@@ -2,6 +2,7 @@
 
 use egressd_core::chain::{Contract, DRAFT_NOT_SHOWN, Verdict};
 use egressd_core::model::SubjectKinds;
+use egressd_core::testkit::RuleParts;
 
 use super::kinds::{ENFORCED, codes};
 use super::*;
@@ -16,8 +17,8 @@ impl Policy for Several {
 
     fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
         let sources = view.local_endpoints(context).map(|endpoint| endpoint.address);
-        let own = view.subject.addresses.clone();
-        let rule = rule(sources, own[0]).with_addresses(own).expect("one family");
+        let own = &view.subject.addresses;
+        let rule = RuleParts { alternatives: own[1..].to_vec(), ..rule(sources, own[0]).into() }.rule();
         Ok(Outcome { decision: Decision::Plan(Draft::of(vec![rule])), diagnostics: vec![] })
     }
 }

@@ -102,7 +102,7 @@ impl Policy for Several {
         let sources = view.local_endpoints(context).map(|endpoint| endpoint.address);
         let mut own = view.subject.addresses.clone();
         own.sort_unstable();
-        let rule = rule(sources, own[0]).with_addresses(own).expect("one family");
+        let rule = RuleParts { alternatives: own[1..].to_vec(), ..rule(sources, own[0]).into() }.rule();
         Ok(Outcome { decision: Decision::Plan(Draft::of(vec![rule])), diagnostics: vec![] })
     }
 }
