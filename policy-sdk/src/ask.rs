@@ -6,8 +6,8 @@ use crate::Outcome;
 use crate::description::Description;
 use crate::few::few;
 use crate::policy::{Policy, Validator};
-use crate::service::{Context, Service};
 use crate::settings::Settings;
+use crate::subject::{Context, Subject};
 
 /// What is wrong with settings: what cannot be read, or what `check` says.
 pub(crate) fn check<S: Settings>(settings: &str, check: impl FnOnce(&S) -> Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -25,25 +25,25 @@ pub(crate) fn describe<S: Settings>(
     S::parse(settings).map(|settings| describe(&settings))
 }
 
-/// One word on one Service. Settings that cannot be read, which the host never sends twice, deny it: a policy that
+/// An answer about one subject. Settings that cannot be read, which the host never sends twice, deny it: a policy that
 /// does not know what it shall do must not guess.
-pub(crate) fn evaluate<P: Policy>(settings: &str, context: &Context, service: &Service, draft: Draft) -> Outcome {
+pub(crate) fn evaluate<P: Policy>(settings: &str, context: &Context, subject: &Subject, draft: Draft) -> Outcome {
     let Outcome { decision, diagnostics } = match P::Settings::parse(settings) {
-        Ok(settings) => P::evaluate(&settings, context, service, draft),
+        Ok(settings) => P::evaluate(&settings, context, subject, draft),
         Err(refused) => Outcome::deny(vec![refused]),
     };
     Outcome { decision, diagnostics: few(diagnostics) }
 }
 
-/// What a validator says about one Service's draft.
+/// What a validator says about one subject's draft.
 pub(crate) fn validate<V: Validator>(
     settings: &str,
     context: &Context,
-    service: &Service,
+    subject: &Subject,
     draft: &Draft,
 ) -> Vec<Diagnostic> {
     few(match V::Settings::parse(settings) {
-        Ok(settings) => V::validate(&settings, context, service, draft),
+        Ok(settings) => V::validate(&settings, context, subject, draft),
         Err(refused) => vec![refused],
     })
 }

@@ -1,7 +1,9 @@
 //! What a policy says about itself. The schema of its settings is added by the export.
 
+use crate::subject::SERVICE;
+
 /// What a policy is and what it wants to see.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// Short, kebab-case.
     pub name: String,
@@ -9,8 +11,40 @@ pub struct Description {
     pub version: String,
     /// One sentence.
     pub summary: String,
+    /// The kinds of subjects that it handles; at least one. A subject of another kind within its scope is denied.
+    pub subject_kinds: Vec<String>,
     /// Annotations that begin with one of these are sent to the policy, and no others.
     pub annotation_prefixes: Vec<String>,
-    /// Labels of the Service that begin with one of these are sent to the policy, and no others.
+    /// Labels of the subject that begin with one of these are sent to the policy, and no others.
     pub label_prefixes: Vec<String>,
+    /// Annotations of the namespace that begin with one of these are sent to the policy, and no others.
+    pub namespace_annotation_prefixes: Vec<String>,
+    /// Which endpoints it is shown.
+    pub endpoints: EndpointScope,
+}
+
+/// Which endpoints a policy is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndpointScope {
+    /// Those on the node of the context, and how many others there are: one call costs what they cost.
+    #[default]
+    Here,
+    /// Those of all nodes: one call costs what the largest subject costs.
+    All,
+}
+
+/// Nothing but Services, and of their endpoints those here.
+impl Default for Description {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            version: String::new(),
+            summary: String::new(),
+            subject_kinds: vec![SERVICE.to_owned()],
+            annotation_prefixes: Vec::new(),
+            label_prefixes: Vec::new(),
+            namespace_annotation_prefixes: Vec::new(),
+            endpoints: EndpointScope::default(),
+        }
+    }
 }

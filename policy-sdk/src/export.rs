@@ -5,7 +5,7 @@ use std::panic;
 
 use crate::bindings::egressd::policy::types;
 use crate::bindings::exports::egressd::policy::evaluator;
-use crate::bindings::validator::exports::egressd::policy::complainer;
+use crate::bindings::validator::exports::egressd::policy::checker;
 use crate::policy::{Policy, Validator};
 use crate::settings::Settings;
 use crate::{ask, convert, log};
@@ -56,7 +56,7 @@ pub struct ValidatorComponent<V>(PhantomData<V>);
 impl<P: Policy> evaluator::Guest for PolicyComponent<P> {
     fn check_settings(settings: String) -> Vec<types::Diagnostic> {
         log_panics();
-        ask::check(&settings, P::check).into_iter().map(convert::diagnostic).collect()
+        ask::check(&settings, P::check).into_iter().map(Into::into).collect()
     }
 
     fn describe(settings: String) -> types::Description {
@@ -64,17 +64,17 @@ impl<P: Policy> evaluator::Guest for PolicyComponent<P> {
         description::<P::Settings>(&settings, P::describe)
     }
 
-    fn evaluate(context: types::Context, service: types::Service, draft: types::Draft) -> types::Outcome {
+    fn evaluate(context: types::Context, subject: types::Subject, draft: types::Draft) -> types::Outcome {
         log_panics();
-        let ((context, settings), service) = (convert::context(context), convert::service(service));
-        convert::outcome(ask::evaluate::<P>(&settings, &context, &service, convert::draft(draft)))
+        let ((context, settings), subject) = (convert::context(context), convert::subject(subject));
+        ask::evaluate::<P>(&settings, &context, &subject, convert::draft(draft)).into()
     }
 }
 
-impl<V: Validator> complainer::Guest for ValidatorComponent<V> {
+impl<V: Validator> checker::Guest for ValidatorComponent<V> {
     fn check_settings(settings: String) -> Vec<types::Diagnostic> {
         log_panics();
-        ask::check(&settings, V::check).into_iter().map(convert::diagnostic).collect()
+        ask::check(&settings, V::check).into_iter().map(Into::into).collect()
     }
 
     fn describe(settings: String) -> types::Description {
@@ -82,11 +82,11 @@ impl<V: Validator> complainer::Guest for ValidatorComponent<V> {
         description::<V::Settings>(&settings, V::describe)
     }
 
-    fn validate(context: types::Context, service: types::Service, draft: types::Draft) -> Vec<types::Diagnostic> {
+    fn validate(context: types::Context, subject: types::Subject, draft: types::Draft) -> Vec<types::Diagnostic> {
         log_panics();
-        let ((context, settings), service) = (convert::context(context), convert::service(service));
-        let diagnostics = ask::validate::<V>(&settings, &context, &service, &convert::draft(draft));
-        diagnostics.into_iter().map(convert::diagnostic).collect()
+        let ((context, settings), subject) = (convert::context(context), convert::subject(subject));
+        let diagnostics = ask::validate::<V>(&settings, &context, &subject, &convert::draft(draft));
+        diagnostics.into_iter().map(Into::into).collect()
     }
 }
 

@@ -1,12 +1,13 @@
-//! Write an egressd policy in Rust: typed Services in, typed rules out.
+//! Write an egressd policy in Rust: typed subjects in, typed rules out. A subject is what asks for egress: a Service, or
+//! an object of another kind that selects pods.
 //!
-//! A policy decides for one Service at a time which packets of its pods leave the cluster under which source
+//! A policy decides for one subject at a time which packets of its pods leave the cluster under which source
 //! address. It is compiled to a WebAssembly component that imports nothing but a log: no clock, no network, no
 //! randomness, so that equal input gives an equal answer. The same code runs natively in tests, see [`testkit`].
 //!
 //! ```
 //! use egressd_policy_sdk::{
-//!     Context, Description, Diagnostic, Draft, Outcome, Policy, PortRange, Rule, RuleError, Service, Settings,
+//!     Context, Description, Diagnostic, Draft, Outcome, Policy, PortRange, Rule, RuleError, Settings, Subject,
 //!     export_policy, from_json, testkit,
 //! };
 //! use serde::Deserialize;
@@ -48,21 +49,21 @@
 //!         }
 //!     }
 //!
-//!     fn evaluate(settings: &Choice, context: &Context, service: &Service, draft: Draft) -> Outcome {
-//!         if service.labels.get("example.com/egress") != Some("yes") {
+//!     fn evaluate(settings: &Choice, _context: &Context, subject: &Subject, draft: Draft) -> Outcome {
+//!         if subject.labels.get("example.com/egress") != Some("yes") {
 //!             return Outcome::pass();
 //!         }
-//!         match plan(settings, context, service, draft) {
+//!         match plan(settings, subject, draft) {
 //!             Ok(draft) => Outcome::plan(draft),
 //!             Err(error) => Outcome::deny(vec![error.into()]),
 //!         }
 //!     }
 //! }
 //!
-//! fn plan(settings: &Choice, context: &Context, service: &Service, mut draft: Draft) -> Result<Draft, RuleError> {
-//!     if let Some(address) = service.addresses.first().copied() {
+//! fn plan(settings: &Choice, subject: &Subject, mut draft: Draft) -> Result<Draft, RuleError> {
+//!     if let Some(address) = subject.addresses.first().copied() {
 //!         let rule = Rule::new("all", address);
-//!         let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
+//!         let local = subject.local_endpoints().map(|endpoint| endpoint.address);
 //!         let sources = rule.family().addresses(local);
 //!         draft.push(rule.from(sources)?.with_destination_ports([settings.port])?)?;
 //!     }
@@ -71,14 +72,14 @@
 //!
 //! export_policy!(OnePort);
 //!
-//! let service = testkit::load_balancer("shop", "web")
+//! let subject = testkit::load_balancer("shop", "web")
 //!     .label("example.com/egress", "yes")
 //!     .address("192.0.2.10")
 //!     .local_endpoint("10.244.1.7")
 //!     .build();
-//! let outcome = testkit::evaluate::<OnePort>(r#"{"port": "tcp:443"}"#, &service, Draft::default());
+//! let outcome = testkit::evaluate::<OnePort>(r#"{"port": "tcp:443"}"#, &subject, Draft::default());
 //! assert_eq!(
-//!     testkit::outcome_text(&outcome, &service),
+//!     testkit::outcome_text(&outcome, &subject),
 //!     "plan\nrule all: 10.244.1.7 -> 192.0.2.10\n  destination ports: tcp:443\n"
 //! );
 //! ```
@@ -100,12 +101,12 @@ pub mod log;
 mod memory;
 mod policy;
 mod selector;
-mod service;
 mod settings;
+mod subject;
 #[cfg(not(target_family = "wasm"))]
 pub mod testkit;
 
-pub use description::Description;
+pub use description::{Description, EndpointScope};
 pub use egressd_vocabulary::{
     Decision, Diagnostic, Draft, Dscp, DscpError, Extra, Family, LabelOperator, LabelRequirement, LabelSelector, Mark,
     MarkError, Network, NetworkError, OnChange, OnUnavailable, Outcome, ParsePortRangeError, PortRange, PortRangeError,
@@ -116,5 +117,7 @@ pub use ipnet::IpNet;
 pub use labels::Labels;
 pub use policy::{Policy, Validator};
 pub use selector::Selector;
-pub use service::{Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, TrafficPolicy};
 pub use settings::{NoSettings, Settings, bad_settings, from_json, is_empty};
+pub use subject::{
+    Context, Endpoint, Namespace, ObjectReference, SERVICE, Service, ServicePort, ServiceType, Subject, TrafficPolicy,
+};

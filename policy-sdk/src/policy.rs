@@ -4,8 +4,8 @@ use crate::Diagnostic;
 use crate::Draft;
 use crate::Outcome;
 use crate::description::Description;
-use crate::service::{Context, Service};
 use crate::settings::Settings;
+use crate::subject::{Context, Subject};
 
 /// A policy: answers with rules. It has no state: every call runs in a memory of its own.
 pub trait Policy {
@@ -22,8 +22,8 @@ pub trait Policy {
         Vec::new()
     }
 
-    /// One word on one Service. `draft` is what the policies before this one made of it.
-    fn evaluate(settings: &Self::Settings, context: &Context, service: &Service, draft: Draft) -> Outcome;
+    /// An answer about one subject. `draft` is what the policies before this one made of it.
+    fn evaluate(settings: &Self::Settings, context: &Context, subject: &Subject, draft: Draft) -> Outcome;
 }
 
 /// A validator: looks at the draft of all policies, and may only complain.
@@ -41,6 +41,6 @@ pub trait Validator {
         Vec::new()
     }
 
-    /// What is wrong with one Service's draft; a diagnostic of severity `Error` denies the Service.
-    fn validate(settings: &Self::Settings, context: &Context, service: &Service, draft: &Draft) -> Vec<Diagnostic>;
+    /// What is wrong with one subject's draft; a diagnostic of severity `Error` denies the subject.
+    fn validate(settings: &Self::Settings, context: &Context, subject: &Subject, draft: &Draft) -> Vec<Diagnostic>;
 }

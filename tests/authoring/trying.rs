@@ -26,8 +26,8 @@ fn check_says_what_is_in_a_component() {
     let said = policy(&["check", &component(&POLICY)]).well();
     for line in [
         "policy       only-https 0.1.0\n",
-        "contract     egressd:policy@0.1.0",
-        "imports      egressd:policy/host@0.1.0",
+        "contract     egressd:policy@0.2.0",
+        "imports      egressd:policy/host@0.2.0",
         "settings     accepted: none, as its schema allows\n",
     ] {
         assert!(said.contains(line), "{said}");

@@ -103,9 +103,9 @@ impl<V: Validator> Pair for ValidatorPair<V> {
 
     fn native(&self, view: &SubjectView, draft: &Draft) -> Vec<Diagnostic> {
         let description = V::describe(&V::Settings::parse(self.settings).unwrap());
-        let service = testkit::shown(adapter::service(view), &description);
+        let subject = testkit::shown(adapter::subject(view, &context()), &description);
         let context = adapter::sdk_context(&context());
-        testkit::validate_on::<V>(self.settings, &context, &service, draft)
+        testkit::validate_on::<V>(self.settings, &context, &subject, draft)
     }
 
     fn kind(told: &Vec<Diagnostic>) -> usize {

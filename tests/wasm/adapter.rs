@@ -2,7 +2,9 @@
 //! answers have the same types on both sides.
 
 use egressd_core::decision as core;
-use egressd_core::model::{Context, Endpoint, ObjectReference, ServiceKind, ServicePort, SubjectView, TrafficPolicy};
+use egressd_core::model::{
+    Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, SubjectView, TrafficPolicy,
+};
 use egressd_policy_sdk as sdk;
 use egressd_policy_sdk::{Policy, Settings, testkit};
 
@@ -14,8 +16,8 @@ pub(crate) fn evaluate<P: Policy>(
     draft: &core::Draft,
 ) -> core::Outcome {
     let description = P::describe(&P::Settings::parse(settings).unwrap());
-    let service = testkit::shown(service(view), &description);
-    testkit::evaluate_on::<P>(settings, &sdk_context(context), &service, draft.clone())
+    let subject = testkit::shown(subject(view, context), &description);
+    testkit::evaluate_on::<P>(settings, &sdk_context(context), &subject, draft.clone())
 }
 
 /// The node as the SDK says it.
@@ -26,30 +28,35 @@ pub(crate) fn sdk_context(from: &Context) -> sdk::Context {
 }
 
 /// The Service with all that it has: a policy sees less of it.
-pub(crate) fn service(view: &SubjectView) -> sdk::Service {
+pub(crate) fn subject(view: &SubjectView, context: &Context) -> sdk::Subject {
     let from = view.subject.service().unwrap();
-    let mut service = testkit::load_balancer(&from.key.namespace, &from.key.name).build();
-    from.uid.as_str().clone_into(&mut service.uid);
-    service.kind = match from.kind {
-        ServiceKind::ClusterIp => sdk::ServiceKind::ClusterIp,
-        ServiceKind::NodePort => sdk::ServiceKind::NodePort,
-        ServiceKind::LoadBalancer => sdk::ServiceKind::LoadBalancer,
-        ServiceKind::ExternalName => sdk::ServiceKind::ExternalName,
+    let mut subject = testkit::load_balancer(&from.key.namespace, &from.key.name).build();
+    from.uid.as_str().clone_into(&mut subject.uid);
+    subject.namespace.labels = labels(&view.namespace.labels);
+    subject.namespace.annotations = labels(&view.namespace.annotations);
+    subject.labels = labels(&from.labels);
+    subject.annotations = labels(&from.annotations);
+    subject.addresses.clone_from(&view.subject.addresses);
+    subject.endpoints = view.subject.endpoints.iter().map(|from| endpoint(from, context)).collect();
+    subject.service.iter_mut().for_each(|service| fill(service, from));
+    subject
+}
+
+fn fill(service: &mut sdk::Service, from: &Service) {
+    service.service_type = match from.kind {
+        ServiceKind::ClusterIp => sdk::ServiceType::ClusterIp,
+        ServiceKind::NodePort => sdk::ServiceType::NodePort,
+        ServiceKind::LoadBalancer => sdk::ServiceType::LoadBalancer,
+        ServiceKind::ExternalName => sdk::ServiceType::ExternalName,
     };
     service.external_traffic_policy = match from.traffic_policy {
         TrafficPolicy::Cluster => sdk::TrafficPolicy::Cluster,
         TrafficPolicy::Local => sdk::TrafficPolicy::Local,
     };
-    service.namespace_labels = labels(&view.namespace.labels);
-    service.labels = labels(&from.labels);
-    service.annotations = labels(&from.annotations);
     service.load_balancer_class = from.load_balancer_class.as_deref().map(str::to_owned);
     service.cluster_addresses.clone_from(&from.cluster_addresses);
-    service.addresses.clone_from(&view.subject.addresses);
-    service.families = from.families.clone();
+    service.families.clone_from(&from.families);
     service.ports = from.ports.iter().map(service_port).collect();
-    service.endpoints = view.subject.endpoints.iter().map(endpoint).collect();
-    service
 }
 
 fn labels(from: &egressd_core::model::Labels) -> sdk::Labels {
@@ -60,8 +67,9 @@ fn service_port(port: &ServicePort) -> sdk::ServicePort {
     sdk::ServicePort { name: port.name.as_deref().map(str::to_owned), protocol: port.protocol, port: port.port }
 }
 
-fn endpoint(from: &Endpoint) -> sdk::Endpoint {
+fn endpoint(from: &Endpoint, context: &Context) -> sdk::Endpoint {
     let mut endpoint = sdk::Endpoint::new(from.address);
+    endpoint.here = from.node.as_deref() == Some(&*context.node);
     endpoint.node = from.node.as_deref().map(str::to_owned);
     let reference = |pod: &ObjectReference| sdk::ObjectReference {
         namespace: pod.namespace.to_string(),

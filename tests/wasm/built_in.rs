@@ -33,9 +33,9 @@ fn it_imports_a_log_and_nothing_else() {
     };
     let world = &resolve.worlds[world];
     let imports: Vec<String> = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
-    assert_eq!(imports, ["egressd:policy/host@0.1.0", "egressd:policy/types@0.1.0"]);
+    assert_eq!(imports, ["egressd:policy/host@0.2.0", "egressd:policy/types@0.2.0"]);
     let exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
-    assert_eq!(exports, ["egressd:policy/evaluator@0.1.0"]);
+    assert_eq!(exports, ["egressd:policy/evaluator@0.2.0"]);
 }
 
 #[test]

@@ -117,14 +117,14 @@ fn a_storm_of_log_lines_ends_at_the_same_place_every_time() {
 #[test]
 fn nonsense_is_refused_and_the_item_named() {
     for (behaviour, what) in [
-        ("prefix", "rule \"one\": network 192.0.2.1/33 has a prefix that is too long"),
-        ("prefix-ipv6", "rule \"one\": network 2001:db8::1/129 has a prefix that is too long"),
-        ("host-bits", "rule \"one\": network 192.0.2.1/24 has bits behind its prefix; 192.0.2.0/24 has not"),
-        ("network-family", "rule \"one\": network 2001:db8::1/128 is IPv6, and its address is IPv4"),
-        ("source-family", "rule \"one\": source 2001:db8::1 is IPv6, and its address is IPv4"),
-        ("port-zero", "rule \"one\": ports tcp:0-80: port 0 is not a port; ports are 1 to 65535"),
-        ("backwards", "rule \"one\": ports tcp:90-80: range 90-80 is backwards; write 80-90"),
-        ("no-id", "a rule has an empty id"),
+        ("prefix", "rule \"one\": network 192.0.2.1/33 has a prefix that is too long; write at most 32"),
+        ("prefix-ipv6", "rule \"one\": network 2001:db8::1/129 has a prefix that is too long; write at most 128"),
+        ("host-bits", "rule \"one\": 192.0.2.1/24 has bits behind its prefix; right would be 192.0.2.0/24"),
+        ("network-family", "rule \"one\": 2001:db8::1/128 is not IPv4, as the rule's address is; leave it out"),
+        ("source-family", "rule \"one\": 2001:db8::1 is not IPv4, as the rule's address is; leave it out"),
+        ("port-zero", "rule \"one\": port 0 is not a port; ports are 1 to 65535"),
+        ("backwards", "rule \"one\": range 90-80 is backwards; write 80-90"),
+        ("no-id", "a rule has an empty id; give it a short name like \"ipv4\""),
         ("same-id", "two rules have the id \"one\"; give each its own"),
         ("code", "diagnostic code \"Not Kebab\" is not kebab-case of at most 64 bytes, like bad-address"),
         ("span", "a span of 1 bytes at 1 is not in annotation \"\""),

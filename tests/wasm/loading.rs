@@ -262,12 +262,12 @@ fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
 fn an_inspection_says_what_is_there() {
     let inspection = wasm::inspect(wasm::built_in()).unwrap();
     assert_eq!(inspection.world, World::Policy);
-    assert_eq!(inspection.contract, Version::V0_1);
-    assert_eq!(inspection.exports, ["egressd:policy/evaluator@0.1.0"]);
-    assert!(inspection.imports.contains(&"egressd:policy/host@0.1.0".to_owned()), "{inspection:?}");
+    assert_eq!(inspection.contract, Version::V0_2);
+    assert_eq!(inspection.exports, ["egressd:policy/evaluator@0.2.0"]);
+    assert!(inspection.imports.contains(&"egressd:policy/host@0.2.0".to_owned()), "{inspection:?}");
     assert_eq!(inspection.bytes, wasm::built_in().len());
     assert!((10..1000).contains(&inspection.functions), "{inspection:?}");
-    assert!((1000..20_000).contains(&inspection.largest_function), "{inspection:?}");
+    assert!((1000..40_000).contains(&inspection.largest_function), "{inspection:?}");
     assert!(inspection.memory > 0 && inspection.memory <= Limits::MEMORY as u64, "{inspection:?}");
 }
 

@@ -5,7 +5,7 @@
 mod settings;
 
 use egressd_policy_sdk::{
-    Context, Description, Diagnostic, Draft, Outcome, Policy, PortRange, Rule, RuleError, Service,
+    Context, Description, Diagnostic, Draft, Outcome, Policy, PortRange, Rule, RuleError, Subject,
     export_policy,
 };
 
@@ -30,7 +30,7 @@ impl Policy for OnePort {
     fn evaluate(
         settings: &Settings,
         _context: &Context,
-        _service: &Service,
+        _subject: &Subject,
         mut draft: Draft,
     ) -> Outcome {
         let rules = draft.take_rules();

@@ -5,7 +5,7 @@
 mod settings;
 
 use egressd_policy_sdk::{
-    Context, Description, Diagnostic, Draft, PortRange, Rule, Service, Validator, export_validator,
+    Context, Description, Diagnostic, Draft, PortRange, Rule, Subject, Validator, export_validator,
 };
 
 pub use crate::settings::Settings;
@@ -29,7 +29,7 @@ impl Validator for OnePort {
     fn validate(
         settings: &Settings,
         _context: &Context,
-        _service: &Service,
+        _subject: &Subject,
         draft: &Draft,
     ) -> Vec<Diagnostic> {
         draft

@@ -10,7 +10,7 @@ mod settings;
 use std::net::IpAddr;
 
 use egressd_policy_sdk::{
-    Context, Description, Draft, Endpoint, Outcome, Policy, Rule, RuleError, Service, export_policy,
+    Context, Description, Draft, Endpoint, Outcome, Policy, Rule, RuleError, Subject, export_policy,
 };
 
 pub use crate::settings::{Key, Settings};
@@ -32,14 +32,14 @@ impl Policy for AddressPool {
         }
     }
 
-    fn evaluate(settings: &Settings, _context: &Context, service: &Service, mut draft: Draft) -> Outcome {
-        let chosen = settings.namespaces.selects(&service.namespace, &service.namespace_labels)
-            && settings.services.selects(&service.name, &service.labels);
-        if !chosen || !draft.rules().iter().any(|rule| pool(rule, service).len() > 1) {
+    fn evaluate(settings: &Settings, _context: &Context, subject: &Subject, mut draft: Draft) -> Outcome {
+        let chosen = settings.namespaces.selects(&subject.namespace.name, &subject.namespace.labels)
+            && settings.services.selects(&subject.name, &subject.labels);
+        if !chosen || !draft.rules().iter().any(|rule| pool(rule, subject).len() > 1) {
             return Outcome::pass();
         }
         let rules: Result<Vec<Vec<Rule>>, RuleError> =
-            draft.take_rules().into_iter().map(|rule| spread(rule, settings.key, service)).collect();
+            draft.take_rules().into_iter().map(|rule| spread(rule, settings.key, subject)).collect();
         match rules.and_then(|rules| draft.with_rules(rules.concat())) {
             Ok(draft) => Outcome::plan(draft),
             Err(error) => Outcome::deny(vec![error.into()]),
@@ -49,12 +49,12 @@ impl Policy for AddressPool {
 
 /// The addresses among which a rule's sources are spread: the Service's own of its family, each once; none for a rule
 /// with an address from elsewhere, which is not ours to judge.
-fn pool(rule: &Rule, service: &Service) -> Vec<IpAddr> {
-    if !service.addresses.contains(&rule.address()) {
+fn pool(rule: &Rule, subject: &Subject) -> Vec<IpAddr> {
+    if !subject.addresses.contains(&rule.address()) {
         return Vec::new();
     }
     let mut pool = Vec::new();
-    for address in rule.family().addresses(service.addresses.iter().copied()) {
+    for address in rule.family().addresses(subject.addresses.iter().copied()) {
         if !pool.contains(&address) {
             pool.push(address);
         }
@@ -63,14 +63,14 @@ fn pool(rule: &Rule, service: &Service) -> Vec<IpAddr> {
 }
 
 /// A rule as one for each address that gets a source, in the order of the Service's addresses.
-fn spread(rule: Rule, key: Key, service: &Service) -> Result<Vec<Rule>, RuleError> {
-    let pool = pool(&rule, service);
+fn spread(rule: Rule, key: Key, subject: &Subject) -> Result<Vec<Rule>, RuleError> {
+    let pool = pool(&rule, subject);
     if pool.len() < 2 || rule.sources().is_empty() {
         return Ok(vec![rule]);
     }
     let mut shares: Vec<(IpAddr, Vec<IpAddr>)> = pool.iter().map(|address| (*address, Vec::new())).collect();
     for source in rule.sources() {
-        let choice = choose(*source, key, &pool, service);
+        let choice = choose(*source, key, &pool, subject);
         let share = shares.iter_mut().find(|(address, _)| Some(*address) == choice);
         share.into_iter().for_each(|(_, sources)| sources.push(*source));
     }
@@ -85,9 +85,9 @@ fn share(rule: &Rule, address: IpAddr, sources: Vec<IpAddr>) -> Result<Rule, Rul
 }
 
 /// The address that a source falls to; none only of an empty pool.
-fn choose(source: IpAddr, key: Key, pool: &[IpAddr], service: &Service) -> Option<IpAddr> {
+fn choose(source: IpAddr, key: Key, pool: &[IpAddr], subject: &Subject) -> Option<IpAddr> {
     let pod = match key {
-        Key::Pod => pod_of(source, service).and_then(|endpoint| endpoint.pod.as_ref()),
+        Key::Pod => pod_of(source, subject).and_then(|endpoint| endpoint.pod.as_ref()),
         Key::Address => None,
     };
     match pod {
@@ -97,9 +97,9 @@ fn choose(source: IpAddr, key: Key, pool: &[IpAddr], service: &Service) -> Optio
 }
 
 /// The host sends endpoints sorted by address.
-fn pod_of(source: IpAddr, service: &Service) -> Option<&Endpoint> {
-    let found = service.endpoints.binary_search_by_key(&source, |endpoint| endpoint.address);
-    found.ok().and_then(|at| service.endpoints.get(at))
+fn pod_of(source: IpAddr, subject: &Subject) -> Option<&Endpoint> {
+    let found = subject.endpoints.binary_search_by_key(&source, |endpoint| endpoint.address);
+    found.ok().and_then(|at| subject.endpoints.get(at))
 }
 
 export_policy!(AddressPool);

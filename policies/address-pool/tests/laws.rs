@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use egressd_policy_address_pool::{AddressPool, Settings};
-use egressd_policy_sdk::{Draft, Rule, Service, testkit};
+use egressd_policy_sdk::{Draft, Rule, Subject, testkit};
 use proptest::prelude::*;
 
 #[test]
@@ -21,7 +21,7 @@ fn pod(number: u8) -> IpAddr {
     Ipv4Addr::new(10, 244, 1, number).into()
 }
 
-fn service(pods: &[u8], addresses: &[u8]) -> Service {
+fn service(pods: &[u8], addresses: &[u8]) -> Subject {
     let mut builder = testkit::load_balancer("shop", "web");
     for last in addresses {
         builder = builder.address(&format!("192.0.2.{last}"));
@@ -33,14 +33,14 @@ fn service(pods: &[u8], addresses: &[u8]) -> Service {
 }
 
 /// As an earlier policy would leave it: one rule with the first address, for all pods.
-fn draft(service: &Service) -> Draft {
+fn draft(service: &Subject) -> Draft {
     let sources = service.endpoints.iter().map(|endpoint| endpoint.address);
     let rules = service.addresses.first().map(|address| Rule::new("ipv4", *address).from(sources));
     let rules = rules.into_iter().flatten().map(|rule| rule.with_destination_ports(testkit::ports(&["tcp:443"])));
     testkit::draft(rules.flatten())
 }
 
-fn spread(settings: &str, service: &Service, draft: Draft) -> Draft {
+fn spread(settings: &str, service: &Subject, draft: Draft) -> Draft {
     let outcome = testkit::evaluate::<AddressPool>(settings, service, draft.clone());
     outcome.draft().unwrap_or(&draft).clone()
 }

@@ -1,6 +1,6 @@
 //! The annotations there are. The only place that knows their names.
 
-use egressd_policy_sdk::{Diagnostic, Service, Span, quoted};
+use egressd_policy_sdk::{Diagnostic, Span, Subject, quoted};
 
 use crate::settings::Settings;
 
@@ -104,9 +104,9 @@ impl<'a> Annotations<'a> {
     }
 
     /// Picks out what is ours.
-    pub(crate) fn of(service: &'a Service, settings: &Settings) -> Self {
+    pub(crate) fn of(subject: &'a Subject, settings: &Settings) -> Self {
         let mut found = Self::default();
-        for (full_name, value) in service.annotations.iter() {
+        for (full_name, value) in subject.annotations.iter() {
             let rest = full_name.strip_prefix(&settings.prefix);
             if let Some(name) = rest.and_then(|rest| rest.strip_prefix('/')) {
                 found.put(Annotation { full_name, name, value });

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, RuleError, Service, ServiceKind};
+use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, IpNet, Outcome, Rule, RuleError, ServiceType, Subject};
 
 use crate::annotations::Annotations;
 use crate::coverage::nothing_left;
@@ -10,27 +10,27 @@ use crate::request::{self, Allowed, Reading, Request};
 use crate::settings::Settings;
 
 /// One word on one Service. Only what cannot be read is invalid; what cannot be translated is told.
-pub(crate) fn decide(settings: &Settings, context: &Context, service: &Service, draft: Draft) -> Outcome {
-    match request::read(&Annotations::of(service, settings)) {
+pub(crate) fn decide(settings: &Settings, context: &Context, subject: &Subject, draft: Draft) -> Outcome {
+    match request::read(&Annotations::of(subject, settings)) {
         Reading::Nothing(diagnostics) => Outcome::pass().with(diagnostics),
         Reading::Wrong(diagnostics) => Outcome::invalid(diagnostics),
-        Reading::Asked(request) => plan(&request, context, service, draft),
+        Reading::Asked(request) => plan(&request, context, subject, draft),
     }
 }
 
 /// The annotations are the whole will of the Service's owner, so rules of an earlier policy are replaced.
-fn plan(request: &Request<'_>, context: &Context, service: &Service, mut draft: Draft) -> Outcome {
+fn plan(request: &Request<'_>, context: &Context, subject: &Subject, mut draft: Draft) -> Outcome {
     if draft.on_change.unwrap_or_default() != request.on_change {
         draft.on_change = Some(request.on_change);
     }
     drop(draft.take_rules());
     let mut diagnostics = request.warnings.clone();
-    if service.kind != ServiceKind::LoadBalancer {
-        diagnostics.push(not_a_load_balancer(service));
+    if subject.service_type() != Some(ServiceType::LoadBalancer) {
+        diagnostics.push(not_a_load_balancer(subject.service_type()));
         return Outcome::plan(draft).with(diagnostics);
     }
-    for family in families(request, service) {
-        match rule(family, request, context, service) {
+    for family in families(request, subject) {
+        match rule(family, request, context, subject) {
             Ok(rule) => {
                 diagnostics.extend(nothing_left(&rule));
                 diagnostics.extend(draft.push(rule).err().map(Diagnostic::from));
@@ -42,8 +42,8 @@ fn plan(request: &Request<'_>, context: &Context, service: &Service, mut draft: 
 }
 
 /// `egress` alone means IPv4, as in kube-vip, but on an IPv6-only Service it means IPv6: nothing else can.
-fn families(request: &Request<'_>, service: &Service) -> Vec<Family> {
-    match (is_ipv6_only(service), request.ipv6) {
+fn families(request: &Request<'_>, subject: &Subject) -> Vec<Family> {
+    match (is_ipv6_only(subject), request.ipv6) {
         (true, _) => vec![Family::Ipv6],
         (false, true) => vec![Family::Ipv4, Family::Ipv6],
         (false, false) => vec![Family::Ipv4],
@@ -51,24 +51,24 @@ fn families(request: &Request<'_>, service: &Service) -> Vec<Family> {
 }
 
 /// As the spec says; where it says nothing, as the addresses are.
-fn is_ipv6_only(service: &Service) -> bool {
-    let families: Vec<Family> = match service.families.as_slice() {
-        [] => service.addresses.iter().copied().map(Family::of).collect(),
+fn is_ipv6_only(subject: &Subject) -> bool {
+    let families: Vec<Family> = match subject.families() {
+        [] => subject.addresses.iter().copied().map(Family::of).collect(),
         known => known.to_vec(),
     };
     !families.is_empty() && families.iter().all(|family| *family == Family::Ipv6)
 }
 
 /// The rule of one family, or why there is none.
-fn rule(family: Family, request: &Request<'_>, context: &Context, service: &Service) -> Result<Rule, Diagnostic> {
-    let own = service.addresses.iter().copied().find(|address| Family::of(*address) == family);
-    let address = own.ok_or_else(|| no_address(family, service))?;
+fn rule(family: Family, request: &Request<'_>, context: &Context, subject: &Subject) -> Result<Rule, Diagnostic> {
+    let own = subject.addresses.iter().copied().find(|address| Family::of(*address) == family);
+    let address = own.ok_or_else(|| no_address(family, subject))?;
     let allowed = request.allowed.as_ref().map(|allowed| included(family, allowed)).transpose()?;
-    let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
+    let local = subject.local_endpoints().map(|endpoint| endpoint.address);
     // Whatever ready, serving and terminating say: a draining pod still talks, and readiness may need egress.
     let sources: Vec<IpAddr> = family.addresses(local).collect();
     if sources.is_empty() {
-        return Err(no_local_endpoint(family, context, service));
+        return Err(no_local_endpoint(family, context, subject));
     }
     let rule = Rule::new(id(family), address).from(sources)?;
     Ok(narrowed(rule, allowed, request)?)
@@ -117,16 +117,17 @@ fn nothing_allowed(family: Family) -> String {
     )
 }
 
-fn not_a_load_balancer(service: &Service) -> Diagnostic {
-    let kind = service.kind;
-    let message =
-        format!("the Service is of type {kind}, which has no address of its own; egress needs type LoadBalancer");
+fn not_a_load_balancer(service_type: Option<ServiceType>) -> Diagnostic {
+    let service_type = service_type.unwrap_or_default();
+    let message = format!(
+        "the Service is of type {service_type}, which has no address of its own; egress needs type LoadBalancer"
+    );
     Diagnostic::error("not-a-load-balancer", message)
 }
 
 /// One that waits for its first address is as it should be, and as it stands in a repository.
-fn no_address(family: Family, service: &Service) -> Diagnostic {
-    if service.addresses.is_empty() {
+fn no_address(family: Family, subject: &Subject) -> Diagnostic {
+    if subject.addresses.is_empty() {
         let message = format!(
             "the Service has no address yet, so nothing is translated to {family}; kube-vip or another load balancer writes one into status.loadBalancer.ingress"
         );
@@ -138,15 +139,20 @@ fn no_address(family: Family, service: &Service) -> Diagnostic {
     Diagnostic::error("no-address", message)
 }
 
-fn no_local_endpoint(family: Family, context: &Context, service: &Service) -> Diagnostic {
-    let elsewhere = family.addresses(service.endpoints.iter().map(|endpoint| endpoint.address)).count();
+fn no_local_endpoint(family: Family, context: &Context, subject: &Subject) -> Diagnostic {
+    let here = subject.local_endpoints().count();
     let (node, nothing) = (&context.node_name, "so there is nothing to translate");
-    let message = match elsewhere {
-        0 => format!(
+    let message = match (here, subject.endpoints_elsewhere()) {
+        (0, 0) => format!(
             "the Service has no {family} endpoint on any node, {nothing}; check its selector, and that its pods run in its namespace"
         ),
-        1 => format!("no {family} endpoint of the Service runs on {node} (1 runs on another node), {nothing}"),
-        _ => format!("no {family} endpoint of the Service runs on {node} ({elsewhere} run on other nodes), {nothing}"),
+        (_, 0) => {
+            format!("the Service has no {family} endpoint on any node, {nothing}; check the families of its pods")
+        }
+        (_, 1) => format!("no {family} endpoint of the Service runs on {node} (1 runs on another node), {nothing}"),
+        (_, elsewhere) => {
+            format!("no {family} endpoint of the Service runs on {node} ({elsewhere} run on other nodes), {nothing}")
+        }
     };
     Diagnostic::info("no-local-endpoint", message)
 }

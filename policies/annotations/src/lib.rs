@@ -15,7 +15,7 @@ mod request;
 mod settings;
 mod spelling;
 
-use egressd_policy_sdk::{Context, Description, Draft, Outcome, Policy, Service, export_policy};
+use egressd_policy_sdk::{Context, Description, Draft, Outcome, Policy, Subject, export_policy};
 
 pub use crate::settings::Settings;
 
@@ -34,11 +34,12 @@ impl Policy for Annotations {
             summary: "Reads kube-vip's egress annotations.".to_owned(),
             annotation_prefixes: annotations::BEGINNINGS.map(|name| format!("{prefix}/{name}")).to_vec(),
             label_prefixes: Vec::new(),
+            ..Description::default()
         }
     }
 
-    fn evaluate(settings: &Settings, context: &Context, service: &Service, draft: Draft) -> Outcome {
-        decide::decide(settings, context, service, draft)
+    fn evaluate(settings: &Settings, context: &Context, subject: &Subject, draft: Draft) -> Outcome {
+        decide::decide(settings, context, subject, draft)
     }
 }
 

@@ -3,14 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use egressd_policy_annotations::{Annotations, Settings};
-use egressd_policy_sdk::testkit::{self, ServiceBuilder, THIS_NODE};
+use egressd_policy_sdk::testkit::{self, SubjectBuilder, THIS_NODE};
 use egressd_policy_sdk::{
-    Decision, Draft, Endpoint, Family, OnChange, OnUnavailable, Outcome, Policy, Rule, ServiceKind, Settings as _,
+    Decision, Draft, Endpoint, Family, OnChange, OnUnavailable, Outcome, Policy, Rule, ServiceType, Settings as _,
     Severity, TrafficPolicy,
 };
 
 /// A dual-stack Service with endpoints on both nodes and of both families.
-fn web() -> ServiceBuilder {
+fn web() -> SubjectBuilder {
     testkit::load_balancer("shop", "web")
         .families(&[Family::Ipv4, Family::Ipv6])
         .address("192.0.2.10")
@@ -21,11 +21,11 @@ fn web() -> ServiceBuilder {
         .remote_endpoint("fd00:244:2::8")
 }
 
-fn egress() -> ServiceBuilder {
+fn egress() -> SubjectBuilder {
     web().annotation("kube-vip.io/egress", "true")
 }
 
-fn evaluate(service: ServiceBuilder) -> Outcome {
+fn evaluate(service: SubjectBuilder) -> Outcome {
     testkit::evaluate::<Annotations>("{}", &service.build(), Draft::default())
 }
 
@@ -152,6 +152,7 @@ fn the_first_own_address_of_a_family_is_used() {
 fn endpoints_are_translated_whatever_their_conditions_say() {
     let mut draining = Endpoint::new("10.244.1.8".parse().unwrap());
     draining.node = Some(THIS_NODE.to_owned());
+    draining.here = true;
     (draining.ready, draining.serving, draining.terminating) = (Some(false), Some(false), Some(true));
     let outcome = evaluate(egress().endpoint(draining));
     assert_eq!(translations(&outcome), ["ipv4: [10.244.1.7, 10.244.1.8] -> 192.0.2.10"]);
@@ -160,11 +161,11 @@ fn endpoints_are_translated_whatever_their_conditions_say() {
 #[test]
 fn only_a_load_balancer_has_addresses() {
     for (kind, name) in [
-        (ServiceKind::ClusterIp, "ClusterIP"),
-        (ServiceKind::NodePort, "NodePort"),
-        (ServiceKind::ExternalName, "ExternalName"),
+        (ServiceType::ClusterIp, "ClusterIP"),
+        (ServiceType::NodePort, "NodePort"),
+        (ServiceType::ExternalName, "ExternalName"),
     ] {
-        let outcome = evaluate(egress().kind(kind));
+        let outcome = evaluate(egress().service_type(kind));
         assert_eq!(rules(&outcome), []);
         assert_eq!(told(&outcome), [(Severity::Error, "not-a-load-balancer")]);
         assert!(outcome.diagnostics[0].message.contains(&format!("type {name},")));
@@ -209,12 +210,12 @@ fn a_service_without_an_endpoint_here_is_told_how_many_there_are_elsewhere() {
         ),
         (
             vec!["10.244.2.8", "10.244.3.8", "fd00:244:2::8"],
-            format!("no IPv4 endpoint of the Service runs on node-a (2 run on other nodes), {nothing}"),
+            format!("no IPv4 endpoint of the Service runs on node-a (3 run on other nodes), {nothing}"),
         ),
     ] {
         let service =
             testkit::load_balancer("shop", "web").address("192.0.2.10").annotation("kube-vip.io/egress", "true");
-        let service = elsewhere.into_iter().fold(service, testkit::ServiceBuilder::remote_endpoint);
+        let service = elsewhere.into_iter().fold(service, testkit::SubjectBuilder::remote_endpoint);
         let outcome = evaluate(service);
         assert_eq!(outcome.diagnostics.iter().map(|told| told.message.as_str()).collect::<Vec<_>>(), [sentence]);
     }
@@ -375,7 +376,7 @@ fn every_annotation_can_be_wrong() {
 fn the_prefix_is_a_setting() {
     let settings = r#"{"prefix": "egress.example.com"}"#;
     let evaluate =
-        |service: ServiceBuilder| testkit::evaluate::<Annotations>(settings, &service.build(), Draft::default());
+        |service: SubjectBuilder| testkit::evaluate::<Annotations>(settings, &service.build(), Draft::default());
     assert_eq!(evaluate(egress()), Outcome::pass());
     assert_eq!(rules(&evaluate(web().annotation("egress.example.com/egress", "true"))).len(), 1);
     let description = Annotations::describe(&Settings::parse(settings).unwrap());

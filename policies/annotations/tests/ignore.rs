@@ -1,18 +1,18 @@
 //! The switch that takes a Service out of egress.
 
 use egressd_policy_annotations::Annotations;
-use egressd_policy_sdk::testkit::{self, ServiceBuilder};
+use egressd_policy_sdk::testkit::{self, SubjectBuilder};
 use egressd_policy_sdk::{Decision, Draft, Outcome, Severity};
 
-fn web() -> ServiceBuilder {
+fn web() -> SubjectBuilder {
     testkit::load_balancer("shop", "web").address("192.0.2.10").local_endpoint("10.244.1.7")
 }
 
-fn egress() -> ServiceBuilder {
+fn egress() -> SubjectBuilder {
     web().annotation("kube-vip.io/egress", "true")
 }
 
-fn evaluate(service: ServiceBuilder) -> Outcome {
+fn evaluate(service: SubjectBuilder) -> Outcome {
     testkit::evaluate::<Annotations>("{}", &service.build(), Draft::default())
 }
 

@@ -7,7 +7,7 @@ mod plan;
 mod settings;
 
 use egressd_policy_sdk::{
-    Context, Description, Diagnostic, Draft, Outcome, Policy, Service, ServiceKind, export_policy,
+    Context, Description, Diagnostic, Draft, Outcome, Policy, ServiceType, Subject, export_policy,
 };
 
 pub use crate::settings::{Change, Egress, Entry, Families, Settings, Unavailable};
@@ -27,19 +27,20 @@ impl Policy for NamespaceDefaults {
             summary: "Gives Services without annotations the egress of their namespace.".to_owned(),
             annotation_prefixes: vec![format!("{}/egress", settings.prefix)],
             label_prefixes: labels.map(str::to_owned).collect(),
+            ..Description::default()
         }
     }
 
-    fn evaluate(settings: &Settings, context: &Context, service: &Service, draft: Draft) -> Outcome {
-        let named = |entry: &&Entry| entry.namespaces.selects(&service.namespace, &service.namespace_labels);
-        let chosen = |entry: &&Entry| named(entry) && entry.services.selects(&service.name, &service.labels);
-        let speaks = service.annotations.get(&format!("{}/egress", settings.prefix)).is_some();
+    fn evaluate(settings: &Settings, context: &Context, subject: &Subject, draft: Draft) -> Outcome {
+        let named = |entry: &&Entry| entry.namespaces.selects(&subject.namespace.name, &subject.namespace.labels);
+        let chosen = |entry: &&Entry| named(entry) && entry.services.selects(&subject.name, &subject.labels);
+        let speaks = subject.annotations.get(&format!("{}/egress", settings.prefix)).is_some();
         // A Service of another type has no address of its own, and its owner asked for nothing.
-        let ours = !speaks && service.kind == ServiceKind::LoadBalancer && draft.rules().is_empty();
+        let ours = !speaks && subject.service_type() == Some(ServiceType::LoadBalancer) && draft.rules().is_empty();
         match settings.defaults.iter().find(chosen).filter(|_| ours) {
             Some(entry) => {
-                let ignored = ignored(settings, service);
-                plan::plan(&entry.egress, context, service, draft).with(ignored)
+                let ignored = ignored(settings, subject);
+                plan::plan(&entry.egress, context, subject, draft).with(ignored)
             }
             None => Outcome::pass(),
         }
@@ -47,10 +48,10 @@ impl Policy for NamespaceDefaults {
 }
 
 /// Filters without `egress` itself filter nothing, which is worse here than where there is no egress.
-fn ignored(settings: &Settings, service: &Service) -> Vec<Diagnostic> {
+fn ignored(settings: &Settings, subject: &Subject) -> Vec<Diagnostic> {
     let beginning = format!("{}/egress-", settings.prefix);
     // kube-vip writes this one; it asks for nothing.
-    let filters = service
+    let filters = subject
         .annotations
         .iter()
         .filter(|(name, _)| name.strip_prefix(beginning.as_str()).is_some_and(|rest| rest != "nftables-table"));

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, IpNet, Network, Outcome, Rule, RuleError, Service};
+use egressd_policy_sdk::{Context, Diagnostic, Draft, Family, IpNet, Network, Outcome, Rule, RuleError, Subject};
 
 use crate::settings::{Egress, Families};
 
 /// A rule for each family, or why there is none.
-pub(crate) fn plan(egress: &Egress, context: &Context, service: &Service, mut draft: Draft) -> Outcome {
+pub(crate) fn plan(egress: &Egress, context: &Context, subject: &Subject, mut draft: Draft) -> Outcome {
     if draft.on_change.unwrap_or_default() != egress.on_change.into() {
         draft.on_change = Some(egress.on_change.into());
     }
@@ -15,15 +15,15 @@ pub(crate) fn plan(egress: &Egress, context: &Context, service: &Service, mut dr
         draft.on_unavailable = Some(egress.on_unavailable.into());
     }
     let mut diagnostics = Vec::new();
-    for family in families(egress, service) {
-        let pushed = rule(family, egress, context, service).and_then(|rule| Ok(draft.push(rule)?));
+    for family in families(egress, subject) {
+        let pushed = rule(family, egress, context, subject).and_then(|rule| Ok(draft.push(rule)?));
         diagnostics.extend(pushed.err());
     }
     Outcome::plan(draft).with(diagnostics)
 }
 
-fn families(egress: &Egress, service: &Service) -> Vec<Family> {
-    match (is_ipv6_only(service), egress.families) {
+fn families(egress: &Egress, subject: &Subject) -> Vec<Family> {
+    match (is_ipv6_only(subject), egress.families) {
         (true, Families::Ipv4 | Families::Both) => vec![Family::Ipv6],
         (false, Families::Ipv4) => vec![Family::Ipv4],
         (false, Families::Both) => vec![Family::Ipv4, Family::Ipv6],
@@ -31,19 +31,19 @@ fn families(egress: &Egress, service: &Service) -> Vec<Family> {
 }
 
 /// As the spec says; where it says nothing, as the addresses are.
-fn is_ipv6_only(service: &Service) -> bool {
-    let families: Vec<Family> = match service.families.as_slice() {
-        [] => service.addresses.iter().copied().map(Family::of).collect(),
+fn is_ipv6_only(subject: &Subject) -> bool {
+    let families: Vec<Family> = match subject.families() {
+        [] => subject.addresses.iter().copied().map(Family::of).collect(),
         known => known.to_vec(),
     };
     !families.is_empty() && families.iter().all(|family| *family == Family::Ipv6)
 }
 
 /// The rule of one family. That there is none is no mistake of the Service's owner, who asked for nothing.
-fn rule(family: Family, egress: &Egress, context: &Context, service: &Service) -> Result<Rule, Diagnostic> {
-    let own = family.addresses(service.addresses.iter().copied()).next();
+fn rule(family: Family, egress: &Egress, context: &Context, subject: &Subject) -> Result<Rule, Diagnostic> {
+    let own = family.addresses(subject.addresses.iter().copied()).next();
     let address = own.ok_or_else(|| no_address(family))?;
-    let local = service.local_endpoints(context).map(|endpoint| endpoint.address);
+    let local = subject.local_endpoints().map(|endpoint| endpoint.address);
     let sources: Vec<IpAddr> = family.addresses(local).collect();
     if sources.is_empty() {
         return Err(no_local_endpoint(family, context));

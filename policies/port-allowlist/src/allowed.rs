@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use egressd_policy_sdk::{PortRange, Service};
+use egressd_policy_sdk::{PortRange, Subject};
 
 use crate::settings::{Settings, WithoutPorts};
 
@@ -17,10 +17,11 @@ pub(crate) enum Allowed {
 
 impl Allowed {
     /// For the namespace of a Service.
-    pub(crate) fn of(settings: &Settings, service: &Service) -> Self {
+    pub(crate) fn of(settings: &Settings, subject: &Subject) -> Self {
         let mut ports = Vec::new();
-        let selects =
-            |entry: &&crate::settings::Entry| entry.namespaces.selects(&service.namespace, &service.namespace_labels);
+        let selects = |entry: &&crate::settings::Entry| {
+            entry.namespaces.selects(&subject.namespace.name, &subject.namespace.labels)
+        };
         for entry in settings.allow.iter().filter(selects) {
             match entry.without_ports {
                 WithoutPorts::Allow => return Self::Everything,

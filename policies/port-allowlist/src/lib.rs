@@ -7,7 +7,7 @@ mod allowed;
 mod settings;
 
 use egressd_policy_sdk::{
-    Context, Description, Diagnostic, Draft, PortRange, Rule, Service, Validator, export_validator,
+    Context, Description, Diagnostic, Draft, PortRange, Rule, Subject, Validator, export_validator,
 };
 
 use crate::allowed::Allowed;
@@ -32,29 +32,29 @@ impl Validator for PortAllowlist {
         }
     }
 
-    fn validate(settings: &Settings, _context: &Context, service: &Service, draft: &Draft) -> Vec<Diagnostic> {
+    fn validate(settings: &Settings, _context: &Context, subject: &Subject, draft: &Draft) -> Vec<Diagnostic> {
         if draft.rules().is_empty() {
             return Vec::new();
         }
-        let allowed = Allowed::of(settings, service);
-        draft.rules().iter().flat_map(|rule| objections(rule, &allowed, service)).collect()
+        let allowed = Allowed::of(settings, subject);
+        draft.rules().iter().flat_map(|rule| objections(rule, &allowed, subject)).collect()
     }
 }
 
 /// One for each port of a rule that goes too far, of the first ten.
-fn objections(rule: &Rule, allowed: &Allowed, service: &Service) -> Vec<Diagnostic> {
+fn objections(rule: &Rule, allowed: &Allowed, subject: &Subject) -> Vec<Diagnostic> {
     if *allowed == Allowed::Everything {
         return Vec::new();
     }
     if rule.destination_ports().is_empty() {
-        return vec![objection(rule, "every port", allowed, service)];
+        return vec![objection(rule, "every port", allowed, subject)];
     }
     let too_far = rule.destination_ports().iter().filter(|asked| !allowed.contains(**asked));
-    too_far.take(MOST).map(|asked: &PortRange| objection(rule, &asked.to_string(), allowed, service)).collect()
+    too_far.take(MOST).map(|asked: &PortRange| objection(rule, &asked.to_string(), allowed, subject)).collect()
 }
 
-fn objection(rule: &Rule, asked: &str, allowed: &Allowed, service: &Service) -> Diagnostic {
-    let (id, namespace) = (rule.id(), &service.namespace);
+fn objection(rule: &Rule, asked: &str, allowed: &Allowed, subject: &Subject) -> Diagnostic {
+    let (id, namespace) = (rule.id(), &subject.namespace.name);
     let message = format!("rule {id:?}: namespace {namespace} may not ask for {asked}; it may ask for {allowed}");
     Diagnostic::error("port-not-allowed", message).for_rule(id)
 }

@@ -6,7 +6,7 @@
 mod settings;
 
 use egressd_policy_sdk::{
-    Context, Description, Diagnostic, Draft, IpNet, Outcome, Policy, Rule, RuleError, Service, export_policy,
+    Context, Description, Diagnostic, Draft, IpNet, Outcome, Policy, Rule, RuleError, Subject, export_policy,
 };
 
 pub use crate::settings::Settings;
@@ -27,7 +27,7 @@ impl Policy for PrivateGuard {
         }
     }
 
-    fn evaluate(settings: &Settings, _context: &Context, _service: &Service, mut draft: Draft) -> Outcome {
+    fn evaluate(settings: &Settings, _context: &Context, _subject: &Subject, mut draft: Draft) -> Outcome {
         let rules = draft.take_rules();
         if rules.is_empty() {
             return Outcome::pass();

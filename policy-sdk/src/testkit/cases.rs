@@ -1,4 +1,4 @@
-//! Golden cases: folders with a Service and what a policy makes of it.
+//! Golden cases: folders with a subject and what a policy makes of it.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -27,13 +27,13 @@ use crate::{Diagnostic, Severity};
 pub fn cases<P: Policy>(directory: impl AsRef<Path>) {
     run(directory.as_ref(), |folder| {
         let settings = settings(folder)?;
-        let Case { context, service } = case(folder)?;
+        let Case { context, subject } = case(folder)?;
         let refused = ask::check(&settings, P::check);
         if is_refusal(&refused) {
-            return Ok(render::refusal_text(&refused, &service));
+            return Ok(render::refusal_text(&refused, &subject));
         }
-        let service = shown(service, &description(&settings, P::describe)?);
-        Ok(render::outcome_text(&ask::evaluate::<P>(&settings, &context, &service, draft(folder)?), &service))
+        let subject = shown(subject, &description(&settings, P::describe)?);
+        Ok(render::outcome_text(&ask::evaluate::<P>(&settings, &context, &subject, draft(folder)?), &subject))
     });
 }
 
@@ -44,14 +44,14 @@ pub fn cases<P: Policy>(directory: impl AsRef<Path>) {
 pub fn validator_cases<V: Validator>(directory: impl AsRef<Path>) {
     run(directory.as_ref(), |folder| {
         let settings = settings(folder)?;
-        let Case { context, service } = case(folder)?;
+        let Case { context, subject } = case(folder)?;
         let refused = ask::check(&settings, V::check);
         if is_refusal(&refused) {
-            return Ok(render::refusal_text(&refused, &service));
+            return Ok(render::refusal_text(&refused, &subject));
         }
-        let service = shown(service, &description(&settings, V::describe)?);
-        let diagnostics = ask::validate::<V>(&settings, &context, &service, &draft(folder)?);
-        Ok(render::validation_text(&diagnostics, &service))
+        let subject = shown(subject, &description(&settings, V::describe)?);
+        let diagnostics = ask::validate::<V>(&settings, &context, &subject, &draft(folder)?);
+        Ok(render::validation_text(&diagnostics, &subject))
     });
 }
 

@@ -1,6 +1,6 @@
 //! Drafts that earlier policies left.
 
-use super::service::parse;
+use super::subject::parse;
 use crate::{Draft, Network, PortRange, Rule};
 
 /// A draft of these rules.

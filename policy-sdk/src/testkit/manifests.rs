@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use super::context_of;
 use super::objects::{EndpointObject, Metadata, Objects, ServiceObject, ServiceSpec, SliceObject};
-use crate::Family;
-use crate::Protocol;
 use crate::labels::Labels;
-use crate::service::{Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, TrafficPolicy};
+use crate::subject::{
+    Context, Endpoint, Namespace, ObjectReference, SERVICE, Service, ServicePort, ServiceType, Subject, TrafficPolicy,
+};
+use crate::{Family, Protocol};
 
 /// kube-vip's annotation that asks for addresses and orders them.
 const LOAD_BALANCER_IPS: &str = "kube-vip.io/loadbalancerIPs";
@@ -17,13 +18,14 @@ const LOAD_BALANCER_IPS: &str = "kube-vip.io/loadbalancerIPs";
 /// The label by which an EndpointSlice names its Service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-/// One Service and the node on which a policy is asked about it.
+/// One subject and the node on which a policy is asked about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
     /// The node, with its labels when the manifests say them.
     pub context: Context,
-    /// The Service with all its labels and annotations; [`shown`](super::shown) leaves out what a policy does not see.
-    pub service: Service,
+    /// The Service with all its labels, annotations and endpoints; [`shown`](super::shown) leaves out what a policy does
+    /// not see.
+    pub subject: Subject,
 }
 
 /// Reads the YAML of a case's `service.yaml`: one Service, its EndpointSlices, and optionally its Namespace and Nodes.
@@ -40,9 +42,12 @@ pub fn case_from_yaml(text: &str, node: &str) -> Result<Case, String> {
     let (Some(written), true) = (objects.services.pop(), objects.services.is_empty()) else {
         return Err("a case needs exactly one Service".to_owned());
     };
-    let mut service = service(written)?;
-    let of_namespace = objects.namespaces.into_iter().find(|found| found.name.as_ref() == Some(&service.namespace));
-    service.namespace_labels = labels(of_namespace.and_then(|found| found.labels));
+    let mut subject = subject(written)?;
+    let named = |found: &Metadata| found.name.as_ref() == Some(&subject.namespace.name);
+    if let Some(namespace) = objects.namespaces.into_iter().find(named) {
+        subject.namespace.labels = labels(namespace.labels);
+        subject.namespace.annotations = labels(namespace.annotations);
+    }
     let mut own = BTreeSet::new();
     let mut context = context_of(node);
     for object in objects.nodes {
@@ -52,35 +57,40 @@ pub fn case_from_yaml(text: &str, node: &str) -> Result<Case, String> {
             context.node_labels = labels(object.metadata.labels);
         }
     }
-    service.endpoints = endpoints(objects.slices, &service, node)?;
-    service.endpoints.retain(|endpoint| !own.contains(&endpoint.address));
-    Ok(Case { context, service })
+    subject.endpoints = endpoints(objects.slices, &subject, node)?;
+    subject.endpoints.retain(|endpoint| !own.contains(&endpoint.address));
+    Ok(Case { context, subject })
 }
 
-fn service(object: ServiceObject) -> Result<Service, String> {
+fn subject(object: ServiceObject) -> Result<Subject, String> {
     let ServiceObject { metadata, spec, status } = object;
     let namespace = namespace(&metadata);
     let name = metadata.name.ok_or("the Service has no metadata.name")?;
     let annotations = labels(metadata.annotations);
     let ingress = status.load_balancer.ingress.into_iter().flatten().filter_map(|ingress| ingress.ip);
     let status = all("status.loadBalancer.ingress[].ip", ingress)?;
-    let cluster = spec.cluster_ips.iter().flatten().filter(|text| *text != "None" && !text.is_empty()).cloned();
-    Ok(Service {
+    Ok(Subject {
+        kind: SERVICE.to_owned(),
         uid: metadata.uid.unwrap_or_else(|| format!("{namespace}/{name}")),
-        namespace,
-        namespace_labels: Labels::default(),
+        namespace: Namespace { name: namespace, ..Namespace::default() },
         name,
-        kind: kind(spec.kind.as_deref())?,
         labels: labels(metadata.labels),
         addresses: own_addresses(status, &annotations, &spec),
         annotations,
+        service: Some(service(spec)?),
+        ..Subject::default()
+    })
+}
+
+fn service(spec: ServiceSpec) -> Result<Service, String> {
+    let cluster = spec.cluster_ips.into_iter().flatten().filter(|text| *text != "None" && !text.is_empty());
+    Ok(Service {
+        service_type: service_type(spec.kind.as_deref())?,
         cluster_addresses: all("spec.clusterIPs[]", cluster)?,
         external_traffic_policy: traffic_policy(spec.external_traffic_policy.as_deref())?,
         families: spec.ip_families.into_iter().flatten().map(|text| family(&text)).collect::<Result<_, _>>()?,
         ports: spec.ports.into_iter().flatten().map(|p| port(p.name, p.protocol, p.port)).collect::<Result<_, _>>()?,
         load_balancer_class: spec.load_balancer_class,
-        endpoints: Vec::new(),
-        extra: Vec::new(),
     })
 }
 
@@ -107,13 +117,13 @@ fn own_addresses(status: Vec<IpAddr>, annotations: &Labels, spec: &ServiceSpec) 
 }
 
 /// Of all slices of the Service, each address once, sorted.
-fn endpoints(mut slices: Vec<SliceObject>, service: &Service, node: &str) -> Result<Vec<Endpoint>, String> {
+fn endpoints(mut slices: Vec<SliceObject>, subject: &Subject, node: &str) -> Result<Vec<Endpoint>, String> {
     slices.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     let mut by_address = BTreeMap::new();
     for slice in slices {
         let named = slice.metadata.labels.as_ref().and_then(|labels| labels.get(SERVICE_NAME));
         let Some(named) = named else { return Err(format!("an EndpointSlice has no label {SERVICE_NAME}")) };
-        let ours = *named == service.name && namespace(&slice.metadata) == service.namespace;
+        let ours = *named == subject.name && namespace(&slice.metadata) == subject.namespace.name;
         if ours && slice.address_type != "FQDN" {
             for object in slice.endpoints.into_iter().flatten() {
                 by_address.extend(endpoint(object, node)?.into_iter().map(|endpoint| (endpoint.address, endpoint)));
@@ -129,9 +139,10 @@ fn endpoint(object: EndpointObject, node: &str) -> Result<Vec<Endpoint>, String>
     let reference = object.target_ref.filter(|reference| reference.kind.as_deref() == Some("Pod"));
     let pod = reference
         .and_then(|pod| Some(ObjectReference { namespace: pod.namespace.unwrap_or_default(), name: pod.name? }));
-    let node = object.node_name.unwrap_or_else(|| node.to_owned());
+    let on = object.node_name.unwrap_or_else(|| node.to_owned());
     let one = |address| Endpoint {
-        node: Some(node.clone()),
+        here: on == node,
+        node: Some(on.clone()),
         pod: pod.clone(),
         ready: conditions.ready,
         serving: conditions.serving,
@@ -141,12 +152,12 @@ fn endpoint(object: EndpointObject, node: &str) -> Result<Vec<Endpoint>, String>
     Ok(all("endpoints[].addresses[]", object.addresses)?.into_iter().map(one).collect())
 }
 
-fn kind(text: Option<&str>) -> Result<ServiceKind, String> {
+fn service_type(text: Option<&str>) -> Result<ServiceType, String> {
     match text {
-        None | Some("ClusterIP") => Ok(ServiceKind::ClusterIp),
-        Some("NodePort") => Ok(ServiceKind::NodePort),
-        Some("LoadBalancer") => Ok(ServiceKind::LoadBalancer),
-        Some("ExternalName") => Ok(ServiceKind::ExternalName),
+        None | Some("ClusterIP") => Ok(ServiceType::ClusterIp),
+        Some("NodePort") => Ok(ServiceType::NodePort),
+        Some("LoadBalancer") => Ok(ServiceType::LoadBalancer),
+        Some("ExternalName") => Ok(ServiceType::ExternalName),
         Some(other) => Err(wrong("spec.type", other, "ClusterIP, NodePort, LoadBalancer or ExternalName")),
     }
 }
@@ -193,14 +204,14 @@ mod tests {
         let node = "---\n{apiVersion: v1, kind: Node, metadata: {name: a, labels: {zone: z}}, status: {addresses: [{type: InternalIP, address: 192.168.0.1}, {type: Hostname, address: a}]}}\n";
         let case = case_from_yaml(&format!("{SERVICE}{slice}{node}"), "a").unwrap_or_else(|error| panic!("{error}"));
         let seen: Vec<_> = case
-            .service
+            .subject
             .endpoints
             .iter()
             .map(|e| (e.address.to_string(), e.node.clone().unwrap_or_default()))
             .collect();
         assert_eq!(seen, [("10.0.0.1".to_owned(), "b".to_owned()), ("10.0.0.2".to_owned(), "a".to_owned())]);
         assert_eq!(case.context.node_labels.get("zone"), Some("z"));
-        assert_eq!(case.service.namespace, "default");
+        assert_eq!(case.subject.namespace.name, "default");
     }
 
     #[test]
@@ -210,7 +221,7 @@ mod tests {
                 "{{apiVersion: v1, kind: Service, metadata: {{name: web, annotations: {{kube-vip.io/loadbalancerIPs: '{annotation}'}}}}, spec: {{loadBalancerIP: 192.0.2.3}}, status: {{loadBalancer: {{ingress: [{status}]}}}}}}"
             );
             let case = case_from_yaml(&text, "a").unwrap_or_else(|error| panic!("{error}"));
-            case.service.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            case.subject.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(addresses("192.0.2.2, 192.0.2.1,junk,192.0.2.2", "{ip: 192.0.2.1}"), "192.0.2.2 192.0.2.1");
         assert_eq!(addresses("", "{ip: 192.0.2.1}, {hostname: a}"), "192.0.2.1");

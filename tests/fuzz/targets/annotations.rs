@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use egressd_policy_annotations::Annotations;
 use egressd_policy_sdk::testkit::{evaluate, load_balancer};
-use egressd_policy_sdk::{Decision, Diagnostic, Draft, Family, IpNet, MOST_DIAGNOSTICS, OnChange, Outcome, Service};
+use egressd_policy_sdk::{Decision, Diagnostic, Draft, Family, IpNet, MOST_DIAGNOSTICS, OnChange, Outcome, Subject};
 
 use super::{Answer, lossy};
 
@@ -31,12 +31,12 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
     }
 }
 
-fn asked(service: &Service) -> Outcome {
+fn asked(service: &Subject) -> Outcome {
     evaluate::<Annotations>("{}", service, Draft::default())
 }
 
 /// A Service with an address and a pod of each family.
-fn written(text: &str) -> Service {
+fn written(text: &str) -> Subject {
     let builder = load_balancer("shop", "web").address("192.0.2.10").address("2001:db8::10");
     let mut service = builder.local_endpoint("10.244.1.7").local_endpoint("fd00:10:244:1::7").build();
     for (name, value) in text.split('\n').filter_map(|line| line.split_once('=')) {
@@ -45,7 +45,7 @@ fn written(text: &str) -> Service {
     service
 }
 
-fn is_fit(diagnostic: &Diagnostic, service: &Service) {
+fn is_fit(diagnostic: &Diagnostic, service: &Subject) {
     let kebab =
         |code: &str| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     assert!(kebab(&diagnostic.code), "{:?}", diagnostic.code);

@@ -9,7 +9,7 @@ use egressd_policy_namespace_defaults::NamespaceDefaults;
 use egressd_policy_port_allowlist::PortAllowlist;
 use egressd_policy_private_guard::PrivateGuard;
 use egressd_policy_sdk::testkit::{check_settings, check_validator_settings, evaluate, load_balancer, validate};
-use egressd_policy_sdk::{Diagnostic, Draft, MOST_DIAGNOSTICS, Network, PortRange, Service, Severity};
+use egressd_policy_sdk::{Diagnostic, Draft, MOST_DIAGNOSTICS, Network, PortRange, Severity, Subject};
 
 use super::{Answer, lossy};
 
@@ -18,14 +18,14 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
     reads_as_it_prints::<PortRange>(&text);
     reads_as_it_prints::<Network>(&text);
     let service = load_balancer("shop", "web").address("192.0.2.10").local_endpoint("10.244.1.7").build();
-    let asked = |ask: fn(&str, &Service, Draft) -> egressd_policy_sdk::Outcome| {
-        move |text: &str, service: &Service| ask(text, service, Draft::default()).diagnostics
+    let asked = |ask: fn(&str, &Subject, Draft) -> egressd_policy_sdk::Outcome| {
+        move |text: &str, service: &Subject| ask(text, service, Draft::default()).diagnostics
     };
     is_checked(&text, &service, check_settings::<Annotations>, asked(evaluate::<Annotations>));
     is_checked(&text, &service, check_settings::<AddressPool>, asked(evaluate::<AddressPool>));
     is_checked(&text, &service, check_settings::<NamespaceDefaults>, asked(evaluate::<NamespaceDefaults>));
     is_checked(&text, &service, check_settings::<PrivateGuard>, asked(evaluate::<PrivateGuard>));
-    let validated = |text: &str, service: &Service| validate::<PortAllowlist>(text, service, &Draft::default());
+    let validated = |text: &str, service: &Subject| validate::<PortAllowlist>(text, service, &Draft::default());
     is_checked(&text, &service, check_validator_settings::<PortAllowlist>, validated);
     if check_settings::<Annotations>(&text).is_empty() { Answer::Taken } else { Answer::Refused }
 }
@@ -33,9 +33,9 @@ pub(crate) fn laws(bytes: &[u8]) -> Answer {
 /// What is found wrong with settings is found before they are used; a Service with them is answered all the same.
 fn is_checked(
     settings: &str,
-    service: &Service,
+    service: &Subject,
     check: fn(&str) -> Vec<Diagnostic>,
-    ask: impl Fn(&str, &Service) -> Vec<Diagnostic>,
+    ask: impl Fn(&str, &Subject) -> Vec<Diagnostic>,
 ) {
     let is_bad = |found: &[Diagnostic]| found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let (found, answered) = (check(settings), ask(settings, service));

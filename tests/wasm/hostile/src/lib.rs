@@ -1,11 +1,11 @@
-//! A policy that does what `do` in its settings says, or else the Service's name. It speaks the contract's own types, because the SDK's do not
+//! A policy that does what `do` in its settings says, or else the subject's name. It speaks the contract's own types, because the SDK's do not
 //! let anybody write nonsense.
 
 use std::hint::black_box;
 
 use egressd_policy_sdk::bindings::egressd::policy::types::{
-    Context, Decision, Description, Diagnostic, Draft, IpAddress, Network, OnChange, OnUnavailable, Outcome, PortRange,
-    Protocol, Rule, Service, Severity, Span,
+    Context, Decision, Description, Diagnostic, Draft, EndpointScope, IpAddress, Network, Outcome, PortRange, Protocol,
+    Rule, Severity, Span, Subject,
 };
 use egressd_policy_sdk::bindings::exports::egressd::policy::evaluator::Guest;
 use egressd_policy_sdk::{export, log};
@@ -28,16 +28,19 @@ impl Guest for Hostile {
             version: "1".to_owned(),
             summary: String::new(),
             settings_schema: String::new(),
+            subject_kinds: vec!["Service".to_owned()],
             annotation_prefixes: vec![String::new()],
             label_prefixes: vec!["seen/".to_owned()],
+            namespace_annotation_prefixes: Vec::new(),
+            endpoints: EndpointScope::Here,
             extra: Vec::new(),
         }
     }
 
-    fn evaluate(context: Context, service: Service, _draft: Draft) -> Outcome {
+    fn evaluate(context: Context, subject: Subject, _draft: Draft) -> Outcome {
         export::log_panics();
-        match wish(&context.settings).unwrap_or(&service.name) {
-            "foreign-source" => foreign_source(&service),
+        match wish(&context.settings).unwrap_or(&subject.name) {
+            "foreign-source" => foreign_source(&subject),
             "loop" => endless(),
             "memory" => hoard(),
             "recursion" => told(&format!("{}", recurse(1))),
@@ -53,8 +56,8 @@ impl Guest for Hostile {
             "many" => repeated(told("once more"), 1000),
             "long-code" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, &"x".repeat(65), "", None)]),
             "code" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "Not Kebab", "", None)]),
-            "span" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "span", "", Some(span(&service)))]),
-            "echo" => told(&echo(&service)),
+            "span" => outcome(Decision::Pass, vec![diagnostic(Severity::Info, "span", "", Some(span(&subject)))]),
+            "echo" => told(&echo(&subject)),
             name => nonsense(name),
         }
     }
@@ -69,12 +72,11 @@ fn wish(settings: &str) -> Option<&str> {
 }
 
 /// Other pods, for the Service's own address.
-fn foreign_source(service: &Service) -> Outcome {
+fn foreign_source(subject: &Subject) -> Outcome {
     let sources = (1..=3).map(|last| IpAddress::Ipv4((10, 0, 0, last))).collect();
-    let address = service.addresses.first().copied().unwrap_or(IpAddress::Ipv4((11, 0, 0, 2)));
-    let rules = vec![Rule { sources, address, ..rule() }];
-    let draft = Draft { rules, on_change: OnChange::Keep, on_unavailable: OnUnavailable::Pass, extra: Vec::new() };
-    outcome(Decision::Plan(draft), Vec::new())
+    let address = subject.addresses.first().copied().unwrap_or(IpAddress::Ipv4((11, 0, 0, 2)));
+    let rules = vec![Rule { sources, addresses: vec![address], ..rule() }];
+    outcome(Decision::Plan(draft(rules)), Vec::new())
 }
 
 /// For an address that is nobody's.
@@ -86,9 +88,16 @@ fn rule() -> Rule {
         exclude: Vec::new(),
         source_ports: Vec::new(),
         destination_ports: Vec::new(),
-        address: IpAddress::Ipv4((192, 0, 2, 1)),
+        addresses: vec![IpAddress::Ipv4((192, 0, 2, 1))],
+        translated_ports: None,
+        dscp: None,
+        mark: None,
         extra: Vec::new(),
     }
+}
+
+fn draft(rules: Vec<Rule>) -> Draft {
+    Draft { rules, on_change: None, on_unavailable: None, gateways: None, extra: Vec::new() }
 }
 
 /// The same diagnostic many times.
@@ -160,14 +169,14 @@ fn aliased() -> Outcome {
 }
 
 /// Everything that it sees.
-fn echo(service: &Service) -> String {
+fn echo(subject: &Subject) -> String {
     let names = |pairs: &[(String, String)]| pairs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
-    format!("annotations: {}; labels: {}", names(&service.annotations), names(&service.labels))
+    format!("annotations: {}; labels: {}", names(&subject.annotations), names(&subject.labels))
 }
 
 /// Half of a two-byte character.
-fn span(service: &Service) -> Span {
-    let annotation = service.annotations.first().map(|(name, _)| name.clone()).unwrap_or_default();
+fn span(subject: &Subject) -> Span {
+    let annotation = subject.annotations.first().map(|(name, _)| name.clone()).unwrap_or_default();
     Span { annotation, offset: 1, length: 1 }
 }
 
@@ -189,8 +198,7 @@ fn nonsense(name: &str) -> Outcome {
         _ => {}
     }
     let rules = if name == "same-id" { vec![rule.clone(), rule] } else { vec![rule] };
-    let draft = Draft { rules, on_change: OnChange::Keep, on_unavailable: OnUnavailable::Pass, extra: Vec::new() };
-    outcome(Decision::Plan(draft), Vec::new())
+    outcome(Decision::Plan(draft(rules)), Vec::new())
 }
 
 fn told(message: &str) -> Outcome {

@@ -1,29 +1,43 @@
-//! Services in the making.
+//! Subjects in the making.
 
 use std::net::IpAddr;
 
 use super::{OTHER_NODE, THIS_NODE};
 use crate::Family;
-use crate::service::{Endpoint, ObjectReference, Service, ServiceKind, TrafficPolicy};
+use crate::subject::{Endpoint, Namespace, ObjectReference, SERVICE, Service, ServiceType, Subject, TrafficPolicy};
 
 /// A Service of type LoadBalancer, with the traffic policy `Local`, without anything else yet.
-pub fn load_balancer(namespace: &str, name: &str) -> ServiceBuilder {
-    ServiceBuilder(Service {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-        uid: format!("uid-of-{name}"),
-        kind: ServiceKind::LoadBalancer,
+pub fn load_balancer(namespace: &str, name: &str) -> SubjectBuilder {
+    let service = Service {
+        service_type: ServiceType::LoadBalancer,
         external_traffic_policy: TrafficPolicy::Local,
         ..Service::default()
+    };
+    subject(SERVICE, namespace, name).service(service)
+}
+
+/// A subject of any kind, without anything else yet; what only a Service has comes by [`load_balancer`] alone.
+pub fn subject(kind: &str, namespace: &str, name: &str) -> SubjectBuilder {
+    SubjectBuilder(Subject {
+        kind: kind.to_owned(),
+        namespace: Namespace { name: namespace.to_owned(), ..Namespace::default() },
+        name: name.to_owned(),
+        uid: format!("uid-of-{name}"),
+        ..Subject::default()
     })
 }
 
-/// A ready endpoint on a node.
+/// A ready endpoint on a node; it is here on [`THIS_NODE`].
 ///
 /// # Panics
 /// When it is no address.
 pub fn endpoint(address: &str, node: &str) -> Endpoint {
-    Endpoint { node: Some(node.to_owned()), ready: Some(true), ..Endpoint::new(parse(address)) }
+    Endpoint {
+        node: Some(node.to_owned()),
+        here: node == THIS_NODE,
+        ready: Some(true),
+        ..Endpoint::new(parse(address))
+    }
 }
 
 /// A ready endpoint on [`THIS_NODE`] that is a pod, written as `namespace/name`.
@@ -36,15 +50,15 @@ pub fn pod(address: &str, pod: &str) -> Endpoint {
     Endpoint { pod: Some(pod), ..endpoint(address, THIS_NODE) }
 }
 
-/// A Service in the making.
+/// A subject in the making.
 #[derive(Clone, Debug)]
-pub struct ServiceBuilder(Service);
+pub struct SubjectBuilder(Subject);
 
-impl ServiceBuilder {
-    /// Of another type.
+impl SubjectBuilder {
+    /// A Service of another type.
     #[must_use]
-    pub fn kind(mut self, kind: ServiceKind) -> Self {
-        self.0.kind = kind;
+    pub fn service_type(mut self, service_type: ServiceType) -> Self {
+        self.0.service.get_or_insert_default().service_type = service_type;
         self
     }
 
@@ -58,7 +72,14 @@ impl ServiceBuilder {
     /// With a label on its namespace.
     #[must_use]
     pub fn namespace_label(mut self, name: &str, value: &str) -> Self {
-        self.0.namespace_labels.insert(name, value);
+        self.0.namespace.labels.insert(name, value);
+        self
+    }
+
+    /// With an annotation on its namespace.
+    #[must_use]
+    pub fn namespace_annotation(mut self, name: &str, value: &str) -> Self {
+        self.0.namespace.annotations.insert(name, value);
         self
     }
 
@@ -82,14 +103,14 @@ impl ServiceBuilder {
     /// With `spec.ipFamilies`.
     #[must_use]
     pub fn families(mut self, families: &[Family]) -> Self {
-        self.0.families = families.to_vec();
+        self.0.service.get_or_insert_default().families = families.to_vec();
         self
     }
 
     /// With another traffic policy.
     #[must_use]
     pub fn traffic_policy(mut self, policy: TrafficPolicy) -> Self {
-        self.0.external_traffic_policy = policy;
+        self.0.service.get_or_insert_default().external_traffic_policy = policy;
         self
     }
 
@@ -128,9 +149,21 @@ impl ServiceBuilder {
         self
     }
 
-    /// The Service.
-    pub fn build(self) -> Service {
+    /// With so many more endpoints on other nodes, which are not shown.
+    #[must_use]
+    pub fn endpoints_not_shown(mut self, count: usize) -> Self {
+        self.0.endpoints_not_shown = count;
+        self
+    }
+
+    /// The subject.
+    pub fn build(self) -> Subject {
         self.0
+    }
+
+    fn service(mut self, service: Service) -> Self {
+        self.0.service = Some(service);
+        self
     }
 }
 
