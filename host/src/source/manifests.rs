@@ -247,15 +247,15 @@ impl Place {
             None => self.last_good(name, &read),
         };
         file.stamp = stamp;
-        keys.extend(file.doubt(doubt));
         match read {
             Ok(mut contents) => {
+                keys.extend(file.doubt(doubt));
                 contents.objects.iter_mut().for_each(|object| compact(object, &mut self.texts));
                 let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
                 keys.extend(file.take(contents));
                 self.memory.note(name, Newest { file: &file, originals, partly });
             }
-            Err(fault) => file.refuse(&fault),
+            Err(fault) => keys.extend(file.refuse(&fault, doubt)),
         }
         self.files.insert(name.to_owned(), file);
         keys

@@ -146,10 +146,13 @@ impl File {
         mem::replace(&mut self.lost, Lost { services, policies, doubt }).keys()
     }
 
-    /// Keeps everything as it was.
-    pub(super) fn refuse(&mut self, fault: &str) {
-        let then = if self.objects.is_empty() { NOTHING } else { STAYS };
+    /// Keeps everything as it was. So does the doubt of a state that was good in part: it is what the next process remembers,
+    /// since nothing of a content that is refused is.
+    pub(super) fn refuse(&mut self, fault: &str, doubt: Doubt) -> Option<Key> {
+        let is_empty = self.objects.is_empty();
+        let then = if is_empty { NOTHING } else { STAYS };
         self.faults = vec![Refusal::of_more(format!("{fault}; {then}"))];
+        is_empty.then(|| self.doubt(doubt)).flatten()
     }
 }
 

@@ -245,6 +245,22 @@ fn a_directory_that_is_read_once_leaves_nothing() {
     assert!(!fixture.dir.path().join("state").exists());
 }
 
+#[test]
+fn what_was_in_doubt_of_a_state_that_was_good_in_part_stays_so_while_the_file_is_broken_and_over_a_restart() {
+    let mut fixture = Fixture::new();
+    let nameless = "apiVersion: v1\nkind: Service\nmetadata: {}\n";
+    fixture.write("a.yaml", &format!("{}---\n{nameless}", cilium_node("10.0.1.0/24")));
+    let in_doubt = |update: &Update| update.snapshot.cluster_networks.contains_key("manifest a.yaml");
+    assert!(in_doubt(&fixture.process.scan()));
+    for text in ["kind: [", " "] {
+        fixture.write("a.yaml", text);
+        assert!(in_doubt(&fixture.process.scan()), "{text:?}");
+        assert!(in_doubt(&fixture.restart()), "{text:?}, after a restart");
+    }
+    fixture.write("a.yaml", &cilium_node("10.0.1.0/24"));
+    assert!(!in_doubt(&fixture.process.scan()));
+}
+
 /// As after an update from a release that left nothing.
 #[test]
 fn a_service_and_a_guard_that_cannot_be_read_and_were_not_remembered_are_there_all_the_same() {
