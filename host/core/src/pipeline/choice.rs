@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use crate::decision::Draft;
+use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
 use crate::net::Family;
 
@@ -61,8 +61,7 @@ pub(super) fn of_draft(draft: &Draft) -> Vec<IpAddr> {
 }
 
 fn only(family: Family, draft: &Draft) -> Option<IpAddr> {
-    let mut addresses =
-        draft.rules().iter().map(|rule| rule.address()).filter(|address| Family::of(*address) == family);
+    let mut addresses = draft.rules().iter().flat_map(Rule::addresses).filter(|address| Family::of(*address) == family);
     let first = addresses.next()?;
     addresses.all(|address| address == first).then_some(first)
 }
@@ -134,5 +133,15 @@ mod tests {
             let moved = moved(draft.clone(), &own, |address| address == a(held));
             assert_eq!(moved.rules()[0].address(), a(expected), "{held}");
         }
+    }
+
+    #[test]
+    fn an_earlier_answer_with_several_addresses_has_chosen_by_itself() {
+        let several = rule([a("10.0.0.1")], a("11.0.0.1")).with_addresses(["11.0.0.1", "11.0.0.2"].map(a));
+        let draft = Draft::of(several.into_iter().collect());
+        let own = all(&["11.0.0.3", "11.0.0.1", "11.0.0.2"]);
+        let held = all(&["11.0.0.3", "11.0.0.2"]);
+        assert_eq!(moved(draft.clone(), &own, |address| held.contains(&address)), draft);
+        assert!(of_draft(&draft).is_empty());
     }
 }

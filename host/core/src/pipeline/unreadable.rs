@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Pipeline;
 use super::entry::Standing;
-use crate::decision::Draft;
+use crate::decision::{Draft, Rule};
 use crate::finding::Finding;
 use crate::model::{
     Labels, Published, Selection, Service, ServiceKind, Snapshot, SubjectKey, SubjectView, TrafficPolicy,
@@ -52,7 +52,7 @@ fn service(key: &SubjectKey, unreadable: &UnreadableService, draft: &Draft) -> S
         labels: Labels::new(),
         annotations: Labels::new(),
         load_balancer_class: None,
-        status_addresses: draft.rules().iter().map(|rule| rule.address()).collect(),
+        status_addresses: draft.rules().iter().flat_map(Rule::addresses).collect(),
         status_hostnames: Vec::new(),
         spec_address: None,
         selection: Selection::ByHand,

@@ -1,6 +1,7 @@
 //! A Service that is there and cannot be read, and of which nothing but what was in force is known from before.
 
 use egressd_core::model::{Unreadable, UnreadableService};
+use egressd_core::owner::Standing;
 use egressd_core::testkit::{Packet, Seen, trace};
 
 use super::*;
@@ -86,4 +87,16 @@ fn it_takes_no_pod_from_a_service_that_can_be_read() {
     let round = world.look_at([Key::Cluster]);
     let seen = ["10.0.0.1", "10.0.0.2"].map(|pod| trace(&round.ruleset, &Packet::new(a(pod), a("192.0.2.1"))));
     assert_eq!(seen, ["11.0.0.3", "11.0.0.2"].map(|address| Seen::As(a(address))));
+}
+
+/// Of several addresses of a rule the node may hold the last alone: all of them were the Service's own.
+#[test]
+fn of_several_addresses_of_a_rule_the_one_that_this_node_holds_stays() {
+    let mut world = world(&["10.0.0.1"]);
+    let several = rule([a("10.0.0.1")], a("11.0.0.2")).with_addresses(["11.0.0.2", "11.0.0.3"].map(a));
+    let draft = Draft::of(vec![several.expect("one family")]);
+    let drafts = [(web(None).uid, Arc::new(draft))].into();
+    world.pipeline = Pipeline::new(settings(Owner::Address), BTreeMap::new()).recalling(drafts);
+    world.pipeline.hold([(a("11.0.0.3"), Standing::Usable)].into());
+    assert_eq!(in_force(&world.look_at([Key::Cluster])), "10.0.0.1 -> 11.0.0.3");
 }
