@@ -1,5 +1,6 @@
 //! How a rule becomes what it shall be: methods that refuse what has no meaning.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -104,10 +105,11 @@ impl Rule {
     /// # Errors
     /// When there is none, or one is of another family than the address before.
     pub fn with_addresses(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Result<Self, RuleError> {
-        let mut own: Vec<IpAddr> = Vec::new();
+        // Found in a set: an answer has room for so many that each compared with each would cost more than the call.
+        let (mut own, mut known) = (Vec::new(), BTreeSet::new());
         for address in addresses {
             self.same_family(address, address)?;
-            if !own.contains(&address) {
+            if known.insert(address) {
                 own.push(address);
             }
         }
@@ -232,6 +234,14 @@ mod tests {
         assert_eq!(several.with_address(rule().address()).expect("one family"), rule());
         assert_eq!(rule().with_addresses([]), Err(RuleError::Empty { id: "r".into(), list: "addresses" }));
         assert!(rule().with_addresses([IpAddr::from([0; 16])]).is_err());
+    }
+
+    /// An answer of one MiB has room for so many, and they are counted after the rule is made.
+    #[test]
+    fn a_rule_of_tens_of_thousands_of_addresses_is_made_at_once() {
+        let many: Vec<IpAddr> = (0..58_000_u32).map(|number| IpAddr::from(number.to_be_bytes())).collect();
+        let rule = rule().with_addresses(many.iter().copied().chain(many.iter().copied())).expect("one family");
+        assert!(rule.addresses().eq(many));
     }
 
     #[test]
