@@ -34,8 +34,12 @@ impl Claim {
     }
 }
 
+/// Where none was named before, something is there now that may be any node.
 fn readable(new: Named, old: &Named) -> Named {
-    if new == Named::Unreadable { old.clone() } else { new }
+    match (new, old) {
+        (Named::Unreadable, Named::Node(_)) => old.clone(),
+        (new, _) => new,
+    }
 }
 
 /// Takes in what an object says; the key where that is news. A Lease counts as it is written: who lets it end is another room.

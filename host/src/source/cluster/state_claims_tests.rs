@@ -70,6 +70,13 @@ fn a_node_that_cannot_be_read_is_the_one_that_was_read_before_else_any() {
 }
 
 #[test]
+fn a_node_that_cannot_be_read_where_none_was_named_before_may_be_any() {
+    let mut state = State::of(Kind::FOLLOWED);
+    assert_eq!(changed(&mut state, status("l2-a", "web", json!(""))), ["web l2-a: none"]);
+    assert_eq!(changed(&mut state, status("l2-a", "web", json!(5))), ["web l2-a: unreadable"]);
+}
+
+#[test]
 fn who_writes_in_another_namespace_is_not_metallb() {
     let mut state = State::of(Kind::FOLLOWED);
     let said = json!({"node": "node-a", "serviceName": "web", "serviceNamespace": "shop"});
