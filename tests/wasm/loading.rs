@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use egressd::wasm::{self, Compiler, Error, Limits, Version, World};
 use egressd_core::chain::{Asked, Chain, FailureKind, Member, Ruling};
-use egressd_core::decision::{Decision, Draft};
+use egressd_core::decision::{Decision, Diagnostic, Draft};
 use egressd_core::finding::Finding;
 use egressd_core::text::Text;
 use proptest::prelude::*;
@@ -256,6 +256,17 @@ fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
         "its answer makes no sense: diagnostic code \"No Ports\" is not kebab-case of at most 64 bytes, like bad-address"
     );
     assert_eq!(failure.kind, FailureKind::Prompt);
+}
+
+/// No egressd before contract 0.2.0 looked at that.
+#[test]
+fn a_diagnostic_of_contract_0_1_0_with_an_empty_rule_id_is_about_no_rule() {
+    const RULE_ID: usize = 8 + 40;
+    let mut answer = complaint(1, "no-ports", "careful");
+    answer[RULE_ID] = 1;
+    let component = Guest { version: "0.1.0", world: "validator", answer, ..Guest::new() }.component();
+    let answer = validator(&component, "guard").validate(&context(), &view("web", &[]), &Draft::default());
+    assert_eq!(answer.unwrap(), [Diagnostic::warning("no-ports", "careful")]);
 }
 
 #[test]

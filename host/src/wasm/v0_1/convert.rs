@@ -212,8 +212,8 @@ fn diagnostic(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Diagnos
         wit::Severity::Error => Severity::Error,
     };
     ContractError::check_code(&diagnostic.code)?;
-    diagnostic.rule_id.as_deref().map_or(Ok(()), ContractError::check_id)?;
-    let rule = diagnostic.rule_id;
+    // Hosts of this version never looked at it: one that names no rule is left out, as it always was.
+    let rule = diagnostic.rule_id.filter(|id| ContractError::check_id(id).is_ok());
     Ok(Diagnostic { span, rule, ..Diagnostic::new(severity, diagnostic.code, diagnostic.message) })
 }
 
