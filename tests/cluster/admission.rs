@@ -79,7 +79,14 @@ pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_thei
     };
     let bindings = shown("validatingadmissionpolicybindings")?;
     ensure!(bindings.lines().count() == 4, "three below the heading: {bindings}");
-    ensure!(shown("can-i patch services")?.trim() == "yes", "it may not patch Services");
+    // The server makes its own roles after it began to answer, among them the one that lets anyone ask what they may do.
+    let mut answer = Ok(String::new());
+    wait_until("the account may ask what it may do", lab::DEADLINE, || {
+        answer = shown("can-i patch services");
+        Ok(answer.is_ok())
+    })
+    .with_context(|| format!("{answer:?}"))?;
+    ensure!(answer?.trim() == "yes", "it may not patch Services");
     for name in ["services", "configmaps", "events"] {
         let path = format!("{}/egressd-{name}", scene::ADMISSION);
         let mut status = Value::Null;
