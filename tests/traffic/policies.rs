@@ -73,7 +73,7 @@ fn bad_modules() -> Result<Vec<(Policy, &'static str)>> {
     Ok(vec![
         (named().wasm(half), "policy guard"),
         (named().wasm(b"\0asm\x01\0\0\0"), "core module"),
-        (named().wasm(b"\0asm\x0d\0\x01\0"), "exports neither"),
+        (named().wasm(b"\0asm\x0d\0\x01\0"), "exports none of"),
         (named().wasm(b"\x7fELF\x02\x01\x01\0"), "native code"),
         (named().wasm(b"not wasm"), "policy guard"),
         (named().gzip(&bomb), "becomes larger than 4194304 bytes"),

@@ -44,8 +44,8 @@ pub enum Object {
     PodElsewhere(ObjectReference),
     /// What a network plugin or an installer says about networks.
     Networks(Identity, Arc<ClusterNetworks>),
-    /// What a load balancer writes about the node that announces addresses.
-    Claim(Identity, Claim),
+    /// What a load balancer writes about the node that announces addresses. It is larger than all others, of which there are more.
+    Claim(Identity, Box<Claim>),
     /// Endpoints, as the slice that they stand for where a Service has none.
     Endpoints(Arc<Slice>),
 }
@@ -217,7 +217,7 @@ impl Object {
                 let networks = networks::of_kind_and_both(identity.0, &new, old);
                 Self::Networks(identity, networks)
             }
-            (Self::Claim(identity, new), Self::Claim(_, old)) => Self::Claim(identity, new.keeping_node(old)),
+            (Self::Claim(identity, new), Self::Claim(_, old)) => Self::Claim(identity, Box::new(new.keeping_node(old))),
             (other, _) => other,
         }
     }

@@ -83,7 +83,7 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
             Some(Object::Networks(identity, Arc::new(networks)))
         }
         Kind::Claims(kind) => {
-            claims::claim(kind, &root, &mut faults)?.map(|(identity, claim)| Object::Claim(identity, claim))
+            claims::claim(kind, &root, &mut faults)?.map(|(identity, claim)| Object::Claim(identity, Box::new(claim)))
         }
         Kind::Endpoints => Some(Object::Endpoints(Arc::new(endpoints::endpoints(&root, default_node, &mut faults)?))),
         Kind::Policies => policy::policy(&root)?.map(|(namespace, policy)| Object::Policy(namespace, Arc::new(policy))),

@@ -31,7 +31,7 @@ impl State {
             }
             Object::Claim(identity, _) => {
                 let claim = claims::known(&self.snapshot, self.statuses.get(&identity.1), &identity.1)?;
-                Some(Object::Claim(identity.clone(), claim))
+                Some(Object::Claim(identity.clone(), Box::new(claim)))
             }
             Object::Slice(..)
             | Object::Namespace(..)
