@@ -168,6 +168,8 @@ pub(crate) fn kube_vips_own_egress_is_reported_on_the_service_whoever_came_first
     let [first, second] = [1, 2].map(|number| cluster.lab.pod(number));
     cluster.create_pod("web-1", "web", first)?;
     cluster.create_pod("web-2", "web", second)?;
+    // An active endpoint that is no endpoint of the Service counts as left behind, and is written over.
+    cluster.wait_for_endpoints("web", &[first.v4(), first.v6(), second.v4(), second.v6()])?;
     write_as_kube_vip(&cluster, &second.v4().to_string())?;
     let _egressd = run(&cluster)?;
     for turn in 1..=2 {
