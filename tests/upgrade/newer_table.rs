@@ -36,6 +36,11 @@ fn answer(stage: &Stage, arguments: &[&str]) -> Result<(Option<i32>, String)> {
 /// It lives, is not ready, and says why.
 fn expect_waiting(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<()> {
     egressd.wait_until_log_has("newer-layout")?;
+    // The log may be ahead of what is served.
+    wait_until("egressd answers and is not ready", lab::DEADLINE, || {
+        let ready = stage.lab.node().http(HTTP, "/readyz");
+        Ok(stage.status().is_ok() && ready.is_ok_and(|(ready, _)| ready.contains("503")))
+    })?;
     let status: &str = &stage.status()?;
     ensure!(status.contains("\"code\": \"newer-layout\"") && status.contains("in layout 3"), "{status}");
     let (ready, why) = stage.lab.node().http(HTTP, "/readyz")?;
