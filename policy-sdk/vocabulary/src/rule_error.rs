@@ -61,7 +61,7 @@ impl fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
-/// A mistake of the policy, told to the Service's owner: better than a rule that means something else.
+/// A mistake of the policy, reported to the Service's owner: better than a rule that means something else.
 impl From<RuleError> for Diagnostic {
     fn from(error: RuleError) -> Self {
         Self::error("bad-rule", error.to_string())

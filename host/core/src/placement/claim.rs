@@ -12,7 +12,7 @@ pub(super) const VIP_HOST: &str = "vipHost";
 /// kube-vip's annotation that gives the Lease of a Service another name (kube-vip v1.2.3: `pkg/kubevip/annotations.go`).
 const LEASE_NAME: &str = "kube-vip.io/leaseName";
 
-/// Where Cilium's agents and kube-vip's pods run unless somebody changes it.
+/// Where Cilium's agents and kube-vip's pods run by default.
 pub(super) const SYSTEM: &str = "kube-system";
 
 /// How the name of a Lease for a Service begins that kube-vip makes.

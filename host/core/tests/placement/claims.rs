@@ -102,7 +102,7 @@ impl Claims {
         Self { interfaces: BTreeMap::new(), ..self.clone() }
     }
 
-    /// The same, told in another order.
+    /// The same, in another order.
     pub(crate) fn turned(&self) -> Self {
         let mut turned = self.clone();
         turned.statuses.reverse();

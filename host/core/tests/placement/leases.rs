@@ -93,7 +93,7 @@ fn while_nothing_could_be_seen_nothing_ends() {
 }
 
 proptest! {
-    /// Between two looks a Lease ends at the moment that was said, and never begins to run again.
+    /// Between two looks a Lease ends at the moment that was reported, and never begins to run again.
     #[test]
     fn it_ends_when_that_was_said(ago in -100..100_i64, looks in prop::collection::vec((0..30_u64, any::<bool>()), 0..8)) {
         let mut observed = Observed::first(renewed(ago), after(0));

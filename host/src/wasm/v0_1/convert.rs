@@ -89,8 +89,8 @@ pub(super) fn description(description: wit::Description) -> Description {
 
 /// Settings are no annotation, so their findings have no span.
 pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
-    let told = diagnostics.into_iter().map(|told| diagnostic(told, None)).collect::<Result<Vec<_>, _>>()?;
-    Ok(at_most(told.into_iter().map(Finding::from)))
+    let checked = diagnostics.into_iter().map(|one| diagnostic(one, None)).collect::<Result<Vec<_>, _>>()?;
+    Ok(at_most(checked.into_iter().map(Finding::from)))
 }
 
 /// The policy's answer about the Service that was `sent` with a draft.
@@ -104,13 +104,13 @@ pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service, sent_draft: &D
     Ok(Outcome { decision, diagnostics: diagnostics(outcome.diagnostics, sent)? })
 }
 
-/// What is told about the Service that was `sent`: a validator's whole answer.
-pub(super) fn diagnostics(told: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Diagnostic>, Nonsense> {
-    let checked = |mut told: wit::Diagnostic| {
-        let span = told.span.take().map(|span| checked_span(span, sent)).transpose()?;
-        diagnostic(told, span)
+/// What is reported about the Service that was `sent`: a validator's whole answer.
+pub(super) fn diagnostics(reported: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Diagnostic>, Nonsense> {
+    let checked = |mut one: wit::Diagnostic| {
+        let span = one.span.take().map(|span| checked_span(span, sent)).transpose()?;
+        diagnostic(one, span)
     };
-    told.into_iter().map(checked).collect()
+    reported.into_iter().map(checked).collect()
 }
 
 /// This version cannot leave open what happens to connections: where an answer says what it was shown, it is as it was.
@@ -125,12 +125,12 @@ fn checked_draft(draft: wit::Draft, sent: &Draft) -> Result<Draft, Nonsense> {
         wit::OnUnavailable::Pass => OnUnavailable::Pass,
         wit::OnUnavailable::Drop => OnUnavailable::Drop,
     };
-    checked.on_change = said(on_change, sent.on_change);
-    checked.on_unavailable = said(on_unavailable, sent.on_unavailable);
+    checked.on_change = explicit(on_change, sent.on_change);
+    checked.on_unavailable = explicit(on_unavailable, sent.on_unavailable);
     Ok(checked.with_extra(draft.extra))
 }
 
-fn said<T: Copy + Default + PartialEq>(answer: T, sent: Option<T>) -> Option<T> {
+fn explicit<T: Copy + Default + PartialEq>(answer: T, sent: Option<T>) -> Option<T> {
     if answer == sent.unwrap_or_default() { sent } else { Some(answer) }
 }
 

@@ -37,9 +37,9 @@ pub(super) fn description(description: types::Description) -> Result<Description
 }
 
 /// Settings are no annotation, so their findings have no span.
-pub(super) fn settings_findings(told: Vec<types::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
-    let told: Vec<Diagnostic> = told.into_iter().map(Diagnostic::try_from).collect::<Result<_, _>>()?;
-    Ok(at_most(told.into_iter().map(|told| Finding::from(Diagnostic { span: None, ..told }))))
+pub(super) fn settings_findings(reported: Vec<types::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
+    let checked: Vec<Diagnostic> = reported.into_iter().map(Diagnostic::try_from).collect::<Result<_, _>>()?;
+    Ok(at_most(checked.into_iter().map(|one| Finding::from(Diagnostic { span: None, ..one }))))
 }
 
 /// The policy's answer about the subject that was `sent`.
@@ -49,11 +49,14 @@ pub(super) fn outcome(answer: types::Outcome, sent: &types::Subject) -> Result<O
     Ok(outcome)
 }
 
-/// What is told about the subject that was `sent`: a validator's whole answer.
-pub(super) fn diagnostics(told: Vec<types::Diagnostic>, sent: &types::Subject) -> Result<Vec<Diagnostic>, Nonsense> {
-    let told: Vec<Diagnostic> = told.into_iter().map(Diagnostic::try_from).collect::<Result<_, _>>()?;
-    told.iter().try_for_each(|diagnostic| check(diagnostic, sent))?;
-    Ok(told)
+/// What is reported about the subject that was `sent`: a validator's whole answer.
+pub(super) fn diagnostics(
+    reported: Vec<types::Diagnostic>,
+    sent: &types::Subject,
+) -> Result<Vec<Diagnostic>, Nonsense> {
+    let checked: Vec<Diagnostic> = reported.into_iter().map(Diagnostic::try_from).collect::<Result<_, _>>()?;
+    checked.iter().try_for_each(|diagnostic| check(diagnostic, sent))?;
+    Ok(checked)
 }
 
 /// What only the host can tell of a diagnostic.
