@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod egress_node;
 pub mod errors;
 pub mod files;
 pub mod instances;

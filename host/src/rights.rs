@@ -46,7 +46,7 @@ pub enum Publish {
     Nothing,
     /// Events alone.
     Events,
-    /// Events, the active endpoint of Services and the status of policies.
+    /// Events, the active endpoint of Services, the status of policies and the EgressNode of this node.
     All,
 }
 
@@ -71,7 +71,7 @@ impl Right {
     /// The least that has to be written for it to be needed.
     fn least(&self) -> Publish {
         match *self {
-            PATCH_SERVICES | PATCH_CONFIGMAPS => Publish::All,
+            PATCH_SERVICES | PATCH_CONFIGMAPS | CREATE_EGRESS_NODES | PATCH_EGRESS_NODES => Publish::All,
             CREATE_EVENTS | PATCH_EVENTS => Publish::Events,
             // What is read.
             Self { .. } => Publish::Nothing,
@@ -96,13 +96,22 @@ pub const PATCH_EVENTS: Right = cluster("patch", "events.k8s.io", "events");
 /// To write a policy's status.
 pub const PATCH_CONFIGMAPS: Right = own("patch", "configmaps");
 
+/// To publish what this node is, where there is no such object yet: an apply that makes one needs it.
+pub const CREATE_EGRESS_NODES: Right = cluster("create", "egressd.io", "egressnodes");
+/// To publish it.
+pub const PATCH_EGRESS_NODES: Right = cluster("patch", "egressd.io", "egressnodes");
+
 /// All permissions: what is watched, and what is written.
-pub const RIGHTS: [Right; 16] = [
+pub const RIGHTS: [Right; 20] = [
     cluster("list", "", "services"),
     cluster("watch", "", "services"),
     PATCH_SERVICES,
     cluster("list", "", "nodes"),
     cluster("watch", "", "nodes"),
+    cluster("list", "egressd.io", "egressnodes"),
+    cluster("watch", "egressd.io", "egressnodes"),
+    CREATE_EGRESS_NODES,
+    PATCH_EGRESS_NODES,
     cluster("list", "", "namespaces"),
     cluster("watch", "", "namespaces"),
     cluster("list", "discovery.k8s.io", "endpointslices"),

@@ -2,6 +2,7 @@
 //! everything here, so that every refusal is one of the admission policies.
 
 mod events;
+mod nodes;
 mod objects;
 mod scene;
 
@@ -14,6 +15,7 @@ use crate::stage::WEB;
 use scene::{BINDING, OWN, Scene, WEB_PATH, apply_active, expect_refused};
 
 pub(crate) use events::events_are_egressds_own_and_about_what_it_is_there_for;
+pub(crate) use nodes::a_token_writes_the_egress_node_of_its_node_and_no_other;
 pub(crate) use objects::{
     a_policys_config_map_takes_its_status_and_nothing_else, a_service_takes_what_is_published_and_nothing_else,
     the_largest_objects_take_what_is_published_as_well,
@@ -78,7 +80,7 @@ pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_thei
         cluster.kubectl(&line.split(' ').skip(1).collect::<Vec<_>>())
     };
     let bindings = shown("validatingadmissionpolicybindings")?;
-    ensure!(bindings.lines().count() == 4, "three below the heading: {bindings}");
+    ensure!(bindings.lines().count() == 5, "four below the heading: {bindings}");
     // The server makes its own roles after it began to answer, among them the one that lets anyone ask what they may do.
     let mut answer = Ok(String::new());
     wait_until("the account may ask what it may do", lab::DEADLINE, || {
@@ -87,7 +89,7 @@ pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_thei
     })
     .with_context(|| format!("{answer:?}"))?;
     ensure!(answer?.trim() == "yes", "it may not patch Services");
-    for name in ["services", "configmaps", "events"] {
+    for name in ["services", "configmaps", "events", "egressnodes"] {
         let path = format!("{}/egressd-{name}", scene::ADMISSION);
         let mut status = Value::Null;
         wait_until("the expressions were checked", lab::DEADLINE * 2, || {

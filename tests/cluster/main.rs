@@ -4,6 +4,7 @@ mod admission;
 mod beside;
 mod budget;
 mod deployment;
+mod egress_nodes;
 mod lab_itself;
 mod last_good;
 mod life;
@@ -32,6 +33,10 @@ lab::tests![
     deployment::metrics_are_reached_from_outside_of_the_node_with_their_component,
     deployment::the_patch_that_removes_leaves_nothing_on_the_node,
     deployment::the_examples_translate_as_they_say,
+    egress_nodes::each_node_publishes_itself_and_writes_nothing_at_rest,
+    egress_nodes::a_further_address_of_another_node_is_inside_while_it_has_it,
+    egress_nodes::without_the_definition_nothing_is_published_and_all_else_works,
+    egress_nodes::the_definition_takes_what_a_node_says_and_nothing_without_bounds,
     rights::each_right_is_used_and_no_other_is_asked_for,
     roles::a_role_without_what_is_written_costs_that_and_nothing_else,
     roles::the_role_of_an_earlier_release_costs_what_is_new_and_nothing_else,
@@ -39,6 +44,7 @@ lab::tests![
     admission::a_policys_config_map_takes_its_status_and_nothing_else,
     admission::the_largest_objects_take_what_is_published_as_well,
     admission::events_are_egressds_own_and_about_what_it_is_there_for,
+    admission::a_token_writes_the_egress_node_of_its_node_and_no_other,
     admission::a_token_that_names_no_node_writes_as_some_node_and_nothing_more,
     admission::whoever_is_not_bound_to_the_cluster_role_is_not_looked_at,
     admission::the_annotations_that_may_be_published_follow_the_prefix,

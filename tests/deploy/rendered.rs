@@ -16,6 +16,9 @@ use crate::written::{IMAGE, kustomizations, name};
 /// Somebody else's namespace.
 const THEIRS: &str = "networking";
 
+/// What an object of a kind of ours is; it is in no namespace.
+const CRD: &str = "CustomResourceDefinition";
+
 /// The component that makes a Namespace, for overlays without `namespace:`.
 const NAMESPACE: &str = "namespace";
 
@@ -63,7 +66,7 @@ pub(crate) fn every_object_follows_the_namespace_of_an_overlay() -> Result<()> {
     ensure!(objects.of_kind("Namespace").next().is_none(), "{:?}", objects.names_of("Namespace"));
     let mut subjects = 0;
     for object in &objects.0 {
-        let cluster_wide = object["kind"].as_str().is_some_and(|kind| kind.starts_with("ClusterRole"));
+        let cluster_wide = object["kind"].as_str().is_some_and(|kind| kind.starts_with("ClusterRole") || kind == CRD);
         let namespace = &object["metadata"]["namespace"];
         ensure!(cluster_wide || namespace == THEIRS, "{object}");
         for subject in items(&object["subjects"]) {

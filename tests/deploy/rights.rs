@@ -125,7 +125,7 @@ pub(crate) fn whatever_may_be_written_is_bound_by_an_admission_policy() -> Resul
         ensure!(spec["paramRef"]["name"].as_str() == whose, "{binding}");
     }
     let count = |kind: &str| objects.of_kind(kind).count();
-    ensure!(count("ValidatingAdmissionPolicy") == 3 && count("ValidatingAdmissionPolicyBinding") == 3, "three of each");
+    ensure!(count("ValidatingAdmissionPolicy") == 4 && count("ValidatingAdmissionPolicyBinding") == 4, "four of each");
     Ok(())
 }
 

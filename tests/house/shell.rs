@@ -6,13 +6,14 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 33] = [
+pub(crate) const SHELL: [(&str, &[&str]); 34] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
     ("out", &[]),
     ("rights", &[]),
     ("cli", &[]),
+    ("egress_node", &[]),
     ("kernel/bystanders", &[]),
     ("kernel/netlink", &[]),
     ("files", &["errors"]),
@@ -22,7 +23,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 33] = [
     ("kernel/worker", &[]),
     ("kernel/nft", &["clock", "kernel/netlink", "kernel/worker"]),
     ("kernel/addresses", &["clock", "kernel/netlink"]),
-    ("source", &["clock", "errors", "state"]),
+    ("source", &["clock", "egress_node", "errors", "state"]),
     ("policies", &["clock", "errors", "metrics", "wasm"]),
     ("config", &["cli", "rights", "source"]),
     ("instances/lock", &["clock", "files"]),
@@ -32,7 +33,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 33] = [
         "daemon",
         &["board", "clock", "errors", "kernel/addresses", "kernel/nft", "metrics", "policies", "source", "state"],
     ),
-    ("publish", &["board", "clock", "errors", "instances/orphans", "policies", "rights"]),
+    ("publish", &["board", "clock", "egress_node", "errors", "instances/orphans", "policies", "rights"]),
     ("admin/crowd", &["clock"]),
     ("admin/http", &["admin/crowd"]),
     ("admin/status_socket", &["admin/crowd", "clock", "files"]),

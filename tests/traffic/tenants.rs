@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use anyhow::Result;
 use lab::Egressd;
 use lab::Protocol::{self, Tcp};
-use lab::addresses::{LOAD_BALANCER_NETWORK_V4, OUTSIDE_V4, gateway_v4, load_balancer_v4};
-use lab::manifest::{Manifest, Service, endpoints, node, service};
+use lab::addresses::{
+    LOAD_BALANCER_NETWORK_V4, NEIGHBOUR_V4, OUTSIDE_V4, SECOND_NODE_NAME, gateway_v4, load_balancer_v4, pod_v4_on,
+};
+use lab::manifest::{Manifest, Service, egress_node, endpoints, node, second_node, service};
 
 use crate::stage::{Stage, WEB_V4, program, web};
 
@@ -83,6 +85,32 @@ pub(crate) fn a_node_that_claims_what_is_not_its_own_changes_no_packet() -> Resu
     egressd.wait_until_log_has("node-address-in-pod-network")?;
     egressd.wait_until_log_has("node-network-too-wide")?;
     egressd.stop()
+}
+
+/// P2: what another node publishes about itself is inside, and as long as it does. P1: it can claim no more than a destination.
+pub(crate) fn what_another_node_publishes_stays_inside_and_switches_off_no_translation() -> Result<()> {
+    let second = second_node();
+    let claims = [NEIGHBOUR_V4, stage_pod(), WEB_V4];
+    let stage = with_victim(&[&second, &egress_node("node-without-node", [OUTSIDE_V4])])?;
+    let pod = stage.selected();
+    let mut egressd = stage.run()?;
+    egressd.wait_until_log_has("egress-node-without-node")?;
+    egressd.wait_until_seen(pod, NEIGHBOUR_V4, WEB_V4.into())?;
+    let published = egress_node(SECOND_NODE_NAME, claims);
+    stage.manifests.write(&published)?;
+    egressd.wait_until_seen(pod, NEIGHBOUR_V4, pod.v4().into())?;
+    expect_unharmed(&stage, &mut egressd)?;
+    let (_, text) = program().status(&stage.lab, &stage.manifests, &["--inside"])?;
+    let line = |text: &str| text.starts_with(&NEIGHBOUR_V4.to_string()) && text.contains("as its EgressNode says");
+    anyhow::ensure!(text.lines().any(line), "{text}");
+    stage.manifests.remove(&published)?;
+    egressd.wait_until_seen(pod, NEIGHBOUR_V4, WEB_V4.into())?;
+    egressd.stop()
+}
+
+/// The first pod of the first node.
+fn stage_pod() -> IpAddr {
+    pod_v4_on(1, 1)
 }
 
 /// Reported on both, or left to the older.

@@ -57,8 +57,8 @@ use crate::compile::Kept;
 use crate::decision::Draft;
 use crate::finding::Finding;
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptNodes, Labels, Node,
-    PolicyMark, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, Interest, KeptFurther, KeptNodes, Labels,
+    Node, PolicyMark, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
 };
 use crate::owner::Owner;
 use crate::placement::Holders;
@@ -99,6 +99,7 @@ pub struct Pipeline {
     foreign: ForeignTables,
     /// What Nodes say, by what they claim.
     nodes: KeptNodes,
+    further: KeptFurther,
     /// The nodes that are ready.
     ready: BTreeSet<String>,
     /// Of which Nodes that is known.
@@ -218,6 +219,7 @@ impl Pipeline {
             holders,
             foreign: Default::default(),
             nodes: Default::default(),
+            further: Default::default(),
             ready: Default::default(),
             looked_at_nodes: Default::default(),
             policies: Default::default(),

@@ -2,13 +2,14 @@
 //! follows it keeps the map that it saw last, and looks at what differs.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 
 use crate::chain::PolicyFailure;
 use crate::finding::Finding;
-use crate::model::{ClusterFacts, PolicyMark, SubjectKey, Uid};
+use crate::model::{ClusterFacts, EgressNode, Followed, PolicyMark, SubjectKey, Uid};
 use crate::plan::PlannedSubject;
 use crate::status::SubjectStatus;
 use crate::voice::Voice;
@@ -83,4 +84,19 @@ pub struct Overview {
     pub inside: Arc<ClusterFacts>,
     /// What is reported about the node as a whole.
     pub findings: Vec<Finding>,
+    /// This node, as it publishes itself.
+    pub here: ThisNode,
+}
+
+/// This node, and what it publishes about itself as far as that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThisNode {
+    /// The identity of its Node.
+    pub uid: Option<Uid>,
+    /// The addresses of its interfaces, sorted.
+    pub addresses: Vec<IpAddr>,
+    /// Its EgressNode, as it was read last.
+    pub published: Option<Arc<EgressNode>>,
+    /// Whether EgressNodes are read.
+    pub followed: Followed,
 }

@@ -294,7 +294,7 @@ pub enum Publish {
     None,
     /// Events on Services, policies and this node.
     Events,
-    /// Events, the active endpoint of Services and the status of policies.
+    /// Events, the active endpoint of Services, the status of policies and the EgressNode of this node.
     All,
 }
 

@@ -8,15 +8,16 @@ use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Service};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{Api as Objects, Patch, PatchParams, PostParams};
-use kube::core::PartialObjectMetaExt;
-use serde_json::json;
+use kube::core::{PartialObjectMetaExt, Request};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::say::Said;
-use super::{Error, Outcome, Place, Regarding, Write};
+use super::{Error, Object, Outcome, Place, Regarding, Write};
 use crate::clock::Moment;
-use crate::rights::{CREATE_EVENTS, PATCH_CONFIGMAPS, PATCH_EVENTS, PATCH_SERVICES, Right};
+use crate::egress_node;
+use crate::rights::{CREATE_EVENTS, PATCH_CONFIGMAPS, PATCH_EGRESS_NODES, PATCH_EVENTS, PATCH_SERVICES, Right};
 
 /// Who says it, whatever node it is on.
 const CONTROLLER: &str = "egressd.io/egressd";
@@ -56,6 +57,7 @@ impl Api {
         match write {
             Write::Active { service, .. } => (&PATCH_SERVICES, service.to_string()),
             Write::Status { policy, .. } => (&PATCH_CONFIGMAPS, format!("{}/{policy}", self.namespace)),
+            Write::Node(_) => (&PATCH_EGRESS_NODES, self.node.clone()),
             Write::Event { regarding, .. } => (&CREATE_EVENTS, self.reference(regarding).1),
             Write::Series { regarding, .. } => (&PATCH_EVENTS, self.reference(regarding).1),
         }
@@ -84,6 +86,7 @@ impl Api {
                 maps.patch_metadata(policy, &how, &Patch::Apply(&apply)).await?;
                 Ok(Outcome::Done(None))
             }
+            Write::Node(object) => self.apply_node(object).await,
             Write::Event { regarding, said } => {
                 let event = self.event(regarding, said);
                 let name = event.metadata.name.clone();
@@ -97,6 +100,14 @@ impl Api {
                 Ok(Outcome::Done(None))
             }
         }
+    }
+
+    /// The fields of other managers stay, which the answer shows.
+    async fn apply_node(&self, object: &Object) -> kube::Result<Outcome> {
+        let how = PatchParams::apply(&self.manager).force();
+        let request = Request::new(egress_node::path()).patch(&self.node, &how, &Patch::Apply(&object.value));
+        let answer: Value = self.client.request(request.map_err(kube::Error::BuildRequest)?).await?;
+        Ok(Outcome::Stands(egress_node::mark(&answer)))
     }
 
     fn events(&self, regarding: &Regarding) -> Objects<Event> {

@@ -3,7 +3,7 @@
 use kube::core::Status;
 
 use super::Outcome;
-use crate::rights::{MANIFEST, Right};
+use crate::rights::{CREATE_EGRESS_NODES, MANIFEST, PATCH_EGRESS_NODES, Right};
 
 /// Why something is not in the cluster.
 #[derive(Debug, thiserror::Error)]
@@ -62,17 +62,21 @@ impl Error {
         let Status { code, message, .. } = status;
         let creates = right.verb == "patch" && message.contains(" cannot create resource ");
         match code {
+            // An apply to an object that is not there yet makes it.
+            403 if creates && *right == PATCH_EGRESS_NODES => Self::forbidden(&CREATE_EGRESS_NODES, message),
             // An apply to an object that is gone would make it, which nobody may.
             // An Event in a namespace that is being deleted: nobody may, whatever his rights.
             403 if creates || message.contains("because it is being terminated") => {
                 Self::Refused { right, object: object.to_owned(), message, code: 404 }
             }
-            403 => {
-                let remedy = format!("add it to {} egressd ({MANIFEST})", right.place.role());
-                Self::Forbidden { right, message, remedy }
-            }
+            403 => Self::forbidden(right, message),
             _ => Self::Refused { right, object: object.to_owned(), message, code },
         }
+    }
+
+    fn forbidden(right: &'static Right, message: String) -> Self {
+        let remedy = format!("add it to {} egressd ({MANIFEST})", right.place.role());
+        Self::Forbidden { right, message, remedy }
     }
 
     /// What follows from it.

@@ -2,13 +2,16 @@
 //! A look costs what changed since the last one, what became due, and what is written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use egressd_core::in_force::InForce;
 use egressd_core::model::{ActiveEndpoints, SubjectKey, active_endpoint};
 use egressd_core::record::Overview;
 
 use super::account::{KnownPolicy, PolicyAccount};
 use super::gates::{Gates, Purses};
+use super::node;
 use super::pace::Backoff;
 use super::queue::{Due, Queue, Subject, Want};
 use super::say::Said;
@@ -20,6 +23,7 @@ use crate::board::Newest;
 use crate::clock::Instant;
 use crate::instances::orphans::Orphan;
 use crate::policies::PolicyReport;
+use crate::rights::Publish;
 
 /// While the API server is away.
 const AWAY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -34,6 +38,7 @@ pub struct Ledger {
     policies: BTreeMap<String, PolicyAccount>,
     /// Events about orphaned tables, by table.
     orphans: BTreeMap<String, speaker::Memory>,
+    node: node::Account,
     queue: Queue,
     events: Purses,
     away: Option<Backoff>,
@@ -48,6 +53,7 @@ impl Ledger {
             services: Services::default(),
             policies: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            node: node::Account::default(),
             queue: Queue::default(),
             events: Purses::default(),
             away: None,
@@ -66,6 +72,7 @@ impl Ledger {
         let looked_at = self.services.follow(round, &mut self.queue, &self.place, now);
         self.follow_policies(&newest.policies, &round.overview, now);
         self.follow_orphans(&newest.orphans, now);
+        self.follow_node(round, now);
         let gates = Gates { now, forbidden: &self.forbidden, events: self.events };
         Due { looked_at, ..self.queue.due(gates, most) }
     }
@@ -103,10 +110,18 @@ impl Ledger {
         }
     }
 
+    fn follow_node(&mut self, round: &Arc<InForce>, now: Instant) {
+        if self.place.publish == Publish::All {
+            let due = self.node.due(round, &self.place.node, now);
+            let want = due.map(|due| Want::published(due.at, Write::Node(due.object)));
+            self.queue.put(Subject::Node, want.into_iter().collect());
+        }
+    }
+
     /// Takes in what became of a request.
     pub fn done(&mut self, write: &Write, outcome: Outcome, now: Instant) {
         match &outcome {
-            Outcome::Done(_) | Outcome::Gone | Outcome::Refused => self.away = None,
+            Outcome::Done(_) | Outcome::Stands(_) | Outcome::Gone | Outcome::Refused => self.away = None,
             Outcome::Away => match &mut self.away {
                 Some(away) if away.due() > now => {}
                 Some(away) => away.again(AWAY.0, now),
@@ -125,6 +140,13 @@ impl Ledger {
                 if let Some(account) = self.policies.get_mut(policy) {
                     account.wrote(text, now);
                 }
+            }
+            Write::Node(object) => {
+                let came_of_it = match outcome {
+                    Outcome::Stands(mark) => Some(mark),
+                    Outcome::Done(_) | Outcome::Gone | Outcome::Away | Outcome::Forbidden | Outcome::Refused => None,
+                };
+                self.node.wrote(object.mark, came_of_it, now);
             }
             Write::Event { regarding, said } => self.told(regarding, said, outcome, now),
             Write::Series { regarding, said, .. } if outcome == Outcome::Gone => {
@@ -146,7 +168,9 @@ impl Ledger {
         let Some(account) = self.services.account(key) else { return };
         match outcome {
             Outcome::Refused => account.active.refused(values, now),
-            Outcome::Done(_) | Outcome::Gone | Outcome::Away | Outcome::Forbidden => account.active.wrote(values, now),
+            Outcome::Done(_) | Outcome::Stands(_) | Outcome::Gone | Outcome::Away | Outcome::Forbidden => {
+                account.active.wrote(values, now);
+            }
         }
     }
 
@@ -154,7 +178,7 @@ impl Ledger {
         self.events.of(said.tone).take(now);
         let name = match outcome {
             Outcome::Done(name) => name,
-            Outcome::Gone | Outcome::Away | Outcome::Forbidden | Outcome::Refused => None,
+            Outcome::Stands(_) | Outcome::Gone | Outcome::Away | Outcome::Forbidden | Outcome::Refused => None,
         };
         if let Some(speaker) = self.speaker(regarding) {
             speaker.told(said, name, now);

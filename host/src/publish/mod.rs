@@ -1,4 +1,5 @@
-//! What the cluster is told: the active endpoint and Events on Services, a status and Events on policies. On a thread
+//! What the cluster is told: the active endpoint and Events on Services, a status and Events on policies, and what this node
+//! publishes about itself. On a thread
 //! of its own, so that an API server which is slow or away never delays the loop.
 //!
 //! It is level-triggered: each look compares what should stand there with what does, of all that differs from the state
@@ -9,7 +10,9 @@ mod active;
 mod api;
 mod error;
 mod gates;
+mod held;
 mod ledger;
+mod node;
 mod pace;
 mod policies;
 mod queue;
@@ -30,6 +33,7 @@ use tracing::{debug, warn};
 
 pub use error::Error;
 pub use ledger::Ledger;
+pub use node::Object;
 pub use write::{Outcome, Regarding, Write};
 
 use crate::board::Reader;

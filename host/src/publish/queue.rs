@@ -19,6 +19,8 @@ pub(super) enum Subject {
     Policy(String),
     /// An orphaned table, by its name.
     Table(String),
+    /// This node.
+    Node,
 }
 
 /// Who comes first.
@@ -75,7 +77,7 @@ impl Subject {
     pub(super) fn service(self) -> Option<SubjectKey> {
         match self {
             Self::Service(key) => Some(key),
-            Self::Policy(_) | Self::Table(_) => None,
+            Self::Policy(_) | Self::Table(_) | Self::Node => None,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What can be written into the cluster, and what can become of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use egressd_core::model::{SubjectKey, Uid};
+use egressd_core::model::{Mark, SubjectKey, Uid};
 
+use super::node::Object;
 use super::say::Said;
 
 /// One request.
@@ -28,6 +30,8 @@ pub enum Write {
         /// What it says.
         text: String,
     },
+    /// What this node publishes about itself.
+    Node(Arc<Object>),
     /// A new Event.
     Event {
         /// What it is about.
@@ -72,6 +76,8 @@ pub enum Regarding {
 pub enum Outcome {
     /// It is done; the name of the Event where it made one.
     Done(Option<String>),
+    /// It is done, and this is what an object that was written as a whole is now.
+    Stands(Mark),
     /// The object is gone, or lives another life: nothing to do.
     Gone,
     /// The API server could not be asked, or could not answer: everything waits a while.
@@ -89,6 +95,8 @@ pub enum Kind {
     Active,
     /// Annotations of policies.
     Status,
+    /// What this node publishes about itself.
+    Node,
     /// New Events.
     Event,
     /// Events that happened once more.
@@ -100,7 +108,7 @@ impl Write {
     pub fn said(&self) -> Option<&Said> {
         match self {
             Self::Event { said, .. } | Self::Series { said, .. } => Some(said),
-            Self::Active { .. } | Self::Status { .. } => None,
+            Self::Active { .. } | Self::Status { .. } | Self::Node(_) => None,
         }
     }
 
@@ -109,6 +117,7 @@ impl Write {
         match self {
             Self::Active { .. } => Kind::Active,
             Self::Status { .. } => Kind::Status,
+            Self::Node(_) => Kind::Node,
             Self::Event { .. } => Kind::Event,
             Self::Series { .. } => Kind::Series,
         }

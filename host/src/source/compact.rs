@@ -15,7 +15,8 @@ pub(super) fn compact(object: &mut Object, texts: &mut Texts) {
         Object::Namespace(_, namespace) => Namespace::compact(Arc::make_mut(namespace), texts),
         Object::Pod(pod) => Pod::compact(Arc::make_mut(pod), texts),
         Object::Slice(_, slice) | Object::Endpoints(slice) => Slice::compact(Arc::make_mut(slice), texts),
-        Object::ServiceNetworks(..)
+        Object::EgressNode(..)
+        | Object::ServiceNetworks(..)
         | Object::Policy(..)
         | Object::PodElsewhere(_)
         | Object::Networks(..)

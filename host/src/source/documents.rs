@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    ClusterNetworks, Completeness, Namespace, Node, ObjectReference, Pod, PolicyObject, Service, Slice, SubjectKey,
-    UnreadableService,
+    ClusterNetworks, Completeness, EgressNode, MOST_PUBLISHED_ADDRESSES, Namespace, Node, ObjectReference, Pod,
+    PolicyObject, Service, Slice, SubjectKey, UnreadableService,
 };
 use egressd_core::text::quoted;
 use ipnet::IpNet;
@@ -32,6 +32,8 @@ pub enum Object {
     Slice(String, Arc<Slice>),
     /// A Node and its name, and what its installer's arguments say, by the annotation that they stand in.
     Node(String, Arc<Node>, Arguments),
+    /// What a node of this name publishes about itself.
+    EgressNode(String, Arc<EgressNode>),
     /// A Namespace's name and labels.
     Namespace(String, Arc<Namespace>),
     /// A ServiceCIDR's name and networks.
@@ -145,6 +147,7 @@ impl Object {
             Self::Service(service) => service_identity(&service.key),
             Self::Slice(name, slice) => identity(Kind::Slices, slice.service.namespace.to_string(), name.clone()),
             Self::Node(name, ..) => plain(Kind::Nodes, name),
+            Self::EgressNode(name, _) => plain(Kind::EgressNodes, name),
             Self::Namespace(name, _) => plain(Kind::Namespaces, name),
             Self::ServiceNetworks(name, _) => plain(Kind::ServiceNetworks, name),
             Self::Policy(namespace, policy) => identity(Kind::Policies, namespace.clone(), policy.name.clone()),
@@ -171,6 +174,7 @@ impl Object {
             }
             Kind::Services
             | Kind::Slices
+            | Kind::EgressNodes
             | Kind::Namespaces
             | Kind::ServiceNetworks
             | Kind::Policies
@@ -205,6 +209,11 @@ impl Object {
             (Self::Node(name, new, arguments), Self::Node(_, old, before)) => {
                 let node = Node::clone(&new).keeping_inside(old);
                 Self::Node(name, Arc::new(node), networks::arguments_of_both(arguments, before))
+            }
+            (Self::EgressNode(name, new), Self::EgressNode(_, old)) => {
+                let addresses =
+                    union(&new.addresses, &old.addresses).into_iter().take(MOST_PUBLISHED_ADDRESSES).collect();
+                Self::EgressNode(name, Arc::new(EgressNode { addresses, ..*new }))
             }
             (Self::Pod(new), Self::Pod(old)) if new.uid == old.uid => {
                 let addresses = union(&new.addresses, &old.addresses);
@@ -254,7 +263,7 @@ fn identity(kind: Kind, namespace: String, name: String) -> Identity {
         }
         Kind::Services | Kind::Slices | Kind::Policies | Kind::Pods | Kind::Claims(_) | Kind::Endpoints => namespace,
         Kind::Networks(kind) => return (Kind::Networks(kind), kind.called(name)),
-        Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
+        Kind::Nodes | Kind::EgressNodes | Kind::Namespaces | Kind::ServiceNetworks => String::new(),
     };
     (kind, ObjectReference::new(namespace, name))
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use egressd_core::model::ObjectReference;
 
+use crate::egress_node;
+
 /// A kind of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -14,6 +16,8 @@ pub enum Kind {
     Slices,
     /// All Nodes.
     Nodes,
+    /// All EgressNodes, where the server has such objects: what nodes publish about themselves.
+    EgressNodes,
     /// All Namespaces.
     Namespaces,
     /// All ServiceCIDRs, where the server has such objects.
@@ -97,10 +101,11 @@ pub struct Names {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Services,
         Self::Slices,
         Self::Nodes,
+        Self::EgressNodes,
         Self::Namespaces,
         Self::ServiceNetworks,
         Self::Policies,
@@ -118,7 +123,7 @@ impl Kind {
 
     /// Those that are followed in a cluster as a whole: all but Leases, of which Nodes have one each that they write all the time,
     /// and Endpoints, which are the last.
-    pub const FOLLOWED: [Self; 14] = {
+    pub const FOLLOWED: [Self; 15] = {
         let [followed @ .., _, _] = Self::ALL;
         followed
     };
@@ -133,6 +138,10 @@ impl Kind {
                 Names { alone: true, ..slices }
             }
             Self::Nodes => of("", &["v1"], "Node", "nodes"),
+            Self::EgressNodes => {
+                let nodes = of(egress_node::GROUP, &[egress_node::VERSION], egress_node::KIND, egress_node::PLURAL);
+                Names { need: Need::WhereServed, ..nodes }
+            }
             Self::Namespaces => of("", &["v1"], "Namespace", "namespaces"),
             Self::ServiceNetworks => {
                 let networks = of("networking.k8s.io", &["v1", "v1beta1", "v1alpha1"], "ServiceCIDR", "servicecidrs");

@@ -42,6 +42,7 @@ pub fn objects(snapshot: &Snapshot) -> Vec<Object> {
         Kind::Services
         | Kind::Slices
         | Kind::Nodes
+        | Kind::EgressNodes
         | Kind::Namespaces
         | Kind::ServiceNetworks
         | Kind::Policies

@@ -72,6 +72,7 @@ fn cut(kind: Kind, object: &mut Value) {
             keep(object, "/status", &["phase", "podIP", "podIPs"]);
         }
         Kind::Slices
+        | Kind::EgressNodes
         | Kind::Namespaces
         | Kind::ServiceNetworks
         | Kind::Policies

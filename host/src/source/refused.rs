@@ -14,6 +14,7 @@ pub(super) fn never_read(kind: Kind) -> &'static str {
         Kind::Claims(_) => "it may name any node, so that none translates",
         Kind::Slices
         | Kind::Nodes
+        | Kind::EgressNodes
         | Kind::Namespaces
         | Kind::ServiceNetworks
         | Kind::Pods

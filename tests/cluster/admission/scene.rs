@@ -7,6 +7,7 @@ use lab::wait_until;
 use serde_json::{Value, json};
 
 use super::events::{EVENTS, about};
+use super::nodes::apply_node;
 
 pub(super) const WEB_PATH: &str = "/api/v1/namespaces/default/services/web";
 pub(super) const GUARD_PATH: &str = "/api/v1/namespaces/egressd/configmaps/guard";
@@ -27,8 +28,8 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn build() -> Result<Self> {
         let cluster = Cluster::builder().two_nodes().build()?;
-        let rules = json!([{"apiGroups": ["", "events.k8s.io"], "verbs": ["*"],
-            "resources": ["services", "services/status", "configmaps", "events"]}]);
+        let rules = json!([{"apiGroups": ["", "events.k8s.io", "egressd.io"], "verbs": ["*"],
+            "resources": ["services", "services/status", "configmaps", "events", "egressnodes"]}]);
         cluster.api.patch(ROLE, &json!({"rules": rules}))?;
         let elsewhere = json!({"metadata": {"name": "elsewhere", "labels": {"egressd.io/policy": "true"}}});
         let owner = cluster.api.create(CONFIG_MAPS, &elsewhere)?;
@@ -55,9 +56,10 @@ fn web(owner: &Value) -> Value {
 /// Each begins to count some time after it was written; until then RBAC allows what is tried.
 fn wait_until_in_force(stolen: &Api) -> Result<()> {
     let label = json!({"metadata": {"labels": {"tried": "yes"}}});
-    let tries: [(&str, &dyn Fn() -> Result<Value>); 3] = [
+    let tries: [(&str, &dyn Fn() -> Result<Value>); 4] = [
         ("egressd-services", &|| stolen.patch_as("somebody", WEB_PATH, &label)),
         ("egressd-configmaps", &|| stolen.patch_as("somebody", GUARD_PATH, &label)),
+        ("egressd-egressnodes", &|| apply_node(stolen, "somebody", "node-1", &json!({}))),
         ("egressd-events", &|| stolen.create(EVENTS, &about("Secret", "web", "default"))),
     ];
     for (policy, attempt) in tries {

@@ -27,7 +27,7 @@ pub use bulk::{Creation, Session, endpoints, slice};
 pub use client::Api;
 pub use control_plane::PORT;
 pub use deployed::{DeployedPod, environment};
-pub use objects::{PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
+pub use objects::{EGRESS_NODES, PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
 pub use overlay::{CLONE, Overlay, beside_a_clone, copy};
 pub use programs::{kubectl, kubectl_ready, ready};
 
@@ -82,6 +82,7 @@ impl Builder {
         let mut cluster = Cluster { api, plane, lab };
         cluster.register_nodes().context("cannot register the nodes")?;
         cluster.apply_kustomization("deploy").context("cannot deploy egressd")?;
+        cluster.wait_for_egress_nodes()?;
         if self.age == Age::Older {
             cluster.plane.start_older()?;
             let older = cluster.as_egressd()?;
@@ -95,6 +96,11 @@ impl Cluster {
     /// One node with three pods unless told otherwise.
     pub fn builder() -> Builder {
         Builder { lab: Lab::builder(), age: Age::Today }
+    }
+
+    /// Waits until the server serves the kind that was just defined: egressd looks for it once in minutes.
+    fn wait_for_egress_nodes(&self) -> Result<()> {
+        wait_until("EgressNodes are served", DEADLINE, || Ok(self.api.list(EGRESS_NODES, "").is_ok()))
     }
 
     /// A pod of the lab comes into being behind the Service of this name; with its addresses of both families.

@@ -10,6 +10,8 @@ use crate::topology;
 
 /// Where Services are.
 pub const SERVICES: &str = "/api/v1/namespaces/default/services";
+/// What nodes publish about themselves.
+pub const EGRESS_NODES: &str = "/apis/egressd.io/v1alpha1/egressnodes";
 /// Where pods are.
 pub const PODS: &str = "/api/v1/namespaces/default/pods";
 /// Where policies are.

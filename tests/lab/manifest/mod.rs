@@ -1,6 +1,7 @@
 //! Manifests: builders for the objects that egressd reads, and the directory that it reads them from.
 
 mod directory;
+mod egress_node;
 mod endpoints;
 mod l2_status;
 mod node;
@@ -10,6 +11,7 @@ mod service;
 mod yaml;
 
 pub use directory::Directory;
+pub use egress_node::{EgressNode, egress_node};
 pub use endpoints::{EndpointSlice, endpoints};
 pub use l2_status::{L2Status, l2_status};
 pub use node::{Node, ServiceNetworks, node, second_node, service_networks};

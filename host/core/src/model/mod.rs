@@ -5,6 +5,7 @@ mod announced;
 mod bounds;
 mod by_name;
 mod cluster;
+mod egress_node;
 mod interest;
 mod labels;
 mod namespace;
@@ -33,11 +34,14 @@ pub use cluster::{
     AddressReason, ClusterFacts, ClusterSettings, Concerned, InsideNetworks, Listing, MOST_ENDPOINTS, Origin,
     Placement, PrivateDestinations, Reason, Surroundings,
 };
+pub use egress_node::{EgressNode, EgressNodes, Followed, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes};
 pub use interest::{EndpointScope, Interest, is_withheld};
 pub use labels::Labels;
 pub use namespace::Namespace;
 pub use networks::{ClusterNetworks, Connected};
-pub use nodes::{Believed, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES};
+pub use nodes::{
+    Believed, Further, KeptFurther, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES,
+};
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, Pods, Whose};
 pub use policy::{PolicyMark, PolicyObject};
 pub use prefix::{AnnotationPrefix, AnnotationPrefixError};

@@ -1,6 +1,9 @@
 //! What is believed of Node objects. A node's kubelet writes its Node, and what one Node claims counts on all nodes: so
 //! each is believed about itself, within bounds, and what one claims of another is not.
 
+mod further;
+#[cfg(test)]
+mod further_tests;
 mod kept;
 #[cfg(test)]
 mod kept_tests;
@@ -14,6 +17,8 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 
+pub(super) use self::further::further;
+pub use self::further::{Further, KeptFurther};
 pub use self::kept::KeptNodes;
 use self::networks::PodNetworks;
 use self::wrong::Wrong;
@@ -54,6 +59,13 @@ pub struct Believed {
     pub(super) lacking: Option<Arc<str>>,
     /// What does not count, one finding for each reason.
     pub(super) findings: Vec<Finding>,
+}
+
+/// One of the things that a Node lists; in the order in which all Nodes are gone through.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    node: Arc<str>,
+    number: usize,
 }
 
 /// Takes what is to be believed from all Nodes: the specification of [`KeptNodes`].

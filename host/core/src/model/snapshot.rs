@@ -8,8 +8,8 @@ use imbl::OrdMap;
 use ipnet::IpNet;
 
 use super::{
-    Announced, ByName, ClusterNetworks, EgressPolicy, Endpoint, KnownPods, Labels, Namespace, PolicyObject, Service,
-    SubjectKey, SubjectKind, SubjectObject, Unreadable,
+    Announced, ByName, ClusterNetworks, EgressNodes, EgressPolicy, Endpoint, KnownPods, Labels, Namespace,
+    PolicyObject, Service, SubjectKey, SubjectKind, SubjectObject, Uid, Unreadable,
 };
 
 /// One EndpointSlice.
@@ -46,6 +46,8 @@ pub struct Node {
     pub completeness: Completeness,
     /// What it had before, as long as a part of it cannot be read.
     pub before: Before,
+    /// Its identity, where a server gave it one.
+    pub uid: Option<Uid>,
     /// Its labels.
     pub labels: Labels,
     /// Whether its kubelet answers.
@@ -94,6 +96,8 @@ pub struct Snapshot {
     pub egress_policies: OrdMap<SubjectKey, Arc<EgressPolicy>>,
     /// All nodes.
     pub nodes: OrdMap<String, Arc<Node>>,
+    /// What nodes publish about themselves.
+    pub egress_nodes: EgressNodes,
     /// The labels of all namespaces.
     pub namespaces: OrdMap<String, Arc<Namespace>>,
     /// The networks of all ServiceCIDR objects, by name.
@@ -142,7 +146,7 @@ pub enum Key {
     Subject(SubjectKey),
     /// A namespace's labels.
     Namespace(String),
-    /// Nodes or service networks: the facts that hold for all Services.
+    /// Nodes, EgressNodes or service networks: the facts that hold for all Services.
     Cluster,
     /// A policy's ConfigMap.
     Policy(String),

@@ -15,7 +15,7 @@ use super::shown::Shown;
 #[cfg(feature = "testkit")]
 use super::updating::ready_of;
 #[cfg(feature = "testkit")]
-use crate::model::{ClusterFacts, Endpoint, KeptNodes};
+use crate::model::{ClusterFacts, Endpoint, KeptFurther, KeptNodes};
 use crate::model::{Published, SubjectKey, SubjectView, published_on};
 use crate::plan::TOO_MANY_ENDPOINTS;
 
@@ -78,11 +78,13 @@ impl Pipeline {
 
     fn stale_surroundings(&self) -> impl Iterator<Item = String> {
         let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
+        let further = KeptFurther::of(&self.newest.nodes, &self.newest.egress_nodes.by_name);
         let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),
             differ("what load balancers write", self.holders.announced(), &self.newest.announced),
             differ("what Nodes say", &self.nodes, &KeptNodes::of(&self.newest.nodes)),
+            differ("what nodes publish", &self.further, &further),
             differ("the Nodes that are ready", &self.ready, &ready),
             differ("what is the same for all Services", &*self.context, &self.context_of(&self.newest)),
         ];

@@ -108,7 +108,7 @@ impl Pipeline {
     pub fn derive_anew(&mut self) -> Vec<Question> {
         let records = std::mem::take(&mut self.derived.records);
         self.derived = Derived { records, ..Derived::new(self.settings.shared, self.settings.limits) };
-        (self.cursor, self.places, self.nodes, self.outside) = Default::default();
+        (self.cursor, self.places, self.nodes, self.further, self.outside) = Default::default();
         self.services.touch_all();
         let snapshot = self.newest.clone();
         self.look_at_all_of_it(&snapshot)

@@ -11,7 +11,7 @@ use super::places::Place;
 use super::pods::Elsewhere;
 use crate::chain::{FailureKind, PolicyFailure};
 use crate::check::{Kind, Note};
-use crate::model::{Node, SubjectKey, Uid};
+use crate::model::{EgressNode, Mark, Node, SubjectKey, Uid};
 use crate::net::Family;
 use crate::plan::{Own, PlannedSubject, Shares, Size, TOO_MANY_ENDPOINTS};
 use crate::record::{Outcome, Record};
@@ -20,7 +20,7 @@ use crate::record::{Outcome, Record};
 pub type Corruption = (&'static str, fn(&mut Pipeline, usize) -> Option<()>);
 
 /// One defect of everything that is kept between two rounds.
-pub const CORRUPTIONS: [Corruption; 30] = [
+pub const CORRUPTIONS: [Corruption; 31] = [
     ("a record is another", |pipeline, which| {
         let key = pipeline.known(which)?;
         pipeline.put_record(key)
@@ -148,6 +148,13 @@ pub const CORRUPTIONS: [Corruption; 30] = [
     ("a Node that is gone claims an address", |pipeline, _| {
         let node = Node { addresses: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, 98))], ..Node::default() };
         pipeline.nodes.follow(&pipeline.newest.nodes.update("gone".to_owned(), Arc::new(node)));
+        Some(())
+    }),
+    ("an EgressNode that is gone claims an address", |pipeline, _| {
+        let addresses = [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 97))].into();
+        let node = EgressNode { addresses, mark: Mark::default() };
+        let (nodes, published) = (&pipeline.newest.nodes, &pipeline.newest.egress_nodes.by_name);
+        pipeline.further.follow(nodes, &published.update("gone".to_owned(), Arc::new(node)));
         Some(())
     }),
     ("a Service outside of all networks is not found", |pipeline, _| pipeline.outside.pop_first().map(drop)),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub(super) use self::audit::{Looked, Named};
 use super::by_address::ByAddress;
-use crate::model::{Believed, KeptNodes, Listing, SubjectKey};
+use crate::model::{Believed, Further, KeptFurther, KeptNodes, Listing, SubjectKey};
 use crate::net::{AddressRange, Family, between, subtract, without};
 
 /// The Services of the newest state by address and by Node, whether or not policies are asked about them.
@@ -86,6 +86,7 @@ impl Places {
 pub(super) struct Indexed<'a> {
     pub(super) places: &'a Places,
     pub(super) nodes: &'a KeptNodes,
+    pub(super) further: &'a KeptFurther,
     /// At least the Services with an address that was in none of the ranges of `before`.
     pub(super) outside: &'a BTreeSet<SubjectKey>,
     pub(super) before: &'a BTreeMap<Family, Vec<AddressRange>>,
@@ -107,6 +108,10 @@ impl Indexed<'_> {
 impl Listing for Indexed<'_> {
     fn nodes(&self) -> Believed {
         self.nodes.believed()
+    }
+
+    fn further(&self) -> Further {
+        self.further.believed()
     }
 
     fn outside(&self, ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<SubjectKey> {
@@ -181,8 +186,8 @@ mod tests {
         let ranges = merge_ranges([n("10.0.0.0/16").into(), n("127.0.0.0/8").into()]);
         assert_eq!(names(places.outside(&[(Family::Ipv4, ranges.clone())].into())), ["out"]);
         assert_eq!(names(places.outside(&[(Family::Ipv4, ranges), (Family::Ipv6, Vec::new())].into())), ["out", "v6"]);
-        let (nodes, outside, before) = Default::default();
-        let indexed = Indexed { places: &places, nodes: &nodes, outside: &outside, before: &before };
+        let (nodes, further, outside, before) = Default::default();
+        let indexed = Indexed { places: &places, nodes: &nodes, further: &further, outside: &outside, before: &before };
         assert_eq!(names(indexed.within(&[n("10.9.0.0/24").into(), n("11.0.0.0/8").into()])), ["out"]);
     }
 

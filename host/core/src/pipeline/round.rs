@@ -15,9 +15,9 @@ use crate::compile::{Kept, compile, compile_pods};
 use crate::diff::{Common, Scope};
 use crate::finding::{Finding, Severity};
 use crate::in_force::Newest;
-use crate::model::{ClusterFacts, Placement, PrivateDestinations, SubjectKey};
+use crate::model::{ClusterFacts, Placement, PrivateDestinations, Snapshot, SubjectKey};
 use crate::plan::{Here, Plan, Planned, ranked};
-use crate::record::Overview;
+use crate::record::{Overview, ThisNode};
 use crate::ruleset::Ruleset;
 
 /// What followed from what changed.
@@ -127,7 +127,19 @@ impl Pipeline {
             failing: derived.failing.first(),
             inside: Arc::clone(&self.facts),
             findings: self.facts.findings.clone(),
+            here: self.this_node(),
         })
+    }
+
+    /// This node, as it publishes itself.
+    fn this_node(&self) -> ThisNode {
+        let Snapshot { nodes, egress_nodes, .. } = &self.newest;
+        ThisNode {
+            uid: nodes.get(&self.settings.node).and_then(|node| node.uid.clone()),
+            addresses: self.around.interfaces.clone(),
+            published: egress_nodes.by_name.get(&self.settings.node).cloned(),
+            followed: egress_nodes.followed,
+        }
     }
 
     fn advance(&self, derived: &mut Derived, extent: Extent) -> Way {

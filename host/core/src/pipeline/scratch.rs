@@ -120,7 +120,7 @@ impl Round {
     /// The same as records, all of which are new.
     pub fn records(&self) -> crate::in_force::Newest {
         use crate::in_force::Newest;
-        use crate::record::{Outcome, Overview, Records};
+        use crate::record::{Outcome, Overview, Records, ThisNode};
         let settled = |key: &SubjectKey| {
             let (status, voice) = (Arc::new(self.statuses.get(key)?.clone()), self.voices.get(key).cloned());
             Some(Settled { plan: self.plan.services.get(key).map(|plan| Arc::new(plan.clone())), status, voice })
@@ -136,6 +136,7 @@ impl Round {
             failing: self.failing.clone(),
             inside: Arc::clone(&self.inside),
             findings: self.findings.clone(),
+            here: ThisNode::default(),
         };
         Newest { changed: records.keys().cloned().collect(), records, overview: Arc::new(overview) }
     }

@@ -58,8 +58,14 @@ impl Pipeline {
     /// Puts together anew what is inside; returns the Services that this concerns, to be looked at.
     pub(super) fn gather(&mut self) -> BTreeSet<SubjectKey> {
         self.nodes.follow(&self.newest.nodes);
-        let index =
-            Indexed { places: &self.places, nodes: &self.nodes, outside: &self.outside, before: &self.facts.excluded };
+        self.further.follow(&self.newest.nodes, &self.newest.egress_nodes.by_name);
+        let index = Indexed {
+            places: &self.places,
+            nodes: &self.nodes,
+            further: &self.further,
+            outside: &self.outside,
+            before: &self.facts.excluded,
+        };
         let facts = ClusterFacts::gather_by(&index, &self.newest, &self.settings.cluster, &self.around);
         self.outside = index.outside(&facts.excluded);
         self.outside.retain(|key| self.places.has_inner(key, |address| !facts.is_excluded(address)));

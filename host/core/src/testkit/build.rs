@@ -12,9 +12,9 @@ use crate::chain::{Ruling, Verdict};
 use crate::compile::table_names;
 use crate::decision::{Draft, Rule};
 use crate::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, EgressPolicy, Endpoint, MadeBy, Node,
-    ObjectReference, Selection, Service, ServiceKind, Slice, Snapshot, SubjectKey, SubjectKind, Surroundings,
-    TrafficPolicy, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, EgressNode, EgressPolicy, Endpoint, MadeBy,
+    Mark, Node, ObjectReference, Selection, Service, ServiceKind, Slice, Snapshot, SubjectKey, SubjectKind,
+    Surroundings, TrafficPolicy, Uid,
 };
 use crate::net::Family;
 use crate::owner::Owner;
@@ -203,6 +203,15 @@ impl SnapshotBuilder {
     pub fn node(mut self, name: &str, addresses: &[&str]) -> Self {
         let node = Node { addresses: addresses.iter().map(|text| a(text)).collect(), ..Node::default() };
         self.0.nodes.insert(name.to_owned(), Arc::new(node));
+        self
+    }
+
+    /// Adds what a node publishes about itself: these addresses.
+    #[must_use]
+    pub fn egress_node(mut self, name: &str, addresses: &[&str]) -> Self {
+        let addresses: Arc<[IpAddr]> = addresses.iter().map(|text| a(text)).collect();
+        let node = EgressNode { mark: Mark::of(&format!("{addresses:?}")), addresses };
+        self.0.egress_nodes.by_name.insert(name.to_owned(), Arc::new(node));
         self
     }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AnnotationPrefix, Before, Connected, Key, KnownPods, KubeVipWrote, Namespace, Node as ClusterNode, Pods, Service,
-    Slice, SubjectKey, SubjectKind, UnreadableService, Writer, active_endpoint,
+    AnnotationPrefix, Before, Connected, EgressNode, Key, KnownPods, KubeVipWrote, Mark, Namespace,
+    Node as ClusterNode, Pods, Service, Slice, SubjectKey, SubjectKind, UnreadableService, Writer, active_endpoint,
 };
 use egressd_core::net::Family;
 use egressd_core::pipeline::Question;
@@ -111,6 +111,11 @@ impl Node {
                 node.before = Before { addresses: addresses.clone(), pod_networks: networks(pods) };
             }),
             OfNode::Readiness(readiness) => self.change_node(name, |node| node.readiness = *readiness),
+            OfNode::Publishes(None) => drop(self.snapshot.egress_nodes.by_name.remove(name)),
+            OfNode::Publishes(Some(addresses)) => {
+                let node = EgressNode { addresses: (&**addresses).into(), mark: Mark::of(&format!("{addresses:?}")) };
+                self.snapshot.egress_nodes.by_name.insert(name.to_owned(), Arc::new(node));
+            }
             OfNode::Label(label) => self.change_node(name, |node| node.labels = labels(*label)),
         }
         self.update([Key::Cluster])

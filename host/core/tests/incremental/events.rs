@@ -87,6 +87,8 @@ pub(crate) enum OfNode {
     Part(Completeness, Vec<IpAddr>, Vec<&'static str>),
     Label(Option<&'static str>),
     Readiness(Readiness),
+    /// What it publishes about itself; nothing any more.
+    Publishes(Option<Vec<IpAddr>>),
 }
 
 #[derive(Clone, Debug)]

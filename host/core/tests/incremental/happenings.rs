@@ -1,7 +1,10 @@
 //! How likely is what can happen.
 
+use std::net::IpAddr;
+
 use egressd_core::model::{Completeness, MadeBy, PodNetwork, Readiness, Selection, Writer};
 use egressd_core::owner::Standing;
+use egressd_core::testkit::a;
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -72,7 +75,14 @@ fn of_nodes() -> impl Strategy<Value = OfNode> {
             .prop_map(|(completeness, addresses, networks)| OfNode::Part(completeness, addresses, networks)),
         1 => select(vec![None, Some("a"), Some("b")]).prop_map(OfNode::Label),
         2 => readiness().prop_map(OfNode::Readiness),
+        2 => of(published()).prop_map(OfNode::Publishes),
     ]
+}
+
+/// Addresses of pods, of load balancers, of nobody, and impossible ones.
+fn published() -> impl Strategy<Value = Vec<IpAddr>> {
+    let all = [&PODS[..], &ADDRESSES, &["192.0.2.7", "127.0.0.1"]].concat();
+    subsequence(all.into_iter().map(a).collect::<Vec<_>>(), 0..=3)
 }
 
 fn completenesses() -> impl Strategy<Value = Completeness> {

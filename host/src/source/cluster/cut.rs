@@ -68,6 +68,7 @@ impl Cut {
             Kind::Namespaces => Some(&mut self.namespaces),
             Kind::Slices
             | Kind::Nodes
+            | Kind::EgressNodes
             | Kind::ServiceNetworks
             | Kind::Policies
             | Kind::Pods

@@ -40,6 +40,8 @@ pub enum Event {
     Kept(Interest),
     /// The list is complete: what was not in it is gone.
     Complete,
+    /// The server has no such kind, and so no object of it.
+    Absent,
     /// An object came or changed.
     Changed(Reading),
     /// An object is gone.

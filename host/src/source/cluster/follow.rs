@@ -309,9 +309,7 @@ impl Follower {
 
     /// Nothing of this kind.
     async fn nothing(&self) {
-        for event in [Event::Begin, Event::Complete] {
-            self.tell(News::Event(self.kind(), event)).await;
-        }
+        self.tell(News::Event(self.kind(), Event::Absent)).await;
         self.tell(News::Works(self.kind())).await;
     }
 
@@ -364,7 +362,7 @@ pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>
     loop {
         let page = match timeout(ANSWER, pages.next()).await {
             Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if done_without.contains(&status.code) => break,
+            Ok(Err(kube::Error::Api(status))) if done_without.contains(&status.code) => return Ok(vec![Event::Absent]),
             Ok(Err(error)) => return Err(Trouble::of(Verb::List, asked.kind, server, &error)),
             Err(_) => return Err(Trouble::late(server, ANSWER)),
         };

@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 use tracing::info;
 
 use super::super::handover::Giver;
-use super::event::Kind;
+use super::event::{Event, Kind};
 use super::follow::News;
 use super::memory::Memory;
 use super::state::State;
@@ -24,6 +24,10 @@ const MOST: usize = super::WAITING;
 /// How long a Service waits for its namespace, which comes by another watch. Policies may choose Services by its labels, and one
 /// that guards it would pass. Where the namespace is gone it does not come, and the end of its Services is not to wait long.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// What follows from a server without this kind, which is the only one that egressd itself brings.
+const NO_EGRESS_NODES: &str = "the API server has no EgressNodes: this node publishes nothing about itself, and of other nodes \
+                               the addresses in their Nodes alone are known; apply deploy/base/egressnode.yaml, and they are \
+                               found within minutes";
 
 /// Takes in what followers tell, until there are none.
 pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver, mut memory: Option<Memory>) {
@@ -73,6 +77,10 @@ enum Begun {
 
 fn take(news: News, state: &mut State, troubles: &mut Troubles) {
     match news {
+        News::Event(Kind::EgressNodes, Event::Absent) if !state.knows_no_egress_nodes() => {
+            info!("{NO_EGRESS_NODES}");
+            state.take(Kind::EgressNodes, Event::Absent);
+        }
         News::Event(kind, event) => state.take(kind, event),
         News::Works(kind) => {
             state.resumed(kind);
@@ -84,8 +92,7 @@ fn take(news: News, state: &mut State, troubles: &mut Troubles) {
         }
         News::Trouble(kind, trouble) => {
             state.interrupted(kind);
-            // Whoever may not read pods goes without. Of everything else nothing may be missing.
-            if kind == Kind::Pods && matches!(trouble, Trouble::Forbidden { .. }) {
+            if trouble.is_done_without() {
                 state.forgo(kind);
             }
             troubles.add(kind, trouble);

@@ -130,8 +130,8 @@ async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<
     for asked in scope.asked() {
         match everything(&asked, client, server).await {
             Ok(events) => events.into_iter().for_each(|event| state.take(asked.kind, event)),
-            // As `run` does: whoever may not read pods goes without.
-            Err(trouble @ Trouble::Forbidden { .. }) if asked.kind == Kind::Pods => {
+            // As `run` does.
+            Err(trouble) if trouble.is_done_without() => {
                 state.forgo(asked.kind);
                 findings.push(trouble.finding(Moment::now()));
             }
@@ -174,6 +174,7 @@ impl Scope {
             Kind::Services
             | Kind::Slices
             | Kind::Nodes
+            | Kind::EgressNodes
             | Kind::Namespaces
             | Kind::ServiceNetworks
             | Kind::Policies
@@ -192,6 +193,7 @@ impl Scope {
                 Kind::Services
                 | Kind::Slices
                 | Kind::Nodes
+                | Kind::EgressNodes
                 | Kind::Namespaces
                 | Kind::ServiceNetworks
                 | Kind::Pods

@@ -58,6 +58,7 @@ pub(super) fn recall(lines: &[u8], objects: Vec<Object>) -> Vec<Object> {
         }
         other @ (Object::Service(_)
         | Object::Slice(..)
+        | Object::EgressNode(..)
         | Object::Namespace(..)
         | Object::ServiceNetworks(..)
         | Object::Networks(..)

@@ -7,6 +7,7 @@
 mod attached;
 mod known;
 mod lost;
+mod published;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use std::mem;
 use std::sync::Arc;
 
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::{Key, KnownPods, Node, ObjectReference, Pods, Snapshot, SubjectKey, Texts};
+use egressd_core::model::{Followed, Key, KnownPods, Node, ObjectReference, Pods, Snapshot, SubjectKey, Texts};
 
 use super::super::claims;
 use super::super::documents::Object;
@@ -105,6 +106,12 @@ impl State {
                 let list = self.lists.remove(&kind).unwrap_or_default();
                 self.replace(kind, list);
                 self.cut.is_complete(kind);
+                self.follow_kind(kind, Followed::Yes);
+            }
+            Event::Absent => {
+                self.lists.remove(&kind);
+                self.replace(kind, BTreeMap::new());
+                self.follow_kind(kind, Followed::Absent);
             }
             Event::Changed(reading) => {
                 let reading = compacted(reading, &mut self.texts);
@@ -113,22 +120,6 @@ impl State {
             Event::Gone(name) => self.remove(kind, &name),
         }
         if kind == Kind::Pods {
-            self.show_pods();
-        }
-    }
-
-    /// The objects of a kind cannot be read now. Of pods that matters: one that is not known then is not known to be none.
-    pub fn interrupted(&mut self, kind: Kind) {
-        if kind == Kind::Pods && self.watch == Watch::Follows {
-            self.watch = Watch::Interrupted;
-            self.show_pods();
-        }
-    }
-
-    /// They can be read again; where a list is under way, it is its end that counts.
-    pub fn resumed(&mut self, kind: Kind) {
-        if kind == Kind::Pods && self.watch == Watch::Interrupted && !self.lists.contains_key(&kind) {
-            self.watch = Watch::Follows;
             self.show_pods();
         }
     }
@@ -269,6 +260,7 @@ impl State {
             Kind::Pods => self.pods.get(name).map(|pod| &pod.uid),
             Kind::Slices
             | Kind::Nodes
+            | Kind::EgressNodes
             | Kind::Namespaces
             | Kind::ServiceNetworks
             | Kind::Policies
@@ -293,6 +285,7 @@ impl State {
             }
             Object::Slice(_, slice) => self.store_slice(name, slice),
             Object::Node(name, node, arguments) => self.store_node(name, node, &arguments),
+            Object::EgressNode(name, node) => self.store_egress_node(name, node),
             Object::Namespace(name, namespace) => {
                 if snapshot.namespaces.get(&name) != Some(&namespace) {
                     keys.insert(Key::Namespace(name.clone()));
@@ -347,6 +340,7 @@ impl State {
                 let argued = networks::set_arguments(snapshot, plain, &Arguments::new());
                 snapshot.nodes.remove(plain).map(|_| Key::Cluster).or(argued)
             }
+            Kind::EgressNodes => snapshot.egress_nodes.by_name.remove(plain).map(|_| Key::Cluster),
             Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.to_owned())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
             Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.to_owned())),

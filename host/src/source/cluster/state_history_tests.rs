@@ -32,11 +32,17 @@ fn any_object() -> impl Strategy<Value = (Kind, Reading)> {
             (Kind::Slices, Reading { content: Content::Nothing, ..slice(of, service, 1) })
         }),
         (one(&["a", "b"]), one(&["x", "y"])).prop_map(|(of, label)| (Kind::Nodes, node(of, label))),
+        (one(&["a", "b"]), 1..3_u8).prop_map(|(of, last)| (Kind::EgressNodes, egress_node(of, last))),
         (one(&["shop", "hr"]), one(&["x", "y"])).prop_map(|(of, label)| (Kind::Namespaces, namespace(of, label))),
         (one(&["p", "q"]), one(&["{}", "[]"])).prop_map(|(of, settings)| (Kind::Policies, policy(of, settings))),
         (one(&["shop", "hr"]), one(&["x", "y"]), prop::sample::select(&PODS[..]))
             .prop_map(|(namespace, of, last)| (Kind::Pods, pod(namespace, of, last))),
     ]
+}
+
+fn egress_node(of: &str, last: u8) -> Reading {
+    let (addresses, mark) = ([[192, 0, 2, last].into()].into(), Mark::of(&last.to_string()));
+    good(name("", of), Object::EgressNode(of.to_owned(), Arc::new(EgressNode { addresses, mark })))
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -143,6 +149,7 @@ fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<U
             }
             Key::Cluster => {
                 mirror.nodes = snapshot.nodes.clone();
+                mirror.egress_nodes = snapshot.egress_nodes.clone();
                 mirror.service_networks = snapshot.service_networks.clone();
             }
             Key::Pod(address) => {

@@ -21,6 +21,7 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
             Object::Networks((Kind::Networks(kind), kind.called(of.to_owned())), Arc::new(said))
         }
         Kind::Nodes
+        | Kind::EgressNodes
         | Kind::Services
         | Kind::Slices
         | Kind::Namespaces

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::*;
 use egressd_core::model::{
-    Endpoint, Labels, MadeBy, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind, Slice, TrafficPolicy,
-    Uid,
+    EgressNode, Endpoint, Labels, MadeBy, Mark, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind,
+    Slice, TrafficPolicy, Uid,
 };
 
 #[path = "state_claims_tests.rs"]
@@ -185,6 +185,28 @@ fn what_did_not_change_gives_no_key() {
     list(&mut state, Kind::Nodes, &objects);
     state.take(Kind::Nodes, Event::Changed(node("a", "x")));
     assert_eq!(state.update().map(|update| update.keys), None);
+}
+
+#[test]
+fn whether_egress_nodes_are_read_is_known_from_the_end_of_a_list_to_the_next_refusal() {
+    let mut state = State::of(Kind::FOLLOWED);
+    let kind = Kind::EgressNodes;
+    let followed = |state: &State| state.snapshot.egress_nodes.followed;
+    state.resumed(kind);
+    state.take(kind, Event::Begin);
+    state.resumed(kind);
+    assert_eq!(followed(&state), Followed::No);
+    state.take(kind, Event::Complete);
+    assert_eq!(followed(&state), Followed::Yes);
+    state.interrupted(kind);
+    assert_eq!(followed(&state), Followed::No);
+    state.resumed(kind);
+    assert_eq!(followed(&state), Followed::Yes);
+    state.take(kind, Event::Absent);
+    state.resumed(kind);
+    assert_eq!(followed(&state), Followed::Absent, "an answer that there are none");
+    list(&mut state, kind, &[]);
+    assert_eq!(followed(&state), Followed::Yes);
 }
 
 #[test]

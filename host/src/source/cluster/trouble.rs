@@ -128,6 +128,12 @@ impl Trouble {
         Self::Away { server: Arc::clone(server), cause: format!("no answer within {} s", limit.as_secs()) }
     }
 
+    /// Whether egressd works without the kind that it may not read: pods, and EgressNodes, which the role of an earlier release
+    /// does not name. Of everything else nothing may be missing.
+    pub fn is_done_without(&self) -> bool {
+        matches!(self, Self::Forbidden { kind: Kind::Pods | Kind::EgressNodes, .. })
+    }
+
     /// What people are told; `since` when it has been so.
     pub fn finding(&self, since: Moment) -> Finding {
         match self {
@@ -138,6 +144,9 @@ impl Trouble {
             Self::Certificate { .. } => Finding::error("api-server-certificate", self.to_string()),
             Self::Unauthorized { .. } => Finding::error("api-server-unauthorized", self.to_string()),
             Self::Forbidden { kind: Kind::Pods, .. } => Finding::error("api-server-forbids", format!("{self}{STANDS}")),
+            Self::Forbidden { kind: Kind::EgressNodes, .. } => {
+                Finding::warning("api-server-forbids", format!("{self}{UNKNOWN}"))
+            }
             Self::Forbidden { .. } => Finding::error("api-server-forbids", self.to_string()),
             Self::Refused { .. } => Finding::error("api-server-refuses", self.to_string()),
             Self::Unreadable { .. } => Finding::error("api-server-unreadable", self.to_string()),
@@ -147,6 +156,10 @@ impl Trouble {
 
 /// What counts while pods cannot be read.
 const STANDS: &str = "; until then what was read of pods last counts, and EndpointSlices alone where nothing was";
+
+/// What counts while EgressNodes cannot be read.
+const UNKNOWN: &str = "; until then what was read of them last counts, this node publishes none, and of other nodes the addresses \
+                       in their Nodes are known";
 
 /// The cause of all causes: what is around it says no more than that a request failed.
 fn innermost(error: &kube::Error) -> String {
@@ -170,9 +183,13 @@ fn user(message: &str) -> String {
 fn role(kind: Kind) -> &'static str {
     match kind {
         Kind::Policies => "Role egressd (deploy/base/rbac.yaml)",
-        Kind::Services | Kind::Slices | Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Endpoints => {
-            "ClusterRole egressd (deploy/base/rbac.yaml)"
-        }
+        Kind::Services
+        | Kind::Slices
+        | Kind::Nodes
+        | Kind::EgressNodes
+        | Kind::Namespaces
+        | Kind::ServiceNetworks
+        | Kind::Endpoints => "ClusterRole egressd (deploy/base/rbac.yaml)",
         Kind::Pods => "ClusterRole egressd-pods (deploy/components/pods/rbac.yaml)",
         Kind::Networks(_) => "ClusterRole egressd-networks (deploy/components/networks/rbac.yaml)",
         Kind::Claims(_) => "ClusterRole egressd-placement (deploy/components/placement/rbac.yaml)",
@@ -185,6 +202,7 @@ fn place(kind: Kind) -> &'static str {
         Kind::Services
         | Kind::Slices
         | Kind::Nodes
+        | Kind::EgressNodes
         | Kind::Namespaces
         | Kind::ServiceNetworks
         | Kind::Pods

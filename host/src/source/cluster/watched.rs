@@ -24,7 +24,7 @@ pub(super) fn name(kind: Kind, object: &Value) -> ObjectReference {
     let namespace = match kind {
         Kind::Services | Kind::Slices | Kind::Pods | Kind::Claims(_) | Kind::Endpoints => text("namespace"),
         Kind::Networks(kind) => return kind.called(text("name")),
-        Kind::Nodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => "",
+        Kind::Nodes | Kind::EgressNodes | Kind::Namespaces | Kind::ServiceNetworks | Kind::Policies => "",
     };
     ObjectReference::new(namespace, text("name"))
 }

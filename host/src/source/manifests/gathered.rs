@@ -23,6 +23,7 @@ pub fn snapshot(objects: &[Object]) -> Snapshot {
         Object::Service(_)
         | Object::Slice(..)
         | Object::Node(..)
+        | Object::EgressNode(..)
         | Object::Namespace(..)
         | Object::ServiceNetworks(..)
         | Object::Policy(..)
@@ -41,7 +42,7 @@ pub(super) fn key(object: &Object) -> Key {
         Object::Service(service) => Key::Subject(service.key.clone()),
         Object::Slice(_, slice) | Object::Endpoints(slice) => Key::Subject(slice.service.clone()),
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
-        Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
+        Object::Node(..) | Object::EgressNode(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
         Object::Claim(..) => Key::Announced,
         // The first one makes a difference to all Services.
@@ -183,6 +184,7 @@ fn unite(snapshot: &mut Snapshot, object: &Object) {
         }
         Object::Service(_)
         | Object::Slice(..)
+        | Object::EgressNode(..)
         | Object::Namespace(..)
         | Object::Networks(..)
         | Object::Claim(..)
@@ -204,6 +206,9 @@ fn insert(snapshot: &mut Snapshot, object: &Object) {
         Object::Node(name, node, arguments) => {
             networks::set_arguments(snapshot, name, arguments);
             snapshot.nodes.insert(name.clone(), Arc::clone(node));
+        }
+        Object::EgressNode(name, node) => {
+            snapshot.egress_nodes.by_name.insert(name.clone(), Arc::clone(node));
         }
         Object::Namespace(name, namespace) => {
             snapshot.namespaces.insert(name.clone(), Arc::clone(namespace));

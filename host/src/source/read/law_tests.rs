@@ -20,6 +20,7 @@ fn sample(kind: Kind) -> Sample {
         Kind::Services => (include_str!("samples/service.yaml"), include_str!("samples/service.needed")),
         Kind::Slices => (include_str!("samples/slice.yaml"), include_str!("samples/slice.needed")),
         Kind::Nodes => (include_str!("samples/node.yaml"), include_str!("samples/node.needed")),
+        Kind::EgressNodes => (include_str!("samples/egressnode.yaml"), include_str!("samples/egressnode.needed")),
         Kind::Namespaces => (include_str!("samples/namespace.yaml"), include_str!("samples/namespace.needed")),
         Kind::ServiceNetworks => (include_str!("samples/servicecidr.yaml"), include_str!("samples/servicecidr.needed")),
         Kind::Policies => (include_str!("samples/configmap.yaml"), include_str!("samples/configmap.needed")),

@@ -5,6 +5,7 @@
 mod address;
 mod claims;
 mod cluster_networks;
+mod egress_node;
 mod endpoints;
 mod fault;
 mod field;
@@ -66,6 +67,7 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
             let (name, node) = networks::node(&root, &mut faults)?;
             Some(Object::Node(name, Arc::new(node), cluster_networks::arguments(&root, &mut faults)))
         }
+        Kind::EgressNodes => Some(egress_node::egress_node(&root, &mut faults)?),
         Kind::Namespaces => {
             let (name, namespace) = networks::namespace(&root)?;
             Some(Object::Namespace(name, Arc::new(namespace)))

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::model::{Before, Completeness, Namespace, Node, Readiness};
+use egressd_core::model::{Before, Completeness, Namespace, Node, Readiness, Uid};
 use ipnet::IpNet;
 
 use super::address::{address, pod_network, service_network};
@@ -24,7 +24,14 @@ pub(super) fn node(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(String,
     let labels = kept(metadata::labels(root).map(Some), faults).unwrap_or_default();
     let addresses = addresses(&status.get("addresses"), faults)?;
     let readiness = readiness(&status.get("conditions"));
-    Ok((name, Node { addresses, pod_networks, completeness, before: Before::default(), labels, readiness }))
+    let uid = kept(identity(root), faults);
+    Ok((name, Node { addresses, pod_networks, completeness, before: Before::default(), uid, labels, readiness }))
+}
+
+/// By it, what a node publishes is its Node's.
+fn identity(root: &Field<'_>) -> Result<Option<Uid>, Fault> {
+    let field = root.get("metadata").get("uid");
+    field.text()?.map(Uid::new).transpose().map_err(|_| field.fault("1 to 64 letters, digits or dashes"))
 }
 
 /// Those that are addresses; the others are names. Where the kind cannot be read, what reads like an address counts: it is

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::nodes::{Believed, believed};
+use crate::model::nodes::{Believed, Further, believed, further};
 use crate::model::{Snapshot, SubjectKey};
 use crate::net::{AddressRange, Family};
 
@@ -12,6 +12,9 @@ use crate::net::{AddressRange, Family};
 pub trait Listing {
     /// What is to be believed of all Nodes.
     fn nodes(&self) -> Believed;
+
+    /// What is to be believed of all EgressNodes.
+    fn further(&self) -> Further;
 
     /// At least the Services of which a ClusterIP or a listed endpoint is in none of these ranges, which are as from
     /// [`crate::net::merge_ranges`]. A family without ranges is left out.
@@ -25,6 +28,10 @@ pub trait Listing {
 impl Listing for Snapshot {
     fn nodes(&self) -> Believed {
         believed(&self.nodes)
+    }
+
+    fn further(&self) -> Further {
+        further(&self.nodes, &self.egress_nodes.by_name)
     }
 
     fn outside(&self, _ranges: &BTreeMap<Family, Vec<AddressRange>>) -> BTreeSet<SubjectKey> {

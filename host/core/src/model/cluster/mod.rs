@@ -92,6 +92,8 @@ pub struct ClusterFacts {
     named_networks: Vec<AddressRange>,
     /// The nodes' own addresses, as far as Nodes are believed.
     pub node_addresses: OrdSet<IpAddr>,
+    /// What nodes have beside those, as they publish it: as destinations alone.
+    further: OrdSet<IpAddr>,
     /// The first address of each family of this node.
     primary_addresses: Vec<IpAddr>,
     /// What had to be assumed.
@@ -131,6 +133,9 @@ impl ClusterFacts {
         for (family, networks) in of_families {
             facts.take(family, networks);
         }
+        let further = listing.further();
+        facts.findings.extend(further.findings);
+        facts.further = further.addresses;
         facts.add_machines(settings, around);
         facts.add_exact(snapshot, &listing.outside(&facts.excluded));
         let of_here = here.into_iter().flat_map(|node| own_pod_networks(node)).filter(|network| !is_too_wide(*network));
@@ -176,7 +181,7 @@ impl ClusterFacts {
         self.addresses = machines.addresses;
         for (family, ranges) in &mut self.excluded {
             let of_nodes = self.node_addresses.iter().filter(|address| Unusable::of(**address).is_none());
-            let all = of_nodes.chain(self.addresses.keys());
+            let all = of_nodes.chain(&self.further).chain(self.addresses.keys());
             let singles = all.filter(|address| Family::of(**address) == *family).copied().map(AddressRange::from);
             let pods = self.pods.get(family).into_iter().flatten().copied();
             // All at once: there may be thousands of each.

@@ -41,6 +41,8 @@ impl fmt::Display for Reason {
 pub enum AddressReason {
     /// A Node lists it.
     Node,
+    /// An EgressNode lists it.
+    EgressNode,
     /// An interface of this node has it.
     Interface,
     /// The API server answers there.
@@ -55,6 +57,7 @@ impl fmt::Display for AddressReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Node => "address of a Node",
+            Self::EgressNode => "address of a node, as its EgressNode says",
             Self::Interface => "address of an interface of this node",
             Self::ApiServer => "address of the API server",
             Self::ClusterIp => "ClusterIP of a Service",

@@ -33,6 +33,10 @@ impl ClusterFacts {
         of_nodes.add(self.node_addresses.iter().copied(), AddressReason::Node, is_known);
         let mut all = self.addresses.clone();
         all.extend(of_nodes.addresses);
+        let mut further = Exact::default();
+        let is_shown = |address| is_known(address) || all.contains_key(&address);
+        further.add(self.further.iter().copied(), AddressReason::EgressNode, is_shown);
+        all.extend(further.addresses);
         all
     }
 }

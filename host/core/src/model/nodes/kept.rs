@@ -11,8 +11,8 @@ use ipnet::IpNet;
 use super::networks::PodNetworks;
 use super::wrong::{self, Cases, Wrong};
 use super::{
-    Believed, MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS, NodeNetworks, Nodes, is_partial, is_too_wide, lacks_networks,
-    own_addresses, own_pod_networks,
+    Believed, MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS, NodeNetworks, Nodes, Place, is_partial, is_too_wide,
+    lacks_networks, own_addresses, own_pod_networks,
 };
 use crate::model::Node;
 use crate::net::{AddressRange, Family};
@@ -35,13 +35,6 @@ pub struct KeptNodes {
     many_addresses: BTreeMap<Arc<str>, usize>,
     addresses_of_pods: BTreeMap<Place, IpAddr>,
     shared_addresses: BTreeMap<Place, (IpAddr, Arc<str>)>,
-}
-
-/// One of the things that a Node lists; in the order in which all Nodes are gone through.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    node: Arc<str>,
-    number: usize,
 }
 
 /// What is to be decided anew.

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::{MOST_NODE_ADDRESSES, MOST_NODE_NETWORKS};
 use crate::finding::Finding;
+use crate::model::Unusable;
 
 /// What is wrong with all Nodes.
 #[derive(Debug, Default)]
@@ -61,7 +62,7 @@ impl Cases {
         self.first.get_or_insert_with(sentence);
     }
 
-    fn finding(self, code: &str, consequence: &str) -> Option<Finding> {
+    pub(super) fn finding(self, code: &str, consequence: &str) -> Option<Finding> {
         let first = self.first?;
         let more = match self.count {
             1 => String::new(),
@@ -93,4 +94,12 @@ pub(super) fn address_of_pods(node: &str, address: IpAddr, network: IpNet, owner
 
 pub(super) fn shared_address(node: &str, address: IpAddr, other: &str) -> String {
     format!("Nodes {other} and {node} both list {address}")
+}
+
+pub(super) fn without_node(name: &str) -> String {
+    format!("EgressNode {name} has no Node")
+}
+
+pub(super) fn unusable_address(node: &str, address: IpAddr, kind: Unusable) -> String {
+    format!("EgressNode {node} lists {address}, which is {kind}")
 }

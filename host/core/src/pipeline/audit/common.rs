@@ -4,7 +4,7 @@
 use super::{Audited, Disagreement, Part};
 use crate::check::Networks;
 use crate::diff::{Applied, Common, Scope};
-use crate::model::{ClusterFacts, KeptNodes};
+use crate::model::{ClusterFacts, KeptFurther, KeptNodes, Snapshot};
 use crate::pipeline::Pipeline;
 use crate::pipeline::updating::{marks_of, ready_of};
 
@@ -32,8 +32,10 @@ impl Pipeline {
         let derived = &self.derived;
         let facts = ClusterFacts::gather(&self.newest, &self.settings.cluster, &self.around);
         let same_facts = *self.facts == facts && *derived.facts == facts;
-        let same_nodes = self.nodes == KeptNodes::of(&self.newest.nodes);
+        let Snapshot { nodes, egress_nodes, .. } = &self.newest;
+        let same_nodes = self.nodes == KeptNodes::of(nodes);
+        let same_further = self.further == KeptFurther::of(nodes, &egress_nodes.by_name);
         let is_found = self.places.outside(&self.facts.excluded).is_subset(&self.outside);
-        same_facts && same_nodes && is_found && derived.networks == Networks::of(&facts.excluded)
+        same_facts && same_nodes && same_further && is_found && derived.networks == Networks::of(&facts.excluded)
     }
 }

@@ -13,12 +13,16 @@ use crate::source::{claims, networks};
 impl State {
     /// What is known of an object whose facts protect traffic inside the cluster.
     pub(super) fn known(&self, object: &Object) -> Option<Object> {
-        let Snapshot { services, nodes, service_networks, cluster_networks, .. } = &self.snapshot;
+        let Snapshot { services, nodes, egress_nodes, service_networks, cluster_networks, .. } = &self.snapshot;
         match object {
             Object::Service(service) => services.get(&service.key).cloned().map(Object::Service),
             Object::Node(name, ..) => {
                 let node = nodes.get(name)?;
                 Some(Object::Node(name.clone(), Arc::clone(node), networks::arguments(&self.snapshot, name)))
+            }
+            Object::EgressNode(name, _) => {
+                let node = egress_nodes.by_name.get(name)?;
+                Some(Object::EgressNode(name.clone(), Arc::clone(node)))
             }
             Object::Pod(pod) => self.pods.get(&pod.name).map(|known| Object::Pod(Arc::new(known.clone()))),
             Object::ServiceNetworks(name, _) => {
@@ -44,11 +48,12 @@ impl State {
     /// Everything of a kind that is known, readable or not.
     pub(super) fn names(&self, kind: Kind) -> BTreeSet<ObjectReference> {
         let plain = |name: &String| ObjectReference::new("", name.as_str());
-        let Snapshot { services, nodes, namespaces, service_networks, policies, .. } = &self.snapshot;
+        let Snapshot { services, nodes, egress_nodes, namespaces, service_networks, policies, .. } = &self.snapshot;
         let mut names: BTreeSet<ObjectReference> = match kind {
             Kind::Services => services.keys().map(reference).collect(),
             Kind::Slices => self.slices.keys().cloned().collect(),
             Kind::Nodes => nodes.keys().map(plain).collect(),
+            Kind::EgressNodes => egress_nodes.by_name.keys().map(plain).collect(),
             Kind::Namespaces => namespaces.keys().map(plain).collect(),
             Kind::ServiceNetworks => service_networks.keys().map(plain).collect(),
             Kind::Policies => policies.keys().map(plain).collect(),

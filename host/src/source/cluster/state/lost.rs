@@ -13,6 +13,7 @@ impl State {
             Kind::Policies => self.lose_policy(&name.name),
             Kind::Slices
             | Kind::Nodes
+            | Kind::EgressNodes
             | Kind::Namespaces
             | Kind::ServiceNetworks
             | Kind::Pods
@@ -33,6 +34,7 @@ impl State {
             Kind::Policies => unreadable.policies.remove(&*name.name).map(Key::Policy),
             Kind::Slices
             | Kind::Nodes
+            | Kind::EgressNodes
             | Kind::Namespaces
             | Kind::ServiceNetworks
             | Kind::Pods

@@ -1,0 +1,57 @@
+//! What nodes publish about themselves, each in an object EgressNode, as far as it is used here.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use sha2::{Digest, Sha256};
+
+/// How many addresses of one EgressNode count, and how many a node publishes: the definition of the kind has the same bound.
+pub const MOST_PUBLISHED_ADDRESSES: usize = 256;
+
+/// One EgressNode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EgressNode {
+    /// `spec.addresses`: what the interfaces of the node have, [`MOST_PUBLISHED_ADDRESSES`] at most.
+    pub addresses: Arc<[IpAddr]>,
+    /// All that the object says, for the node that publishes it.
+    pub mark: Mark,
+}
+
+/// Stands for a text: two are equal where the texts are. 16 bytes, whatever the text has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark([u8; 16]);
+
+impl Mark {
+    /// Of this text.
+    pub fn of(text: &str) -> Self {
+        let mut mark = [0; 16];
+        let digest = Sha256::digest(text);
+        mark.iter_mut().zip(digest).for_each(|(byte, digest)| *byte = digest);
+        Self(mark)
+    }
+}
+
+/// EgressNodes by name, which is the node's.
+pub type PublishedNodes = OrdMap<String, Arc<EgressNode>>;
+
+/// All EgressNodes that a source knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EgressNodes {
+    /// Whether they are read now: what is not there is published only where that is known.
+    pub followed: Followed,
+    /// What was read last.
+    pub by_name: PublishedNodes,
+}
+
+/// Whether objects of a kind are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Followed {
+    /// The server does not let it be read now, or nothing was read yet.
+    #[default]
+    No,
+    /// The server does not have the kind.
+    Absent,
+    /// What is known is what there is.
+    Yes,
+}

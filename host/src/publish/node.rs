@@ -1,0 +1,111 @@
+//! What this node publishes about itself (EgressNode), and when. What is new is written after a second, with all that came
+//! meanwhile; what others change is put back, after waits that double. What stands there already is not written again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use egressd_core::in_force::InForce;
+use egressd_core::model::{Followed, Mark};
+use egressd_core::record::ThisNode;
+use serde_json::Value;
+
+use super::held::{Change, Held};
+use super::pace::Backoff;
+use crate::clock::Instant;
+use crate::egress_node::{Facts, mark, object};
+
+/// How long what is new is gathered, and so how much time there is between two writes at least.
+const PACE: Duration = Duration::from_secs(1);
+/// How long to wait before the same is written again, at first.
+const FIRST: Duration = Duration::from_secs(5);
+/// The longest wait.
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// What was published, and what is to be.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    held: Held,
+    /// What the object was made of, beside what is held.
+    known: ThisNode,
+    object: Option<Arc<Object>>,
+    /// Since when there is something new.
+    news: Option<Instant>,
+    wrote: Option<Wrote>,
+}
+
+/// The object as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// All of it.
+    pub value: Value,
+    /// Stands for it.
+    pub mark: Mark,
+}
+
+/// What to write, from when on.
+#[derive(Clone, Debug)]
+pub(super) struct Due {
+    pub(super) at: Instant,
+    pub(super) object: Arc<Object>,
+}
+
+#[derive(Debug)]
+struct Wrote {
+    wanted: Mark,
+    /// What came of it, where that is known: a server may add to it what cannot be taken away.
+    came_of_it: Option<Mark>,
+    again: Backoff,
+}
+
+impl Account {
+    /// What has to be written, if anything has. Where it is not known what stands there, nothing is.
+    pub(super) fn due(&mut self, round: &Arc<InForce>, node: &str, now: Instant) -> Option<Due> {
+        let here = &round.overview.here;
+        self.follow(round, node);
+        let object = Arc::clone(self.object.as_ref()?);
+        let found = here.published.as_ref().map(|published| published.mark);
+        if here.followed != Followed::Yes || self.is_settled(object.mark, found) {
+            self.news = None;
+            return None;
+        }
+        let at = match &self.wrote {
+            Some(wrote) if wrote.wanted == object.mark => wrote.again.due(),
+            Some(_) | None => *self.news.get_or_insert(now) + PACE,
+        };
+        Some(Due { at, object })
+    }
+
+    /// It was written, or refused.
+    pub(super) fn wrote(&mut self, wanted: Mark, came_of_it: Option<Mark>, now: Instant) {
+        self.news = None;
+        match &mut self.wrote {
+            Some(wrote) if wrote.wanted == wanted => {
+                wrote.again.again(FIRST, now);
+                wrote.came_of_it = came_of_it;
+            }
+            _ => self.wrote = Some(Wrote { wanted, came_of_it, again: Backoff::new(FIRST, LONGEST, now) }),
+        }
+    }
+
+    fn is_settled(&self, wanted: Mark, found: Option<Mark>) -> bool {
+        let Some(found) = found else { return false };
+        let is_as_written = |wrote: &Wrote| wrote.wanted == wanted && wrote.came_of_it == Some(found);
+        found == wanted || self.wrote.as_ref().is_some_and(is_as_written)
+    }
+
+    fn follow(&mut self, round: &Arc<InForce>, node: &str) {
+        let here = &round.overview.here;
+        let change = self.held.follow(round);
+        if change == Change::None && self.object.is_some() && self.known == *here {
+            return;
+        }
+        let facts = Facts::new(here.addresses.iter().copied(), self.held.addresses());
+        let value = object(node, here.uid.as_ref(), &facts);
+        self.object = Some(Arc::new(Object { mark: mark(&value), value }));
+        self.known = here.clone();
+    }
+}
+
+#[cfg(test)]
+#[path = "node_tests.rs"]
+mod tests;
