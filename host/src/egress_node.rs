@@ -47,18 +47,25 @@ impl Facts {
 
 /// The object of a node. With the identity of its Node it belongs to that one, and Kubernetes deletes both together.
 pub fn object(node: &str, owner: Option<&Uid>, facts: &Facts) -> Value {
-    let texts = |addresses: &[IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut metadata = json!({"name": node});
     if let Some(uid) = owner {
         metadata["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Node", "name": node, "uid": uid.as_str()}]);
     }
     let (addresses, held) = (texts(&facts.addresses), texts(&facts.held));
-    json!({
-        "apiVersion": format!("{GROUP}/{VERSION}"),
-        "kind": KIND,
-        "metadata": metadata,
-        "spec": {"addresses": addresses, "held": held, "version": env!("CARGO_PKG_VERSION")},
-    })
+    of_spec(metadata, json!({"addresses": addresses, "held": held, "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// As much of the object as other nodes use, which is written nowhere but in the state directory.
+pub fn remembered(node: &str, addresses: &[IpAddr]) -> Value {
+    of_spec(json!({"name": node}), json!({"addresses": texts(addresses)}))
+}
+
+fn texts(addresses: &[IpAddr]) -> Vec<String> {
+    addresses.iter().map(ToString::to_string).collect()
+}
+
+fn of_spec(metadata: Value, spec: Value) -> Value {
+    json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": KIND, "metadata": metadata, "spec": spec})
 }
 
 /// Stands for what a node writes of an object, whoever has written it: its `spec`, and to which Node of its name it belongs.

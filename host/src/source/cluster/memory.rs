@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
-use egressd_core::model::{Before, Completeness, Snapshot};
+use egressd_core::model::{Before, Completeness, Mark, Snapshot};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 use tracing::warn;
@@ -16,6 +16,7 @@ use tracing::warn;
 use super::super::documents::Object;
 use super::super::remembered;
 use super::{Error, plugins};
+use crate::egress_node;
 use crate::state::{CLUSTER, Recalled, Sources};
 
 /// The line that says that this node's pods were read.
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// What an earlier process knew.
 #[derive(Debug, Default)]
 pub struct Recollection {
-    /// Nodes, service networks, and what network plugins and installers name.
+    /// Nodes, EgressNodes, service networks, and what network plugins and installers name.
     pub objects: Vec<Object>,
     /// Whether this node's pods could be read.
     pub pods: PodsWere,
@@ -91,6 +92,7 @@ impl Memory {
         let is_same = |noted: &Facts| {
             let (noted, newest) = (&noted.snapshot, &facts.snapshot);
             noted.nodes.ptr_eq(&newest.nodes)
+                && noted.egress_nodes.by_name.ptr_eq(&newest.egress_nodes.by_name)
                 && noted.service_networks.ptr_eq(&newest.service_networks)
                 && noted.cluster_networks.ptr_eq(&newest.cluster_networks)
         };
@@ -104,15 +106,20 @@ impl Memory {
 }
 
 fn write_all(sources: &Sources, facts: &Receiver<Facts>) {
-    let mut failing = false;
+    let (mut failing, mut stands) = (false, None);
     while let Ok(first) = facts.recv() {
-        let newest = facts.try_iter().last().unwrap_or(first);
-        let written = sources.remember(CLUSTER, lines(&newest).as_bytes());
-        if let (Err(error), false) = (&written, failing) {
-            let error = error as &dyn std::error::Error;
-            warn!(error, "cannot remember what is inside the cluster; a restart would forget it");
+        let newest = lines(&facts.try_iter().last().unwrap_or(first));
+        // Much changes that is not remembered, such as the addresses that nodes hold.
+        let mark = Mark::of(&newest);
+        if stands != Some(mark) {
+            let written = sources.remember(CLUSTER, newest.as_bytes());
+            if let (Err(error), false) = (&written, failing) {
+                let error = error as &dyn std::error::Error;
+                warn!(error, "cannot remember what is inside the cluster; a restart would forget it");
+            }
+            failing = written.is_err();
+            stands = written.is_ok().then_some(mark);
         }
-        failing = written.is_err();
         thread::sleep(PAUSE);
     }
 }
@@ -139,7 +146,9 @@ pub(super) fn lines(facts: &Facts) -> String {
         PodsWere::Unread => None,
         PodsWere::Read => Some(PODS.to_owned()),
     };
-    let objects = nodes.chain(services).map(|line| line.to_string());
+    let published = snapshot.egress_nodes.by_name.iter();
+    let published = published.map(|(name, node)| json!({"object": egress_node::remembered(name, &node.addresses)}));
+    let objects = nodes.chain(published).chain(services).map(|line| line.to_string());
     objects.chain(plugins::lines(snapshot)).chain(followed).map(|line| line + "\n").collect()
 }
 

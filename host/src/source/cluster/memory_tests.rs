@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{ClusterNetworks, Node};
+use egressd_core::model::{ClusterNetworks, EgressNode, Node};
 
 use super::*;
 use crate::clock;
@@ -15,6 +15,9 @@ fn facts(network: &str) -> Facts {
     let node = Node { addresses, pod_networks, completeness: Completeness::Partial, before, ..Node::default() };
     let mut snapshot = Snapshot::default();
     snapshot.nodes.insert("n1".to_owned(), Arc::new(node));
+    let addresses: Arc<[IpAddr]> = [[192, 168, 0, 77].into()].into();
+    let mark = egress_node::mark(&egress_node::remembered("n1", &addresses));
+    snapshot.egress_nodes.by_name.insert("n1".to_owned(), Arc::new(EgressNode { addresses, mark }));
     let networks = ["10.96.0.0/16", "fd00::/112"].map(|network| network.parse().unwrap()).to_vec();
     snapshot.service_networks.insert("kubernetes".to_owned(), Arc::new(networks));
     let said = |pod: &str, completeness| {
@@ -33,9 +36,11 @@ fn expected(facts: &Facts) -> Vec<Object> {
         .nodes
         .iter()
         .map(|(name, node)| Object::Node(name.clone(), Arc::clone(node), networks::arguments(snapshot, name)));
+    let published = snapshot.egress_nodes.by_name.iter();
+    let published = published.map(|(name, node)| Object::EgressNode(name.clone(), Arc::clone(node)));
     let of_services = snapshot.service_networks.iter();
     let of_services = of_services.map(|(name, all)| Object::ServiceNetworks(name.clone(), Arc::clone(all)));
-    nodes.chain(of_services).chain(networks::objects(snapshot)).collect()
+    nodes.chain(published).chain(of_services).chain(networks::objects(snapshot)).collect()
 }
 
 #[test]
@@ -46,7 +51,7 @@ fn what_is_inside_the_cluster_is_recalled_as_it_was() {
     let facts = facts("10.0.1.0/24");
     sources.remember(CLUSTER, lines(&facts).as_bytes()).unwrap();
     let recalled = recall(&sources);
-    assert_eq!(recalled.objects.len(), 3);
+    assert_eq!(recalled.objects.len(), 4);
     assert_eq!((recalled.objects, recalled.pods), (expected(&facts), PodsWere::Read));
     sources.remember(CLUSTER, lines(&Facts { pods: PodsWere::Unread, ..facts }).as_bytes()).unwrap();
     assert_eq!(recall(&sources).pods, PodsWere::Unread);

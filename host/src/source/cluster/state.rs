@@ -128,7 +128,7 @@ impl State {
     /// knew to be inside stays so.
     pub fn forgo(&mut self, kind: Kind) {
         self.awaited.remove(&kind);
-        if matches!(kind, Kind::Networks(_)) {
+        if matches!(kind, Kind::Networks(_) | Kind::EgressNodes) {
             let recalled = self.recalled.extract_if(.., |(of, _), _| *of == kind).collect::<Vec<_>>();
             recalled.into_iter().for_each(|((_, name), object)| self.store(name, object));
         }

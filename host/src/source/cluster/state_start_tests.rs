@@ -20,8 +20,11 @@ fn inside(kind: Kind, of: &str, number: u8, faults: &[&str]) -> Reading {
             let said = ClusterNetworks { pods: vec![network], services: vec![], completeness };
             Object::Networks((Kind::Networks(kind), kind.called(of.to_owned())), Arc::new(said))
         }
+        Kind::EgressNodes => {
+            let addresses = [[192, 168, 1, number].into()].into();
+            Object::EgressNode(of.to_owned(), Arc::new(EgressNode { addresses, mark: Mark::default() }))
+        }
         Kind::Nodes
-        | Kind::EgressNodes
         | Kind::Services
         | Kind::Slices
         | Kind::Namespaces
@@ -50,7 +53,7 @@ pub(super) fn restarted(before: &State) -> State {
 type Inside = BTreeMap<String, BTreeSet<String>>;
 
 fn inside_of(state: &State) -> Inside {
-    let Snapshot { nodes, service_networks, cluster_networks, .. } = &state.snapshot;
+    let Snapshot { nodes, egress_nodes, service_networks, cluster_networks, .. } = &state.snapshot;
     let unread = |completeness| (completeness == Completeness::Partial).then(|| "unread".to_owned());
     let nodes = nodes.iter().map(|(name, node)| {
         let addresses = node.addresses.iter().chain(&node.before.addresses).map(ToString::to_string);
@@ -63,7 +66,10 @@ fn inside_of(state: &State) -> Inside {
     });
     let networks = service_networks.iter();
     let networks = networks.map(|(name, all)| (name.clone(), all.iter().map(ToString::to_string).collect()));
-    nodes.chain(said).chain(networks).collect()
+    let published = egress_nodes.by_name.iter();
+    let published = published
+        .map(|(name, node)| (format!("published {name}"), node.addresses.iter().map(ToString::to_string).collect()));
+    nodes.chain(published).chain(said).chain(networks).collect()
 }
 
 /// They are kept until the next of them is news, which may be never, and Services change all the time.
@@ -129,6 +135,26 @@ fn a_field_that_cannot_be_read_at_the_start_does_not_shrink_what_is_inside() {
         "{all:?}"
     );
     assert_eq!(inside_of(&restarted(&next)), Inside::new(), "nothing counts before it is listed");
+}
+
+/// What a node published stays inside where its object cannot be read, in part or at all, and where none may be read any more.
+#[test]
+fn what_nodes_published_stays_inside_where_it_cannot_be_read_at_the_start() {
+    let kind = Kind::EgressNodes;
+    let mut state = State::of(Kind::FOLLOWED);
+    list(&mut state, kind, &["a", "b", "c"].map(|of| inside(kind, of, 1, &[])));
+    let mut next = restarted(&state);
+    let partly = inside(kind, "b", 2, &["spec.addresses[1] \"\" is not an address"]);
+    list(&mut next, kind, &[unreadable(&inside(kind, "a", 1, &[]), "1"), partly]);
+    let both = [("a", vec!["192.168.1.1"]), ("b", vec!["192.168.1.1", "192.168.1.2"])];
+    let expected = both.map(|(of, all)| (format!("published {of}"), all.into_iter().map(str::to_owned).collect()));
+    assert_eq!(inside_of(&next), expected.into(), "c is gone");
+    let mut forbidden = restarted(&state);
+    forbidden.forgo(kind);
+    assert_eq!(inside_of(&forbidden), inside_of(&state));
+    let mut absent = restarted(&state);
+    absent.take(kind, Event::Absent);
+    assert_eq!(inside_of(&absent), Inside::new(), "the server answers that there are none");
 }
 
 /// Who may not read them any more cannot tell whose an address is, so nothing new is anybody's.

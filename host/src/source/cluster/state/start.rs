@@ -23,7 +23,8 @@ impl State {
             Watch::Earlier | Watch::Follows | Watch::Interrupted => PodsWere::Read,
         };
         // Nothing else: they are kept until the next news of them, and of all Services that would be an older state.
-        let Snapshot { nodes, service_networks, cluster_networks, .. } = self.snapshot.clone();
-        Facts { snapshot: Snapshot { nodes, service_networks, cluster_networks, ..Snapshot::default() }, pods }
+        let Snapshot { nodes, egress_nodes, service_networks, cluster_networks, .. } = self.snapshot.clone();
+        let snapshot = Snapshot { nodes, egress_nodes, service_networks, cluster_networks, ..Snapshot::default() };
+        Facts { snapshot, pods }
     }
 }
