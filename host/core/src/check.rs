@@ -16,8 +16,8 @@ use crate::plan::{Plan, PlannedSubject};
 /// Something to say about a plan.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Note {
-    /// The Service it is about.
-    pub service: SubjectKey,
+    /// The subject it is about.
+    pub subject: SubjectKey,
     /// What it is.
     pub kind: Kind,
 }
@@ -33,19 +33,19 @@ pub enum Kind {
     MixedFamilies(String),
     /// The excluded networks overlap or are out of order: the kernel would refuse the set.
     Unmerged(Family),
-    /// Pods for which another Service is asked before this one (P13).
+    /// Pods for which another subject is asked before this one (P13).
     Behind(Overlap),
-    /// Pods for which other Services are asked, all of them after this one (P13).
+    /// Pods for which other subjects are asked, all of them after this one (P13).
     Before(Overlap),
 }
 
-/// The pods that a Service shares with others.
+/// The pods that a subject shares with others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Overlap {
-    /// Of a Service that is behind: the one that is asked first for most of the pods; of one that is before: the one
+    /// Of a subject that is behind: the one that is asked first for most of the pods; of one that is before: the one
     /// that is asked next. Of equals the first by name.
     pub other: SubjectKey,
-    /// How many more Services there are beside that one: where most meet at one pod, or as many as are asked first.
+    /// How many more subjects there are beside that one: where most meet at one pod, or as many as are asked first.
     pub more: usize,
     /// One of the pods.
     pub pod: IpAddr,
@@ -54,7 +54,7 @@ pub struct Overlap {
 }
 
 impl Note {
-    /// `Error` notes are defects of ours and fatal; the others are told to the Service's owner.
+    /// `Error` notes are defects of ours and fatal; the others are reported to the subject's owner.
     pub fn severity(&self) -> Severity {
         match self.kind {
             Kind::FamilyUnknown(_) | Kind::NoSources(_) | Kind::MixedFamilies(_) | Kind::Unmerged(_) => Severity::Error,
@@ -73,27 +73,32 @@ impl Note {
         }
     }
 
-    /// The note for the Service's owner.
+    /// The note for the subject's owner.
     pub fn finding(&self) -> Finding {
-        Finding::new(self.severity(), self.code(), self.kind.to_string())
+        Finding::new(self.severity(), self.code(), self.to_string())
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FamilyUnknown(family) => {
+        match &self.kind {
+            Kind::FamilyUnknown(family) => {
                 write!(f, "the plan has {family} rules though the {family} networks are unknown")
             }
-            Self::NoSources(rule) => write!(f, "rule {rule:?} of the plan has no sources"),
-            Self::MixedFamilies(rule) => write!(f, "rule {rule:?} of the plan mixes families"),
-            Self::Unmerged(family) => write!(f, "the plan's excluded {family} networks overlap or are out of order"),
-            Self::Behind(Overlap { other, more, pod, pods }) => {
+            Kind::NoSources(rule) => write!(f, "rule {rule:?} of the plan has no sources"),
+            Kind::MixedFamilies(rule) => write!(f, "rule {rule:?} of the plan mixes families"),
+            Kind::Unmerged(family) => write!(f, "the plan's excluded {family} networks overlap or are out of order"),
+            Kind::Behind(Overlap { other, more, pod, pods }) => {
                 write!(f, "{} also behind {other}, which is asked first{}", subject(*pod, *pods), and_more(*more))
             }
-            Self::Before(Overlap { other, more, pod, pods }) => {
+            Kind::Before(Overlap { other, more, pod, pods }) => {
                 let subject = subject(*pod, *pods);
-                write!(f, "{subject} also behind {other}, which is asked after this Service{}", and_more(*more))
+                write!(
+                    f,
+                    "{subject} also behind {other}, which is asked after this {}{}",
+                    self.subject.kind,
+                    and_more(*more)
+                )
             }
         }
     }
@@ -155,7 +160,7 @@ impl Networks {
 /// What is wrong with one Service's part of a plan: defects of ours.
 pub fn faults(key: &SubjectKey, service: &PlannedSubject, excluded: &Networks) -> Vec<Note> {
     let mut notes = Vec::new();
-    let mut note = |kind| notes.push(Note { service: key.clone(), kind });
+    let mut note = |kind| notes.push(Note { subject: key.clone(), kind });
     for rule in &service.rules {
         let family = Family::of(rule.address());
         if !excluded.known.contains(&family) {

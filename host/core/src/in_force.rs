@@ -168,7 +168,7 @@ impl InForce {
 
     fn held_back(&self, key: &SubjectKey, new: Option<&Arc<Record>>, why: &str) -> Option<Arc<Record>> {
         let known = self.services.get(key).map(|shown| &*shown.record);
-        let status = SubjectStatus::held_back(known.and_then(Record::status), why);
+        let status = SubjectStatus::held_back(key.kind, known.and_then(Record::status), why);
         self.still(key, new, status, Speech::Translator)
     }
 

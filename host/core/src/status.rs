@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::check::Note;
 use crate::decision::Rule;
 use crate::finding::{Finding, Severity};
-use crate::model::SubjectKey;
+use crate::model::{SubjectKey, SubjectKind};
 use crate::owner::HELD_ELSEWHERE;
 use crate::plan::{End, Planned, PlannedSubject};
 
@@ -124,9 +124,9 @@ impl SubjectStatus {
         self.findings.iter().find(|finding| finding.severity == worst)
     }
 
-    /// Of a Service whose change the kernel has not taken over: what was translated before, and why it stays so. What was
+    /// Of a subject whose change the kernel has not taken over: what was translated before, and why it stays so. What was
     /// found before is about another input.
-    pub fn held_back(before: Option<&Self>, why: &str) -> Self {
+    pub fn held_back(kind: SubjectKind, before: Option<&Self>, why: &str) -> Self {
         let (addresses, endpoints) =
             before.map(|before| (before.addresses.clone(), before.endpoints.clone())).unwrap_or_default();
         Self {
@@ -134,12 +134,12 @@ impl SubjectStatus {
             addresses,
             endpoints,
             policy: before.and_then(|before| before.policy.clone()),
-            findings: vec![Finding::error(NOT_IN_FORCE, format!("a change of this Service is not in force: {why}"))],
+            findings: vec![Finding::error(NOT_IN_FORCE, format!("a change of this {kind} is not in force: {why}"))],
             shadows: Vec::new(),
         }
     }
 
-    /// Of a Service whose change the kernel takes over slice by slice: what was said before, until all of it is in force.
+    /// Of a subject whose change the kernel takes over slice by slice: what was said before, until all of it is in force.
     pub fn under_way(before: Option<&Self>) -> Self {
         let (state, policy) = (State::Idle, None);
         let nothing = Self { state, addresses: vec![], endpoints: vec![], policy, findings: vec![], shadows: vec![] };
@@ -205,7 +205,7 @@ pub fn statuses(notes: &[Note], planned: &BTreeMap<SubjectKey, Planned>) -> BTre
     let mut statuses: BTreeMap<SubjectKey, SubjectStatus> =
         planned.iter().map(|(key, planned)| (key.clone(), status(planned))).collect();
     for note in notes {
-        if let Some(status) = statuses.get_mut(&note.service) {
+        if let Some(status) = statuses.get_mut(&note.subject) {
             status.findings.push(note.finding());
         }
     }

@@ -56,7 +56,7 @@ impl Tally<'_> {
     fn note(self, service: &SubjectKey) -> Option<Note> {
         let behind = self.behind.overlap().map(Kind::Behind);
         let kind = behind.or_else(|| self.before.overlap().map(Kind::Before))?;
-        Some(Note { service: service.clone(), kind })
+        Some(Note { subject: service.clone(), kind })
     }
 }
 

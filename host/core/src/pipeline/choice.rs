@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
+use crate::model::SubjectKind;
 use crate::net::Family;
 
 /// Whether there is something to choose.
@@ -16,6 +17,7 @@ pub(super) fn has_several(addresses: &[IpAddr]) -> bool {
 /// These addresses, in their order of preference but for the chosen one of each family, which is the first of its family;
 /// and where that is another one, what to report. `earlier` is what was chosen before, where the order is still the same.
 pub(super) fn chosen(
+    kind: SubjectKind,
     addresses: &[IpAddr],
     earlier: impl Fn(Family) -> Option<IpAddr>,
     usable: impl Fn(IpAddr) -> bool,
@@ -33,13 +35,13 @@ pub(super) fn chosen(
         let place = ordered.iter().position(|address| *address == first).unwrap_or_default();
         ordered.retain(|address| *address != chosen);
         ordered.insert(place, chosen);
-        findings.extend(held.map(|held| another(family, all.len(), held, first)));
+        findings.extend(held.map(|held| another(kind, family, all.len(), held, first)));
     }
     (ordered, findings)
 }
 
-/// An earlier answer, where a rule's address is used here no more and the Service has another one that is: policies have not
-/// said so yet, and until then the pod would leave as what neither they nor the Service ever said.
+/// An earlier answer, where a rule's address is used here no more and the subject has another one that is: policies have not
+/// said so yet, and until then the pod would leave as what neither they nor the subject ever said.
 pub(super) fn moved(mut draft: Draft, addresses: &[IpAddr], usable: impl Fn(IpAddr) -> bool) -> Draft {
     for family in Family::ALL {
         let Some(only) = only(family, &draft) else { continue };
@@ -83,9 +85,9 @@ fn of(family: Family, addresses: &[IpAddr]) -> impl Iterator<Item = IpAddr> {
     addresses.iter().copied().filter(move |address| Family::of(*address) == family)
 }
 
-fn another(family: Family, count: usize, chosen: IpAddr, first: IpAddr) -> Finding {
+fn another(kind: SubjectKind, family: Family, count: usize, chosen: IpAddr, first: IpAddr) -> Finding {
     let message = format!(
-        "of the Service's {count} {family} addresses {chosen} comes first here, and not {first}, as long as this node holds it"
+        "of the {kind}'s {count} {family} addresses {chosen} comes first here, and not {first}, as long as this node holds it"
     );
     Finding::new(Severity::Info, "address-chosen", message)
 }
@@ -114,7 +116,8 @@ mod tests {
         ] {
             let held = all(held);
             let earlier = |family| earlier.map(a).filter(|address| Family::of(*address) == family);
-            let (ordered, findings) = chosen(&all(&own), earlier, |address| held.contains(&address));
+            let (ordered, findings) =
+                chosen(SubjectKind::Service, &all(&own), earlier, |address| held.contains(&address));
             assert_eq!((ordered, findings.len()), (all(&expected), found), "{held:?}");
         }
     }

@@ -103,7 +103,7 @@ pub const CORRUPTIONS: [Corruption; 31] = [
         Some(())
     }),
     ("a plan that is gone has a fault", |pipeline, _| {
-        let note = Note { service: gone(), kind: Kind::FamilyUnknown(Family::Ipv4) };
+        let note = Note { subject: gone(), kind: Kind::FamilyUnknown(Family::Ipv4) };
         pipeline.derived.faults.insert(gone(), vec![note]);
         Some(())
     }),

@@ -41,7 +41,7 @@ impl Pipeline {
 }
 
 impl Pipeline {
-    /// The view of a Service. Of one with too many endpoints only those are left that are in force: the others are not
+    /// The view of a subject. Of one with too many endpoints only those are left that are in force: the others are not
     /// even shown to policies.
     pub(super) fn view(&self, snapshot: &Snapshot, key: &SubjectKey) -> Option<SubjectView> {
         let mut view = view(snapshot, &self.facts, key, self.settings.trust, &self.settings.prefix)?;
@@ -52,7 +52,7 @@ impl Pipeline {
             let in_force: BTreeSet<&IpAddr> = sources.collect();
             view.subject.endpoints =
                 view.subject.endpoints.iter().filter(|e| in_force.contains(&e.address)).cloned().collect();
-            view.findings.push(Excess::of_endpoints(count, most));
+            view.findings.push(Excess::of_endpoints(key.kind, count, most));
         }
         Some(view)
     }

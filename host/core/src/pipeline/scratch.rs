@@ -33,7 +33,7 @@ impl Pipeline {
         let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(Note::finding);
         let mut round = Round { ruleset, kept, fatal, ..self.bare_round(&self.facts) };
         for key in self.services.keys() {
-            let of_it: Vec<Note> = notes.iter().filter(|note| note.service == *key).cloned().collect();
+            let of_it: Vec<Note> = notes.iter().filter(|note| note.subject == *key).cloned().collect();
             let service = plan.services.get(key).map(|service| Arc::new(service.clone()));
             if let Some(record) = self.record(here, key, planned.get(key), service, &of_it) {
                 round.add(key, &record);

@@ -41,7 +41,7 @@ impl Pipeline {
         }
         let (earlier, usable) = (self.earlier_choice(&newest), |address| self.is_usable(&newest.subject, address));
         let earlier = |family| earlier.iter().copied().find(|address| Family::of(*address) == family);
-        let (addresses, findings) = choice::chosen(&newest.subject.addresses, earlier, usable);
+        let (addresses, findings) = choice::chosen(newest.subject.kind(), &newest.subject.addresses, earlier, usable);
         newest.subject.addresses = addresses;
         newest.findings.extend(findings);
         newest

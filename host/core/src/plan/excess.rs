@@ -1,7 +1,7 @@
 //! A limit that something would exceed, and what its owner reads about it.
 
 use crate::finding::Finding;
-use crate::model::SubjectKey;
+use crate::model::{SubjectKey, SubjectKind};
 
 /// A limit that a change can exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +35,7 @@ pub struct Excess {
     pub most: usize,
 }
 
-/// The code of the finding on a Service with too many endpoints.
+/// The code of the finding on a subject with too many endpoints.
 pub const TOO_MANY_ENDPOINTS: &str = "service-limit-endpoints";
 
 impl Excess {
@@ -43,24 +43,24 @@ impl Excess {
         (value > most).then_some(Self { limit, value, most })
     }
 
-    /// What the Service's owner reads.
+    /// What the subject's owner reads.
     pub fn finding(&self, key: &SubjectKey) -> Finding {
         let Self { limit, value, most } = self;
-        let namespace = &key.namespace;
+        let (namespace, kind) = (&key.namespace, key.kind);
         let (code, setting) = limit.names();
-        let refused = "so this Service's newest change is not in force";
+        let refused = format!("so this {kind}'s newest change is not in force");
         let message = match limit {
             Limit::ServiceRules => format!(
-                "the Service would have {value} rules on this node, and one may have {most} ({setting}), {refused}; ask for \
+                "the {kind} would have {value} rules on this node, and one may have {most} ({setting}), {refused}; ask for \
                  fewer"
             ),
             Limit::ServiceNetworks => format!(
-                "the Service would have {value} networks on this node, and one may have {most} ({setting}), {refused}; name \
+                "the {kind} would have {value} networks on this node, and one may have {most} ({setting}), {refused}; name \
                  fewer or wider ones"
             ),
             Limit::NamespaceElements => format!(
                 "namespace {namespace} would have {value} elements on this node, and one may have {most} ({setting}), \
-                 {refused}; name fewer ports or networks, or run fewer pods behind its egress Services"
+                 {refused}; name fewer ports or networks, or have fewer of its pods translated"
             ),
             Limit::NamespaceNetworks => format!(
                 "namespace {namespace} would have {value} networks on this node, and one may have {most} ({setting}), \
@@ -69,7 +69,7 @@ impl Excess {
             Limit::NamespaceChains => format!(
                 "namespace {namespace} would have {value} pods with a chain of rules on this node, and one may have {most} \
                  ({setting}), {refused}; name single ports instead of ranges and source ports, fewer networks (those of a pod \
-                 times their ports are to be 512 at most), or run fewer pods behind its egress Services"
+                 times their ports are to be 512 at most), or have fewer of its pods translated"
             ),
             Limit::NodeElements | Limit::NodeNetworks | Limit::NodeChains => {
                 let what = limit.noun();
@@ -82,11 +82,11 @@ impl Excess {
         Finding::error(code, message)
     }
 
-    /// What the owner of a Service with too many endpoints reads.
-    pub fn of_endpoints(value: usize, most: usize) -> Finding {
+    /// What the owner of a subject with too many endpoints reads.
+    pub fn of_endpoints(kind: SubjectKind, value: usize, most: usize) -> Finding {
         let message = format!(
-            "the Service has {value} endpoints, and one may have {most} (--limit-service-endpoints): those that are translated \
-             stay so, and no other is; divide the pods among several Services"
+            "the {kind} has {value} endpoints, and one may have {most} (--limit-service-endpoints): those that are translated \
+             stay so, and no other is; divide the pods among several"
         );
         Finding::error(TOO_MANY_ENDPOINTS, message)
     }

@@ -1,5 +1,5 @@
-//! Endpoints on other nodes than the one that holds the Service's address. They leave untranslated whatever the
-//! Service's traffic policy is: `Local` brings the address to some of the pods, and no pod to the address.
+//! Endpoints on other nodes than the one that holds the subject's address. They leave untranslated whatever a Service's
+//! traffic policy is: `Local` brings the address to some of the pods, and no pod to the address.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -35,8 +35,8 @@ pub(super) fn untranslated(here: Here<'_>, view: &SubjectView, rules: &[Rule]) -
     let addresses = rules.iter().map(|rule| rule.address()).filter(|address| is_of(&whole, *address));
     let addresses = list(addresses.collect::<BTreeSet<_>>());
     (!remote.is_empty()).then(|| match holders.share() {
-        Share::Alone | Share::Assumed => Finding::warning(CODE, left_out(context, &addresses, &remote)),
-        Share::Shared => Finding::new(Severity::Info, CODE, left_to_others(&addresses, &remote)),
+        Share::Alone | Share::Assumed => Finding::warning(CODE, left_out(context, view, &addresses, &remote)),
+        Share::Shared => Finding::new(Severity::Info, CODE, left_to_others(view, &addresses, &remote)),
     })
 }
 
@@ -57,9 +57,10 @@ pub(super) fn apart(here: Here<'_>, view: &SubjectView) -> Option<Finding> {
     };
     let node = &context.node;
     let addresses = list(held);
+    let kind = view.subject.kind();
     let places = nodes(&remote);
     let message = format!(
-        "{node} holds {addresses}, and all endpoints of the Service run on {places}, so none is translated: {remedy}, \
+        "{node} holds {addresses}, and all endpoints of the {kind} run on {places}, so none is translated: {remedy}, \
          or keep a replica on {node}"
     );
     Some(Finding::warning("address-without-endpoints", message))
@@ -85,22 +86,22 @@ pub(crate) fn held_apart(holders: &Holders, node: &str, view: &SubjectView) -> B
 
 const CODE: &str = "remote-endpoints";
 
-fn left_out(context: &Context, addresses: &str, remote: &[&Endpoint]) -> String {
-    let (node, places) = (&context.node, nodes(remote));
+fn left_out(context: &Context, view: &SubjectView, addresses: &str, remote: &[&Endpoint]) -> String {
+    let (node, places, kind) = (&context.node, nodes(remote), view.subject.kind());
     let (endpoints, run, are) = match remote {
         [_] => ("1 endpoint".to_owned(), "runs", "is"),
         _ => (format!("{} endpoints", remote.len()), "run", "are"),
     };
     format!(
-        "{endpoints} of the Service {run} on {places} and {are} not translated, since {node} holds {addresses}: keep the \
+        "{endpoints} of the {kind} {run} on {places} and {are} not translated, since {node} holds {addresses}: keep the \
          replicas on the node that holds the address, or run fewer"
     )
 }
 
-fn left_to_others(addresses: &str, remote: &[&Endpoint]) -> String {
-    let (count, places) = (remote.len(), nodes(remote));
+fn left_to_others(view: &SubjectView, addresses: &str, remote: &[&Endpoint]) -> String {
+    let (count, places, kind) = (remote.len(), nodes(remote), view.subject.kind());
     format!(
-        "endpoints of the Service on other nodes ({count} on {places}) are translated only where their own node has \
+        "endpoints of the {kind} on other nodes ({count} on {places}) are translated only where their own node has \
          {addresses} too (--owner address)"
     )
 }

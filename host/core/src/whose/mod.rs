@@ -1,5 +1,5 @@
 //! Whose pod an endpoint is, where the pods of this node are known. A slice may list any address; what it lists on this
-//! node is the Service's only where a pod of the Service's namespace has it (P1).
+//! node is the subject's only where a pod of the subject's namespace has it (P1).
 //!
 //! A slice can be known earlier than its pod. Such an endpoint waits, [`HOLD`] at most: what is in force for it stays so
 //! long, and what is new is held back so long. While pods cannot be read, what is in force stays.
@@ -16,10 +16,10 @@ use wait::Wait;
 pub use wait::{HOLD, Waits};
 
 use crate::decision::Draft;
-use crate::finding::{Finding, at_most};
-use crate::model::{Endpoint, KnownPods, ObjectReference, Pods, SubjectView, Whose};
+use crate::finding::{Finding, at_most, first_of};
+use crate::model::{Endpoint, KnownPods, ObjectReference, Pods, SubjectKind, SubjectView, Whose};
 
-/// What is known of a Service from before.
+/// What is known of a subject from before.
 #[derive(Clone, Copy, Debug)]
 pub enum Earlier<'a> {
     /// What was left of its endpoints when it was looked at last, and which of them waited.
@@ -69,7 +69,8 @@ pub fn sifted(node: &str, pods: &KnownPods, mut view: SubjectView, earlier: Earl
         view.subject.endpoints = endpoints.into();
     }
     view.withheld = withheld;
-    view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(sieve.findings()));
+    let of_endpoints = sieve.findings(view.subject.kind());
+    view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(of_endpoints));
     (view, sieve.waits)
 }
 
@@ -87,7 +88,7 @@ enum Standing {
     Own(ObjectReference),
     /// Its pod is not known, and it stays meanwhile.
     Stays,
-    /// It is not the Service's, or not yet.
+    /// It is not the subject's, or not yet.
     Withheld,
 }
 
@@ -132,10 +133,10 @@ impl Sieve<'_> {
     }
 
     /// One for each reason, however many endpoints there are.
-    fn findings(&self) -> impl Iterator<Item = Finding> {
-        self.reasons.iter().filter_map(|(why, addresses)| {
-            let (first, more) = (addresses.first()?, addresses.len() - 1);
-            Some(why.finding(*first, more, self.reading))
+    fn findings(&self, kind: SubjectKind) -> impl Iterator<Item = Finding> {
+        self.reasons.iter().filter_map(move |(why, addresses)| {
+            let endpoint = format!("endpoint {}", first_of(*addresses.first()?, addresses.len() - 1));
+            Some(why.finding(kind, &endpoint, self.reading))
         })
     }
 }

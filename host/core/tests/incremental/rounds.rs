@@ -7,7 +7,7 @@ use std::sync::Arc;
 use egressd_core::compile::keep;
 use egressd_core::diff::Scope;
 use egressd_core::in_force::{InForce, Newest, UnixTime};
-use egressd_core::model::{SubjectKey, Uid};
+use egressd_core::model::{SubjectKey, SubjectKind, Uid};
 use egressd_core::pipeline::{News, Round, Step};
 use egressd_core::record::{Record, Records};
 use proptest::prelude::*;
@@ -69,6 +69,7 @@ impl Node {
         for (key, record) in records {
             prop_assert_eq!(record.plan().map(|plan| &**plan), expected.plan.services.get(key));
         }
+        findings_name_the_kind(records)?;
         let keys: BTreeSet<&SubjectKey> = records.keys().chain(self.records.keys()).collect();
         let differ = keys.into_iter().filter(|key| records.get(*key) != self.records.get(*key)).cloned();
         prop_assert_eq!(changed, &differ.collect::<BTreeSet<_>>());
@@ -122,10 +123,24 @@ impl Node {
         let all = newest.records.keys().chain(before.services.keys()).cloned().collect();
         show(&mut expected, &Newest { changed: all, ..newest.clone() });
         let changed = show(&mut self.in_force, newest);
+        let shown = self.in_force.services.iter().map(|(key, shown)| (key.clone(), Arc::clone(&shown.record)));
+        findings_name_the_kind(&shown.collect())?;
         prop_assert_eq!(&self.in_force, &expected);
         prop_assert_eq!(changed, differences(&before, &self.in_force));
         Ok(())
     }
+}
+
+/// What is reported about an object names its own kind: its owner has no Service to look for. Another subject is named with
+/// its namespace, and that a policy does not handle a kind names those that it handles.
+fn findings_name_the_kind(records: &Records) -> Result<(), TestCaseError> {
+    let others = records.iter().filter(|(key, _)| key.kind != SubjectKind::Service);
+    for finding in others.filter_map(|(_, record)| record.status()).flat_map(|status| &status.findings) {
+        let its_own = ["the Service", "this Service", "a Service", "Services", "Service's"];
+        let names_a_service = its_own.iter().any(|text| finding.message.as_str().contains(text));
+        prop_assert!(!names_a_service || finding.code == "subject-not-shown", "{finding}");
+    }
+    Ok(())
 }
 
 /// The Services of which another record is in force.

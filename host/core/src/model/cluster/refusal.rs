@@ -14,8 +14,8 @@ impl ClusterFacts {
             return Some(refused("address-unusable", address, &format!("it is {unusable}")));
         }
         if is_within(&self.named_networks, address) {
-            let because = "it lies in a pod or service network, where answers would not come back to this node; give the \
-                           Service an address outside of them";
+            let because = "it lies in a pod or service network, where answers would not come back to this node; use \
+                           an address outside of them";
             return Some(refused("address-in-cluster-network", address, because));
         }
         let because = "it is this node's own address, which packets of its pods mostly have anyway (masquerade)";
