@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 use tracing::warn;
 
 use super::damage::{self, Damage};
-use super::line::{Kept, line, parse};
+use super::line::{Kept, line, parse, uid_of_unknown};
 use super::version::{self, Found};
 use super::{sync_directory, write_by};
 use crate::files;
@@ -239,6 +239,8 @@ impl<T: Kept> Journal<T> {
             Ok((uid, Some(remembered))) => drop(self.written.insert(uid, Arc::new(remembered))),
             Ok((uid, None)) => drop(self.written.remove(&uid)),
             Err(_) if serde_json::from_slice::<IgnoredAny>(line).is_ok() => {
+                // The last line of a Service counts, and an earlier one would be taken for what is in force.
+                uid_of_unknown(line).and_then(|uid| self.written.remove(&uid));
                 self.strange.push(line.to_vec());
                 return;
             }

@@ -136,6 +136,21 @@ fn a_line_of_a_later_day_is_kept_however_often_all_is_written_anew() {
     assert_eq!(journal.findings(), reopened(&path).findings());
 }
 
+/// Of a Service the last line counts. An earlier one is another draft than the one that is in force.
+#[test]
+fn an_earlier_line_does_not_count_where_a_later_one_of_the_same_service_is_unknown() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("accepted");
+    let (earlier, other) = ("[\"a\",{\"x\":\"1\"}]", "[\"b\",{\"x\":\"1\"}]");
+    for unknown in ["[\"a\",{\"x\":7}]", "[\"a\",null,\"and more\"]", "[\"a\"]", "[\"a\",[],{\"x\":\"1\"}]"] {
+        fs::write(&path, format!("{{\"version\":1}}\n{earlier}\n{other}\n{unknown}\n")).unwrap();
+        let journal = reopened(&path);
+        assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("b")], "{unknown}");
+        fs::write(&path, format!("{{\"version\":1}}\n{unknown}\n{earlier}\n{other}\n")).unwrap();
+        assert_eq!(reopened(&path).written().len(), 2, "{unknown} came before");
+    }
+}
+
 /// An update that is undone, and that undone again.
 #[test]
 fn a_file_of_a_newer_version_stays_to_the_byte_and_what_is_remembered_meanwhile_is_the_end_of_it() {
