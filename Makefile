@@ -67,6 +67,10 @@ lint: ## formatting, clippy, documentation, shell scripts
 fuzz: setup ## inputs that break a law of tests/fuzz, a minute for each target; SECONDS=10 TARGETS="text journals"
 	@tests/fuzz/run $(or $(SECONDS),60) $(TARGETS)
 
+.PHONY: mutations
+mutations: setup ## whether laws fail where the code is broken as tests/mutations says; NAMES="..." runs these alone; minutes
+	@tests/mutations/run $(NAMES)
+
 .PHONY: audit
 audit: ## known advisories, licences and sources of everything that is compiled
 	@EGRESSD_AUDIT_MUST_RUN=1 .ci/audit

@@ -5,6 +5,7 @@
 mod circles;
 mod graph;
 mod licences;
+mod mutations;
 mod rooms;
 mod rust;
 mod scripts;

@@ -263,13 +263,6 @@ proptest! {
         }
     }
 
-    /// Objects come in any order.
-    #[test]
-    fn the_order_in_which_claims_come_changes_nothing(claims in claims::any()) {
-        let turned = claims.turned();
-        prop_assert_eq!(claims.translating(Owner::Auto), turned.translating(Owner::Auto));
-    }
-
     /// What cannot be read is not absent: it may name any node, so none translates.
     #[test]
     fn where_a_claim_cannot_be_read_no_node_translates_in_its_place(claims in claims::any()) {

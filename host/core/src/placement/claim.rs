@@ -87,6 +87,11 @@ impl<'a> Claim<'a> {
         Self { by: Claimant::VipHost(annotation), named, since: None, term: Term::Running }
     }
 
+    #[cfg(test)]
+    pub(super) fn new(by: Claimant, named: Named, since: Option<UnixTime>, term: Term) -> Self {
+        Self { by, named: Cow::Owned(named), since, term }
+    }
+
     fn of_lease(lease: &'a Lease, by: Claimant) -> Self {
         Self { by, named: Cow::Borrowed(&lease.named), since: lease.since, term: lease.term }
     }

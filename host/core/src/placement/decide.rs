@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::claim::{Claim, Claimant};
 
 /// What claims come to.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Decided<'a> {
     /// The claim that counts; none where no node is named.
     pub(super) claim: Option<Claim<'a>>,
@@ -44,4 +44,58 @@ fn key<'a>(claim: &'a Claim<'_>) -> (u8, Reverse<Option<i64>>, Option<String>, &
 fn contradicts(first: &Claim<'_>, other: &Claim<'_>) -> bool {
     let is_other = |node: &str| first.node().is_some_and(|first| !first.eq_ignore_ascii_case(node));
     !matches!(other.by, Claimant::VipHost(_)) && other.node().is_some_and(is_other)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::{select, subsequence};
+
+    use super::*;
+    use crate::model::{Named, ObjectReference, Term, UnixTime};
+    use crate::placement::claim::services_lease;
+
+    fn claimants() -> Vec<Claimant> {
+        let lease = |name: &str| ObjectReference::new("shop", name);
+        vec![
+            Claimant::Cilium(lease("cilium")),
+            Claimant::KubeVip(lease("kube-vip")),
+            Claimant::MetalLb("one".into()),
+            Claimant::MetalLb("two".into()),
+            Claimant::KubeVipForAll(services_lease()),
+            Claimant::VipHost("kube-vip.io/vipHost".to_owned()),
+        ]
+    }
+
+    fn named() -> impl Strategy<Value = Named> {
+        select(vec![
+            Named::Node("a".into()),
+            Named::Node("A".into()),
+            Named::Node("b".into()),
+            Named::NoNode,
+            Named::Unreadable,
+        ])
+    }
+
+    fn claims() -> impl Strategy<Value = Vec<Claim<'static>>> {
+        let of = |by| {
+            let since = prop::option::of((0..2_i64).prop_map(UnixTime));
+            let term = select(vec![Term::Running, Term::Ended]);
+            (named(), since, term)
+                .prop_map(move |(named, since, term)| Claim::new(Claimant::clone(&by), named, since, term))
+        };
+        subsequence(claimants(), 0..=6).prop_flat_map(move |all| all.into_iter().map(of).collect::<Vec<_>>())
+    }
+
+    fn claims_twice() -> impl Strategy<Value = (Vec<Claim<'static>>, Vec<Claim<'static>>)> {
+        claims().prop_flat_map(|claims| (Just(claims.clone()), Just(claims).prop_shuffle()))
+    }
+
+    proptest! {
+        /// Objects come in any order.
+        #[test]
+        fn the_order_in_which_claims_come_changes_nothing((one, other) in claims_twice()) {
+            prop_assert_eq!(decide(one), decide(other));
+        }
+    }
 }

@@ -102,14 +102,6 @@ impl Claims {
         Self { interfaces: BTreeMap::new(), ..self.clone() }
     }
 
-    /// The same, in another order.
-    pub(crate) fn turned(&self) -> Self {
-        let mut turned = self.clone();
-        turned.statuses.reverse();
-        turned.leases.reverse();
-        turned
-    }
-
     /// The same, with nothing of it readable but the annotation.
     pub(crate) fn all_unreadable(&self) -> Self {
         let mut all = self.clone();
