@@ -111,21 +111,35 @@ pub(crate) fn without_the_definition_nothing_is_published_and_all_else_works() -
 
 /// What a node may claim has bounds that the server knows.
 pub(crate) fn the_definition_takes_what_a_node_says_and_nothing_without_bounds() -> Result<()> {
-    let cluster = Cluster::builder().build()?;
+    expect_bounds(&Cluster::builder().build()?).context("the newest server")
+}
+
+pub(crate) fn the_oldest_server_takes_the_definition_as_well() -> Result<()> {
+    let cluster = Cluster::builder().oldest().build()?;
+    let version = cluster.api.get("/version")?;
+    ensure!(version["emulationMinor"].as_str() < version["minor"].as_str(), "it is as new as the newest: {version:#}");
+    expect_bounds(&cluster).with_context(|| format!("{version:#}"))
+}
+
+fn expect_bounds(cluster: &Cluster) -> Result<()> {
     let tunnel = json!({"type": "vxlan-gpe", "addresses": ["192.0.2.1", "2001:db8::1"], "port": 4790, "mtu": 1464});
     let key = json!({"type": "wireguard", "key": "2fVrHsY+DXLNHBGGSVCTCNpZsGSVC2PcSCxJsp2NHFo="});
     let full = json!({
         "version": "0.1.0", "addresses": addresses(256), "held": addresses(1024), "tunnels": [tunnel], "keys": [key],
     });
-    create(&cluster, "full", &full).context("all of it")?;
+    create(cluster, "full", &full).context("all of it")?;
     for (member, value) in beyond() {
         let mut spec = json!({"version": "0.1.0"});
         spec[member] = value;
-        ensure!(create(&cluster, "bad", &spec).is_err(), "{member}: {}", spec[member]);
+        ensure!(create(cluster, "bad", &spec).is_err(), "{member}: {}", spec[member]);
     }
     let shown = cluster.kubectl(&["get", "egn", "full", "--output=wide"])?;
     let head = shown.lines().next().unwrap_or_default();
     ensure!(["VERSION", "HELD", "ADDRESSES", "AGE"].iter().all(|column| head.contains(column)), "{shown}");
+    expect_structural(cluster)
+}
+
+fn expect_structural(cluster: &Cluster) -> Result<()> {
     let status = cluster.api.get(DEFINITION)?["status"].take();
     let conditions: Vec<&Value> = status["conditions"].as_array().into_iter().flatten().collect();
     let has = |kind: &str| conditions.iter().any(|one| one["type"] == *kind);

@@ -37,6 +37,7 @@ lab::tests![
     egress_nodes::a_further_address_of_another_node_is_inside_while_it_has_it,
     egress_nodes::without_the_definition_nothing_is_published_and_all_else_works,
     egress_nodes::the_definition_takes_what_a_node_says_and_nothing_without_bounds,
+    egress_nodes::the_oldest_server_takes_the_definition_as_well,
     rights::each_right_is_used_and_no_other_is_asked_for,
     roles::a_role_without_what_is_written_costs_that_and_nothing_else,
     roles::the_role_of_an_earlier_release_costs_what_is_new_and_nothing_else,

@@ -29,6 +29,9 @@ const OLDER_PORT: u16 = 6444;
 pub(crate) const ADMIN_TOKEN: &str = "admin-token";
 const ISSUER: &str = "https://kubernetes.default.svc";
 
+/// The oldest release that the API server takes as `--emulated-version`: it then has the APIs and the features of that one.
+const OLDEST: &str = "1.33";
+
 /// How long a control plane may take to start. It takes seconds; a loaded machine is slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -41,6 +44,8 @@ pub(super) enum Age {
     Paged,
     /// Without ServiceCIDRs and without streaming lists.
     Older,
+    /// As the oldest release that this binary can be.
+    Oldest,
 }
 
 #[derive(Debug)]
@@ -149,7 +154,7 @@ impl ControlPlane {
     pub(super) fn port_for(&self, token: &str) -> u16 {
         match self.age {
             Age::Older if token != ADMIN_TOKEN => OLDER_PORT,
-            Age::Older | Age::Paged | Age::Today => PORT,
+            Age::Older | Age::Oldest | Age::Paged | Age::Today => PORT,
         }
     }
 
@@ -160,6 +165,7 @@ impl ControlPlane {
         flags.extend(fixed.map(|flag| format!("--{flag}")));
         match self.age {
             Age::Older | Age::Paged => flags.push("--feature-gates=WatchList=false".to_owned()),
+            Age::Oldest => flags.push(format!("--emulated-version={OLDEST}")),
             Age::Today => {}
         }
         flags

@@ -63,6 +63,11 @@ impl Builder {
         Self { age: Age::Older, ..self }
     }
 
+    /// With an API server that is as old as today's binary can be.
+    pub fn oldest(self) -> Self {
+        Self { age: Age::Oldest, ..self }
+    }
+
     /// With an API server that does not stream lists, and is today's otherwise.
     pub fn without_streaming_lists(self) -> Self {
         Self { age: Age::Paged, ..self }
