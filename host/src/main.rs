@@ -138,7 +138,7 @@ async fn follow(args: &Run) -> Result<()> {
         orphans,
         notices,
     };
-    self::publish(&source, &reader, publish)?;
+    self::publish(&source, config.origin.publish_dir(), &reader, publish)?;
     desk.start(doors).context("cannot start the thread that answers questions")?;
     let daemon = tokio::select! {
         adopted = Daemon::adopt(config.settings, state, threads, start(args), Watch { board, metrics }) => adopted?,
@@ -225,8 +225,11 @@ fn place(config: &Config, publish: Publish) -> publish::Place {
     }
 }
 
-/// Writes into the cluster, where there is one and it is to be written to.
-fn publish(source: &Source, reader: &Reader, place: publish::Place) -> Result<()> {
+/// Writes into the cluster, where there is one and it is to be written to; without one into a directory, where one is given.
+fn publish(source: &Source, directory: Option<&Path>, reader: &Reader, place: publish::Place) -> Result<()> {
+    if let Some(directory) = directory {
+        return publish_in(directory, reader, &place.node);
+    }
     if matches!(source, Source::Manifests(_)) || place.publish == Publish::Nothing {
         return Ok(());
     }
@@ -240,6 +243,12 @@ fn publish(source: &Source, reader: &Reader, place: publish::Place) -> Result<()
         }
     };
     publish::start(runtime, client, reader.clone(), place).context("cannot start the thread that tells the cluster")
+}
+
+/// Writes this node's file into the directory in which the nodes of this machine publish themselves.
+fn publish_in(directory: &Path, reader: &Reader, node: &str) -> Result<()> {
+    let directory = publish::Directory::new(directory.to_owned(), node.to_owned());
+    publish::start_in(directory, reader.clone()).context("cannot start the thread that publishes this node")
 }
 
 /// Ends with SIGTERM (the kubelet) or SIGINT (a person).

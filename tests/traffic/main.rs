@@ -33,6 +33,7 @@ mod orphans;
 mod owner;
 mod policies;
 mod ports;
+mod published;
 mod required;
 mod settings;
 mod shadows;
@@ -94,6 +95,7 @@ lab::tests![
     tenants::an_endpoint_that_is_this_nodes_interface_is_not_translated,
     tenants::a_node_that_claims_what_is_not_its_own_changes_no_packet,
     tenants::what_another_node_publishes_stays_inside_and_switches_off_no_translation,
+    published::what_another_egressd_of_this_machine_publishes_in_a_directory_stays_inside,
     tenants::an_address_of_two_tenants_is_shared_or_the_oldests,
     hijack::what_a_slice_takes_of_other_tenants_without_and_with_the_pods_of_the_node,
     hijack::an_endpoint_whose_pod_is_gone_is_reported_and_translated_again_when_it_is_back,

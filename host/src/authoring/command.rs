@@ -108,6 +108,7 @@ fn config(args: &cli::Scene) -> Result<Config> {
     config::config(&Input {
         source: Source {
             manifests: vec![manifests.clone()],
+            published: cli::Published::default(),
             kubeconfig: None,
             trust_address_annotation: false,
             node: node.clone(),

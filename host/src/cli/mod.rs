@@ -5,6 +5,7 @@ mod limits;
 mod networks;
 mod policies;
 mod policy;
+mod publish;
 mod watched;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ pub use policy::{
     Bench, Build, Component, DiffPolicies, New, Pack, PackMode, PackOnFailure, PolicyCommand, PolicyKind, RunPolicy,
     Scene, Test,
 };
+pub use publish::{Publish, Published};
 pub use watched::{Announcements, Pods};
 
 /// A stable source address for the pods behind a Kubernetes Service.
@@ -95,6 +97,9 @@ pub struct Source {
     /// temporary name, then rename): what is in a file is in force as soon as it is closed.
     #[arg(long, value_name = "DIR|FILE", env = "EGRESSD_MANIFESTS", value_hint = ValueHint::AnyPath)]
     pub manifests: Vec<PathBuf>,
+    /// Where nodes publish themselves without a cluster.
+    #[command(flatten)]
+    pub published: Published,
     /// How to reach the API server; without it, as a pod does: by its service account.
     ///
     /// Several files are separated by colons, as for kubectl. Has no effect with --manifests.
@@ -285,17 +290,6 @@ pub struct Run {
     /// Has no effect with --manifests, where nothing is written.
     #[arg(long, value_enum, value_name = "WHAT", env = "EGRESSD_PUBLISH", default_value_t = Publish::All)]
     pub publish: Publish,
-}
-
-/// What `run` writes into the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Publish {
-    /// Nothing.
-    None,
-    /// Events on Services, policies and this node.
-    Events,
-    /// Events, the active endpoint of Services, the status of policies and the EgressNode of this node.
-    All,
 }
 
 /// Options of `clean`.

@@ -61,6 +61,7 @@ pub fn config(input: &Input) -> Result<Config> {
         shared: shared(*shared_addresses),
         limits: limits::of_services(limits),
     };
+    origin::can_be_published(&origin, &settings.node)?;
     let findings = with_nftables(egress_with_nftables.as_deref())?.into_iter().collect();
     Ok(Config {
         origin,

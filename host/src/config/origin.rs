@@ -11,7 +11,14 @@ use crate::source::{ClaimWatch, Extent, NetworkWatch, Origin, PodWatch};
 
 /// An empty `KUBECONFIG` is none, as for kubectl.
 pub(super) fn origin(source: &Source) -> Result<Origin> {
+    let published = source.published.publish_dir.clone().filter(|path| !path.as_os_str().is_empty());
     if source.manifests.is_empty() {
+        if published.is_some() {
+            bail!(
+                "cannot use --publish-dir (EGRESSD_PUBLISH_DIR) without --manifests: at an API server nodes publish themselves in \
+                 EgressNodes; remove the setting, or name the manifests"
+            );
+        }
         let kubeconfig = source.kubeconfig.clone().filter(|path| !path.is_empty());
         let (pods, networks) = (pods(source.pods), networks(source.detect_networks));
         let extent = Extent { pods, networks, claims: claims(source.announcements) };
@@ -21,12 +28,30 @@ pub(super) fn origin(source: &Source) -> Result<Origin> {
         Some("-") => Given::StandardInput,
         Some(_) | None => Given::Path(path.clone()),
     };
-    let given: Vec<Given> = source.manifests.iter().map(given).collect();
+    let given: Vec<Given> = source.manifests.iter().map(given).chain(published.map(Given::Published)).collect();
     if given.iter().filter(|given| **given == Given::StandardInput).count() > 1 {
         bail!("cannot read --manifests - more than once: there is one standard input");
     }
     Ok(Origin::Manifests(given))
 }
+
+/// That a node of this name can have a file of its own.
+pub(super) fn can_be_published(origin: &Origin, node: &str) -> Result<()> {
+    let is_of_words = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_name = node.len() <= LONGEST_NAME
+        && node.chars().all(|c| is_of_words(c) || c == '-' || c == '.')
+        && [node.chars().next(), node.chars().next_back()].iter().all(|c| c.is_some_and(is_of_words));
+    if origin.publish_dir().is_some() && !is_name {
+        bail!(
+            "cannot use --publish-dir (EGRESSD_PUBLISH_DIR) on node {node:?}: a file is called as its node, by 1 to {LONGEST_NAME} \
+             lower-case letters, digits, dashes and dots that begin and end with a letter or digit; set --node (NODE_NAME)"
+        );
+    }
+    Ok(())
+}
+
+/// Of a Node's name, in bytes.
+const LONGEST_NAME: usize = 245;
 
 /// That a source can be followed, and not only read once.
 pub(super) fn can_be_followed(origin: &Origin) -> Result<()> {
@@ -84,5 +109,19 @@ mod tests {
         let twice = typed(&["--manifests=-", "--manifests=-"]).unwrap_err().to_string();
         assert_eq!(twice, "cannot read --manifests - more than once: there is one standard input");
         assert!(typed(&["--manifests="]).is_err(), "nothing is no way to say: the cluster");
+    }
+
+    #[test]
+    fn nodes_publish_themselves_in_a_directory_beside_manifests_and_by_names_that_files_may_have() {
+        let origin = typed(&["--manifests=/m", "--publish-dir=/p"]).unwrap();
+        assert_eq!(origin.publish_dir(), Some(std::path::Path::new("/p")));
+        let alone = typed(&["--publish-dir=/p"]).unwrap_err().to_string();
+        assert!(alone.starts_with("cannot use --publish-dir (EGRESSD_PUBLISH_DIR) without --manifests"), "{alone}");
+        assert!(can_be_published(&origin, "node-1.example.com").is_ok());
+        for name in ["", ".", "..", "a/b", "../a", "A", "a_b", ".a", "a-", &"a".repeat(LONGEST_NAME + 1)] {
+            let refusal = can_be_published(&origin, name).unwrap_err().to_string();
+            assert!(refusal.contains(&format!("on node {name:?}: a file is called as its node")), "{refusal}");
+        }
+        assert!(can_be_published(&typed(&["--manifests=/m"]).unwrap(), "a/b").is_ok(), "it has no file");
     }
 }

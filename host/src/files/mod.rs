@@ -1,5 +1,5 @@
 //! Files where others may write. What is read is a regular file of bounded size, and opening it waits for nothing; what
-//! is made belongs to its owner alone.
+//! is made belongs to its owner alone, but for what a node publishes about itself.
 
 mod private;
 
@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
-pub use private::{Open, append, create, make_directory, narrow, narrow_files};
+pub use private::{Open, append, create, make_directory, narrow, narrow_files, replace};
 
 /// The longest file that people write for egressd.
 pub const MOST: u64 = 64 << 20;
@@ -114,8 +114,20 @@ fn is_of_pairs(bytes: &[u8]) -> bool {
 /// # Errors
 /// As [`read`], and when a link is there.
 pub fn read_own(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
-    let file = OpenOptions::new().read(true).custom_flags(AT_ONCE | libc::O_NOFOLLOW).open(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(AT_ONCE | libc::O_NOFOLLOW).open(path).map_err(unopened)?;
     content(file, most)
+}
+
+/// The same, of text.
+///
+/// # Errors
+/// As [`read_own`], and when it is no text.
+pub fn own_text(path: &Path, most: u64) -> Result<String, Error> {
+    decoded(read_own(path, most)?)
+}
+
+fn unopened(error: io::Error) -> Error {
+    if error.raw_os_error() == Some(libc::ELOOP) { Error::Special("a symbolic link") } else { error.into() }
 }
 
 /// A file may grow while it is read, and what was looked at may be another one by now.
@@ -210,7 +222,7 @@ mod tests {
         symlink("file", &link).unwrap();
         assert_eq!(text(&link).unwrap(), "content");
         assert_eq!(read_own(&file, MOST).unwrap(), b"content");
-        assert!(matches!(read_own(&link, MOST), Err(Error::System(_))));
+        assert!(matches!(own_text(&link, MOST), Err(Error::Special("a symbolic link"))));
     }
 
     #[test]

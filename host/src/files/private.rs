@@ -1,7 +1,8 @@
-//! What egressd makes for itself: directories of mode 0700, files of mode 0600.
+//! What egressd makes for itself: directories of mode 0700, files of mode 0600; and for others to read, files of mode 0644.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use crate::errors::with_causes;
 
 const DIRECTORY: u32 = 0o700;
 const FILE: u32 = 0o600;
+/// What all may read.
+const PUBLIC: u32 = 0o644;
 /// What others may do.
 const OTHERS: u32 = 0o077;
 /// Others may make and rename files.
@@ -130,12 +133,31 @@ pub fn append(path: &Path) -> io::Result<File> {
 /// # Errors
 /// When the system refuses.
 pub fn create(path: &Path) -> io::Result<File> {
+    made(path, FILE)
+}
+
+/// A file of mode 0644 in the place of what is there, whole at any moment: it is written under a hidden name beside it first.
+///
+/// # Errors
+/// When the system refuses, or a directory is there.
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut hidden = OsString::from(".");
+    hidden.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    let beside = path.with_file_name(hidden);
+    let mut file = made(&beside, PUBLIC)?;
+    // Whatever the mask of the process takes away.
+    file.set_permissions(Permissions::from_mode(PUBLIC))?;
+    file.write_all(content)?;
+    fs::rename(&beside, path)
+}
+
+fn made(path: &Path, mode: u32) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
     // Whoever is quicker wins nothing: neither a file nor a link of theirs is opened.
-    OpenOptions::new().write(true).create_new(true).mode(FILE).custom_flags(libc::O_NOFOLLOW).open(path)
+    OpenOptions::new().write(true).create_new(true).mode(mode).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
 #[cfg(test)]
@@ -206,8 +228,23 @@ mod tests {
         symlink(&precious, &link).unwrap();
         narrow_files(dir.path(), ours).unwrap();
         assert!(append(&link).is_err());
-        io::Write::write_all(&mut create(&link).unwrap(), b"new").unwrap();
+        create(&link).unwrap().write_all(b"new").unwrap();
         assert_eq!((fs::read(&precious).unwrap().as_slice(), mode(&precious)), (&b"precious"[..], 0o644));
         assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    }
+    #[test]
+    fn what_others_read_is_replaced_as_a_whole_and_not_written_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (precious, link) = (dir.path().join("precious"), dir.path().join("public"));
+        fs::write(&precious, "precious").unwrap();
+        symlink(&precious, &link).unwrap();
+        symlink(&precious, dir.path().join(".public")).unwrap();
+        replace(&link, b"new").unwrap();
+        replace(&link, b"newer").unwrap();
+        assert_eq!((fs::read(&link).unwrap().as_slice(), mode(&link)), (&b"newer"[..], 0o644));
+        assert_eq!(fs::read(&precious).unwrap(), b"precious");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left beside it");
+        fs::create_dir(dir.path().join("directory")).unwrap();
+        assert!(replace(&dir.path().join("directory"), b"new").is_err());
     }
 }

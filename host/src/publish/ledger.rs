@@ -110,9 +110,11 @@ impl Ledger {
         }
     }
 
+    /// Without a Node that owns it, it would count for nothing, and stay when the node has left.
     fn follow_node(&mut self, round: &Arc<InForce>, now: Instant) {
         if self.place.publish == Publish::All {
-            let due = self.node.due(round, &self.place.node, now);
+            let is_owned = round.overview.here.uid.is_some();
+            let due = is_owned.then(|| self.node.due(round, &self.place.node, now)).flatten();
             let want = due.map(|due| Want::published(due.at, Write::Node(due.object)));
             self.queue.put(Subject::Node, want.into_iter().collect());
         }

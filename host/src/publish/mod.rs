@@ -1,6 +1,5 @@
 //! What the cluster is told: the active endpoint and Events on Services, a status and Events on policies, and what this node
-//! publishes about itself. On a thread
-//! of its own, so that an API server which is slow or away never delays the loop.
+//! publishes about itself. On a thread of its own, so that an API server which is slow or away never delays the loop.
 //!
 //! It is level-triggered: each look compares what should stand there with what does, of all that differs from the state
 //! that was looked at before, so a state that was skipped while requests were under way is never told late. All that decides is pure ([`Ledger`]); the rest is requests.
@@ -8,6 +7,7 @@
 mod account;
 mod active;
 mod api;
+mod directory;
 mod error;
 mod gates;
 mod held;
@@ -31,6 +31,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::sleep_until;
 use tracing::{debug, warn};
 
+pub use directory::Directory;
 pub use error::Error;
 pub use ledger::Ledger;
 pub use node::Object;
@@ -75,6 +76,16 @@ pub fn runtime() -> io::Result<Runtime> {
 pub fn start(runtime: Runtime, client: kube::Client, reader: Reader, place: Place) -> io::Result<()> {
     let api = Api::new(client, &place);
     let publish = move || runtime.block_on(publish(api, reader, Ledger::new(place)));
+    thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
+}
+
+/// Publishes this node alone, as a file, for the life of the process.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn start_in(directory: Directory, reader: Reader) -> io::Result<()> {
+    let runtime = runtime()?;
+    let publish = move || runtime.block_on(directory.publish(reader));
     thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
 }
 

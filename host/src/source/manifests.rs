@@ -8,9 +8,13 @@ mod file;
 mod gathered;
 #[cfg(test)]
 mod history_tests;
+mod holds;
 mod lost;
 mod memory;
 mod places;
+mod published;
+#[cfg(test)]
+mod published_tests;
 mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +32,7 @@ use self::doubt::Doubt;
 use self::file::{File, Refusal, Stamp};
 use self::gathered::Gathered;
 pub use self::gathered::snapshot;
+pub(super) use self::holds::Holds;
 use self::memory::{Memory, Newest};
 pub use self::places::{FileId, Given, Places};
 use self::start::Beginning;
@@ -62,17 +67,6 @@ pub(super) struct Place {
 /// What shows that a directory is another one: the device, the inode, and when it was made, since inodes are used again.
 type DirectoryId = (u64, u64, Option<SystemTime>);
 
-/// What is at a place. It is looked at once: a directory that becomes a file is a mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
-    /// A directory, or nothing yet.
-    Directory,
-    /// Anything else.
-    File,
-    /// Text that can be read once.
-    StandardInput,
-}
-
 /// How files of a directory are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Naming {
@@ -88,6 +82,15 @@ pub enum Error {
     /// The system refuses.
     #[error("cannot read the manifests directory {path}")]
     Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The same of one in which nodes publish themselves.
+    #[error("cannot read --publish-dir {path}, the directory in which the nodes of this machine publish themselves")]
+    ReadPublished {
         /// Which.
         path: PathBuf,
         /// Why.
@@ -115,6 +118,11 @@ impl Place {
         Self::of(path, holds, naming, node)
     }
 
+    /// One in which nodes publish themselves.
+    fn published(path: PathBuf, node: &str) -> Self {
+        Self::of(path, Holds::Published, Naming::Whole, node)
+    }
+
     /// Standard input.
     fn standard_input(node: &str) -> Self {
         Self::of(PathBuf::from(STANDARD_INPUT), Holds::StandardInput, Naming::Short, node)
@@ -122,7 +130,7 @@ impl Place {
 
     fn of(path: PathBuf, holds: Holds, naming: Naming, node: &str) -> Self {
         let folder = match holds {
-            Holds::Directory => path.as_path(),
+            Holds::Directory | Holds::Published => path.as_path(),
             Holds::File | Holds::StandardInput => path.parent().unwrap_or(&path),
         };
         let memory = Memory::none(folder, node);
@@ -143,7 +151,7 @@ impl Place {
     /// The same with what an earlier process left, and will be left to the next one. What comes once has neither.
     fn remembering(self, sources: Sources) -> Self {
         match self.holds {
-            Holds::Directory | Holds::File => Self { memory: self.memory.from(sources), ..self },
+            Holds::Directory | Holds::Published | Holds::File => Self { memory: self.memory.from(sources), ..self },
             Holds::StandardInput => self,
         }
     }
@@ -203,7 +211,7 @@ impl Place {
             Holds::File => Ok([(self.only_name(), stamp(&self.path))].into()),
             // Without a stamp it never looks new, and is read once.
             Holds::StandardInput => Ok([(self.only_name(), None)].into()),
-            Holds::Directory => self.list_directory(),
+            Holds::Directory | Holds::Published => self.list_directory(),
         }
     }
 
@@ -214,7 +222,7 @@ impl Place {
 
     /// The manifests in the directory itself; editors' and hidden files are none.
     fn list_directory(&mut self) -> Result<BTreeMap<String, Option<Stamp>>, Error> {
-        let cannot = |source| Error::Read { path: self.path.clone(), source };
+        let cannot = |source| self.holds.cannot_read(&self.path, source);
         let found = fs::metadata(&self.path).map_err(cannot)?;
         let directory = Some((found.dev(), found.ino(), found.created().ok()));
         let mut names = BTreeMap::new();
@@ -225,7 +233,8 @@ impl Place {
                 names.insert(name, stamp);
             }
         }
-        if names.is_empty() && self.directory != directory && !self.files.is_empty() {
+        let is_replaced = self.holds == Holds::Directory && self.directory != directory;
+        if names.is_empty() && is_replaced && !self.files.is_empty() {
             return Err(Error::Emptied { path: self.path.clone() });
         }
         self.directory = directory;
@@ -234,14 +243,10 @@ impl Place {
 
     /// Takes a file's new content, or notes why not; returns the keys of what it held and holds.
     fn read(&mut self, name: &str, stamp: Option<Stamp>) -> Vec<Key> {
-        let text = match self.holds {
-            Holds::File => files::text(&self.path),
-            Holds::Directory => files::text(&self.path.join(name)),
-            Holds::StandardInput => files::standard_input(),
-        };
+        let text = self.holds.text(&self.path, name);
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
-        let (read, doubt) = self.understood(text.map_err(fault));
+        let (read, doubt) = self.understood(name, text.map_err(|error| self.holds.fault(error)));
         let (mut file, mut keys) = match self.files.remove(name) {
             Some(known) => (known, Vec::new()),
             None => self.last_good(name, &read),
@@ -257,12 +262,19 @@ impl Place {
             }
             Err(fault) => keys.extend(file.refuse(&fault, doubt)),
         }
+        if self.holds == Holds::Published && published::stem(name) == self.node {
+            keys.extend(file.forget_unless_whole());
+        }
         self.files.insert(name.to_owned(), file);
         keys
     }
 
     /// What a text says, and whether what cannot be read of it is in doubt.
-    fn understood(&self, text: Result<String, String>) -> (Result<Contents, String>, Doubt) {
+    fn understood(&self, name: &str, text: Result<String, String>) -> (Result<Contents, String>, Doubt) {
+        if self.holds == Holds::Published {
+            let contents = text.and_then(|text| contents(&text, &self.node).map_err(|error| error.to_string()));
+            return (contents.and_then(|contents| published::only(name, contents)), Doubt::None);
+        }
         let text = match text {
             Ok(text) => text,
             Err(fault) => return (Err(fault), Doubt::Possible),
@@ -287,15 +299,15 @@ impl Place {
             (Holds::StandardInput, documents::Error::Empty) => {
                 "it is empty; look at what the command before it printed to its error output".to_owned()
             }
-            (Holds::StandardInput | Holds::File | Holds::Directory, error) => error.to_string(),
+            (Holds::StandardInput | Holds::File | Holds::Directory | Holds::Published, error) => error.to_string(),
         }
     }
 
     /// What messages call a file.
     fn label(&self, name: &str) -> String {
         match (self.holds, self.naming) {
-            (Holds::Directory, Naming::Whole) => self.path.join(name).display().to_string(),
-            (Holds::Directory, Naming::Short) => name.to_owned(),
+            (Holds::Directory | Holds::Published, Naming::Whole) => self.path.join(name).display().to_string(),
+            (Holds::Directory | Holds::Published, Naming::Short) => name.to_owned(),
             (Holds::File | Holds::StandardInput, _) => self.path.display().to_string(),
         }
     }
@@ -331,17 +343,6 @@ impl Place {
 /// How a file looks; links are followed, as mounted ConfigMaps have them.
 fn stamp(path: &Path) -> Option<Stamp> {
     fs::metadata(path).ok().map(|meta| Stamp::of(&meta))
-}
-
-fn fault(error: files::Error) -> String {
-    match error {
-        files::Error::System(error) => format!("it cannot be read: {error}"),
-        error @ (files::Error::Special(_)
-        | files::Error::Long { .. }
-        | files::Error::Binary
-        | files::Error::Encoding { .. }
-        | files::Error::Utf16) => error.to_string(),
-    }
 }
 
 /// What kustomize reads beside the manifests that it names.

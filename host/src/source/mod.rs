@@ -17,6 +17,7 @@ mod remembered;
 pub mod watch;
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use tokio::runtime::Runtime;
 
@@ -32,6 +33,17 @@ pub enum Origin {
     Manifests(Vec<Given>),
     /// A cluster's API server, and what of it is watched beside what always is.
     Cluster(Access, Extent),
+}
+
+impl Origin {
+    /// The directory in which the nodes of this machine publish themselves, where there is one.
+    pub fn publish_dir(&self) -> Option<&Path> {
+        let Self::Manifests(given) = self else { return None };
+        given.iter().find_map(|given| match given {
+            Given::Published(path) => Some(path.as_path()),
+            Given::Path(_) | Given::StandardInput => None,
+        })
+    }
 }
 
 /// What is watched where it is wanted, as far as that is permitted.

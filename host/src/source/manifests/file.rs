@@ -156,6 +156,17 @@ impl File {
     }
 }
 
+impl File {
+    /// Of a file that this egressd writes: what is not whole is as if it were not there, so that it is written again.
+    pub(super) fn forget_unless_whole(&mut self) -> Option<Key> {
+        let is_whole = self.faults.is_empty() || self.objects.is_empty();
+        (!is_whole).then(|| {
+            self.objects.clear();
+            Key::Cluster
+        })
+    }
+}
+
 /// How many objects are looked at for one that did not change: an edit puts in or takes out a few.
 const NEAR: usize = 8;
 

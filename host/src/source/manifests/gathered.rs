@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egressd_core::finding::Finding;
 use egressd_core::model::{
-    ClusterNetworks, Completeness, Key, Node, ObjectReference, Slice, Snapshot, SubjectKey, Uid,
+    ClusterNetworks, Completeness, Followed, Key, Node, ObjectReference, Slice, Snapshot, SubjectKey, Uid,
 };
 
 use super::doubt::Doubt;
@@ -121,6 +121,11 @@ impl Gathered {
         for policy in ours.filter(|policy| !policies.contains_key(&*policy.name)) {
             unreadable.policies.insert(policy.name.to_string());
         }
+    }
+
+    /// What this node publishes about itself is among what is read, or there is none.
+    pub(super) fn follow_egress_nodes(&mut self) {
+        self.snapshot.egress_nodes.followed = Followed::Yes;
     }
 
     /// One file comes after the other.

@@ -8,7 +8,7 @@ use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Snapshot};
 
 use super::gathered::Gathered;
-use super::{Error, Naming, POLICIES, Place};
+use super::{Error, Holds, Naming, POLICIES, Place};
 use crate::errors::with_causes;
 use crate::source::handover::Update;
 use crate::state::Sources;
@@ -20,6 +20,8 @@ pub enum Given {
     Path(PathBuf),
     /// What another command prints.
     StandardInput,
+    /// A directory in which the nodes of this machine publish themselves.
+    Published(PathBuf),
 }
 
 /// One file of one place.
@@ -43,10 +45,12 @@ pub struct Places {
 impl Places {
     /// Places of which nothing was read yet. Endpoints without a node are on `node`; policies are taken from [`POLICIES`].
     pub fn new(given: Vec<Given>, node: &str) -> Self {
-        let naming = if given.len() > 1 { Naming::Whole } else { Naming::Short };
+        let others = given.iter().filter(|given| !matches!(given, Given::Published(_))).count();
+        let naming = if others > 1 { Naming::Whole } else { Naming::Short };
         let place = |given| match given {
             Given::Path(path) => Place::new(path, node, naming),
             Given::StandardInput => Place::standard_input(node),
+            Given::Published(path) => Place::published(path, node),
         };
         Self { places: given.into_iter().map(place).collect(), policies: POLICIES.to_owned(), gathered: None }
     }
@@ -143,6 +147,9 @@ impl Places {
         let mut gathered = Gathered::with_policies_of(&self.policies);
         self.places.iter().for_each(|place| place.gather(&mut gathered));
         self.places.iter().for_each(|place| place.lose(&mut gathered));
+        if self.places.iter().any(|place| place.holds() == Holds::Published) {
+            gathered.follow_egress_nodes();
+        }
         gathered.finish()
     }
 }

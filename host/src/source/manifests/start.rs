@@ -24,11 +24,11 @@ impl Place {
     /// Compares what is there with what an earlier process knew. Returns the keys of what is taken from that.
     pub(super) fn begin(&mut self, present: &BTreeMap<String, Option<Stamp>>) -> Vec<Key> {
         let others = match self.beginning {
-            Beginning::Unread if self.holds == Holds::Directory => self.memory.others(present.keys()),
+            Beginning::Unread if self.holds.is_directory() => self.memory.others(present.keys()),
             Beginning::Unread | Beginning::Awaited | Beginning::Read => BTreeSet::new(),
         };
         match (self.beginning, present.is_empty()) {
-            (Beginning::Unread, true) if !others.is_empty() => self.await_all(others),
+            (Beginning::Unread, true) if !others.is_empty() && self.holds == Holds::Directory => self.await_all(others),
             (Beginning::Awaited, true) => Vec::new(),
             (Beginning::Unread | Beginning::Awaited | Beginning::Read, _) => {
                 others.iter().for_each(|name| self.memory.forget(name));

@@ -47,13 +47,13 @@ impl Wanted {
             let Ok(way) = way::to(place.path()) else { continue };
             match (place.holds(), &way.end) {
                 (Holds::StandardInput, _) => {}
-                (Holds::Directory, End::Directory(path)) => {
+                (Holds::Directory | Holds::Published, End::Directory(path)) => {
                     let path = path.clone();
                     wanted.pass(&way);
                     wanted.beyond += usize::from(wanted.directory(&path).map(|i| i.places.insert(at)).is_none());
                     directories.push((at, path));
                 }
-                (Holds::Directory, End::File(_) | End::Nothing) => wanted.pass(&way),
+                (Holds::Directory | Holds::Published, End::File(_) | End::Nothing) => wanted.pass(&way),
                 (Holds::File, _) => wanted.follow(&way, &Places::only_file(at, place)),
             }
         }
