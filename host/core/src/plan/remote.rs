@@ -87,7 +87,8 @@ pub(crate) fn held_apart(holders: &Holders, node: &str, view: &SubjectView) -> B
 const CODE: &str = "remote-endpoints";
 
 fn left_out(context: &Context, view: &SubjectView, addresses: &str, remote: &[&Endpoint]) -> String {
-    let (node, places, kind) = (&context.node, nodes(remote), view.subject.kind());
+    let (node, places) = (&context.node, nodes(remote));
+    let kind = view.subject.kind();
     let (endpoints, run, are) = match remote {
         [_] => ("1 endpoint".to_owned(), "runs", "is"),
         _ => (format!("{} endpoints", remote.len()), "run", "are"),
@@ -99,7 +100,8 @@ fn left_out(context: &Context, view: &SubjectView, addresses: &str, remote: &[&E
 }
 
 fn left_to_others(view: &SubjectView, addresses: &str, remote: &[&Endpoint]) -> String {
-    let (count, places, kind) = (remote.len(), nodes(remote), view.subject.kind());
+    let (count, places) = (remote.len(), nodes(remote));
+    let kind = view.subject.kind();
     format!(
         "endpoints of the {kind} on other nodes ({count} on {places}) are translated only where their own node has \
          {addresses} too (--owner address)"

@@ -9,7 +9,6 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use reason::Reason;
 use wait::Wait;
@@ -17,7 +16,7 @@ pub use wait::{HOLD, Waits};
 
 use crate::decision::Draft;
 use crate::finding::{Finding, at_most, first_of};
-use crate::model::{Endpoint, KnownPods, ObjectReference, Pods, SubjectKind, SubjectView, Whose};
+use crate::model::{Endpoint, KnownPods, ObjectReference, Pods, SubjectKey, SubjectView, Whose};
 
 /// What is known of a subject from before.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +37,9 @@ pub fn sifted(node: &str, pods: &KnownPods, mut view: SubjectView, earlier: Earl
         KnownPods::Complete(pods) => (pods, Reading::Now),
         KnownPods::LastKnown(pods) => (pods, Reading::Last),
     };
-    let namespace = Arc::clone(&view.subject.key().namespace);
-    let mut sieve = Sieve {
-        node,
-        pods,
-        reading,
-        namespace: &namespace,
-        earlier,
-        waits: Default::default(),
-        reasons: Default::default(),
-    };
+    let key = view.subject.key().clone();
+    let mut sieve =
+        Sieve { node, pods, reading, key: &key, earlier, waits: Default::default(), reasons: Default::default() };
     let mut withheld = Vec::new();
     let sift = |endpoint: &Endpoint| {
         if endpoint.node.as_deref() != Some(node) {
@@ -69,8 +61,7 @@ pub fn sifted(node: &str, pods: &KnownPods, mut view: SubjectView, earlier: Earl
         view.subject.endpoints = endpoints.into();
     }
     view.withheld = withheld;
-    let of_endpoints = sieve.findings(view.subject.kind());
-    view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(of_endpoints));
+    view.findings = at_most(std::mem::take(&mut view.findings).into_iter().chain(sieve.findings()));
     (view, sieve.waits)
 }
 
@@ -96,7 +87,7 @@ struct Sieve<'a> {
     node: &'a str,
     pods: &'a Pods,
     reading: Reading,
-    namespace: &'a str,
+    key: &'a SubjectKey,
     earlier: Earlier<'a>,
     waits: Waits,
     reasons: BTreeMap<Reason, Vec<IpAddr>>,
@@ -104,7 +95,7 @@ struct Sieve<'a> {
 
 impl Sieve<'_> {
     fn standing(&mut self, address: IpAddr) -> Standing {
-        match self.pods.whose(address, self.namespace) {
+        match self.pods.whose(address, &self.key.namespace) {
             Whose::Own(name) => Standing::Own(name.clone()),
             Whose::Foreign(other) => self.withhold(address, Reason::Foreign(other.to_owned())),
             Whose::Nodes => self.withhold(address, Reason::Nodes),
@@ -133,10 +124,10 @@ impl Sieve<'_> {
     }
 
     /// One for each reason, however many endpoints there are.
-    fn findings(&self, kind: SubjectKind) -> impl Iterator<Item = Finding> {
-        self.reasons.iter().filter_map(move |(why, addresses)| {
+    fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.reasons.iter().filter_map(|(why, addresses)| {
             let endpoint = format!("endpoint {}", first_of(*addresses.first()?, addresses.len() - 1));
-            Some(why.finding(kind, &endpoint, self.reading))
+            Some(why.finding(self.key.kind, &endpoint, self.reading))
         })
     }
 }
