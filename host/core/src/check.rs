@@ -139,7 +139,7 @@ pub fn check(plan: &Plan) -> Vec<Note> {
 
 fn invariants(plan: &Plan) -> Vec<Note> {
     let networks = Networks::of(&plan.excluded);
-    plan.services.iter().flat_map(|(key, service)| faults(key, service, &networks)).collect()
+    plan.subjects.iter().flat_map(|(key, service)| faults(key, service, &networks)).collect()
 }
 
 /// The families whose networks are known, and those of which they are no set that the kernel would take.

@@ -34,9 +34,9 @@ pub struct Shown {
 /// What is in force. A copy shares everything with the original.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InForce {
-    /// By Service.
-    pub services: OrdMap<SubjectKey, Arc<Shown>>,
-    /// What is known beside the Services.
+    /// By subject.
+    pub subjects: OrdMap<SubjectKey, Arc<Shown>>,
+    /// What is known beside the subjects.
     pub overview: Arc<Overview>,
     /// When the last round came into force.
     pub at: UnixTime,
@@ -133,7 +133,7 @@ impl InForce {
     /// The Services of which something else is shown than `before`, those that came or went among them, by name. What both
     /// share is not looked at, so where one is a copy of the other with changes, this costs what those do.
     pub fn changed_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a SubjectKey> {
-        before.services.diff(&self.services).map(|item| match item {
+        before.subjects.diff(&self.subjects).map(|item| match item {
             DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), old: _ } => key,
         })
     }
@@ -156,18 +156,18 @@ impl InForce {
     }
 
     fn plan(&self, key: &SubjectKey) -> Option<&Arc<PlannedSubject>> {
-        self.services.get(key)?.record.plan()
+        self.subjects.get(key)?.record.plan()
     }
 
     fn under_way(&self, key: &SubjectKey, new: Option<&Arc<Record>>) -> Option<Arc<Record>> {
-        let known = self.services.get(key).map(|shown| &*shown.record);
+        let known = self.subjects.get(key).map(|shown| &*shown.record);
         let status = SubjectStatus::under_way(known.and_then(Record::status));
         let speech = known.and_then(Record::voice).map_or(Speech::Listener, |voice| voice.speech);
         self.still(key, new, status, speech)
     }
 
     fn held_back(&self, key: &SubjectKey, new: Option<&Arc<Record>>, why: &str) -> Option<Arc<Record>> {
-        let known = self.services.get(key).map(|shown| &*shown.record);
+        let known = self.subjects.get(key).map(|shown| &*shown.record);
         let status = SubjectStatus::held_back(key.kind, known.and_then(Record::status), why);
         self.still(key, new, status, Speech::Translator)
     }
@@ -180,7 +180,7 @@ impl InForce {
         status: SubjectStatus,
         speech: Speech,
     ) -> Option<Arc<Record>> {
-        let uid = new.map(|record| &record.uid).or(self.services.get(key).map(|shown| &shown.record.uid))?.clone();
+        let uid = new.map(|record| &record.uid).or(self.subjects.get(key).map(|shown| &shown.record.uid))?.clone();
         let (plan, voice) = (self.plan(key).cloned(), Some(Voice { speech, active: Default::default() }));
         let outcome = Outcome::Settled(Settled { plan, status: Arc::new(status), voice });
         Some(Arc::new(Record { uid, outcome }))
@@ -194,14 +194,14 @@ impl InForce {
 
     /// Shows a Service so from now on; whether that is another record than before.
     fn show(&mut self, key: &SubjectKey, record: Option<Arc<Record>>, now: UnixTime) -> bool {
-        let before = self.services.get(key);
-        let Some(record) = record else { return self.services.remove(key).is_some() };
+        let before = self.subjects.get(key);
+        let Some(record) = record else { return self.subjects.remove(key).is_some() };
         if before.is_some_and(|before| before.record == record) {
             return false;
         }
         let same = before.filter(|before| before.record.status() == record.status());
         let since = same.map_or(now, |before| before.since);
-        self.services.insert(key.clone(), Arc::new(Shown { record, since }));
+        self.subjects.insert(key.clone(), Arc::new(Shown { record, since }));
         true
     }
 }

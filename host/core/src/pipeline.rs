@@ -107,7 +107,7 @@ pub struct Pipeline {
     /// The policies' ConfigMaps, by name.
     policies: Arc<BTreeMap<String, PolicyMark>>,
     /// Those that are asked about.
-    services: Entries,
+    subjects: Entries,
     /// Which Services an address or a Node concerns.
     places: Places,
     /// At least the Services with a ClusterIP or an endpoint that no network and no machine has.
@@ -223,7 +223,7 @@ impl Pipeline {
             ready: Default::default(),
             looked_at_nodes: Default::default(),
             policies: Default::default(),
-            services: Default::default(),
+            subjects: Default::default(),
             places: Default::default(),
             outside: Default::default(),
             alarms: Default::default(),
@@ -264,7 +264,7 @@ impl Pipeline {
             return false;
         }
         self.foreign = foreign;
-        self.services.touch(&self.derived.beside);
+        self.subjects.touch(&self.derived.beside);
         true
     }
 

@@ -13,9 +13,9 @@ use proptest::prelude::*;
 
 /// The pods for which two plans may say something else.
 fn touched(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
-    let keys: BTreeSet<_> = old.services.keys().chain(new.services.keys()).collect();
-    let differ = keys.into_iter().filter(|key| old.services.get(*key) != new.services.get(*key));
-    let sources = differ.flat_map(|key| [old.services.get(key), new.services.get(key)]).flatten();
+    let keys: BTreeSet<_> = old.subjects.keys().chain(new.subjects.keys()).collect();
+    let differ = keys.into_iter().filter(|key| old.subjects.get(*key) != new.subjects.get(*key));
+    let sources = differ.flat_map(|key| [old.subjects.get(key), new.subjects.get(key)]).flatten();
     let sources = sources.flat_map(|service| &service.rules).flat_map(|rule| rule.sources().iter().copied());
     sources.chain(old.elsewhere.symmetric_difference(&new.elsewhere).copied()).collect()
 }
@@ -23,7 +23,7 @@ fn touched(old: &Plan, new: &Plan) -> BTreeSet<IpAddr> {
 /// The plan, cut to these pods.
 fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
     let mut plan = plan.clone();
-    for service in plan.services.values_mut() {
+    for service in plan.subjects.values_mut() {
         let mut rules = service.rules.to_vec();
         for rule in &mut rules {
             rule.retain_sources(|source| pods.contains(&source));
@@ -31,7 +31,7 @@ fn cut_to(plan: &Plan, pods: &BTreeSet<IpAddr>, common: Common) -> Plan {
         rules.retain(|rule| !rule.sources().is_empty());
         service.rules = rules.into();
     }
-    plan.services.retain(|_, service| !service.rules.is_empty());
+    plan.subjects.retain(|_, service| !service.rules.is_empty());
     match common {
         Common::Changed => plan,
         Common::Same => Plan { excluded: Default::default(), exact: Default::default(), ..plan },

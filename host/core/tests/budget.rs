@@ -136,7 +136,7 @@ fn crowd(services: usize, pods: u8) -> Plan {
         };
         (SubjectKey::service("default", format!("s{i:03}")), planned)
     };
-    Plan { excluded: facts().excluded, services: (0..services).map(one).collect(), ..Plan::default() }
+    Plan { excluded: facts().excluded, subjects: (0..services).map(one).collect(), ..Plan::default() }
 }
 
 fn overlap(other: &str, more: usize, pods: usize) -> Overlap {
@@ -162,10 +162,10 @@ fn services_over_the_same_pods_get_one_finding_each_which_says_how_many_there_ar
 fn the_service_that_is_named_is_the_one_before_most_pods() {
     let mut plan = crowd(4, 3);
     let rule = |service: &str| SubjectKey::service("default", service);
-    plan.services.get_mut(&rule("s000")).unwrap().rules.to_mut()[0].change(|rule| rule.sources = vec![a("10.0.0.1")]);
-    plan.services.get_mut(&rule("s001")).unwrap().rules.to_mut()[0]
+    plan.subjects.get_mut(&rule("s000")).unwrap().rules.to_mut()[0].change(|rule| rule.sources = vec![a("10.0.0.1")]);
+    plan.subjects.get_mut(&rule("s001")).unwrap().rules.to_mut()[0]
         .change(|rule| rule.sources = vec![a("10.0.0.2"), a("10.0.0.3")]);
-    plan.services.remove(&rule("s003"));
+    plan.subjects.remove(&rule("s003"));
     let kinds: Vec<Kind> = check(&plan).into_iter().map(|note| note.kind).collect();
     let named = Overlap { pod: a("10.0.0.2"), ..overlap("s001", 1, 3) };
     let before = |pods, pod| Kind::Before(Overlap { pod: a(pod), ..overlap("s002", 0, pods) });
@@ -176,14 +176,14 @@ fn the_service_that_is_named_is_the_one_before_most_pods() {
 fn services_of_one_namespace_that_translate_a_pod_to_one_address_are_no_overlap() {
     let shared = |namespaces: [&str; 2], port: Option<u16>| {
         let mut plan = crowd(2, 2);
-        let services = std::mem::take(&mut plan.services).into_values().zip(namespaces).enumerate();
+        let services = std::mem::take(&mut plan.subjects).into_values().zip(namespaces).enumerate();
         for (number, (mut service, namespace)) in services {
             service.rules.to_mut()[0].change(|rule| rule.address = a("11.0.0.2"));
             let ports =
                 port.map(|port| egressd_core::net::PortRange::new(egressd_core::net::Protocol::Tcp, port, port));
             service.rules.to_mut()[0]
                 .change(|rule| rule.destination_ports = ports.into_iter().map(Result::unwrap).collect());
-            plan.services.insert(SubjectKey::service(namespace, format!("s{number}")), service);
+            plan.subjects.insert(SubjectKey::service(namespace, format!("s{number}")), service);
         }
         check(&plan).len()
     };

@@ -23,12 +23,12 @@ fn shown(life: &str) -> Arc<Shown> {
 #[test]
 fn what_comes_changes_and_goes_is_the_difference_and_nothing_else() {
     let mut before = InForce::default();
-    before.services.extend((0..1000).map(|number| (key(number), shown("uid"))));
+    before.subjects.extend((0..1000).map(|number| (key(number), shown("uid"))));
     let mut after = before.clone();
-    after.services.insert(key(70), shown("another"));
-    after.services.insert(key(71), shown("uid"));
-    after.services.insert(key(1000), shown("uid"));
-    after.services.remove(&key(500));
+    after.subjects.insert(key(70), shown("another"));
+    after.subjects.insert(key(71), shown("uid"));
+    after.subjects.insert(key(1000), shown("uid"));
+    after.subjects.remove(&key(500));
     let expected: BTreeSet<SubjectKey> = [70, 500, 1000].map(key).into();
     assert!(after.changed_since(&before).eq(&expected));
     assert!(before.changed_since(&after).eq(&expected));

@@ -28,9 +28,9 @@ fn own(key: &SubjectKey, service: &PlannedSubject) -> Own {
 fn scene() -> impl Strategy<Value = (Plan, Plan, Kept)> {
     (Universe::on_paper().plans(), prop::collection::vec(any::<bool>(), 8)).prop_map(|(plan, forgotten)| {
         let (mut today, mut kept) = (plan.clone(), Kept::new());
-        for ((key, service), gone) in plan.services.iter().zip(forgotten.into_iter().cycle()) {
+        for ((key, service), gone) in plan.subjects.iter().zip(forgotten.into_iter().cycle()) {
             if gone {
-                today.services.remove(key);
+                today.subjects.remove(key);
                 kept.insert(service.uid.clone(), own(key, service));
             }
         }
@@ -52,7 +52,7 @@ proptest! {
         let (applied, known) = (ruleset(&before), ruleset(&today));
         let mut all = known.clone();
         keep(&mut all, &applied, &kept);
-        let elsewhere: BTreeSet<IpAddr> = today.services.values().flat_map(pods).collect();
+        let elsewhere: BTreeSet<IpAddr> = today.subjects.values().flat_map(pods).collect();
         for packet in packets() {
             let [was, says, is] = [&applied, &known, &all].map(|ruleset| trace(ruleset, &packet));
             match says {
@@ -89,7 +89,7 @@ proptest! {
 
 #[test]
 fn a_service_that_is_decided_about_keeps_nothing() {
-    let plan = Plan { services: [].into(), ..Plan::default() };
+    let plan = Plan { subjects: [].into(), ..Plan::default() };
     let mut all = ruleset(&plan);
     keep(&mut all, &ruleset(&plan), &Kept::new());
     assert_eq!(all, ruleset(&plan));

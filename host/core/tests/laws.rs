@@ -203,7 +203,7 @@ proptest! {
         (old, edited, _) in plan_and_edit(),
         inside in Universe::on_paper().insides(),
     ) {
-        let new = Plan { services: edited.services, ..inside };
+        let new = Plan { subjects: edited.subjects, ..inside };
         every_packet_sees_the_old_or_the_new(&ruleset(&old), &ruleset(&new))?;
     }
 
@@ -228,7 +228,7 @@ proptest! {
     #[test]
     fn a_change_of_one_service_touches_no_element_of_others((old, new, key) in plan_and_edit()) {
         let touched = |plan: &Plan| -> BTreeSet<IpAddr> {
-            plan.services.get(&key).into_iter().flat_map(|s| s.rules.iter().flat_map(|r| r.sources().to_vec())).collect()
+            plan.subjects.get(&key).into_iter().flat_map(|s| s.rules.iter().flat_map(|r| r.sources().to_vec())).collect()
         };
         let mine: BTreeSet<IpAddr> = touched(&old).union(&touched(&new)).copied().collect();
         for change in diff(&ruleset(&old), &ruleset(&new)).batches().flat_map(|batch| &batch.changes) {

@@ -34,8 +34,8 @@ fn shared(count: u8) -> Plan {
     let networks = RuleParts { exclude, ..rule([a(POD)], a("11.0.0.2")).into() }.rule();
     let ports =
         RuleParts { destination_ports: (0..count).map(port).collect(), ..rule([a(POD)], a("11.0.0.3")).into() }.rule();
-    let services = [service("networks", networks), service("ports", ports)].into();
-    Plan { services, excluded: facts().excluded, ..Plan::default() }
+    let subjects = [service("networks", networks), service("ports", ports)].into();
+    Plan { subjects, excluded: facts().excluded, ..Plan::default() }
 }
 
 fn ruleset(plan: &Plan) -> Ruleset {
@@ -90,6 +90,6 @@ fn a_pod_behind_very_many_services_with_ports_costs_as_many_answers_as_there_are
             RuleParts { destination_ports: ports.collect(), ..rule([a(POD)], address).into() }.rule(),
         )
     };
-    let plan = Plan { services: (0..2_000).map(one).collect(), excluded: facts().excluded, ..Plan::default() };
+    let plan = Plan { subjects: (0..2_000).map(one).collect(), excluded: facts().excluded, ..Plan::default() };
     assert_eq!(elements(&ruleset(&plan)), 32_000);
 }

@@ -175,7 +175,7 @@ fn state(round: &Round) -> State {
 
 /// What is in force for `web`: `endpoints -> addresses`.
 fn in_force(round: &Round) -> String {
-    let Some(service) = round.plan.services.get(&SubjectKey::service("default", "web")) else {
+    let Some(service) = round.plan.subjects.get(&SubjectKey::service("default", "web")) else {
         return "nothing".to_owned();
     };
     let rule = service.rules.first().expect("a planned Service has rules");
@@ -261,7 +261,7 @@ fn a_service_that_is_gone_leaves_nothing() {
     let key = SubjectKey::service("default", "web");
     world.snapshot.services.remove(&key);
     let round = world.look_at([Key::Subject(key)]);
-    assert!(round.plan.services.is_empty() && round.statuses.is_empty());
+    assert!(round.plan.subjects.is_empty() && round.statuses.is_empty());
     assert!(world.pipeline.accepted().is_empty());
 }
 

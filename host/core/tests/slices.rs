@@ -135,8 +135,8 @@ fn large_and_small(pods: u8, address: &str) -> Plan {
         (service.key, planned)
     };
     let many = (1..=pods).map(|i| IpAddr::from([10, 0, 0, i])).collect();
-    let services = [of("large", 1, many), of("small", 2, vec![a("10.0.1.1")])].into();
-    Plan { excluded: facts().excluded, services, ..Plan::default() }
+    let subjects = [of("large", 1, many), of("small", 2, vec![a("10.0.1.1")])].into();
+    Plan { excluded: facts().excluded, subjects, ..Plan::default() }
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn what_comes_meanwhile_has_its_turn_in_the_next_slice() {
     let mut applied = old;
     before.next(&applied, &new).expect("a first slice").apply(&mut applied);
     let mut changed = large_and_small(200, "11.0.0.2");
-    let small = changed.services.values_mut().nth(1).expect("the small one");
+    let small = changed.subjects.values_mut().nth(1).expect("the small one");
     small.rules.to_mut()[0].change(|rule| rule.address = a("11.0.0.9"));
     let newer = ruleset(&changed);
     let Cut::Slices(mut rest) = cut(&applied, &newer, 10) else { panic!("it is still large") };

@@ -21,7 +21,7 @@ fn plan(services: Vec<(&str, Vec<Rule>)>) -> Plan {
         on_unavailable: Default::default(),
     };
     let keyed = services.into_iter().map(|(name, rules)| (SubjectKey::service("shop", name), planned(rules, name)));
-    Plan { services: keyed.collect(), excluded: facts().excluded, ..Plan::default() }
+    Plan { subjects: keyed.collect(), excluded: facts().excluded, ..Plan::default() }
 }
 
 fn ruleset(plan: &Plan) -> Ruleset {

@@ -178,14 +178,14 @@ fn where_the_oldest_alone_is_served_the_others_are_refused() {
     let evil = Tenant::new("evil", 2026, "11.0.0.3");
     let round = round(&[victim(), evil], SharedAddresses::Oldest, Held::new());
     assert!(codes(&round, "evil").contains(&"shared-address-taken".to_owned()));
-    assert_eq!(round.plan.services.keys().collect::<Vec<_>>(), [&SubjectKey::service("victim", "x")]);
+    assert_eq!(round.plan.subjects.keys().collect::<Vec<_>>(), [&SubjectKey::service("victim", "x")]);
 }
 
 #[test]
 fn an_older_service_that_asks_for_no_egress_takes_no_address() {
     let old = Tenant::new("evil", 1, "11.0.0.3").asking_for(RuleKind::Nothing);
     let round = round(&[victim(), old], SharedAddresses::Oldest, Held::new());
-    assert_eq!(round.plan.services.keys().collect::<Vec<_>>(), [&SubjectKey::service("victim", "x")]);
+    assert_eq!(round.plan.subjects.keys().collect::<Vec<_>>(), [&SubjectKey::service("victim", "x")]);
     assert!(codes(&round, "victim").is_empty());
 }
 

@@ -151,7 +151,7 @@ impl Desk {
     async fn look(&self) -> (Newest, Option<Arc<Survey>>) {
         self.orphans.look().await;
         let newest = self.reader.newest();
-        let shown = newest.in_force.iter().flat_map(|round| round.services.values());
+        let shown = newest.in_force.iter().flat_map(|round| round.subjects.values());
         let living: BTreeSet<_> = shown.map(|shown| shown.record.uid.clone()).collect();
         let survey = self.kernel.survey(self.tables.clone(), living).await;
         let survey = survey.inspect_err(|error| info!(%error, "no numbers from the kernel")).ok();

@@ -20,7 +20,7 @@ pub(crate) fn text(metrics: &Metrics, newest: &Newest, survey: Option<&Survey>) 
     newest.standing().for_each(|finding| scrape.finding(&finding));
     if let Some(round) = &newest.in_force {
         round.overview.findings.iter().for_each(|finding| scrape.finding(finding));
-        for (key, shown) in &round.services {
+        for (key, shown) in &round.subjects {
             let record = &shown.record;
             let Some(status) = record.status() else { continue };
             service(&scrape, key, status, survey.and_then(|survey| survey.connections.get(&record.uid)).copied());

@@ -29,7 +29,7 @@ pub(super) fn print(out: &mut dyn Write, before: &Report, after: &Report) -> io:
 
 /// Empty when nothing changes that a packet could tell.
 fn lines(before: &Report, after: &Report, key: &SubjectKey) -> Vec<String> {
-    let planned = |report: &Report| report.round.plan.services.get(key).cloned();
+    let planned = |report: &Report| report.round.plan.subjects.get(key).cloned();
     let (old, new) = (planned(before), planned(after));
     let state = |report: &Report| report.round.statuses.get(key).map(|status| status.state);
     if old == new && state(before) == state(after) {

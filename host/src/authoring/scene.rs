@@ -86,7 +86,7 @@ impl Scene {
 
 /// A report about one Service alone.
 pub(super) fn narrowed(mut report: Report, key: &SubjectKey) -> Report {
-    report.round.plan.services.retain(|other, _| other == key);
+    report.round.plan.subjects.retain(|other, _| other == key);
     report.round.statuses.retain(|other, _| other == key);
     report
 }

@@ -26,7 +26,7 @@ pub(super) fn log_changes(before: &InForce, now: &InForce, changed: &BTreeSet<Su
 }
 
 fn status_of<'a>(in_force: &'a InForce, key: &SubjectKey) -> Option<&'a SubjectStatus> {
-    in_force.services.get(key)?.record.status()
+    in_force.subjects.get(key)?.record.status()
 }
 
 fn log_change(key: &SubjectKey, old: Option<&SubjectStatus>, new: &SubjectStatus) {

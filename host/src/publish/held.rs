@@ -28,7 +28,7 @@ impl Held {
         let seen = std::mem::replace(&mut self.seen, Arc::clone(round));
         let mut change = Change::None;
         for key in round.changed_since(&seen) {
-            let plan = round.services.get(key).and_then(|shown| shown.record.plan());
+            let plan = round.subjects.get(key).and_then(|shown| shown.record.plan());
             let new: BTreeSet<IpAddr> =
                 plan.iter().flat_map(|plan| plan.rules.iter().map(|rule| rule.address())).collect();
             if self.replace(key, new) == Change::Some {

@@ -35,13 +35,13 @@ fn name(number: u32) -> SubjectKey {
 fn all(stands: Stands) -> InForce {
     let services = (0..MANY).map(|number| (name(number), shown(number, number, stands))).collect();
     let mut in_force = InForce::default();
-    in_force.services = services;
+    in_force.subjects = services;
     in_force
 }
 
 /// One of them has another pod.
 fn change(in_force: &mut InForce, number: u32) {
-    in_force.services.insert(name(number), shown(number, MANY + number, Stands::Nothing));
+    in_force.subjects.insert(name(number), shown(number, MANY + number, Stands::Nothing));
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn one_change_among_thousands_of_settled_services_is_one_to_look_at() {
     assert_eq!(look(&in_force, now), (1, 0), "it was written");
     now += MINUTE;
     assert_eq!(look(&in_force, now), (0, 2), "its Event, and the annotation again, which does not stand there");
-    in_force.services.remove(&name(70));
-    in_force.services.insert(name(MANY), shown(MANY, MANY, Stands::All));
+    in_force.subjects.remove(&name(70));
+    in_force.subjects.insert(name(MANY), shown(MANY, MANY, Stands::All));
     assert_eq!(look(&in_force, now), (2, 0));
 }
 

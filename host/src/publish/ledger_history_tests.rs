@@ -30,7 +30,7 @@ impl FromScratch {
     }
 
     fn forget(&mut self, round: &InForce, newest: &Newest) {
-        let lives = |key: &SubjectKey| round.services.get(key).map(|shown| &shown.record.uid);
+        let lives = |key: &SubjectKey| round.subjects.get(key).map(|shown| &shown.record.uid);
         self.0.services.accounts.retain(|key, account: &mut Account| lives(key) == Some(&account.uid));
         let orphaned = |table: &str| newest.orphans.iter().any(|orphan| orphan.table.to_string() == table);
         self.0.orphans.retain(|table, _| orphaned(table));
@@ -41,7 +41,7 @@ impl FromScratch {
 
     fn of_services(&mut self, round: &InForce, now: Instant) -> Vec<Want> {
         let Self(Ledger { services, place, .. }) = self;
-        let each = round.services.iter();
+        let each = round.subjects.iter();
         each.flat_map(|(key, shown)| services.collect(key, Some(shown), place, now)).collect()
     }
 
@@ -215,10 +215,10 @@ impl Pair {
 
     fn take(&mut self, step: &Step) {
         match step {
-            Step::Show(number, None) => drop(self.in_force().services.remove(&key(*number))),
+            Step::Show(number, None) => drop(self.in_force().subjects.remove(&key(*number))),
             Step::Show(number, Some(record)) => {
                 let shown = Shown { record: Arc::new(record.clone()), since: UnixTime(0) };
-                self.in_force().services.insert(key(*number), Arc::new(shown));
+                self.in_force().subjects.insert(key(*number), Arc::new(shown));
             }
             Step::Policies(reports) => self.newest.policies = reports.clone().into(),
             Step::Marks(marks) => self.overview().policies = Arc::new(marks.clone()),

@@ -47,7 +47,7 @@ fn round(count: u8, found: Option<&str>) -> Round {
     let mut round = Round { first_ready: Some(NODE.to_owned()), ..Round::default() };
     for number in 1..=count {
         let (key, service) = (key(number), planned(number));
-        round.plan.services.insert(key.clone(), service.clone());
+        round.plan.subjects.insert(key.clone(), service.clone());
         round.uids.insert(key.clone(), service.uid.clone());
         round.voices.insert(key.clone(), voice(number, found));
         round
@@ -92,13 +92,13 @@ fn in_force(round: &Round) -> InForce {
 /// The same, where the kernel has not taken over another round.
 fn held_back(before: &InForce, round: &Round, why: &str) -> InForce {
     let (mut held, mut newest) = (before.clone(), round.records());
-    newest.changed.extend(before.services.keys().cloned());
+    newest.changed.extend(before.subjects.keys().cloned());
     held.hold_back(&newest, why, UnixTime(0));
     held
 }
 
 fn status_of(in_force: &InForce, number: u8) -> &SubjectStatus {
-    in_force.services[&key(number)].record.status().unwrap()
+    in_force.subjects[&key(number)].record.status().unwrap()
 }
 
 /// Answers all that is due in this way until nothing is, or the time is up; what was asked for.
@@ -206,9 +206,9 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() 
     let before = in_force(&round(3, None));
     play(&mut ledger, &newest(in_force(&round(3, None))), &mut now, MINUTE, &done());
     let mut next = round(4, None);
-    next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0]
+    next.plan.subjects.get_mut(&key(1)).unwrap().rules.to_mut()[0]
         .change(|parts| parts.address = [192, 0, 2, 9].into());
-    next.plan.services.remove(&key(2));
+    next.plan.subjects.remove(&key(2));
     next.statuses.remove(&key(2));
     let held = held_back(&before, &next, "the kernel says no; it is tried again");
     let why = "a change of this Service is not in force: the kernel says no; it is tried again";
@@ -229,7 +229,7 @@ fn a_change_that_is_tried_again_says_why_once() {
     let before = in_force(&round(1, None));
     let refused = || {
         let mut next = round(1, None);
-        next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0]
+        next.plan.subjects.get_mut(&key(1)).unwrap().rules.to_mut()[0]
             .change(|parts| parts.address = [192, 0, 2, 9].into());
         next
     };
@@ -239,7 +239,7 @@ fn a_change_that_is_tried_again_says_why_once() {
     let mut back = held_back(&held, &round(1, None), "no");
     assert!(status_of(&back, 1).is_held_back());
     back.take_over(&round(1, None).records(), UnixTime(0));
-    assert_eq!(back.services, before.services);
+    assert_eq!(back.subjects, before.subjects);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
     (status.state, status.findings) = (State::Invalid, vec![Finding::error("bad-port", "tcp:http is no port")]);
     let before = in_force(&wrong);
     let mut next = round(1, None);
-    next.plan.services.get_mut(&key(1)).unwrap().rules.to_mut()[0]
+    next.plan.subjects.get_mut(&key(1)).unwrap().rules.to_mut()[0]
         .change(|parts| parts.address = [192, 0, 2, 9].into());
     let held = held_back(&before, &next, "no");
     let said = Said::of(status_of(&held, 1), NODE).unwrap();

@@ -31,7 +31,7 @@ impl Services {
         keys.extend(round.changed_since(&self.seen).filter(is_service).cloned());
         keys.extend(queue.ended(now).into_iter().filter_map(Subject::service));
         for key in &keys {
-            let wants = self.collect(key, round.services.get(key), place, now);
+            let wants = self.collect(key, round.subjects.get(key), place, now);
             queue.put(Subject::Service(key.clone()), wants);
         }
         self.seen = Arc::clone(round);

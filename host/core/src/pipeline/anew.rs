@@ -30,7 +30,7 @@ struct Anew {
 impl Pipeline {
     /// Where what is known of one Service is other than what looking at it gives.
     pub(super) fn stale_entry(&self, key: &SubjectKey) -> Option<String> {
-        match (self.services.get(key), self.anew(key)) {
+        match (self.subjects.get(key), self.anew(key)) {
             (None, None) => None,
             (Some(entry), Some(anew)) => self.differs_from(entry, &anew).map(|differ| format!("{key}: {differ}")),
             (known, anew) => Some(format!("{key} is known as {known:?}, and anew as {anew:?}")),

@@ -33,14 +33,14 @@ impl Pipeline {
             self.drafts.remove(question.view.subject.uid());
             self.forget_claim(&question.key);
         }
-        if let Some(entry) = self.services.get_mut(&question.key) {
+        if let Some(entry) = self.subjects.get_mut(&question.key) {
             entry.follow_up(verdict);
         }
     }
 
     fn about_today(&mut self, key: &SubjectKey, verdict: Verdict) -> Option<Question> {
         let failure = self.number_of_failure(&verdict);
-        let entry = self.services.get_mut(key)?;
+        let entry = self.subjects.get_mut(key)?;
         entry.again.answered(failure, &verdict);
         // Names that the policies do not read may be others than when they were asked.
         let heard = Heard::of(verdict, &entry.view.subject, &self.settings.prefix);
@@ -54,7 +54,7 @@ impl Pipeline {
     /// Takes in what is to hold of the newest state; returns what has to be asked about the input that was accepted last.
     pub(super) fn hear(&mut self, key: &SubjectKey, Heard { verdict, bare }: Heard) -> Option<Question> {
         self.remember_denied(key, &verdict);
-        let entry = self.services.get_mut(key)?;
+        let entry = self.subjects.get_mut(key)?;
         let refused = matches!(verdict.ruling, Ruling::Invalid { .. });
         if matches!(verdict.ruling, Ruling::Denied { .. }) {
             entry.last_input = None;
@@ -69,7 +69,7 @@ impl Pipeline {
 
     /// What has to be asked about the input that was accepted last: nothing, where it is today's to the policies.
     fn ask_about_accepted(&mut self, key: &SubjectKey) -> Option<Question> {
-        let entry = self.services.get_mut(key)?;
+        let entry = self.subjects.get_mut(key)?;
         let accepted = self.accepted.get(entry.view.subject.uid())?;
         match entry.bare.take_if(|_| is_accepted(&self.accepted, &entry.view, &self.interest)) {
             Some(bare) => {
@@ -90,7 +90,7 @@ impl Pipeline {
 
     /// Remembers what was denied. What gives rules is remembered when it comes into force.
     fn remember_denied(&mut self, key: &SubjectKey, verdict: &Verdict) {
-        match (&verdict.ruling, self.services.get(key)) {
+        match (&verdict.ruling, self.subjects.get(key)) {
             (Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. }, _) | (Ruling::Denied { .. }, None) => {}
             (Ruling::Denied { .. }, Some(entry)) => {
                 self.drafts.remove(entry.view.subject.uid());

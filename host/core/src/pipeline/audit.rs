@@ -77,7 +77,7 @@ struct Found<K> {
 impl Pipeline {
     /// Whether the last step left nothing to look at. Only then everything that is kept belongs to one state.
     pub fn is_settled(&self) -> bool {
-        self.services.is_unchanged()
+        self.subjects.is_unchanged()
     }
 
     /// Looks at the next slice of what is kept, and of what the kernel is believed to hold: so many Services or pods `most`. It
@@ -109,7 +109,7 @@ impl Pipeline {
         let records = std::mem::take(&mut self.derived.records);
         self.derived = Derived { records, ..Derived::new(self.settings.shared, self.settings.limits) };
         (self.cursor, self.places, self.nodes, self.further, self.outside) = Default::default();
-        self.services.touch_all();
+        self.subjects.touch_all();
         let snapshot = self.newest.clone();
         self.look_at_all_of_it(&snapshot)
     }

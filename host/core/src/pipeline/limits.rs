@@ -85,14 +85,14 @@ impl Pipeline {
 
     /// How much is kept for a Service of this size. An edit that needs less gives the rest back.
     fn claimed(&self, key: &SubjectKey, newest: Size) -> Size {
-        let Some(entry) = self.services.get(key) else { return Size::default() };
+        let Some(entry) = self.subjects.get(key) else { return Size::default() };
         let claim = entry.claim.size();
         let is_edited = entry.verdict.as_ref().is_some_and(|verdict| self.is_edited(entry, verdict));
         if is_edited && newest.fits_in_place_of(claim) { newest } else { claim }
     }
 
     fn wish(&self, here: Here<'_>, key: &SubjectKey, newest: &Planned) -> Option<(Wish, Alternatives)> {
-        let entry = self.services.get(key)?;
+        let entry = self.subjects.get(key)?;
         let alternatives = self.alternatives(here, entry)?;
         let created = entry.view.subject.created();
         let before = size(&alternatives.before);
@@ -130,12 +130,12 @@ impl Pipeline {
         for key in keys {
             let before = self.falls_back_to(key);
             further.extend(self.remember_answer(key, derived.refused.get(key)));
-            if let Some(entry) = self.services.times_of(key) {
+            if let Some(entry) = self.subjects.times_of(key) {
                 let has = Size::of(derived.plans.get(key).map(|plan| &**plan));
                 self.claims.has(key, &mut entry.claim, has);
             }
             if self.falls_back_to(key) != before {
-                self.services.touch([key]);
+                self.subjects.touch([key]);
             }
         }
         further
@@ -143,19 +143,19 @@ impl Pipeline {
 
     /// What limits depend on, beside what a Service would have today: how much is kept for it, and what it had last.
     fn falls_back_to(&self, key: &SubjectKey) -> Option<(Size, Option<Arc<Draft>>)> {
-        let entry = self.services.get(key)?;
+        let entry = self.subjects.get(key)?;
         Some((entry.claim.size(), self.drafts.get(entry.view.subject.uid()).cloned()))
     }
 
     /// Nothing is kept for the pods of a Service any more.
     pub(super) fn forget_claim(&mut self, key: &SubjectKey) {
-        if let Some(entry) = self.services.times_of(key) {
+        if let Some(entry) = self.subjects.times_of(key) {
             self.claims.forget(key, &mut entry.claim);
         }
     }
 
     fn remember_answer(&mut self, key: &SubjectKey, refused: Option<&Instead>) -> Option<Question> {
-        let entry = self.services.get(key)?;
+        let entry = self.subjects.get(key)?;
         let (Answer::New, Standing::Newest, Some(verdict)) = (entry.answer, entry.standing, &entry.verdict) else {
             return None;
         };
@@ -178,12 +178,12 @@ impl Pipeline {
             return None;
         }
         let accepted = Arc::clone(self.accepted.get(uid)?);
-        self.services.get_mut(key).map(|entry| entry.question_about(key, &accepted))
+        self.subjects.get_mut(key).map(|entry| entry.question_about(key, &accepted))
     }
 
     /// The newest answer came into force.
     fn remember_accepted(&mut self, key: &SubjectKey) {
-        let Some(entry) = self.services.get(key) else { return };
+        let Some(entry) = self.subjects.get(key) else { return };
         let Some(Verdict { ruling: Ruling::Draft(draft), findings, .. }) = &entry.verdict else { return };
         let uid = entry.view.subject.uid();
         if guard(&self.context, &entry.view, draft).is_ok() {
@@ -196,7 +196,7 @@ impl Pipeline {
             // What asks for nothing has nothing to fall back to.
             self.accepted.remove(uid);
         }
-        if let Some(entry) = self.services.get_mut(key) {
+        if let Some(entry) = self.subjects.get_mut(key) {
             (entry.answer, entry.last_input) = (Answer::Remembered, None);
             if is_edited {
                 self.claims.forget(key, &mut entry.claim);

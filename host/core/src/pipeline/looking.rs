@@ -28,19 +28,19 @@ impl Pipeline {
         let published = object.as_ref().map(|object| published_on(object, prefix)).unwrap_or_default();
         let asked = object.filter(|object| is_asked_about(object, &published, &self.interest, prefix));
         let Some((newest, waits)) = asked.and_then(|_| self.view_of(snapshot, &key)) else {
-            if let Some(gone) = self.services.remove(&key) {
+            if let Some(gone) = self.subjects.remove(&key) {
                 self.forget(&key, gone);
             }
             return None;
         };
-        let known = self.services.get(&key).filter(|entry| entry.view.subject.uid() == newest.subject.uid());
+        let known = self.subjects.get(&key).filter(|entry| entry.view.subject.uid() == newest.subject.uid());
         let is_answered = known.is_some_and(|entry| entry.is_answer_to(&newest, self.looking()));
         if is_answered && !anyway {
             return self.look_further(&key, newest, waits, published);
         }
         let entry = self.renewed(&key, newest, waits, published);
         let question = entry.question(&key);
-        self.services.insert(key, entry);
+        self.subjects.insert(key, entry);
         Some(question)
     }
 
@@ -53,7 +53,7 @@ impl Pipeline {
         waits: Waits,
         published: Published,
     ) -> Option<Question> {
-        let entry = self.services.get_mut(key)?;
+        let entry = self.subjects.get_mut(key)?;
         let before = std::mem::replace(&mut entry.view, view);
         (entry.published, entry.waits) = (published, waits);
         let was_cut = entry.shown.take().is_some();
@@ -103,7 +103,7 @@ impl Pipeline {
         published: Published,
     ) -> Entry {
         let uid = view.subject.uid();
-        let before = match self.services.remove(key) {
+        let before = match self.subjects.remove(key) {
             Some(known) if known.view.subject.uid() == uid => known,
             other => {
                 if let Some(replaced) = other {

@@ -16,7 +16,7 @@ pub(super) type Plans = BTreeMap<SubjectKey, Arc<PlannedSubject>>;
 /// The pods of all plans.
 #[derive(Debug, Default)]
 pub(super) struct PodIndex {
-    services: ByAddress,
+    subjects: ByAddress,
     /// Those in no known pod network, of which nothing is translated towards private destinations.
     elsewhere: BTreeSet<IpAddr>,
 }
@@ -27,13 +27,13 @@ impl PodIndex {
         let [before, after] =
             [old, new].map(|plan| plan.into_iter().flat_map(PlannedSubject::sources).collect::<BTreeSet<IpAddr>>());
         for gone in before.difference(&after) {
-            self.services.remove(*gone, key);
+            self.subjects.remove(*gone, key);
             if self.of(*gone).is_empty() {
                 self.elsewhere.remove(gone);
             }
         }
         for pod in after.difference(&before) {
-            self.services.add(*pod, key);
+            self.subjects.add(*pod, key);
         }
     }
 
@@ -47,18 +47,18 @@ impl PodIndex {
 
     /// The Services that speak for a pod.
     pub(super) fn of(&self, pod: IpAddr) -> &[SubjectKey] {
-        self.services.of(pod)
+        self.subjects.of(pod)
     }
 
     /// The pods behind an address, and those of them that are in no known pod network, each in order.
     pub(super) fn behind(&self, after: Option<IpAddr>) -> [Box<dyn Iterator<Item = IpAddr> + '_>; 2] {
         let elsewhere = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
-        [Box::new(self.services.behind(after)), Box::new(self.elsewhere.range(elsewhere).copied())]
+        [Box::new(self.subjects.behind(after)), Box::new(self.elsewhere.range(elsewhere).copied())]
     }
 
     /// All pods.
     pub(super) fn pods(&self) -> impl Iterator<Item = IpAddr> {
-        self.services.addresses()
+        self.subjects.addresses()
     }
 
     /// The parts of all plans that are about these pods.

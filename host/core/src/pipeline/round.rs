@@ -68,7 +68,7 @@ impl Pipeline {
     pub fn step(&mut self) -> Step {
         let mut derived =
             std::mem::replace(&mut self.derived, Derived::new(self.settings.shared, self.settings.limits));
-        let extent = self.services.take_changed();
+        let extent = self.subjects.take_changed();
         let common = self.common(&mut derived);
         let way = self.advance(&mut derived, extent);
         let newest =
@@ -88,8 +88,8 @@ impl Pipeline {
         match scope {
             Scope::Everything => compile(&self.plan(), &self.settings.tables),
             Scope::Pods(pods, Common::Changed) => {
-                let Plan { services, elsewhere, .. } = self.plan_around(pods);
-                compile(&Plan { services, elsewhere, ..bare_plan(&self.derived.facts) }, &self.settings.tables)
+                let Plan { subjects, elsewhere, .. } = self.plan_around(pods);
+                compile(&Plan { subjects, elsewhere, ..bare_plan(&self.derived.facts) }, &self.settings.tables)
             }
             Scope::Pods(pods, Common::Same) => compile_pods(&self.plan_around(pods), &self.settings.tables),
         }
@@ -97,16 +97,16 @@ impl Pipeline {
 
     /// All of the newest plan.
     pub fn plan(&self) -> Plan {
-        let services = self.derived.plans.iter().map(|(key, plan)| (key.clone(), (**plan).clone())).collect();
+        let subjects = self.derived.plans.iter().map(|(key, plan)| (key.clone(), (**plan).clone())).collect();
         let elsewhere = self.derived.pods.elsewhere().clone();
-        Plan { services, elsewhere, ..bare_plan(&self.derived.facts) }
+        Plan { subjects, elsewhere, ..bare_plan(&self.derived.facts) }
     }
 
     /// What it says about these pods, without what all pods have in common.
     fn plan_around(&self, pods: &BTreeSet<IpAddr>) -> Plan {
-        let services = self.derived.pods.around(pods, &self.derived.plans);
+        let subjects = self.derived.pods.around(pods, &self.derived.plans);
         let elsewhere = self.derived.pods.elsewhere_of(pods);
-        Plan { services, elsewhere, ..Plan::default() }
+        Plan { subjects, elsewhere, ..Plan::default() }
     }
 
     /// Whether what all pods have in common may be another, and takes over the facts that hold now.
@@ -145,7 +145,7 @@ impl Pipeline {
     fn advance(&self, derived: &mut Derived, extent: Extent) -> Way {
         let changed = match extent {
             Extent::These(keys) => keys,
-            Extent::All => self.services.keys().chain(derived.records.keys()).cloned().collect(),
+            Extent::All => self.subjects.keys().chain(derived.records.keys()).cloned().collect(),
         };
         let keys = self.share(derived, changed);
         let sharing = std::mem::take(&mut derived.sharing);
@@ -179,7 +179,7 @@ impl Pipeline {
             let counted = derived.counted.entry(key.clone()).or_default();
             derived.usage.replace(key, counted.demand, demand);
             counted.demand = demand;
-            if !self.services.has(key) {
+            if !self.subjects.has(key) {
                 derived.counted.remove(key);
             }
         }
@@ -223,7 +223,7 @@ impl Pipeline {
     }
 
     fn look_at_all_of(&self, here: Here<'_>, namespace: &Arc<str>, way: &mut Way) {
-        for (key, _) in self.services.of_namespace(namespace) {
+        for (key, _) in self.subjects.of_namespace(namespace) {
             if way.keys.insert(key.clone()) {
                 way.planned.extend(self.newest(here, key).map(|planned| (key.clone(), planned)));
             }
@@ -305,7 +305,7 @@ impl Pipeline {
                 true => drop(derived.faults.remove(key)),
                 false => drop(derived.faults.insert(key.clone(), faults)),
             }
-            let failures = self.services.get(key).and_then(|entry| entry.verdict.as_ref());
+            let failures = self.subjects.get(key).and_then(|entry| entry.verdict.as_ref());
             derived.failing.put(key, failures.into_iter().flat_map(|verdict| &verdict.failures));
             let record = self.record(here, key, planned, plan, &notes);
             match self.is_beside(key, record.as_ref()) {
@@ -348,7 +348,7 @@ impl Pipeline {
         if shared.is_empty() {
             return None;
         }
-        let plan = Plan { services: derived.pods.around(&shared, &derived.plans), ..Plan::default() };
+        let plan = Plan { subjects: derived.pods.around(&shared, &derived.plans), ..Plan::default() };
         let claims = ranked(&plan);
         overlap(key, claims.iter().map(|(pod, claims)| (*pod, claims.as_slice())))
     }

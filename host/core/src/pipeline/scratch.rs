@@ -19,11 +19,11 @@ use crate::record::{Record, Settled};
 impl Pipeline {
     /// What follows, step by step or not. Only what the last step left to be asked is missing.
     pub fn from_scratch(&self) -> Round {
-        let asking = self.services.iter().filter(|(_, entry)| !entry.asks_nothing());
+        let asking = self.subjects.iter().filter(|(_, entry)| !entry.asks_nothing());
         let sharing = Sharing::of(self.settings.shared, asking.map(|(_, entry)| &*entry.view));
         let here = self.here(&sharing);
         let newest = |key: &SubjectKey| Some((key.clone(), self.newest(here, key)?));
-        let mut planned: BTreeMap<SubjectKey, Planned> = self.services.keys().filter_map(newest).collect();
+        let mut planned: BTreeMap<SubjectKey, Planned> = self.subjects.keys().filter_map(newest).collect();
         for (key, instead) in self.all_refusals(here, &planned) {
             planned.insert(key, instead.planned);
         }
@@ -32,9 +32,9 @@ impl Pipeline {
         let kept: Kept = planned.iter().filter_map(|(key, planned)| self.keeps(here, key, Some(planned))).collect();
         let fatal = notes.iter().find(|note| note.severity() == Severity::Error).map(Note::finding);
         let mut round = Round { ruleset, kept, fatal, ..self.bare_round(&self.facts) };
-        for key in self.services.keys() {
+        for key in self.subjects.keys() {
             let of_it: Vec<Note> = notes.iter().filter(|note| note.subject == *key).cloned().collect();
-            let service = plan.services.get(key).map(|service| Arc::new(service.clone()));
+            let service = plan.subjects.get(key).map(|service| Arc::new(service.clone()));
             if let Some(record) = self.record(here, key, planned.get(key), service, &of_it) {
                 round.add(key, &record);
             }
@@ -98,15 +98,15 @@ impl Pipeline {
     fn plan_of(&self, planned: &BTreeMap<SubjectKey, Planned>) -> Plan {
         let service =
             |(key, planned): (&SubjectKey, &Planned)| Some((key.clone(), (**planned.service.as_ref()?).clone()));
-        let plan = Plan { services: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
-        let pods = plan.services.values().flat_map(PlannedSubject::sources);
+        let plan = Plan { subjects: planned.iter().filter_map(service).collect(), ..bare_plan(&self.facts) };
+        let pods = plan.subjects.values().flat_map(PlannedSubject::sources);
         let elsewhere = pods.filter(|pod| self.is_elsewhere(*pod) == Elsewhere::Yes).collect();
         Plan { elsewhere, ..plan }
     }
 
     fn all_failing(&self) -> BTreeMap<String, (SubjectKey, PolicyFailure)> {
         let mut failing = BTreeMap::new();
-        for (key, entry) in self.services.iter() {
+        for (key, entry) in self.subjects.iter() {
             for failure in entry.verdict.iter().flat_map(|verdict| &verdict.failures) {
                 failing.entry(failure.policy.clone()).or_insert_with(|| (key.clone(), failure.clone()));
             }
@@ -123,7 +123,7 @@ impl Round {
         use crate::record::{Outcome, Overview, Records, ThisNode};
         let settled = |key: &SubjectKey| {
             let (status, voice) = (Arc::new(self.statuses.get(key)?.clone()), self.voices.get(key).cloned());
-            Some(Settled { plan: self.plan.services.get(key).map(|plan| Arc::new(plan.clone())), status, voice })
+            Some(Settled { plan: self.plan.subjects.get(key).map(|plan| Arc::new(plan.clone())), status, voice })
         };
         let record = |(key, uid): (&SubjectKey, &crate::model::Uid)| {
             let outcome = settled(key).map_or(Outcome::Unanswered, Outcome::Settled);

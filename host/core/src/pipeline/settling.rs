@@ -17,14 +17,14 @@ use crate::voice::{Stage, Voice, voice};
 impl Pipeline {
     /// What follows from the newest answer about a Service, whatever limits say; none while there is no answer.
     pub(super) fn newest(&self, here: Here<'_>, key: &SubjectKey) -> Option<Planned> {
-        let entry = self.services.get(key)?;
+        let entry = self.subjects.get(key)?;
         Some(with_endpoints_counted(&entry.view, self.settle(here, entry)?))
     }
 
     /// The addresses of a Service, as far as others depend on them: what asks for nothing takes no address from another,
     /// however old it is.
     pub(super) fn shares(&self, key: &SubjectKey) -> Shares {
-        let asking = self.services.get(key).filter(|entry| !entry.asks_nothing());
+        let asking = self.subjects.get(key).filter(|entry| !entry.asks_nothing());
         asking.map(|entry| Shares::of(&entry.view)).unwrap_or_default()
     }
 
@@ -37,7 +37,7 @@ impl Pipeline {
         plan: Option<Arc<PlannedSubject>>,
         notes: &[Note],
     ) -> Option<Record> {
-        let entry = self.services.get(key)?;
+        let entry = self.subjects.get(key)?;
         let settled = |planned: &Planned| {
             let mut status = status(planned);
             status.findings.extend(notes.iter().map(Note::finding));
@@ -51,7 +51,7 @@ impl Pipeline {
     /// Whether a Service asks kube-vip for egress, too, and egressd.
     pub(super) fn is_beside(&self, key: &SubjectKey, record: Option<&Record>) -> bool {
         let is_on = record.and_then(Record::status).is_some_and(|status| status.state != State::Off);
-        let service = self.services.get(key).and_then(|entry| entry.view.subject.service());
+        let service = self.subjects.get(key).and_then(|entry| entry.view.subject.service());
         is_on && service.is_some_and(|service| asks_kube_vip(service))
     }
 
@@ -114,7 +114,7 @@ impl Pipeline {
             Memory::Whole => return None,
             Memory::Partial => {}
         }
-        let entry = self.services.get(key)?;
+        let entry = self.subjects.get(key)?;
         let undecided = matches!(settled?.end, End::Invalid | End::Failed);
         let unknown = self.standby(entry, entry.verdict.as_ref()?) == Standby::Unknown;
         (undecided && unknown).then(|| (entry.view.subject.uid().clone(), Own::of(here, &entry.view)))

@@ -41,13 +41,13 @@ impl Pipeline {
         self.around.private = private;
         let concerned = self.gather();
         // Policies are shown nothing of it.
-        self.services.touch(&concerned);
+        self.subjects.touch(&concerned);
     }
 
     /// What is in force in the kernel follows from something that is not remembered any more.
     pub fn lost_memory(&mut self) {
         self.memory = Memory::Partial;
-        self.services.touch_all();
+        self.subjects.touch_all();
     }
 
     /// What becomes of private destinations where pods of unknown networks may be.
@@ -75,8 +75,8 @@ impl Pipeline {
         let before = std::mem::replace(&mut self.facts, Arc::new(facts));
         match before.concerned(&self.facts) {
             Concerned::All => {
-                self.services.touch_all();
-                self.services.keys().cloned().collect()
+                self.subjects.touch_all();
+                self.subjects.keys().cloned().collect()
             }
             Concerned::These(ranges) => {
                 ranges.into_iter().flat_map(|range| self.places.within(range)).cloned().collect()

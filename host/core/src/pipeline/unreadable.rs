@@ -20,7 +20,7 @@ impl Pipeline {
         let Some((view, waits)) = self.view_of_unreadable(snapshot, key) else { return false };
         let mut entry = self.renewed(key, view, waits, Published::default());
         entry.standing = Standing::Unreadable;
-        self.services.insert(key.clone(), entry);
+        self.subjects.insert(key.clone(), entry);
         true
     }
 

@@ -61,11 +61,11 @@ impl Pipeline {
         let before = std::mem::replace(&mut self.looked_at_nodes, snapshot.nodes.clone());
         let other: BTreeSet<&String> = before.diff(&snapshot.nodes).filter_map(|item| self.take_one(item)).collect();
         if first.as_ref() != self.ready.first() || other.contains(&self.settings.node) {
-            return self.services.touch_all();
+            return self.subjects.touch_all();
         }
         let named = other.iter().flat_map(|node| self.places.naming(node));
-        let concerned: Vec<SubjectKey> = named.filter(|key| self.services.has(key)).cloned().collect();
-        self.services.touch(&concerned);
+        let concerned: Vec<SubjectKey> = named.filter(|key| self.subjects.has(key)).cloned().collect();
+        self.subjects.touch(&concerned);
     }
 
     /// Takes in whether a Node is ready; its name, where that is news.
@@ -83,7 +83,7 @@ impl Pipeline {
 
     pub(super) fn all(&self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
         let unreadable = snapshot.unreadable.services.keys();
-        snapshot.subjects().chain(unreadable).chain(self.services.keys()).cloned().collect()
+        snapshot.subjects().chain(unreadable).chain(self.subjects.keys()).cloned().collect()
     }
 
     fn dirty(&self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> BTreeSet<SubjectKey> {
@@ -97,7 +97,7 @@ impl Pipeline {
                 Key::Policy(_) => BTreeSet::new(),
                 Key::Announced => BTreeSet::new(),
                 Key::Pod(address) => self.places.of(*address).cloned().collect(),
-                Key::Pods => self.services.keys().cloned().collect(),
+                Key::Pods => self.subjects.keys().cloned().collect(),
             }
         };
         keys.iter().flat_map(of).collect()
@@ -107,7 +107,7 @@ impl Pipeline {
         let first = || SubjectKey::first_of(namespace)..;
         let is_of = |key: &SubjectKey| *key.namespace == *namespace;
         let unreadable = snapshot.unreadable.services.range(first()).map(|(key, _)| key).take_while(|key| is_of(key));
-        let known = self.services.of_namespace(&Arc::from(namespace)).map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        let known = self.subjects.of_namespace(&Arc::from(namespace)).map(|(key, _)| key.clone()).collect::<Vec<_>>();
         snapshot.subjects_of(namespace).chain(unreadable).cloned().chain(known).collect()
     }
 

@@ -14,10 +14,10 @@ impl Pipeline {
     /// Looks again at the Services of which an endpoint has waited for its pod as long as it may; returns what has to be
     /// asked.
     pub fn ask_waited(&mut self, now: Duration) -> Vec<Question> {
-        let ended = self.claims.end(&mut self.services, now);
-        self.services.touch(&ended);
+        let ended = self.claims.end(&mut self.subjects, now);
+        self.subjects.touch(&ended);
         let mut over = self.alarms.due(now);
-        over.retain(|key| self.services.times_of(key).is_some_and(|entry| entry.waits.end(now)));
+        over.retain(|key| self.subjects.times_of(key).is_some_and(|entry| entry.waits.end(now)));
         let newest = self.newest.clone();
         over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
     }
@@ -26,7 +26,7 @@ impl Pipeline {
     pub(super) fn view_of(&self, snapshot: &Snapshot, key: &SubjectKey) -> Option<(Arc<SubjectView>, Waits)> {
         let newest = self.with_the_chosen_first(self.view(snapshot, key)?);
         let uid = newest.subject.uid();
-        let known = self.services.get(key).filter(|entry| entry.view.subject.uid() == uid);
+        let known = self.subjects.get(key).filter(|entry| entry.view.subject.uid() == uid);
         let remembered = || self.drafts.get(uid).map(|draft| Earlier::Remembered(draft));
         let earlier = known.map(|entry| Earlier::Looked(&entry.view, &entry.waits)).or_else(remembered);
         let earlier = earlier.unwrap_or(Earlier::Nothing);
@@ -50,7 +50,7 @@ impl Pipeline {
     /// What was used of a Service before: as this process knows, or else an earlier one.
     fn earlier_choice(&self, newest: &SubjectView) -> Vec<IpAddr> {
         let uid = newest.subject.uid();
-        match self.services.get(newest.subject.key()).filter(|entry| entry.view.subject.uid() == uid) {
+        match self.subjects.get(newest.subject.key()).filter(|entry| entry.view.subject.uid() == uid) {
             Some(Entry { view, .. }) => {
                 let preferred = self.preferred(&view.subject.object);
                 let first = Family::ALL.into_iter().filter_map(|family| choice::first(family, &view.subject.addresses));

@@ -11,7 +11,7 @@ const HEADINGS: [&str; 6] = ["SERVICE", "RULE", "SOURCES", "TO", "PORTS", "ADDRE
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut rows = vec![HEADINGS.map(str::to_owned)];
-        for (key, service) in &self.services {
+        for (key, service) in &self.subjects {
             rows.extend(service.rules.iter().map(|rule| row(key.to_string(), rule)));
         }
         let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);

@@ -53,8 +53,8 @@ pub struct Plan {
     /// Pods outside of all known pod networks: nothing of them is translated towards private destinations, where others of
     /// their network may be.
     pub elsewhere: BTreeSet<IpAddr>,
-    /// The Services with rules.
-    pub services: BTreeMap<SubjectKey, PlannedSubject>,
+    /// The subjects with rules.
+    pub subjects: BTreeMap<SubjectKey, PlannedSubject>,
 }
 
 /// One Service's part of the plan.

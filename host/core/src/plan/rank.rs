@@ -54,7 +54,7 @@ pub struct Claim<'a> {
 /// whatever the order of arrival.
 pub fn ranked(plan: &Plan) -> BTreeMap<IpAddr, Vec<Claim<'_>>> {
     let mut pods: BTreeMap<IpAddr, Vec<Claim<'_>>> = BTreeMap::new();
-    for (key, service) in &plan.services {
+    for (key, service) in &plan.subjects {
         let mut rules: BTreeMap<IpAddr, Vec<&Rule>> = BTreeMap::new();
         for rule in &service.rules {
             for source in rule.sources() {

@@ -23,7 +23,7 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct OfNamespace {
     size: Size,
-    services: usize,
+    subjects: usize,
     /// Services that are too large by themselves.
     too_large: usize,
 }
@@ -42,14 +42,14 @@ impl Usage {
         let known = self.namespaces.get(&key.namespace).copied().unwrap_or_default();
         let mut now = known;
         now.size = now.size.replacing(before.unwrap_or_default(), after.unwrap_or_default());
-        now.services = now.services + usize::from(after.is_some()) - usize::from(before.is_some());
+        now.subjects = now.subjects + usize::from(after.is_some()) - usize::from(before.is_some());
         let too_large =
             |size: Option<Size>| usize::from(size.is_some_and(|size| self.limits.of_service(size).is_some()));
         now.too_large = now.too_large + too_large(after) - too_large(before);
         if !self.crowded.contains_key(&key.namespace) {
             self.roomy = self.roomy.replacing(known.size, now.size);
         }
-        match now.services {
+        match now.subjects {
             0 => drop(self.namespaces.remove(&key.namespace)),
             _ => drop(self.namespaces.insert(Arc::clone(&key.namespace), now)),
         }
@@ -106,18 +106,18 @@ impl Usage {
 
     /// How many Services of a namespace would have something.
     pub fn count(&self, namespace: &str) -> usize {
-        self.namespaces.get(namespace).map_or(0, |of| of.services)
+        self.namespaces.get(namespace).map_or(0, |of| of.subjects)
     }
 
     /// Whether a namespace would have what its Services would.
     pub fn is_sum_of(&self, namespace: &str, sizes: impl Iterator<Item = Size>) -> bool {
         let sum = sizes.fold(OfNamespace::default(), |sum, size| OfNamespace {
             size: sum.size.and(size),
-            services: sum.services + 1,
+            subjects: sum.subjects + 1,
             too_large: sum.too_large + usize::from(self.limits.of_service(size).is_some()),
         });
         let is_known = self.namespaces.contains_key(namespace);
-        is_known == (sum.services > 0) && self.namespaces.get(namespace).is_none_or(|known| *known == sum)
+        is_known == (sum.subjects > 0) && self.namespaces.get(namespace).is_none_or(|known| *known == sum)
     }
 
     /// Makes it wrong for tests: those that have room have more together.

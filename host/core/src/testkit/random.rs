@@ -82,7 +82,7 @@ impl Universe {
         let services = btree_map(select(NAMES.to_vec()), self.services(), 0..4);
         (services, self.insides()).prop_map(|(services, inside)| {
             let keyed = services.into_iter().map(|(name, service)| named(name, service));
-            Plan { services: keyed.collect(), ..inside }
+            Plan { subjects: keyed.collect(), ..inside }
         })
     }
 
@@ -111,8 +111,8 @@ impl Universe {
     pub fn edits(&self, plan: Plan) -> impl Strategy<Value = (Plan, SubjectKey)> + use<> {
         (select(NAMES.to_vec()), proptest::option::of(self.services())).prop_map(move |(name, edit)| {
             let mut edited = plan.clone();
-            edited.services.remove(&key(name));
-            edited.services.extend(edit.map(|service| named(name, service)));
+            edited.subjects.remove(&key(name));
+            edited.subjects.extend(edit.map(|service| named(name, service)));
             (edited, key(name))
         })
     }
@@ -219,7 +219,7 @@ pub fn promised(plan: &Plan, packet: &Packet) -> Option<IpAddr> {
     if plan.elsewhere.contains(&packet.source) && is_private(packet.destination) {
         return None;
     }
-    let mut services: Vec<_> = plan.services.iter().collect();
+    let mut services: Vec<_> = plan.subjects.iter().collect();
     services.retain(|(_, service)| service.rules.iter().any(|rule| rule.sources().contains(&packet.source)));
     let all = services.clone();
     services.sort_by_key(|(key, service)| {

@@ -12,13 +12,13 @@ pub fn whole(in_force: &InForce) -> Round {
     let inside = &in_force.overview.inside;
     let mut round = Round::default();
     let mut plan = Plan { excluded: inside.excluded.clone(), exact: inside.exact.clone(), ..Plan::default() };
-    for (key, shown) in &in_force.services {
+    for (key, shown) in &in_force.subjects {
         round.uids.insert(key.clone(), shown.record.uid.clone());
         round.statuses.extend(shown.record.status().map(|status| (key.clone(), status.clone())));
         round.voices.extend(shown.record.voice().map(|voice| (key.clone(), voice.clone())));
-        plan.services.extend(shown.record.plan().map(|service| (key.clone(), (**service).clone())));
+        plan.subjects.extend(shown.record.plan().map(|service| (key.clone(), (**service).clone())));
     }
-    let pods = plan.services.values().flat_map(PlannedSubject::sources);
+    let pods = plan.subjects.values().flat_map(PlannedSubject::sources);
     let is_elsewhere = |pod: &_| inside.placement(*pod) == Placement::Elsewhere(PrivateDestinations::Withheld);
     let elsewhere = pods.filter(is_elsewhere).collect();
     Round { plan: Plan { elsewhere, ..plan }, inside: Arc::clone(inside), ..round }

@@ -67,7 +67,7 @@ impl Node {
         prop_assert_eq!(&self.whole(step), expected);
         let Newest { records, changed, overview: _ } = &step.newest;
         for (key, record) in records {
-            prop_assert_eq!(record.plan().map(|plan| &**plan), expected.plan.services.get(key));
+            prop_assert_eq!(record.plan().map(|plan| &**plan), expected.plan.subjects.get(key));
         }
         findings_name_the_kind(records)?;
         let keys: BTreeSet<&SubjectKey> = records.keys().chain(self.records.keys()).collect();
@@ -120,10 +120,10 @@ impl Node {
             Some(waiting) => in_force.take_over_partly(newest, waiting, now),
         };
         let (before, mut expected) = (self.in_force.clone(), self.in_force.clone());
-        let all = newest.records.keys().chain(before.services.keys()).cloned().collect();
+        let all = newest.records.keys().chain(before.subjects.keys()).cloned().collect();
         show(&mut expected, &Newest { changed: all, ..newest.clone() });
         let changed = show(&mut self.in_force, newest);
-        let shown = self.in_force.services.iter().map(|(key, shown)| (key.clone(), Arc::clone(&shown.record)));
+        let shown = self.in_force.subjects.iter().map(|(key, shown)| (key.clone(), Arc::clone(&shown.record)));
         findings_name_the_kind(&shown.collect())?;
         prop_assert_eq!(&self.in_force, &expected);
         prop_assert_eq!(changed, differences(&before, &self.in_force));
@@ -146,10 +146,10 @@ fn findings_name_the_kind(records: &Records) -> Result<(), TestCaseError> {
 /// The Services of which another record is in force.
 fn differences(before: &InForce, after: &InForce) -> BTreeSet<SubjectKey> {
     let differ = |key: &&SubjectKey| {
-        let of = |in_force: &InForce| in_force.services.get(*key).map(|shown| Arc::clone(&shown.record));
+        let of = |in_force: &InForce| in_force.subjects.get(*key).map(|shown| Arc::clone(&shown.record));
         of(before) != of(after)
     };
-    let keys: BTreeSet<&SubjectKey> = before.services.keys().chain(after.services.keys()).collect();
+    let keys: BTreeSet<&SubjectKey> = before.subjects.keys().chain(after.subjects.keys()).collect();
     keys.into_iter().filter(differ).cloned().collect()
 }
 

@@ -76,7 +76,7 @@ fn moved(before: &'static [&'static str], own: &[&str]) -> Vec<String> {
     world.put(with(before, "translate"), &["10.0.0.1"]);
     world.comes(with(own, "translate"), &["10.0.0.1"]);
     let round = world.pipeline.round();
-    let planned = round.plan.services.get(&SubjectKey::service("default", "web"));
+    let planned = round.plan.subjects.get(&SubjectKey::service("default", "web"));
     planned.into_iter().flat_map(|planned| &planned.rules).map(|rule| rule.address().to_string()).collect()
 }
 

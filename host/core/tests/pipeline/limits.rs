@@ -127,7 +127,7 @@ fn in_force(round: &Round) -> String {
         let rule = &service.rules[0];
         format!("{key}: {} to {}", rule.sources().len(), rule.include().len())
     };
-    round.plan.services.iter().map(one).collect::<Vec<_>>().join(", ")
+    round.plan.subjects.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn errors(round: &Round, name: &str) -> Vec<String> {
@@ -249,7 +249,7 @@ fn a_guard_binds_a_service_that_is_at_its_limit_and_one_whose_edit_exceeds_it() 
     world.has(("a/full", 1), 4, 1);
     world.has(("b/more", 2), 4, 1);
     let excluded = |round: &Round, namespace: &str, name: &str| {
-        let service = round.plan.services.get(&SubjectKey::service(namespace, name));
+        let service = round.plan.subjects.get(&SubjectKey::service(namespace, name));
         service.map(|service| service.rules.iter().map(|rule| rule.exclude().len()).sum::<usize>())
     };
     let round = world.reload([member(Networks), member(Guarding)]);

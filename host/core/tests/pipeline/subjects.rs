@@ -35,7 +35,7 @@ fn a_subject_of_a_kind_that_its_policies_handle_is_translated_beside_a_service_o
     world.web(Some("translate"), &["10.0.0.1"]);
     let round = world.put_policy(web_policy("translate"));
     let planned: Vec<String> =
-        round.plan.services.iter().map(|(key, planned)| format!("{key} {:?}", planned.rules[0].sources())).collect();
+        round.plan.subjects.iter().map(|(key, planned)| format!("{key} {:?}", planned.rules[0].sources())).collect();
     assert_eq!(planned, ["default/web [10.0.0.1]", "EgressPolicy default/web [10.0.0.7]"]);
     assert_eq!(world.asked, 2);
 }
@@ -62,7 +62,7 @@ fn a_subject_that_an_old_guard_cannot_be_shown_is_denied_and_reported_and_nothin
     assert_eq!(round.statuses[&key].state, State::Translating);
     let round = world.reload([of_both_kinds(obedient()), guard]);
     let status = &round.statuses[&key];
-    assert_eq!((status.state, round.plan.services.contains_key(&key)), (State::Denied, false));
+    assert_eq!((status.state, round.plan.subjects.contains_key(&key)), (State::Denied, false));
     let [finding] = &status.findings[..] else { panic!("one finding: {:?}", status.findings) };
     assert_eq!(
         finding.to_string(),
@@ -119,6 +119,6 @@ fn what_a_subject_selects_and_is_a_pod_of_another_namespace_is_not_translated() 
         world.snapshot.pods = KnownPods::Complete(pods);
         world.look_at([Key::Pods]);
         let round = world.put_policy(policy.clone());
-        assert_eq!(round.plan.services.contains_key(&key), is_translated, "{namespace}");
+        assert_eq!(round.plan.subjects.contains_key(&key), is_translated, "{namespace}");
     }
 }

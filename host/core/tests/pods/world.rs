@@ -187,7 +187,7 @@ impl World {
 
     /// `namespace source`, for each that is translated.
     pub(crate) fn in_force(&self) -> Vec<String> {
-        let services = self.round.plan.services.iter();
+        let services = self.round.plan.subjects.iter();
         let of = services.flat_map(|(key, service)| {
             service
                 .rules

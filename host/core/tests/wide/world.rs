@@ -147,7 +147,7 @@ pub(crate) fn plan(dice: &mut Dice, worlds: &[World; 2]) -> Plan {
     let mut plan = Plan { excluded: facts().excluded, ..Plan::default() };
     for _ in 0..1 + dice.below(4) {
         let name = dice.one(&NAMES);
-        plan.services.insert(key(name), service(dice, worlds, name));
+        plan.subjects.insert(key(name), service(dice, worlds, name));
     }
     if dice.below(2) == 0 {
         plan.elsewhere = worlds.iter().flat_map(|w| [w.pods[3], w.pods[2]]).collect();
@@ -161,9 +161,9 @@ pub(crate) fn edited(dice: &mut Dice, worlds: &[World; 2], plan: &Plan) -> Plan 
     for _ in 0..1 + dice.below(2) {
         let name = dice.one(&NAMES);
         if dice.below(3) == 0 {
-            plan.services.remove(&key(name));
+            plan.subjects.remove(&key(name));
         } else {
-            plan.services.insert(key(name), service(dice, worlds, name));
+            plan.subjects.insert(key(name), service(dice, worlds, name));
         }
     }
     if dice.below(6) == 0 {
@@ -185,7 +185,7 @@ fn beside(address: IpAddr, step: i128) -> IpAddr {
 
 pub(crate) fn packets(worlds: &[World; 2], plans: &[&Plan]) -> Vec<Packet> {
     let mut to: BTreeSet<IpAddr> = worlds.iter().flat_map(|w| w.anchors.clone()).collect();
-    for rule in plans.iter().flat_map(|p| p.services.values()).flat_map(|s| s.rules.iter()) {
+    for rule in plans.iter().flat_map(|p| p.subjects.values()).flat_map(|s| s.rules.iter()) {
         for network in rule.include().iter().chain(rule.exclude()) {
             let (first, last) = (network.network(), network.broadcast());
             to.extend([first, last, beside(first, -1), beside(last, 1)]);

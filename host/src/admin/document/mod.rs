@@ -113,7 +113,7 @@ impl Document {
     /// The document of a moment. Without a survey (the kernel could not be read) what comes from it is missing.
     pub fn new(node: &str, publish: Publish, newest: &Newest, survey: Option<&Survey>) -> Self {
         let round = newest.in_force.as_deref();
-        let shown = round.into_iter().flat_map(|round| &round.services);
+        let shown = round.into_iter().flat_map(|round| &round.subjects);
         let services = shown.filter_map(|(key, shown)| service(survey, key, shown));
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),

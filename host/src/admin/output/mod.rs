@@ -41,7 +41,7 @@ pub fn worst(report: &Report) -> Option<Severity> {
 /// # Errors
 /// When it cannot be written.
 pub fn table(out: &mut dyn Write, report: &Report, paint: Paint) -> io::Result<()> {
-    if report.round.plan.services.is_empty() {
+    if report.round.plan.subjects.is_empty() {
         writeln!(out, "nothing is translated on this node")?;
     } else {
         write!(out, "{}", report.round.plan)?;
@@ -127,7 +127,7 @@ pub fn json(report: &Report) -> Value {
 }
 
 fn service(report: &Report, key: &SubjectKey, status: &SubjectStatus) -> Value {
-    let planned = report.round.plan.services.get(key);
+    let planned = report.round.plan.subjects.get(key);
     json!({
         "kind": key.kind.to_string(),
         "namespace": &*key.namespace,

@@ -63,7 +63,7 @@ impl Claims {
             service.rules.iter().flat_map(|rule| rule.sources().to_vec()).collect()
         };
         let of = |key: &SubjectKey| -> BTreeSet<IpAddr> {
-            let planned = in_force.plan.services.get(key).map(sources).unwrap_or_default();
+            let planned = in_force.plan.subjects.get(key).map(sources).unwrap_or_default();
             planned.into_iter().chain(self.pods.get(key).into_iter().flatten().copied()).collect()
         };
         let waiting: BTreeSet<IpAddr> = waiting.iter().flat_map(of).collect();

@@ -69,7 +69,7 @@ async fn a_service_whose_end_is_refused_is_reported_until_it_is_gone_from_the_ke
     world.reported().await;
     assert_eq!(gist(&world.status("web")), translates("10.0.0.1", true));
     let newest = world.settle_exactly().await;
-    assert!(!newest.in_force.unwrap().services.contains_key(&key("web")));
+    assert!(!newest.in_force.unwrap().subjects.contains_key(&key("web")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ impl Pipeline {
         // No text is between one and the same with this behind it.
         let first = namespace.map_or_else(String::new, |namespace| format!("{namespace}\0"));
         let key = SubjectKey::first_of(first.as_str());
-        let of_services = self.services.range(key.clone()..).next().map(|(key, _)| key);
+        let of_services = self.subjects.range(key.clone()..).next().map(|(key, _)| key);
         let counted = self.derived.counted.range(key.clone()..).next().map(|(key, _)| key);
         let refused = self.derived.refused.range(key..).next().map(|(key, _)| key);
         let of_keys = [of_services, counted, refused].into_iter().flatten().map(|key| Arc::clone(&key.namespace));
@@ -67,7 +67,7 @@ impl Pipeline {
 
     fn newest_of(&self, namespace: &Arc<str>) -> BTreeMap<SubjectKey, Planned> {
         let here = self.here(&self.derived.sharing);
-        let keys = self.services.of_namespace(namespace).map(|(key, _)| key);
+        let keys = self.subjects.of_namespace(namespace).map(|(key, _)| key);
         keys.filter_map(|key| Some((key.clone(), self.newest(here, key)?))).collect()
     }
 
@@ -82,7 +82,7 @@ impl Pipeline {
             return true;
         }
         let here = self.here(&derived.sharing);
-        let all = self.services.keys().filter_map(|key| Some((key.clone(), self.newest(here, key)?))).collect();
+        let all = self.subjects.keys().filter_map(|key| Some((key.clone(), self.newest(here, key)?))).collect();
         self.refusals(here, &self.settings.limits, &all).0 == derived.refused
     }
 }

@@ -40,7 +40,7 @@ impl Pipeline {
         }
         let derived = &self.derived;
         let mut all = vec![
-            Box::new(self.services.range(behind(after.cloned())).map(|(key, _)| key.clone())) as Keys<'a, SubjectKey>,
+            Box::new(self.subjects.range(behind(after.cloned())).map(|(key, _)| key.clone())) as Keys<'a, SubjectKey>,
             Box::new(self.newest.services.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(self.newest.egress_policies.range(behind(after.cloned())).map(|(key, _)| key.clone())),
             Box::new(self.newest.slices.range(behind(after.cloned())).map(|(key, _)| key.clone())),
@@ -94,7 +94,7 @@ impl Pipeline {
 
     fn is_counted(&self, key: &SubjectKey, newest: Option<&Planned>) -> bool {
         let demand = newest.map(|newest| self.demand(key, newest));
-        match (self.services.has(key), self.derived.counted.get(key)) {
+        match (self.subjects.has(key), self.derived.counted.get(key)) {
             (true, Some(counted)) => counted.demand == demand,
             (false, None) => true,
             (true, None) | (false, Some(_)) => false,
@@ -107,7 +107,7 @@ impl Pipeline {
     }
 
     fn has_failed(&self, key: &SubjectKey) -> bool {
-        let verdict = self.services.get(key).and_then(|entry| entry.verdict.as_ref());
+        let verdict = self.subjects.get(key).and_then(|entry| entry.verdict.as_ref());
         let mut first: BTreeMap<&str, &PolicyFailure> = BTreeMap::new();
         for failure in verdict.iter().flat_map(|verdict| &verdict.failures) {
             first.entry(&failure.policy).or_insert(failure);
