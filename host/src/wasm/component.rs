@@ -7,6 +7,7 @@ use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{Context, SubjectView};
 
+use super::ask;
 use super::compiler::Compiler;
 use super::configured::Configured;
 use super::description::Description;
@@ -14,8 +15,9 @@ use super::engine::Engine;
 use super::error::Error;
 use super::guest::{Guest, Meter};
 use super::module::Module;
+use super::v0_1::V0_1;
+use super::v0_2::V0_2;
 use super::world::{Version, World};
-use super::{v0_1, v0_2};
 
 /// A component with settings that it takes, ready for a chain.
 #[derive(Clone, Debug)]
@@ -77,15 +79,15 @@ pub fn check_settings(module: &Module, name: &str, settings: &str) -> Result<Vec
 
 fn told_about(guest: &Guest, module: &Module, settings: &str) -> Result<Vec<Finding>, PolicyFailure> {
     match module.contract() {
-        Version::V0_1 => v0_1::check_settings(guest, &module.functions, settings),
-        Version::V0_2 => v0_2::check_settings(guest, &module.functions, settings),
+        Version::V0_1 => ask::check_settings::<V0_1>(guest, &module.functions, settings),
+        Version::V0_2 => ask::check_settings::<V0_2>(guest, &module.functions, settings),
     }
 }
 
 fn describe(guest: &Guest, module: &Module, settings: &str) -> Result<Description, PolicyFailure> {
     match module.contract() {
-        Version::V0_1 => v0_1::describe(guest, &module.functions, settings),
-        Version::V0_2 => v0_2::describe(guest, &module.functions, settings),
+        Version::V0_1 => ask::describe::<V0_1>(guest, &module.functions, settings),
+        Version::V0_2 => ask::describe::<V0_2>(guest, &module.functions, settings),
     }
 }
 
@@ -103,8 +105,8 @@ impl Policy for ComponentPolicy {
 
     fn evaluate(&self, context: &Context, service: &SubjectView, draft: &Draft) -> Result<Outcome, PolicyFailure> {
         match self.0.version {
-            Version::V0_1 => v0_1::evaluate(&self.0, context, service, draft),
-            Version::V0_2 => v0_2::evaluate(&self.0, context, service, draft),
+            Version::V0_1 => ask::evaluate::<V0_1>(&self.0, context, service, draft),
+            Version::V0_2 => ask::evaluate::<V0_2>(&self.0, context, service, draft),
         }
     }
 }
@@ -121,8 +123,8 @@ impl Validator for ComponentValidator {
         draft: &Draft,
     ) -> Result<Vec<Diagnostic>, PolicyFailure> {
         match self.0.version {
-            Version::V0_1 => v0_1::validate(&self.0, context, service, draft),
-            Version::V0_2 => v0_2::validate(&self.0, context, service, draft),
+            Version::V0_1 => ask::validate::<V0_1>(&self.0, context, service, draft),
+            Version::V0_2 => ask::validate::<V0_2>(&self.0, context, service, draft),
         }
     }
 }

@@ -54,10 +54,18 @@ impl Limits {
 /// How much a guest is told in a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
-    /// Of the Service, on all nodes.
+    /// Endpoints that it is shown.
     pub(super) endpoints: usize,
     /// Of its annotations: names, which may be ten thousand, and values.
     pub(super) bytes: usize,
+}
+
+impl Size {
+    /// Of a subject with so many endpoints and these annotations.
+    pub(super) fn of<'a>(endpoints: usize, annotations: impl IntoIterator<Item = &'a (String, String)>) -> Self {
+        let bytes = annotations.into_iter().map(|(name, value)| name.len() + value.len()).sum();
+        Self { endpoints, bytes }
+    }
 }
 
 impl Default for Limits {

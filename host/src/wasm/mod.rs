@@ -3,6 +3,7 @@
 //! Bytes become a [`Module`] (inspected, compiled, linked), and a module with settings becomes a policy or a
 //! validator of the chain. Nothing outside this directory names wasmtime, and no policy reaches more than a log.
 
+mod ask;
 mod bounds;
 mod cgroup;
 mod child;

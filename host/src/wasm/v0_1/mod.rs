@@ -1,8 +1,61 @@
 //! Contract 0.1.0: what it is shown of a Service, and how its answers are read.
 
-mod ask;
 mod bindings;
 mod convert;
 
-pub(super) use ask::{check_settings, describe, evaluate, validate};
+use egressd_core::decision::{Diagnostic, Draft, Outcome};
+use egressd_core::finding::Finding;
+use egressd_core::model::{Context, SubjectView};
+
 pub(super) use bindings::Policy as Imports;
+use bindings::types;
+
+use super::ask::{Form, Sent};
+use super::configured::Configured;
+use super::description::Description;
+use super::limits::Size;
+use super::nonsense::Nonsense;
+
+/// The types of this version.
+pub(super) enum V0_1 {}
+
+impl Form for V0_1 {
+    type Context = types::Context;
+    type Subject = types::Service;
+    type Draft = types::Draft;
+    type Description = types::Description;
+    type Diagnostic = types::Diagnostic;
+    type Outcome = types::Outcome;
+
+    fn context(context: &Context, settings: &str) -> types::Context {
+        convert::context(context, settings)
+    }
+
+    fn subject(view: &SubjectView, configured: &Configured, _: &Context) -> Option<types::Service> {
+        convert::service(view, &configured.description)
+    }
+
+    fn draft(draft: &Draft) -> types::Draft {
+        convert::draft(draft)
+    }
+
+    fn size(service: &types::Service) -> Size {
+        Size::of(service.endpoints.len(), &service.annotations)
+    }
+
+    fn settings_findings(reported: Vec<types::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
+        convert::settings_findings(reported)
+    }
+
+    fn description(description: types::Description) -> Result<Description, Nonsense> {
+        Ok(convert::description(description))
+    }
+
+    fn outcome(answer: types::Outcome, sent: &Sent<'_, types::Service>) -> Result<Outcome, Nonsense> {
+        convert::outcome(answer, sent.subject, sent.draft)
+    }
+
+    fn diagnostics(reported: Vec<types::Diagnostic>, sent: &types::Service) -> Result<Vec<Diagnostic>, Nonsense> {
+        convert::diagnostics(reported, sent)
+    }
+}
