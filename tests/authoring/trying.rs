@@ -46,6 +46,20 @@ fn check_of_a_component_of_an_earlier_contract_says_that_there_is_a_newer_one() 
 }
 
 #[test]
+fn run_bench_and_test_say_of_which_contract_a_component_is() {
+    let released = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/wasm/released/0.1.0/private-guard.wasm");
+    let line = |version| format!("contract     egressd:policy@{version}");
+    for (component, version) in [(component(&POLICY), "0.2.0"), (released.to_owned(), "0.1.0; there is 0.2.0")] {
+        let run = on(&manifests(""), &["run", &component]).well();
+        assert!(run.starts_with(&line(version)), "{run}");
+        let bench = policy(&["bench", &component, "--calls", "1"]).well();
+        assert!(bench.contains(&format!("\n{}", line(version))), "{bench}");
+        let cases = policy(&["test", &POLICY.to_string_lossy(), "--component", &component]);
+        assert!(cases.out.starts_with(&line(version)), "{}", cases.out);
+    }
+}
+
+#[test]
 fn check_refuses_what_a_node_refuses() {
     let core_module = POLICY.join("target/wasm32-unknown-unknown/policy/only_https.wasm");
     let whole = fs::read(component(&POLICY)).unwrap();
@@ -82,7 +96,7 @@ fn run_shows_what_comes_out_of_the_whole_chain() {
     let said = on(&manifests(""), &["run", &component(&POLICY)]).well();
     assert_eq!(
         said,
-        "SERVICE   RULE  SOURCES   TO   PORTS    ADDRESS\nshop/web  ipv4  10.0.0.1  any  tcp:443  11.0.0.2\n"
+        "contract     egressd:policy@0.2.0\nSERVICE   RULE  SOURCES   TO   PORTS    ADDRESS\nshop/web  ipv4  10.0.0.1  any  tcp:443  11.0.0.2\n"
     );
     // Before the built-in policy there is nothing to narrow.
     let said = on(&manifests(""), &["run", &component(&POLICY), "--order", "-1"]).well();

@@ -10,7 +10,7 @@ use egressd_core::decision::{Decision, Draft};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, Context, Snapshot, SubjectView, view};
 
 use super::Error;
-use super::check::Checked;
+use super::check::{self, Checked};
 use crate::cli;
 use crate::clock;
 use crate::policies::BUILT_IN;
@@ -127,6 +127,7 @@ fn print(out: &mut dyn Write, policy: &Checked, rows: [(&str, Figures); 2]) -> i
         writeln!(out, "{name:<28}  {:>8}  {:>8}  {fuel:>10}", micros(at(50)), micros(at(99)))?;
     }
     let memory = policy.inspection.memory;
+    check::print_contract(out, policy.inspection.contract)?;
     writeln!(
         out,
         "every evaluation has an instance of its own; fuel is the most that one used, and 10000000 the limit"

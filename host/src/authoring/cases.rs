@@ -35,6 +35,7 @@ pub(super) fn test(dir: &Path, component: Option<&Path>, out: &mut dyn Write) ->
     let (_, module) = check::compiled(&check::engine()?, &component)?;
     let inside = dir.join("cases");
     let folders = folders(if inside.is_dir() { &inside } else { dir })?;
+    check::print_contract(out, module.contract())?;
     let mut failed = 0;
     for folder in &folders {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();

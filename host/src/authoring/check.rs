@@ -86,6 +86,9 @@ fn object(text: &str) -> Result<(), String> {
     }
 }
 
+/// What the row with the version of the contract is called.
+const CONTRACT: &str = "contract";
+
 /// Prints all that was found.
 pub(super) fn print(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
     let Checked { bytes, inspection, settings, description, compiled_in, .. } = checked;
@@ -102,7 +105,7 @@ pub(super) fn print(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
     for (name, value) in [
         (kind, format!("{} {}", description.name, description.version)),
         ("summary", description.summary.clone()),
-        ("contract", contract(inspection.contract)),
+        (CONTRACT, contract(inspection.contract)),
         ("imports", list(&inspection.imports)),
         ("subjects", list(&description.subject_kinds)),
         ("endpoints", endpoints(description.endpoints).to_owned()),
@@ -116,9 +119,18 @@ pub(super) fn print(out: &mut dyn Write, checked: &Checked) -> io::Result<()> {
         ("compiled in", format!("{} ms", compiled_in.as_millis())),
         ("sha256", digest(bytes)),
     ] {
-        writeln!(out, "{name:<12} {value}")?;
+        row(out, name, &value)?;
     }
     Ok(())
+}
+
+/// Prints which version of the contract a component speaks, as `policy check` does among the rest.
+pub(super) fn print_contract(out: &mut dyn Write, version: Version) -> io::Result<()> {
+    row(out, CONTRACT, &contract(version))
+}
+
+fn row(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
+    writeln!(out, "{name:<12} {value}")
 }
 
 fn endpoints(scope: EndpointScope) -> &'static str {

@@ -66,6 +66,7 @@ fn run(args: &RunPolicy, out: &mut dyn Write, paint: Paint) -> Result<Answer> {
     if let Some(key) = key {
         report = narrowed(report, &key);
     }
+    check::print_contract(out, policy.inspection.contract)?;
     output::table(out, &report, paint)?;
     Ok(if output::worst(&report) == Some(Severity::Error) { Answer::Otherwise } else { Answer::Fine })
 }
