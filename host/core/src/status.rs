@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::check::Note;
-use crate::decision::Rule;
+use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity};
 use crate::model::{SubjectKey, SubjectKind};
 use crate::owner::HELD_ELSEWHERE;
@@ -105,6 +105,27 @@ impl ShadowStatus {
             removed: only_in(before, after),
             findings: news.cloned().collect(),
         })
+    }
+}
+
+impl ShadowStatus {
+    /// The same with all addresses of each rule: a plan has the one that this node uses, which stays the first. `before` is the
+    /// draft in force, and `would` the shadow's, where they are known.
+    #[must_use]
+    pub fn with_alternatives(mut self, before: Option<&Draft>, would: Option<&Draft>) -> Self {
+        for (rules, draft) in [(&mut self.added, would), (&mut self.removed, before)] {
+            draft.into_iter().for_each(|draft| rules.iter_mut().for_each(|rule| add_alternatives(rule, draft)));
+        }
+        self
+    }
+}
+
+fn add_alternatives(rule: &mut Rule, draft: &Draft) {
+    let used = rule.address();
+    let several = draft.rules().iter().find(|one| one.id() == rule.id() && one.addresses().any(|one| one == used));
+    let others = several.into_iter().flat_map(Rule::addresses).filter(|address| *address != used);
+    if let Ok(whole) = rule.clone().with_addresses(std::iter::once(used).chain(others)) {
+        *rule = whole;
     }
 }
 

@@ -135,3 +135,13 @@ pub enum Ruling {
     /// A policy could not answer.
     Failed(PolicyFailure),
 }
+
+impl Ruling {
+    /// The draft, where the chain came to its end.
+    pub fn draft(&self) -> Option<&Draft> {
+        match self {
+            Self::Draft(draft) => Some(draft),
+            Self::Invalid { .. } | Self::Denied { .. } | Self::Failed(_) => None,
+        }
+    }
+}

@@ -125,7 +125,9 @@ impl Pipeline {
         let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
         let would = |shadow: &Shadow| {
             let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, self.last_draft(entry));
-            ShadowStatus::new(&shadow.policy, enforced, &planned)
+            let status = ShadowStatus::new(&shadow.policy, enforced, &planned)?;
+            let before = entry.verdict.as_ref().and_then(|verdict| verdict.ruling.draft());
+            Some(status.with_alternatives(before, shadow.ruling.draft()))
         };
         shadows.filter_map(would).collect()
     }

@@ -12,12 +12,19 @@ pub(crate) fn narrows(newest: &PlannedSubject, before: &PlannedSubject) -> bool 
 }
 
 fn is_less(rule: &Rule, other: &Rule) -> bool {
-    rule.address() == other.address()
+    is_beginning(rule, other)
         && is_part(rule.sources(), other.sources())
         && is_filter(rule.include(), other.include())
         && is_part(other.exclude(), rule.exclude())
         && is_filter(rule.source_ports(), other.source_ports())
         && is_filter(rule.destination_ports(), other.destination_ports())
+}
+
+/// Of several addresses the first that a node holds is used: with the first ones of the other and no more, a rule translates to
+/// the same one wherever it translates at all.
+fn is_beginning(rule: &Rule, other: &Rule) -> bool {
+    let mut others = other.addresses();
+    rule.addresses().all(|address| others.next() == Some(address))
 }
 
 /// An empty filter lets everything pass.
@@ -47,6 +54,13 @@ mod tests {
         for (less, more) in [(&guarded, &plain()), (&narrowed, &plain()), (&narrowed, &guarded), (&of_one, &plain())] {
             assert!(is_less(less, more) && !is_less(more, less), "{less:?} {more:?}");
         }
+        let of = |addresses: &[&str]| {
+            let alternatives = addresses[1..].iter().map(|text| a(text)).collect();
+            RuleParts { alternatives, address: a(addresses[0]), ..plain().into() }.rule()
+        };
+        let both = of(&["192.0.2.1", "192.0.2.2"]);
+        assert!(is_less(&plain(), &both) && is_less(&both, &both) && !is_less(&both, &plain()));
+        assert!(!is_less(&of(&["192.0.2.2"]), &both) && !is_less(&of(&["192.0.2.2", "192.0.2.1"]), &both));
         let elsewhere = RuleParts { address: a("192.0.2.2"), ..guarded.clone().into() }.rule();
         assert!(is_less(&plain(), &plain()) && !is_less(&elsewhere, &plain()) && !is_less(&of_one, &guarded));
     }

@@ -9,6 +9,7 @@ mod gateway;
 mod parts;
 mod random;
 mod refusing;
+mod several;
 mod trace;
 mod whole;
 
@@ -22,6 +23,7 @@ pub use gateway::{FROM_TUNNEL, HOME, PODS_NODE, gateway};
 pub use parts::FakeInterfaces;
 pub use random::{Universe, World, promised};
 pub use refusing::{Failure, Refusing};
+pub use several::Several;
 pub use trace::{
     Connection, Effect, End, Fate, Frame, Hit, Hop, Journey, Packet, Path, Route, Seen, Visit, follow, trace,
     trace_over,

@@ -2,26 +2,10 @@
 
 use egressd_core::chain::{Contract, DRAFT_NOT_SHOWN, Verdict};
 use egressd_core::model::SubjectKinds;
-use egressd_core::testkit::RuleParts;
+use egressd_core::testkit::Several;
 
 use super::kinds::{ENFORCED, codes};
 use super::*;
-
-/// Translates to either of two addresses.
-struct Several;
-
-impl Policy for Several {
-    fn name(&self) -> &'static str {
-        "several"
-    }
-
-    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let sources = view.local_endpoints(context).map(|endpoint| endpoint.address);
-        let own = &view.subject.addresses;
-        let rule = RuleParts { alternatives: own[1..].to_vec(), ..rule(sources, own[0]).into() }.rule();
-        Ok(Outcome { decision: Decision::Plan(Draft::of(vec![rule])), diagnostics: vec![] })
-    }
-}
 
 /// What a chain says whose first member wants several addresses, and whose second one is this.
 fn verdict(second: Member) -> Verdict {

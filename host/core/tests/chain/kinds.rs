@@ -87,6 +87,22 @@ fn a_member_that_could_not_be_loaded_is_missed_as_for_services() {
     assert!(matches!(verdict.ruling, Ruling::Failed(_)), "{:?}", verdict.ruling);
 }
 
+/// Its operator chose that the others decide where it cannot answer.
+#[test]
+fn a_member_that_could_not_be_loaded_and_is_to_be_skipped_is_skipped_for_subjects_of_every_kind() {
+    let missing = Member {
+        name: "guard".to_owned(),
+        order: 1,
+        on_failure: OnFailure::Skip,
+        ..Member::new(Asked::Missing("no such file".to_owned()))
+    };
+    let first = of_both_kinds(member(0, ENFORCED, &Arc::default()));
+    let verdict = Chain::new([first, missing]).evaluate(&here().0, &of_another_kind());
+    assert!(matches!(&verdict.ruling, Ruling::Draft(draft) if draft.rules().len() == 1), "{:?}", verdict.ruling);
+    let expected = [(Severity::Info, "asked"), (Severity::Warning, "policy-failed")];
+    assert_eq!(codes(&verdict.findings), expected);
+}
+
 #[test]
 fn the_finding_says_what_to_do_for_each_contract() {
     let message = |contract| {

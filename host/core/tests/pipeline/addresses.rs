@@ -4,7 +4,7 @@ use super::turns::of;
 
 use super::*;
 use egressd_core::owner::Standing;
-use egressd_core::testkit::RuleParts;
+use egressd_core::testkit::{RuleParts, Several};
 
 fn with(addresses: &[&str], word: &str) -> Service {
     let mut service = service("web", addresses);
@@ -90,23 +90,6 @@ fn several_addresses_go_over_in_order_and_where_there_are_fewer_to_the_first() {
     assert_eq!(moved(BEFORE, &["11.0.0.2"]), ["11.0.0.2", "11.0.0.2"]);
 }
 
-/// One rule with all addresses of the Service, in the order of their numbers.
-struct Several;
-
-impl Policy for Several {
-    fn name(&self) -> &'static str {
-        "several"
-    }
-
-    fn evaluate(&self, context: &Context, view: &SubjectView, _: &Draft) -> Result<Outcome, PolicyFailure> {
-        let sources = view.local_endpoints(context).map(|endpoint| endpoint.address);
-        let mut own = view.subject.addresses.clone();
-        own.sort_unstable();
-        let rule = RuleParts { alternatives: own[1..].to_vec(), ..rule(sources, own[0]).into() }.rule();
-        Ok(Outcome { decision: Decision::Plan(Draft::of(vec![rule])), diagnostics: vec![] })
-    }
-}
-
 #[test]
 fn of_several_addresses_of_a_rule_the_first_that_the_node_holds_is_used_before_any_policy_is_asked_again() {
     let mut world = World::with(Owner::Address, BTreeMap::new());
@@ -122,6 +105,18 @@ fn of_several_addresses_of_a_rule_the_first_that_the_node_holds_is_used_before_a
         assert_eq!(in_force(&world.pipeline.round()), used, "{held:?}, unanswered");
         assert_eq!(in_force(&world.ask(questions)), used, "{held:?}");
     }
+}
+
+#[test]
+fn a_policy_in_shadow_mode_shows_all_addresses_of_its_rules_and_first_the_one_that_this_node_uses() {
+    let mut world = World::with(Owner::Address, BTreeMap::new());
+    world.reload([Member { mode: Mode::Shadow, ..Member::new(Asked::Policy(Arc::new(Several))) }]);
+    world.put(with(&["11.0.0.2", "11.0.0.3", "11.0.0.4"], "translate"), &["10.0.0.1"]);
+    let questions = world.pipeline.hold([(a("11.0.0.3"), Standing::Usable)].into());
+    let round = world.ask(questions);
+    let [shadow] = &round.statuses[&SubjectKey::service("default", "web")].shadows[..] else { panic!("one shadow") };
+    let addresses: Vec<_> = shadow.added.iter().flat_map(|rule| rule.addresses()).collect();
+    assert_eq!(addresses, ["11.0.0.3", "11.0.0.2", "11.0.0.4"].map(a));
 }
 
 /// Twelve namespaces whose dear Service is edited before each slice, which lasts for one question of them; and another that

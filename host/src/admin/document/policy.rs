@@ -75,6 +75,9 @@ pub struct Rule {
     pub destination_ports: Vec<String>,
     /// What it translates to.
     pub address: IpAddr,
+    /// What it may translate to as well, in the order of preference: where this node does not hold the address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<IpAddr>,
 }
 
 impl Policy {
@@ -127,6 +130,7 @@ impl Rule {
             source_ports: texts(rule.source_ports()),
             destination_ports: texts(rule.destination_ports()),
             address: rule.address(),
+            alternatives: rule.alternatives().to_vec(),
         }
     }
 }
