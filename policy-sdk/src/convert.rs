@@ -2,11 +2,9 @@
 //! vocabulary, which the host has too.
 
 use crate::bindings::egressd::policy::types as wit;
-use crate::description::{Description, EndpointScope};
+use crate::description::Description;
 use crate::labels::Labels;
-use crate::subject::{
-    Context, Endpoint, Namespace, ObjectReference, Service, ServicePort, ServiceType, Subject, TrafficPolicy,
-};
+use crate::subject::{Context, Endpoint, Namespace, ObjectReference, Service, ServicePort, Subject};
 use crate::{Draft, Extra};
 
 /// The context, and the settings that the contract puts into it.
@@ -46,10 +44,7 @@ pub(crate) fn description(description: Description, settings_schema: &str) -> wi
         annotation_prefixes: description.annotation_prefixes,
         label_prefixes: description.label_prefixes,
         namespace_annotation_prefixes: description.namespace_annotation_prefixes,
-        endpoints: match description.endpoints {
-            EndpointScope::Here => wit::EndpointScope::Here,
-            EndpointScope::All => wit::EndpointScope::All,
-        },
+        endpoints: description.endpoints.into(),
         extra: Extra::new(),
     }
 }
@@ -67,10 +62,10 @@ fn endpoint(endpoint: wit::Endpoint) -> Endpoint {
 
 fn service(service: wit::Service) -> Service {
     Service {
-        service_type: service_type(service.type_),
+        service_type: service.type_.into(),
         load_balancer_class: service.load_balancer_class,
         cluster_addresses: service.cluster_addresses.into_iter().map(Into::into).collect(),
-        external_traffic_policy: traffic_policy(service.external_traffic_policy),
+        external_traffic_policy: service.external_traffic_policy.into(),
         families: service.families.into_iter().map(Into::into).collect(),
         ports: service.ports.into_iter().map(service_port).collect(),
     }
@@ -78,20 +73,4 @@ fn service(service: wit::Service) -> Service {
 
 fn service_port(port: wit::ServicePort) -> ServicePort {
     ServicePort { name: port.name, protocol: port.protocol.into(), port: port.port }
-}
-
-fn service_type(service_type: wit::ServiceType) -> ServiceType {
-    match service_type {
-        wit::ServiceType::ClusterIp => ServiceType::ClusterIp,
-        wit::ServiceType::NodePort => ServiceType::NodePort,
-        wit::ServiceType::LoadBalancer => ServiceType::LoadBalancer,
-        wit::ServiceType::ExternalName => ServiceType::ExternalName,
-    }
-}
-
-fn traffic_policy(policy: wit::TrafficPolicy) -> TrafficPolicy {
-    match policy {
-        wit::TrafficPolicy::Cluster => TrafficPolicy::Cluster,
-        wit::TrafficPolicy::Local => TrafficPolicy::Local,
-    }
 }

@@ -1,5 +1,6 @@
 //! What a policy says about itself. The schema of its settings is added by the export.
 
+use crate::EndpointScope;
 use crate::subject::SERVICE;
 
 /// What a policy is and what it wants to see.
@@ -21,16 +22,6 @@ pub struct Description {
     pub namespace_annotation_prefixes: Vec<String>,
     /// Which endpoints it is shown.
     pub endpoints: EndpointScope,
-}
-
-/// Which endpoints a policy is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EndpointScope {
-    /// Those on the node of the context, and how many others there are: one call costs what they cost.
-    #[default]
-    Here,
-    /// Those of all nodes: one call costs what the largest subject costs.
-    All,
 }
 
 /// Nothing but Services, and of their endpoints those here.

@@ -106,11 +106,12 @@ mod subject;
 #[cfg(not(target_family = "wasm"))]
 pub mod testkit;
 
-pub use description::{Description, EndpointScope};
+pub use description::Description;
 pub use egressd_vocabulary::{
-    Decision, Diagnostic, Draft, Dscp, DscpError, Extra, Family, LabelOperator, LabelRequirement, LabelSelector, Mark,
-    MarkError, Network, NetworkError, OnChange, OnUnavailable, Outcome, ParsePortRangeError, PortRange, PortRangeError,
-    PortSpan, Protocol, Rule, RuleError, SelectorError, Severity, Span, clipped, quoted, spelling,
+    Decision, Diagnostic, Draft, Dscp, DscpError, EndpointScope, Extra, Family, LabelOperator, LabelRequirement,
+    LabelSelector, Mark, MarkError, Network, NetworkError, OnChange, OnUnavailable, Outcome, ParsePortRangeError,
+    PortRange, PortRangeError, PortSpan, Protocol, Rule, RuleError, SelectorError, ServiceType, Severity, Span,
+    TrafficPolicy, clipped, quoted, spelling,
 };
 pub use few::MOST_DIAGNOSTICS;
 pub use ipnet::IpNet;
@@ -118,6 +119,4 @@ pub use labels::Labels;
 pub use policy::{Policy, Validator};
 pub use selector::Selector;
 pub use settings::{NoSettings, Settings, bad_settings, from_json, is_empty};
-pub use subject::{
-    Context, Endpoint, Namespace, ObjectReference, SERVICE, Service, ServicePort, ServiceType, Subject, TrafficPolicy,
-};
+pub use subject::{Context, Endpoint, Namespace, ObjectReference, SERVICE, Service, ServicePort, Subject};

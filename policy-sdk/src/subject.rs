@@ -1,9 +1,8 @@
 //! What a policy is shown: one subject with its endpoints, and the node it is evaluated on.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use egressd_vocabulary::{Extra, Family, Protocol};
+use egressd_vocabulary::{Extra, Family, Protocol, ServiceType, TrafficPolicy};
 
 use crate::labels::Labels;
 
@@ -84,41 +83,6 @@ impl Subject {
     pub fn families(&self) -> &[Family] {
         self.service.as_ref().map_or(&[], |service| &service.families)
     }
-}
-
-/// `spec.type` of a Service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ServiceType {
-    /// Inside the cluster only (the default of Kubernetes).
-    #[default]
-    ClusterIp,
-    /// On a port of every node.
-    NodePort,
-    /// With addresses of its own.
-    LoadBalancer,
-    /// A DNS alias.
-    ExternalName,
-}
-
-impl fmt::Display for ServiceType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::ClusterIp => "ClusterIP",
-            Self::NodePort => "NodePort",
-            Self::LoadBalancer => "LoadBalancer",
-            Self::ExternalName => "ExternalName",
-        })
-    }
-}
-
-/// `spec.externalTrafficPolicy`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TrafficPolicy {
-    /// Any endpoint may answer (the default of Kubernetes).
-    #[default]
-    Cluster,
-    /// Only endpoints of the node that was asked.
-    Local,
 }
 
 /// What only a Service has.

@@ -6,10 +6,12 @@ use egressd_core::testkit::RuleParts;
 use std::sync::Arc;
 
 use egressd_core::decision::{Draft, OnChange, OnUnavailable, Rule};
-use egressd_core::model::{Labels, ObjectReference, ServiceKind, SubjectKey, SubjectView, TrafficPolicy};
+use egressd_core::model::{
+    Endpoint, Labels, ObjectReference, ServicePort, ServiceType, SubjectKey, SubjectView, TrafficPolicy,
+};
 use egressd_core::net::{Family, PortRange, Protocol};
 
-use crate::views::{changed, ip, view};
+use crate::views::{changed, context, ip, view};
 
 const NAMES: [&str; 12] = [
     "egress",
@@ -83,6 +85,16 @@ const PORTS: [(Protocol, u16, u16); 6] = [
     (Protocol::Udp, 53, 53),
     (Protocol::Sctp, 1, 65535),
     (Protocol::Tcp, 80, 80),
+];
+
+/// Types of Services. A load balancer, most often: only it has addresses of its own.
+const KINDS: [ServiceType; 6] = [
+    ServiceType::LoadBalancer,
+    ServiceType::LoadBalancer,
+    ServiceType::LoadBalancer,
+    ServiceType::NodePort,
+    ServiceType::ClusterIp,
+    ServiceType::ExternalName,
 ];
 
 /// A source of chance.
@@ -174,16 +186,31 @@ impl Dice {
 
     fn of_some_kind(&mut self, view: SubjectView) -> SubjectView {
         let mut view = changed(view, |service| {
-            service.kind = self.of(&[ServiceKind::LoadBalancer, ServiceKind::LoadBalancer, ServiceKind::NodePort]);
+            service.kind = self.of(&KINDS);
+            service.load_balancer_class = self.of(&[None, Some("example.com/class")]).map(Into::into);
+            service.ports = self.some(&PORTS).into_iter().map(service_port).collect();
             service.traffic_policy = self.of(&[TrafficPolicy::Cluster, TrafficPolicy::Local]);
             service.families = self.some(&[Family::Ipv4, Family::Ipv6]);
         });
         view.subject.addresses = self.some(&ADDRESSES.map(ip));
         view.subject.endpoints = view.subject.endpoints.iter().filter(|_| self.below(4) > 0).cloned().collect();
+        for endpoint in Arc::make_mut(&mut view.subject.endpoints) {
+            self.unsettle(endpoint);
+        }
         view
     }
 
-    /// What earlier policies could have left for a Service; one time in four nothing.
+    /// Kubernetes need not say where an endpoint is and how it does.
+    fn unsettle(&mut self, endpoint: &mut Endpoint) {
+        if self.below(8) == 0 {
+            endpoint.node = None;
+        }
+        let state = [None, Some(true), Some(true), Some(false)];
+        (endpoint.ready, endpoint.serving, endpoint.terminating) = (self.of(&state), self.of(&state), self.of(&state));
+    }
+
+    /// What earlier policies could have left for a Service; one time in four nothing. Its sources are on this node: the guard
+    /// refuses a draft with others before a policy is shown it.
     pub(crate) fn draft(&mut self, view: &SubjectView) -> Draft {
         let count = self.below(4);
         let addresses = [view.subject.addresses.clone(), vec![ip("192.0.2.99")]].concat();
@@ -199,9 +226,12 @@ impl Dice {
 
     fn rule(&mut self, number: usize, address: IpAddr, view: &SubjectView) -> Rule {
         let family = Family::of(address);
-        let endpoints = view.subject.endpoints.iter().map(|endpoint| endpoint.address);
+        let endpoints = view.local_endpoints(&context()).map(|endpoint| endpoint.address).collect::<Vec<_>>();
         RuleParts {
-            sources: endpoints.filter(|source| Family::of(*source) == family && self.below(4) > 0).collect(),
+            sources: endpoints
+                .into_iter()
+                .filter(|source| Family::of(*source) == family && self.below(4) > 0)
+                .collect(),
             include: self.networks(family),
             exclude: self.networks(family),
             source_ports: self.ports(),
@@ -210,4 +240,8 @@ impl Dice {
         }
         .rule()
     }
+}
+
+fn service_port((protocol, port, _): (Protocol, u16, u16)) -> ServicePort {
+    ServicePort { name: None, protocol, port }
 }

@@ -2,9 +2,7 @@
 //! answers have the same types on both sides.
 
 use egressd_core::decision as core;
-use egressd_core::model::{
-    Context, Endpoint, ObjectReference, Service, ServiceKind, ServicePort, SubjectView, TrafficPolicy,
-};
+use egressd_core::model::{Context, Endpoint, ObjectReference, Service, ServicePort, SubjectView};
 use egressd_policy_sdk as sdk;
 use egressd_policy_sdk::{Policy, Settings, testkit};
 
@@ -43,16 +41,7 @@ pub(crate) fn subject(view: &SubjectView, context: &Context) -> sdk::Subject {
 }
 
 fn fill(service: &mut sdk::Service, from: &Service) {
-    service.service_type = match from.kind {
-        ServiceKind::ClusterIp => sdk::ServiceType::ClusterIp,
-        ServiceKind::NodePort => sdk::ServiceType::NodePort,
-        ServiceKind::LoadBalancer => sdk::ServiceType::LoadBalancer,
-        ServiceKind::ExternalName => sdk::ServiceType::ExternalName,
-    };
-    service.external_traffic_policy = match from.traffic_policy {
-        TrafficPolicy::Cluster => sdk::TrafficPolicy::Cluster,
-        TrafficPolicy::Local => sdk::TrafficPolicy::Local,
-    };
+    (service.service_type, service.external_traffic_policy) = (from.kind, from.traffic_policy);
     service.load_balancer_class = from.load_balancer_class.as_deref().map(str::to_owned);
     service.cluster_addresses.clone_from(&from.cluster_addresses);
     service.families.clone_from(&from.families);

@@ -1,7 +1,7 @@
 //! The component says what the native policy says, about good forms and bad.
 
 use egressd_core::decision::{Decision, Draft, Outcome};
-use egressd_core::model::{ServiceKind, SubjectView, TrafficPolicy};
+use egressd_core::model::{ServiceType, SubjectView, TrafficPolicy};
 use egressd_core::net::Family;
 use egressd_policy_annotations::Annotations;
 
@@ -77,7 +77,7 @@ fn both_agree_on_bad_values() {
 
 #[test]
 fn both_agree_on_services_of_all_kinds() {
-    for kind in [ServiceKind::ClusterIp, ServiceKind::NodePort, ServiceKind::LoadBalancer, ServiceKind::ExternalName] {
+    for kind in [ServiceType::ClusterIp, ServiceType::NodePort, ServiceType::LoadBalancer, ServiceType::ExternalName] {
         agree(&changed(view("web", &[EGRESS]), |service| service.kind = kind));
     }
     for policy in [TrafficPolicy::Cluster, TrafficPolicy::Local] {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    Context, Endpoint, Labels, Selection, Service, ServiceKind, Subject, SubjectKey, SubjectObject, SubjectView,
+    Context, Endpoint, Labels, Selection, Service, ServiceType, Subject, SubjectKey, SubjectObject, SubjectView,
     TrafficPolicy, Uid,
 };
 use egressd_core::net::Family;
@@ -19,7 +19,7 @@ pub(crate) fn view(name: &str, annotations: &[(&str, &str)]) -> SubjectView {
         key: SubjectKey::service("shop", name),
         uid: Uid::new("5d0c5b1a-0000-4000-8000-000000000001").unwrap(),
         created: 0,
-        kind: ServiceKind::LoadBalancer,
+        kind: ServiceType::LoadBalancer,
         labels: Labels::new(),
         annotations: annotations.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         load_balancer_class: None,

@@ -5,7 +5,7 @@
 use egressd_core::check::{Kind, Overlap, check};
 use egressd_core::finding::{Finding, MOST};
 use egressd_core::model::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, Interest, Labels, Service, ServiceKind, SubjectKey, SubjectView, Uid,
+    AddressTrust, AnnotationPrefix, ClusterFacts, Interest, Labels, Service, ServiceType, SubjectKey, SubjectView, Uid,
     view,
 };
 use egressd_core::plan::{Plan, PlannedSubject};
@@ -89,7 +89,7 @@ fn every_finding_is_one_plain_line_however_long_its_parts_are() {
 
 #[test]
 fn what_is_kept_of_a_service_of_another_type_is_small_and_has_no_endpoints() {
-    for kind in [ServiceKind::ClusterIp, ServiceKind::NodePort, ServiceKind::ExternalName] {
+    for kind in [ServiceType::ClusterIp, ServiceType::NodePort, ServiceType::ExternalName] {
         for text in hostile() {
             let mut web = Service { kind, spec_address: Some(text.clone()), ..service("web", &["11.0.0.2"]) };
             web.load_balancer_class = Some(text.as_str().into());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use egressd_core::model::{
     AddressReason, ClusterFacts, ClusterNetworks, ClusterSettings, Completeness, Connected, InsideNetworks,
-    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceKind, Slice,
+    MOST_ENDPOINTS, MadeBy, Node, Origin, Placement, PrivateDestinations, Readiness, Selection, ServiceType, Slice,
     Snapshot, SubjectKey, Surroundings,
 };
 use egressd_core::net::{Family, is_private, is_within};
@@ -149,7 +149,7 @@ fn every_cluster_ip_is_inside_without_a_service_cidr() {
     let gathered = facts(&snapshot);
     assert!(!outside(&gathered, "172.20.0.7") && outside(&gathered, "172.20.0.8"));
     assert_eq!(gathered.exact, BTreeSet::from([a("172.20.0.7")]), "what a network has is no element of its own");
-    web(&mut snapshot, |web| web.kind = ServiceKind::ExternalName);
+    web(&mut snapshot, |web| web.kind = ServiceType::ExternalName);
     assert!(outside(&facts(&snapshot), "172.20.0.7"), "an alias has none");
 }
 

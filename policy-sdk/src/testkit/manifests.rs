@@ -7,16 +7,17 @@ use std::str::FromStr;
 use super::context_of;
 use super::objects::{EndpointObject, Metadata, Objects, ServiceObject, ServiceSpec, SliceObject};
 use crate::labels::Labels;
-use crate::subject::{
-    Context, Endpoint, Namespace, ObjectReference, SERVICE, Service, ServicePort, ServiceType, Subject, TrafficPolicy,
-};
-use crate::{Family, Protocol};
+use crate::subject::{Context, Endpoint, Namespace, ObjectReference, SERVICE, Service, ServicePort, Subject};
+use crate::{Family, Protocol, ServiceType, TrafficPolicy};
 
 /// kube-vip's annotation that asks for addresses and orders them.
 const LOAD_BALANCER_IPS: &str = "kube-vip.io/loadbalancerIPs";
 
 /// The label by which an EndpointSlice names its Service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// What `spec.type` may be.
+const TYPES: &str = "ClusterIP, NodePort, LoadBalancer or ExternalName";
 
 /// One subject and the node on which a policy is asked about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +85,12 @@ fn subject(object: ServiceObject) -> Result<Subject, String> {
 
 fn service(spec: ServiceSpec) -> Result<Service, String> {
     let cluster = spec.cluster_ips.into_iter().flatten().filter(|text| *text != "None" && !text.is_empty());
+    let (kind, policy) = (spec.kind.unwrap_or_default(), spec.external_traffic_policy.unwrap_or_default());
     Ok(Service {
-        service_type: service_type(spec.kind.as_deref())?,
+        service_type: ServiceType::spelled(&kind).ok_or_else(|| wrong("spec.type", &kind, TYPES))?,
         cluster_addresses: all("spec.clusterIPs[]", cluster)?,
-        external_traffic_policy: traffic_policy(spec.external_traffic_policy.as_deref())?,
+        external_traffic_policy: TrafficPolicy::spelled(&policy)
+            .ok_or_else(|| wrong("spec.externalTrafficPolicy", &policy, "Cluster or Local"))?,
         families: spec.ip_families.into_iter().flatten().map(|text| family(&text)).collect::<Result<_, _>>()?,
         ports: spec.ports.into_iter().flatten().map(|p| port(p.name, p.protocol, p.port)).collect::<Result<_, _>>()?,
         load_balancer_class: spec.load_balancer_class,
@@ -150,24 +153,6 @@ fn endpoint(object: EndpointObject, node: &str) -> Result<Vec<Endpoint>, String>
         ..Endpoint::new(address)
     };
     Ok(all("endpoints[].addresses[]", object.addresses)?.into_iter().map(one).collect())
-}
-
-fn service_type(text: Option<&str>) -> Result<ServiceType, String> {
-    match text {
-        None | Some("ClusterIP") => Ok(ServiceType::ClusterIp),
-        Some("NodePort") => Ok(ServiceType::NodePort),
-        Some("LoadBalancer") => Ok(ServiceType::LoadBalancer),
-        Some("ExternalName") => Ok(ServiceType::ExternalName),
-        Some(other) => Err(wrong("spec.type", other, "ClusterIP, NodePort, LoadBalancer or ExternalName")),
-    }
-}
-
-fn traffic_policy(text: Option<&str>) -> Result<TrafficPolicy, String> {
-    match text {
-        None | Some("Cluster" | "") => Ok(TrafficPolicy::Cluster),
-        Some("Local") => Ok(TrafficPolicy::Local),
-        Some(other) => Err(wrong("spec.externalTrafficPolicy", other, "Cluster or Local")),
-    }
 }
 
 fn family(text: &str) -> Result<Family, String> {

@@ -29,9 +29,10 @@ pub use subject::{SubjectBuilder, endpoint, load_balancer, pod, subject};
 
 use crate::Diagnostic;
 use crate::Draft;
+use crate::EndpointScope;
 use crate::Outcome;
 use crate::ask;
-use crate::description::{Description, EndpointScope};
+use crate::description::Description;
 use crate::policy::{Policy, Validator};
 use crate::subject::{Context, Subject};
 

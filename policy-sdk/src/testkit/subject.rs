@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::{OTHER_NODE, THIS_NODE};
 use crate::Family;
-use crate::subject::{Endpoint, Namespace, ObjectReference, SERVICE, Service, ServiceType, Subject, TrafficPolicy};
+use crate::subject::{Endpoint, Namespace, ObjectReference, SERVICE, Service, Subject};
+use crate::{ServiceType, TrafficPolicy};
 
 /// A Service of type LoadBalancer, with the traffic policy `Local`, without anything else yet.
 pub fn load_balancer(namespace: &str, name: &str) -> SubjectBuilder {

@@ -16,6 +16,7 @@ mod quote;
 mod rule;
 mod rule_error;
 mod selector;
+mod shown;
 pub mod spelling;
 #[cfg(feature = "text")]
 pub mod text;
@@ -35,6 +36,7 @@ pub use quote::{clipped, quoted};
 pub use rule::Rule;
 pub use rule_error::RuleError;
 pub use selector::{LabelOperator, LabelRequirement, LabelSelector, SelectorError};
+pub use shown::{EndpointScope, ServiceType, TrafficPolicy};
 
 /// Names and values that a version of the contract does not define, in order.
 pub type Extra = Vec<(String, String)>;

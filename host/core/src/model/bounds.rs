@@ -1,7 +1,7 @@
 //! How much of a Service is kept. What nothing reads is dropped where the Service comes in, and what is read has a
 //! bound, so that no Service costs more than a few times the bytes that can matter.
 
-use super::{Labels, Service, ServiceKind};
+use super::{Labels, Service, ServiceType};
 
 /// kubectl's copy of the whole object: large, and nothing reads it.
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -32,8 +32,8 @@ impl Service {
         self.spec_address = self.spec_address.filter(|text| text.len() <= MOST_ADDRESS);
         self.load_balancer_class = self.load_balancer_class.filter(|class| class.len() <= MOST_NAME);
         match self.kind {
-            ServiceKind::LoadBalancer => self,
-            ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName => self.without_rules(),
+            ServiceType::LoadBalancer => self,
+            ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::ExternalName => self.without_rules(),
         }
     }
 

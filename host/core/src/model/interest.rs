@@ -2,21 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{AnnotationPrefix, LAST_APPLIED, Labels, Service};
+use super::{AnnotationPrefix, EndpointScope, LAST_APPLIED, Labels, Service};
 
 /// What no policy is shown, by how it begins: a copy of the whole object, and what egressd writes itself, which would make
 /// every answer a cause of the next question.
 const WITHHELD: [&str; 3] = [LAST_APPLIED, "kube-vip.io/active-endpoint", "egressd.io/"];
-
-/// Which endpoints policies are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EndpointScope {
-    /// Those on this node, and how many there are on others.
-    #[default]
-    Here,
-    /// Those on all nodes.
-    All,
-}
 
 /// What policies are shown: the names that they asked for, by how they begin, and endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

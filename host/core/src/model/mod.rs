@@ -35,7 +35,8 @@ pub use cluster::{
     Placement, PrivateDestinations, Reason, Surroundings,
 };
 pub use egress_node::{EgressNode, EgressNodes, Followed, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes};
-pub use interest::{EndpointScope, Interest, is_withheld};
+pub use egressd_vocabulary::{EndpointScope, ServiceType, TrafficPolicy};
+pub use interest::{Interest, is_withheld};
 pub use labels::Labels;
 pub use namespace::Namespace;
 pub use networks::{ClusterNetworks, Connected};
@@ -48,9 +49,7 @@ pub use prefix::{AnnotationPrefix, AnnotationPrefixError};
 pub(crate) use published::asks_kube_vip;
 pub(crate) use published::published_on;
 pub use published::{ActiveEndpoints, KubeVipWrote, Published, Writer, active_endpoint, published};
-pub use service::{
-    Endpoint, ObjectReference, Selection, Service, ServiceKind, ServicePort, TrafficPolicy, Uid, UidError,
-};
+pub use service::{Endpoint, ObjectReference, Selection, Service, ServicePort, Uid, UidError};
 pub use snapshot::{Before, Completeness, Key, MadeBy, Node, Readiness, Slice, Slices, Snapshot};
 pub use subject::{EgressPolicy, Subject, SubjectObject};
 pub use subject_key::{SubjectKey, SubjectKind, SubjectName};

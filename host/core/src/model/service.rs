@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{KubeVipWrote, Labels, SubjectKey};
+use super::{KubeVipWrote, Labels, ServiceType, SubjectKey, TrafficPolicy};
 use crate::net::{Family, Protocol};
 
 /// The identity of one life of an object. It becomes a part of chain names, so it is short and plain.
@@ -45,39 +45,6 @@ impl fmt::Display for Uid {
     }
 }
 
-/// `spec.type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ServiceKind {
-    /// Inside the cluster only (the default of Kubernetes).
-    ClusterIp,
-    /// On a port of every node.
-    NodePort,
-    /// With addresses of its own: the only kind that can be an egress Service.
-    LoadBalancer,
-    /// A DNS alias.
-    ExternalName,
-}
-
-impl fmt::Display for ServiceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::ClusterIp => "ClusterIP",
-            Self::NodePort => "NodePort",
-            Self::LoadBalancer => "LoadBalancer",
-            Self::ExternalName => "ExternalName",
-        })
-    }
-}
-
-/// `spec.externalTrafficPolicy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TrafficPolicy {
-    /// Any endpoint may answer.
-    Cluster,
-    /// Only endpoints of the node that was asked.
-    Local,
-}
-
 /// Whether Kubernetes looks for a Service's endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Selection {
@@ -108,7 +75,7 @@ pub struct Service {
     /// Seconds since 1970; 0 when the source does not say. The older of two Services wins (P13).
     pub created: i64,
     /// `spec.type`.
-    pub kind: ServiceKind,
+    pub kind: ServiceType,
     /// All its labels.
     pub labels: Labels,
     /// All its annotations.

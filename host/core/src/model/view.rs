@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::address::own_addresses;
 use super::published::unpublished;
 use super::{
-    AddressTrust, AnnotationPrefix, ClusterFacts, EgressPolicy, Endpoint, Labels, Namespace, Service, ServiceKind,
+    AddressTrust, AnnotationPrefix, ClusterFacts, EgressPolicy, Endpoint, Labels, Namespace, Service, ServiceType,
     Snapshot, Subject, SubjectKey, SubjectKind, SubjectObject, Unusable,
 };
 use crate::finding::{Finding, at_most, first_of};
@@ -68,7 +68,7 @@ fn of_service(
     service: Arc<Service>,
     own_addresses: impl FnOnce(&Service) -> (Vec<IpAddr>, Vec<Finding>),
 ) -> (Subject, Vec<Finding>) {
-    if service.kind != ServiceKind::LoadBalancer {
+    if service.kind != ServiceType::LoadBalancer {
         let object = SubjectObject::Service(service);
         return (Subject { object, addresses: Vec::new(), endpoints: Arc::default() }, Vec::new());
     }

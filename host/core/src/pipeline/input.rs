@@ -3,7 +3,7 @@
 use crate::chain::{Ruling, Verdict};
 use crate::decision::Draft;
 use crate::model::{
-    AnnotationPrefix, Interest, Published, Service, ServiceKind, Snapshot, Subject, SubjectKey, SubjectObject,
+    AnnotationPrefix, Interest, Published, Service, ServiceType, Snapshot, Subject, SubjectKey, SubjectObject,
 };
 use crate::stray::{self, Strays, Weight};
 
@@ -30,8 +30,8 @@ fn is_asked_about_service(
     prefix: &AnnotationPrefix,
 ) -> bool {
     match service.kind {
-        ServiceKind::LoadBalancer => true,
-        ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName => {
+        ServiceType::LoadBalancer => true,
+        ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::ExternalName => {
             let is_published = || published.active.values().any(|value| !value.is_empty());
             interest.concerns(service) || is_published() || stray::has_any(service, prefix)
         }
@@ -40,7 +40,7 @@ fn is_asked_about_service(
 
 /// The Services for which it depends on the policies whether they are asked.
 pub(super) fn of_other_types(snapshot: &Snapshot) -> Vec<SubjectKey> {
-    let others = snapshot.services.values().filter(|service| service.kind != ServiceKind::LoadBalancer);
+    let others = snapshot.services.values().filter(|service| service.kind != ServiceType::LoadBalancer);
     others.map(|service| service.key.clone()).collect()
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    Endpoint, EndpointScope, Interest, Labels, Namespace, Service, ServiceKind, ServicePort, Subject, SubjectKey,
+    Endpoint, EndpointScope, Interest, Labels, Namespace, Service, ServicePort, ServiceType, Subject, SubjectKey,
     SubjectView, TrafficPolicy, Uid,
 };
 use crate::net::Family;
@@ -77,7 +77,7 @@ fn shown(labels: &Labels, is_shown: impl Fn(&str) -> bool) -> Vec<(&str, &str)> 
 /// What only a Service has.
 #[derive(PartialEq, Eq, Hash)]
 struct OfService<'a> {
-    kind: ServiceKind,
+    kind: ServiceType,
     load_balancer_class: Option<&'a str>,
     cluster_addresses: &'a [IpAddr],
     traffic_policy: TrafficPolicy,

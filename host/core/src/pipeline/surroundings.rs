@@ -8,7 +8,7 @@ use super::places::Indexed;
 use super::{Memory, Pipeline, Question};
 use crate::model::{
     ClusterFacts, Concerned, Connected, Endpoint, Listing, MadeBy, Placement, PrivateDestinations, Selection,
-    ServiceKind, Snapshot, SubjectKey,
+    ServiceType, Snapshot, SubjectKey,
 };
 use crate::owner::Held;
 
@@ -125,6 +125,6 @@ impl Pipeline {
 /// Something that can be inside.
 #[derive(Debug, PartialEq)]
 enum Shows<'a> {
-    Address(IpAddr, Option<(Selection, ServiceKind)>),
-    Pod(Option<(Selection, ServiceKind)>, MadeBy, &'a Endpoint),
+    Address(IpAddr, Option<(Selection, ServiceType)>),
+    Pod(Option<(Selection, ServiceType)>, MadeBy, &'a Endpoint),
 }

@@ -8,7 +8,7 @@ use super::entry::Standing;
 use crate::decision::{Draft, Rule};
 use crate::finding::Finding;
 use crate::model::{
-    Labels, Published, Selection, Service, ServiceKind, Snapshot, SubjectKey, SubjectView, TrafficPolicy,
+    Labels, Published, Selection, Service, ServiceType, Snapshot, SubjectKey, SubjectView, TrafficPolicy,
     UnreadableService,
 };
 use crate::whose::Waits;
@@ -48,7 +48,7 @@ fn service(key: &SubjectKey, unreadable: &UnreadableService, draft: &Draft) -> S
         uid: unreadable.uid.clone(),
         // As the youngest, it takes no pod from another.
         created: i64::MAX,
-        kind: ServiceKind::LoadBalancer,
+        kind: ServiceType::LoadBalancer,
         labels: Labels::new(),
         annotations: Labels::new(),
         load_balancer_class: None,

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::finding::Finding;
-use crate::model::{ServiceKind, SubjectKey, SubjectView};
+use crate::model::{ServiceType, SubjectKey, SubjectView};
 
 /// What to do with an address that Services of several namespaces have (`--shared-addresses`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,11 +33,11 @@ impl Shares {
     /// Of a subject that asks for egress.
     pub fn of(view: &SubjectView) -> Self {
         match view.subject.service().map(|service| service.kind) {
-            Some(ServiceKind::LoadBalancer) | None => {
+            Some(ServiceType::LoadBalancer) | None => {
                 let addresses: BTreeSet<IpAddr> = view.subject.addresses.iter().copied().collect();
                 Self { created: view.subject.created(), addresses: addresses.into_iter().collect() }
             }
-            Some(ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::ExternalName) => Self::default(),
+            Some(ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::ExternalName) => Self::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::compile::table_names;
 use crate::decision::{Draft, Rule};
 use crate::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, ClusterSettings, Context, EgressNode, EgressPolicy, Endpoint, MadeBy,
-    Mark, Node, ObjectReference, Selection, Service, ServiceKind, Slice, Snapshot, SubjectKey, SubjectKind,
+    Mark, Node, ObjectReference, Selection, Service, ServiceType, Slice, Snapshot, SubjectKey, SubjectKind,
     Surroundings, TrafficPolicy, Uid,
 };
 use crate::net::Family;
@@ -109,7 +109,7 @@ pub fn service(name: &str, addresses: &[&str]) -> Service {
         key: SubjectKey::service("default", name),
         uid: Uid::new(format!("uid-{name}")).expect("a uid"),
         created: 0,
-        kind: ServiceKind::LoadBalancer,
+        kind: ServiceType::LoadBalancer,
         labels: Default::default(),
         annotations: Default::default(),
         load_balancer_class: None,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use egressd_core::model::{
-    Completeness, MadeBy, Named, PodNetwork, PrivateDestinations, Readiness, Selection, ServiceKind, Term, Writer,
+    Completeness, MadeBy, Named, PodNetwork, PrivateDestinations, Readiness, Selection, ServiceType, Term, Writer,
 };
 use egressd_core::owner::Held;
 use egressd_core::pipeline::Settings;
@@ -34,7 +34,7 @@ pub(crate) struct Spec {
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) created: i64,
     pub(crate) life: u8,
-    pub(crate) kind: ServiceKind,
+    pub(crate) kind: ServiceType,
     pub(crate) vip_host: Option<&'static str>,
     pub(crate) asks_kube_vip: Option<&'static str>,
     pub(crate) cluster_address: Option<IpAddr>,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use egressd_core::model::{ClusterSettings, MadeBy, Origin, PrivateDestinations, Readiness, ServiceKind};
+use egressd_core::model::{ClusterSettings, MadeBy, Origin, PrivateDestinations, Readiness, ServiceType};
 use egressd_core::owner::{Owner, Standing};
 use egressd_core::pipeline::Settings;
 use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
@@ -49,7 +49,7 @@ fn beginnings() -> impl Strategy<Value = Vec<Event>> {
     let spec = spec.prop_map(|(spec, addresses, wish)| Spec {
         wish: Some(wish),
         addresses,
-        kind: ServiceKind::LoadBalancer,
+        kind: ServiceType::LoadBalancer,
         vip_host: None,
         ..spec
     });
@@ -74,9 +74,9 @@ fn beginning_of(who: usize, (spec, pods): (Spec, Vec<Listed>)) -> [Event; 2] {
 
 pub(crate) fn specs() -> impl Strategy<Value = Spec> {
     let kind = prop_oneof![
-        6 => Just(ServiceKind::LoadBalancer),
-        1 => Just(ServiceKind::ClusterIp),
-        1 => Just(ServiceKind::ExternalName),
+        6 => Just(ServiceType::LoadBalancer),
+        1 => Just(ServiceType::ClusterIp),
+        1 => Just(ServiceType::ExternalName),
     ];
     let vip_host = select(vec![None, None, Some("node-a"), Some("Node-A"), Some("node-b")]);
     let asks_kube_vip = select(vec![None, None, Some("true")]);

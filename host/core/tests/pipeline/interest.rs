@@ -1,6 +1,6 @@
 //! About which Services the policies are asked at all, and what is kept of the others.
 
-use egressd_core::model::{Interest, ServiceKind};
+use egressd_core::model::{Interest, ServiceType};
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn attentive() -> Member {
 }
 
 fn of_another_type(word: Option<&str>) -> Service {
-    Service { kind: ServiceKind::ClusterIp, ..web(word) }
+    Service { kind: ServiceType::ClusterIp, ..web(word) }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is asked again: what policies are shown of a Service, and nothing else. The host looks at the rest by itself.
 
-use egressd_core::model::{Endpoint, Interest, Selection, ServiceKind, TrafficPolicy};
+use egressd_core::model::{Endpoint, Interest, Selection, ServiceType, TrafficPolicy};
 use egressd_core::policy::Scope;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -69,7 +69,7 @@ struct Seen {
     word: Option<&'static str>,
     team: Option<&'static str>,
     guarded: bool,
-    kind: ServiceKind,
+    kind: ServiceType,
     addresses: Vec<&'static str>,
     endpoints: Vec<&'static str>,
     ready: Option<bool>,
@@ -79,7 +79,7 @@ struct Seen {
 fn seen() -> impl Strategy<Value = Seen> {
     let word = select(vec![None, Some("translate"), Some("translate"), Some("gibberish"), Some("deny"), Some("trap")]);
     let team = select(vec![None, Some("a"), Some("b")]);
-    let kind = prop_oneof![6 => Just(ServiceKind::LoadBalancer), 1 => Just(ServiceKind::ClusterIp)];
+    let kind = prop_oneof![6 => Just(ServiceType::LoadBalancer), 1 => Just(ServiceType::ClusterIp)];
     let addresses = select(vec![vec!["11.0.0.2"], vec!["11.0.0.3"], vec!["11.0.0.2", "11.0.0.3"]]);
     let endpoints = select(vec![vec![], vec!["10.0.0.1"], vec!["10.0.0.1", "10.0.0.2"]]);
     let policies = select(vec![TrafficPolicy::Cluster, TrafficPolicy::Local]);
@@ -173,7 +173,7 @@ impl Seen {
     }
 
     fn can_have_rules(&self) -> bool {
-        self.kind == ServiceKind::LoadBalancer
+        self.kind == ServiceType::LoadBalancer
     }
 
     /// Whether policies are asked about it, whatever else is on it.

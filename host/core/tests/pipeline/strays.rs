@@ -1,7 +1,7 @@
 //! Names that are almost those that are read: the policies never see them, and the pipeline does.
 
 use egressd_core::finding::Severity;
-use egressd_core::model::ServiceKind;
+use egressd_core::model::ServiceType;
 
 use super::*;
 
@@ -52,7 +52,7 @@ fn what_narrows_nothing_is_a_warning_and_what_is_asked_for_is_in_force() {
 
 #[test]
 fn where_nothing_is_asked_for_by_its_right_name_the_misspelled_one_is_reported() {
-    for kind in [ServiceKind::LoadBalancer, ServiceKind::ClusterIp, ServiceKind::NodePort] {
+    for kind in [ServiceType::LoadBalancer, ServiceType::ClusterIp, ServiceType::NodePort] {
         let mut world = World::new();
         world.reload([obedient().reading(egressd_core::model::Interest::new(&["do".to_owned()], &[]))]);
         let round = world.put(Service { kind, ..with(None, "kube-vip.io/egres") }, &["10.0.0.1"]);

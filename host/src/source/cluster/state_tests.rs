@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use egressd_core::model::{
-    EgressNode, Endpoint, Labels, MadeBy, Mark, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceKind,
+    EgressNode, Endpoint, Labels, MadeBy, Mark, Node, Phase, Pod, PodNetwork, PolicyObject, Service, ServiceType,
     Slice, TrafficPolicy, Uid,
 };
 
@@ -30,7 +30,7 @@ pub(in super::super) fn service(of: &str, uid: &str) -> Reading {
         key: SubjectKey::service("shop", of),
         uid: Uid::new(uid).expect("a uid"),
         created: 0,
-        kind: ServiceKind::LoadBalancer,
+        kind: ServiceType::LoadBalancer,
         labels: Labels::new(),
         annotations: Labels::new(),
         load_balancer_class: None,

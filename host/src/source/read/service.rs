@@ -1,7 +1,7 @@
 //! Services.
 
 use egressd_core::model::{
-    AnnotationPrefix, KubeVipWrote, Labels, Selection, Service, ServiceKind, ServicePort, TrafficPolicy,
+    AnnotationPrefix, KubeVipWrote, Labels, Selection, Service, ServicePort, ServiceType, TrafficPolicy,
     active_endpoint,
 };
 use egressd_core::net::{Family, Protocol};
@@ -28,8 +28,7 @@ pub(super) fn service(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Servi
         spec_address: kept(text(&spec.get("loadBalancerIP")), faults).filter(|text: &String| !text.is_empty()),
         selection: selection(&spec.get("selector")),
         cluster_addresses: cluster_addresses(&spec, faults),
-        traffic_policy: kept(traffic_policy(&spec.get("externalTrafficPolicy")), faults)
-            .unwrap_or(TrafficPolicy::Cluster),
+        traffic_policy: kept(traffic_policy(&spec.get("externalTrafficPolicy")), faults).unwrap_or_default(),
         families: spec.get("ipFamilies").all_if_any(faults, family),
         ports: spec.get("ports").all_if_any(faults, port),
         kube_vip_wrote: kube_vip_wrote(root, &annotations),
@@ -53,14 +52,9 @@ fn given_address(item: &Field<'_>) -> Result<Option<std::net::IpAddr>, Fault> {
 }
 
 /// An empty type is the default, as for the API server.
-fn kind(field: &Field<'_>) -> Result<ServiceKind, Fault> {
-    match field.text()? {
-        None | Some("" | "ClusterIP") => Ok(ServiceKind::ClusterIp),
-        Some("NodePort") => Ok(ServiceKind::NodePort),
-        Some("LoadBalancer") => Ok(ServiceKind::LoadBalancer),
-        Some("ExternalName") => Ok(ServiceKind::ExternalName),
-        Some(_) => Err(field.fault("ClusterIP, NodePort, LoadBalancer or ExternalName")),
-    }
+fn kind(field: &Field<'_>) -> Result<ServiceType, Fault> {
+    let spelled = ServiceType::spelled(field.text()?.unwrap_or_default());
+    spelled.ok_or_else(|| field.fault("ClusterIP, NodePort, LoadBalancer or ExternalName"))
 }
 
 /// What cannot be read selects nothing: then no endpoint counts as one that Kubernetes looked for.
@@ -70,12 +64,8 @@ fn selection(field: &Field<'_>) -> Selection {
 }
 
 fn traffic_policy(field: &Field<'_>) -> Result<Option<TrafficPolicy>, Fault> {
-    match field.text()? {
-        None | Some("") => Ok(None),
-        Some("Cluster") => Ok(Some(TrafficPolicy::Cluster)),
-        Some("Local") => Ok(Some(TrafficPolicy::Local)),
-        Some(_) => Err(field.fault("Cluster or Local")),
-    }
+    let spelled = TrafficPolicy::spelled(field.text()?.unwrap_or_default());
+    spelled.map(Some).ok_or_else(|| field.fault("Cluster or Local"))
 }
 
 fn family(field: &Field<'_>) -> Result<Option<Family>, Fault> {

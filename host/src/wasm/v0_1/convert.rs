@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use egressd_core::decision::{Decision, Diagnostic, Draft, OnChange, OnUnavailable, Outcome, Rule, RuleParts};
 use egressd_core::finding::{Finding, Severity, Span, at_most};
 use egressd_core::model::{
-    Context, Endpoint, EndpointScope, Labels, ServiceKind, ServicePort, SubjectKind, SubjectView, TrafficPolicy,
+    Context, Endpoint, EndpointScope, Labels, ServicePort, ServiceType, SubjectKind, SubjectView, TrafficPolicy,
     is_withheld,
 };
 use egressd_core::net::{Family, PortRange, Protocol};
@@ -258,12 +258,12 @@ fn service_port(port: &ServicePort) -> wit::ServicePort {
     }
 }
 
-fn service_kind(kind: ServiceKind) -> wit::ServiceKind {
+fn service_kind(kind: ServiceType) -> wit::ServiceKind {
     match kind {
-        ServiceKind::ClusterIp => wit::ServiceKind::ClusterIp,
-        ServiceKind::NodePort => wit::ServiceKind::NodePort,
-        ServiceKind::LoadBalancer => wit::ServiceKind::LoadBalancer,
-        ServiceKind::ExternalName => wit::ServiceKind::ExternalName,
+        ServiceType::ClusterIp => wit::ServiceKind::ClusterIp,
+        ServiceType::NodePort => wit::ServiceKind::NodePort,
+        ServiceType::LoadBalancer => wit::ServiceKind::LoadBalancer,
+        ServiceType::ExternalName => wit::ServiceKind::ExternalName,
     }
 }
 

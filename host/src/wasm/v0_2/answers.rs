@@ -3,7 +3,6 @@
 
 use egressd_core::decision::{Diagnostic, Outcome};
 use egressd_core::finding::{Finding, at_most};
-use egressd_core::model::EndpointScope;
 use egressd_core::text::{Text, quoted};
 use egressd_vocabulary::ContractError;
 
@@ -29,10 +28,7 @@ pub(super) fn description(description: types::Description) -> Result<Description
         annotation_prefixes: description.annotation_prefixes,
         label_prefixes: description.label_prefixes,
         namespace_annotation_prefixes: description.namespace_annotation_prefixes,
-        endpoints: match description.endpoints {
-            types::EndpointScope::Here => EndpointScope::Here,
-            types::EndpointScope::All => EndpointScope::All,
-        },
+        endpoints: description.endpoints.into(),
     })
 }
 

@@ -1,9 +1,6 @@
 //! A subject as contract 0.2.0 shows it.
 
-use egressd_core::model::{
-    Context, Endpoint, EndpointScope, Labels, Service, ServiceKind, ServicePort, SubjectView, TrafficPolicy,
-    is_withheld,
-};
+use egressd_core::model::{Context, Endpoint, EndpointScope, Labels, Service, ServicePort, SubjectView, is_withheld};
 
 use super::super::description::Description;
 use super::types;
@@ -87,18 +84,10 @@ fn endpoint(endpoint: &Endpoint, here: bool) -> types::Endpoint {
 
 fn service(service: &Service) -> types::Service {
     types::Service {
-        type_: match service.kind {
-            ServiceKind::ClusterIp => types::ServiceType::ClusterIp,
-            ServiceKind::NodePort => types::ServiceType::NodePort,
-            ServiceKind::LoadBalancer => types::ServiceType::LoadBalancer,
-            ServiceKind::ExternalName => types::ServiceType::ExternalName,
-        },
+        type_: service.kind.into(),
         load_balancer_class: service.load_balancer_class.as_deref().map(str::to_owned),
         cluster_addresses: service.cluster_addresses.iter().copied().map(Into::into).collect(),
-        external_traffic_policy: match service.traffic_policy {
-            TrafficPolicy::Cluster => types::TrafficPolicy::Cluster,
-            TrafficPolicy::Local => types::TrafficPolicy::Local,
-        },
+        external_traffic_policy: service.traffic_policy.into(),
         families: service.families.iter().copied().map(Into::into).collect(),
         ports: service.ports.iter().map(port).collect(),
     }

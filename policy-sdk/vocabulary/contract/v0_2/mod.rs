@@ -7,6 +7,7 @@ mod answer;
 mod draft;
 mod rule;
 mod selector;
+mod shown;
 mod values;
 
 use super::types;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::reason::AddressReason;
 use super::sentences;
 use crate::finding::{Finding, at_most};
-use crate::model::{Endpoint, MadeBy, Selection, ServiceKind, Snapshot, SubjectKey, Unusable};
+use crate::model::{Endpoint, MadeBy, Selection, ServiceType, Snapshot, SubjectKey, Unusable};
 
 /// How many pods of one namespace count that no known network has. Each is an element of a set, and a tenant makes pods.
 pub const MOST_ENDPOINTS: usize = 256;
@@ -60,7 +60,7 @@ impl Exact {
 /// The ClusterIPs of these Services.
 pub(super) fn cluster_addresses(snapshot: &Snapshot, keys: &BTreeSet<SubjectKey>) -> impl Iterator<Item = IpAddr> {
     let services = keys.iter().filter_map(|key| snapshot.services.get(key));
-    let services = services.filter(|service| service.kind != ServiceKind::ExternalName);
+    let services = services.filter(|service| service.kind != ServiceType::ExternalName);
     services.flat_map(|service| service.cluster_addresses.iter().copied())
 }
 
@@ -88,7 +88,7 @@ pub(super) fn listed_pods<'a>(
 fn is_selected(snapshot: &Snapshot, key: &SubjectKey) -> bool {
     let service = snapshot.services.get(key);
     service.is_some_and(|service| match (service.selection, service.kind) {
-        (Selection::Selector, ServiceKind::ClusterIp | ServiceKind::NodePort | ServiceKind::LoadBalancer) => true,
-        (Selection::Selector, ServiceKind::ExternalName) | (Selection::ByHand, _) => false,
+        (Selection::Selector, ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::LoadBalancer) => true,
+        (Selection::Selector, ServiceType::ExternalName) | (Selection::ByHand, _) => false,
     })
 }
