@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
-use egressd_core::chain::Chain;
+use egressd::wasm::Compiler;
+use egressd_core::chain::{Chain, Member};
 use egressd_core::decision::Draft;
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, view};
 use egressd_core::testkit::{SnapshotBuilder, context, service};
@@ -62,18 +63,22 @@ const ENDPOINTS: [(u32, usize); 5] = [(0, 0), (10, 5), (100, 5), (100, 50), (1_0
 
 /// How a call of the built-in policy grows with the Service's endpoints.
 pub(crate) fn policy_call() {
-    println!("Time of the processor; the Service asks for egress.\n");
-    head(&["endpoints", "on this node", "p50", "p99", "native p50"]);
-    let (chain, context) = (built_in(), context());
+    println!(
+        "Time of the processor; the Service asks for egress. The built-in policy, and what it was in contract 0.1.0.\n"
+    );
+    head(&["endpoints", "on this node", "p50", "p99", "0.1.0 p50", "native p50"]);
+    let (chain, earlier, context) = (built_in(), released(), context());
     for (endpoints, here) in ENDPOINTS {
         let view = view_with(&[("egress", "true")], endpoints, here);
         let component = sample(|| drop(chain.evaluate(&context, &view)));
+        let earlier = sample(|| drop(earlier.evaluate(&context, &view)));
         let native = sample(|| drop(adapter::evaluate::<Annotations>("{}", &context, &view, &Draft::default())));
         row(&[
             &endpoints.to_string(),
             &here.to_string(),
             &us(component.at(50)),
             &us(component.at(99)),
+            &us(earlier.at(50)),
             &us(native.at(50)),
         ]);
     }
@@ -83,6 +88,15 @@ fn built_in() -> Chain {
     let (sandbox, prefix) = (Sandbox::new().expect("the built-in policy loads"), AnnotationPrefix::default());
     let mut library = Library::new(sandbox, prefix, Metrics::default(), Objects::new());
     library.update([]).chain.expect("there is one at first")
+}
+
+/// The built-in policy of contract 0.1.0.
+fn released() -> Chain {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/wasm/released/0.1.0/annotations.wasm");
+    let sandbox = Sandbox::new().expect("the built-in policy loads");
+    let bytes = std::fs::read(path).expect("it is in the tree");
+    let loaded = egressd::wasm::load(sandbox.engine(), &Compiler::InProcess, &bytes, "annotations", "{}");
+    Chain::new([Member::new(loaded.expect("it loads").asked)])
 }
 
 /// Times of the processor.

@@ -2,6 +2,7 @@
 //! machine. What the core keeps beside it has its own test, `host/core/tests/memory.rs`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod calls;
 mod counting;
 
 use std::collections::BTreeSet;

@@ -5,11 +5,14 @@
 
 #[path = "../wasm/adapter.rs"]
 mod adapter;
+mod compare;
 #[path = "../wasm/components.rs"]
 mod components;
 mod dice;
 #[path = "../../host/build/guest.rs"]
 mod guest;
+mod questions;
 mod random;
+mod released;
 #[path = "../wasm/views.rs"]
 mod views;

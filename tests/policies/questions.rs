@@ -1,0 +1,45 @@
+//! What each policy of this tree is asked about, and under which settings.
+
+use egressd_core::decision::Draft;
+use egressd_core::model::SubjectView;
+
+use crate::dice::Dice;
+
+pub(crate) const NAMESPACE_DEFAULTS: [&str; 3] = [
+    r#"{"defaults": [{"egress": {}}]}"#,
+    r#"{"defaults": [{"namespaces": {"labels": {"egress": "static"}}, "services": {"labels": {"tier": "front"}}, "egress": {"families": "both", "destination-ports": ["tcp:443"], "on-change": "sever"}}, {"namespaces": {"names": ["attic"]}, "egress": {"allowed-networks": ["198.51.100.0/24"], "on-unavailable": "drop"}}]}"#,
+    r#"{"prefix": "example.com", "defaults": [{"egress": {"families": "both", "denied-networks": ["10.0.0.0/8", "fc00::/7"], "source-ports": ["tcp:1024-65535"]}}]}"#,
+];
+
+pub(crate) const PRIVATE_GUARD: [&str; 2] = ["{}", r#"{"networks": ["10.1.0.0/16", "198.51.100.7", "::/0"]}"#];
+
+pub(crate) const ADDRESS_POOL: [&str; 3] = [
+    "{}",
+    r#"{"key": "address", "namespaces": {"names": ["shop"]}}"#,
+    r#"{"services": {"labels": {"example.com/egress": "spread"}}}"#,
+];
+
+pub(crate) const PORT_ALLOWLIST: [&str; 3] = [
+    r#"{"allow": []}"#,
+    r#"{"allow": [{"ports": ["tcp:443", "tcp:8000-8999", "tcp:9000", "udp:53"]}, {"namespaces": {"names": ["attic"]}, "without-ports": "allow"}]}"#,
+    r#"{"allow": [{"namespaces": {"labels": {"team": "web"}}, "ports": ["sctp:1-65535", "tcp:1-65535", "udp:53"]}]}"#,
+];
+
+/// A Service with annotations, and no draft yet.
+pub(crate) fn annotated(dice: &mut Dice) -> (SubjectView, Draft) {
+    (dice.annotated(), Draft::default())
+}
+
+/// A Service of whose draft most often nothing is there yet.
+pub(crate) fn labelled(dice: &mut Dice) -> (SubjectView, Draft) {
+    let view = dice.labelled();
+    let draft = if dice.below(4) == 0 { dice.draft(&view) } else { Draft::default() };
+    (view, draft)
+}
+
+/// A Service with a draft of earlier policies.
+pub(crate) fn transformed(dice: &mut Dice) -> (SubjectView, Draft) {
+    let view = dice.labelled();
+    let draft = dice.draft(&view);
+    (view, draft)
+}

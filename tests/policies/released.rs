@@ -1,0 +1,173 @@
+//! Components of contract 0.1.0 beside those of today: both answer the same about a hundred thousand random Services, each.
+//!
+//! One difference is stated: a component of 0.1.0 is shown all endpoints, and `annotations` counts those on other nodes in
+//! the sentence of a family without endpoints here. Today's is shown those here and the number of the others, so that it
+//! counts them without their families.
+
+use std::fs;
+use std::sync::Arc;
+
+use egressd::wasm::{self, Version};
+use egressd_core::chain::{Asked, Chain, Member, Policy, Ruling, Validator};
+use egressd_core::decision::{Diagnostic, Draft, Outcome};
+use egressd_core::finding::Finding;
+use egressd_core::model::SubjectView;
+use egressd_core::policy::Mode;
+
+use crate::compare::{Pair, assert_often, compare, decided, load, objected};
+use crate::components::component;
+use crate::questions::{self, annotated, labelled, transformed};
+use crate::views::context;
+
+/// The finding in whose sentence endpoints on other nodes are counted.
+const COUNTED: &str = "no-local-endpoint";
+
+/// The component of contract 0.1.0.
+fn released(name: &str) -> Vec<u8> {
+    let path = format!("{}/../tests/wasm/released/0.1.0/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
+    let bytes = fs::read(path).unwrap();
+    assert_eq!(wasm::inspect(&bytes).unwrap().contract, Version::V0_1, "{name}");
+    bytes
+}
+
+/// The one of this tree.
+fn todays(name: &str) -> Vec<u8> {
+    let bytes = component(&format!("egressd-policy-{name}"));
+    assert_eq!(wasm::inspect(&bytes).unwrap().contract, Version::V0_2, "{name}");
+    bytes
+}
+
+fn policy(bytes: &[u8], settings: &str) -> Arc<dyn Policy> {
+    let Asked::Policy(policy) = load(bytes, settings) else { panic!("not a policy") };
+    policy
+}
+
+fn validator(bytes: &[u8], settings: &str) -> Arc<dyn Validator> {
+    let Asked::Validator(validator) = load(bytes, settings) else { panic!("not a validator") };
+    validator
+}
+
+/// The released policy, and today's.
+struct Policies([Arc<dyn Policy>; 2]);
+
+impl Policies {
+    fn load(name: &str, settings: &[&str]) -> Vec<Self> {
+        let both = [released(name), todays(name)];
+        settings.iter().map(|settings| Self([0, 1].map(|at| policy(&both[at], settings)))).collect()
+    }
+}
+
+impl Pair for Policies {
+    type Answer = Outcome;
+
+    fn answers(&self, view: &SubjectView, draft: &Draft) -> [Outcome; 2] {
+        [0, 1].map(|at| {
+            let mut outcome = self.0[at].evaluate(&context(), view, draft).unwrap();
+            outcome.diagnostics.iter_mut().filter(|one| one.code == COUNTED).for_each(|one| one.message.clear());
+            outcome
+        })
+    }
+
+    fn kind(outcome: &Outcome) -> usize {
+        decided(&outcome.decision)
+    }
+}
+
+/// The released validator, and today's.
+struct Validators([Arc<dyn Validator>; 2]);
+
+impl Pair for Validators {
+    type Answer = Vec<Diagnostic>;
+
+    fn answers(&self, view: &SubjectView, draft: &Draft) -> [Vec<Diagnostic>; 2] {
+        [0, 1].map(|at| self.0[at].validate(&context(), view, draft).unwrap())
+    }
+
+    fn kind(reported: &Vec<Diagnostic>) -> usize {
+        objected(reported)
+    }
+}
+
+/// Both in one chain: the released policy in force, and today's in shadow mode behind it, which answers with a draft of its
+/// own.
+struct Beside(Chain);
+
+impl Beside {
+    fn load(name: &str, settings: &str) -> Self {
+        let todays = Member { order: 1, mode: Mode::Shadow, ..Member::new(load(&todays(name), settings)) };
+        Self(Chain::new([Member::new(load(&released(name), settings)), todays]))
+    }
+}
+
+impl Pair for Beside {
+    type Answer = (usize, Option<Arc<Draft>>, Vec<Finding>);
+
+    fn answers(&self, view: &SubjectView, _: &Draft) -> [Self::Answer; 2] {
+        let mut verdict = self.0.evaluate(&context(), view);
+        let shadow = verdict.shadows.remove(0);
+        // In its shadow the chain went through both, unless the first one ended it.
+        let both = uncounted(shadow.findings);
+        let released = uncounted(verdict.findings);
+        let todays = if both.len() == released.len() { both } else { both[released.len()..].to_vec() };
+        [answer(verdict.ruling, released), answer(shadow.ruling, todays)]
+    }
+
+    fn kind(answer: &Self::Answer) -> usize {
+        answer.0
+    }
+}
+
+fn answer(ruling: Ruling, findings: Vec<Finding>) -> <Beside as Pair>::Answer {
+    match ruling {
+        Ruling::Draft(draft) if draft.rules().is_empty() => (2, None, findings),
+        Ruling::Draft(draft) => (1, Some(draft), findings),
+        Ruling::Invalid { .. } => (3, None, findings),
+        Ruling::Denied { .. } => (4, None, findings),
+        Ruling::Failed(failure) => panic!("{failure}"),
+    }
+}
+
+fn uncounted(findings: Vec<Finding>) -> Vec<Finding> {
+    let uncounted = |finding: Finding| match finding.code.as_str() {
+        COUNTED => Finding { message: "".into(), ..finding },
+        _ => finding,
+    };
+    findings.into_iter().map(uncounted).collect()
+}
+
+#[test]
+fn a_released_component_and_todays_in_one_chain_answer_the_same_about_random_annotations() {
+    let decided = compare(&[Beside::load("annotations", "{}")], annotated);
+    assert_often(decided, [false, true, true, true, false]);
+}
+
+#[test]
+fn a_released_component_answers_as_todays_about_random_annotations() {
+    let pairs = Policies::load("annotations", &["{}"]);
+    assert_often(compare(&pairs, annotated), [true, true, true, true, false]);
+}
+
+#[test]
+fn a_released_component_answers_as_todays_about_random_namespaces() {
+    let pairs = Policies::load("namespace-defaults", &questions::NAMESPACE_DEFAULTS);
+    assert_often(compare(&pairs, labelled), [true, true, true, false, false]);
+}
+
+#[test]
+fn a_released_component_answers_as_todays_about_random_drafts_that_are_guarded() {
+    let pairs = Policies::load("private-guard", &questions::PRIVATE_GUARD);
+    assert_often(compare(&pairs, transformed), [true, true, false, false, false]);
+}
+
+#[test]
+fn a_released_component_answers_as_todays_about_random_drafts_that_are_spread() {
+    let pairs = Policies::load("address-pool", &questions::ADDRESS_POOL);
+    assert_often(compare(&pairs, transformed), [true, true, false, false, false]);
+}
+
+#[test]
+fn a_released_component_answers_as_todays_about_random_drafts_that_are_validated() {
+    let both = [released("port-allowlist"), todays("port-allowlist")];
+    let pair = |settings: &'static str| Validators([0, 1].map(|at| validator(&both[at], settings)));
+    assert_often(compare(&questions::PORT_ALLOWLIST.map(pair), transformed), [true, false, false, false, true]);
+}
