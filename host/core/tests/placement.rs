@@ -270,3 +270,19 @@ proptest! {
         prop_assert!(!claims.is_announced() || unreadable.translating(Owner::Auto).is_empty(), "{unreadable:?}");
     }
 }
+
+#[test]
+fn a_lease_that_was_not_read_or_is_not_followed_may_name_any_node() {
+    for (named, state, remedy) in [
+        (Named::NotRead, "was not read yet", "the API server has to answer first"),
+        (Named::NotFollowed, "is not followed, since as many Leases are as may be", "or choose another --owner"),
+    ] {
+        let claims = nothing().lease(cilium("a", 1).naming(named)).on("a");
+        assert_eq!(claims.translating(Owner::Auto), Vec::<&str>::new());
+        let finding = claims.seen_from("a", Owner::Auto).objection(&claims.subject(), a(V4)).unwrap();
+        assert_eq!((finding.code.as_str(), finding.severity), ("holder-unreadable", Severity::Warning));
+        let lease = format!("Lease kube-system/cilium-l2announce-default-web {state}, so it is unknown");
+        let message = finding.message.as_str();
+        assert!(message.contains(&lease) && message.ends_with(remedy), "{message}");
+    }
+}

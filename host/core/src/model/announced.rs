@@ -19,6 +19,10 @@ pub enum Named {
     NoNode,
     /// The field cannot be read, and was never read before: it may be any node.
     Unreadable,
+    /// The object was asked for and there is no answer yet: likewise.
+    NotRead,
+    /// The object is not asked for, because as many are followed as may be: likewise.
+    NotFollowed,
 }
 
 /// MetalLB's ServiceL2Status: the node whose speaker answers for a Service's addresses.

@@ -105,8 +105,13 @@ impl<'a> Claim<'a> {
     pub(super) fn node(&self) -> Option<&str> {
         match &*self.named {
             Named::Node(node) => Some(node),
-            Named::NoNode | Named::Unreadable => None,
+            Named::NoNode | Named::Unreadable | Named::NotRead | Named::NotFollowed => None,
         }
+    }
+
+    /// What it says about the node.
+    pub(super) fn named(&self) -> &Named {
+        &self.named
     }
 
     /// Whether it says something about now.

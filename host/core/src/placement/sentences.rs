@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::claim::{Claim, Claimant};
 use super::decide::Decided;
 use crate::finding::{Finding, Severity};
+use crate::model::Named;
 use crate::owner::{HELD_ELSEWHERE, Standing};
 use crate::text::quoted;
 
@@ -36,8 +37,15 @@ pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Optio
 }
 
 pub(super) fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
-    let by = &claim.by;
-    let because = format!("{by} cannot be read, so it is unknown which node announces it; correct or delete it");
+    let (state, remedy) = match claim.named() {
+        Named::NotRead => ("was not read yet", "the API server has to answer first"),
+        Named::NotFollowed => (
+            "is not followed, since as many Leases are as may be",
+            "let fewer Services ask for egress, or choose another --owner",
+        ),
+        Named::Unreadable | Named::Node(_) | Named::NoNode => ("cannot be read", "correct or delete it"),
+    };
+    let because = format!("{} {state}, so it is unknown which node announces it; {remedy}", claim.by);
     Finding::warning("holder-unreadable", nothing(address, &because))
 }
 

@@ -34,6 +34,7 @@ fn named() -> impl Strategy<Value = Named> {
         6 => select(NODES.to_vec()).prop_map(|node| Named::Node(node.into())),
         1 => Just(Named::NoNode),
         1 => Just(Named::Unreadable),
+        1 => prop_oneof![Just(Named::NotRead), Just(Named::NotFollowed)],
     ]
 }
 

@@ -23,7 +23,7 @@ fn known(state: &State) -> Vec<String> {
     let node = |status: &L2Status| match &status.named {
         Named::Node(node) => node.to_string(),
         Named::NoNode => "none".to_owned(),
-        Named::Unreadable => "unreadable".to_owned(),
+        Named::Unreadable | Named::NotRead | Named::NotFollowed => "unreadable".to_owned(),
     };
     let statuses = state.snapshot.announced.l2_statuses.iter();
     let each = statuses.flat_map(|(service, statuses)| statuses.iter().map(move |one| (service, one)));
