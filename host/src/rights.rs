@@ -153,9 +153,15 @@ pub const NETWORK_CONFIG_MAPS: [&str; 2] = ["kube-flannel-cfg", "kubeadm-config"
 /// Where the manifest of the role for announcements is.
 pub const PLACEMENT_MANIFEST: &str = "deploy/components/placement/rbac.yaml";
 
-/// What it may do beside that where it watches which nodes load balancers name (`deploy/components/placement`).
-pub const PLACEMENT_RIGHTS: [Right; 2] =
-    [cluster("list", "metallb.io", "servicel2statuses"), cluster("watch", "metallb.io", "servicel2statuses")];
+/// What it may do beside that where it watches which nodes load balancers name (`deploy/components/placement`). Leases are asked
+/// for one by one, by names that follow from those
+/// of Services.
+pub const PLACEMENT_RIGHTS: [Right; 4] = [
+    cluster("list", "metallb.io", "servicel2statuses"),
+    cluster("watch", "metallb.io", "servicel2statuses"),
+    cluster("list", "coordination.k8s.io", "leases"),
+    cluster("watch", "coordination.k8s.io", "leases"),
+];
 
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

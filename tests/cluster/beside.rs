@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::stage::{EGRESS, WEB, annotate, expect_exact, expect_still, program, with_web};
 use crate::told::{About, wait_for_event};
 
-const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
+pub(crate) const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 /// The prefix of annotations that kube-vip does not know.
 const PREFIX: &str = "egress.example.com";
 
@@ -150,7 +150,7 @@ pub(crate) fn calicos_pools_are_configured_and_not_read() -> Result<()> {
     expect_still(&cluster)
 }
 
-fn with_a_pod_on_each_node(cluster: &Cluster) -> Result<()> {
+pub(crate) fn with_a_pod_on_each_node(cluster: &Cluster) -> Result<()> {
     let names = ["web-1", "web-2"].into_iter();
     names.zip(cluster.lab.nodes()).try_for_each(|(name, node)| cluster.create_pod(name, "web", node.pod(1)))?;
     wait_for_endpoints(cluster, 4)
@@ -163,19 +163,19 @@ fn wait_for_endpoints(cluster: &Cluster, count: usize) -> Result<()> {
     })
 }
 
-fn run_on_all<'c>(cluster: &'c Cluster, program: &Program) -> Result<Vec<Egressd<'c>>> {
+pub(crate) fn run_on_all<'c>(cluster: &'c Cluster, program: &Program) -> Result<Vec<Egressd<'c>>> {
     cluster.lab.nodes().iter().map(|node| cluster.run(program, node)).collect()
 }
 
 /// The pod of one node is seen with the address that moves, and the other node's with its own. The answers find their way
 /// by what was announced.
-fn expect_moved(lab: &Lab, egressds: &mut [Egressd<'_>], [to, from]: [usize; 2]) -> Result<()> {
+pub(crate) fn expect_moved(lab: &Lab, egressds: &mut [Egressd<'_>], [to, from]: [usize; 2]) -> Result<()> {
     let (nodes, pod) = (lab.nodes(), lab.nodes()[from].pod(1));
     expect_seen(&mut egressds[to], &nodes[to], MOVING)?;
     expect_seen(&mut egressds[from], &nodes[from], [pod.v4(), pod.v6()])
 }
 
-fn expect_seen(egressd: &mut Egressd<'_>, node: &Node, seen: [IpAddr; 2]) -> Result<()> {
+pub(crate) fn expect_seen(egressd: &mut Egressd<'_>, node: &Node, seen: [IpAddr; 2]) -> Result<()> {
     egressd.wait_until_seen(node.pod(1), OUTSIDE_V4, seen[0].into())?;
     egressd.wait_until_seen(node.pod(1), OUTSIDE_V6, seen[1].into())
 }

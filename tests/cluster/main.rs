@@ -7,6 +7,7 @@ mod deployment;
 mod egress_nodes;
 mod lab_itself;
 mod last_good;
+mod leases;
 mod life;
 mod moves;
 mod networks;
@@ -73,6 +74,9 @@ lab::tests![
     beside::a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is,
     beside::the_node_that_metallb_names_translates_and_moves_are_followed,
     beside::without_metallb_or_the_right_to_read_it_nothing_changes,
+    leases::the_node_that_holds_ciliums_lease_translates_and_moves_are_followed,
+    leases::a_lease_that_is_not_renewed_ends_and_one_that_is_deleted_is_as_none,
+    leases::kube_vips_lease_of_a_service_counts_before_a_vip_host_that_was_left,
     beside::what_metallb_writes_is_not_read_without_the_component_and_a_vip_host_is,
     beside::what_flannel_writes_changes_nothing,
     beside::calicos_pools_are_configured_and_not_read,

@@ -130,7 +130,7 @@ pub struct Source {
     #[arg(long, value_enum, value_name = "WHERE", env = "EGRESSD_DETECT_NETWORKS",
           default_value_t = DetectNetworks::Nodes)]
     pub detect_networks: DetectNetworks,
-    /// Whether to watch which nodes MetalLB names as those that announce Services' addresses, for --owner=auto.
+    /// Whether to watch which nodes MetalLB, Cilium and kube-vip name as those that announce Services' addresses, for --owner=auto.
     ///
     /// Needs the rights of deploy/components/placement, which sets it. What is not there or may not be read is done without.
     /// Has no effect with --manifests: there, such objects and Leases count where there are any.

@@ -7,6 +7,7 @@
 
 mod announce;
 mod calico;
+mod cilium;
 mod custom;
 mod flannel;
 mod kube_vip;
@@ -18,6 +19,7 @@ mod tables;
 mod vxlan;
 
 pub use calico::{Calico, POOL_V4, POOL_V6};
+pub use cilium::CiliumLease;
 pub use flannel::{Firewall, Flannel};
 pub use kube_vip::KubeVip;
 pub use kube_vip_egress::KubeVipEgress;

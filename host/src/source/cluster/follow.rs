@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::model::Interest;
+use egressd_core::model::{Interest, ObjectReference};
 use futures_util::TryStreamExt;
 use kube::Client;
 use kube::api::WatchEvent;
@@ -25,6 +25,7 @@ use super::asked::{Asked, Begin, version};
 use super::backoff::{Backoff, scatter};
 use super::cut::cut;
 use super::event::{Event, Kind, Reading};
+use super::leases::Report;
 use super::page::Object;
 use super::server::{INITIAL_EVENTS_END, Lists, Server};
 use super::trouble::{Trouble, Verb};
@@ -52,6 +53,8 @@ pub(super) enum News {
     Works(Kind),
     /// It does not.
     Trouble(Kind, Trouble),
+    /// A Lease that is followed by its name means something else than before.
+    Lease(ObjectReference, Report),
     /// It does not let them be read, which is no trouble: what was read last counts, if anything was.
     Forgone(Kind),
 }

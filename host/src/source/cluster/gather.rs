@@ -13,6 +13,7 @@ use tracing::info;
 use super::super::handover::Giver;
 use super::event::{Event, Kind};
 use super::follow::News;
+use super::leases::Leases;
 use super::memory::Memory;
 use super::state::State;
 use super::trouble::Trouble;
@@ -29,39 +30,33 @@ const NO_EGRESS_NODES: &str = "the API server has no EgressNodes: this node publ
                                the addresses in their Nodes alone are known; apply deploy/base/egressnode.yaml, and they are \
                                found within minutes";
 
+/// What is gathered.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    state: State,
+    /// None where they are not followed.
+    leases: Option<Leases>,
+    troubles: Troubles,
+    begun: Begun,
+}
+
 /// Takes in what followers tell, until there are none.
-pub(super) async fn gather(mut news: Receiver<News>, mut state: State, giver: Giver, mut memory: Option<Memory>) {
-    let mut troubles = Troubles::default();
-    let mut begun = Begun::No;
+pub(super) async fn gather(mut news: Receiver<News>, mut gathered: Gathered, giver: Giver, mut memory: Option<Memory>) {
     let mut reported = Vec::with_capacity(MOST);
     while news.recv_many(&mut reported, MOST).await > 0 {
         let latest = clock::now() + PATIENCE;
-        reported.drain(..).for_each(|one| take(one, &mut state, &mut troubles));
-        while state.lacks_a_namespace()
+        gathered.take(reported.drain(..));
+        while gathered.lacks_something()
             && clock::now() < latest
             && let Ok(Some(one)) = timeout_at(latest, news.recv()).await
         {
-            take(one, &mut state, &mut troubles);
+            gathered.take([one]);
         }
-        if begun == Begun::No
-            && let Some(policies) = state.policies()
-        {
-            begun = Begun::Policies;
-            giver.give_policies(policies);
+        gathered.hand_over(&giver);
+        if let (Some(memory), Begun::Yes) = (&mut memory, gathered.begun) {
+            memory.note(gathered.state.facts());
         }
-        if begun == Begun::Policies && state.is_complete() {
-            begun = Begun::Yes;
-            info!("everything was read from the API server");
-            giver.give(state.whole());
-        } else if begun == Begun::Yes
-            && let Some(update) = state.update()
-        {
-            giver.give(update);
-        }
-        if let (Some(memory), Begun::Yes) = (&mut memory, begun) {
-            memory.note(state.facts());
-        }
-        giver.tell([troubles.findings(), state.findings()].concat());
+        giver.tell(gathered.findings());
     }
 }
 
@@ -75,28 +70,74 @@ enum Begun {
     Yes,
 }
 
-fn take(news: News, state: &mut State, troubles: &mut Troubles) {
-    match news {
-        News::Event(Kind::EgressNodes, Event::Absent) if !state.knows_no_egress_nodes() => {
-            info!("{NO_EGRESS_NODES}");
-            state.take(Kind::EgressNodes, Event::Absent);
+impl Gathered {
+    pub(super) fn new(state: State, leases: Option<Leases>) -> Self {
+        Self { state, leases, troubles: Troubles::default(), begun: Begun::No }
+    }
+
+    fn take(&mut self, news: impl IntoIterator<Item = News>) {
+        news.into_iter().for_each(|one| self.take_one(one));
+        // Before that, Services are missing.
+        if let Some(leases) = self.leases.as_mut().filter(|_| self.state.is_complete()) {
+            leases.look_at(&mut self.state);
         }
-        News::Event(kind, event) => state.take(kind, event),
-        News::Works(kind) => {
-            state.resumed(kind);
-            troubles.over(kind);
-        }
-        News::Forgone(kind) => {
-            state.forgo(kind);
-            troubles.over(kind);
-        }
-        News::Trouble(kind, trouble) => {
-            state.interrupted(kind);
-            if trouble.is_done_without() {
-                state.forgo(kind);
+    }
+
+    fn take_one(&mut self, news: News) {
+        let Self { state, leases, troubles, begun: _ } = self;
+        match news {
+            News::Event(Kind::EgressNodes, Event::Absent) if !state.knows_no_egress_nodes() => {
+                info!("{NO_EGRESS_NODES}");
+                state.take(Kind::EgressNodes, Event::Absent);
             }
-            troubles.add(kind, trouble);
+            News::Event(kind, event) => state.take(kind, event),
+            News::Lease(name, report) => leases.iter_mut().for_each(|all| all.take(&name, &report, state)),
+            News::Works(kind) => {
+                state.resumed(kind);
+                troubles.over(kind);
+            }
+            News::Forgone(kind) => {
+                state.forgo(kind);
+                troubles.over(kind);
+            }
+            News::Trouble(kind, trouble) => {
+                state.interrupted(kind);
+                if trouble.is_done_without() {
+                    state.forgo(kind);
+                }
+                troubles.add(kind, trouble);
+            }
         }
+    }
+
+    /// Whether what changed is not to be handed over without something that comes another way, and is not to wait long.
+    fn lacks_something(&self) -> bool {
+        self.state.lacks_a_namespace() || self.begun == Begun::Yes && self.lacks_a_lease()
+    }
+
+    fn lacks_a_lease(&self) -> bool {
+        self.leases.as_ref().is_some_and(Leases::is_waiting)
+    }
+
+    fn hand_over(&mut self, giver: &Giver) {
+        if self.begun == Begun::No
+            && let Some(policies) = self.state.policies()
+        {
+            self.begun = Begun::Policies;
+            giver.give_policies(policies);
+        }
+        if self.begun == Begun::Policies && self.state.is_complete() && !self.lacks_a_lease() {
+            self.begun = Begun::Yes;
+            info!("everything was read from the API server");
+            giver.give(self.state.whole());
+        } else if self.begun == Begun::Yes {
+            self.leases.iter_mut().for_each(|leases| leases.give_up(&mut self.state));
+            self.state.update().into_iter().for_each(|update| giver.give(update));
+        }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        [self.troubles.findings(), self.state.findings()].concat()
     }
 }
 
@@ -136,6 +177,9 @@ impl Troubles {
 #[cfg(test)]
 #[path = "gather_tests.rs"]
 mod hand_over;
+#[cfg(test)]
+#[path = "gather_leases_tests.rs"]
+mod leases;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,8 @@ use crate::clock;
 /// A source that has listed everything, and what takes from it.
 async fn source() -> (Sender<News>, Taker) {
     let ((giver, taker), (sender, news)) = (handover(), channel(MOST));
-    tokio::spawn(gather(news, State::of([Kind::Services, Kind::Slices, Kind::Namespaces]), giver, None));
+    let state = State::of([Kind::Services, Kind::Slices, Kind::Namespaces]);
+    tokio::spawn(gather(news, Gathered::new(state, None), giver, None));
     for kind in [Kind::Services, Kind::Slices, Kind::Namespaces] {
         report(&sender, kind, Event::Begin).await;
         if kind == Kind::Namespaces {

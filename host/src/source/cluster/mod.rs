@@ -20,8 +20,8 @@
 //! # What it may do
 //!
 //! `list` and `watch`, nothing else: of services, endpointslices, nodes, namespaces and servicecidrs in the whole cluster,
-//! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node and of what network plugins
-//! and installers say. A verb that is missing is told by name, and nothing is handed over before every kind was listed: a
+//! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node, of what network plugins
+//! and installers say, and of what load balancers write, Leases each by its name (`leases`). A verb that is missing is told by name, and nothing is handed over before every kind was listed: a
 //! guard that was not read could be one that forbids.
 
 mod asked;
@@ -31,6 +31,7 @@ mod cut;
 pub mod event;
 mod follow;
 mod gather;
+mod leases;
 pub mod memory;
 mod page;
 mod plugins;
@@ -53,6 +54,8 @@ pub use connect::{Access, ConnectError, Connection};
 use self::asked::Asked;
 use self::event::Kind;
 use self::follow::{Follower, News, everything};
+use self::gather::Gathered;
+use self::leases::{Leases, Wanted};
 use self::memory::Memory;
 use self::server::Server;
 use self::state::State;
@@ -107,9 +110,15 @@ pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), 
     let server = Arc::clone(connection.server());
     let follow = move || {
         let (sender, news) = channel(WAITING);
-        let followers = followers(&client, &server, &scope, &sender, &giver.asked());
+        let server = Arc::new(Server::new(server, client.clone()));
+        let mut followers = followers(&client, &server, &scope, &sender, &giver.asked());
+        let leases = scope.leases(&giver).map(|(leases, wanted)| {
+            followers.push(leases::run(client, server, sender.clone(), wanted).boxed());
+            leases
+        });
         drop(sender);
-        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, state, giver, memory)) });
+        let gathered = Gathered::new(state, leases);
+        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, gathered, giver, memory)) });
     };
     thread::Builder::new().name("cluster".to_owned()).spawn(follow).map(drop).map_err(Error::Thread)
 }
@@ -138,6 +147,9 @@ async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<
             Err(trouble) => return Err(trouble),
         }
     }
+    if scope.claims == ClaimWatch::Watch {
+        leases::read(&mut state, client, server).await?;
+    }
     let mut update = state.whole();
     update.findings.extend(findings);
     Ok(update)
@@ -145,15 +157,14 @@ async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<
 
 fn followers(
     client: &Client,
-    address: &Arc<str>,
+    server: &Arc<Server>,
     scope: &Scope,
     news: &Sender<News>,
     read: &handover::Asked,
 ) -> Vec<BoxFuture<'static, ()>> {
-    let server = Arc::new(Server::new(Arc::clone(address), client.clone()));
     let follower = |asked: Asked| {
         let cuts = matches!(asked.kind, Kind::Services | Kind::Namespaces);
-        let follower = Follower::new(asked, client.clone(), Arc::clone(&server), news.clone());
+        let follower = Follower::new(asked, client.clone(), Arc::clone(server), news.clone());
         if cuts { follower.cutting_to(read.clone()).run().boxed() } else { follower.run().boxed() }
     };
     scope.asked().map(follower).collect()
@@ -163,6 +174,11 @@ impl Scope {
     /// As far as an earlier process knew.
     fn state(&self) -> State {
         State::of(self.kinds()).recalling(self.sources.as_ref().map(memory::recall).unwrap_or_default())
+    }
+
+    /// Leases, where claims are watched.
+    fn leases(&self, giver: &Giver) -> Option<(Leases, Wanted)> {
+        (self.claims == ClaimWatch::Watch).then(|| Leases::new(giver.asked()))
     }
 
     /// The kinds that are followed.

@@ -6,9 +6,42 @@ use egressd_core::model::{Key, ObjectReference, Slice, Snapshot, SubjectKey};
 
 use super::State;
 use crate::source::claims::{self, Claim};
+use crate::source::cluster::leases::{KIND, Report};
 use crate::source::kind::Kind;
 
 impl State {
+    /// The Services that changed since the last hand-over.
+    pub(in crate::source::cluster) fn changed_services(&self) -> impl Iterator<Item = &SubjectKey> {
+        self.keys.iter().filter_map(|key| match key {
+            Key::Subject(key) => Some(key),
+            Key::Namespace(_) | Key::Cluster | Key::Policy(_) | Key::Announced | Key::Pod(_) | Key::Pods => None,
+        })
+    }
+
+    /// What is known now.
+    pub(in crate::source::cluster) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Takes in what a Lease means now. It is followed by its name, so that no list of all says whether it is there.
+    pub(in crate::source::cluster) fn take_lease(&mut self, name: &ObjectReference, report: &Report) {
+        let (of, Report { lease, unreadable, faults }) = ((KIND, name.clone()), report);
+        self.unreadable.remove(&of);
+        self.faults.remove(&of);
+        if !faults.is_empty() {
+            self.faults.insert(of.clone(), faults.clone());
+        }
+        self.unreadable.extend(unreadable.iter().map(|why| (of.clone(), why.clone())));
+        let leases = &mut self.snapshot.announced.leases;
+        if leases.get(name) != lease.as_ref() {
+            self.keys.insert(Key::Announced);
+            match lease {
+                Some(lease) => drop(leases.insert(name.clone(), Arc::clone(lease))),
+                None => drop(leases.remove(name)),
+            }
+        }
+    }
+
     /// A ServiceL2Status that names another Service than before leaves the old one first.
     pub(super) fn store_claim(&mut self, name: ObjectReference, claim: &Claim) {
         if let Claim::L2Status(service, _) = claim

@@ -1,0 +1,141 @@
+//! Leases come another way than the rest, and are handed over with the Services that they are of.
+#![expect(clippy::expect_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use egressd_core::model::{AnnotationPrefix, Interest, Key, Labels, Lease, Named, ObjectReference, SubjectKey, Term};
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::time::sleep;
+
+use super::super::event::{Content, Event, Reading};
+use super::super::handover::{Taker, Update, handover};
+use super::super::leases::{Report, Wanted};
+use super::super::state::tests::{namespace, service};
+use super::*;
+use crate::source::documents::Object;
+
+/// What is followed, and both ends of a source that gathers.
+struct Source {
+    news: Sender<News>,
+    taker: Taker,
+    wanted: Wanted,
+}
+
+impl Source {
+    /// With a Service that asks for egress; nothing was reported of its Lease yet.
+    async fn listed() -> Self {
+        let ((giver, taker), (news, followed)) = (handover(), channel(MOST));
+        taker.ask(Interest::of_host(&AnnotationPrefix::default()));
+        let (leases, wanted) = Leases::new(giver.asked());
+        let state = State::of([Kind::Services, Kind::Namespaces, Kind::Policies]);
+        tokio::spawn(gather(followed, Gathered::new(state, Some(leases)), giver, None));
+        let source = Self { news, taker, wanted };
+        source.list(Kind::Namespaces, namespace("shop", "l")).await;
+        source.list(Kind::Services, asking("web")).await;
+        for event in [Event::Begin, Event::Complete] {
+            source.tell(News::Event(Kind::Policies, event)).await;
+        }
+        source.follows("web").await;
+        source
+    }
+
+    async fn begun() -> Self {
+        let source = Self::listed().await;
+        source.report("web", held_by("node-a")).await;
+        source.taker.take().await;
+        source
+    }
+
+    async fn list(&self, kind: Kind, reading: Reading) {
+        for event in [Event::Begin, Event::Listed(reading), Event::Complete] {
+            self.tell(News::Event(kind, event)).await;
+        }
+    }
+
+    async fn tell(&self, news: News) {
+        self.news.send(news).await.expect("it is followed");
+    }
+
+    async fn report(&self, service: &str, report: Report) {
+        self.tell(News::Lease(lease_of(service), report)).await;
+    }
+
+    /// Ends when the Lease of a Service is followed: nothing is reported of it before.
+    async fn follows(&self, service: &str) {
+        let is_followed = |names: &Arc<BTreeMap<ObjectReference, u64>>| names.contains_key(&lease_of(service));
+        self.wanted.clone().wait_for(is_followed).await.expect("it is gathered");
+    }
+}
+
+fn lease_of(service: &str) -> ObjectReference {
+    ObjectReference::new("kube-system", format!("cilium-l2announce-shop-{service}"))
+}
+
+fn asking(name: &str) -> Reading {
+    let Reading { content: Content::Object(Object::Service(mut one)), name, uid, faults } = service(name, "1") else {
+        panic!("it is a Service")
+    };
+    Arc::make_mut(&mut one).annotations = Labels::from([("kube-vip.io/egress", "true")]);
+    Reading { content: Content::Object(Object::Service(one)), name, uid, faults }
+}
+
+fn held_by(node: &str) -> Report {
+    let lease = Lease { named: Named::Node(node.into()), since: None, term: Term::Running };
+    Report { lease: Some(Arc::new(lease)), ..Report::default() }
+}
+
+fn named(update: &Update, service: &str) -> Option<Named> {
+    Some(update.snapshot.announced.leases.get(&lease_of(service))?.named.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_state_has_the_leases_of_its_services() {
+    let source = Source::listed().await;
+    sleep(PATIENCE * 100).await;
+    let mut taken = Box::pin(source.taker.take());
+    assert!(timeout_at(clock::now(), &mut taken).await.is_err(), "nothing is handed over before");
+    source.report("web", held_by("node-a")).await;
+    assert_eq!(named(&taken.await, "web"), Some(Named::Node("node-a".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_waits_for_its_lease_and_not_for_long() {
+    let source = Source::begun().await;
+    let begun = clock::now();
+    source.tell(News::Event(Kind::Services, Event::Changed(asking("dns")))).await;
+    source.follows("dns").await;
+    sleep(PATIENCE / 2).await;
+    source.report("dns", Report::default()).await;
+    let update = source.taker.take().await;
+    assert_eq!((clock::since(begun), named(&update, "dns")), (PATIENCE / 2, None), "it is not there");
+    source.tell(News::Event(Kind::Services, Event::Changed(asking("mail")))).await;
+    let update = source.taker.take().await;
+    assert_eq!(clock::since(begun), PATIENCE / 2 + PATIENCE);
+    assert_eq!(named(&update, "mail"), Some(Named::NotRead), "it may name any node");
+    source.report("mail", held_by("node-b")).await;
+    assert_eq!(named(&source.taker.take().await, "mail"), Some(Named::Node("node-b".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lease_means_concerns_no_service_as_such_and_the_same_again_nothing() {
+    let source = Source::begun().await;
+    source.report("web", held_by("node-b")).await;
+    assert_eq!(source.taker.take().await.keys.into_iter().collect::<Vec<_>>(), [Key::Announced]);
+    source.report("web", held_by("node-b")).await;
+    source.report("dns", held_by("node-b")).await;
+    source.tell(News::Event(Kind::Namespaces, Event::Changed(namespace("other", "l")))).await;
+    let update = source.taker.take().await;
+    assert_eq!(update.keys.iter().collect::<Vec<_>>(), [&Key::Namespace("other".to_owned())]);
+    assert_eq!(named(&update, "dns"), None, "of one that is not followed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_its_service_a_lease_goes() {
+    let source = Source::begun().await;
+    source.tell(News::Event(Kind::Services, Event::Gone(ObjectReference::new("shop", "web")))).await;
+    let update = source.taker.take().await;
+    let gone: Vec<Key> = vec![Key::Subject(SubjectKey::service("shop", "web")), Key::Announced];
+    assert_eq!(update.keys, gone.into_iter().collect());
+    assert!(update.snapshot.announced.is_empty() && source.wanted.borrow().is_empty());
+}

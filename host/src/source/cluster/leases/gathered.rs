@@ -1,0 +1,119 @@
+//! Where Leases and the rest of the state meet: Services say which are followed, and what is reported of these is put beside them.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::Arc;
+
+use egressd_core::model::{Interest, Named, ObjectReference};
+use egressd_core::placement::Moment;
+use kube::Client;
+use tokio::sync::watch;
+
+use super::Wanted;
+use super::asking::{Asking, Choice};
+use super::follower::once;
+use super::table::{Names, Report, Table, unknown};
+use crate::clock;
+use crate::source::cluster::state::State;
+use crate::source::cluster::trouble::Trouble;
+use crate::source::handover;
+
+/// What of the Leases concerns the state.
+#[derive(Debug)]
+pub(in crate::source::cluster) struct Leases {
+    asking: Asking,
+    asked: handover::Asked,
+    interest: Option<Interest>,
+    choice: Choice,
+    /// Those that are followed since the last hand-over, without an answer.
+    waiting: BTreeSet<ObjectReference>,
+    /// The number of the choice.
+    number: u64,
+    wanted: watch::Sender<Arc<Names>>,
+}
+
+impl Leases {
+    /// Of no Services so far, and what is to be followed from now on.
+    pub(in crate::source::cluster) fn new(asked: handover::Asked) -> (Self, Wanted) {
+        let (wanted, follow) = watch::channel(Arc::default());
+        let (asking, choice) = (Asking::default(), Choice::default());
+        (Self { asking, asked, interest: None, choice, waiting: BTreeSet::new(), number: 0, wanted }, follow)
+    }
+
+    /// Takes in the Services that changed since the last hand-over.
+    pub(in crate::source::cluster) fn look_at(&mut self, state: &mut State) {
+        let newest = self.asked.borrow().clone().unwrap_or_default();
+        if self.interest.as_ref() == Some(&newest) {
+            let changed = state.changed_services();
+            let others = changed.filter(|key| self.asking.look_at(state.snapshot(), key, &newest)).count();
+            if others == 0 {
+                return;
+            }
+        } else {
+            self.asking.look_at_all(state.snapshot(), &newest);
+            self.interest = Some(newest);
+        }
+        let choice = self.asking.choose();
+        if choice != self.choice {
+            self.choose(choice, state);
+        }
+    }
+
+    /// Takes in what is reported of one.
+    pub(in crate::source::cluster) fn take(&mut self, name: &ObjectReference, report: &Report, state: &mut State) {
+        self.waiting.remove(name);
+        if self.choice.followed.contains(name) {
+            state.take_lease(name, report);
+        }
+    }
+
+    /// Whether one that is to be followed was not answered yet.
+    pub(in crate::source::cluster) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Waits no longer: those that were not answered may name any node.
+    pub(in crate::source::cluster) fn give_up(&mut self, state: &mut State) {
+        let not_read = Report::of(unknown(Named::NotRead));
+        mem::take(&mut self.waiting).iter().for_each(|name| state.take_lease(name, &not_read));
+    }
+
+    fn choose(&mut self, choice: Choice, state: &mut State) {
+        let before = mem::replace(&mut self.choice, choice);
+        let Choice { followed, beyond } = &self.choice;
+        let gone = before.followed.difference(followed).chain(before.beyond.difference(beyond));
+        gone.for_each(|name| state.take_lease(name, &Report::default()));
+        let not_followed = Report::of(unknown(Named::NotFollowed));
+        beyond.difference(&before.beyond).for_each(|name| state.take_lease(name, &not_followed));
+        self.waiting.retain(|name| followed.contains(name));
+        self.waiting.extend(followed.difference(&before.followed).cloned());
+        self.number += 1;
+        let earlier = Arc::clone(&self.wanted.borrow());
+        let since = |name: &ObjectReference| earlier.get(name).copied().unwrap_or(self.number);
+        self.wanted.send_replace(Arc::new(followed.iter().map(|name| (name.clone(), since(name))).collect()));
+    }
+}
+
+/// Puts the Leases of the Services that a state has beside them, asked for once.
+///
+/// # Errors
+/// The first thing that cannot be read.
+pub(in crate::source::cluster) async fn read(
+    state: &mut State,
+    client: &Client,
+    server: &Arc<str>,
+) -> Result<(), Trouble> {
+    let (mut asking, mut table) = (Asking::default(), Table::default());
+    // What policies read becomes known later, and nothing is cut to it here.
+    asking.look_at_all(state.snapshot(), &Interest::everything());
+    let Choice { followed, beyond } = asking.choose();
+    table.follow(&followed.iter().map(|name| (name.clone(), 0)).collect());
+    for name in followed {
+        let heard = once(&name, client, server).await?;
+        let now = Moment { steady: Default::default(), wall: clock::Moment::now().into() };
+        table.hear(&name, heard, now).into_iter().for_each(|report| state.take_lease(&name, &report));
+    }
+    let not_followed = Report::of(unknown(Named::NotFollowed));
+    beyond.iter().for_each(|name| state.take_lease(name, &not_followed));
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! The Leases by which kube-vip and Cilium choose the node that announces a Service, each followed by its name.
+//!
+//! Never all of a namespace or of a cluster: Nodes renew theirs all the time. What is followed comes from the Services
+//! ([`asking`]), what is known of each and when it ends is in [`table`], and [`gathered`] puts that into the state. A renewal ends
+//! in this task: nothing beyond hears of it.
+
+mod asking;
+mod follower;
+mod gathered;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use egressd_core::model::ObjectReference;
+use egressd_core::placement::Moment;
+use kube::Client;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep_until;
+
+pub(super) use self::gathered::{Leases, read};
+pub(super) use self::table::Report;
+
+use self::follower::{What, follow};
+use self::table::{Heard, Names, Table};
+use super::event::Kind;
+use super::follow::News;
+use super::server::Server;
+use super::trouble::Trouble;
+use crate::clock::{self, Instant};
+use crate::source::kind::ClaimKind;
+
+/// The kind of them all.
+pub(super) const KIND: Kind = Kind::Claims(ClaimKind::Leases);
+/// News that wait to be taken in; followers wait beyond that.
+const WAITING: usize = 64;
+
+/// The names that are to be followed, always the newest.
+pub(super) type Wanted = watch::Receiver<Arc<Names>>;
+
+/// What follows them.
+pub(super) struct Following {
+    client: Client,
+    server: Arc<Server>,
+    news: Sender<News>,
+    told: Sender<(ObjectReference, What)>,
+    table: Table,
+    followers: JoinSet<()>,
+    running: BTreeMap<ObjectReference, AbortHandle>,
+    /// Those of which the server says something else than it should.
+    troubled: BTreeSet<ObjectReference>,
+    since: Instant,
+}
+
+/// Follows what is wanted, for the life of the process.
+pub(super) async fn run(client: Client, server: Arc<Server>, news: Sender<News>, wanted: Wanted) {
+    let (told, heard) = channel(WAITING);
+    let (table, followers) = (Table::default(), JoinSet::new());
+    let (running, troubled) = (BTreeMap::new(), BTreeSet::new());
+    let since = clock::now();
+    let following = Following { client, server, news, told, table, followers, running, troubled, since };
+    following.run(heard, wanted).await;
+}
+
+impl Following {
+    async fn run(mut self, mut heard: Receiver<(ObjectReference, What)>, mut wanted: Wanted) {
+        loop {
+            let next = self.table.next().map(|end| self.since + end);
+            tokio::select! {
+                changed = wanted.changed() => match changed {
+                    Ok(()) => {
+                        let names = Arc::clone(&wanted.borrow_and_update());
+                        self.want(&names).await;
+                    }
+                    // The process ends.
+                    Err(_) => return,
+                },
+                Some((name, what)) = heard.recv() => self.hear(name, what).await,
+                () = at(next) => self.ask_whether_ended(),
+            }
+        }
+    }
+
+    async fn want(&mut self, names: &Names) {
+        let (new, gone) = self.table.follow(names);
+        for name in gone {
+            self.running.remove(&name).iter().for_each(AbortHandle::abort);
+            self.is_well(&name).await;
+        }
+        new.into_iter().for_each(|name| self.follow(name));
+    }
+
+    /// Follows one from now on, with a new list, in place of what followed it before.
+    fn follow(&mut self, name: ObjectReference) {
+        let follower = follow(name.clone(), self.client.clone(), Arc::clone(&self.server), self.told.clone());
+        let running = self.followers.spawn(follower);
+        self.running.insert(name, running).iter().for_each(AbortHandle::abort);
+        // Those that were ended before.
+        while self.followers.try_join_next().is_some() {}
+    }
+
+    fn ask_whether_ended(&mut self) {
+        let now = self.now().steady;
+        self.table.due(now).into_iter().for_each(|name| self.follow(name));
+    }
+
+    async fn hear(&mut self, name: ObjectReference, what: What) {
+        let heard = match what {
+            What::Heard(heard) => heard,
+            What::Trouble(trouble) => {
+                self.is_troubled(&name, trouble).await;
+                Heard::Away
+            }
+        };
+        if heard != Heard::Away {
+            self.is_well(&name).await;
+        }
+        let now = self.now();
+        if let Some(report) = self.table.hear(&name, heard, now) {
+            self.tell(News::Lease(name, report)).await;
+        }
+    }
+
+    async fn is_troubled(&mut self, name: &ObjectReference, trouble: Trouble) {
+        if self.running.contains_key(name) {
+            self.troubled.insert(name.clone());
+            self.tell(News::Trouble(KIND, trouble)).await;
+        }
+    }
+
+    async fn is_well(&mut self, name: &ObjectReference) {
+        if self.troubled.remove(name) && self.troubled.is_empty() {
+            self.tell(News::Works(KIND)).await;
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment { steady: clock::since(self.since), wall: clock::Moment::now().into() }
+    }
+
+    /// Nobody takes the news any more when the process ends.
+    async fn tell(&self, news: News) {
+        let _ = self.news.send(news).await;
+    }
+}
+
+/// Never, where there is no moment.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,195 @@
+//! What is known of each Lease that is followed, and when it ends. Pure: moments are arguments.
+//!
+//! Renewals are no news: what is reported of a Lease is who holds it, since when, and whether it is in force. One that was not
+//! renewed in time ends once the server has *answered* that it was not: silence alone may be that of the server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egressd_core::model::{Lease, Named, ObjectReference, Term};
+use egressd_core::placement::{Moment, Observed, Record};
+
+/// What is heard of a Lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It says this; some of it may be left out.
+    Says(Record, Vec<String>),
+    /// It is not there.
+    Absent,
+    /// It is there and cannot be read.
+    Unreadable(String),
+    /// The server answers.
+    Answers,
+    /// It does not, or says something else.
+    Away,
+    /// It does not let it be read: what was read last counts.
+    Forgone,
+}
+
+/// What is reported of a Lease.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::source::cluster) struct Report {
+    /// What it means now; none where it is not there.
+    pub(in crate::source::cluster) lease: Option<Arc<Lease>>,
+    /// Why it is not taken as it is.
+    pub(in crate::source::cluster) unreadable: Option<String>,
+    /// What of it is left out.
+    pub(in crate::source::cluster) faults: Vec<String>,
+}
+
+impl Report {
+    /// Of a Lease all of which is taken.
+    pub(super) fn of(lease: Lease) -> Self {
+        Self { lease: Some(Arc::new(lease)), ..Self::default() }
+    }
+}
+
+/// The names that are to be followed, each with the number of the choice since when: one that was left out meanwhile is another
+/// one then, though nobody may have seen that it was.
+pub(super) type Names = BTreeMap<ObjectReference, u64>;
+
+/// The Leases that are followed.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    all: BTreeMap<ObjectReference, Entry>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// The number of the choice that it came with.
+    choice: u64,
+    observed: Option<Observed>,
+    /// None until there was an answer.
+    reported: Option<Report>,
+    contact: Contact,
+    /// When the server was heard last about it.
+    heard: Duration,
+}
+
+/// Whether renewals are seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Contact {
+    #[default]
+    Yes,
+    /// The server was asked whether it has ended.
+    Asked,
+    /// The server is away, or the object cannot be read: it may be renewed all the time.
+    No,
+}
+
+impl Table {
+    /// Follows these and no others; returns those that are new, and those that were followed.
+    pub(super) fn follow(&mut self, names: &Names) -> (Vec<ObjectReference>, Vec<ObjectReference>) {
+        let is_wanted = |(name, entry): &(&ObjectReference, &Entry)| names.get(*name) == Some(&entry.choice);
+        let gone: Vec<_> = self.all.iter().filter(|one| !is_wanted(one)).map(|(name, _)| name.clone()).collect();
+        gone.iter().for_each(|name| drop(self.all.remove(name)));
+        let new: Vec<_> = names.iter().filter(|(name, _)| !self.all.contains_key(*name)).collect();
+        let entry = |choice: u64| Entry { choice, ..Entry::default() };
+        self.all.extend(new.iter().map(|(name, choice)| ((*name).clone(), entry(**choice))));
+        (new.into_iter().map(|(name, _)| name.clone()).collect(), gone)
+    }
+
+    /// Takes in what is heard of one; what is reported of it, where that is other than before.
+    pub(super) fn hear(&mut self, name: &ObjectReference, heard: Heard, now: Moment) -> Option<Report> {
+        let entry = self.all.get_mut(name)?;
+        let report = entry.hear(heard, now)?;
+        (entry.reported.as_ref() != Some(&report)).then(|| entry.reported.insert(report).clone())
+    }
+
+    /// Those that seem to have ended, of which the server has to be asked.
+    pub(super) fn due(&mut self, now: Duration) -> Vec<ObjectReference> {
+        let due = self.all.iter_mut().filter(|(_, entry)| entry.end().is_some_and(|end| end <= now));
+        due.map(|(name, entry)| {
+            entry.contact = Contact::Asked;
+            name.clone()
+        })
+        .collect()
+    }
+
+    /// When the next one ends.
+    pub(super) fn next(&self) -> Option<Duration> {
+        self.all.values().filter_map(Entry::end).min()
+    }
+}
+
+impl Entry {
+    fn hear(&mut self, heard: Heard, now: Moment) -> Option<Report> {
+        if heard != Heard::Away && heard != Heard::Forgone {
+            self.is_heard(now.steady);
+        }
+        match heard {
+            Heard::Says(record, faults) => {
+                let lease = self.observe(record, now);
+                Some(Report { lease: Some(lease), unreadable: None, faults })
+            }
+            Heard::Absent => {
+                self.observed = None;
+                Some(Report::default())
+            }
+            Heard::Unreadable(why) => {
+                self.contact = Contact::No;
+                let lease = self.known().unwrap_or_else(|| Arc::new(unknown(Named::Unreadable)));
+                Some(Report { lease: Some(lease), unreadable: Some(why), faults: Vec::new() })
+            }
+            Heard::Answers => None,
+            Heard::Away => {
+                self.contact = Contact::No;
+                None
+            }
+            Heard::Forgone => {
+                self.contact = Contact::No;
+                Some(self.reported.clone().unwrap_or_default())
+            }
+        }
+    }
+
+    /// What could not be seen meanwhile may have been renewed.
+    fn is_heard(&mut self, now: Duration) {
+        if self.contact == Contact::No {
+            self.observed = self.observed.take().map(|observed| observed.unseen(self.heard, now));
+            self.contact = Contact::Yes;
+        }
+        self.heard = now;
+    }
+
+    fn observe(&mut self, record: Record, now: Moment) -> Arc<Lease> {
+        self.contact = Contact::Yes;
+        let record = match self.known() {
+            Some(known) if record.named == Named::Unreadable => Record { named: known.named.clone(), ..record },
+            Some(_) | None => record,
+        };
+        let observed = match self.observed.take() {
+            Some(observed) => observed.again(record, now),
+            None => Observed::first(record, now),
+        };
+        let lease = observed.lease(now.steady);
+        self.observed = Some(observed);
+        // One that names no node has no end.
+        if lease.named == Named::NoNode {
+            Arc::new(Lease { term: Term::Running, ..Lease::clone(&lease) })
+        } else {
+            lease
+        }
+    }
+
+    fn known(&self) -> Option<Arc<Lease>> {
+        self.reported.as_ref()?.lease.clone()
+    }
+
+    /// When it ends; none where it has ended, names no node, or its renewals cannot be seen.
+    fn end(&self) -> Option<Duration> {
+        let is_running = self.known().is_some_and(|lease| lease.term == Term::Running);
+        let is_seen = self.contact == Contact::Yes && is_running;
+        self.observed.as_ref().filter(|_| is_seen)?.ends_after(Duration::ZERO)
+    }
+}
+
+/// A Lease of which nothing is known but that it counts.
+pub(super) fn unknown(named: Named) -> Lease {
+    Lease { named, since: None, term: Term::Running }
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! Leases by which load balancers choose nodes: with the component `placement`, and no setting beside it.
+
+use anyhow::{Result, ensure};
+use egressd::rights::PLACEMENT_RIGHTS;
+use lab::addresses::{MOVING_V4, MOVING_V6};
+use lab::cluster::{Cluster, Decision, Overlay, service};
+use lab::neighbours::{CiliumLease, KubeVip, Speaker};
+use lab::{Egressd, Program};
+
+use crate::beside::{MOVING, expect_moved, expect_seen, run_on_all, with_a_pod_on_each_node};
+use crate::stage::{EGRESS, annotate, expect_still, program};
+
+/// How often a Lease is renewed while nothing may follow from it.
+const RENEWALS: usize = 20;
+
+fn watching() -> Program {
+    program().environment("EGRESSD_ANNOUNCEMENTS", "watch")
+}
+
+/// Two nodes with a pod each, and the Service `web`, whose addresses are on no interface.
+fn stage(cluster: Cluster) -> Result<Cluster> {
+    cluster.create_service(&service("web", &EGRESS), &MOVING)?;
+    with_a_pod_on_each_node(&cluster)?;
+    cluster.apply(&Overlay::default().components(&["namespace", "placement"]))?;
+    Ok(cluster)
+}
+
+pub(crate) fn the_node_that_holds_ciliums_lease_translates_and_moves_are_followed() -> Result<()> {
+    let cluster = stage(Cluster::builder().two_nodes().without_streaming_lists().build()?)?;
+    let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web"));
+    let mut egressds = run_on_all(&cluster, &watching())?;
+    for turn in 0..3 {
+        let (to, from) = (turn % 2, (turn + 1) % 2);
+        let _speaker = Speaker::start(&cluster.lab, &nodes[to], &MOVING)?;
+        lease.take(&cluster.api, &nodes[to])?;
+        egressds[from].wait_until_log_has(&format!("Cilium announces it from node {}", nodes[to].name()))?;
+        expect_moved(&cluster.lab, &mut egressds, [to, from])?;
+        expect_no_effect_of_renewals(&cluster, &lease, &egressds)?;
+    }
+    expect_used(&cluster)
+}
+
+/// Neither the kernel's tables nor an object is written, and nothing is logged.
+fn expect_no_effect_of_renewals(cluster: &Cluster, lease: &CiliumLease, egressds: &[Egressd<'_>]) -> Result<()> {
+    expect_still(cluster)?;
+    let logs = || egressds.iter().map(Egressd::log).collect::<Vec<_>>();
+    let before = logs();
+    (0..RENEWALS).try_for_each(|_| lease.renew(&cluster.api))?;
+    expect_still(cluster)?;
+    let after = logs();
+    ensure!(after == before, "renewals are logged: {after:?}");
+    Ok(())
+}
+
+pub(crate) fn a_lease_that_is_not_renewed_ends_and_one_that_is_deleted_is_as_none() -> Result<()> {
+    let cluster = stage(Cluster::builder().two_nodes().build()?)?;
+    let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web"));
+    let _speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
+    let mut egressds = run_on_all(&cluster, &watching())?;
+    for lease in [lease.clone().lasting(1), lease] {
+        lease.take(&cluster.api, &nodes[0])?;
+        expect_seen(&mut egressds[0], &nodes[0], MOVING)?;
+        let pod = nodes[0].pod(1);
+        if egressds[0].log().contains("names no node that holds it now") {
+            lease.delete(&cluster.api)?;
+        } else {
+            egressds[0].wait_until_log_has("names no node that holds it now")?;
+        }
+        expect_seen(&mut egressds[0], &nodes[0], [pod.v4(), pod.v6()])?;
+    }
+    Ok(())
+}
+
+/// An address that is on interfaces of both nodes, and an annotation that still names the other one.
+pub(crate) fn kube_vips_lease_of_a_service_counts_before_a_vip_host_that_was_left() -> Result<()> {
+    let cluster = Cluster::builder().two_nodes().build()?;
+    let nodes = cluster.lab.nodes();
+    let mut web = service("web", &EGRESS);
+    web["metadata"]["annotations"]["kube-vip.io/loadbalancerIPs"] = format!("{MOVING_V4},{MOVING_V6}").into();
+    cluster.create_service(&web, &[])?;
+    with_a_pod_on_each_node(&cluster)?;
+    cluster.apply(&Overlay::default().components(&["namespace", "placement"]))?;
+    let kube_vip = KubeVip::of(&cluster.lab, "web", &MOVING)?;
+    kube_vip.lead(&cluster.api, &nodes[0])?;
+    annotate(&cluster, "web", "vipHost", Some(nodes[1].name()))?;
+    let mut egressds = run_on_all(&cluster, &watching())?;
+    let holder = format!("kube-vip holds it on node {} (Lease default/kubevip-web)", nodes[0].name());
+    egressds[1].wait_until_log_has(&holder)?;
+    expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
+    expect_still(&cluster)
+}
+
+/// Each of the rights of the component that is about Leases was used, and the component granted it.
+fn expect_used(cluster: &Cluster) -> Result<()> {
+    let audit = cluster.audit()?;
+    for right in PLACEMENT_RIGHTS.iter().filter(|right| right.resource == "leases") {
+        let is_it =
+            |decision: &Decision| matches!(decision, Decision::Otherwise(why) if why.contains("\"egressd-placement\""));
+        let used = audit.iter().any(|request| {
+            [request.verb.as_str(), request.group.as_str(), request.resource.as_str()]
+                == [right.verb, right.group, right.resource]
+                && is_it(&request.decision)
+        });
+        ensure!(used, "{right} was not used");
+    }
+    let others = audit.iter().filter(|request| request.resource == "leases");
+    let verbs: Vec<_> = others.map(|request| request.verb.clone()).collect();
+    ensure!(verbs.iter().all(|verb| ["list", "watch"].contains(&verb.as_str())), "{verbs:?}");
+    Ok(())
+}
