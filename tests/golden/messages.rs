@@ -131,6 +131,7 @@ fn holders() -> Vec<Scene> {
         beside(&[status("l2-x", "node-a"), status("l2-y", "node-b")]),
         beside(&[status("l2-x", "5")]),
         beside(&[lease("kube-system", "cilium-l2announce-default-web")]),
+        of_one_lease(&lease("kube-system", "cilium-l2announce-shop-web-web")),
         beside(&[lease("default", "kubevip-web")]).holding("192.0.2.10", Standing::Usable),
         // As k3s has it: one address is this node's, and the other is another's.
         Scene::of(node("node-a", "192.0.2.10"))
@@ -142,6 +143,15 @@ fn holders() -> Vec<Scene> {
             .set(|settings| settings.owner = Owner::Auto)
             .holding("192.0.2.10", Standing::Usable),
     ]
+}
+
+/// Two Services whose Leases of Cilium's are called alike.
+fn of_one_lease(lease: &str) -> Scene {
+    let asking = service(&format!("  namespace: shop-web\n  annotations: {{{EGRESS}}}\n"), LOAD_BALANCER, ADDRESS);
+    let other = "apiVersion: v1\nkind: Service\nmetadata: {name: web-web, namespace: shop}\nspec: {type: ClusterIP}\n";
+    let endpoints = slice("10.244.0.7").replace("{name: one,", "{name: one, namespace: shop-web,");
+    let all = [&asking, &endpoints, other, lease].join("---\n");
+    Scene::with(all).set(|settings| settings.owner = Owner::Auto)
 }
 
 /// Endpoints that are not translated, or not here.

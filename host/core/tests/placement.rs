@@ -7,6 +7,8 @@
 mod claims;
 #[path = "placement/leases.rs"]
 mod leases;
+#[path = "placement/namesakes.rs"]
+mod namesakes;
 
 use claims::{Claims, NODES, V4, annotated, cilium, kube_vip, metallb};
 use egressd_core::finding::Severity;

@@ -17,6 +17,8 @@ use super::updating::ready_of;
 #[cfg(feature = "testkit")]
 use crate::model::{ClusterFacts, Endpoint, KeptFurther, KeptNodes};
 use crate::model::{Published, SubjectKey, SubjectView, published_on};
+#[cfg(feature = "testkit")]
+use crate::placement::Seen;
 use crate::plan::TOO_MANY_ENDPOINTS;
 
 /// What looking at a Service gives.
@@ -82,7 +84,7 @@ impl Pipeline {
         let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),
-            differ("what load balancers write", self.holders.announced(), &self.newest.announced),
+            differ("what load balancers write", self.holders.seen(), &Seen::of(&self.newest)),
             differ("what Nodes say", &self.nodes, &KeptNodes::of(&self.newest.nodes)),
             differ("what nodes publish", &self.further, &further),
             differ("the Nodes that are ready", &self.ready, &ready),

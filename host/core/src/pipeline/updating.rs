@@ -8,7 +8,7 @@ use imbl::ordmap::DiffItem;
 
 use super::{Pipeline, Question};
 use crate::model::{Context, Key, Node, PolicyMark, PolicyObject, Readiness, Service, Snapshot, SubjectKey};
-use crate::placement::{Differ, ForAll};
+use crate::placement::{Differ, ForAll, Seen};
 
 impl Pipeline {
     /// Takes in a newer state; returns what has to be asked: only about Services of which policies are shown something else.
@@ -132,8 +132,8 @@ impl Pipeline {
 
     /// Takes in what load balancers write; returns the Services for which they say something else.
     fn announced_otherwise(&mut self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
-        let Differ { services, for_all } = Differ::between(self.holders.announced(), &snapshot.announced);
-        self.holders.announce(&snapshot.announced);
+        let Differ { services, for_all } = Differ::between(self.holders.seen(), &Seen::of(snapshot));
+        self.holders.see(snapshot);
         let is_kube_vips = |service: &Arc<Service>| self.holders.is_kube_vips(service);
         let of_kube_vip = match for_all {
             ForAll::Same => None,

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Announced, L2Status, Lease, Named, ObjectReference, Service, SubjectKey, Term, UnixTime};
+use super::seen::{ByCilium, Seen};
+use crate::model::{L2Status, Lease, Named, ObjectReference, Service, SubjectKey, Term, UnixTime};
 
 /// kube-vip's annotation that names the node which holds the addresses (kube-vip: `pkg/kubevip/annotations.go`).
 pub(super) const VIP_HOST: &str = "vipHost";
@@ -36,17 +37,33 @@ pub enum Claimant {
     VipHost(String),
 }
 
-/// One claim: it names a node, or cannot be read.
+/// One claim: it names a node, or cannot be read, or may be about another Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Claim<'a> {
     pub(super) by: Claimant,
     named: Cow<'a, Named>,
     pub(super) since: Option<UnixTime>,
     pub(super) term: Term,
+    pub(super) about: About,
 }
 
-/// The Lease by which Cilium's agents choose the one that announces a Service (`pkg/l2announcer/l2announcer.go`).
-pub fn cilium_lease(service: &SubjectKey) -> ObjectReference {
+/// Which Service a claim is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// The one that is looked at.
+    This,
+    /// The first of these two, which is looked at, or the other one.
+    Either([SubjectKey; 2]),
+}
+
+/// The Lease by which Cilium's agents choose the one that announces a Service (`pkg/l2announcer/l2announcer.go`); none where
+/// `spec.loadBalancerClass` is that of another load balancer.
+pub fn cilium_lease(service: &Service) -> Option<ObjectReference> {
+    (ByCilium::of(service) != ByCilium::Never).then(|| cilium_name(&service.key))
+}
+
+/// What Cilium's Lease of a Service is called.
+pub(super) fn cilium_name(service: &SubjectKey) -> ObjectReference {
     ObjectReference::new(SYSTEM, format!("{CILIUM}{}-{}", service.namespace, service.name))
 }
 
@@ -65,15 +82,15 @@ pub fn services_lease() -> ObjectReference {
 
 impl<'a> Claim<'a> {
     /// Everything that is claimed of a Service.
-    pub(super) fn all(announced: &'a Announced, service: &Service, vip_host: Option<Self>) -> Vec<Self> {
+    pub(super) fn all(seen: &'a Seen, service: &Service, vip_host: Option<Self>) -> Vec<Self> {
+        let announced = &seen.announced;
         if announced.is_empty() {
             return vip_host.into_iter().collect();
         }
         let lease = |name: ObjectReference| Some((announced.leases.get(&name)?, name));
         let for_all = vip_host.as_ref().and_then(|_| lease(services_lease()));
-        let cilium = lease(cilium_lease(&service.key));
         let leases = [
-            cilium.map(|(lease, name)| Self::of_lease(lease, Claimant::Cilium(name))),
+            cilium_lease(service).and_then(lease).map(|(lease, name)| Self::of_cilium(lease, name, seen, service)),
             kube_vip_lease(service).and_then(lease).map(|(lease, name)| Self::of_lease(lease, Claimant::KubeVip(name))),
             for_all.map(|(lease, name)| Self::of_lease(lease, Claimant::KubeVipForAll(name))),
         ];
@@ -84,28 +101,35 @@ impl<'a> Claim<'a> {
 
     pub(super) fn of_annotation(annotation: String, node: &str) -> Self {
         let named = Cow::Owned(Named::Node(node.into()));
-        Self { by: Claimant::VipHost(annotation), named, since: None, term: Term::Running }
+        Self { by: Claimant::VipHost(annotation), named, since: None, term: Term::Running, about: About::This }
+    }
+
+    fn of_cilium(lease: &'a Lease, name: ObjectReference, seen: &Seen, service: &Service) -> Self {
+        let either = |other| About::Either([service.key.clone(), other]);
+        let about = seen.other_of(&name, service).map_or(About::This, either);
+        Self { about, ..Self::of_lease(lease, Claimant::Cilium(name)) }
     }
 
     #[cfg(test)]
     pub(super) fn new(by: Claimant, named: Named, since: Option<UnixTime>, term: Term) -> Self {
-        Self { by, named: Cow::Owned(named), since, term }
+        Self { by, named: Cow::Owned(named), since, term, about: About::This }
     }
 
     fn of_lease(lease: &'a Lease, by: Claimant) -> Self {
-        Self { by, named: Cow::Borrowed(&lease.named), since: lease.since, term: lease.term }
+        Self { by, named: Cow::Borrowed(&lease.named), since: lease.since, term: lease.term, about: About::This }
     }
 
     fn of_status(name: &Arc<str>, status: &'a L2Status) -> Self {
         let by = Claimant::MetalLb(Arc::clone(name));
-        Self { by, named: Cow::Borrowed(&status.named), since: status.since, term: Term::Running }
+        Self { by, named: Cow::Borrowed(&status.named), since: status.since, term: Term::Running, about: About::This }
     }
 
-    /// The node that it names; none where that cannot be read.
+    /// The node that it names for this Service; none where that cannot be read, or it may be about another one.
     pub(super) fn node(&self) -> Option<&str> {
-        match &*self.named {
-            Named::Node(node) => Some(node),
-            Named::NoNode | Named::Unreadable | Named::NotRead | Named::NotFollowed => None,
+        match (&*self.named, &self.about) {
+            (Named::Node(node), About::This) => Some(node),
+            (Named::Node(_), About::Either(_))
+            | (Named::NoNode | Named::Unreadable | Named::NotRead | Named::NotFollowed, _) => None,
         }
     }
 
@@ -127,13 +151,15 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// How strong it is among others; the smallest decides.
+    /// How strong it is among others; the smallest decides. What may be about another Service comes after whatever a load
+    /// balancer says of this one alone, so that who makes the other one takes nothing from that.
     pub(super) fn rank(&self) -> u8 {
-        match self.by {
-            Claimant::Cilium(_) | Claimant::KubeVip(_) => 0,
-            Claimant::MetalLb(_) => 1,
-            Claimant::KubeVipForAll(_) => 2,
-            Claimant::VipHost(_) => 3,
+        match (&self.by, &self.about) {
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) => 0,
+            (Claimant::MetalLb(_), _) => 1,
+            (Claimant::KubeVipForAll(_), _) => 2,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::Either(_)) => 3,
+            (Claimant::VipHost(_), _) => 4,
         }
     }
 }

@@ -1,18 +1,19 @@
-//! Which Services another claim of a load balancer concerns, found by the names of what is other: the cost is that of the change.
+//! Which Services another claim of a load balancer concerns, found by the names of what is other: the cost is that of the change,
+//! and only Services that are there are kept, however many a name may be of.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
-use super::claim::{CILIUM, KUBE_VIP, SYSTEM, services_lease};
-use crate::model::{Announced, ObjectReference, SubjectKey};
+use super::claim::{cilium_name, services_lease};
+use super::seen::{Seen, is_of_a_service};
+use crate::model::{ObjectReference, SubjectKey};
 
 /// What is other between two states of what load balancers write.
 #[derive(Debug, Default)]
 pub(crate) struct Differ {
-    /// Services that may be concerned, whether or not they are there.
+    /// Services that may be concerned.
     pub(crate) services: BTreeSet<SubjectKey>,
     /// Whether all Services of kube-vip are.
     pub(crate) for_all: ForAll,
@@ -27,61 +28,79 @@ pub(crate) enum ForAll {
 }
 
 impl Differ {
-    pub(crate) fn between(before: &Announced, now: &Announced) -> Self {
-        let mut services: BTreeSet<SubjectKey> = keys(&before.l2_statuses, &now.l2_statuses).collect();
-        let mut for_all = ForAll::Same;
-        for lease in keys(&before.leases, &now.leases) {
+    pub(crate) fn between(before: &Seen, now: &Seen) -> Self {
+        let mut differ = Self::default();
+        differ.services.extend(keys(&before.announced.l2_statuses, &now.announced.l2_statuses));
+        for lease in keys(&before.announced.leases, &now.announced.leases) {
             if lease == services_lease() {
-                for_all = ForAll::Differs;
+                differ.for_all = ForAll::Differs;
             }
-            services.extend(services_of(&lease));
+            differ.services.extend(now.fitting(&lease));
         }
-        Self { services, for_all }
+        differ.services.extend(namesakes(before, now));
+        differ
     }
 }
 
+/// Services whose Lease may be of one more or one fewer than before.
+fn namesakes(before: &Seen, now: &Seen) -> impl Iterator<Item = SubjectKey> {
+    let leases = &now.announced.leases;
+    let others = (!leases.is_empty()).then(|| {
+        let others = keys(&before.services, &now.services).chain(keys(&before.unreadable, &now.unreadable));
+        let shared = others.map(|key| cilium_name(&key)).filter(|lease| leases.contains_key(lease));
+        shared.flat_map(|lease| now.fitting(&lease).collect::<Vec<_>>())
+    });
+    others.into_iter().flatten()
+}
+
 fn keys<K: Ord + Clone, T: PartialEq>(before: &OrdMap<K, T>, now: &OrdMap<K, T>) -> impl Iterator<Item = K> {
-    before.diff(now).map(|item| match item {
+    let differences = (!before.ptr_eq(now)).then(|| before.diff(now));
+    differences.into_iter().flatten().map(|item| match item {
         DiffItem::Add(key, _) | DiffItem::Remove(key, _) | DiffItem::Update { new: (key, _), old: _ } => key.clone(),
     })
 }
 
-/// The Services whose Lease may be called so. Cilium joins namespace and name by a dash, which both may have.
-pub(super) fn services_of(lease: &ObjectReference) -> Vec<SubjectKey> {
-    let kube_vips =
-        lease.name.strip_prefix(KUBE_VIP).map(|name| SubjectKey::service(Arc::clone(&lease.namespace), name));
-    let ciliums = lease.name.strip_prefix(CILIUM).filter(|_| *lease.namespace == *SYSTEM).unwrap_or_default();
-    let split = |(at, _): (usize, &str)| SubjectKey::service(&ciliums[..at], &ciliums[at + 1..]);
-    kube_vips.into_iter().chain(ciliums.match_indices('-').map(split)).collect()
-}
-
 /// Whether a Lease of this name is one by which a load balancer chooses nodes.
 pub fn is_of_a_load_balancer(lease: &ObjectReference) -> bool {
-    *lease == services_lease() || !services_of(lease).is_empty()
+    *lease == services_lease() || is_of_a_service(lease)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::placement::{cilium_lease, kube_vip_lease};
+    use crate::model::{Lease, Named, Service, Term};
     use crate::testkit::service;
 
-    #[test]
-    fn a_service_is_found_by_each_of_its_leases() {
-        for (namespace, name) in [("shop", "web"), ("a-b", "c"), ("a", "b-c"), ("kube-system", "cilium-l2announce-x-y")]
-        {
-            let mut one = service("any", &[]);
-            one.key = SubjectKey::service(namespace, name);
-            let leases = [Some(cilium_lease(&one.key)), kube_vip_lease(&one)];
-            assert!(leases.iter().flatten().all(|lease| services_of(lease).contains(&one.key)), "{namespace}/{name}");
-        }
+    fn leases(names: impl IntoIterator<Item = String>) -> Seen {
+        let lease = Arc::new(Lease { named: Named::NoNode, since: None, term: Term::Running });
+        let all = names.into_iter().map(|name| (ObjectReference::new("kube-system", name), Arc::clone(&lease)));
+        let mut seen = Seen::default();
+        seen.announced.leases.extend(all);
+        seen
+    }
+
+    fn and(mut seen: Seen, namespace: &str, name: &str) -> Seen {
+        let key = SubjectKey::service(namespace, name);
+        seen.services.insert(key.clone(), Arc::new(Service { key, ..service("any", &[]) }));
+        seen
     }
 
     #[test]
-    fn a_lease_of_others_concerns_no_service() {
-        let none = ["kube-controller-manager", "cilium-operator-resource-lock", "node-a", ""];
-        assert!(none.iter().all(|name| services_of(&ObjectReference::new(SYSTEM, *name)).is_empty()));
-        let elsewhere = ObjectReference::new("shop", "cilium-l2announce-shop-web");
-        assert!(services_of(&elsewhere).is_empty(), "who writes in a namespace announces nothing for another one");
+    fn leases_of_services_that_are_not_there_concern_none() {
+        let name = |number: usize| format!("cilium-l2announce-{}{number}", "a-".repeat(110));
+        let differ = Differ::between(&Seen::default(), &leases((0..100).map(name)));
+        assert!(differ.services.is_empty() && differ.for_all == ForAll::Same, "{differ:?}");
+    }
+
+    #[test]
+    fn a_service_that_comes_or_goes_concerns_those_that_have_the_same_lease() {
+        let one = and(leases(["cilium-l2announce-shop-web-x".to_owned()]), "shop-web", "x");
+        let both = and(one.clone(), "shop", "web-x");
+        let keys = [SubjectKey::service("shop", "web-x"), SubjectKey::service("shop-web", "x")];
+        assert_eq!(Differ::between(&one, &both).services, keys.clone().into());
+        assert_eq!(Differ::between(&both, &one).services, [keys[1].clone()].into());
+        assert!(Differ::between(&both, &both).services.is_empty());
     }
 }

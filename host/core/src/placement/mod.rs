@@ -11,6 +11,9 @@
 //! 4. `vipHost`.
 //! 5. This node's interfaces.
 //!
+//! Cilium's Lease is called as that of another Service may be. Where it may be of several that are there, it counts for none of
+//! them, and comes after line 3: unless a load balancer says more, it is unknown which node holds the addresses.
+//!
 //! Of equal times the node that is first by name decides, so that all nodes choose the same. A Lease that was released or
 //! has ended names no node, and the next line decides. A claim that cannot be read names an unknown node: nothing is
 //! translated until it can, since unknown is not absent.
@@ -23,6 +26,7 @@ mod concerned;
 mod decide;
 mod holding;
 mod lease;
+mod seen;
 mod sentences;
 
 use std::net::IpAddr;
@@ -33,9 +37,10 @@ pub use concerned::is_of_a_load_balancer;
 pub(crate) use concerned::{Differ, ForAll};
 pub use holding::{Certainty, Holding};
 pub use lease::{CLOCKS_DIFFER, LATE, Moment, Observed, RENEWED_AT_LEAST, Record};
+pub(crate) use seen::Seen;
 
 use crate::finding::Finding;
-use crate::model::{AnnotationPrefix, Announced, Service, Subject};
+use crate::model::{AnnotationPrefix, Service, Snapshot, Subject};
 use crate::owner::{Held, Owner, Share, Standing};
 use claim::{Claim, VIP_HOST};
 use decide::{Decided, decide};
@@ -47,7 +52,7 @@ pub struct Holders {
     node: String,
     prefix: AnnotationPrefix,
     held: Held,
-    announced: Announced,
+    seen: Seen,
 }
 
 /// Why this node does not translate to an address.
@@ -55,8 +60,8 @@ pub struct Holders {
 enum Obstacle<'a> {
     /// A claim names another node.
     OtherNode(Claim<'a>),
-    /// A claim cannot be read.
-    Unreadable(Claim<'a>),
+    /// A claim cannot be read, or may be about another Service.
+    Unknown(Claim<'a>),
     /// `vipHost` names none, and it alone decides.
     NoNode,
     /// It is on no interface; with the claim that would do without one, had it not ended.
@@ -66,10 +71,10 @@ enum Obstacle<'a> {
 }
 
 impl Holders {
-    /// A node of this name, whose interfaces have nothing so far, in a cluster where nothing is announced.
+    /// A node of this name, whose interfaces have nothing so far, in a cluster of which nothing is known.
     pub fn new(owner: Owner, node: &str, prefix: &AnnotationPrefix) -> Self {
         let (node, prefix) = (node.to_owned(), prefix.clone());
-        Self { owner, node, prefix, held: Held::new(), announced: Announced::default() }
+        Self { owner, node, prefix, held: Held::new(), seen: Seen::default() }
     }
 
     /// Takes in what this node's interfaces have now; returns the addresses that stand otherwise than before.
@@ -79,14 +84,14 @@ impl Holders {
         all.copied().filter(|address| before.get(address) != self.held.get(address)).collect()
     }
 
-    /// Takes in what load balancers write.
-    pub fn announce(&mut self, announced: &Announced) {
-        self.announced.clone_from(announced);
+    /// Takes in a newer state of the cluster.
+    pub fn see(&mut self, snapshot: &Snapshot) {
+        self.seen = Seen::of(snapshot);
     }
 
-    /// What load balancers write, as it was taken in last.
-    pub(crate) fn announced(&self) -> &Announced {
-        &self.announced
+    /// What of the cluster was taken in last.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Whether kube-vip has named a node on a Service.
@@ -113,7 +118,7 @@ impl Holders {
         let on_interface = self.held.get(&address).copied();
         self.obstacle(subject, address).map(|obstacle| match obstacle {
             Obstacle::OtherNode(claim) => sentences::other_node(address, &claim, on_interface),
-            Obstacle::Unreadable(claim) => sentences::unreadable(address, &claim),
+            Obstacle::Unknown(claim) => sentences::unknown(address, &claim),
             Obstacle::NoNode => sentences::no_node(address, &self.prefix.name(VIP_HOST)),
             Obstacle::Absent(ended) => sentences::absent(address, ended.as_ref()),
             Obstacle::Unusable(Standing::Duplicate) => sentences::duplicate(address),
@@ -188,7 +193,7 @@ impl Holders {
         match claim.node() {
             Some(node) if self.is_named(node) => None,
             Some(_) => Some(Obstacle::OtherNode(claim)),
-            None => Some(Obstacle::Unreadable(claim)),
+            None => Some(Obstacle::Unknown(claim)),
         }
     }
 
@@ -212,7 +217,7 @@ impl Holders {
     }
 
     fn decided<'a>(&'a self, service: &'a Service) -> Decided<'a> {
-        decide(Claim::all(&self.announced, service, self.vip_host(service)))
+        decide(Claim::all(&self.seen, service, self.vip_host(service)))
     }
 
     /// What kube-vip writes on the Service. It empties the annotation when no node holds the addresses.

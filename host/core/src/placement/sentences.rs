@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::claim::{Claim, Claimant};
+use super::claim::{About, Claim, Claimant};
 use super::decide::Decided;
 use crate::finding::{Finding, Severity};
-use crate::model::Named;
+use crate::model::{Named, SubjectKey};
 use crate::owner::{HELD_ELSEWHERE, Standing};
 use crate::text::quoted;
 
@@ -36,7 +36,15 @@ pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Optio
     }
 }
 
-pub(super) fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
+/// A claim that names no node which counts for the Service.
+pub(super) fn unknown(address: IpAddr, claim: &Claim<'_>) -> Finding {
+    match &claim.about {
+        About::This => unreadable(address, claim),
+        About::Either(services) => ambiguous(address, claim, services),
+    }
+}
+
+fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
     let (state, remedy) = match claim.named() {
         Named::NotRead => ("was not read yet", "the API server has to answer first"),
         Named::NotFollowed => (
@@ -47,6 +55,14 @@ pub(super) fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
     };
     let because = format!("{} {state}, so it is unknown which node announces it; {remedy}", claim.by);
     Finding::warning("holder-unreadable", nothing(address, &because))
+}
+
+fn ambiguous(address: IpAddr, claim: &Claim<'_>, [service, other]: &[SubjectKey; 2]) -> Finding {
+    let state =
+        format!("{} may be that of Service {service} or of Service {other}, whose Leases have one name", claim.by);
+    let remedy = "rename one Service, or recreate the one that Cilium does not announce with another loadBalancerClass";
+    let because = format!("{state}, so it is unknown which node announces it; {remedy}");
+    Finding::warning("holder-ambiguous", nothing(address, &because))
 }
 
 pub(super) fn no_node(address: IpAddr, vip_host: &str) -> Finding {

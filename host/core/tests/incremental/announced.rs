@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Key, L2Status, Lease, Named, ObjectReference, Term, UnixTime};
+use egressd_core::model::{Key, L2Status, Lease, Named, ObjectReference, Service, Term, UnixTime};
 use egressd_core::pipeline::Question;
 use egressd_core::placement::{cilium_lease, kube_vip_lease, services_lease};
 use egressd_core::testkit::service;
@@ -71,13 +71,11 @@ impl Node {
 }
 
 fn called(whose: LeaseOf) -> ObjectReference {
-    match whose {
-        LeaseOf::Cilium(who) => cilium_lease(&key(who)),
-        LeaseOf::KubeVip(who) => {
-            let mut service = service("any", &[]);
-            service.key = key(who);
-            kube_vip_lease(&service).expect("it shares none with others")
-        }
-        LeaseOf::All => services_lease(),
-    }
+    let of = |who: usize| Service { key: key(who), ..service("any", &[]) };
+    let lease = match whose {
+        LeaseOf::Cilium(who) => cilium_lease(&of(who)),
+        LeaseOf::KubeVip(who) => kube_vip_lease(&of(who)),
+        LeaseOf::All => Some(services_lease()),
+    };
+    lease.expect("it is of a load balancer that takes any class, and shares none with others")
 }

@@ -11,10 +11,10 @@ use egressd_core::testkit::a;
 
 use crate::policies::Policies;
 
-/// The Services of the world.
+/// The Services of the world. Two of them have one Lease of Cilium's.
 pub(crate) const SERVICES: [(&str, &str); 6] =
-    [("red", "one"), ("red", "two"), ("red", "three"), ("blue", "one"), ("blue", "two"), ("green", "one")];
-pub(crate) const NAMESPACES: [&str; 3] = ["red", "blue", "green"];
+    [("red", "one"), ("red", "two"), ("red", "blue-one"), ("blue", "one"), ("blue", "two"), ("red-blue", "one")];
+pub(crate) const NAMESPACES: [&str; 3] = ["red", "blue", "red-blue"];
 pub(crate) const NODES: [&str; 3] = ["node-a", "node-b", "node-c"];
 /// Endpoints; some are nodes' addresses, or in no pod network.
 pub(crate) const PODS: [&str; 8] =
@@ -35,6 +35,7 @@ pub(crate) struct Spec {
     pub(crate) created: i64,
     pub(crate) life: u8,
     pub(crate) kind: ServiceType,
+    pub(crate) class: Option<&'static str>,
     pub(crate) vip_host: Option<&'static str>,
     pub(crate) asks_kube_vip: Option<&'static str>,
     pub(crate) cluster_address: Option<IpAddr>,

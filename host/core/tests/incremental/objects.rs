@@ -26,6 +26,7 @@ pub(crate) fn as_service(who: usize, spec: &Spec) -> Service {
     let mut service = service("any", &[]);
     (service.key, service.uid) = (key(who), uid(who, spec.life));
     (service.created, service.kind) = (spec.created, spec.kind);
+    service.load_balancer_class = spec.class.map(Into::into);
     service.status_addresses.clone_from(&spec.addresses);
     service.cluster_addresses = spec.cluster_address.into_iter().collect();
     let of = |name: &str, value: Option<&str>| value.map(|value| (name.to_owned(), value.to_owned()));

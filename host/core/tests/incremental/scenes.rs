@@ -78,19 +78,21 @@ pub(crate) fn specs() -> impl Strategy<Value = Spec> {
         1 => Just(ServiceType::ClusterIp),
         1 => Just(ServiceType::ExternalName),
     ];
+    let class = select(vec![None, None, None, Some("io.cilium/l2-announcer"), Some("metallb.io/metallb")]);
     let vip_host = select(vec![None, None, Some("node-a"), Some("Node-A"), Some("node-b")]);
     let asks_kube_vip = select(vec![None, None, Some("true")]);
     let cluster_address = of(select(all(&["10.96.0.7", "192.0.2.77"])));
     let some = prop_oneof![2 => addresses(&ADDRESSES[..3], 1..=2), 1 => addresses(&ADDRESSES, 0..=3)];
     let life = prop_oneof![4 => Just(0u8), 1 => Just(1u8)];
     let wish = option::weighted(0.9, select(WISHES.to_vec()));
-    (wish, (some, 0..3i64, life), kind, vip_host, asks_kube_vip, cluster_address).prop_map(
-        |(wish, (addresses, created, life), kind, vip_host, asks_kube_vip, cluster_address)| Spec {
+    (wish, (some, 0..3i64, life), (kind, class), vip_host, asks_kube_vip, cluster_address).prop_map(
+        |(wish, (addresses, created, life), (kind, class), vip_host, asks_kube_vip, cluster_address)| Spec {
             wish,
             addresses,
             created,
             life,
             kind,
+            class,
             vip_host,
             asks_kube_vip,
             cluster_address,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AnnotationPrefix, Announced, L2Status, Lease, Named, ObjectReference, Subject, SubjectKey, SubjectObject, Term,
-    UnixTime,
+    AnnotationPrefix, Announced, L2Status, Lease, Named, ObjectReference, Snapshot, Subject, SubjectKey, SubjectObject,
+    Term, UnixTime,
 };
 use egressd_core::owner::{Held, Owner, Standing};
 use egressd_core::placement::{Holders, cilium_lease, services_lease};
@@ -42,7 +42,7 @@ pub(crate) fn no_node(since: i64) -> L2Status {
 }
 
 pub(crate) fn cilium(node: &str, since: i64) -> Called {
-    Called(cilium_lease(&SubjectKey::service("default", "web")), lease(node, since))
+    Called(cilium_lease(&service("web", &[])).unwrap(), lease(node, since))
 }
 
 pub(crate) fn kube_vip(node: &str, since: i64) -> Called {
@@ -122,7 +122,7 @@ impl Claims {
         let mut holders = Holders::new(owner, node, &AnnotationPrefix::default());
         let held: Held = self.interfaces.get(node).map(|standing| (a(V4), *standing)).into_iter().collect();
         holders.hold(held);
-        holders.announce(&self.announced());
+        holders.see(&Snapshot { announced: self.announced(), ..Snapshot::default() });
         holders
     }
 

@@ -7,6 +7,7 @@ use crate::diff::{Applied, Common, Scope};
 use crate::model::{ClusterFacts, KeptFurther, KeptNodes, Snapshot};
 use crate::pipeline::Pipeline;
 use crate::pipeline::updating::{marks_of, ready_of};
+use crate::placement::Seen;
 
 impl Pipeline {
     pub(super) fn audit_common(&self, applied: &Applied) -> Vec<Disagreement> {
@@ -24,7 +25,7 @@ impl Pipeline {
     fn is_surrounded(&self) -> bool {
         let newest = &self.newest;
         let same_context = *self.context == self.context_of(newest);
-        let same_announced = *self.holders.announced() == newest.announced;
+        let same_announced = *self.holders.seen() == Seen::of(newest);
         same_context && same_announced && ready_of(newest).eq(&self.ready) && *self.policies == marks_of(newest)
     }
 

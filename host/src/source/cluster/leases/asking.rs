@@ -104,7 +104,7 @@ impl Asking {
 impl Wants {
     fn of(service: &Service, interest: &Interest) -> Option<Self> {
         let how = asks(service, interest).filter(|_| service.kind == ServiceType::LoadBalancer)?;
-        let mut names = vec![cilium_lease(&service.key)];
+        let mut names: Vec<_> = cilium_lease(service).into_iter().collect();
         if service.annotations.keys().any(|name| behind_prefix(name) == VIP_HOST) {
             names.extend(kube_vip_lease(service));
             names.push(services_lease());
