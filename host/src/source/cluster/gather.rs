@@ -98,7 +98,11 @@ impl Gathered {
             }
             News::Forgone(kind) => {
                 state.forgo(kind);
-                troubles.over(kind);
+                if state.keeps_claims_of(kind) {
+                    troubles.add(kind, Trouble::Withdrawn { kind });
+                } else {
+                    troubles.over(kind);
+                }
             }
             News::Trouble(kind, trouble) => {
                 state.interrupted(kind);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use egressd_core::model::{AnnotationPrefix, Interest, Key, Labels, Lease, Named, ObjectReference, SubjectKey, Term};
+use serde_json::json;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::sleep;
 
@@ -12,8 +13,10 @@ use super::super::event::{Content, Event, Reading};
 use super::super::handover::{Taker, Update, handover};
 use super::super::leases::{Report, Wanted};
 use super::super::state::tests::{namespace, service};
+use super::super::watched::reading;
 use super::*;
 use crate::source::documents::Object;
+use crate::source::kind::ClaimKind;
 
 /// What is followed, and both ends of a source that gathers.
 struct Source {
@@ -138,4 +141,28 @@ async fn with_its_service_a_lease_goes() {
     let gone: Vec<Key> = vec![Key::Subject(SubjectKey::service("shop", "web")), Key::Announced];
     assert_eq!(update.keys, gone.into_iter().collect());
     assert!(update.snapshot.announced.is_empty() && source.wanted.borrow().is_empty());
+}
+
+/// MetalLB's, which are followed as every other kind is.
+#[test]
+fn claims_whose_right_is_withdrawn_go_on_to_count_and_one_finding_reports_it() {
+    let kind = Kind::Claims(ClaimKind::L2Statuses);
+    let mut gathered = Gathered::new(State::of([kind]), None);
+    gathered.take([News::Forgone(kind)]);
+    assert!(gathered.findings().is_empty(), "a right that was never there is for a component that is not there");
+    let status = json!({
+        "metadata": {"namespace": "metallb-system", "name": "l2-x"},
+        "status": {"serviceName": "web", "serviceNamespace": "shop", "node": "node-a"},
+    });
+    let listed = [Event::Begin, Event::Listed(reading(kind, &status)), Event::Complete];
+    gathered.take(listed.map(|event| News::Event(kind, event)));
+    gathered.take([News::Forgone(kind), News::Forgone(kind)]);
+    let findings = gathered.findings();
+    let is_it = |finding: &Finding| {
+        finding.code == "api-server-forbids" && finding.message.as_str().contains("goes on to count")
+    };
+    assert!(findings.len() == 1 && findings.iter().all(is_it), "{findings:?}");
+    assert!(!gathered.state.snapshot().announced.is_empty());
+    gathered.take([News::Works(kind)]);
+    assert!(gathered.findings().is_empty());
 }

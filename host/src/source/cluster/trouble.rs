@@ -71,6 +71,15 @@ pub enum Trouble {
         /// Who asked.
         user: String,
     },
+    /// RBAC says no to what it allowed before, and it is done without.
+    #[error(
+        "{kind} may not be read any more, so what was read of them last goes on to count; add them to the {} again, or \
+         restart egressd to go without them", role(*.kind)
+    )]
+    Withdrawn {
+        /// Of what.
+        kind: Kind,
+    },
     /// The server says something else.
     #[error("cannot {verb} {kind}: the API server at {server} answers {code}: {message}")]
     Refused {
@@ -148,6 +157,7 @@ impl Trouble {
                 Finding::warning("api-server-forbids", format!("{self}{UNKNOWN}"))
             }
             Self::Forbidden { .. } => Finding::error("api-server-forbids", self.to_string()),
+            Self::Withdrawn { .. } => Finding::warning("api-server-forbids", self.to_string()),
             Self::Refused { .. } => Finding::error("api-server-refuses", self.to_string()),
             Self::Unreadable { .. } => Finding::error("api-server-unreadable", self.to_string()),
         }

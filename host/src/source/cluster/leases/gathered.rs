@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use egressd_core::model::{Interest, Named, ObjectReference};
 use egressd_core::placement::Moment;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use kube::Client;
 use tokio::sync::watch;
 
@@ -17,6 +18,9 @@ use crate::clock;
 use crate::source::cluster::state::State;
 use crate::source::cluster::trouble::Trouble;
 use crate::source::handover;
+
+/// How many Leases are asked for at once, where each is asked for once: an answer takes a few milliseconds.
+const AT_ONCE: usize = 16;
 
 /// What of the Leases concerns the state.
 #[derive(Debug)]
@@ -108,8 +112,9 @@ pub(in crate::source::cluster) async fn read(
     asking.look_at_all(state.snapshot(), &Interest::everything());
     let Choice { followed, beyond } = asking.choose();
     table.follow(&followed.iter().map(|name| (name.clone(), 0)).collect());
-    for name in followed {
-        let heard = once(&name, client, server).await?;
+    let ask = |name: ObjectReference| async move { once(&name, client, server).await.map(|heard| (name, heard)) };
+    let mut answers = stream::iter(followed).map(ask).buffered(AT_ONCE);
+    while let Some((name, heard)) = answers.try_next().await? {
         let now = Moment { steady: Default::default(), wall: clock::Moment::now().into() };
         table.hear(&name, heard, now).into_iter().for_each(|report| state.take_lease(&name, &report));
     }

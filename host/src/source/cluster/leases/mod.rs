@@ -114,8 +114,14 @@ impl Following {
                 Heard::Away
             }
         };
-        if heard != Heard::Away {
-            self.is_well(&name).await;
+        match heard {
+            Heard::Away => {}
+            Heard::Forgone if self.table.has_read(&name) => {
+                self.is_troubled(&name, Trouble::Withdrawn { kind: KIND }).await;
+            }
+            Heard::Says(..) | Heard::Absent | Heard::Unreadable(_) | Heard::Answers | Heard::Forgone => {
+                self.is_well(&name).await;
+            }
         }
         let now = self.now();
         if let Some(report) = self.table.hear(&name, heard, now) {

@@ -97,6 +97,11 @@ impl Table {
         (entry.reported.as_ref() != Some(&report)).then(|| entry.reported.insert(report).clone())
     }
 
+    /// Whether one that is there was read before.
+    pub(super) fn has_read(&self, name: &ObjectReference) -> bool {
+        self.all.get(name).is_some_and(|entry| entry.known().is_some())
+    }
+
     /// Those that seem to have ended, of which the server has to be asked.
     pub(super) fn due(&mut self, now: Duration) -> Vec<ObjectReference> {
         let due = self.all.iter_mut().filter(|(_, entry)| entry.end().is_some_and(|end| end <= now));

@@ -151,9 +151,12 @@ fn one_that_cannot_be_read_goes_on_with_the_node_that_was_named_before_else_any(
 
 #[test]
 fn without_the_right_to_read_it_what_was_read_last_counts() {
-    assert_eq!(Followed::new().hears(Heard::Forgone, 0), "absent");
+    let mut never = Followed::new();
+    assert_eq!(never.hears(Heard::Forgone, 0), "absent");
+    assert!(!never.0.has_read(&name()));
     let mut followed = Followed::held();
     assert_eq!(followed.hears(Heard::Forgone, 1), "nothing new");
+    assert!(followed.0.has_read(&name()));
     assert!(!followed.is_due(600));
 }
 

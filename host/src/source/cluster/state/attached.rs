@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use egressd_core::model::{Key, ObjectReference, Slice, Snapshot, SubjectKey};
+use egressd_core::model::{Announced, Key, ObjectReference, Slice, Snapshot, SubjectKey};
 
 use super::State;
 use crate::source::claims::{self, Claim};
 use crate::source::cluster::leases::{KIND, Report};
-use crate::source::kind::Kind;
+use crate::source::kind::{ClaimKind, Kind};
 
 impl State {
     /// The Services that changed since the last hand-over.
@@ -21,6 +21,25 @@ impl State {
     /// What is known now.
     pub(in crate::source::cluster) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// Whether a kind is one of claims, of which some were read and count.
+    pub(in crate::source::cluster) fn keeps_claims_of(&self, kind: Kind) -> bool {
+        let Announced { l2_statuses, leases } = &self.snapshot.announced;
+        match kind {
+            Kind::Claims(ClaimKind::L2Statuses) => !l2_statuses.is_empty(),
+            Kind::Claims(ClaimKind::Leases) => !leases.is_empty(),
+            Kind::Services
+            | Kind::Slices
+            | Kind::Nodes
+            | Kind::EgressNodes
+            | Kind::Namespaces
+            | Kind::ServiceNetworks
+            | Kind::Policies
+            | Kind::Pods
+            | Kind::Networks(_)
+            | Kind::Endpoints => false,
+        }
     }
 
     /// Takes in what a Lease means now. It is followed by its name, so that no list of all says whether it is there.
