@@ -26,6 +26,7 @@ mod inspect;
 mod lack;
 mod limits;
 mod module;
+mod named;
 mod nonsense;
 mod room;
 mod unfit;

@@ -6,8 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use egressd_core::decision::{Decision, Diagnostic, Draft, OnChange, OnUnavailable, Outcome, Rule, RuleParts};
 use egressd_core::finding::{Finding, Severity, Span, at_most};
 use egressd_core::model::{
-    Context, Endpoint, EndpointScope, Labels, ServicePort, ServiceType, SubjectKind, SubjectView, TrafficPolicy,
-    is_withheld,
+    Context, Endpoint, EndpointScope, ServicePort, ServiceType, SubjectKind, SubjectView, TrafficPolicy,
 };
 use egressd_core::net::{Family, PortRange, Protocol};
 use egressd_core::text::{Text, quoted};
@@ -15,6 +14,7 @@ use egressd_vocabulary::ContractError;
 use ipnet::IpNet;
 
 use super::super::description::Description;
+use super::super::named;
 use super::super::nonsense::{Nonsense, check_span};
 use super::bindings::types as wit;
 
@@ -24,7 +24,7 @@ const MOST_ID: usize = 256;
 pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
     wit::Context {
         node_name: context.node.clone(),
-        node_labels: pairs(&context.node_labels, |_| true),
+        node_labels: named::all(&context.node_labels),
         settings: settings.to_owned(),
         extra: Vec::new(),
     }
@@ -33,16 +33,14 @@ pub(super) fn context(context: &Context, settings: &str) -> wit::Context {
 /// The subject in the contract's words; none where it is no Service, which is all that this version knows.
 pub(super) fn service(view: &SubjectView, description: &Description) -> Option<wit::Service> {
     let service = view.subject.service()?;
-    let begins = |name: &str, prefixes: &[String]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    let annotation = |name: &str| begins(name, &description.annotation_prefixes) && !is_withheld(name);
     Some(wit::Service {
         namespace: service.key.namespace.to_string(),
-        namespace_labels: pairs(&view.namespace.labels, |_| true),
+        namespace_labels: named::all(&view.namespace.labels),
         name: service.key.name.to_string(),
         uid: service.uid.as_str().to_owned(),
         kind: service_kind(service.kind),
-        labels: pairs(&service.labels, |name| begins(name, &description.label_prefixes)),
-        annotations: pairs(&service.annotations, annotation),
+        labels: named::labels(&service.labels, &description.label_prefixes),
+        annotations: named::annotations(&service.annotations, &description.annotation_prefixes),
         load_balancer_class: service.load_balancer_class.as_deref().map(str::to_owned),
         addresses: view.subject.addresses.iter().copied().map(address).collect(),
         cluster_addresses: service.cluster_addresses.iter().copied().map(address).collect(),
@@ -215,10 +213,6 @@ fn diagnostic(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Diagnos
     // Hosts of this version never looked at it: one that names no rule is left out, as it always was.
     let rule = diagnostic.rule_id.filter(|id| ContractError::check_id(id).is_ok());
     Ok(Diagnostic { span, rule, ..Diagnostic::new(severity, diagnostic.code, diagnostic.message) })
-}
-
-fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 fn rule(rule: &Rule) -> wit::Rule {

@@ -1,8 +1,9 @@
 //! A subject as contract 0.2.0 shows it.
 
-use egressd_core::model::{Context, Endpoint, EndpointScope, Labels, Service, ServicePort, SubjectView, is_withheld};
+use egressd_core::model::{Context, Endpoint, EndpointScope, Service, ServicePort, SubjectView};
 
 use super::super::description::Description;
+use super::super::named;
 use super::types;
 
 /// Whom it is shown to.
@@ -17,7 +18,7 @@ pub(super) struct Viewer<'a> {
 pub(super) fn context(context: &Context, settings: &str) -> types::Context {
     types::Context {
         node_name: context.node.clone(),
-        node_labels: pairs(&context.node_labels, |_| true),
+        node_labels: named::all(&context.node_labels),
         settings: settings.to_owned(),
         extra: Vec::new(),
     }
@@ -33,8 +34,8 @@ impl Viewer<'_> {
             namespace: self.namespace(view),
             name: subject.key().name.to_string(),
             uid: subject.uid().as_str().to_owned(),
-            labels: pairs(subject.labels(), |name| begins(name, &wants.label_prefixes)),
-            annotations: annotations(subject.annotations(), &wants.annotation_prefixes),
+            labels: named::labels(subject.labels(), &wants.label_prefixes),
+            annotations: named::annotations(subject.annotations(), &wants.annotation_prefixes),
             addresses: subject.addresses.iter().copied().map(Into::into).collect(),
             endpoints,
             endpoints_not_shown: u32::try_from(elsewhere).unwrap_or(u32::MAX),
@@ -46,8 +47,11 @@ impl Viewer<'_> {
     fn namespace(self, view: &SubjectView) -> types::Namespace {
         types::Namespace {
             name: view.subject.key().namespace.to_string(),
-            labels: pairs(&view.namespace.labels, |_| true),
-            annotations: annotations(&view.namespace.annotations, &self.description.namespace_annotation_prefixes),
+            labels: named::all(&view.namespace.labels),
+            annotations: named::annotations(
+                &view.namespace.annotations,
+                &self.description.namespace_annotation_prefixes,
+            ),
         }
     }
 
@@ -96,18 +100,6 @@ fn service(service: &Service) -> types::Service {
 fn port(port: &ServicePort) -> types::ServicePort {
     let ServicePort { name, protocol, port } = port;
     types::ServicePort { name: name.as_deref().map(str::to_owned), protocol: (*protocol).into(), port: *port }
-}
-
-fn annotations(annotations: &Labels, prefixes: &[String]) -> Vec<(String, String)> {
-    pairs(annotations, |name| begins(name, prefixes) && !is_withheld(name))
-}
-
-fn begins(name: &str, prefixes: &[String]) -> bool {
-    prefixes.iter().any(|prefix| name.starts_with(prefix))
-}
-
-fn pairs(labels: &Labels, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    labels.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[cfg(test)]
