@@ -13,24 +13,30 @@ const LONGEST: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Backoff {
     next: Duration,
+    longest: Duration,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { next: FIRST }
+        Self::up_to(LONGEST)
     }
 }
 
 impl Backoff {
+    /// Short waits at first, which grow to this one.
+    pub(super) fn up_to(longest: Duration) -> Self {
+        Self { next: FIRST, longest }
+    }
+
     /// Begins with short waits again.
     pub(super) fn reset(&mut self) {
-        *self = Self::default();
+        self.next = FIRST;
     }
 
     /// The next wait: between half of it and all of it, by chance.
     pub(super) fn wait(&mut self) -> Duration {
         let whole = self.next;
-        self.next = (whole * 2).min(LONGEST);
+        self.next = (whole * 2).min(self.longest);
         scatter(whole)
     }
 }
@@ -52,6 +58,17 @@ mod tests {
         let waits: Vec<Duration> = (0..20).map(|_| backoff.wait()).collect();
         assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST, "{waits:?}");
         assert!(waits[19] >= LONGEST / 2 && waits[19] <= LONGEST, "{waits:?}");
+        backoff.reset();
+        assert!(backoff.wait() <= FIRST);
+    }
+
+    #[test]
+    fn a_longer_limit_takes_nothing_from_the_first_waits() {
+        let longest = Duration::from_secs(300);
+        let mut backoff = Backoff::up_to(longest);
+        let first: Duration = (0..6).map(|_| backoff.wait()).sum();
+        assert!(first < LONGEST, "{first:?}");
+        assert!((0..20).all(|_| backoff.wait() <= longest) && backoff.wait() >= longest / 2);
         backoff.reset();
         assert!(backoff.wait() <= FIRST);
     }

@@ -41,7 +41,7 @@ const SILENCE: Duration = Duration::from_secs(100);
 const WATCH: Duration = Duration::from_secs(290);
 /// A watch that lasts this long was no failure.
 const STEADY: Duration = Duration::from_secs(5);
-/// How long to wait until a kind that the server did not have is asked for again.
+/// How long to wait until a kind that the server did not have is asked for again, and at most until one that it forbids is.
 const ABSENT: Duration = Duration::from_secs(300);
 
 /// What a follower tells.
@@ -114,13 +114,16 @@ impl Follower {
 
     /// Follows for the life of the process.
     pub(super) async fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut forbidden) = (Backoff::default(), Backoff::up_to(ABSENT));
         loop {
             let begun = clock::now();
             let end = self.turn().await;
             let steady = clock::since(begun) >= STEADY;
             if steady {
                 backoff.reset();
+            }
+            if !matches!(end, Err(Stop::Forgone)) {
+                forbidden.reset();
             }
             match end {
                 // The server ends every watch some time.
@@ -131,11 +134,12 @@ impl Follower {
                     self.nothing().await;
                     sleep(scatter(ABSENT)).await;
                 }
-                // Rights that are withdrawn take nothing away of what is known to be inside the cluster.
+                // Rights that are withdrawn take nothing away of what is known to be inside the cluster. A server that has just
+                // begun forbids for some seconds what it allows, since it does not know the roles yet.
                 Err(Stop::Forgone) => {
                     debug!(kind = %self.kind(), "may not be read, and is done without");
                     self.tell(News::Forgone(self.kind())).await;
-                    sleep(scatter(ABSENT)).await;
+                    sleep(forbidden.wait()).await;
                 }
                 Err(Stop::Trouble(trouble, least)) => {
                     debug!(kind = %self.kind(), %trouble, "will try again");
