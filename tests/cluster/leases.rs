@@ -1,15 +1,26 @@
 //! Leases by which load balancers choose nodes: with the component `placement`, and no setting beside it.
 
+use std::time::Duration;
+use std::{fs, thread};
+
 use anyhow::{Result, ensure};
 use egressd::rights::PLACEMENT_RIGHTS;
 use lab::addresses::{MOVING_V4, MOVING_V6};
-use lab::cluster::{Cluster, Decision, Overlay, service};
+use lab::cluster::{Cluster, Decision, Overlay, SERVICES, service};
 use lab::neighbours::{CiliumLease, KubeVip, Speaker};
 use lab::{Egressd, Program};
 
 use crate::beside::{MOVING, expect_moved, expect_seen, run_on_all, with_a_pod_on_each_node};
 use crate::stage::{EGRESS, annotate, expect_still, program};
 
+/// Where the component's right is given.
+const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/egressd-placement";
+/// As long as a Lease of one second and what is added to it, and longer.
+const BEYOND_ITS_TERM: Duration = Duration::from_secs(8);
+/// How many Leases are followed.
+const MOST: usize = 256;
+/// More connections than everything but Leases has.
+const OTHERS: usize = 64;
 /// How often a Lease is renewed while nothing may follow from it.
 const RENEWALS: usize = 20;
 
@@ -88,6 +99,75 @@ pub(crate) fn kube_vips_lease_of_a_service_counts_before_a_vip_host_that_was_lef
     egressds[1].wait_until_log_has(&holder)?;
     expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
     expect_still(&cluster)
+}
+
+/// Silence alone ends nothing: the node that translated goes on, and the other one does not begin.
+pub(crate) fn a_lease_is_held_while_the_api_server_is_away_and_moves_are_followed_when_it_is_back() -> Result<()> {
+    let cluster = stage(Cluster::builder().two_nodes().build()?)?;
+    let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web").lasting(1));
+    let mut egressds = run_on_all(&cluster, &watching())?;
+    let speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
+    lease.take(&cluster.api, &nodes[0])?;
+    egressds[1].wait_until_log_has(&format!("Cilium announces it from node {}", nodes[0].name()))?;
+    expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
+    cluster.kill_api_server();
+    egressds.iter_mut().try_for_each(|egressd| egressd.wait_until_log_has("api-server-away"))?;
+    thread::sleep(BEYOND_ITS_TERM);
+    expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
+    drop(speaker);
+    cluster.restart_api_server()?;
+    let _speaker = Speaker::start(&cluster.lab, &nodes[1], &MOVING)?;
+    lease.take(&cluster.api, &nodes[1])?;
+    expect_moved(&cluster.lab, &mut egressds, [1, 0])
+}
+
+pub(crate) fn where_the_right_to_leases_is_withdrawn_what_was_read_counts_and_that_is_reported_once() -> Result<()> {
+    let cluster = stage(Cluster::builder().two_nodes().build()?)?;
+    let (nodes, lease) = (cluster.lab.nodes(), CiliumLease::of("web"));
+    let mut egressds = run_on_all(&cluster, &watching())?;
+    let _speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
+    lease.take(&cluster.api, &nodes[0])?;
+    egressds[1].wait_until_log_has(&format!("Cilium announces it from node {}", nodes[0].name()))?;
+    expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
+    cluster.api.delete(BINDING)?;
+    // A server looks at rights when a watch begins.
+    cluster.kill_api_server();
+    cluster.restart_api_server()?;
+    let reported = "leases.coordination.k8s.io may not be read any more";
+    egressds.iter_mut().try_for_each(|egressd| egressd.wait_until_log_has(reported))?;
+    expect_moved(&cluster.lab, &mut egressds, [0, 1])?;
+    let times: Vec<usize> = egressds.iter().map(|egressd| egressd.log().matches(reported).count()).collect();
+    ensure!(times == [1, 1], "reported so many times: {times:?}");
+    Ok(())
+}
+
+/// Of the one beyond the bound it is unknown which node announces it, until there is room.
+pub(crate) fn more_leases_than_are_followed_cost_no_connection_and_the_newest_service_is_unknown() -> Result<()> {
+    let cluster = Cluster::builder().build()?;
+    for number in 0..MOST {
+        cluster.create_service(&service(&format!("a-{number:03}"), &EGRESS), &[])?;
+    }
+    cluster.create_service(&service("zz", &EGRESS), &MOVING)?;
+    cluster.create_pod("zz-1", "zz", cluster.lab.pod(1))?;
+    cluster.apply(&Overlay::default().components(&["namespace", "placement"]))?;
+    let mut egressd = cluster.run(&watching(), cluster.lab.node())?;
+    egressd.wait_until_log_has("Lease kube-system/cilium-l2announce-default-zz is not followed")?;
+    let connections = sockets(&egressd)?;
+    ensure!((MOST..MOST + OTHERS).contains(&connections), "there are {connections} connections");
+    cluster.api.delete(&format!("{SERVICES}/a-000"))?;
+    egressd.wait_until_log_has("it is on no interface of this node")?;
+    let connections = sockets(&egressd)?;
+    ensure!((MOST..MOST + OTHERS).contains(&connections), "with room for the last one there are {connections}");
+    egressd.stop()
+}
+
+fn sockets(egressd: &Egressd<'_>) -> Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir(format!("/proc/{}/fd", egressd.id()))? {
+        let target = fs::read_link(entry?.path()).unwrap_or_default();
+        count += usize::from(target.to_string_lossy().starts_with("socket:"));
+    }
+    Ok(count)
 }
 
 /// Each of the rights of the component that is about Leases was used, and the component granted it.
