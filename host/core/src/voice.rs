@@ -30,6 +30,8 @@ pub enum Author {
     OtherNode,
     /// kube-vip did, and it is an endpoint on a node that is ready: no sign of a node that translates.
     KubeVip,
+    /// kube-vip did, and it is no endpoint, or its node is not ready: it may be none yet.
+    KubeVipUnclear,
     /// It is no endpoint any more, or its node is not ready.
     Unclear,
 }
@@ -95,7 +97,7 @@ fn wanted(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Pla
         own.any(|address| stage.holders.holds(&view.subject, *address))
     };
     let ours = |(_, value): &(Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
-        Author::ThisNode | Author::Unclear => true,
+        Author::ThisNode | Author::KubeVipUnclear | Author::Unclear => true,
         Author::OtherNode | Author::KubeVip => false,
     };
     let emptied = found.active.iter().filter(ours).map(|(family, _)| family).filter(|family| held(*family));
@@ -120,6 +122,7 @@ fn author(stage: Stage<'_>, view: &SubjectView, writer: Writer, found: Option<&s
         (Some(node), Writer::KubeVip) if node == stage.node || stage.ready.contains(node) => Author::KubeVip,
         (Some(node), _) if node == stage.node => Author::ThisNode,
         (Some(node), _) if stage.ready.contains(node) => Author::OtherNode,
+        (Some(_) | None, Writer::KubeVip) if found.is_some_and(|text| !text.is_empty()) => Author::KubeVipUnclear,
         (Some(_) | None, _) => Author::Unclear,
     }
 }

@@ -127,5 +127,5 @@ fn what_kube_vip_wrote_says_of_no_egressd_that_it_translates() {
         assert_eq!(voice.active.get(Family::Ipv4).expect("one").wanted, None, "it is not emptied");
     }
     let gone = written_by(Writer::KubeVip, &view, &[(Family::Ipv4, "10.0.0.9")], &[]);
-    assert_eq!(gone.active.get(Family::Ipv4).expect("one").author, Author::Unclear, "it is no endpoint any more");
+    assert_eq!(gone.active.get(Family::Ipv4).expect("one").author, Author::KubeVipUnclear, "it is no endpoint");
 }

@@ -25,6 +25,8 @@ pub(super) struct Memory {
     /// All it has on the Service; none while this process wrote nothing.
     wrote: Option<ActiveEndpoints>,
     again: Option<Backoff>,
+    /// What kube-vip wrote that is no endpoint, and since when.
+    doubted: Option<(ActiveEndpoints, Instant)>,
 }
 
 /// What to write, from when on.
@@ -39,6 +41,8 @@ pub(super) struct Due {
 enum Difference {
     /// None, or none of ours.
     Settled,
+    /// kube-vip wrote what is no endpoint, and may be one in a moment: its pod comes by another watch.
+    Doubted,
     /// Somebody changed what we wrote.
     Undone,
     /// We have news.
@@ -46,18 +50,36 @@ enum Difference {
 }
 
 impl Memory {
-    /// What has to be written, if anything has.
-    pub(super) fn due(&self, state: State, voice: Option<&Voice>, now: Instant) -> Option<Due> {
+    /// What has to be written, if anything has. What is in doubt waits, and goes alone: the other family is not to wait for it.
+    pub(super) fn due(&mut self, state: State, voice: Option<&Voice>, now: Instant) -> Option<Due> {
+        let left_until = self.doubt(voice, now);
         let active = || voice.into_iter().flat_map(|voice| voice.active.iter());
         let worst = active().map(|(family, active)| self.difference(family, state, active)).max()?;
-        let own = active().filter(|(_, active)| active.author != Author::KubeVip);
+        let is_own = |author: Author| match author {
+            Author::KubeVip => false,
+            Author::KubeVipUnclear => worst == Difference::Doubted,
+            Author::ThisNode | Author::OtherNode | Author::Unclear => true,
+        };
+        let own = active().filter(|(_, active)| is_own(active.author));
         let values = own.filter_map(|(family, active)| Some((family, active.wanted.clone()?))).collect();
+        let again = || self.again.as_ref().map(Backoff::due);
         let at = match worst {
             Difference::Settled => return None,
+            Difference::Doubted => again().map_or(left_until, |again| again.max(left_until)),
             Difference::News => now,
-            Difference::Undone => self.again.as_ref().map_or(now + FIRST, Backoff::due),
+            Difference::Undone => again().unwrap_or(now + FIRST),
         };
         Some(Due { at, values })
+    }
+
+    /// Takes in what is in doubt; until when that is left alone.
+    fn doubt(&mut self, voice: Option<&Voice>, now: Instant) -> Instant {
+        let active = voice.into_iter().flat_map(|voice| voice.active.iter());
+        let unclear = active.filter(|(_, active)| active.author == Author::KubeVipUnclear);
+        let found = unclear.filter_map(|(family, active)| Some((family, active.found.clone()?))).collect();
+        let before = self.doubted.take().filter(|(before, _)| *before == found);
+        let (_, since) = self.doubted.insert(before.unwrap_or((found, now)));
+        *since + FIRST
     }
 
     fn difference(&self, family: Family, state: State, active: &Active) -> Difference {
@@ -69,6 +91,7 @@ impl Memory {
         match (wanted, wrote, author) {
             // While it does egress, too, each would undo the other; and what it wrote is how people learn of it.
             (Some(_), _, Author::KubeVip) => Difference::Settled,
+            (Some(_), _, Author::KubeVipUnclear) => Difference::Doubted,
             (Some(wanted), Some(Some(wrote)), Author::OtherNode) if wrote == wanted => Difference::Settled,
             (Some(wanted), Some(Some(wrote)), Author::ThisNode | Author::Unclear) if wrote == wanted => {
                 Difference::Undone
@@ -78,8 +101,10 @@ impl Memory {
             (None, Some(None), _) => Difference::Settled,
             // An earlier process may have written it; what it did not write, an empty apply leaves alone.
             (None, None, Author::ThisNode) => Difference::News,
-            (None, None, Author::Unclear) if state == State::Off => Difference::News,
-            (None, None, Author::Unclear | Author::OtherNode | Author::KubeVip) => Difference::Settled,
+            (None, None, Author::KubeVipUnclear | Author::Unclear) if state == State::Off => Difference::News,
+            (None, None, Author::Unclear | Author::KubeVipUnclear | Author::OtherNode | Author::KubeVip) => {
+                Difference::Settled
+            }
         }
     }
 
@@ -115,7 +140,7 @@ mod tests {
         Voice { speech: Speech::Listener, active: [(Family::Ipv4, active)].into() }
     }
 
-    fn due(memory: &Memory, voice: &Voice, now: Instant) -> Option<(Duration, ActiveEndpoints)> {
+    fn due(memory: &mut Memory, voice: &Voice, now: Instant) -> Option<(Duration, ActiveEndpoints)> {
         memory.due(State::Translating, Some(voice), now).map(|due| (due.at - now, due.values))
     }
 
@@ -126,38 +151,60 @@ mod tests {
     #[test]
     fn news_is_written_at_once_and_what_stands_there_is_not_written_again() {
         let (mut memory, now) = (Memory::default(), clock::now());
-        assert_eq!(due(&memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
+        assert_eq!(due(&mut memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
         let news = voice(Some("a"), Some("b"), Author::OtherNode);
-        assert_eq!(due(&memory, &news, now), Some((Duration::ZERO, value("a"))));
+        assert_eq!(due(&mut memory, &news, now), Some((Duration::ZERO, value("a"))));
         memory.wrote(value("a"), now);
-        assert_eq!(due(&memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
+        assert_eq!(due(&mut memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
         let next = voice(Some("c"), Some("a"), Author::ThisNode);
-        assert_eq!(due(&memory, &next, now), Some((Duration::ZERO, value("c"))));
+        assert_eq!(due(&mut memory, &next, now), Some((Duration::ZERO, value("c"))));
     }
 
     #[test]
     fn two_nodes_that_translate_do_not_take_turns() {
         let (mut memory, now) = (Memory::default(), clock::now());
         memory.wrote(value("a"), now);
-        assert_eq!(due(&memory, &voice(Some("a"), Some("b"), Author::OtherNode), now), None);
+        assert_eq!(due(&mut memory, &voice(Some("a"), Some("b"), Author::OtherNode), now), None);
     }
 
     #[test]
     fn kube_vip_is_no_one_to_take_turns_with() {
         let (mut memory, now) = (Memory::default(), clock::now());
         let theirs = voice(Some("a"), Some("b"), Author::KubeVip);
-        assert_eq!(due(&memory, &theirs, now), None);
+        assert_eq!(due(&mut memory, &theirs, now), None);
         let ipv6 = Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear };
         let mut mixed = theirs.clone();
         mixed.active.insert(Family::Ipv6, ipv6);
         let own = [(Family::Ipv6, "c".to_owned())].into();
-        assert_eq!(due(&memory, &mixed, now), Some((Duration::ZERO, own)), "the other family goes without it");
+        assert_eq!(due(&mut memory, &mixed, now), Some((Duration::ZERO, own)), "the other family goes without it");
         memory.wrote(value("a"), now);
-        assert_eq!(due(&memory, &theirs, now), None);
+        assert_eq!(due(&mut memory, &theirs, now), None);
         assert!(
-            due(&memory, &voice(Some("a"), Some("b"), Author::Unclear), now).is_some(),
+            due(&mut memory, &voice(Some("a"), Some("b"), Author::Unclear), now).is_some(),
             "what is no endpoint is replaced"
         );
+    }
+
+    #[test]
+    fn what_kube_vip_wrote_of_a_pod_that_is_not_known_is_left_for_a_while_and_holds_up_no_other_family() {
+        let (mut memory, now) = (Memory::default(), clock::now());
+        let theirs = voice(Some("a"), Some("b"), Author::KubeVipUnclear);
+        assert_eq!(due(&mut memory, &theirs, now), Some((FIRST, value("a"))));
+        let later = now + FIRST / 2;
+        assert_eq!(due(&mut memory, &theirs, later), Some((FIRST / 2, value("a"))), "since it was seen");
+        let mut mixed = theirs.clone();
+        mixed
+            .active
+            .insert(Family::Ipv6, Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear });
+        let other: ActiveEndpoints = [(Family::Ipv6, "c".to_owned())].into();
+        assert_eq!(due(&mut memory, &mixed, later), Some((Duration::ZERO, other)));
+        assert_eq!(
+            due(&mut memory, &voice(Some("a"), Some("b"), Author::KubeVip), later),
+            None,
+            "it is an endpoint now"
+        );
+        let next = voice(Some("a"), Some("d"), Author::KubeVipUnclear);
+        assert_eq!(due(&mut memory, &next, now + FIRST), Some((FIRST, value("a"))), "another one waits as long");
     }
 
     #[test]
@@ -167,7 +214,7 @@ mod tests {
         let undone = voice(Some("a"), None, Author::Unclear);
         let mut waits = Vec::new();
         for _ in 0..9 {
-            let (wait, values) = due(&memory, &undone, now).unwrap();
+            let (wait, values) = due(&mut memory, &undone, now).unwrap();
             waits.push(wait.as_secs());
             now += wait;
             memory.wrote(values, now);
@@ -181,10 +228,10 @@ mod tests {
         let mut memory = Memory::default();
         memory.wrote(value("a"), now);
         let moved = voice(None, Some("a"), Author::Unclear);
-        assert_eq!(due(&memory, &moved, now), Some((Duration::ZERO, ActiveEndpoints::new())));
+        assert_eq!(due(&mut memory, &moved, now), Some((Duration::ZERO, ActiveEndpoints::new())));
         memory.wrote(ActiveEndpoints::new(), now);
-        assert_eq!(due(&memory, &voice(None, Some("b"), Author::OtherNode), now), None);
-        assert_eq!(due(&Memory::default(), &voice(None, Some("b"), Author::OtherNode), now), None);
+        assert_eq!(due(&mut memory, &voice(None, Some("b"), Author::OtherNode), now), None);
+        assert_eq!(due(&mut Memory::default(), &voice(None, Some("b"), Author::OtherNode), now), None);
     }
 
     #[test]

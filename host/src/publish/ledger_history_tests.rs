@@ -106,7 +106,8 @@ enum Step {
 
 fn active() -> impl Strategy<Value = Active> {
     let value = |values: &'static [&'static str]| option::of(select(values).prop_map(str::to_owned));
-    let author = select(&[Author::ThisNode, Author::OtherNode, Author::KubeVip, Author::Unclear][..]);
+    let kube_vip = [Author::KubeVip, Author::KubeVipUnclear];
+    let author = select([&[Author::ThisNode, Author::OtherNode, Author::Unclear][..], &kube_vip].concat());
     let values = (value(&["", "a", "b"]), value(&["a", "b"]), author);
     values.prop_map(|(wanted, found, author)| Active { wanted, found, author })
 }
