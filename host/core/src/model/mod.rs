@@ -41,7 +41,8 @@ pub use labels::Labels;
 pub use namespace::Namespace;
 pub use networks::{ClusterNetworks, Connected};
 pub use nodes::{
-    Believed, Further, KeptFurther, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE, MOST_NODE_ADDRESSES,
+    Believed, Counting, Further, KeptFurther, KeptNodes, MOST_ADDRESSES_BEFORE, MOST_NETWORKS_BEFORE,
+    MOST_NODE_ADDRESSES,
 };
 pub use pods::{KnownPods, Phase, Pod, PodNetwork, Pods, Whose};
 pub use policy::{PolicyMark, PolicyObject};

@@ -18,7 +18,7 @@ use imbl::{OrdMap, OrdSet};
 use ipnet::IpNet;
 
 pub(super) use self::further::further;
-pub use self::further::{Further, KeptFurther};
+pub use self::further::{Counting, Further, KeptFurther};
 pub use self::kept::KeptNodes;
 use self::networks::PodNetworks;
 use self::wrong::Wrong;

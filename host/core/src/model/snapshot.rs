@@ -146,8 +146,10 @@ pub enum Key {
     Subject(SubjectKey),
     /// A namespace's labels.
     Namespace(String),
-    /// Nodes, EgressNodes or service networks: the facts that hold for all Services.
+    /// Nodes or service networks: the facts that hold for all Services.
     Cluster,
+    /// What nodes publish about themselves. Most of it is about addresses that they hold, of which nothing follows for others.
+    EgressNodes,
     /// A policy's ConfigMap.
     Policy(String),
     /// An address that a pod of this node has or had.

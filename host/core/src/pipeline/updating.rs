@@ -7,7 +7,7 @@ use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use super::{Pipeline, Question};
-use crate::model::{Context, Key, Node, PolicyMark, PolicyObject, Readiness, Service, Snapshot, SubjectKey};
+use crate::model::{Context, Counting, Key, Node, PolicyMark, PolicyObject, Readiness, Service, Snapshot, SubjectKey};
 use crate::placement::{Differ, ForAll, Seen};
 
 impl Pipeline {
@@ -15,8 +15,9 @@ impl Pipeline {
     pub fn update(&mut self, snapshot: &Snapshot, keys: &BTreeSet<Key>) -> Vec<Question> {
         self.take_policies(snapshot);
         let changed = self.changed(snapshot);
-        let about_inside =
-            keys.contains(&Key::Cluster) || changed.iter().any(|key| self.is_about_inside(snapshot, key));
+        let about_inside = keys.contains(&Key::Cluster)
+            || keys.contains(&Key::EgressNodes) && self.published_otherwise(snapshot)
+            || changed.iter().any(|key| self.is_about_inside(snapshot, key));
         let mut dirty = self.dirty(snapshot, keys);
         dirty.extend(changed);
         dirty.extend(self.announced_otherwise(snapshot));
@@ -30,6 +31,11 @@ impl Pipeline {
             dirty.extend(self.gather());
         }
         dirty.into_iter().filter_map(|key| self.look(snapshot, key, everything)).collect()
+    }
+
+    /// Takes in what nodes publish; whether other addresses count.
+    fn published_otherwise(&mut self, snapshot: &Snapshot) -> bool {
+        self.further.follow(&snapshot.nodes, &snapshot.egress_nodes.by_name) == Counting::Otherwise
     }
 
     fn take_policies(&mut self, snapshot: &Snapshot) {
@@ -95,7 +101,7 @@ impl Pipeline {
                 Key::Cluster => self.newly_unreadable(snapshot),
                 // Its effect comes with the chain that is loaded from it.
                 Key::Policy(_) => BTreeSet::new(),
-                Key::Announced => BTreeSet::new(),
+                Key::Announced | Key::EgressNodes => BTreeSet::new(),
                 Key::Pod(address) => self.places.of(*address).cloned().collect(),
                 Key::Pods => self.subjects.keys().cloned().collect(),
             }

@@ -111,14 +111,22 @@ impl Node {
                 node.before = Before { addresses: addresses.clone(), pod_networks: networks(pods) };
             }),
             OfNode::Readiness(readiness) => self.change_node(name, |node| node.readiness = *readiness),
-            OfNode::Publishes(None) => drop(self.snapshot.egress_nodes.by_name.remove(name)),
-            OfNode::Publishes(Some(addresses)) => {
-                let node = EgressNode { addresses: (&**addresses).into(), mark: Mark::of(&format!("{addresses:?}")) };
-                self.snapshot.egress_nodes.by_name.insert(name.to_owned(), Arc::new(node));
-            }
+            OfNode::Publishes(addresses) => return self.meet_published(name, addresses.as_deref()),
             OfNode::Label(label) => self.change_node(name, |node| node.labels = labels(*label)),
         }
         self.update([Key::Cluster])
+    }
+
+    fn meet_published(&mut self, name: &str, addresses: Option<&[IpAddr]>) -> Vec<Question> {
+        let published = &mut self.snapshot.egress_nodes.by_name;
+        match addresses {
+            None => drop(published.remove(name)),
+            Some(addresses) => {
+                let node = EgressNode { addresses: addresses.into(), mark: Mark::of(&format!("{addresses:?}")) };
+                published.insert(name.to_owned(), Arc::new(node));
+            }
+        }
+        self.update([Key::EgressNodes])
     }
 
     fn change_node(&mut self, name: &str, change: impl FnOnce(&mut ClusterNode)) {

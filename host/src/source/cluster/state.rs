@@ -340,7 +340,7 @@ impl State {
                 let argued = networks::set_arguments(snapshot, plain, &Arguments::new());
                 snapshot.nodes.remove(plain).map(|_| Key::Cluster).or(argued)
             }
-            Kind::EgressNodes => snapshot.egress_nodes.by_name.remove(plain).map(|_| Key::Cluster),
+            Kind::EgressNodes => snapshot.egress_nodes.by_name.remove(plain).map(|_| Key::EgressNodes),
             Kind::Namespaces => snapshot.namespaces.remove(plain).map(|_| Key::Namespace(plain.to_owned())),
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
             Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.to_owned())),

@@ -149,13 +149,13 @@ fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<U
             }
             Key::Cluster => {
                 mirror.nodes = snapshot.nodes.clone();
-                mirror.egress_nodes = snapshot.egress_nodes.clone();
                 mirror.service_networks = snapshot.service_networks.clone();
             }
             Key::Pod(address) => {
                 whose.insert(address, whose_is(&snapshot, address));
             }
             Key::Pods => whose = whose_all_are(&snapshot),
+            Key::EgressNodes => mirror.egress_nodes = snapshot.egress_nodes.clone(),
             Key::Announced => mirror.announced = snapshot.announced.clone(),
             Key::Policy(key) => {
                 mirror.policies = mirror.policies.alter(|_| snapshot.policies.get(&key).cloned(), key.clone());

@@ -122,6 +122,7 @@ fn keys(state: &mut State) -> Vec<String> {
         Key::Pod(address) => format!("pod {address}"),
         Key::Pods => "pods".to_owned(),
         Key::Announced => "announced".to_owned(),
+        Key::EgressNodes => "egressnodes".to_owned(),
     };
     update.keys.iter().map(text).collect()
 }

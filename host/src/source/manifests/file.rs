@@ -162,7 +162,7 @@ impl File {
         let is_whole = self.faults.is_empty() || self.objects.is_empty();
         (!is_whole).then(|| {
             self.objects.clear();
-            Key::Cluster
+            Key::EgressNodes
         })
     }
 }

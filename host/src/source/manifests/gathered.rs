@@ -42,7 +42,8 @@ pub(super) fn key(object: &Object) -> Key {
         Object::Service(service) => Key::Subject(service.key.clone()),
         Object::Slice(_, slice) | Object::Endpoints(slice) => Key::Subject(slice.service.clone()),
         Object::Namespace(name, _) => Key::Namespace(name.clone()),
-        Object::Node(..) | Object::EgressNode(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
+        Object::Node(..) | Object::ServiceNetworks(..) | Object::Networks(..) => Key::Cluster,
+        Object::EgressNode(..) => Key::EgressNodes,
         Object::Policy(_, policy) => Key::Policy(policy.name.clone()),
         Object::Claim(..) => Key::Announced,
         // The first one makes a difference to all Services.

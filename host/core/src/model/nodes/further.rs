@@ -32,10 +32,20 @@ pub struct KeptFurther {
     unusable: BTreeMap<Place, IpAddr>,
 }
 
+/// Whether what counts is what did before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// It is.
+    Same,
+    /// It is not.
+    Otherwise,
+}
+
 /// What an EgressNode is to others.
 #[derive(PartialEq)]
 enum Claim<'a> {
-    Counts(&'a EgressNode),
+    /// These addresses do, as far as a machine can have them.
+    Counts(&'a [IpAddr]),
     /// There is no Node of this name.
     WithoutNode,
 }
@@ -46,8 +56,8 @@ pub(in crate::model) fn further(nodes: &Nodes, published: &PublishedNodes) -> Fu
     let mut addresses = OrdSet::new();
     for name in published.keys() {
         match claim(nodes, published, name) {
-            Some(Claim::Counts(node)) => {
-                for address in claimed(node) {
+            Some(Claim::Counts(all)) => {
+                for address in all.iter().copied() {
                     match Unusable::of(address) {
                         Some(kind) => unusable.add(|| wrong::unusable_address(name, address, kind)),
                         None => drop(addresses.insert(address)),
@@ -69,19 +79,22 @@ impl KeptFurther {
         kept
     }
 
-    /// Takes in what there is now.
-    pub fn follow(&mut self, nodes: &Nodes, published: &PublishedNodes) {
+    /// Takes in what there is now; whether something else counts.
+    pub fn follow(&mut self, nodes: &Nodes, published: &PublishedNodes) -> Counting {
         let before_nodes = std::mem::replace(&mut self.nodes, nodes.clone());
         let before = std::mem::replace(&mut self.published, published.clone());
+        let mut result = Counting::Same;
         if before.is_empty() && published.is_empty() {
-            return;
+            return result;
         }
         for name in differing(&before_nodes, nodes, &before, published) {
             let [old, new] = [claim(&before_nodes, &before, &name), claim(nodes, published, &name)];
             if old != new {
                 self.replace(&Arc::from(&*name), old, new);
+                result = Counting::Otherwise;
             }
         }
+        result
     }
 
     /// What of it counts.
@@ -97,12 +110,12 @@ impl KeptFurther {
 
     fn replace(&mut self, name: &Arc<str>, old: Option<Claim<'_>>, new: Option<Claim<'_>>) {
         match old {
-            Some(Claim::Counts(node)) => places(name, node).for_each(|(place, address)| self.remove(&place, address)),
+            Some(Claim::Counts(all)) => places(name, all).for_each(|(place, address)| self.remove(&place, address)),
             Some(Claim::WithoutNode) => drop(self.without_node.remove(name)),
             None => {}
         }
         match new {
-            Some(Claim::Counts(node)) => places(name, node).for_each(|(place, address)| self.add(place, address)),
+            Some(Claim::Counts(all)) => places(name, all).for_each(|(place, address)| self.add(place, address)),
             Some(Claim::WithoutNode) => drop(self.without_node.insert(Arc::clone(name), ())),
             None => {}
         }
@@ -138,15 +151,16 @@ impl KeptFurther {
 fn claim<'a>(nodes: &Nodes, published: &'a PublishedNodes, name: &str) -> Option<Claim<'a>> {
     let node = published.get(name)?;
     let counts = nodes.is_empty() || nodes.contains_key(name);
-    Some(if counts { Claim::Counts(node) } else { Claim::WithoutNode })
+    Some(if counts { Claim::Counts(claimed(node)) } else { Claim::WithoutNode })
 }
 
-fn claimed(node: &EgressNode) -> impl Iterator<Item = IpAddr> {
-    node.addresses.iter().take(MOST_PUBLISHED_ADDRESSES).copied()
+fn claimed(node: &EgressNode) -> &[IpAddr] {
+    node.addresses.get(..MOST_PUBLISHED_ADDRESSES).unwrap_or(&node.addresses)
 }
 
-fn places(name: &Arc<str>, node: &EgressNode) -> impl Iterator<Item = (Place, IpAddr)> {
-    claimed(node).enumerate().map(|(number, address)| (Place { node: Arc::clone(name), number }, address))
+fn places(name: &Arc<str>, addresses: &[IpAddr]) -> impl Iterator<Item = (Place, IpAddr)> {
+    let place = |number| Place { node: Arc::clone(name), number };
+    addresses.iter().enumerate().map(move |(number, address)| (place(number), *address))
 }
 
 /// The names of the EgressNodes that may count otherwise than before.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{KeptFurther, Nodes, further};
+use super::{Counting, KeptFurther, Nodes, further};
 use crate::finding::Finding;
 use crate::model::{EgressNode, MOST_PUBLISHED_ADDRESSES, Mark, PublishedNodes};
 
@@ -69,8 +69,10 @@ proptest! {
                     Event::PublishesNothing(number) => drop(all.remove(&name(number))),
                 }
             }
-            kept.follow(&nodes, &all);
+            let before = kept.believed();
+            let counting = kept.follow(&nodes, &all);
             prop_assert_eq!(kept.believed(), further(&nodes, &all));
+            prop_assert!(counting == Counting::Otherwise || kept.believed() == before);
             prop_assert_eq!(&kept, &KeptFurther::of(&nodes, &all), "whatever was before");
         }
     }
@@ -114,4 +116,17 @@ fn of_one_node_so_many_addresses_count_and_no_impossible_one() {
         "EgressNode a lists 224.0.0.1, which is a multicast address (and 1 more such cases): it does not count as a node's; \
          correct the EgressNode, or update egressd there"
     );
+}
+
+/// Addresses that nodes hold move all the time, and nothing follows from that for others.
+#[test]
+fn what_a_node_holds_makes_no_difference_to_what_counts() {
+    let nodes = nodes(&["a"]);
+    let mut all = all(&[("a", vec![a("10.0.0.1")])]);
+    let mut kept = KeptFurther::of(&nodes, &all);
+    let moved = EgressNode { mark: Mark::of("another address is held"), addresses: [a("10.0.0.1")].into() };
+    all.insert("a".to_owned(), Arc::new(moved));
+    assert_eq!(kept.follow(&nodes, &all), Counting::Same);
+    all.insert("a".to_owned(), published(vec![a("10.0.0.2")]));
+    assert_eq!(kept.follow(&nodes, &all), Counting::Otherwise);
 }

@@ -14,7 +14,13 @@ impl State {
     pub(in crate::source::cluster) fn changed_services(&self) -> impl Iterator<Item = &SubjectKey> {
         self.keys.iter().filter_map(|key| match key {
             Key::Subject(key) => Some(key),
-            Key::Namespace(_) | Key::Cluster | Key::Policy(_) | Key::Announced | Key::Pod(_) | Key::Pods => None,
+            Key::Namespace(_)
+            | Key::Cluster
+            | Key::Policy(_)
+            | Key::Announced
+            | Key::EgressNodes
+            | Key::Pod(_)
+            | Key::Pods => None,
         })
     }
 

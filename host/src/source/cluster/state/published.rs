@@ -39,7 +39,7 @@ impl State {
         let known = &mut self.snapshot.egress_nodes.followed;
         if kind == Kind::EgressNodes && *known != followed {
             *known = followed;
-            self.keys.insert(Key::Cluster);
+            self.keys.insert(Key::EgressNodes);
         }
     }
 
@@ -47,7 +47,7 @@ impl State {
     pub(super) fn store_egress_node(&mut self, name: String, node: Arc<EgressNode>) {
         let known = &mut self.snapshot.egress_nodes.by_name;
         if known.get(&name) != Some(&node) {
-            self.keys.insert(Key::Cluster);
+            self.keys.insert(Key::EgressNodes);
             known.insert(name, node);
         }
     }
