@@ -17,6 +17,7 @@ mod node;
 mod peers;
 mod policies;
 mod process;
+mod published;
 mod reload;
 mod world;
 
@@ -25,9 +26,10 @@ use std::fs;
 use lab::Readiness;
 
 /// What there is, by name.
-const PARTS: [(&str, fn()); 17] = [
+const PARTS: [(&str, fn()); 18] = [
     ("one change", change::one_change),
     ("a Node", node::a_node),
+    ("EgressNodes", published::egress_nodes),
     ("cold start", kernel::cold_start),
     ("networks", networks::changes),
     ("networks, new connections", networks::lengths),

@@ -4,6 +4,7 @@
 
 mod calls;
 mod counting;
+mod egress_nodes;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -80,7 +81,7 @@ fn read_again(places: &mut Places) -> Update {
 
 fn assert_at_most(what: &str, cost: Cost, most: Cost) {
     let is_within = cost.bytes <= most.bytes && cost.pieces <= most.pieces && cost.peak <= most.peak;
-    assert!(is_within, "{what}: {cost:?} for each Service, at most {most:?}");
+    assert!(is_within, "{what}: {cost:?} for each, at most {most:?}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub use bulk::{Creation, Session, endpoints, slice};
 pub use client::Api;
 pub use control_plane::PORT;
 pub use deployed::{DeployedPod, environment};
-pub use objects::{EGRESS_NODES, PODS, POLICIES, SERVICES, SLICES, balanced, json_of, service};
+pub use objects::{EGRESS_NODES, PODS, POLICIES, SERVICES, SLICES, balanced, json_of, served_egress_node, service};
 pub use overlay::{CLONE, Overlay, beside_a_clone, copy};
 pub use programs::{kubectl, kubectl_ready, ready};
 

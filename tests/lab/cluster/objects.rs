@@ -44,6 +44,30 @@ pub fn balanced(addresses: &[IpAddr]) -> Value {
     json!({"loadBalancer": {"ingress": ingress}})
 }
 
+/// What a node publishes about itself, as the API server has it in a list: with all that it adds.
+pub fn served_egress_node(name: &str, addresses: &[IpAddr], held: &[IpAddr]) -> Value {
+    let uid = "0b5c2f6e-5a0f-4b52-8d67-d2e9b9f6c2a5";
+    let owner = json!({"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid});
+    let fields = json!({
+        "f:metadata": {"f:ownerReferences": {format!("k:{{\"uid\":\"{uid}\"}}"): {}}},
+        "f:spec": {"f:addresses": {}, "f:held": {}, "f:version": {}},
+    });
+    let managed = json!({
+        "apiVersion": "egressd.io/v1alpha1", "fieldsType": "FieldsV1", "fieldsV1": fields,
+        "manager": format!("egressd-{name}"), "operation": "Apply", "time": "2026-03-01T09:00:00Z",
+    });
+    let metadata = json!({
+        "name": name, "uid": uid, "resourceVersion": "1234567", "generation": 3, "managedFields": [managed],
+        "creationTimestamp": "2026-03-01T09:00:00Z", "ownerReferences": [owner],
+    });
+    json!({
+        "apiVersion": "egressd.io/v1alpha1",
+        "kind": "EgressNode",
+        "metadata": metadata,
+        "spec": {"version": "0.1.0", "addresses": addresses, "held": held},
+    })
+}
+
 /// A manifest as the API takes it.
 pub fn json_of(manifest: &dyn Manifest) -> Value {
     value(&manifest.yaml())
