@@ -102,7 +102,7 @@ fn address(network: u32, number: u32) -> IpAddr {
     IpAddr::from((network + 2 * number).to_be_bytes())
 }
 
-/// The first one is in its Node, too; those of another turn are of nobody else.
+/// The first one is in its Node, too; those of another turn no other node has.
 fn addresses(number: u32, turn: u32) -> [IpAddr; 4] {
     let moved = if turn == 0 { number } else { NODES + turn };
     [(0xc0a8_0001, number), (0xac10_0001, number), (0xac11_0001, number), (0xac12_0001, moved)]

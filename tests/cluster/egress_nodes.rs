@@ -70,10 +70,10 @@ pub(crate) fn each_node_publishes_itself_and_writes_nothing_at_rest() -> Result<
     ensure!(at_rest(&cluster)? == before, "a restart wrote something");
 
     let theirs = json!({"spec": {"addresses": ["192.0.2.7"]}});
-    cluster.api.patch_as("somebody", &path("node-1"), &theirs)?;
-    wait_for(&cluster, "node-1", "what it said before", |node| node["spec"] == first["spec"])?;
+    cluster.api.patch_as("another-writer", &path("node-1"), &theirs)?;
+    wait_for(&cluster, "node-1", "what it had before", |node| node["spec"] == first["spec"])?;
     cluster.api.delete(&path("node-1"))?;
-    wait_for(&cluster, "node-1", "what it said before", |node| node["spec"] == first["spec"])?;
+    wait_for(&cluster, "node-1", "what it had before", |node| node["spec"] == first["spec"])?;
     egressd.into_iter().try_for_each(Egressd::stop)
 }
 
@@ -103,8 +103,8 @@ pub(crate) fn without_the_definition_nothing_is_published_and_all_else_works() -
     let (egressd, _) = run_with_pod(&cluster)?;
     for one in &egressd {
         let log = one.log();
-        let said = log.lines().filter(|line| line.contains("the API server has no EgressNodes")).count();
-        ensure!(said == 1 && !log.contains("cannot "), "{log}");
+        let lines = log.lines().filter(|line| line.contains("the API server has no EgressNodes")).count();
+        ensure!(lines == 1 && !log.contains("cannot "), "{log}");
     }
     egressd.into_iter().try_for_each(Egressd::stop)
 }

@@ -27,7 +27,7 @@ fn lists(spec: &Value, member: &str, address: &str) -> bool {
     spec[member].as_array().is_some_and(|list| list.iter().any(|one| one == address))
 }
 
-/// P2, with two egressds that know each other by a directory alone. A node that ended leaves its file, and what it said counts.
+/// P2, with two egressds that know each other by a directory alone. A node that ended leaves its file, which counts.
 pub(crate) fn what_another_egressd_of_this_machine_publishes_in_a_directory_stays_inside() -> Result<()> {
     let stage = Stage::on_two_nodes("web", &web())?;
     let [first, second] = [0, 1].map(|at| &stage.lab.nodes()[at]);

@@ -33,7 +33,7 @@ impl Fixture {
         self.dir.path().join("published").join(name)
     }
 
-    /// By rename, as everybody writes there.
+    /// By a rename, as nodes write there.
     fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.at(".new"), content).unwrap();
         fs::rename(self.at(".new"), self.at(name)).unwrap();
