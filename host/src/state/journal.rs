@@ -15,7 +15,8 @@ use serde::de::IgnoredAny;
 use tracing::warn;
 
 use super::damage::{self, Damage};
-use super::line::{Kept, line, parse, uid_of_unknown};
+use super::line::{Kept, line, parse};
+use super::unknown::{self, About, Unknown};
 use super::version::{self, Found};
 use super::{sync_directory, write_by};
 use crate::files;
@@ -41,8 +42,7 @@ pub(super) struct Journal<T> {
     /// What could not be written down.
     pending: News<T>,
     lines: usize,
-    /// Lines of a later day. They go first when all is written anew: what this egressd says of the same Service is newer.
-    strange: Vec<Vec<u8>>,
+    unknown: Unknown,
     damage: Damage,
     /// What was appended since all was written.
     appended: usize,
@@ -97,7 +97,7 @@ impl<T: Kept> Journal<T> {
             written: Of::new(),
             pending: News::new(),
             lines: 0,
-            strange: Vec::new(),
+            unknown: Unknown::default(),
             damage: Damage::None,
             appended: 0,
             form: Form::Unnamed,
@@ -111,9 +111,9 @@ impl<T: Kept> Journal<T> {
         match version::find(path, LONGEST) {
             Found::Missing => Standing::Missing,
             Found::Known(bytes) => {
-                let (before, earlier) = (self.strange.len(), std::mem::replace(&mut self.damage, Damage::of(&bytes)));
+                let (before, earlier) = (self.unknown.len(), std::mem::replace(&mut self.damage, Damage::of(&bytes)));
                 self.take(path, &bytes);
-                self.findings.extend(strange(path, self.strange.len() - before));
+                self.findings.extend(unknown::finding(path, self.unknown.len().saturating_sub(before)));
                 self.findings.extend(self.damage.finding(path));
                 if earlier == Damage::Lost {
                     self.damage = earlier;
@@ -157,7 +157,7 @@ impl<T: Kept> Journal<T> {
             self.form = Form::Unnamed;
         }
         let is_new = |(uid, one): &(&Uid, &Option<Arc<T>>)| one.is_some() && !self.written.contains_key(*uid);
-        let gone = changes.values().filter(|one| one.is_none()).count();
+        let gone = changes.iter().filter(|(uid, one)| one.is_none() && self.written.contains_key(*uid)).count();
         let services = self.written.len() + changes.iter().filter(is_new).count() - gone;
         let outdated = self.lines + changes.len() > 2 * services + OUTDATED || self.appended > OUTDATED_BYTES;
         if self.form != Form::Whole || outdated {
@@ -166,11 +166,12 @@ impl<T: Kept> Journal<T> {
         self.append(changes)?;
         self.lines += changes.len();
         apply(&mut self.written, changes);
+        changes.keys().for_each(|uid| self.unknown.forget(uid));
         Ok(())
     }
 
     fn is_news(&self, uid: &Uid, one: Option<&T>) -> bool {
-        self.written.get(uid).map(|known| &**known) != one
+        self.unknown.has(uid) || self.written.get(uid).map(|known| &**known) != one
     }
 
     fn append(&mut self, changes: &News<T>) -> io::Result<()> {
@@ -193,14 +194,15 @@ impl<T: Kept> Journal<T> {
         apply(&mut newest, changes);
         write_by(self.place()?, |file| {
             file.write_all(version::line().as_bytes())?;
-            for strange in self.damage.line().into_iter().chain(self.strange.iter().map(Vec::as_slice)) {
-                file.write_all(strange)?;
+            for unknown in self.damage.line().into_iter().chain(self.unknown.lines(|uid| changes.contains_key(uid))) {
+                file.write_all(unknown)?;
                 file.write_all(b"\n")?;
             }
             newest.iter().try_for_each(|(uid, remembered)| line(file, uid, Some(&**remembered)))
         })?;
         (self.lines, self.appended, self.form) = (newest.len(), 0, Form::Whole);
         self.written = newest;
+        changes.keys().for_each(|uid| self.unknown.forget(uid));
         // Only now: before, it was the only one to say what it says.
         match self.merged.take() {
             Some(merged) => fs::remove_file(&merged).and_then(|()| sync_directory(&merged)),
@@ -236,16 +238,24 @@ impl<T: Kept> Journal<T> {
             return;
         }
         match parse(line, texts) {
-            Ok((uid, Some(remembered))) => drop(self.written.insert(uid, Arc::new(remembered))),
-            Ok((uid, None)) => drop(self.written.remove(&uid)),
+            Ok((uid, remembered)) => {
+                self.unknown.forget(&uid);
+                match remembered {
+                    Some(remembered) => drop(self.written.insert(uid, Arc::new(remembered))),
+                    None => drop(self.written.remove(&uid)),
+                }
+            }
             Err(_) if serde_json::from_slice::<IgnoredAny>(line).is_ok() => {
                 // The last line of a Service counts, and an earlier one would be taken for what is in force.
-                uid_of_unknown(line).and_then(|uid| self.written.remove(&uid));
-                self.strange.push(line.to_vec());
+                let about = About::of(line);
+                if let About::Service(uid) | About::PartOf(uid) = &about {
+                    self.written.remove(uid);
+                }
+                self.unknown.keep(line, about);
                 return;
             }
             Err(error) => {
-                let (error, before) = (&error as &dyn std::error::Error, self.lines + self.strange.len());
+                let (error, before) = (&error as &dyn std::error::Error, self.lines + self.unknown.len());
                 warn!(file = %path.display(), before, error, "a line is damaged, and passed over");
                 self.damage = Damage::Lost;
             }
@@ -267,18 +277,6 @@ fn apply<T>(all: &mut Of<T>, changes: &News<T>) {
             None => drop(all.remove(uid)),
         }
     }
-}
-
-/// Lines of a later day are kept, and reported.
-fn strange(path: &Path, lines: usize) -> Option<Finding> {
-    let message = || {
-        let (path, lines) = (path.display(), if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") });
-        format!(
-            "state file {path} has {lines} that this egressd does not know, most likely a newer one's; they are kept, and \
-             what the kernel has for Services that need them stays, until they have valid input (docs/upgrade.md)"
-        )
-    };
-    (lines > 0).then(|| Finding::warning("newer-state", message()))
 }
 
 #[cfg(test)]

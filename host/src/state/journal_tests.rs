@@ -122,7 +122,7 @@ fn a_file_that_is_removed_meanwhile_is_written_anew_as_a_whole() {
 fn a_line_of_a_later_day_is_kept_however_often_all_is_written_anew() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("accepted");
-    let strange = ["[\"a\",{\"x\":7}]", "{\"mark\":1}", "[\"a\",null,\"and more\"]"];
+    let strange = ["{\"mark\":1}", "[\"a\",null,\"and more\"]", "[\"c\",{\"x\":7}]"];
     fs::write(&path, format!("[\"a\",{{\"x\":\"1\"}}]\n{}\n", strange.join("\n"))).unwrap();
     let mut journal = reopened(&path);
     assert_eq!(journal.findings().len(), 1);
@@ -148,6 +148,29 @@ fn an_earlier_line_does_not_count_where_a_later_one_of_the_same_service_is_unkno
         assert_eq!(journal.written().keys().cloned().collect::<Vec<_>>(), [uid("b")], "{unknown}");
         fs::write(&path, format!("{{\"version\":1}}\n{unknown}\n{earlier}\n{other}\n")).unwrap();
         assert_eq!(reopened(&path).written().len(), 2, "{unknown} came before");
+    }
+}
+
+/// Else the newer egressd would take its own line for the last one, once it is back.
+#[test]
+fn a_line_of_a_later_day_goes_with_what_is_written_or_forgotten_of_its_service() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("accepted");
+    let unknown = "[\"a\",{\"x\":7}]";
+    for changes in [vec![None], vec![Some("1")], vec![Some("1"), None]] {
+        fs::write(&path, format!("{{\"version\":1}}\n{unknown}\n")).unwrap();
+        let mut journal = reopened(&path);
+        for change in changes {
+            let newest = change.map(annotations);
+            journal.write([(uid("a"), newest)].into_iter().collect()).unwrap();
+        }
+        let last = fs::read_to_string(&path).unwrap().lines().last().map(str::to_owned);
+        assert_ne!(last.as_deref(), Some(unknown));
+        for turn in 0..3 * OUTDATED {
+            journal.write([(uid("b"), Some(annotations(&turn.to_string())))].into_iter().collect()).unwrap();
+        }
+        assert!(!fs::read_to_string(&path).unwrap().contains(unknown));
+        assert_eq!(reopened(&path).written(), journal.written());
     }
 }
 

@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use egressd_core::model::{Labels, Texts, Uid, UidError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 /// What can be remembered of a Service.
 pub(super) trait Kept: PartialEq + Sized {
@@ -48,12 +47,6 @@ pub(super) enum LineError {
 pub(super) fn line<T: Kept>(text: &mut impl Write, uid: &Uid, newest: Option<&T>) -> io::Result<()> {
     serde_json::to_writer(&mut *text, &(uid.to_string(), newest.map(T::form)))?;
     text.write_all(b"\n")
-}
-
-/// Of which Service a line is that says what this egressd does not know; none where that is unknown, too.
-pub(super) fn uid_of_unknown(line: &[u8]) -> Option<Uid> {
-    let parts: Vec<Value> = serde_json::from_slice(line).ok()?;
-    parts.first()?.as_str().and_then(|uid| Uid::new(uid).ok())
 }
 
 /// What a line says.

@@ -13,6 +13,7 @@ mod private;
 mod shared;
 mod sources;
 pub(crate) mod thread;
+mod unknown;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};

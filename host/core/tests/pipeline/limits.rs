@@ -198,7 +198,7 @@ fn with_too_many_endpoints_those_that_are_translated_stay_and_policies_see_no_ot
     let round = world.has(("a/web", 1), 1, 6);
     assert_eq!(in_force(&round), "a/web: 2 to 1");
     let said = "service-limit-endpoints: the Service has 6 endpoints, and one may have 5 (--limit-service-endpoints): those that \
-                are translated stay so, and no other is; divide the pods among several Services";
+                are translated stay so, and no other is; divide the pods among several";
     assert_eq!(errors(&round, "a/web"), [said]);
     assert_eq!(round.statuses, world.restart().statuses);
     // A policy's word counts all the same, an edit too.
