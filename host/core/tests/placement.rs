@@ -12,7 +12,7 @@ mod namesakes;
 
 use claims::{Claims, NODES, V4, annotated, cilium, kube_vip, metallb};
 use egressd_core::finding::Severity;
-use egressd_core::model::{Named, Term};
+use egressd_core::model::{L2Status, Named, Term};
 use egressd_core::owner::{Owner, Standing};
 use egressd_core::placement::Certainty::{self, Certain, Contested, Stated, Unknown};
 use egressd_core::testkit::a;
@@ -66,7 +66,22 @@ fn of_metallb() -> Vec<Case> {
 }
 
 fn of_metallb_that_moves() -> Vec<Case> {
+    let of_unknown_time = L2Status { since: None, ..claims::unreadable(1) };
     vec![
+        (
+            "what cannot be read is of an unknown time, and may be the newest",
+            nothing().status("x", metallb("a", 1)).status("y", of_unknown_time),
+            None,
+            Unknown,
+            &[],
+        ),
+        (
+            "MetalLB before a Lease that is not followed, and may not be there",
+            nothing().status("x", metallb("b", 1)).lease(cilium("a", 1).naming(Named::NotFollowed)),
+            Some("b"),
+            Certain,
+            &["b"],
+        ),
         (
             "MetalLB moves, both objects are there",
             nothing().status("x", metallb("a", 1)).status("y", metallb("b", 2)),

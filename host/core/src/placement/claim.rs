@@ -151,10 +151,11 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// How strong it is among others; the smallest decides. What may be about another Service comes after whatever a load
-    /// balancer says of this one alone, so that who makes the other one takes nothing from that.
+    /// How strong it is among others; the smallest decides. What may be about another Service, and a Lease that is not followed
+    /// and may not even be there, come after whatever a load balancer says of this one alone.
     pub(super) fn rank(&self) -> u8 {
         match (&self.by, &self.about) {
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) if *self.named == Named::NotFollowed => 3,
             (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) => 0,
             (Claimant::MetalLb(_), _) => 1,
             (Claimant::KubeVipForAll(_), _) => 2,

@@ -33,11 +33,13 @@ pub(super) fn decide(claims: Vec<Claim<'_>>) -> Decided<'_> {
     Decided { claim, against, ended: past.into_iter().next() }
 }
 
-/// By rank, then the newest; of equal ones the first by the node's name, then by what says it. A node's name counts in lower
-/// case, so that the order is that of the nodes.
-fn key<'a>(claim: &'a Claim<'_>) -> (u8, Reverse<Option<i64>>, Option<String>, &'a Claimant) {
+/// By rank, then what names a node that cannot be read at a time that is unknown, since it may be the newest; then the newest;
+/// of equal ones the first by the node's name, then by what says it. A node's name counts in lower case, so that the order is
+/// that of the nodes.
+fn key<'a>(claim: &'a Claim<'_>) -> (u8, bool, Reverse<Option<i64>>, Option<String>, &'a Claimant) {
     let since = claim.since.map(|since| since.0);
-    (claim.rank(), Reverse(since), claim.node().map(str::to_ascii_lowercase), &claim.by)
+    let may_be_newest = since.is_none() && claim.node().is_none();
+    (claim.rank(), !may_be_newest, Reverse(since), claim.node().map(str::to_ascii_lowercase), &claim.by)
 }
 
 /// An annotation may lag behind what a load balancer does, and contradicts nothing.

@@ -94,7 +94,7 @@ impl Asking {
         for services in by_namespace.values_mut() {
             services.sort_by_key(|(how, created, key, _)| (*how, *created, *key));
             let places = services.iter().enumerate();
-            all.extend(places.map(|(place, (how, created, key, wants))| ((*how, place, *created, *key), *wants)));
+            all.extend(places.map(|(place, (how, created, key, wants))| ((place, *how, *created, *key), *wants)));
         }
         all.sort_by_key(|(order, _)| *order);
         all.into_iter().map(|(_, wants)| wants).collect()

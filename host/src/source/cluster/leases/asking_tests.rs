@@ -32,6 +32,15 @@ fn followed(asking: &Asking) -> Vec<String> {
     asking.choose().followed.iter().map(|name| format!("{}/{}", name.namespace, name.name)).collect()
 }
 
+/// Whatever its Services are annotated with.
+#[test]
+fn a_namespace_with_many_takes_nothing_from_one_whose_service_a_policy_reads() {
+    let read = of("shop", "web", 1, "team/way-out");
+    let many = (0..300).map(|number| of("other", &format!("s{number}"), 0, "kube-vip.io/egress"));
+    let followed = followed(&asking(many.chain([read])));
+    assert!(followed.contains(&"kube-system/cilium-l2announce-shop-web".to_owned()));
+}
+
 #[test]
 fn of_a_service_that_asks_for_egress_ciliums_lease_is_followed() {
     let expected = ["kube-system/cilium-l2announce-shop-web"];
