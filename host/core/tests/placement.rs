@@ -27,7 +27,21 @@ fn nothing() -> Claims {
 }
 
 fn cases() -> Vec<Case> {
-    [of_interfaces(), of_metallb(), of_metallb_that_moves(), of_cilium(), of_kube_vip(), of_kube_vip_for_all()].concat()
+    let of_kube_vip = [of_kube_vip(), of_kube_vip_for_all()].concat();
+    [of_interfaces(), of_metallb(), of_metallb_that_moves(), of_cilium(), of_kube_vip, of_any_service()].concat()
+}
+
+/// What cannot be read of a claim that may be about any Service.
+fn of_any_service() -> Vec<Case> {
+    let unreadable = || nothing().unreadable("ServiceL2Status l2-x");
+    vec![
+        ("an interface has it, and a claim may say otherwise", unreadable().on("b"), None, Unknown, &[]),
+        ("vipHost, and a claim may say otherwise", unreadable().vip_host("b").on("b"), None, Unknown, &[]),
+        ("kube-vip's for all", unreadable().for_all(kube_vip("b", 1)).vip_host("b").on("b"), None, Unknown, &[]),
+        ("MetalLB names a node for this one", unreadable().status("x", metallb("b", 1)), Some("b"), Certain, &["b"]),
+        ("Cilium names a node for this one", unreadable().lease(cilium("b", 1)), Some("b"), Certain, &["b"]),
+        ("Cilium's has ended", unreadable().lease(cilium("b", 1).term(Term::Ended)).on("b"), None, Unknown, &[]),
+    ]
 }
 
 fn of_interfaces() -> Vec<Case> {
@@ -246,6 +260,9 @@ fn what_decided_is_named() {
     let unreadable = objection(&nothing().status("l2-x", claims::unreadable(1)).on("a"));
     assert_eq!(unreadable.0, "holder-unreadable");
     assert!(unreadable.2.contains("ServiceL2Status l2-x cannot be read"), "{unreadable:?}");
+    let of_any = objection(&nothing().unreadable("manifest b.yaml").on("a"));
+    assert_eq!(of_any.0, "holder-unreadable");
+    assert!(of_any.2.contains("manifest b.yaml cannot be read, and may say of any Service"), "{of_any:?}");
     let ended = objection(&nothing().lease(cilium("a", 1).term(Term::Ended)));
     assert!(ended.2.ends_with("Lease kube-system/cilium-l2announce-default-web names no node that holds it now"));
 }

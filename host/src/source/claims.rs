@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egressd_core::model::{Key, L2Status, Lease, Named, ObjectReference, Snapshot, SubjectKey, Term};
-use egressd_core::placement::Record;
+use egressd_core::placement::{Record, is_of_a_load_balancer};
+
+use super::kind::ClaimKind;
 
 /// MetalLB's own namespace. Who may write in another one is not MetalLB, and is not believed about others' Services.
 pub const METALLB: &str = "metallb-system";
@@ -14,18 +16,32 @@ pub const METALLB: &str = "metallb-system";
 pub enum Claim {
     /// MetalLB's ServiceL2Status, and the Service that it is about.
     L2Status(SubjectKey, L2Status),
+    /// MetalLB's ServiceL2Status of which it cannot be read which Service it is about.
+    OfAnyService,
     /// A Lease by which nodes choose the one that announces.
     Lease(Record),
 }
 
 impl Claim {
-    /// The same, where it cannot be read which node is named, with the one that was named before.
+    /// What is known of one that cannot be read, and never could; none where it is not a load balancer's.
+    pub fn unread(kind: ClaimKind, name: &ObjectReference) -> Option<Self> {
+        match kind {
+            ClaimKind::L2Statuses => (*name.namespace == *METALLB).then_some(Self::OfAnyService),
+            ClaimKind::Leases => is_of_a_load_balancer(name).then(|| {
+                let (acquired, renewed, duration) = Default::default();
+                Self::Lease(Record { named: Named::Unreadable, acquired, renewed, duration })
+            }),
+        }
+    }
+
+    /// The same, where it cannot be read which node is named, or for which Service, with what was read before.
     #[must_use]
     pub fn keeping_node(self, before: &Self) -> Self {
         match (self, before) {
             (Self::L2Status(service, new), Self::L2Status(of, old)) if service == *of => {
                 Self::L2Status(service, L2Status { named: readable(new.named, &old.named), ..new })
             }
+            (Self::OfAnyService, Self::L2Status(..)) => before.clone(),
             (Self::Lease(new), Self::Lease(old)) => {
                 Self::Lease(Record { named: readable(new.named, &old.named), ..new })
             }
@@ -46,6 +62,7 @@ fn readable(new: Named, old: &Named) -> Named {
 pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Option<Key> {
     let announced = &mut snapshot.announced;
     let is_news = match claim {
+        Claim::OfAnyService => announced.unreadable.insert(title(name)).is_none(),
         Claim::L2Status(service, status) => {
             let statuses = announced.l2_statuses.entry(service.clone()).or_default();
             let is_known = statuses.get(&name.name).is_some_and(|known| **known == *status);
@@ -66,24 +83,34 @@ pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Op
     is_news.then_some(Key::Announced)
 }
 
-/// Takes a ServiceL2Status away; the key where it was there.
-pub fn remove_status(snapshot: &mut Snapshot, service: &SubjectKey, name: &str) -> Option<Key> {
+/// What messages call a ServiceL2Status.
+fn title(name: &ObjectReference) -> Arc<str> {
+    format!("ServiceL2Status {}", name.name).into()
+}
+
+/// Takes a ServiceL2Status away, which is about this Service or, without one, about any; the key where it was there.
+pub fn remove_status(snapshot: &mut Snapshot, service: Option<&SubjectKey>, name: &ObjectReference) -> Option<Key> {
+    let Some(service) = service else {
+        return snapshot.announced.unreadable.remove(&title(name)).map(|_| Key::Announced);
+    };
     let all = &mut snapshot.announced.l2_statuses;
     let statuses = all.get_mut(service)?;
-    let removed = statuses.remove(name);
+    let removed = statuses.remove(&name.name);
     if statuses.is_empty() {
         all.remove(service);
     }
     removed.map(|_| Key::Announced)
 }
 
-/// What is known of an object, and of a ServiceL2Status the Service that it is about.
-pub fn known(snapshot: &Snapshot, service: Option<&SubjectKey>, name: &ObjectReference) -> Option<Claim> {
-    let announced = &snapshot.announced;
-    if let Some(service) = service {
-        let status = announced.l2_statuses.get(service)?.get(&name.name)?;
-        return Some(Claim::L2Status(service.clone(), L2Status::clone(status)));
-    }
-    let Lease { named, since, term: _ } = Lease::clone(announced.leases.get(name)?);
+/// What is known of a ServiceL2Status that is about this Service or, without one, about any.
+pub fn known_status(snapshot: &Snapshot, service: Option<&SubjectKey>, name: &ObjectReference) -> Option<Claim> {
+    let Some(service) = service else { return Some(Claim::OfAnyService) };
+    let status = snapshot.announced.l2_statuses.get(service)?.get(&name.name)?;
+    Some(Claim::L2Status(service.clone(), L2Status::clone(status)))
+}
+
+/// What is known of a Lease.
+pub fn known_lease(snapshot: &Snapshot, name: &ObjectReference) -> Option<Claim> {
+    let Lease { named, since, term: _ } = Lease::clone(snapshot.announced.leases.get(name)?);
     Some(Claim::Lease(Record { named, acquired: since, renewed: None, duration: Duration::ZERO }))
 }

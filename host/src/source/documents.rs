@@ -160,17 +160,22 @@ impl Object {
         }
     }
 
-    /// What is known of an object that cannot be read, and never could: of one that may say where pods live that there is one.
-    pub fn unread(kind: Kind, name: &str) -> Option<Self> {
-        let (name, completeness) = (name.to_owned(), Completeness::Partial);
+    /// What is known of an object that cannot be read, and never could: of one that may say where pods live, or which node
+    /// announces addresses, that there is one.
+    pub fn unread(kind: Kind, name: &ObjectReference) -> Option<Self> {
+        let completeness = Completeness::Partial;
         match kind {
             Kind::Nodes => {
                 let node = Node { completeness, ..Node::default() };
-                Some(Self::Node(name, Arc::new(node), Arguments::new()))
+                Some(Self::Node(name.name.to_string(), Arc::new(node), Arguments::new()))
             }
             Kind::Networks(of) => {
                 let networks = ClusterNetworks { completeness, ..ClusterNetworks::default() };
-                Some(Self::Networks((kind, of.called(name)), Arc::new(networks)))
+                Some(Self::Networks((kind, of.called(&*name.name)), Arc::new(networks)))
+            }
+            Kind::Claims(of) => {
+                let claim = Claim::unread(of, name)?;
+                Some(Self::Claim((kind, name.clone()), Box::new(claim)))
             }
             Kind::Services
             | Kind::Slices
@@ -179,7 +184,6 @@ impl Object {
             | Kind::ServiceNetworks
             | Kind::Policies
             | Kind::Pods
-            | Kind::Claims(_)
             | Kind::Endpoints => None,
         }
     }
@@ -187,7 +191,7 @@ impl Object {
     /// Whether more is known of it than that it is there.
     pub fn is_known(&self) -> bool {
         let (kind, name) = self.identity();
-        Self::unread(kind, &name.name).is_none_or(|unread| *self != unread)
+        Self::unread(kind, &name).is_none_or(|unread| *self != unread)
     }
 
     /// What messages call it.
@@ -244,7 +248,7 @@ pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
     let kind = Kind::of(text("apiVersion")?, text("kind")?, &called(value))?;
     match read::read(kind, value, node) {
         Ok(reading) => reading.object,
-        Err(_) => Object::unread(kind, &called(value).name),
+        Err(_) => Object::unread(kind, &called(value)),
     }
 }
 

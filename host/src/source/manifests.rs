@@ -3,6 +3,8 @@
 //! Files are taken whole, and a file that cannot be read keeps its last good state, over restarts too: an edit that goes
 //! wrong takes nothing away from anybody.
 
+#[cfg(test)]
+mod claims_tests;
 mod doubt;
 mod file;
 mod gathered;
@@ -28,7 +30,7 @@ use std::time::SystemTime;
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Texts};
 
-use self::doubt::Doubt;
+use self::doubt::Doubts;
 use self::file::{File, Refusal, Stamp};
 use self::gathered::Gathered;
 pub use self::gathered::snapshot;
@@ -246,7 +248,7 @@ impl Place {
         let text = self.holds.text(&self.path, name);
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
-        let (read, doubt) = self.understood(name, text.map_err(|error| self.holds.fault(error)));
+        let (read, doubts) = self.understood(name, text.map_err(|error| self.holds.fault(error)));
         let (mut file, mut keys) = match self.files.remove(name) {
             Some(known) => (known, Vec::new()),
             None => self.last_good(name, &read),
@@ -254,13 +256,13 @@ impl Place {
         file.stamp = stamp;
         match read {
             Ok(mut contents) => {
-                keys.extend(file.doubt(doubt));
+                keys.extend(file.doubt(doubts));
                 contents.objects.iter_mut().for_each(|object| compact(object, &mut self.texts));
                 let (originals, partly) = (mem::take(&mut contents.originals), contents.partly());
                 keys.extend(file.take(contents));
                 self.memory.note(name, Newest { file: &file, originals, partly });
             }
-            Err(fault) => keys.extend(file.refuse(&fault, doubt)),
+            Err(fault) => keys.extend(file.refuse(&fault, doubts)),
         }
         if self.holds == Holds::Published && published::stem(name) == self.node {
             keys.extend(file.forget_unless_whole());
@@ -270,18 +272,18 @@ impl Place {
     }
 
     /// What a text says, and whether what cannot be read of it is in doubt.
-    fn understood(&self, name: &str, text: Result<String, String>) -> (Result<Contents, String>, Doubt) {
+    fn understood(&self, name: &str, text: Result<String, String>) -> (Result<Contents, String>, Doubts) {
         if self.holds == Holds::Published {
             let contents = text.and_then(|text| contents(&text, &self.node).map_err(|error| error.to_string()));
-            return (contents.and_then(|contents| published::only(name, contents)), Doubt::None);
+            return (contents.and_then(|contents| published::only(name, contents)), Doubts::default());
         }
         let text = match text {
             Ok(text) => text,
-            Err(fault) => return (Err(fault), Doubt::Possible),
+            Err(fault) => return (Err(fault), Doubts::without_text()),
         };
         match contents(&text, &self.node) {
-            Ok(contents) if contents.unknown.is_empty() => (Ok(contents), Doubt::None),
-            read => (read.map_err(|error| self.why(&error)), Doubt::of_text(&text)),
+            Ok(contents) if contents.unknown.is_empty() => (Ok(contents), Doubts::default()),
+            read => (read.map_err(|error| self.why(&error)), Doubts::of_text(&text)),
         }
     }
 
@@ -331,7 +333,7 @@ impl Place {
         for (name, file) in &self.files {
             let label = self.label(name);
             file.objects.iter().for_each(|object| gathered.add(&label, object));
-            gathered.doubt(&label, file.lost.doubt);
+            gathered.doubt(&label, file.lost.doubts);
         }
     }
 

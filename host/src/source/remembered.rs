@@ -11,6 +11,9 @@ use super::documents::{Identity, Object, object};
 use super::kind::Kind;
 use super::original::Originals;
 
+/// What stands for each part of an object that could not be read: no part of any kind is a text.
+const UNREAD: &str = "unread";
+
 /// One object that an earlier process knew.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
@@ -101,7 +104,7 @@ impl Line {
             namespace => json!({"namespace": namespace, "name": **name}),
         };
         let version = version.trim_start_matches('/');
-        let object = json!({"apiVersion": version, "kind": names.kind, "metadata": metadata, "spec": "unread", "data": "unread"});
+        let object = json!({"apiVersion": version, "kind": names.kind, "metadata": metadata, "spec": UNREAD, "data": UNREAD, "status": UNREAD});
         Self { object, earlier: Vec::new() }
     }
 

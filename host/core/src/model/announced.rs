@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use super::{ByName, ObjectReference, SubjectKey};
 
@@ -62,11 +62,15 @@ pub struct Announced {
     pub l2_statuses: OrdMap<SubjectKey, ByName<Arc<L2Status>>>,
     /// The Leases of load balancers, by namespace and name.
     pub leases: OrdMap<ObjectReference, Arc<Lease>>,
+    /// What may name any node for any Service, since not even the Service can be read; as messages call it:
+    /// `ServiceL2Status l2-a`.
+    pub unreadable: OrdSet<Arc<str>>,
 }
 
 impl Announced {
     /// Whether nothing of the kind is known.
     pub fn is_empty(&self) -> bool {
-        self.l2_statuses.is_empty() && self.leases.is_empty()
+        let Self { l2_statuses, leases, unreadable } = self;
+        l2_statuses.is_empty() && leases.is_empty() && unreadable.is_empty()
     }
 }

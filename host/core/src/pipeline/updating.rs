@@ -140,12 +140,19 @@ impl Pipeline {
     fn announced_otherwise(&mut self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
         let Differ { services, for_all } = Differ::between(self.holders.seen(), &Seen::of(snapshot));
         self.holders.see(snapshot);
-        let is_kube_vips = |service: &Arc<Service>| self.holders.is_kube_vips(service);
-        let of_kube_vip = match for_all {
-            ForAll::Same => None,
-            ForAll::Differs => Some(snapshot.services.iter().filter(|(_, service)| is_kube_vips(service))),
+        let of_many: BTreeSet<SubjectKey> = match for_all {
+            ForAll::Same => BTreeSet::new(),
+            ForAll::OfKubeVip => {
+                let is_kube_vips = |service: &Arc<Service>| self.holders.is_kube_vips(service);
+                let all = snapshot.services.iter().filter(|(_, service)| is_kube_vips(service));
+                all.map(|(key, _)| key.clone()).collect()
+            }
+            ForAll::OfAny => {
+                let unreadable = snapshot.unreadable.services.keys();
+                self.subjects.keys().chain(unreadable).cloned().collect()
+            }
         };
-        of_kube_vip.into_iter().flatten().map(|(key, _)| key.clone()).chain(services).collect()
+        of_many.into_iter().chain(services).collect()
     }
 
     /// What can be read no more, or again.

@@ -31,6 +31,8 @@ pub enum Claimant {
     KubeVip(ObjectReference),
     /// MetalLB, by the ServiceL2Status of this name.
     MetalLb(Arc<str>),
+    /// What cannot be read and may be about any Service, by what messages call it.
+    Unreadable(Arc<str>),
     /// kube-vip, by a Lease for all Services that have none of their own.
     KubeVipForAll(ObjectReference),
     /// The annotation of this name.
@@ -54,6 +56,8 @@ pub(super) enum About {
     This,
     /// The first of these two, which is looked at, or the other one.
     Either([SubjectKey; 2]),
+    /// Any, since that cannot be read.
+    Any,
 }
 
 /// The Lease by which Cilium's agents choose the one that announces a Service (`pkg/l2announcer/l2announcer.go`); none where
@@ -96,7 +100,9 @@ impl<'a> Claim<'a> {
         ];
         let statuses = announced.l2_statuses.get(&service.key).into_iter().flat_map(|statuses| statuses.iter());
         let statuses = statuses.map(|(name, status)| Self::of_status(name, status));
-        leases.into_iter().flatten().chain(statuses).chain(vip_host).collect()
+        // One is enough for nothing to be known.
+        let unreadable = announced.unreadable.get_min().map(|title| Self::of_any(title));
+        leases.into_iter().flatten().chain(statuses).chain(unreadable).chain(vip_host).collect()
     }
 
     pub(super) fn of_annotation(annotation: String, node: &str) -> Self {
@@ -108,6 +114,11 @@ impl<'a> Claim<'a> {
         let either = |other| About::Either([service.key.clone(), other]);
         let about = seen.other_of(&name, service).map_or(About::This, either);
         Self { about, ..Self::of_lease(lease, Claimant::Cilium(name)) }
+    }
+
+    fn of_any(title: &Arc<str>) -> Self {
+        let (by, named) = (Claimant::Unreadable(Arc::clone(title)), Cow::Owned(Named::Unreadable));
+        Self { by, named, since: None, term: Term::Running, about: About::Any }
     }
 
     #[cfg(test)]
@@ -128,7 +139,7 @@ impl<'a> Claim<'a> {
     pub(super) fn node(&self) -> Option<&str> {
         match (&*self.named, &self.about) {
             (Named::Node(node), About::This) => Some(node),
-            (Named::Node(_), About::Either(_))
+            (Named::Node(_), About::Either(_) | About::Any)
             | (Named::NoNode | Named::Unreadable | Named::NotRead | Named::NotFollowed, _) => None,
         }
     }
@@ -146,21 +157,23 @@ impl<'a> Claim<'a> {
     /// Whether the one who makes it puts the address on an interface of the node that it names.
     pub(super) fn needs_an_interface(&self) -> bool {
         match self.by {
-            Claimant::Cilium(_) | Claimant::MetalLb(_) => false,
+            Claimant::Cilium(_) | Claimant::MetalLb(_) | Claimant::Unreadable(_) => false,
             Claimant::KubeVip(_) | Claimant::KubeVipForAll(_) | Claimant::VipHost(_) => true,
         }
     }
 
     /// How strong it is among others; the smallest decides. What may be about another Service, and a Lease that is not followed
-    /// and may not even be there, come after whatever a load balancer says of this one alone.
+    /// and may not even be there, come after whatever a load balancer says of this one alone. What cannot be read at all may be
+    /// a claim of any load balancer, so that only what such a one writes about this Service is stronger.
     pub(super) fn rank(&self) -> u8 {
         match (&self.by, &self.about) {
-            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) if *self.named == Named::NotFollowed => 3,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) if *self.named == Named::NotFollowed => 4,
             (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) => 0,
             (Claimant::MetalLb(_), _) => 1,
-            (Claimant::KubeVipForAll(_), _) => 2,
-            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::Either(_)) => 3,
-            (Claimant::VipHost(_), _) => 4,
+            (Claimant::Unreadable(_), _) => 2,
+            (Claimant::KubeVipForAll(_), _) => 3,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::Either(_) | About::Any) => 4,
+            (Claimant::VipHost(_), _) => 5,
         }
     }
 }
@@ -172,6 +185,7 @@ impl fmt::Display for Claimant {
                 write!(f, "Lease {}/{}", lease.namespace, lease.name)
             }
             Self::MetalLb(status) => write!(f, "ServiceL2Status {status}"),
+            Self::Unreadable(title) => f.write_str(title),
             Self::VipHost(annotation) => f.write_str(annotation),
         }
     }

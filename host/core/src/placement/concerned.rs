@@ -15,16 +15,19 @@ use crate::model::{ObjectReference, SubjectKey};
 pub(crate) struct Differ {
     /// Services that may be concerned.
     pub(crate) services: BTreeSet<SubjectKey>,
-    /// Whether all Services of kube-vip are.
+    /// Whether all Services are, or all of kube-vip.
     pub(crate) for_all: ForAll,
 }
 
-/// Whether the Lease for all Services of kube-vip is another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Whether what counts for many Services is another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ForAll {
     #[default]
     Same,
-    Differs,
+    /// kube-vip's Lease for all its Services is.
+    OfKubeVip,
+    /// What may be about any Service is.
+    OfAny,
 }
 
 impl Differ {
@@ -33,9 +36,12 @@ impl Differ {
         differ.services.extend(keys(&before.announced.l2_statuses, &now.announced.l2_statuses));
         for lease in keys(&before.announced.leases, &now.announced.leases) {
             if lease == services_lease() {
-                differ.for_all = ForAll::Differs;
+                differ.for_all = ForAll::OfKubeVip;
             }
             differ.services.extend(now.fitting(&lease));
+        }
+        if before.announced.unreadable.get_min() != now.announced.unreadable.get_min() {
+            differ.for_all = ForAll::OfAny;
         }
         differ.services.extend(namesakes(before, now));
         differ

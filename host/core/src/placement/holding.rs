@@ -59,6 +59,7 @@ fn certainty(claim: &Claim<'_>) -> Certainty {
         Claimant::Cilium(_) | Claimant::KubeVip(_) | Claimant::MetalLb(_) | Claimant::KubeVipForAll(_) => {
             Certainty::Certain
         }
+        Claimant::Unreadable(_) => Certainty::Unknown,
         Claimant::VipHost(_) => Certainty::Stated,
     }
 }

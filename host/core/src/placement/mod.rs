@@ -7,12 +7,14 @@
 //!
 //! 1. The Lease of the Service: Cilium's or kube-vip's. Of two the one that was acquired later.
 //! 2. MetalLB's ServiceL2Status of the Service. Of several the one that was created last.
-//! 3. kube-vip's Lease for all Services, where the Service has `vipHost`.
-//! 4. `vipHost`.
-//! 5. This node's interfaces.
+//! 3. What cannot be read and may be about any Service: a ServiceL2Status without a legible Service, a manifest that names such
+//!    a kind. It names an unknown node.
+//! 4. kube-vip's Lease for all Services, where the Service has `vipHost`.
+//! 5. `vipHost`.
+//! 6. This node's interfaces.
 //!
 //! Cilium's Lease is called as that of another Service may be. Where it may be of several that are there, it counts for none of
-//! them, and comes after line 3: unless a load balancer says more, it is unknown which node holds the addresses.
+//! them, and comes after line 4: unless a load balancer says more, it is unknown which node holds the addresses.
 //!
 //! Of equal times the node that is first by name decides, so that all nodes choose the same. A Lease that was released or
 //! has ended names no node, and the next line decides. A claim that cannot be read names an unknown node: nothing is

@@ -22,6 +22,7 @@ pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Optio
         Claimant::MetalLb(_) => format!("MetalLB announces it from node {node} ({by})"),
         Claimant::Cilium(_) => format!("Cilium announces it from node {node} ({by})"),
         Claimant::KubeVip(_) | Claimant::KubeVipForAll(_) => format!("kube-vip holds it on node {node} ({by})"),
+        Claimant::Unreadable(title) => format!("{title} says that node {node} holds it"),
         Claimant::VipHost(annotation) => format!("{annotation} says that node {node} holds it"),
     };
     match (by, on_interface) {
@@ -30,9 +31,10 @@ pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Optio
             Finding::warning(HELD_ELSEWHERE, format!("{}, {both}", nothing(address, &because)))
         }
         (Claimant::MetalLb(_) | Claimant::Cilium(_), None)
-        | (Claimant::KubeVip(_) | Claimant::KubeVipForAll(_) | Claimant::VipHost(_), Some(_) | None) => {
-            elsewhere(address, &because)
-        }
+        | (
+            Claimant::KubeVip(_) | Claimant::KubeVipForAll(_) | Claimant::VipHost(_) | Claimant::Unreadable(_),
+            Some(_) | None,
+        ) => elsewhere(address, &because),
     }
 }
 
@@ -41,6 +43,7 @@ pub(super) fn unknown(address: IpAddr, claim: &Claim<'_>) -> Finding {
     match &claim.about {
         About::This => unreadable(address, claim),
         About::Either(services) => ambiguous(address, claim, services),
+        About::Any => of_any(address, claim),
     }
 }
 
@@ -54,6 +57,15 @@ fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
         Named::Unreadable | Named::Node(_) | Named::NoNode => ("cannot be read", "correct or delete it"),
     };
     let because = format!("{} {state}, so it is unknown which node announces it; {remedy}", claim.by);
+    Finding::warning("holder-unreadable", nothing(address, &because))
+}
+
+fn of_any(address: IpAddr, claim: &Claim<'_>) -> Finding {
+    let because = format!(
+        "{} cannot be read, and may say of any Service which node announces it, so it is unknown which node announces this \
+         one; correct or delete it",
+        claim.by
+    );
     Finding::warning("holder-unreadable", nothing(address, &because))
 }
 

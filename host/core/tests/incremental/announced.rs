@@ -23,9 +23,10 @@ pub(crate) fn announced() -> impl Strategy<Value = OfAnnounced> {
     ];
     let term = select(vec![Term::Running, Term::Running, Term::Ended]);
     prop_oneof![
-        (who(), select(vec!["l2-a", "l2-b"]), of((named(), 0..3_i64)))
+        4 => (who(), select(vec!["l2-a", "l2-b"]), of((named(), 0..3_i64)))
             .prop_map(|(who, name, status)| OfAnnounced::Status(who, name, status)),
-        (whose, of((named(), 0..3_i64, term))).prop_map(|(whose, lease)| OfAnnounced::Lease(whose, lease)),
+        4 => (whose, of((named(), 0..3_i64, term))).prop_map(|(whose, lease)| OfAnnounced::Lease(whose, lease)),
+        1 => select(vec![None, None, Some("ServiceL2Status l2-x"), Some("manifest b.yaml")]).prop_map(OfAnnounced::Unreadable),
     ]
 }
 
@@ -43,6 +44,9 @@ impl Node {
         match event {
             OfAnnounced::Status(who, name, status) => self.put_status(*who, name, status.as_ref()),
             OfAnnounced::Lease(whose, lease) => self.put_lease(*whose, lease.as_ref()),
+            OfAnnounced::Unreadable(title) => {
+                self.snapshot.announced.unreadable = title.iter().map(|title| Arc::from(*title)).collect();
+            }
         }
         self.update([Key::Announced])
     }

@@ -135,6 +135,8 @@ pub(crate) enum OfAnnounced {
     /// MetalLB, in the object of this name.
     Status(usize, &'static str, Option<(Named, i64)>),
     Lease(LeaseOf, Option<(Named, i64, Term)>),
+    /// What may be about any Service.
+    Unreadable(Option<&'static str>),
 }
 
 /// Whose Lease it is.

@@ -22,6 +22,7 @@ pub(crate) struct Claims {
     statuses: Vec<(String, L2Status)>,
     leases: Vec<(ObjectReference, Lease)>,
     annotations: BTreeMap<String, String>,
+    unreadable: Option<&'static str>,
     interfaces: BTreeMap<String, Standing>,
 }
 
@@ -77,6 +78,11 @@ impl Claims {
     pub(crate) fn lease(mut self, Called(name, lease): Called) -> Self {
         self.leases.push((name, lease));
         self
+    }
+
+    /// And something that cannot be read and may be about any Service.
+    pub(crate) fn unreadable(self, title: &'static str) -> Self {
+        Self { unreadable: Some(title), ..self }
     }
 
     /// The same Lease, for all Services of kube-vip.
@@ -138,7 +144,7 @@ impl Claims {
             let counts = *name != services_lease() || self.annotations.contains_key(VIP_HOST);
             counts && lease.term == Term::Running
         };
-        !self.statuses.is_empty() || self.leases.iter().any(runs)
+        !self.statuses.is_empty() || self.unreadable.is_some() || self.leases.iter().any(runs)
     }
 
     /// Whether anything but an interface names a node.
@@ -148,7 +154,8 @@ impl Claims {
         let runs = |(name, lease): &(ObjectReference, Lease)| {
             *name != services_lease() && lease.term == Term::Running && names(&lease.named)
         };
-        status || self.annotations.contains_key(VIP_HOST) || self.leases.iter().any(runs)
+        let others = self.annotations.contains_key(VIP_HOST) || self.unreadable.is_some();
+        status || others || self.leases.iter().any(runs)
     }
 
     fn announced(&self) -> Announced {
@@ -158,6 +165,7 @@ impl Claims {
             announced.l2_statuses.entry(key).or_default().insert(name.as_str(), Arc::new(status.clone()));
         }
         announced.leases.extend(self.leases.iter().map(|(name, lease)| (name.clone(), Arc::new(lease.clone()))));
+        announced.unreadable.extend(self.unreadable.map(Arc::from));
         announced
     }
 }
@@ -168,8 +176,9 @@ pub(crate) fn any() -> impl Strategy<Value = Claims> {
     let leases = [any_lease(), any_lease(), any_lease()];
     let vip_host = prop::option::of(any_node());
     let on = prop::collection::vec(any_node(), 0..3);
-    (statuses, leases, vip_host, on).prop_map(|(statuses, leases, vip_host, on)| {
-        let mut claims = Claims::default();
+    let unreadable = prop_oneof![4 => Just(None), 1 => Just(Some("ServiceL2Status l2-x"))];
+    (statuses, leases, vip_host, on, unreadable).prop_map(|(statuses, leases, vip_host, on, unreadable)| {
+        let mut claims = Claims { unreadable, ..Claims::default() };
         for (number, (named, since)) in statuses.into_iter().enumerate() {
             claims = claims.status(&format!("l2-{number}"), L2Status { named, since: Some(UnixTime(since)) });
         }

@@ -33,8 +33,8 @@ pub struct State {
     snapshot: Snapshot,
     /// Which Service each slice belongs to: a deleted or relabelled slice has to be found again.
     slices: BTreeMap<ObjectReference, SubjectKey>,
-    /// The same of ServiceL2Statuses.
-    statuses: BTreeMap<ObjectReference, SubjectKey>,
+    /// The same of ServiceL2Statuses; none of one of which that cannot be read.
+    statuses: BTreeMap<ObjectReference, Option<SubjectKey>>,
     /// Lists under way.
     lists: BTreeMap<Kind, BTreeMap<ObjectReference, Reading>>,
     /// Kinds that have to be listed before anything is handed over.
@@ -241,7 +241,7 @@ impl State {
                 if let Some(recalled) = self.recalled.remove(&of) {
                     self.store(name.clone(), recalled);
                 }
-                let unread = Object::unread(kind, &name.name);
+                let unread = Object::unread(kind, &name);
                 let known = unread.as_ref().and_then(|unread| self.known(unread));
                 let is_good = known.as_ref().is_none_or(Object::is_known) && self.names(kind).contains(&name);
                 let then = if is_good { STAYS } else { never_read(kind) };
@@ -345,7 +345,7 @@ impl State {
             Kind::ServiceNetworks => snapshot.service_networks.remove(plain).map(|_| Key::Cluster),
             Kind::Policies => snapshot.policies.remove(plain).map(|_| Key::Policy(plain.to_owned())),
             Kind::Claims(ClaimKind::L2Statuses) => {
-                self.statuses.remove(name).and_then(|service| claims::remove_status(snapshot, &service, plain))
+                self.statuses.remove(name).and_then(|of| claims::remove_status(snapshot, of.as_ref(), name))
             }
             Kind::Claims(ClaimKind::Leases) => snapshot.announced.leases.remove(name).map(|_| Key::Announced),
             Kind::Networks(_) => networks::set(snapshot, networks::title(kind, name), None),

@@ -18,7 +18,14 @@ fn in_namespace(namespace: &str, of: &str, said: Value) -> Reading {
     reading(STATUSES, &json!({"metadata": {"name": of, "namespace": namespace}, "status": said}))
 }
 
-/// What is known, each as `Service object: node`.
+/// One that has labels, whatever its status says.
+fn labelled(said: Value) -> Reading {
+    let labels = json!({"metallb.io/node": "node-b", "metallb.io/service-name": "web", "metallb.io/service-namespace": "shop"});
+    let metadata = json!({"name": "l2-a", "namespace": "metallb-system", "labels": labels});
+    reading(STATUSES, &json!({"metadata": metadata, "status": said}))
+}
+
+/// What is known, each as `Service object: node`, and what may be about any Service.
 fn known(state: &State) -> Vec<String> {
     let node = |status: &L2Status| match &status.named {
         Named::Node(node) => node.to_string(),
@@ -27,7 +34,8 @@ fn known(state: &State) -> Vec<String> {
     };
     let statuses = state.snapshot.announced.l2_statuses.iter();
     let each = statuses.flat_map(|(service, statuses)| statuses.iter().map(move |one| (service, one)));
-    each.map(|(service, (name, status))| format!("{} {name}: {}", service.name, node(status))).collect()
+    let each = each.map(|(service, (name, status))| format!("{} {name}: {}", service.name, node(status)));
+    each.chain(state.snapshot.announced.unreadable.iter().map(|title| title.to_string())).collect()
 }
 
 fn changed(state: &mut State, status: Reading) -> Vec<String> {
@@ -82,4 +90,30 @@ fn who_writes_in_another_namespace_is_not_metallb() {
     let said = json!({"node": "node-a", "serviceName": "web", "serviceNamespace": "shop"});
     state.take(STATUSES, Event::Changed(in_namespace("shop", "l2-a", said)));
     assert!(known(&state).is_empty());
+}
+
+#[test]
+fn labels_say_which_service_a_status_is_about_that_cannot_be_read() {
+    for said in [json!(5), json!({"node": "node-b", "serviceName": 5}), json!({"serviceNamespace": {}})] {
+        let mut state = State::of(Kind::FOLLOWED);
+        assert_eq!(changed(&mut state, labelled(said.clone())), ["web l2-a: unreadable"], "{said}");
+        assert_eq!(changed(&mut state, labelled(json!({}))), ["web l2-a: node-b"]);
+        assert_eq!(changed(&mut state, labelled(said.clone())), ["web l2-a: node-b"], "{said}: as it was read before");
+        state.take(STATUSES, Event::Gone(name("metallb-system", "l2-a")));
+        assert!(state.snapshot.announced.is_empty());
+    }
+}
+
+#[test]
+fn a_status_of_a_service_that_cannot_be_read_may_be_about_any_until_it_is_gone() {
+    let mut state = State::of(Kind::FOLLOWED);
+    let bad = || in_namespace("metallb-system", "l2-a", json!({"node": "node-b", "serviceName": 5}));
+    assert_eq!(changed(&mut state, bad()), ["ServiceL2Status l2-a"]);
+    assert!(keys(&mut state).contains(&"announced".to_owned()));
+    assert_eq!(changed(&mut state, status("l2-a", "web", json!("node-b"))), ["web l2-a: node-b"]);
+    assert_eq!(changed(&mut state, bad()), ["web l2-a: node-b"], "as it was read before");
+    list(&mut state, STATUSES, &[]);
+    assert_eq!(changed(&mut state, bad()), ["ServiceL2Status l2-a"]);
+    state.take(STATUSES, Event::Gone(name("metallb-system", "l2-a")));
+    assert!(state.snapshot.announced.is_empty());
 }

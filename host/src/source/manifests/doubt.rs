@@ -1,9 +1,11 @@
-//! Whether what cannot be read of a manifest could say where pods live: then what is inside is not known (P2).
+//! Whether what cannot be read of a manifest could say where pods live, or which node announces addresses: then what is inside
+//! is not known (P2), or who holds addresses.
 
+use egressd_core::model::Key;
 use serde::{Deserialize, Serialize};
 
 /// Kinds that say where pods live, and lists of them, in lower case.
-const KINDS: [&str; 8] = [
+const NETWORKS: [&str; 8] = [
     "node",
     "nodelist",
     "ippool",
@@ -13,6 +15,18 @@ const KINDS: [&str; 8] = [
     "ciliumpodippool",
     "ciliumpodippoollist",
 ];
+
+/// The same of kinds that say which node announces addresses.
+const CLAIMS: [&str; 4] = ["servicel2status", "servicel2statuslist", "lease", "leaselist"];
+
+/// What a manifest could say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubts {
+    /// Where pods live.
+    pub(super) networks: Doubt,
+    /// Which node announces addresses.
+    pub(super) claims: Doubt,
+}
 
 /// How likely it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +41,40 @@ pub(super) enum Doubt {
     Likely,
 }
 
-impl Doubt {
+impl Doubts {
+    /// Of a file that has no text. Most clusters have no claims in manifests, so that it is not taken for one.
+    pub(super) fn without_text() -> Self {
+        Self { networks: Doubt::Possible, claims: Doubt::None }
+    }
+
     /// Of a text, some of which cannot be read.
     pub(super) fn of_text(text: &str) -> Self {
+        if text.trim().is_empty() {
+            return Self::without_text();
+        }
+        Self { networks: Doubt::of_kinds(&NETWORKS, text), claims: Doubt::of_kinds(&CLAIMS, text) }
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_none(self) -> bool {
+        self == Self::default()
+    }
+
+    /// What to look at again when they come or go.
+    pub(super) fn keys(self) -> impl Iterator<Item = Key> {
+        self.differing(Self::default())
+    }
+
+    /// The same where there were others before.
+    pub(super) fn differing(self, before: Self) -> impl Iterator<Item = Key> {
+        let networks = (self.networks != before.networks).then_some(Key::Cluster);
+        networks.into_iter().chain((self.claims != before.claims).then_some(Key::Announced))
+    }
+}
+
+impl Doubt {
+    /// Whether a text names an object of one of these kinds.
+    fn of_kinds(kinds: &[&str], text: &str) -> Self {
         let lower = text.to_lowercase();
         let mut after_kind = lower.split("kind").skip(1);
         let is_around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'');
@@ -37,31 +82,38 @@ impl Doubt {
             let Some(value) = after.trim_start_matches(is_around).strip_prefix(':') else { return false };
             let value = value.trim_start_matches(is_around);
             let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
-            value.get(..end).is_some_and(|value| KINDS.contains(&value))
+            value.get(..end).is_some_and(|value| kinds.contains(&value))
         });
-        if names_one {
-            return Self::Likely;
-        }
-        if text.trim().is_empty() { Self::Possible } else { Self::None }
+        if names_one { Self::Likely } else { Self::None }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Doubt;
+    use super::{Doubt, Doubts};
 
     #[test]
     fn a_text_that_names_a_node_or_a_pool_is_in_doubt_however_it_is_written() {
         for text in
             ["kind: Node\nspec: [", "{\"kind\": \"Node\",", "- {kind: 'node', x", "KIND:NodeList", "kind: IPPool\n{"]
         {
-            assert_eq!(Doubt::of_text(text), Doubt::Likely, "{text}");
+            assert_eq!(Doubts::of_text(text), Doubts { networks: Doubt::Likely, claims: Doubt::None }, "{text}");
         }
         for text in
             ["kind: Service\nmetadata: [", "# a kind node\nnode: kind", "kind: NodePort", "{", "nodes: of a kind"]
         {
-            assert_eq!(Doubt::of_text(text), Doubt::None, "{text}");
+            assert!(Doubts::of_text(text).is_none(), "{text}");
         }
-        assert_eq!(Doubt::of_text(" \n"), Doubt::Possible);
+        assert_eq!(Doubts::of_text(" \n"), Doubts { networks: Doubt::Possible, claims: Doubt::None });
+    }
+
+    #[test]
+    fn a_text_that_names_a_lease_or_a_status_leaves_open_which_node_announces() {
+        for text in ["kind: Lease\nspec: [", "{\"kind\": \"ServiceL2Status\",", "- {kind: 'LeaseList', x"] {
+            assert_eq!(Doubts::of_text(text), Doubts { networks: Doubt::None, claims: Doubt::Likely }, "{text}");
+        }
+        for text in ["kind: LeaseCandidate\nspec: [", "# a kind of lease: it ends"] {
+            assert!(Doubts::of_text(text).is_none(), "{text}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 
 use egressd_core::model::{Key, ObjectReference, SubjectKey, UnreadableService};
 
-use super::doubt::Doubt;
+use super::doubt::Doubts;
 use super::gathered::key;
 use super::lost::Lost;
 use crate::source::documents::{Contents, Identity, Object, service_identity};
@@ -70,10 +70,10 @@ impl File {
     }
 
     /// Takes in how much of it is in doubt. What was good once stands for what cannot be read now.
-    pub(super) fn doubt(&mut self, doubt: Doubt) -> Option<Key> {
-        let is_known = !self.objects.is_empty() && self.lost.doubt == Doubt::None;
-        let doubt = if is_known { Doubt::None } else { doubt };
-        (mem::replace(&mut self.lost.doubt, doubt) != doubt).then_some(Key::Cluster)
+    pub(super) fn doubt(&mut self, doubts: Doubts) -> Vec<Key> {
+        let is_known = !self.objects.is_empty() && self.lost.doubts.is_none();
+        let doubts = if is_known { Doubts::default() } else { doubts };
+        doubts.differing(mem::replace(&mut self.lost.doubts, doubts)).collect()
     }
 
     /// Takes in new content; returns the keys of what it held and holds. An object that cannot be read stays as it was, and
@@ -112,7 +112,7 @@ impl File {
         // Each once, however often a file has one of that name.
         let never_known: BTreeSet<&Identity> =
             unreadable.iter().map(|(identity, _)| identity).filter(|identity| !held.contains(identity)).collect();
-        self.objects.extend(never_known.into_iter().filter_map(|(kind, name)| Object::unread(*kind, &name.name)));
+        self.objects.extend(never_known.into_iter().filter_map(|(kind, name)| Object::unread(*kind, name)));
         let partly = faults.into_iter().map(|(_, why)| Refusal::of_more(why));
         self.faults = unknown.into_iter().map(Refusal::of_more).chain(refused).chain(partly).collect();
         share(&before, &mut self.objects);
@@ -125,7 +125,7 @@ impl File {
         self.objects.shrink_to_fit();
         share(&before, &mut self.objects);
         self.faults = Vec::new();
-        let lost = Lost { doubt: self.lost.doubt, ..Lost::default() };
+        let lost = Lost { doubts: self.lost.doubts, ..Lost::default() };
         let lost_before = mem::replace(&mut self.lost, lost);
         let lost = lost_before.keys().into_iter().chain(self.lost.keys());
         before.iter().chain(&self.objects).map(key).chain(lost).collect()
@@ -142,17 +142,17 @@ impl File {
         let services = services.into_iter().filter(|(key, _)| is_lost(&service_identity(key))).collect();
         let policies = unreadable.iter().map(|(identity, _)| identity).filter(|identity| is_lost(identity));
         let policies = policies.filter(|(kind, _)| *kind == Kind::Policies).map(|(_, name)| name.clone()).collect();
-        let doubt = self.lost.doubt;
-        mem::replace(&mut self.lost, Lost { services, policies, doubt }).keys()
+        let doubts = self.lost.doubts;
+        mem::replace(&mut self.lost, Lost { services, policies, doubts }).keys()
     }
 
     /// Keeps everything as it was. So does the doubt of a state that was good in part: it is what the next process remembers,
     /// since nothing of a content that is refused is.
-    pub(super) fn refuse(&mut self, fault: &str, doubt: Doubt) -> Option<Key> {
+    pub(super) fn refuse(&mut self, fault: &str, doubts: Doubts) -> Vec<Key> {
         let is_empty = self.objects.is_empty();
         let then = if is_empty { NOTHING } else { STAYS };
         self.faults = vec![Refusal::of_more(format!("{fault}; {then}"))];
-        is_empty.then(|| self.doubt(doubt)).flatten()
+        if is_empty { self.doubt(doubts) } else { Vec::new() }
     }
 }
 

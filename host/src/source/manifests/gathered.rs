@@ -9,7 +9,7 @@ use egressd_core::model::{
     ClusterNetworks, Completeness, Followed, Key, Node, ObjectReference, Slice, Snapshot, SubjectKey, Uid,
 };
 
-use super::doubt::Doubt;
+use super::doubt::{Doubt, Doubts};
 use super::lost::Lost;
 use crate::source::documents::Object;
 use crate::source::{claims, networks};
@@ -75,7 +75,7 @@ pub(super) struct Gathered {
     /// What counts of Services without a slice.
     endpoints: Vec<Arc<Slice>>,
     /// Files of which something cannot be read.
-    doubts: Vec<(String, Doubt)>,
+    doubts: Vec<(String, Doubts)>,
 }
 
 impl Gathered {
@@ -89,10 +89,15 @@ impl Gathered {
         self.endpoints.iter().for_each(|slice| insert_endpoints(&mut self.snapshot, slice));
         // A file without a text could be anything; where Nodes are known, it is not the one that says so.
         let is_alone = self.snapshot.nodes.is_empty();
-        let in_doubt = self.doubts.iter().filter(|(_, doubt)| *doubt == Doubt::Likely || is_alone);
-        for (file, _) in in_doubt {
-            let networks = ClusterNetworks { completeness: Completeness::Partial, ..ClusterNetworks::default() };
-            self.snapshot.cluster_networks.insert(format!("manifest {file}"), Arc::new(networks));
+        for (file, Doubts { networks, claims }) in self.doubts {
+            let title = format!("manifest {file}");
+            if claims == Doubt::Likely {
+                self.snapshot.announced.unreadable.insert(title.as_str().into());
+            }
+            if networks == Doubt::Likely || networks == Doubt::Possible && is_alone {
+                let networks = ClusterNetworks { completeness: Completeness::Partial, ..ClusterNetworks::default() };
+                self.snapshot.cluster_networks.insert(title, Arc::new(networks));
+            }
         }
         (self.snapshot, self.findings)
     }
@@ -104,11 +109,10 @@ impl Gathered {
         self.uids.get(&service.uid).filter(|key| **key != service.key)
     }
 
-    /// A file of which something that cannot be read could say where pods live.
-    pub(super) fn doubt(&mut self, file: &str, doubt: Doubt) {
-        match doubt {
-            Doubt::None => {}
-            Doubt::Possible | Doubt::Likely => self.doubts.push((file.to_owned(), doubt)),
+    /// What a file could say, of which something cannot be read.
+    pub(super) fn doubt(&mut self, file: &str, doubts: Doubts) {
+        if !doubts.is_none() {
+            self.doubts.push((file.to_owned(), doubts));
         }
     }
 

@@ -50,6 +50,28 @@ fn cilium_node(networks: &str) -> String {
     )
 }
 
+fn lease(spec: &str) -> String {
+    format!(
+        "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {{name: kubevip-web, namespace: shop}}\nspec: {spec}\n"
+    )
+}
+
+fn l2_status(service: &str, node: &str) -> String {
+    format!(
+        "apiVersion: metallb.io/v1beta1\nkind: ServiceL2Status\nmetadata: {{name: l2-x, namespace: metallb-system}}\n\
+         status: {{serviceName: {service}, serviceNamespace: shop, node: {node}}}\n"
+    )
+}
+
+/// Objects of load balancers, good, bad in part, and bad.
+fn claim() -> impl Strategy<Value = String> {
+    let statuses = [("web", "node-b"), ("dns", "node-c"), ("web", "5"), ("5", "node-b")];
+    let statuses = statuses.map(|(service, node)| l2_status(service, node));
+    let bad = l2_status("web", "node-b").replace("status: {", "status: [").replace("node-b}", "node-b]");
+    let leases = ["{holderIdentity: node-b}", "{holderIdentity: node-c}", "{holderIdentity: 5}", "5"].map(lease);
+    prop::sample::select([&statuses[..], &leases, &[bad]].concat())
+}
+
 /// Parts of manifests: good, bad in part, bad with a name, and bad without one.
 fn part() -> impl Strategy<Value = String> {
     let names = || prop::sample::select(&["web", "dns"][..]);
@@ -64,6 +86,7 @@ fn part() -> impl Strategy<Value = String> {
         1 => (1..4_u8).prop_map(|number| cilium_node(&format!("10.0.{number}.0/24"))),
         1 => (1..4_u8).prop_map(|number| cilium_node(&format!("10.0.{number}.0/24, here"))),
         1 => Just(cilium_node("10.0.1.0/24").replace("{podCIDRs", "[podCIDRs").replace("]}", "]]")),
+        4 => claim(),
         1 => Just("apiVersion: v1\nkind: Service\nmetadata: {}\n".to_owned()),
         1 => Just("kind: Service\nmetadata: {name: web}\n".to_owned()),
         1 => Just("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nstatus: {podIPs: [{ip: 10.0.0.1}]}\n".to_owned()),

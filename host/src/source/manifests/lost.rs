@@ -4,7 +4,7 @@
 use egressd_core::model::{Key, ObjectReference, SubjectKey, Uid, UnreadableService};
 use serde::{Deserialize, Serialize};
 
-use super::doubt::Doubt;
+use super::doubt::{Doubt, Doubts};
 
 /// See above.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,8 +12,8 @@ pub(super) struct Lost {
     pub(super) services: Vec<(SubjectKey, UnreadableService)>,
     /// Policies' ConfigMaps.
     pub(super) policies: Vec<ObjectReference>,
-    /// Whether something of it could say where pods live.
-    pub(super) doubt: Doubt,
+    /// Whether something of it could say where pods live, or which node announces addresses.
+    pub(super) doubts: Doubts,
 }
 
 /// The line that leaves it to the next process.
@@ -29,6 +29,8 @@ struct Written {
     policies: Vec<(String, String)>,
     #[serde(default)]
     doubt: Doubt,
+    #[serde(default)]
+    claims: Doubt,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,14 +43,14 @@ struct WrittenService {
 
 impl Lost {
     pub(super) fn is_empty(&self) -> bool {
-        let Self { services, policies, doubt } = self;
-        services.is_empty() && policies.is_empty() && *doubt == Doubt::None
+        let Self { services, policies, doubts } = self;
+        services.is_empty() && policies.is_empty() && doubts.is_none()
     }
 
     pub(super) fn keys(&self) -> Vec<Key> {
         let services = self.services.iter().map(|(key, _)| Key::Subject(key.clone()));
         let policies = self.policies.iter().map(|policy| Key::Policy(policy.name.to_string()));
-        services.chain(policies).chain((self.doubt != Doubt::None).then_some(Key::Cluster)).collect()
+        services.chain(policies).chain(self.doubts.keys()).collect()
     }
 
     /// A line, where there is something.
@@ -62,7 +64,8 @@ impl Lost {
         let services = self.services.iter().map(service).collect();
         let policies =
             self.policies.iter().map(|policy| (policy.namespace.to_string(), policy.name.to_string())).collect();
-        let line = serde_json::to_string(&Line { lost: Written { services, policies, doubt: self.doubt } }).ok()?;
+        let Doubts { networks: doubt, claims } = self.doubts;
+        let line = serde_json::to_string(&Line { lost: Written { services, policies, doubt, claims } }).ok()?;
         (!self.is_empty()).then(|| line + "\n")
     }
 
@@ -73,7 +76,7 @@ impl Lost {
         line.map(|line| Self::read(line.lost)).unwrap_or_default()
     }
 
-    fn read(Written { services, policies, doubt }: Written) -> Self {
+    fn read(Written { services, policies, doubt, claims }: Written) -> Self {
         let service = |written: WrittenService| {
             let WrittenService { namespace, name, uid, why } = written;
             Some((
@@ -82,6 +85,7 @@ impl Lost {
             ))
         };
         let policies = policies.into_iter().map(|(namespace, name)| ObjectReference::new(namespace, name)).collect();
-        Self { services: services.into_iter().filter_map(service).collect(), policies, doubt }
+        let doubts = Doubts { networks: doubt, claims };
+        Self { services: services.into_iter().filter_map(service).collect(), policies, doubts }
     }
 }

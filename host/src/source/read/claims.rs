@@ -22,45 +22,65 @@ pub(super) fn claim(
     let called = ObjectReference::new(metadata::namespace(root)?, metadata::name(root)?);
     let claim = match kind {
         ClaimKind::L2Statuses if *called.namespace != *METALLB => None,
-        ClaimKind::L2Statuses => l2_status(root, faults)?,
+        ClaimKind::L2Statuses => l2_status(root, faults),
         ClaimKind::Leases if !is_of_a_load_balancer(&called) => None,
         ClaimKind::Leases => Some(Claim::Lease(lease(root, faults)?)),
     };
     Ok(claim.map(|claim| ((Kind::Claims(kind), called), claim)))
 }
 
-/// MetalLB writes the labels when it makes the object, and the same into the status right after that.
-fn l2_status(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Option<Claim>, Unreadable> {
-    let status = root.object("status")?;
-    let labels = root.get("metadata").get("labels");
-    let either = |field: &str, label: &str| first([status.get(field), labels.get(label)]);
-    let [name, namespace] = [
-        either("serviceName", "metallb.io/service-name")?,
-        either("serviceNamespace", "metallb.io/service-namespace")?,
-    ];
-    let (Some(name), Some(namespace)) = (name, namespace) else { return Ok(None) };
-    let named = named(either("node", "metallb.io/node"), faults);
-    let since = moment(&root.get("metadata").get("creationTimestamp"), faults).map(UnixTime::from);
-    Ok(Some(Claim::L2Status(SubjectKey::service(namespace, name), L2Status { named, since })))
+/// MetalLB writes the labels when it makes the object, and the same into the status right after that. So labels say which
+/// Service it is about where the status cannot be read; which node is named is unknown then.
+fn l2_status(root: &Field<'_>, faults: &mut Vec<Fault>) -> Option<Claim> {
+    let places = [root.object("status"), root.get("metadata").object("labels")];
+    let service = said(&places, ["serviceName", "metallb.io/service-name"], faults);
+    let namespace = said(&places, ["serviceNamespace", "metallb.io/service-namespace"], faults);
+    let node = said(&places, ["node", "metallb.io/node"], faults);
+    let named = match node {
+        _ if !faults.is_empty() => Named::Unreadable,
+        Some(node) => Named::Node(node.into()),
+        None => Named::NoNode,
+    };
+    let service = namespace.zip(service).map(|(namespace, name)| SubjectKey::service(namespace, name));
+    match service {
+        Some(service) => {
+            let since = moment(&root.get("metadata").get("creationTimestamp"), faults).map(UnixTime::from);
+            Some(Claim::L2Status(service, L2Status { named, since }))
+        }
+        None => (named == Named::Unreadable).then_some(Claim::OfAnyService),
+    }
+}
+
+/// The first of these places that says something under its name. What is wrong is noted once.
+fn said<'a>(
+    places: &[Result<Field<'a>, Fault>; 2],
+    names: [&str; 2],
+    faults: &mut Vec<Fault>,
+) -> Option<&'a str> {
+    places.iter().zip(names).find_map(|(place, name)| {
+        let text = place.as_ref().map_err(Fault::clone).and_then(|place| name_in(&place.get(name)));
+        text.unwrap_or_else(|fault| {
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+            None
+        })
+    })
 }
 
 fn lease(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Record, Unreadable> {
     let spec = root.object("spec")?;
-    let named = named(first([spec.get("holderIdentity")]), faults);
+    let named = named(name_in(&spec.get("holderIdentity")), faults);
     let acquired = moment(&spec.get("acquireTime"), faults).map(UnixTime::from);
     let renewed = moment(&spec.get("renewTime"), faults).map(Moment::as_microsecond);
     let seconds = kept(seconds(&spec.get("leaseDurationSeconds")), faults);
     Ok(Record { named, acquired, renewed, duration: Duration::from_secs(seconds.unwrap_or_default()) })
 }
 
-/// The first of these places that says something, as a name.
-fn first<'a, const PLACES: usize>(places: [Field<'a>; PLACES]) -> Result<Option<&'a str>, Fault> {
-    for place in places {
-        if let Some(text) = place.text()?.filter(|text| !text.is_empty()) {
-            return metadata::checked(&place, text).map(Some);
-        }
-    }
-    Ok(None)
+/// What stands at a place, as a name; an empty text is none.
+fn name_in<'a>(place: &Field<'a>) -> Result<Option<&'a str>, Fault> {
+    let text = place.text()?.filter(|text| !text.is_empty());
+    text.map(|text| metadata::checked(place, text)).transpose()
 }
 
 /// A node's name that cannot be read may be any.

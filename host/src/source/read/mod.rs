@@ -27,7 +27,7 @@ pub use self::cluster_networks::MOST_OF_A_NODE;
 pub use self::fault::{Fault, Unreadable, shown};
 use self::field::Field;
 use super::documents::Object;
-use super::kind::Kind;
+use super::kind::{ClaimKind, Kind};
 
 /// The label by which an EndpointSlice names its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -56,8 +56,13 @@ pub fn life(object: &Value) -> Option<(SubjectKey, Uid)> {
 pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Reading, Unreadable> {
     let mut faults = Vec::new();
     let root = Field::root(object);
-    root.has_plain_names("the field")?;
-    root.get("metadata").has_plain_names("metadata")?;
+    let plain = root.has_plain_names("the field").and_then(|()| root.get("metadata").has_plain_names("metadata"));
+    // Of a claim its labels say more than that it is there.
+    if kind == Kind::Claims(ClaimKind::L2Statuses) {
+        faults.extend(plain.err());
+    } else {
+        plain?;
+    }
     let object = match kind {
         Kind::Services => Some(Object::Service(Arc::new(service::service(&root, &mut faults)?.within_bounds()))),
         Kind::Slices => {

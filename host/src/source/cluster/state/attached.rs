@@ -31,9 +31,9 @@ impl State {
 
     /// Whether a kind is one of claims, of which some were read and count.
     pub(in crate::source::cluster) fn keeps_claims_of(&self, kind: Kind) -> bool {
-        let Announced { l2_statuses, leases } = &self.snapshot.announced;
+        let Announced { l2_statuses, leases, unreadable } = &self.snapshot.announced;
         match kind {
-            Kind::Claims(ClaimKind::L2Statuses) => !l2_statuses.is_empty(),
+            Kind::Claims(ClaimKind::L2Statuses) => !(l2_statuses.is_empty() && unreadable.is_empty()),
             Kind::Claims(ClaimKind::Leases) => !leases.is_empty(),
             Kind::Services
             | Kind::Slices
@@ -69,11 +69,16 @@ impl State {
 
     /// A ServiceL2Status that names another Service than before leaves the old one first.
     pub(super) fn store_claim(&mut self, name: ObjectReference, claim: &Claim) {
-        if let Claim::L2Status(service, _) = claim
-            && let Some(before) = self.statuses.insert(name.clone(), service.clone())
-            && before != *service
+        let of = match claim {
+            Claim::L2Status(service, _) => Some(Some(service.clone())),
+            Claim::OfAnyService => Some(None),
+            Claim::Lease(_) => None,
+        };
+        if let Some(of) = of
+            && let Some(before) = self.statuses.insert(name.clone(), of.clone())
+            && before != of
         {
-            self.keys.extend(claims::remove_status(&mut self.snapshot, &before, &name.name));
+            self.keys.extend(claims::remove_status(&mut self.snapshot, before.as_ref(), &name));
         }
         self.keys.extend(claims::set(&mut self.snapshot, &name, claim));
     }

@@ -8,7 +8,8 @@ use egressd_core::model::{ObjectReference, Snapshot};
 use super::{State, reference};
 use crate::source::documents::Object;
 use crate::source::kind::{ClaimKind, Kind};
-use crate::source::{claims, networks};
+use crate::source::claims::{self, Claim};
+use crate::source::networks;
 
 impl State {
     /// What is known of an object whose facts protect traffic inside the cluster.
@@ -33,15 +34,24 @@ impl State {
                 let networks = cluster_networks.get(&networks::title(identity.0, &identity.1))?;
                 Some(Object::Networks(identity.clone(), Arc::clone(networks)))
             }
-            Object::Claim(identity, _) => {
-                let claim = claims::known(&self.snapshot, self.statuses.get(&identity.1), &identity.1)?;
-                Some(Object::Claim(identity.clone(), Box::new(claim)))
+            Object::Claim(identity, claim) => {
+                let known = self.known_claim(claim, &identity.1)?;
+                Some(Object::Claim(identity.clone(), Box::new(known)))
             }
             Object::Slice(..)
             | Object::Namespace(..)
             | Object::Policy(..)
             | Object::PodElsewhere(_)
             | Object::Endpoints(_) => None,
+        }
+    }
+
+    fn known_claim(&self, claim: &Claim, name: &ObjectReference) -> Option<Claim> {
+        match claim {
+            Claim::L2Status(..) | Claim::OfAnyService => {
+                claims::known_status(&self.snapshot, self.statuses.get(name)?.as_ref(), name)
+            }
+            Claim::Lease(_) => claims::known_lease(&self.snapshot, name),
         }
     }
 
