@@ -1,11 +1,11 @@
-//! What is read of Services, and what there is to read: sources cut annotations to what the policies and the host read. So
-//! policies that read more wait until that is there, and those in force go on meanwhile: no Service is judged by policies
+//! What is read of Services, and what there is to read: sources cut annotations to what the policies and the host read, and follow
+//! the Leases of Services that ask by names which are read. So policies that read more wait until that is there, and those in force go on meanwhile: no Service is judged by policies
 //! that would have read more of it.
 
 use egressd_core::model::{AnnotationPrefix, Interest};
 
 use crate::policies::Loaded;
-use crate::source::handover::{Taker, Update};
+use crate::source::handover::{Coverage, Taker, Update};
 
 /// What is read, and what of it is there.
 #[derive(Debug)]
@@ -13,8 +13,8 @@ pub(super) struct Reading {
     host: Interest,
     /// By the policies in force.
     in_force: Interest,
-    /// In the newest state; none where annotations are whole, or nothing was taken yet.
-    kept: Option<Interest>,
+    /// In the newest state; everything before the first one.
+    coverage: Coverage,
     /// Policies that read more than is there.
     waiting: Option<Loaded>,
 }
@@ -23,7 +23,7 @@ impl Reading {
     /// Before the first policies.
     pub(super) fn new(prefix: &AnnotationPrefix) -> Self {
         let (host, in_force) = (Interest::of_host(prefix), Interest::default());
-        Self { host, in_force, kept: None, waiting: None }
+        Self { host, in_force, coverage: Coverage::default(), waiting: None }
     }
 
     /// Takes in other policies: they come back, now or later, when all that they read is there.
@@ -38,13 +38,13 @@ impl Reading {
 
     /// Takes in a newer state; the policies that waited for it.
     pub(super) fn take(&mut self, update: &Update, source: &Taker) -> Option<Loaded> {
-        self.kept.clone_from(&update.kept);
+        self.coverage.clone_from(&update.coverage);
         self.ready(source)
     }
 
     fn ready(&mut self, source: &Taker) -> Option<Loaded> {
         let read = self.waiting.as_ref()?.chain.as_ref()?.interest();
-        if !self.kept.as_ref().is_none_or(|kept| kept.covers(&read)) {
+        if !self.coverage.has(&read) {
             return None;
         }
         source.ask(read.clone().and(&self.host));
@@ -85,6 +85,10 @@ mod tests {
         Loaded { chain: Some(chain), reports: vec![], good: Default::default(), findings: vec![] }
     }
 
+    fn covering(coverage: Coverage) -> Update {
+        Update { coverage, ..Update::default() }
+    }
+
     fn read(loaded: Option<Loaded>) -> Option<Interest> {
         loaded.map(|loaded| loaded.chain.unwrap().interest())
     }
@@ -95,7 +99,7 @@ mod tests {
         let of = |prefix: &str| reading(prefix).chain.unwrap().interest();
         let asked = || giver.asked().borrow().clone().unwrap();
         assert_eq!(read(known.load(reading("a/"), &taker)), Some(of("a/")), "nothing was cut yet");
-        let update = |kept: Interest| Update { kept: Some(kept), ..Update::default() };
+        let update = |kept: Interest| covering(Coverage { kept: Some(kept), followed: None });
         assert_eq!(read(known.take(&update(asked()), &taker)), None);
         assert!(asked().covers(&of("kube-vip.io/vipHost")) && !asked().covers(&of("b/")));
         let before = asked();
@@ -107,10 +111,20 @@ mod tests {
     }
 
     #[test]
+    fn policies_that_read_more_wait_until_leases_are_followed_by_it() {
+        let ((giver, taker), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
+        let followed = || covering(Coverage { kept: None, followed: giver.asked().borrow().clone() });
+        known.load(reading("a/"), &taker).unwrap();
+        assert!(known.take(&followed(), &taker).is_none(), "nothing waits");
+        assert!(known.load(reading("b/"), &taker).is_none());
+        assert!(known.take(&followed(), &taker).is_some());
+    }
+
+    #[test]
     fn newer_policies_take_the_place_of_those_that_wait_and_news_without_any_do_not() {
         let ((giver, taker), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
         known.load(reading("a/"), &taker).unwrap();
-        known.take(&Update { kept: giver.asked().borrow().clone(), ..Update::default() }, &taker);
+        known.take(&covering(Coverage { kept: giver.asked().borrow().clone(), followed: None }), &taker);
         assert!(known.load(reading("b/"), &taker).is_none());
         assert!(known.load(Loaded { chain: None, ..reading("b/") }, &taker).is_none(), "b/ waits still");
         assert_eq!(read(known.load(reading("a/x"), &taker)), read(Some(reading("a/x"))));

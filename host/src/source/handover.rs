@@ -21,14 +21,24 @@ pub struct Update {
     pub keys: BTreeSet<Key>,
     /// What is wrong with the source itself: files that cannot be read, say.
     pub findings: Vec<Finding>,
-    /// What Services' annotations are cut to; none where they are whole.
-    pub kept: Option<Interest>,
+    /// How much of what policies read it has.
+    pub coverage: Coverage,
 }
 
-impl Update {
-    /// Whether nothing is missing that somebody with this interest reads.
-    pub fn covers(&self, interest: &Interest) -> bool {
-        self.kept.as_ref().is_none_or(|kept| kept.covers(interest))
+/// How much a state has of what policies read of Services.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// What annotations are cut to; none where they are whole.
+    pub kept: Option<Interest>,
+    /// By what it is decided whose Leases are followed; none where none are.
+    pub followed: Option<Interest>,
+}
+
+impl Coverage {
+    /// Whether nothing is missing that whoever has this interest reads.
+    pub fn has(&self, interest: &Interest) -> bool {
+        let is_followed = |followed: &Interest| followed.covers_services(interest) && followed.covers_labels(interest);
+        self.kept.as_ref().is_none_or(|kept| kept.covers(interest)) && self.followed.as_ref().is_none_or(is_followed)
     }
 }
 
@@ -201,8 +211,22 @@ mod tests {
     #[test]
     fn a_state_that_was_cut_covers_what_it_was_cut_to_and_a_whole_one_everything() {
         let of = |prefix: &str| Interest::new([&prefix.to_owned()], []);
-        let cut = Update { kept: Some(of("a/")), ..update("a") };
-        assert!(cut.covers(&of("a/x")) && !cut.covers(&of("b/")));
-        assert!(update("a").covers(&Interest::everything()));
+        let cut = Coverage { kept: Some(of("a/")), followed: None };
+        assert!(cut.has(&of("a/x")) && !cut.has(&of("b/")));
+        assert!(Coverage::default().has(&Interest::everything()));
+    }
+
+    #[test]
+    fn leases_cover_the_names_by_which_services_ask() {
+        let of = |prefix: &str, label: &str| Interest::new([&prefix.to_owned()], [&label.to_owned()]);
+        let followed = of("a/", "team").choosing_by(["tier"]);
+        let coverage = Coverage { kept: None, followed: Some(followed.clone()) };
+        for covered in [of("a/x", "team"), of("a/", "team-x"), Interest::default().choosing_by(["tier", "team"])] {
+            assert!(coverage.has(&covered), "{covered:?}");
+        }
+        for missing in [of("b/", "team"), of("a/", "tier"), Interest::default().choosing_by(["stage"])] {
+            assert!(!coverage.has(&missing), "{missing:?}");
+            assert!(Coverage { kept: None, followed: Some(followed.clone().and(&missing)) }.has(&missing));
+        }
     }
 }

@@ -134,6 +134,12 @@ impl Interest {
         annotations && (other.spelled.is_none() || self.spelled == other.spelled)
     }
 
+    /// Whether whoever reads what this reads depends on each label that the other one depends on.
+    pub fn covers_labels(&self, other: &Self) -> bool {
+        let begins_so = |beginning: &String| self.labels.iter().any(|prefix| beginning.starts_with(prefix));
+        other.labels.iter().all(begins_so) && other.choosing.iter().all(|name| self.depends_on_label(name))
+    }
+
     /// Whether a Service has an annotation or a label that is read.
     pub fn concerns(&self, service: &Service) -> bool {
         begins(&service.annotations, &self.annotations) || begins(&service.labels, &self.labels)

@@ -147,14 +147,14 @@ mod tests {
     fn what_was_cut_is_known_when_the_list_is_complete_and_not_before() {
         let mut state = State::of([Kind::Services]);
         for (read, expected) in [("a/", &["a/x"][..]), ("", &["a/x", "b/y"])] {
-            let before = state.whole().kept;
+            let before = state.whole().coverage.kept;
             for event in [Event::Begin, Event::Kept(of(read)), listed(&of(read))] {
                 state.take(Kind::Services, event);
             }
-            assert_eq!(state.whole().kept, before);
+            assert_eq!(state.whole().coverage.kept, before);
             state.take(Kind::Services, Event::Complete);
             let update = state.update().unwrap_or_default();
-            assert_eq!(update.kept, Some(of(read)));
+            assert_eq!(update.coverage.kept, Some(of(read)));
             let names = update.snapshot.services.values().flat_map(|service| service.annotations.keys());
             assert_eq!(names.collect::<Vec<_>>(), expected);
         }
@@ -195,7 +195,7 @@ mod tests {
             let update = list_of_namespaces(&mut state, prefix);
             let names = update.snapshot.namespaces.values().flat_map(|namespace| namespace.annotations.keys());
             assert_eq!(names.collect::<Vec<_>>(), expected);
-            assert_eq!(update.kept, Some(of("a/").of_namespaces([&prefix.to_owned()])));
+            assert_eq!(update.coverage.kept, Some(of("a/").of_namespaces([&prefix.to_owned()])));
         }
     }
 

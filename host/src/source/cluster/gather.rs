@@ -3,6 +3,7 @@
 //! waits for more to come: a change costs the loop less than any wait for the next one.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::time::Duration;
 
 use egressd_core::finding::Finding;
@@ -10,7 +11,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout_at;
 use tracing::info;
 
-use super::super::handover::Giver;
+use super::super::handover::{Giver, Update};
 use super::event::{Event, Kind};
 use super::follow::News;
 use super::leases::Leases;
@@ -43,7 +44,7 @@ pub(super) struct Gathered {
 /// Takes in what followers tell, until there are none.
 pub(super) async fn gather(mut news: Receiver<News>, mut gathered: Gathered, giver: Giver, mut memory: Option<Memory>) {
     let mut reported = Vec::with_capacity(MOST);
-    while news.recv_many(&mut reported, MOST).await > 0 {
+    while gathered.hear(&mut news, &mut reported).await == More::Yes {
         let latest = clock::now() + PATIENCE;
         gathered.take(reported.drain(..));
         while gathered.lacks_something()
@@ -60,6 +61,14 @@ pub(super) async fn gather(mut news: Receiver<News>, mut gathered: Gathered, giv
     }
 }
 
+/// Whether there can be more news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum More {
+    Yes,
+    /// No follower is left.
+    No,
+}
+
 /// Whether anything was handed over yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
@@ -73,6 +82,20 @@ enum Begun {
 impl Gathered {
     pub(super) fn new(state: State, leases: Option<Leases>) -> Self {
         Self { state, leases, troubles: Troubles::default(), begun: Begun::No }
+    }
+
+    /// Waits for news, or for other policies, by which Services ask by other names.
+    async fn hear(&mut self, news: &mut Receiver<News>, reported: &mut Vec<News>) -> More {
+        let otherwise = async {
+            match &mut self.leases {
+                Some(leases) => leases.is_asked_otherwise().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            taken = news.recv_many(reported, MOST) => if taken > 0 { More::Yes } else { More::No },
+            () = otherwise => More::Yes,
+        }
     }
 
     fn take(&mut self, news: impl IntoIterator<Item = News>) {
@@ -133,11 +156,19 @@ impl Gathered {
         if self.begun == Begun::Policies && self.state.is_complete() && !self.lacks_a_lease() {
             self.begun = Begun::Yes;
             info!("everything was read from the API server");
-            giver.give(self.state.whole());
+            let update = self.state.whole();
+            giver.give(self.with_followed(update));
         } else if self.begun == Begun::Yes {
             self.leases.iter_mut().for_each(|leases| leases.give_up(&mut self.state));
-            self.state.update().into_iter().for_each(|update| giver.give(update));
+            let is_other = self.leases.as_ref().is_some_and(Leases::is_news);
+            let update = self.state.update().or_else(|| is_other.then(|| self.state.hand_over()));
+            update.into_iter().for_each(|update| giver.give(self.with_followed(update)));
         }
+    }
+
+    fn with_followed(&mut self, mut update: Update) -> Update {
+        update.coverage.followed = self.leases.as_mut().and_then(Leases::hand_over);
+        update
     }
 
     fn findings(&self) -> Vec<Finding> {

@@ -83,6 +83,20 @@ fn asking(name: &str) -> Reading {
     Reading { content: Content::Object(Object::Service(one)), name, uid, faults }
 }
 
+/// One that has a label alone, which none reads at first.
+fn labelled(name: &str) -> Reading {
+    let Reading { content: Content::Object(Object::Service(mut one)), name, uid, faults } = service(name, "1") else {
+        panic!("it is a Service")
+    };
+    Arc::make_mut(&mut one).labels = Labels::from([("tier", "gold")]);
+    Reading { content: Content::Object(Object::Service(one)), name, uid, faults }
+}
+
+/// The host, and policies that operators let choose by the label of this name.
+fn choosing_by(label: &str) -> Interest {
+    Interest::of_host(&AnnotationPrefix::default()).choosing_by([label])
+}
+
 fn held_by(node: &str) -> Report {
     let lease = Lease { named: Named::Node(node.into()), since: None, term: Term::Running };
     Report { lease: Some(Arc::new(lease)), ..Report::default() }
@@ -165,4 +179,29 @@ fn claims_whose_right_is_withdrawn_go_on_to_count_and_one_finding_reports_it() {
     assert!(!gathered.state.snapshot().announced.is_empty());
     gathered.take([News::Works(kind)]);
     assert!(gathered.findings().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_policies_read_more_the_leases_of_services_that_ask_by_it_are_followed_before_they_are_asked() {
+    let source = Source::begun().await;
+    source.tell(News::Event(Kind::Services, Event::Changed(labelled("dns")))).await;
+    let before = source.taker.take().await;
+    assert!(!before.coverage.has(&choosing_by("tier")) && named(&before, "dns").is_none());
+    source.taker.ask(choosing_by("tier"));
+    source.follows("dns").await;
+    let update = source.taker.take().await;
+    assert!(update.coverage.has(&choosing_by("tier")));
+    assert_eq!(named(&update, "dns"), Some(Named::NotRead), "it may name any node");
+    source.report("dns", held_by("node-b")).await;
+    assert_eq!(named(&source.taker.take().await, "dns"), Some(Named::Node("node-b".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_by_which_no_other_service_asks_wait_for_nothing() {
+    let source = Source::begun().await;
+    let begun = clock::now();
+    source.taker.ask(choosing_by("tier"));
+    let update = source.taker.take().await;
+    assert!(update.coverage.has(&choosing_by("tier")) && update.keys.is_empty());
+    assert_eq!(clock::since(begun), std::time::Duration::ZERO);
 }

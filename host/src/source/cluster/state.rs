@@ -19,7 +19,7 @@ use egressd_core::model::{Followed, Key, KnownPods, Node, ObjectReference, Pods,
 
 use super::super::claims;
 use super::super::documents::Object;
-use super::super::handover::Update;
+use super::super::handover::{Coverage, Update};
 use super::super::kind::ClaimKind;
 use super::super::networks::{self, Arguments};
 use super::super::refused::{STAYS, never_read};
@@ -161,12 +161,13 @@ impl State {
         self.hand_over()
     }
 
-    fn hand_over(&mut self) -> Update {
+    /// The newest state with the keys of what changed since the last time, of which there may be none.
+    pub fn hand_over(&mut self) -> Update {
         Update {
             snapshot: self.snapshot.clone(),
             keys: mem::take(&mut self.keys),
             findings: self.findings(),
-            kept: self.cut.hand_over(),
+            coverage: Coverage { kept: self.cut.hand_over(), followed: None },
         }
     }
 

@@ -28,6 +28,8 @@ pub(in crate::source::cluster) struct Leases {
     asking: Asking,
     asked: handover::Asked,
     interest: Option<Interest>,
+    /// The one that was in the last hand-over.
+    handed: Option<Interest>,
     choice: Choice,
     /// Those that are followed since the last hand-over, without an answer.
     waiting: BTreeSet<ObjectReference>,
@@ -41,12 +43,31 @@ impl Leases {
     pub(in crate::source::cluster) fn new(asked: handover::Asked) -> (Self, Wanted) {
         let (wanted, follow) = watch::channel(Arc::default());
         let (asking, choice) = (Asking::default(), Choice::default());
-        (Self { asking, asked, interest: None, choice, waiting: BTreeSet::new(), number: 0, wanted }, follow)
+        (Self { asking, asked, interest: None, handed: None, choice, waiting: BTreeSet::new(), number: 0, wanted }, follow)
+    }
+
+    /// Ends when something else is read of Services, which may ask by other names than before.
+    pub(in crate::source::cluster) async fn is_asked_otherwise(&mut self) {
+        if self.asked.changed().await.is_err() {
+            // The process ends.
+            std::future::pending().await
+        }
+    }
+
+    /// Whether what is read of Services is something else than at the last hand-over.
+    pub(in crate::source::cluster) fn is_news(&self) -> bool {
+        self.interest != self.handed
+    }
+
+    /// What is read of Services, for those who wait until Leases are chosen by it.
+    pub(in crate::source::cluster) fn hand_over(&mut self) -> Option<Interest> {
+        self.handed.clone_from(&self.interest);
+        self.interest.clone()
     }
 
     /// Takes in the Services that changed since the last hand-over.
     pub(in crate::source::cluster) fn look_at(&mut self, state: &mut State) {
-        let newest = self.asked.borrow().clone().unwrap_or_default();
+        let newest = self.asked.borrow_and_update().clone().unwrap_or_default();
         if self.interest.as_ref() == Some(&newest) {
             let changed = state.changed_services();
             let others = changed.filter(|key| self.asking.look_at(state.snapshot(), key, &newest)).count();
