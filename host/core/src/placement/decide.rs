@@ -24,22 +24,42 @@ impl<'a> Decided<'a> {
 /// Puts claims in order. The same for equal claims in whatever order they come.
 pub(super) fn decide(claims: Vec<Claim<'_>>) -> Decided<'_> {
     let (mut now, mut past): (Vec<_>, Vec<_>) = claims.into_iter().partition(Claim::is_in_force);
-    let order = |one: &Claim<'_>, other: &Claim<'_>| key(one).cmp(&key(other));
-    now.sort_by(order);
-    past.sort_by(order);
+    now.sort_by(|one, other| Order::of(one).cmp(&Order::of(other)));
+    past.sort_by(|one, other| Order::of(one).cmp(&Order::of(other)));
     let mut now = now.into_iter();
     let claim = now.next();
     let against = claim.as_ref().and_then(|first| now.find(|other| contradicts(first, other)));
     Decided { claim, against, ended: past.into_iter().next() }
 }
 
-/// By rank, then what names a node that cannot be read at a time that is unknown, since it may be the newest; then the newest;
-/// of equal ones the first by the node's name, then by what says it. A node's name counts in lower case, so that the order is
-/// that of the nodes.
-fn key<'a>(claim: &'a Claim<'_>) -> (u8, bool, Reverse<Option<i64>>, Option<String>, &'a Claimant) {
-    let since = claim.since.map(|since| since.0);
-    let may_be_newest = since.is_none() && claim.node().is_none();
-    (claim.rank(), !may_be_newest, Reverse(since), claim.node().map(str::to_ascii_lowercase), &claim.by)
+/// Where a claim stands among others: the first field that differs decides, and the smallest is the first. A node's name counts in
+/// lower case, so that the order is that of the nodes.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Order<'a> {
+    rank: u8,
+    age: Age,
+    node: Option<String>,
+    by: &'a Claimant,
+}
+
+/// The newest first. What names a node that cannot be read, since a time that is unknown, may be the newest.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    MayBeNewest,
+    Since(Reverse<i64>),
+    Unknown,
+}
+
+impl<'a> Order<'a> {
+    fn of(claim: &'a Claim<'_>) -> Self {
+        let age = match (claim.since, claim.node()) {
+            (Some(since), _) => Age::Since(Reverse(since.0)),
+            (None, None) => Age::MayBeNewest,
+            (None, Some(_)) => Age::Unknown,
+        };
+        let node = claim.node().map(str::to_ascii_lowercase);
+        Self { rank: claim.rank(), age, node, by: &claim.by }
+    }
 }
 
 /// An annotation may lag behind what a load balancer does, and contradicts nothing.
