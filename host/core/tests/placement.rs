@@ -309,7 +309,11 @@ proptest! {
 fn a_lease_that_was_not_read_or_is_not_followed_may_name_any_node() {
     for (named, state, remedy) in [
         (Named::NotRead, "was not read yet", "the API server has to answer first"),
-        (Named::NotFollowed, "is not followed, since as many Leases are as may be", "or choose another --owner"),
+        (
+            Named::NotFollowed,
+            "is not followed, since as many Leases are as may be",
+            "or choose another --owner (docs/owner.md)",
+        ),
     ] {
         let claims = nothing().lease(cilium("a", 1).naming(named)).on("a");
         assert_eq!(claims.translating(Owner::Auto), Vec::<&str>::new());

@@ -27,10 +27,12 @@ impl Claim {
     pub fn unread(kind: ClaimKind, name: &ObjectReference) -> Option<Self> {
         match kind {
             ClaimKind::L2Statuses => (*name.namespace == *METALLB).then_some(Self::OfAnyService),
-            ClaimKind::Leases => is_of_a_load_balancer(name).then(|| {
-                let (acquired, renewed, duration) = Default::default();
-                Self::Lease(Record { named: Named::Unreadable, acquired, renewed, duration })
-            }),
+            ClaimKind::Leases => is_of_a_load_balancer(name).then_some(Self::Lease(Record {
+                named: Named::Unreadable,
+                acquired: None,
+                renewed: None,
+                duration: Duration::ZERO,
+            })),
         }
     }
 

@@ -101,7 +101,7 @@ impl<'a> Claim<'a> {
         let statuses = announced.l2_statuses.get(&service.key).into_iter().flat_map(|statuses| statuses.iter());
         let statuses = statuses.map(|(name, status)| Self::of_status(name, status));
         // One is enough for nothing to be known.
-        let unreadable = announced.unreadable.get_min().map(|title| Self::of_any(title));
+        let unreadable = announced.unreadable.get_min().map(Self::of_any);
         leases.into_iter().flatten().chain(statuses).chain(unreadable).chain(vip_host).collect()
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use super::claim::{CILIUM, KUBE_VIP, SYSTEM};
-use crate::model::{Announced, ObjectReference, Service, Snapshot, SubjectKey, UnreadableService};
+use crate::model::{Announced, ObjectReference, Service, ServiceType, Snapshot, SubjectKey, UnreadableService};
 
 /// `spec.loadBalancerClass` of Services that Cilium's agents announce (`pkg/k8s/apis/cilium.io/v2alpha1/l2announcement_types.go`).
 pub(super) const CILIUM_CLASS: &str = "io.cilium/l2-announcer";
@@ -21,10 +21,11 @@ pub(crate) struct Seen {
     pub(super) unreadable: OrdMap<SubjectKey, UnreadableService>,
 }
 
-/// Whether Cilium announces a Service, as far as its class says it. Of any type: external IPs are announced too.
+/// Whether Cilium announces a Service, as far as its class and type say it. Of any type that has addresses: external IPs are
+/// announced too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ByCilium {
-    /// Its class is that of another load balancer.
+    /// Its class is that of another load balancer, or it has no address at all, being an alias of a name.
     Never,
     /// It has no class: where one of Cilium's own policies selects it.
     WhereSelected,
@@ -34,10 +35,13 @@ pub(super) enum ByCilium {
 
 impl ByCilium {
     pub(super) fn of(service: &Service) -> Self {
-        match service.load_balancer_class.as_deref() {
-            None => Self::WhereSelected,
-            Some(CILIUM_CLASS) => Self::ByClass,
-            Some(_) => Self::Never,
+        match (service.kind, service.load_balancer_class.as_deref()) {
+            (ServiceType::ExternalName, _) => Self::Never,
+            (ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::LoadBalancer, None) => Self::WhereSelected,
+            (ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::LoadBalancer, Some(CILIUM_CLASS)) => {
+                Self::ByClass
+            }
+            (ServiceType::ClusterIp | ServiceType::NodePort | ServiceType::LoadBalancer, Some(_)) => Self::Never,
         }
     }
 }

@@ -52,7 +52,7 @@ fn unreadable(address: IpAddr, claim: &Claim<'_>) -> Finding {
         Named::NotRead => ("was not read yet", "the API server has to answer first"),
         Named::NotFollowed => (
             "is not followed, since as many Leases are as may be",
-            "let fewer Services ask for egress, or choose another --owner",
+            "let MetalLB or kube-vip announce the Service, or choose another --owner (docs/owner.md)",
         ),
         Named::Unreadable | Named::Node(_) | Named::NoNode => ("cannot be read", "correct or delete it"),
     };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use egressd_core::model::{
-    AnnotationPrefix, L2Status, Lease, Named, ObjectReference, Service, Snapshot, Subject, SubjectKey, SubjectObject,
-    Term, UnixTime, UnreadableService,
+    AnnotationPrefix, L2Status, Lease, Named, ObjectReference, Service, ServiceType, Snapshot, Subject, SubjectKey,
+    SubjectObject, Term, UnixTime, UnreadableService,
 };
 use egressd_core::owner::{Held, Owner, Standing};
 use egressd_core::placement::Certainty::{Certain, Unknown};
@@ -165,4 +165,13 @@ fn a_lease_that_may_be_of_two_and_has_ended_keeps_neither_from_its_interface() {
     let lease = snapshot.announced.leases.get_mut(&ObjectReference::new("kube-system", LEASE)).unwrap();
     Arc::make_mut(lease).term = Term::Ended;
     assert!(seen_from("elsewhere", &snapshot, 0).1 && seen_from("b", &snapshot, 1).1);
+}
+
+/// It has no address, so that Cilium announces nothing for it.
+#[test]
+fn an_alias_of_a_name_has_no_lease_and_takes_none_from_others() {
+    let mut snapshot = cluster(&[There::OfClass(None), There::OfClass(None)]);
+    let alias = Service { kind: ServiceType::ExternalName, ..with_class(1, CILIUM) };
+    snapshot.services.insert(key(1), Arc::new(alias));
+    assert_eq!((node_of(&snapshot, 0).as_deref(), node_of(&snapshot, 1)), (Some("b"), None));
 }

@@ -20,7 +20,8 @@ fn in_namespace(namespace: &str, of: &str, said: Value) -> Reading {
 
 /// One that has labels, whatever its status says.
 fn labelled(said: Value) -> Reading {
-    let labels = json!({"metallb.io/node": "node-b", "metallb.io/service-name": "web", "metallb.io/service-namespace": "shop"});
+    let labels =
+        json!({"metallb.io/node": "node-b", "metallb.io/service-name": "web", "metallb.io/service-namespace": "shop"});
     let metadata = json!({"name": "l2-a", "namespace": "metallb-system", "labels": labels});
     reading(STATUSES, &json!({"metadata": metadata, "status": said}))
 }

@@ -48,7 +48,7 @@ impl Directory {
     }
 
     fn look(&self, state: &Path) -> Update {
-        let mut places = Places::one(&self.manifests(), "node-a").remembering(&Sources::of(state));
+        let mut places = Places::one(self.manifests(), "node-a").remembering(&Sources::of(state));
         let update = places.scan(&BTreeSet::new());
         while places.remember() {}
         update

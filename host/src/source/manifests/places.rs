@@ -139,7 +139,12 @@ impl Places {
         let (snapshot, doubled) = gathered.clone();
         self.gathered = Some(Box::new(gathered));
         let faults = self.places.iter().flat_map(|place| place.faults(&self.policies));
-        Update { snapshot, keys, findings: away.into_iter().chain(faults).chain(doubled).collect(), ..Update::default() }
+        Update {
+            snapshot,
+            keys,
+            findings: away.into_iter().chain(faults).chain(doubled).collect(),
+            ..Update::default()
+        }
     }
 
     /// What two files say, the first place says, and in it the first by name.

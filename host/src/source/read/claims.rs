@@ -52,11 +52,7 @@ fn l2_status(root: &Field<'_>, faults: &mut Vec<Fault>) -> Option<Claim> {
 }
 
 /// The first of these places that says something under its name. What is wrong is noted once.
-fn said<'a>(
-    places: &[Result<Field<'a>, Fault>; 2],
-    names: [&str; 2],
-    faults: &mut Vec<Fault>,
-) -> Option<&'a str> {
+fn said<'a>(places: &[Result<Field<'a>, Fault>; 2], names: [&str; 2], faults: &mut Vec<Fault>) -> Option<&'a str> {
     places.iter().zip(names).find_map(|(place, name)| {
         let text = place.as_ref().map_err(Fault::clone).and_then(|place| name_in(&place.get(name)));
         text.unwrap_or_else(|fault| {

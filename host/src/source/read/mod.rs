@@ -56,13 +56,7 @@ pub fn life(object: &Value) -> Option<(SubjectKey, Uid)> {
 pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Reading, Unreadable> {
     let mut faults = Vec::new();
     let root = Field::root(object);
-    let plain = root.has_plain_names("the field").and_then(|()| root.get("metadata").has_plain_names("metadata"));
-    // Of a claim its labels say more than that it is there.
-    if kind == Kind::Claims(ClaimKind::L2Statuses) {
-        faults.extend(plain.err());
-    } else {
-        plain?;
-    }
+    is_plain(kind, &root, &mut faults)?;
     let object = match kind {
         Kind::Services => Some(Object::Service(Arc::new(service::service(&root, &mut faults)?.within_bounds()))),
         Kind::Slices => {
@@ -96,4 +90,15 @@ pub fn read(kind: Kind, object: &Value, default_node: Option<&str>) -> Result<Re
         Kind::Policies => policy::policy(&root)?.map(|(namespace, policy)| Object::Policy(namespace, Arc::new(policy))),
     };
     Ok(Reading { object, faults })
+}
+
+/// That no name of a field has a sign that cannot be seen. Of a ServiceL2Status its labels say which Service it is about all the
+/// same, so that it is one fault of it.
+fn is_plain(kind: Kind, root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<(), Fault> {
+    let plain = root.has_plain_names("the field").and_then(|()| root.get("metadata").has_plain_names("metadata"));
+    if kind == Kind::Claims(ClaimKind::L2Statuses) {
+        faults.extend(plain.err());
+        return Ok(());
+    }
+    plain
 }

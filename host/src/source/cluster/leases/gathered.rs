@@ -43,7 +43,10 @@ impl Leases {
     pub(in crate::source::cluster) fn new(asked: handover::Asked) -> (Self, Wanted) {
         let (wanted, follow) = watch::channel(Arc::default());
         let (asking, choice) = (Asking::default(), Choice::default());
-        (Self { asking, asked, interest: None, handed: None, choice, waiting: BTreeSet::new(), number: 0, wanted }, follow)
+        (
+            Self { asking, asked, interest: None, handed: None, choice, waiting: BTreeSet::new(), number: 0, wanted },
+            follow,
+        )
     }
 
     /// Ends when something else is read of Services, which may ask by other names than before.

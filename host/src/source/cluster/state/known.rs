@@ -6,9 +6,9 @@ use std::sync::Arc;
 use egressd_core::model::{ObjectReference, Snapshot};
 
 use super::{State, reference};
+use crate::source::claims::{self, Claim};
 use crate::source::documents::Object;
 use crate::source::kind::{ClaimKind, Kind};
-use crate::source::claims::{self, Claim};
 use crate::source::networks;
 
 impl State {
