@@ -1,8 +1,10 @@
-//! The metrics, all of them, in Prometheus' text. Names, labels and what they are bounded by stand in
+//! The metrics, all of them, in both of Prometheus' text formats. Names, labels and what they are bounded by stand in
 //! `docs/operate.md`.
 //!
 //! The loop and the policies count as they go; what is true at the moment is set anew by each scrape, so nothing of a
 //! Service outlives it. No other room is imported: who scrapes says what is true, as numbers and names.
+
+mod format;
 
 use std::fmt;
 use std::time::Duration;
@@ -18,8 +20,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-/// What a scrape says it is.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use format::Format;
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -190,11 +191,11 @@ impl Scrape<'_> {
     }
 
     /// Everything as text.
-    pub fn text(self) -> String {
+    pub fn text(self, format: Format) -> String {
         let mut text = String::new();
         // A String takes everything.
         let _ = encode(&mut text, &registry(self.0));
-        text
+        format.of_open_metrics(text)
     }
 }
 
@@ -221,9 +222,9 @@ impl PolicyCounters {
     }
 }
 
-/// `IPv4` or `IPv6` where it has one family of addresses.
+/// `ipv4` or `ipv6` where it has one family of addresses. Values of labels that egressd chooses are in lower case.
 fn family_label(family: TableFamily) -> String {
-    family.addresses().map_or_else(|| family.to_string(), |family| family.to_string())
+    family.addresses().map_or_else(|| family.to_string(), |family| family.to_string().to_lowercase())
 }
 
 #[cfg(test)]
@@ -234,7 +235,7 @@ mod tests {
     fn a_scrape_before_the_first_round_has_what_there_is() {
         let metrics = Metrics::default();
         metrics.committed(Duration::from_micros(30));
-        let text = metrics.scrape().text();
+        let text = metrics.scrape().text(Format::OpenMetrics);
         assert!(text.contains("egressd_commits_total 1\n"), "{text}");
         assert!(text.contains("egressd_commit_duration_seconds_count 1\n"), "{text}");
         assert!(text.contains("egressd_orphaned_tables 0\n"), "{text}");
@@ -249,7 +250,7 @@ mod tests {
         other.asked();
         metrics.forget("gone");
         gone.failed();
-        let text = metrics.scrape().text();
+        let text = metrics.scrape().text(Format::OpenMetrics);
         assert!(text.contains("policy=\"other\"") && !text.contains("policy=\"gone\""), "{text}");
     }
 
@@ -260,7 +261,7 @@ mod tests {
         scrape.service("active", 2);
         scrape.service("active", 1);
         scrape.connections(&SubjectKey::service("shop", "web"), 7);
-        let text = scrape.text();
+        let text = scrape.text(Format::OpenMetrics);
         for line in [
             "egressd_services{state=\"active\"} 2\n",
             "egressd_endpoints 3\n",
@@ -268,7 +269,7 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line:?} is missing:\n{text}");
         }
-        let text = metrics.scrape().text();
+        let text = metrics.scrape().text(Format::OpenMetrics);
         assert!(text.contains("egressd_endpoints 0\n") && !text.contains("active") && !text.contains("shop"), "{text}");
     }
 }

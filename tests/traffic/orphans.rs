@@ -94,7 +94,7 @@ pub(crate) fn a_renamed_instance_reports_its_old_tables_and_clean_all_removes_th
     }
     ensure!(egressd.log().matches("table ip kube_vip_old_v4 is orphaned").count() == 1, "{}", egressd.log());
     let (_, metrics) = get(&stage.lab, "/metrics")?;
-    for line in ["egressd_orphaned_tables 2\n", "table_pods{family=\"IPv4\",table=\"kube_vip_old_v4\"} 1\n"] {
+    for line in ["egressd_orphaned_tables 2\n", "table_pods{family=\"ipv4\",table=\"kube_vip_old_v4\"} 1\n"] {
         ensure!(metrics.contains(line), "{line:?} is missing:\n{metrics}");
     }
     stage.manifests.remove(&web())?;

@@ -117,7 +117,7 @@ pub(crate) fn metrics_parse_and_count() -> Result<()> {
     let mut egressd = watched(&stage)?;
     egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
     let (status, text) = get(&stage.lab, "/metrics")?;
-    ensure!(status.contains("200") && text.ends_with("# EOF\n"), "{status}\n{text}");
+    ensure!(status.contains("200") && text.starts_with("# HELP "), "{status}\n{text}");
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let value = line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok());
         value.with_context(|| format!("no number: {line}"))?;
@@ -125,7 +125,7 @@ pub(crate) fn metrics_parse_and_count() -> Result<()> {
     for part in [
         "egressd_services{state=\"translating\"} 1\n",
         "egressd_endpoints 1\n",
-        "egressd_elements{family=\"IPv4\",map=\"egress_addrs\"} 1\n",
+        "egressd_elements{family=\"ipv4\",map=\"egress_addrs\"} 1\n",
         "egressd_connections_total{namespace=\"default\",service=\"web\"} ",
         "egressd_commits_total ",
         "egressd_policy_evaluations_total{policy=\"annotations\"} ",

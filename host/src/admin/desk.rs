@@ -14,7 +14,7 @@ use tracing::info;
 
 use crate::admin::crowd::Bounds;
 use crate::admin::document::{Document, inside};
-use crate::admin::http::{self, Answer, Outcome};
+use crate::admin::http::{self, Answer, Get, Outcome};
 use crate::admin::scrape;
 use crate::admin::status_socket::{INSIDE, Probe, StatusSocket};
 use crate::board::notices::{Notices, insist};
@@ -22,7 +22,7 @@ use crate::board::{Newest, Reader};
 use crate::clock;
 use crate::instances::orphans;
 use crate::kernel::nft::{KernelThread, Survey};
-use crate::metrics::{CONTENT_TYPE, Metrics};
+use crate::metrics::{Format, Metrics};
 use crate::rights::Publish;
 
 /// How long the loop may work on one thing before it counts as stuck.
@@ -84,7 +84,7 @@ impl Desk {
     async fn serve_http(self: Arc<Self>, address: SocketAddr) {
         let note = |why: Option<&str>| self.notices.note("HTTP", why.map(no_metrics));
         let listener = insist(|| http::listen(address), note).await;
-        http::serve(listener, Bounds::default(), move |path| Arc::clone(&self).answer(path)).await;
+        http::serve(listener, Bounds::default(), move |get| Arc::clone(&self).answer(get)).await;
     }
 
     /// Whenever the socket is removed, it is made again.
@@ -101,7 +101,7 @@ impl Desk {
         let desk = Arc::clone(&self);
         let answer = move |stream, visit| {
             let desk = Arc::clone(&desk);
-            http::connection(stream, visit, move |path| std::future::ready(desk.probe(&path)))
+            http::connection(stream, visit, move |get| std::future::ready(desk.probe(&get.path)))
         };
         let bounds = Bounds { patience: DOCUMENT, ..Bounds::default() };
         socket.serve(bounds, move || Arc::clone(&self).document(), answer).await;
@@ -114,14 +114,15 @@ impl Desk {
         serde_json::to_string(&document).unwrap_or_default()
     }
 
-    async fn answer(self: Arc<Self>, path: String) -> Answer {
-        match path.as_str() {
+    async fn answer(self: Arc<Self>, get: Get) -> Answer {
+        match get.path.as_str() {
             "/livez" => self.live(),
             "/readyz" => ready(&self.reader.newest()),
             "/metrics" => {
                 let (newest, survey) = self.look().await;
-                let body = scrape::text(&self.metrics, &newest, survey.as_deref());
-                Answer { outcome: Outcome::Good, content_type: CONTENT_TYPE, body }
+                let format = Format::accepted_by(get.accept.as_deref());
+                let body = scrape::text(&self.metrics, &newest, survey.as_deref(), format);
+                Answer { outcome: Outcome::Good, content_type: format.content_type(), body }
             }
             _ => Answer::text(Outcome::NotFound, "there are /livez, /readyz and /metrics"),
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -32,6 +32,23 @@ pub struct Error {
     address: SocketAddr,
     /// What the system answers.
     source: io::Error,
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Get {
+    /// The path, without a query.
+    pub path: String,
+    /// All headers `Accept`, joined by commas as RFC 9110 has it. None without one, and where one is not text.
+    pub accept: Option<String>,
+}
+
+impl Get {
+    fn of(request: &Request<Incoming>) -> Self {
+        let all = request.headers().get_all(ACCEPT).iter().map(|value| value.to_str().ok());
+        let accept = all.collect::<Option<Vec<&str>>>().filter(|all| !all.is_empty());
+        Self { path: request.uri().path().to_owned(), accept: accept.map(|all| all.join(",")) }
+    }
 }
 
 /// What is answered.
@@ -89,7 +106,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 pub async fn serve<F: Future<Output = Answer> + 'static>(
     listener: TcpListener,
     bounds: Bounds,
-    answer: impl Fn(String) -> F + 'static,
+    answer: impl Fn(Get) -> F + 'static,
 ) {
     let (crowd, answer) = (Crowd::new(bounds), Rc::new(answer));
     loop {
@@ -99,7 +116,7 @@ pub async fn serve<F: Future<Output = Answer> + 'static>(
             continue;
         };
         let answer = Rc::clone(&answer);
-        crowd.admit(|visit| connection(stream, visit, move |path| answer(path))).await;
+        crowd.admit(|visit| connection(stream, visit, move |get| answer(get))).await;
     }
 }
 
@@ -107,12 +124,12 @@ pub async fn serve<F: Future<Output = Answer> + 'static>(
 pub async fn connection<F: Future<Output = Answer>>(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     visit: Visit,
-    answer: impl Fn(String) -> F,
+    answer: impl Fn(Get) -> F,
 ) {
     let service = service_fn(|request: Request<Incoming>| {
         visit.asked();
         let known = matches!(*request.method(), Method::GET | Method::HEAD);
-        let answering = known.then(|| answer(request.uri().path().to_owned()));
+        let answering = known.then(|| answer(Get::of(&request)));
         let visit = visit.clone();
         async move {
             let response = match answering {

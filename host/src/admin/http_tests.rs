@@ -18,7 +18,10 @@ fn door() -> SocketAddr {
             let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
             opened.send(listener.local_addr().unwrap()).unwrap();
             let bounds = Bounds { silence: FOREVER, patience: FOREVER, ..Bounds::default() };
-            let answer = |path| std::future::ready(Answer::text(Outcome::Good, path));
+            let answer = |get: Get| {
+                let accept = get.accept.map(|accept| format!("{accept} ")).unwrap_or_default();
+                std::future::ready(Answer::text(Outcome::Good, accept + &get.path))
+            };
             serve(listener, bounds, answer).await;
         });
     });
@@ -60,4 +63,10 @@ fn a_request_has_a_bounded_length() {
         assert!(answer(connected(address, &request)).starts_with("HTTP/1.1 431 "), "{} bytes", request.len());
     }
     assert!(answer(connected(address, "POST / HTTP/1.1\r\n\r\n")).starts_with("HTTP/1.1 405 "));
+}
+
+#[test]
+fn what_a_client_accepts_may_stand_in_several_headers() {
+    let request = "GET / HTTP/1.1\r\nAccept: text/plain\r\naccept: */*;q=0.1\r\n\r\n";
+    assert!(answer(connected(door(), request)).ends_with("text/plain,*/*;q=0.1 /\n"));
 }

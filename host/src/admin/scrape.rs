@@ -6,10 +6,10 @@ use egressd_core::status::SubjectStatus;
 use crate::board::Newest;
 use crate::instances::orphans::Orphan;
 use crate::kernel::nft::Survey;
-use crate::metrics::{Metrics, Scrape};
+use crate::metrics::{Format, Metrics, Scrape};
 
 /// Everything as text. Without a survey (the kernel could not be read) its metrics are missing.
-pub(crate) fn text(metrics: &Metrics, newest: &Newest, survey: Option<&Survey>) -> String {
+pub(crate) fn text(metrics: &Metrics, newest: &Newest, survey: Option<&Survey>, format: Format) -> String {
     let scrape = metrics.scrape();
     for Orphan { table, pods, instance: _ } in &*newest.orphans {
         scrape.orphan(table.family, &table.name, *pods);
@@ -26,7 +26,7 @@ pub(crate) fn text(metrics: &Metrics, newest: &Newest, survey: Option<&Survey>) 
             service(&scrape, key, status, survey.and_then(|survey| survey.connections.get(&record.uid)).copied());
         }
     }
-    scrape.text()
+    scrape.text(format)
 }
 
 fn service(scrape: &Scrape<'_>, key: &SubjectKey, status: &SubjectStatus, connections: Option<u64>) {
@@ -48,14 +48,14 @@ mod tests {
     fn orphaned_tables_are_counted_and_named_as_long_as_there_are_any() {
         let (metrics, mut newest) = (Metrics::default(), Newest::begin());
         newest.orphans = [Orphan::of(Instance::Default, Family::Ipv4)].into();
-        let orphaned = text(&metrics, &newest, None);
+        let orphaned = text(&metrics, &newest, None, Format::Text);
         for line in [
             "egressd_orphaned_tables 1\n",
-            "egressd_orphaned_table_pods{family=\"IPv4\",table=\"kube_vip_v4\"} 3\n",
+            "egressd_orphaned_table_pods{family=\"ipv4\",table=\"kube_vip_v4\"} 3\n",
             "egressd_findings{severity=\"warning\",code=\"orphaned-table\"} 1\n",
         ] {
             assert!(orphaned.contains(line), "{line:?} is missing:\n{orphaned}");
         }
-        assert!(!text(&metrics, &Newest::begin(), None).contains("kube_vip_v4"));
+        assert!(!text(&metrics, &Newest::begin(), None, Format::Text).contains("kube_vip_v4"));
     }
 }

@@ -104,7 +104,7 @@ fn open(Doors { socket, http }: Doors, pending: &Pending) {
         let pending = Rc::clone(pending);
         tokio::task::spawn_local(async move {
             let listener = insist(|| http::listen(address), report_news()).await;
-            let answer = move |path: String| std::future::ready(answer(&path, pending.borrow().as_deref()));
+            let answer = move |get: http::Get| std::future::ready(answer(&get.path, pending.borrow().as_deref()));
             http::serve(listener, Bounds::default(), answer).await;
         });
     }
@@ -115,7 +115,7 @@ async fn serve_socket(path: PathBuf, pending: Pending) {
     let socket = insist(|| StatusSocket::open(&path), report_news()).await;
     let answer = move |stream, visit| {
         let pending = Rc::clone(&pending);
-        let answer = move |path: String| std::future::ready(answer(&path, pending.borrow().as_deref()));
+        let answer = move |get: http::Get| std::future::ready(answer(&get.path, pending.borrow().as_deref()));
         http::connection(stream, visit, answer)
     };
     // There is no status.

@@ -18,7 +18,7 @@ const BETWEEN_CYCLES: Duration = Duration::from_mins(5);
 
 /// A number of an audit.
 fn counted(world: &World, name: &str) -> u64 {
-    let text = world.metrics.scrape().text();
+    let text = world.metrics.scrape().text(crate::metrics::Format::Text);
     let beginning = format!("egressd_audit_{name}_total ");
     let line = text.lines().find_map(|line| line.strip_prefix(&beginning)).unwrap();
     line.parse().unwrap()
