@@ -1,0 +1,134 @@
+//! Where Services come from, and what decides over their rules.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::{Announcements, DetectNetworks, Instance, Limits, Networks, Pods, Policies, Published};
+
+/// What decides over the rules: the same for `run`, `plan` and `diff`, so that all three mean the same.
+#[derive(Debug, Args)]
+pub struct Input {
+    /// Where Services come from.
+    #[command(flatten)]
+    pub source: Source,
+    /// Which networks belong to the cluster.
+    #[command(flatten)]
+    pub networks: Networks,
+    /// How annotations are read.
+    #[command(flatten)]
+    pub annotations: Annotations,
+    /// What policies may cost.
+    #[command(flatten)]
+    pub policies: Policies,
+    /// Which egressd of several.
+    #[command(flatten)]
+    pub instance: Instance,
+    /// How much Services may use.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// Where Services come from, and on which node this is.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// A directory or file of manifests instead of a cluster; without it, the cluster's API server is followed.
+    ///
+    /// May be given several times; of what two of them say, the first counts. With `plan` and `diff`, `-` is standard input.
+    /// EGRESSD_MANIFESTS names one.
+    ///
+    /// YAML or JSON: Services, EndpointSlices or Endpoints, Nodes, Namespaces, ServiceCIDRs, Pods, policies, and what Calico,
+    /// Cilium, flannel and kubeadm say about networks. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
+    /// temporary name, then rename): what is in a file is in force as soon as it is closed.
+    #[arg(long, value_name = "DIR|FILE", env = "EGRESSD_MANIFESTS", value_hint = ValueHint::AnyPath)]
+    pub manifests: Vec<PathBuf>,
+    /// Where nodes publish themselves without a cluster.
+    #[command(flatten)]
+    pub published: Published,
+    /// How to reach the API server; without it, as a pod does: by its service account.
+    ///
+    /// Several files are separated by colons, as for kubectl. Has no effect with --manifests.
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG", value_hint = ValueHint::FilePath)]
+    pub kubeconfig: Option<OsString>,
+    /// This node's name, as EndpointSlices call it. With --manifests, the host name when it is not given.
+    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    pub node: Option<String>,
+    /// The namespace whose ConfigMaps may be policies: the one that egressd itself is in.
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "egressd")]
+    pub namespace: String,
+    /// How this node knows that it holds a Service's address, and so translates to it.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_OWNER", default_value_t = Owner::Auto)]
+    pub owner: Owner,
+    /// What to do with an address that Services of several namespaces have.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_SHARED_ADDRESSES", default_value_t = SharedAddresses::Allow)]
+    pub shared_addresses: SharedAddresses,
+    /// Whether to watch the pods of this node, so that no EndpointSlice takes a pod of another namespace.
+    ///
+    /// Needs the rights of deploy/components/pods, which sets it. Without them it is as with ignore, and reported. Has no
+    /// effect with --manifests: there, Pods count where there are any.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_PODS", default_value_t = Pods::Ignore)]
+    pub pods: Pods,
+    /// Where to look for the cluster's networks, towards which nothing is translated.
+    ///
+    /// `all` needs the rights of deploy/components/networks, which sets it. What is not there or may not be read is done
+    /// without. Has no effect with --manifests: there, such objects count where there are any.
+    #[arg(long, value_enum, value_name = "WHERE", env = "EGRESSD_DETECT_NETWORKS",
+          default_value_t = DetectNetworks::Nodes)]
+    pub detect_networks: DetectNetworks,
+    /// Whether to watch which nodes MetalLB, Cilium and kube-vip name as those that announce Services' addresses, for --owner=auto.
+    ///
+    /// Needs the rights of deploy/components/placement, which sets it. What is not there or may not be read is done without.
+    /// Has no effect with --manifests: there, such objects and Leases count where there are any.
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ANNOUNCEMENTS", default_value_t = Announcements::Ignore)]
+    pub announcements: Announcements,
+    /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
+    ///
+    /// Whoever may edit a Service can then take any address for it; without this, only those in its
+    /// status.loadBalancer.ingress are.
+    #[arg(long, env = "EGRESSD_TRUST_ADDRESS_ANNOTATION", value_parser = BoolishValueParser::new())]
+    pub trust_address_annotation: bool,
+    /// Where to remember the annotations that were accepted last, so that bad ones do not stop egress over a restart.
+    ///
+    /// `plan` reads it as `run` would, and does not write it.
+    #[arg(long, value_name = "DIR", env = "EGRESSD_STATE_DIR", default_value = "/var/lib/egressd",
+          value_hint = ValueHint::DirPath)]
+    pub state_dir: PathBuf,
+    /// The layout of the tables: 2, or 1 before an update is undone to a release that has no other (docs/upgrade.md).
+    #[arg(long, value_name = "NUMBER", env = "EGRESSD_TABLE_LAYOUT")]
+    pub table_layout: Option<u32>,
+}
+
+/// What becomes of an address that Services of several namespaces have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SharedAddresses {
+    /// Each of them is translated to it, with a warning; which Services may share one is the load balancer's decision.
+    Allow,
+    /// Only Services of the namespace whose Service is the oldest are translated to it.
+    Oldest,
+}
+
+/// How a node knows that it holds an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Owner {
+    /// The node that the load balancer names, else kube-vip.io/vipHost; else it is on one of this node's interfaces.
+    Auto,
+    /// It is on one of this node's interfaces, whatever kube-vip.io/vipHost says.
+    Address,
+    /// kube-vip.io/vipHost names this node; for load balancers that put addresses on no interface.
+    VipHost,
+    /// It always does; for a single box.
+    Any,
+}
+
+/// How annotations are read, and what kube-vip's users may have set.
+#[derive(Clone, Debug, Args)]
+pub struct Annotations {
+    /// What stands before the slash in the names of the annotations, for use beside kube-vip.
+    #[arg(long, value_name = "NAME", env = "EGRESSD_ANNOTATION_PREFIX", default_value = "kube-vip.io")]
+    pub annotation_prefix: String,
+    /// kube-vip's choice between iptables and nftables. Accepted without effect: here is only nftables.
+    #[arg(long, value_name = "BOOLEAN", env = "egress_withnftables", hide = true)]
+    pub egress_with_nftables: Option<String>,
+}
