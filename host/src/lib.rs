@@ -4,7 +4,7 @@
 
 pub mod admin;
 pub mod authoring;
-pub mod board;
+pub mod state_channel;
 pub mod cli;
 pub mod clock;
 pub mod config;

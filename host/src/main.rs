@@ -9,14 +9,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
 use egressd::admin::clean::{self, Job, NewerLayout, Outcome, Scope};
-use egressd::admin::desk::{Desk, Doors};
+use egressd::admin::admin_server::{AdminServer, Listeners};
 use egressd::admin::document::{self, Document, Inside};
 use egressd::admin::oneshot::{self, Known, Report};
 use egressd::admin::output::{self, Paint};
 use egressd::admin::status_socket;
 use egressd::authoring::{self, Answer};
-use egressd::board::notices::Notices;
-use egressd::board::{Reader, board};
+use egressd::state_channel::notices::Notices;
+use egressd::state_channel::{Reader, state_channel};
 use egressd::cli::{
     CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
     StatusOutput,
@@ -125,10 +125,10 @@ async fn follow(args: &Run) -> Result<()> {
     keep_private(&config.state_dir, &doors.socket, &args.locks.lock_dir, &notices);
     let state = StateDir::open(&config.state_dir);
     let threads = threads(&config.settings, config.policies, &metrics, &state).await?;
-    let (giver, taker) = handover();
+    let (sender, receiver) = handover();
     let orphans = look_for_orphans(instance.clone(), locks.clone())?;
-    let (board, reader) = board(giver.told(), notices.reader(), orphans.found());
-    let desk = Desk {
+    let (state_channel, reader) = state_channel(sender.told(), notices.reader(), orphans.found());
+    let admin_server = AdminServer {
         node: node.clone(),
         publish: publish.publish,
         tables: config.settings.tables.clone(),
@@ -139,16 +139,16 @@ async fn follow(args: &Run) -> Result<()> {
         notices,
     };
     self::publish(&source, config.origin.publish_dir(), &reader, publish)?;
-    desk.start(doors).context("cannot start the thread that answers questions")?;
+    admin_server.start(doors).context("cannot start the thread that answers questions")?;
     let daemon = tokio::select! {
-        adopted = Daemon::adopt(config.settings, state, threads, start(args), Watch { board, metrics }) => adopted?,
+        adopted = Daemon::adopt(config.settings, state, threads, start(args), Watch { state_channel, metrics }) => adopted?,
         () = &mut stop => return Ok(()),
     };
     // While a newer egressd's table is waited for, nothing here stands against its removal.
     let _lives = hold(&locks, &instance);
-    source.spawn(giver)?;
+    source.spawn(sender)?;
     info!(node, version = env!("CARGO_PKG_VERSION"), "running");
-    daemon.run(taker, addresses, stop).await
+    daemon.run(receiver, addresses, stop).await
 }
 
 /// The settings; what is wrong with them or with this node, and no reason to end, is logged.
@@ -171,9 +171,9 @@ fn source(config: &mut Config) -> Result<Source> {
     Ok(source)
 }
 
-fn doors(args: &Run) -> Result<Doors> {
+fn doors(args: &Run) -> Result<Listeners> {
     let socket = config::socket(&args.watching.socket, &args.input.instance)?;
-    Ok(Doors { socket, http: args.watching.http })
+    Ok(Listeners { socket, http: args.watching.http })
 }
 
 /// What earlier processes had in force, and room for what comes.
@@ -373,7 +373,7 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let job = Job { own: config::instance(&args.instance)?, scope, newer, locks };
     let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
     if args.stay {
-        let doors = clean::Doors { socket: config::socket(&args.socket, &args.instance)?, http: args.http };
+        let doors = clean::Listeners { socket: config::socket(&args.socket, &args.instance)?, http: args.http };
         return stay(pass, doors).map(|()| ExitCode::SUCCESS);
     }
     let report = pass(&BTreeSet::new())?;
@@ -386,7 +386,7 @@ fn clean(args: &CleanArgs) -> Result<ExitCode> {
 
 fn stay(
     pass: impl Fn(&BTreeSet<Instance>) -> Result<clean::Report> + Clone + Send + 'static,
-    doors: clean::Doors,
+    doors: clean::Listeners,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start tokio")?;
     tokio::task::LocalSet::new().block_on(&runtime, async {

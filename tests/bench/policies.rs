@@ -8,7 +8,7 @@ use std::time::Duration;
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd::wasm::{Compiler, built_in};
-use egressd_core::chain::{Chain, Ruling};
+use egressd_core::chain::{Chain, ChainDecision};
 use egressd_core::model::{AnnotationPrefix, PolicyMark, PolicyObject};
 use egressd_core::testkit::context;
 
@@ -39,7 +39,7 @@ pub(crate) fn chains() {
     let mut one = Duration::ZERO;
     for length in 1..=5 {
         let chain = chain(&sandbox, &objects);
-        assert!(matches!(chain.evaluate(&context(), &view).ruling, Ruling::Draft(_)));
+        assert!(matches!(chain.evaluate(&context(), &view).decision, ChainDecision::Draft(_)));
         let times = sample(|| drop(chain.evaluate(&context(), &view)));
         one = if length == 1 { times.at(50) } else { one };
         row(&[&length.to_string(), &us(times.at(50)), &us(times.at(99)), &ratio(times.at(50), one)]);

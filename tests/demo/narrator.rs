@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write, stdout};
 
 use anstyle::{AnsiColor, Style};
 
-/// A voice.
+/// A reporting.
 pub(crate) struct Narrator {
     bold: Style,
     faint: Style,

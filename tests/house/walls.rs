@@ -97,14 +97,14 @@ pub(crate) const ROOMS: [(&str, &[&str]); 25] = [
             "ruleset",
             "status",
             "stray",
-            "voice",
+            "reporting",
             "whose",
         ],
     ),
-    ("record", &["chain", "finding", "model", "plan", "status", "voice"]),
-    ("in_force", &["model", "plan", "record", "status", "voice"]),
+    ("record", &["chain", "finding", "model", "plan", "status", "reporting"]),
+    ("in_force", &["model", "plan", "record", "status", "reporting"]),
     ("whose", &["decision", "finding", "model"]),
-    ("voice", &["model", "net", "placement", "plan"]),
+    ("reporting", &["model", "net", "placement", "plan"]),
 ];
 
 /// Rooms of the core that may import all others: the list of the rooms, and what tests are made with.

@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::Arc;
 
 use egressd::wasm::{self, Version};
-use egressd_core::chain::{Asked, Chain, Member, Policy, Ruling, Validator};
+use egressd_core::chain::{Asked, Chain, Member, Policy, ChainDecision, Validator};
 use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::finding::Finding;
 use egressd_core::model::SubjectView;
@@ -107,7 +107,7 @@ impl Pair for Beside {
 
     fn answers(&self, view: &SubjectView, _: &Draft) -> [Self::Answer; 2] {
         let shadows = self.0.evaluate(&context(), view).shadows;
-        let answers: Vec<_> = shadows.into_iter().map(|shadow| answer(shadow.ruling, shadow.findings)).collect();
+        let answers: Vec<_> = shadows.into_iter().map(|shadow| answer(shadow.decision, shadow.findings)).collect();
         answers.try_into().unwrap()
     }
 
@@ -117,13 +117,13 @@ impl Pair for Beside {
 }
 
 /// An answer without the name of its policy.
-fn answer(ruling: Ruling, findings: Vec<Finding>) -> <Beside as Pair>::Answer {
+fn answer(decision: ChainDecision, findings: Vec<Finding>) -> <Beside as Pair>::Answer {
     let findings = findings.into_iter().map(anonymous).collect();
-    match ruling {
-        Ruling::Draft(draft) => (if draft.rules().is_empty() { 2 } else { 1 }, Some(draft), findings),
-        Ruling::Invalid { .. } => (3, None, findings),
-        Ruling::Denied { .. } => (4, None, findings),
-        Ruling::Failed(failure) => panic!("{failure}"),
+    match decision {
+        ChainDecision::Draft(draft) => (if draft.rules().is_empty() { 2 } else { 1 }, Some(draft), findings),
+        ChainDecision::Invalid { .. } => (3, None, findings),
+        ChainDecision::Denied { .. } => (4, None, findings),
+        ChainDecision::Failed(failure) => panic!("{failure}"),
     }
 }
 

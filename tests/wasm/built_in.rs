@@ -7,7 +7,7 @@ use egressd_core::testkit::RuleParts;
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd::wasm::{self, Loaded};
-use egressd_core::chain::{Chain, Policy, Ruling};
+use egressd_core::chain::{Chain, Policy, ChainDecision};
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
 use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference, PolicyObject};
 use egressd_core::net::{PortRange, Protocol};
@@ -109,9 +109,9 @@ fn the_host_hands_the_prefix_to_it() {
     let mut library = Library::new(Sandbox::new().unwrap(), prefix, Metrics::default(), Objects::new());
     let chain = library.update([]).chain.unwrap();
     let mixed = view("web", &[("kube-vip.io/egress", "junk"), ("example.org/egress-denied-networks", "junk")]);
-    assert_eq!(chain.evaluate(&context(), &mixed).ruling, Ruling::Draft(Draft::default().into()));
+    assert_eq!(chain.evaluate(&context(), &mixed).decision, ChainDecision::Draft(Draft::default().into()));
     let ours = view("web", &[("example.org/egress", "true"), ("kube-vip.io/egress-denied-networks", "0.0.0.0/0")]);
-    let Ruling::Draft(draft) = chain.evaluate(&context(), &ours).ruling else { panic!("no draft") };
+    let ChainDecision::Draft(draft) = chain.evaluate(&context(), &ours).decision else { panic!("no draft") };
     assert_eq!(draft.rules().len(), 1);
     assert!(draft.rules()[0].exclude().is_empty());
 }
@@ -128,7 +128,7 @@ fn another_prefix_in_its_settings_is_refused_and_stays_where_it_was_in_force() {
         Library::new(Sandbox::new().unwrap(), prefix, Metrics::default(), remembered)
     };
     let rules = |chain: &Chain, name: &str| {
-        let Ruling::Draft(draft) = chain.evaluate(&context(), &view("web", &[(name, "true")])).ruling else {
+        let ChainDecision::Draft(draft) = chain.evaluate(&context(), &view("web", &[(name, "true")])).decision else {
             panic!("no draft")
         };
         draft.rules().len()

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use egressd::daemon::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
-use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, Ruling, Verdict};
+use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, ChainDecision, Verdict};
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::model::{Context, SubjectView};
 use egressd_core::pipeline::{Question, Turns};
@@ -47,10 +47,10 @@ fn verdicts_come_in_the_order_of_the_services() {
     let verdicts = asked(&evaluator, services, Duration::MAX);
     let rulings: Vec<usize> = verdicts
         .iter()
-        .map(|verdict| match &verdict.ruling {
-            Ruling::Draft(draft) => draft.rules().len(),
-            Ruling::Invalid { policy } => policy.len(),
-            Ruling::Denied { .. } | Ruling::Failed(_) => panic!("{verdict:?}"),
+        .map(|verdict| match &verdict.decision {
+            ChainDecision::Draft(draft) => draft.rules().len(),
+            ChainDecision::Invalid { policy } => policy.len(),
+            ChainDecision::Denied { .. } | ChainDecision::Failed(_) => panic!("{verdict:?}"),
         })
         .collect();
     assert_eq!(rulings, [1, 0, "annotations".len(), 1]);
@@ -63,8 +63,8 @@ fn a_policy_that_fails_harms_no_other_service() {
     // The address that the policy's only good answer translates to.
     let owner = |name| with(view(name, &[]), |subject| subject.addresses = vec![ip("192.0.2.1")]);
     let verdicts = asked(&evaluator, ["panic", "fine"].map(owner), Duration::MAX);
-    assert!(matches!(&verdicts[0].ruling, Ruling::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
-    assert!(matches!(&verdicts[1].ruling, Ruling::Draft(draft) if draft.rules().len() == 1), "{verdicts:?}");
+    assert!(matches!(&verdicts[0].decision, ChainDecision::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
+    assert!(matches!(&verdicts[1].decision, ChainDecision::Draft(draft) if draft.rules().len() == 1), "{verdicts:?}");
 }
 
 /// A bug of the host itself.

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use egressd::wasm::{self, Compiler, Error, Loaded};
-use egressd_core::chain::{Asked, Chain, Member, PolicyFailure, Ruling, Validator};
+use egressd_core::chain::{Asked, Chain, Member, PolicyFailure, ChainDecision, Validator};
 use egressd_core::decision::{Diagnostic, Draft};
 use egressd_core::finding::{Finding, at_most};
 use egressd_core::text;
@@ -63,11 +63,11 @@ fn a_policy_that_misbehaves_fails_with_the_same_reasons() {
 fn a_validator_that_misbehaves_costs_its_own_subject_alone() {
     let built_in = policy(&ENGINE, wasm::built_in(), "annotations", "{}");
     let chain = Chain::new([Member::new(Asked::Policy(built_in)), Member::new(Asked::Validator(Arc::clone(&GUARD)))]);
-    let ruling = |name| chain.evaluate(&context(), &view(name, &[("kube-vip.io/egress", "true")])).ruling;
+    let decision = |name| chain.evaluate(&context(), &view(name, &[("kube-vip.io/egress", "true")])).decision;
     for behaviour in ["loop", "memory", "panic", "huge-answer", "span-elsewhere", "extra"] {
-        assert!(matches!(ruling(behaviour), Ruling::Failed(failure) if failure.policy == "guard"), "{behaviour}");
-        assert!(matches!(ruling("fine"), Ruling::Draft(draft) if draft.rules().len() == 1), "after {behaviour}");
-        assert_eq!(ruling("deny"), Ruling::Denied { policy: "guard".to_owned() }, "after {behaviour}");
+        assert!(matches!(decision(behaviour), ChainDecision::Failed(failure) if failure.policy == "guard"), "{behaviour}");
+        assert!(matches!(decision("fine"), ChainDecision::Draft(draft) if draft.rules().len() == 1), "after {behaviour}");
+        assert_eq!(decision("deny"), ChainDecision::Denied { policy: "guard".to_owned() }, "after {behaviour}");
     }
 }
 
@@ -107,7 +107,7 @@ fn a_rule_of_many_foreign_addresses_or_a_long_id_is_refused_in_a_short_sentence(
         ("long-id", "its answer makes no sense: the id of a rule is longer than 256 bytes: "),
     ] {
         let verdict = chain.evaluate(&context(), &view(behaviour, &[]));
-        let Ruling::Failed(failure) = verdict.ruling else { panic!("{behaviour}: {:?}", verdict.ruling) };
+        let ChainDecision::Failed(failure) = verdict.decision else { panic!("{behaviour}: {:?}", verdict.decision) };
         assert!(failure.reason.starts_with(part) && failure.reason.len() < 600, "{behaviour}: {failure}");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use egressd_core::chain::{Asked, Chain, Member, Ruling, Verdict};
+use egressd_core::chain::{Asked, Chain, Member, ChainDecision, Verdict};
 use egressd_core::model::SubjectView;
 
 use crate::services::{ENGINE, context, policy, view};
@@ -38,7 +38,7 @@ fn ask(annotations: &[(String, String)]) -> Verdict {
 
 fn expect_an_answer(annotations: &[(String, String)], what: &str) -> Verdict {
     let verdict = ask(annotations);
-    assert!(!matches!(verdict.ruling, Ruling::Failed(_)), "{what}: {:?}", verdict.ruling);
+    assert!(!matches!(verdict.decision, ChainDecision::Failed(_)), "{what}: {:?}", verdict.decision);
     assert!(verdict.findings.len() <= 16, "{what}: {} findings", verdict.findings.len());
     let longest = verdict.findings.iter().map(|finding| finding.message.len()).max().unwrap_or_default();
     assert!(longest < 1_000, "{what}: a sentence of {longest} bytes");
@@ -127,7 +127,7 @@ fn five_thousand_bad_items_are_invalid_and_counted() {
     let annotations =
         [named("egress", "true".to_owned()), named("egress-destination-ports", vec!["x"; 5_000].join(","))];
     let verdict = expect_an_answer(&annotations, "5,000 bad ports");
-    assert!(matches!(verdict.ruling, Ruling::Invalid { .. }), "{:?}", verdict.ruling);
+    assert!(matches!(verdict.decision, ChainDecision::Invalid { .. }), "{:?}", verdict.decision);
     let last = &verdict.findings.last().unwrap().message;
     assert_eq!(last, "egress-destination-ports: and 4985 more items, not read; correct the ones before");
 }
@@ -139,11 +139,11 @@ fn good_items_by_the_thousand_are_taken_up_to_what_the_guard_takes_and_are_inval
         let networks = [("egress-allowed-networks", list(allowed)), ("egress-denied-networks", list(denied))];
         let mut annotations = vec![named("egress", "true".to_owned())];
         annotations.extend(networks.map(|(name, value)| named(name, value)));
-        expect_an_answer(&annotations, &format!("{allowed} allowed and {denied} denied")).ruling
+        expect_an_answer(&annotations, &format!("{allowed} allowed and {denied} denied")).decision
     };
-    assert!(matches!(ask(2_048, 2_048), Ruling::Draft(draft) if draft.rules().len() == 1));
-    assert!(matches!(ask(2_048, 2_049), Ruling::Invalid { .. }));
-    assert!(matches!(ask(9_000, 1), Ruling::Invalid { .. }));
+    assert!(matches!(ask(2_048, 2_048), ChainDecision::Draft(draft) if draft.rules().len() == 1));
+    assert!(matches!(ask(2_048, 2_049), ChainDecision::Invalid { .. }));
+    assert!(matches!(ask(9_000, 1), ChainDecision::Invalid { .. }));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Sandbox};
-use egressd_core::chain::{Asked, Chain, Contract, Member, NOT_SHOWN, Ruling, Verdict};
+use egressd_core::chain::{Asked, Chain, Contract, Member, NOT_SHOWN, ChainDecision, Verdict};
 use egressd_core::finding::Severity;
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, PolicyObject, SubjectKind, SubjectKinds, SubjectView,
@@ -55,7 +55,7 @@ const REMEDY: &str = "policy guard cannot be shown an EgressPolicy: it is a comp
 fn a_subject_that_an_old_guard_cannot_be_shown_is_denied_and_reported_with_the_version_that_it_needs() {
     for (component, settings) in old_guards() {
         let verdict = verdict(deployed(component, settings, "enforce"));
-        assert_eq!(verdict.ruling, Ruling::Denied { policy: "guard".to_owned() });
+        assert_eq!(verdict.decision, ChainDecision::Denied { policy: "guard".to_owned() });
         let [finding] = &verdict.findings[..] else { panic!("{:?}", verdict.findings) };
         assert_eq!((finding.severity, finding.code.as_str()), (Severity::Error, NOT_SHOWN));
         assert_eq!((finding.message.as_str(), finding.policy.as_deref().unwrap().as_str()), (REMEDY, "guard"));
@@ -65,7 +65,7 @@ fn a_subject_that_an_old_guard_cannot_be_shown_is_denied_and_reported_with_the_v
 #[test]
 fn a_guard_of_0_2_0_that_does_not_list_the_kind_denies_it_as_well_and_has_to_list_it() {
     let verdict = verdict(deployed(component("egressd-policy-private-guard"), "{}", "enforce"));
-    assert_eq!(verdict.ruling, Ruling::Denied { policy: "guard".to_owned() });
+    assert_eq!(verdict.decision, ChainDecision::Denied { policy: "guard".to_owned() });
     assert_eq!(
         verdict.findings[0].message,
         "policy guard cannot be shown an EgressPolicy: it is a component of contract 0.2.0 that lists Service in its subject \
@@ -77,9 +77,9 @@ fn a_guard_of_0_2_0_that_does_not_list_the_kind_denies_it_as_well_and_has_to_lis
 fn an_old_guard_in_shadow_mode_reports_it_in_its_shadow_and_changes_nothing() {
     for (component, settings) in old_guards() {
         let verdict = verdict(deployed(component, settings, "shadow"));
-        assert!(matches!(&verdict.ruling, Ruling::Draft(draft) if draft.rules().len() == 1), "{:?}", verdict.ruling);
+        assert!(matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules().len() == 1), "{:?}", verdict.decision);
         assert!(verdict.findings.is_empty());
-        assert_eq!(verdict.shadows[0].ruling, Ruling::Denied { policy: "guard".to_owned() });
+        assert_eq!(verdict.shadows[0].decision, ChainDecision::Denied { policy: "guard".to_owned() });
         assert_eq!(verdict.shadows[0].findings[0].message, REMEDY);
     }
 }

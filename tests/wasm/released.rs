@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use egressd::wasm::{self, Loaded, Version, World};
-use egressd_core::chain::{Asked, Chain, Member, Ruling};
+use egressd_core::chain::{Asked, Chain, Member, ChainDecision};
 use egressd_core::decision::{Decision, Draft};
 use sha2::{Digest, Sha256};
 
@@ -90,7 +90,7 @@ fn a_released_validator_denies_what_its_settings_do_not_allow() {
         Chain::new([member("annotations", "{}"), member("port-allowlist", &allow)])
     };
     let service = view("web", &[("kube-vip.io/egress", "true"), ("kube-vip.io/egress-destination-ports", "tcp:443")]);
-    let ruling = |ports| chain(ports).evaluate(&context(), &service).ruling;
-    assert!(matches!(ruling("tcp:443"), Ruling::Draft(draft) if draft.rules().len() == 1));
-    assert_eq!(ruling("tcp:80"), Ruling::Denied { policy: "port-allowlist".to_owned() });
+    let decision = |ports| chain(ports).evaluate(&context(), &service).decision;
+    assert!(matches!(decision("tcp:443"), ChainDecision::Draft(draft) if draft.rules().len() == 1));
+    assert_eq!(decision("tcp:80"), ChainDecision::Denied { policy: "port-allowlist".to_owned() });
 }

@@ -20,7 +20,7 @@ pub use crate::model::UnixTime;
 use crate::plan::PlannedSubject;
 use crate::record::{Outcome, Overview, Record, Records, Settled};
 use crate::status::SubjectStatus;
-use crate::voice::{Speech, Voice};
+use crate::reporting::{Reporter, Reporting};
 
 /// One Service, as it is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,14 +162,14 @@ impl InForce {
     fn under_way(&self, key: &SubjectKey, new: Option<&Arc<Record>>) -> Option<Arc<Record>> {
         let known = self.subjects.get(key).map(|shown| &*shown.record);
         let status = SubjectStatus::under_way(known.and_then(Record::status));
-        let speech = known.and_then(Record::voice).map_or(Speech::Listener, |voice| voice.speech);
-        self.still(key, new, status, speech)
+        let reporter = known.and_then(Record::reporting).map_or(Reporter::None, |reporting| reporting.reporter);
+        self.still(key, new, status, reporter)
     }
 
     fn held_back(&self, key: &SubjectKey, new: Option<&Arc<Record>>, why: &str) -> Option<Arc<Record>> {
         let known = self.subjects.get(key).map(|shown| &*shown.record);
         let status = SubjectStatus::held_back(key.kind, known.and_then(Record::status), why);
-        self.still(key, new, status, Speech::Translator)
+        self.still(key, new, status, Reporter::Active)
     }
 
     /// A Service of which the plan that was in force stays.
@@ -178,11 +178,11 @@ impl InForce {
         key: &SubjectKey,
         new: Option<&Arc<Record>>,
         status: SubjectStatus,
-        speech: Speech,
+        reporter: Reporter,
     ) -> Option<Arc<Record>> {
         let uid = new.map(|record| &record.uid).or(self.subjects.get(key).map(|shown| &shown.record.uid))?.clone();
-        let (plan, voice) = (self.plan(key).cloned(), Some(Voice { speech, active: Default::default() }));
-        let outcome = Outcome::Settled(Settled { plan, status: Arc::new(status), voice });
+        let (plan, reporting) = (self.plan(key).cloned(), Some(Reporting { reporter, active: Default::default() }));
+        let outcome = Outcome::Settled(Settled { plan, status: Arc::new(status), reporting });
         Some(Arc::new(Record { uid, outcome }))
     }
 

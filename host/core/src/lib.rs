@@ -4,7 +4,7 @@
 //! A datum flows one way: [`model`] (what is) → [`chain`] of policies, each with a [`decision`] → [`plan`]
 //! (what this node translates; [`guard`] has the last word), looked over by [`check`] → [`compile`] →
 //! [`ruleset`] → [`diff`] → [`effect`]s on the [`node`], and [`status`] for the people. [`pipeline`] is that way as
-//! a whole. Next to it, [`voice`] knows which of the cluster's nodes tells, and [`beside`] whether kube-vip does the same.
+//! a whole. Next to it, [`reporting`] knows which of the cluster's nodes tells, and [`beside`] whether kube-vip does the same.
 
 #![forbid(unsafe_code)]
 
@@ -33,5 +33,5 @@ pub mod stray;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod text;
-pub mod voice;
+pub mod reporting;
 pub mod whose;

@@ -3,7 +3,7 @@
 //! policies and talks to the kernel.
 
 mod again;
-mod alarms;
+mod timers;
 mod anew;
 mod answering;
 mod asking;
@@ -37,7 +37,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alarms::Alarms;
+use timers::Timers;
 use audit::Cursor;
 pub use audit::{Audit, Audited, Disagreement, Part, Progress};
 use claims::Claims;
@@ -61,11 +61,11 @@ use crate::model::{
     Node, PolicyMark, Snapshot, SubjectKey, SubjectView, Surroundings, Uid,
 };
 use crate::owner::Owner;
-use crate::placement::Holders;
+use crate::placement::AddressOwnership;
 use crate::plan::{Limits, Plan, SharedAddresses};
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::SubjectStatus;
-use crate::voice::Voice;
+use crate::reporting::Reporting;
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub struct Pipeline {
     context: Arc<Context>,
     facts: Arc<ClusterFacts>,
     around: Surroundings,
-    holders: Holders,
+    ownership: AddressOwnership,
     foreign: ForeignTables,
     /// What Nodes say, by what they claim.
     nodes: KeptNodes,
@@ -113,7 +113,7 @@ pub struct Pipeline {
     /// At least the Services with a ClusterIP or an endpoint that no network and no machine has.
     outside: BTreeSet<SubjectKey>,
     /// When which of them are to be looked at again.
-    alarms: Alarms,
+    timers: Timers,
     /// What followed in the last round.
     derived: Derived,
     /// What the policies read.
@@ -186,7 +186,7 @@ pub struct Round {
     /// Which life of each Service that is about.
     pub uids: BTreeMap<SubjectKey, Uid>,
     /// This node's part in telling the cluster about a Service; absent where there is nothing to tell.
-    pub voices: BTreeMap<SubjectKey, Voice>,
+    pub reporting: BTreeMap<SubjectKey, Reporting>,
     /// The node that tells about what belongs to no node: the first by name of those that are ready.
     pub first_ready: Option<String>,
     /// The ConfigMaps that are policies, by name.
@@ -209,14 +209,14 @@ impl Pipeline {
         let context = Arc::new(Context { node: settings.node.clone(), node_labels: Arc::default() });
         let around = Surroundings { node: settings.node.clone(), ..Surroundings::default() };
         let facts = Arc::new(ClusterFacts::gather(&Snapshot::default(), &settings.cluster, &around));
-        let holders = Holders::new(settings.owner, &settings.node, &settings.prefix);
+        let ownership = AddressOwnership::new(settings.owner, &settings.node, &settings.prefix);
         let derived = Derived::new(settings.shared, settings.limits);
         Self {
             settings,
             context,
             facts,
             around,
-            holders,
+            ownership,
             foreign: Default::default(),
             nodes: Default::default(),
             further: Default::default(),
@@ -226,7 +226,7 @@ impl Pipeline {
             subjects: Default::default(),
             places: Default::default(),
             outside: Default::default(),
-            alarms: Default::default(),
+            timers: Default::default(),
             derived,
             interest: Interest::everything(),
             newest: Snapshot::default(),

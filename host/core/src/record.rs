@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::model::{ClusterFacts, EgressNode, Followed, PolicyMark, SubjectKey, Uid};
 use crate::plan::PlannedSubject;
 use crate::status::SubjectStatus;
-use crate::voice::Voice;
+use crate::reporting::Reporting;
 
 /// All records, by Service.
 pub type Records = OrdMap<SubjectKey, Arc<Record>>;
@@ -43,7 +43,7 @@ pub struct Settled {
     /// What is reported to its owner.
     pub status: Arc<SubjectStatus>,
     /// This node's part in what is published about it; none where there is nothing to publish.
-    pub voice: Option<Voice>,
+    pub reporting: Option<Reporting>,
 }
 
 impl Record {
@@ -66,8 +66,8 @@ impl Record {
     }
 
     /// This node's part in what is published about it.
-    pub fn voice(&self) -> Option<&Voice> {
-        self.settled()?.voice.as_ref()
+    pub fn reporting(&self) -> Option<&Reporting> {
+        self.settled()?.reporting.as_ref()
     }
 }
 

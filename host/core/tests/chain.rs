@@ -9,7 +9,7 @@ mod kinds;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure, Ruling, Validator};
+use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure, ChainDecision, Validator};
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::finding::Severity;
 use egressd_core::guard::guard;
@@ -164,7 +164,7 @@ proptest! {
         let (context, view) = here();
         let verdict = chain(&parts).evaluate(&context, &view);
         let without = as_if(&parts, |_, part| (part.mode != Mode::Shadow).then_some(part)).evaluate(&context, &view);
-        prop_assert_eq!((verdict.ruling, verdict.findings), (without.ruling, without.findings));
+        prop_assert_eq!((verdict.decision, verdict.findings), (without.decision, without.findings));
         prop_assert_eq!(verdict.failures, without.failures);
     }
 
@@ -177,7 +177,7 @@ proptest! {
                 (it || part.mode != Mode::Shadow).then_some(Part { mode: if it { Mode::Enforce } else { part.mode }, ..part })
             });
             let verdict = enforced.evaluate(&context, &view);
-            prop_assert_eq!((verdict.ruling, verdict.findings), (shadow.ruling, shadow.findings));
+            prop_assert_eq!((verdict.decision, verdict.findings), (shadow.decision, shadow.findings));
         }
     }
 
@@ -192,11 +192,11 @@ proptest! {
     fn whatever_policies_say_the_guard_lets_the_draft_pass(parts in vec(part(), 0..7)) {
         let (context, view) = here();
         let verdict = chain(&parts).evaluate(&context, &view);
-        if let Ruling::Draft(draft) = &verdict.ruling {
+        if let ChainDecision::Draft(draft) = &verdict.decision {
             prop_assert_eq!(guard(&context, &view, draft), Ok(()));
         }
         for shadow in &verdict.shadows {
-            if let Ruling::Draft(draft) = &shadow.ruling {
+            if let ChainDecision::Draft(draft) = &shadow.decision {
                 prop_assert_eq!(guard(&context, &view, draft), Ok(()));
             }
         }
@@ -206,10 +206,10 @@ proptest! {
     fn a_validator_can_only_take_away(parts in vec(part(), 0..7)) {
         let (context, view) = here();
         let without = as_if(&parts, |_, part| (!part.validator).then_some(part)).evaluate(&context, &view);
-        match chain(&parts).evaluate(&context, &view).ruling {
-            Ruling::Draft(draft) => prop_assert_eq!(Ruling::Draft(draft), without.ruling),
-            Ruling::Invalid { policy } => prop_assert_eq!(Ruling::Invalid { policy }, without.ruling),
-            Ruling::Denied { .. } | Ruling::Failed(_) => {}
+        match chain(&parts).evaluate(&context, &view).decision {
+            ChainDecision::Draft(draft) => prop_assert_eq!(ChainDecision::Draft(draft), without.decision),
+            ChainDecision::Invalid { policy } => prop_assert_eq!(ChainDecision::Invalid { policy }, without.decision),
+            ChainDecision::Denied { .. } | ChainDecision::Failed(_) => {}
         }
     }
 
@@ -218,7 +218,7 @@ proptest! {
         let (context, view) = here();
         let skipped = |part: &Part| part.says == Says::Fail && part.on_failure == OnFailure::Skip;
         let without = as_if(&parts, |_, part| (!skipped(&part)).then_some(part)).evaluate(&context, &view);
-        prop_assert_eq!(chain(&parts).evaluate(&context, &view).ruling, without.ruling);
+        prop_assert_eq!(chain(&parts).evaluate(&context, &view).decision, without.decision);
     }
 
     #[test]
@@ -230,8 +230,8 @@ proptest! {
         let verdict = chain.evaluate(&context, &view);
         let covering = chain.members().iter().filter(|member| member.scope.covers(&view)).count();
         let questions = asked.load(Ordering::Relaxed);
-        match (&verdict.ruling, &verdict.policy) {
-            (Ruling::Draft(_), _) => prop_assert_eq!(questions, covering),
+        match (&verdict.decision, &verdict.policy) {
+            (ChainDecision::Draft(_), _) => prop_assert_eq!(questions, covering),
             (_, Some(last)) => {
                 let names = chain.members().iter().filter(|m| m.scope.covers(&view)).map(|member| &member.name);
                 prop_assert_eq!(names.take(questions).last(), Some(last));
@@ -241,29 +241,29 @@ proptest! {
     }
 }
 
-fn alone(says: Says, on_failure: OnFailure) -> Ruling {
+fn alone(says: Says, on_failure: OnFailure) -> ChainDecision {
     let part = Part { says, validator: false, order: 0, mode: Mode::Enforce, on_failure, covers: true };
     let (context, view) = here();
-    chain(&[part]).evaluate(&context, &view).ruling
+    chain(&[part]).evaluate(&context, &view).decision
 }
 
 #[test]
 fn an_answer_for_others_is_a_failure_of_its_author() {
-    let Ruling::Failed(failure) = alone(Says::Steal, OnFailure::KeepLast) else { panic!("it is refused") };
+    let ChainDecision::Failed(failure) = alone(Says::Steal, OnFailure::KeepLast) else { panic!("it is refused") };
     assert_eq!(
         failure.to_string(),
         "policy p0 failed: its answer is refused: rule \"p0-0\" translates to 11.0.0.99, which is not one of the \
          Service's own addresses"
     );
-    assert_eq!(alone(Says::Steal, OnFailure::Skip), Ruling::Draft(Draft::default().into()));
-    assert_eq!(alone(Says::Steal, OnFailure::Closed), Ruling::Denied { policy: "p0".to_owned() });
+    assert_eq!(alone(Says::Steal, OnFailure::Skip), ChainDecision::Draft(Draft::default().into()));
+    assert_eq!(alone(Says::Steal, OnFailure::Closed), ChainDecision::Denied { policy: "p0".to_owned() });
 }
 
 #[test]
 fn a_policy_that_is_missed_fails_with_the_reason() {
     let missing = Member { name: "guard".to_owned(), ..Member::new(Asked::Missing("no such file".to_owned())) };
     let (context, view) = here();
-    let Ruling::Failed(failure) = Chain::new([missing]).evaluate(&context, &view).ruling else { panic!("it fails") };
+    let ChainDecision::Failed(failure) = Chain::new([missing]).evaluate(&context, &view).decision else { panic!("it fails") };
     assert_eq!(failure.to_string(), "policy guard failed: it is not loaded: no such file");
 }
 

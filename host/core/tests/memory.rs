@@ -16,10 +16,10 @@ use egressd_core::model::{
 };
 use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
-use egressd_core::placement::Holders;
+use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{End, Planned, PlannedSubject};
 use egressd_core::testkit::{answered_plainly, facts, n, rule, service, settings_of_many};
-use egressd_core::voice::{Stage, Voice, voice};
+use egressd_core::reporting::{Stage, Reporting, reporting};
 
 /// The system's allocator, counting for each thread what it has.
 struct Counting;
@@ -105,10 +105,10 @@ fn views(snapshot: &Snapshot, facts: &ClusterFacts) -> Vec<SubjectView> {
 }
 
 /// Each Service is translated for its endpoint here.
-fn voices(views: &[SubjectView]) -> Vec<Voice> {
+fn all_reporting(views: &[SubjectView]) -> Vec<Reporting> {
     let prefix = AnnotationPrefix::default();
-    let (ready, holders) = (BTreeSet::from(NODES.map(str::to_owned)), Holders::new(Owner::Any, NODES[0], &prefix));
-    let stage = Stage { node: NODES[0], ready: &ready, holders: &holders };
+    let (ready, ownership) = (BTreeSet::from(NODES.map(str::to_owned)), AddressOwnership::new(Owner::Any, NODES[0], &prefix));
+    let stage = Stage { node: NODES[0], ready: &ready, ownership: &ownership };
     let one = |view: &SubjectView| {
         let service = PlannedSubject {
             uid: view.subject.uid().clone(),
@@ -119,7 +119,7 @@ fn voices(views: &[SubjectView]) -> Vec<Voice> {
             on_unavailable: Default::default(),
         };
         let found: Published = published(view.subject.service().expect("a Service"), &prefix);
-        voice(stage, view, &found, &Planned { service: Some(service.into()), end: End::Ruled, findings: vec![] })
+        reporting(stage, view, &found, &Planned { service: Some(service.into()), end: End::Ruled, findings: vec![] })
     };
     views.iter().filter_map(one).collect()
 }
@@ -129,12 +129,12 @@ fn a_service_costs_few_bytes_and_allocations() {
     let facts = facts();
     let (snapshot, of_snapshot) = cost(snapshot);
     let (views, of_views) = cost(|| views(&snapshot, &facts));
-    let (voices, of_voices) = cost(|| voices(&views));
-    assert_eq!([views.len(), voices.len()], [usize::from(SERVICES); 2]);
+    let (reporting, of_voices) = cost(|| all_reporting(&views));
+    assert_eq!([views.len(), reporting.len()], [usize::from(SERVICES); 2]);
     let listed = snapshot.slices.values().flat_map(|slices| slices.values());
     assert!(listed.zip(&views).all(|(slice, view)| Arc::ptr_eq(&slice.endpoints, &view.subject.endpoints)));
     for (what, cost, most) in
-        [("snapshot", of_snapshot, [1_400, 17]), ("view", of_views, [200, 3]), ("voice", of_voices, [175, 2])]
+        [("snapshot", of_snapshot, [1_400, 17]), ("view", of_views, [200, 3]), ("reporting", of_voices, [175, 2])]
     {
         assert!(cost[0] <= most[0] && cost[1] <= most[1], "{what}: {cost:?} bytes and allocations, at most {most:?}");
     }

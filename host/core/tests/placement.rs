@@ -232,14 +232,14 @@ fn other_ways_to_know_the_owner_ask_no_load_balancer() {
 
 #[test]
 fn what_decided_is_named() {
-    let objection = |claims: &Claims| {
-        let holders = claims.seen_from("a", Owner::Auto);
-        let finding = holders.objection(&claims.subject(), a(V4)).unwrap();
+    let why_not_owner = |claims: &Claims| {
+        let ownership = claims.seen_from("a", Owner::Auto);
+        let finding = ownership.why_not_owner(&claims.subject(), a(V4)).unwrap();
         (finding.code.to_string(), finding.severity, finding.message.as_str().to_owned())
     };
     let elsewhere = |claims: Claims, because: &str| {
         let sentence = format!("nothing is translated to {V4} here: {because}");
-        assert_eq!(objection(&claims), ("held-elsewhere".to_owned(), Severity::Info, sentence));
+        assert_eq!(why_not_owner(&claims), ("held-elsewhere".to_owned(), Severity::Info, sentence));
     };
     elsewhere(nothing().status("l2-x", metallb("b", 1)), "MetalLB announces it from node b (ServiceL2Status l2-x)");
     elsewhere(
@@ -251,19 +251,19 @@ fn what_decided_is_named() {
         nothing().for_all(kube_vip("b", 1)).vip_host("a"),
         "kube-vip holds it on node b (Lease kube-system/plndr-svcs-lock)",
     );
-    let both = objection(&nothing().status("l2-x", metallb("b", 1)).on("a"));
+    let both = why_not_owner(&nothing().status("l2-x", metallb("b", 1)).on("a"));
     assert_eq!(both.1, Severity::Warning);
     assert!(
         both.2.ends_with("an interface of this node has it too, so both answer for it: remove it here"),
         "{both:?}"
     );
-    let unreadable = objection(&nothing().status("l2-x", claims::unreadable(1)).on("a"));
+    let unreadable = why_not_owner(&nothing().status("l2-x", claims::unreadable(1)).on("a"));
     assert_eq!(unreadable.0, "holder-unreadable");
     assert!(unreadable.2.contains("ServiceL2Status l2-x cannot be read"), "{unreadable:?}");
-    let of_any = objection(&nothing().unreadable("manifest b.yaml").on("a"));
+    let of_any = why_not_owner(&nothing().unreadable("manifest b.yaml").on("a"));
     assert_eq!(of_any.0, "holder-unreadable");
     assert!(of_any.2.contains("manifest b.yaml cannot be read, and may say of any Service"), "{of_any:?}");
-    let ended = objection(&nothing().lease(cilium("a", 1).term(Term::Ended)));
+    let ended = why_not_owner(&nothing().lease(cilium("a", 1).term(Term::Ended)));
     assert!(ended.2.ends_with("Lease kube-system/cilium-l2announce-default-web names no node that holds it now"));
 }
 
@@ -288,11 +288,11 @@ proptest! {
         let translating = claims.translating(Owner::Auto);
         let seen: Vec<_> =
             NODES.iter().map(|node| claims.without_interfaces().seen_from(node, Owner::Auto)).collect();
-        let holders: Vec<_> = seen.iter().map(|seen| seen.holding(&claims.subject(), a(V4))).collect();
-        prop_assert!(holders.windows(2).all(|two| two[0] == two[1]), "{holders:?}");
+        let ownership: Vec<_> = seen.iter().map(|seen| seen.holding(&claims.subject(), a(V4))).collect();
+        prop_assert!(ownership.windows(2).all(|two| two[0] == two[1]), "{ownership:?}");
         if claims.is_claimed() {
             prop_assert!(translating.len() <= 1, "{translating:?}");
-            let named = holders[0].node.as_deref().map(str::to_ascii_lowercase);
+            let named = ownership[0].node.as_deref().map(str::to_ascii_lowercase);
             prop_assert!(translating.iter().all(|node| Some(*node) == named.as_deref()), "{translating:?} {named:?}");
         }
     }
@@ -317,7 +317,7 @@ fn a_lease_that_was_not_read_or_is_not_followed_may_name_any_node() {
     ] {
         let claims = nothing().lease(cilium("a", 1).naming(named)).on("a");
         assert_eq!(claims.translating(Owner::Auto), Vec::<&str>::new());
-        let finding = claims.seen_from("a", Owner::Auto).objection(&claims.subject(), a(V4)).unwrap();
+        let finding = claims.seen_from("a", Owner::Auto).why_not_owner(&claims.subject(), a(V4)).unwrap();
         assert_eq!((finding.code.as_str(), finding.severity), ("holder-unreadable", Severity::Warning));
         let lease = format!("Lease kube-system/cilium-l2announce-default-web {state}, so it is unknown");
         let message = finding.message.as_str();

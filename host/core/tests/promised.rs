@@ -35,7 +35,7 @@ fn service(rules: Rules) -> Arc<PlannedSubject> {
 /// A round with this plan for the only Service.
 fn round(plan: Option<&Arc<PlannedSubject>>) -> Newest {
     let status = Arc::new(SubjectStatus::under_way(None));
-    let outcome = Outcome::Settled(Settled { plan: plan.cloned(), status, voice: None });
+    let outcome = Outcome::Settled(Settled { plan: plan.cloned(), status, reporting: None });
     let record = Arc::new(Record { uid: Uid::new("uid").unwrap(), outcome });
     Newest { records: OrdMap::unit(key(), record), changed: [key()].into(), overview: Arc::default() }
 }

@@ -1,12 +1,12 @@
 //! What is reported about endpoints that do not run where the Service's address is.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
-use egressd_core::chain::Ruling;
+use egressd_core::chain::ChainDecision;
 use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, TrafficPolicy, view};
 use egressd_core::owner::{Held, Owner, Standing};
-use egressd_core::placement::Holders;
+use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{Here, Planned, Sharing, Standby, settle};
 use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
 
@@ -54,13 +54,13 @@ impl Web {
     fn translating(&self, sources: &[&str]) -> Planned {
         let rule = rule(sources.iter().map(|text| a(text)), a(V4));
         let rules = if sources.is_empty() { vec![] } else { vec![rule] };
-        let mut holders = Holders::new(self.owner, "node-a", &AnnotationPrefix::default());
-        holders.hold(self.held.iter().map(|address| (a(address), Standing::Usable)).collect::<Held>());
+        let mut ownership = AddressOwnership::new(self.owner, "node-a", &AnnotationPrefix::default());
+        ownership.hold(self.held.iter().map(|address| (a(address), Standing::Usable)).collect::<Held>());
         let (context, facts) = (context(), facts());
         let sharing = Sharing::default();
-        let here = Here { context: &context, facts: &facts, holders: &holders, sharing: &sharing };
-        let ruling = Ruling::Draft(Draft::of(rules).into());
-        settle(here, &self.view(), &ruling, &self.diagnostics, Standby::Nothing)
+        let here = Here { context: &context, facts: &facts, ownership: &ownership, sharing: &sharing };
+        let decision = ChainDecision::Draft(Draft::of(rules).into());
+        settle(here, &self.view(), &decision, &self.diagnostics, Standby::Nothing)
     }
 
     /// What is found beyond what the policies report.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egressd_core::chain::{Ruling, Verdict};
+use egressd_core::chain::{ChainDecision, Verdict};
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::model::{Endpoint, Key, ObjectReference, Service, Slice, Snapshot, SubjectKey, Uid};
 use egressd_core::net::{PortRange, Protocol};
@@ -98,7 +98,7 @@ fn round(tenants: &[Tenant], shared: SharedAddresses, held: Held) -> Round {
     let keys = snapshot.services.keys().cloned().map(Key::Subject).collect();
     let questions = pipeline.update(&snapshot, &keys);
     let of = |key: &SubjectKey| tenants.iter().find(|tenant| tenant.service.key == *key).expect("one of them");
-    let verdict = |key: &SubjectKey| Verdict::new(Ruling::Draft(Draft::of(of(key).rules()).into()));
+    let verdict = |key: &SubjectKey| Verdict::new(ChainDecision::Draft(Draft::of(of(key).rules()).into()));
     let answers = questions.into_iter().map(|question| {
         let verdict = verdict(question.view.subject.key());
         (question, verdict)

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::admin::crowd::{Bounds, Crowd, Visit};
+use crate::admin::pool::{Bounds, ConnectionPool, Visit};
 
 /// The longest request, its headers included. Prometheus sends less than 1 KiB.
 const LONGEST: usize = 16 << 10;
@@ -108,7 +108,7 @@ pub async fn serve<F: Future<Output = Answer> + 'static>(
     bounds: Bounds,
     answer: impl Fn(Get) -> F + 'static,
 ) {
-    let (crowd, answer) = (Crowd::new(bounds), Rc::new(answer));
+    let (pool, answer) = (ConnectionPool::new(bounds), Rc::new(answer));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors, most likely: that may pass.
@@ -116,7 +116,7 @@ pub async fn serve<F: Future<Output = Answer> + 'static>(
             continue;
         };
         let answer = Rc::clone(&answer);
-        crowd.admit(|visit| connection(stream, visit, move |get| answer(get))).await;
+        pool.admit(|visit| connection(stream, visit, move |get| answer(get))).await;
     }
 }
 

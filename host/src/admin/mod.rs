@@ -1,8 +1,8 @@
 //! What administrators ask and see: the status document and the doors that serve it, `plan`, `diff` and `clean`.
 
 pub mod clean;
-pub mod crowd;
-pub mod desk;
+pub mod pool;
+pub mod admin_server;
 pub mod document;
 pub mod http;
 pub mod oneshot;

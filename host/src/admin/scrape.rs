@@ -3,7 +3,7 @@
 use egressd_core::model::SubjectKey;
 use egressd_core::status::SubjectStatus;
 
-use crate::board::Newest;
+use crate::state_channel::Newest;
 use crate::instances::orphans::Orphan;
 use crate::kernel::nft::Survey;
 use crate::metrics::{Format, Metrics, Scrape};

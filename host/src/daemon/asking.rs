@@ -29,7 +29,7 @@ impl Daemon {
     /// Asks the policies, for so long that others' changes do not wait for it. What follows from their answers has its turn
     /// like all else.
     pub(super) async fn ask(&mut self) -> Result<()> {
-        self.watch.board.busy();
+        self.watch.state_channel.busy();
         let mut turns = std::mem::take(&mut self.turns);
         turns.begin(clock::since(self.since));
         let (turns, answers) = self.evaluator.evaluate(self.pipeline.context(), turns, SLICE).await?;

@@ -85,7 +85,7 @@ impl Daemon {
     /// states.
     fn audit_due(&self) -> Option<Instant> {
         let is_in_force = self.begun == Begun::Yes && !self.in_force.is_behind() && self.applied.scope().is_empty();
-        let is_sure = self.knowledge == Knowledge::Sure && self.doomed.is_empty() && self.retry.is_none();
+        let is_sure = self.knowledge == Knowledge::Sure && self.to_replace.is_empty() && self.retry.is_none();
         let has_nothing_to_do = self.turns.is_empty() && self.rest.is_none();
         (is_in_force && is_sure && has_nothing_to_do).then_some(self.auditing.next)
     }
@@ -96,7 +96,7 @@ impl Daemon {
             self.auditing.rest(PACE, clock::now());
             return self.settle().await;
         }
-        self.watch.board.busy();
+        self.watch.state_channel.busy();
         let Audit { disagreements, progress } = self.pipeline.audit(&self.applied, SLICE);
         if !disagreements.is_empty() {
             self.auditing.rest(REST, clock::now());

@@ -47,7 +47,7 @@ impl Daemon {
         let target = self.pipeline.target(self.applied.scope());
         // What is to be replaced is of no interest, but where it is because of its layout.
         let before_that = self.bridge.as_ref().map(|bridge| &bridge.held);
-        let keeps = self.doomed.is_empty();
+        let keeps = self.to_replace.is_empty();
         let comparison = self.applied.compare(target, |after, before| {
             if keeps {
                 keep(after, before, &kept);
@@ -65,7 +65,7 @@ impl Daemon {
 
     /// Carries out the next slice of what is left.
     pub(super) async fn go_on(&mut self) {
-        self.watch.board.busy();
+        self.watch.state_channel.busy();
         self.auditing.put_off(clock::now());
         if let Some(rest) = self.rest.take() {
             self.slice(rest).await;
@@ -73,10 +73,10 @@ impl Daemon {
     }
 
     async fn carry_out_whole(&mut self, newest: Newest, comparison: Comparison) {
-        let nft = if self.doomed.is_empty() {
+        let nft = if self.to_replace.is_empty() {
             comparison.changes(&self.applied)
         } else {
-            replace(&self.doomed, comparison.after())
+            replace(&self.to_replace, comparison.after())
         };
         match self.carry_out(NodeChanges { nft }).await {
             Ok(()) => {
@@ -94,7 +94,7 @@ impl Daemon {
             self.is_in_force(&newest).await;
             return BTreeSet::new();
         };
-        let slice = if self.doomed.is_empty() { slice } else { slice.replacing(&self.doomed) };
+        let slice = if self.to_replace.is_empty() { slice } else { slice.replacing(&self.to_replace) };
         match self.carry_out(NodeChanges { nft: slice.changes.clone() }).await {
             Ok(()) => {
                 comparison.take(&slice);
@@ -117,7 +117,7 @@ impl Daemon {
 
     /// What was to be replaced is, and what is there is what was written.
     fn replaced(&mut self) {
-        self.doomed.clear();
+        self.to_replace.clear();
         self.knowledge = Knowledge::Sure;
     }
 

@@ -97,23 +97,23 @@ fn answer_all(mut chain: Chain, ordered: &Receiver<Order>) {
 /// Answers on one thread, or on two where many questions wait and there are processors for both.
 fn answer(chain: &Chain, Slice { context, turns, most, answer }: Slice, processors: usize) {
     let are_many = turns.len() > MANY && processors > 1;
-    let desk = Desk { chain, context, begun: clock::now(), most, progress: Mutex::new(Progress::of(turns)) };
+    let queue = WorkQueue { chain, context, begun: clock::now(), most, progress: Mutex::new(Progress::of(turns)) };
     // Whoever asked may have gone on meanwhile.
     let is_of_use = || !answer.is_closed();
     thread::scope(|scope| {
         if are_many {
             let second = thread::Builder::new().name("policies-2".to_owned());
             // Where the system gives no thread, the first one asks everything.
-            let _ = second.spawn_scoped(scope, || desk.work(is_of_use));
+            let _ = second.spawn_scoped(scope, || queue.work(is_of_use));
         }
-        desk.work(is_of_use);
+        queue.work(is_of_use);
     });
-    let Progress { turns, answers, taken: _ } = desk.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Progress { turns, answers, taken: _ } = queue.progress.into_inner().unwrap_or_else(PoisonError::into_inner);
     let _ = answer.send((turns, answers.into_values().collect()));
 }
 
 /// Where the threads that ask take their questions from.
-struct Desk<'a> {
+struct WorkQueue<'a> {
     chain: &'a Chain,
     context: Arc<Context>,
     begun: Instant,
@@ -142,7 +142,7 @@ impl Progress {
     }
 }
 
-impl Desk<'_> {
+impl WorkQueue<'_> {
     /// Asks one question after the other, until the time is over or none is left.
     fn work(&self, is_of_use: impl Fn() -> bool) {
         while is_of_use() {

@@ -8,12 +8,12 @@ use egressd_core::pipeline::Pipeline;
 use egressd_core::ruleset::{Ruleset, Table, TableFamily};
 use tracing::warn;
 
-use crate::board::Board;
+use crate::state_channel::StateChannel;
 use crate::state::StateDir;
 
 /// Goes on with what became of private destinations before, and with what the kernel has where nothing else is left of
 /// what was accepted (P6).
-pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, applied: &Ruleset, board: &Board) {
+pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, applied: &Ruleset, state_channel: &StateChannel) {
     let translated = || private_destinations(applied);
     let unasked = state.is_of_an_earlier_release().then(translated).unwrap_or_default();
     let private = state.private_destinations().unwrap_or(unasked);
@@ -25,7 +25,7 @@ pub(super) fn inherit(pipeline: &mut Pipeline, state: &mut StateDir, applied: &R
         state.lose();
         let lost = lost_memory();
         warn!(code = %lost.code, "{}", lost.message);
-        board.left([state.findings(), vec![lost]].concat());
+        state_channel.left([state.findings(), vec![lost]].concat());
     }
 }
 

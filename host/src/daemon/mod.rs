@@ -30,7 +30,7 @@ use relayout::Bridge;
 use tokio::time::sleep_until;
 use tracing::{info, warn};
 
-use crate::board::Board;
+use crate::state_channel::StateChannel;
 use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
 use crate::errors::with_causes;
@@ -38,7 +38,7 @@ use crate::kernel::addresses::{Addresses, Known};
 use crate::kernel::nft::{self, KernelThread};
 use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, wanted};
-use crate::source::handover::{Taker, Update};
+use crate::source::handover::{SnapshotReceiver, Update};
 use crate::state::{StateDir, StateThread};
 
 /// What could not be done where a start fails.
@@ -61,7 +61,7 @@ pub struct Daemon {
     in_force: InForce,
     begun: Begun,
     /// Tables to replace with the first commit (`egress_clean`).
-    doomed: Vec<(TableFamily, Name)>,
+    to_replace: Vec<(TableFamily, Name)>,
     /// What translates until all is in force, where the tables had another layout.
     bridge: Option<Bridge>,
     watch: Watch,
@@ -93,7 +93,7 @@ pub struct Threads {
 #[derive(Debug)]
 pub struct Watch {
     /// Where it tells what is in force.
-    pub board: Board,
+    pub state_channel: StateChannel,
     /// Where it counts.
     pub metrics: Metrics,
 }
@@ -149,15 +149,15 @@ impl Daemon {
         let tables = settings.tables.clone();
         let reading = Reading::new(&settings.prefix);
         let mut pipeline = Pipeline::new(settings, state.accepted()).recalling(state.drafts()).knowing(state.memory());
-        watch.board.left(state.findings());
-        let doomed = takeover::begin(&kernel, &tables, start, &watch.board).await.context(TAKEOVER)?;
-        let (applied, knowledge) = takeover::held(&kernel, &tables, &doomed).await.context(TAKEOVER)?;
-        inherit::inherit(&mut pipeline, &mut state, applied.ruleset(), &watch.board);
-        let begun = relayout::begin(&kernel, &tables, &applied, &watch.board).await.context(TAKEOVER)?;
-        let (doomed, applied, knowledge) = if begun.doomed.is_empty() {
-            (doomed, applied, knowledge)
+        watch.state_channel.left(state.findings());
+        let to_replace = takeover::begin(&kernel, &tables, start, &watch.state_channel).await.context(TAKEOVER)?;
+        let (applied, knowledge) = takeover::held(&kernel, &tables, &to_replace).await.context(TAKEOVER)?;
+        inherit::inherit(&mut pipeline, &mut state, applied.ruleset(), &watch.state_channel);
+        let begun = relayout::begin(&kernel, &tables, &applied, &watch.state_channel).await.context(TAKEOVER)?;
+        let (to_replace, applied, knowledge) = if begun.to_replace.is_empty() {
+            (to_replace, applied, knowledge)
         } else {
-            (begun.doomed, Applied::default(), Knowledge::Doubtful)
+            (begun.to_replace, Applied::default(), Knowledge::Doubtful)
         };
         // What is written from here on follows from what was read before.
         let state = StateThread::start(state).context("cannot start the thread that writes the state directory")?;
@@ -174,7 +174,7 @@ impl Daemon {
             reading,
             in_force: InForce::default(),
             begun: Begun::No,
-            doomed,
+            to_replace,
             bridge: begun.bridge,
             watch,
             retry: None,
@@ -191,20 +191,20 @@ impl Daemon {
     ///
     /// # Errors
     /// When a thread that everything depends on is gone.
-    pub async fn run(mut self, source: Taker, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
+    pub async fn run(mut self, source: SnapshotReceiver, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
         let ended = self.follow(&source, &mut addresses, stop).await;
         self.end(ended).await
     }
 
     async fn end(self, ended: Result<()>) -> Result<()> {
-        self.watch.board.busy();
+        self.watch.state_channel.busy();
         self.state.finish().await;
         ended
     }
 
     async fn follow(
         &mut self,
-        source: &Taker,
+        source: &SnapshotReceiver,
         addresses: &mut Addresses,
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
@@ -220,7 +220,7 @@ impl Daemon {
     async fn run_loop(
         &mut self,
         mut next: Next,
-        source: &Taker,
+        source: &SnapshotReceiver,
         addresses: &mut Addresses,
         stop: impl Future<Output = ()>,
     ) -> Result<()> {
@@ -231,7 +231,7 @@ impl Daemon {
                 Next::Slice => self.go_on().await,
                 Next::Idle(what) => self.idle(what).await?,
             }
-            self.watch.board.idle();
+            self.watch.state_channel.idle();
             next = Next::Round;
             let idle = self.idle_due();
             // What is newer comes before what waits: it is asked in turn with it, and carried out with the next slice.
@@ -258,7 +258,7 @@ impl Daemon {
 
     /// Waits for the policies that were in force before, or, where none were, for the first that there are, and then for the
     /// Services, which are cut to what those read: a round without either would take rules away (P6).
-    async fn begin(&mut self, source: &Taker) -> Result<()> {
+    async fn begin(&mut self, source: &SnapshotReceiver) -> Result<()> {
         let first = source.policies().await;
         self.loader.want(wanted(&first, self.state.policies()).values())?;
         let loaded = self.loader.next().await?;
@@ -279,7 +279,7 @@ impl Daemon {
     }
 
     async fn work_out(&mut self) -> Result<Step> {
-        self.watch.board.busy();
+        self.watch.state_channel.busy();
         let begun = clock::now();
         let mut step = self.pipeline.step();
         self.watch.metrics.round(clock::since(begun));
@@ -313,7 +313,7 @@ impl Daemon {
     }
 
     /// Goes over to other policies as soon as all that they read is there.
-    fn load(&mut self, loaded: Loaded, source: &Taker) -> Result<()> {
+    fn load(&mut self, loaded: Loaded, source: &SnapshotReceiver) -> Result<()> {
         match self.reading.load(loaded, source) {
             Some(loaded) => self.go_over_to(loaded),
             None => Ok(()),
@@ -323,7 +323,7 @@ impl Daemon {
     /// Goes over to other policies, whole, and asks them about every Service.
     fn go_over_to(&mut self, loaded: Loaded) -> Result<()> {
         let Loaded { chain, reports, good, findings } = loaded;
-        self.watch.board.policies(reports, findings);
+        self.watch.state_channel.policies(reports, findings);
         self.state.remember_policies(&good);
         if let Some(chain) = chain {
             let questions = self.pipeline.ask_all(chain.interest());
@@ -342,7 +342,7 @@ impl Daemon {
     }
 
     /// What is to be asked is everything that changed.
-    fn take(&mut self, update: &Update, source: &Taker) -> Result<()> {
+    fn take(&mut self, update: &Update, source: &SnapshotReceiver) -> Result<()> {
         self.loader.want(wanted(&update.snapshot, self.state.policies()).values())?;
         let questions = self.pipeline.update(&update.snapshot, &update.keys);
         self.queue(questions);
@@ -366,12 +366,12 @@ impl Daemon {
     /// Whether tables are to be replaced still; after a failure those that are there now, since an earlier try may have made
     /// some.
     async fn is_replacing(&mut self) -> Result<bool, nft::Error> {
-        if !self.doomed.is_empty() && self.retry.is_some() {
+        if !self.to_replace.is_empty() && self.retry.is_some() {
             let tables = self.tables.clone();
             let existing = self.kernel.ask(move |kernel| kernel.existing(&tables)).await?;
-            self.doomed = existing.into_iter().map(|table| (table.family, table.name)).collect();
+            self.to_replace = existing.into_iter().map(|table| (table.family, table.name)).collect();
         }
-        Ok(!self.doomed.is_empty())
+        Ok(!self.to_replace.is_empty())
     }
 }
 

@@ -5,7 +5,7 @@
 use egressd_core::model::{AnnotationPrefix, Interest};
 
 use crate::policies::Loaded;
-use crate::source::handover::{Coverage, Taker, Update};
+use crate::source::handover::{Coverage, SnapshotReceiver, Update};
 
 /// What is read, and what of it is there.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Reading {
     }
 
     /// Takes in other policies: they come back, now or later, when all that they read is there.
-    pub(super) fn load(&mut self, mut newer: Loaded, source: &Taker) -> Option<Loaded> {
+    pub(super) fn load(&mut self, mut newer: Loaded, source: &SnapshotReceiver) -> Option<Loaded> {
         let earlier = self.waiting.take().and_then(|waiting| waiting.chain);
         newer.chain = newer.chain.or(earlier);
         let Some(chain) = &newer.chain else { return Some(newer) };
@@ -37,12 +37,12 @@ impl Reading {
     }
 
     /// Takes in a newer state; the policies that waited for it.
-    pub(super) fn take(&mut self, update: &Update, source: &Taker) -> Option<Loaded> {
+    pub(super) fn take(&mut self, update: &Update, source: &SnapshotReceiver) -> Option<Loaded> {
         self.coverage.clone_from(&update.coverage);
         self.ready(source)
     }
 
-    fn ready(&mut self, source: &Taker) -> Option<Loaded> {
+    fn ready(&mut self, source: &SnapshotReceiver) -> Option<Loaded> {
         let read = self.waiting.as_ref()?.chain.as_ref()?.interest();
         if !self.coverage.has(&read) {
             return None;
@@ -95,39 +95,39 @@ mod tests {
 
     #[test]
     fn policies_that_read_more_wait_for_it_and_those_in_force_lose_nothing() {
-        let ((giver, taker), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
+        let ((sender, receiver), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
         let of = |prefix: &str| reading(prefix).chain.unwrap().interest();
-        let asked = || giver.asked().borrow().clone().unwrap();
-        assert_eq!(read(known.load(reading("a/"), &taker)), Some(of("a/")), "nothing was cut yet");
+        let asked = || sender.asked().borrow().clone().unwrap();
+        assert_eq!(read(known.load(reading("a/"), &receiver)), Some(of("a/")), "nothing was cut yet");
         let update = |kept: Interest| covering(Coverage { kept: Some(kept), followed: None });
-        assert_eq!(read(known.take(&update(asked()), &taker)), None);
+        assert_eq!(read(known.take(&update(asked()), &receiver)), None);
         assert!(asked().covers(&of("kube-vip.io/vipHost")) && !asked().covers(&of("b/")));
         let before = asked();
-        assert_eq!(read(known.load(reading("b/"), &taker)), None);
+        assert_eq!(read(known.load(reading("b/"), &receiver)), None);
         assert!(asked().covers(&of("a/")) && asked().covers(&of("b/")), "a/ is in force");
-        assert_eq!(read(known.take(&update(before), &taker)), None, "that was cut before");
-        assert_eq!(read(known.take(&update(asked()), &taker)), Some(of("b/")));
+        assert_eq!(read(known.take(&update(before), &receiver)), None, "that was cut before");
+        assert_eq!(read(known.take(&update(asked()), &receiver)), Some(of("b/")));
         assert!(!asked().covers(&of("a/")));
     }
 
     #[test]
     fn policies_that_read_more_wait_until_leases_are_followed_by_it() {
-        let ((giver, taker), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
-        let followed = || covering(Coverage { kept: None, followed: giver.asked().borrow().clone() });
-        known.load(reading("a/"), &taker).unwrap();
-        assert!(known.take(&followed(), &taker).is_none(), "nothing waits");
-        assert!(known.load(reading("b/"), &taker).is_none());
-        assert!(known.take(&followed(), &taker).is_some());
+        let ((sender, receiver), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
+        let followed = || covering(Coverage { kept: None, followed: sender.asked().borrow().clone() });
+        known.load(reading("a/"), &receiver).unwrap();
+        assert!(known.take(&followed(), &receiver).is_none(), "nothing waits");
+        assert!(known.load(reading("b/"), &receiver).is_none());
+        assert!(known.take(&followed(), &receiver).is_some());
     }
 
     #[test]
     fn newer_policies_take_the_place_of_those_that_wait_and_news_without_any_do_not() {
-        let ((giver, taker), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
-        known.load(reading("a/"), &taker).unwrap();
-        known.take(&covering(Coverage { kept: giver.asked().borrow().clone(), followed: None }), &taker);
-        assert!(known.load(reading("b/"), &taker).is_none());
-        assert!(known.load(Loaded { chain: None, ..reading("b/") }, &taker).is_none(), "b/ waits still");
-        assert_eq!(read(known.load(reading("a/x"), &taker)), read(Some(reading("a/x"))));
-        assert!(known.take(&Update::default(), &taker).is_none());
+        let ((sender, receiver), mut known) = (handover(), Reading::new(&AnnotationPrefix::default()));
+        known.load(reading("a/"), &receiver).unwrap();
+        known.take(&covering(Coverage { kept: sender.asked().borrow().clone(), followed: None }), &receiver);
+        assert!(known.load(reading("b/"), &receiver).is_none());
+        assert!(known.load(Loaded { chain: None, ..reading("b/") }, &receiver).is_none(), "b/ waits still");
+        assert_eq!(read(known.load(reading("a/x"), &receiver)), read(Some(reading("a/x"))));
+        assert!(known.take(&Update::default(), &receiver).is_none());
     }
 }

@@ -11,7 +11,7 @@ use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
 use tracing::{info, warn};
 
 use super::takeover;
-use crate::board::Board;
+use crate::state_channel::StateChannel;
 use crate::errors::with_causes;
 use crate::kernel::nft::{self, KernelThread};
 
@@ -26,7 +26,7 @@ pub(super) struct Bridge {
 /// What the start comes to.
 pub(super) struct Begun {
     /// Tables to replace with the first commit.
-    pub(super) doomed: Vec<(TableFamily, Name)>,
+    pub(super) to_replace: Vec<(TableFamily, Name)>,
     pub(super) bridge: Option<Bridge>,
 }
 
@@ -38,29 +38,29 @@ pub(super) async fn begin(
     kernel: &KernelThread,
     tables: &TableNames,
     held: &Applied,
-    board: &Board,
+    state_channel: &StateChannel,
 ) -> Result<Begun, nft::Error> {
     let names = Instance::of_tables(tables).bridge();
     let held = held.ruleset();
     let is_wanted = held.tables.values().all(|table| table.layout == tables.layout);
-    let left = match left(kernel, &names, board).await {
+    let left = match left(kernel, &names, state_channel).await {
         // No copy is needed, and that one is another program's.
         Err(error @ nft::Error::Foreign(_)) if is_wanted => {
             warn!(error = with_causes(&error), "a table has the name of egressd's copy; it stays as it is");
-            return Ok(Begun { doomed: Vec::new(), bridge: None });
+            return Ok(Begun { to_replace: Vec::new(), bridge: None });
         }
         left => left?,
     };
     if is_wanted {
         let bridge = (!left.tables.is_empty()).then_some(Bridge { names, held: left });
-        return Ok(Begun { doomed: Vec::new(), bridge });
+        return Ok(Begun { to_replace: Vec::new(), bridge });
     }
-    let doomed = held.tables.iter().map(|(family, table)| (*family, table.name.clone())).collect();
+    let to_replace = held.tables.iter().map(|(family, table)| (*family, table.name.clone())).collect();
     // An earlier process began to replace the tables, by ones of a layout that is not wanted any more. Those are not whole,
     // and its copy is.
     if left.tables.iter().any(|(family, copy)| held.tables.get(family).is_none_or(|table| table.layout != copy.layout))
     {
-        return Ok(Begun { doomed, bridge: Some(Bridge { names, held: left }) });
+        return Ok(Begun { to_replace, bridge: Some(Bridge { names, held: left }) });
     }
     // It may have ended while it made the copy, and the tables are as they were.
     carry_out(kernel, diff(&left, &Ruleset::default())).await?;
@@ -69,12 +69,12 @@ pub(super) async fn begin(
     );
     let copy = renamed(held, &names);
     fill(kernel, &copy).await?;
-    Ok(Begun { doomed, bridge: Some(Bridge { names, held: held.clone() }) })
+    Ok(Begun { to_replace, bridge: Some(Bridge { names, held: held.clone() }) })
 }
 
 /// The copy that an earlier process left.
-async fn left(kernel: &KernelThread, names: &TableNames, board: &Board) -> Result<Ruleset, nft::Error> {
-    takeover::adopt(kernel, names, board).await?;
+async fn left(kernel: &KernelThread, names: &TableNames, state_channel: &StateChannel) -> Result<Ruleset, nft::Error> {
+    takeover::adopt(kernel, names, state_channel).await?;
     takeover::read_back(kernel, names).await
 }
 

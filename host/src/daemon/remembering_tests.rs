@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::*;
-use crate::board::board;
-use crate::board::notices::Notices;
+use crate::state_channel::state_channel;
+use crate::state_channel::notices::Notices;
 use crate::kernel::nft::{Error, Kernel, Readback, Survey, TableId};
 use crate::policies::{Library, Sandbox};
 use crate::source::handover::handover;
@@ -142,9 +142,9 @@ impl World {
             Library::new(Sandbox::new().unwrap(), AnnotationPrefix::default(), Metrics::default(), Default::default());
         let loader = Loader::start(library).unwrap();
         let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::new([chain()])).unwrap() };
-        let ((giver, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
-        let (board, _reader) = board(giver.told(), Notices::default().reader(), orphans);
-        let (state, watch) = (StateDir::open(directory.path()), Watch { board, metrics: Metrics::default() });
+        let ((sender, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
+        let (state_channel, _reader) = state_channel(sender.told(), Notices::default().reader(), orphans);
+        let (state, watch) = (StateDir::open(directory.path()), Watch { state_channel, metrics: Metrics::default() });
         let adopted = Daemon::adopt(settings(Owner::Any), state, threads, Start::Adopt, watch).await;
         let mut daemon = adopted.unwrap();
         daemon.state = disk(Arc::clone(&record));

@@ -22,7 +22,7 @@ impl Daemon {
     pub(super) fn show_in_force(&mut self, change: impl FnOnce(&mut InForce, UnixTime) -> BTreeSet<SubjectKey>) {
         self.show(change);
         self.begun = Begun::Yes;
-        self.watch.board.in_force(Arc::new(self.in_force.clone()));
+        self.watch.state_channel.in_force(Arc::new(self.in_force.clone()));
     }
 
     /// Shows which Services wait for the kernel. Before the first round is in force there is nothing to compare with.
@@ -37,6 +37,6 @@ impl Daemon {
                 Some(Arc::new(self.in_force.clone()))
             }
         };
-        self.watch.board.held_back(format!("a change is not in force yet: {why}"), still);
+        self.watch.state_channel.held_back(format!("a change is not in force yet: {why}"), still);
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{Knowledge, Start};
-use crate::board::Board;
+use crate::state_channel::StateChannel;
 use crate::clock;
 use crate::errors::with_causes;
 use crate::kernel::nft::{self, KernelThread, removal};
@@ -32,13 +32,13 @@ pub(super) async fn begin(
     kernel: &KernelThread,
     tables: &TableNames,
     start: Start,
-    board: &Board,
+    state_channel: &StateChannel,
 ) -> Result<Vec<(TableFamily, Name)>, nft::Error> {
     match start {
-        Start::Adopt => adopt(kernel, tables, board).await.map(|()| Vec::new()),
+        Start::Adopt => adopt(kernel, tables, state_channel).await.map(|()| Vec::new()),
         Start::Replace => {
             let existing = |tables: TableNames| kernel.ask(move |kernel| kernel.existing(&tables));
-            let existing = patiently(board, || existing(tables.clone())).await?;
+            let existing = patiently(state_channel, || existing(tables.clone())).await?;
             for table in &existing {
                 warn!(%table, "egress_clean: it is replaced with the first commit");
             }
@@ -51,15 +51,15 @@ pub(super) async fn begin(
 ///
 /// # Errors
 /// When the kernel cannot be read, or a table is another program's.
-pub(super) async fn adopt(kernel: &KernelThread, tables: &TableNames, board: &Board) -> Result<(), nft::Error> {
+pub(super) async fn adopt(kernel: &KernelThread, tables: &TableNames, state_channel: &StateChannel) -> Result<(), nft::Error> {
     let adopt = |tables: TableNames| kernel.ask(move |kernel| kernel.adopt(&tables));
-    patiently(board, || adopt(tables.clone())).await
+    patiently(state_channel, || adopt(tables.clone())).await
 }
 
 /// Waits while another process owns the tables: most likely our predecessor, on its way out. And while they are of a newer
 /// layout.
 async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
-    board: &Board,
+    state_channel: &StateChannel,
     mut ask: impl FnMut() -> F,
 ) -> Result<T, nft::Error> {
     let deadline = clock::now() + PATIENCE;
@@ -71,8 +71,8 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
                 let why = with_causes(&error);
                 if refused.as_ref() != Some(&why) {
                     warn!(code = "newer-layout", "{why}; it is tried again");
-                    board.newer(Some(Finding::error("newer-layout", why.clone())));
-                    board.held_back(why.clone(), None);
+                    state_channel.newer(Some(Finding::error("newer-layout", why.clone())));
+                    state_channel.held_back(why.clone(), None);
                     refused = Some(why);
                 }
                 sleep(PACE).await;
@@ -80,7 +80,7 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
             other => {
                 if refused.is_some() {
                     info!("there is no table of a newer layout any more");
-                    board.newer(None);
+                    state_channel.newer(None);
                 }
                 return other;
             }
@@ -95,9 +95,9 @@ async fn patiently<T, F: Future<Output = Result<T, nft::Error>>>(
 pub(super) async fn held(
     kernel: &KernelThread,
     tables: &TableNames,
-    doomed: &[(TableFamily, Name)],
+    to_replace: &[(TableFamily, Name)],
 ) -> Result<(Applied, Knowledge), nft::Error> {
-    if !doomed.is_empty() {
+    if !to_replace.is_empty() {
         return Ok((Applied::default(), Knowledge::Doubtful));
     }
     let held = read_back(kernel, tables).await?;

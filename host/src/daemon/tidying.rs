@@ -69,7 +69,7 @@ impl Daemon {
         if !self.auditing.tidying.is_worth_it(resident, begun) {
             return;
         }
-        self.watch.board.busy();
+        self.watch.state_channel.busy();
         heap::give_back();
         self.auditing.tidying.stayed = heap::resident().unwrap_or(resident);
         let microseconds = u64::try_from(clock::since(begun).as_micros()).unwrap_or(u64::MAX);

@@ -51,9 +51,9 @@ pub(super) type Fits<'a> = &'a dyn Fn(Cost) -> Result<(), Excess>;
 
 impl Error {
     /// Whether another time may go better.
-    pub(super) fn may_mend(&self) -> bool {
+    pub(super) fn may_recover(&self) -> bool {
         match self {
-            Self::Wasm(error) => error.may_mend(),
+            Self::Wasm(error) => error.may_recover(),
             // It is tried again when there is a place for it, whatever the time.
             Self::Excess(_) => false,
             Self::Spec(_) | Self::Unpack(_) | Self::Digest { .. } | Self::Settings { .. } | Self::Prefix { .. } => {
@@ -75,7 +75,7 @@ enum Origin {
 
 /// A policy that is loaded.
 #[derive(Clone, Debug)]
-pub(super) struct Good {
+pub(super) struct LoadedPolicy {
     /// What it was loaded from.
     pub(super) object: Arc<PolicyObject>,
     spec: PolicySpec,
@@ -97,7 +97,7 @@ struct Part {
     supervision: Arc<Supervision>,
 }
 
-impl Good {
+impl LoadedPolicy {
     /// Does everything that can be done before the first question. What stayed the same since `earlier` is kept:
     /// the compiled component, and what is known of its failures. Only another component has to fit.
     pub(super) fn load(

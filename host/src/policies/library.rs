@@ -12,8 +12,8 @@ use egressd_core::policy::{Budget, Limits};
 use egressd_core::text::Text;
 use tracing::{info, warn};
 
-use super::entry::{Error, Good, Surroundings};
-use super::outlook::Outlook;
+use super::entry::{Error, LoadedPolicy, Surroundings};
+use super::retry::RetryWhen;
 use super::report::PolicyReport;
 use super::standing::{Entry, Past};
 use super::start::{Passed, Start, Turn, in_turn};
@@ -138,8 +138,8 @@ impl Library {
             return Step::Nothing;
         };
         let again = self.entries.get(&object.name).filter(|entry| entry.newest == object);
-        let again = again.map(|entry| (entry.outlook, entry.trouble.clone()));
-        let trouble = self.load(object, again.as_ref().map(|(outlook, _)| *outlook));
+        let again = again.map(|entry| (entry.retry, entry.trouble.clone()));
+        let trouble = self.load(object, again.as_ref().map(|(retry, _)| *retry));
         // The same in vain once more is no news.
         self.changed |= again.is_none_or(|(_, earlier)| earlier != trouble);
         Step::Done
@@ -156,7 +156,7 @@ impl Library {
                     warn!(policy = name, "policy refused: {trouble}");
                 }
                 let entry =
-                    Entry { newest, good: Some(good), trouble: outdated, past: Past::Known, outlook: Outlook::Settled };
+                    Entry { newest, good: Some(good), trouble: outdated, past: Past::Known, retry: RetryWhen::Settled };
                 self.entries.insert(name, entry);
             }
             Some(Err(_)) => {
@@ -204,9 +204,9 @@ impl Library {
 
     /// After what time the same ConfigMaps are worth another try; none when they are not.
     pub fn next_try(&self) -> Option<Duration> {
-        let at = self.entries.values().filter_map(|entry| match entry.outlook {
-            Outlook::Settled | Outlook::Untried | Outlook::Crowded(_) => None,
-            Outlook::Again { at, .. } => Some(at),
+        let at = self.entries.values().filter_map(|entry| match entry.retry {
+            RetryWhen::Settled | RetryWhen::Untried | RetryWhen::Crowded(_) => None,
+            RetryWhen::Again { at, .. } => Some(at),
         });
         at.min().map(|at| at.saturating_duration_since(clock::now()))
     }
@@ -219,40 +219,40 @@ impl Library {
     /// When it is the turn of this one; none when there is nothing to load.
     fn turn(&self, object: &Arc<PolicyObject>) -> Option<Turn> {
         let known = self.entries.get(&object.name).filter(|entry| entry.newest == *object);
-        match known.map(|entry| entry.outlook) {
-            None | Some(Outlook::Untried) => Some(Turn::of(object)),
-            Some(Outlook::Crowded(cost)) => self.budget.fits(&object.name, cost).is_ok().then_some(Turn::Again),
-            Some(Outlook::Again { at, .. }) => (at <= clock::now()).then_some(Turn::Again),
-            Some(Outlook::Settled) => None,
+        match known.map(|entry| entry.retry) {
+            None | Some(RetryWhen::Untried) => Some(Turn::of(object)),
+            Some(RetryWhen::Crowded(cost)) => self.budget.fits(&object.name, cost).is_ok().then_some(Turn::Again),
+            Some(RetryWhen::Again { at, .. }) => (at <= clock::now()).then_some(Turn::Again),
+            Some(RetryWhen::Settled) => None,
         }
     }
 
     /// Loads one; returns why it is not good. `again` is what came of the last try with the same ConfigMap.
-    fn load(&mut self, newest: Arc<PolicyObject>, again: Option<Outlook>) -> Option<String> {
+    fn load(&mut self, newest: Arc<PolicyObject>, again: Option<RetryWhen>) -> Option<String> {
         let name = newest.name.clone();
         let earlier = self.entries.remove(&name).and_then(|entry| entry.good);
         let past = self.past(&name);
         let fits = |cost| self.budget.fits(&name, cost);
-        let (good, trouble, outlook) = match Good::load(&self.around, &newest, earlier.as_ref(), &fits) {
+        let (good, trouble, retry) = match LoadedPolicy::load(&self.around, &newest, earlier.as_ref(), &fits) {
             Ok(good) => {
                 log_loaded(&name, &good);
                 self.remembered.remove(&name);
-                (Some(good), None, Outlook::Settled)
+                (Some(good), None, RetryWhen::Settled)
             }
             Err(error) => {
-                let outlook = Outlook::after(&error, again);
-                let (good, outlook) = match earlier.map(Ok).or_else(|| self.recall(&name)) {
-                    Some(Ok(good)) => (Some(good), outlook),
-                    Some(Err(of_remembered)) => (None, outlook.or(Outlook::after(&of_remembered, again))),
-                    None => (None, outlook),
+                let retry = RetryWhen::after(&error, again);
+                let (good, retry) = match earlier.map(Ok).or_else(|| self.recall(&name)) {
+                    Some(Ok(good)) => (Some(good), retry),
+                    Some(Err(of_remembered)) => (None, retry.or(RetryWhen::after(&of_remembered, again))),
+                    None => (None, retry),
                 };
                 let trouble = trouble(&with_causes(&error), good.is_some());
                 warn!(policy = name, "policy refused: {trouble}");
-                (good, Some(trouble), outlook)
+                (good, Some(trouble), retry)
             }
         };
-        self.budget.charge(&name, good.as_ref().and_then(Good::cost));
-        self.entries.insert(name, Entry { newest, good, trouble: trouble.clone(), past, outlook });
+        self.budget.charge(&name, good.as_ref().and_then(LoadedPolicy::cost));
+        self.entries.insert(name, Entry { newest, good, trouble: trouble.clone(), past, retry });
         trouble
     }
 
@@ -263,8 +263,8 @@ impl Library {
     }
 
     /// What an earlier process had in force under this name, and whatever today's compiler makes of it.
-    fn recall(&mut self, name: &str) -> Option<Result<Good, Error>> {
-        let good = Good::recall(&self.around, self.remembered.get(name)?);
+    fn recall(&mut self, name: &str) -> Option<Result<LoadedPolicy, Error>> {
+        let good = LoadedPolicy::recall(&self.around, self.remembered.get(name)?);
         match &good {
             Ok(good) => {
                 log_loaded(name, good);
@@ -288,7 +288,7 @@ impl Library {
             };
             let trouble = self.not_loaded_yet(passed);
             let past = self.past(name);
-            let entry = Entry { newest, good: None, trouble: Some(trouble.clone()), past, outlook: Outlook::Untried };
+            let entry = Entry { newest, good: None, trouble: Some(trouble.clone()), past, retry: RetryWhen::Untried };
             if passed == Passed::All || past == Past::Lost {
                 warn!(policy = name, "{trouble}");
                 self.entries.insert(name.clone(), entry);
@@ -309,7 +309,7 @@ impl Library {
     }
 }
 
-fn log_loaded(name: &str, good: &Good) {
+fn log_loaded(name: &str, good: &LoadedPolicy) {
     let report = good.report();
     let (version, digest) = (report.version.unwrap_or_default(), report.digest.unwrap_or_default());
     info!(policy = name, state = %report.state, order = report.order, version, digest, "policy loaded");

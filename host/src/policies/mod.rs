@@ -6,7 +6,7 @@ mod fingerprint;
 mod library;
 mod loader;
 mod module;
-mod outlook;
+mod retry;
 mod post;
 mod report;
 mod standing;

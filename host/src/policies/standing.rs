@@ -6,8 +6,8 @@ use egressd_core::chain::{Asked, Member};
 use egressd_core::model::PolicyObject;
 use egressd_core::policy::{Mode, OnFailure, PolicySpec};
 
-use super::entry::Good;
-use super::outlook::Outlook;
+use super::entry::LoadedPolicy;
+use super::retry::RetryWhen;
 use super::report::{PolicyReport, PolicyState};
 
 /// One name.
@@ -16,13 +16,13 @@ pub(super) struct Entry {
     /// The newest ConfigMap, good or bad.
     pub(super) newest: Arc<PolicyObject>,
     /// The newest good one.
-    pub(super) good: Option<Good>,
+    pub(super) good: Option<LoadedPolicy>,
     /// Why the newest is not good.
     pub(super) trouble: Option<String>,
     /// Whether there was another one before this process.
     pub(super) past: Past,
     /// Whether that may change.
-    pub(super) outlook: Outlook,
+    pub(super) retry: RetryWhen,
 }
 
 /// Whether an earlier process had something in force under a name that this one cannot load.

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use egressd_core::model::{PolicyMark, SubjectKey, Uid, active_endpoint};
 use egressd_core::status::{State, SubjectStatus};
-use egressd_core::voice::{Speech, Voice};
+use egressd_core::reporting::{Reporter, Reporting};
 
 use super::pace::Backoff;
 use super::policies::Failing;
 use super::queue::Want;
-use super::say::Said;
-use super::speaker::{self, Novelty, Right};
+use super::event_text::EventText;
+use super::speaker::{self, Novelty, Role};
 use super::{Place, Regarding, Write, active, policies};
 use crate::clock::Instant;
 use crate::policies::PolicyReport;
@@ -21,7 +21,7 @@ use crate::rights::Publish;
 pub(super) struct Known<'a> {
     pub(super) key: &'a SubjectKey,
     pub(super) status: &'a SubjectStatus,
-    pub(super) voice: Option<&'a Voice>,
+    pub(super) reporting: Option<&'a Reporting>,
 }
 
 /// What is known of a policy.
@@ -43,7 +43,7 @@ pub(super) struct Account {
 
 /// Of a policy in one of its lives.
 #[derive(Debug)]
-pub(super) struct PolicyAccount {
+pub(super) struct PolicyEvents {
     /// Which life.
     pub(super) mark: Option<String>,
     wrote: Option<(String, Backoff)>,
@@ -59,11 +59,11 @@ impl Account {
     /// What it wants to write. The same at any other time, until what is known of it changes, something was written or
     /// refused, or a want ends ([`Want::until`]).
     pub(super) fn collect(&mut self, place: &Place, known: Known<'_>, now: Instant) -> Vec<Want> {
-        let Known { key, status, voice } = known;
+        let Known { key, status, reporting } = known;
         // First what was known before anything is written: an Event is news when the annotation is.
-        let event = speak(&mut self.speaker, place, status, voice, now);
+        let event = speak(&mut self.speaker, place, status, reporting, now);
         let event = event.map(|due| Want::event(due, Regarding::Service(key.clone(), self.uid.clone())));
-        let active = self.active.due(status.state, voice, now).filter(|_| place.publish == Publish::All);
+        let active = self.active.due(status.state, reporting, now).filter(|_| place.publish == Publish::All);
         let active = active.map(|due| {
             let name = |(family, value)| (place.prefix.name(active_endpoint(family)), value);
             let annotations = due.values.into_iter().map(name).collect();
@@ -77,34 +77,34 @@ fn speak(
     speaker: &mut speaker::Memory,
     place: &Place,
     status: &SubjectStatus,
-    voice: Option<&Voice>,
+    reporting: Option<&Reporting>,
     now: Instant,
 ) -> Option<speaker::Due> {
-    let removed = || (Said::removed(), Right::Doer);
-    let spoken = || Said::of(status, &place.node);
-    let speech = voice.map_or(Speech::Listener, |voice| voice.speech);
+    let removed = || (EventText::removed(), Role::Owner);
+    let spoken = || EventText::of(status, &place.node);
+    let reporter = reporting.map_or(Reporter::None, |reporting| reporting.reporter);
     // Where no annotation names the node that translates, one that does not cannot know that none does.
-    let speech = if unheard(place.publish, speech, status) { Speech::Listener } else { speech };
-    let (said, right) = match (speech, status.state) {
-        (Speech::Translator, _) => (spoken()?, Right::Doer),
-        (Speech::Spokesman, _) => (spoken()?, Right::Bystander),
-        (Speech::Listener, State::Off) if speaker.spoke() => removed(),
-        (Speech::Listener, _) => {
+    let reporter = if unheard(place.publish, reporter, status) { Reporter::None } else { reporter };
+    let (said, right) = match (reporter, status.state) {
+        (Reporter::Active, _) => (spoken()?, Role::Owner),
+        (Reporter::Fallback, _) => (spoken()?, Role::Fallback),
+        (Reporter::None, State::Off) if speaker.spoke() => removed(),
+        (Reporter::None, _) => {
             speaker.silent();
             return None;
         }
     };
-    let agrees = |voice: &Voice| voice.active.values().all(|active| active.wanted == active.found);
-    let known = voice.is_some_and(|voice| voice.speech == Speech::Translator && agrees(voice));
+    let agrees = |reporting: &Reporting| reporting.active.values().all(|active| active.wanted == active.found);
+    let known = reporting.is_some_and(|reporting| reporting.reporter == Reporter::Active && agrees(reporting));
     speaker.due(said, right, if known { Novelty::Known } else { Novelty::News }, now)
 }
 
 /// Whether this node would speak for want of a word from others, who are not to be heard.
-fn unheard(publish: Publish, speech: Speech, status: &SubjectStatus) -> bool {
-    speech == Speech::Spokesman && publish < Publish::All && status.is_held_elsewhere()
+fn unheard(publish: Publish, reporter: Reporter, status: &SubjectStatus) -> bool {
+    reporter == Reporter::Fallback && publish < Publish::All && status.is_held_elsewhere()
 }
 
-impl PolicyAccount {
+impl PolicyEvents {
     /// Nothing was written about it by this process.
     pub(super) fn new(mark: &PolicyMark) -> Self {
         Self { mark: mark.uid.clone(), wrote: None, speaker: speaker::Memory::default() }
@@ -117,7 +117,7 @@ impl PolicyAccount {
         let same = mark.status.as_ref() == Some(&text);
         let (policy, uid) = (report.name.clone(), mark.uid.clone());
         let novelty = if same { Novelty::Known } else { Novelty::News };
-        let event = self.speaker.due(policies::said(report, failing), Right::Doer, novelty, now);
+        let event = self.speaker.due(policies::said(report, failing), Role::Owner, novelty, now);
         let event = event.map(|due| Want::event(due, Regarding::Policy { name: policy.clone(), uid: uid.clone() }));
         let again = self.wrote.as_ref().filter(|(wrote, _)| *wrote == text).map(|(_, again)| again.due());
         let status = || Want::published(again.unwrap_or(now), Write::Status { policy, uid, text });

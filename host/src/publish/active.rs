@@ -9,7 +9,7 @@ use std::time::Duration;
 use egressd_core::model::ActiveEndpoints;
 use egressd_core::net::Family;
 use egressd_core::status::State;
-use egressd_core::voice::{Active, Author, Voice};
+use egressd_core::reporting::{Active, Author, Reporting};
 
 use super::pace::Backoff;
 use crate::clock::Instant;
@@ -51,9 +51,9 @@ enum Difference {
 
 impl Memory {
     /// What has to be written, if anything has. What is in doubt waits, and goes alone: the other family is not to wait for it.
-    pub(super) fn due(&mut self, state: State, voice: Option<&Voice>, now: Instant) -> Option<Due> {
-        let left_until = self.doubt(voice, now);
-        let active = || voice.into_iter().flat_map(|voice| voice.active.iter());
+    pub(super) fn due(&mut self, state: State, reporting: Option<&Reporting>, now: Instant) -> Option<Due> {
+        let left_until = self.doubt(reporting, now);
+        let active = || reporting.into_iter().flat_map(|reporting| reporting.active.iter());
         let worst = active().map(|(family, active)| self.difference(family, state, active)).max()?;
         let is_own = |author: Author| match author {
             Author::KubeVip => false,
@@ -73,8 +73,8 @@ impl Memory {
     }
 
     /// Takes in what is in doubt; until when that is left alone.
-    fn doubt(&mut self, voice: Option<&Voice>, now: Instant) -> Instant {
-        let active = voice.into_iter().flat_map(|voice| voice.active.iter());
+    fn doubt(&mut self, reporting: Option<&Reporting>, now: Instant) -> Instant {
+        let active = reporting.into_iter().flat_map(|reporting| reporting.active.iter());
         let unclear = active.filter(|(_, active)| active.author == Author::KubeVipUnclear);
         let found = unclear.filter_map(|(family, active)| Some((family, active.found.clone()?))).collect();
         let before = self.doubted.take().filter(|(before, _)| *before == found);
@@ -130,18 +130,18 @@ impl Memory {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
-    use egressd_core::voice::Speech;
+    use egressd_core::reporting::Reporter;
 
     use super::*;
     use crate::clock;
 
-    fn voice(wanted: Option<&str>, found: Option<&str>, author: Author) -> Voice {
+    fn reporting(wanted: Option<&str>, found: Option<&str>, author: Author) -> Reporting {
         let active = Active { wanted: wanted.map(str::to_owned), found: found.map(str::to_owned), author };
-        Voice { speech: Speech::Listener, active: [(Family::Ipv4, active)].into() }
+        Reporting { reporter: Reporter::None, active: [(Family::Ipv4, active)].into() }
     }
 
-    fn due(memory: &mut Memory, voice: &Voice, now: Instant) -> Option<(Duration, ActiveEndpoints)> {
-        memory.due(State::Translating, Some(voice), now).map(|due| (due.at - now, due.values))
+    fn due(memory: &mut Memory, reporting: &Reporting, now: Instant) -> Option<(Duration, ActiveEndpoints)> {
+        memory.due(State::Translating, Some(reporting), now).map(|due| (due.at - now, due.values))
     }
 
     fn value(text: &str) -> ActiveEndpoints {
@@ -151,12 +151,12 @@ mod tests {
     #[test]
     fn news_is_written_at_once_and_what_stands_there_is_not_written_again() {
         let (mut memory, now) = (Memory::default(), clock::now());
-        assert_eq!(due(&mut memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
-        let news = voice(Some("a"), Some("b"), Author::OtherNode);
+        assert_eq!(due(&mut memory, &reporting(Some("a"), Some("a"), Author::ThisNode), now), None);
+        let news = reporting(Some("a"), Some("b"), Author::OtherNode);
         assert_eq!(due(&mut memory, &news, now), Some((Duration::ZERO, value("a"))));
         memory.wrote(value("a"), now);
-        assert_eq!(due(&mut memory, &voice(Some("a"), Some("a"), Author::ThisNode), now), None);
-        let next = voice(Some("c"), Some("a"), Author::ThisNode);
+        assert_eq!(due(&mut memory, &reporting(Some("a"), Some("a"), Author::ThisNode), now), None);
+        let next = reporting(Some("c"), Some("a"), Author::ThisNode);
         assert_eq!(due(&mut memory, &next, now), Some((Duration::ZERO, value("c"))));
     }
 
@@ -164,13 +164,13 @@ mod tests {
     fn two_nodes_that_translate_do_not_take_turns() {
         let (mut memory, now) = (Memory::default(), clock::now());
         memory.wrote(value("a"), now);
-        assert_eq!(due(&mut memory, &voice(Some("a"), Some("b"), Author::OtherNode), now), None);
+        assert_eq!(due(&mut memory, &reporting(Some("a"), Some("b"), Author::OtherNode), now), None);
     }
 
     #[test]
     fn kube_vip_is_no_one_to_take_turns_with() {
         let (mut memory, now) = (Memory::default(), clock::now());
-        let theirs = voice(Some("a"), Some("b"), Author::KubeVip);
+        let theirs = reporting(Some("a"), Some("b"), Author::KubeVip);
         assert_eq!(due(&mut memory, &theirs, now), None);
         let ipv6 = Active { wanted: Some("c".to_owned()), found: None, author: Author::Unclear };
         let mut mixed = theirs.clone();
@@ -180,7 +180,7 @@ mod tests {
         memory.wrote(value("a"), now);
         assert_eq!(due(&mut memory, &theirs, now), None);
         assert!(
-            due(&mut memory, &voice(Some("a"), Some("b"), Author::Unclear), now).is_some(),
+            due(&mut memory, &reporting(Some("a"), Some("b"), Author::Unclear), now).is_some(),
             "what is no endpoint is replaced"
         );
     }
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn what_kube_vip_wrote_of_a_pod_that_is_not_known_is_left_for_a_while_and_holds_up_no_other_family() {
         let (mut memory, now) = (Memory::default(), clock::now());
-        let theirs = voice(Some("a"), Some("b"), Author::KubeVipUnclear);
+        let theirs = reporting(Some("a"), Some("b"), Author::KubeVipUnclear);
         assert_eq!(due(&mut memory, &theirs, now), Some((FIRST, value("a"))));
         let later = now + FIRST / 2;
         assert_eq!(due(&mut memory, &theirs, later), Some((FIRST / 2, value("a"))), "since it was seen");
@@ -199,11 +199,11 @@ mod tests {
         let other: ActiveEndpoints = [(Family::Ipv6, "c".to_owned())].into();
         assert_eq!(due(&mut memory, &mixed, later), Some((Duration::ZERO, other)));
         assert_eq!(
-            due(&mut memory, &voice(Some("a"), Some("b"), Author::KubeVip), later),
+            due(&mut memory, &reporting(Some("a"), Some("b"), Author::KubeVip), later),
             None,
             "it is an endpoint now"
         );
-        let next = voice(Some("a"), Some("d"), Author::KubeVipUnclear);
+        let next = reporting(Some("a"), Some("d"), Author::KubeVipUnclear);
         assert_eq!(due(&mut memory, &next, now + FIRST), Some((FIRST, value("a"))), "another one waits as long");
     }
 
@@ -211,7 +211,7 @@ mod tests {
     fn what_others_undo_is_put_right_later_each_time() {
         let (mut memory, mut now) = (Memory::default(), clock::now());
         memory.wrote(value("a"), now);
-        let undone = voice(Some("a"), None, Author::Unclear);
+        let undone = reporting(Some("a"), None, Author::Unclear);
         let mut waits = Vec::new();
         for _ in 0..9 {
             let (wait, values) = due(&mut memory, &undone, now).unwrap();
@@ -227,18 +227,18 @@ mod tests {
         let now = clock::now();
         let mut memory = Memory::default();
         memory.wrote(value("a"), now);
-        let moved = voice(None, Some("a"), Author::Unclear);
+        let moved = reporting(None, Some("a"), Author::Unclear);
         assert_eq!(due(&mut memory, &moved, now), Some((Duration::ZERO, ActiveEndpoints::new())));
         memory.wrote(ActiveEndpoints::new(), now);
-        assert_eq!(due(&mut memory, &voice(None, Some("b"), Author::OtherNode), now), None);
-        assert_eq!(due(&mut Memory::default(), &voice(None, Some("b"), Author::OtherNode), now), None);
+        assert_eq!(due(&mut memory, &reporting(None, Some("b"), Author::OtherNode), now), None);
+        assert_eq!(due(&mut Memory::default(), &reporting(None, Some("b"), Author::OtherNode), now), None);
     }
 
     #[test]
     fn after_a_restart_what_may_be_its_own_is_cleared_once() {
         let now = clock::now();
         let mut memory = Memory::default();
-        let off = voice(None, Some("a"), Author::Unclear);
+        let off = reporting(None, Some("a"), Author::Unclear);
         assert_eq!(memory.due(State::Off, Some(&off), now).unwrap().values, ActiveEndpoints::new());
         memory.wrote(ActiveEndpoints::new(), now);
         assert_eq!(memory.due(State::Off, Some(&off), now), None);

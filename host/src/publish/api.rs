@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::say::Said;
+use super::event_text::EventText;
 use super::{Error, Object, Outcome, Place, Regarding, Write};
 use crate::clock::Moment;
 use crate::egress_node;
@@ -119,7 +119,7 @@ impl Api {
         Objects::namespaced(self.client.clone(), namespace)
     }
 
-    fn event(&self, regarding: &Regarding, said: &Said) -> Event {
+    fn event(&self, regarding: &Regarding, said: &EventText) -> Event {
         let (object, _) = self.reference(regarding);
         let now = Timestamp::from(Moment::now());
         // Its own name, so that it can be found again; the time makes it one, as in client-go.
@@ -133,7 +133,7 @@ impl Api {
             metadata,
             action: Some("Translate".to_owned()),
             reason: Some(said.reason.as_str().to_owned()),
-            type_: Some(said.tone.as_str().to_owned()),
+            type_: Some(said.event_type.as_str().to_owned()),
             note: Some(said.note.clone()),
             event_time: Some(MicroTime(now)),
             regarding: Some(object),

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::node::{Account, Object};
 use super::until;
-use crate::board::Reader;
+use crate::state_channel::Reader;
 use crate::clock::{self, Instant};
 use crate::files;
 
@@ -36,7 +36,7 @@ impl Directory {
         Self { path, node, account: Account::default(), health: Health::Good }
     }
 
-    /// Follows what the board says for as long as there is one.
+    /// Follows what the state_channel says for as long as there is one.
     pub(super) async fn publish(mut self, mut reader: Reader) {
         loop {
             let next = reader.newest().in_force.and_then(|round| self.look(&round, clock::now()));

@@ -2,7 +2,7 @@
 //! publishes about itself. On a thread of its own, so that an API server which is slow or away never delays the loop.
 //!
 //! It is level-triggered: each look compares what should stand there with what does, of all that differs from the state
-//! that was looked at before, so a state that was skipped while requests were under way is never told late. All that decides is pure ([`Ledger`]); the rest is requests.
+//! that was looked at before, so a state that was skipped while requests were under way is never told late. All that decides is pure ([`PublishState`]); the rest is requests.
 
 mod account;
 mod active;
@@ -11,12 +11,12 @@ mod directory;
 mod error;
 mod gates;
 mod held;
-mod ledger;
+mod publish_state;
 mod node;
 mod pace;
 mod policies;
 mod queue;
-mod say;
+mod event_text;
 mod services;
 mod speaker;
 mod write;
@@ -33,11 +33,11 @@ use tracing::{debug, warn};
 
 pub use directory::Directory;
 pub use error::Error;
-pub use ledger::Ledger;
+pub use publish_state::PublishState;
 pub use node::Object;
 pub use write::{Outcome, Regarding, Write};
 
-use crate::board::Reader;
+use crate::state_channel::Reader;
 use crate::clock::{self, Instant};
 use crate::errors::with_causes;
 use crate::rights::Publish;
@@ -69,13 +69,13 @@ pub fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// Publishes what the board says, for the life of the process.
+/// Publishes what the state_channel says, for the life of the process.
 ///
 /// # Errors
 /// When the system gives no thread.
 pub fn start(runtime: Runtime, client: kube::Client, reader: Reader, place: Place) -> io::Result<()> {
     let api = Api::new(client, &place);
-    let publish = move || runtime.block_on(publish(api, reader, Ledger::new(place)));
+    let publish = move || runtime.block_on(publish(api, reader, PublishState::new(place)));
     thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
 }
 
@@ -89,10 +89,10 @@ pub fn start_in(directory: Directory, reader: Reader) -> io::Result<()> {
     thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
 }
 
-async fn publish(api: Api, mut reader: Reader, mut ledger: Ledger) {
-    let mut complaints = Complaints::default();
+async fn publish(api: Api, mut reader: Reader, mut publish_state: PublishState) {
+    let mut complaints = RepeatedErrors::default();
     loop {
-        let due = ledger.due(&reader.newest(), clock::now(), BATCH);
+        let due = publish_state.due(&reader.newest(), clock::now(), BATCH);
         if due.writes.is_empty() {
             tokio::select! {
                 changed = reader.changed() => if changed.is_err() { return },
@@ -107,7 +107,7 @@ async fn publish(api: Api, mut reader: Reader, mut ledger: Ledger) {
                 complaints.tell(&error);
                 error.outcome()
             });
-            ledger.done(&write, outcome, clock::now());
+            publish_state.done(&write, outcome, clock::now());
         }
     }
 }
@@ -121,9 +121,9 @@ async fn until(at: Option<Instant>) {
 
 /// Says each sentence once in a while: an API server that is away fails every request in the same way.
 #[derive(Debug, Default)]
-struct Complaints(BTreeMap<String, Instant>);
+struct RepeatedErrors(BTreeMap<String, Instant>);
 
-impl Complaints {
+impl RepeatedErrors {
     const AGAIN: Duration = Duration::from_mins(10);
 
     fn tell(&mut self, error: &Error) {

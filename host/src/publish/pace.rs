@@ -1,4 +1,4 @@
-//! How fast is fast enough: waits that double, and purses that refill.
+//! How fast is fast enough: waits that double, and budgets that refill.
 
 use std::time::Duration;
 
@@ -33,14 +33,14 @@ impl Backoff {
 
 /// Lets some through at once, and then one each so often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Purse {
+pub(super) struct TokenBucket {
     size: u32,
     each: Duration,
     /// When it was, or will be, empty.
     empty: Option<Instant>,
 }
 
-impl Purse {
+impl TokenBucket {
     /// A full one.
     pub(super) const fn new(size: u32, each: Duration) -> Self {
         Self { size, each, empty: None }
@@ -68,13 +68,13 @@ mod tests {
     #[test]
     fn a_purse_lets_its_size_through_and_then_one_each_so_often() {
         let start = clock::now() + SECOND * 1000;
-        let mut purse = Purse::new(3, SECOND * 10);
+        let mut bucket = TokenBucket::new(3, SECOND * 10);
         for _ in 0..3 {
-            assert_eq!(purse.due(start), start);
-            purse.take(start);
+            assert_eq!(bucket.due(start), start);
+            bucket.take(start);
         }
-        assert_eq!(purse.due(start), start + SECOND * 10);
-        assert_eq!(purse.due(start + SECOND * 12), start + SECOND * 12);
+        assert_eq!(bucket.due(start), start + SECOND * 10);
+        assert_eq!(bucket.due(start + SECOND * 12), start + SECOND * 12);
     }
 
     #[test]

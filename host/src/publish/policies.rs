@@ -4,7 +4,7 @@ use egressd_core::chain::{FailureKind, PolicyFailure};
 use egressd_core::model::SubjectKey;
 use serde::Serialize;
 
-use super::say::{Reason, Said, Tone};
+use super::event_text::{Reason, EventText, EventType};
 use crate::policies::{PolicyReport, PolicyState};
 
 /// The annotation's value. Field names are stable; new ones may come.
@@ -53,29 +53,29 @@ fn failure(report: &PolicyReport, failing: &Failing) -> String {
 }
 
 /// What an Event says of it.
-pub(super) fn said(report: &PolicyReport, failing: Option<&Failing>) -> Said {
+pub(super) fn said(report: &PolicyReport, failing: Option<&Failing>) -> EventText {
     if let Some(trouble) = &report.trouble {
-        return Said::new(Reason::Invalid, Tone::Warning, trouble);
+        return EventText::new(Reason::Invalid, EventType::Warning, trouble);
     }
     if let Some(failing) = failing {
-        return Said::new(Reason::PolicyFailed, Tone::Warning, failure(report, failing));
+        return EventText::new(Reason::PolicyFailed, EventType::Warning, failure(report, failing));
     }
     let version = report.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
     let digest = report.digest.as_ref().map(|digest| format!(", sha256 {digest}")).unwrap_or_default();
-    let (reason, tone, note) = match report.state {
-        PolicyState::Enforced => (Reason::Applied, Tone::Normal, "it is loaded, and its word counts"),
+    let (reason, event_type, note) = match report.state {
+        PolicyState::Enforced => (Reason::Applied, EventType::Normal, "it is loaded, and its word counts"),
         PolicyState::Shadow => {
-            (Reason::Applied, Tone::Normal, "it is loaded, asked in shadow, and its word does not count")
+            (Reason::Applied, EventType::Normal, "it is loaded, asked in shadow, and its word does not count")
         }
-        PolicyState::Off => (Reason::Applied, Tone::Normal, "it is not asked, as egressd.io/mode says"),
-        PolicyState::Refused => (Reason::NotApplied, Tone::Warning, "it could not be loaded"),
+        PolicyState::Off => (Reason::Applied, EventType::Normal, "it is not asked, as egressd.io/mode says"),
+        PolicyState::Refused => (Reason::NotApplied, EventType::Warning, "it could not be loaded"),
         PolicyState::Missed => (
             Reason::NotApplied,
-            Tone::Warning,
+            EventType::Warning,
             "it could not be loaded, and the Services it covers get no rules until it is",
         ),
     };
-    Said::new(reason, tone, format!("{note}{version}{digest}"))
+    EventText::new(reason, event_type, format!("{note}{version}{digest}"))
 }
 
 #[cfg(test)]

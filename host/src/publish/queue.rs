@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_set};
 use egressd_core::model::SubjectKey;
 
 use super::gates::{Gates, Lane};
-use super::say::Tone;
+use super::event_text::EventType;
 use super::speaker::{self, Urgency};
 use super::{Regarding, Write};
 use crate::clock::Instant;
@@ -89,9 +89,9 @@ impl Turn {
 impl Want {
     /// An Event.
     pub(super) fn event(due: speaker::Due, regarding: Regarding) -> Self {
-        let turn = match (due.said.tone, due.urgency) {
-            (Tone::Warning, Urgency::Prompt) => Turn::Alarm,
-            (Tone::Warning, Urgency::Patient) | (Tone::Normal, _) => Turn::Remark,
+        let turn = match (due.said.event_type, due.urgency) {
+            (EventType::Warning, Urgency::Prompt) => Turn::Alarm,
+            (EventType::Warning, Urgency::Patient) | (EventType::Normal, _) => Turn::Remark,
         };
         let until = due.again.as_ref().map(|again| again.until);
         let write = match due.again {
@@ -107,7 +107,7 @@ impl Want {
     }
 
     fn lane(&self) -> Lane {
-        Lane { turn: self.turn, kind: self.write.kind(), tone: self.write.said().map(|said| said.tone) }
+        Lane { turn: self.turn, kind: self.write.kind(), event_type: self.write.said().map(|said| said.event_type) }
     }
 }
 

@@ -52,11 +52,11 @@ impl Services {
             self.accounts.remove(key);
         }
         let Some((record, status)) = record.and_then(|record| Some((record, record.status()?))) else { return vec![] };
-        if record.voice().is_none() && !self.accounts.contains_key(key) {
+        if record.reporting().is_none() && !self.accounts.contains_key(key) {
             return vec![];
         }
         let account = self.accounts.entry(key.clone()).or_insert_with(|| Account::new(record.uid.clone()));
-        account.collect(place, Known { key, status, voice: record.voice() }, now)
+        account.collect(place, Known { key, status, reporting: record.reporting() }, now)
     }
 
     /// The account of a Service, to change it: what it wants is worked out anew at the next look.

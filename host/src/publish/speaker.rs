@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::pace::Purse;
-use super::say::{Reason, Said, Tone};
+use super::pace::TokenBucket;
+use super::event_text::{Reason, EventText, EventType};
 use crate::clock::Instant;
 
 /// Changes come in bursts: pods start one after the other.
@@ -13,20 +13,20 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// So many Events about one object at once, and then one each so often.
 const AT_ONCE: u32 = 6;
 const EACH: Duration = Duration::from_secs(30);
-/// Events about a Service that stays in force, with other pods: one at once, and then one each so often. They have a purse
+/// Events about a Service that stays in force, with other pods: one at once, and then one each so often. They have a bucket
 /// of their own: pods that are replaced one after the other must not use up what is kept for bad news.
-const CHANGES: Purse = Purse::new(1, EACH);
+const CHANGES: TokenBucket = TokenBucket::new(1, EACH);
 /// Events that may happen once more, instead of there being another one. The API server forgets them after an hour.
 const KEPT: usize = 8;
 const KEEP: Duration = Duration::from_mins(45);
 
 /// How this node comes to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Right {
+pub(super) enum Role {
     /// It does what it speaks of.
-    Doer,
+    Owner,
     /// It speaks because nobody else does.
-    Bystander,
+    Fallback,
 }
 
 /// How soon an Event is due.
@@ -41,17 +41,17 @@ pub(super) enum Urgency {
 /// What was said about one object.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
-    said: Option<Said>,
+    said: Option<EventText>,
     /// Since when something else could be said, and with what right.
-    pending: Option<(Instant, Right)>,
-    purse: Purse,
-    changes: Purse,
+    pending: Option<(Instant, Role)>,
+    bucket: TokenBucket,
+    changes: TokenBucket,
     events: Vec<Event>,
 }
 
 #[derive(Clone, Debug)]
 struct Event {
-    said: Said,
+    said: EventText,
     name: String,
     count: i32,
     last: Instant,
@@ -67,7 +67,7 @@ impl Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Due {
     pub(super) at: Instant,
-    pub(super) said: Said,
+    pub(super) said: EventText,
     pub(super) again: Option<Again>,
     pub(super) urgency: Urgency,
 }
@@ -93,7 +93,7 @@ pub(super) enum Novelty {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { said: None, pending: None, purse: Purse::new(AT_ONCE, EACH), changes: CHANGES, events: Vec::new() }
+        Self { said: None, pending: None, bucket: TokenBucket::new(AT_ONCE, EACH), changes: CHANGES, events: Vec::new() }
     }
 }
 
@@ -110,53 +110,53 @@ impl Memory {
     }
 
     /// What to say, when that is news.
-    pub(super) fn due(&mut self, mut said: Said, right: Right, novelty: Novelty, now: Instant) -> Option<Due> {
+    pub(super) fn due(&mut self, mut said: EventText, role: Role, novelty: Novelty, now: Instant) -> Option<Due> {
         if self.said.as_ref().is_some_and(|before| same(before, &said)) {
             self.pending = None;
             return None;
         }
-        if self.said.is_none() && self.pending.is_none() && novelty == Novelty::Known && said.tone == Tone::Normal {
+        if self.said.is_none() && self.pending.is_none() && novelty == Novelty::Known && said.event_type == EventType::Normal {
             self.said = Some(said);
             return None;
         }
         let begun = match self.pending {
-            Some((since, before)) if before == right => since,
+            Some((since, before)) if before == role => since,
             Some(_) | None => now,
         };
-        self.pending = Some((begun, right));
+        self.pending = Some((begun, role));
         if self.said.as_ref().is_some_and(|before| in_force(before.reason) && in_force(said.reason)) {
             said.reason = Reason::Changed;
         }
-        let wait = match right {
-            Right::Doer => SETTLE,
-            Right::Bystander => SILENCE,
+        let wait = match role {
+            Role::Owner => SETTLE,
+            Role::Fallback => SILENCE,
         };
         let urgency = self.urgency(&said);
-        let at = (begun + wait).max(self.purse(urgency).due(now));
+        let at = (begun + wait).max(self.bucket(urgency).due(now));
         let mut known = self.events.iter().filter(|event| event.said == said).map(Event::again);
         let again = known.find(|again| now < again.until);
         Some(Due { at, said, again, urgency })
     }
 
-    fn urgency(&self, said: &Said) -> Urgency {
-        let in_force_as = |before: &Said| in_force(before.reason) && said.faults.is_subset(&before.faults);
+    fn urgency(&self, said: &EventText) -> Urgency {
+        let in_force_as = |before: &EventText| in_force(before.reason) && said.faults.is_subset(&before.faults);
         match &self.said {
             Some(before) if in_force(said.reason) && in_force_as(before) => Urgency::Patient,
             Some(_) | None => Urgency::Prompt,
         }
     }
 
-    fn purse(&mut self, urgency: Urgency) -> &mut Purse {
+    fn bucket(&mut self, urgency: Urgency) -> &mut TokenBucket {
         match urgency {
             Urgency::Patient => &mut self.changes,
-            Urgency::Prompt => &mut self.purse,
+            Urgency::Prompt => &mut self.bucket,
         }
     }
 
     /// It was said, in an Event of this name.
-    pub(super) fn told(&mut self, said: &Said, name: Option<String>, now: Instant) {
+    pub(super) fn told(&mut self, said: &EventText, name: Option<String>, now: Instant) {
         let urgency = self.urgency(said);
-        self.purse(urgency).take(now);
+        self.bucket(urgency).take(now);
         self.pending = None;
         self.said = Some(said.clone());
         let before = self.events.iter().position(|event| event.said == *said).map(|at| self.events.remove(at));
@@ -169,7 +169,7 @@ impl Memory {
     }
 
     /// The Event that said it is gone, so there has to be another one.
-    pub(super) fn forget(&mut self, said: &Said) {
+    pub(super) fn forget(&mut self, said: &EventText) {
         self.events.retain(|event| event.said != *said);
     }
 }
@@ -179,8 +179,8 @@ fn in_force(reason: Reason) -> bool {
 }
 
 /// What is in force is the same news as a change to it.
-fn same(a: &Said, b: &Said) -> bool {
-    a.note == b.note && a.tone == b.tone && (a.reason == b.reason || in_force(a.reason) && in_force(b.reason))
+fn same(a: &EventText, b: &EventText) -> bool {
+    a.note == b.note && a.event_type == b.event_type && (a.reason == b.reason || in_force(a.reason) && in_force(b.reason))
 }
 
 #[cfg(test)]
@@ -192,12 +192,12 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn said(note: &str) -> Said {
-        Said::new(Reason::Applied, Tone::Normal, note)
+    fn said(note: &str) -> EventText {
+        EventText::new(Reason::Applied, EventType::Normal, note)
     }
 
     fn due(memory: &mut Memory, note: &str, now: Instant) -> Option<Due> {
-        memory.due(said(note), Right::Doer, Novelty::News, now)
+        memory.due(said(note), Role::Owner, Novelty::News, now)
     }
 
     #[test]
@@ -228,8 +228,8 @@ mod tests {
     }
 
     /// Writes the Event that is due by this moment; its reason, and the moment.
-    fn play(memory: &mut Memory, said: &Said, now: Instant) -> Option<(Reason, Instant)> {
-        let due = memory.due(said.clone(), Right::Doer, Novelty::News, now)?;
+    fn play(memory: &mut Memory, said: &EventText, now: Instant) -> Option<(Reason, Instant)> {
+        let due = memory.due(said.clone(), Role::Owner, Novelty::News, now)?;
         (due.at <= now).then(|| memory.told(&due.said, Some(due.said.note.clone()), now))?;
         Some((due.said.reason, now))
     }
@@ -257,7 +257,7 @@ mod tests {
         let now = begin + SECOND * 100;
         let faulty = |reason: Reason, fault: &str, pods: u32| {
             let faults = [fault.to_owned()].into();
-            Said { faults, ..Said::new(reason, Tone::Warning, format!("{fault}, {pods} pods")) }
+            EventText { faults, ..EventText::new(reason, EventType::Warning, format!("{fault}, {pods} pods")) }
         };
         for (turn, (reason, fault)) in
             [(Reason::Applied, "remote"), (Reason::NotApplied, "held"), (Reason::Invalid, "port")].iter().enumerate()
@@ -274,7 +274,7 @@ mod tests {
         let (mut memory, begin) = (Memory::default(), clock::now());
         let remote = |pods: u32| {
             let faults = ["remote".to_owned()].into();
-            Said { faults, ..Said::new(Reason::Applied, Tone::Warning, format!("{pods} pods elsewhere")) }
+            EventText { faults, ..EventText::new(Reason::Applied, EventType::Warning, format!("{pods} pods elsewhere")) }
         };
         let told = (0..120).filter(|s| play(&mut memory, &remote(*s), begin + SECOND * *s).is_some()).count();
         assert!(told <= 6, "{told} Events in two minutes");
@@ -283,16 +283,16 @@ mod tests {
     #[test]
     fn what_an_earlier_process_told_is_no_news_unless_it_is_bad() {
         let (mut memory, now) = (Memory::default(), clock::now());
-        assert_eq!(memory.due(said("a"), Right::Doer, Novelty::Known, now), None);
-        assert_eq!(memory.due(said("a"), Right::Doer, Novelty::News, now), None);
-        let bad = Said::new(Reason::Invalid, Tone::Warning, "b");
-        assert!(Memory::default().due(bad, Right::Bystander, Novelty::Known, now).is_some());
+        assert_eq!(memory.due(said("a"), Role::Owner, Novelty::Known, now), None);
+        assert_eq!(memory.due(said("a"), Role::Owner, Novelty::News, now), None);
+        let bad = EventText::new(Reason::Invalid, EventType::Warning, "b");
+        assert!(Memory::default().due(bad, Role::Fallback, Novelty::Known, now).is_some());
     }
 
     #[test]
     fn a_bystander_waits_for_others_to_speak() {
         let (mut memory, now) = (Memory::default(), clock::now());
-        let due = memory.due(said("a"), Right::Bystander, Novelty::News, now).unwrap();
+        let due = memory.due(said("a"), Role::Fallback, Novelty::News, now).unwrap();
         assert_eq!(due.at, now + SILENCE);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use egressd_core::model::{Mark, SubjectKey, Uid};
 
 use super::node::Object;
-use super::say::Said;
+use super::event_text::EventText;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,14 +37,14 @@ pub enum Write {
         /// What it is about.
         regarding: Regarding,
         /// What it says.
-        said: Said,
+        said: EventText,
     },
     /// An Event that is there happened once more.
     Series {
         /// What it is about.
         regarding: Regarding,
         /// What it says.
-        said: Said,
+        said: EventText,
         /// The Event's name.
         event: String,
         /// How often it happened, with this time.
@@ -105,7 +105,7 @@ pub enum Kind {
 
 impl Write {
     /// What it says, where it is an Event.
-    pub fn said(&self) -> Option<&Said> {
+    pub fn said(&self) -> Option<&EventText> {
         match self {
             Self::Event { said, .. } | Self::Series { said, .. } => Some(said),
             Self::Active { .. } | Self::Status { .. } | Self::Node(_) => None,

@@ -50,7 +50,7 @@ pub type Told = watch::Receiver<Arc<[Finding]>>;
 
 /// The source's end.
 #[derive(Debug)]
-pub struct Giver {
+pub struct SnapshotSender {
     shared: Arc<Shared>,
     told: watch::Sender<Arc<[Finding]>>,
     asked: Asked,
@@ -58,7 +58,7 @@ pub struct Giver {
 
 /// The loop's end.
 #[derive(Debug)]
-pub struct Taker {
+pub struct SnapshotReceiver {
     shared: Arc<Shared>,
     asking: watch::Sender<Option<Interest>>,
 }
@@ -79,14 +79,14 @@ impl Shared {
 }
 
 /// Two ends of one hand-over.
-pub fn handover() -> (Giver, Taker) {
+pub fn handover() -> (SnapshotSender, SnapshotReceiver) {
     let shared = Arc::new(Shared::default());
     let told = watch::Sender::new(Arc::default());
     let (asking, asked) = watch::channel(None);
-    (Giver { shared: Arc::clone(&shared), told, asked }, Taker { shared, asking })
+    (SnapshotSender { shared: Arc::clone(&shared), told, asked }, SnapshotReceiver { shared, asking })
 }
 
-impl Giver {
+impl SnapshotSender {
     /// Replaces what waits to be taken; the keys add up.
     pub fn give(&self, mut update: Update) {
         let mut waiting = self.shared.waiting();
@@ -131,7 +131,7 @@ impl Giver {
     }
 }
 
-impl Taker {
+impl SnapshotReceiver {
     /// The newest state, as soon as there is one that was not taken yet.
     pub async fn take(&self) -> Update {
         loop {
@@ -174,38 +174,38 @@ mod tests {
 
     #[test]
     fn keys_coalesce_while_nobody_takes() {
-        let (giver, taker) = handover();
-        giver.give(update("a"));
-        giver.give(update("b"));
+        let (sender, receiver) = handover();
+        sender.give(update("a"));
+        sender.give(update("b"));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let taken = runtime.block_on(taker.take());
+        let taken = runtime.block_on(receiver.take());
         assert_eq!(taken.keys.len(), 2);
-        assert!(taker.shared.waiting().is_none(), "what is taken is taken once");
+        assert!(receiver.shared.waiting().is_none(), "what is taken is taken once");
     }
 
     #[test]
     fn what_is_wrong_with_the_source_can_be_read_without_a_hand_over() {
-        let (giver, taker) = handover();
-        let told = giver.told();
+        let (sender, receiver) = handover();
+        let told = sender.told();
         let finding = Finding::warning("api-server-away", "the API server does not answer");
-        giver.tell(vec![finding.clone()]);
+        sender.tell(vec![finding.clone()]);
         assert_eq!(told.borrow()[..], [finding]);
-        giver.tell(vec![]);
+        sender.tell(vec![]);
         assert!(told.borrow().is_empty());
-        assert!(taker.shared.waiting().is_none());
+        assert!(receiver.shared.waiting().is_none());
     }
 
     #[test]
     fn the_first_policies_come_with_the_first_state_or_before_it() {
-        let (giver, taker) = handover();
+        let (sender, receiver) = handover();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let mut early = Snapshot::default();
         early.unreadable.policies.insert("guard".to_owned());
-        giver.give_policies(early.clone());
-        assert_eq!(runtime.block_on(taker.policies()), early, "and those that cannot be read");
-        giver.give(update("a"));
-        assert_eq!(runtime.block_on(taker.policies()), Snapshot::default());
-        assert_eq!(runtime.block_on(taker.take()).keys.len(), 1, "the state is still there");
+        sender.give_policies(early.clone());
+        assert_eq!(runtime.block_on(receiver.policies()), early, "and those that cannot be read");
+        sender.give(update("a"));
+        assert_eq!(runtime.block_on(receiver.policies()), Snapshot::default());
+        assert_eq!(runtime.block_on(receiver.take()).keys.len(), 1, "the state is still there");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::path::Path;
 use tokio::runtime::Runtime;
 
 use self::cluster::{Access, Connection, Scope};
-use self::handover::{Giver, Update};
+use self::handover::{SnapshotSender, Update};
 use self::manifests::{Given, Places};
 use crate::state::Sources;
 
@@ -169,10 +169,10 @@ impl Source {
     ///
     /// # Errors
     /// When it cannot begin. A cluster that does not answer is no error: that is told, and tried again.
-    pub fn spawn(self, giver: Giver) -> Result<(), Error> {
+    pub fn spawn(self, sender: SnapshotSender) -> Result<(), Error> {
         match self {
-            Self::Manifests(places) => watch::spawn(places, giver)?,
-            Self::Cluster(connection, scope) => cluster::spawn(&connection, scope, giver)?,
+            Self::Manifests(places) => watch::spawn(places, sender)?,
+            Self::Cluster(connection, scope) => cluster::spawn(&connection, scope, sender)?,
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::wanted::Wanted;
 use self::watches::{News, Watches};
-use super::handover::{Giver, Update};
+use super::handover::{SnapshotSender, Update};
 use super::manifests::{Error, FileId, Places};
 use crate::clock;
 
@@ -39,13 +39,13 @@ const TRIES: usize = 3;
 ///
 /// # Errors
 /// When a place cannot be read now, or nothing can be watched.
-pub fn spawn(places: Places, giver: Giver) -> Result<(), WatchError> {
+pub fn spawn(places: Places, sender: SnapshotSender) -> Result<(), WatchError> {
     let watches = Watches::new().map_err(WatchError::Watch)?;
-    let mut watcher = Watcher { places, giver, watches, pause: EVERY };
+    let mut watcher = Watcher { places, sender, watches, pause: EVERY };
     watcher.follow();
     let update = watcher.places.read()?;
-    watcher.giver.tell(watcher.findings(&update));
-    watcher.giver.give(update);
+    watcher.sender.tell(watcher.findings(&update));
+    watcher.sender.give(update);
     let thread = thread::Builder::new().name("manifests".to_owned());
     thread.spawn(move || watcher.run()).map_err(WatchError::Thread)?;
     Ok(())
@@ -67,7 +67,7 @@ pub enum WatchError {
 
 struct Watcher {
     places: Places,
-    giver: Giver,
+    sender: SnapshotSender,
     watches: Watches,
     pause: Duration,
 }
@@ -121,7 +121,7 @@ impl Watcher {
         let begun = clock::now();
         self.follow();
         let update = self.places.scan(&self.touched(news));
-        self.giver.tell(self.findings(&update));
+        self.sender.tell(self.findings(&update));
         self.give(update);
         let pause = if self.places.is_unsettled() { SOON } else { EVERY };
         self.pause = pause.max(clock::since(begun) * SHARE);
@@ -146,7 +146,7 @@ impl Watcher {
 
     fn give(&self, update: Update) {
         if !update.keys.is_empty() {
-            self.giver.give(update);
+            self.sender.give(update);
         }
     }
 }

@@ -8,14 +8,14 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::clock;
-use crate::source::handover::{Taker, Told, handover};
+use crate::source::handover::{SnapshotReceiver, Told, handover};
 
 /// Less than the time between two looks, so that what comes by then came by an event.
 const BY_EVENT: Duration = Duration::from_secs(3);
 
 struct Followed {
     root: PathBuf,
-    taker: Taker,
+    receiver: SnapshotReceiver,
     findings: Told,
     _dir: tempfile::TempDir,
 }
@@ -26,10 +26,10 @@ impl Followed {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         prepare(&root);
-        let (giver, taker) = handover();
-        let findings = giver.told();
-        spawn(Places::one(root.join(path), "node-a"), giver).unwrap();
-        Self { root, taker, findings, _dir: dir }
+        let (sender, receiver) = handover();
+        let findings = sender.told();
+        spawn(Places::one(root.join(path), "node-a"), sender).unwrap();
+        Self { root, receiver, findings, _dir: dir }
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -42,7 +42,7 @@ impl Followed {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let taken = async {
             loop {
-                let update = self.taker.take().await;
+                let update = self.receiver.take().await;
                 let names: Vec<String> = update.snapshot.services.keys().map(|key| key.name.to_string()).collect();
                 let same = names == services;
                 last = Some(names);
@@ -66,7 +66,7 @@ impl Followed {
 
     fn expect_nothing_new(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let update = runtime.block_on(async { timeout(LONGEST * 3, self.taker.take()).await });
+        let update = runtime.block_on(async { timeout(LONGEST * 3, self.receiver.take()).await });
         assert!(update.is_err(), "{:?}", update.unwrap().snapshot.services);
     }
 }
@@ -232,17 +232,17 @@ fn a_single_file_is_followed_as_a_directory_is() {
 
 #[test]
 fn what_is_written_without_an_event_is_seen_all_the_same() {
-    let (dir, (giver, taker)) = (tempfile::tempdir().unwrap(), handover());
+    let (dir, (sender, receiver)) = (tempfile::tempdir().unwrap(), handover());
     revision(dir.path(), "d");
     let places = Places::one(dir.path().join("d"), "node-a");
-    let mut watcher = Watcher { places, giver, watches: Watches::new().unwrap(), pause: EVERY };
+    let mut watcher = Watcher { places, sender, watches: Watches::new().unwrap(), pause: EVERY };
     watcher.look(&News::default());
     fs::write(dir.path().join("d/app.yaml"), service("written")).unwrap();
     watcher.look(&News::default());
     assert_eq!(watcher.pause, SOON, "it may be written still");
     watcher.look(&News::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let services = runtime.block_on(taker.take()).snapshot.services;
+    let services = runtime.block_on(receiver.take()).snapshot.services;
     assert_eq!(services.keys().map(|key| key.name.to_string()).collect::<Vec<_>>(), ["written"]);
 }
 

@@ -12,7 +12,7 @@ use super::description::Description;
 use super::functions::{Function, Functions};
 use super::guest::Guest;
 use super::limits::Size;
-use super::nonsense::Nonsense;
+use super::invalid_answer::InvalidAnswer;
 
 /// The types of a version of the contract, and what they become.
 pub(super) trait Form {
@@ -30,10 +30,10 @@ pub(super) trait Form {
     /// How much of the subject it is sent, which decides its fuel.
     fn size(subject: &Self::Subject) -> Size;
 
-    fn settings_findings(reported: Vec<Self::Diagnostic>) -> Result<Vec<Finding>, Nonsense>;
-    fn description(description: Self::Description) -> Result<Description, Nonsense>;
-    fn outcome(answer: Self::Outcome, sent: &Sent<'_, Self::Subject>) -> Result<Outcome, Nonsense>;
-    fn diagnostics(reported: Vec<Self::Diagnostic>, sent: &Self::Subject) -> Result<Vec<Diagnostic>, Nonsense>;
+    fn settings_findings(reported: Vec<Self::Diagnostic>) -> Result<Vec<Finding>, InvalidAnswer>;
+    fn description(description: Self::Description) -> Result<Description, InvalidAnswer>;
+    fn outcome(answer: Self::Outcome, sent: &Sent<'_, Self::Subject>) -> Result<Outcome, InvalidAnswer>;
+    fn diagnostics(reported: Vec<Self::Diagnostic>, sent: &Self::Subject) -> Result<Vec<Diagnostic>, InvalidAnswer>;
 }
 
 /// What an answer is about.
@@ -50,7 +50,7 @@ pub(super) fn check_settings<F: Form>(
     settings: &str,
 ) -> Result<Vec<Finding>, PolicyFailure> {
     let answer = guest.call(Size::default(), |store| functions.call(store, Function::CheckSettings, (settings,)))?;
-    F::settings_findings(answer).map_err(|nonsense| guest.nonsense(&nonsense))
+    F::settings_findings(answer).map_err(|invalid_answer| guest.invalid_answer(&invalid_answer))
 }
 
 /// What it is under these settings.
@@ -60,7 +60,7 @@ pub(super) fn describe<F: Form>(
     settings: &str,
 ) -> Result<Description, PolicyFailure> {
     let answer = guest.call(Size::default(), |store| functions.call(store, Function::Describe, (settings,)))?;
-    F::description(answer).map_err(|nonsense| guest.nonsense(&nonsense))
+    F::description(answer).map_err(|invalid_answer| guest.invalid_answer(&invalid_answer))
 }
 
 /// A policy's answer.
@@ -73,7 +73,7 @@ pub(super) fn evaluate<F: Form>(
     let question = Question::<F>::new(configured, context, view, draft)?;
     let answer = question.put(configured)?;
     let sent = Sent { subject: &question.subject, draft };
-    F::outcome(answer, &sent).map_err(|nonsense| configured.guest.nonsense(&nonsense))
+    F::outcome(answer, &sent).map_err(|invalid_answer| configured.guest.invalid_answer(&invalid_answer))
 }
 
 /// A validator's answer.
@@ -85,7 +85,7 @@ pub(super) fn validate<F: Form>(
 ) -> Result<Vec<Diagnostic>, PolicyFailure> {
     let question = Question::<F>::new(configured, context, view, draft)?;
     let answer = question.put(configured)?;
-    F::diagnostics(answer, &question.subject).map_err(|nonsense| configured.guest.nonsense(&nonsense))
+    F::diagnostics(answer, &question.subject).map_err(|invalid_answer| configured.guest.invalid_answer(&invalid_answer))
 }
 
 /// One subject in the contract's types.

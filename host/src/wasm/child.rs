@@ -19,7 +19,7 @@ use super::error::Error;
 use super::lack::Lack;
 use super::room::NoRoom;
 use super::room::{Room, room};
-use super::unfit::Unfit;
+use super::invalid_component::InvalidComponent;
 use crate::clock;
 
 /// What the child is called with; hidden from people.
@@ -41,7 +41,7 @@ const MOST_WORDS: usize = 4 << 10;
 /// Why there is no native code.
 pub(super) enum Failure {
     /// The component's fault.
-    Unfit(Unfit),
+    InvalidComponent(InvalidComponent),
     /// The container's.
     NoRoom(NoRoom),
     /// The system's.
@@ -52,7 +52,7 @@ impl Failure {
     pub(super) fn about(self, policy: &str) -> Error {
         let policy = policy.to_owned();
         match self {
-            Self::Unfit(source) => Error::Refused { policy, source },
+            Self::InvalidComponent(source) => Error::Refused { policy, source },
             Self::NoRoom(source) => Error::NoRoom { policy, source },
             Self::System(source) => Error::Child { policy, source },
         }
@@ -78,7 +78,7 @@ pub(super) struct Compiled {
 /// `lacking` is for what the child could not give up before, however it ended.
 pub(super) fn compile(program: &Path, bytes: &[u8], lacking: impl FnOnce(&[Lack])) -> Result<Compiled, Failure> {
     if bytes.len() > MOST_BYTES {
-        return Err(Failure::Unfit(Unfit::Large { bytes: bytes.len() }));
+        return Err(Failure::InvalidComponent(InvalidComponent::Large { bytes: bytes.len() }));
     }
     let room = room(&cgroup::levels()).map_err(Failure::NoRoom)?;
     let end = run(program, bytes, &Means { room, clock: CLOCK })?;
@@ -213,9 +213,9 @@ fn cause(end: &End, room: Room) -> Option<Failure> {
     // Rust's last line before it aborts, and the error of those who ask for memory and take no for an answer.
     let starved = ["memory allocation of", "out of memory"].iter().any(|line| end.words.contains(line));
     match room.limit {
-        _ if !failed || !starved => fault(end).map(Failure::Unfit),
+        _ if !failed || !starved => fault(end).map(Failure::InvalidComponent),
         Some(limit) => Some(Failure::NoRoom(NoRoom::UsedUp { limit })),
-        None => Some(Failure::Unfit(Unfit::Space { most: room.bytes })),
+        None => Some(Failure::InvalidComponent(InvalidComponent::Space { most: room.bytes })),
     }
 }
 
@@ -224,19 +224,19 @@ fn signal(end: &End) -> Option<Signal> {
 }
 
 /// What the component did to it.
-fn fault(end: &End) -> Option<Unfit> {
-    let Some(status) = end.status else { return Some(Unfit::Clock { most: CLOCK }) };
+fn fault(end: &End) -> Option<InvalidComponent> {
+    let Some(status) = end.status else { return Some(InvalidComponent::Clock { most: CLOCK }) };
     if end.native.len() > MOST_NATIVE {
-        return Some(Unfit::NativeLarge { most: MOST_NATIVE });
+        return Some(InvalidComponent::NativeLarge { most: MOST_NATIVE });
     }
     match (signal(end), status.code()) {
-        (Some(Signal::XCPU), _) => Some(Unfit::Time { most: CPU }),
-        (Some(Signal::SYS), _) => Some(Unfit::Reached),
+        (Some(Signal::XCPU), _) => Some(InvalidComponent::Time { most: CPU }),
+        (Some(Signal::SYS), _) => Some(InvalidComponent::Reached),
         (Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::ILL), _) | (None, Some(PANICKED)) => {
-            Some(Unfit::GaveUp { what: end.words.lines().take(2).collect::<Vec<_>>().join(" ") })
+            Some(InvalidComponent::GaveUp { what: end.words.lines().take(2).collect::<Vec<_>>().join(" ") })
         }
-        (Some(signal), _) => Some(Unfit::Killed { signal: signal.as_raw() }),
-        (None, Some(REFUSED)) => Some(Unfit::Told(end.words.clone())),
+        (Some(signal), _) => Some(InvalidComponent::Killed { signal: signal.as_raw() }),
+        (None, Some(REFUSED)) => Some(InvalidComponent::Told(end.words.clone())),
         (None, Some(_) | None) => None,
     }
 }
@@ -267,7 +267,7 @@ mod tests {
     fn a_child_that_hangs_is_not_waited_for() {
         for hanging in ["#!/bin/sh\nexec /bin/sleep 1000\n", "#!/bin/sh\nkill -STOP $$\n"] {
             let end = script(hanging, Duration::from_millis(100));
-            assert!(matches!(cause(&end, AMPLE), Some(Failure::Unfit(Unfit::Clock { .. }))));
+            assert!(matches!(cause(&end, AMPLE), Some(Failure::InvalidComponent(InvalidComponent::Clock { .. }))));
         }
     }
 
@@ -289,7 +289,7 @@ mod tests {
 
     fn words(end: &End) -> String {
         match cause(end, AMPLE) {
-            Some(Failure::Unfit(unfit)) => unfit.to_string(),
+            Some(Failure::InvalidComponent(invalid_component)) => invalid_component.to_string(),
             Some(Failure::NoRoom(_) | Failure::System(_)) | None => panic!("the component is not to blame"),
         }
     }
@@ -305,7 +305,7 @@ mod tests {
     fn what_ran_out_of_memory_or_of_a_stack_is_told_apart() {
         let died = |words: &str| script(&format!("#!/bin/sh\necho '{words}' >&2\nkill -ABRT $$\n"), CLOCK);
         let full = died("memory allocation of 64 bytes failed");
-        assert!(matches!(cause(&full, AMPLE), Some(Failure::Unfit(Unfit::Space { most: MEMORY }))));
+        assert!(matches!(cause(&full, AMPLE), Some(Failure::InvalidComponent(InvalidComponent::Space { most: MEMORY }))));
         let cramped = Room { bytes: 300 << 20, limit: Some(512 << 20) };
         let Some(Failure::NoRoom(blamed)) = cause(&full, cramped) else { panic!("the container is to blame") };
         assert!(blamed.to_string().contains("the limit of egressd's container, 512 MiB, leaves"), "{blamed}");

@@ -7,7 +7,7 @@ use super::bounds::MOST_BYTES;
 use super::child::REFUSED;
 use super::compiler::native_code;
 use super::confine::{MEMORY, confine};
-use super::unfit::Unfit;
+use super::invalid_component::InvalidComponent;
 
 /// Why a child gives up.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ enum Error {
     #[error("cannot write the native code: {0}")]
     Write(io::Error),
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    InvalidComponent(#[from] InvalidComponent),
 }
 
 /// What this program does when it is executed with [`super::SUBCOMMAND`], and how many bytes of address space it may have: a
@@ -29,7 +29,7 @@ pub fn compile_child(memory: Option<u64>) -> ExitCode {
     // Nobody is left to tell when stderr is closed.
     let _ = writeln!(stderr(), "{error}");
     match error {
-        Error::Unfit(_) => ExitCode::from(REFUSED as u8),
+        Error::InvalidComponent(_) => ExitCode::from(REFUSED as u8),
         Error::Confine(_) | Error::Read(_) | Error::Write(_) => ExitCode::FAILURE,
     }
 }

@@ -9,8 +9,8 @@ use wasmtime::component::Component;
 use super::child::Compiled;
 use super::engine::Engine;
 use super::error::Error;
-use super::unfit::Unfit;
-use super::unfit::one_line;
+use super::invalid_component::InvalidComponent;
+use super::invalid_component::one_line;
 use super::{child, inspect};
 
 /// Where components are compiled. A component of 1 MiB can cost a compiler minutes and 800 MB.
@@ -54,8 +54,8 @@ impl Compiler {
 }
 
 /// Native code of a component, for an [`Engine`] to run.
-pub(super) fn native_code(bytes: &[u8]) -> Result<Vec<u8>, Unfit> {
+pub(super) fn native_code(bytes: &[u8]) -> Result<Vec<u8>, InvalidComponent> {
     inspect::checked(bytes)?;
-    let refused = |error: wasmtime::Error| Unfit::Compiler { what: one_line(&format!("{error:#}")) };
+    let refused = |error: wasmtime::Error| InvalidComponent::Compiler { what: one_line(&format!("{error:#}")) };
     super::engine::compiler().and_then(|engine| engine.precompile_component(bytes)).map_err(refused)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wit_parser::{Resolve, SourceMap};
 
-use super::unfit::{Unfit, one_line};
+use super::invalid_component::{InvalidComponent, one_line};
 use super::world::{Kind, PACKAGE, SELECTOR, Version};
 
 /// A file of the contract, and what is in it.
@@ -28,40 +28,40 @@ fn wit(version: Version) -> [Text; 2] {
 const IMPORTS: [&str; 2] = ["host", "types"];
 
 /// Of which kind a component with these imports and exports is, by their names alone.
-pub(super) fn kind(imports: &[String], exports: &[String]) -> Result<Kind, Unfit> {
+pub(super) fn kind(imports: &[String], exports: &[String]) -> Result<Kind, InvalidComponent> {
     imports.iter().try_for_each(|name| may_import(name))?;
     let mut versions = BTreeSet::new();
     for name in imports.iter().chain(exports) {
         versions.extend(version_of(name)?);
     }
     if versions.len() > 1 {
-        return Err(Unfit::Versions { versions: numbers(&versions) });
+        return Err(InvalidComponent::Versions { versions: numbers(&versions) });
     }
     if exports.iter().any(|name| name == SELECTOR) {
-        return Err(Unfit::Subjects);
+        return Err(InvalidComponent::Subjects);
     }
     let kinds: Vec<Kind> = Kind::all().filter(|kind| exports.contains(&kind.export())).collect();
     match kinds.as_slice() {
         [kind] => Ok(*kind),
-        [] => Err(Unfit::NoExport),
-        [one, other, ..] => Err(Unfit::BothExports { one: one.export(), other: other.export() }),
+        [] => Err(InvalidComponent::NoExport),
+        [one, other, ..] => Err(InvalidComponent::BothExports { one: one.export(), other: other.export() }),
     }
 }
 
-fn may_import(name: &str) -> Result<(), Unfit> {
+fn may_import(name: &str) -> Result<(), InvalidComponent> {
     if name.starts_with("wasi:") || name.starts_with("wasi_") {
-        return Err(Unfit::Wasi { name: name.to_owned() });
+        return Err(InvalidComponent::Wasi { name: name.to_owned() });
     }
     match split(name) {
         Some((interface, _)) if IMPORTS.contains(&interface) => Ok(()),
-        Some(_) | None => Err(Unfit::Import { name: name.to_owned() }),
+        Some(_) | None => Err(InvalidComponent::Import { name: name.to_owned() }),
     }
 }
 
 /// The version that a name of the contract's package is of. Names of other packages are none of the contract's business.
-fn version_of(name: &str) -> Result<Option<Version>, Unfit> {
+fn version_of(name: &str) -> Result<Option<Version>, InvalidComponent> {
     let Some((_, number)) = split(name) else { return Ok(None) };
-    Version::of(number).map(Some).ok_or_else(|| Unfit::Version { name: name.to_owned() })
+    Version::of(number).map(Some).ok_or_else(|| InvalidComponent::Version { name: name.to_owned() })
 }
 
 /// Interface and version of a name in the contract's package.
@@ -75,11 +75,11 @@ fn numbers(versions: &BTreeSet<Version>) -> String {
 }
 
 /// Whether every function of the world is there with the contract's types. The bytes are a valid component.
-pub(super) fn fits(component: &[u8], kind: Kind) -> Result<(), Unfit> {
+pub(super) fn fits(component: &[u8], kind: Kind) -> Result<(), InvalidComponent> {
     let Kind { version, world } = kind;
     let misfit = |error: anyhow::Error| {
         let what = one_line(&format!("{:#}", error.root_cause()));
-        Unfit::Misfit { version, what }
+        InvalidComponent::Misfit { version, what }
     };
     let mut map = SourceMap::default();
     for (name, text) in wit(version) {

@@ -4,7 +4,7 @@ use wit_component::ComponentEncoder;
 
 use super::error::Error;
 use super::inspect::module_imports;
-use super::unfit::{Unfit, one_line};
+use super::invalid_component::{InvalidComponent, one_line};
 
 /// Makes a component of a core module, as cargo builds it for `wasm32-unknown-unknown`; its interface is in a
 /// section that the SDK puts there. The component is not inspected: [`super::inspect`] does that.
@@ -14,10 +14,10 @@ use super::unfit::{Unfit, one_line};
 pub fn encode(core_module: &[u8]) -> Result<Vec<u8>, Error> {
     for name in module_imports(core_module)? {
         if name.starts_with("wasi_") {
-            return Err(Unfit::Wasi { name }.into());
+            return Err(InvalidComponent::Wasi { name }.into());
         }
     }
     let encoder = ComponentEncoder::default().validate(true).module(core_module);
     let encoded = encoder.and_then(|mut encoder| encoder.encode());
-    encoded.map_err(|error| Unfit::Encode { what: one_line(&format!("{error:#}")) }.into())
+    encoded.map_err(|error| InvalidComponent::Encode { what: one_line(&format!("{error:#}")) }.into())
 }

@@ -3,7 +3,7 @@
 use egressd_core::chain::PolicyFailure;
 
 use super::room::NoRoom;
-use super::unfit::Unfit;
+use super::invalid_component::InvalidComponent;
 
 /// Why a policy, or the engine for all of them, cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -16,14 +16,14 @@ pub enum Error {
     Clock(#[source] std::io::Error),
     /// The bytes are no policy that egressd takes; for who knows which bytes are meant.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
+    InvalidComponent(#[from] InvalidComponent),
     /// The same with a name.
     #[error("cannot use policy {policy}")]
     Refused {
         /// Which policy.
         policy: String,
         /// One sentence.
-        source: Unfit,
+        source: InvalidComponent,
     },
     /// No fault of the policy, or not only: the container has too little memory.
     #[error("cannot compile policy {policy}")]
@@ -77,10 +77,10 @@ pub enum Error {
 
 impl Error {
     /// Whether the node was to blame, or may have been, so that another time may go better.
-    pub fn may_mend(&self) -> bool {
+    pub fn may_recover(&self) -> bool {
         match self {
             Self::Child { .. } | Self::NoRoom { .. } => true,
-            Self::Unfit(source) | Self::Refused { source, .. } => source.may_mend(),
+            Self::InvalidComponent(source) | Self::Refused { source, .. } => source.may_recover(),
             Self::Engine(_)
             | Self::Clock(_)
             | Self::Compile { .. }

@@ -61,8 +61,8 @@ impl Guest {
     }
 
     /// An answer that came in time and means nothing.
-    pub(super) fn nonsense(&self, nonsense: &impl ToString) -> PolicyFailure {
-        self.prompt_failure(nonsense.to_string())
+    pub(super) fn invalid_answer(&self, invalid_answer: &impl ToString) -> PolicyFailure {
+        self.prompt_failure(invalid_answer.to_string())
     }
 
     /// Not called: its contract has no form for a subject of this kind. The chain denies such subjects before it asks.

@@ -4,7 +4,7 @@ use wasmparser::{Encoding, Validator, WasmFeatures};
 
 use super::bounds::MOST_BYTES;
 use super::error::Error;
-use super::unfit::Unfit;
+use super::invalid_component::InvalidComponent;
 use super::walk::Walk;
 use super::world::{Kind, Version, World};
 use super::{contract, used};
@@ -48,7 +48,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Error> {
     Ok(checked(bytes)?)
 }
 
-pub(super) fn checked(bytes: &[u8]) -> Result<Inspection, Unfit> {
+pub(super) fn checked(bytes: &[u8]) -> Result<Inspection, InvalidComponent> {
     looks_like(bytes)?;
     let walk = Walk::over(bytes, Encoding::Component)?;
     Validator::new_with_features(FEATURES).validate_all(bytes)?;
@@ -61,24 +61,24 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Inspection, Unfit> {
 }
 
 /// The modules from which a core module imports.
-pub(super) fn module_imports(bytes: &[u8]) -> Result<Vec<String>, Unfit> {
+pub(super) fn module_imports(bytes: &[u8]) -> Result<Vec<String>, InvalidComponent> {
     looks_like(bytes)?;
     Ok(Walk::over(bytes, Encoding::Module)?.imports)
 }
 
 /// By the first bytes.
-fn looks_like(bytes: &[u8]) -> Result<(), Unfit> {
+fn looks_like(bytes: &[u8]) -> Result<(), InvalidComponent> {
     const WASM: &[u8] = b"\0asm";
     if bytes.len() > MOST_BYTES {
-        return Err(Unfit::Large { bytes: bytes.len() });
+        return Err(InvalidComponent::Large { bytes: bytes.len() });
     }
     match bytes {
-        [] => Err(Unfit::Empty),
+        [] => Err(InvalidComponent::Empty),
         _ if bytes.starts_with(WASM) => Ok(()),
-        _ if WASM.starts_with(bytes) => Err(Unfit::Truncated { bytes: bytes.len() as u64 }),
-        _ if bytes.starts_with(b"\x7fELF") => Err(Unfit::Native),
-        _ if bytes.starts_with(b"\x1f\x8b") => Err(Unfit::Gzip),
-        _ if std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0')) => Err(Unfit::Text),
-        _ => Err(Unfit::NotWasm),
+        _ if WASM.starts_with(bytes) => Err(InvalidComponent::Truncated { bytes: bytes.len() as u64 }),
+        _ if bytes.starts_with(b"\x7fELF") => Err(InvalidComponent::Native),
+        _ if bytes.starts_with(b"\x1f\x8b") => Err(InvalidComponent::Gzip),
+        _ if std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0')) => Err(InvalidComponent::Text),
+        _ => Err(InvalidComponent::NotWasm),
     }
 }

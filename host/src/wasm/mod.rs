@@ -27,9 +27,9 @@ mod lack;
 mod limits;
 mod module;
 mod named;
-mod nonsense;
+mod invalid_answer;
 mod room;
-mod unfit;
+mod invalid_component;
 mod used;
 mod v0_1;
 mod v0_2;
@@ -52,7 +52,7 @@ pub use lack::Lack;
 pub use limits::Limits;
 pub use module::Module;
 pub use room::NoRoom;
-pub use unfit::{Part, Unfit};
+pub use invalid_component::{Part, InvalidComponent};
 pub use world::{Version, World};
 
 /// The policy that reads kube-vip's annotations, compiled from this source tree.

@@ -5,15 +5,15 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance, Parser, Payload,
 };
 
-use super::unfit::Part;
-use super::unfit::Unfit;
+use super::invalid_component::Part;
+use super::invalid_component::InvalidComponent;
 
 /// Looks at a component that is valid.
 ///
 /// # Errors
 /// The first module or component in it that the component around it does not instantiate itself. It could give it to
 /// another, which no tool for policies does.
-pub(super) fn all_is_used(bytes: &[u8]) -> Result<(), Unfit> {
+pub(super) fn all_is_used(bytes: &[u8]) -> Result<(), InvalidComponent> {
     let mut open: Vec<Frame> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
@@ -49,7 +49,7 @@ enum Use {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "only what has a place among modules and components counts")]
 impl Frame {
-    fn look(&mut self, payload: Payload<'_>) -> Result<(), Unfit> {
+    fn look(&mut self, payload: Payload<'_>) -> Result<(), InvalidComponent> {
         match payload {
             Payload::ModuleSection { .. } => self.modules.0.push(Use::Defined),
             Payload::ComponentSection { .. } => self.components.0.push(Use::Defined),
@@ -108,8 +108,8 @@ impl Frame {
         }
     }
 
-    fn end(&self) -> Result<(), Unfit> {
-        let unused = |part, number| Unfit::Unused { part, number };
+    fn end(&self) -> Result<(), InvalidComponent> {
+        let unused = |part, number| InvalidComponent::Unused { part, number };
         self.modules.unused().map_or(Ok(()), |number| Err(unused(Part::Module, number)))?;
         self.components.unused().map_or(Ok(()), |number| Err(unused(Part::Component, number)))
     }

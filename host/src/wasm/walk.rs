@@ -4,12 +4,12 @@ use wasmparser::{BinaryReaderError, Encoding, FunctionBody, MemoryType, Parser, 
 
 use super::bounds::{Item, MOST_BODY, MOST_DEPTH, MOST_LOCALS, TABLE_ELEMENTS};
 use super::limits::Limits;
-use super::unfit::{Unfit, one_line};
+use super::invalid_component::{InvalidComponent, one_line};
 
 /// A page of linear memory.
 const PAGE: u64 = 64 << 10;
 
-impl From<BinaryReaderError> for Unfit {
+impl From<BinaryReaderError> for InvalidComponent {
     fn from(error: BinaryReaderError) -> Self {
         // The parser has no other word for it; all its messages of this kind begin so.
         if error.message().starts_with("unexpected end") {
@@ -19,10 +19,10 @@ impl From<BinaryReaderError> for Unfit {
     }
 }
 
-fn is_expected(found: Encoding, expected: Encoding) -> Result<(), Unfit> {
+fn is_expected(found: Encoding, expected: Encoding) -> Result<(), InvalidComponent> {
     match (found, expected) {
-        (Encoding::Module, Encoding::Component) => Err(Unfit::CoreModule),
-        (Encoding::Component, Encoding::Module) => Err(Unfit::Component),
+        (Encoding::Module, Encoding::Component) => Err(InvalidComponent::CoreModule),
+        (Encoding::Component, Encoding::Module) => Err(InvalidComponent::Component),
         (Encoding::Module, Encoding::Module) | (Encoding::Component, Encoding::Component) => Ok(()),
     }
 }
@@ -44,7 +44,7 @@ pub(super) struct Walk {
 #[expect(clippy::wildcard_enum_match_arm, reason = "a part of the format that costs nothing here is the validator's")]
 impl Walk {
     /// All of it, in the order of the bytes.
-    pub(super) fn over(bytes: &[u8], expected: Encoding) -> Result<Self, Unfit> {
+    pub(super) fn over(bytes: &[u8], expected: Encoding) -> Result<Self, InvalidComponent> {
         let mut walk = Self::default();
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
@@ -58,12 +58,12 @@ impl Walk {
         Ok(walk)
     }
 
-    fn enter(&mut self, payload: &Payload<'_>) -> Result<(), Unfit> {
+    fn enter(&mut self, payload: &Payload<'_>) -> Result<(), InvalidComponent> {
         match payload {
             Payload::Version { .. } => {
                 self.depth += 1;
                 if self.depth > MOST_DEPTH {
-                    return Err(Unfit::Nested);
+                    return Err(InvalidComponent::Nested);
                 }
             }
             Payload::End(_) => self.depth = self.depth.saturating_sub(1),
@@ -74,7 +74,7 @@ impl Walk {
     }
 
     /// Before anything is read, so that reading is bounded.
-    fn count(&mut self, payload: &Payload<'_>) -> Result<(), Unfit> {
+    fn count(&mut self, payload: &Payload<'_>) -> Result<(), InvalidComponent> {
         let (item, count) = match payload {
             Payload::CodeSectionStart { count, .. } => (Item::Functions, *count),
             Payload::TypeSection(section) => (Item::Types, section.count()),
@@ -97,16 +97,16 @@ impl Walk {
         self.add(item, count)
     }
 
-    fn add(&mut self, item: Item, count: u32) -> Result<(), Unfit> {
+    fn add(&mut self, item: Item, count: u32) -> Result<(), InvalidComponent> {
         let counted = &mut self.counted[item as usize];
         *counted += u64::from(count);
         if *counted > item.most() {
-            return Err(Unfit::Many { item, count: *counted });
+            return Err(InvalidComponent::Many { item, count: *counted });
         }
         Ok(())
     }
 
-    fn look(&mut self, payload: Payload<'_>) -> Result<(), Unfit> {
+    fn look(&mut self, payload: Payload<'_>) -> Result<(), InvalidComponent> {
         match payload {
             Payload::CodeSectionEntry(body) => self.function(&body)?,
             Payload::MemorySection(section) => self.memories(section)?,
@@ -114,7 +114,7 @@ impl Walk {
                 for table in section {
                     let elements = table?.ty.initial;
                     if usize::try_from(elements).map_or(true, |elements| elements > TABLE_ELEMENTS) {
-                        return Err(Unfit::Table { elements });
+                        return Err(InvalidComponent::Table { elements });
                     }
                 }
             }
@@ -138,31 +138,31 @@ impl Walk {
         Ok(())
     }
 
-    fn function(&mut self, body: &FunctionBody<'_>) -> Result<(), Unfit> {
+    fn function(&mut self, body: &FunctionBody<'_>) -> Result<(), InvalidComponent> {
         let function = self.functions;
         self.functions += 1;
         let range = body.range();
         let bytes = range.len() as u64;
         if bytes > MOST_BODY {
-            return Err(Unfit::Body { function, bytes });
+            return Err(InvalidComponent::Body { function, bytes });
         }
         let mut locals = 0_u64;
         for group in body.get_locals_reader()? {
             locals += u64::from(group?.0);
         }
         if locals > u64::from(MOST_LOCALS) {
-            return Err(Unfit::Locals { function, locals });
+            return Err(InvalidComponent::Locals { function, locals });
         }
         self.largest_function = self.largest_function.max(bytes);
         self.most_locals = self.most_locals.max(u32::try_from(locals).unwrap_or(u32::MAX));
         Ok(())
     }
 
-    fn memories(&mut self, section: SectionLimited<'_, MemoryType>) -> Result<(), Unfit> {
+    fn memories(&mut self, section: SectionLimited<'_, MemoryType>) -> Result<(), InvalidComponent> {
         for memory in section {
             let bytes = memory?.initial.saturating_mul(PAGE);
             if usize::try_from(bytes).map_or(true, |bytes| bytes > Limits::MEMORY) {
-                return Err(Unfit::Memory { bytes });
+                return Err(InvalidComponent::Memory { bytes });
             }
             self.memory = self.memory.max(bytes);
         }

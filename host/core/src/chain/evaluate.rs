@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::drafts::hidden;
 use super::kinds::{blind, finding};
-use super::{Asked, Chain, FailureKind, Member, PolicyFailure, Ruling, Shadow, Verdict};
+use super::{Asked, Chain, FailureKind, Member, PolicyFailure, ChainDecision, Shadow, Verdict};
 use crate::decision::{Decision, Diagnostic, Draft, Outcome};
 use crate::finding::{Finding, Severity, at_most};
 use crate::guard::guard;
@@ -24,12 +24,12 @@ impl Chain {
         let end = Walk::new(context, subject).through(&counting(None));
         let shadows = covered.iter().filter(|member| member.mode == Mode::Shadow).map(|shadow| {
             let with = counting(Some(&shadow.name));
-            let End { ruling, findings, .. } = Walk::new(context, subject).through(&with);
-            Shadow { policy: shadow.name.clone(), ruling, findings }
+            let End { decision, findings, .. } = Walk::new(context, subject).through(&with);
+            Shadow { policy: shadow.name.clone(), decision, findings }
         });
         let shadows = shadows.collect();
-        let End { ruling, policy, findings, failures } = end;
-        Verdict { ruling, policy, findings, failures, shadows }
+        let End { decision, policy, findings, failures } = end;
+        Verdict { decision, policy, findings, failures, shadows }
     }
 }
 
@@ -45,7 +45,7 @@ struct Walk<'a> {
 
 /// How it ended.
 struct End {
-    ruling: Ruling,
+    decision: ChainDecision,
     policy: Option<String>,
     findings: Vec<Finding>,
     failures: Vec<PolicyFailure>,
@@ -60,32 +60,32 @@ impl<'a> Walk<'a> {
     fn through(mut self, members: &[&Member]) -> End {
         if let Some(member) = blind(members, &self.subject.subject) {
             self.findings.push(finding(member, self.subject.subject.kind()).of_policy(named(member)));
-            return self.end(Ruling::Denied { policy: member.name.clone() }, Some(member.name.clone()));
+            return self.end(ChainDecision::Denied { policy: member.name.clone() }, Some(member.name.clone()));
         }
         for member in members {
-            if let Some(ruling) = self.ask(member) {
-                return self.end(ruling, Some(member.name.clone()));
+            if let Some(decision) = self.ask(member) {
+                return self.end(decision, Some(member.name.clone()));
             }
         }
-        let ruling = Ruling::Draft(std::mem::take(&mut self.draft).into());
+        let decision = ChainDecision::Draft(std::mem::take(&mut self.draft).into());
         let author = self.author.take();
-        self.end(ruling, author)
+        self.end(decision, author)
     }
 
-    fn end(self, ruling: Ruling, policy: Option<String>) -> End {
+    fn end(self, decision: ChainDecision, policy: Option<String>) -> End {
         let Self { findings, failures, .. } = self;
-        End { ruling, policy, findings, failures }
+        End { decision, policy, findings, failures }
     }
 
-    /// Asks one; returns the ruling when it ends the chain.
-    fn ask(&mut self, member: &Member) -> Option<Ruling> {
+    /// Asks one; returns the decision when it ends the chain.
+    fn ask(&mut self, member: &Member) -> Option<ChainDecision> {
         if let Some(finding) = hidden(member, &self.draft) {
             self.findings.push(finding.of_policy(named(member)));
-            return Some(Ruling::Denied { policy: member.name.clone() });
+            return Some(ChainDecision::Denied { policy: member.name.clone() });
         }
         let answer = match &member.asked {
             Asked::Policy(policy) => policy.evaluate(self.context, self.subject, &self.draft),
-            Asked::Validator(validator) => validator.validate(self.context, self.subject, &self.draft).map(objection),
+            Asked::Validator(validator) => validator.validate(self.context, self.subject, &self.draft).map(why_not_owner),
             Asked::Missing(reason) => Err(PolicyFailure {
                 policy: member.name.clone(),
                 reason: format!("it is not loaded: {reason}"),
@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn heed(&mut self, member: &Member, outcome: Outcome) -> Option<Ruling> {
+    fn heed(&mut self, member: &Member, outcome: Outcome) -> Option<ChainDecision> {
         let policy = || member.name.clone();
         if !outcome.diagnostics.is_empty() {
             let named = named(member);
@@ -108,14 +108,14 @@ impl<'a> Walk<'a> {
         match outcome.decision {
             Decision::Pass => None,
             Decision::Plan(draft) => self.adopt(member, draft),
-            Decision::Invalid => Some(Ruling::Invalid { policy: policy() }),
-            Decision::Deny => Some(Ruling::Denied { policy: policy() }),
+            Decision::Invalid => Some(ChainDecision::Invalid { policy: policy() }),
+            Decision::Deny => Some(ChainDecision::Denied { policy: policy() }),
         }
     }
 
     /// A draft that reaches for what is not the subject's own is a failure of its author, before another builds
     /// on it.
-    fn adopt(&mut self, member: &Member, draft: Draft) -> Option<Ruling> {
+    fn adopt(&mut self, member: &Member, draft: Draft) -> Option<ChainDecision> {
         if let Err(refusal) = guard(self.context, self.subject, &draft) {
             let reason = format!("its answer is refused: {refusal}");
             let failure = PolicyFailure { policy: member.name.clone(), reason, kind: FailureKind::Prompt };
@@ -127,14 +127,14 @@ impl<'a> Walk<'a> {
     }
 
     /// What its operator chose for the case that it fails.
-    fn miss(&mut self, member: &Member, failure: PolicyFailure) -> Option<Ruling> {
+    fn miss(&mut self, member: &Member, failure: PolicyFailure) -> Option<ChainDecision> {
         self.failures.push(failure.clone());
         match member.on_failure {
-            OnFailure::KeepLast => Some(Ruling::Failed(failure)),
+            OnFailure::KeepLast => Some(ChainDecision::Failed(failure)),
             OnFailure::Closed => {
                 let message = format!("{failure}; its on-failure is closed, so nothing is translated");
                 self.findings.push(Finding::error("policy-failed", message).of_policy(named(member)));
-                Some(Ruling::Denied { policy: member.name.clone() })
+                Some(ChainDecision::Denied { policy: member.name.clone() })
             }
             OnFailure::Skip => {
                 let message = format!("{failure}; its on-failure is skip, so the others decide without it");
@@ -151,7 +151,7 @@ fn named(member: &Member) -> Arc<Text> {
 }
 
 /// A validator has no decision of its own but a refusal.
-fn objection(diagnostics: Vec<Diagnostic>) -> Outcome {
+fn why_not_owner(diagnostics: Vec<Diagnostic>) -> Outcome {
     let denies = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     Outcome { decision: if denies { Decision::Deny } else { Decision::Pass }, diagnostics }
 }

@@ -83,7 +83,7 @@ pub enum FailureKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The rules, or why there are none.
-    pub ruling: Ruling,
+    pub decision: ChainDecision,
     /// Whose word that is; none when no policy had an opinion.
     pub policy: Option<String>,
     /// What all policies told, in order.
@@ -95,9 +95,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// A ruling that nobody commented on.
-    pub fn new(ruling: Ruling) -> Self {
-        Self { ruling, policy: None, findings: Vec::new(), failures: Vec::new(), shadows: Vec::new() }
+    /// A decision that nobody commented on.
+    pub fn new(decision: ChainDecision) -> Self {
+        Self { decision, policy: None, findings: Vec::new(), failures: Vec::new(), shadows: Vec::new() }
     }
 
     /// Whether a policy failed on the way for this reason.
@@ -112,14 +112,14 @@ pub struct Shadow {
     /// The policy in shadow mode.
     pub policy: String,
     /// The end of the chain, if it were enforced.
-    pub ruling: Ruling,
+    pub decision: ChainDecision,
     /// What it and all others told.
     pub findings: Vec<Finding>,
 }
 
 /// The end of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ruling {
+pub enum ChainDecision {
     /// These rules. A draft without rules: nobody asked for egress.
     Draft(Arc<Draft>),
     /// A policy calls the user's input wrong.
@@ -136,7 +136,7 @@ pub enum Ruling {
     Failed(PolicyFailure),
 }
 
-impl Ruling {
+impl ChainDecision {
     /// The draft, where the chain came to its end.
     pub fn draft(&self) -> Option<&Draft> {
         match self {

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::chain::{FailureKind, PolicyFailure, Ruling, Verdict};
+use crate::chain::{FailureKind, PolicyFailure, ChainDecision, Verdict};
 use crate::policy::PACE;
 
 /// The first pause.
@@ -104,9 +104,9 @@ pub(super) fn is_undecided(verdict: &Verdict) -> bool {
     let rests = |policy: &str| {
         verdict.failures.iter().any(|failure| failure.kind == FailureKind::Deferred && failure.policy == *policy)
     };
-    match &verdict.ruling {
-        Ruling::Draft(_) | Ruling::Failed(_) => verdict.failed(FailureKind::Deferred),
-        Ruling::Invalid { policy } | Ruling::Denied { policy } => rests(policy),
+    match &verdict.decision {
+        ChainDecision::Draft(_) | ChainDecision::Failed(_) => verdict.failed(FailureKind::Deferred),
+        ChainDecision::Invalid { policy } | ChainDecision::Denied { policy } => rests(policy),
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
 
     fn failed(kind: FailureKind) -> Verdict {
         let failure = PolicyFailure { policy: "p".to_owned(), reason: String::new(), kind };
-        Verdict { failures: vec![failure.clone()], ..Verdict::new(Ruling::Failed(failure)) }
+        Verdict { failures: vec![failure.clone()], ..Verdict::new(ChainDecision::Failed(failure)) }
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
             assert!(!again.is_due(until - PACE) && again.is_due(until));
             now = until;
         }
-        again.answered(None, &Verdict::new(Ruling::Invalid { policy: "p".to_owned() }));
+        again.answered(None, &Verdict::new(ChainDecision::Invalid { policy: "p".to_owned() }));
         assert_eq!(again.begin(now), None, "an answer ends it");
     }
 
@@ -146,12 +146,12 @@ mod tests {
     #[test]
     fn without_a_policy_that_rests_nothing_is_decided() {
         let rests = failed(FailureKind::Deferred).failures;
-        let verdict = |ruling| Verdict { failures: rests.clone(), ..Verdict::new(ruling) };
-        for ruling in [Ruling::Draft(Draft::default().into()), Ruling::Denied { policy: "p".to_owned() }] {
-            assert!(is_undecided(&verdict(ruling.clone())), "{ruling:?}");
+        let verdict = |decision| Verdict { failures: rests.clone(), ..Verdict::new(decision) };
+        for decision in [ChainDecision::Draft(Draft::default().into()), ChainDecision::Denied { policy: "p".to_owned() }] {
+            assert!(is_undecided(&verdict(decision.clone())), "{decision:?}");
         }
         assert!(is_undecided(&failed(FailureKind::Deferred)));
-        assert!(!is_undecided(&verdict(Ruling::Denied { policy: "another".to_owned() })));
+        assert!(!is_undecided(&verdict(ChainDecision::Denied { policy: "another".to_owned() })));
         assert!(!is_undecided(&failed(FailureKind::Prompt)));
     }
 

@@ -84,7 +84,7 @@ impl Pipeline {
         let ready: BTreeSet<String> = ready_of(&self.newest).cloned().collect();
         let differ = [
             differ("what is inside", &*self.facts, &facts),
-            differ("what load balancers write", self.holders.seen(), &Seen::of(&self.newest)),
+            differ("what load balancers write", self.ownership.seen(), &Seen::of(&self.newest)),
             differ("what Nodes say", &self.nodes, &KeptNodes::of(&self.newest.nodes)),
             differ("what nodes publish", &self.further, &further),
             differ("the Nodes that are ready", &self.ready, &ready),

@@ -5,7 +5,7 @@ use super::input::Heard;
 use super::memory::{accept, is_accepted};
 use super::shown::Looking;
 use super::{About, Pipeline, Question, again};
-use crate::chain::{FailureKind, Ruling, Verdict};
+use crate::chain::{FailureKind, ChainDecision, Verdict};
 use crate::model::SubjectKey;
 
 impl Pipeline {
@@ -29,7 +29,7 @@ impl Pipeline {
     }
 
     fn about_last_accepted(&mut self, question: &Question, verdict: Verdict) {
-        if matches!(verdict.ruling, Ruling::Denied { .. }) {
+        if matches!(verdict.decision, ChainDecision::Denied { .. }) {
             self.drafts.remove(question.view.subject.uid());
             self.forget_claim(&question.key);
         }
@@ -55,8 +55,8 @@ impl Pipeline {
     pub(super) fn hear(&mut self, key: &SubjectKey, Heard { verdict, bare }: Heard) -> Option<Question> {
         self.remember_denied(key, &verdict);
         let entry = self.subjects.get_mut(key)?;
-        let refused = matches!(verdict.ruling, Ruling::Invalid { .. });
-        if matches!(verdict.ruling, Ruling::Denied { .. }) {
+        let refused = matches!(verdict.decision, ChainDecision::Invalid { .. });
+        if matches!(verdict.decision, ChainDecision::Denied { .. }) {
             entry.last_input = None;
         }
         (entry.standing, entry.verdict, entry.bare) = (Standing::Newest, Some(verdict), bare);
@@ -90,9 +90,9 @@ impl Pipeline {
 
     /// Remembers what was denied. What gives rules is remembered when it comes into force.
     fn remember_denied(&mut self, key: &SubjectKey, verdict: &Verdict) {
-        match (&verdict.ruling, self.subjects.get(key)) {
-            (Ruling::Draft(_) | Ruling::Failed(_) | Ruling::Invalid { .. }, _) | (Ruling::Denied { .. }, None) => {}
-            (Ruling::Denied { .. }, Some(entry)) => {
+        match (&verdict.decision, self.subjects.get(key)) {
+            (ChainDecision::Draft(_) | ChainDecision::Failed(_) | ChainDecision::Invalid { .. }, _) | (ChainDecision::Denied { .. }, None) => {}
+            (ChainDecision::Denied { .. }, Some(entry)) => {
                 self.drafts.remove(entry.view.subject.uid());
                 accept(&mut self.accepted, &entry.view, &self.interest);
                 self.forget_claim(key);

@@ -48,8 +48,8 @@ impl Pipeline {
     /// Asks again about the Services whose policies could not answer, where another time may go better: those
     /// whose pause is over, and for each policy that rests the next one: round the namespaces, by what failed last.
     pub fn ask_failed(&self, now: Duration) -> Vec<Question> {
-        let mut keys = self.alarms.due(now);
-        keys.extend(self.alarms.deferred().cloned());
+        let mut keys = self.timers.due(now);
+        keys.extend(self.timers.deferred().cloned());
         let entries = keys.iter().filter_map(|key| Some((key, self.subjects.get(key)?)));
         let due = entries.filter(|(_, entry)| entry.standing != Standing::Unreadable && entry.again.is_due(now));
         let mut questions: Vec<Question> = due.map(|(key, entry)| entry.question(key)).collect();
@@ -70,9 +70,9 @@ impl Pipeline {
     /// When [`Pipeline::ask_failed`] or [`Pipeline::ask_waited`] has something to ask next. Pauses and waits begin at `now`.
     pub fn next_try(&mut self, now: Duration) -> Option<Duration> {
         for key in self.subjects.take_untimed() {
-            self.alarms.set(&key, self.subjects.times_of(&key), now);
+            self.timers.set(&key, self.subjects.times_of(&key), now);
         }
-        self.alarms.next(now).into_iter().chain(self.claims.begin(&mut self.subjects, now)).min()
+        self.timers.next(now).into_iter().chain(self.claims.begin(&mut self.subjects, now)).min()
     }
 
     /// Whether an answer is still of use.

@@ -116,7 +116,7 @@ impl Pipeline {
 
     fn look_at_all_of_it(&mut self, snapshot: &Snapshot) -> Vec<Question> {
         self.policies = Arc::new(marks_of(snapshot));
-        self.holders.see(snapshot);
+        self.ownership.see(snapshot);
         self.ready.clear();
         self.looked_at_nodes.clear();
         let has_other_context = self.cluster(snapshot);

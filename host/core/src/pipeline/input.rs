@@ -1,6 +1,6 @@
 //! When there is something to ask about a Service.
 
-use crate::chain::{Ruling, Verdict};
+use crate::chain::{ChainDecision, Verdict};
 use crate::decision::Draft;
 use crate::model::{
     AnnotationPrefix, Interest, Published, Service, ServiceType, Snapshot, Subject, SubjectKey, SubjectObject,
@@ -46,9 +46,9 @@ pub(super) fn of_other_types(snapshot: &Snapshot) -> Vec<SubjectKey> {
 
 /// Whether no policy has anything to say about a Service, those in shadow mode among them.
 pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
-    let nothing = |ruling: &Ruling| matches!(ruling, Ruling::Draft(draft) if **draft == Draft::default());
-    let silent = nothing(&verdict.ruling) && verdict.findings.is_empty();
-    silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.ruling) && shadow.findings.is_empty())
+    let nothing = |decision: &ChainDecision| matches!(decision, ChainDecision::Draft(draft) if **draft == Draft::default());
+    let silent = nothing(&verdict.decision) && verdict.findings.is_empty();
+    silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.decision) && shadow.findings.is_empty())
 }
 
 /// What the policies say about a subject with what they cannot see.
@@ -69,21 +69,21 @@ impl Heard {
             return Self { verdict, bare: None };
         }
         let bare = Box::new(verdict.clone());
-        let Verdict { ruling, policy, mut findings, failures, shadows } = verdict;
+        let Verdict { decision, policy, mut findings, failures, shadows } = verdict;
         findings.extend(strays.findings);
-        let ruling = match strays.weight {
-            Weight::Light => ruling,
-            Weight::Filter => Ruling::Invalid { policy: policy.clone().unwrap_or_default() },
+        let decision = match strays.weight {
+            Weight::Light => decision,
+            Weight::Filter => ChainDecision::Invalid { policy: policy.clone().unwrap_or_default() },
         };
-        Self { verdict: Verdict { ruling, policy, findings, failures, shadows }, bare: Some(bare) }
+        Self { verdict: Verdict { decision, policy, findings, failures, shadows }, bare: Some(bare) }
     }
 }
 
 /// Where nothing is asked for, no name narrows anything.
 fn strays(verdict: &Verdict, service: &Service, prefix: &AnnotationPrefix) -> Strays {
-    match (&verdict.ruling, &verdict.policy) {
-        (Ruling::Draft(_), Some(_)) => stray::beside_a_request(service, prefix),
-        (Ruling::Draft(_) | Ruling::Invalid { .. } | Ruling::Denied { .. } | Ruling::Failed(_), _) => {
+    match (&verdict.decision, &verdict.policy) {
+        (ChainDecision::Draft(_), Some(_)) => stray::beside_a_request(service, prefix),
+        (ChainDecision::Draft(_) | ChainDecision::Invalid { .. } | ChainDecision::Denied { .. } | ChainDecision::Failed(_), _) => {
             Strays { findings: stray::alone(service, prefix), weight: Weight::Light }
         }
     }

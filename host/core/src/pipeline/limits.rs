@@ -9,7 +9,7 @@ use super::derived::Derived;
 use super::entry::{Answer, Entry, FollowUp, Standing};
 use super::memory::{accept, is_accepted, remember};
 use super::{Pipeline, Question};
-use crate::chain::{Ruling, Verdict};
+use crate::chain::{ChainDecision, Verdict};
 use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{Snapshot, SubjectKey, SubjectView, view};
@@ -107,10 +107,10 @@ impl Pipeline {
 
     fn alternatives(&self, here: Here<'_>, entry: &Entry) -> Option<Alternatives> {
         let verdict = entry.verdict.as_ref()?;
-        let refused = Ruling::Invalid { policy: verdict.policy.clone().unwrap_or_default() };
+        let refused = ChainDecision::Invalid { policy: verdict.policy.clone().unwrap_or_default() };
         let instead = |standby| settle(here, &entry.view, &refused, &verdict.findings, standby);
         let accepted = self.is_edited(entry, verdict).then(|| {
-            let last = entry.last_input.as_deref().filter(|last| matches!(last.ruling, Ruling::Draft(_)));
+            let last = entry.last_input.as_deref().filter(|last| matches!(last.decision, ChainDecision::Draft(_)));
             last.map(|last| instead(Standby::LastInput(last)))
         });
         Some(Alternatives { before: instead(self.last_draft(entry)), accepted })
@@ -120,7 +120,7 @@ impl Pipeline {
     fn is_edited(&self, entry: &Entry, verdict: &Verdict) -> bool {
         let accepted =
             || entry.standing == Standing::Newest && is_accepted(&self.accepted, &entry.view, &self.interest);
-        entry.answer == Answer::New && matches!(verdict.ruling, Ruling::Draft(_)) && !accepted()
+        entry.answer == Answer::New && matches!(verdict.decision, ChainDecision::Draft(_)) && !accepted()
     }
 
     /// Remembers what came into force of the newest answers of these Services; returns what has to be asked about edits that
@@ -159,14 +159,14 @@ impl Pipeline {
         let (Answer::New, Standing::Newest, Some(verdict)) = (entry.answer, entry.standing, &entry.verdict) else {
             return None;
         };
-        let Ruling::Draft(_) = &verdict.ruling else { return None };
+        let ChainDecision::Draft(_) = &verdict.decision else { return None };
         let uid = entry.view.subject.uid();
         match (refused.map(|instead| instead.grant), entry.last_input.as_deref()) {
             (None, _) => {
                 self.remember_accepted(key);
                 return None;
             }
-            (Some(Grant::Accepted), Some(Verdict { ruling: Ruling::Draft(draft), .. })) => {
+            (Some(Grant::Accepted), Some(Verdict { decision: ChainDecision::Draft(draft), .. })) => {
                 if guard(&self.context, &entry.view, draft).is_ok() {
                     remember(&mut self.drafts, uid, draft);
                 }
@@ -184,7 +184,7 @@ impl Pipeline {
     /// The newest answer came into force.
     fn remember_accepted(&mut self, key: &SubjectKey) {
         let Some(entry) = self.subjects.get(key) else { return };
-        let Some(Verdict { ruling: Ruling::Draft(draft), findings, .. }) = &entry.verdict else { return };
+        let Some(Verdict { decision: ChainDecision::Draft(draft), findings, .. }) = &entry.verdict else { return };
         let uid = entry.view.subject.uid();
         if guard(&self.context, &entry.view, draft).is_ok() {
             remember(&mut self.drafts, uid, draft);

@@ -7,7 +7,7 @@ use super::input::is_asked_about;
 use super::places::Place;
 use super::shown::Looking;
 use super::{Pipeline, Question};
-use crate::chain::{Ruling, Verdict};
+use crate::chain::{ChainDecision, Verdict};
 use crate::decision::Rule;
 use crate::model::{Published, Snapshot, SubjectKey, SubjectView, Uid, published_on};
 use crate::whose::Waits;
@@ -89,7 +89,7 @@ impl Pipeline {
         let in_force = unreadable.into_iter().flat_map(|draft| draft.rules().iter().flat_map(Rule::addresses));
         let outer = own.into_iter().flatten().chain(in_force);
         let inner = endpoints().map(|endpoint| endpoint.address).chain(of_cluster);
-        let named = service.and_then(|service| self.holders.named_by(service));
+        let named = service.and_then(|service| self.ownership.named_by(service));
         let nodes = endpoints().filter_map(|endpoint| endpoint.node.clone()).chain(named);
         Place::new(outer, inner, nodes)
     }
@@ -129,7 +129,7 @@ impl Pipeline {
 
     /// What an earlier process answered.
     fn remembered(&self, uid: &Uid) -> Option<Verdict> {
-        self.drafts.get(uid).map(|draft| Verdict::new(Ruling::Draft(Arc::clone(draft))))
+        self.drafts.get(uid).map(|draft| Verdict::new(ChainDecision::Draft(Arc::clone(draft))))
     }
 
     fn forget(&mut self, key: &SubjectKey, mut gone: Entry) {

@@ -122,8 +122,8 @@ impl Round {
         use crate::in_force::Newest;
         use crate::record::{Outcome, Overview, Records, ThisNode};
         let settled = |key: &SubjectKey| {
-            let (status, voice) = (Arc::new(self.statuses.get(key)?.clone()), self.voices.get(key).cloned());
-            Some(Settled { plan: self.plan.subjects.get(key).map(|plan| Arc::new(plan.clone())), status, voice })
+            let (status, reporting) = (Arc::new(self.statuses.get(key)?.clone()), self.reporting.get(key).cloned());
+            Some(Settled { plan: self.plan.subjects.get(key).map(|plan| Arc::new(plan.clone())), status, reporting })
         };
         let record = |(key, uid): (&SubjectKey, &crate::model::Uid)| {
             let outcome = settled(key).map_or(Outcome::Unanswered, Outcome::Settled);
@@ -145,9 +145,9 @@ impl Round {
 impl Round {
     fn add(&mut self, key: &SubjectKey, record: &Record) {
         self.uids.insert(key.clone(), record.uid.clone());
-        if let Some(Settled { plan: _, status, voice }) = record.settled() {
+        if let Some(Settled { plan: _, status, reporting }) = record.settled() {
             self.statuses.insert(key.clone(), (**status).clone());
-            self.voices.extend(voice.clone().map(|voice| (key.clone(), voice)));
+            self.reporting.extend(reporting.clone().map(|reporting| (key.clone(), reporting)));
         }
     }
 }

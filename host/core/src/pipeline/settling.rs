@@ -6,13 +6,13 @@ use super::entry::{Entry, Standing};
 use super::limits::with_endpoints_counted;
 use super::{Memory, Pipeline, choice};
 use crate::beside;
-use crate::chain::{Ruling, Shadow, Verdict};
+use crate::chain::{ChainDecision, Shadow, Verdict};
 use crate::check::Note;
 use crate::model::{SubjectKey, Uid, asks_kube_vip};
 use crate::plan::{End, Here, Own, Planned, PlannedSubject, Shares, Sharing, Standby, settle, today};
 use crate::record::{Outcome, Record, Settled};
 use crate::status::{ShadowStatus, State, SubjectStatus, status};
-use crate::voice::{Stage, Voice, voice};
+use crate::reporting::{Stage, Reporting, reporting};
 
 impl Pipeline {
     /// What follows from the newest answer about a Service, whatever limits say; none while there is no answer.
@@ -42,7 +42,7 @@ impl Pipeline {
             let mut status = status(planned);
             status.findings.extend(notes.iter().map(Note::finding));
             self.complete(here, entry, planned, &mut status);
-            Settled { plan, status: Arc::new(status), voice: self.voice(entry, planned) }
+            Settled { plan, status: Arc::new(status), reporting: self.reporting(entry, planned) }
         };
         let outcome = planned.map_or(Outcome::Unanswered, |planned| Outcome::Settled(settled(planned)));
         Some(Record { uid: entry.view.subject.uid().clone(), outcome })
@@ -67,34 +67,34 @@ impl Pipeline {
     }
 
     /// What stands on a Service that cannot be read is unknown.
-    fn voice(&self, entry: &Entry, planned: &Planned) -> Option<Voice> {
-        let stage = Stage { node: &self.settings.node, ready: &self.ready, holders: &self.holders };
+    fn reporting(&self, entry: &Entry, planned: &Planned) -> Option<Reporting> {
+        let stage = Stage { node: &self.settings.node, ready: &self.ready, ownership: &self.ownership };
         let is_readable = entry.standing != Standing::Unreadable;
-        is_readable.then(|| voice(stage, &entry.view, &entry.published, planned)).flatten()
+        is_readable.then(|| reporting(stage, &entry.view, &entry.published, planned)).flatten()
     }
 
     pub(super) fn here<'a>(&'a self, sharing: &'a Sharing) -> Here<'a> {
-        Here { context: &self.context, facts: &self.facts, holders: &self.holders, sharing }
+        Here { context: &self.context, facts: &self.facts, ownership: &self.ownership, sharing }
     }
 
     fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
         let verdict = entry.verdict.as_ref()?;
-        if let (Ruling::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.ruling, entry.standing) {
+        if let (ChainDecision::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.decision, entry.standing) {
             let today = today(&self.context, &entry.view, draft);
             let usable = |address| self.is_usable(&entry.view.subject, address);
-            let today = Ruling::Draft(choice::moved(today, &entry.view.subject.addresses, usable).into());
+            let today = ChainDecision::Draft(choice::moved(today, &entry.view.subject.addresses, usable).into());
             return Some(settle(here, &entry.view, &today, &verdict.findings, self.last_draft(entry)));
         }
-        Some(settle(here, &entry.view, &verdict.ruling, &verdict.findings, self.standby(entry, verdict)))
+        Some(settle(here, &entry.view, &verdict.decision, &verdict.findings, self.standby(entry, verdict)))
     }
 
     fn standby<'a>(&'a self, entry: &'a Entry, verdict: &Verdict) -> Standby<'a> {
-        match (&verdict.ruling, entry.last_input.as_deref()) {
-            (Ruling::Invalid { .. }, Some(last)) => match &last.ruling {
-                Ruling::Draft(_) => Standby::LastInput(last),
-                Ruling::Denied { .. } => Standby::Nothing,
+        match (&verdict.decision, entry.last_input.as_deref()) {
+            (ChainDecision::Invalid { .. }, Some(last)) => match &last.decision {
+                ChainDecision::Draft(_) => Standby::LastInput(last),
+                ChainDecision::Denied { .. } => Standby::Nothing,
                 // Then the policies changed, and not the input alone.
-                Ruling::Invalid { .. } | Ruling::Failed(_) => self.last_draft(entry),
+                ChainDecision::Invalid { .. } | ChainDecision::Failed(_) => self.last_draft(entry),
             },
             (_, _) => self.last_draft(entry),
         }
@@ -124,10 +124,10 @@ impl Pipeline {
     fn shadows(&self, here: Here<'_>, entry: &Entry, enforced: &Planned) -> Vec<ShadowStatus> {
         let shadows = entry.verdict.iter().flat_map(|verdict| &verdict.shadows);
         let would = |shadow: &Shadow| {
-            let planned = settle(here, &entry.view, &shadow.ruling, &shadow.findings, self.last_draft(entry));
+            let planned = settle(here, &entry.view, &shadow.decision, &shadow.findings, self.last_draft(entry));
             let status = ShadowStatus::new(&shadow.policy, enforced, &planned)?;
-            let before = entry.verdict.as_ref().and_then(|verdict| verdict.ruling.draft());
-            Some(status.with_alternatives(before, shadow.ruling.draft()))
+            let before = entry.verdict.as_ref().and_then(|verdict| verdict.decision.draft());
+            Some(status.with_alternatives(before, shadow.decision.draft()))
         };
         shadows.filter_map(would).collect()
     }

@@ -21,7 +21,7 @@ pub(super) struct Looking<'a> {
 
 /// Whether two views of a subject are the same to those who look.
 pub(super) fn are_alike(one: &SubjectView, other: &SubjectView, looking: Looking<'_>) -> bool {
-    Sight::of(one, looking) == Sight::of(other, looking)
+    ShownView::of(one, looking) == ShownView::of(other, looking)
 }
 
 /// A hash of what was shown, for which no other view can be found that a tenant could have instead.
@@ -31,14 +31,14 @@ pub(super) struct Shown([u8; 32]);
 impl Shown {
     pub(super) fn of(view: &SubjectView, looking: Looking<'_>) -> Self {
         let mut bytes = Bytes(Sha256::new());
-        Sight::of(view, looking).hash(&mut bytes);
+        ShownView::of(view, looking).hash(&mut bytes);
         Self(bytes.0.finalize().into())
     }
 }
 
 /// A view cut to what policies read.
 #[derive(PartialEq, Eq, Hash)]
-struct Sight<'a> {
+struct ShownView<'a> {
     key: &'a SubjectKey,
     uid: &'a Uid,
     labels: Vec<(&'a str, &'a str)>,
@@ -50,7 +50,7 @@ struct Sight<'a> {
     service: Option<OfService<'a>>,
 }
 
-impl<'a> Sight<'a> {
+impl<'a> ShownView<'a> {
     /// What is left out is the host's alone: whatever comes into a view has to be decided on here.
     fn of(view: &'a SubjectView, Looking { node, interest }: Looking<'a>) -> Self {
         let SubjectView { subject, namespace, withheld: _, findings: _ } = view;

@@ -17,7 +17,7 @@ impl Pipeline {
     /// where a Service has several addresses they see the one first that is used here.
     pub fn hold(&mut self, held: Held) -> Vec<Question> {
         self.around.interfaces = held.keys().copied().collect();
-        let other = self.holders.hold(held);
+        let other = self.ownership.hold(held);
         let mut concerned: BTreeSet<SubjectKey> =
             other.into_iter().flat_map(|address| self.places.of(address)).cloned().collect();
         concerned.extend(self.gather());

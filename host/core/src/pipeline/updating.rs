@@ -138,12 +138,12 @@ impl Pipeline {
 
     /// Takes in what load balancers write; returns the Services for which they say something else.
     fn announced_otherwise(&mut self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
-        let Differ { services, for_all } = Differ::between(self.holders.seen(), &Seen::of(snapshot));
-        self.holders.see(snapshot);
+        let Differ { services, for_all } = Differ::between(self.ownership.seen(), &Seen::of(snapshot));
+        self.ownership.see(snapshot);
         let of_many: BTreeSet<SubjectKey> = match for_all {
             ForAll::Same => BTreeSet::new(),
             ForAll::OfKubeVip => {
-                let is_kube_vips = |service: &Arc<Service>| self.holders.is_kube_vips(service);
+                let is_kube_vips = |service: &Arc<Service>| self.ownership.is_kube_vips(service);
                 let all = snapshot.services.iter().filter(|(_, service)| is_kube_vips(service));
                 all.map(|(key, _)| key.clone()).collect()
             }

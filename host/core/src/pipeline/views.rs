@@ -16,7 +16,7 @@ impl Pipeline {
     pub fn ask_waited(&mut self, now: Duration) -> Vec<Question> {
         let ended = self.claims.end(&mut self.subjects, now);
         self.subjects.touch(&ended);
-        let mut over = self.alarms.due(now);
+        let mut over = self.timers.due(now);
         over.retain(|key| self.subjects.times_of(key).is_some_and(|entry| entry.waits.end(now)));
         let newest = self.newest.clone();
         over.into_iter().filter_map(|key| self.look(&newest, key, false)).collect()
@@ -70,6 +70,6 @@ impl Pipeline {
 
     /// Whether packets of this node may get an address of a subject as their source.
     pub(super) fn is_usable(&self, subject: &Subject, address: IpAddr) -> bool {
-        self.holders.holds(subject, address) && self.facts.refusal(address).is_none()
+        self.ownership.holds(subject, address) && self.facts.refusal(address).is_none()
     }
 }

@@ -49,7 +49,7 @@ use decide::{Decided, decide};
 
 /// One node's view of who holds addresses.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Holders {
+pub struct AddressOwnership {
     owner: Owner,
     node: String,
     prefix: AnnotationPrefix,
@@ -59,7 +59,7 @@ pub struct Holders {
 
 /// Why this node does not translate to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Obstacle<'a> {
+enum NotOwner<'a> {
     /// A claim names another node.
     OtherNode(Claim<'a>),
     /// A claim cannot be read, or may be about another Service.
@@ -72,7 +72,7 @@ enum Obstacle<'a> {
     Unusable(Standing),
 }
 
-impl Holders {
+impl AddressOwnership {
     /// A node of this name, whose interfaces have nothing so far, in a cluster of which nothing is known.
     pub fn new(owner: Owner, node: &str, prefix: &AnnotationPrefix) -> Self {
         let (node, prefix) = (node.to_owned(), prefix.clone());
@@ -116,15 +116,15 @@ impl Holders {
     }
 
     /// Why this node does not translate to one of a subject's addresses; none when it does.
-    pub fn objection(&self, subject: &Subject, address: IpAddr) -> Option<Finding> {
+    pub fn why_not_owner(&self, subject: &Subject, address: IpAddr) -> Option<Finding> {
         let on_interface = self.held.get(&address).copied();
         self.obstacle(subject, address).map(|obstacle| match obstacle {
-            Obstacle::OtherNode(claim) => sentences::other_node(address, &claim, on_interface),
-            Obstacle::Unknown(claim) => sentences::unknown(address, &claim),
-            Obstacle::NoNode => sentences::no_node(address, &self.prefix.name(VIP_HOST)),
-            Obstacle::Absent(ended) => sentences::absent(address, ended.as_ref()),
-            Obstacle::Unusable(Standing::Duplicate) => sentences::duplicate(address),
-            Obstacle::Unusable(Standing::Tentative | Standing::Usable) => sentences::tentative(address),
+            NotOwner::OtherNode(claim) => sentences::other_node(address, &claim, on_interface),
+            NotOwner::Unknown(claim) => sentences::unknown(address, &claim),
+            NotOwner::NoNode => sentences::no_node(address, &self.prefix.name(VIP_HOST)),
+            NotOwner::Absent(ended) => sentences::absent(address, ended.as_ref()),
+            NotOwner::Unusable(Standing::Duplicate) => sentences::duplicate(address),
+            NotOwner::Unusable(Standing::Tentative | Standing::Usable) => sentences::tentative(address),
         })
     }
 
@@ -171,19 +171,19 @@ impl Holders {
         (named != self.node && self.is_named(named)).then(|| sentences::other_case(&claim, named, &self.node))
     }
 
-    fn obstacle<'a>(&'a self, subject: &'a Subject, address: IpAddr) -> Option<Obstacle<'a>> {
+    fn obstacle<'a>(&'a self, subject: &'a Subject, address: IpAddr) -> Option<NotOwner<'a>> {
         match self.owner {
             Owner::Any => None,
             Owner::Address => self.not_on_an_interface(address, None),
             Owner::VipHost => match subject.service().and_then(|service| self.vip_host(service)) {
-                None => Some(Obstacle::NoNode),
+                None => Some(NotOwner::NoNode),
                 Some(claim) => self.not_named(claim),
             },
             Owner::Auto => self.obstacle_by_claims(subject, address),
         }
     }
 
-    fn obstacle_by_claims<'a>(&'a self, subject: &'a Subject, address: IpAddr) -> Option<Obstacle<'a>> {
+    fn obstacle_by_claims<'a>(&'a self, subject: &'a Subject, address: IpAddr) -> Option<NotOwner<'a>> {
         let decided = self.decided_of(subject);
         let Some(claim) = decided.claim else { return self.not_on_an_interface(address, decided.ended) };
         let needs_interface = claim.needs_an_interface();
@@ -191,19 +191,19 @@ impl Holders {
         self.not_named(claim).or_else(not_here)
     }
 
-    fn not_named<'a>(&self, claim: Claim<'a>) -> Option<Obstacle<'a>> {
+    fn not_named<'a>(&self, claim: Claim<'a>) -> Option<NotOwner<'a>> {
         match claim.node() {
             Some(node) if self.is_named(node) => None,
-            Some(_) => Some(Obstacle::OtherNode(claim)),
-            None => Some(Obstacle::Unknown(claim)),
+            Some(_) => Some(NotOwner::OtherNode(claim)),
+            None => Some(NotOwner::Unknown(claim)),
         }
     }
 
-    fn not_on_an_interface<'a>(&self, address: IpAddr, ended: Option<Claim<'a>>) -> Option<Obstacle<'a>> {
+    fn not_on_an_interface<'a>(&self, address: IpAddr, ended: Option<Claim<'a>>) -> Option<NotOwner<'a>> {
         match self.held.get(&address) {
             Some(Standing::Usable) => None,
-            Some(standing) => Some(Obstacle::Unusable(*standing)),
-            None => Some(Obstacle::Absent(ended)),
+            Some(standing) => Some(NotOwner::Unusable(*standing)),
+            None => Some(NotOwner::Absent(ended)),
         }
     }
 

@@ -23,13 +23,13 @@ impl Own {
         let pods = view.local_endpoints(here.context).map(|endpoint| endpoint.address);
         Self {
             key: view.subject.key().clone(),
-            pods: pods.filter(|pod| !here.holders.is_on_an_interface(*pod)).collect(),
+            pods: pods.filter(|pod| !here.ownership.is_on_an_interface(*pod)).collect(),
             addresses: view
                 .subject
                 .addresses
                 .iter()
                 .copied()
-                .filter(|address| here.objection(view, *address).is_none())
+                .filter(|address| here.why_not_owner(view, *address).is_none())
                 .collect(),
         }
     }

@@ -11,7 +11,7 @@ use crate::finding::{Finding, Severity};
 use crate::model::{Context, Endpoint, SubjectView, TrafficPolicy};
 use crate::net::Family;
 use crate::owner::Share;
-use crate::placement::Holders;
+use crate::placement::AddressOwnership;
 
 /// How many nodes are named.
 const NAMED: usize = 3;
@@ -21,7 +21,7 @@ const NAMED: usize = 3;
 /// Where the policies leave out an endpoint of this node they choose among endpoints, and which ones they would choose
 /// elsewhere is not known here.
 pub(super) fn untranslated(here: Here<'_>, view: &SubjectView, rules: &[Rule]) -> Option<Finding> {
-    let Here { context, holders, .. } = here;
+    let Here { context, ownership, .. } = here;
     // Most Services need no further look, and all of them are looked at in every round.
     remote(context, view).next().filter(|_| !rules.is_empty())?;
     let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources().iter().copied()).collect();
@@ -34,7 +34,7 @@ pub(super) fn untranslated(here: Here<'_>, view: &SubjectView, rules: &[Rule]) -
     let remote: Vec<&Endpoint> = remote(context, view).filter(|endpoint| is_of(&whole, endpoint.address)).collect();
     let addresses = rules.iter().map(|rule| rule.address()).filter(|address| is_of(&whole, *address));
     let addresses = list(addresses.collect::<BTreeSet<_>>());
-    (!remote.is_empty()).then(|| match holders.share() {
+    (!remote.is_empty()).then(|| match ownership.share() {
         Share::Alone | Share::Assumed => Finding::warning(CODE, left_out(context, view, &addresses, &remote)),
         Share::Shared => Finding::new(Severity::Info, CODE, left_to_others(view, &addresses, &remote)),
     })
@@ -42,8 +42,8 @@ pub(super) fn untranslated(here: Here<'_>, view: &SubjectView, rules: &[Rule]) -
 
 /// Where nothing is translated here: the endpoints that could be, if the address were with them.
 pub(super) fn apart(here: Here<'_>, view: &SubjectView) -> Option<Finding> {
-    let Here { context, holders, .. } = here;
-    let held = held_apart(holders, &context.node, view);
+    let Here { context, ownership, .. } = here;
+    let held = held_apart(ownership, &context.node, view);
     if held.is_empty() {
         return None;
     }
@@ -68,8 +68,8 @@ pub(super) fn apart(here: Here<'_>, view: &SubjectView) -> Option<Finding> {
 
 /// The addresses that this node alone holds, where it has no endpoint of their families and others have. None where that
 /// is so of one family alone: nothing shows here whether the policies were asked for that one.
-pub(crate) fn held_apart(holders: &Holders, node: &str, view: &SubjectView) -> BTreeSet<IpAddr> {
-    match holders.share() {
+pub(crate) fn held_apart(ownership: &AddressOwnership, node: &str, view: &SubjectView) -> BTreeSet<IpAddr> {
+    match ownership.share() {
         Share::Alone => {}
         // Then it is not known that no other node translates.
         Share::Assumed | Share::Shared => return BTreeSet::new(),
@@ -79,7 +79,7 @@ pub(crate) fn held_apart(holders: &Holders, node: &str, view: &SubjectView) -> B
             view.subject.endpoints.iter().filter(|e| Family::of(e.address) == Family::of(address)).peekable();
         endpoints.peek().is_some() && endpoints.all(|endpoint| endpoint.node.as_deref() != Some(node))
     };
-    let held = |address: IpAddr| holders.holds(&view.subject, address);
+    let held = |address: IpAddr| ownership.holds(&view.subject, address);
     let held: BTreeSet<IpAddr> = view.subject.addresses.iter().copied().filter(|address| held(*address)).collect();
     if held.iter().copied().all(is_apart) { held } else { BTreeSet::new() }
 }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use super::not_implemented::not_implemented;
 use super::today::today;
 use super::{End, Planned, PlannedSubject, Rules, Sharing, alternatives, inside, remote};
-use crate::chain::{Ruling, Verdict};
+use crate::chain::{ChainDecision, Verdict};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
 use crate::model::{ClusterFacts, Context, Endpoint, SubjectView};
 use crate::net::Family;
-use crate::placement::Holders;
+use crate::placement::AddressOwnership;
 
 /// What holds on this node for every Service.
 #[derive(Clone, Copy, Debug)]
@@ -24,16 +24,16 @@ pub struct Here<'a> {
     /// Which destinations stay in the cluster.
     pub facts: &'a ClusterFacts,
     /// Which addresses this node holds.
-    pub holders: &'a Holders,
+    pub ownership: &'a AddressOwnership,
     /// Which addresses Services of several namespaces have.
     pub sharing: &'a Sharing,
 }
 
 impl Here<'_> {
     /// Why `address` may not be a source here, if it may not: the same for what is planned and for what may stay.
-    pub(super) fn objection(self, view: &SubjectView, address: IpAddr) -> Option<Finding> {
-        let not_held = || self.holders.objection(&view.subject, address);
-        let taken = || self.sharing.objection(view.subject.key(), address);
+    pub(super) fn why_not_owner(self, view: &SubjectView, address: IpAddr) -> Option<Finding> {
+        let not_held = || self.ownership.why_not_owner(&view.subject, address);
+        let taken = || self.sharing.why_not_owner(view.subject.key(), address);
         self.facts.refusal(address).or_else(not_held).or_else(taken)
     }
 }
@@ -56,14 +56,14 @@ pub enum Standby<'a> {
 pub fn settle(
     here: Here<'_>,
     view: &SubjectView,
-    ruling: &Ruling,
+    decision: &ChainDecision,
     findings: &[Finding],
     standby: Standby<'_>,
 ) -> Planned {
     let mut findings = findings.to_vec();
-    let (end, draft) = guarded(here.context, view, ruling, standby, &mut findings);
+    let (end, draft) = guarded(here.context, view, decision, standby, &mut findings);
     let rules = apart_from_this_node(here, draft.rules(), &mut findings);
-    let rules = alternatives::chosen(rules, |address| here.objection(view, address).is_none());
+    let rules = alternatives::chosen(rules, |address| here.why_not_owner(view, address).is_none());
     let rules = translatable(here, view, rules, &mut findings);
     findings.extend(remote::untranslated(here, view, &rules));
     // Anything worse is why nothing is translated.
@@ -74,7 +74,7 @@ pub fn settle(
         findings.splice(0..0, view.findings.iter().cloned());
         findings.extend(inside::findings(here.facts, &rules));
         findings.extend(not_implemented(&draft));
-        findings.extend(here.holders.notes(&view.subject));
+        findings.extend(here.ownership.notes(&view.subject));
     }
     let service = (!rules.is_empty()).then(|| PlannedSubject {
         uid: view.subject.uid().clone(),
@@ -95,16 +95,16 @@ fn foreign(context: &Context, view: &SubjectView) -> BTreeSet<IpAddr> {
     view.local_endpoints(context).filter(|endpoint| !own(endpoint)).map(|endpoint| endpoint.address).collect()
 }
 
-/// How it ended, and the draft that counts: the ruling's own, or what stands in for it.
+/// How it ended, and the draft that counts: the decision's own, or what stands in for it.
 fn guarded(
     context: &Context,
     view: &SubjectView,
-    ruling: &Ruling,
+    decision: &ChainDecision,
     standby: Standby<'_>,
     findings: &mut Vec<Finding>,
 ) -> (End, Arc<Draft>) {
-    match ruling {
-        Ruling::Draft(draft) => match guard::guard(context, view, draft) {
+    match decision {
+        ChainDecision::Draft(draft) => match guard::guard(context, view, draft) {
             Ok(()) => {
                 let end = if **draft == Draft::default() && findings.is_empty() { End::Off } else { End::Ruled };
                 (end, Arc::clone(draft))
@@ -114,9 +114,9 @@ fn guarded(
                 (End::Failed, stand_in(context, view, standby, findings).into())
             }
         },
-        Ruling::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, findings).into()),
-        Ruling::Denied { .. } => (End::Denied, Arc::default()),
-        Ruling::Failed(failure) => {
+        ChainDecision::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, findings).into()),
+        ChainDecision::Denied { .. } => (End::Denied, Arc::default()),
+        ChainDecision::Failed(failure) => {
             findings.push(failure.attributed(Finding::error("policy-failed", failure.to_string())));
             (End::Failed, stand_in(context, view, standby, findings).into())
         }
@@ -127,7 +127,7 @@ fn guarded(
 fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, findings: &mut Vec<Finding>) -> Draft {
     let (draft, what) = match standby {
         Standby::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
-        Standby::LastInput(Verdict { ruling: Ruling::Draft(draft), .. }) => {
+        Standby::LastInput(Verdict { decision: ChainDecision::Draft(draft), .. }) => {
             (&**draft, "the annotations that were accepted last stay in force")
         }
         Standby::Nothing | Standby::LastInput(_) => {
@@ -166,7 +166,7 @@ fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, finding
 /// The rules without sources that this node's interfaces have: a slice may list any address, and what has one of the
 /// node's is the node itself (P1).
 fn apart_from_this_node<'r>(here: Here<'_>, rules: &'r [Rule], findings: &mut Vec<Finding>) -> Cow<'r, [Rule]> {
-    let ours = |source: &IpAddr| here.holders.is_on_an_interface(*source);
+    let ours = |source: &IpAddr| here.ownership.is_on_an_interface(*source);
     let sources: BTreeSet<IpAddr> = rules.iter().flat_map(|rule| rule.sources()).copied().filter(ours).collect();
     let Some(first) = sources.first() else { return Cow::Borrowed(rules) };
     findings.push(this_nodes(*first, sources.len() - 1));
@@ -189,8 +189,8 @@ fn translatable<'r>(
 ) -> Cow<'r, [Rule]> {
     let with_sources = || rules.iter().filter(|rule| !rule.sources().is_empty());
     let addresses: BTreeSet<IpAddr> = with_sources().map(|rule| rule.address()).collect();
-    let objection = |address: IpAddr| Some((address, here.objection(view, address)?));
-    let objections: BTreeMap<IpAddr, Finding> = addresses.into_iter().filter_map(objection).collect();
+    let why_not_owner = |address: IpAddr| Some((address, here.why_not_owner(view, address)?));
+    let objections: BTreeMap<IpAddr, Finding> = addresses.into_iter().filter_map(why_not_owner).collect();
     let (known, unknown): (Vec<&Rule>, Vec<&Rule>) = with_sources()
         .filter(|rule| !objections.contains_key(&rule.address()))
         .partition(|rule| here.facts.excluded.contains_key(&Family::of(rule.address())));

@@ -128,7 +128,7 @@ impl Sharing {
     }
 
     /// Why a Service is not translated to one of its addresses; none when it is.
-    pub(super) fn objection(&self, key: &SubjectKey, address: IpAddr) -> Option<Finding> {
+    pub(super) fn why_not_owner(&self, key: &SubjectKey, address: IpAddr) -> Option<Finding> {
         let (first, _) = self.sharers(address)?;
         match self.mode {
             SharedAddresses::Allow => None,

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use egressd_vocabulary::RuleParts;
 
-use crate::chain::{Ruling, Verdict};
+use crate::chain::{ChainDecision, Verdict};
 use crate::compile::table_names;
 use crate::decision::{Draft, Rule};
 use crate::model::{
@@ -95,7 +95,7 @@ pub fn answered_plainly(questions: Vec<Question>) -> Vec<(Question, Verdict)> {
         let rules =
             question.view.subject.addresses.first().map(|address| rule(sources(), *address)).into_iter().collect();
         let draft = Draft::of(rules);
-        (question, Verdict::new(Ruling::Draft(draft.into())))
+        (question, Verdict::new(ChainDecision::Draft(draft.into())))
     };
     questions.into_iter().map(answered).collect()
 }

@@ -7,7 +7,7 @@ use crate::model::{Placement, PrivateDestinations};
 use crate::pipeline::Round;
 use crate::plan::{Plan, PlannedSubject};
 
-/// The plan, statuses, voices and uids that are in force; nothing else of a round.
+/// The plan, statuses, reporting and uids that are in force; nothing else of a round.
 pub fn whole(in_force: &InForce) -> Round {
     let inside = &in_force.overview.inside;
     let mut round = Round::default();
@@ -15,7 +15,7 @@ pub fn whole(in_force: &InForce) -> Round {
     for (key, shown) in &in_force.subjects {
         round.uids.insert(key.clone(), shown.record.uid.clone());
         round.statuses.extend(shown.record.status().map(|status| (key.clone(), status.clone())));
-        round.voices.extend(shown.record.voice().map(|voice| (key.clone(), voice.clone())));
+        round.reporting.extend(shown.record.reporting().map(|reporting| (key.clone(), reporting.clone())));
         plan.subjects.extend(shown.record.plan().map(|service| (key.clone(), (**service).clone())));
     }
     let pods = plan.subjects.values().flat_map(PlannedSubject::sources);

@@ -39,7 +39,7 @@ pub fn sifted(node: &str, pods: &KnownPods, mut view: SubjectView, earlier: Earl
     };
     let key = view.subject.key().clone();
     let mut sieve =
-        Sieve { node, pods, reading, key: &key, earlier, waits: Default::default(), reasons: Default::default() };
+        EndpointFilter { node, pods, reading, key: &key, earlier, waits: Default::default(), reasons: Default::default() };
     let mut withheld = Vec::new();
     let sift = |endpoint: &Endpoint| {
         if endpoint.node.as_deref() != Some(node) {
@@ -83,7 +83,7 @@ enum Standing {
     Withheld,
 }
 
-struct Sieve<'a> {
+struct EndpointFilter<'a> {
     node: &'a str,
     pods: &'a Pods,
     reading: Reading,
@@ -93,7 +93,7 @@ struct Sieve<'a> {
     reasons: BTreeMap<Reason, Vec<IpAddr>>,
 }
 
-impl Sieve<'_> {
+impl EndpointFilter<'_> {
     fn standing(&mut self, address: IpAddr) -> Standing {
         match self.pods.whose(address, &self.key.namespace) {
             Whose::Own(name) => Standing::Own(name.clone()),

@@ -25,7 +25,7 @@ fn a_draft_that_a_member_in_force_cannot_be_shown_denies_the_subject() {
     for (validator, on_failure) in [(false, OnFailure::KeepLast), (true, OnFailure::Skip)] {
         let part = Part { says: Says::Pass, validator, on_failure, ..ENFORCED };
         let verdict = verdict(of(part, Contract::Services("0.1.0")));
-        assert_eq!(verdict.ruling, Ruling::Denied { policy: "p1".to_owned() });
+        assert_eq!(verdict.decision, ChainDecision::Denied { policy: "p1".to_owned() });
         assert_eq!(codes(&verdict.findings), [(Severity::Error, DRAFT_NOT_SHOWN)]);
         assert_eq!(
             verdict.findings[0].message,
@@ -40,14 +40,14 @@ fn a_draft_that_a_member_in_force_cannot_be_shown_denies_the_subject() {
 fn a_member_whose_contract_has_a_form_for_the_draft_is_asked() {
     for contract in [Contract::Native, Contract::Subjects("0.2.0")] {
         let verdict = verdict(of(Part { says: Says::Pass, ..ENFORCED }, contract));
-        assert!(matches!(&verdict.ruling, Ruling::Draft(draft) if draft.rules()[0].alternatives().len() == 1));
+        assert!(matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules()[0].alternatives().len() == 1));
     }
 }
 
 #[test]
 fn in_shadow_mode_its_shadow_alone_says_so() {
     let verdict = verdict(of(Part { mode: Mode::Shadow, ..ENFORCED }, Contract::Services("0.1.0")));
-    assert!(matches!(verdict.ruling, Ruling::Draft(_)) && verdict.findings.is_empty());
-    assert_eq!(verdict.shadows[0].ruling, Ruling::Denied { policy: "p1".to_owned() });
+    assert!(matches!(verdict.decision, ChainDecision::Draft(_)) && verdict.findings.is_empty());
+    assert_eq!(verdict.shadows[0].decision, ChainDecision::Denied { policy: "p1".to_owned() });
     assert_eq!(codes(&verdict.shadows[0].findings), [(Severity::Error, DRAFT_NOT_SHOWN)]);
 }

@@ -46,7 +46,7 @@ pub(super) fn codes(findings: &[Finding]) -> Vec<(Severity, &str)> {
 #[test]
 fn a_member_that_handles_its_kind_is_asked_about_a_subject() {
     let (verdict, asked) = verdict(&[]);
-    assert!(matches!(&verdict.ruling, Ruling::Draft(draft) if draft.rules().len() == 1));
+    assert!(matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules().len() == 1));
     assert_eq!((verdict.policy.as_deref(), asked), (Some("p0"), 1));
 }
 
@@ -58,7 +58,7 @@ fn a_subject_that_a_member_in_force_cannot_be_shown_is_denied_without_a_question
         Part { says: Says::Fail, order: -1, on_failure: OnFailure::Skip, ..ENFORCED },
     ] {
         let (verdict, asked) = verdict(&[blind]);
-        assert_eq!(verdict.ruling, Ruling::Denied { policy: "p1".to_owned() }, "{blind:?}");
+        assert_eq!(verdict.decision, ChainDecision::Denied { policy: "p1".to_owned() }, "{blind:?}");
         assert_eq!((codes(&verdict.findings), asked), (vec![(Severity::Error, NOT_SHOWN)], 0), "{blind:?}");
         assert_eq!(verdict.findings[0].policy.as_ref().map(|policy| policy.as_str()), Some("p1"));
     }
@@ -67,16 +67,16 @@ fn a_subject_that_a_member_in_force_cannot_be_shown_is_denied_without_a_question
 #[test]
 fn a_member_that_does_not_cover_a_subject_need_not_be_shown_it() {
     let (verdict, _) = verdict(&[Part { covers: false, ..ENFORCED }]);
-    assert!(matches!(verdict.ruling, Ruling::Draft(_)) && codes(&verdict.findings) == [(Severity::Info, "asked")]);
+    assert!(matches!(verdict.decision, ChainDecision::Draft(_)) && codes(&verdict.findings) == [(Severity::Info, "asked")]);
 }
 
 #[test]
 fn in_shadow_mode_it_is_reported_in_its_own_shadow_alone() {
     let (verdict, asked) = verdict(&[Part { mode: Mode::Shadow, ..ENFORCED }]);
-    assert!(matches!(verdict.ruling, Ruling::Draft(_)) && asked == 1);
+    assert!(matches!(verdict.decision, ChainDecision::Draft(_)) && asked == 1);
     assert_eq!(codes(&verdict.findings), [(Severity::Info, "asked")]);
     let [shadow] = &verdict.shadows[..] else { panic!("one shadow") };
-    assert_eq!(shadow.ruling, Ruling::Denied { policy: "p1".to_owned() });
+    assert_eq!(shadow.decision, ChainDecision::Denied { policy: "p1".to_owned() });
     assert_eq!(codes(&shadow.findings), [(Severity::Error, NOT_SHOWN)]);
 }
 
@@ -84,7 +84,7 @@ fn in_shadow_mode_it_is_reported_in_its_own_shadow_alone() {
 fn a_member_that_could_not_be_loaded_is_missed_as_for_services() {
     let missing = Member { name: "guard".to_owned(), ..Member::new(Asked::Missing("no such file".to_owned())) };
     let verdict = Chain::new([missing]).evaluate(&here().0, &of_another_kind());
-    assert!(matches!(verdict.ruling, Ruling::Failed(_)), "{:?}", verdict.ruling);
+    assert!(matches!(verdict.decision, ChainDecision::Failed(_)), "{:?}", verdict.decision);
 }
 
 /// Its operator chose that the others decide where it cannot answer.
@@ -98,7 +98,7 @@ fn a_member_that_could_not_be_loaded_and_is_to_be_skipped_is_skipped_for_subject
     };
     let first = of_both_kinds(member(0, ENFORCED, &Arc::default()));
     let verdict = Chain::new([first, missing]).evaluate(&here().0, &of_another_kind());
-    assert!(matches!(&verdict.ruling, Ruling::Draft(draft) if draft.rules().len() == 1), "{:?}", verdict.ruling);
+    assert!(matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules().len() == 1), "{:?}", verdict.decision);
     let expected = [(Severity::Info, "asked"), (Severity::Warning, "policy-failed")];
     assert_eq!(codes(&verdict.findings), expected);
 }

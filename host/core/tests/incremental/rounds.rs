@@ -85,7 +85,7 @@ impl Node {
             kept: (*step.kept).clone(),
             fatal: step.fatal.clone(),
             statuses: of(records, |record| record.status().cloned()),
-            voices: of(records, |record| record.voice().cloned()),
+            reporting: of(records, |record| record.reporting().cloned()),
             uids: of(records, |record| Some(record.uid.clone())),
             first_ready: overview.first_ready.clone(),
             policies: (*overview.policies).clone(),

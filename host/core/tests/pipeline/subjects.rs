@@ -47,7 +47,7 @@ fn what_is_published_on_a_service_is_published_on_no_other_kind() {
     let policy = web_policy("translate");
     let key = policy.key.clone();
     let round = world.put_policy(policy);
-    assert!(round.voices[&key].active.is_empty());
+    assert!(round.reporting[&key].active.is_empty());
 }
 
 #[test]

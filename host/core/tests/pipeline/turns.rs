@@ -130,7 +130,7 @@ fn until_the_earlier_input_is_asked_about_what_is_in_force_stays() {
     let further = world.answer(questions);
     assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1 -> 11.0.0.2");
     assert_eq!(in_force(&world.ask(further)), "10.0.0.1,10.0.0.2 -> 11.0.0.2");
-    let questions = world.comes(web(Some("nonsense")), &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let questions = world.comes(web(Some("invalid_answer")), &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
     let further = world.answer(questions);
     assert_eq!(in_force(&world.pipeline.round()), "10.0.0.1,10.0.0.2 -> 11.0.0.2");
     assert_eq!(in_force(&world.ask(further)), "10.0.0.1,10.0.0.2,10.0.0.3 -> 11.0.0.2");

@@ -39,7 +39,7 @@ fn what_was_in_force_of_it_stays_for_todays_endpoints_and_it_is_named() {
         found.iter().any(|finding| finding.code == "service-unreadable" && finding.message == sentence),
         "{found:?}"
     );
-    assert!(round.voices.is_empty(), "what stands on it is unknown");
+    assert!(round.reporting.is_empty(), "what stands on it is unknown");
     assert_eq!(world.asked, 0);
 }
 

@@ -8,7 +8,7 @@ use egressd_core::model::{
     Term, UnixTime,
 };
 use egressd_core::owner::{Held, Owner, Standing};
-use egressd_core::placement::{Holders, cilium_lease, services_lease};
+use egressd_core::placement::{AddressOwnership, cilium_lease, services_lease};
 use egressd_core::testkit::{a, service};
 use proptest::prelude::*;
 
@@ -124,12 +124,12 @@ impl Claims {
     }
 
     /// As a node sees it.
-    pub(crate) fn seen_from(&self, node: &str, owner: Owner) -> Holders {
-        let mut holders = Holders::new(owner, node, &AnnotationPrefix::default());
+    pub(crate) fn seen_from(&self, node: &str, owner: Owner) -> AddressOwnership {
+        let mut ownership = AddressOwnership::new(owner, node, &AnnotationPrefix::default());
         let held: Held = self.interfaces.get(node).map(|standing| (a(V4), *standing)).into_iter().collect();
-        holders.hold(held);
-        holders.see(&Snapshot { announced: self.announced(), ..Snapshot::default() });
-        holders
+        ownership.hold(held);
+        ownership.see(&Snapshot { announced: self.announced(), ..Snapshot::default() });
+        ownership
     }
 
     /// The nodes that translate.

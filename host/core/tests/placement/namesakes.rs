@@ -8,7 +8,7 @@ use egressd_core::model::{
 };
 use egressd_core::owner::{Held, Owner, Standing};
 use egressd_core::placement::Certainty::{Certain, Unknown};
-use egressd_core::placement::{Holders, Holding};
+use egressd_core::placement::{AddressOwnership, Holding};
 use egressd_core::testkit::{a, service};
 use proptest::prelude::*;
 
@@ -74,14 +74,14 @@ fn without_the_lease(there: &[There]) -> Snapshot {
 
 /// What a node of this name, whose interface has the address, knows of a Service.
 fn seen_from(node: &str, snapshot: &Snapshot, which: usize) -> (Holding, bool, Option<String>) {
-    let mut holders = Holders::new(Owner::Auto, node, &AnnotationPrefix::default());
-    holders.hold(Held::from([(a(V4), Standing::Usable)]));
-    holders.see(snapshot);
+    let mut ownership = AddressOwnership::new(Owner::Auto, node, &AnnotationPrefix::default());
+    ownership.hold(Held::from([(a(V4), Standing::Usable)]));
+    ownership.see(snapshot);
     let service = snapshot.services.get(&key(which)).unwrap();
     let object = SubjectObject::Service(Arc::clone(service));
     let subject = Subject { object, addresses: vec![a(V4)], endpoints: [].into() };
-    let objection = holders.objection(&subject, a(V4)).map(|finding| finding.message.as_str().to_owned());
-    (holders.holding(&subject, a(V4)), holders.holds(&subject, a(V4)), objection)
+    let why_not_owner = ownership.why_not_owner(&subject, a(V4)).map(|finding| finding.message.as_str().to_owned());
+    (ownership.holding(&subject, a(V4)), ownership.holds(&subject, a(V4)), why_not_owner)
 }
 
 fn node_of(snapshot: &Snapshot, which: usize) -> Option<String> {
@@ -141,11 +141,11 @@ proptest! {
 fn a_lease_that_may_be_of_two_services_counts_for_neither_and_names_both() {
     let snapshot = cluster(&[There::OfClass(None), There::OfClass(None)]);
     for which in [0, 1] {
-        let (holding, holds, objection) = seen_from("b", &snapshot, which);
+        let (holding, holds, why_not_owner) = seen_from("b", &snapshot, which);
         assert_eq!((holding.node, holding.certainty, holds), (None, Unknown, false));
         let names = if which == 0 { "a/b-c-d or of Service a-b/c-d" } else { "a-b/c-d or of Service a/b-c-d" };
         let because = format!("Lease kube-system/{LEASE} may be that of Service {names}, whose Leases have one name");
-        assert!(objection.as_ref().is_some_and(|message| message.contains(&because)), "{objection:?}");
+        assert!(why_not_owner.as_ref().is_some_and(|message| message.contains(&because)), "{why_not_owner:?}");
     }
 }
 

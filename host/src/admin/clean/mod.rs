@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use egressd_core::compile::Instance;
 
 pub use report::{Left, Outcome, Report, Why};
-pub use stay::{Doors, stay};
+pub use stay::{Listeners, stay};
 
 use crate::errors::with_causes;
 use crate::instances::lock::{Life, LockDir, Missing};

@@ -13,10 +13,10 @@ use anyhow::{Context, Result};
 use egressd_core::compile::Instance;
 
 use super::{Outcome, Report};
-use crate::admin::crowd::Bounds;
+use crate::admin::pool::Bounds;
 use crate::admin::http::{self, Answer};
 use crate::admin::status_socket::{Probe, StatusSocket};
-use crate::board::notices::insist;
+use crate::state_channel::notices::insist;
 use crate::out;
 
 /// Between two tries: what is in the way may be an egressd on its way out.
@@ -24,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// Where probes are answered.
 #[derive(Clone, Debug)]
-pub struct Doors {
+pub struct Listeners {
     /// A unix socket.
     pub socket: PathBuf,
     /// And HTTP, where it is asked for.
@@ -41,7 +41,7 @@ type Pending = Rc<RefCell<Option<String>>>;
 /// When it was ended before nothing was left: what is.
 pub async fn stay(
     pass: impl Fn(&BTreeSet<Instance>) -> Result<Report> + Clone + Send + 'static,
-    doors: Doors,
+    doors: Listeners,
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let pending: Pending = Rc::new(RefCell::new(Some("nothing was tried yet".to_owned())));
@@ -99,7 +99,7 @@ fn left(done: Result<Report>) -> Result<Option<String>> {
 }
 
 /// Answers probes as long as it cleans. A door that cannot be had is reported, and is no reason not to clean.
-fn open(Doors { socket, http }: Doors, pending: &Pending) {
+fn open(Listeners { socket, http }: Listeners, pending: &Pending) {
     if let Some(address) = http {
         let pending = Rc::clone(pending);
         tokio::task::spawn_local(async move {

@@ -16,7 +16,7 @@ pub use inside::{Inside, inside, table_of_inside};
 pub use policy::{Policy, Rule, Shadow};
 pub use table::table_of;
 
-use crate::board::Newest;
+use crate::state_channel::Newest;
 use crate::clock::Moment;
 use crate::kernel::nft::{Owner, Survey, SurveyedTable};
 use crate::rights::Publish;
@@ -43,7 +43,7 @@ pub struct Document {
     /// Our tables.
     pub tables: Vec<Table>,
     /// What is told about the source of Services and about the node.
-    pub findings: Vec<Told>,
+    pub findings: Vec<FindingDocument>,
     /// By name.
     pub policies: Vec<Policy>,
     /// By namespace and name.
@@ -89,14 +89,14 @@ pub struct Service {
     /// When its status changed last, RFC 3339.
     pub changed: Option<String>,
     /// Everything that was found.
-    pub findings: Vec<Told>,
+    pub findings: Vec<FindingDocument>,
     /// What policies in shadow mode would change.
     pub shadows: Vec<Shadow>,
 }
 
 /// A finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct FindingDocument {
     /// info, warning or error.
     pub severity: String,
     /// What programs look at.
@@ -132,7 +132,7 @@ impl Document {
 }
 
 /// Findings about the source, the loading of policies, egressd itself, the node, and what other processes left.
-fn findings(newest: &Newest) -> Vec<Told> {
+fn findings(newest: &Newest) -> Vec<FindingDocument> {
     let round = newest.in_force.iter().flat_map(|round| &round.overview.findings);
     newest.standing().map(|finding| told(&finding)).chain(round.map(told)).collect()
 }
@@ -168,9 +168,9 @@ fn table(table: &SurveyedTable) -> Table {
     Table { name: table.id.to_string(), owner, persists: table.persists }
 }
 
-fn told(finding: &Finding) -> Told {
+fn told(finding: &Finding) -> FindingDocument {
     let Finding { severity, code, message, span: _, policy, rule } = finding;
-    Told {
+    FindingDocument {
         severity: severity.to_string(),
         code: code.to_string(),
         message: message.to_string(),

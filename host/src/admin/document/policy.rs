@@ -7,7 +7,7 @@ use egressd_core::policy::{Need, OnFailure};
 use egressd_core::status::ShadowStatus;
 use serde::{Deserialize, Serialize};
 
-use super::{Told, told};
+use super::{FindingDocument, told};
 use crate::policies::PolicyReport;
 
 /// One policy.
@@ -54,7 +54,7 @@ pub struct Shadow {
     /// Rules that would be gone.
     pub removed: Vec<Rule>,
     /// What would be told beside what is.
-    pub findings: Vec<Told>,
+    pub findings: Vec<FindingDocument>,
 }
 
 /// A rule as the plan has it.

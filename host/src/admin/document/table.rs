@@ -7,7 +7,7 @@ use egressd_core::finding::label;
 use egressd_core::model::SubjectKind;
 use egressd_core::status::State;
 
-use super::{Document, Policy, Service, Shadow, Table, Told};
+use super::{Document, Policy, Service, Shadow, Table, FindingDocument};
 use crate::rights::Publish;
 
 /// For people. Services that nobody asked egress for are counted, not listed.
@@ -136,8 +136,8 @@ fn aligned<const N: usize>(out: &mut dyn Write, rows: &[[String; N]]) -> io::Res
     Ok(())
 }
 
-fn findings(out: &mut dyn Write, findings: &[Told]) -> io::Result<()> {
-    findings.iter().try_for_each(|Told { severity, code, message, policy, rule }| {
+fn findings(out: &mut dyn Write, findings: &[FindingDocument]) -> io::Result<()> {
+    findings.iter().try_for_each(|FindingDocument { severity, code, message, policy, rule }| {
         writeln!(out, "  {severity}: {message} {}", label(code, policy.as_deref(), rule.as_deref()))
     })
 }

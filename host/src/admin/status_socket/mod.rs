@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 pub use client::{INSIDE, Probe, inside, probe, read};
 
-use crate::admin::crowd::{Bounds, Crowd, Visit};
+use crate::admin::pool::{Bounds, ConnectionPool, Visit};
 use crate::clock;
 use crate::files;
 
@@ -145,7 +145,7 @@ impl StatusSocket {
         D: Future<Output = String> + 'static,
         A: Future<Output = ()> + 'static,
     {
-        let (crowd, desk) = (Crowd::new(bounds), Rc::new((document, answer)));
+        let (pool, admin_server) = (ConnectionPool::new(bounds), Rc::new((document, answer)));
         while self.is_there() {
             let Ok(accepted) = timeout(THERE, self.listener.accept()).await else { continue };
             let Ok((mut stream, _)) = accepted else {
@@ -153,9 +153,9 @@ impl StatusSocket {
                 sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let desk = Rc::clone(&desk);
+            let admin_server = Rc::clone(&admin_server);
             let talk = |visit: Visit| async move {
-                let (document, answer) = &*desk;
+                let (document, answer) = &*admin_server;
                 match timeout(BEGIN, beginning(&stream)).await {
                     Ok(Ok(Beginning::Request)) => answer(stream, visit).await,
                     Ok(Ok(Beginning::Nothing)) | Err(_) => {
@@ -168,7 +168,7 @@ impl StatusSocket {
                     Ok(Err(_)) => {}
                 }
             };
-            crowd.admit(talk).await;
+            pool.admit(talk).await;
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the board says against what the kernel does with packets.
+//! What the state_channel says against what the kernel does with packets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use egressd_core::ruleset::Ruleset;
 use egressd_core::status::{SubjectStatus, UNDER_WAY};
 use egressd_core::testkit::{Packet, Seen, a, promised, trace, whole};
 
-use crate::board::Newest;
+use crate::state_channel::Newest;
 
 /// A packet from a pod to the outside.
 pub(super) fn outwards(pod: IpAddr) -> Packet {

@@ -2,7 +2,7 @@
 
 use egressd_core::status::{State, SubjectStatus};
 use egressd_core::testkit::{a, whole};
-use egressd_core::voice::Speech;
+use egressd_core::reporting::Reporter;
 
 use super::policy::{DEFECTIVE, NOTHING, TRANSLATE};
 use super::world::{ADDRESS, World, key};
@@ -29,7 +29,7 @@ fn translates(pod: &str, is_held_back: bool) -> (State, Vec<String>, bool) {
 #[tokio::test(start_paused = true)]
 async fn a_service_whose_change_is_refused_is_reported_as_it_was_and_no_other_is() {
     let mut world = two_services().await;
-    let (before, kernel) = (world.board.newest().in_force.unwrap(), world.stage.ruleset());
+    let (before, kernel) = (world.state_channel.newest().in_force.unwrap(), world.stage.ruleset());
     world.translate("web", &["10.0.0.3"]);
     world.commit().await.refuse();
     let newest = world.reported().await;
@@ -40,7 +40,7 @@ async fn a_service_whose_change_is_refused_is_reported_as_it_was_and_no_other_is
     assert_eq!(gist(&world.status("web")), translates("10.0.0.1", true));
     assert!(world.status("web").reason().unwrap().contains("is tried again"));
     assert_eq!(shown.statuses[&key("dns")], shown_before.statuses[&key("dns")]);
-    assert_eq!(shown.voices.get(&key("dns")), shown_before.voices.get(&key("dns")));
+    assert_eq!(shown.reporting.get(&key("dns")), shown_before.reporting.get(&key("dns")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,8 +48,8 @@ async fn a_service_whose_change_is_refused_publishes_nothing_from_this_node() {
     let mut world = two_services().await;
     world.translate("web", &["10.0.0.3"]);
     world.commit().await.refuse();
-    let voice = whole(&world.reported().await.in_force.unwrap()).voices[&key("web")].clone();
-    assert_eq!((voice.speech, voice.active.iter().count()), (Speech::Translator, 0));
+    let reporting = whole(&world.reported().await.in_force.unwrap()).reporting[&key("web")].clone();
+    assert_eq!((reporting.reporter, reporting.active.iter().count()), (Reporter::Active, 0));
 }
 
 #[tokio::test(start_paused = true)]

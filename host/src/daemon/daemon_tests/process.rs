@@ -11,7 +11,7 @@ use crate::daemon::evaluator::Evaluator;
 use crate::kernel::addresses::{Addresses, Known};
 use crate::kernel::nft::KernelThread;
 use crate::policies::Loader;
-use crate::source::handover::Taker;
+use crate::source::handover::SnapshotReceiver;
 use crate::state::StateDir;
 
 /// What one process is started with.
@@ -25,7 +25,7 @@ pub(super) struct Setting {
 pub(super) struct Ends {
     pub(super) actor: Actor,
     pub(super) loader: Loader,
-    pub(super) taker: Taker,
+    pub(super) receiver: SnapshotReceiver,
     pub(super) known: watch::Receiver<Known>,
     pub(super) stopped: oneshot::Receiver<()>,
     pub(super) planted: mpsc::UnboundedReceiver<Defect>,
@@ -36,17 +36,17 @@ pub(super) type Defect = Box<dyn FnOnce(&mut Daemon) + Send>;
 
 pub(super) async fn run(setting: Setting, ends: Ends, watch: Watch) -> Result<()> {
     let Setting { settings, start, state } = setting;
-    let Ends { actor, loader, taker, known, mut stopped, mut planted } = ends;
+    let Ends { actor, loader, receiver, known, mut stopped, mut planted } = ends;
     let kernel = KernelThread::spawn(move || Ok(actor)).await?;
     let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::default())? };
     let mut daemon = Daemon::adopt(settings, state, threads, start, watch).await?;
     let (mut addresses, mut defect) = (Addresses::from(known), None);
     let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-    let mut ended = daemon.follow(&taker, &mut addresses, stop).await;
+    let mut ended = daemon.follow(&receiver, &mut addresses, stop).await;
     while let (Ok(()), Some(plant)) = (&ended, defect.take()) {
         plant(&mut daemon);
         let stop = interrupted(&mut stopped, &mut planted, &mut defect);
-        ended = daemon.run_loop(Next::Idle(Idle::Audit), &taker, &mut addresses, stop).await;
+        ended = daemon.run_loop(Next::Idle(Idle::Audit), &receiver, &mut addresses, stop).await;
     }
     daemon.end(ended).await
 }

@@ -72,7 +72,7 @@ async fn a_kernel_that_cannot_be_read_is_not_written_to_whatever_is_new() {
         world.reported().await;
         world.translate("web", &[pod]);
     }
-    assert!(world.board.newest().trouble.is_some());
+    assert!(world.state_channel.newest().trouble.is_some());
     world.read().await.obey();
     world.commit().await.obey();
     world.settle_exactly().await;

@@ -72,7 +72,7 @@ async fn a_large_change_that_fails_at_any_slice_is_read_back_and_ends_exactly() 
     for (at, fail) in (0..commits).flat_map(|at| failures.map(|fail| (at, fail))) {
         let mut world = after(at).await;
         fail(world.commit().await);
-        while world.board.newest().trouble.is_none() {
+        while world.state_channel.newest().trouble.is_none() {
             world.reported().await;
         }
         world.read().await.obey();
@@ -83,7 +83,7 @@ async fn a_large_change_that_fails_at_any_slice_is_read_back_and_ends_exactly() 
 #[tokio::test(start_paused = true)]
 async fn of_a_large_change_services_say_that_it_is_under_way_and_the_others_are_in_force() {
     let mut world = after_the_first_slice().await;
-    let newest = world.board.newest();
+    let newest = world.state_channel.newest();
     let (trouble, in_force) = (newest.trouble, whole(&newest.in_force.unwrap()));
     let is_under_way =
         |name: &str| in_force.statuses[&super::world::key(name)].findings.iter().any(|f| f.code == UNDER_WAY);

@@ -35,7 +35,7 @@ async fn a_table_of_a_newer_egressd_is_waited_for_and_nothing_is_read_or_written
         request.find_newer();
     }
     let request = world.asked_at_start().await;
-    let newest = world.board.newest();
+    let newest = world.state_channel.newest();
     assert_eq!(newest.newer.as_ref().unwrap().code.to_string(), "newer-layout");
     assert!(newest.unready().unwrap().contains("newer-layout"));
     request.obey();

@@ -25,13 +25,13 @@ use super::kernel::{Request, Stage};
 use super::policy::{Gate, TRANSLATE, obedient};
 use super::process::{Defect, Ends, Setting, run};
 use crate::admin::oneshot::ask;
-use crate::board::notices::Notices;
-use crate::board::{Newest, Reader, board};
+use crate::state_channel::notices::Notices;
+use crate::state_channel::{Newest, Reader, state_channel};
 use crate::clock::Instant;
 use crate::kernel::addresses::Known;
 use crate::metrics::Metrics;
 use crate::policies::{Hand, Loaded, Loader};
-use crate::source::handover::{Giver, Update, handover};
+use crate::source::handover::{SnapshotSender, Update, handover};
 use crate::state::StateDir;
 
 /// The address that Services have where it does not matter which.
@@ -64,13 +64,13 @@ impl Default for Scene {
 pub(super) struct World {
     pub(super) stage: Stage,
     pub(super) gate: Gate,
-    pub(super) board: Reader,
+    pub(super) state_channel: Reader,
     pub(super) metrics: Metrics,
     snapshot: Snapshot,
     held: Held,
     owner: Owner,
     claims: Claims,
-    giver: Giver,
+    sender: SnapshotSender,
     addresses: watch::Sender<Known>,
     /// Where it is gone, the loop has no policies.
     _hand: Hand,
@@ -84,7 +84,7 @@ pub(super) struct World {
 /// What happens next.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// The board says something new.
+    /// The state_channel says something new.
     Reported,
     /// The kernel is asked for something.
     Asked(Request),
@@ -111,28 +111,28 @@ impl World {
         let Scene { start, kernel, snapshot, owner, state } = scene;
         let (actor, stage) = Stage::holding(kernel);
         let ((chain, gate), (loader, hand)) = (obedient(), Loader::by_hand());
-        let (giver, taker) = handover();
+        let (sender, receiver) = handover();
         let (addresses, known) = watch::channel(Known::default());
-        let (board, reader) = board(giver.told(), Notices::default().reader(), watch::channel(Arc::default()).1);
+        let (state_channel, reader) = state_channel(sender.told(), Notices::default().reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
-        let (ends, metrics) = (Ends { actor, loader, taker, known, stopped, planted }, Metrics::default());
+        let (ends, metrics) = (Ends { actor, loader, receiver, known, stopped, planted }, Metrics::default());
         let setting = Setting { settings: settings(owner), start, state: StateDir::open(state.path()) };
-        let daemon = tokio::spawn(run(setting, ends, Watch { board, metrics: metrics.clone() }));
+        let daemon = tokio::spawn(run(setting, ends, Watch { state_channel, metrics: metrics.clone() }));
         let time = tokio::spawn(stop_time(reader.clone()));
         hand.load(loaded(chain));
         let keys = snapshot.services.keys().cloned().map(Key::Subject).chain([Key::Cluster]).collect();
-        giver.give(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
+        sender.give(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
         let (held, claims) = (Held::new(), Claims::of(&snapshot));
         Self {
             stage,
             gate,
-            board: reader,
+            state_channel: reader,
             metrics,
             snapshot,
             held,
             owner,
             claims,
-            giver,
+            sender,
             addresses,
             _hand: hand,
             stop: Some(stop),
@@ -152,11 +152,11 @@ impl World {
 
     /// Answers the last thing that is asked for at the start, and waits until the loop goes on with that.
     pub(super) async fn has_tables(&mut self, last: Request) {
-        let before = self.board.newest().trouble;
+        let before = self.state_channel.newest().trouble;
         last.obey();
         let has_begun = |world: &Self| {
-            let Newest { in_force, trouble, .. } = world.board.newest();
-            world.board.busy_since().is_some() || in_force.is_some() || trouble != before
+            let Newest { in_force, trouble, .. } = world.state_channel.newest();
+            world.state_channel.busy_since().is_some() || in_force.is_some() || trouble != before
         };
         while !has_begun(self) {
             // Whether a copy of tables of another layout is there: none is.
@@ -195,7 +195,7 @@ impl World {
 
     fn give(&self, name: &str) {
         let keys = BTreeSet::from([Key::Subject(key(name))]);
-        self.giver.give(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
+        self.sender.give(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
     }
 
     /// Gives the node these addresses and no others.
@@ -208,7 +208,7 @@ impl World {
     pub(super) async fn event(&mut self) -> Event {
         tokio::select! {
             biased;
-            Ok(()) = self.board.changed() => {
+            Ok(()) = self.state_channel.changed() => {
                 self.compare();
                 Event::Reported
             }
@@ -255,10 +255,10 @@ impl World {
         commits
     }
 
-    /// What the board says next, before anything else is asked of the kernel.
+    /// What the state_channel says next, before anything else is asked of the kernel.
     pub(super) async fn reported(&mut self) -> Newest {
         match self.event().await {
-            Event::Reported => self.board.newest(),
+            Event::Reported => self.state_channel.newest(),
             other @ (Event::Asked(_) | Event::Quiet) => panic!("nothing was reported before this: {other:?}"),
         }
     }
@@ -269,7 +269,7 @@ impl World {
             match self.event().await {
                 Event::Asked(request) => request.obey(),
                 Event::Reported => {}
-                Event::Quiet => return self.board.newest(),
+                Event::Quiet => return self.state_channel.newest(),
             }
         }
     }
@@ -293,18 +293,18 @@ impl World {
 
     /// When the loop began with what it does now.
     pub(super) fn busy_since(&self) -> Instant {
-        self.board.busy_since().unwrap()
+        self.state_channel.busy_since().unwrap()
     }
 
     /// What is reported of a Service.
     pub(super) fn status(&self, name: &str) -> SubjectStatus {
-        whole(&self.board.newest().in_force.unwrap()).statuses[&key(name)].clone()
+        whole(&self.state_channel.newest().in_force.unwrap()).statuses[&key(name)].clone()
     }
 
     fn compare(&mut self) {
         let wrongs = self.stage.inside().wrongs.clone();
         assert_eq!(wrongs, [] as [&str; 0]);
-        self.claims.compare(&self.board.newest(), &self.stage.ruleset());
+        self.claims.compare(&self.state_channel.newest(), &self.stage.ruleset());
     }
 
     /// What follows from the newest state where there was none before.
@@ -341,9 +341,9 @@ fn loaded(chain: Chain) -> Loaded {
 }
 
 /// Keeps time from going on while the loop waits for one of its threads: it goes on when there is nothing to do.
-async fn stop_time(mut board: Reader) {
-    while board.turned().await.is_ok() {
-        while board.busy_since().is_some() && !board.has_ended() {
+async fn stop_time(mut state_channel: Reader) {
+    while state_channel.turned().await.is_ok() {
+        while state_channel.busy_since().is_some() && !state_channel.has_ended() {
             let_threads_work().await;
         }
     }

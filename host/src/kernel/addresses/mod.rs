@@ -119,9 +119,9 @@ impl Addresses {
     /// When the kernel does not tell, or there is no thread.
     pub fn follow() -> Result<Self, Error> {
         let listener = Listener::begin()?;
-        let (giver, newest) = watch::channel(listener.known());
+        let (sender, newest) = watch::channel(listener.known());
         let thread = thread::Builder::new().name("addresses".to_owned());
-        thread.spawn(move || listen(listener, &giver)).map_err(Error::Thread)?;
+        thread.spawn(move || listen(listener, &sender)).map_err(Error::Thread)?;
         Ok(Self { newest })
     }
 
@@ -141,8 +141,8 @@ impl Addresses {
 }
 
 /// Hands over what is new until nobody takes it any more.
-fn listen(mut listener: Listener, giver: &watch::Sender<Known>) {
-    while !giver.is_closed() {
+fn listen(mut listener: Listener, sender: &watch::Sender<Known>) {
+    while !sender.is_closed() {
         let heard = match listener.wait() {
             Ok(Heard::Everything) => Ok(()),
             Ok(Heard::Gaps) => listener.begin_again(),
@@ -151,7 +151,7 @@ fn listen(mut listener: Listener, giver: &watch::Sender<Known>) {
         match heard {
             Ok(()) => {
                 listener.attend();
-                give(giver, listener.known());
+                give(sender, listener.known());
             }
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "what this node holds stays as it was known last");
@@ -162,8 +162,8 @@ fn listen(mut listener: Listener, giver: &watch::Sender<Known>) {
     }
 }
 
-fn give(giver: &watch::Sender<Known>, newest: Known) {
-    giver.send_if_modified(|known| {
+fn give(sender: &watch::Sender<Known>, newest: Known) {
+    sender.send_if_modified(|known| {
         let changed = *known != newest;
         *known = newest;
         changed

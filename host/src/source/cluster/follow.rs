@@ -28,7 +28,7 @@ use super::event::{Event, Kind, Reading};
 use super::leases::Report;
 use super::page::Object;
 use super::server::{INITIAL_EVENTS_END, Lists, Server};
-use super::trouble::{Trouble, Verb};
+use super::trouble::{ApiError, Verb};
 use super::watched::{name, reading};
 use crate::clock;
 
@@ -46,13 +46,13 @@ const ABSENT: Duration = Duration::from_secs(300);
 
 /// What a follower tells.
 #[derive(Debug)]
-pub(super) enum News {
+pub(super) enum FollowerEvent {
     /// Something happened to the objects.
     Event(Kind, Event),
     /// The server answers as it should.
     Works(Kind),
     /// It does not.
-    Trouble(Kind, Trouble),
+    ApiError(Kind, ApiError),
     /// A Lease that is followed by its name means something else than before.
     Lease(ObjectReference, Report),
     /// It does not let them be read, which is no trouble: what was read last counts, if anything was.
@@ -64,7 +64,7 @@ pub(super) struct Follower {
     asked: Asked,
     client: Client,
     server: Arc<Server>,
-    news: Sender<News>,
+    news: Sender<FollowerEvent>,
     /// Up to where everything is known; none before the first list, or when it has to be listed again.
     version: Option<String>,
     contact: Contact,
@@ -95,11 +95,11 @@ enum Stop {
     /// More is read of the objects than what they were cut to.
     Cut,
     /// Anything else, and how long the server wants to be left alone.
-    Trouble(Trouble, Duration),
+    ApiError(ApiError, Duration),
 }
 
 impl Follower {
-    pub(super) fn new(asked: Asked, client: Client, server: Arc<Server>, news: Sender<News>) -> Self {
+    pub(super) fn new(asked: Asked, client: Client, server: Arc<Server>, news: Sender<FollowerEvent>) -> Self {
         Self { asked, client, server, news, version: None, contact: Contact::Yes, wanted: None, read: None }
     }
 
@@ -138,14 +138,14 @@ impl Follower {
                 // begun forbids for some seconds what it allows, since it does not know the roles yet.
                 Err(Stop::Forgone) => {
                     debug!(kind = %self.kind(), "may not be read, and is done without");
-                    self.tell(News::Forgone(self.kind())).await;
+                    self.tell(FollowerEvent::Forgone(self.kind())).await;
                     sleep(forbidden.wait()).await;
                 }
-                Err(Stop::Trouble(trouble, least)) => {
+                Err(Stop::ApiError(trouble, least)) => {
                     debug!(kind = %self.kind(), %trouble, "will try again");
-                    let away = matches!(trouble, Trouble::Away { .. });
+                    let away = matches!(trouble, ApiError::Away { .. });
                     self.contact = if away { Contact::No } else { Contact::Yes };
-                    self.tell(News::Trouble(self.kind(), trouble)).await;
+                    self.tell(FollowerEvent::ApiError(self.kind(), trouble)).await;
                     self.pause(&mut backoff, least).await;
                 }
             }
@@ -170,14 +170,14 @@ impl Follower {
             self.contact = Contact::Yes;
             self.server.tell_back();
         }
-        self.tell(News::Works(self.kind())).await;
+        self.tell(FollowerEvent::Works(self.kind())).await;
     }
 
     /// A list if there is none yet, then one watch to its end.
     async fn turn(&mut self) -> Result<(), Stop> {
         let end = self.list_and_watch().await;
         match &end {
-            Ok(()) | Err(Stop::Trouble(..) | Stop::Forgone) => {}
+            Ok(()) | Err(Stop::ApiError(..) | Stop::Forgone) => {}
             Err(Stop::Gone) => {
                 info!(kind = %self.kind(), "the API server has forgotten what changed since: everything is listed again");
                 self.version = None;
@@ -213,9 +213,9 @@ impl Follower {
 
     /// A list of everything begins.
     async fn begin(&self) {
-        self.tell(News::Event(self.kind(), Event::Begin)).await;
+        self.tell(FollowerEvent::Event(self.kind(), Event::Begin)).await;
         if let Some(read) = &self.read {
-            self.tell(News::Event(self.kind(), Event::Kept(read.clone()))).await;
+            self.tell(FollowerEvent::Event(self.kind(), Event::Kept(read.clone()))).await;
         }
     }
 
@@ -229,11 +229,11 @@ impl Follower {
             let page = page.map_err(|_| self.late())?.map_err(|error| self.failed(Verb::List, &error))?;
             self.works().await;
             for reading in page.readings {
-                self.tell(News::Event(self.kind(), Event::Listed(cut(reading, self.read.as_ref())))).await;
+                self.tell(FollowerEvent::Event(self.kind(), Event::Listed(cut(reading, self.read.as_ref())))).await;
             }
             if page.continued.is_none() {
                 self.version = page.version;
-                self.tell(News::Event(self.kind(), Event::Complete)).await;
+                self.tell(FollowerEvent::Event(self.kind(), Event::Complete)).await;
                 return Ok(());
             }
         }
@@ -288,7 +288,7 @@ impl Follower {
             }
             (WatchEvent::Error(status), _) => return Err(self.answered(Verb::Watch, &status)),
         };
-        self.tell(News::Event(self.kind(), event)).await;
+        self.tell(FollowerEvent::Event(self.kind(), event)).await;
         Ok(())
     }
 
@@ -307,7 +307,7 @@ impl Follower {
     /// not pass by itself, so everything is listed again.
     fn broken(&mut self, error: &kube::Error) -> Result<(), Stop> {
         let stop = self.failed(Verb::Watch, error);
-        if matches!(stop, Stop::Trouble(Trouble::Away { .. }, _)) {
+        if matches!(stop, Stop::ApiError(ApiError::Away { .. }, _)) {
             return Ok(());
         }
         self.version = None;
@@ -316,12 +316,12 @@ impl Follower {
 
     /// Nothing of this kind.
     async fn nothing(&self) {
-        self.tell(News::Event(self.kind(), Event::Absent)).await;
-        self.tell(News::Works(self.kind())).await;
+        self.tell(FollowerEvent::Event(self.kind(), Event::Absent)).await;
+        self.tell(FollowerEvent::Works(self.kind())).await;
     }
 
     /// Nobody takes the news any more when the process ends.
-    async fn tell(&self, news: News) {
+    async fn tell(&self, news: FollowerEvent) {
         let _ = self.news.send(news).await;
     }
 
@@ -336,7 +336,7 @@ impl Follower {
         if let kube::Error::Api(status) = error {
             return self.answered(verb, status);
         }
-        Stop::Trouble(Trouble::of(verb, self.kind(), self.server.address(), error), Duration::ZERO)
+        Stop::ApiError(ApiError::of(verb, self.kind(), self.server.address(), error), Duration::ZERO)
     }
 
     fn answered(&self, verb: Verb, status: &Status) -> Stop {
@@ -346,19 +346,19 @@ impl Follower {
             (403, Need::WherePermitted) => Stop::Forgone,
             _ => {
                 let least = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-                let trouble = Trouble::answered(verb, self.kind(), Arc::clone(self.server.address()), status);
-                Stop::Trouble(trouble, Duration::from_secs(least.into()))
+                let trouble = ApiError::answered(verb, self.kind(), Arc::clone(self.server.address()), status);
+                Stop::ApiError(trouble, Duration::from_secs(least.into()))
             }
         }
     }
 
     fn late(&self) -> Stop {
-        Stop::Trouble(Trouble::late(self.server.address(), ANSWER), Duration::ZERO)
+        Stop::ApiError(ApiError::late(self.server.address(), ANSWER), Duration::ZERO)
     }
 }
 
 /// Everything that is asked for, once; none of a kind that the server does not have, or may do without letting it be read.
-pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>) -> Result<Vec<Event>, Trouble> {
+pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>) -> Result<Vec<Event>, ApiError> {
     let mut events = vec![Event::Begin];
     let mut pages = asked.pages(client);
     let done_without: &[u16] = match asked.kind.names().need {
@@ -370,8 +370,8 @@ pub(super) async fn everything(asked: &Asked, client: &Client, server: &Arc<str>
         let page = match timeout(ANSWER, pages.next()).await {
             Ok(Ok(page)) => page,
             Ok(Err(kube::Error::Api(status))) if done_without.contains(&status.code) => return Ok(vec![Event::Absent]),
-            Ok(Err(error)) => return Err(Trouble::of(Verb::List, asked.kind, server, &error)),
-            Err(_) => return Err(Trouble::late(server, ANSWER)),
+            Ok(Err(error)) => return Err(ApiError::of(Verb::List, asked.kind, server, &error)),
+            Err(_) => return Err(ApiError::late(server, ANSWER)),
         };
         events.extend(page.readings.into_iter().map(Event::Listed));
         if page.continued.is_none() {

@@ -11,13 +11,13 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout_at;
 use tracing::info;
 
-use super::super::handover::{Giver, Update};
+use super::super::handover::{SnapshotSender, Update};
 use super::event::{Event, Kind};
-use super::follow::News;
+use super::follow::FollowerEvent;
 use super::leases::Leases;
 use super::memory::Memory;
 use super::state::State;
-use super::trouble::Trouble;
+use super::trouble::ApiError;
 use crate::clock::{self, Moment};
 
 /// How many news are taken in before what changed is handed over: as many as can be waiting, so that what comes all the
@@ -37,12 +37,12 @@ pub(super) struct Gathered {
     state: State,
     /// None where they are not followed.
     leases: Option<Leases>,
-    troubles: Troubles,
+    errors: ApiErrors,
     begun: Begun,
 }
 
 /// Takes in what followers tell, until there are none.
-pub(super) async fn gather(mut news: Receiver<News>, mut gathered: Gathered, giver: Giver, mut memory: Option<Memory>) {
+pub(super) async fn gather(mut news: Receiver<FollowerEvent>, mut gathered: Gathered, sender: SnapshotSender, mut memory: Option<Memory>) {
     let mut reported = Vec::with_capacity(MOST);
     while gathered.hear(&mut news, &mut reported).await == More::Yes {
         let latest = clock::now() + PATIENCE;
@@ -53,11 +53,11 @@ pub(super) async fn gather(mut news: Receiver<News>, mut gathered: Gathered, giv
         {
             gathered.take([one]);
         }
-        gathered.hand_over(&giver);
+        gathered.hand_over(&sender);
         if let (Some(memory), Begun::Yes) = (&mut memory, gathered.begun) {
             memory.note(gathered.state.facts());
         }
-        giver.tell(gathered.findings());
+        sender.tell(gathered.findings());
     }
 }
 
@@ -81,11 +81,11 @@ enum Begun {
 
 impl Gathered {
     pub(super) fn new(state: State, leases: Option<Leases>) -> Self {
-        Self { state, leases, troubles: Troubles::default(), begun: Begun::No }
+        Self { state, leases, errors: ApiErrors::default(), begun: Begun::No }
     }
 
     /// Waits for news, or for other policies, by which Services ask by other names.
-    async fn hear(&mut self, news: &mut Receiver<News>, reported: &mut Vec<News>) -> More {
+    async fn hear(&mut self, news: &mut Receiver<FollowerEvent>, reported: &mut Vec<FollowerEvent>) -> More {
         let otherwise = async {
             match &mut self.leases {
                 Some(leases) => leases.is_asked_otherwise().await,
@@ -98,7 +98,7 @@ impl Gathered {
         }
     }
 
-    fn take(&mut self, news: impl IntoIterator<Item = News>) {
+    fn take(&mut self, news: impl IntoIterator<Item = FollowerEvent>) {
         news.into_iter().for_each(|one| self.take_one(one));
         // Before that, Services are missing.
         if let Some(leases) = self.leases.as_mut().filter(|_| self.state.is_complete()) {
@@ -106,33 +106,33 @@ impl Gathered {
         }
     }
 
-    fn take_one(&mut self, news: News) {
-        let Self { state, leases, troubles, begun: _ } = self;
+    fn take_one(&mut self, news: FollowerEvent) {
+        let Self { state, leases, errors, begun: _ } = self;
         match news {
-            News::Event(Kind::EgressNodes, Event::Absent) if !state.knows_no_egress_nodes() => {
+            FollowerEvent::Event(Kind::EgressNodes, Event::Absent) if !state.knows_no_egress_nodes() => {
                 info!("{NO_EGRESS_NODES}");
                 state.take(Kind::EgressNodes, Event::Absent);
             }
-            News::Event(kind, event) => state.take(kind, event),
-            News::Lease(name, report) => leases.iter_mut().for_each(|all| all.take(&name, &report, state)),
-            News::Works(kind) => {
+            FollowerEvent::Event(kind, event) => state.take(kind, event),
+            FollowerEvent::Lease(name, report) => leases.iter_mut().for_each(|all| all.take(&name, &report, state)),
+            FollowerEvent::Works(kind) => {
                 state.resumed(kind);
-                troubles.over(kind);
+                errors.over(kind);
             }
-            News::Forgone(kind) => {
+            FollowerEvent::Forgone(kind) => {
                 state.forgo(kind);
                 if state.keeps_claims_of(kind) {
-                    troubles.add(kind, Trouble::Withdrawn { kind });
+                    errors.add(kind, ApiError::Withdrawn { kind });
                 } else {
-                    troubles.over(kind);
+                    errors.over(kind);
                 }
             }
-            News::Trouble(kind, trouble) => {
+            FollowerEvent::ApiError(kind, trouble) => {
                 state.interrupted(kind);
                 if trouble.is_done_without() {
                     state.forgo(kind);
                 }
-                troubles.add(kind, trouble);
+                errors.add(kind, trouble);
             }
         }
     }
@@ -146,23 +146,23 @@ impl Gathered {
         self.leases.as_ref().is_some_and(Leases::is_waiting)
     }
 
-    fn hand_over(&mut self, giver: &Giver) {
+    fn hand_over(&mut self, sender: &SnapshotSender) {
         if self.begun == Begun::No
             && let Some(policies) = self.state.policies()
         {
             self.begun = Begun::Policies;
-            giver.give_policies(policies);
+            sender.give_policies(policies);
         }
         if self.begun == Begun::Policies && self.state.is_complete() && !self.lacks_a_lease() {
             self.begun = Begun::Yes;
             info!("everything was read from the API server");
             let update = self.state.whole();
-            giver.give(self.with_followed(update));
+            sender.give(self.with_followed(update));
         } else if self.begun == Begun::Yes {
             self.leases.iter_mut().for_each(|leases| leases.give_up(&mut self.state));
             let is_other = self.leases.as_ref().is_some_and(Leases::is_news);
             let update = self.state.update().or_else(|| is_other.then(|| self.state.hand_over()));
-            update.into_iter().for_each(|update| giver.give(self.with_followed(update)));
+            update.into_iter().for_each(|update| sender.give(self.with_followed(update)));
         }
     }
 
@@ -172,18 +172,18 @@ impl Gathered {
     }
 
     fn findings(&self) -> Vec<Finding> {
-        [self.troubles.findings(), self.state.findings()].concat()
+        [self.errors.findings(), self.state.findings()].concat()
     }
 }
 
 /// What keeps the followers from knowing the newest state.
 #[derive(Debug, Default)]
-struct Troubles {
-    by_kind: BTreeMap<Kind, (Moment, Trouble)>,
+struct ApiErrors {
+    by_kind: BTreeMap<Kind, (Moment, ApiError)>,
 }
 
-impl Troubles {
-    fn add(&mut self, kind: Kind, trouble: Trouble) {
+impl ApiErrors {
+    fn add(&mut self, kind: Kind, trouble: ApiError) {
         let since = self.by_kind.get(&kind).map_or_else(Moment::now, |(since, _)| *since);
         self.by_kind.insert(kind, (since, trouble));
     }
@@ -200,7 +200,7 @@ impl Troubles {
         for (since, trouble) in oldest {
             let finding = trouble.finding(*since);
             let of_server =
-                matches!(trouble, Trouble::Away { .. } | Trouble::Certificate { .. } | Trouble::Unauthorized { .. });
+                matches!(trouble, ApiError::Away { .. } | ApiError::Certificate { .. } | ApiError::Unauthorized { .. });
             if !of_server || findings.iter().all(|told| told.code != finding.code) {
                 findings.push(finding);
             }
@@ -221,15 +221,15 @@ mod tests {
 
     #[test]
     fn a_server_that_is_away_is_told_once_and_with_the_time_when_that_began() {
-        let mut troubles = Troubles::default();
-        let away = |cause: &str| Trouble::Away { server: "https://192.0.2.1".into(), cause: cause.to_owned() };
-        troubles.add(Kind::Nodes, away("connection refused"));
-        let first = troubles.findings();
-        troubles.add(Kind::Services, away("no route to host"));
-        troubles.add(Kind::Nodes, away("connection refused"));
-        assert_eq!(troubles.findings(), first);
-        troubles.over(Kind::Nodes);
-        troubles.over(Kind::Services);
-        assert!(troubles.findings().is_empty());
+        let mut errors = ApiErrors::default();
+        let away = |cause: &str| ApiError::Away { server: "https://192.0.2.1".into(), cause: cause.to_owned() };
+        errors.add(Kind::Nodes, away("connection refused"));
+        let first = errors.findings();
+        errors.add(Kind::Services, away("no route to host"));
+        errors.add(Kind::Nodes, away("connection refused"));
+        assert_eq!(errors.findings(), first);
+        errors.over(Kind::Nodes);
+        errors.over(Kind::Services);
+        assert!(errors.findings().is_empty());
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::sleep;
 
 use super::super::event::{Content, Event, Reading};
-use super::super::handover::{Taker, Update, handover};
+use super::super::handover::{SnapshotReceiver, Update, handover};
 use super::super::leases::{Report, Wanted};
 use super::super::state::tests::{namespace, service};
 use super::super::watched::reading;
@@ -20,24 +20,24 @@ use crate::source::kind::ClaimKind;
 
 /// What is followed, and both ends of a source that gathers.
 struct Source {
-    news: Sender<News>,
-    taker: Taker,
+    news: Sender<FollowerEvent>,
+    receiver: SnapshotReceiver,
     wanted: Wanted,
 }
 
 impl Source {
     /// With a Service that asks for egress; nothing was reported of its Lease yet.
     async fn listed() -> Self {
-        let ((giver, taker), (news, followed)) = (handover(), channel(MOST));
-        taker.ask(Interest::of_host(&AnnotationPrefix::default()));
-        let (leases, wanted) = Leases::new(giver.asked());
+        let ((sender, receiver), (news, followed)) = (handover(), channel(MOST));
+        receiver.ask(Interest::of_host(&AnnotationPrefix::default()));
+        let (leases, wanted) = Leases::new(sender.asked());
         let state = State::of([Kind::Services, Kind::Namespaces, Kind::Policies]);
-        tokio::spawn(gather(followed, Gathered::new(state, Some(leases)), giver, None));
-        let source = Self { news, taker, wanted };
+        tokio::spawn(gather(followed, Gathered::new(state, Some(leases)), sender, None));
+        let source = Self { news, receiver, wanted };
         source.list(Kind::Namespaces, namespace("shop", "l")).await;
         source.list(Kind::Services, asking("web")).await;
         for event in [Event::Begin, Event::Complete] {
-            source.tell(News::Event(Kind::Policies, event)).await;
+            source.tell(FollowerEvent::Event(Kind::Policies, event)).await;
         }
         source.follows("web").await;
         source
@@ -46,22 +46,22 @@ impl Source {
     async fn begun() -> Self {
         let source = Self::listed().await;
         source.report("web", held_by("node-a")).await;
-        source.taker.take().await;
+        source.receiver.take().await;
         source
     }
 
     async fn list(&self, kind: Kind, reading: Reading) {
         for event in [Event::Begin, Event::Listed(reading), Event::Complete] {
-            self.tell(News::Event(kind, event)).await;
+            self.tell(FollowerEvent::Event(kind, event)).await;
         }
     }
 
-    async fn tell(&self, news: News) {
+    async fn tell(&self, news: FollowerEvent) {
         self.news.send(news).await.expect("it is followed");
     }
 
     async fn report(&self, service: &str, report: Report) {
-        self.tell(News::Lease(lease_of(service), report)).await;
+        self.tell(FollowerEvent::Lease(lease_of(service), report)).await;
     }
 
     /// Ends when the Lease of a Service is followed: nothing is reported of it before.
@@ -110,7 +110,7 @@ fn named(update: &Update, service: &str) -> Option<Named> {
 async fn the_first_state_has_the_leases_of_its_services() {
     let source = Source::listed().await;
     sleep(PATIENCE * 100).await;
-    let mut taken = Box::pin(source.taker.take());
+    let mut taken = Box::pin(source.receiver.take());
     assert!(timeout_at(clock::now(), &mut taken).await.is_err(), "nothing is handed over before");
     source.report("web", held_by("node-a")).await;
     assert_eq!(named(&taken.await, "web"), Some(Named::Node("node-a".into())));
@@ -120,29 +120,29 @@ async fn the_first_state_has_the_leases_of_its_services() {
 async fn a_service_waits_for_its_lease_and_not_for_long() {
     let source = Source::begun().await;
     let begun = clock::now();
-    source.tell(News::Event(Kind::Services, Event::Changed(asking("dns")))).await;
+    source.tell(FollowerEvent::Event(Kind::Services, Event::Changed(asking("dns")))).await;
     source.follows("dns").await;
     sleep(PATIENCE / 2).await;
     source.report("dns", Report::default()).await;
-    let update = source.taker.take().await;
+    let update = source.receiver.take().await;
     assert_eq!((clock::since(begun), named(&update, "dns")), (PATIENCE / 2, None), "it is not there");
-    source.tell(News::Event(Kind::Services, Event::Changed(asking("mail")))).await;
-    let update = source.taker.take().await;
+    source.tell(FollowerEvent::Event(Kind::Services, Event::Changed(asking("mail")))).await;
+    let update = source.receiver.take().await;
     assert_eq!(clock::since(begun), PATIENCE / 2 + PATIENCE);
     assert_eq!(named(&update, "mail"), Some(Named::NotRead), "it may name any node");
     source.report("mail", held_by("node-b")).await;
-    assert_eq!(named(&source.taker.take().await, "mail"), Some(Named::Node("node-b".into())));
+    assert_eq!(named(&source.receiver.take().await, "mail"), Some(Named::Node("node-b".into())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_lease_means_concerns_no_service_as_such_and_the_same_again_nothing() {
     let source = Source::begun().await;
     source.report("web", held_by("node-b")).await;
-    assert_eq!(source.taker.take().await.keys.into_iter().collect::<Vec<_>>(), [Key::Announced]);
+    assert_eq!(source.receiver.take().await.keys.into_iter().collect::<Vec<_>>(), [Key::Announced]);
     source.report("web", held_by("node-b")).await;
     source.report("dns", held_by("node-b")).await;
-    source.tell(News::Event(Kind::Namespaces, Event::Changed(namespace("other", "l")))).await;
-    let update = source.taker.take().await;
+    source.tell(FollowerEvent::Event(Kind::Namespaces, Event::Changed(namespace("other", "l")))).await;
+    let update = source.receiver.take().await;
     assert_eq!(update.keys.iter().collect::<Vec<_>>(), [&Key::Namespace("other".to_owned())]);
     assert_eq!(named(&update, "dns"), None, "of one that is not followed");
 }
@@ -150,8 +150,8 @@ async fn what_a_lease_means_concerns_no_service_as_such_and_the_same_again_nothi
 #[tokio::test(start_paused = true)]
 async fn with_its_service_a_lease_goes() {
     let source = Source::begun().await;
-    source.tell(News::Event(Kind::Services, Event::Gone(ObjectReference::new("shop", "web")))).await;
-    let update = source.taker.take().await;
+    source.tell(FollowerEvent::Event(Kind::Services, Event::Gone(ObjectReference::new("shop", "web")))).await;
+    let update = source.receiver.take().await;
     let gone: Vec<Key> = vec![Key::Subject(SubjectKey::service("shop", "web")), Key::Announced];
     assert_eq!(update.keys, gone.into_iter().collect());
     assert!(update.snapshot.announced.is_empty() && source.wanted.borrow().is_empty());
@@ -162,46 +162,46 @@ async fn with_its_service_a_lease_goes() {
 fn claims_whose_right_is_withdrawn_go_on_to_count_and_one_finding_reports_it() {
     let kind = Kind::Claims(ClaimKind::L2Statuses);
     let mut gathered = Gathered::new(State::of([kind]), None);
-    gathered.take([News::Forgone(kind)]);
+    gathered.take([FollowerEvent::Forgone(kind)]);
     assert!(gathered.findings().is_empty(), "a right that was never there is for a component that is not there");
     let status = json!({
         "metadata": {"namespace": "metallb-system", "name": "l2-x"},
         "status": {"serviceName": "web", "serviceNamespace": "shop", "node": "node-a"},
     });
     let listed = [Event::Begin, Event::Listed(reading(kind, &status)), Event::Complete];
-    gathered.take(listed.map(|event| News::Event(kind, event)));
-    gathered.take([News::Forgone(kind), News::Forgone(kind)]);
+    gathered.take(listed.map(|event| FollowerEvent::Event(kind, event)));
+    gathered.take([FollowerEvent::Forgone(kind), FollowerEvent::Forgone(kind)]);
     let findings = gathered.findings();
     let is_it = |finding: &Finding| {
         finding.code == "api-server-forbids" && finding.message.as_str().contains("goes on to count")
     };
     assert!(findings.len() == 1 && findings.iter().all(is_it), "{findings:?}");
     assert!(!gathered.state.snapshot().announced.is_empty());
-    gathered.take([News::Works(kind)]);
+    gathered.take([FollowerEvent::Works(kind)]);
     assert!(gathered.findings().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn when_policies_read_more_the_leases_of_services_that_ask_by_it_are_followed_before_they_are_asked() {
     let source = Source::begun().await;
-    source.tell(News::Event(Kind::Services, Event::Changed(labelled("dns")))).await;
-    let before = source.taker.take().await;
+    source.tell(FollowerEvent::Event(Kind::Services, Event::Changed(labelled("dns")))).await;
+    let before = source.receiver.take().await;
     assert!(!before.coverage.has(&choosing_by("tier")) && named(&before, "dns").is_none());
-    source.taker.ask(choosing_by("tier"));
+    source.receiver.ask(choosing_by("tier"));
     source.follows("dns").await;
-    let update = source.taker.take().await;
+    let update = source.receiver.take().await;
     assert!(update.coverage.has(&choosing_by("tier")));
     assert_eq!(named(&update, "dns"), Some(Named::NotRead), "it may name any node");
     source.report("dns", held_by("node-b")).await;
-    assert_eq!(named(&source.taker.take().await, "dns"), Some(Named::Node("node-b".into())));
+    assert_eq!(named(&source.receiver.take().await, "dns"), Some(Named::Node("node-b".into())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn policies_by_which_no_other_service_asks_wait_for_nothing() {
     let source = Source::begun().await;
     let begun = clock::now();
-    source.taker.ask(choosing_by("tier"));
-    let update = source.taker.take().await;
+    source.receiver.ask(choosing_by("tier"));
+    let update = source.receiver.take().await;
     assert!(update.coverage.has(&choosing_by("tier")) && update.keys.is_empty());
     assert_eq!(clock::since(begun), std::time::Duration::ZERO);
 }

@@ -53,20 +53,20 @@ pub use connect::{Access, ConnectError, Connection};
 
 use self::asked::Asked;
 use self::event::Kind;
-use self::follow::{Follower, News, everything};
+use self::follow::{Follower, FollowerEvent, everything};
 use self::gather::Gathered;
 use self::leases::{Leases, Wanted};
 use self::memory::Memory;
 use self::server::Server;
 use self::state::State;
-use self::trouble::Trouble;
+use self::trouble::ApiError;
 use super::claims::METALLB;
-use super::handover::{self, Giver, Update};
+use super::handover::{self, SnapshotSender, Update};
 use super::{ClaimWatch, NetworkWatch};
 use crate::clock::Moment;
 use crate::state::Sources;
 
-/// News that wait to be taken in; followers wait beyond that. Each can be an object with all of its 256 KiB.
+/// FollowerEvent that wait to be taken in; followers wait beyond that. Each can be an object with all of its 256 KiB.
 const WAITING: usize = 64;
 
 /// What is followed beside what always is.
@@ -92,7 +92,7 @@ pub enum Error {
     Connect(#[from] ConnectError),
     /// It does not tell (of one reading; who follows tries again).
     #[error(transparent)]
-    Trouble(#[from] Trouble),
+    ApiError(#[from] ApiError),
     /// There is no thread to follow it.
     #[error("cannot start the thread that follows the API server")]
     Thread(#[source] io::Error),
@@ -103,7 +103,7 @@ pub enum Error {
 ///
 /// # Errors
 /// When the way to the server cannot be prepared.
-pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), Error> {
+pub fn spawn(connection: &Connection, scope: Scope, snapshots: SnapshotSender) -> Result<(), Error> {
     let (state, memory) = (scope.state(), scope.sources.clone().map(Memory::start).transpose()?);
     let runtime = runtime()?;
     let client = connection.within(&runtime)?;
@@ -111,14 +111,14 @@ pub fn spawn(connection: &Connection, scope: Scope, giver: Giver) -> Result<(), 
     let follow = move || {
         let (sender, news) = channel(WAITING);
         let server = Arc::new(Server::new(server, client.clone()));
-        let mut followers = followers(&client, &server, &scope, &sender, &giver.asked());
-        let leases = scope.leases(&giver).map(|(leases, wanted)| {
+        let mut followers = followers(&client, &server, &scope, &sender, &snapshots.asked());
+        let leases = scope.leases(&snapshots).map(|(leases, wanted)| {
             followers.push(leases::run(client, server, sender.clone(), wanted).boxed());
             leases
         });
         drop(sender);
         let gathered = Gathered::new(state, leases);
-        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, gathered, giver, memory)) });
+        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, gathered, snapshots, memory)) });
     };
     thread::Builder::new().name("cluster".to_owned()).spawn(follow).map(drop).map_err(Error::Thread)
 }
@@ -133,7 +133,7 @@ pub fn read(connection: &Connection, scope: &Scope) -> Result<Update, Error> {
     Ok(runtime.block_on(read_with(&client, connection.server(), scope))?)
 }
 
-async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<Update, Trouble> {
+async fn read_with(client: &Client, server: &Arc<str>, scope: &Scope) -> Result<Update, ApiError> {
     let mut state = scope.state();
     let mut findings = Vec::new();
     for asked in scope.asked() {
@@ -159,7 +159,7 @@ fn followers(
     client: &Client,
     server: &Arc<Server>,
     scope: &Scope,
-    news: &Sender<News>,
+    news: &Sender<FollowerEvent>,
     read: &handover::Asked,
 ) -> Vec<BoxFuture<'static, ()>> {
     let follower = |asked: Asked| {
@@ -177,8 +177,8 @@ impl Scope {
     }
 
     /// Leases, where claims are watched.
-    fn leases(&self, giver: &Giver) -> Option<(Leases, Wanted)> {
-        (self.claims == ClaimWatch::Watch).then(|| Leases::new(giver.asked()))
+    fn leases(&self, sender: &SnapshotSender) -> Option<(Leases, Wanted)> {
+        (self.claims == ClaimWatch::Watch).then(|| Leases::new(sender.asked()))
     }
 
     /// The kinds that are followed.

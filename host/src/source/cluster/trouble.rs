@@ -32,7 +32,7 @@ impl fmt::Display for Verb {
 
 /// Why the server's objects are not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum ApiError {
     /// No connection, or none that lasts.
     #[error("the API server at {server} does not answer: {cause}")]
     Away {
@@ -108,7 +108,7 @@ pub enum Trouble {
     },
 }
 
-impl Trouble {
+impl ApiError {
     /// What an error of the client means.
     pub fn of(verb: Verb, kind: Kind, server: &Arc<str>, error: &kube::Error) -> Self {
         let server = Arc::clone(server);
@@ -228,7 +228,7 @@ mod tests {
 
     fn said(kind: Kind, code: u16, message: &str) -> String {
         let status = Status::failure(message, "").with_code(code);
-        Trouble::answered(Verb::List, kind, "https://192.0.2.1:6443".into(), &status).to_string()
+        ApiError::answered(Verb::List, kind, "https://192.0.2.1:6443".into(), &status).to_string()
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn of_pods_the_component_is_named_and_what_counts_meanwhile() {
         let user = "the user jane".to_owned();
-        let trouble = Trouble::Forbidden { verb: Verb::Watch, kind: Kind::Pods, user };
+        let trouble = ApiError::Forbidden { verb: Verb::Watch, kind: Kind::Pods, user };
         assert_eq!(
             trouble.finding(Moment::now()).to_string(),
             "error: cannot watch pods: the user jane may not; add it to the ClusterRole egressd-pods \
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_away_is_told_with_the_time_and_what_stays() {
-        let trouble = Trouble::late(&"https://192.0.2.1:6443".into(), Duration::from_secs(30));
+        let trouble = ApiError::late(&"https://192.0.2.1:6443".into(), Duration::from_secs(30));
         let since = Moment::now();
         assert_eq!(
             trouble.finding(since).to_string(),

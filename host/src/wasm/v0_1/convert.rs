@@ -15,7 +15,7 @@ use ipnet::IpNet;
 
 use super::super::description::Description;
 use super::super::named;
-use super::super::nonsense::{Nonsense, check_span};
+use super::super::invalid_answer::{InvalidAnswer, check_span};
 use super::bindings::types as wit;
 
 /// The longest id of a rule, in bytes: it stands in tables.
@@ -86,13 +86,13 @@ pub(super) fn description(description: wit::Description) -> Description {
 }
 
 /// Settings are no annotation, so their findings have no span.
-pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
+pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec<Finding>, InvalidAnswer> {
     let checked = diagnostics.into_iter().map(|one| diagnostic(one, None)).collect::<Result<Vec<_>, _>>()?;
     Ok(at_most(checked.into_iter().map(Finding::from)))
 }
 
 /// The policy's answer about the Service that was `sent` with a draft.
-pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service, sent_draft: &Draft) -> Result<Outcome, Nonsense> {
+pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service, sent_draft: &Draft) -> Result<Outcome, InvalidAnswer> {
     let decision = match outcome.decision {
         wit::Decision::Pass => Decision::Pass,
         wit::Decision::Plan(draft) => Decision::Plan(checked_draft(draft, sent_draft)?),
@@ -103,7 +103,7 @@ pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service, sent_draft: &D
 }
 
 /// What is reported about the Service that was `sent`: a validator's whole answer.
-pub(super) fn diagnostics(reported: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Diagnostic>, Nonsense> {
+pub(super) fn diagnostics(reported: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Diagnostic>, InvalidAnswer> {
     let checked = |mut one: wit::Diagnostic| {
         let span = one.span.take().map(|span| checked_span(span, sent)).transpose()?;
         diagnostic(one, span)
@@ -112,9 +112,9 @@ pub(super) fn diagnostics(reported: Vec<wit::Diagnostic>, sent: &wit::Service) -
 }
 
 /// This version cannot leave open what happens to connections: where an answer says what it was shown, it is as it was.
-fn checked_draft(draft: wit::Draft, sent: &Draft) -> Result<Draft, Nonsense> {
+fn checked_draft(draft: wit::Draft, sent: &Draft) -> Result<Draft, InvalidAnswer> {
     let rules: Vec<Rule> = draft.rules.into_iter().map(checked_rule).collect::<Result<_, _>>()?;
-    let mut checked = Draft::default().with_rules(rules).map_err(|error| Nonsense(error.to_string()))?;
+    let mut checked = Draft::default().with_rules(rules).map_err(|error| InvalidAnswer(error.to_string()))?;
     let on_change = match draft.on_change {
         wit::OnChange::Keep => OnChange::Keep,
         wit::OnChange::Sever => OnChange::Sever,
@@ -132,20 +132,20 @@ fn explicit<T: Copy + Default + PartialEq>(answer: T, sent: Option<T>) -> Option
     if answer == sent.unwrap_or_default() { sent } else { Some(answer) }
 }
 
-fn checked_rule(rule: wit::Rule) -> Result<Rule, Nonsense> {
+fn checked_rule(rule: wit::Rule) -> Result<Rule, InvalidAnswer> {
     let id = rule.id;
-    let about = |Nonsense(what)| Nonsense(format!("rule {id:?}: {what}"));
+    let about = |InvalidAnswer(what)| InvalidAnswer(format!("rule {id:?}: {what}"));
     if id.is_empty() {
-        return Err(Nonsense("a rule has an empty id".to_owned()));
+        return Err(InvalidAnswer("a rule has an empty id".to_owned()));
     }
     if id.len() > MOST_ID {
-        return Err(Nonsense(format!("a rule's id is longer than {MOST_ID} bytes: {}", quoted(&id))));
+        return Err(InvalidAnswer(format!("a rule's id is longer than {MOST_ID} bytes: {}", quoted(&id))));
     }
     let to = checked_address(rule.address);
-    let networks = |networks: Vec<wit::Network>| -> Result<Vec<IpNet>, Nonsense> {
+    let networks = |networks: Vec<wit::Network>| -> Result<Vec<IpNet>, InvalidAnswer> {
         networks.into_iter().map(|n| checked_network(n, Family::of(to)).map_err(about)).collect()
     };
-    let ports = |ranges: Vec<wit::PortRange>| -> Result<Vec<PortRange>, Nonsense> {
+    let ports = |ranges: Vec<wit::PortRange>| -> Result<Vec<PortRange>, InvalidAnswer> {
         ranges.into_iter().map(|r| checked_ports(r).map_err(about)).collect()
     };
     let (include, exclude) = (networks(rule.include)?, networks(rule.exclude)?);
@@ -153,41 +153,41 @@ fn checked_rule(rule: wit::Rule) -> Result<Rule, Nonsense> {
     let sources = rule.sources.into_iter().map(|s| checked_source(s, Family::of(to)).map_err(about));
     let sources = sources.collect::<Result<_, _>>()?;
     let parts = RuleParts { sources, include, exclude, source_ports, destination_ports, ..Rule::new(&id, to).into() };
-    parts.checked().map_err(|error| Nonsense(error.to_string()))
+    parts.checked().map_err(|error| InvalidAnswer(error.to_string()))
 }
 
-fn checked_source(source: wit::IpAddress, expected: Family) -> Result<IpAddr, Nonsense> {
+fn checked_source(source: wit::IpAddress, expected: Family) -> Result<IpAddr, InvalidAnswer> {
     let source = checked_address(source);
     let found = Family::of(source);
     if found != expected {
-        return Err(Nonsense(format!("source {source} is {found}, and its address is {expected}")));
+        return Err(InvalidAnswer(format!("source {source} is {found}, and its address is {expected}")));
     }
     Ok(source)
 }
 
-fn checked_network(network: wit::Network, expected: Family) -> Result<IpNet, Nonsense> {
+fn checked_network(network: wit::Network, expected: Family) -> Result<IpNet, InvalidAnswer> {
     let (address, length) = (checked_address(network.address), network.prefix_length);
     let parsed = IpNet::new(address, length)
-        .map_err(|_| Nonsense(format!("network {address}/{length} has a prefix that is too long")))?;
+        .map_err(|_| InvalidAnswer(format!("network {address}/{length} has a prefix that is too long")))?;
     if parsed.trunc() != parsed {
         let right = parsed.trunc();
-        return Err(Nonsense(format!("network {parsed} has bits behind its prefix; {right} has not")));
+        return Err(InvalidAnswer(format!("network {parsed} has bits behind its prefix; {right} has not")));
     }
     let found = Family::of_network(parsed);
     if found != expected {
-        return Err(Nonsense(format!("network {parsed} is {found}, and its address is {expected}")));
+        return Err(InvalidAnswer(format!("network {parsed} is {found}, and its address is {expected}")));
     }
     Ok(parsed)
 }
 
-fn checked_ports(range: wit::PortRange) -> Result<PortRange, Nonsense> {
+fn checked_ports(range: wit::PortRange) -> Result<PortRange, InvalidAnswer> {
     let protocol = match range.protocol {
         wit::Protocol::Tcp => Protocol::Tcp,
         wit::Protocol::Udp => Protocol::Udp,
         wit::Protocol::Sctp => Protocol::Sctp,
     };
     PortRange::new(protocol, range.first, range.last)
-        .map_err(|error| Nonsense(format!("ports {protocol}:{}-{}: {error}", range.first, range.last)))
+        .map_err(|error| InvalidAnswer(format!("ports {protocol}:{}-{}: {error}", range.first, range.last)))
 }
 
 fn checked_address(address: wit::IpAddress) -> IpAddr {
@@ -197,13 +197,13 @@ fn checked_address(address: wit::IpAddress) -> IpAddr {
     }
 }
 
-fn checked_span(span: wit::Span, sent: &wit::Service) -> Result<Span, Nonsense> {
+fn checked_span(span: wit::Span, sent: &wit::Service) -> Result<Span, InvalidAnswer> {
     let wit::Span { annotation, offset, length } = span;
     let span = Span { annotation, offset: offset as usize, length: length as usize };
     check_span(&span, &sent.annotations).map(|()| span)
 }
 
-fn diagnostic(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Diagnostic, Nonsense> {
+fn diagnostic(diagnostic: wit::Diagnostic, span: Option<Span>) -> Result<Diagnostic, InvalidAnswer> {
     let severity = match diagnostic.severity {
         wit::Severity::Info => Severity::Info,
         wit::Severity::Warning => Severity::Warning,

@@ -14,7 +14,7 @@ use super::ask::{Form, Sent};
 use super::configured::Configured;
 use super::description::Description;
 use super::limits::Size;
-use super::nonsense::Nonsense;
+use super::invalid_answer::InvalidAnswer;
 
 /// The types of this version.
 pub(super) enum V0_1 {}
@@ -43,19 +43,19 @@ impl Form for V0_1 {
         Size::of(service.endpoints.len(), &service.annotations)
     }
 
-    fn settings_findings(reported: Vec<types::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
+    fn settings_findings(reported: Vec<types::Diagnostic>) -> Result<Vec<Finding>, InvalidAnswer> {
         convert::settings_findings(reported)
     }
 
-    fn description(description: types::Description) -> Result<Description, Nonsense> {
+    fn description(description: types::Description) -> Result<Description, InvalidAnswer> {
         Ok(convert::description(description))
     }
 
-    fn outcome(answer: types::Outcome, sent: &Sent<'_, types::Service>) -> Result<Outcome, Nonsense> {
+    fn outcome(answer: types::Outcome, sent: &Sent<'_, types::Service>) -> Result<Outcome, InvalidAnswer> {
         convert::outcome(answer, sent.subject, sent.draft)
     }
 
-    fn diagnostics(reported: Vec<types::Diagnostic>, sent: &types::Service) -> Result<Vec<Diagnostic>, Nonsense> {
+    fn diagnostics(reported: Vec<types::Diagnostic>, sent: &types::Service) -> Result<Vec<Diagnostic>, InvalidAnswer> {
         convert::diagnostics(reported, sent)
     }
 }

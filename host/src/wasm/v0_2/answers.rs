@@ -7,17 +7,17 @@ use egressd_core::text::{Text, quoted};
 use egressd_vocabulary::ContractError;
 
 use super::super::description::Description;
-use super::super::nonsense::{Nonsense, check_span};
+use super::super::invalid_answer::{InvalidAnswer, check_span};
 use super::types;
 
-pub(super) fn description(description: types::Description) -> Result<Description, Nonsense> {
+pub(super) fn description(description: types::Description) -> Result<Description, InvalidAnswer> {
     if let Some((name, _)) = description.extra.first() {
         let name = quoted(name);
-        return Err(Nonsense(format!("its description has {name} in its extra, which this egressd does not know")));
+        return Err(InvalidAnswer(format!("its description has {name} in its extra, which this egressd does not know")));
     }
     if description.subject_kinds.is_empty() {
         let what = "its description lists no kinds of subjects, so it can be asked about nothing; list Service";
-        return Err(Nonsense(what.to_owned()));
+        return Err(InvalidAnswer(what.to_owned()));
     }
     Ok(Description {
         name: Text::new(description.name).into(),
@@ -33,13 +33,13 @@ pub(super) fn description(description: types::Description) -> Result<Description
 }
 
 /// Settings are no annotation, so their findings have no span.
-pub(super) fn settings_findings(reported: Vec<types::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
+pub(super) fn settings_findings(reported: Vec<types::Diagnostic>) -> Result<Vec<Finding>, InvalidAnswer> {
     let checked: Vec<Diagnostic> = reported.into_iter().map(Diagnostic::try_from).collect::<Result<_, _>>()?;
     Ok(at_most(checked.into_iter().map(|one| Finding::from(Diagnostic { span: None, ..one }))))
 }
 
 /// The policy's answer about the subject that was `sent`.
-pub(super) fn outcome(answer: types::Outcome, sent: &types::Subject) -> Result<Outcome, Nonsense> {
+pub(super) fn outcome(answer: types::Outcome, sent: &types::Subject) -> Result<Outcome, InvalidAnswer> {
     let outcome = Outcome::try_from(answer)?;
     outcome.diagnostics.iter().try_for_each(|diagnostic| check(diagnostic, sent))?;
     Ok(outcome)
@@ -49,14 +49,14 @@ pub(super) fn outcome(answer: types::Outcome, sent: &types::Subject) -> Result<O
 pub(super) fn diagnostics(
     reported: Vec<types::Diagnostic>,
     sent: &types::Subject,
-) -> Result<Vec<Diagnostic>, Nonsense> {
+) -> Result<Vec<Diagnostic>, InvalidAnswer> {
     let checked: Vec<Diagnostic> = reported.into_iter().map(Diagnostic::try_from).collect::<Result<_, _>>()?;
     checked.iter().try_for_each(|diagnostic| check(diagnostic, sent))?;
     Ok(checked)
 }
 
 /// What only the host can tell of a diagnostic.
-fn check(diagnostic: &Diagnostic, sent: &types::Subject) -> Result<(), Nonsense> {
+fn check(diagnostic: &Diagnostic, sent: &types::Subject) -> Result<(), InvalidAnswer> {
     diagnostic.rule.as_deref().map_or(Ok(()), ContractError::check_id)?;
     diagnostic.span.as_ref().map_or(Ok(()), |span| check_span(span, &sent.annotations))
 }

@@ -17,7 +17,7 @@ use super::ask::{Form, Sent};
 use super::configured::Configured;
 use super::description::Description;
 use super::limits::Size;
-use super::nonsense::Nonsense;
+use super::invalid_answer::InvalidAnswer;
 
 /// The types of this version.
 pub(super) enum V0_2 {}
@@ -47,19 +47,19 @@ impl Form for V0_2 {
         Size::of(subject.endpoints.len(), subject.annotations.iter().chain(&subject.namespace.annotations))
     }
 
-    fn settings_findings(reported: Vec<types::Diagnostic>) -> Result<Vec<Finding>, Nonsense> {
+    fn settings_findings(reported: Vec<types::Diagnostic>) -> Result<Vec<Finding>, InvalidAnswer> {
         answers::settings_findings(reported)
     }
 
-    fn description(description: types::Description) -> Result<Description, Nonsense> {
+    fn description(description: types::Description) -> Result<Description, InvalidAnswer> {
         answers::description(description)
     }
 
-    fn outcome(answer: types::Outcome, sent: &Sent<'_, types::Subject>) -> Result<Outcome, Nonsense> {
+    fn outcome(answer: types::Outcome, sent: &Sent<'_, types::Subject>) -> Result<Outcome, InvalidAnswer> {
         answers::outcome(answer, sent.subject)
     }
 
-    fn diagnostics(reported: Vec<types::Diagnostic>, sent: &types::Subject) -> Result<Vec<Diagnostic>, Nonsense> {
+    fn diagnostics(reported: Vec<types::Diagnostic>, sent: &types::Subject) -> Result<Vec<Diagnostic>, InvalidAnswer> {
         answers::diagnostics(reported, sent)
     }
 }

@@ -25,7 +25,7 @@ impl Pipeline {
     fn is_surrounded(&self) -> bool {
         let newest = &self.newest;
         let same_context = *self.context == self.context_of(newest);
-        let same_announced = *self.holders.seen() == Seen::of(newest);
+        let same_announced = *self.ownership.seen() == Seen::of(newest);
         same_context && same_announced && ready_of(newest).eq(&self.ready) && *self.policies == marks_of(newest)
     }
 

@@ -8,9 +8,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::super::asked::Asked;
 use super::super::event::{Content, Event, Reading};
-use super::super::follow::{Follower, News, everything};
+use super::super::follow::{Follower, FollowerEvent, everything};
 use super::super::server::Server;
-use super::super::trouble::Trouble;
+use super::super::trouble::ApiError;
 use super::KIND;
 use super::table::Heard;
 use crate::source::claims::Claim;
@@ -22,7 +22,7 @@ pub(super) enum What {
     /// Something about the Lease.
     Heard(Heard),
     /// What keeps it from that.
-    Trouble(Trouble),
+    ApiError(ApiError),
 }
 
 /// Follows one until it is aborted. A list of one by its name, and a watch of it, as the kubelet has them of Secrets.
@@ -41,7 +41,7 @@ pub(super) async fn follow(
 ///
 /// # Errors
 /// When the server does not answer as it should.
-pub(super) async fn once(name: &ObjectReference, client: &Client, server: &Arc<str>) -> Result<Heard, Trouble> {
+pub(super) async fn once(name: &ObjectReference, client: &Client, server: &Arc<str>) -> Result<Heard, ApiError> {
     let events = everything(&asked(name), client, server).await?;
     let mut listing = Listing::default();
     let heard = events.into_iter().filter_map(|event| listing.take(event)).last();
@@ -52,16 +52,16 @@ fn asked(name: &ObjectReference) -> Asked {
     Asked::all(KIND).of_namespace(&name.namespace).with_fields(format!("metadata.name={}", name.name))
 }
 
-async fn pass_on(mut news: Receiver<News>, name: ObjectReference, told: Sender<(ObjectReference, What)>) {
+async fn pass_on(mut news: Receiver<FollowerEvent>, name: ObjectReference, told: Sender<(ObjectReference, What)>) {
     let mut listing = Listing::default();
     while let Some(news) = news.recv().await {
         let what = match news {
-            News::Event(_, event) => listing.take(event).map(What::Heard),
-            News::Works(_) => Some(What::Heard(Heard::Answers)),
-            News::Trouble(_, trouble) => Some(What::Trouble(trouble)),
-            News::Forgone(_) => Some(What::Heard(Heard::Forgone)),
+            FollowerEvent::Event(_, event) => listing.take(event).map(What::Heard),
+            FollowerEvent::Works(_) => Some(What::Heard(Heard::Answers)),
+            FollowerEvent::ApiError(_, trouble) => Some(What::ApiError(trouble)),
+            FollowerEvent::Forgone(_) => Some(What::Heard(Heard::Forgone)),
             // Of this room alone.
-            News::Lease(..) => None,
+            FollowerEvent::Lease(..) => None,
         };
         if let Some(what) = what {
             // Nobody takes it any more when the process ends.

@@ -16,7 +16,7 @@ use super::follower::once;
 use super::table::{Names, Report, Table, unknown};
 use crate::clock;
 use crate::source::cluster::state::State;
-use crate::source::cluster::trouble::Trouble;
+use crate::source::cluster::trouble::ApiError;
 use crate::source::handover;
 
 /// How many Leases are asked for at once, where each is asked for once: an answer takes a few milliseconds.
@@ -130,7 +130,7 @@ pub(in crate::source::cluster) async fn read(
     state: &mut State,
     client: &Client,
     server: &Arc<str>,
-) -> Result<(), Trouble> {
+) -> Result<(), ApiError> {
     let (mut asking, mut table) = (Asking::default(), Table::default());
     // What policies read becomes known later, and nothing is cut to it here.
     asking.look_at_all(state.snapshot(), &Interest::everything());

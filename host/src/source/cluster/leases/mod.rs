@@ -26,15 +26,15 @@ pub(super) use self::table::Report;
 use self::follower::{What, follow};
 use self::table::{Heard, Names, Table};
 use super::event::Kind;
-use super::follow::News;
+use super::follow::FollowerEvent;
 use super::server::Server;
-use super::trouble::Trouble;
+use super::trouble::ApiError;
 use crate::clock::{self, Instant};
 use crate::source::kind::ClaimKind;
 
 /// The kind of them all.
 pub(super) const KIND: Kind = Kind::Claims(ClaimKind::Leases);
-/// News that wait to be taken in; followers wait beyond that.
+/// FollowerEvent that wait to be taken in; followers wait beyond that.
 const WAITING: usize = 64;
 
 /// The names that are to be followed, always the newest.
@@ -44,7 +44,7 @@ pub(super) type Wanted = watch::Receiver<Arc<Names>>;
 pub(super) struct Following {
     client: Client,
     server: Arc<Server>,
-    news: Sender<News>,
+    news: Sender<FollowerEvent>,
     told: Sender<(ObjectReference, What)>,
     table: Table,
     followers: JoinSet<()>,
@@ -55,7 +55,7 @@ pub(super) struct Following {
 }
 
 /// Follows what is wanted, for the life of the process.
-pub(super) async fn run(client: Client, server: Arc<Server>, news: Sender<News>, wanted: Wanted) {
+pub(super) async fn run(client: Client, server: Arc<Server>, news: Sender<FollowerEvent>, wanted: Wanted) {
     let (told, heard) = channel(WAITING);
     let (table, followers) = (Table::default(), JoinSet::new());
     let (running, troubled) = (BTreeMap::new(), BTreeSet::new());
@@ -109,7 +109,7 @@ impl Following {
     async fn hear(&mut self, name: ObjectReference, what: What) {
         let heard = match what {
             What::Heard(heard) => heard,
-            What::Trouble(trouble) => {
+            What::ApiError(trouble) => {
                 self.is_troubled(&name, trouble).await;
                 Heard::Away
             }
@@ -117,7 +117,7 @@ impl Following {
         match heard {
             Heard::Away => {}
             Heard::Forgone if self.table.has_read(&name) => {
-                self.is_troubled(&name, Trouble::Withdrawn { kind: KIND }).await;
+                self.is_troubled(&name, ApiError::Withdrawn { kind: KIND }).await;
             }
             Heard::Says(..) | Heard::Absent | Heard::Unreadable(_) | Heard::Answers | Heard::Forgone => {
                 self.is_well(&name).await;
@@ -125,20 +125,20 @@ impl Following {
         }
         let now = self.now();
         if let Some(report) = self.table.hear(&name, heard, now) {
-            self.tell(News::Lease(name, report)).await;
+            self.tell(FollowerEvent::Lease(name, report)).await;
         }
     }
 
-    async fn is_troubled(&mut self, name: &ObjectReference, trouble: Trouble) {
+    async fn is_troubled(&mut self, name: &ObjectReference, trouble: ApiError) {
         if self.running.contains_key(name) {
             self.troubled.insert(name.clone());
-            self.tell(News::Trouble(KIND, trouble)).await;
+            self.tell(FollowerEvent::ApiError(KIND, trouble)).await;
         }
     }
 
     async fn is_well(&mut self, name: &ObjectReference) {
         if self.troubled.remove(name) && self.troubled.is_empty() {
-            self.tell(News::Works(KIND)).await;
+            self.tell(FollowerEvent::Works(KIND)).await;
         }
     }
 
@@ -147,7 +147,7 @@ impl Following {
     }
 
     /// Nobody takes the news any more when the process ends.
-    async fn tell(&self, news: News) {
+    async fn tell(&self, news: FollowerEvent) {
         let _ = self.news.send(news).await;
     }
 }

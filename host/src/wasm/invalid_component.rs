@@ -29,7 +29,7 @@ impl fmt::Display for Part {
 
 /// Why bytes are no policy that egressd takes.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum InvalidComponent {
     /// Nothing there.
     #[error("it is empty: a WebAssembly component is expected")]
     Empty,
@@ -247,10 +247,10 @@ pub enum Unfit {
     Told(String),
 }
 
-impl Unfit {
+impl InvalidComponent {
     /// Whether the node may be to blame: a child that ended before it was done may get further when the node has more
     /// time or memory. What was found in the bytes stays in them.
-    pub(super) fn may_mend(&self) -> bool {
+    pub(super) fn may_recover(&self) -> bool {
         match self {
             Self::Time { .. } | Self::Space { .. } | Self::Clock { .. } | Self::Killed { .. } | Self::GaveUp { .. } => {
                 true

@@ -17,11 +17,11 @@ const NAMED: usize = 4;
 
 /// What an Event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct EventText {
     /// In one word.
     pub reason: Reason,
     /// How it is meant.
-    pub tone: Tone,
+    pub event_type: EventType,
     /// In one sentence.
     pub note: String,
     /// What is wrong, by code. The sentence has it too, with numbers and names that change more often.
@@ -51,7 +51,7 @@ pub enum Reason {
 
 /// An Event's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tone {
+pub enum EventType {
     /// As it should be.
     Normal,
     /// Somebody should look at it.
@@ -74,7 +74,7 @@ impl Reason {
     }
 }
 
-impl Tone {
+impl EventType {
     /// As Kubernetes writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -84,22 +84,22 @@ impl Tone {
     }
 }
 
-impl Said {
+impl EventText {
     /// With a note that Kubernetes takes.
-    pub(super) fn new(reason: Reason, tone: Tone, note: impl Into<String>) -> Self {
+    pub(super) fn new(reason: Reason, event_type: EventType, note: impl Into<String>) -> Self {
         let mut note = plain(&note.into());
         cut(&mut note, LONGEST);
-        Self { reason, tone, note, faults: BTreeSet::new() }
+        Self { reason, event_type, note, faults: BTreeSet::new() }
     }
 
     /// Of a Service about which somebody spoke, and for which nobody asks any more.
     pub(super) fn removed() -> Self {
-        Self::new(Reason::Removed, Tone::Normal, "egress is not asked for any more, and nothing is translated")
+        Self::new(Reason::Removed, EventType::Normal, "egress is not asked for any more, and nothing is translated")
     }
 
     /// Of a table that no egressd looks after.
     pub(super) fn orphaned(orphan: &Orphan) -> Self {
-        Self::new(Reason::OrphanedTable, Tone::Warning, orphan.finding().message)
+        Self::new(Reason::OrphanedTable, EventType::Warning, orphan.finding().message)
     }
 
     /// Of a status, as a node says it; none when nobody asked for egress.
@@ -115,10 +115,10 @@ impl Said {
         };
         let bad =
             status.severity() >= Some(Severity::Warning) || reason > Reason::Changed && reason < Reason::NotApplied;
-        let tone = if bad { Tone::Warning } else { Tone::Normal };
+        let event_type = if bad { EventType::Warning } else { EventType::Normal };
         let faults = status.findings.iter().filter(|finding| finding.severity >= Severity::Warning);
         let faults = faults.map(|finding| finding.code.to_string()).collect();
-        Some(Self { faults, ..Self::new(reason, tone, note(status, node)) })
+        Some(Self { faults, ..Self::new(reason, event_type, note(status, node)) })
     }
 }
 

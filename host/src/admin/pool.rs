@@ -36,7 +36,7 @@ impl Default for Bounds {
 
 /// The connections of one door. Needs a tokio `LocalSet`.
 #[derive(Debug)]
-pub struct Crowd {
+pub struct ConnectionPool {
     bounds: Bounds,
     /// By age.
     inside: RefCell<BTreeMap<u64, (Visit, AbortHandle)>>,
@@ -101,7 +101,7 @@ enum Next {
     Unknown,
 }
 
-impl Crowd {
+impl ConnectionPool {
     /// A door without connections.
     pub fn new(bounds: Bounds) -> Rc<Self> {
         Rc::new(Self { bounds, inside: RefCell::default(), newest: Cell::default(), left: Notify::new() })
@@ -113,7 +113,7 @@ impl Crowd {
         let visit = Visit::begin();
         let number = self.newest.get() + 1;
         self.newest.set(number);
-        let place = Place { crowd: Rc::clone(self), number };
+        let place = Place { pool: Rc::clone(self), number };
         let served = serve(visit.clone());
         let served_visit = visit.clone();
         let bounds = self.bounds;
@@ -164,17 +164,17 @@ impl Crowd {
 
 /// Given back however its task ends.
 struct Place {
-    crowd: Rc<Crowd>,
+    pool: Rc<ConnectionPool>,
     number: u64,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.crowd.inside.borrow_mut().remove(&self.number);
-        self.crowd.left.notify_one();
+        self.pool.inside.borrow_mut().remove(&self.number);
+        self.pool.left.notify_one();
     }
 }
 
 #[cfg(test)]
-#[path = "crowd_tests.rs"]
+#[path = "pool_tests.rs"]
 mod tests;

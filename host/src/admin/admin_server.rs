@@ -12,13 +12,13 @@ use egressd_core::finding::Finding;
 use egressd_core::ruleset::TableNames;
 use tracing::info;
 
-use crate::admin::crowd::Bounds;
+use crate::admin::pool::Bounds;
 use crate::admin::document::{Document, inside};
 use crate::admin::http::{self, Answer, Get, Outcome};
 use crate::admin::scrape;
 use crate::admin::status_socket::{INSIDE, Probe, StatusSocket};
-use crate::board::notices::{Notices, insist};
-use crate::board::{Newest, Reader};
+use crate::state_channel::notices::{Notices, insist};
+use crate::state_channel::{Newest, Reader};
 use crate::clock;
 use crate::instances::orphans;
 use crate::kernel::nft::{KernelThread, Survey};
@@ -32,9 +32,9 @@ const STUCK: Duration = Duration::from_secs(30);
 /// its time.
 const DOCUMENT: Duration = Duration::from_mins(1);
 
-/// What the desk knows, and where it answers.
+/// What the admin_server knows, and where it answers.
 #[derive(Debug)]
-pub struct Desk {
+pub struct AdminServer {
     /// This node's name.
     pub node: String,
     /// How much is written into the cluster.
@@ -53,28 +53,28 @@ pub struct Desk {
     pub notices: Notices,
 }
 
-/// Where the desk answers.
+/// Where the admin_server answers.
 #[derive(Debug)]
-pub struct Doors {
+pub struct Listeners {
     /// The unix socket for `status` and `probe`.
     pub socket: PathBuf,
     /// For scrapes.
     pub http: Option<SocketAddr>,
 }
 
-impl Desk {
+impl AdminServer {
     /// Answers for the life of the process. A door that cannot be had is a notice, and no reason not to translate.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(self, doors: Doors) -> io::Result<()> {
+    pub fn start(self, doors: Listeners) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let answer = move || tokio::task::LocalSet::new().block_on(&runtime, Arc::new(self).open(doors));
-        thread::Builder::new().name("desk".to_owned()).spawn(answer).map(drop)
+        thread::Builder::new().name("admin_server".to_owned()).spawn(answer).map(drop)
     }
 
-    async fn open(self: Arc<Self>, doors: Doors) {
-        let Doors { socket, http } = doors;
+    async fn open(self: Arc<Self>, doors: Listeners) {
+        let Listeners { socket, http } = doors;
         if let Some(address) = http {
             tokio::task::spawn_local(Arc::clone(&self).serve_http(address));
         }
@@ -98,10 +98,10 @@ impl Desk {
     }
 
     async fn serve_on(self: Arc<Self>, socket: &StatusSocket) {
-        let desk = Arc::clone(&self);
+        let admin_server = Arc::clone(&self);
         let answer = move |stream, visit| {
-            let desk = Arc::clone(&desk);
-            http::connection(stream, visit, move |get| std::future::ready(desk.probe(&get.path)))
+            let admin_server = Arc::clone(&admin_server);
+            http::connection(stream, visit, move |get| std::future::ready(admin_server.probe(&get.path)))
         };
         let bounds = Bounds { patience: DOCUMENT, ..Bounds::default() };
         socket.serve(bounds, move || Arc::clone(&self).document(), answer).await;

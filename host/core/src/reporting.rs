@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use crate::model::{ActiveEndpoints, Published, SubjectView, Writer};
 use crate::net::{ByFamily, Family};
-use crate::placement::Holders;
+use crate::placement::AddressOwnership;
 use crate::plan::{End, Planned, PlannedSubject, held_apart};
 
 /// What this node is to a Service that somebody has to speak about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Speech {
+pub enum Reporter {
     /// It translates, so it speaks.
-    Translator,
+    Active,
     /// Nobody translates as far as can be seen from here, and this node is the one to say why.
-    Spokesman,
+    Fallback,
     /// Another one speaks, or there is nothing to say.
-    Listener,
+    None,
 }
 
 /// Who wrote what is published, as far as the value tells.
@@ -49,9 +49,9 @@ pub struct Active {
 
 /// This node's part in telling about one Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Voice {
+pub struct Reporting {
     /// Whether it speaks.
-    pub speech: Speech,
+    pub reporter: Reporter,
     /// The families of which this node or the Service says something.
     pub active: ByFamily<Active>,
 }
@@ -64,11 +64,11 @@ pub struct Stage<'a> {
     /// The nodes that are ready.
     pub ready: &'a BTreeSet<String>,
     /// Which addresses it holds.
-    pub holders: &'a Holders,
+    pub ownership: &'a AddressOwnership,
 }
 
 /// This node's part for one Service; none where nobody asks for egress and nothing is published.
-pub fn voice(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Planned) -> Option<Voice> {
+pub fn reporting(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Planned) -> Option<Reporting> {
     let wanted = wanted(stage, view, found, planned);
     let one = |family: Family| {
         let (wanted, value) = (wanted.get(family).cloned(), found.active.get(family).cloned());
@@ -76,8 +76,8 @@ pub fn voice(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &
         (wanted.is_some() || value.is_some()).then_some((family, Active { wanted, found: value, author }))
     };
     let active: ByFamily<Active> = Family::ALL.into_iter().filter_map(one).collect();
-    let speech = speech(stage, view, &active, planned);
-    (planned.end != End::Off || !active.is_empty()).then_some(Voice { speech, active })
+    let reporter = reporter(stage, view, &active, planned);
+    (planned.end != End::Off || !active.is_empty()).then_some(Reporting { reporter, active })
 }
 
 /// The lowest translated endpoint of each family, on a Service: nothing else has annotations for it. A node that holds the
@@ -94,7 +94,7 @@ fn wanted(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Pla
     }
     let held = |family: Family| {
         let mut own = view.subject.addresses.iter().filter(|address| Family::of(**address) == family);
-        own.any(|address| stage.holders.holds(&view.subject, *address))
+        own.any(|address| stage.ownership.holds(&view.subject, *address))
     };
     let ours = |(_, value): &(Family, &String)| match author(stage, view, found.writer, Some(value.as_str())) {
         Author::ThisNode | Author::KubeVipUnclear | Author::Unclear => true,
@@ -127,17 +127,17 @@ fn author(stage: Stage<'_>, view: &SubjectView, writer: Writer, found: Option<&s
     }
 }
 
-fn speech(stage: Stage<'_>, view: &SubjectView, active: &ByFamily<Active>, planned: &Planned) -> Speech {
+fn reporter(stage: Stage<'_>, view: &SubjectView, active: &ByFamily<Active>, planned: &Planned) -> Reporter {
     if planned.service.is_some() {
-        return Speech::Translator;
+        return Reporter::Active;
     }
     let elsewhere = active.values().any(|active| active.author == Author::OtherNode);
     if planned.end == End::Off || elsewhere {
-        return Speech::Listener;
+        return Reporter::None;
     }
     // Others cannot know who holds the address where no annotation says so; and this node knows that no node translates.
-    let apart = !held_apart(stage.holders, stage.node, view).is_empty();
-    if apart || spokesman(stage, view) == Some(stage.node) { Speech::Spokesman } else { Speech::Listener }
+    let apart = !held_apart(stage.ownership, stage.node, view).is_empty();
+    if apart || spokesman(stage, view) == Some(stage.node) { Reporter::Fallback } else { Reporter::None }
 }
 
 /// Where nobody translates: the node that is named as the holder, else the first by name of those that have an endpoint,
@@ -149,7 +149,7 @@ fn spokesman<'a>(stage: Stage<'a>, view: &'a SubjectView) -> Option<&'a str> {
     let named = view
         .subject
         .service()
-        .and_then(|service| stage.holders.named_by(service))
+        .and_then(|service| stage.ownership.named_by(service))
         .and_then(as_written_or_lower)
         .map(String::as_str);
     // Other nodes do not know what is withheld here.

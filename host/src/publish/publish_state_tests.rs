@@ -13,29 +13,29 @@ use egressd_core::owner::HELD_ELSEWHERE;
 use egressd_core::pipeline::Round;
 use egressd_core::plan::{End, Planned, PlannedSubject};
 use egressd_core::status::{State, SubjectStatus, status};
-use egressd_core::voice::{Active, Author, Speech, Voice};
+use egressd_core::reporting::{Active, Author, Reporter, Reporting};
 
 use super::*;
 use crate::clock::{self, Instant};
 use crate::policies::PolicyState;
-use crate::publish::say::Reason;
+use crate::publish::event_text::Reason;
 use crate::rights::Publish;
 use egressd_core::testkit::RuleParts;
 
-#[path = "ledger_cost_tests.rs"]
+#[path = "publish_state_cost_tests.rs"]
 mod cost;
-#[path = "ledger_history_tests.rs"]
+#[path = "publish_state_history_tests.rs"]
 mod history;
 
 const NODE: &str = "node-1";
 
-fn ledger() -> Ledger {
-    ledger_that(Publish::All)
+fn publish_state() -> PublishState {
+    publish_state_that(Publish::All)
 }
 
-fn ledger_that(publish: Publish) -> Ledger {
+fn publish_state_that(publish: Publish) -> PublishState {
     let (node, namespace) = (NODE.to_owned(), "egressd".to_owned());
-    Ledger::new(Place { node, namespace, prefix: AnnotationPrefix::default(), publish })
+    PublishState::new(Place { node, namespace, prefix: AnnotationPrefix::default(), publish })
 }
 
 fn key(number: u8) -> SubjectKey {
@@ -49,7 +49,7 @@ fn round(count: u8, found: Option<&str>) -> Round {
         let (key, service) = (key(number), planned(number));
         round.plan.subjects.insert(key.clone(), service.clone());
         round.uids.insert(key.clone(), service.uid.clone());
-        round.voices.insert(key.clone(), voice(number, found));
+        round.reporting.insert(key.clone(), reporting(number, found));
         round
             .statuses
             .insert(key, status(&Planned { service: Some(service.into()), end: End::Ruled, findings: vec![] }));
@@ -71,10 +71,10 @@ fn planned(number: u8) -> PlannedSubject {
     }
 }
 
-fn voice(number: u8, found: Option<&str>) -> Voice {
+fn reporting(number: u8, found: Option<&str>) -> Reporting {
     let author = if found.is_some() { Author::ThisNode } else { Author::Unclear };
     let active = Active { wanted: Some(format!("10.0.0.{number}")), found: found.map(str::to_owned), author };
-    Voice { speech: Speech::Translator, active: [(Family::Ipv4, active)].into() }
+    Reporting { reporter: Reporter::Active, active: [(Family::Ipv4, active)].into() }
 }
 
 fn newest(in_force: InForce) -> Newest {
@@ -102,12 +102,12 @@ fn status_of(in_force: &InForce, number: u8) -> &SubjectStatus {
 }
 
 /// Answers all that is due in this way until nothing is, or the time is up; what was asked for.
-fn play(ledger: &mut Ledger, newest: &Newest, now: &mut Instant, until: Duration, answer: &Outcome) -> Vec<Write> {
+fn play(publish_state: &mut PublishState, newest: &Newest, now: &mut Instant, until: Duration, answer: &Outcome) -> Vec<Write> {
     let (end, mut all) = (*now + until, Vec::new());
     loop {
-        let due = ledger.due(newest, *now, 64);
+        let due = publish_state.due(newest, *now, 64);
         for write in &due.writes {
-            ledger.done(write, answer.clone(), *now);
+            publish_state.done(write, answer.clone(), *now);
         }
         let silent = due.writes.is_empty();
         all.extend(due.writes);
@@ -138,73 +138,73 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 #[test]
 fn what_is_in_force_is_published_and_said_once() {
-    let (mut ledger, mut now) = (ledger(), clock::now());
-    let first = play(&mut ledger, &newest(in_force(&round(1, None))), &mut now, MINUTE / 30, &done());
+    let (mut publish_state, mut now) = (publish_state(), clock::now());
+    let first = play(&mut publish_state, &newest(in_force(&round(1, None))), &mut now, MINUTE / 30, &done());
     assert_eq!(published(&first), 1);
     assert_eq!(said(&first), [(Reason::Applied, "node node-1 translates 10.0.0.1 to 192.0.2.1")]);
     let stands = newest(in_force(&round(1, Some("10.0.0.1"))));
-    assert_eq!(play(&mut ledger, &stands, &mut now, MINUTE, &done()), []);
+    assert_eq!(play(&mut publish_state, &stands, &mut now, MINUTE, &done()), []);
 }
 
 #[test]
 fn a_server_that_is_away_is_asked_less_and_less_and_then_told_everything() {
-    let (mut ledger, mut now) = (ledger(), clock::now());
+    let (mut publish_state, mut now) = (publish_state(), clock::now());
     let newest = newest(in_force(&round(3, None)));
-    let vain = play(&mut ledger, &newest, &mut now, MINUTE * 10, &Outcome::Away);
+    let vain = play(&mut publish_state, &newest, &mut now, MINUTE * 10, &Outcome::Away);
     assert!(published(&vain) < 3 * 20, "{} requests in ten minutes", published(&vain));
-    let told = play(&mut ledger, &newest, &mut now, MINUTE * 2, &done());
+    let told = play(&mut publish_state, &newest, &mut now, MINUTE * 2, &done());
     assert_eq!(said(&told).len(), 3);
 }
 
 #[test]
 fn a_missing_permission_stops_its_own_kind_of_requests_only() {
-    let (mut ledger, now) = (ledger(), clock::now());
+    let (mut publish_state, now) = (publish_state(), clock::now());
     let newest = newest(in_force(&round(1, None)));
-    let due = ledger.due(&newest, now, 64);
+    let due = publish_state.due(&newest, now, 64);
     assert_eq!(published(&due.writes), 1);
-    ledger.done(&due.writes[0], Outcome::Forbidden, now);
+    publish_state.done(&due.writes[0], Outcome::Forbidden, now);
     let mut later = now;
-    let rest = play(&mut ledger, &newest, &mut later, MINUTE, &done());
+    let rest = play(&mut publish_state, &newest, &mut later, MINUTE, &done());
     assert_eq!((published(&rest), said(&rest).len()), (0, 1));
-    assert_eq!(published(&ledger.due(&newest, now + FORBIDDEN, 64).writes), 1);
+    assert_eq!(published(&publish_state.due(&newest, now + FORBIDDEN, 64).writes), 1);
 }
 
 #[test]
 fn thousands_of_services_are_told_in_portions_and_not_in_one_flood() {
-    let (mut ledger, now) = (ledger(), clock::now());
+    let (mut publish_state, now) = (publish_state(), clock::now());
     let newest = newest(in_force(&round(250, None)));
-    assert_eq!(ledger.due(&newest, now, 64).writes.len(), 64);
+    assert_eq!(publish_state.due(&newest, now, 64).writes.len(), 64);
     let mut later = now;
-    let told = play(&mut ledger, &newest, &mut later, Duration::from_millis(1500), &done());
+    let told = play(&mut publish_state, &newest, &mut later, Duration::from_millis(1500), &done());
     assert!((100..=110).contains(&said(&told).len()), "{} Events in half a second", said(&told).len());
 }
 
 /// The last one by name has a fault, from the beginning or later.
 #[test]
 fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
-    let (mut ledger, mut now) = (ledger(), clock::now());
+    let (mut publish_state, mut now) = (publish_state(), clock::now());
     let faulty = |fault: &str| {
         let mut round = round(250, None);
         let status = round.statuses.values_mut().next_back().unwrap();
         status.findings.push(Finding::warning(fault, format!("{fault} is wrong")));
         newest(in_force(&round))
     };
-    let settled = ledger.due(&faulty("first"), now, 64).next.unwrap_or(now) + Duration::from_secs(1);
-    let first = said(&ledger.due(&faulty("first"), settled, 64).writes)[0].1.to_owned();
+    let settled = publish_state.due(&faulty("first"), now, 64).next.unwrap_or(now) + Duration::from_secs(1);
+    let first = said(&publish_state.due(&faulty("first"), settled, 64).writes)[0].1.to_owned();
     assert!(first.ends_with("first is wrong"), "{first}");
     // So many Events that nothing is left for others.
-    play(&mut ledger, &faulty("first"), &mut now, Duration::from_secs(2), &done());
-    ledger.due(&faulty("second"), now, 64);
-    let writes = ledger.due(&faulty("second"), now + Duration::from_secs(1), 64).writes;
+    play(&mut publish_state, &faulty("first"), &mut now, Duration::from_secs(2), &done());
+    publish_state.due(&faulty("second"), now, 64);
+    let writes = publish_state.due(&faulty("second"), now + Duration::from_secs(1), 64).writes;
     assert!(said(&writes)[0].1.ends_with("second is wrong"), "{writes:?}");
 }
 
 /// One is changed, one is new, one is gone; one stays as it was.
 #[test]
 fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() {
-    let (mut ledger, mut now) = (ledger(), clock::now());
+    let (mut publish_state, mut now) = (publish_state(), clock::now());
     let before = in_force(&round(3, None));
-    play(&mut ledger, &newest(in_force(&round(3, None))), &mut now, MINUTE, &done());
+    play(&mut publish_state, &newest(in_force(&round(3, None))), &mut now, MINUTE, &done());
     let mut next = round(4, None);
     next.plan.subjects.get_mut(&key(1)).unwrap().rules.to_mut()[0]
         .change(|parts| parts.address = [192, 0, 2, 9].into());
@@ -213,13 +213,13 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() 
     let held = held_back(&before, &next, "the kernel says no; it is tried again");
     let why = "a change of this Service is not in force: the kernel says no; it is tried again";
     let stays = |number: u8| format!("node node-1 translates 10.0.0.{number} to 192.0.2.1; {why}");
-    let writes = play(&mut ledger, &newest(held), &mut now, MINUTE, &done());
+    let writes = play(&mut publish_state, &newest(held), &mut now, MINUTE, &done());
     let expected =
         [(Reason::NotApplied, stays(1)), (Reason::NotApplied, stays(2)), (Reason::NotApplied, why.to_owned())];
     assert!(said(&writes).into_iter().eq(expected.iter().map(|(reason, note)| (*reason, note.as_str()))), "{writes:?}");
     // Of the one that stays, what was undone meanwhile is put right as ever.
     assert!(writes.iter().all(|write| !matches!(write, Write::Active { service, .. } if *service != key(3))));
-    let applied = play(&mut ledger, &newest(in_force(&round(4, None))), &mut now, MINUTE, &done());
+    let applied = play(&mut publish_state, &newest(in_force(&round(4, None))), &mut now, MINUTE, &done());
     assert!(said(&applied).iter().all(|(reason, _)| *reason == Reason::Applied), "{applied:?}");
     assert_eq!(said(&applied).len(), 3, "{applied:?}");
 }
@@ -252,7 +252,7 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
     next.plan.subjects.get_mut(&key(1)).unwrap().rules.to_mut()[0]
         .change(|parts| parts.address = [192, 0, 2, 9].into());
     let held = held_back(&before, &next, "no");
-    let said = Said::of(status_of(&held, 1), NODE).unwrap();
+    let said = EventText::of(status_of(&held, 1), NODE).unwrap();
     let note = "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no";
     assert_eq!((said.reason, said.note.as_str()), (Reason::NotApplied, note));
 }
@@ -263,16 +263,16 @@ fn with_orphan(orphan: Option<Orphan>) -> Newest {
 
 #[test]
 fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() {
-    let (mut ledger, mut now) = (ledger(), clock::now());
+    let (mut publish_state, mut now) = (publish_state(), clock::now());
     let orphan = Orphan::of(Instance::Default, Family::Ipv4);
     for _ in 0..2 {
         let there = with_orphan(Some(orphan.clone()));
-        let writes = play(&mut ledger, &there, &mut now, MINUTE, &done());
+        let writes = play(&mut publish_state, &there, &mut now, MINUTE, &done());
         let regarding = Regarding::Node { table: "table ip kube_vip_v4".to_owned() };
         assert!(matches!(&writes[..], [Write::Event { regarding: about, .. }] if *about == regarding), "{writes:?}");
         assert_eq!(said(&writes), [(Reason::OrphanedTable, orphan.finding().message.as_str())]);
-        assert_eq!(play(&mut ledger, &there, &mut now, MINUTE, &done()), []);
-        assert_eq!(play(&mut ledger, &with_orphan(None), &mut now, MINUTE, &done()), []);
+        assert_eq!(play(&mut publish_state, &there, &mut now, MINUTE, &done()), []);
+        assert_eq!(play(&mut publish_state, &with_orphan(None), &mut now, MINUTE, &done()), []);
     }
 }
 
@@ -286,7 +286,7 @@ fn with_policy(mut round: Round) -> Newest {
 fn who_publishes_events_alone_says_everything_and_writes_no_annotation() {
     for (publish, annotations) in [(Publish::All, 2), (Publish::Events, 0)] {
         let mut now = clock::now();
-        let writes = play(&mut ledger_that(publish), &with_policy(round(1, None)), &mut now, MINUTE, &done());
+        let writes = play(&mut publish_state_that(publish), &with_policy(round(1, None)), &mut now, MINUTE, &done());
         let others = writes.iter().filter(|write| write.said().is_none()).count();
         assert!(others >= annotations && (others == 0) == (annotations == 0), "{publish}: {writes:?}");
         let reasons: BTreeSet<Reason> = said(&writes).iter().map(|(reason, _)| *reason).collect();
@@ -299,15 +299,15 @@ fn who_publishes_events_alone_says_everything_and_writes_no_annotation() {
 fn without_annotations_a_node_without_the_address_leaves_the_word_to_the_one_that_has_it() {
     let bystander = |code: &str| {
         let mut round = round(1, None);
-        let voice = round.voices.values_mut().next().unwrap();
-        (voice.speech, voice.active) = (Speech::Spokesman, Default::default());
+        let reporting = round.reporting.values_mut().next().unwrap();
+        (reporting.reporter, reporting.active) = (Reporter::Fallback, Default::default());
         let finding = Finding::new(Severity::Info, code.to_owned(), "nothing is translated to 192.0.2.1 here");
         round.statuses.insert(key(1), status(&Planned { service: None, end: End::Ruled, findings: vec![finding] }));
         newest(in_force(&round))
     };
     let spoken = |publish, code| {
         let mut now = clock::now();
-        said(&play(&mut ledger_that(publish), &bystander(code), &mut now, MINUTE, &done())).len()
+        said(&play(&mut publish_state_that(publish), &bystander(code), &mut now, MINUTE, &done())).len()
     };
     assert_eq!(spoken(Publish::All, HELD_ELSEWHERE), 1);
     assert_eq!(spoken(Publish::Events, HELD_ELSEWHERE), 0);

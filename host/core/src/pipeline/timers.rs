@@ -9,14 +9,14 @@ use crate::policy::PACE;
 
 /// The times of all Services that have one.
 #[derive(Debug, Default)]
-pub(super) struct Alarms {
+pub(super) struct Timers {
     queue: BTreeSet<(Duration, SubjectKey)>,
     times: BTreeMap<SubjectKey, Duration>,
     /// Those that wait for a policy that rests: they are looked at at its pace.
     deferred: BTreeSet<SubjectKey>,
 }
 
-impl Alarms {
+impl Timers {
     /// Takes in a Service as it is now; what did not begin to wait begins.
     pub(super) fn set(&mut self, key: &SubjectKey, entry: Option<&mut Entry>, now: Duration) {
         if let Some(before) = self.times.remove(key) {

@@ -9,10 +9,10 @@ use egressd_core::model::{
 };
 use egressd_core::net::Family;
 use egressd_core::owner::{Held, Owner, Standing};
-use egressd_core::placement::Holders;
+use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{End, Planned};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
-use egressd_core::voice::{Author, Speech, Stage, Voice, voice};
+use egressd_core::reporting::{Author, Reporter, Stage, Reporting, reporting};
 
 fn seen(service: Service, endpoints: &[(&str, &str)]) -> SubjectView {
     let snapshot = SnapshotBuilder::default().service(service, &[]).build();
@@ -29,33 +29,33 @@ fn endpoint(address: &str, node: &str) -> Endpoint {
     Endpoint { address: a(address), node: Some(node.into()), pod: None, ready, serving, terminating }
 }
 
-fn on_node_b(view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Voice {
+fn on_node_b(view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Reporting {
     written_by(Writer::Anybody, view, found, held)
 }
 
 /// What node-b makes of a Service that is asked for and translated nowhere; node-a to node-c are ready.
-fn written_by(writer: Writer, view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Voice {
+fn written_by(writer: Writer, view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Reporting {
     let ready: BTreeSet<String> = ["node-a", "node-b", "node-c"].map(str::to_owned).into();
-    let mut holders = Holders::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
-    holders.hold(held.iter().map(|text| (a(text), Standing::Usable)).collect::<Held>());
+    let mut ownership = AddressOwnership::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
+    ownership.hold(held.iter().map(|text| (a(text), Standing::Usable)).collect::<Held>());
     let active: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
     let found = Published { active, writer, kube_vip: None };
     let planned = Planned { service: None, end: End::Ruled, findings: vec![] };
-    let stage = Stage { node: "node-b", ready: &ready, holders: &holders };
-    voice(stage, view, &found, &planned).expect("it is asked for")
+    let stage = Stage { node: "node-b", ready: &ready, ownership: &ownership };
+    reporting(stage, view, &found, &planned).expect("it is asked for")
 }
 
 #[test]
 fn where_nobody_translates_one_ready_node_speaks() {
     let web = || service("web", &["11.0.0.2"]);
-    let speech = |view: &SubjectView| on_node_b(view, &[], &[]).speech;
-    assert_eq!(speech(&seen(web(), &[])), Speech::Listener, "node-a is the first");
-    assert_eq!(speech(&seen(web(), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")])), Speech::Spokesman);
-    assert_eq!(speech(&seen(web(), &[("10.0.0.1", "away"), ("10.0.0.2", "node-c")])), Speech::Listener);
+    let reporter = |view: &SubjectView| on_node_b(view, &[], &[]).reporter;
+    assert_eq!(reporter(&seen(web(), &[])), Reporter::None, "node-a is the first");
+    assert_eq!(reporter(&seen(web(), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")])), Reporter::Fallback);
+    assert_eq!(reporter(&seen(web(), &[("10.0.0.1", "away"), ("10.0.0.2", "node-c")])), Reporter::None);
     for name in ["node-b", "Node-B"] {
         let mut named = web();
         named.annotations.insert("kube-vip.io/vipHost".to_owned(), name.to_owned());
-        assert_eq!(speech(&seen(named, &[])), Speech::Spokesman, "{name}");
+        assert_eq!(reporter(&seen(named, &[])), Reporter::Fallback, "{name}");
     }
 }
 
@@ -64,20 +64,20 @@ fn where_nobody_translates_one_ready_node_speaks() {
 fn the_node_that_withholds_the_only_endpoint_speaks() {
     let mut view = seen(service("web", &["11.0.0.2"]), &[]);
     view.withheld = vec![a("10.0.0.1")];
-    assert_eq!(on_node_b(&view, &[], &[]).speech, Speech::Spokesman);
+    assert_eq!(on_node_b(&view, &[], &[]).reporter, Reporter::Fallback);
 }
 
 #[test]
 fn the_node_that_holds_the_address_without_an_endpoint_speaks() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-a")]);
-    assert_eq!(on_node_b(&view, &[], &["11.0.0.2"]).speech, Speech::Spokesman);
-    assert_eq!(on_node_b(&view, &[], &[]).speech, Speech::Listener, "node-a has the endpoint");
+    assert_eq!(on_node_b(&view, &[], &["11.0.0.2"]).reporter, Reporter::Fallback);
+    assert_eq!(on_node_b(&view, &[], &[]).reporter, Reporter::None, "node-a has the endpoint");
 }
 
 #[test]
 fn while_another_node_translates_nobody_else_speaks() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
-    assert_eq!(on_node_b(&view, &[(Family::Ipv4, "10.0.0.2")], &[]).speech, Speech::Listener);
+    assert_eq!(on_node_b(&view, &[(Family::Ipv4, "10.0.0.2")], &[]).reporter, Reporter::None);
 }
 
 #[test]
@@ -119,12 +119,12 @@ fn kube_vip_is_the_writer_only_where_it_does_egress_and_egressd_has_its_prefix()
 fn what_kube_vip_wrote_says_of_no_egressd_that_it_translates() {
     let view = seen(service("web", &["11.0.0.2"]), &[("10.0.0.1", "node-b"), ("10.0.0.2", "node-c")]);
     for found in ["10.0.0.1", "10.0.0.2"] {
-        let voice = written_by(Writer::KubeVip, &view, &[(Family::Ipv4, found)], &["11.0.0.2"]);
+        let reporting = written_by(Writer::KubeVip, &view, &[(Family::Ipv4, found)], &["11.0.0.2"]);
         assert_eq!(
-            (voice.speech, voice.active.get(Family::Ipv4).expect("one").author),
-            (Speech::Spokesman, Author::KubeVip)
+            (reporting.reporter, reporting.active.get(Family::Ipv4).expect("one").author),
+            (Reporter::Fallback, Author::KubeVip)
         );
-        assert_eq!(voice.active.get(Family::Ipv4).expect("one").wanted, None, "it is not emptied");
+        assert_eq!(reporting.active.get(Family::Ipv4).expect("one").wanted, None, "it is not emptied");
     }
     let gone = written_by(Writer::KubeVip, &view, &[(Family::Ipv4, "10.0.0.9")], &[]);
     assert_eq!(gone.active.get(Family::Ipv4).expect("one").author, Author::KubeVipUnclear, "it is no endpoint");

@@ -9,17 +9,17 @@ use egressd_core::in_force::InForce;
 use egressd_core::model::{ActiveEndpoints, SubjectKey, active_endpoint};
 use egressd_core::record::Overview;
 
-use super::account::{KnownPolicy, PolicyAccount};
-use super::gates::{Gates, Purses};
+use super::account::{KnownPolicy, PolicyEvents};
+use super::gates::{Gates, EventBudgets};
 use super::node;
 use super::pace::Backoff;
 use super::queue::{Due, Queue, Subject, Want};
-use super::say::Said;
+use super::event_text::EventText;
 use super::services::Services;
-use super::speaker::{self, Novelty, Right};
+use super::speaker::{self, Novelty, Role};
 use super::write::Kind;
 use super::{Outcome, Place, Regarding, Write};
-use crate::board::Newest;
+use crate::state_channel::Newest;
 use crate::clock::Instant;
 use crate::instances::orphans::Orphan;
 use crate::policies::PolicyReport;
@@ -32,20 +32,20 @@ const FORBIDDEN: Duration = Duration::from_mins(5);
 
 /// What is known about everything that is published.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct PublishState {
     place: Place,
     services: Services,
-    policies: BTreeMap<String, PolicyAccount>,
+    policies: BTreeMap<String, PolicyEvents>,
     /// Events about orphaned tables, by table.
     orphans: BTreeMap<String, speaker::Memory>,
     node: node::Account,
     queue: Queue,
-    events: Purses,
+    events: EventBudgets,
     away: Option<Backoff>,
     forbidden: BTreeMap<Kind, Instant>,
 }
 
-impl Ledger {
+impl PublishState {
     /// Nothing was published yet by this process.
     pub fn new(place: Place) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Ledger {
             orphans: BTreeMap::new(),
             node: node::Account::default(),
             queue: Queue::default(),
-            events: Purses::default(),
+            events: EventBudgets::default(),
             away: None,
             forbidden: BTreeMap::new(),
         }
@@ -89,7 +89,7 @@ impl Ledger {
         self.policies.retain(|name, account| marks.get(name).is_some_and(|mark| mark.uid == account.mark));
         for report in reports {
             let Some(mark) = marks.get(&report.name) else { continue };
-            let account = self.policies.entry(report.name.clone()).or_insert_with(|| PolicyAccount::new(mark));
+            let account = self.policies.entry(report.name.clone()).or_insert_with(|| PolicyEvents::new(mark));
             let known = KnownPolicy { report, mark, failing: overview.failing.get(&report.name) };
             self.queue.put(Subject::Policy(report.name.clone()), account.collect(known, self.place.publish, now));
         }
@@ -104,7 +104,7 @@ impl Ledger {
         for orphan in orphans {
             let table = orphan.table.to_string();
             let speaker = self.orphans.entry(table.clone()).or_default();
-            let due = speaker.due(Said::orphaned(orphan), Right::Doer, Novelty::News, now);
+            let due = speaker.due(EventText::orphaned(orphan), Role::Owner, Novelty::News, now);
             let want = due.map(|due| Want::event(due, Regarding::Node { table: table.clone() }));
             self.queue.put(Subject::Table(table), want.into_iter().collect());
         }
@@ -176,8 +176,8 @@ impl Ledger {
         }
     }
 
-    fn told(&mut self, regarding: &Regarding, said: &Said, outcome: Outcome, now: Instant) {
-        self.events.of(said.tone).take(now);
+    fn told(&mut self, regarding: &Regarding, said: &EventText, outcome: Outcome, now: Instant) {
+        self.events.of(said.event_type).take(now);
         let name = match outcome {
             Outcome::Done(name) => name,
             Outcome::Stands(_) | Outcome::Gone | Outcome::Away | Outcome::Forbidden | Outcome::Refused => None,
@@ -197,5 +197,5 @@ impl Ledger {
 }
 
 #[cfg(test)]
-#[path = "ledger_tests.rs"]
+#[path = "publish_state_tests.rs"]
 mod tests;

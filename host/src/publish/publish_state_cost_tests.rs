@@ -20,10 +20,10 @@ fn shown(number: u32, pod: u32, stands: Stands) -> Arc<Shown> {
     let endpoint = std::net::Ipv4Addr::from_bits(0x0a00_0000 + pod);
     let found = (stands == Stands::All).then(|| endpoint.to_string());
     let active = Active { wanted: Some(endpoint.to_string()), found, author: Author::ThisNode };
-    let voice = Some(Voice { speech: Speech::Translator, active: [(Family::Ipv4, active)].into() });
+    let reporting = Some(Reporting { reporter: Reporter::Active, active: [(Family::Ipv4, active)].into() });
     let mut status = status(&Planned { service: Some(planned(1).into()), end: End::Ruled, findings: vec![] });
     status.endpoints = vec![endpoint.into()];
-    let outcome = Known::Settled(Settled { plan: None, status: Arc::new(status), voice });
+    let outcome = Known::Settled(Settled { plan: None, status: Arc::new(status), reporting });
     let uid = Uid::new(format!("uid-{number}")).unwrap();
     Arc::new(Shown { record: Arc::new(Record { uid, outcome }), since: UnixTime(0) })
 }
@@ -46,12 +46,12 @@ fn change(in_force: &mut InForce, number: u32) {
 
 #[test]
 fn one_change_among_thousands_of_settled_services_is_one_to_look_at() {
-    let mut ledger = ledger();
+    let mut publish_state = publish_state();
     let mut now = clock::now();
     let mut in_force = all(Stands::All);
     let mut look = |in_force: &InForce, now| {
-        let due = ledger.due(&newest(in_force.clone()), now, 64);
-        due.writes.iter().for_each(|write| ledger.done(write, done(), now));
+        let due = publish_state.due(&newest(in_force.clone()), now, 64);
+        due.writes.iter().for_each(|write| publish_state.done(write, done(), now));
         (due.looked_at, due.writes.len())
     };
     assert_eq!(look(&in_force, now), (5000, 0));
@@ -71,20 +71,20 @@ fn one_change_among_thousands_of_settled_services_is_one_to_look_at() {
 fn thousands_that_wait_for_room_for_a_permission_or_for_the_api_server_are_not_looked_at_again() {
     let keep = [Outcome::Away, Outcome::Forbidden, Outcome::Done(None)];
     for kept in keep {
-        let mut ledger = ledger_that(Publish::Events);
+        let mut publish_state = publish_state_that(Publish::Events);
         let mut now = clock::now();
         let mut in_force = all(Stands::Nothing);
-        assert_eq!(ledger.due(&newest(in_force.clone()), now, 64).looked_at, 5000);
+        assert_eq!(publish_state.due(&newest(in_force.clone()), now, 64).looked_at, 5000);
         now += MINUTE;
-        for write in ledger.due(&newest(in_force.clone()), now, 200).writes {
-            ledger.done(&write, kept.clone(), now);
+        for write in publish_state.due(&newest(in_force.clone()), now, 200).writes {
+            publish_state.done(&write, kept.clone(), now);
         }
         for number in 4000..4010 {
             change(&mut in_force, number);
-            let due = ledger.due(&newest(in_force.clone()), now, 64);
+            let due = publish_state.due(&newest(in_force.clone()), now, 64);
             let written = if kept == Outcome::Done(None) { 100 } else { 0 };
             assert!(due.looked_at <= 1 + written && due.writes.is_empty(), "{kept:?}: {}", due.looked_at);
         }
-        assert!(ledger.due(&newest(in_force), now + FORBIDDEN, 64).looked_at <= 10, "{kept:?}");
+        assert!(publish_state.due(&newest(in_force), now + FORBIDDEN, 64).looked_at <= 10, "{kept:?}");
     }
 }

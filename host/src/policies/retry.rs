@@ -14,7 +14,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// Whether a ConfigMap that is refused is worth another try as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outlook {
+pub(super) enum RetryWhen {
     /// It is not.
     Settled,
     /// It was not its turn yet.
@@ -30,13 +30,13 @@ pub(super) enum Outlook {
     },
 }
 
-impl Outlook {
+impl RetryWhen {
     /// After it was refused for this, once more.
     pub(super) fn after(error: &Error, earlier: Option<Self>) -> Self {
         if let Error::Excess(excess) = error {
             return Self::Crowded(excess.cost());
         }
-        if error.may_mend() { Self::worse(earlier) } else { Self::Settled }
+        if error.may_recover() { Self::worse(earlier) } else { Self::Settled }
     }
 
     /// The other one where this one is that nothing changes.
@@ -63,15 +63,15 @@ mod tests {
 
     #[test]
     fn each_pause_before_another_try_is_longer_up_to_a_bound() {
-        let mut outlook = None;
+        let mut retry = None;
         for expected in [5, 10, 20, 40, 80, 160, 320, 600, 600] {
-            let worse = Outlook::worse(outlook);
+            let worse = RetryWhen::worse(retry);
             assert!(
-                matches!(worse, Outlook::Again { pause, .. } if pause == Duration::from_secs(expected)),
+                matches!(worse, RetryWhen::Again { pause, .. } if pause == Duration::from_secs(expected)),
                 "{worse:?}"
             );
-            assert!(matches!(worse, Outlook::Again { at, .. } if at > clock::now()));
-            outlook = Some(worse);
+            assert!(matches!(worse, RetryWhen::Again { at, .. } if at > clock::now()));
+            retry = Some(worse);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The law of the ledger: over any history it writes what one writes that looks at everything each time, and remembers no
+//! The law of the publish_state: over any history it writes what one writes that looks at everything each time, and remembers no
 //! wants.
 
 use egressd_core::in_force::Shown;
@@ -11,10 +11,10 @@ use proptest::sample::select;
 use super::*;
 use crate::clock::{self, Instant};
 use crate::publish::account::{Account, KnownPolicy};
-use crate::publish::say::Tone;
+use crate::publish::event_text::EventType;
 
-/// A ledger of which only what was written is used.
-struct FromScratch(Ledger);
+/// A publish_state of which only what was written is used.
+struct FromScratch(PublishState);
 
 impl FromScratch {
     fn due(&mut self, newest: &Newest, now: Instant, most: usize) -> Due {
@@ -40,7 +40,7 @@ impl FromScratch {
     }
 
     fn of_services(&mut self, round: &InForce, now: Instant) -> Vec<Want> {
-        let Self(Ledger { services, place, .. }) = self;
+        let Self(PublishState { services, place, .. }) = self;
         let each = round.subjects.iter();
         each.flat_map(|(key, shown)| services.collect(key, Some(shown), place, now)).collect()
     }
@@ -50,7 +50,7 @@ impl FromScratch {
         let mut wanted = Vec::new();
         for report in newest.policies.iter().filter(|_| overview.first_ready.as_deref() == Some(NODE)) {
             let Some(mark) = overview.policies.get(&report.name) else { continue };
-            let account = self.0.policies.entry(report.name.clone()).or_insert_with(|| PolicyAccount::new(mark));
+            let account = self.0.policies.entry(report.name.clone()).or_insert_with(|| PolicyEvents::new(mark));
             wanted.extend(account.collect(KnownPolicy { report, mark, failing: None }, self.0.place.publish, now));
         }
         wanted
@@ -61,7 +61,7 @@ impl FromScratch {
         for orphan in newest.orphans.iter() {
             let table = orphan.table.to_string();
             let speaker = self.0.orphans.entry(table.clone()).or_default();
-            let due = speaker.due(Said::orphaned(orphan), Right::Doer, Novelty::News, now);
+            let due = speaker.due(EventText::orphaned(orphan), Role::Owner, Novelty::News, now);
             wanted.extend(due.map(|due| Want::event(due, Regarding::Node { table })));
         }
         wanted
@@ -75,14 +75,14 @@ impl FromScratch {
         for Want { at, write, .. } in wanted {
             let forbidden = self.0.forbidden.get(&write.kind()).filter(|until| **until > now);
             let at = forbidden.map_or(at, |until| at.max(*until));
-            let mut purse = write.said().map(|said| events.of(said.tone));
-            let room = purse.as_ref().map(|purse| purse.due(now)).filter(|room| *room > now);
+            let mut bucket = write.said().map(|said| events.of(said.event_type));
+            let room = bucket.as_ref().map(|bucket| bucket.due(now)).filter(|room| *room > now);
             let at = room.map_or(at, |room| at.max(room + ROOM));
             if at > now || due.writes.len() >= most {
                 due.next = Some(due.next.map_or(at, |next| next.min(at)));
                 continue;
             }
-            purse.iter_mut().for_each(|purse| purse.take(now));
+            bucket.iter_mut().for_each(|bucket| bucket.take(now));
             due.writes.push(write);
         }
         due
@@ -98,7 +98,7 @@ enum Step {
     FirstReady(&'static str),
     Orphans(bool),
     /// So many Events of other objects are written.
-    Spend(Tone, u32),
+    Spend(EventType, u32),
     Wait(Duration),
     /// At most so many requests, and what becomes of each; none where there is no answer.
     Look(usize, Vec<Option<Outcome>>),
@@ -112,14 +112,14 @@ fn active() -> impl Strategy<Value = Active> {
     values.prop_map(|(wanted, found, author)| Active { wanted, found, author })
 }
 
-fn voice_of_any_kind() -> impl Strategy<Value = Voice> {
-    let speech = prop_oneof![
-        4 => Just(Speech::Translator),
-        1 => Just(Speech::Spokesman),
-        1 => Just(Speech::Listener),
+fn voice_of_any_kind() -> impl Strategy<Value = Reporting> {
+    let reporter = prop_oneof![
+        4 => Just(Reporter::Active),
+        1 => Just(Reporter::Fallback),
+        1 => Just(Reporter::None),
     ];
     let active = option::of(active()).prop_map(|active| active.map(|active| (Family::Ipv4, active)));
-    (speech, active).prop_map(|(speech, active)| Voice { speech, active: active.into_iter().collect() })
+    (reporter, active).prop_map(|(reporter, active)| Reporting { reporter, active: active.into_iter().collect() })
 }
 
 fn status_of_any_kind() -> impl Strategy<Value = SubjectStatus> {
@@ -144,7 +144,7 @@ fn status_of_any_kind() -> impl Strategy<Value = SubjectStatus> {
 
 fn record() -> impl Strategy<Value = Record> {
     let settled = (status_of_any_kind(), option::weighted(0.8, voice_of_any_kind()))
-        .prop_map(|(status, voice)| Known::Settled(Settled { plan: None, status: Arc::new(status), voice }));
+        .prop_map(|(status, reporting)| Known::Settled(Settled { plan: None, status: Arc::new(status), reporting }));
     let outcome = prop_oneof![1 => Just(Known::Unanswered), 9 => settled];
     let life = prop_oneof![9 => Just("uid-1"), 1 => Just("uid-2")];
     (life, outcome).prop_map(|(life, outcome)| Record { uid: Uid::new(life).unwrap(), outcome })
@@ -179,12 +179,12 @@ fn step() -> impl Strategy<Value = Step> {
     const WAITS: &[u64] =
         &[1, 100, 1000, 1000, 1000, 3000, 5000, 10_000, 31_000, 31_000, 60_000, 301_000, 600_000, 2_701_000];
     let look = (prop_oneof![1..4_usize, Just(64)], vec(outcome(), 1..6));
-    let tone = select(&[Tone::Normal, Tone::Warning][..]);
+    let event_type = select(&[EventType::Normal, EventType::Warning][..]);
     prop_oneof![
         10 => (1..5_u8, option::weighted(0.9, record())).prop_map(|(number, record)| Step::Show(number, record)),
         2 => policies(),
         1 => any::<bool>().prop_map(Step::Orphans),
-        1 => (tone, select(&[50, 99, 150][..])).prop_map(|(tone, count)| Step::Spend(tone, count)),
+        1 => (event_type, select(&[50, 99, 150][..])).prop_map(|(event_type, count)| Step::Spend(event_type, count)),
         10 => select(WAITS).prop_map(|wait| Step::Wait(Duration::from_millis(wait))),
         10 => look.prop_map(|(most, outcomes)| Step::Look(most, outcomes)),
     ]
@@ -192,7 +192,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Both, in the same world.
 struct Pair {
-    follows: Ledger,
+    follows: PublishState,
     from_scratch: FromScratch,
     newest: Newest,
     now: Instant,
@@ -200,7 +200,7 @@ struct Pair {
 
 impl Pair {
     fn new(publish: Publish) -> Self {
-        let (follows, from_scratch) = (ledger_that(publish), FromScratch(ledger_that(publish)));
+        let (follows, from_scratch) = (publish_state_that(publish), FromScratch(publish_state_that(publish)));
         let mut pair = Self { follows, from_scratch, newest: newest(InForce::default()), now: clock::now() };
         pair.take(&Step::FirstReady(NODE));
         pair
@@ -228,15 +228,15 @@ impl Pair {
                 let orphan = there.then(|| Orphan::of(Instance::Default, Family::Ipv4));
                 self.newest.orphans = orphan.into_iter().collect();
             }
-            Step::Spend(tone, count) => self.spend(*tone, *count),
+            Step::Spend(event_type, count) => self.spend(*event_type, *count),
             Step::Wait(time) => self.now += *time,
             Step::Look(most, outcomes) => drop(self.look(*most, outcomes)),
         }
     }
 
-    fn spend(&mut self, tone: Tone, count: u32) {
-        for ledger in [&mut self.follows, &mut self.from_scratch.0] {
-            (0..count).for_each(|_| ledger.events.of(tone).take(self.now));
+    fn spend(&mut self, event_type: EventType, count: u32) {
+        for publish_state in [&mut self.follows, &mut self.from_scratch.0] {
+            (0..count).for_each(|_| publish_state.events.of(event_type).take(self.now));
         }
     }
 
@@ -249,8 +249,8 @@ impl Pair {
             assert_eq!(due.next, expected.next);
         }
         for (write, outcome) in due.writes.iter().zip(outcomes.iter().cycle()) {
-            for ledger in [&mut self.follows, &mut self.from_scratch.0] {
-                outcome.iter().for_each(|outcome| ledger.done(write, outcome.clone(), self.now));
+            for publish_state in [&mut self.follows, &mut self.from_scratch.0] {
+                outcome.iter().for_each(|outcome| publish_state.done(write, outcome.clone(), self.now));
             }
         }
         due

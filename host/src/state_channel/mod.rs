@@ -39,7 +39,7 @@ pub struct Newest {
 
 /// The loop's end.
 #[derive(Debug)]
-pub struct Board {
+pub struct StateChannel {
     newest: watch::Sender<Newest>,
     busy: watch::Sender<Option<Instant>>,
 }
@@ -72,19 +72,19 @@ impl Newest {
     }
 }
 
-/// A board with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which tables
+/// A state_channel with nothing on it, and a reader of it. What is wrong with the source and with egressd itself, and which tables
 /// are orphaned, is read where that is found: the loop may have nothing to do, or not have begun.
-pub fn board(
+pub fn state_channel(
     source: watch::Receiver<Arc<[Finding]>>,
     notices: notices::Reader,
     orphans: watch::Receiver<Arc<[Orphan]>>,
-) -> (Board, Reader) {
+) -> (StateChannel, Reader) {
     let (newest, read_newest) = watch::channel(Newest::begin());
     let (busy, read_busy) = watch::channel(None);
-    (Board { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, notices, orphans })
+    (StateChannel { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, notices, orphans })
 }
 
-impl Board {
+impl StateChannel {
     /// The loop begins to work on something.
     pub fn busy(&self) {
         self.busy.send_replace(Some(clock::now()));

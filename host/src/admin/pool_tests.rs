@@ -9,7 +9,7 @@ const TWO: Bounds = Bounds { places: 2, grace: Duration::ZERO, silence: FOREVER,
 
 /// What a connection of a test does, and how it ended.
 struct Trial {
-    crowd: Rc<Crowd>,
+    pool: Rc<ConnectionPool>,
     ended: mpsc::Sender<&'static str>,
     end: mpsc::Receiver<&'static str>,
 }
@@ -26,7 +26,7 @@ impl Drop for Ended {
 impl Trial {
     fn new(bounds: Bounds) -> Self {
         let (ended, end) = mpsc::channel();
-        Self { crowd: Crowd::new(bounds), ended, end }
+        Self { pool: ConnectionPool::new(bounds), ended, end }
     }
 
     /// A connection that goes so far, and then waits for ever.
@@ -37,7 +37,7 @@ impl Trial {
             far(&visit);
             pending().await
         };
-        self.crowd.admit(stays).await;
+        self.pool.admit(stays).await;
         tokio::task::yield_now().await;
     }
 
@@ -79,14 +79,14 @@ fn whoever_is_worked_for_goes_for_no_other_and_others_wait_until_it_is_done() {
             visit.asked();
             let _ = wait.await;
         };
-        trial.crowd.admit(work).await;
+        trial.pool.admit(work).await;
         tokio::task::yield_now().await;
         let newcomer = trial.comes("newcomer", |_| {});
         tokio::pin!(newcomer);
         assert!(futures_util::poll!(newcomer.as_mut()).is_pending());
         let _ = done.send(());
         newcomer.await;
-        assert_eq!(trial.crowd.inside.borrow().len(), 1);
+        assert_eq!(trial.pool.inside.borrow().len(), 1);
     });
 }
 
@@ -108,7 +108,7 @@ fn silence_ends_a_connection_and_an_answer_that_takes_long_does_not() {
         let trial = Trial::new(Bounds { silence: Duration::ZERO, ..TWO });
         trial.comes("is worked for", Visit::asked).await;
         trial.comes("silent", |_| {}).await;
-        trial.crowd.left.notified().await;
+        trial.pool.left.notified().await;
         assert_eq!(trial.ended().await, ["silent"]);
     });
 }
@@ -118,7 +118,7 @@ fn no_connection_lasts_for_ever() {
     run(async {
         let trial = Trial::new(Bounds { patience: Duration::ZERO, ..TWO });
         trial.comes("is worked for", Visit::asked).await;
-        trial.crowd.left.notified().await;
+        trial.pool.left.notified().await;
         assert_eq!(trial.ended().await, ["is worked for"]);
     });
 }
