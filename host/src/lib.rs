@@ -4,7 +4,6 @@
 
 pub mod admin;
 pub mod authoring;
-pub mod state_channel;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -22,4 +21,5 @@ pub mod publish;
 pub mod rights;
 pub mod source;
 pub mod state;
+pub mod state_channel;
 pub mod wasm;

@@ -8,15 +8,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{CommandFactory, Parser};
-use egressd::admin::clean::{self, Job, NewerLayout, Outcome, Scope};
 use egressd::admin::admin_server::{AdminServer, Listeners};
+use egressd::admin::clean::{self, Job, NewerLayout, Outcome, Scope};
 use egressd::admin::document::{self, Document, Inside};
 use egressd::admin::oneshot::{self, Known, Report};
 use egressd::admin::output::{self, Paint};
 use egressd::admin::status_socket;
 use egressd::authoring::{self, Answer};
-use egressd::state_channel::notices::Notices;
-use egressd::state_channel::{Reader, state_channel};
 use egressd::cli::{
     CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
     StatusOutput,
@@ -38,6 +36,8 @@ use egressd::rights::Publish;
 use egressd::source::Source;
 use egressd::source::handover::handover;
 use egressd::state::{Sources, StateDir};
+use egressd::state_channel::notices::Notices;
+use egressd::state_channel::{StateReader, state_channel};
 use egressd::{out, publish, wasm};
 use egressd_core::chain::Chain;
 use egressd_core::compile::Instance;
@@ -127,7 +127,7 @@ async fn follow(args: &Run) -> Result<()> {
     let threads = threads(&config.settings, config.policies, &metrics, &state).await?;
     let (sender, receiver) = handover();
     let orphans = look_for_orphans(instance.clone(), locks.clone())?;
-    let (state_channel, reader) = state_channel(sender.told(), notices.reader(), orphans.found());
+    let (state_channel, reader) = state_channel(sender.findings(), notices.reader(), orphans.found());
     let admin_server = AdminServer {
         node: node.clone(),
         publish: publish.publish,
@@ -226,7 +226,7 @@ fn place(config: &Config, publish: Publish) -> publish::Place {
 }
 
 /// Writes into the cluster, where there is one and it is to be written to; without one into a directory, where one is given.
-fn publish(source: &Source, directory: Option<&Path>, reader: &Reader, place: publish::Place) -> Result<()> {
+fn publish(source: &Source, directory: Option<&Path>, reader: &StateReader, place: publish::Place) -> Result<()> {
     if let Some(directory) = directory {
         return publish_in(directory, reader, &place.node);
     }
@@ -246,7 +246,7 @@ fn publish(source: &Source, directory: Option<&Path>, reader: &Reader, place: pu
 }
 
 /// Writes this node's file into the directory in which the nodes of this machine publish themselves.
-fn publish_in(directory: &Path, reader: &Reader, node: &str) -> Result<()> {
+fn publish_in(directory: &Path, reader: &StateReader, node: &str) -> Result<()> {
     let directory = publish::Directory::new(directory.to_owned(), node.to_owned());
     publish::start_in(directory, reader.clone()).context("cannot start the thread that publishes this node")
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use egressd_core::chain::{ChainDecision, Verdict};
+use egressd_core::chain::{ChainDecision, ChainResult};
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::diff::{Applied, Changes, Comparison};
 use egressd_core::in_force::{InForce, Newest, UnixTime};
@@ -155,7 +155,7 @@ impl World {
         let context = self.pipeline.context();
         let answers = questions.into_iter().map(|question| {
             let rules = (self.policy)(plain(&context, &question.view), &question.view);
-            (question, Verdict::new(ChainDecision::Draft(Draft::of(rules).into())))
+            (question, ChainResult::new(ChainDecision::Draft(Draft::of(rules).into())))
         });
         let answers = answers.collect();
         self.pipeline.answer(answers);

@@ -7,7 +7,7 @@ use egressd::admin::oneshot::Report;
 use egressd::policies::Sandbox;
 use egressd_core::finding::Finding;
 use egressd_core::model::AddressTrust;
-use egressd_core::owner::{Owner, Standing};
+use egressd_core::owner::{AddressState, Owner};
 
 use crate::mistakes;
 use crate::scene::{Scene, service, web};
@@ -101,11 +101,11 @@ fn addresses() -> Vec<Scene> {
         Scene::of(node("node-a", "192.0.2.10")).and(format!("{}---\n{}", web(&[EGRESS]), slice("10.244.0.7"))),
         auto(with(ADDRESS)),
         auto(vip_host("node-b")),
-        auto(vip_host("Node-A")).holding("192.0.2.10", Standing::Usable),
+        auto(vip_host("Node-A")).holding("192.0.2.10", AddressState::Usable),
         with(ADDRESS).set(|settings| settings.owner = Owner::VipHost),
-        auto(with(ADDRESS)).holding("192.0.2.10", Standing::Tentative),
-        auto(with(ADDRESS)).holding("192.0.2.10", Standing::Duplicate),
-        auto(with("{ip: 192.0.2.10}, {ip: 192.0.2.11}")).holding("192.0.2.11", Standing::Usable),
+        auto(with(ADDRESS)).holding("192.0.2.10", AddressState::Tentative),
+        auto(with(ADDRESS)).holding("192.0.2.10", AddressState::Duplicate),
+        auto(with("{ip: 192.0.2.10}, {ip: 192.0.2.11}")).holding("192.0.2.11", AddressState::Usable),
     ]
 }
 
@@ -127,12 +127,12 @@ fn holders() -> Vec<Scene> {
     };
     vec![
         beside(&[status("l2-x", "node-b")]),
-        beside(&[status("l2-x", "node-b")]).holding("192.0.2.10", Standing::Usable),
+        beside(&[status("l2-x", "node-b")]).holding("192.0.2.10", AddressState::Usable),
         beside(&[status("l2-x", "node-a"), status("l2-y", "node-b")]),
         beside(&[status("l2-x", "5")]),
         beside(&[lease("kube-system", "cilium-l2announce-default-web")]),
         of_one_lease(&lease("kube-system", "cilium-l2announce-shop-web-web")),
-        beside(&[lease("default", "kubevip-web")]).holding("192.0.2.10", Standing::Usable),
+        beside(&[lease("default", "kubevip-web")]).holding("192.0.2.10", AddressState::Usable),
         // As k3s has it: one address is this node's, and the other is another's.
         Scene::of(node("node-a", "192.0.2.10"))
             .and(format!(
@@ -141,7 +141,7 @@ fn holders() -> Vec<Scene> {
                 slice("10.244.0.7")
             ))
             .set(|settings| settings.owner = Owner::Auto)
-            .holding("192.0.2.10", Standing::Usable),
+            .holding("192.0.2.10", AddressState::Usable),
     ]
 }
 
@@ -164,10 +164,10 @@ fn endpoints() -> Vec<Scene> {
         listing("{addresses: [127.0.0.1], nodeName: node-a}"),
         listing("{addresses: [10.244.9.9], nodeName: node-b}"),
         listing("{addresses: [172.20.0.9], nodeName: node-a}"),
-        listing("{addresses: [10.244.0.9], nodeName: node-a}").holding("10.244.0.9", Standing::Usable),
+        listing("{addresses: [10.244.0.9], nodeName: node-a}").holding("10.244.0.9", AddressState::Usable),
         Scene::with(format!("{}---\n{}---\n{}", node("node-b", "192.0.2.1"), web(&[EGRESS]), slice("192.0.2.1"))),
         Scene::with(format!("{}---\n{}", node("node-b", "192.0.2.1, 10.244.0.7"), web(&[EGRESS]))),
-        Scene::of(elsewhere()).set(|settings| settings.owner = Owner::Auto).holding("192.0.2.10", Standing::Usable),
+        Scene::of(elsewhere()).set(|settings| settings.owner = Owner::Auto).holding("192.0.2.10", AddressState::Usable),
         Scene::of(elsewhere()),
     ]
 }

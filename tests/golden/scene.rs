@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use egressd::admin::oneshot::{Known, Report};
 use egressd::kernel::addresses;
 use egressd::policies::Sandbox;
-use egressd_core::owner::{Held, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses};
 use egressd_core::pipeline::Settings;
 
 use crate::case::{Mode, compare, planned, settings};
@@ -36,7 +36,7 @@ endpoints: [{addresses: [10.244.0.7], nodeName: node-a}]
 pub(crate) struct Scene {
     manifests: BTreeMap<&'static str, String>,
     pub(crate) settings: Settings,
-    held: Held,
+    held: LocalAddresses,
 }
 
 impl Scene {
@@ -47,7 +47,11 @@ impl Scene {
 
     /// With this file instead of the cluster.
     pub(crate) fn of(manifest: impl Into<String>) -> Self {
-        Self { manifests: [("cluster.yaml", manifest.into())].into(), settings: settings(), held: Held::new() }
+        Self {
+            manifests: [("cluster.yaml", manifest.into())].into(),
+            settings: settings(),
+            held: LocalAddresses::new(),
+        }
     }
 
     /// With the file beside it.
@@ -63,7 +67,7 @@ impl Scene {
     }
 
     /// With an address on an interface.
-    pub(crate) fn holding(mut self, address: &str, standing: Standing) -> Self {
+    pub(crate) fn holding(mut self, address: &str, standing: AddressState) -> Self {
         self.held.extend(address.parse().ok().map(|address| (address, standing)));
         self
     }

@@ -31,18 +31,31 @@ pub(crate) const SHELL: [(&str, &[&str]); 34] = [
     ("state_channel", &["clock", "errors", "instances/orphans", "policies"]),
     (
         "daemon",
-        &["state_channel", "clock", "errors", "kernel/addresses", "kernel/nft", "metrics", "policies", "source", "state"],
+        &[
+            "state_channel",
+            "clock",
+            "errors",
+            "kernel/addresses",
+            "kernel/nft",
+            "metrics",
+            "policies",
+            "source",
+            "state",
+        ],
     ),
-    ("publish", &["state_channel", "clock", "egress_node", "errors", "files", "instances/orphans", "policies", "rights"]),
-    ("admin/crowd", &["clock"]),
-    ("admin/http", &["admin/crowd"]),
-    ("admin/status_socket", &["admin/crowd", "clock", "files"]),
+    (
+        "publish",
+        &["state_channel", "clock", "egress_node", "errors", "files", "instances/orphans", "policies", "rights"],
+    ),
+    ("admin/pool", &["clock"]),
+    ("admin/http", &["admin/pool"]),
+    ("admin/status_socket", &["admin/pool", "clock", "files"]),
     ("admin/document", &["state_channel", "clock", "kernel/nft", "policies", "rights"]),
     ("admin/scrape", &["state_channel", "instances/orphans", "kernel/nft", "metrics"]),
     (
-        "admin/desk",
+        "admin/admin_server",
         &[
-            "admin/crowd",
+            "admin/pool",
             "admin/document",
             "admin/http",
             "admin/scrape",
@@ -60,7 +73,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 34] = [
     (
         "admin/clean",
         &[
-            "admin/crowd",
+            "admin/pool",
             "admin/http",
             "admin/status_socket",
             "state_channel",

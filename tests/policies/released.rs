@@ -8,7 +8,7 @@ use std::fs;
 use std::sync::Arc;
 
 use egressd::wasm::{self, Version};
-use egressd_core::chain::{Asked, Chain, Member, Policy, ChainDecision, Validator};
+use egressd_core::chain::{Asked, Chain, ChainDecision, Member, Policy, Validator};
 use egressd_core::decision::{Diagnostic, Draft, Outcome};
 use egressd_core::finding::Finding;
 use egressd_core::model::SubjectView;

@@ -7,7 +7,7 @@ use egressd_core::testkit::RuleParts;
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Objects, Sandbox};
 use egressd::wasm::{self, Loaded};
-use egressd_core::chain::{Chain, Policy, ChainDecision};
+use egressd_core::chain::{Chain, ChainDecision, Policy};
 use egressd_core::decision::{Decision, Draft, OnChange, OnUnavailable, Rule};
 use egressd_core::model::{AnnotationPrefix, Endpoint, ObjectReference, PolicyObject};
 use egressd_core::net::{PortRange, Protocol};

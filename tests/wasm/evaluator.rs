@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use egressd::daemon::evaluator::{Evaluator, EvaluatorGone};
 use egressd::wasm;
-use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure, ChainDecision, Verdict};
+use egressd_core::chain::{Asked, Chain, ChainDecision, ChainResult, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::model::{Context, SubjectView};
 use egressd_core::pipeline::{Question, Turns};
@@ -24,7 +24,7 @@ fn member(bytes: &[u8], name: &str) -> Member {
 }
 
 /// What the evaluator says to questions about these Services, which have different names.
-fn asked(evaluator: &Evaluator, views: impl IntoIterator<Item = SubjectView>, most: Duration) -> Vec<Verdict> {
+fn asked(evaluator: &Evaluator, views: impl IntoIterator<Item = SubjectView>, most: Duration) -> Vec<ChainResult> {
     try_asking(evaluator, views, most).unwrap()
 }
 
@@ -32,7 +32,7 @@ fn try_asking(
     evaluator: &Evaluator,
     views: impl IntoIterator<Item = SubjectView>,
     most: Duration,
-) -> Result<Vec<Verdict>, EvaluatorGone> {
+) -> Result<Vec<ChainResult>, EvaluatorGone> {
     let mut turns = Turns::default();
     turns.add(views.into_iter().map(|view| Question::about(Arc::new(view))).collect());
     let (_, answers) = run(evaluator.evaluate(Arc::new(context()), turns, most))?;
@@ -63,7 +63,10 @@ fn a_policy_that_fails_harms_no_other_service() {
     // The address that the policy's only good answer translates to.
     let owner = |name| with(view(name, &[]), |subject| subject.addresses = vec![ip("192.0.2.1")]);
     let verdicts = asked(&evaluator, ["panic", "fine"].map(owner), Duration::MAX);
-    assert!(matches!(&verdicts[0].decision, ChainDecision::Failed(failure) if failure.policy == "hostile"), "{verdicts:?}");
+    assert!(
+        matches!(&verdicts[0].decision, ChainDecision::Failed(failure) if failure.policy == "hostile"),
+        "{verdicts:?}"
+    );
     assert!(matches!(&verdicts[1].decision, ChainDecision::Draft(draft) if draft.rules().len() == 1), "{verdicts:?}");
 }
 
@@ -166,7 +169,7 @@ fn two_threads_come_to_the_same_verdicts_as_one() {
     let words = ["true", "maybe", "false"];
     let service =
         |number: usize| view(&format!("web-{number:03}"), &[("kube-vip.io/egress", words[number % words.len()])]);
-    let one_by_one: Vec<Verdict> = (0..300).map(|number| alone.evaluate(&context(), &service(number))).collect();
+    let one_by_one: Vec<ChainResult> = (0..300).map(|number| alone.evaluate(&context(), &service(number))).collect();
     assert_eq!(asked(&evaluator, (0..300).map(service), Duration::MAX), one_by_one);
 }
 

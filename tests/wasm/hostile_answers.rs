@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use egressd::wasm::{self, Compiler, Error, Loaded};
-use egressd_core::chain::{Asked, Chain, Member, PolicyFailure, ChainDecision, Validator};
+use egressd_core::chain::{Asked, Chain, ChainDecision, Member, PolicyFailure, Validator};
 use egressd_core::decision::{Diagnostic, Draft};
 use egressd_core::finding::{Finding, at_most};
 use egressd_core::text;
@@ -65,8 +65,14 @@ fn a_validator_that_misbehaves_costs_its_own_subject_alone() {
     let chain = Chain::new([Member::new(Asked::Policy(built_in)), Member::new(Asked::Validator(Arc::clone(&GUARD)))]);
     let decision = |name| chain.evaluate(&context(), &view(name, &[("kube-vip.io/egress", "true")])).decision;
     for behaviour in ["loop", "memory", "panic", "huge-answer", "span-elsewhere", "extra"] {
-        assert!(matches!(decision(behaviour), ChainDecision::Failed(failure) if failure.policy == "guard"), "{behaviour}");
-        assert!(matches!(decision("fine"), ChainDecision::Draft(draft) if draft.rules().len() == 1), "after {behaviour}");
+        assert!(
+            matches!(decision(behaviour), ChainDecision::Failed(failure) if failure.policy == "guard"),
+            "{behaviour}"
+        );
+        assert!(
+            matches!(decision("fine"), ChainDecision::Draft(draft) if draft.rules().len() == 1),
+            "after {behaviour}"
+        );
         assert_eq!(decision("deny"), ChainDecision::Denied { policy: "guard".to_owned() }, "after {behaviour}");
     }
 }

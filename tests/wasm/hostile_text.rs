@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use egressd_core::chain::{Asked, Chain, Member, ChainDecision, Verdict};
+use egressd_core::chain::{Asked, Chain, ChainDecision, ChainResult, Member};
 use egressd_core::model::SubjectView;
 
 use crate::services::{ENGINE, context, policy, view};
@@ -30,13 +30,13 @@ static CHAIN: LazyLock<Chain> = LazyLock::new(|| {
     Chain::new([Member::new(Asked::Policy(built_in))])
 });
 
-fn ask(annotations: &[(String, String)]) -> Verdict {
+fn ask(annotations: &[(String, String)]) -> ChainResult {
     let named: Vec<(&str, &str)> = annotations.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let service = SubjectView { findings: Vec::new(), ..view("web", &named) };
     CHAIN.evaluate(&context(), &service)
 }
 
-fn expect_an_answer(annotations: &[(String, String)], what: &str) -> Verdict {
+fn expect_an_answer(annotations: &[(String, String)], what: &str) -> ChainResult {
     let verdict = ask(annotations);
     assert!(!matches!(verdict.decision, ChainDecision::Failed(_)), "{what}: {:?}", verdict.decision);
     assert!(verdict.findings.len() <= 16, "{what}: {} findings", verdict.findings.len());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Sandbox};
-use egressd_core::chain::{Asked, Chain, Contract, Member, NOT_SHOWN, ChainDecision, Verdict};
+use egressd_core::chain::{Asked, Chain, ChainDecision, ChainResult, Contract, Member, NOT_SHOWN};
 use egressd_core::finding::Severity;
 use egressd_core::model::{
     AddressTrust, AnnotationPrefix, ClusterFacts, PolicyObject, SubjectKind, SubjectKinds, SubjectView,
@@ -37,7 +37,7 @@ fn deployed(component: Vec<u8>, settings: &str, mode: &str) -> Member {
 }
 
 /// What comes of it behind a policy that handles it.
-fn verdict(guard: Member) -> Verdict {
+fn verdict(guard: Member) -> ChainResult {
     let kinds: SubjectKinds = [SubjectKind::Service, SubjectKind::EgressPolicy].into_iter().collect();
     let first = Member { order: -1, ..Member::new(Asked::Policy(Arc::new(Several))) };
     Chain::new([first.handling(kinds, Contract::Native), guard]).evaluate(&testkit::context(), &of_another_kind())
@@ -77,7 +77,11 @@ fn a_guard_of_0_2_0_that_does_not_list_the_kind_denies_it_as_well_and_has_to_lis
 fn an_old_guard_in_shadow_mode_reports_it_in_its_shadow_and_changes_nothing() {
     for (component, settings) in old_guards() {
         let verdict = verdict(deployed(component, settings, "shadow"));
-        assert!(matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules().len() == 1), "{:?}", verdict.decision);
+        assert!(
+            matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules().len() == 1),
+            "{:?}",
+            verdict.decision
+        );
         assert!(verdict.findings.is_empty());
         assert_eq!(verdict.shadows[0].decision, ChainDecision::Denied { policy: "guard".to_owned() });
         assert_eq!(verdict.shadows[0].findings[0].message, REMEDY);

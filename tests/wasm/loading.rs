@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use egressd::wasm::{self, Compiler, Error, Limits, Version, World};
-use egressd_core::chain::{Asked, Chain, FailureKind, Member, ChainDecision};
+use egressd_core::chain::{Asked, Chain, ChainDecision, FailureKind, Member};
 use egressd_core::decision::{Decision, Diagnostic, Draft};
 use egressd_core::finding::Finding;
 use egressd_core::text::Text;
@@ -250,7 +250,9 @@ fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
     assert_eq!(verdict.decision, ChainDecision::Denied { policy: "guard".to_owned() });
     assert_eq!(verdict.findings, [Finding::error("no-ports", "not here").of_policy(Text::new("guard"))]);
     assert!(matches!(decision(complaint(1, "no-ports", "careful")).decision, ChainDecision::Draft(_)));
-    let ChainDecision::Failed(failure) = decision(complaint(2, "No Ports", "not here")).decision else { panic!("no failure") };
+    let ChainDecision::Failed(failure) = decision(complaint(2, "No Ports", "not here")).decision else {
+        panic!("no failure")
+    };
     assert_eq!(
         failure.reason,
         "its answer makes no sense: diagnostic code \"No Ports\" is not kebab-case of at most 64 bytes, like bad-address"

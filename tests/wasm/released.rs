@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use egressd::wasm::{self, Loaded, Version, World};
-use egressd_core::chain::{Asked, Chain, Member, ChainDecision};
+use egressd_core::chain::{Asked, Chain, ChainDecision, Member};
 use egressd_core::decision::{Decision, Draft};
 use sha2::{Digest, Sha256};
 

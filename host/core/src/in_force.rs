@@ -19,8 +19,8 @@ use crate::model::SubjectKey;
 pub use crate::model::UnixTime;
 use crate::plan::PlannedSubject;
 use crate::record::{Outcome, Overview, Record, Records, Settled};
-use crate::status::SubjectStatus;
 use crate::reporting::{Reporter, Reporting};
+use crate::status::SubjectStatus;
 
 /// One Service, as it is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]

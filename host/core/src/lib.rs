@@ -27,11 +27,11 @@ pub mod placement;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod reporting;
 pub mod ruleset;
 pub mod status;
 pub mod stray;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 pub mod text;
-pub mod reporting;
 pub mod whose;

@@ -43,7 +43,7 @@ pub enum Share {
 
 /// How an address stands on this node, from bad to good: where several interfaces have it, the best counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Standing {
+pub enum AddressState {
     /// Another machine answered for it (RFC 4862, 5.4.5), so the kernel does not use it.
     Duplicate,
     /// The kernel still looks whether another machine has it, and does not use it yet.
@@ -53,4 +53,4 @@ pub enum Standing {
 }
 
 /// The addresses of this node's interfaces; what every node has does not belong here (loopback, `kube-ipvs0`).
-pub type Held = BTreeMap<IpAddr, Standing>;
+pub type LocalAddresses = BTreeMap<IpAddr, AddressState>;

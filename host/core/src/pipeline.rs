@@ -3,7 +3,6 @@
 //! policies and talks to the kernel.
 
 mod again;
-mod timers;
 mod anew;
 mod answering;
 mod asking;
@@ -28,6 +27,7 @@ mod scratch;
 mod settling;
 mod shown;
 mod surroundings;
+mod timers;
 mod turns;
 mod unreadable;
 mod updating;
@@ -37,7 +37,6 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use timers::Timers;
 use audit::Cursor;
 pub use audit::{Audit, Audited, Disagreement, Part, Progress};
 use claims::Claims;
@@ -49,6 +48,7 @@ use places::Places;
 pub use remembered::News;
 use remembered::Remembered;
 pub use round::Step;
+use timers::Timers;
 pub use turns::Turns;
 
 use crate::beside::ForeignTables;
@@ -63,9 +63,9 @@ use crate::model::{
 use crate::owner::Owner;
 use crate::placement::AddressOwnership;
 use crate::plan::{Limits, Plan, SharedAddresses};
+use crate::reporting::Reporting;
 use crate::ruleset::{Ruleset, TableNames};
 use crate::status::SubjectStatus;
-use crate::reporting::Reporting;
 
 /// What does not change while egressd runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use crate::chain::PolicyFailure;
 use crate::finding::Finding;
 use crate::model::{ClusterFacts, EgressNode, Followed, PolicyMark, SubjectKey, Uid};
 use crate::plan::PlannedSubject;
-use crate::status::SubjectStatus;
 use crate::reporting::Reporting;
+use crate::status::SubjectStatus;
 
 /// All records, by Service.
 pub type Records = OrdMap<SubjectKey, Arc<Record>>;

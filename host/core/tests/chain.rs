@@ -9,7 +9,7 @@ mod kinds;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use egressd_core::chain::{Asked, Chain, FailureKind, Member, Policy, PolicyFailure, ChainDecision, Validator};
+use egressd_core::chain::{Asked, Chain, ChainDecision, FailureKind, Member, Policy, PolicyFailure, Validator};
 use egressd_core::decision::{Decision, Diagnostic, Draft, Outcome};
 use egressd_core::finding::Severity;
 use egressd_core::guard::guard;
@@ -263,7 +263,9 @@ fn an_answer_for_others_is_a_failure_of_its_author() {
 fn a_policy_that_is_missed_fails_with_the_reason() {
     let missing = Member { name: "guard".to_owned(), ..Member::new(Asked::Missing("no such file".to_owned())) };
     let (context, view) = here();
-    let ChainDecision::Failed(failure) = Chain::new([missing]).evaluate(&context, &view).decision else { panic!("it fails") };
+    let ChainDecision::Failed(failure) = Chain::new([missing]).evaluate(&context, &view).decision else {
+        panic!("it fails")
+    };
     assert_eq!(failure.to_string(), "policy guard failed: it is not loaded: no such file");
 }
 

@@ -18,8 +18,8 @@ use egressd_core::owner::Owner;
 use egressd_core::pipeline::{Pipeline, Settings};
 use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{End, Planned, PlannedSubject};
+use egressd_core::reporting::{Reporting, Stage, reporting};
 use egressd_core::testkit::{answered_plainly, facts, n, rule, service, settings_of_many};
-use egressd_core::reporting::{Stage, Reporting, reporting};
 
 /// The system's allocator, counting for each thread what it has.
 struct Counting;
@@ -107,7 +107,8 @@ fn views(snapshot: &Snapshot, facts: &ClusterFacts) -> Vec<SubjectView> {
 /// Each Service is translated for its endpoint here.
 fn all_reporting(views: &[SubjectView]) -> Vec<Reporting> {
     let prefix = AnnotationPrefix::default();
-    let (ready, ownership) = (BTreeSet::from(NODES.map(str::to_owned)), AddressOwnership::new(Owner::Any, NODES[0], &prefix));
+    let (ready, ownership) =
+        (BTreeSet::from(NODES.map(str::to_owned)), AddressOwnership::new(Owner::Any, NODES[0], &prefix));
     let stage = Stage { node: NODES[0], ready: &ready, ownership: &ownership };
     let one = |view: &SubjectView| {
         let service = PlannedSubject {
@@ -167,6 +168,6 @@ fn what_the_loop_keeps_of_a_service_beside_its_objects_is_bounded() {
     let snapshot = snapshot();
     let ((_, _, in_force), [bytes, pieces]) = cost(|| in_force(&snapshot));
     assert_eq!(in_force.subjects.len(), usize::from(SERVICES));
-    // Held at the same time: what is known, planned, applied and reported of it, and the indexes by address.
+    // LocalAddresses at the same time: what is known, planned, applied and reported of it, and the indexes by address.
     assert!(bytes <= 2_900 && pieces <= 27, "{bytes} bytes in {pieces} allocations beside its objects");
 }

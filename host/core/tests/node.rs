@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use egressd_core::diff::Changes;
 use egressd_core::effect::{Effect, Effects, Phase};
 use egressd_core::node::{Adapter, Addresses, Nft, NodeChange, NodeState, Part};
-use egressd_core::owner::{Held, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses};
 use egressd_core::testkit::{Failure, FakeInterfaces, a};
 use marks::{FakeMarks, Maker, MarkChange, Marks};
 use proptest::prelude::*;
@@ -149,7 +149,7 @@ proptest! {
     /// Catches: a batch that is lost between a comparison and the list of effects, or changes its place.
     #[test]
     fn a_node_has_the_batches_of_its_tables_in_their_order((old, new) in (states(), states())) {
-        let node = |state: State| NodeState { addresses: Held::default(), nft: state.nft };
+        let node = |state: State| NodeState { addresses: LocalAddresses::default(), nft: state.nft };
         let changes = Changes { effects: Nft::diff(&old.nft, &new.nft) };
         let effects: Vec<_> = node(old).changes(&node(new)).effects().into_iter().collect();
         let expected = changes.effects.into_iter().map(|effect| effect.map(NodeChange::Nft));
@@ -191,7 +191,8 @@ fn effects_and_states_are_texts() {
     let text: String = marks([10]).effects(&marks([11])).to_string();
     assert_eq!(text, "# arm\nset mark 11\n# disarm\nclear mark 10\n");
     assert_eq!(Marks::text(&[10, 11].into()), "mark 10\nmark 11\n");
-    let addresses: Held = [(a("192.0.2.1"), Standing::Usable), (a("2001:db8::1"), Standing::Tentative)].into();
+    let addresses: LocalAddresses =
+        [(a("192.0.2.1"), AddressState::Usable), (a("2001:db8::1"), AddressState::Tentative)].into();
     let node = NodeState { addresses, ..NodeState::default() };
     assert_eq!(node.to_string(), "# addresses\n192.0.2.1 usable\n2001:db8::1 tentative\n# nft\n");
 }
@@ -199,10 +200,10 @@ fn effects_and_states_are_texts() {
 /// Addresses are observed: whatever there is, nothing is to be done.
 #[test]
 fn an_observed_part_has_no_changes() {
-    let held: Held = [(a("192.0.2.1"), Standing::Usable)].into();
+    let held: LocalAddresses = [(a("192.0.2.1"), AddressState::Usable)].into();
     let mut interfaces = FakeInterfaces(held.clone());
     assert_eq!(interfaces.read(&()).unwrap().state, held);
-    assert_eq!(Addresses::diff(&held, &Held::default()), []);
+    assert_eq!(Addresses::diff(&held, &LocalAddresses::default()), []);
     let observed = NodeState { addresses: held, ..NodeState::default() };
     assert!(observed.changes(&NodeState::default()).effects().is_empty());
 }

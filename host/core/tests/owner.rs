@@ -8,7 +8,7 @@ use std::sync::Arc;
 use egressd_core::chain::{Asked, Chain, Member, Policy, PolicyFailure};
 use egressd_core::decision::{Decision, Draft, Outcome, Rule};
 use egressd_core::model::{AnnotationPrefix, Context, Key, Snapshot, SubjectKey, SubjectView};
-use egressd_core::owner::{Owner, Standing};
+use egressd_core::owner::{AddressState, Owner};
 use egressd_core::pipeline::{Pipeline, Question, Round, Settings};
 use egressd_core::status::State;
 use egressd_core::testkit::{RuleParts, SnapshotBuilder, a, service, settings};
@@ -85,8 +85,9 @@ impl World {
         assert_eq!(further, [], "every answer is a draft");
     }
 
-    fn holding(&mut self, held: &[(&str, Standing)]) -> Told {
-        let questions = self.pipeline.hold(held.iter().map(|(address, standing)| (a(address), *standing)).collect());
+    fn holding(&mut self, held: &[(&str, AddressState)]) -> Told {
+        let questions =
+            self.pipeline.set_local_addresses(held.iter().map(|(address, standing)| (a(address), *standing)).collect());
         self.answer(questions);
         Told::from(&self.pipeline.round())
     }
@@ -119,8 +120,8 @@ impl From<&Round> for Told {
     }
 }
 
-const BOTH: &[(&str, Standing)] = &[(V4, Standing::Usable), (V6, Standing::Usable)];
-const NEITHER: &[(&str, Standing)] = &[];
+const BOTH: &[(&str, AddressState)] = &[(V4, AddressState::Usable), (V6, AddressState::Usable)];
+const NEITHER: &[(&str, AddressState)] = &[];
 
 #[test]
 fn a_node_translates_to_the_addresses_that_it_holds() {
@@ -143,7 +144,7 @@ fn a_node_that_holds_no_address_is_idle_and_says_who_translates() {
 
 #[test]
 fn each_family_goes_its_own_way() {
-    let told = World::new(Owner::Auto).no_vip_host().holding(&[(V6, Standing::Usable)]);
+    let told = World::new(Owner::Auto).no_vip_host().holding(&[(V6, AddressState::Usable)]);
     assert_eq!((told.state, told.translated_to), (State::Translating, vec![V6.to_owned()]));
     assert_eq!(told.codes, ["held-elsewhere"]);
 }
@@ -215,9 +216,9 @@ fn any_node_translates_everything() {
 #[test]
 fn an_address_that_the_kernel_does_not_use_is_not_held_and_the_reason_is_told() {
     let mut world = World::new(Owner::Auto).no_vip_host();
-    let told = world.holding(&[(V4, Standing::Usable), (V6, Standing::Tentative)]);
+    let told = world.holding(&[(V4, AddressState::Usable), (V6, AddressState::Tentative)]);
     assert_eq!((told.translated_to, told.codes), (vec![V4.to_owned()], vec!["address-tentative".to_owned()]));
-    let told = world.holding(&[(V4, Standing::Usable), (V6, Standing::Duplicate)]);
+    let told = world.holding(&[(V4, AddressState::Usable), (V6, AddressState::Duplicate)]);
     assert_eq!((told.translated_to, told.codes), (vec![V4.to_owned()], vec!["address-duplicate".to_owned()]));
     assert_eq!(world.holding(BOTH).codes, [""; 0]);
 }
@@ -252,8 +253,8 @@ fn with_addresses(addresses: &[&str]) -> Snapshot {
 const FIRST: &str = "11.0.0.2";
 const SECOND: &str = "11.0.0.3";
 
-fn usable(addresses: &[&'static str]) -> Vec<(&'static str, Standing)> {
-    addresses.iter().map(|address| (*address, Standing::Usable)).collect()
+fn usable(addresses: &[&'static str]) -> Vec<(&'static str, AddressState)> {
+    addresses.iter().map(|address| (*address, AddressState::Usable)).collect()
 }
 
 #[test]
@@ -291,7 +292,7 @@ fn what_an_earlier_process_used_is_used_again_though_another_address_comes_first
 fn between_an_address_that_goes_and_the_policies_answer_the_pod_leaves_with_the_other() {
     let mut world = World::new(Owner::Auto).look_at(&with_addresses(&[FIRST, SECOND]));
     world.holding(&usable(&[FIRST, SECOND]));
-    let questions = world.pipeline.hold([(a(SECOND), Standing::Usable)].into());
+    let questions = world.pipeline.set_local_addresses([(a(SECOND), AddressState::Usable)].into());
     assert_eq!((questions.len(), Told::from(&world.pipeline.round()).translated_to), (1, vec![SECOND.to_owned()]));
 }
 

@@ -13,7 +13,7 @@ mod namesakes;
 use claims::{Claims, NODES, V4, annotated, cilium, kube_vip, metallb};
 use egressd_core::finding::Severity;
 use egressd_core::model::{L2Status, Named, Term};
-use egressd_core::owner::{Owner, Standing};
+use egressd_core::owner::{AddressState, Owner};
 use egressd_core::placement::Certainty::{self, Certain, Contested, Stated, Unknown};
 use egressd_core::testkit::a;
 use proptest::prelude::*;
@@ -275,9 +275,9 @@ fn a_service_that_shares_a_lease_with_others_is_where_vip_host_says() {
 
 #[test]
 fn an_address_that_is_not_usable_yet_needs_no_interface_where_metallb_answers() {
-    let claims = nothing().status("x", metallb("a", 1)).standing("a", Standing::Tentative);
+    let claims = nothing().status("x", metallb("a", 1)).standing("a", AddressState::Tentative);
     assert_eq!(claims.translating(Owner::Auto), ["a"]);
-    let claims = nothing().lease(kube_vip("a", 1)).standing("a", Standing::Tentative);
+    let claims = nothing().lease(kube_vip("a", 1)).standing("a", AddressState::Tentative);
     assert!(claims.translating(Owner::Auto).is_empty());
 }
 

@@ -5,7 +5,7 @@ use egressd_core::chain::ChainDecision;
 use egressd_core::decision::Draft;
 use egressd_core::finding::{Finding, Severity};
 use egressd_core::model::{AddressTrust, AnnotationPrefix, ClusterFacts, SubjectKey, SubjectView, TrafficPolicy, view};
-use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{Here, Planned, Sharing, Standby, settle};
 use egressd_core::testkit::{SnapshotBuilder, a, context, facts, rule, service};
@@ -55,7 +55,9 @@ impl Web {
         let rule = rule(sources.iter().map(|text| a(text)), a(V4));
         let rules = if sources.is_empty() { vec![] } else { vec![rule] };
         let mut ownership = AddressOwnership::new(self.owner, "node-a", &AnnotationPrefix::default());
-        ownership.hold(self.held.iter().map(|address| (a(address), Standing::Usable)).collect::<Held>());
+        ownership.set_local_addresses(
+            self.held.iter().map(|address| (a(address), AddressState::Usable)).collect::<LocalAddresses>(),
+        );
         let (context, facts) = (context(), facts());
         let sharing = Sharing::default();
         let here = Here { context: &context, facts: &facts, ownership: &ownership, sharing: &sharing };

@@ -8,11 +8,11 @@ use egressd_core::model::{
     SubjectKey, SubjectView, Writer, published, view,
 };
 use egressd_core::net::Family;
-use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::AddressOwnership;
 use egressd_core::plan::{End, Planned};
+use egressd_core::reporting::{Author, Reporter, Reporting, Stage, reporting};
 use egressd_core::testkit::{SnapshotBuilder, a, service};
-use egressd_core::reporting::{Author, Reporter, Stage, Reporting, reporting};
 
 fn seen(service: Service, endpoints: &[(&str, &str)]) -> SubjectView {
     let snapshot = SnapshotBuilder::default().service(service, &[]).build();
@@ -37,7 +37,7 @@ fn on_node_b(view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Rep
 fn written_by(writer: Writer, view: &SubjectView, found: &[(Family, &str)], held: &[&str]) -> Reporting {
     let ready: BTreeSet<String> = ["node-a", "node-b", "node-c"].map(str::to_owned).into();
     let mut ownership = AddressOwnership::new(Owner::Auto, "node-b", &AnnotationPrefix::default());
-    ownership.hold(held.iter().map(|text| (a(text), Standing::Usable)).collect::<Held>());
+    ownership.set_local_addresses(held.iter().map(|text| (a(text), AddressState::Usable)).collect::<LocalAddresses>());
     let active: ActiveEndpoints = found.iter().map(|(family, value)| (*family, (*value).to_owned())).collect();
     let found = Published { active, writer, kube_vip: None };
     let planned = Planned { service: None, end: End::Ruled, findings: vec![] };

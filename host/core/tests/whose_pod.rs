@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use egressd_core::chain::{ChainDecision, Verdict};
+use egressd_core::chain::{ChainDecision, ChainResult};
 use egressd_core::decision::{Draft, Rule};
 use egressd_core::model::{Endpoint, Key, ObjectReference, Service, Slice, Snapshot, SubjectKey, Uid};
 use egressd_core::net::{PortRange, Protocol};
-use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::pipeline::{Pipeline, Round, Settings};
 use egressd_core::plan::SharedAddresses;
 use egressd_core::testkit::{Packet, RuleParts, Seen, SnapshotBuilder, a, n, rule, service, settings, trace};
@@ -89,16 +89,16 @@ impl Tenant {
 }
 
 /// What follows when these tenants' Services are there, on a node whose interfaces have this.
-fn round(tenants: &[Tenant], shared: SharedAddresses, held: Held) -> Round {
+fn round(tenants: &[Tenant], shared: SharedAddresses, held: LocalAddresses) -> Round {
     let settings = Settings { shared, ..settings(Owner::Any) };
     let mut pipeline = Pipeline::new(settings, BTreeMap::new());
-    pipeline.hold(held);
+    pipeline.set_local_addresses(held);
     let mut snapshot = Snapshot::default();
     tenants.iter().for_each(|tenant| tenant.add_to(&mut snapshot));
     let keys = snapshot.services.keys().cloned().map(Key::Subject).collect();
     let questions = pipeline.update(&snapshot, &keys);
     let of = |key: &SubjectKey| tenants.iter().find(|tenant| tenant.service.key == *key).expect("one of them");
-    let verdict = |key: &SubjectKey| Verdict::new(ChainDecision::Draft(Draft::of(of(key).rules()).into()));
+    let verdict = |key: &SubjectKey| ChainResult::new(ChainDecision::Draft(Draft::of(of(key).rules()).into()));
     let answers = questions.into_iter().map(|question| {
         let verdict = verdict(question.view.subject.key());
         (question, verdict)
@@ -129,7 +129,7 @@ fn a_younger_service_of_another_namespace_takes_no_packet_of_a_pod_whatever_it_a
         for target in [None, Some(("victim", "web-1")), Some(("evil", "made-up"))] {
             let mut evil = Tenant::new("evil", 2026, "11.0.0.4").asking_for(kind);
             evil.target = target;
-            let round = round(&[victim(), evil], SharedAddresses::Allow, Held::new());
+            let round = round(&[victim(), evil], SharedAddresses::Allow, LocalAddresses::new());
             for port in [80, 443] {
                 assert_eq!(seen(&round, port), Seen::As(a("11.0.0.3")), "{kind:?} {target:?} {port}");
             }
@@ -143,7 +143,7 @@ fn an_older_service_whose_slice_names_no_pod_of_its_own_goes_after_the_pods_own(
         for target in [None, Some(("victim", "web-1"))] {
             let mut evil = Tenant::new("evil", 2010, "11.0.0.4").asking_for(kind);
             evil.target = target;
-            let round = round(&[victim(), evil], SharedAddresses::Allow, Held::new());
+            let round = round(&[victim(), evil], SharedAddresses::Allow, LocalAddresses::new());
             assert_eq!(seen(&round, 80), Seen::As(a("11.0.0.3")), "{kind:?} {target:?}");
         }
     }
@@ -153,21 +153,24 @@ fn an_older_service_whose_slice_names_no_pod_of_its_own_goes_after_the_pods_own(
 #[test]
 fn an_older_service_that_forges_a_pod_of_its_own_goes_first() {
     let evil = Tenant::new("evil", 2010, "11.0.0.4").naming("evil", "made-up");
-    assert_eq!(seen(&round(&[victim(), evil], SharedAddresses::Allow, Held::new()), 80), Seen::As(a("11.0.0.4")));
+    assert_eq!(
+        seen(&round(&[victim(), evil], SharedAddresses::Allow, LocalAddresses::new()), 80),
+        Seen::As(a("11.0.0.4"))
+    );
 }
 
 #[test]
 fn what_the_first_namespace_does_not_match_falls_to_the_next() {
     let victim = victim().asking_for(RuleKind::Port);
     let evil = Tenant::new("evil", 2026, "11.0.0.4").asking_for(RuleKind::Network);
-    let round = round(&[victim, evil], SharedAddresses::Allow, Held::new());
+    let round = round(&[victim, evil], SharedAddresses::Allow, LocalAddresses::new());
     assert_eq!([80, 443].map(|port| seen(&round, port)), [Seen::As(a("11.0.0.3")), Seen::As(a("11.0.0.4"))]);
 }
 
 #[test]
 fn an_address_of_two_namespaces_is_a_warning_for_both() {
     let evil = Tenant::new("evil", 2026, "11.0.0.3");
-    let round = round(&[victim(), evil], SharedAddresses::Allow, Held::new());
+    let round = round(&[victim(), evil], SharedAddresses::Allow, LocalAddresses::new());
     for namespace in ["victim", "evil"] {
         assert!(codes(&round, namespace).contains(&"shared-address".to_owned()), "{:?}", codes(&round, namespace));
     }
@@ -176,7 +179,7 @@ fn an_address_of_two_namespaces_is_a_warning_for_both() {
 #[test]
 fn where_the_oldest_alone_is_served_the_others_are_refused() {
     let evil = Tenant::new("evil", 2026, "11.0.0.3");
-    let round = round(&[victim(), evil], SharedAddresses::Oldest, Held::new());
+    let round = round(&[victim(), evil], SharedAddresses::Oldest, LocalAddresses::new());
     assert!(codes(&round, "evil").contains(&"shared-address-taken".to_owned()));
     assert_eq!(round.plan.subjects.keys().collect::<Vec<_>>(), [&SubjectKey::service("victim", "x")]);
 }
@@ -184,20 +187,20 @@ fn where_the_oldest_alone_is_served_the_others_are_refused() {
 #[test]
 fn an_older_service_that_asks_for_no_egress_takes_no_address() {
     let old = Tenant::new("evil", 1, "11.0.0.3").asking_for(RuleKind::Nothing);
-    let round = round(&[victim(), old], SharedAddresses::Oldest, Held::new());
+    let round = round(&[victim(), old], SharedAddresses::Oldest, LocalAddresses::new());
     assert_eq!(round.plan.subjects.keys().collect::<Vec<_>>(), [&SubjectKey::service("victim", "x")]);
     assert!(codes(&round, "victim").is_empty());
 }
 
 #[test]
 fn an_address_of_one_namespace_is_reported_to_none() {
-    assert!(codes(&round(&[victim()], SharedAddresses::Oldest, Held::new()), "victim").is_empty());
+    assert!(codes(&round(&[victim()], SharedAddresses::Oldest, LocalAddresses::new()), "victim").is_empty());
 }
 
 #[test]
 fn an_endpoint_that_this_nodes_interfaces_have_is_never_translated() {
-    for standing in [Standing::Usable, Standing::Tentative, Standing::Duplicate] {
-        let round = round(&[victim()], SharedAddresses::Allow, Held::from([(a(POD), standing)]));
+    for standing in [AddressState::Usable, AddressState::Tentative, AddressState::Duplicate] {
+        let round = round(&[victim()], SharedAddresses::Allow, LocalAddresses::from([(a(POD), standing)]));
         assert_eq!(seen(&round, 80), Seen::Untranslated);
         assert_eq!(codes(&round, "victim"), ["endpoint-is-this-node"]);
     }

@@ -12,18 +12,18 @@ use egressd_core::finding::Finding;
 use egressd_core::ruleset::TableNames;
 use tracing::info;
 
-use crate::admin::pool::Bounds;
 use crate::admin::document::{Document, inside};
 use crate::admin::http::{self, Answer, Get, Outcome};
+use crate::admin::pool::Bounds;
 use crate::admin::scrape;
 use crate::admin::status_socket::{INSIDE, Probe, StatusSocket};
-use crate::state_channel::notices::{Notices, insist};
-use crate::state_channel::{Newest, Reader};
 use crate::clock;
 use crate::instances::orphans;
 use crate::kernel::nft::{KernelThread, Survey};
 use crate::metrics::{Format, Metrics};
 use crate::rights::Publish;
+use crate::state_channel::notices::{Notices, insist};
+use crate::state_channel::{DaemonState, StateReader};
 
 /// How long the loop may work on one thing before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ pub struct AdminServer {
     /// How our tables are called.
     pub tables: TableNames,
     /// What the loop tells.
-    pub reader: Reader,
+    pub reader: StateReader,
     /// For what the tables have counted.
     pub kernel: KernelThread,
     /// What the loop and the policies counted.
@@ -149,7 +149,7 @@ impl AdminServer {
     }
 
     /// The newest state, and the kernel's numbers when it tells them.
-    async fn look(&self) -> (Newest, Option<Arc<Survey>>) {
+    async fn look(&self) -> (DaemonState, Option<Arc<Survey>>) {
         self.orphans.look().await;
         let newest = self.reader.newest();
         let shown = newest.in_force.iter().flat_map(|round| round.subjects.values());
@@ -170,7 +170,7 @@ fn no_status(why: &str) -> Finding {
     Finding::warning("status-not-served", format!("{why}; {remedy}"))
 }
 
-fn inside_of(newest: &Newest) -> Answer {
+fn inside_of(newest: &DaemonState) -> Answer {
     match &newest.in_force {
         None => Answer::text(Outcome::Unavailable, "nothing is in force yet"),
         // Strings always become JSON.
@@ -181,7 +181,7 @@ fn inside_of(newest: &Newest) -> Answer {
     }
 }
 
-fn ready(newest: &Newest) -> Answer {
+fn ready(newest: &DaemonState) -> Answer {
     match newest.unready() {
         None => Answer::text(Outcome::Good, "ready"),
         Some(why) => Answer::text(Outcome::Unavailable, why),

@@ -12,7 +12,7 @@ use egressd_core::effect::{Effect, Phase};
 use egressd_core::finding::Finding;
 use egressd_core::model::{Key, Labels, PrivateDestinations, Snapshot, Uid};
 use egressd_core::node::{NodeChanges, NodeState};
-use egressd_core::owner::Held;
+use egressd_core::owner::LocalAddresses;
 use egressd_core::pipeline::{Memory, Pipeline, Question, Round, Settings};
 use egressd_core::whose::HOLD;
 
@@ -58,7 +58,7 @@ pub fn plan(update: Update, settings: Settings, known: Known, library: &mut Libr
     let mut keys = update.keys;
     keys.insert(Key::Cluster);
     let mut pipeline = Pipeline::new(settings, known.accepted).recalling(known.drafts).knowing(known.memory);
-    drop(pipeline.hold(known.interfaces.held));
+    drop(pipeline.set_local_addresses(known.interfaces.held));
     pipeline.connect(known.interfaces.connected);
     pipeline.went_on_with(known.private);
     drop(pipeline.ask_all(chain.interest()));
@@ -91,8 +91,8 @@ pub(crate) fn ask(pipeline: &mut Pipeline, chain: &Chain, mut questions: Vec<Que
 
 /// What `run` would do to a node, in order: first what removes things that egressd never makes. `addresses` are those that its
 /// interfaces have.
-pub fn difference(readback: &Readback, addresses: &Held, round: &Round) -> Changes {
-    let mut desired = NodeState { nft: round.ruleset.clone(), addresses: Held::new() };
+pub fn difference(readback: &Readback, addresses: &LocalAddresses, round: &Round) -> Changes {
+    let mut desired = NodeState { nft: round.ruleset.clone(), addresses: LocalAddresses::new() };
     keep(&mut desired.nft, &readback.state, &round.kept);
     let applied = NodeState { nft: readback.state.clone(), addresses: addresses.clone() };
     let NodeChanges { nft: mut changes } = applied.changes(&desired);

@@ -3,13 +3,13 @@
 use egressd_core::model::SubjectKey;
 use egressd_core::status::SubjectStatus;
 
-use crate::state_channel::Newest;
 use crate::instances::orphans::Orphan;
 use crate::kernel::nft::Survey;
 use crate::metrics::{Format, Metrics, Scrape};
+use crate::state_channel::DaemonState;
 
 /// Everything as text. Without a survey (the kernel could not be read) its metrics are missing.
-pub(crate) fn text(metrics: &Metrics, newest: &Newest, survey: Option<&Survey>, format: Format) -> String {
+pub(crate) fn text(metrics: &Metrics, newest: &DaemonState, survey: Option<&Survey>, format: Format) -> String {
     let scrape = metrics.scrape();
     for Orphan { table, pods, instance: _ } in &*newest.orphans {
         scrape.orphan(table.family, &table.name, *pods);
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn orphaned_tables_are_counted_and_named_as_long_as_there_are_any() {
-        let (metrics, mut newest) = (Metrics::default(), Newest::begin());
+        let (metrics, mut newest) = (Metrics::default(), DaemonState::begin());
         newest.orphans = [Orphan::of(Instance::Default, Family::Ipv4)].into();
         let orphaned = text(&metrics, &newest, None, Format::Text);
         for line in [
@@ -56,6 +56,6 @@ mod tests {
         ] {
             assert!(orphaned.contains(line), "{line:?} is missing:\n{orphaned}");
         }
-        assert!(!text(&metrics, &Newest::begin(), None, Format::Text).contains("kube_vip_v4"));
+        assert!(!text(&metrics, &DaemonState::begin(), None, Format::Text).contains("kube_vip_v4"));
     }
 }

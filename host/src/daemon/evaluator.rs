@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
-use egressd_core::chain::{Chain, Verdict};
+use egressd_core::chain::{Chain, ChainResult};
 use egressd_core::model::Context;
 use egressd_core::pipeline::{Question, Turns};
 use tokio::sync::oneshot;
@@ -45,7 +45,7 @@ struct Slice {
 }
 
 /// What the chain says to each question.
-pub type Answers = Vec<(Question, Verdict)>;
+pub type Answers = Vec<(Question, ChainResult)>;
 
 impl Evaluator {
     /// Starts the thread, which owns the policies from here on.
@@ -127,7 +127,7 @@ struct Progress {
     /// How many questions were taken.
     taken: usize,
     /// By when the question was taken: which thread was faster decides nothing.
-    answers: BTreeMap<usize, (Question, Verdict)>,
+    answers: BTreeMap<usize, (Question, ChainResult)>,
 }
 
 impl Progress {

@@ -8,8 +8,8 @@ use egressd_core::pipeline::Pipeline;
 use egressd_core::ruleset::{Ruleset, Table, TableFamily};
 use tracing::warn;
 
-use crate::state_channel::StateChannel;
 use crate::state::StateDir;
+use crate::state_channel::StateChannel;
 
 /// Goes on with what became of private destinations before, and with what the kernel has where nothing else is left of
 /// what was accepted (P6).

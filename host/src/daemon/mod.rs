@@ -30,7 +30,6 @@ use relayout::Bridge;
 use tokio::time::sleep_until;
 use tracing::{info, warn};
 
-use crate::state_channel::StateChannel;
 use crate::clock::{self, Instant};
 use crate::daemon::evaluator::Evaluator;
 use crate::errors::with_causes;
@@ -40,6 +39,7 @@ use crate::metrics::Metrics;
 use crate::policies::{Loaded, Loader, wanted};
 use crate::source::handover::{SnapshotReceiver, Update};
 use crate::state::{StateDir, StateThread};
+use crate::state_channel::StateChannel;
 
 /// What could not be done where a start fails.
 const TAKEOVER: &str = "cannot take over the tables";
@@ -191,7 +191,12 @@ impl Daemon {
     ///
     /// # Errors
     /// When a thread that everything depends on is gone.
-    pub async fn run(mut self, source: SnapshotReceiver, mut addresses: Addresses, stop: impl Future<Output = ()>) -> Result<()> {
+    pub async fn run(
+        mut self,
+        source: SnapshotReceiver,
+        mut addresses: Addresses,
+        stop: impl Future<Output = ()>,
+    ) -> Result<()> {
         let ended = self.follow(&source, &mut addresses, stop).await;
         self.end(ended).await
     }
@@ -336,7 +341,7 @@ impl Daemon {
     /// What is known of this node's interfaces now. A Service with several addresses may go over to another of them.
     fn stand_on(&mut self, known: Known) {
         let Known { held, connected } = known;
-        let mut questions = self.pipeline.hold(held);
+        let mut questions = self.pipeline.set_local_addresses(held);
         questions.extend(self.pipeline.connect(connected));
         self.queue(questions);
     }

@@ -11,9 +11,9 @@ use egressd_core::ruleset::{Name, Ruleset, TableFamily, TableNames};
 use tracing::{info, warn};
 
 use super::takeover;
-use crate::state_channel::StateChannel;
 use crate::errors::with_causes;
 use crate::kernel::nft::{self, KernelThread};
+use crate::state_channel::StateChannel;
 
 /// The copy.
 #[derive(Debug)]

@@ -17,13 +17,13 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::*;
-use crate::state_channel::state_channel;
-use crate::state_channel::notices::Notices;
 use crate::kernel::nft::{Error, Kernel, Readback, Survey, TableId};
 use crate::policies::{Library, Sandbox};
 use crate::source::handover::handover;
 use crate::state::pending::Promised;
 use crate::state::thread::{Disk, Health, Known as Directory};
+use crate::state_channel::notices::Notices;
+use crate::state_channel::state_channel;
 
 /// What was done, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl World {
         let loader = Loader::start(library).unwrap();
         let threads = Threads { kernel, loader, evaluator: Evaluator::start(Chain::new([chain()])).unwrap() };
         let ((sender, _taker), orphans) = (handover(), watch::channel(Arc::default()).1);
-        let (state_channel, _reader) = state_channel(sender.told(), Notices::default().reader(), orphans);
+        let (state_channel, _reader) = state_channel(sender.findings(), Notices::default().reader(), orphans);
         let (state, watch) = (StateDir::open(directory.path()), Watch { state_channel, metrics: Metrics::default() });
         let adopted = Daemon::adopt(settings(Owner::Any), state, threads, Start::Adopt, watch).await;
         let mut daemon = adopted.unwrap();

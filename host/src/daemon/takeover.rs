@@ -12,10 +12,10 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{Knowledge, Start};
-use crate::state_channel::StateChannel;
 use crate::clock;
 use crate::errors::with_causes;
 use crate::kernel::nft::{self, KernelThread, removal};
+use crate::state_channel::StateChannel;
 
 /// How long to wait for an earlier egressd to let go of the tables: the kernel frees them with its last socket.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,7 +51,11 @@ pub(super) async fn begin(
 ///
 /// # Errors
 /// When the kernel cannot be read, or a table is another program's.
-pub(super) async fn adopt(kernel: &KernelThread, tables: &TableNames, state_channel: &StateChannel) -> Result<(), nft::Error> {
+pub(super) async fn adopt(
+    kernel: &KernelThread,
+    tables: &TableNames,
+    state_channel: &StateChannel,
+) -> Result<(), nft::Error> {
     let adopt = |tables: TableNames| kernel.ask(move |kernel| kernel.adopt(&tables));
     patiently(state_channel, || adopt(tables.clone())).await
 }

@@ -13,8 +13,8 @@ use egressd_core::text::Text;
 use tracing::{info, warn};
 
 use super::entry::{Error, LoadedPolicy, Surroundings};
-use super::retry::RetryWhen;
 use super::report::PolicyReport;
+use super::retry::RetryWhen;
 use super::standing::{Entry, Past};
 use super::start::{Passed, Start, Turn, in_turn};
 use super::{BUILT_IN, Sandbox};

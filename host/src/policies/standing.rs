@@ -7,8 +7,8 @@ use egressd_core::model::PolicyObject;
 use egressd_core::policy::{Mode, OnFailure, PolicySpec};
 
 use super::entry::LoadedPolicy;
-use super::retry::RetryWhen;
 use super::report::{PolicyReport, PolicyState};
+use super::retry::RetryWhen;
 
 /// One name.
 #[derive(Debug)]

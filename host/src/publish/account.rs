@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use egressd_core::model::{PolicyMark, SubjectKey, Uid, active_endpoint};
-use egressd_core::status::{State, SubjectStatus};
 use egressd_core::reporting::{Reporter, Reporting};
+use egressd_core::status::{State, SubjectStatus};
 
+use super::event_text::EventText;
 use super::pace::Backoff;
 use super::policies::Failing;
 use super::queue::Want;
-use super::event_text::EventText;
 use super::speaker::{self, Novelty, Role};
 use super::{Place, Regarding, Write, active, policies};
 use crate::clock::Instant;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use egressd_core::model::ActiveEndpoints;
 use egressd_core::net::Family;
-use egressd_core::status::State;
 use egressd_core::reporting::{Active, Author, Reporting};
+use egressd_core::status::State;
 
 use super::pace::Backoff;
 use crate::clock::Instant;

@@ -10,9 +10,9 @@ use tracing::{info, warn};
 
 use super::node::{Account, Object};
 use super::until;
-use crate::state_channel::Reader;
 use crate::clock::{self, Instant};
 use crate::files;
+use crate::state_channel::StateReader;
 
 /// Where this node's file is.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Directory {
     }
 
     /// Follows what the state_channel says for as long as there is one.
-    pub(super) async fn publish(mut self, mut reader: Reader) {
+    pub(super) async fn publish(mut self, mut reader: StateReader) {
         loop {
             let next = reader.newest().in_force.and_then(|round| self.look(&round, clock::now()));
             tokio::select! {

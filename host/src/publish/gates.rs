@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::event_text::EventType;
 use super::pace::TokenBucket;
 use super::queue::Turn;
-use super::event_text::EventType;
 use super::write::Kind;
 use crate::clock::Instant;
 
@@ -45,7 +45,8 @@ impl Gates<'_> {
     /// From when on what is due in a lane can be written.
     pub(super) fn opens(&mut self, lane: Lane) -> Instant {
         let allowed = self.forbidden.get(&lane.kind).map_or(self.now, |until| self.now.max(*until));
-        let room = lane.event_type.map(|event_type| self.events.of(event_type).due(self.now)).filter(|room| *room > self.now);
+        let room =
+            lane.event_type.map(|event_type| self.events.of(event_type).due(self.now)).filter(|room| *room > self.now);
         room.map_or(allowed, |room| allowed.max(room + ROOM))
     }
 

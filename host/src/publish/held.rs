@@ -9,7 +9,7 @@ use egressd_core::model::SubjectKey;
 
 /// Each address with the number of Services that have it.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct AddressCounts {
     seen: Arc<InForce>,
     of_services: BTreeMap<SubjectKey, BTreeSet<IpAddr>>,
     owners: BTreeMap<IpAddr, usize>,
@@ -22,7 +22,7 @@ pub(super) enum Change {
     None,
 }
 
-impl Held {
+impl AddressCounts {
     /// Takes in what is in force now.
     pub(super) fn follow(&mut self, round: &Arc<InForce>) -> Change {
         let seen = std::mem::replace(&mut self.seen, Arc::clone(round));

@@ -9,14 +9,14 @@ mod active;
 mod api;
 mod directory;
 mod error;
+mod event_text;
 mod gates;
 mod held;
-mod publish_state;
 mod node;
 mod pace;
 mod policies;
+mod publish_state;
 mod queue;
-mod event_text;
 mod services;
 mod speaker;
 mod write;
@@ -33,14 +33,14 @@ use tracing::{debug, warn};
 
 pub use directory::Directory;
 pub use error::Error;
-pub use publish_state::PublishState;
 pub use node::Object;
+pub use publish_state::PublishState;
 pub use write::{Outcome, Regarding, Write};
 
-use crate::state_channel::Reader;
 use crate::clock::{self, Instant};
 use crate::errors::with_causes;
 use crate::rights::Publish;
+use crate::state_channel::StateReader;
 use api::Api;
 
 /// Requests under way at once: enough for thousands in seconds, too few to be noticed by an API server.
@@ -73,7 +73,7 @@ pub fn runtime() -> io::Result<Runtime> {
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn start(runtime: Runtime, client: kube::Client, reader: Reader, place: Place) -> io::Result<()> {
+pub fn start(runtime: Runtime, client: kube::Client, reader: StateReader, place: Place) -> io::Result<()> {
     let api = Api::new(client, &place);
     let publish = move || runtime.block_on(publish(api, reader, PublishState::new(place)));
     thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
@@ -83,13 +83,13 @@ pub fn start(runtime: Runtime, client: kube::Client, reader: Reader, place: Plac
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn start_in(directory: Directory, reader: Reader) -> io::Result<()> {
+pub fn start_in(directory: Directory, reader: StateReader) -> io::Result<()> {
     let runtime = runtime()?;
     let publish = move || runtime.block_on(directory.publish(reader));
     thread::Builder::new().name("publish".to_owned()).spawn(publish).map(drop)
 }
 
-async fn publish(api: Api, mut reader: Reader, mut publish_state: PublishState) {
+async fn publish(api: Api, mut reader: StateReader, mut publish_state: PublishState) {
     let mut complaints = RepeatedErrors::default();
     loop {
         let due = publish_state.due(&reader.newest(), clock::now(), BATCH);

@@ -9,7 +9,7 @@ use egressd_core::model::{Followed, Mark};
 use egressd_core::record::ThisNode;
 use serde_json::Value;
 
-use super::held::{Change, Held};
+use super::held::{AddressCounts, Change};
 use super::pace::Backoff;
 use crate::clock::Instant;
 use crate::egress_node::{Facts, mark, object};
@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// What was published, and what is to be.
 #[derive(Debug, Default)]
 pub(super) struct Account {
-    held: Held,
+    held: AddressCounts,
     /// What the object was made of, beside what is held.
     known: ThisNode,
     object: Option<Arc<Object>>,

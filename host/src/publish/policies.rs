@@ -4,7 +4,7 @@ use egressd_core::chain::{FailureKind, PolicyFailure};
 use egressd_core::model::SubjectKey;
 use serde::Serialize;
 
-use super::event_text::{Reason, EventText, EventType};
+use super::event_text::{EventText, EventType, Reason};
 use crate::policies::{PolicyReport, PolicyState};
 
 /// The annotation's value. Field names are stable; new ones may come.

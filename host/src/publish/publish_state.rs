@@ -10,20 +10,20 @@ use egressd_core::model::{ActiveEndpoints, SubjectKey, active_endpoint};
 use egressd_core::record::Overview;
 
 use super::account::{KnownPolicy, PolicyEvents};
-use super::gates::{Gates, EventBudgets};
+use super::event_text::EventText;
+use super::gates::{EventBudgets, Gates};
 use super::node;
 use super::pace::Backoff;
 use super::queue::{Due, Queue, Subject, Want};
-use super::event_text::EventText;
 use super::services::Services;
 use super::speaker::{self, Novelty, Role};
 use super::write::Kind;
 use super::{Outcome, Place, Regarding, Write};
-use crate::state_channel::Newest;
 use crate::clock::Instant;
 use crate::instances::orphans::Orphan;
 use crate::policies::PolicyReport;
 use crate::rights::Publish;
+use crate::state_channel::DaemonState;
 
 /// While the API server is away.
 const AWAY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
@@ -62,7 +62,7 @@ impl PublishState {
     }
 
     /// What follows from the newest state: at most `most` requests. Time never goes back from one look to the next.
-    pub fn due(&mut self, newest: &Newest, now: Instant, most: usize) -> Due {
+    pub fn due(&mut self, newest: &DaemonState, now: Instant, most: usize) -> Due {
         let Some(round) = &newest.in_force else { return Due::default() };
         // What changes meanwhile is the difference when it is back.
         if let Some(away) = self.away.filter(|away| away.due() > now) {

@@ -17,7 +17,7 @@ use crate::publish::event_text::EventType;
 struct FromScratch(PublishState);
 
 impl FromScratch {
-    fn due(&mut self, newest: &Newest, now: Instant, most: usize) -> Due {
+    fn due(&mut self, newest: &DaemonState, now: Instant, most: usize) -> Due {
         let Some(round) = &newest.in_force else { return Due::default() };
         if let Some(away) = self.0.away.filter(|away| away.due() > now) {
             return Due { next: Some(away.due()), ..Due::default() };
@@ -29,7 +29,7 @@ impl FromScratch {
         self.fill(wanted, now, most)
     }
 
-    fn forget(&mut self, round: &InForce, newest: &Newest) {
+    fn forget(&mut self, round: &InForce, newest: &DaemonState) {
         let lives = |key: &SubjectKey| round.subjects.get(key).map(|shown| &shown.record.uid);
         self.0.services.accounts.retain(|key, account: &mut Account| lives(key) == Some(&account.uid));
         let orphaned = |table: &str| newest.orphans.iter().any(|orphan| orphan.table.to_string() == table);
@@ -45,7 +45,7 @@ impl FromScratch {
         each.flat_map(|(key, shown)| services.collect(key, Some(shown), place, now)).collect()
     }
 
-    fn of_policies(&mut self, round: &InForce, newest: &Newest, now: Instant) -> Vec<Want> {
+    fn of_policies(&mut self, round: &InForce, newest: &DaemonState, now: Instant) -> Vec<Want> {
         let overview = &round.overview;
         let mut wanted = Vec::new();
         for report in newest.policies.iter().filter(|_| overview.first_ready.as_deref() == Some(NODE)) {
@@ -56,7 +56,7 @@ impl FromScratch {
         wanted
     }
 
-    fn of_orphans(&mut self, newest: &Newest, now: Instant) -> Vec<Want> {
+    fn of_orphans(&mut self, newest: &DaemonState, now: Instant) -> Vec<Want> {
         let mut wanted = Vec::new();
         for orphan in newest.orphans.iter() {
             let table = orphan.table.to_string();
@@ -194,7 +194,7 @@ fn step() -> impl Strategy<Value = Step> {
 struct Pair {
     follows: PublishState,
     from_scratch: FromScratch,
-    newest: Newest,
+    newest: DaemonState,
     now: Instant,
 }
 

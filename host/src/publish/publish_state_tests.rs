@@ -12,8 +12,8 @@ use egressd_core::net::Family;
 use egressd_core::owner::HELD_ELSEWHERE;
 use egressd_core::pipeline::Round;
 use egressd_core::plan::{End, Planned, PlannedSubject};
-use egressd_core::status::{State, SubjectStatus, status};
 use egressd_core::reporting::{Active, Author, Reporter, Reporting};
+use egressd_core::status::{State, SubjectStatus, status};
 
 use super::*;
 use crate::clock::{self, Instant};
@@ -77,9 +77,9 @@ fn reporting(number: u8, found: Option<&str>) -> Reporting {
     Reporting { reporter: Reporter::Active, active: [(Family::Ipv4, active)].into() }
 }
 
-fn newest(in_force: InForce) -> Newest {
+fn newest(in_force: InForce) -> DaemonState {
     let in_force = Some(Arc::new(in_force));
-    Newest { in_force, ..Newest::begin() }
+    DaemonState { in_force, ..DaemonState::begin() }
 }
 
 /// What is in force, where nothing was before.
@@ -102,7 +102,13 @@ fn status_of(in_force: &InForce, number: u8) -> &SubjectStatus {
 }
 
 /// Answers all that is due in this way until nothing is, or the time is up; what was asked for.
-fn play(publish_state: &mut PublishState, newest: &Newest, now: &mut Instant, until: Duration, answer: &Outcome) -> Vec<Write> {
+fn play(
+    publish_state: &mut PublishState,
+    newest: &DaemonState,
+    now: &mut Instant,
+    until: Duration,
+    answer: &Outcome,
+) -> Vec<Write> {
     let (end, mut all) = (*now + until, Vec::new());
     loop {
         let due = publish_state.due(newest, *now, 64);
@@ -257,8 +263,8 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
     assert_eq!((said.reason, said.note.as_str()), (Reason::NotApplied, note));
 }
 
-fn with_orphan(orphan: Option<Orphan>) -> Newest {
-    Newest { orphans: orphan.into_iter().collect(), ..newest(in_force(&round(0, None))) }
+fn with_orphan(orphan: Option<Orphan>) -> DaemonState {
+    DaemonState { orphans: orphan.into_iter().collect(), ..newest(in_force(&round(0, None))) }
 }
 
 #[test]
@@ -276,10 +282,10 @@ fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() 
     }
 }
 
-fn with_policy(mut round: Round) -> Newest {
+fn with_policy(mut round: Round) -> DaemonState {
     round.policies.insert("guard".to_owned(), PolicyMark::default());
     let report = PolicyReport::unloaded("guard", PolicyState::Refused, Some("it has no module".to_owned()));
-    Newest { policies: [report].into(), ..newest(in_force(&round)) }
+    DaemonState { policies: [report].into(), ..newest(in_force(&round)) }
 }
 
 #[test]

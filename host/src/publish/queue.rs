@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, btree_set};
 
 use egressd_core::model::SubjectKey;
 
-use super::gates::{Gates, Lane};
 use super::event_text::EventType;
+use super::gates::{Gates, Lane};
 use super::speaker::{self, Urgency};
 use super::{Regarding, Write};
 use crate::clock::Instant;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::event_text::{EventText, EventType, Reason};
 use super::pace::TokenBucket;
-use super::event_text::{Reason, EventText, EventType};
 use crate::clock::Instant;
 
 /// Changes come in bursts: pods start one after the other.
@@ -93,7 +93,13 @@ pub(super) enum Novelty {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { said: None, pending: None, bucket: TokenBucket::new(AT_ONCE, EACH), changes: CHANGES, events: Vec::new() }
+        Self {
+            said: None,
+            pending: None,
+            bucket: TokenBucket::new(AT_ONCE, EACH),
+            changes: CHANGES,
+            events: Vec::new(),
+        }
     }
 }
 
@@ -115,7 +121,11 @@ impl Memory {
             self.pending = None;
             return None;
         }
-        if self.said.is_none() && self.pending.is_none() && novelty == Novelty::Known && said.event_type == EventType::Normal {
+        if self.said.is_none()
+            && self.pending.is_none()
+            && novelty == Novelty::Known
+            && said.event_type == EventType::Normal
+        {
             self.said = Some(said);
             return None;
         }
@@ -180,7 +190,9 @@ fn in_force(reason: Reason) -> bool {
 
 /// What is in force is the same news as a change to it.
 fn same(a: &EventText, b: &EventText) -> bool {
-    a.note == b.note && a.event_type == b.event_type && (a.reason == b.reason || in_force(a.reason) && in_force(b.reason))
+    a.note == b.note
+        && a.event_type == b.event_type
+        && (a.reason == b.reason || in_force(a.reason) && in_force(b.reason))
 }
 
 #[cfg(test)]
@@ -274,7 +286,10 @@ mod tests {
         let (mut memory, begin) = (Memory::default(), clock::now());
         let remote = |pods: u32| {
             let faults = ["remote".to_owned()].into();
-            EventText { faults, ..EventText::new(Reason::Applied, EventType::Warning, format!("{pods} pods elsewhere")) }
+            EventText {
+                faults,
+                ..EventText::new(Reason::Applied, EventType::Warning, format!("{pods} pods elsewhere"))
+            }
         };
         let told = (0..120).filter(|s| play(&mut memory, &remote(*s), begin + SECOND * *s).is_some()).count();
         assert!(told <= 6, "{told} Events in two minutes");

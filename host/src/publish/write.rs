@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use egressd_core::model::{Mark, SubjectKey, Uid};
 
-use super::node::Object;
 use super::event_text::EventText;
+use super::node::Object;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The hand-over from a source to the loop: the newest snapshot and the keys that changed since it was last
 //! taken. Keys coalesce while the loop is busy; values are always read from the newest snapshot, so a doubled
-//! key cannot matter. What is wrong with the source itself goes another way, so that it is told even when there is
+//! key cannot matter. What is wrong with the source itself goes another way, so that it is findings even when there is
 //! nothing to hand over.
 
 use std::collections::BTreeSet;
@@ -52,7 +52,7 @@ pub type Told = watch::Receiver<Arc<[Finding]>>;
 #[derive(Debug)]
 pub struct SnapshotSender {
     shared: Arc<Shared>,
-    told: watch::Sender<Arc<[Finding]>>,
+    findings: watch::Sender<Arc<[Finding]>>,
     asked: Asked,
 }
 
@@ -81,14 +81,14 @@ impl Shared {
 /// Two ends of one hand-over.
 pub fn handover() -> (SnapshotSender, SnapshotReceiver) {
     let shared = Arc::new(Shared::default());
-    let told = watch::Sender::new(Arc::default());
+    let findings = watch::Sender::new(Arc::default());
     let (asking, asked) = watch::channel(None);
-    (SnapshotSender { shared: Arc::clone(&shared), told, asked }, SnapshotReceiver { shared, asking })
+    (SnapshotSender { shared: Arc::clone(&shared), findings, asked }, SnapshotReceiver { shared, asking })
 }
 
 impl SnapshotSender {
     /// Replaces what waits to be taken; the keys add up.
-    pub fn give(&self, mut update: Update) {
+    pub fn send(&self, mut update: Update) {
         let mut waiting = self.shared.waiting();
         if let Some(mut earlier) = waiting.take() {
             // While the loop is busy, one key after the other comes to many.
@@ -103,7 +103,7 @@ impl SnapshotSender {
     }
 
     /// Hands over a state of which only the policies are complete, where the source waits for what they read of Services.
-    pub fn give_policies(&self, early: Snapshot) {
+    pub fn send_policies(&self, early: Snapshot) {
         *self.shared.policies.lock().unwrap_or_else(PoisonError::into_inner) = Some(early);
         self.shared.changed.notify_one();
     }
@@ -114,9 +114,9 @@ impl SnapshotSender {
     }
 
     /// Says what is wrong with the source now. Each fault is logged once, and its end too.
-    pub fn tell(&self, findings: Vec<Finding>) {
+    pub fn report(&self, findings: Vec<Finding>) {
         let findings: Arc<[Finding]> = findings.into();
-        let before = self.told.send_replace(Arc::clone(&findings));
+        let before = self.findings.send_replace(Arc::clone(&findings));
         for finding in findings.iter().filter(|finding| !before.contains(finding)) {
             warn!(code = %finding.code, "{}", finding.message);
         }
@@ -126,8 +126,8 @@ impl SnapshotSender {
     }
 
     /// Where that can be read.
-    pub fn told(&self) -> Told {
-        self.told.subscribe()
+    pub fn findings(&self) -> Told {
+        self.findings.subscribe()
     }
 }
 
@@ -175,8 +175,8 @@ mod tests {
     #[test]
     fn keys_coalesce_while_nobody_takes() {
         let (sender, receiver) = handover();
-        sender.give(update("a"));
-        sender.give(update("b"));
+        sender.send(update("a"));
+        sender.send(update("b"));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let taken = runtime.block_on(receiver.take());
         assert_eq!(taken.keys.len(), 2);
@@ -186,12 +186,12 @@ mod tests {
     #[test]
     fn what_is_wrong_with_the_source_can_be_read_without_a_hand_over() {
         let (sender, receiver) = handover();
-        let told = sender.told();
+        let findings = sender.findings();
         let finding = Finding::warning("api-server-away", "the API server does not answer");
-        sender.tell(vec![finding.clone()]);
-        assert_eq!(told.borrow()[..], [finding]);
-        sender.tell(vec![]);
-        assert!(told.borrow().is_empty());
+        sender.report(vec![finding.clone()]);
+        assert_eq!(findings.borrow()[..], [finding]);
+        sender.report(vec![]);
+        assert!(findings.borrow().is_empty());
         assert!(receiver.shared.waiting().is_none());
     }
 
@@ -201,9 +201,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let mut early = Snapshot::default();
         early.unreadable.policies.insert("guard".to_owned());
-        sender.give_policies(early.clone());
+        sender.send_policies(early.clone());
         assert_eq!(runtime.block_on(receiver.policies()), early, "and those that cannot be read");
-        sender.give(update("a"));
+        sender.send(update("a"));
         assert_eq!(runtime.block_on(receiver.policies()), Snapshot::default());
         assert_eq!(runtime.block_on(receiver.take()).keys.len(), 1, "the state is still there");
     }

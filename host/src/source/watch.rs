@@ -44,8 +44,8 @@ pub fn spawn(places: Places, sender: SnapshotSender) -> Result<(), WatchError> {
     let mut watcher = Watcher { places, sender, watches, pause: EVERY };
     watcher.follow();
     let update = watcher.places.read()?;
-    watcher.sender.tell(watcher.findings(&update));
-    watcher.sender.give(update);
+    watcher.sender.report(watcher.findings(&update));
+    watcher.sender.send(update);
     let thread = thread::Builder::new().name("manifests".to_owned());
     thread.spawn(move || watcher.run()).map_err(WatchError::Thread)?;
     Ok(())
@@ -121,7 +121,7 @@ impl Watcher {
         let begun = clock::now();
         self.follow();
         let update = self.places.scan(&self.touched(news));
-        self.sender.tell(self.findings(&update));
+        self.sender.report(self.findings(&update));
         self.give(update);
         let pause = if self.places.is_unsettled() { SOON } else { EVERY };
         self.pause = pause.max(clock::since(begun) * SHARE);
@@ -146,7 +146,7 @@ impl Watcher {
 
     fn give(&self, update: Update) {
         if !update.keys.is_empty() {
-            self.sender.give(update);
+            self.sender.send(update);
         }
     }
 }

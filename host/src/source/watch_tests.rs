@@ -27,7 +27,7 @@ impl Followed {
         let root = dir.path().canonicalize().unwrap();
         prepare(&root);
         let (sender, receiver) = handover();
-        let findings = sender.told();
+        let findings = sender.findings();
         spawn(Places::one(root.join(path), "node-a"), sender).unwrap();
         Self { root, receiver, findings, _dir: dir }
     }

@@ -66,7 +66,7 @@ enum Form {
 
 /// What was found of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum FileState {
     Missing,
     Known,
     Unknown,
@@ -80,10 +80,10 @@ impl<T: Kept> Journal<T> {
         let mut journal = Self::empty();
         let [found, found_beside] = [&path, &beside].map(|path| journal.look(path));
         journal.path = match (found, found_beside) {
-            (Standing::Unknown, Standing::Unknown) => None,
-            (Standing::Unknown, Standing::Missing | Standing::Known) => Some(beside),
-            (Standing::Missing | Standing::Known, Standing::Missing | Standing::Unknown) => Some(path),
-            (Standing::Missing | Standing::Known, Standing::Known) => {
+            (FileState::Unknown, FileState::Unknown) => None,
+            (FileState::Unknown, FileState::Missing | FileState::Known) => Some(beside),
+            (FileState::Missing | FileState::Known, FileState::Missing | FileState::Unknown) => Some(path),
+            (FileState::Missing | FileState::Known, FileState::Known) => {
                 (journal.merged, journal.form) = (Some(beside), Form::Torn);
                 Some(path)
             }
@@ -107,9 +107,9 @@ impl<T: Kept> Journal<T> {
     }
 
     /// Takes in a file, if this egressd knows it.
-    fn look(&mut self, path: &Path) -> Standing {
+    fn look(&mut self, path: &Path) -> FileState {
         match version::find(path, LONGEST) {
-            Found::Missing => Standing::Missing,
+            Found::Missing => FileState::Missing,
             Found::Known(bytes) => {
                 let (before, earlier) = (self.unknown.len(), std::mem::replace(&mut self.damage, Damage::of(&bytes)));
                 self.take(path, &bytes);
@@ -118,11 +118,11 @@ impl<T: Kept> Journal<T> {
                 if earlier == Damage::Lost {
                     self.damage = earlier;
                 }
-                Standing::Known
+                FileState::Known
             }
             Found::Unknown(why) => {
                 self.findings.push(version::finding(path, &why));
-                Standing::Unknown
+                FileState::Unknown
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::policies::PolicyReport;
 
 /// What is known about this egressd now.
 #[derive(Clone, Debug)]
-pub struct Newest {
+pub struct DaemonState {
     /// When the process began.
     pub since: Moment,
     /// What is in force; none before the first round is.
@@ -40,21 +40,21 @@ pub struct Newest {
 /// The loop's end.
 #[derive(Debug)]
 pub struct StateChannel {
-    newest: watch::Sender<Newest>,
+    newest: watch::Sender<DaemonState>,
     busy: watch::Sender<Option<Instant>>,
 }
 
 /// Everybody else's end.
 #[derive(Clone, Debug)]
-pub struct Reader {
-    newest: watch::Receiver<Newest>,
+pub struct StateReader {
+    newest: watch::Receiver<DaemonState>,
     busy: watch::Receiver<Option<Instant>>,
     source: watch::Receiver<Arc<[Finding]>>,
     notices: notices::Reader,
     orphans: watch::Receiver<Arc<[Orphan]>>,
 }
 
-impl Newest {
+impl DaemonState {
     /// Before anything is known.
     pub fn begin() -> Self {
         Self {
@@ -78,10 +78,10 @@ pub fn state_channel(
     source: watch::Receiver<Arc<[Finding]>>,
     notices: notices::Reader,
     orphans: watch::Receiver<Arc<[Orphan]>>,
-) -> (StateChannel, Reader) {
-    let (newest, read_newest) = watch::channel(Newest::begin());
+) -> (StateChannel, StateReader) {
+    let (newest, read_newest) = watch::channel(DaemonState::begin());
     let (busy, read_busy) = watch::channel(None);
-    (StateChannel { newest, busy }, Reader { newest: read_newest, busy: read_busy, source, notices, orphans })
+    (StateChannel { newest, busy }, StateReader { newest: read_newest, busy: read_busy, source, notices, orphans })
 }
 
 impl StateChannel {
@@ -130,7 +130,7 @@ impl StateChannel {
     }
 }
 
-impl Newest {
+impl DaemonState {
     /// Why this egressd is not ready; none when it is.
     pub fn unready(&self) -> Option<String> {
         match (&self.in_force, &self.trouble) {
@@ -148,11 +148,11 @@ impl Newest {
     }
 }
 
-impl Reader {
+impl StateReader {
     /// The newest state.
-    pub fn newest(&self) -> Newest {
+    pub fn newest(&self) -> DaemonState {
         let (source, orphans) = (Arc::clone(&self.source.borrow()), Arc::clone(&self.orphans.borrow()));
-        Newest { source, notices: self.notices.now(), orphans, ..self.newest.borrow().clone() }
+        DaemonState { source, notices: self.notices.now(), orphans, ..self.newest.borrow().clone() }
     }
 
     /// Waits until the newest state is another than the one that was waited for last.
@@ -174,7 +174,7 @@ impl Reader {
 }
 
 #[cfg(test)]
-impl Reader {
+impl StateReader {
     /// Waits until the loop begins with something, or has ended it.
     pub(crate) async fn turned(&mut self) -> Result<(), watch::error::RecvError> {
         self.busy.changed().await

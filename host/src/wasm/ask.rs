@@ -11,8 +11,8 @@ use super::configured::Configured;
 use super::description::Description;
 use super::functions::{Function, Functions};
 use super::guest::Guest;
-use super::limits::Size;
 use super::invalid_answer::InvalidAnswer;
+use super::limits::Size;
 
 /// The types of a version of the contract, and what they become.
 pub(super) trait Form {

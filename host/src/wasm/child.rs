@@ -16,10 +16,10 @@ use super::bounds::MOST_BYTES;
 use super::cgroup;
 use super::confine::CPU;
 use super::error::Error;
+use super::invalid_component::InvalidComponent;
 use super::lack::Lack;
 use super::room::NoRoom;
 use super::room::{Room, room};
-use super::invalid_component::InvalidComponent;
 use crate::clock;
 
 /// What the child is called with; hidden from people.
@@ -305,7 +305,10 @@ mod tests {
     fn what_ran_out_of_memory_or_of_a_stack_is_told_apart() {
         let died = |words: &str| script(&format!("#!/bin/sh\necho '{words}' >&2\nkill -ABRT $$\n"), CLOCK);
         let full = died("memory allocation of 64 bytes failed");
-        assert!(matches!(cause(&full, AMPLE), Some(Failure::InvalidComponent(InvalidComponent::Space { most: MEMORY }))));
+        assert!(matches!(
+            cause(&full, AMPLE),
+            Some(Failure::InvalidComponent(InvalidComponent::Space { most: MEMORY }))
+        ));
         let cramped = Room { bytes: 300 << 20, limit: Some(512 << 20) };
         let Some(Failure::NoRoom(blamed)) = cause(&full, cramped) else { panic!("the container is to blame") };
         assert!(blamed.to_string().contains("the limit of egressd's container, 512 MiB, leaves"), "{blamed}");

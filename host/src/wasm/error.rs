@@ -2,8 +2,8 @@
 
 use egressd_core::chain::PolicyFailure;
 
-use super::room::NoRoom;
 use super::invalid_component::InvalidComponent;
+use super::room::NoRoom;
 
 /// Why a policy, or the engine for all of them, cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -23,13 +23,13 @@ mod functions;
 mod guest;
 mod imports;
 mod inspect;
+mod invalid_answer;
+mod invalid_component;
 mod lack;
 mod limits;
 mod module;
 mod named;
-mod invalid_answer;
 mod room;
-mod invalid_component;
 mod used;
 mod v0_1;
 mod v0_2;
@@ -48,11 +48,11 @@ pub use engine::Engine;
 pub use error::Error;
 pub use guest::Meter;
 pub use inspect::{Inspection, inspect};
+pub use invalid_component::{InvalidComponent, Part};
 pub use lack::Lack;
 pub use limits::Limits;
 pub use module::Module;
 pub use room::NoRoom;
-pub use invalid_component::{Part, InvalidComponent};
 pub use world::{Version, World};
 
 /// The policy that reads kube-vip's annotations, compiled from this source tree.

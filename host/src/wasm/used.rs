@@ -5,8 +5,8 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Instance, Parser, Payload,
 };
 
-use super::invalid_component::Part;
 use super::invalid_component::InvalidComponent;
+use super::invalid_component::Part;
 
 /// Looks at a component that is valid.
 ///

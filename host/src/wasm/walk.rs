@@ -3,8 +3,8 @@
 use wasmparser::{BinaryReaderError, Encoding, FunctionBody, MemoryType, Parser, Payload, SectionLimited};
 
 use super::bounds::{Item, MOST_BODY, MOST_DEPTH, MOST_LOCALS, TABLE_ELEMENTS};
-use super::limits::Limits;
 use super::invalid_component::{InvalidComponent, one_line};
+use super::limits::Limits;
 
 /// A page of linear memory.
 const PAGE: u64 = 64 << 10;

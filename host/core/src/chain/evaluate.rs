@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::drafts::hidden;
 use super::kinds::{blind, finding};
-use super::{Asked, Chain, FailureKind, Member, PolicyFailure, ChainDecision, Shadow, Verdict};
+use super::{Asked, Chain, ChainDecision, ChainResult, FailureKind, Member, PolicyFailure, Shadow};
 use crate::decision::{Decision, Diagnostic, Draft, Outcome};
 use crate::finding::{Finding, Severity, at_most};
 use crate::guard::guard;
@@ -15,7 +15,7 @@ use crate::text::Text;
 impl Chain {
     /// Asks every policy that covers the subject in turn, and for each of those in shadow mode once more, with it
     /// among them.
-    pub fn evaluate(&self, context: &Context, subject: &SubjectView) -> Verdict {
+    pub fn evaluate(&self, context: &Context, subject: &SubjectView) -> ChainResult {
         let covered: Vec<&Member> = self.members().iter().filter(|member| member.scope.covers(subject)).collect();
         let counting = |shadow: Option<&str>| -> Vec<&Member> {
             let counts = |member: &&Member| member.mode == Mode::Enforce || Some(&*member.name) == shadow;
@@ -29,7 +29,7 @@ impl Chain {
         });
         let shadows = shadows.collect();
         let End { decision, policy, findings, failures } = end;
-        Verdict { decision, policy, findings, failures, shadows }
+        ChainResult { decision, policy, findings, failures, shadows }
     }
 }
 
@@ -85,7 +85,9 @@ impl<'a> Walk<'a> {
         }
         let answer = match &member.asked {
             Asked::Policy(policy) => policy.evaluate(self.context, self.subject, &self.draft),
-            Asked::Validator(validator) => validator.validate(self.context, self.subject, &self.draft).map(why_not_owner),
+            Asked::Validator(validator) => {
+                validator.validate(self.context, self.subject, &self.draft).map(why_not_owner)
+            }
             Asked::Missing(reason) => Err(PolicyFailure {
                 policy: member.name.clone(),
                 reason: format!("it is not loaded: {reason}"),

@@ -81,7 +81,7 @@ pub enum FailureKind {
 
 /// What the whole chain says about one Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ChainResult {
     /// The rules, or why there are none.
     pub decision: ChainDecision,
     /// Whose word that is; none when no policy had an opinion.
@@ -94,7 +94,7 @@ pub struct Verdict {
     pub shadows: Vec<Shadow>,
 }
 
-impl Verdict {
+impl ChainResult {
     /// A decision that nobody commented on.
     pub fn new(decision: ChainDecision) -> Self {
         Self { decision, policy: None, findings: Vec::new(), failures: Vec::new(), shadows: Vec::new() }

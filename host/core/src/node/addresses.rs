@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use super::Part;
 use crate::effect::Effect;
-use crate::owner::{Held, Standing};
+use crate::owner::{AddressState, LocalAddresses};
 
 /// Which addresses the node's interfaces have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,23 +14,23 @@ pub struct Addresses;
 impl Part for Addresses {
     const NAME: &'static str = "addresses";
 
-    type State = Held;
+    type State = LocalAddresses;
     type Change = Infallible;
 
     /// Whatever interfaces have is as desired.
-    fn diff(_: &Held, _: &Held) -> Vec<Effect<Infallible>> {
+    fn diff(_: &LocalAddresses, _: &LocalAddresses) -> Vec<Effect<Infallible>> {
         Vec::new()
     }
 
-    fn text(state: &Held) -> String {
+    fn text(state: &LocalAddresses) -> String {
         state.iter().map(|(address, standing)| format!("{address} {}\n", text(*standing))).collect()
     }
 }
 
-fn text(standing: Standing) -> &'static str {
+fn text(standing: AddressState) -> &'static str {
     match standing {
-        Standing::Duplicate => "duplicate",
-        Standing::Tentative => "tentative",
-        Standing::Usable => "usable",
+        AddressState::Duplicate => "duplicate",
+        AddressState::Tentative => "tentative",
+        AddressState::Usable => "usable",
     }
 }

@@ -18,14 +18,14 @@ pub use part::Part;
 
 use crate::diff::{Batch, Changes};
 use crate::effect::{Effect, Effects};
-use crate::owner::Held;
+use crate::owner::LocalAddresses;
 use crate::ruleset::Ruleset;
 
 /// A node, by parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeState {
     /// What its interfaces have: observed, so a desired state has none.
-    pub addresses: Held,
+    pub addresses: LocalAddresses,
     /// egressd's tables.
     pub nft: Ruleset,
 }

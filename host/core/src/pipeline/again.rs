@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::chain::{FailureKind, PolicyFailure, ChainDecision, Verdict};
+use crate::chain::{ChainDecision, ChainResult, FailureKind, PolicyFailure};
 use crate::policy::PACE;
 
 /// The first pause.
@@ -44,7 +44,7 @@ impl Again {
     }
 
     /// Takes in an answer and the number of its failure.
-    pub(super) fn answered(&mut self, turn: Option<u64>, verdict: &Verdict) {
+    pub(super) fn answered(&mut self, turn: Option<u64>, verdict: &ChainResult) {
         self.turn = turn.unwrap_or(self.turn);
         let deferred = verdict.failures.iter().filter(|failure| failure.kind == FailureKind::Deferred);
         let deferred: Vec<PolicyFailure> = deferred.cloned().collect();
@@ -100,7 +100,7 @@ impl Again {
 }
 
 /// Whether the chain ended as it did because a policy rests: not the last word on this input.
-pub(super) fn is_undecided(verdict: &Verdict) -> bool {
+pub(super) fn is_undecided(verdict: &ChainResult) -> bool {
     let rests = |policy: &str| {
         verdict.failures.iter().any(|failure| failure.kind == FailureKind::Deferred && failure.policy == *policy)
     };
@@ -115,9 +115,9 @@ mod tests {
     use super::*;
     use crate::decision::Draft;
 
-    fn failed(kind: FailureKind) -> Verdict {
+    fn failed(kind: FailureKind) -> ChainResult {
         let failure = PolicyFailure { policy: "p".to_owned(), reason: String::new(), kind };
-        Verdict { failures: vec![failure.clone()], ..Verdict::new(ChainDecision::Failed(failure)) }
+        ChainResult { failures: vec![failure.clone()], ..ChainResult::new(ChainDecision::Failed(failure)) }
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
             assert!(!again.is_due(until - PACE) && again.is_due(until));
             now = until;
         }
-        again.answered(None, &Verdict::new(ChainDecision::Invalid { policy: "p".to_owned() }));
+        again.answered(None, &ChainResult::new(ChainDecision::Invalid { policy: "p".to_owned() }));
         assert_eq!(again.begin(now), None, "an answer ends it");
     }
 
@@ -146,8 +146,10 @@ mod tests {
     #[test]
     fn without_a_policy_that_rests_nothing_is_decided() {
         let rests = failed(FailureKind::Deferred).failures;
-        let verdict = |decision| Verdict { failures: rests.clone(), ..Verdict::new(decision) };
-        for decision in [ChainDecision::Draft(Draft::default().into()), ChainDecision::Denied { policy: "p".to_owned() }] {
+        let verdict = |decision| ChainResult { failures: rests.clone(), ..ChainResult::new(decision) };
+        for decision in
+            [ChainDecision::Draft(Draft::default().into()), ChainDecision::Denied { policy: "p".to_owned() }]
+        {
             assert!(is_undecided(&verdict(decision.clone())), "{decision:?}");
         }
         assert!(is_undecided(&failed(FailureKind::Deferred)));

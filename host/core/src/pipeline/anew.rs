@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::Pipeline;
-use super::entry::{Entry, Standing, cut};
+use super::entry::{AnswerState, Entry, cut};
 use super::input::is_asked_about;
 #[cfg(feature = "testkit")]
 use super::places::Places;
@@ -52,7 +52,7 @@ impl Pipeline {
     }
 
     fn differs_from(&self, entry: &Entry, anew: &Anew) -> Option<String> {
-        let is_readable = entry.standing != Standing::Unreadable;
+        let is_readable = entry.standing != AnswerState::Unreadable;
         let published = differ("what is published on it", &entry.published, &anew.published);
         let readable = differ("whether it can be read", &is_readable, &anew.is_readable);
         published.or(readable).or_else(|| self.view_differs(entry, &anew.view))

@@ -1,21 +1,21 @@
 //! What the policies' answers change.
 
-use super::entry::{Answer, FollowUp, Standing};
+use super::entry::{Answer, AnswerState, FollowUp};
 use super::input::Heard;
 use super::memory::{accept, is_accepted};
 use super::shown::Looking;
 use super::{About, Pipeline, Question, again};
-use crate::chain::{FailureKind, ChainDecision, Verdict};
+use crate::chain::{ChainDecision, ChainResult, FailureKind};
 use crate::model::SubjectKey;
 
 impl Pipeline {
     /// Takes in the answers; returns what has to be asked further: about the input that was accepted last, where
     /// today's is refused. Until that is answered, what was in force stays.
-    pub fn answer(&mut self, answers: Vec<(Question, Verdict)>) -> Vec<Question> {
+    pub fn answer(&mut self, answers: Vec<(Question, ChainResult)>) -> Vec<Question> {
         answers.into_iter().filter_map(|(question, verdict)| self.answer_one(question, verdict)).collect()
     }
 
-    fn answer_one(&mut self, question: Question, verdict: Verdict) -> Option<Question> {
+    fn answer_one(&mut self, question: Question, verdict: ChainResult) -> Option<Question> {
         if !self.is_current(&question) {
             return None;
         }
@@ -28,7 +28,7 @@ impl Pipeline {
         }
     }
 
-    fn about_last_accepted(&mut self, question: &Question, verdict: Verdict) {
+    fn about_last_accepted(&mut self, question: &Question, verdict: ChainResult) {
         if matches!(verdict.decision, ChainDecision::Denied { .. }) {
             self.drafts.remove(question.view.subject.uid());
             self.forget_claim(&question.key);
@@ -38,14 +38,14 @@ impl Pipeline {
         }
     }
 
-    fn about_today(&mut self, key: &SubjectKey, verdict: Verdict) -> Option<Question> {
+    fn about_today(&mut self, key: &SubjectKey, verdict: ChainResult) -> Option<Question> {
         let failure = self.number_of_failure(&verdict);
         let entry = self.subjects.get_mut(key)?;
         entry.again.answered(failure, &verdict);
         // Names that the policies do not read may be others than when they were asked.
         let heard = Heard::of(verdict, &entry.view.subject, &self.settings.prefix);
         if entry.verdict.is_some() && again::is_undecided(&heard.verdict) {
-            entry.standing = Standing::Earlier;
+            entry.standing = AnswerState::Earlier;
             return None;
         }
         self.hear(key, heard)
@@ -59,7 +59,7 @@ impl Pipeline {
         if matches!(verdict.decision, ChainDecision::Denied { .. }) {
             entry.last_input = None;
         }
-        (entry.standing, entry.verdict, entry.bare) = (Standing::Newest, Some(verdict), bare);
+        (entry.standing, entry.verdict, entry.bare) = (AnswerState::Newest, Some(verdict), bare);
         (entry.answer, entry.follow_up) = (Answer::New, FollowUp::Unasked);
         if entry.asks_nothing() {
             entry.keep_little(Looking { node: &self.context.node, interest: &self.interest });
@@ -82,16 +82,17 @@ impl Pipeline {
     }
 
     /// Counts it, if a policy was asked and failed.
-    fn number_of_failure(&mut self, verdict: &Verdict) -> Option<u64> {
+    fn number_of_failure(&mut self, verdict: &ChainResult) -> Option<u64> {
         let failed = verdict.failed(FailureKind::Prompt) || verdict.failed(FailureKind::Slow);
         self.failures += u64::from(failed);
         failed.then_some(self.failures)
     }
 
     /// Remembers what was denied. What gives rules is remembered when it comes into force.
-    fn remember_denied(&mut self, key: &SubjectKey, verdict: &Verdict) {
+    fn remember_denied(&mut self, key: &SubjectKey, verdict: &ChainResult) {
         match (&verdict.decision, self.subjects.get(key)) {
-            (ChainDecision::Draft(_) | ChainDecision::Failed(_) | ChainDecision::Invalid { .. }, _) | (ChainDecision::Denied { .. }, None) => {}
+            (ChainDecision::Draft(_) | ChainDecision::Failed(_) | ChainDecision::Invalid { .. }, _)
+            | (ChainDecision::Denied { .. }, None) => {}
             (ChainDecision::Denied { .. }, Some(entry)) => {
                 self.drafts.remove(entry.view.subject.uid());
                 accept(&mut self.accepted, &entry.view, &self.interest);

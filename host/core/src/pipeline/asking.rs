@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::entry::{Entry, FollowUp, Standing};
+use super::entry::{AnswerState, Entry, FollowUp};
 use super::input::of_other_types;
 use super::memory::extended;
 use super::{About, Pipeline, Question};
@@ -51,7 +51,7 @@ impl Pipeline {
         let mut keys = self.timers.due(now);
         keys.extend(self.timers.deferred().cloned());
         let entries = keys.iter().filter_map(|key| Some((key, self.subjects.get(key)?)));
-        let due = entries.filter(|(_, entry)| entry.standing != Standing::Unreadable && entry.again.is_due(now));
+        let due = entries.filter(|(_, entry)| entry.standing != AnswerState::Unreadable && entry.again.is_due(now));
         let mut questions: Vec<Question> = due.map(|(key, entry)| entry.question(key)).collect();
         let mut last: BTreeMap<Arc<str>, u64> = BTreeMap::new();
         for namespace in questions.iter().map(|question| Arc::clone(&question.key.namespace)) {
@@ -84,7 +84,8 @@ impl Pipeline {
     }
 
     fn questions(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Question> {
-        let wanted = self.subjects.iter().filter(|(_, entry)| entry.standing != Standing::Unreadable && wanted(entry));
+        let wanted =
+            self.subjects.iter().filter(|(_, entry)| entry.standing != AnswerState::Unreadable && wanted(entry));
         wanted.map(|(key, entry)| entry.question(key)).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Pipeline;
 use super::derived::Counted;
-use super::entry::Standing;
+use super::entry::AnswerState;
 use super::places::Place;
 use super::pods::Elsewhere;
 use crate::chain::{FailureKind, PolicyFailure};
@@ -166,7 +166,7 @@ pub const CORRUPTIONS: [Corruption; 31] = [
         let key = pipeline.known(which)?;
         let is_crowded = |code: &str| code == TOO_MANY_ENDPOINTS;
         // Of one that cannot be read no object counts, and of one with too many endpoints the view is not compared.
-        let is_read = pipeline.subjects.get(&key)?.standing != Standing::Unreadable;
+        let is_read = pipeline.subjects.get(&key)?.standing != AnswerState::Unreadable;
         let (view, _) = pipeline.view_of(&pipeline.newest, &key)?;
         let seen = is_read && !view.findings.iter().any(|finding| is_crowded(&finding.code));
         let mut service = (**pipeline.newest.services.get(&key).filter(|_| seen)?).clone();

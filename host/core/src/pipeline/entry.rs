@@ -10,7 +10,7 @@ use super::input::{Heard, asks_nothing};
 use super::memory::with_annotations;
 use super::shown::{Looking, Shown, are_alike};
 use super::{About, Question};
-use crate::chain::Verdict;
+use crate::chain::ChainResult;
 use crate::finding::Finding;
 use crate::model::{AnnotationPrefix, Labels, Published, Subject, SubjectKey, SubjectObject, SubjectView};
 use crate::whose::Waits;
@@ -27,14 +27,14 @@ pub(super) struct Entry {
     /// What is published on it now.
     pub(super) published: Published,
     /// None until it is answered.
-    pub(super) verdict: Option<Verdict>,
+    pub(super) verdict: Option<ChainResult>,
     /// What the policies themselves answered, where the verdict says more.
-    pub(super) bare: Option<Box<Verdict>>,
+    pub(super) bare: Option<Box<ChainResult>>,
     /// What the verdict is about.
-    pub(super) standing: Standing,
+    pub(super) standing: AnswerState,
     /// What the policies say about the input that they accepted last, when they refuse today's. An earlier answer stands
     /// until there is a newer one.
-    pub(super) last_input: Option<Box<Verdict>>,
+    pub(super) last_input: Option<Box<ChainResult>>,
     /// Whether they were asked that, since they answered about today's.
     pub(super) follow_up: FollowUp,
     /// When it is asked about again, where another time may go better.
@@ -66,7 +66,7 @@ pub(super) enum Answer {
 
 /// What a verdict is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum AnswerState {
     /// The newest state.
     Newest,
     /// An earlier state, or an earlier process: what it gives stays in force, cut to what is the Service's own today,
@@ -78,7 +78,7 @@ pub(super) enum Standing {
 
 impl Entry {
     /// Of a Service about which nothing is known but what an earlier process answered.
-    pub(super) fn new(view: Arc<SubjectView>, verdict: Option<Verdict>) -> Self {
+    pub(super) fn new(view: Arc<SubjectView>, verdict: Option<ChainResult>) -> Self {
         Self {
             view,
             shown: None,
@@ -86,7 +86,7 @@ impl Entry {
             published: Published::default(),
             verdict,
             bare: None,
-            standing: Standing::Earlier,
+            standing: AnswerState::Earlier,
             last_input: None,
             follow_up: FollowUp::Unasked,
             again: Again::default(),
@@ -117,7 +117,7 @@ impl Entry {
 
     /// Whether there is nothing to ask about this newer view: the policies were shown the same, and have answered.
     pub(super) fn is_answer_to(&self, newest: &SubjectView, looking: Looking<'_>) -> bool {
-        let answered = self.standing == Standing::Newest || self.again.is_deferred();
+        let answered = self.standing == AnswerState::Newest || self.again.is_deferred();
         let same = || match &self.shown {
             Some(shown) => *shown == Shown::of(newest, looking),
             None => are_alike(&self.view, newest, looking),
@@ -127,7 +127,7 @@ impl Entry {
 
     /// What it comes to with another object that shows the policies the same; none where that is what it is.
     pub(super) fn heard_of(&self, before: &SubjectObject, prefix: &AnnotationPrefix) -> Option<Heard> {
-        let is_news = self.standing == Standing::Newest && *before != self.view.subject.object;
+        let is_news = self.standing == AnswerState::Newest && *before != self.view.subject.object;
         let answered = self.bare.as_deref().or(self.verdict.as_ref()).filter(|_| is_news)?;
         let heard = Heard::of(answered.clone(), &self.view.subject, prefix);
         (Some(&heard.verdict) != self.verdict.as_ref()).then_some(heard)
@@ -135,7 +135,7 @@ impl Entry {
 
     /// Takes in what the policies say about the input that was accepted last. One that was not asked says nothing against an
     /// earlier answer.
-    pub(super) fn follow_up(&mut self, verdict: Verdict) {
+    pub(super) fn follow_up(&mut self, verdict: ChainResult) {
         self.follow_up = FollowUp::Answered;
         if self.last_input.is_none() || !is_undecided(&verdict) {
             self.last_input = Some(Box::new(verdict));
@@ -154,7 +154,7 @@ impl Entry {
 
     /// What to tell about it while a policy rests.
     pub(super) fn waiting(&self) -> Option<Finding> {
-        let failure = self.again.deferred().filter(|_| self.standing == Standing::Earlier)?;
+        let failure = self.again.deferred().filter(|_| self.standing == AnswerState::Earlier)?;
         let message =
             format!("{failure}; what was in force of this {} stays, for today's endpoints", self.view.subject.kind());
         Some(failure.attributed(Finding::warning("policy-rests", message)))

@@ -1,6 +1,6 @@
 //! When there is something to ask about a Service.
 
-use crate::chain::{ChainDecision, Verdict};
+use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::Draft;
 use crate::model::{
     AnnotationPrefix, Interest, Published, Service, ServiceType, Snapshot, Subject, SubjectKey, SubjectObject,
@@ -45,8 +45,9 @@ pub(super) fn of_other_types(snapshot: &Snapshot) -> Vec<SubjectKey> {
 }
 
 /// Whether no policy has anything to say about a Service, those in shadow mode among them.
-pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
-    let nothing = |decision: &ChainDecision| matches!(decision, ChainDecision::Draft(draft) if **draft == Draft::default());
+pub(super) fn asks_nothing(verdict: &ChainResult) -> bool {
+    let nothing =
+        |decision: &ChainDecision| matches!(decision, ChainDecision::Draft(draft) if **draft == Draft::default());
     let silent = nothing(&verdict.decision) && verdict.findings.is_empty();
     silent && verdict.shadows.iter().all(|shadow| nothing(&shadow.decision) && shadow.findings.is_empty())
 }
@@ -54,37 +55,41 @@ pub(super) fn asks_nothing(verdict: &Verdict) -> bool {
 /// What the policies say about a subject with what they cannot see.
 pub(super) struct Heard {
     /// Both together.
-    pub(super) verdict: Verdict,
+    pub(super) verdict: ChainResult,
     /// What they say themselves, where that is less.
-    pub(super) bare: Option<Box<Verdict>>,
+    pub(super) bare: Option<Box<ChainResult>>,
 }
 
 impl Heard {
     /// With names on a Service that are almost those that policies read. One that would narrow what is asked for makes the
     /// input bad, as a value of it would that cannot be read (P4).
-    pub(super) fn of(verdict: Verdict, subject: &Subject, prefix: &AnnotationPrefix) -> Self {
+    pub(super) fn of(verdict: ChainResult, subject: &Subject, prefix: &AnnotationPrefix) -> Self {
         let service = subject.service();
         let strays = service.map(|service| strays(&verdict, service, prefix)).unwrap_or_default();
         if strays == Strays::default() {
             return Self { verdict, bare: None };
         }
         let bare = Box::new(verdict.clone());
-        let Verdict { decision, policy, mut findings, failures, shadows } = verdict;
+        let ChainResult { decision, policy, mut findings, failures, shadows } = verdict;
         findings.extend(strays.findings);
         let decision = match strays.weight {
             Weight::Light => decision,
             Weight::Filter => ChainDecision::Invalid { policy: policy.clone().unwrap_or_default() },
         };
-        Self { verdict: Verdict { decision, policy, findings, failures, shadows }, bare: Some(bare) }
+        Self { verdict: ChainResult { decision, policy, findings, failures, shadows }, bare: Some(bare) }
     }
 }
 
 /// Where nothing is asked for, no name narrows anything.
-fn strays(verdict: &Verdict, service: &Service, prefix: &AnnotationPrefix) -> Strays {
+fn strays(verdict: &ChainResult, service: &Service, prefix: &AnnotationPrefix) -> Strays {
     match (&verdict.decision, &verdict.policy) {
         (ChainDecision::Draft(_), Some(_)) => stray::beside_a_request(service, prefix),
-        (ChainDecision::Draft(_) | ChainDecision::Invalid { .. } | ChainDecision::Denied { .. } | ChainDecision::Failed(_), _) => {
-            Strays { findings: stray::alone(service, prefix), weight: Weight::Light }
-        }
+        (
+            ChainDecision::Draft(_)
+            | ChainDecision::Invalid { .. }
+            | ChainDecision::Denied { .. }
+            | ChainDecision::Failed(_),
+            _,
+        ) => Strays { findings: stray::alone(service, prefix), weight: Weight::Light },
     }
 }

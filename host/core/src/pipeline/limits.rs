@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::derived::Derived;
-use super::entry::{Answer, Entry, FollowUp, Standing};
+use super::entry::{Answer, AnswerState, Entry, FollowUp};
 use super::memory::{accept, is_accepted, remember};
 use super::{Pipeline, Question};
-use crate::chain::{ChainDecision, Verdict};
+use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::Draft;
 use crate::guard::guard;
 use crate::model::{Snapshot, SubjectKey, SubjectView, view};
@@ -117,9 +117,9 @@ impl Pipeline {
     }
 
     /// Whether the newest answer is about other annotations than those that were accepted.
-    fn is_edited(&self, entry: &Entry, verdict: &Verdict) -> bool {
+    fn is_edited(&self, entry: &Entry, verdict: &ChainResult) -> bool {
         let accepted =
-            || entry.standing == Standing::Newest && is_accepted(&self.accepted, &entry.view, &self.interest);
+            || entry.standing == AnswerState::Newest && is_accepted(&self.accepted, &entry.view, &self.interest);
         entry.answer == Answer::New && matches!(verdict.decision, ChainDecision::Draft(_)) && !accepted()
     }
 
@@ -156,7 +156,7 @@ impl Pipeline {
 
     fn remember_answer(&mut self, key: &SubjectKey, refused: Option<&Instead>) -> Option<Question> {
         let entry = self.subjects.get(key)?;
-        let (Answer::New, Standing::Newest, Some(verdict)) = (entry.answer, entry.standing, &entry.verdict) else {
+        let (Answer::New, AnswerState::Newest, Some(verdict)) = (entry.answer, entry.standing, &entry.verdict) else {
             return None;
         };
         let ChainDecision::Draft(_) = &verdict.decision else { return None };
@@ -166,7 +166,7 @@ impl Pipeline {
                 self.remember_accepted(key);
                 return None;
             }
-            (Some(Grant::Accepted), Some(Verdict { decision: ChainDecision::Draft(draft), .. })) => {
+            (Some(Grant::Accepted), Some(ChainResult { decision: ChainDecision::Draft(draft), .. })) => {
                 if guard(&self.context, &entry.view, draft).is_ok() {
                     remember(&mut self.drafts, uid, draft);
                 }
@@ -184,7 +184,7 @@ impl Pipeline {
     /// The newest answer came into force.
     fn remember_accepted(&mut self, key: &SubjectKey) {
         let Some(entry) = self.subjects.get(key) else { return };
-        let Some(Verdict { decision: ChainDecision::Draft(draft), findings, .. }) = &entry.verdict else { return };
+        let Some(ChainResult { decision: ChainDecision::Draft(draft), findings, .. }) = &entry.verdict else { return };
         let uid = entry.view.subject.uid();
         if guard(&self.context, &entry.view, draft).is_ok() {
             remember(&mut self.drafts, uid, draft);

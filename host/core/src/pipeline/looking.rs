@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::entry::{Entry, Standing};
+use super::entry::{AnswerState, Entry};
 use super::input::is_asked_about;
 use super::places::Place;
 use super::shown::Looking;
 use super::{Pipeline, Question};
-use crate::chain::{ChainDecision, Verdict};
+use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::Rule;
 use crate::model::{Published, Snapshot, SubjectKey, SubjectView, Uid, published_on};
 use crate::whose::Waits;
@@ -120,7 +120,7 @@ impl Pipeline {
             input: self.inputs,
             published,
             bare: None,
-            standing: Standing::Earlier,
+            standing: AnswerState::Earlier,
             again,
             waits,
             ..before
@@ -128,8 +128,8 @@ impl Pipeline {
     }
 
     /// What an earlier process answered.
-    fn remembered(&self, uid: &Uid) -> Option<Verdict> {
-        self.drafts.get(uid).map(|draft| Verdict::new(ChainDecision::Draft(Arc::clone(draft))))
+    fn remembered(&self, uid: &Uid) -> Option<ChainResult> {
+        self.drafts.get(uid).map(|draft| ChainResult::new(ChainDecision::Draft(Arc::clone(draft))))
     }
 
     fn forget(&mut self, key: &SubjectKey, mut gone: Entry) {

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use super::entry::{Entry, Standing};
+use super::entry::{AnswerState, Entry};
 use super::limits::with_endpoints_counted;
 use super::{Memory, Pipeline, choice};
 use crate::beside;
-use crate::chain::{ChainDecision, Shadow, Verdict};
+use crate::chain::{ChainDecision, ChainResult, Shadow};
 use crate::check::Note;
 use crate::model::{SubjectKey, Uid, asks_kube_vip};
 use crate::plan::{End, Here, Own, Planned, PlannedSubject, Shares, Sharing, Standby, settle, today};
 use crate::record::{Outcome, Record, Settled};
+use crate::reporting::{Reporting, Stage, reporting};
 use crate::status::{ShadowStatus, State, SubjectStatus, status};
-use crate::reporting::{Stage, Reporting, reporting};
 
 impl Pipeline {
     /// What follows from the newest answer about a Service, whatever limits say; none while there is no answer.
@@ -69,7 +69,7 @@ impl Pipeline {
     /// What stands on a Service that cannot be read is unknown.
     fn reporting(&self, entry: &Entry, planned: &Planned) -> Option<Reporting> {
         let stage = Stage { node: &self.settings.node, ready: &self.ready, ownership: &self.ownership };
-        let is_readable = entry.standing != Standing::Unreadable;
+        let is_readable = entry.standing != AnswerState::Unreadable;
         is_readable.then(|| reporting(stage, &entry.view, &entry.published, planned)).flatten()
     }
 
@@ -79,7 +79,9 @@ impl Pipeline {
 
     fn settle(&self, here: Here<'_>, entry: &Entry) -> Option<Planned> {
         let verdict = entry.verdict.as_ref()?;
-        if let (ChainDecision::Draft(draft), Standing::Earlier | Standing::Unreadable) = (&verdict.decision, entry.standing) {
+        if let (ChainDecision::Draft(draft), AnswerState::Earlier | AnswerState::Unreadable) =
+            (&verdict.decision, entry.standing)
+        {
             let today = today(&self.context, &entry.view, draft);
             let usable = |address| self.is_usable(&entry.view.subject, address);
             let today = ChainDecision::Draft(choice::moved(today, &entry.view.subject.addresses, usable).into());
@@ -88,7 +90,7 @@ impl Pipeline {
         Some(settle(here, &entry.view, &verdict.decision, &verdict.findings, self.standby(entry, verdict)))
     }
 
-    fn standby<'a>(&'a self, entry: &'a Entry, verdict: &Verdict) -> Standby<'a> {
+    fn standby<'a>(&'a self, entry: &'a Entry, verdict: &ChainResult) -> Standby<'a> {
         match (&verdict.decision, entry.last_input.as_deref()) {
             (ChainDecision::Invalid { .. }, Some(last)) => match &last.decision {
                 ChainDecision::Draft(_) => Standby::LastInput(last),

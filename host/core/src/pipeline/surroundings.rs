@@ -10,14 +10,14 @@ use crate::model::{
     ClusterFacts, Concerned, Connected, Endpoint, Listing, MadeBy, Placement, PrivateDestinations, Selection,
     ServiceType, Snapshot, SubjectKey,
 };
-use crate::owner::Held;
+use crate::owner::LocalAddresses;
 
 impl Pipeline {
     /// Takes in what this node's interfaces have now; returns what has to be asked. Policies know nothing of interfaces, but
     /// where a Service has several addresses they see the one first that is used here.
-    pub fn hold(&mut self, held: Held) -> Vec<Question> {
+    pub fn set_local_addresses(&mut self, held: LocalAddresses) -> Vec<Question> {
         self.around.interfaces = held.keys().copied().collect();
-        let other = self.ownership.hold(held);
+        let other = self.ownership.set_local_addresses(held);
         let mut concerned: BTreeSet<SubjectKey> =
             other.into_iter().flat_map(|address| self.places.of(address)).cloned().collect();
         concerned.extend(self.gather());

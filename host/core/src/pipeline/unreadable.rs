@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Pipeline;
-use super::entry::Standing;
+use super::entry::AnswerState;
 use crate::decision::{Draft, Rule};
 use crate::finding::Finding;
 use crate::model::{
@@ -19,7 +19,7 @@ impl Pipeline {
     pub(super) fn look_at_unreadable(&mut self, snapshot: &Snapshot, key: &SubjectKey) -> bool {
         let Some((view, waits)) = self.view_of_unreadable(snapshot, key) else { return false };
         let mut entry = self.renewed(key, view, waits, Published::default());
-        entry.standing = Standing::Unreadable;
+        entry.standing = AnswerState::Unreadable;
         self.subjects.insert(key.clone(), entry);
         true
     }

@@ -43,7 +43,7 @@ pub(crate) use seen::Seen;
 
 use crate::finding::Finding;
 use crate::model::{AnnotationPrefix, Service, Snapshot, Subject};
-use crate::owner::{Held, Owner, Share, Standing};
+use crate::owner::{AddressState, LocalAddresses, Owner, Share};
 use claim::{Claim, VIP_HOST};
 use decide::{Decided, decide};
 
@@ -53,7 +53,7 @@ pub struct AddressOwnership {
     owner: Owner,
     node: String,
     prefix: AnnotationPrefix,
-    held: Held,
+    held: LocalAddresses,
     seen: Seen,
 }
 
@@ -69,18 +69,18 @@ enum NotOwner<'a> {
     /// It is on no interface; with the claim that would do without one, had it not ended.
     Absent(Option<Claim<'a>>),
     /// It is on an interface, and the kernel does not answer for it.
-    Unusable(Standing),
+    Unusable(AddressState),
 }
 
 impl AddressOwnership {
     /// A node of this name, whose interfaces have nothing so far, in a cluster of which nothing is known.
     pub fn new(owner: Owner, node: &str, prefix: &AnnotationPrefix) -> Self {
         let (node, prefix) = (node.to_owned(), prefix.clone());
-        Self { owner, node, prefix, held: Held::new(), seen: Seen::default() }
+        Self { owner, node, prefix, held: LocalAddresses::new(), seen: Seen::default() }
     }
 
     /// Takes in what this node's interfaces have now; returns the addresses that stand otherwise than before.
-    pub fn hold(&mut self, held: Held) -> Vec<IpAddr> {
+    pub fn set_local_addresses(&mut self, held: LocalAddresses) -> Vec<IpAddr> {
         let before = std::mem::replace(&mut self.held, held);
         let all = before.keys().chain(self.held.keys().filter(|address| !before.contains_key(address)));
         all.copied().filter(|address| before.get(address) != self.held.get(address)).collect()
@@ -123,8 +123,8 @@ impl AddressOwnership {
             NotOwner::Unknown(claim) => sentences::unknown(address, &claim),
             NotOwner::NoNode => sentences::no_node(address, &self.prefix.name(VIP_HOST)),
             NotOwner::Absent(ended) => sentences::absent(address, ended.as_ref()),
-            NotOwner::Unusable(Standing::Duplicate) => sentences::duplicate(address),
-            NotOwner::Unusable(Standing::Tentative | Standing::Usable) => sentences::tentative(address),
+            NotOwner::Unusable(AddressState::Duplicate) => sentences::duplicate(address),
+            NotOwner::Unusable(AddressState::Tentative | AddressState::Usable) => sentences::tentative(address),
         })
     }
 
@@ -143,7 +143,7 @@ impl AddressOwnership {
             Owner::Auto => self.decided_of(subject),
         };
         Holding::of(&decided).unwrap_or_else(|| match self.held.get(&address) {
-            Some(Standing::Usable) if self.owner.looks_at_interfaces() => Holding::certain(&self.node),
+            Some(AddressState::Usable) if self.owner.looks_at_interfaces() => Holding::certain(&self.node),
             Some(_) | None => Holding::unknown(),
         })
     }
@@ -201,7 +201,7 @@ impl AddressOwnership {
 
     fn not_on_an_interface<'a>(&self, address: IpAddr, ended: Option<Claim<'a>>) -> Option<NotOwner<'a>> {
         match self.held.get(&address) {
-            Some(Standing::Usable) => None,
+            Some(AddressState::Usable) => None,
             Some(standing) => Some(NotOwner::Unusable(*standing)),
             None => Some(NotOwner::Absent(ended)),
         }

@@ -6,7 +6,7 @@ use super::claim::{About, Claim, Claimant};
 use super::decide::Decided;
 use crate::finding::{Finding, Severity};
 use crate::model::{Named, SubjectKey};
-use crate::owner::{HELD_ELSEWHERE, Standing};
+use crate::owner::{AddressState, HELD_ELSEWHERE};
 use crate::text::quoted;
 
 /// The longest name that Kubernetes takes for a node.
@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 253;
 /// The code of the finding that load balancers name different nodes.
 const CONTRADICTING: &str = "ownership-contradict";
 
-pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Option<Standing>) -> Finding {
+pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Option<AddressState>) -> Finding {
     let node = named(claim.node().unwrap_or_default());
     let by = &claim.by;
     let because = match by {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::not_implemented::not_implemented;
 use super::today::today;
 use super::{End, Planned, PlannedSubject, Rules, Sharing, alternatives, inside, remote};
-use crate::chain::{ChainDecision, Verdict};
+use crate::chain::{ChainDecision, ChainResult};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
@@ -49,7 +49,7 @@ pub enum Standby<'a> {
     /// The draft of the last evaluation that went well (P7).
     LastDraft(&'a Draft),
     /// What the policies say today about the input that they accepted last (P4).
-    LastInput(&'a Verdict),
+    LastInput(&'a ChainResult),
 }
 
 /// Settles one Service: guards the draft, and leaves out what cannot be translated, saying so.
@@ -127,7 +127,7 @@ fn guarded(
 fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, findings: &mut Vec<Finding>) -> Draft {
     let (draft, what) = match standby {
         Standby::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
-        Standby::LastInput(Verdict { decision: ChainDecision::Draft(draft), .. }) => {
+        Standby::LastInput(ChainResult { decision: ChainDecision::Draft(draft), .. }) => {
             (&**draft, "the annotations that were accepted last stay in force")
         }
         Standby::Nothing | Standby::LastInput(_) => {

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use egressd_vocabulary::RuleParts;
 
-use crate::chain::{ChainDecision, Verdict};
+use crate::chain::{ChainDecision, ChainResult};
 use crate::compile::table_names;
 use crate::decision::{Draft, Rule};
 use crate::model::{
@@ -88,14 +88,14 @@ pub fn settings_of_many(owner: Owner) -> Settings {
 
 /// Each question answered with one rule, from the Service's endpoints on [`context`]'s node to its first address; without
 /// rules where it has none.
-pub fn answered_plainly(questions: Vec<Question>) -> Vec<(Question, Verdict)> {
+pub fn answered_plainly(questions: Vec<Question>) -> Vec<(Question, ChainResult)> {
     let here = context();
     let answered = |question: Question| {
         let sources = || question.view.local_endpoints(&here).map(|endpoint| endpoint.address);
         let rules =
             question.view.subject.addresses.first().map(|address| rule(sources(), *address)).into_iter().collect();
         let draft = Draft::of(rules);
-        (question, Verdict::new(ChainDecision::Draft(draft.into())))
+        (question, ChainResult::new(ChainDecision::Draft(draft.into())))
     };
     questions.into_iter().map(answered).collect()
 }

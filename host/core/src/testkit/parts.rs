@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use super::{FakeKernel, Refused};
 use crate::diff::Batch;
 use crate::node::{Adapter, Addresses, Nft, Readback};
-use crate::owner::Held;
+use crate::owner::LocalAddresses;
 use crate::ruleset::TableNames;
 
 /// No other program writes to it, so there is nothing to adopt, and nothing foreign.
@@ -32,7 +32,7 @@ impl Adapter for FakeKernel {
 
 /// Interfaces that have these addresses.
 #[derive(Clone, Debug, Default)]
-pub struct FakeInterfaces(pub Held);
+pub struct FakeInterfaces(pub LocalAddresses);
 
 impl Adapter for FakeInterfaces {
     type Part = Addresses;

@@ -38,17 +38,24 @@ pub fn sifted(node: &str, pods: &KnownPods, mut view: SubjectView, earlier: Earl
         KnownPods::LastKnown(pods) => (pods, Reading::Last),
     };
     let key = view.subject.key().clone();
-    let mut sieve =
-        EndpointFilter { node, pods, reading, key: &key, earlier, waits: Default::default(), reasons: Default::default() };
+    let mut sieve = EndpointFilter {
+        node,
+        pods,
+        reading,
+        key: &key,
+        earlier,
+        waits: Default::default(),
+        reasons: Default::default(),
+    };
     let mut withheld = Vec::new();
     let sift = |endpoint: &Endpoint| {
         if endpoint.node.as_deref() != Some(node) {
             return Some(endpoint.clone());
         }
         let pod = match sieve.standing(endpoint.address) {
-            Standing::Own(name) => Some(name),
-            Standing::Stays => None,
-            Standing::Withheld => {
+            PodOwnership::Own(name) => Some(name),
+            PodOwnership::Stays => None,
+            PodOwnership::Withheld => {
                 withheld.push(endpoint.address);
                 return None;
             }
@@ -74,7 +81,7 @@ enum Reading {
 }
 
 /// What becomes of an endpoint.
-enum Standing {
+enum PodOwnership {
     /// It is this pod.
     Own(ObjectReference),
     /// Its pod is not known, and it stays meanwhile.
@@ -94,9 +101,9 @@ struct EndpointFilter<'a> {
 }
 
 impl EndpointFilter<'_> {
-    fn standing(&mut self, address: IpAddr) -> Standing {
+    fn standing(&mut self, address: IpAddr) -> PodOwnership {
         match self.pods.whose(address, &self.key.namespace) {
-            Whose::Own(name) => Standing::Own(name.clone()),
+            Whose::Own(name) => PodOwnership::Own(name.clone()),
             Whose::Foreign(other) => self.withhold(address, Reason::Foreign(other.to_owned())),
             Whose::Nodes => self.withhold(address, Reason::Nodes),
             Whose::Contested(other) => self.wait(address, Reason::Contested(other.to_owned())),
@@ -104,12 +111,12 @@ impl EndpointFilter<'_> {
         }
     }
 
-    fn withhold(&mut self, address: IpAddr, why: Reason) -> Standing {
+    fn withhold(&mut self, address: IpAddr, why: Reason) -> PodOwnership {
         self.reasons.entry(why).or_default().push(address);
-        Standing::Withheld
+        PodOwnership::Withheld
     }
 
-    fn wait(&mut self, address: IpAddr, why: Reason) -> Standing {
+    fn wait(&mut self, address: IpAddr, why: Reason) -> PodOwnership {
         let wait = self.earlier.wait_for(self.node, address);
         let wait = match self.reading {
             Reading::Now => wait.without_staying_longer(),
@@ -117,9 +124,9 @@ impl EndpointFilter<'_> {
         };
         self.waits.insert(address, wait);
         match wait {
-            Wait::Stays(_) => Standing::Stays,
+            Wait::Stays(_) => PodOwnership::Stays,
             Wait::Held(until) if until.is_over() => self.withhold(address, why),
-            Wait::Held(_) => Standing::Withheld,
+            Wait::Held(_) => PodOwnership::Withheld,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Drafts that a component of contract 0.1.0 cannot be shown.
 
-use egressd_core::chain::{Contract, DRAFT_NOT_SHOWN, Verdict};
+use egressd_core::chain::{ChainResult, Contract, DRAFT_NOT_SHOWN};
 use egressd_core::model::SubjectKinds;
 use egressd_core::testkit::Several;
 
@@ -8,7 +8,7 @@ use super::kinds::{ENFORCED, codes};
 use super::*;
 
 /// What a chain says whose first member wants several addresses, and whose second one is this.
-fn verdict(second: Member) -> Verdict {
+fn verdict(second: Member) -> ChainResult {
     let snapshot = SnapshotBuilder::default().service(service("web", &["11.0.0.2", "11.0.0.3"]), &["10.0.0.1"]).build();
     let (facts, key) = (ClusterFacts::detected(&snapshot), SubjectKey::service("default", "web"));
     let view = view(&snapshot, &facts, &key, AddressTrust::Status, &AnnotationPrefix::default()).expect("it is there");

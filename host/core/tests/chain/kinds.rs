@@ -1,6 +1,6 @@
 //! Subjects of kinds that a member does not handle.
 
-use egressd_core::chain::{Contract, NOT_SHOWN, Verdict};
+use egressd_core::chain::{ChainResult, Contract, NOT_SHOWN};
 use egressd_core::finding::Finding;
 use egressd_core::model::{SubjectKind, SubjectKinds};
 use egressd_core::testkit::egress_policy;
@@ -31,7 +31,7 @@ fn of_another_kind() -> SubjectView {
 }
 
 /// What a chain says about it: of one member that handles it, and one of each of these parts that does not.
-fn verdict(others: &[Part]) -> (Verdict, usize) {
+fn verdict(others: &[Part]) -> (ChainResult, usize) {
     let asked = Arc::default();
     let first = of_both_kinds(member(0, ENFORCED, &asked));
     let others = others.iter().enumerate().map(|(index, part)| member(index + 1, *part, &asked));
@@ -67,7 +67,9 @@ fn a_subject_that_a_member_in_force_cannot_be_shown_is_denied_without_a_question
 #[test]
 fn a_member_that_does_not_cover_a_subject_need_not_be_shown_it() {
     let (verdict, _) = verdict(&[Part { covers: false, ..ENFORCED }]);
-    assert!(matches!(verdict.decision, ChainDecision::Draft(_)) && codes(&verdict.findings) == [(Severity::Info, "asked")]);
+    assert!(
+        matches!(verdict.decision, ChainDecision::Draft(_)) && codes(&verdict.findings) == [(Severity::Info, "asked")]
+    );
 }
 
 #[test]
@@ -98,7 +100,11 @@ fn a_member_that_could_not_be_loaded_and_is_to_be_skipped_is_skipped_for_subject
     };
     let first = of_both_kinds(member(0, ENFORCED, &Arc::default()));
     let verdict = Chain::new([first, missing]).evaluate(&here().0, &of_another_kind());
-    assert!(matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules().len() == 1), "{:?}", verdict.decision);
+    assert!(
+        matches!(&verdict.decision, ChainDecision::Draft(draft) if draft.rules().len() == 1),
+        "{:?}",
+        verdict.decision
+    );
     let expected = [(Severity::Info, "asked"), (Severity::Warning, "policy-failed")];
     assert_eq!(codes(&verdict.findings), expected);
 }

@@ -190,7 +190,7 @@ impl Node {
 
     pub(crate) fn meet_host(&mut self, event: &OfHost) -> Vec<Question> {
         match event {
-            OfHost::Held(held) => return self.pipeline.hold(held.clone()),
+            OfHost::LocalAddresses(held) => return self.pipeline.set_local_addresses(held.clone()),
             OfHost::Connected(networks) => {
                 let connected = |network: &&str| Connected { network: n(network), interface: "cni0".into() };
                 return self.pipeline.connect(networks.iter().map(connected).collect());

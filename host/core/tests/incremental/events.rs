@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use egressd_core::model::{
     Completeness, MadeBy, Named, PodNetwork, PrivateDestinations, Readiness, Selection, ServiceType, Term, Writer,
 };
-use egressd_core::owner::Held;
+use egressd_core::owner::LocalAddresses;
 use egressd_core::pipeline::Settings;
 use egressd_core::testkit::a;
 
@@ -122,7 +122,7 @@ pub(crate) struct OnePod {
 
 #[derive(Clone, Debug)]
 pub(crate) enum OfHost {
-    Held(Held),
+    LocalAddresses(LocalAddresses),
     Connected(Vec<&'static str>),
     Foreign(Option<&'static str>),
     MemoryIsLost,

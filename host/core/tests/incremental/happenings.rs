@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use egressd_core::model::{Completeness, MadeBy, PodNetwork, Readiness, Selection, Writer};
-use egressd_core::owner::Standing;
+use egressd_core::owner::AddressState;
 use egressd_core::testkit::a;
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
@@ -122,10 +122,11 @@ fn one_pod() -> impl Strategy<Value = OnePod> {
 }
 
 fn of_host() -> impl Strategy<Value = OfHost> {
-    let standing = select(vec![Standing::Usable, Standing::Usable, Standing::Tentative, Standing::Duplicate]);
+    let standing =
+        select(vec![AddressState::Usable, AddressState::Usable, AddressState::Tentative, AddressState::Duplicate]);
     let damage = select(vec![Damage::ElementGone, Damage::ChainMore, Damage::RuleGone]);
     prop_oneof![
-        2 => btree_map(select(all(&ADDRESSES)), standing, 0..7).prop_map(OfHost::Held),
+        2 => btree_map(select(all(&ADDRESSES)), standing, 0..7).prop_map(OfHost::LocalAddresses),
         1 => subsequence(NETWORKS.to_vec(), 0..=2).prop_map(OfHost::Connected),
         1 => select(vec![None, Some("kube_vip_v4")]).prop_map(OfHost::Foreign),
         1 => Just(OfHost::MemoryIsLost),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use egressd_core::model::{ClusterSettings, MadeBy, Origin, PrivateDestinations, Readiness, ServiceType};
-use egressd_core::owner::{Owner, Standing};
+use egressd_core::owner::{AddressState, Owner};
 use egressd_core::pipeline::Settings;
 use egressd_core::plan::{Limits, Room, ServiceLimits, SharedAddresses};
 use egressd_core::testkit::settings;
@@ -62,9 +62,9 @@ fn beginnings() -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn node_that_holds_all() -> [Event; 2] {
-    let held = all(&ADDRESSES).into_iter().map(|address| (address, Standing::Usable)).collect();
+    let held = all(&ADDRESSES).into_iter().map(|address| (address, AddressState::Usable)).collect();
     let node = OfNode::Is(all(&["172.20.0.5"]), vec!["10.0.0.0/24", "10.0.1.0/24"], Readiness::Ready);
-    [Event::Host(OfHost::Held(held)), Event::Node("node-a", node)]
+    [Event::Host(OfHost::LocalAddresses(held)), Event::Node("node-a", node)]
 }
 
 fn beginning_of(who: usize, (spec, pods): (Spec, Vec<Listed>)) -> [Event; 2] {

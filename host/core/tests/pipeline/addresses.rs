@@ -3,7 +3,7 @@
 use super::turns::of;
 
 use super::*;
-use egressd_core::owner::Standing;
+use egressd_core::owner::AddressState;
 use egressd_core::testkit::{RuleParts, Several};
 
 fn with(addresses: &[&str], word: &str) -> Service {
@@ -101,7 +101,8 @@ fn of_several_addresses_of_a_rule_the_first_that_the_node_holds_is_used_before_a
         (&[], "nothing"),
         (&["11.0.0.2", "11.0.0.4"], "10.0.0.1 -> 11.0.0.2"),
     ] {
-        let questions = world.pipeline.hold(held.iter().map(|address| (a(address), Standing::Usable)).collect());
+        let questions =
+            world.pipeline.set_local_addresses(held.iter().map(|address| (a(address), AddressState::Usable)).collect());
         assert_eq!(in_force(&world.pipeline.round()), used, "{held:?}, unanswered");
         assert_eq!(in_force(&world.ask(questions)), used, "{held:?}");
     }
@@ -112,7 +113,7 @@ fn a_policy_in_shadow_mode_shows_all_addresses_of_its_rules_and_first_the_one_th
     let mut world = World::with(Owner::Address, BTreeMap::new());
     world.reload([Member { mode: Mode::Shadow, ..Member::new(Asked::Policy(Arc::new(Several))) }]);
     world.put(with(&["11.0.0.2", "11.0.0.3", "11.0.0.4"], "translate"), &["10.0.0.1"]);
-    let questions = world.pipeline.hold([(a("11.0.0.3"), Standing::Usable)].into());
+    let questions = world.pipeline.set_local_addresses([(a("11.0.0.3"), AddressState::Usable)].into());
     let round = world.ask(questions);
     let [shadow] = &round.statuses[&SubjectKey::service("default", "web")].shadows[..] else { panic!("one shadow") };
     let addresses: Vec<_> = shadow.added.iter().flat_map(|rule| rule.addresses()).collect();

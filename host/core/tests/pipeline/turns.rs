@@ -1,6 +1,6 @@
 //! Whose turn it is, and what stays in force meanwhile.
 
-use egressd_core::chain::Verdict;
+use egressd_core::chain::ChainResult;
 
 use super::*;
 
@@ -160,7 +160,7 @@ impl World {
     }
 
     /// Asks the policies whose turn it is, which takes so long.
-    pub(super) fn serve(&self, turns: &mut Turns, took: Duration) -> Option<(Question, Verdict)> {
+    pub(super) fn serve(&self, turns: &mut Turns, took: Duration) -> Option<(Question, ChainResult)> {
         let context = self.pipeline.context();
         turns.serve(|question| (self.chain.evaluate(&context, &question.view), took))
     }

@@ -1,7 +1,7 @@
 //! A Service that is there and cannot be read, and of which nothing but what was in force is known from before.
 
 use egressd_core::model::{Unreadable, UnreadableService};
-use egressd_core::owner::Standing;
+use egressd_core::owner::AddressState;
 use egressd_core::testkit::{Packet, Seen, trace};
 
 use super::*;
@@ -97,6 +97,6 @@ fn of_several_addresses_of_a_rule_the_one_that_this_node_holds_stays() {
     let draft = Draft::of(vec![several.expect("one family")]);
     let drafts = [(web(None).uid, Arc::new(draft))].into();
     world.pipeline = Pipeline::new(settings(Owner::Address), BTreeMap::new()).recalling(drafts);
-    world.pipeline.hold([(a("11.0.0.3"), Standing::Usable)].into());
+    world.pipeline.set_local_addresses([(a("11.0.0.3"), AddressState::Usable)].into());
     assert_eq!(in_force(&world.look_at([Key::Cluster])), "10.0.0.1 -> 11.0.0.3");
 }

@@ -7,7 +7,7 @@ use egressd_core::model::{
     AnnotationPrefix, Announced, L2Status, Lease, Named, ObjectReference, Snapshot, Subject, SubjectKey, SubjectObject,
     Term, UnixTime,
 };
-use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::{AddressOwnership, cilium_lease, services_lease};
 use egressd_core::testkit::{a, service};
 use proptest::prelude::*;
@@ -23,7 +23,7 @@ pub(crate) struct Claims {
     leases: Vec<(ObjectReference, Lease)>,
     annotations: BTreeMap<String, String>,
     unreadable: Option<&'static str>,
-    interfaces: BTreeMap<String, Standing>,
+    interfaces: BTreeMap<String, AddressState>,
 }
 
 /// A Lease and what it is called.
@@ -96,10 +96,10 @@ impl Claims {
     }
 
     pub(crate) fn on(self, node: &str) -> Self {
-        self.standing(node, Standing::Usable)
+        self.standing(node, AddressState::Usable)
     }
 
-    pub(crate) fn standing(mut self, node: &str, standing: Standing) -> Self {
+    pub(crate) fn standing(mut self, node: &str, standing: AddressState) -> Self {
         self.interfaces.insert(node.to_owned(), standing);
         self
     }
@@ -126,8 +126,8 @@ impl Claims {
     /// As a node sees it.
     pub(crate) fn seen_from(&self, node: &str, owner: Owner) -> AddressOwnership {
         let mut ownership = AddressOwnership::new(owner, node, &AnnotationPrefix::default());
-        let held: Held = self.interfaces.get(node).map(|standing| (a(V4), *standing)).into_iter().collect();
-        ownership.hold(held);
+        let held: LocalAddresses = self.interfaces.get(node).map(|standing| (a(V4), *standing)).into_iter().collect();
+        ownership.set_local_addresses(held);
         ownership.see(&Snapshot { announced: self.announced(), ..Snapshot::default() });
         ownership
     }

@@ -6,7 +6,7 @@ use egressd_core::model::{
     AnnotationPrefix, L2Status, Lease, Named, ObjectReference, Service, ServiceType, Snapshot, Subject, SubjectKey,
     SubjectObject, Term, UnixTime, UnreadableService,
 };
-use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::placement::Certainty::{Certain, Unknown};
 use egressd_core::placement::{AddressOwnership, Holding};
 use egressd_core::testkit::{a, service};
@@ -75,7 +75,7 @@ fn without_the_lease(there: &[There]) -> Snapshot {
 /// What a node of this name, whose interface has the address, knows of a Service.
 fn seen_from(node: &str, snapshot: &Snapshot, which: usize) -> (Holding, bool, Option<String>) {
     let mut ownership = AddressOwnership::new(Owner::Auto, node, &AnnotationPrefix::default());
-    ownership.hold(Held::from([(a(V4), Standing::Usable)]));
+    ownership.set_local_addresses(LocalAddresses::from([(a(V4), AddressState::Usable)]));
     ownership.see(snapshot);
     let service = snapshot.services.get(&key(which)).unwrap();
     let object = SubjectObject::Service(Arc::clone(service));

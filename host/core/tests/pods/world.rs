@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use egressd_core::chain::{ChainDecision, Verdict};
+use egressd_core::chain::{ChainDecision, ChainResult};
 use egressd_core::decision::Draft;
 use egressd_core::model::{
     Endpoint, Key, KnownPods, Labels, MadeBy, ObjectReference, Phase, Pod, PodNetwork, Pods, Slice, Snapshot,
@@ -178,7 +178,7 @@ impl World {
             let local: Vec<_> = question.view.local_endpoints(&context()).map(|endpoint| endpoint.address).collect();
             let rules =
                 question.view.subject.addresses.first().map(|address| rule(local, *address)).into_iter().collect();
-            (question, Verdict::new(ChainDecision::Draft(Draft::of(rules).into())))
+            (question, ChainResult::new(ChainDecision::Draft(Draft::of(rules).into())))
         });
         assert!(self.pipeline.answer(answers.collect()).is_empty());
         self.pipeline.next_try(self.now);

@@ -13,7 +13,7 @@ pub use stay::{Listeners, stay};
 
 use crate::errors::with_causes;
 use crate::instances::lock::{Life, LockDir, Missing};
-use crate::instances::orphans::{Standing, standing};
+use crate::instances::orphans::{TableState, standing};
 use crate::kernel::nft::{self, ListedTable, Maker, Tables};
 
 /// Whose tables to remove.
@@ -110,11 +110,11 @@ impl Job {
     /// Whoever names an instance knows whether it runs; about others, unknown is not free.
     fn removable(&self, instance: &Instance, table: &ListedTable, life: &Life) -> Result<(), Why> {
         match standing(table, life) {
-            Standing::InUse(sign) => return Err(Why::InUse(sign)),
-            Standing::Unclear(error) if *instance != self.own => {
+            TableState::InUse(sign) => return Err(Why::InUse(sign)),
+            TableState::Unclear(error) if *instance != self.own => {
                 return Err(Why::Unclear { instance: instance.clone(), cause: with_causes(error) });
             }
-            Standing::Orphaned | Standing::Unclear(_) => {}
+            TableState::Orphaned | TableState::Unclear(_) => {}
         }
         match (table.maker, self.newer) {
             (Maker::Newer(layout), NewerLayout::Stays) => Err(Why::Newer(layout)),

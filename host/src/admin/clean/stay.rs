@@ -13,11 +13,11 @@ use anyhow::{Context, Result};
 use egressd_core::compile::Instance;
 
 use super::{Outcome, Report};
-use crate::admin::pool::Bounds;
 use crate::admin::http::{self, Answer};
+use crate::admin::pool::Bounds;
 use crate::admin::status_socket::{Probe, StatusSocket};
-use crate::state_channel::notices::insist;
 use crate::out;
+use crate::state_channel::notices::insist;
 
 /// Between two tries: what is in the way may be an egressd on its way out.
 const AGAIN: Duration = Duration::from_secs(2);

@@ -16,10 +16,10 @@ pub use inside::{Inside, inside, table_of_inside};
 pub use policy::{Policy, Rule, Shadow};
 pub use table::table_of;
 
-use crate::state_channel::Newest;
 use crate::clock::Moment;
 use crate::kernel::nft::{Owner, Survey, SurveyedTable};
 use crate::rights::Publish;
+use crate::state_channel::DaemonState;
 
 /// Everything that `status` tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ pub struct FindingDocument {
 
 impl Document {
     /// The document of a moment. Without a survey (the kernel could not be read) what comes from it is missing.
-    pub fn new(node: &str, publish: Publish, newest: &Newest, survey: Option<&Survey>) -> Self {
+    pub fn new(node: &str, publish: Publish, newest: &DaemonState, survey: Option<&Survey>) -> Self {
         let round = newest.in_force.as_deref();
         let shown = round.into_iter().flat_map(|round| &round.subjects);
         let services = shown.filter_map(|(key, shown)| service(survey, key, shown));
@@ -132,7 +132,7 @@ impl Document {
 }
 
 /// Findings about the source, the loading of policies, egressd itself, the node, and what other processes left.
-fn findings(newest: &Newest) -> Vec<FindingDocument> {
+fn findings(newest: &DaemonState) -> Vec<FindingDocument> {
     let round = newest.in_force.iter().flat_map(|round| &round.overview.findings);
     newest.standing().map(|finding| told(&finding)).chain(round.map(told)).collect()
 }

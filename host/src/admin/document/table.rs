@@ -7,7 +7,7 @@ use egressd_core::finding::label;
 use egressd_core::model::SubjectKind;
 use egressd_core::status::State;
 
-use super::{Document, Policy, Service, Shadow, Table, FindingDocument};
+use super::{Document, FindingDocument, Policy, Service, Shadow, Table};
 use crate::rights::Publish;
 
 /// For people. Services that nobody asked egress for are counted, not listed.

@@ -11,7 +11,7 @@ use egressd_core::ruleset::Ruleset;
 use egressd_core::status::{SubjectStatus, UNDER_WAY};
 use egressd_core::testkit::{Packet, Seen, a, promised, trace, whole};
 
-use crate::state_channel::Newest;
+use crate::state_channel::DaemonState;
 
 /// A packet from a pod to the outside.
 pub(super) fn outwards(pod: IpAddr) -> Packet {
@@ -43,7 +43,7 @@ impl Claims {
 
     /// Asserts that no Service is reported to be in force as the kernel does not have it; and without trouble, that the kernel
     /// has exactly the plan.
-    pub(super) fn compare(&self, newest: &Newest, kernel: &Ruleset) {
+    pub(super) fn compare(&self, newest: &DaemonState, kernel: &Ruleset) {
         let Some(in_force) = newest.in_force.as_deref().map(whole) else { return };
         let waiting = in_force.statuses.iter().filter(|(_, status)| !is_claimed(status)).map(|(key, _)| key.clone());
         let waiting: BTreeSet<SubjectKey> = waiting.collect();

@@ -1,8 +1,8 @@
 //! What is reported while the kernel has not taken a change over: what is in force still, and why nothing newer is.
 
+use egressd_core::reporting::Reporter;
 use egressd_core::status::{State, SubjectStatus};
 use egressd_core::testkit::{a, whole};
-use egressd_core::reporting::Reporter;
 
 use super::policy::{DEFECTIVE, NOTHING, TRANSLATE};
 use super::world::{ADDRESS, World, key};

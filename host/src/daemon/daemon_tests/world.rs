@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use egressd_core::chain::Chain;
 use egressd_core::model::{Key, Snapshot, SubjectKey};
-use egressd_core::owner::{Held, Owner, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses, Owner};
 use egressd_core::pipeline::{Pipeline, Round};
 use egressd_core::ruleset::Ruleset;
 use egressd_core::status::SubjectStatus;
@@ -25,14 +25,14 @@ use super::kernel::{Request, Stage};
 use super::policy::{Gate, TRANSLATE, obedient};
 use super::process::{Defect, Ends, Setting, run};
 use crate::admin::oneshot::ask;
-use crate::state_channel::notices::Notices;
-use crate::state_channel::{Newest, Reader, state_channel};
 use crate::clock::Instant;
 use crate::kernel::addresses::Known;
 use crate::metrics::Metrics;
 use crate::policies::{Hand, Loaded, Loader};
 use crate::source::handover::{SnapshotSender, Update, handover};
 use crate::state::StateDir;
+use crate::state_channel::notices::Notices;
+use crate::state_channel::{DaemonState, StateReader, state_channel};
 
 /// The address that Services have where it does not matter which.
 pub(super) const ADDRESS: &str = "11.0.0.2";
@@ -64,10 +64,10 @@ impl Default for Scene {
 pub(super) struct World {
     pub(super) stage: Stage,
     pub(super) gate: Gate,
-    pub(super) state_channel: Reader,
+    pub(super) state_channel: StateReader,
     pub(super) metrics: Metrics,
     snapshot: Snapshot,
-    held: Held,
+    held: LocalAddresses,
     owner: Owner,
     claims: Claims,
     sender: SnapshotSender,
@@ -113,7 +113,8 @@ impl World {
         let ((chain, gate), (loader, hand)) = (obedient(), Loader::by_hand());
         let (sender, receiver) = handover();
         let (addresses, known) = watch::channel(Known::default());
-        let (state_channel, reader) = state_channel(sender.told(), Notices::default().reader(), watch::channel(Arc::default()).1);
+        let (state_channel, reader) =
+            state_channel(sender.findings(), Notices::default().reader(), watch::channel(Arc::default()).1);
         let ((stop, stopped), (defects, planted)) = (oneshot::channel(), mpsc::unbounded_channel());
         let (ends, metrics) = (Ends { actor, loader, receiver, known, stopped, planted }, Metrics::default());
         let setting = Setting { settings: settings(owner), start, state: StateDir::open(state.path()) };
@@ -121,8 +122,8 @@ impl World {
         let time = tokio::spawn(stop_time(reader.clone()));
         hand.load(loaded(chain));
         let keys = snapshot.services.keys().cloned().map(Key::Subject).chain([Key::Cluster]).collect();
-        sender.give(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
-        let (held, claims) = (Held::new(), Claims::of(&snapshot));
+        sender.send(Update { snapshot: snapshot.clone(), keys, ..Update::default() });
+        let (held, claims) = (LocalAddresses::new(), Claims::of(&snapshot));
         Self {
             stage,
             gate,
@@ -155,7 +156,7 @@ impl World {
         let before = self.state_channel.newest().trouble;
         last.obey();
         let has_begun = |world: &Self| {
-            let Newest { in_force, trouble, .. } = world.state_channel.newest();
+            let DaemonState { in_force, trouble, .. } = world.state_channel.newest();
             world.state_channel.busy_since().is_some() || in_force.is_some() || trouble != before
         };
         while !has_begun(self) {
@@ -195,12 +196,12 @@ impl World {
 
     fn give(&self, name: &str) {
         let keys = BTreeSet::from([Key::Subject(key(name))]);
-        self.sender.give(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
+        self.sender.send(Update { snapshot: self.snapshot.clone(), keys, ..Update::default() });
     }
 
     /// Gives the node these addresses and no others.
     pub(super) fn hold(&mut self, addresses: &[&str]) {
-        self.held = addresses.iter().map(|text| (a(text), Standing::Usable)).collect();
+        self.held = addresses.iter().map(|text| (a(text), AddressState::Usable)).collect();
         self.addresses.send_replace(Known { held: self.held.clone(), connected: vec![] });
     }
 
@@ -256,7 +257,7 @@ impl World {
     }
 
     /// What the state_channel says next, before anything else is asked of the kernel.
-    pub(super) async fn reported(&mut self) -> Newest {
+    pub(super) async fn reported(&mut self) -> DaemonState {
         match self.event().await {
             Event::Reported => self.state_channel.newest(),
             other @ (Event::Asked(_) | Event::Quiet) => panic!("nothing was reported before this: {other:?}"),
@@ -264,7 +265,7 @@ impl World {
     }
 
     /// Lets the kernel do everything until the loop wants nothing more.
-    pub(super) async fn settle(&mut self) -> Newest {
+    pub(super) async fn settle(&mut self) -> DaemonState {
         loop {
             match self.event().await {
                 Event::Asked(request) => request.obey(),
@@ -275,7 +276,7 @@ impl World {
     }
 
     /// The same, after which the kernel has to hold exactly what follows from the newest state.
-    pub(super) async fn settle_exactly(&mut self) -> Newest {
+    pub(super) async fn settle_exactly(&mut self) -> DaemonState {
         let newest = self.settle().await;
         let (from_scratch, in_force) = (self.all_from_scratch(), whole(newest.in_force.as_ref().unwrap()));
         assert_eq!(newest.trouble, None);
@@ -311,7 +312,7 @@ impl World {
     fn all_from_scratch(&self) -> Round {
         let mut pipeline = Pipeline::new(settings(self.owner), BTreeMap::new());
         let ((chain, _gate), keys) = (obedient(), self.snapshot.services.keys().cloned().map(Key::Subject));
-        pipeline.hold(self.held.clone());
+        pipeline.set_local_addresses(self.held.clone());
         let questions = pipeline.update(&self.snapshot, &keys.chain([Key::Cluster]).collect());
         ask(&mut pipeline, &chain, questions)
     }
@@ -341,7 +342,7 @@ fn loaded(chain: Chain) -> Loaded {
 }
 
 /// Keeps time from going on while the loop waits for one of its threads: it goes on when there is nothing to do.
-async fn stop_time(mut state_channel: Reader) {
+async fn stop_time(mut state_channel: StateReader) {
     while state_channel.turned().await.is_ok() {
         while state_channel.busy_since().is_some() && !state_channel.has_ended() {
             let_threads_work().await;

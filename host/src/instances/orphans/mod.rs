@@ -7,7 +7,7 @@ mod watch;
 use egressd_core::compile::Instance;
 use egressd_core::finding::Finding;
 
-pub use standing::{Sign, Standing, standing};
+pub use standing::{Sign, TableState, standing};
 pub use watch::Watch;
 
 use crate::kernel::nft::TableId;

@@ -7,7 +7,7 @@ use crate::kernel::nft::{ListedTable, Owner};
 
 /// How a table stands.
 #[derive(Debug)]
-pub enum Standing<'a> {
+pub enum TableState<'a> {
     /// An egressd looks after it.
     InUse(Sign),
     /// None does.
@@ -29,14 +29,14 @@ pub enum Sign {
 
 /// How a table of egressd's making stands, when its instance is known to live or not. A table that could have an owner
 /// (Linux 6.9) and has none is orphaned, unless its egressd is just beginning; for others the lock decides.
-pub fn standing<'a>(table: &ListedTable, life: &'a Life) -> Standing<'a> {
+pub fn standing<'a>(table: &ListedTable, life: &'a Life) -> TableState<'a> {
     match (table.owner, life) {
-        (Owner::Us, _) => Standing::InUse(Sign::Ours),
-        (Owner::Other(port), _) => Standing::InUse(Sign::Owner(port)),
-        (Owner::Nobody, Life::Lives) => Standing::InUse(Sign::Lock),
-        (Owner::Nobody, Life::Ended) => Standing::Orphaned,
-        (Owner::Nobody, Life::Unknown(_)) if table.persists => Standing::Orphaned,
-        (Owner::Nobody, Life::Unknown(error)) => Standing::Unclear(error),
+        (Owner::Us, _) => TableState::InUse(Sign::Ours),
+        (Owner::Other(port), _) => TableState::InUse(Sign::Owner(port)),
+        (Owner::Nobody, Life::Lives) => TableState::InUse(Sign::Lock),
+        (Owner::Nobody, Life::Ended) => TableState::Orphaned,
+        (Owner::Nobody, Life::Unknown(_)) if table.persists => TableState::Orphaned,
+        (Owner::Nobody, Life::Unknown(error)) => TableState::Unclear(error),
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     fn an_owner_or_a_held_lock_protects_a_table() {
         for (table, life) in all() {
             let lives = table.owner != Owner::Nobody || matches!(life, Life::Lives);
-            let in_use = matches!(standing(&table, &life), Standing::InUse(_));
+            let in_use = matches!(standing(&table, &life), TableState::InUse(_));
             assert_eq!(in_use, lives, "{table:?} {life:?}");
         }
     }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn without_owners_unknown_is_not_free() {
         for (table, life) in all().filter(|(table, _)| !table.persists && table.owner == Owner::Nobody) {
-            let orphaned = matches!(standing(&table, &life), Standing::Orphaned);
+            let orphaned = matches!(standing(&table, &life), TableState::Orphaned);
             assert_eq!(orphaned, matches!(life, Life::Ended), "{life:?}");
         }
     }

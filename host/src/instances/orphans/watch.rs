@@ -10,7 +10,7 @@ use egressd_core::compile::Instance;
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
-use super::{Orphan, Standing, standing};
+use super::{Orphan, TableState, standing};
 use crate::clock::{self, Instant};
 use crate::errors::with_causes;
 use crate::instances::lock::LockDir;
@@ -144,8 +144,8 @@ impl<T: Tables> Watcher<T> {
             Maker::Egressd => {}
         }
         match standing(table, &self.locks.life(&instance)) {
-            Standing::Orphaned => Some((table.id.clone(), instance)),
-            Standing::InUse(_) | Standing::Unclear(_) => None,
+            TableState::Orphaned => Some((table.id.clone(), instance)),
+            TableState::InUse(_) | TableState::Unclear(_) => None,
         }
     }
 

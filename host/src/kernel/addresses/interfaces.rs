@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use egressd_core::model::Connected;
-use egressd_core::owner::{Held, Standing};
+use egressd_core::owner::{AddressState, LocalAddresses};
 use ipnet::IpNet;
 
 use super::message::{Event, LinkState, Place};
@@ -28,7 +28,7 @@ pub(super) struct Interfaces {
 /// What is known of an address.
 #[derive(Debug)]
 struct Address {
-    standing: Standing,
+    standing: AddressState,
     /// The network that is reached by it, where that can be one of several receivers on a link.
     network: Option<IpNet>,
 }
@@ -81,8 +81,8 @@ impl Interfaces {
     }
 
     /// What this node holds. An interface without a name counts as little as [`IPVS`]: it might be that one.
-    pub(super) fn held(&self) -> Held {
-        let mut held = Held::new();
+    pub(super) fn held(&self) -> LocalAddresses {
+        let mut held = LocalAddresses::new();
         for (place, Address { standing, network: _ }) in &self.addresses {
             let counts = self.links.get(&place.index).is_some_and(|(name, _)| name != IPVS);
             if counts && is_of_one_node(place.local) {
@@ -127,7 +127,7 @@ mod tests {
         Place { index, local, network: Some((prefix, local)) }
     }
 
-    fn held(events: impl IntoIterator<Item = Event>) -> Vec<Standing> {
+    fn held(events: impl IntoIterator<Item = Event>) -> Vec<AddressState> {
         let mut interfaces = Interfaces::default();
         for event in events {
             interfaces.take(event);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn usable(place: Place) -> Event {
-        Event::Address(place, Standing::Usable, None)
+        Event::Address(place, AddressState::Usable, None)
     }
 
     /// The networks of interfaces that lead to no gateway, of which the second is one that does.
@@ -153,7 +153,7 @@ mod tests {
     fn within(index: u32, network: &str) -> Event {
         let network: IpNet = network.parse().unwrap();
         let place = Place { index, local: network.addr(), network: None };
-        Event::Address(place, Standing::Usable, Some(network))
+        Event::Address(place, AddressState::Usable, Some(network))
     }
 
     #[test]
@@ -187,22 +187,26 @@ mod tests {
     fn an_address_is_held_until_its_last_interface_lost_it() {
         let both = || vec![link(1, "lo"), link(2, "eth0"), usable(v4(1, 32)), usable(v4(2, 24)), usable(v4(2, 32))];
         let after = |events: Vec<Event>| held(both().into_iter().chain(events));
-        assert_eq!(after(vec![]), [Standing::Usable]);
-        assert_eq!(after(vec![Event::AddressGone(v4(2, 24)), Event::AddressGone(v4(1, 32))]), [Standing::Usable]);
+        assert_eq!(after(vec![]), [AddressState::Usable]);
+        assert_eq!(after(vec![Event::AddressGone(v4(2, 24)), Event::AddressGone(v4(1, 32))]), [AddressState::Usable]);
         assert_eq!(after(vec![Event::AddressGone(v4(1, 32)), Event::LinkGone { index: 2 }]), []);
     }
 
     #[test]
     fn what_is_on_the_interface_of_ipvs_does_not_count() {
         assert_eq!(held([link(3, "kube-ipvs0"), usable(v4(3, 32))]), []);
-        assert_eq!(held([link(3, "kube-ipvs0"), usable(v4(3, 32)), link(3, "eth1")]), [Standing::Usable], "renamed");
+        assert_eq!(
+            held([link(3, "kube-ipvs0"), usable(v4(3, 32)), link(3, "eth1")]),
+            [AddressState::Usable],
+            "renamed"
+        );
         assert_eq!(held([usable(v4(3, 32))]), [], "of unknown name");
     }
 
     #[test]
     fn the_best_of_several_interfaces_counts() {
-        let tentative = Event::Address(v4(2, 24), Standing::Tentative, None);
-        assert_eq!(held([link(1, "lo"), link(2, "eth0"), usable(v4(1, 32)), tentative]), [Standing::Usable]);
+        let tentative = Event::Address(v4(2, 24), AddressState::Tentative, None);
+        assert_eq!(held([link(1, "lo"), link(2, "eth0"), usable(v4(1, 32)), tentative]), [AddressState::Usable]);
     }
 
     #[test]

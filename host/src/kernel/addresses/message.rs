@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use egressd_core::owner::Standing;
+use egressd_core::owner::AddressState;
 use ipnet::IpNet;
 
 use super::Error;
@@ -39,7 +39,7 @@ pub(super) enum Event {
     /// An interface is gone, with all that was on it.
     LinkGone { index: u32 },
     /// An address is on an interface, with the network that is reached by it.
-    Address(Place, Standing, Option<IpNet>),
+    Address(Place, AddressState, Option<IpNet>),
     /// It is not any more.
     AddressGone(Place),
     /// There is a route, or there is none any more, that leads to gateways like this.
@@ -148,14 +148,14 @@ fn place(payload: &[u8]) -> Option<Option<(Place, Option<IpNet>)>> {
     Some(Some((Place { index, local, network }, reached)))
 }
 
-fn standing(payload: &[u8]) -> Option<Standing> {
+fn standing(payload: &[u8]) -> Option<AddressState> {
     let wide = Attributes(payload.get(ADDRESS_HEADER..)?).get(libc::IFA_FLAGS).and_then(|value| array(value, 0));
     let flags = wide.map_or(u32::from(*payload.get(2)?), u32::from_ne_bytes);
     // A duplicate stays tentative, too.
     Some(match (flags & libc::IFA_F_DADFAILED != 0, flags & libc::IFA_F_TENTATIVE != 0) {
-        (true, _) => Standing::Duplicate,
-        (false, true) => Standing::Tentative,
-        (false, false) => Standing::Usable,
+        (true, _) => AddressState::Duplicate,
+        (false, true) => AddressState::Tentative,
+        (false, false) => AddressState::Usable,
     })
 }
 
@@ -252,10 +252,10 @@ mod tests {
     fn an_address_that_is_looked_for_elsewhere_is_not_usable_yet() {
         let place = Place { index: 7, local: IpAddr::from([1; 16]), network: None };
         let expected = |standing| Event::Address(place.clone(), standing, Some(IpNet::from(place.local)));
-        assert_eq!(ipv6(libc::IFA_F_TENTATIVE), expected(Standing::Tentative));
+        assert_eq!(ipv6(libc::IFA_F_TENTATIVE), expected(AddressState::Tentative));
         let failed = libc::IFA_F_TENTATIVE | libc::IFA_F_DADFAILED;
-        assert_eq!(ipv6(failed), expected(Standing::Duplicate));
-        assert_eq!(ipv6(libc::IFA_F_PERMANENT), expected(Standing::Usable));
+        assert_eq!(ipv6(failed), expected(AddressState::Duplicate));
+        assert_eq!(ipv6(libc::IFA_F_PERMANENT), expected(AddressState::Usable));
     }
 
     #[test]

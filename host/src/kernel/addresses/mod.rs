@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use egressd_core::model::Connected;
-use egressd_core::owner::Held;
+use egressd_core::owner::LocalAddresses;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -77,7 +77,7 @@ impl From<netlink::Error> for Error {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// The addresses that they have.
-    pub held: Held,
+    pub held: LocalAddresses,
     /// The networks that they are connected to, where no gateway is reached by the same interface: sorted, each once. One of
     /// which that is unknown is not among them.
     pub connected: Vec<Connected>,

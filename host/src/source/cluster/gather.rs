@@ -42,7 +42,12 @@ pub(super) struct Gathered {
 }
 
 /// Takes in what followers tell, until there are none.
-pub(super) async fn gather(mut news: Receiver<FollowerEvent>, mut gathered: Gathered, sender: SnapshotSender, mut memory: Option<Memory>) {
+pub(super) async fn gather(
+    mut news: Receiver<FollowerEvent>,
+    mut gathered: Gathered,
+    sender: SnapshotSender,
+    mut memory: Option<Memory>,
+) {
     let mut reported = Vec::with_capacity(MOST);
     while gathered.hear(&mut news, &mut reported).await == More::Yes {
         let latest = clock::now() + PATIENCE;
@@ -57,7 +62,7 @@ pub(super) async fn gather(mut news: Receiver<FollowerEvent>, mut gathered: Gath
         if let (Some(memory), Begun::Yes) = (&mut memory, gathered.begun) {
             memory.note(gathered.state.facts());
         }
-        sender.tell(gathered.findings());
+        sender.report(gathered.findings());
     }
 }
 
@@ -151,18 +156,18 @@ impl Gathered {
             && let Some(policies) = self.state.policies()
         {
             self.begun = Begun::Policies;
-            sender.give_policies(policies);
+            sender.send_policies(policies);
         }
         if self.begun == Begun::Policies && self.state.is_complete() && !self.lacks_a_lease() {
             self.begun = Begun::Yes;
             info!("everything was read from the API server");
             let update = self.state.whole();
-            sender.give(self.with_followed(update));
+            sender.send(self.with_followed(update));
         } else if self.begun == Begun::Yes {
             self.leases.iter_mut().for_each(|leases| leases.give_up(&mut self.state));
             let is_other = self.leases.as_ref().is_some_and(Leases::is_news);
             let update = self.state.update().or_else(|| is_other.then(|| self.state.hand_over()));
-            update.into_iter().for_each(|update| sender.give(self.with_followed(update)));
+            update.into_iter().for_each(|update| sender.send(self.with_followed(update)));
         }
     }
 

@@ -118,7 +118,8 @@ pub fn spawn(connection: &Connection, scope: Scope, snapshots: SnapshotSender) -
         });
         drop(sender);
         let gathered = Gathered::new(state, leases);
-        runtime.block_on(async { tokio::join!(join_all(followers), gather::gather(news, gathered, snapshots, memory)) });
+        runtime
+            .block_on(async { tokio::join!(join_all(followers), gather::gather(news, gathered, snapshots, memory)) });
     };
     thread::Builder::new().name("cluster".to_owned()).spawn(follow).map(drop).map_err(Error::Thread)
 }

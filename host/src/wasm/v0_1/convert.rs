@@ -14,8 +14,8 @@ use egressd_vocabulary::ContractError;
 use ipnet::IpNet;
 
 use super::super::description::Description;
-use super::super::named;
 use super::super::invalid_answer::{InvalidAnswer, check_span};
+use super::super::named;
 use super::bindings::types as wit;
 
 /// The longest id of a rule, in bytes: it stands in tables.
@@ -92,7 +92,11 @@ pub(super) fn settings_findings(diagnostics: Vec<wit::Diagnostic>) -> Result<Vec
 }
 
 /// The policy's answer about the Service that was `sent` with a draft.
-pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service, sent_draft: &Draft) -> Result<Outcome, InvalidAnswer> {
+pub(super) fn outcome(
+    outcome: wit::Outcome,
+    sent: &wit::Service,
+    sent_draft: &Draft,
+) -> Result<Outcome, InvalidAnswer> {
     let decision = match outcome.decision {
         wit::Decision::Pass => Decision::Pass,
         wit::Decision::Plan(draft) => Decision::Plan(checked_draft(draft, sent_draft)?),
@@ -103,7 +107,10 @@ pub(super) fn outcome(outcome: wit::Outcome, sent: &wit::Service, sent_draft: &D
 }
 
 /// What is reported about the Service that was `sent`: a validator's whole answer.
-pub(super) fn diagnostics(reported: Vec<wit::Diagnostic>, sent: &wit::Service) -> Result<Vec<Diagnostic>, InvalidAnswer> {
+pub(super) fn diagnostics(
+    reported: Vec<wit::Diagnostic>,
+    sent: &wit::Service,
+) -> Result<Vec<Diagnostic>, InvalidAnswer> {
     let checked = |mut one: wit::Diagnostic| {
         let span = one.span.take().map(|span| checked_span(span, sent)).transpose()?;
         diagnostic(one, span)

@@ -13,7 +13,9 @@ use super::types;
 pub(super) fn description(description: types::Description) -> Result<Description, InvalidAnswer> {
     if let Some((name, _)) = description.extra.first() {
         let name = quoted(name);
-        return Err(InvalidAnswer(format!("its description has {name} in its extra, which this egressd does not know")));
+        return Err(InvalidAnswer(format!(
+            "its description has {name} in its extra, which this egressd does not know"
+        )));
     }
     if description.subject_kinds.is_empty() {
         let what = "its description lists no kinds of subjects, so it can be asked about nothing; list Service";

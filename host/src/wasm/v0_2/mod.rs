@@ -16,8 +16,8 @@ use bindings::types;
 use super::ask::{Form, Sent};
 use super::configured::Configured;
 use super::description::Description;
-use super::limits::Size;
 use super::invalid_answer::InvalidAnswer;
+use super::limits::Size;
 
 /// The types of this version.
 pub(super) enum V0_2 {}
