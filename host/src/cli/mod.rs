@@ -2,6 +2,7 @@
 
 mod address;
 mod clean;
+mod explain;
 mod instance;
 mod limits;
 mod networks;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use clean::CleanArgs;
+pub use explain::{ExplainArgs, ExplainOutput};
 pub use instance::{Instance, Locks, Socket};
 pub use limits::Limits;
 pub use networks::{DetectNetworks, Networks};
@@ -78,6 +80,10 @@ pub enum Command {
     /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Explain the code of a finding, or the reason of an Event: what is the case, why, and what to do.
+    ///
+    /// Exits with 0, 1 for a code that is not in the list, 2 for wrong usage.
+    ExplainCode(ExplainArgs),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
