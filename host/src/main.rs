@@ -7,18 +7,17 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use egressd::admin::admin_server::{AdminServer, Listeners};
-use egressd::admin::clean::{self, Job, NewerLayout, Outcome, Scope};
-use egressd::admin::document::{self, Document, Inside};
-use egressd::admin::explain;
+use egressd::admin::clean::{self, Action, Job, NewerLayout, Outcome, Scope};
+use egressd::admin::document::{Document, Inside};
 use egressd::admin::oneshot::{self, Known, Report};
-use egressd::admin::output::{self, Paint};
+use egressd::admin::output;
+use egressd::admin::print;
 use egressd::admin::status_socket;
 use egressd::authoring::{self, Answer};
 use egressd::cli::{
-    CleanArgs, Cli, Command, Input, LogFormat, Output, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
-    StatusOutput,
+    CleanArgs, Cli, Command, Input, LogFormat, PlanArgs, PolicyCommand, ProbeArgs, Question, Run, StatusArgs,
 };
 use egressd::config::{self, Config};
 use egressd::daemon::evaluator::Evaluator;
@@ -62,7 +61,12 @@ const DIFFERENT: u8 = 1;
 const TROUBLE: u8 = 2;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    // No command of clap's, which would suggest it to people who mistype another one.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == wasm::SUBCOMMAND) {
+        return wasm::compile_child(arguments.next().and_then(|bytes| bytes.to_str()?.parse().ok()));
+    }
+    let command = Cli::typed().command;
     let compares =
         matches!(command, Command::Diff(_) | Command::Policy(PolicyCommand::Diff(_) | PolicyCommand::Test(_)));
     let failed = if compares { TROUBLE } else { FAILED };
@@ -74,13 +78,17 @@ fn main() -> ExitCode {
         Command::Diff(args) => difference(&args),
         Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
         Command::Clean(args) => clean(&args),
-        Command::ExplainCode(args) => explain::print(&mut out::stdout(), &args).map(|()| ExitCode::SUCCESS),
-        Command::Completions { shell } => {
+        Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut out::stdout());
             Ok(ExitCode::SUCCESS)
         }
         Command::Policy(command) => policy(&command),
-        Command::CompilePolicy { memory } => Ok(wasm::compile_child(memory)),
+        Command::Man { dir } => clap_mangen::generate_to(Cli::command(), &dir)
+            .with_context(|| format!("cannot write man pages into {}", dir.display()))
+            .map(|()| ExitCode::SUCCESS),
+        Command::Version => writeln!(out::stdout(), "egressd {}", env!("CARGO_PKG_VERSION"))
+            .context("cannot print the version")
+            .map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
         // No reader is left when stderr is closed.
@@ -271,18 +279,7 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     // Where the owner does not depend on them, a plan can be made anywhere, and is the same everywhere.
     let interfaces = if interfaces { addresses::read()? } else { addresses::Known::default() };
     let report = report(config, interfaces)?;
-    let mut out = out::stdout();
-    let colours = paint(out.is_terminal());
-    match args.output {
-        Output::Table => output::table(&mut out, &report, colours),
-        Output::Nft => {
-            let mut errors = out::stderr();
-            let paint = paint(errors.is_terminal());
-            write!(out, "{}", report.round.ruleset).and_then(|()| output::findings(&mut errors, &report, paint))
-        }
-        Output::Json => writeln!(out, "{:#}", output::json(&report)),
-    }
-    .context("cannot print the plan")?;
+    print::plan(&report, args.output).context("cannot print the plan")?;
     let failed = output::worst(&report) == Some(Severity::Error);
     Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
@@ -322,7 +319,7 @@ fn difference(input: &Input) -> Result<ExitCode> {
 
 fn policy(command: &PolicyCommand) -> Result<ExitCode> {
     let mut out = out::stdout();
-    let colours = paint(out.is_terminal());
+    let colours = print::paint(out.is_terminal());
     Ok(match authoring::carry_out(command, &mut out, colours)? {
         Answer::Fine => ExitCode::SUCCESS,
         Answer::Otherwise => ExitCode::from(FAILED),
@@ -332,12 +329,7 @@ fn policy(command: &PolicyCommand) -> Result<ExitCode> {
 fn inside(args: &StatusArgs) -> Result<()> {
     let text = status_socket::inside(&config::socket(&args.socket, &args.instance)?)?;
     let all: Vec<Inside> = serde_json::from_str(&text).context("cannot read what egressd answered")?;
-    let mut out = out::stdout();
-    match args.output {
-        StatusOutput::Table => document::table_of_inside(&mut out, &all),
-        StatusOutput::Json => writeln!(out, "{:#}", serde_json::json!(all)),
-    }
-    .context("cannot print what is inside")
+    print::inside(&all, args.output).context("cannot print what is inside")
 }
 
 fn status(args: &StatusArgs) -> Result<()> {
@@ -346,12 +338,7 @@ fn status(args: &StatusArgs) -> Result<()> {
     }
     let text = status_socket::read(&config::socket(&args.socket, &args.instance)?)?;
     let document: Document = serde_json::from_str(&text).context("cannot read what egressd answered")?;
-    let mut out = out::stdout();
-    match args.output {
-        StatusOutput::Table => document::table_of(&mut out, &document),
-        StatusOutput::Json => writeln!(out, "{:#}", serde_json::json!(document)),
-    }
-    .context("cannot print the status")
+    print::status(&document, args.output).context("cannot print the status")
 }
 
 fn probe(args: &ProbeArgs) -> Result<()> {
@@ -362,17 +349,12 @@ fn probe(args: &ProbeArgs) -> Result<()> {
     Ok(status_socket::probe(&config::socket(&args.socket, &args.instance)?, question)?)
 }
 
-fn paint(terminal: bool) -> Paint {
-    // https://no-color.org
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if terminal && !unwanted { Paint::Colours } else { Paint::Plain }
-}
-
 fn clean(args: &CleanArgs) -> Result<ExitCode> {
     let scope = if args.all { Scope::All } else { Scope::Own };
     let newer = if args.newer_layout { NewerLayout::Goes } else { NewerLayout::Stays };
     let locks = LockDir::new(&args.locks.lock_dir);
-    let job = Job { own: config::instance(&args.instance)?, scope, newer, locks };
+    let action = if args.dry_run { Action::Show } else { Action::Remove };
+    let job = Job { own: config::instance(&args.instance)?, scope, newer, locks, action };
     let pass = move |spared: &BTreeSet<Instance>| Ok(job.carry_out(&mut Netlink::open()?, spared)?);
     if args.stay {
         let doors = clean::Listeners { socket: config::socket(&args.socket, &args.instance)?, http: args.http };

@@ -52,9 +52,10 @@ fn a_reader_that_stops_is_no_error_of_any_command() {
         expect_quiet(&[arguments, &rest[..]].concat());
     };
     on(&["plan"]);
-    on(&["plan", "--output", "json"]);
-    on(&["plan", "--output", "nft"]);
-    for arguments in [&["--help"][..], &["--version"], &["policy", "--help"], &["completions", "bash"]] {
+    for output in ["wide", "name", "json", "yaml", "nft"] {
+        on(&["plan", "--output", output]);
+    }
+    for arguments in [&["--help"][..], &["--version"], &["policy", "--help"], &["completion", "bash"], &["version"]] {
         expect_quiet(arguments);
     }
 }
@@ -82,7 +83,7 @@ fn a_reader_that_stops_is_no_error_of_the_tools_for_policies() {
 fn a_reader_that_stops_is_no_error_of_status() {
     let directory = tempfile::tempdir().unwrap();
     let socket = serve(&directory, &document());
-    for output in ["table", "json"] {
+    for output in ["table", "wide", "json", "yaml"] {
         expect_quiet(&["status", "--socket", &socket, "--output", output]);
     }
 }

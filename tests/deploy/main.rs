@@ -21,6 +21,7 @@ const WRITTEN: &[Test] = list![
     written::every_manifest_is_in_the_kustomization_of_its_directory,
     written::only_the_component_for_it_has_a_namespace,
     written::the_daemon_set_starts_what_the_program_understands_with_one_capability,
+    written::every_object_has_the_labels_that_kubernetes_recommends,
     written::the_image_has_one_name_which_no_kustomization_replaces,
     written::a_container_that_fails_leaves_its_reason_with_the_pod,
     written::the_probes_ask_over_a_socket_of_the_pods_own,

@@ -70,6 +70,27 @@ pub(crate) fn only_the_component_for_it_has_a_namespace() -> Result<()> {
     Ok(())
 }
 
+/// Patches have none: what they change has them.
+pub(crate) fn every_object_has_the_labels_that_kubernetes_recommends() -> Result<()> {
+    let mut objects = 0;
+    for directory in kustomizations()? {
+        let kustomization = &Objects::read(&name(&directory.join("kustomization.yaml")))?.0[0];
+        for resource in texts(&kustomization["resources"]).iter().filter(|entry| entry.ends_with(".yaml")) {
+            for object in &Objects::read(&name(&directory.join(resource)))?.0 {
+                let label = |name: &str| object["metadata"]["labels"][format!("app.kubernetes.io/{name}")].as_str();
+                ensure!(label("name") == Some("egressd") && label("part-of") == Some("egressd"), "{object}");
+                ensure!(label("component").is_some() && label("managed-by") == Some("kustomize"), "{object}");
+                objects += 1;
+            }
+        }
+    }
+    ensure!(objects > 20, "{objects} objects");
+    let daemon_set = Objects::read(DAEMON_SET)?;
+    let version = &daemon_set.only("DaemonSet")?["metadata"]["labels"]["app.kubernetes.io/version"];
+    ensure!(version == env!("CARGO_PKG_VERSION"), "{version}");
+    Ok(())
+}
+
 pub(crate) fn the_daemon_set_starts_what_the_program_understands_with_one_capability() -> Result<()> {
     let objects = Objects::read(DAEMON_SET)?;
     let container = objects.container()?;

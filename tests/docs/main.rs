@@ -7,8 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod codes;
-mod emitted;
+mod commands;
 mod page;
 
 use std::path::{Path, PathBuf};
@@ -18,11 +17,16 @@ use std::{env, fs};
 use crate::page::{Block, Page};
 
 /// What would make plans differ from one machine to the next.
-const ENVIRONMENT: [&str; 13] = [
+const ENVIRONMENT: [&str; 18] = [
     "EGRESSD_ANNOTATION_PREFIX",
     "EGRESSD_INSIDE_NETWORKS",
+    "EGRESSD_INSTANCE_NAME",
     "EGRESSD_MANIFESTS",
+    "EGRESSD_NAMESPACE",
+    "EGRESSD_NODE",
     "EGRESSD_OWNER",
+    "EGRESSD_POD_NETWORKS",
+    "EGRESSD_SERVICE_NETWORKS",
     "EGRESSD_SHARED_ADDRESSES",
     "EGRESSD_STATE_DIR",
     "NODE_NAME",
@@ -73,11 +77,12 @@ fn the_findings_that_the_page_for_operators_quotes_are_those_of_today() {
     )]);
     let finding = printed.lines().find_map(|line| line.split_once("error: ")).map(|(_, finding)| finding);
     let Some((sentence, label)) = finding.and_then(|finding| finding.rsplit_once(" [")) else { panic!("{printed}") };
+    let Some((_code, policy)) = label.split_once("] ") else { panic!("{printed}") };
     let quoted = page.lines().filter(|line| line.contains("  Warning  Invalid  ") && line.contains("tcp:http"));
     let quoted: Vec<&str> = quoted.collect();
     assert!(!quoted.is_empty(), "the page quotes no finding");
     for line in quoted {
-        assert!(line.contains(&format!("  {sentence} [{label}; ")), "printed: {sentence}\nquoted: {line}");
+        assert!(line.contains(&format!("  {sentence} ({policy}); ")), "printed: {sentence}\nquoted: {line}");
     }
 }
 

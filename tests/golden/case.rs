@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use egressd::admin::oneshot::{self, Known, Report};
-use egressd::admin::output::{self, Paint};
+use egressd::admin::output::{self, Columns, Paint};
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Sandbox};
 use egressd::source::manifests::{Given, POLICIES};
@@ -108,7 +108,7 @@ fn accepted(report: &Report) -> BTreeMap<Uid, Arc<Labels>> {
 /// What a person sees who types the command.
 pub(crate) fn plan(report: &Report) -> Result<String> {
     let mut shown = format!("$ egressd plan --manifests manifests --node {NODE} --owner any\n").into_bytes();
-    output::table(&mut shown, report, Paint::Plain)?;
+    output::table(&mut shown, report, Columns::Usual, Paint::Plain)?;
     let code = if output::worst(report) == Some(Severity::Error) { 1 } else { 0 };
     shown.extend_from_slice(format!("exit code {code}\n").as_bytes());
     Ok(String::from_utf8(shown)?)

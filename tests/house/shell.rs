@@ -47,7 +47,6 @@ pub(crate) const SHELL: [(&str, &[&str]); 35] = [
         "publish",
         &["state_channel", "clock", "egress_node", "errors", "files", "instances/orphans", "policies", "rights"],
     ),
-    ("admin/explain", &["cli"]),
     ("admin/pool", &["clock"]),
     ("admin/http", &["admin/pool"]),
     ("admin/status_socket", &["admin/pool", "clock", "files"]),
@@ -71,6 +70,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 35] = [
     ),
     ("admin/oneshot", &["kernel/addresses", "kernel/nft", "policies", "source"]),
     ("admin/output", &["admin/document", "admin/oneshot", "kernel/nft"]),
+    ("admin/print", &["admin/document", "admin/oneshot", "admin/output", "cli", "out"]),
     (
         "admin/clean",
         &[

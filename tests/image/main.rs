@@ -102,6 +102,21 @@ fn its_labels_say_what_it_is_and_where_it_comes_from() {
     assert!(label("revision").as_str().is_some_and(|revision| revision.len() >= "unknown".len()));
 }
 
+/// The same as in the archives. When it is built, and from what, docker is told.
+#[test]
+fn the_dockerfile_has_the_same_labels() {
+    let dockerfile = fs::read_to_string(deploy().join("Dockerfile")).expect("Dockerfile");
+    let (_, config) = Archive::of_amd64().image();
+    for (name, value) in config["config"]["Labels"].as_object().expect("labels") {
+        let value = match name.rsplit('.').next() {
+            Some("created") => "${CREATED}",
+            Some("revision") => "${REVISION}",
+            Some(_) | None => value.as_str().expect("text"),
+        };
+        assert!(dockerfile.contains(&format!("{name}=\"{value}\"")), "{name}={value:?} is not in deploy/Dockerfile");
+    }
+}
+
 #[test]
 fn what_the_dockerfile_begins_with_is_named_by_its_digest_and_has_the_compiler_of_the_workspace() {
     let dockerfile = fs::read_to_string(deploy().join("Dockerfile")).expect("Dockerfile");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use egressd::admin::oneshot::{self, Known};
-use egressd::admin::output::{self, Paint};
+use egressd::admin::output::{self, Columns, Paint};
 use egressd::metrics::Metrics;
 use egressd::policies::{Library, Sandbox};
 use egressd::source::manifests::{Given, Places};
@@ -106,7 +106,7 @@ pub(crate) fn plan_of(places: &[&Path]) -> Planned {
     let mut library = Library::new(sandbox, prefix, Metrics::default(), BTreeMap::new());
     let report = oneshot::plan(update, settings(), Known::default(), &mut library);
     let mut text = Vec::new();
-    output::table(&mut text, &report, Paint::Plain).unwrap();
+    output::table(&mut text, &report, Columns::Usual, Paint::Plain).unwrap();
     let code = if output::worst(&report) == Some(Severity::Error) { 1 } else { 0 };
     Planned { code, text: String::from_utf8(text).unwrap() }
 }

@@ -20,7 +20,7 @@ const EXPECTED: [(&str, &str); 15] = [
     ("search/crawler", "11.0.0.6"),
     ("shop/billing", "11.0.0.4"),
     ("vms/vm-uplink", "11.0.0.8"),
-    ("reporting/turn", "11.0.0.2"),
+    ("voice/turn", "11.0.0.2"),
 ];
 
 #[test]

@@ -81,6 +81,15 @@ pub(crate) fn status_tells_state_policy_and_owner() -> Result<()> {
     for part in ["table ip kube_vip_v4: owned by ", "default/web", "translating", &WEB_V4.to_string(), "annotations"] {
         ensure!(said.contains(part), "{part:?} is missing:\n{said}");
     }
+    for (form, part) in [
+        ("name", "service/default/web\n"),
+        ("wide", "ENDPOINT ADDRESSES"),
+        ("yaml", "apiVersion: egressd.io/v1alpha1\n"),
+        ("json", "\"kind\": \"Status\""),
+    ] {
+        let (_, said) = program().status(&stage.lab, &stage.manifests, &["-o", form])?;
+        ensure!(said.contains(part), "{part:?} is missing:\n{said}");
+    }
     egressd.stop()
 }
 

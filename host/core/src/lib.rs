@@ -11,7 +11,6 @@
 pub mod beside;
 pub mod chain;
 pub mod check;
-pub mod codes;
 pub mod compile;
 pub mod decision;
 pub mod diff;

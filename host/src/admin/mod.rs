@@ -3,10 +3,10 @@
 pub mod admin_server;
 pub mod clean;
 pub mod document;
-pub mod explain;
 pub mod http;
 pub mod oneshot;
 pub mod output;
 pub mod pool;
+pub mod print;
 mod scrape;
 pub mod status_socket;

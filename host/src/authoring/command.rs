@@ -10,7 +10,7 @@ use super::cases::{self, Tested};
 use super::check::{self, checked, engine};
 use super::scene::{Scene, narrowed};
 use super::{bench, build, compare, new, pack};
-use crate::admin::output::{self, Paint};
+use crate::admin::output::{self, Columns, Paint};
 use crate::cli::{self, Bench, DiffPolicies, Input, Instance, New, Pack, PolicyCommand, RunPolicy, Source};
 use crate::config::{self, Config};
 use crate::out::stderr;
@@ -67,7 +67,7 @@ fn run(args: &RunPolicy, out: &mut dyn Write, paint: Paint) -> Result<Answer> {
         report = narrowed(report, &key);
     }
     check::print_contract(out, policy.inspection.contract)?;
-    output::table(out, &report, paint)?;
+    output::table(out, &report, Columns::Usual, paint)?;
     Ok(if output::worst(&report) == Some(Severity::Error) { Answer::Otherwise } else { Answer::Fine })
 }
 

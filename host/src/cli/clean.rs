@@ -8,6 +8,7 @@ use super::{Instance, Locks, Socket, address};
 
 /// Options of `clean`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct CleanArgs {
     /// Which egressd of several.
     #[command(flatten)]
@@ -17,18 +18,21 @@ pub struct CleanArgs {
     pub locks: Locks,
     /// Remove what every other instance left behind, too: tables of egressd's making that no running egressd looks
     /// after, whatever they are called, and locks that are free.
-    #[arg(long)]
+    #[arg(long, help_heading = "What to remove")]
     pub all: bool,
     /// Remove tables that a newer egressd made in a layout which this one does not know, too; without it they stay.
-    #[arg(long)]
+    #[arg(long, help_heading = "What to remove")]
     pub newer_layout: bool,
+    /// Show what would be removed and what would stay, and remove nothing; the exit code is the same.
+    #[arg(long, conflicts_with = "stay", help_heading = "What to remove")]
+    pub dry_run: bool,
     /// Stay afterwards until SIGTERM or SIGINT, as a DaemonSet that removes does; try again while something is left.
-    #[arg(long)]
+    #[arg(long, help_heading = "Staying")]
     pub stay: bool,
     /// With --stay: answers `egressd probe`; ready means that nothing is left.
     #[command(flatten)]
     pub socket: Socket,
     /// With --stay: serve /livez and /readyz on this address, too, for one more release.
-    #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP", value_parser = address::address_and_port)]
+    #[arg(long, value_name = "ADDR:PORT", env = "EGRESSD_HTTP", help_heading = "Staying", value_parser = address::address_and_port)]
     pub http: Option<SocketAddr>,
 }

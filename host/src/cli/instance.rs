@@ -6,14 +6,18 @@ use clap::{Args, ValueHint};
 
 /// Which egressd of several on one node.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Node")]
 pub struct Instance {
     /// Names the tables kube_vip_NAME_v4 and kube_vip_NAME_v6 instead of kube_vip_v4 and kube_vip_v6.
-    #[arg(long, value_name = "NAME", env = "instance_name")]
+    ///
+    /// kube-vip's name instance_name is read too.
+    #[arg(long, value_name = "NAME", env = "EGRESSD_INSTANCE_NAME")]
     pub instance_name: Option<String>,
 }
 
 /// Where a running egressd answers `egressd status` and `egressd probe`.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Node")]
 pub struct Socket {
     /// The unix socket of `egressd status` and `egressd probe`; /run/egressd/egressd.sock, or egressd-NAME.sock with an instance name.
     #[arg(long, value_name = "PATH", env = "EGRESSD_SOCKET", value_hint = ValueHint::FilePath)]
@@ -22,6 +26,7 @@ pub struct Socket {
 
 /// Where egressds of one node show each other that they live.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Node")]
 pub struct Locks {
     /// Where the locks of instances are: @default.lock, or NAME.lock with an instance name.
     ///

@@ -2,7 +2,8 @@
 
 mod address;
 mod clean;
-mod explain;
+mod environment;
+mod examples;
 mod instance;
 mod limits;
 mod networks;
@@ -15,11 +16,14 @@ mod source;
 mod status;
 mod watched;
 
-use clap::{Parser, Subcommand};
+use std::env;
+use std::path::PathBuf;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub use clean::CleanArgs;
-pub use explain::{ExplainArgs, ExplainOutput};
+pub use environment::OTHER_NAMES;
 pub use instance::{Instance, Locks, Socket};
 pub use limits::Limits;
 pub use networks::{DetectNetworks, Networks};
@@ -54,45 +58,60 @@ pub enum Command {
     ///
     /// The rules stay in force when egressd ends, and the next one takes them over as they are; `egressd clean`
     /// removes them. Needs CAP_NET_ADMIN.
+    #[command(after_long_help = examples::RUN)]
     Run(Run),
     /// Show what `run` would do, and what is wrong with the input. Touches nothing, needs no privileges.
     ///
     /// Exits with 0 when all is well, 1 when there is a finding of severity error, 2 for wrong usage.
+    #[command(after_long_help = examples::PLAN)]
     Plan(PlanArgs),
     /// Show what lies between the kernel's tables and what `run` would make of its input, as nftables text.
     ///
     /// Reads the kernel, changes nothing, and works while a daemon owns the tables; needs CAP_NET_ADMIN. Exits with
     /// 0 when nothing differs, 1 when something does, 2 when that cannot be told or for wrong usage.
+    #[command(after_long_help = examples::DIFF)]
     Diff(Input),
     /// Ask the running egressd what is in force: every Service's state, and how many connections it translated.
     ///
     /// Exits with 0 when egressd answers, 1 when it does not, 2 for wrong usage.
+    #[command(after_long_help = examples::STATUS)]
     Status(StatusArgs),
     /// Ask the running egressd one question, as a kubelet's exec probe does.
     ///
     /// Exits with 0 when the answer is yes, 1 when it is no or none comes within three seconds, 2 for wrong usage.
+    #[command(after_long_help = examples::PROBE)]
     Probe(ProbeArgs),
     /// Remove egressd's tables from this network namespace: nothing is translated any more.
     ///
     /// A table that a running egressd looks after stays. Exits with 0 when nothing is left of what was to be removed,
     /// 1 when something is, which is named with the reason, 2 for wrong usage. Needs CAP_NET_ADMIN.
+    #[command(after_long_help = examples::CLEAN)]
     Clean(CleanArgs),
     /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Explain the code of a finding, or the reason of an Event: what is the case, why, and what to do.
-    ///
-    /// Exits with 0, 1 for a code that is not in the list, 2 for wrong usage.
-    ExplainCode(ExplainArgs),
     /// Print a completion script for a shell.
-    Completions {
+    #[command(visible_alias = "completions", after_long_help = examples::COMPLETION)]
+    Completion {
         /// Which shell.
         shell: Shell,
     },
-    /// What `run` executes to compile a policy, in a process that can be stopped. Not for people.
-    #[command(hide = true)]
-    CompilePolicy {
-        /// Bytes of address space; unless given, what it may have at most
-        memory: Option<u64>,
+    /// Write man pages, one for each command, into a directory that is there.
+    #[command(after_long_help = examples::MAN)]
+    Man {
+        /// Where to write them.
+        #[arg(value_hint = ValueHint::DirPath)]
+        dir: PathBuf,
     },
+    /// Print the release of this egressd.
+    Version,
+}
+
+impl Cli {
+    /// What was typed, and what the environment sets. With help, the version and wrong usage the process ends.
+    pub fn typed() -> Self {
+        let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let command = environment::with_other_names(Self::command(), &is_set);
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
 }

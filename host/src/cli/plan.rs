@@ -11,7 +11,7 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub input: Input,
     /// How to print it.
-    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    #[arg(long, short, value_enum, help_heading = "Output", default_value_t = Output::Table)]
     pub output: Output,
 }
 
@@ -20,8 +20,14 @@ pub struct PlanArgs {
 pub enum Output {
     /// Rules as a table, then the findings.
     Table,
+    /// As table, with whole lists and more columns.
+    Wide,
+    /// The name of each Service that is translated, as in service/NAMESPACE/NAME; the findings go to stderr.
+    Name,
     /// The ruleset as `nft -f` takes it; the findings go to stderr.
     Nft,
     /// Everything, for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
 }

@@ -5,6 +5,7 @@ use clap::Args;
 /// The limits of all policies together; the built-in one counts for none. What is in force has its place before anything
 /// that is new, also where a limit is lower than before.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Policies")]
 pub struct Policies {
     /// How many policies there may be, those in shadow mode among them.
     #[arg(long, value_name = "NUMBER", env = "EGRESSD_POLICIES_MOST", default_value_t = Policies::default().policies_most)]

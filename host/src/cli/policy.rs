@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
-use super::{Annotations, Networks};
+use super::{Annotations, Networks, examples};
 
 /// What can be done with a policy before a cluster sees it.
 #[derive(Debug, Subcommand)]
@@ -13,29 +13,37 @@ pub enum PolicyCommand {
     ///
     /// It brings the SDK and the contract along. The policy translates only one destination port; the validator denies
     /// Services that ask for others.
+    #[command(after_long_help = examples::NEW)]
     New(New),
     /// Compile a policy's crate to a component. Needs Rust, and its target wasm32-unknown-unknown.
+    #[command(after_long_help = examples::BUILD)]
     Build(Build),
     /// Say what is in a component, and whether egressd takes it with these settings.
     ///
     /// Exits with 0 when it does, 1 when it does not, 2 for wrong usage.
+    #[command(after_long_help = examples::CHECK)]
     Check(Component),
     /// Run a policy's golden cases through its component.
     ///
     /// With EGRESSD_BLESS=1 in the environment what comes out is written into the cases. Exits with 0 when all come out
     /// as expected, 1 when one does not, 2 when that cannot be told or for wrong usage.
+    #[command(after_long_help = examples::TEST)]
     Test(Test),
     /// Show what comes of Services when this policy is enforced beside those in the directory. Touches nothing.
     ///
     /// Exits with 0 when all is well, 1 when there is a finding of severity error, 2 for wrong usage.
+    #[command(after_long_help = examples::RUN_POLICY)]
     Run(RunPolicy),
     /// Measure one evaluation, with the built-in policy beside it.
+    #[command(after_long_help = examples::BENCH)]
     Bench(Bench),
     /// Print the ConfigMap that loads a policy.
+    #[command(after_long_help = examples::PACK)]
     Pack(Pack),
     /// Show what another version, or other settings, would change for each Service.
     ///
     /// Exits with 0 when nothing changes, 1 when something does, 2 when that cannot be told or for wrong usage.
+    #[command(after_long_help = examples::DIFF_POLICIES)]
     Diff(DiffPolicies),
 }
 
@@ -93,15 +101,16 @@ pub struct Test {
 
 /// Services from manifests, on a node that holds every address.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
 pub struct Scene {
     /// A directory of manifests, as for `egressd plan`; policies in it are asked too.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, short = 'f', visible_alias = "filename", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub manifests: PathBuf,
     /// The node's name, as EndpointSlices call it; the host name, when it is not given.
-    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    #[arg(long, value_name = "NAME", env = "EGRESSD_NODE")]
     pub node: Option<String>,
     /// The namespace whose ConfigMaps may be policies.
-    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "egressd")]
+    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd")]
     pub namespace: String,
     /// Its place among the policies: the built-in one has 0. 100, or what the ConfigMap of its name in DIR says.
     #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
@@ -124,7 +133,7 @@ pub struct RunPolicy {
     #[command(flatten)]
     pub scene: Scene,
     /// Show this Service alone.
-    #[arg(long, value_name = "NAMESPACE/NAME")]
+    #[arg(long, value_name = "NAMESPACE/NAME", help_heading = "Output")]
     pub service: Option<String>,
 }
 
@@ -135,10 +144,10 @@ pub struct Bench {
     #[command(flatten)]
     pub component: Component,
     /// A directory of manifests whose Services are asked about; without it, one Service with one endpoint.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, short = 'f', visible_alias = "filename", value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub manifests: Option<PathBuf>,
     /// The node's name, as EndpointSlices call it.
-    #[arg(long, value_name = "NAME", env = "NODE_NAME", default_value = "node-a")]
+    #[arg(long, value_name = "NAME", env = "EGRESSD_NODE", default_value = "node-a")]
     pub node: String,
     /// How many evaluations to measure.
     #[arg(long, value_name = "NUMBER", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
@@ -155,7 +164,7 @@ pub struct Pack {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// The namespace that egressd is in.
-    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "egressd")]
+    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd")]
     pub namespace: String,
     /// Its place among the policies: the built-in one has 0.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, allow_negative_numbers = true)]

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum, ValueHint};
 
 /// Where nodes publish themselves without a cluster.
 #[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Source")]
 pub struct Published {
     /// A directory in which the nodes of this machine publish themselves, each in NODE.json; for a lab or a demo.
     ///

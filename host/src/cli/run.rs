@@ -23,18 +23,22 @@ pub struct Run {
     ///
     /// What is in them is not looked at. The old goes and the new comes in one batch: a packet that is in the old
     /// chain at that moment may leave untranslated. Of more than 4,096 elements and rules the rest follows in slices,
-    /// and until then its pods are untranslated. Open connections stay as they are.
-    #[arg(long, env = "egress_clean", value_parser = BoolishValueParser::new())]
+    /// and until then its pods are untranslated. Open connections stay as they are. kube-vip's name egress_clean is read
+    /// too.
+    #[arg(long, env = "EGRESSD_EGRESS_CLEAN", help_heading = "Node",
+          value_parser = BoolishValueParser::new())]
     pub egress_clean: bool,
     /// What to write into the cluster. Less needs fewer permissions: deploy/components/publish-events, publish-none.
     ///
     /// Has no effect with --manifests, where nothing is written.
-    #[arg(long, value_enum, value_name = "WHAT", env = "EGRESSD_PUBLISH", default_value_t = Publish::All)]
+    #[arg(long, value_enum, value_name = "WHAT", env = "EGRESSD_PUBLISH", help_heading = "Output",
+          default_value_t = Publish::All)]
     pub publish: Publish,
 }
 
 /// How to watch `run`.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub struct Watching {
     /// Where to answer `egressd status`.
     #[command(flatten)]

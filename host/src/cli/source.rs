@@ -33,6 +33,7 @@ pub struct Input {
 
 /// Where Services come from, and on which node this is.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
 pub struct Source {
     /// A directory or file of manifests instead of a cluster; without it, the cluster's API server is followed.
     ///
@@ -42,27 +43,34 @@ pub struct Source {
     /// YAML or JSON: Services, EndpointSlices or Endpoints, Nodes, Namespaces, ServiceCIDRs, Pods, policies, and what Calico,
     /// Cilium, flannel and kubeadm say about networks. Other kinds are passed over, and so are hidden files and subdirectories. Write files atomically (to a
     /// temporary name, then rename): what is in a file is in force as soon as it is closed.
-    #[arg(long, value_name = "DIR|FILE", env = "EGRESSD_MANIFESTS", value_hint = ValueHint::AnyPath)]
+    #[arg(long, short = 'f', visible_alias = "filename", value_name = "DIR|FILE", env = "EGRESSD_MANIFESTS",
+          value_hint = ValueHint::AnyPath)]
     pub manifests: Vec<PathBuf>,
     /// Where nodes publish themselves without a cluster.
     #[command(flatten)]
     pub published: Published,
     /// How to reach the API server; without it, as a pod does: by its service account.
     ///
-    /// Several files are separated by colons, as for kubectl. Has no effect with --manifests.
-    #[arg(long, value_name = "FILE", env = "KUBECONFIG", value_hint = ValueHint::FilePath)]
+    /// KUBECONFIG is read too. Several files are separated by colons, as for kubectl. Has no effect with --manifests.
+    #[arg(long, value_name = "FILE", env = "EGRESSD_KUBECONFIG", value_hint = ValueHint::FilePath)]
     pub kubeconfig: Option<OsString>,
     /// This node's name, as EndpointSlices call it. With --manifests, the host name when it is not given.
-    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    ///
+    /// NODE_NAME is read too.
+    #[arg(long, value_name = "NAME", env = "EGRESSD_NODE", help_heading = "Node")]
     pub node: Option<String>,
-    /// The namespace whose ConfigMaps may be policies: the one that egressd itself is in.
-    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = "egressd")]
+    /// The namespace whose ConfigMaps may be policies: the one that egressd itself is in. Selects no Services.
+    ///
+    /// POD_NAMESPACE is read too.
+    #[arg(long, short, value_name = "NAME", env = "EGRESSD_NAMESPACE", default_value = "egressd")]
     pub namespace: String,
     /// How this node knows that it holds a Service's address, and so translates to it.
-    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_OWNER", default_value_t = Owner::Auto)]
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_OWNER", help_heading = "Addresses",
+          default_value_t = Owner::Auto)]
     pub owner: Owner,
     /// What to do with an address that Services of several namespaces have.
-    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_SHARED_ADDRESSES", default_value_t = SharedAddresses::Allow)]
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_SHARED_ADDRESSES", help_heading = "Addresses",
+          default_value_t = SharedAddresses::Allow)]
     pub shared_addresses: SharedAddresses,
     /// Whether to watch the pods of this node, so that no EndpointSlice takes a pod of another namespace.
     ///
@@ -74,29 +82,31 @@ pub struct Source {
     ///
     /// `all` needs the rights of deploy/components/networks, which sets it. What is not there or may not be read is done
     /// without. Has no effect with --manifests: there, such objects count where there are any.
-    #[arg(long, value_enum, value_name = "WHERE", env = "EGRESSD_DETECT_NETWORKS",
+    #[arg(long, value_enum, value_name = "WHERE", env = "EGRESSD_DETECT_NETWORKS", help_heading = "Networks",
           default_value_t = DetectNetworks::Nodes)]
     pub detect_networks: DetectNetworks,
     /// Whether to watch which nodes MetalLB, Cilium and kube-vip name as those that announce Services' addresses, for --owner=auto.
     ///
     /// Needs the rights of deploy/components/placement, which sets it. What is not there or may not be read is done without.
     /// Has no effect with --manifests: there, such objects and Leases count where there are any.
-    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ANNOUNCEMENTS", default_value_t = Announcements::Ignore)]
+    #[arg(long, value_enum, value_name = "HOW", env = "EGRESSD_ANNOUNCEMENTS", help_heading = "Addresses",
+          default_value_t = Announcements::Ignore)]
     pub announcements: Announcements,
     /// Use addresses that only kube-vip.io/loadbalancerIPs or spec.loadBalancerIP names, as always with --manifests.
     ///
     /// Whoever may edit a Service can then take any address for it; without this, only those in its
     /// status.loadBalancer.ingress are.
-    #[arg(long, env = "EGRESSD_TRUST_ADDRESS_ANNOTATION", value_parser = BoolishValueParser::new())]
+    #[arg(long, env = "EGRESSD_TRUST_ADDRESS_ANNOTATION", help_heading = "Addresses",
+          value_parser = BoolishValueParser::new())]
     pub trust_address_annotation: bool,
     /// Where to remember the annotations that were accepted last, so that bad ones do not stop egress over a restart.
     ///
     /// `plan` reads it as `run` would, and does not write it.
-    #[arg(long, value_name = "DIR", env = "EGRESSD_STATE_DIR", default_value = "/var/lib/egressd",
+    #[arg(long, value_name = "DIR", env = "EGRESSD_STATE_DIR", help_heading = "Node", default_value = "/var/lib/egressd",
           value_hint = ValueHint::DirPath)]
     pub state_dir: PathBuf,
     /// The layout of the tables: 2, or 1 before an update is undone to a release that has no other (docs/upgrade.md).
-    #[arg(long, value_name = "NUMBER", env = "EGRESSD_TABLE_LAYOUT")]
+    #[arg(long, value_name = "NUMBER", env = "EGRESSD_TABLE_LAYOUT", help_heading = "Node")]
     pub table_layout: Option<u32>,
 }
 
@@ -124,6 +134,7 @@ pub enum Owner {
 
 /// How annotations are read, and what kube-vip's users may have set.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Annotations")]
 pub struct Annotations {
     /// What stands before the slash in the names of the annotations, for use beside kube-vip.
     #[arg(long, value_name = "NAME", env = "EGRESSD_ANNOTATION_PREFIX", default_value = "kube-vip.io")]

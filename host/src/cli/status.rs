@@ -14,10 +14,10 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub instance: Instance,
     /// Instead, list what is inside the cluster, and so never translated to: each network and address with the reason.
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub inside: bool,
     /// How to print it.
-    #[arg(long, short, value_enum, default_value_t = StatusOutput::Table)]
+    #[arg(long, short, value_enum, help_heading = "Output", default_value_t = StatusOutput::Table)]
     pub output: StatusOutput,
 }
 
@@ -49,6 +49,12 @@ pub enum Question {
 pub enum StatusOutput {
     /// Services as a table, then the findings.
     Table,
+    /// As table, with more columns.
+    Wide,
+    /// The name of each Service in the table, as in service/NAMESPACE/NAME.
+    Name,
     /// Everything, for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
 }

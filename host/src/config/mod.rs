@@ -77,8 +77,8 @@ pub fn config(input: &Input) -> Result<Config> {
 fn cluster(networks: &Networks, origin: &Origin) -> Result<ClusterSettings> {
     let Networks { pod_networks, service_networks, inside_networks } = networks;
     Ok(ClusterSettings {
-        pod_networks: self::networks("--pod-networks (egress_podcidr)", pod_networks.as_deref())?,
-        service_networks: self::networks("--service-networks (egress_servicecidr)", service_networks.as_deref())?,
+        pod_networks: self::networks("--pod-networks (EGRESSD_POD_NETWORKS)", pod_networks.as_deref())?,
+        service_networks: self::networks("--service-networks (EGRESSD_SERVICE_NETWORKS)", service_networks.as_deref())?,
         inside: inside(inside_networks.as_deref())?,
         api_server: vec![],
         origin: match origin {
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     fn said(value: &str) -> String {
-        networks("--pod-networks (egress_podcidr)", Some(value)).unwrap_err().to_string()
+        networks("--pod-networks (EGRESSD_POD_NETWORKS)", Some(value)).unwrap_err().to_string()
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_bad_network_is_named_with_what_would_be_right() {
-        let begin = "cannot use --pod-networks (egress_podcidr): ";
+        let begin = "cannot use --pod-networks (EGRESSD_POD_NETWORKS): ";
         assert_eq!(
             said("10.0.0.0/33"),
             format!("{begin}\"10.0.0.0/33\" is not a network like 10.0.0.0/16 or fd00:10::/48")

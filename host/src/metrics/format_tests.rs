@@ -82,7 +82,9 @@ fn everything(format: Format) -> String {
 
 /// What `promtool check metrics` says: the rules of its parser and of its linter that these metrics can break.
 fn complaints(text: &str) -> Vec<String> {
-    let (mut complaints, mut types, mut helped) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    let mut complaints = Vec::new();
+    let mut types = BTreeMap::new();
+    let mut helped = BTreeSet::new();
     for line in text.lines() {
         let words: Vec<&str> = line.splitn(4, ' ').collect();
         match words[..] {

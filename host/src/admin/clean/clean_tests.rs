@@ -18,7 +18,7 @@ fn named(name: &str) -> Instance {
 fn job(scope: Scope) -> (tempfile::TempDir, Job) {
     let dir = tempfile::tempdir().unwrap();
     let locks = LockDir::new(dir.path());
-    (dir, Job { own: Instance::Default, scope, newer: NewerLayout::Stays, locks })
+    (dir, Job { own: Instance::Default, scope, newer: NewerLayout::Stays, locks, action: Action::Remove })
 }
 
 /// What an instance that has ended leaves.
@@ -171,4 +171,21 @@ fn nothing_to_remove_makes_no_file_and_no_directory() {
     let job = Job { locks: LockDir::new(dir.path().join("run")), ..job };
     assert_eq!(job.carry_out(&mut FakeTables::default(), &BTreeSet::new()).unwrap(), Report::default());
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// As a table of its own, of one that has ended, of one that lives, and of a newer layout.
+#[test]
+fn what_is_shown_is_what_would_be_removed_and_nothing_is() {
+    let (dir, job) = job(Scope::All);
+    ended(&job, &named("a"));
+    let mut tables = FakeTables::default()
+        .unowned(&Instance::Default)
+        .owned(&named("a"), Owner::Nobody)
+        .owned(&named("b"), Owner::Other(7))
+        .newer(&named("c"));
+    let (names, files) = (tables.names().len(), fs::read_dir(dir.path()).unwrap().count());
+    let shown = Job { action: Action::Show, ..job.clone() }.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!((tables.names().len(), fs::read_dir(dir.path()).unwrap().count()), (names, files));
+    let done = job.carry_out(&mut tables, &BTreeSet::new()).unwrap();
+    assert_eq!(shown, Report { action: Action::Show, ..done });
 }

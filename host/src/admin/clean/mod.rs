@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use egressd_core::compile::Instance;
 
-pub use report::{Left, Outcome, Report, Why};
+pub use report::{Action, Left, Outcome, Report, Why};
 pub use stay::{Listeners, stay};
 
 use crate::errors::with_causes;
@@ -45,6 +45,8 @@ pub struct Job {
     pub newer: NewerLayout,
     /// Where the locks are.
     pub locks: LockDir,
+    /// Whether to remove anything.
+    pub action: Action,
 }
 
 impl Job {
@@ -55,7 +57,7 @@ impl Job {
     /// When the kernel cannot be read.
     pub fn carry_out(&self, tables: &mut impl Tables, spared: &BTreeSet<Instance>) -> Result<Report, nft::Error> {
         let listed = tables.list()?;
-        let mut report = Report::default();
+        let mut report = Report { action: self.action, ..Report::default() };
         let instances = self.instances(&listed, &mut report);
         for instance in instances.into_iter().filter(|instance| *instance == self.own || !spared.contains(instance)) {
             let (ours, others): (Vec<_>, Vec<_>) = of_instance(&listed, &instance).partition(|table| is_ours(table));
@@ -88,22 +90,32 @@ impl Job {
     /// The tables of one instance, and its lock once none is left.
     fn remove(&self, instance: &Instance, ours: &[&ListedTable], tables: &mut impl Tables, report: &mut Report) {
         // Without a lock nothing shows whether another instance lives. That of our own is made, so that none begins.
-        let missing = if *instance == self.own && !ours.is_empty() { Missing::Create } else { Missing::Leave };
+        let missing = match self.action {
+            Action::Remove if *instance == self.own && !ours.is_empty() => Missing::Create,
+            Action::Remove | Action::Show => Missing::Leave,
+        };
         let (lock, life) = match self.locks.claim(instance, missing) {
             Ok(lock) => (Some(lock), Life::Ended),
             Err(error) => (None, Life::from(error)),
         };
         let before = (report.left.len(), report.living.len());
         for table in ours {
-            match self.removable(instance, table, &life).and_then(|()| delete(table, tables)) {
+            match self.removable(instance, table, &life).and_then(|()| self.delete(table, tables)) {
                 Ok(()) => report.removed.push(table.id.clone()),
                 Err(Why::InUse(sign)) if *instance != self.own => report.lives(instance, &table.id, sign),
                 Err(why) => report.left.push(Left { table: table.id.clone(), why }),
             }
         }
-        let all_gone = (report.left.len(), report.living.len()) == before;
+        let all_gone = self.action == Action::Remove && (report.left.len(), report.living.len()) == before;
         if let Some(Err(error)) = lock.filter(|_| all_gone).map(crate::instances::lock::Lock::remove) {
             report.notes.push(with_causes(&error));
+        }
+    }
+
+    fn delete(&self, table: &ListedTable, tables: &mut impl Tables) -> Result<(), Why> {
+        match self.action {
+            Action::Remove => tables.delete(&table.id).map_err(|error| Why::Refused(with_causes(&error))),
+            Action::Show => Ok(()),
         }
     }
 
@@ -133,10 +145,6 @@ fn is_ours(table: &ListedTable) -> bool {
 
 fn of_instance<'a>(listed: &'a [ListedTable], instance: &'a Instance) -> impl Iterator<Item = &'a ListedTable> {
     listed.iter().filter(|table| Instance::of_table(table.id.family, &table.id.name).as_ref() == Some(instance))
-}
-
-fn delete(table: &ListedTable, tables: &mut impl Tables) -> Result<(), Why> {
-    tables.delete(&table.id).map_err(|error| Why::Refused(with_causes(&error)))
 }
 
 #[cfg(test)]

@@ -10,10 +10,22 @@ use egressd_core::ruleset::Layout;
 use crate::instances::orphans::Sign;
 use crate::kernel::nft::TableId;
 
+/// What a job does about tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// It removes them, and their locks.
+    #[default]
+    Remove,
+    /// It reports which it would remove, and changes nothing.
+    Show,
+}
+
 /// What was removed, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The tables that are gone.
+    /// What was done.
+    pub action: Action,
+    /// The tables that are gone, or would be.
     pub removed: Vec<TableId>,
     /// The tables of egressd's making that should be gone and are still there.
     pub left: Vec<Left>,
@@ -82,10 +94,17 @@ impl Report {
     /// When it cannot be written.
     pub fn print(&self, out: &mut dyn Write, errors: &mut dyn Write) -> io::Result<()> {
         let names: Vec<_> = self.removed.iter().map(|table| table.name.as_str()).collect();
-        match (names.as_slice(), self.outcome()) {
-            ([], Outcome::Cleaned) => writeln!(out, "there was nothing to remove")?,
-            ([], Outcome::Incomplete) => writeln!(out, "nothing was removed")?,
-            (names, Outcome::Cleaned | Outcome::Incomplete) => writeln!(out, "removed {}", names.join(", "))?,
+        match (names.as_slice(), self.outcome(), self.action) {
+            ([], Outcome::Cleaned, Action::Remove) => writeln!(out, "there was nothing to remove")?,
+            ([], Outcome::Cleaned, Action::Show) => writeln!(out, "there is nothing to remove")?,
+            ([], Outcome::Incomplete, Action::Remove) => writeln!(out, "nothing was removed")?,
+            ([], Outcome::Incomplete, Action::Show) => writeln!(out, "would remove nothing")?,
+            (names, Outcome::Cleaned | Outcome::Incomplete, Action::Remove) => {
+                writeln!(out, "removed {}", names.join(", "))?
+            }
+            (names, Outcome::Cleaned | Outcome::Incomplete, Action::Show) => {
+                writeln!(out, "would remove {}", names.join(", "))?
+            }
         }
         let left = self.left.iter().map(Left::to_string);
         left.chain(self.notes.iter().cloned()).try_for_each(|line| writeln!(errors, "egressd: {line}"))
@@ -147,6 +166,14 @@ mod tests {
              runs (it is not there); when none does, `egressd clean --instance-name=` removes it\n\
              egressd: by the way\n"
         );
+    }
+
+    #[test]
+    fn what_is_only_shown_is_not_called_removed() {
+        let ipv4 = TableId { family: Family::Ipv4.into(), name: Instance::Default.tables().of(Family::Ipv4).clone() };
+        let nothing = Report { action: Action::Show, ..Report::default() };
+        assert_eq!(printed(&nothing).0, "there is nothing to remove\n");
+        assert_eq!(printed(&Report { removed: vec![ipv4], ..nothing }).0, "would remove kube_vip_v4\n");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use inside::{Inside, inside, table_of_inside};
 pub use policy::{Policy, Rule, Shadow};
-pub use table::table_of;
+pub use table::{Columns, names_of, table_of};
 
 use crate::clock::Moment;
 use crate::kernel::nft::{Owner, Survey, SurveyedTable};

@@ -3,35 +3,37 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use egressd_core::chain::RESTS;
 use egressd_core::finding::label;
 use egressd_core::model::SubjectKind;
 use egressd_core::status::State;
 
 use super::{Document, FindingDocument, Policy, Service, Shadow, Table};
-use crate::policies::REFUSED;
 use crate::rights::Publish;
+
+/// Which columns a table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Columns {
+    /// Those of a terminal's width.
+    Usual,
+    /// All there are.
+    All,
+}
+
+const USUAL: [&str; 8] = ["SERVICE", "STATE", "CONNECTIONS", "ADDRESSES", "ENDPOINTS", "RULES", "POLICY", "CHANGED"];
+const FURTHER: [&str; 2] = ["ENDPOINT ADDRESSES", "REASON"];
 
 /// For people. Services that nobody asked egress for are counted, not listed.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn table_of(out: &mut dyn Write, document: &Document) -> io::Result<()> {
+pub fn table_of(out: &mut dyn Write, document: &Document, columns: Columns) -> io::Result<()> {
     head(out, document)?;
     policies(out, &document.policies)?;
-    let off = State::Off.to_string();
-    let silent = |service: &&Service| {
-        let nothing = service.state == off && service.findings.is_empty() && service.shadows.is_empty();
-        nothing && other_kind(service).is_none()
-    };
-    let (off, listed): (Vec<&Service>, Vec<&Service>) = document.services.iter().partition(silent);
-    let mut rows = vec![
-        ["SERVICE", "STATE", "CONNECTIONS", "ADDRESSES", "ENDPOINTS", "RULES", "POLICY", "CHANGED"].map(str::to_owned),
-    ];
-    rows.extend(listed.iter().map(|service| row(service)));
+    let (listed, off): (Vec<&Service>, Vec<&Service>) =
+        document.services.iter().partition(|service| is_listed(service));
     if !listed.is_empty() {
         writeln!(out)?;
-        aligned(out, &rows)?;
+        services(out, &listed, columns)?;
     }
     if !off.is_empty() {
         writeln!(out, "\n{} without egress", counted(off.len(), "Service"))?;
@@ -42,6 +44,49 @@ pub fn table_of(out: &mut dyn Write, document: &Document) -> io::Result<()> {
         service.shadows.iter().try_for_each(|shadow| shadowed(out, shadow))?;
     }
     Ok(())
+}
+
+/// The name of each subject in the table, one a line, as kubectl has them but with the namespace.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn names_of(out: &mut dyn Write, document: &Document) -> io::Result<()> {
+    let mut listed = document.services.iter().filter(|service| is_listed(service));
+    listed.try_for_each(|Service { kind, namespace, name, .. }| {
+        let kind = kind.clone().unwrap_or_else(|| SubjectKind::Service.to_string()).to_lowercase();
+        writeln!(out, "{kind}/{namespace}/{name}")
+    })
+}
+
+/// Whether there is anything to say about it.
+fn is_listed(service: &Service) -> bool {
+    let off = service.state == State::Off.to_string();
+    !off || !service.findings.is_empty() || !service.shadows.is_empty() || other_kind(service).is_some()
+}
+
+fn services(out: &mut dyn Write, listed: &[&Service], columns: Columns) -> io::Result<()> {
+    match columns {
+        Columns::Usual => {
+            let rows = listed.iter().map(|service| row(service));
+            aligned(out, &[USUAL.map(str::to_owned)].into_iter().chain(rows).collect::<Vec<_>>())
+        }
+        Columns::All => {
+            let rows = listed.iter().map(|service| wide(row(service), further(service)));
+            let headings = wide(USUAL.map(str::to_owned), FURTHER.map(str::to_owned));
+            aligned(out, &[headings].into_iter().chain(rows).collect::<Vec<_>>())
+        }
+    }
+}
+
+fn wide([a, b, c, d, e, f, g, h]: [String; 8], [i, j]: [String; 2]) -> [String; 10] {
+    [a, b, c, d, e, f, g, h, i, j]
+}
+
+fn further(service: &Service) -> [String; 2] {
+    let unknown = || "-".to_owned();
+    let endpoints: Vec<String> = service.endpoints.iter().map(IpAddr::to_string).collect();
+    let endpoints = if endpoints.is_empty() { unknown() } else { endpoints.join(",") };
+    [endpoints, service.reason.clone().unwrap_or_else(unknown)]
 }
 
 /// Nothing, while the built-in policy is all there is and does well.
@@ -60,8 +105,8 @@ fn policies(out: &mut dyn Write, policies: &[Policy]) -> io::Result<()> {
     writeln!(out)?;
     aligned(out, &rows)?;
     for policy in policies {
-        for (sentence, code) in policy.trouble.iter().zip([REFUSED]).chain(policy.slowed.iter().zip([RESTS])) {
-            writeln!(out, "  {}: {sentence} [{code}]", policy.name)?;
+        for sentence in policy.trouble.iter().chain(&policy.slowed) {
+            writeln!(out, "  {}: {sentence}", policy.name)?;
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ use egressd_core::text::plain;
 use serde_json::{Value, json};
 
 use self::window::Window;
+pub use crate::admin::document::Columns;
 use crate::admin::document::{Policy, Rule, Shadow};
 use crate::admin::oneshot::Report;
 use crate::kernel::nft::Readback;
@@ -40,13 +41,29 @@ pub fn worst(report: &Report) -> Option<Severity> {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn table(out: &mut dyn Write, report: &Report, paint: Paint) -> io::Result<()> {
-    if report.round.plan.subjects.is_empty() {
-        writeln!(out, "nothing is translated on this node")?;
-    } else {
-        write!(out, "{}", report.round.plan)?;
+pub fn table(out: &mut dyn Write, report: &Report, columns: Columns, paint: Paint) -> io::Result<()> {
+    let plan = &report.round.plan;
+    match columns {
+        Columns::Usual | Columns::All if plan.subjects.is_empty() => {
+            writeln!(out, "nothing is translated on this node")?;
+        }
+        Columns::Usual => write!(out, "{plan}")?,
+        Columns::All => write!(out, "{plan:#}")?,
     }
     findings(out, report, paint)
+}
+
+/// The name of each subject that is translated, one a line, as kubectl has them but with the namespace.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn names(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    report
+        .round
+        .plan
+        .subjects
+        .keys()
+        .try_for_each(|key| writeln!(out, "{}/{}/{}", key.kind.to_string().to_lowercase(), key.namespace, key.name))
 }
 
 /// Everything that was found, with the bad part of an annotation underlined: for each Service a few of them.
