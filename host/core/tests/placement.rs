@@ -38,8 +38,14 @@ fn of_any_service() -> Vec<Case> {
         ("an interface has it, and a claim may say otherwise", unreadable().on("b"), None, Unknown, &[]),
         ("vipHost, and a claim may say otherwise", unreadable().vip_host("b").on("b"), None, Unknown, &[]),
         ("kube-vip's for all", unreadable().for_all(kube_vip("b", 1)).vip_host("b").on("b"), None, Unknown, &[]),
-        ("MetalLB names a node for this one", unreadable().status("x", metallb("b", 1)), Some("b"), Certain, &["b"]),
-        ("Cilium names a node for this one", unreadable().lease(cilium("b", 1)), Some("b"), Certain, &["b"]),
+        (
+            "MetalLB names a node, and it may be the newer one",
+            unreadable().status("x", metallb("b", 1)),
+            None,
+            Unknown,
+            &[],
+        ),
+        ("Cilium names a node, and it may be kube-vip's Lease", unreadable().lease(cilium("b", 1)), None, Unknown, &[]),
         ("Cilium's has ended", unreadable().lease(cilium("b", 1).term(Term::Ended)).on("b"), None, Unknown, &[]),
     ]
 }

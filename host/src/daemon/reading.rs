@@ -15,6 +15,8 @@ pub(super) struct Reading {
     in_force: Interest,
     /// In the newest state; everything before the first one.
     coverage: Coverage,
+    /// What was asked for last.
+    asked: Option<Interest>,
     /// Policies that read more than is there.
     waiting: Option<Loaded>,
 }
@@ -23,7 +25,7 @@ impl Reading {
     /// Before the first policies.
     pub(super) fn new(prefix: &AnnotationPrefix) -> Self {
         let (host, in_force) = (Interest::of_host(prefix), Interest::default());
-        Self { host, in_force, coverage: Coverage::default(), waiting: None }
+        Self { host, in_force, coverage: Coverage::default(), asked: None, waiting: None }
     }
 
     /// Takes in other policies: they come back, now or later, when all that they read is there.
@@ -31,7 +33,13 @@ impl Reading {
         let earlier = self.waiting.take().and_then(|waiting| waiting.chain);
         newer.chain = newer.chain.or(earlier);
         let Some(chain) = &newer.chain else { return Some(newer) };
-        source.ask(chain.interest().and(&self.in_force).and(&self.host));
+        let read = chain.interest();
+        // Whose Leases are followed becomes less as soon as less is asked for, and it is more only in a later state.
+        let narrowed = Coverage { kept: None, followed: self.asked.clone() };
+        if !narrowed.has(&read) {
+            self.coverage.followed = self.coverage.followed.take().and(narrowed.followed);
+        }
+        self.ask(read.and(&self.in_force).and(&self.host), source);
         self.waiting = Some(newer);
         self.ready(source)
     }
@@ -42,12 +50,17 @@ impl Reading {
         self.ready(source)
     }
 
+    fn ask(&mut self, interest: Interest, source: &SnapshotReceiver) {
+        self.asked = Some(interest.clone());
+        source.ask(interest);
+    }
+
     fn ready(&mut self, source: &SnapshotReceiver) -> Option<Loaded> {
         let read = self.waiting.as_ref()?.chain.as_ref()?.interest();
         if !self.coverage.has(&read) {
             return None;
         }
-        source.ask(read.clone().and(&self.host));
+        self.ask(read.clone().and(&self.host), source);
         self.in_force = read;
         self.waiting.take()
     }
@@ -117,6 +130,8 @@ mod tests {
         known.load(reading("a/"), &receiver).unwrap();
         assert!(known.take(&followed(), &receiver).is_none(), "nothing waits");
         assert!(known.load(reading("b/"), &receiver).is_none());
+        assert!(known.take(&followed(), &receiver).is_some());
+        assert!(known.load(reading("a/"), &receiver).is_none(), "less was asked for since that state");
         assert!(known.take(&followed(), &receiver).is_some());
     }
 

@@ -39,6 +39,8 @@ pub enum Error {
     Encoding {
         /// The first line that is not, from 1.
         line: usize,
+        /// The rest of the text, with a mark for what cannot be read.
+        legible: String,
     },
     /// Text all the same, as some shells write it.
     #[error("it is UTF-16 text, as PowerShell writes it; save it as UTF-8")]
@@ -87,7 +89,7 @@ pub fn standard_input() -> Result<String, Error> {
 fn decoded(bytes: Vec<u8>) -> Result<String, Error> {
     // The mark of UTF-32 begins like that of UTF-16.
     if bytes.starts_with(&[0xff, 0xfe, 0, 0]) {
-        return Err(Error::Encoding { line: 1 });
+        return Err(Error::Encoding { line: 1, legible: String::new() });
     }
     // The mark at the beginning, in either order of bytes.
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || is_of_pairs(&bytes) {
@@ -98,7 +100,8 @@ fn decoded(bytes: Vec<u8>) -> Result<String, Error> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        Error::Encoding { line: good.iter().filter(|byte| **byte == b'\n').count() + 1 }
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Error::Encoding { line, legible: String::from_utf8_lossy(error.as_bytes()).into_owned() }
     })
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use egressd_core::model::{Key, L2Status, Lease, Named, ObjectReference, Snapshot, SubjectKey, Term};
 use egressd_core::placement::{Record, is_of_a_load_balancer};
+use egressd_core::text::Text;
 
-use super::kind::ClaimKind;
+use super::kind::{ClaimKind, Kind};
 
 /// MetalLB's own namespace. Who may write in another one is not MetalLB, and is not believed about others' Services.
 pub const METALLB: &str = "metallb-system";
@@ -16,8 +17,8 @@ pub const METALLB: &str = "metallb-system";
 pub enum Claim {
     /// MetalLB's ServiceL2Status, and the Service that it is about.
     L2Status(SubjectKey, L2Status),
-    /// MetalLB's ServiceL2Status of which it cannot be read which Service it is about.
-    OfAnyService,
+    /// One of which it cannot be read which Service it is about.
+    OfAnyService(ClaimKind),
     /// A Lease by which nodes choose the one that announces.
     Lease(Record),
 }
@@ -25,8 +26,11 @@ pub enum Claim {
 impl Claim {
     /// What is known of one that cannot be read, and never could; none where it is not a load balancer's.
     pub fn unread(kind: ClaimKind, name: &ObjectReference) -> Option<Self> {
+        if !is_name(&name.namespace) || !is_name(&name.name) {
+            return Some(Self::OfAnyService(kind));
+        }
         match kind {
-            ClaimKind::L2Statuses => (*name.namespace == *METALLB).then_some(Self::OfAnyService),
+            ClaimKind::L2Statuses => (*name.namespace == *METALLB).then_some(Self::OfAnyService(kind)),
             ClaimKind::Leases => is_of_a_load_balancer(name).then_some(Self::Lease(Record {
                 named: Named::Unreadable,
                 acquired: None,
@@ -36,6 +40,15 @@ impl Claim {
         }
     }
 
+    /// Whether it names a node, so that it goes on to count while the object cannot be read.
+    pub fn names_a_node(&self) -> bool {
+        let named = match self {
+            Self::L2Status(_, L2Status { named, .. }) | Self::Lease(Record { named, .. }) => named,
+            Self::OfAnyService(_) => return false,
+        };
+        matches!(named, Named::Node(_))
+    }
+
     /// The same, where it cannot be read which node is named, or for which Service, with what was read before.
     #[must_use]
     pub fn keeping_node(self, before: &Self) -> Self {
@@ -43,13 +56,18 @@ impl Claim {
             (Self::L2Status(service, new), Self::L2Status(of, old)) if service == *of => {
                 Self::L2Status(service, L2Status { named: readable(new.named, &old.named), ..new })
             }
-            (Self::OfAnyService, Self::L2Status(..)) => before.clone(),
+            (Self::OfAnyService(_), _) if before.names_a_node() => before.clone(),
             (Self::Lease(new), Self::Lease(old)) => {
                 Self::Lease(Record { named: readable(new.named, &old.named), ..new })
             }
             (other, _) => other,
         }
     }
+}
+
+/// What API servers take as names of namespaces and of these objects.
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || matches!(sign, b'-' | b'.'))
 }
 
 /// Where none was named before, something is there now that may be any node.
@@ -64,7 +82,7 @@ fn readable(new: Named, old: &Named) -> Named {
 pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Option<Key> {
     let announced = &mut snapshot.announced;
     let is_news = match claim {
-        Claim::OfAnyService => announced.unreadable.insert(title(name)).is_none(),
+        Claim::OfAnyService(kind) => announced.unreadable.insert(title(*kind, name)).is_none(),
         Claim::L2Status(service, status) => {
             let statuses = announced.l2_statuses.entry(service.clone()).or_default();
             let is_known = statuses.get(&name.name).is_some_and(|known| **known == *status);
@@ -85,15 +103,16 @@ pub fn set(snapshot: &mut Snapshot, name: &ObjectReference, claim: &Claim) -> Op
     is_news.then_some(Key::Announced)
 }
 
-/// What messages call a ServiceL2Status.
-fn title(name: &ObjectReference) -> Arc<str> {
-    format!("ServiceL2Status {}", name.name).into()
+/// What messages call an object.
+fn title(kind: ClaimKind, ObjectReference { namespace, name }: &ObjectReference) -> Arc<str> {
+    let kind = Kind::Claims(kind).names().kind;
+    Text::new(format!("{kind} {namespace}/{name}")).as_str().into()
 }
 
 /// Takes a ServiceL2Status away, which is about this Service or, without one, about any; the key where it was there.
 pub fn remove_status(snapshot: &mut Snapshot, service: Option<&SubjectKey>, name: &ObjectReference) -> Option<Key> {
     let Some(service) = service else {
-        return snapshot.announced.unreadable.remove(&title(name)).map(|_| Key::Announced);
+        return snapshot.announced.unreadable.remove(&title(ClaimKind::L2Statuses, name)).map(|_| Key::Announced);
     };
     let all = &mut snapshot.announced.l2_statuses;
     let statuses = all.get_mut(service)?;
@@ -106,7 +125,7 @@ pub fn remove_status(snapshot: &mut Snapshot, service: Option<&SubjectKey>, name
 
 /// What is known of a ServiceL2Status that is about this Service or, without one, about any.
 pub fn known_status(snapshot: &Snapshot, service: Option<&SubjectKey>, name: &ObjectReference) -> Option<Claim> {
-    let Some(service) = service else { return Some(Claim::OfAnyService) };
+    let Some(service) = service else { return Some(Claim::OfAnyService(ClaimKind::L2Statuses)) };
     let status = snapshot.announced.l2_statuses.get(service)?.get(&name.name)?;
     Some(Claim::L2Status(service.clone(), L2Status::clone(status)))
 }

@@ -68,6 +68,8 @@ pub struct Contents {
     pub services: Vec<(SubjectKey, UnreadableService)>,
     /// What could not even be told apart, and why.
     pub unknown: Vec<String>,
+    /// The kinds of those of them whose names alone cannot be read.
+    pub nameless: Vec<Kind>,
     /// Fields that were left out.
     pub faults: Vec<(Identity, String)>,
 }
@@ -75,7 +77,7 @@ pub struct Contents {
 impl Contents {
     /// Whether all of it could be read, so that nothing has to be known of before.
     pub fn is_whole(&self) -> bool {
-        let Self { objects: _, originals: _, unreadable, services: _, unknown, faults } = self;
+        let Self { objects: _, originals: _, unreadable, services: _, unknown, nameless: _, faults } = self;
         unreadable.is_empty() && unknown.is_empty() && faults.is_empty()
     }
 
@@ -118,7 +120,8 @@ pub fn contents(text: &str, node: &str) -> Result<Contents, Error> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn objects(text: &str, node: &str) -> Result<Vec<Object>, Error> {
-    let Contents { objects, originals: _, unreadable, services: _, unknown, faults } = contents(text, node)?;
+    let Contents { objects, originals: _, unreadable, services: _, unknown, nameless: _, faults } =
+        contents(text, node)?;
     let wrong = unknown.into_iter().chain(unreadable.into_iter().chain(faults).map(|(_, why)| why)).next();
     wrong.map_or(Ok(objects), |why| Err(Error::Part(why)))
 }
@@ -192,6 +195,25 @@ impl Object {
     pub fn is_known(&self) -> bool {
         let (kind, name) = self.identity();
         Self::unread(kind, &name).is_none_or(|unread| *self != unread)
+    }
+
+    /// Whether it goes on to count while the object cannot be read. A claim that names no node does not: what is written there now
+    /// may name one.
+    pub fn stays_unread(&self) -> bool {
+        match self {
+            Self::Claim(_, claim) => claim.names_a_node() || !self.is_known(),
+            Self::Service(_)
+            | Self::Slice(..)
+            | Self::Node(..)
+            | Self::EgressNode(..)
+            | Self::Namespace(..)
+            | Self::ServiceNetworks(..)
+            | Self::Policy(..)
+            | Self::Pod(_)
+            | Self::PodElsewhere(_)
+            | Self::Networks(..)
+            | Self::Endpoints(_) => true,
+        }
     }
 
     /// What messages call it.

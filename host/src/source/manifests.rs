@@ -248,7 +248,7 @@ impl Place {
         let text = self.holds.text(&self.path, name);
         // It may be readable soon without another change of its content.
         let stamp = stamp.filter(|_| !matches!(text, Err(files::Error::System(_))));
-        let (read, doubts) = self.understood(name, text.map_err(|error| self.holds.fault(error)));
+        let (read, doubts) = self.understood(name, text);
         let (mut file, mut keys) = match self.files.remove(name) {
             Some(known) => (known, Vec::new()),
             None => self.last_good(name, &read),
@@ -272,17 +272,25 @@ impl Place {
     }
 
     /// What a text says, and whether what cannot be read of it is in doubt.
-    fn understood(&self, name: &str, text: Result<String, String>) -> (Result<Contents, String>, Doubts) {
+    fn understood(&self, name: &str, text: Result<String, files::Error>) -> (Result<Contents, String>, Doubts) {
         if self.holds == Holds::Published {
+            let text = text.map_err(|error| self.holds.fault(error));
             let contents = text.and_then(|text| contents(&text, &self.node).map_err(|error| error.to_string()));
             return (contents.and_then(|contents| published::only(name, contents)), Doubts::default());
         }
         let text = match text {
             Ok(text) => text,
-            Err(fault) => return (Err(fault), Doubts::without_text()),
+            Err(error) => {
+                let doubts = Doubts::of_error(&error);
+                return (Err(self.holds.fault(error)), doubts);
+            }
         };
         match contents(&text, &self.node) {
             Ok(contents) if contents.unknown.is_empty() => (Ok(contents), Doubts::default()),
+            Ok(contents) if contents.unknown.len() == contents.nameless.len() => {
+                let doubts = Doubts::of_kinds(&contents.nameless);
+                (Ok(contents), doubts)
+            }
             read => (read.map_err(|error| self.why(&error)), Doubts::of_text(&text)),
         }
     }

@@ -1,17 +1,41 @@
 //! What holds of an object that cannot be read.
 
-use super::kind::Kind;
+use egressd_core::model::ObjectReference;
+
+use super::claims::Claim;
+use super::kind::{ClaimKind, Kind};
 
 /// Where it could be read before.
 pub(super) const STAYS: &str = "its last good state stays in force";
+/// What follows from a field that cannot be read.
+pub(super) fn left_out(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Claims(ClaimKind::L2Statuses) => "so which node it names may be unknown, or for which Service",
+        Kind::Claims(ClaimKind::Leases) => "so which node it names may be unknown",
+        Kind::Services
+        | Kind::Policies
+        | Kind::Slices
+        | Kind::Nodes
+        | Kind::EgressNodes
+        | Kind::Namespaces
+        | Kind::ServiceNetworks
+        | Kind::Pods
+        | Kind::Networks(_)
+        | Kind::Endpoints => "it is left out",
+    }
+}
+
+/// Of a claim, or of a file that may have one.
+pub(super) const ANY_NODE: &str = "it may name any node, so that none translates";
 /// Of a whole file, where nothing of it could.
 pub(super) const NOTHING: &str = "nothing of it is in force";
 
 /// Where it could not: what was in force of some kinds when an earlier process ended is another room's business.
-pub(super) fn never_read(kind: Kind) -> &'static str {
+pub(super) fn never_read(kind: Kind, name: &ObjectReference) -> &'static str {
     match kind {
         Kind::Services | Kind::Policies => "its last good state is unknown",
-        Kind::Claims(_) => "it may name any node, so that none translates",
+        Kind::Claims(of) if Claim::unread(of, name).is_some() => ANY_NODE,
+        Kind::Claims(_) => NOTHING,
         Kind::Slices
         | Kind::Nodes
         | Kind::EgressNodes

@@ -140,6 +140,9 @@ impl Pipeline {
     fn announced_otherwise(&mut self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
         let Differ { services, for_all } = Differ::between(self.ownership.seen(), &Seen::of(snapshot));
         self.ownership.see(snapshot);
+        if !self.ownership.asks_load_balancers() {
+            return BTreeSet::new();
+        }
         let of_many: BTreeSet<SubjectKey> = match for_all {
             ForAll::Same => BTreeSet::new(),
             ForAll::OfKubeVip => {

@@ -164,16 +164,16 @@ impl<'a> Claim<'a> {
 
     /// How strong it is among others; the smallest decides. What may be about another Service, and a Lease that is not followed
     /// and may not even be there, come after whatever a load balancer says of this one alone. What cannot be read at all may be
-    /// a claim of any load balancer, so that only what such a one writes about this Service is stronger.
+    /// the strongest claim, and the newest.
     pub(super) fn rank(&self) -> u8 {
         match (&self.by, &self.about) {
-            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) if *self.named == Named::NotFollowed => 4,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) if *self.named == Named::NotFollowed => 3,
+            (Claimant::Unreadable(_), _) => 0,
             (Claimant::Cilium(_) | Claimant::KubeVip(_), About::This) => 0,
             (Claimant::MetalLb(_), _) => 1,
-            (Claimant::Unreadable(_), _) => 2,
-            (Claimant::KubeVipForAll(_), _) => 3,
-            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::Either(_) | About::Any) => 4,
-            (Claimant::VipHost(_), _) => 5,
+            (Claimant::KubeVipForAll(_), _) => 2,
+            (Claimant::Cilium(_) | Claimant::KubeVip(_), About::Either(_) | About::Any) => 3,
+            (Claimant::VipHost(_), _) => 4,
         }
     }
 }

@@ -5,10 +5,10 @@
 //!
 //! The first line that names a node:
 //!
-//! 1. The Lease of the Service: Cilium's or kube-vip's. Of two the one that was acquired later.
-//! 2. MetalLB's ServiceL2Status of the Service. Of several the one that was created last.
-//! 3. What cannot be read and may be about any Service: a ServiceL2Status without a legible Service, a manifest that names such
-//!    a kind. It names an unknown node.
+//! 1. Something that cannot be read and may be about any Service: a ServiceL2Status without a legible Service, a manifest that
+//!    names such a kind. It names an unknown node.
+//! 2. The Lease of the Service: Cilium's or kube-vip's. Of two the one that was acquired later.
+//! 3. MetalLB's ServiceL2Status of the Service. Of several the one that was created last.
 //! 4. kube-vip's Lease for all Services, where the Service has `vipHost`.
 //! 5. `vipHost`.
 //! 6. This node's interfaces.
@@ -99,6 +99,14 @@ impl AddressOwnership {
     /// Whether kube-vip has named a node on a Service.
     pub(crate) fn is_kube_vips(&self, service: &Service) -> bool {
         self.vip_host(service).is_some()
+    }
+
+    /// Whether it matters what load balancers write.
+    pub(crate) fn asks_load_balancers(&self) -> bool {
+        match self.owner {
+            Owner::Auto => true,
+            Owner::Address | Owner::VipHost | Owner::Any => false,
+        }
     }
 
     /// Whether other nodes may hold what this one holds.

@@ -204,4 +204,8 @@ async fn policies_by_which_no_other_service_asks_wait_for_nothing() {
     let update = source.receiver.take().await;
     assert!(update.coverage.has(&choosing_by("tier")) && update.keys.is_empty());
     assert_eq!(clock::since(begun), std::time::Duration::ZERO);
+    for interest in [choosing_by("tier").choosing_by(["stage"]), choosing_by("tier")] {
+        source.receiver.ask(interest);
+    }
+    assert!(source.receiver.take().await.coverage.has(&choosing_by("tier")), "the same as before, and handed over");
 }

@@ -22,7 +22,7 @@ use super::super::documents::Object;
 use super::super::handover::{Coverage, Update};
 use super::super::kind::ClaimKind;
 use super::super::networks::{self, Arguments};
-use super::super::refused::{STAYS, never_read};
+use super::super::refused::{STAYS, left_out, never_read};
 use super::cut::{Cut, compacted, shared};
 use super::event::{Content, Event, Kind, Reading};
 use super::memory::PodsWere;
@@ -186,7 +186,7 @@ impl State {
             Finding::error("object-unreadable", format!("{} cannot be read: {why}", called(object)))
         });
         let faults = self.faults.iter().flat_map(|(object, faults)| {
-            let fault = move |fault| format!("{}: {fault}; it is left out", called(object));
+            let fault = move |fault| format!("{}: {fault}; {}", called(object), left_out(object.0));
             faults.iter().map(move |why| Finding::warning("field-unreadable", fault(why)))
         });
         self.unknown.iter().cloned().chain(at_most(unreadable.chain(faults))).collect()
@@ -243,9 +243,10 @@ impl State {
                     self.store(name.clone(), recalled);
                 }
                 let unread = Object::unread(kind, &name);
-                let known = unread.as_ref().and_then(|unread| self.known(unread));
-                let is_good = known.as_ref().is_none_or(Object::is_known) && self.names(kind).contains(&name);
-                let then = if is_good { STAYS } else { never_read(kind) };
+                let known = unread.as_ref().and_then(|unread| self.known(unread)).filter(Object::stays_unread);
+                let is_lost = unread.is_some() && known.is_none() || known.as_ref().is_some_and(|one| !one.is_known());
+                let is_good = !is_lost && self.names(kind).contains(&name);
+                let then = if is_good { STAYS } else { never_read(kind, &name) };
                 self.lose(kind, &name, uid.as_deref(), &why);
                 self.unreadable.insert(of, format!("{why}; {then}"));
                 let standing_in = unread.filter(|_| known.is_none());

@@ -109,12 +109,12 @@ fn labels_say_which_service_a_status_is_about_that_cannot_be_read() {
 fn a_status_of_a_service_that_cannot_be_read_may_be_about_any_until_it_is_gone() {
     let mut state = State::of(Kind::FOLLOWED);
     let bad = || in_namespace("metallb-system", "l2-a", json!({"node": "node-b", "serviceName": 5}));
-    assert_eq!(changed(&mut state, bad()), ["ServiceL2Status l2-a"]);
+    assert_eq!(changed(&mut state, bad()), ["ServiceL2Status metallb-system/l2-a"]);
     assert!(keys(&mut state).contains(&"announced".to_owned()));
     assert_eq!(changed(&mut state, status("l2-a", "web", json!("node-b"))), ["web l2-a: node-b"]);
     assert_eq!(changed(&mut state, bad()), ["web l2-a: node-b"], "as it was read before");
     list(&mut state, STATUSES, &[]);
-    assert_eq!(changed(&mut state, bad()), ["ServiceL2Status l2-a"]);
+    assert_eq!(changed(&mut state, bad()), ["ServiceL2Status metallb-system/l2-a"]);
     state.take(STATUSES, Event::Gone(name("metallb-system", "l2-a")));
     assert!(state.snapshot.announced.is_empty());
 }

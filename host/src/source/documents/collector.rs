@@ -8,6 +8,7 @@ use super::mistake::mistake;
 use super::{Contents, Error, called, identity, is_text, life};
 use crate::source::kind::Kind;
 use crate::source::read::{self, Reading, shown};
+use crate::source::refused::left_out;
 
 /// Where an object stands, and what the list around it says for items that do not say it themselves.
 struct Place {
@@ -96,7 +97,7 @@ impl Collector {
         match read::read(kind, &value, Some(&self.node)) {
             Ok(Reading { object: Some(object), faults }) => {
                 let identity = object.identity();
-                let fault = |fault| (identity.clone(), format!("{called}: {fault}; it is left out"));
+                let fault = |fault| (identity.clone(), format!("{called}: {fault}; {}", left_out(kind)));
                 contents.faults.extend(faults.into_iter().map(fault));
                 contents.objects.push(object);
                 contents.originals.push(kind, &typed.version, value);
@@ -105,6 +106,7 @@ impl Collector {
             // What it is called cannot be read, so it could be any of those that were there.
             Err(why) if said("name").is_empty() || !is_text(&value["metadata"]["namespace"]) => {
                 contents.unknown.push(format!("{called} cannot be read: {why}"));
+                contents.nameless.push(kind);
             }
             Err(why) => {
                 contents.services.extend(life(kind, &value, &why));

@@ -81,16 +81,54 @@ fn a_claim_that_cannot_be_read_may_name_any_node() {
         (status(&format!("{LABELS}status: {{node: node-b, serviceName: 5}}\n")), "l2-x of shop/web: any"),
         (status(&format!("{LABELS}status: {{node: [node-b]}}\n")), "l2-x of shop/web: any"),
         (status(&format!("{LABELS}\u{a0}status: {{node: node-b}}\n")), "l2-x of shop/web: any"),
-        (status("status: {node: node-b, serviceName: 5, serviceNamespace: shop}\n"), "ServiceL2Status l2-x: any"),
-        (status("  labels: 5\nstatus: {node: node-b, serviceNamespace: shop}\n"), "ServiceL2Status l2-x: any"),
-        (status("status: 5\n"), "ServiceL2Status l2-x: any"),
+        (
+            status("status: {node: node-b, serviceName: 5, serviceNamespace: shop}\n"),
+            "ServiceL2Status metallb-system/l2-x: any",
+        ),
+        (
+            status("  labels: 5\nstatus: {node: node-b, serviceNamespace: shop}\n"),
+            "ServiceL2Status metallb-system/l2-x: any",
+        ),
+        (status("status: 5\n"), "ServiceL2Status metallb-system/l2-x: any"),
+        (status("status: {node: node-b, serviceName: web}\n"), "ServiceL2Status metallb-system/l2-x: any"),
+        (status(&format!("{LABELS}status: {{\u{a0}node: node-c}}\n")), "l2-x of shop/web: any"),
+        (format!("{LEASE}spec: {{holderIdentity\u{a0}: node-b}}\n"), "shop/kubevip-web: any"),
+        (LEASE.replace("shop", "\"shop\u{a0}\"") + "spec: {holderIdentity: node-b}\n", "Lease shop /kubevip-web: any"),
+        (LEASE.replace("kubevip-web", "'kubevip-web '") + "spec: {}\n", "Lease shop/kubevip-web : any"),
         (format!("{LEASE}spec: [\n"), "manifest claims.yaml: any"),
+        (LEASE.replace("kind: Lease", "kind: Leases"), "manifest claims.yaml: any"),
+        (LEASE.replace("kind: Lease\n", ""), "manifest claims.yaml: any"),
         (status("status: [\n"), "manifest claims.yaml: any"),
         (LEASE.replace("name: kubevip-web", "nmae: kubevip-web"), "manifest claims.yaml: any"),
     ] {
         let update = Directory::with(&text).fresh();
         assert_eq!(claims(&update), [expected], "{text}");
         assert!(!update.findings.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_file_in_another_encoding_may_have_a_claim_where_the_rest_of_it_names_one() {
+    let directory = Directory::with("");
+    let bytes = [format!("{LEASE}spec: {{holderIdentity: ").as_bytes(), b"\xff}\n"].concat();
+    fs::write(directory.manifests().join("claims.yaml"), bytes).unwrap();
+    assert_eq!(claims(&directory.fresh()), ["manifest claims.yaml: any"]);
+}
+
+#[test]
+fn an_object_without_a_name_is_no_claim_where_its_kind_is_another() {
+    let lease = format!("{LEASE}spec: {{holderIdentity: node-b}}\n");
+    let nameless = |kind: &str| format!("{lease}---\napiVersion: v1\nkind: {kind}\nmetadata: {{}}\n");
+    assert_eq!(claims(&Directory::with(&nameless("Service")).fresh()), ["shop/kubevip-web: node-b"]);
+}
+
+#[test]
+fn a_lease_that_was_released_may_name_any_node_when_it_cannot_be_read() {
+    let directory = Directory::with(&format!("{LEASE}spec: {{holderIdentity: ''}}\n"));
+    assert_eq!(claims(&directory.started()), ["shop/kubevip-web: none"]);
+    for bad in ["5", "{holderIdentity: 5}"] {
+        directory.write(&format!("{LEASE}spec: {bad}\n"));
+        assert_eq!(claims(&directory.started()), ["shop/kubevip-web: any"], "{bad}");
     }
 }
 

@@ -4,6 +4,9 @@
 use egressd_core::model::Key;
 use serde::{Deserialize, Serialize};
 
+use crate::files;
+use crate::source::kind::Kind;
+
 /// Kinds that say where pods live, and lists of them, in lower case.
 const NETWORKS: [&str; 8] = [
     "node",
@@ -19,6 +22,9 @@ const NETWORKS: [&str; 8] = [
 /// The same of kinds that say which node announces addresses.
 const CLAIMS: [&str; 4] = ["servicel2status", "servicel2statuslist", "lease", "leaselist"];
 
+/// The beginning of the versions of these kinds: of an object whose kind is misspelled or missing, too.
+const CLAIM_GROUPS: [&str; 2] = ["metallb.io/v", "coordination.k8s.io/v"];
+
 /// What a manifest could say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Doubts {
@@ -29,7 +35,7 @@ pub(super) struct Doubts {
 }
 
 /// How likely it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Doubt {
     /// All of it is read, or its text names no such object.
@@ -47,12 +53,37 @@ impl Doubts {
         Self { networks: Doubt::Possible, claims: Doubt::None }
     }
 
+    /// Of a file that cannot be read as text, or of which a part cannot.
+    pub(super) fn of_error(error: &files::Error) -> Self {
+        match error {
+            files::Error::Encoding { legible, .. } => {
+                let Self { networks, claims } = Self::of_text(legible);
+                Self { networks: networks.max(Doubt::Possible), claims }
+            }
+            files::Error::System(_)
+            | files::Error::Special(_)
+            | files::Error::Long { .. }
+            | files::Error::Binary
+            | files::Error::Utf16 => Self::without_text(),
+        }
+    }
+
     /// Of a text, some of which cannot be read.
     pub(super) fn of_text(text: &str) -> Self {
         if text.trim().is_empty() {
             return Self::without_text();
         }
-        Self { networks: Doubt::of_kinds(&NETWORKS, text), claims: Doubt::of_kinds(&CLAIMS, text) }
+        let claims = if CLAIM_GROUPS.iter().any(|group| text.contains(group)) { Doubt::Likely } else { Doubt::None };
+        Self { networks: Doubt::of_kinds(&NETWORKS, text), claims: claims.max(Doubt::of_kinds(&CLAIMS, text)) }
+    }
+
+    /// Of objects of these kinds whose names cannot be read.
+    pub(super) fn of_kinds(kinds: &[Kind]) -> Self {
+        let any = |is_such: fn(&Kind) -> bool| if kinds.iter().any(is_such) { Doubt::Likely } else { Doubt::None };
+        Self {
+            networks: any(|kind| matches!(kind, Kind::Nodes | Kind::Networks(_))),
+            claims: any(|kind| matches!(kind, Kind::Claims(_))),
+        }
     }
 
     /// Whether there is none.

@@ -7,12 +7,12 @@ use std::os::unix::fs::MetadataExt;
 
 use egressd_core::model::{Key, ObjectReference, SubjectKey, UnreadableService};
 
-use super::doubt::Doubts;
+use super::doubt::{Doubt, Doubts};
 use super::gathered::key;
 use super::lost::Lost;
 use crate::source::documents::{Contents, Identity, Object, service_identity};
 use crate::source::kind::Kind;
-use crate::source::refused::{NOTHING, STAYS, never_read};
+use crate::source::refused::{ANY_NODE, NOTHING, STAYS, never_read};
 
 /// One file as it was last seen.
 #[derive(Debug, Default)]
@@ -36,6 +36,12 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// Of an object that cannot be read, where these have a last good state.
+    fn of(identity: &Identity, why: &str, good: &BTreeSet<Identity>) -> Self {
+        let then = if good.contains(identity) { STAYS } else { never_read(identity.0, &identity.1) };
+        Self { object: Some(identity.clone()), why: format!("{why}; {then}") }
+    }
+
     fn of_more(why: String) -> Self {
         Self { object: None, why }
     }
@@ -83,7 +89,7 @@ impl File {
             return self.replace(contents.objects);
         }
         let partly = contents.partly();
-        let Contents { objects, originals: _, unreadable, services, unknown, faults } = contents;
+        let Contents { objects, originals: _, unreadable, services, unknown, nameless: _, faults } = contents;
         let before = mem::take(&mut self.objects);
         // Of two with one name, the first is used: it alone keeps what the first was, so that the same content read again
         // changes nothing.
@@ -98,15 +104,11 @@ impl File {
         let unread: BTreeSet<&Identity> = unreadable.iter().map(|(identity, _)| identity).collect();
         let stays = |identity: &Identity| unread.contains(identity) || !unknown.is_empty();
         let left = known.iter().filter(|(identity, _)| !present.contains(identity) && stays(identity));
+        let left = left.filter(|(identity, object)| object.stays_unread() || !unread.contains(identity));
         self.objects.extend(left.map(|(_, object)| (*object).clone()));
         let held: BTreeSet<Identity> = self.objects.iter().map(Object::identity).collect();
-        let good: BTreeSet<Identity> =
-            self.objects.iter().filter(|object| object.is_known()).map(Object::identity).collect();
-        let then = |identity: &Identity| if good.contains(identity) { STAYS } else { never_read(identity.0) };
-        let refusal = |(identity, why): &(Identity, String)| Refusal {
-            object: Some(identity.clone()),
-            why: format!("{why}; {}", then(identity)),
-        };
+        let good = self.objects.iter().filter(|object| object.is_known()).map(Object::identity).collect();
+        let refusal = |(identity, why): &(Identity, String)| Refusal::of(identity, why, &good);
         let refused: Vec<Refusal> = unreadable.iter().map(refusal).collect();
         let lost_before = self.lose(services, &unreadable, &held);
         // Each once, however often a file has one of that name.
@@ -150,7 +152,11 @@ impl File {
     /// since nothing of a content that is refused is.
     pub(super) fn refuse(&mut self, fault: &str, doubts: Doubts) -> Vec<Key> {
         let is_empty = self.objects.is_empty();
-        let then = if is_empty { NOTHING } else { STAYS };
+        let then = match doubts.claims {
+            Doubt::Likely if is_empty => ANY_NODE,
+            Doubt::None | Doubt::Possible | Doubt::Likely if is_empty => NOTHING,
+            Doubt::None | Doubt::Possible | Doubt::Likely => STAYS,
+        };
         self.faults = vec![Refusal::of_more(format!("{fault}; {then}"))];
         if is_empty { self.doubt(doubts) } else { Vec::new() }
     }

@@ -271,7 +271,7 @@ fn a_directory_that_is_read_once_leaves_nothing() {
 #[test]
 fn what_was_in_doubt_of_a_state_that_was_good_in_part_stays_so_while_the_file_is_broken_and_over_a_restart() {
     let mut fixture = Fixture::new();
-    let nameless = "apiVersion: v1\nkind: Service\nmetadata: {}\n";
+    let nameless = "apiVersion: v1\nkind: Node\nmetadata: {}\n";
     fixture.write("a.yaml", &format!("{}---\n{nameless}", cilium_node("10.0.1.0/24")));
     let in_doubt = |update: &Update| update.snapshot.cluster_networks.contains_key("manifest a.yaml");
     assert!(in_doubt(&fixture.process.scan()));

@@ -32,23 +32,35 @@ pub(super) fn claim(
 /// MetalLB writes the labels when it makes the object, and the same into the status right after that. So labels say which
 /// Service it is about where the status cannot be read; which node is named is unknown then.
 fn l2_status(root: &Field<'_>, faults: &mut Vec<Fault>) -> Option<Claim> {
-    let places = [root.object("status"), root.get("metadata").object("labels")];
+    let places = [plain(root, "status"), plain(&root.get("metadata"), "labels")];
     let service = said(&places, ["serviceName", "metallb.io/service-name"], faults);
     let namespace = said(&places, ["serviceNamespace", "metallb.io/service-namespace"], faults);
+    for (field, part, other) in [("serviceName", service, namespace), ("serviceNamespace", namespace, service)] {
+        if part.is_none() && other.is_some() && faults.is_empty() {
+            faults.push(root.get("status").get(field).fault("a part of the name of a Service"));
+        }
+    }
     let node = said(&places, ["node", "metallb.io/node"], faults);
     let named = match node {
         _ if !faults.is_empty() => Named::Unreadable,
         Some(node) => Named::Node(node.into()),
         None => Named::NoNode,
     };
-    let service = namespace.zip(service).map(|(namespace, name)| SubjectKey::service(namespace, name));
-    match service {
-        Some(service) => {
+    match (namespace, service) {
+        (Some(namespace), Some(name)) => {
             let since = moment(&root.get("metadata").get("creationTimestamp"), faults).map(UnixTime::from);
-            Some(Claim::L2Status(service, L2Status { named, since }))
+            Some(Claim::L2Status(SubjectKey::service(namespace, name), L2Status { named, since }))
         }
-        None => (named == Named::Unreadable).then_some(Claim::OfAnyService),
+        (None, None) if named != Named::Unreadable => None,
+        (Some(_), None) | (None, Some(_) | None) => Some(Claim::OfAnyService(ClaimKind::L2Statuses)),
     }
+}
+
+/// A member that holds others, whose names have no sign that cannot be seen: a name with one would say nothing.
+fn plain<'a>(within: &Field<'a>, member: &str) -> Result<Field<'a>, Fault> {
+    let member = within.object(member)?;
+    member.has_plain_names("the field")?;
+    Ok(member)
 }
 
 /// The first of these places that says something under its name. What is wrong is noted once.
@@ -65,7 +77,7 @@ fn said<'a>(places: &[Result<Field<'a>, Fault>; 2], names: [&str; 2], faults: &m
 }
 
 fn lease(root: &Field<'_>, faults: &mut Vec<Fault>) -> Result<Record, Unreadable> {
-    let spec = root.object("spec")?;
+    let spec = plain(root, "spec")?;
     let named = named(name_in(&spec.get("holderIdentity")), faults);
     let acquired = moment(&spec.get("acquireTime"), faults).map(UnixTime::from);
     let renewed = moment(&spec.get("renewTime"), faults).map(Moment::as_microsecond);

@@ -67,8 +67,8 @@ impl Asking {
         }
     }
 
-    /// Of each namespace in turn the oldest Service: one with many of them takes nothing from others, and a new one takes
-    /// nothing from an older one.
+    /// Of each namespace in turn the oldest Service: one with many of them takes nothing from others. In a namespace a new one
+    /// takes nothing from an older one.
     pub(super) fn choose(&self) -> Choice {
         let mut choice = Choice::default();
         for wants in self.in_order() {

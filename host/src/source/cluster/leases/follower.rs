@@ -99,7 +99,7 @@ fn heard(Reading { content, faults, name: _, uid: _ }: Reading) -> Heard {
     match content {
         Content::Object(Object::Claim(_, claim)) => match *claim {
             Claim::Lease(record) => Heard::Says(record, faults),
-            Claim::L2Status(..) | Claim::OfAnyService => Heard::Absent,
+            Claim::L2Status(..) | Claim::OfAnyService(_) => Heard::Absent,
         },
         Content::Unreadable(why) => Heard::Unreadable(why),
         Content::Object(_) | Content::Nothing => Heard::Absent,

@@ -51,9 +51,11 @@ impl Leases {
 
     /// Ends when something else is read of Services, which may ask by other names than before.
     pub(in crate::source::cluster) async fn is_asked_otherwise(&mut self) {
-        if self.asked.changed().await.is_err() {
+        match self.asked.changed().await {
+            // What was asked for in between may have been the same: who asked waits for a state all the same.
+            Ok(()) => self.handed = None,
             // The process ends.
-            std::future::pending().await
+            Err(_) => std::future::pending().await,
         }
     }
 

@@ -134,7 +134,8 @@ impl Entry {
             }
             Heard::Unreadable(why) => {
                 self.contact = Contact::No;
-                let lease = self.known().unwrap_or_else(|| Arc::new(unknown(Named::Unreadable)));
+                let lease = self.known().filter(|known| is_held(known));
+                let lease = lease.unwrap_or_else(|| Arc::new(unknown(Named::Unreadable)));
                 Some(Report { lease: Some(lease), unreadable: Some(why), faults: Vec::new() })
             }
             Heard::Answers => None,
@@ -161,7 +162,9 @@ impl Entry {
     fn observe(&mut self, record: Record, now: Moment) -> Arc<Lease> {
         self.contact = Contact::Yes;
         let record = match self.known() {
-            Some(known) if record.named == Named::Unreadable => Record { named: known.named.clone(), ..record },
+            Some(known) if record.named == Named::Unreadable && is_held(&known) => {
+                Record { named: known.named.clone(), ..record }
+            }
             Some(_) | None => record,
         };
         let observed = match self.observed.take() {
@@ -188,6 +191,11 @@ impl Entry {
         let is_seen = self.contact == Contact::Yes && is_running;
         self.observed.as_ref().filter(|_| is_seen)?.ends_after(Duration::ZERO)
     }
+}
+
+/// Whether it names a node. What is written there after another state may name one, though it cannot be read.
+fn is_held(lease: &Lease) -> bool {
+    matches!(lease.named, Named::Node(_)) && lease.term == Term::Running
 }
 
 /// A Lease of which nothing is known but that it counts.

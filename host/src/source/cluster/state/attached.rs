@@ -71,7 +71,7 @@ impl State {
     pub(super) fn store_claim(&mut self, name: ObjectReference, claim: &Claim) {
         let of = match claim {
             Claim::L2Status(service, _) => Some(Some(service.clone())),
-            Claim::OfAnyService => Some(None),
+            Claim::OfAnyService(_) => Some(None),
             Claim::Lease(_) => None,
         };
         if let Some(of) = of

@@ -48,7 +48,7 @@ impl State {
 
     fn known_claim(&self, claim: &Claim, name: &ObjectReference) -> Option<Claim> {
         match claim {
-            Claim::L2Status(..) | Claim::OfAnyService => {
+            Claim::L2Status(..) | Claim::OfAnyService(_) => {
                 claims::known_status(&self.snapshot, self.statuses.get(name)?.as_ref(), name)
             }
             Claim::Lease(_) => claims::known_lease(&self.snapshot, name),
