@@ -70,7 +70,7 @@ impl AdminServer {
     pub fn start(self, doors: Listeners) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let answer = move || tokio::task::LocalSet::new().block_on(&runtime, Arc::new(self).open(doors));
-        thread::Builder::new().name("admin_server".to_owned()).spawn(answer).map(drop)
+        thread::Builder::new().name("admin".to_owned()).spawn(answer).map(drop)
     }
 
     async fn open(self: Arc<Self>, doors: Listeners) {

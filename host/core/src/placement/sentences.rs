@@ -13,7 +13,7 @@ use crate::text::quoted;
 const LONGEST_NAME: usize = 253;
 
 /// The code of the finding that load balancers name different nodes.
-const CONTRADICTING: &str = "ownership-contradict";
+const CONTRADICTING: &str = "holders-contradict";
 
 pub(super) fn other_node(address: IpAddr, claim: &Claim<'_>, on_interface: Option<AddressState>) -> Finding {
     let node = named(claim.node().unwrap_or_default());
