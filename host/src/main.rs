@@ -11,6 +11,7 @@ use clap::CommandFactory;
 use egressd::admin::admin_server::{AdminServer, Listeners};
 use egressd::admin::clean::{self, Action, Job, NewerLayout, Outcome, Scope};
 use egressd::admin::document::{Document, Inside};
+use egressd::admin::explain;
 use egressd::admin::oneshot::{self, Known, Report};
 use egressd::admin::output;
 use egressd::admin::print;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => difference(&args),
         Command::Status(args) => status(&args).map(|()| ExitCode::SUCCESS),
         Command::Clean(args) => clean(&args),
+        Command::ExplainCode(args) => explain::print(&mut out::stdout(), &args).map(|()| ExitCode::SUCCESS),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egressd", &mut out::stdout());
             Ok(ExitCode::SUCCESS)

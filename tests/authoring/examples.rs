@@ -25,8 +25,9 @@ const ELSEWHERE: [&str; 9] = [
 ];
 
 /// Those with examples that need nothing but files.
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["plan"],
+    &["explain-code"],
     &["completion"],
     &["man"],
     &["policy", "new"],

@@ -7,7 +7,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod codes;
 mod commands;
+mod emitted;
 mod page;
 
 use std::path::{Path, PathBuf};
@@ -77,12 +79,11 @@ fn the_findings_that_the_page_for_operators_quotes_are_those_of_today() {
     )]);
     let finding = printed.lines().find_map(|line| line.split_once("error: ")).map(|(_, finding)| finding);
     let Some((sentence, label)) = finding.and_then(|finding| finding.rsplit_once(" [")) else { panic!("{printed}") };
-    let Some((_code, policy)) = label.split_once("] ") else { panic!("{printed}") };
     let quoted = page.lines().filter(|line| line.contains("  Warning  Invalid  ") && line.contains("tcp:http"));
     let quoted: Vec<&str> = quoted.collect();
     assert!(!quoted.is_empty(), "the page quotes no finding");
     for line in quoted {
-        assert!(line.contains(&format!("  {sentence} ({policy}); ")), "printed: {sentence}\nquoted: {line}");
+        assert!(line.contains(&format!("  {sentence} [{label}; ")), "printed: {sentence}\nquoted: {line}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::rooms::{WINGS, all_entered};
 use crate::rust::{code, files, name};
 
 /// Every room of `host/src` with all that it imports, outside of tests, those that import nothing first.
-pub(crate) const SHELL: [(&str, &[&str]); 35] = [
+pub(crate) const SHELL: [(&str, &[&str]); 36] = [
     ("errors", &[]),
     ("log", &[]),
     ("metrics", &[]),
@@ -47,6 +47,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 35] = [
         "publish",
         &["state_channel", "clock", "egress_node", "errors", "files", "instances/orphans", "policies", "rights"],
     ),
+    ("admin/explain", &["cli"]),
     ("admin/pool", &["clock"]),
     ("admin/http", &["admin/pool"]),
     ("admin/status_socket", &["admin/pool", "clock", "files"]),

@@ -55,11 +55,12 @@ const ADAPTERS: [&str; 8] = [
 
 /// Rooms of the core, and which others each may import. `compile` is where plans and rulesets meet; `pipeline`
 /// only hands values from one room to the next.
-pub(crate) const ROOMS: [(&str, &[&str]); 25] = [
+pub(crate) const ROOMS: [(&str, &[&str]); 26] = [
     ("net", &[]),
     ("text", &[]),
     ("stray", &["finding", "model"]),
     ("finding", &["text"]),
+    ("codes", &["finding"]),
     ("model", &["finding", "net", "text"]),
     ("decision", &["finding", "net"]),
     ("policy", &["finding", "model"]),

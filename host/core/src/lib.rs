@@ -11,6 +11,7 @@
 pub mod beside;
 pub mod chain;
 pub mod check;
+pub mod codes;
 pub mod compile;
 pub mod decision;
 pub mod diff;

@@ -3,6 +3,7 @@
 pub mod admin_server;
 pub mod clean;
 pub mod document;
+pub mod explain;
 pub mod http;
 pub mod oneshot;
 pub mod output;

@@ -66,6 +66,15 @@ Examples:
   # Remove those of every instance that has ended
   egressd clean --all";
 
+/// Of `explain-code`.
+pub(super) const EXPLAIN_CODE: &str = "\
+Examples:
+  # What a finding means, and what to do
+  egressd explain-code no-address
+
+  # Every code
+  egressd explain-code";
+
 /// Of `completion`.
 pub(super) const COMPLETION: &str = "\
 Examples:

@@ -4,6 +4,7 @@ mod address;
 mod clean;
 mod environment;
 mod examples;
+mod explain;
 mod instance;
 mod limits;
 mod networks;
@@ -24,6 +25,7 @@ use clap_complete::Shell;
 
 pub use clean::CleanArgs;
 pub use environment::OTHER_NAMES;
+pub use explain::{ExplainArgs, ExplainOutput};
 pub use instance::{Instance, Locks, Socket};
 pub use limits::Limits;
 pub use networks::{DetectNetworks, Networks};
@@ -90,6 +92,11 @@ pub enum Command {
     /// Write, test and pack policies. Offline: no cluster, no kernel, no privileges.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Explain the code of a finding, or the reason of an Event: what is the case, why, and what to do.
+    ///
+    /// Exits with 0, 1 for a code that is not in the list, 2 for wrong usage.
+    #[command(after_long_help = examples::EXPLAIN_CODE)]
+    ExplainCode(ExplainArgs),
     /// Print a completion script for a shell.
     #[command(visible_alias = "completions", after_long_help = examples::COMPLETION)]
     Completion {

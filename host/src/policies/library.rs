@@ -321,11 +321,15 @@ fn trouble(reason: &str, has_good: bool) -> String {
     format!("{}; {then}", Text::new(reason))
 }
 
+/// The code of the finding on a policy that is not loaded.
+pub const REFUSED: &str = "policy-refused";
+
 /// The troubles of policies as findings, for those who look once.
 pub fn findings(reports: &[PolicyReport]) -> Vec<Finding> {
     let finding = |report: &PolicyReport| {
         let trouble = report.trouble.as_ref()?;
-        Some(Finding::error("policy-refused", format!("policy {}: {trouble}", report.name)))
+        let finding = Finding::error(REFUSED, format!("policy {}: {trouble}", report.name));
+        Some(finding.of_policy(Text::new(report.name.as_str())))
     };
     reports.iter().filter_map(finding).collect()
 }

@@ -16,7 +16,7 @@ mod wanted;
 
 use std::path::PathBuf;
 
-pub use library::{Library, Loaded, Objects, Step, findings};
+pub use library::{Library, Loaded, Objects, REFUSED, Step, findings};
 pub use loader::{Loader, LoaderGone};
 pub use module::{digest, unpack};
 pub use report::{Kind, PolicyReport, PolicyState};

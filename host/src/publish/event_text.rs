@@ -1,10 +1,12 @@
 //! Statuses as Events say them.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use egressd_core::finding::{Finding, Severity};
+pub(super) use egressd_core::codes::EventType;
+use egressd_core::finding::{Finding, Severity, label};
 use egressd_core::status::{State, SubjectStatus};
 use egressd_core::text::{Text, cut, plain};
 
@@ -12,6 +14,8 @@ use crate::instances::orphans::Orphan;
 
 /// The longest note that Kubernetes takes is 1 KiB.
 const LONGEST: usize = 1000;
+/// How many bytes of a sentence are in a note, so that its code behind it is never cut off.
+const LONGEST_SENTENCE: usize = 700;
 /// How many endpoints are named.
 const NAMED: usize = 4;
 
@@ -49,15 +53,6 @@ pub enum Reason {
     OrphanedTable,
 }
 
-/// An Event's type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EventType {
-    /// As it should be.
-    Normal,
-    /// Somebody should look at it.
-    Warning,
-}
-
 impl Reason {
     /// As Kubernetes writes it.
     pub fn as_str(self) -> &'static str {
@@ -74,22 +69,19 @@ impl Reason {
     }
 }
 
-impl EventType {
-    /// As Kubernetes writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Normal => "Normal",
-            Self::Warning => "Warning",
-        }
-    }
-}
-
 impl EventText {
     /// With a note that Kubernetes takes.
     pub(super) fn new(reason: Reason, event_type: EventType, note: impl Into<String>) -> Self {
         let mut note = plain(&note.into());
         cut(&mut note, LONGEST);
         Self { reason, event_type, note, faults: BTreeSet::new() }
+    }
+
+    /// Of something wrong, with its code, which stays whole however long the sentence is.
+    pub(super) fn coded(reason: Reason, sentence: &str, label: impl Display) -> Self {
+        let mut sentence = sentence.to_owned();
+        cut(&mut sentence, LONGEST_SENTENCE);
+        Self::new(reason, EventType::Warning, format!("{sentence} {label}"))
     }
 
     /// Of a Service about which somebody spoke, and for which nobody asks any more.
@@ -99,7 +91,8 @@ impl EventText {
 
     /// Of a table that no egressd looks after.
     pub(super) fn orphaned(orphan: &Orphan) -> Self {
-        Self::new(Reason::OrphanedTable, EventType::Warning, orphan.finding().message)
+        let finding = orphan.finding();
+        Self::coded(Reason::OrphanedTable, &finding.message, finding.label())
     }
 
     /// Of a status, as a node says it; none when nobody asked for egress.
@@ -145,22 +138,24 @@ fn note(status: &SubjectStatus, node: &str) -> String {
 fn why(status: &SubjectStatus) -> Option<String> {
     let worst = status.worst()?;
     let told = status.state != State::Translating || worst.severity >= Severity::Warning;
-    let reason = told.then_some(&worst.message)?;
+    let mut reason = told.then(|| worst.message.to_string())?;
+    cut(&mut reason, LONGEST_SENTENCE);
     let instead = ["last-good-in-force", "nothing-in-force"];
-    let instead = status.findings.iter().find(|f| instead.contains(&f.code.as_str()) && f.message != *reason);
+    let instead = status.findings.iter().find(|f| instead.contains(&f.code.as_str()) && f.message != worst.message);
     let others = status.findings.iter().filter(|f| f.severity == worst.severity).count() - 1;
     let more = if others > 0 { format!(" (and {others} more: see `egressd status`)") } else { String::new() };
     let instead = instead.map(|finding| format!("; {}", finding.message)).unwrap_or_default();
-    Some(format!("{reason}{}{more}{instead}", by(status, worst)))
+    Some(format!("{reason} {}{more}{instead}", origin(status, worst)))
 }
 
-/// The policy that reports it, where the sentence around it does not name that already.
-fn by(status: &SubjectStatus, worst: &Finding) -> String {
+/// The code, the rule, and the policy where the sentence does not name that already.
+fn origin(status: &SubjectStatus, worst: &Finding) -> String {
     let named =
         |policy: &&Arc<Text>| status.state != State::Denied || status.policy.as_deref() != Some(policy.as_str());
     let policy =
         worst.policy.as_ref().filter(named).filter(|policy| !worst.message.contains(&format!("policy {policy}")));
-    policy.map(|policy| format!(" (policy {policy})")).unwrap_or_default()
+    let [policy, rule] = [policy, worst.rule.as_ref()].map(|name| name.map(|name| name.as_str()));
+    label(&worst.code, policy, rule).to_string()
 }
 
 fn translated(status: &SubjectStatus, node: &str) -> String {
@@ -170,3 +165,7 @@ fn translated(status: &SubjectStatus, node: &str) -> String {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("node {node} translates {named}{more} to {}", list(&status.addresses))
 }
+
+#[cfg(test)]
+#[path = "event_text_tests.rs"]
+mod tests;

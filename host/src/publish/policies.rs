@@ -1,11 +1,12 @@
 //! A policy's fate, as its ConfigMap says it: one node of the cluster writes it, so it is what that node saw.
 
-use egressd_core::chain::{FailureKind, PolicyFailure};
+use egressd_core::chain::{FAILED, FailureKind, PolicyFailure};
+use egressd_core::finding::label;
 use egressd_core::model::SubjectKey;
 use serde::Serialize;
 
 use super::event_text::{EventText, EventType, Reason};
-use crate::policies::{PolicyReport, PolicyState};
+use crate::policies::{PolicyReport, PolicyState, REFUSED};
 
 /// The annotation's value. Field names are stable; new ones may come.
 #[derive(Serialize)]
@@ -55,10 +56,10 @@ fn failure(report: &PolicyReport, failing: &Failing) -> String {
 /// What an Event says of it.
 pub(super) fn said(report: &PolicyReport, failing: Option<&Failing>) -> EventText {
     if let Some(trouble) = &report.trouble {
-        return EventText::new(Reason::Invalid, EventType::Warning, trouble);
+        return EventText::coded(Reason::Invalid, trouble, label(REFUSED, None, None));
     }
     if let Some(failing) = failing {
-        return EventText::new(Reason::PolicyFailed, EventType::Warning, failure(report, failing));
+        return EventText::coded(Reason::PolicyFailed, &failure(report, failing), label(FAILED, None, None));
     }
     let version = report.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
     let digest = report.digest.as_ref().map(|digest| format!(", sha256 {digest}")).unwrap_or_default();
@@ -87,7 +88,7 @@ mod tests {
         let report = PolicyReport::unloaded("guard", PolicyState::Refused, Some("it has no module".to_owned()));
         assert_eq!(status(&report, None), r#"{"state":"refused","trouble":"it has no module"}"#);
         let said = said(&report, None);
-        assert_eq!((said.reason, said.note.as_str()), (Reason::Invalid, "it has no module"));
+        assert_eq!((said.reason, said.note.as_str()), (Reason::Invalid, "it has no module [policy-refused]"));
     }
 
     #[test]

@@ -197,12 +197,12 @@ fn what_is_wrong_does_not_wait_behind_thousands_of_services_that_are_well() {
     };
     let settled = publish_state.due(&faulty("first"), now, 64).next.unwrap_or(now) + Duration::from_secs(1);
     let first = said(&publish_state.due(&faulty("first"), settled, 64).writes)[0].1.to_owned();
-    assert!(first.ends_with("first is wrong"), "{first}");
+    assert!(first.ends_with("first is wrong [first]"), "{first}");
     // So many Events that nothing is left for others.
     play(&mut publish_state, &faulty("first"), &mut now, Duration::from_secs(2), &done());
     publish_state.due(&faulty("second"), now, 64);
     let writes = publish_state.due(&faulty("second"), now + Duration::from_secs(1), 64).writes;
-    assert!(said(&writes)[0].1.ends_with("second is wrong"), "{writes:?}");
+    assert!(said(&writes)[0].1.ends_with("second is wrong [second]"), "{writes:?}");
 }
 
 /// One is changed, one is new, one is gone; one stays as it was.
@@ -217,7 +217,7 @@ fn what_the_kernel_does_not_take_over_is_not_published_and_the_reason_is_said() 
     next.plan.subjects.remove(&key(2));
     next.statuses.remove(&key(2));
     let held = held_back(&before, &next, "the kernel says no; it is tried again");
-    let why = "a change of this Service is not in force: the kernel says no; it is tried again";
+    let why = "a change of this Service is not in force: the kernel says no; it is tried again [not-in-force]";
     let stays = |number: u8| format!("node node-1 translates 10.0.0.{number} to 192.0.2.1; {why}");
     let writes = play(&mut publish_state, &newest(held), &mut now, MINUTE, &done());
     let expected =
@@ -259,7 +259,8 @@ fn a_fault_that_was_put_right_is_not_told_any_more_when_the_kernel_refuses_the_c
         .change(|parts| parts.address = [192, 0, 2, 9].into());
     let held = held_back(&before, &next, "no");
     let said = EventText::of(status_of(&held, 1), NODE).unwrap();
-    let note = "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no";
+    let note =
+        "node node-1 translates 10.0.0.1 to 192.0.2.1; a change of this Service is not in force: no [not-in-force]";
     assert_eq!((said.reason, said.note.as_str()), (Reason::NotApplied, note));
 }
 
@@ -276,7 +277,8 @@ fn an_orphaned_table_is_reported_once_on_the_node_and_anew_when_it_comes_back() 
         let writes = play(&mut publish_state, &there, &mut now, MINUTE, &done());
         let regarding = Regarding::Node { table: "table ip kube_vip_v4".to_owned() };
         assert!(matches!(&writes[..], [Write::Event { regarding: about, .. }] if *about == regarding), "{writes:?}");
-        assert_eq!(said(&writes), [(Reason::OrphanedTable, orphan.finding().message.as_str())]);
+        let note = format!("{} [orphaned-table]", orphan.finding().message);
+        assert_eq!(said(&writes), [(Reason::OrphanedTable, note.as_str())]);
         assert_eq!(play(&mut publish_state, &there, &mut now, MINUTE, &done()), []);
         assert_eq!(play(&mut publish_state, &with_orphan(None), &mut now, MINUTE, &done()), []);
     }

@@ -17,28 +17,28 @@ pub(super) fn hidden(member: &Member, draft: &Draft) -> Option<Finding> {
         Contract::Native | Contract::Subjects(_) => return None,
         Contract::Services(version) => version,
     };
-    let what = beyond(draft)?;
-    let message = format!(
-        "policy {} cannot be shown {what}: it is a component of contract {version}; rebuild it with contract {WHOLE_SINCE}, or \
-         leave that out of the draft",
-        member.name
-    );
-    Some(Finding::error(DRAFT_NOT_SHOWN, message))
+    let finding = |what: &str| {
+        let message = format!(
+            "policy {} cannot be shown {what}: it is a component of contract {version}; rebuild it with contract \
+             {WHOLE_SINCE}, or leave that out of the draft",
+            member.name
+        );
+        Finding::error(DRAFT_NOT_SHOWN, message)
+    };
+    if draft.gateways().is_some() {
+        return Some(finding("gateways of the draft"));
+    }
+    let (rule, field) = draft.rules().iter().find_map(|rule| Some((rule, beyond(rule)?)))?;
+    Some(finding(&format!("{field} of rule {:?}", rule.id())).about_rule(rule.id()))
 }
 
 /// What contract 0.1.0 has no form for. That something is left to the host's settings it is shown as what that comes to.
-fn beyond(draft: &Draft) -> Option<String> {
-    let gateways = draft.gateways().map(|_| "gateways of the draft".to_owned());
-    gateways.or_else(|| draft.rules().iter().find_map(beyond_in_rule))
-}
-
-fn beyond_in_rule(rule: &Rule) -> Option<String> {
+fn beyond(rule: &Rule) -> Option<&'static str> {
     let fields = [
         ("several addresses", !rule.alternatives().is_empty()),
         ("translated-ports", rule.translated_ports().is_some()),
         ("dscp", rule.dscp().is_some()),
         ("mark", rule.mark().is_some()),
     ];
-    let field = fields.into_iter().find_map(|(field, is_there)| is_there.then_some(field))?;
-    Some(format!("{field} of rule {:?}", rule.id()))
+    fields.into_iter().find_map(|(field, is_there)| is_there.then_some(field))
 }

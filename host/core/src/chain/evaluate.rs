@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::drafts::hidden;
 use super::kinds::{blind, finding};
-use super::{Asked, Chain, ChainDecision, ChainResult, FailureKind, Member, PolicyFailure, Shadow};
+use super::{Asked, Chain, ChainDecision, ChainResult, FAILED, FailureKind, Member, PolicyFailure, Shadow};
 use crate::decision::{Decision, Diagnostic, Draft, Outcome};
 use crate::finding::{Finding, Severity, at_most};
 use crate::guard::guard;
@@ -135,12 +135,12 @@ impl<'a> Walk<'a> {
             OnFailure::KeepLast => Some(ChainDecision::Failed(failure)),
             OnFailure::Closed => {
                 let message = format!("{failure}; its on-failure is closed, so nothing is translated");
-                self.findings.push(Finding::error("policy-failed", message).of_policy(named(member)));
+                self.findings.push(Finding::error(FAILED, message).of_policy(named(member)));
                 Some(ChainDecision::Denied { policy: member.name.clone() })
             }
             OnFailure::Skip => {
                 let message = format!("{failure}; its on-failure is skip, so the others decide without it");
-                self.findings.push(Finding::warning("policy-failed", message).of_policy(named(member)));
+                self.findings.push(Finding::warning(FAILED, message).of_policy(named(member)));
                 None
             }
         }

@@ -19,6 +19,12 @@ use crate::finding::Finding;
 use crate::model::{Context, SubjectView};
 use crate::text::Text;
 
+/// The code of the finding on a Service about which a policy could not answer.
+pub const FAILED: &str = "policy-failed";
+
+/// The code of the finding on a Service that waits, since the policy failed too often.
+pub const RESTS: &str = "policy-rests";
+
 /// Something that decides about one Service: a component, or a closure in a test.
 pub trait Policy: Send + Sync {
     /// The name that status and messages use.

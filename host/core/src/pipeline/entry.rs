@@ -10,7 +10,7 @@ use super::input::{Heard, asks_nothing};
 use super::memory::with_annotations;
 use super::shown::{Looking, Shown, are_alike};
 use super::{About, Question};
-use crate::chain::ChainResult;
+use crate::chain::{ChainResult, RESTS};
 use crate::finding::Finding;
 use crate::model::{AnnotationPrefix, Labels, Published, Subject, SubjectKey, SubjectObject, SubjectView};
 use crate::whose::Waits;
@@ -157,7 +157,7 @@ impl Entry {
         let failure = self.again.deferred().filter(|_| self.standing == AnswerState::Earlier)?;
         let message =
             format!("{failure}; what was in force of this {} stays, for today's endpoints", self.view.subject.kind());
-        Some(failure.attributed(Finding::warning("policy-rests", message)))
+        Some(failure.attributed(Finding::warning(RESTS, message)))
     }
 }
 

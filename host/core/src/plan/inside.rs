@@ -15,7 +15,7 @@ pub(super) fn unknown(rule: &Rule) -> Finding {
         "nothing is translated to {address}, because the cluster's {family} pod networks are unknown; set egress_podcidr or \
          --inside-networks (EGRESSD_INSIDE_NETWORKS), or give Nodes podCIDRs"
     );
-    Finding::error("networks-unknown", message)
+    Finding::error("networks-unknown", message).about_rule(rule.id())
 }
 
 /// What is left untranslated, or is translated in doubt, since there may be pods where none is known to be.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::not_implemented::not_implemented;
 use super::today::today;
 use super::{End, Planned, PlannedSubject, Rules, Sharing, alternatives, inside, remote};
-use crate::chain::{ChainDecision, ChainResult};
+use crate::chain::{ChainDecision, ChainResult, FAILED};
 use crate::decision::{Draft, Rule};
 use crate::finding::{Finding, Severity, at_most, first_of};
 use crate::guard;
@@ -117,7 +117,7 @@ fn guarded(
         ChainDecision::Invalid { .. } => (End::Invalid, stand_in(context, view, standby, findings).into()),
         ChainDecision::Denied { .. } => (End::Denied, Arc::default()),
         ChainDecision::Failed(failure) => {
-            findings.push(failure.attributed(Finding::error("policy-failed", failure.to_string())));
+            findings.push(failure.attributed(Finding::error(FAILED, failure.to_string())));
             (End::Failed, stand_in(context, view, standby, findings).into())
         }
     }

@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use egressd_core::chain::RESTS;
 use egressd_core::finding::label;
 use egressd_core::model::SubjectKind;
 use egressd_core::status::State;
 
 use super::{Document, FindingDocument, Policy, Service, Shadow, Table};
+use crate::policies::REFUSED;
 use crate::rights::Publish;
 
 /// Which columns a table has.
@@ -105,8 +107,8 @@ fn policies(out: &mut dyn Write, policies: &[Policy]) -> io::Result<()> {
     writeln!(out)?;
     aligned(out, &rows)?;
     for policy in policies {
-        for sentence in policy.trouble.iter().chain(&policy.slowed) {
-            writeln!(out, "  {}: {sentence}", policy.name)?;
+        for (sentence, code) in policy.trouble.iter().zip([REFUSED]).chain(policy.slowed.iter().zip([RESTS])) {
+            writeln!(out, "  {}: {sentence} [{code}]", policy.name)?;
         }
     }
     Ok(())

@@ -1,0 +1,66 @@
+//! Event reasons.
+
+use super::entry::{CodeEntry, EVENT_WARNING, NORMAL, NORMAL_OR_WARNING};
+
+pub(super) const ENTRIES: &[CodeEntry] = &[
+    CodeEntry {
+        code: "Applied",
+        level: NORMAL_OR_WARNING,
+        sentence: "The Service is translated, or the policy is loaded.",
+        cause: "A change of the object came into force. It is of type Warning where a finding of the Service is a \
+                warning or an error.",
+        remedy: "None is needed; as a Warning, see the finding in the note.",
+    },
+    CodeEntry {
+        code: "Changed",
+        level: NORMAL_OR_WARNING,
+        sentence: "The Service is translated otherwise than the Event before says.",
+        cause: "Endpoints, addresses or findings changed.",
+        remedy: "None is needed; as a Warning, see the finding in the note.",
+    },
+    CodeEntry {
+        code: "Denied",
+        level: EVENT_WARNING,
+        sentence: "A policy forbids to translate for the Service.",
+        cause: "The policy that the note names denied it, or could not be shown the Service.",
+        remedy: "See the message of the policy in the note.",
+    },
+    CodeEntry {
+        code: "Invalid",
+        level: EVENT_WARNING,
+        sentence: "The annotations of the Service, or the ConfigMap of the policy, cannot be used.",
+        cause: "The newest input is invalid; what was accepted last stays in force.",
+        remedy: "Correct what the note names.",
+    },
+    CodeEntry {
+        code: "NotApplied",
+        level: NORMAL_OR_WARNING,
+        sentence: "Nothing is translated for the Service on this node, or its newest change is not in force, or the \
+                   policy is not loaded.",
+        cause: "The note names the cause, as another node that has the address. It is of type Warning where that is \
+                a warning or an error.",
+        remedy: "None is needed where another node translates; otherwise see the finding in the note.",
+    },
+    CodeEntry {
+        code: "OrphanedTable",
+        level: EVENT_WARNING,
+        sentence: "A table translates packets of pods, and the egressd that made it does not run any more. The Event \
+                   is on the Node.",
+        cause: "An instance was removed without `egressd clean`.",
+        remedy: "Run the `egressd clean` command that the note has.",
+    },
+    CodeEntry {
+        code: "PolicyFailed",
+        level: EVENT_WARNING,
+        sentence: "A policy could not answer.",
+        cause: "The component ended with an error, used more than it may, or answered what cannot be.",
+        remedy: "See the reason in the note; correct the policy.",
+    },
+    CodeEntry {
+        code: "Removed",
+        level: NORMAL,
+        sentence: "Egress is not asked for any more, and nothing is translated for the Service.",
+        cause: "The annotations were removed, or the Service is not of type LoadBalancer any more.",
+        remedy: "None is needed.",
+    },
+];

@@ -1,0 +1,170 @@
+//! The closed list of codes of findings and of reasons of Events: what each means, why it appears and what to do.
+//!
+//! Programs look at codes, so they are stable. `tests/docs` holds that what host and core emit is in the list, and that
+//! `docs/findings.md` is the list. The codes of policies are no part of it: each policy has its own.
+
+mod addresses;
+mod endpoints;
+mod entry;
+mod events;
+mod networks;
+mod owners;
+mod policies;
+mod process;
+mod services;
+mod sources;
+
+use egressd_vocabulary::spelling::{MOST_EDITS, edits};
+
+pub use entry::{CodeEntry, EventType, Level};
+
+/// The codes about one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// A heading.
+    pub title: &'static str,
+    /// One line of Markdown.
+    pub about: &'static str,
+    /// Sorted by code.
+    pub entries: &'static [CodeEntry],
+}
+
+/// All codes, in the order of the page.
+pub const GROUPS: [Group; 9] = [
+    Group {
+        title: "Addresses of a Service",
+        about: "Which addresses a Service has, and which of them may be a source address.",
+        entries: addresses::ENTRIES,
+    },
+    Group {
+        title: "Which node has an address",
+        about: "On which node an address is, from what load balancers, `vipHost` and interfaces say ([owner.md](owner.md)).",
+        entries: owners::ENTRIES,
+    },
+    Group {
+        title: "Endpoints",
+        about: "Pods behind a Service that are not translated, or share rules with another Service.",
+        entries: endpoints::ENTRIES,
+    },
+    Group {
+        title: "Networks and Nodes",
+        about: "What is inside the cluster, towards which nothing is translated, and what Nodes say about themselves \
+                ([install.md](install.md#what-is-inside-the-cluster)).",
+        entries: networks::ENTRIES,
+    },
+    Group {
+        title: "Requests and limits",
+        about: "What is asked for, and how much of it this node may hold ([security.md](security.md#limits)).",
+        entries: services::ENTRIES,
+    },
+    Group {
+        title: "Policies",
+        about: "What egressd reports about policies and their answers ([policies.md](policies.md)).",
+        entries: policies::ENTRIES,
+    },
+    Group {
+        title: "Sources",
+        about: "What cannot be read from the API server or from manifests ([operate.md](operate.md#in-a-cluster)).",
+        entries: sources::ENTRIES,
+    },
+    Group {
+        title: "Node and process",
+        about: "What egressd reports about itself, its files, its node and its tables.",
+        entries: process::ENTRIES,
+    },
+    Group {
+        title: "Event reasons",
+        about: "The reasons of Events in `kubectl describe`. The note of an Event has the code of the finding that is its cause.",
+        entries: events::ENTRIES,
+    },
+];
+
+/// How many codes are proposed instead of one that is not in the list.
+const MOST_SIMILAR: usize = 3;
+
+/// The shortest text that is looked for within codes.
+const SHORTEST_PART: usize = 3;
+
+/// Every entry, in the order of the page.
+pub fn all() -> impl Iterator<Item = &'static CodeEntry> {
+    GROUPS.iter().flat_map(|group| group.entries)
+}
+
+/// The entry of a code, in whatever case it is written.
+pub fn find(code: &str) -> Option<&'static CodeEntry> {
+    all().find(|entry| entry.code.eq_ignore_ascii_case(code))
+}
+
+/// The codes that are nearest to a text which is none: those that differ in few letters, then those that have it as a
+/// part, then those with a word of it; three at most.
+pub fn similar(text: &str) -> Vec<&'static str> {
+    let text = text.to_ascii_lowercase();
+    let distance = |code: &'static str| Some((distance(&text, &code.to_ascii_lowercase())?, code));
+    let mut near: Vec<(usize, &str)> = all().filter_map(|entry| distance(entry.code)).collect();
+    near.sort_unstable();
+    near.into_iter().take(MOST_SIMILAR).map(|(_, code)| code).collect()
+}
+
+/// How far a code is from a text; none where they have nothing in common.
+fn distance(text: &str, code: &str) -> Option<usize> {
+    let edits = edits(text, code);
+    if edits <= MOST_EDITS {
+        return Some(edits);
+    }
+    if text.len() >= SHORTEST_PART && code.contains(text) {
+        return Some(MOST_EDITS + 1);
+    }
+    let words = || code.split('-').filter(|word| word.len() >= SHORTEST_PART);
+    let common = words().filter(|word| text.split('-').any(|other| other == *word)).count();
+    (common > 0).then(|| MOST_EDITS + 2 + words().count() - common)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_there_once_and_its_group_is_sorted() {
+        let codes: BTreeSet<String> = all().map(|entry| entry.code.to_ascii_lowercase()).collect();
+        assert_eq!(codes.len(), all().count());
+        for group in GROUPS {
+            assert!(group.entries.is_sorted_by_key(|entry| entry.code), "{}", group.title);
+        }
+    }
+
+    #[test]
+    fn every_text_is_a_sentence_on_one_line() {
+        for entry in all() {
+            for text in [entry.sentence, entry.cause, entry.remedy] {
+                let begins =
+                    text.starts_with(|c: char| c.is_uppercase() || "`k".contains(c) || text.starts_with("egressd"));
+                let is_sentence = begins && text.ends_with(['.', ')']) && !text.contains("  ");
+                assert!(is_sentence && !text.contains('\n'), "{}: {text}", entry.code);
+            }
+            assert!(!entry.level.names().is_empty(), "{}", entry.code);
+        }
+    }
+
+    #[test]
+    fn a_code_is_found_in_any_case_and_others_are_not() {
+        assert_eq!(find("held-elsewhere").map(|entry| entry.code), Some("held-elsewhere"));
+        assert_eq!(find("policyfailed").map(|entry| entry.code), Some("PolicyFailed"));
+        assert_eq!(find("held"), None);
+    }
+
+    #[test]
+    fn a_text_that_is_no_code_has_the_nearest_ones() {
+        for (text, nearest) in [
+            ("held-elsewere", &["held-elsewhere"][..]),
+            ("api-server", &["api-server-away", "api-server-certificate", "api-server-forbids"]),
+            ("orphaned", &["OrphanedTable", "orphaned-table"]),
+            ("state-broken", &["newer-state", "state-lost", "state-unreadable"]),
+            ("xyz", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(similar(text), nearest, "{text}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Networks and Nodes.
+
+use super::entry::{CodeEntry, ERROR, INFO, INFO_OR_WARNING, WARNING};
+
+pub(super) const ENTRIES: &[CodeEntry] = &[
+    CodeEntry {
+        code: "egress-node-address-unusable",
+        level: WARNING,
+        sentence: "An EgressNode lists an address that no interface can have, and the address does not count.",
+        cause: "Another program or an egressd of another version wrote the object.",
+        remedy: "Correct the EgressNode, or update egressd on that node.",
+    },
+    CodeEntry {
+        code: "egress-node-without-node",
+        level: WARNING,
+        sentence: "There is an EgressNode without a Node of its name, and it does not count.",
+        cause: "The node left the cluster, or has not joined it yet.",
+        remedy: "Delete the EgressNode, or let the node join.",
+    },
+    CodeEntry {
+        code: "endpoints-inside-too-many",
+        level: WARNING,
+        sentence: "A namespace has more than 256 pods outside of all known networks, and those after the 256th do \
+                   not count as inside.",
+        cause: "The pod network of these pods is in no Node's `spec.podCIDRs`, so each pod has to be listed by its \
+                address.",
+        remedy: "Set `--inside-networks` (`EGRESSD_INSIDE_NETWORKS`) to the networks of these pods.",
+    },
+    CodeEntry {
+        code: "ipv6-networks-unknown",
+        level: INFO,
+        sentence: "No IPv6 pod network is known, so nothing IPv6 is translated.",
+        cause: "No Node has an IPv6 network in `spec.podCIDRs`, and no setting names one.",
+        remedy: "Set `egress_podcidr` or `--inside-networks` if the cluster has IPv6.",
+    },
+    CodeEntry {
+        code: "networks-assumed",
+        level: WARNING,
+        sentence: "It is not known where all pods of this family are, and private destinations may be pods.",
+        cause: "No Node has `spec.podCIDRs`, one has none though others have, or they cannot be read. Packets to \
+                private destinations are not translated, or, after an update from a release that translated them, \
+                still are; the message says which.",
+        remedy: "Set `--inside-networks` (`EGRESSD_INSIDE_NETWORKS`) to the networks of all pods, or to `none` where \
+                 all are known; or correct the object that the message names.",
+    },
+    CodeEntry {
+        code: "networks-unknown",
+        level: ERROR,
+        sentence: "The pod networks of the cluster are unknown for this family, so nothing is translated to the \
+                   address.",
+        cause: "No Node has a network of this family in `spec.podCIDRs`, and no setting names one.",
+        remedy: "Set `egress_podcidr` or `--inside-networks` (`EGRESSD_INSIDE_NETWORKS`), or give the Nodes \
+                 `podCIDRs`.",
+    },
+    CodeEntry {
+        code: "node-address-in-pod-network",
+        level: WARNING,
+        sentence: "A Node lists an address that lies in the pod network of a Node, and it does not count as a node's \
+                   address.",
+        cause: "The status of the Node or the `podCIDRs` are wrong. A node could otherwise declare pods to be nodes.",
+        remedy: "Correct the addresses or the `spec.podCIDRs` of the Node that the message names.",
+    },
+    CodeEntry {
+        code: "node-address-twice",
+        level: WARNING,
+        sentence: "Two Nodes list the same address.",
+        cause: "One of the two objects is wrong or out of date.",
+        remedy: "Correct or delete that Node.",
+    },
+    CodeEntry {
+        code: "node-addresses-too-many",
+        level: WARNING,
+        sentence: "A Node lists more than 16 addresses, and those after the 16th do not count.",
+        cause: "The status of the Node was written by another program than the kubelet or a cloud controller.",
+        remedy: "Remove addresses that the Node does not need, or add the others to `--inside-networks`.",
+    },
+    CodeEntry {
+        code: "node-network-too-wide",
+        level: WARNING,
+        sentence: "A Node has a network in `spec.podCIDRs` that is wider than /8 (IPv4) or /16 (IPv6), and it does \
+                   not count.",
+        cause: "So wide a network would declare much of the internet to be inside the cluster.",
+        remedy: "Correct `spec.podCIDRs`.",
+    },
+    CodeEntry {
+        code: "node-network-twice",
+        level: WARNING,
+        sentence: "The pod network of a Node lies in that of another Node.",
+        cause: "One of the two objects is wrong or out of date. Both count as pod networks.",
+        remedy: "Correct or delete that Node.",
+    },
+    CodeEntry {
+        code: "node-networks-too-many",
+        level: WARNING,
+        sentence: "A Node has more than two networks in `spec.podCIDRs`, and those after the second do not count.",
+        cause: "Kubernetes gives a Node one network of each family; another program wrote the object.",
+        remedy: "Correct `spec.podCIDRs`, or add the others to `--inside-networks`.",
+    },
+    CodeEntry {
+        code: "pod-network-assumed",
+        level: WARNING,
+        sentence: "No IPv4 pod network is known, so kube-vip's default is assumed.",
+        cause: "The manifests have no Node with `spec.podCIDRs`, and `egress_podcidr` is not set.",
+        remedy: "Set `egress_podcidr` to the pod network.",
+    },
+    CodeEntry {
+        code: "service-network-assumed",
+        level: INFO_OR_WARNING,
+        sentence: "No IPv4 service network is known, so kube-vip's default is assumed beside the ClusterIPs of all \
+                   Services.",
+        cause: "There is no ServiceCIDR object, and `egress_servicecidr` is not set. It is information in a cluster, \
+                where all ClusterIPs are known.",
+        remedy: "Set `egress_servicecidr` to the service network.",
+    },
+];

@@ -1,0 +1,67 @@
+//! Which node has an address.
+
+use super::entry::{CodeEntry, INFO, INFO_OR_WARNING, WARNING};
+
+pub(super) const ENTRIES: &[CodeEntry] = &[
+    CodeEntry {
+        code: "address-duplicate",
+        level: WARNING,
+        sentence: "The address is on an interface of this node, and another machine answered for it, so nothing is \
+                   translated to it here.",
+        cause: "IPv6 duplicate address detection failed: two machines have the address.",
+        remedy: "Remove the address from one of the two machines.",
+    },
+    CodeEntry {
+        code: "address-tentative",
+        level: INFO,
+        sentence: "The address is on an interface of this node, and nothing is translated to it yet.",
+        cause: "IPv6 duplicate address detection is still running.",
+        remedy: "None is needed: translation begins when the kernel uses the address.",
+    },
+    CodeEntry {
+        code: "held-elsewhere",
+        level: INFO_OR_WARNING,
+        sentence: "Nothing is translated to the address on this node, because another node has it, or none.",
+        cause: "The load balancer or `vipHost` names another node, or no interface of this node has the address. It \
+                is a warning where MetalLB or Cilium names another node and an interface of this node has the \
+                address too, so that both answer for it.",
+        remedy: "None is needed on nodes without the address. If no node translates, see which node should have the \
+                 address, or choose another `--owner`. As a warning: remove the address from this node's interface.",
+    },
+    CodeEntry {
+        code: "holder-ambiguous",
+        level: WARNING,
+        sentence: "A Lease of Cilium may be that of two Services, so it is unknown which node announces the address, \
+                   and nothing is translated to it.",
+        cause: "Cilium joins namespace and name by a dash, so the Leases of Services such as `shop/web-x` and \
+                `shop-web/x` have one name.",
+        remedy: "Rename one of the Services, or recreate the one that Cilium does not announce with another \
+                 `loadBalancerClass`.",
+    },
+    CodeEntry {
+        code: "holder-unreadable",
+        level: WARNING,
+        sentence: "The object that says which node announces the address cannot be read, so nothing is translated to \
+                   it.",
+        cause: "The Lease, ServiceL2Status or manifest that the finding names is damaged, was not read yet, or is \
+                one more Lease than are followed.",
+        remedy: "Correct or delete the object. Where it was not read yet, the API server has to answer first. Where \
+                 too many Leases are needed, let MetalLB or kube-vip announce the Service or choose another \
+                 `--owner`.",
+    },
+    CodeEntry {
+        code: "holders-contradict",
+        level: WARNING,
+        sentence: "Two objects name different nodes as the one that has the addresses; one of the two nodes \
+                   translates.",
+        cause: "Two load balancers announce the Service, or one did not remove an object when it moved the address.",
+        remedy: "Delete the object that is out of date, or keep one load balancer for the Service.",
+    },
+    CodeEntry {
+        code: "vip-host-case",
+        level: INFO,
+        sentence: "`vipHost` names a node in another case than Kubernetes does, and is taken for that node.",
+        cause: "kube-vip writes the host name, which may have capitals, while names of Nodes have none.",
+        remedy: "None is needed.",
+    },
+];

@@ -1,0 +1,134 @@
+//! Node and process.
+
+use super::entry::{CodeEntry, ERROR, INFO_OR_WARNING, WARNING};
+
+pub(super) const ENTRIES: &[CodeEntry] = &[
+    CodeEntry {
+        code: "audit",
+        level: WARNING,
+        sentence: "An audit of what egressd keeps found a difference, and everything is computed anew. It is in the \
+                   log only.",
+        cause: "This is a defect of egressd.",
+        remedy: "None is needed for the traffic: the difference is corrected. Report it with the line of the log.",
+    },
+    CodeEntry {
+        code: "cilium-present",
+        level: WARNING,
+        sentence: "Cilium is on this node, and in one of its modes nothing is translated. It is in the log at the \
+                   start only.",
+        cause: "In eBPF host-routing mode the packets of pods bypass nftables.",
+        remedy: "Set `bpf.hostLegacyRouting=true` in Cilium (beside.md).",
+    },
+    CodeEntry {
+        code: "compiler-less-confined",
+        level: INFO_OR_WARNING,
+        sentence: "The process that compiles policies could not give up all of its rights; policies are compiled all \
+                   the same.",
+        cause: "The kernel lacks Landlock (information), or the container's seccomp profile forbids what is needed \
+                (warning).",
+        remedy: "Use the kernel or the seccomp profile that the message names.",
+    },
+    CodeEntry {
+        code: "directory-not-private",
+        level: WARNING,
+        sentence: "Other users can write to a directory of egressd, or its mode cannot be changed.",
+        cause: "The directory belongs to another user or is shared with other programs, or the system refuses the \
+                change.",
+        remedy: "Give the directory to the user that egressd runs as, or set the option that the message names to a \
+                 directory of its own.",
+    },
+    CodeEntry {
+        code: "family-unknown",
+        level: ERROR,
+        sentence: "A plan has rules of a family whose networks are unknown, and is not carried out. It is in the log \
+                   and in `plan` only.",
+        cause: "This is a defect of egressd: a check of its own plan failed.",
+        remedy: "Report it with the input. What was in force stays.",
+    },
+    CodeEntry {
+        code: "http-not-served",
+        level: WARNING,
+        sentence: "Metrics are not served.",
+        cause: "The address of `--http` (`EGRESSD_HTTP`) cannot be used, as where another process has it. It is \
+                tried again every two seconds.",
+        remedy: "Free the address, or set another one or none.",
+    },
+    CodeEntry {
+        code: "mixed-families",
+        level: ERROR,
+        sentence: "A rule of a plan mixes IPv4 and IPv6, and the plan is not carried out. It is in the log and in \
+                   `plan` only.",
+        cause: "This is a defect of egressd: a check of its own plan failed.",
+        remedy: "Report it with the input. What was in force stays.",
+    },
+    CodeEntry {
+        code: "newer-layout",
+        level: ERROR,
+        sentence: "A newer egressd made the table; it stays as it is, and egressd waits, alive and not ready.",
+        cause: "An update was undone, and the older release does not know the layout of the table.",
+        remedy: "Run the newer release again, or follow upgrade.md to go back.",
+    },
+    CodeEntry {
+        code: "newer-state",
+        level: WARNING,
+        sentence: "A state file, or lines of one, are unknown to this egressd; they stay as they are.",
+        cause: "A newer egressd wrote the file.",
+        remedy: "None is needed if the newer release comes back. Otherwise correct the Services with invalid \
+                 annotations (upgrade.md).",
+    },
+    CodeEntry {
+        code: "no-lock",
+        level: WARNING,
+        sentence: "The lock of this instance could not be taken. It is in the log only.",
+        cause: "The directory of `--lock-dir` (`EGRESSD_LOCK_DIR`) cannot be written to, or another process has the \
+                lock.",
+        remedy: "Correct the directory. Before Linux 6.9 other instances cannot see otherwise that this one runs.",
+    },
+    CodeEntry {
+        code: "no-sources",
+        level: ERROR,
+        sentence: "A rule of a plan has no sources, and the plan is not carried out. It is in the log and in `plan` \
+                   only.",
+        cause: "This is a defect of egressd: a check of its own plan failed.",
+        remedy: "Report it with the input. What was in force stays.",
+    },
+    CodeEntry {
+        code: "orphaned-table",
+        level: WARNING,
+        sentence: "A table of an egressd that does not run any more still translates packets of pods.",
+        cause: "An instance was removed without `egressd clean`.",
+        remedy: "Run the `egressd clean` command that the message has.",
+    },
+    CodeEntry {
+        code: "state-lost",
+        level: WARNING,
+        sentence: "Rules are in force, and the state directory has nothing about what was accepted.",
+        cause: "The directory was lost, or `--state-dir` (`EGRESSD_STATE_DIR`) is another one than before.",
+        remedy: "Restore the directory or the setting. What the kernel has for Services with invalid annotations \
+                 stays until they are valid (upgrade.md).",
+    },
+    CodeEntry {
+        code: "state-unreadable",
+        level: WARNING,
+        sentence: "A state file, or a part of one, cannot be read, so what it had is unknown.",
+        cause: "The file is damaged, as after a loss of power or with a full disk, or `plan` or `diff` runs as \
+                another user than egressd.",
+        remedy: "Once all Services have valid input, stop egressd and remove the file (upgrade.md).",
+    },
+    CodeEntry {
+        code: "status-not-served",
+        level: WARNING,
+        sentence: "`egressd status` and `egressd probe` get no answer.",
+        cause: "The socket of `--socket` (`EGRESSD_SOCKET`) cannot be made, was removed, or another egressd answers \
+                there. It is tried again every two seconds.",
+        remedy: "Free the path, or set another one.",
+    },
+    CodeEntry {
+        code: "unmerged-networks",
+        level: ERROR,
+        sentence: "The networks of a plan overlap or are out of order, and the plan is not carried out. It is in the \
+                   log and in `plan` only.",
+        cause: "This is a defect of egressd: a check of its own plan failed.",
+        remedy: "Report it with the input. What was in force stays.",
+    },
+];

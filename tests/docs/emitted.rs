@@ -1,0 +1,147 @@
+//! The codes that the sources of host and core emit, and with which severity, as far as the source says it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use egressd_core::finding::Severity;
+
+/// Files that choose a code before they make a finding: each text of theirs that is written like a code is one.
+const CHOOSING: [&str; 6] = [
+    "host/core/src/check.rs",
+    "host/core/src/model/cluster/refusal.rs",
+    "host/core/src/model/nodes/further.rs",
+    "host/core/src/model/nodes/wrong.rs",
+    "host/core/src/plan/excess.rs",
+    "host/src/state/version.rs",
+];
+
+/// The only code of one word.
+const ONE_WORD: &str = "overlap";
+
+/// A call that makes a finding, and the severity that it has.
+const CONSTRUCTORS: [(&str, Option<Severity>); 5] = [
+    ("Finding::error(", Some(Severity::Error)),
+    ("Finding::warning(", Some(Severity::Warning)),
+    ("Finding::new(Severity::Info,", Some(Severity::Info)),
+    ("Finding::new(Severity::Warning,", Some(Severity::Warning)),
+    ("Finding::new(", None),
+];
+
+/// A code that appears in the log alone.
+const LOGGED: &str = "code = ";
+
+/// The severities of each code; none where a call does not say it.
+pub(crate) type Emitted = BTreeMap<String, BTreeSet<Option<Severity>>>;
+
+struct Source {
+    /// Below the root.
+    name: String,
+    /// Without tests, and with one blank wherever there are several or a line ends.
+    code: String,
+}
+
+/// All codes, and calls whose code is not known.
+pub(crate) fn emitted(root: &Path) -> (Emitted, Vec<String>) {
+    let sources = sources(root);
+    let (mut emitted, mut unclear) = (Emitted::new(), Vec::new());
+    for source in &sources {
+        let is_choosing = CHOOSING.contains(&source.name.as_str());
+        for (argument, severity) in calls(&source.code) {
+            match code(argument, source, &sources) {
+                Some(code) => emitted.entry(code).or_default().extend([severity]),
+                None if is_choosing => {}
+                None => unclear.push(format!("{}: {argument}", source.name)),
+            }
+        }
+        if is_choosing {
+            texts(&source.code).for_each(|code| emitted.entry(code.to_owned()).or_default().extend([None]));
+        }
+    }
+    (emitted, unclear)
+}
+
+/// The first characters of what stands where a code should, with the severity of the call.
+fn calls(code: &str) -> Vec<(&str, Option<Severity>)> {
+    let mut calls = BTreeMap::new();
+    for (constructor, severity) in CONSTRUCTORS {
+        for (at, _) in code.match_indices(constructor) {
+            let rest = code[at + constructor.len()..].trim_start();
+            let argument = match (severity, rest.split_once(',')) {
+                (None, Some((_, rest))) => rest.trim_start(),
+                (Some(_), _) | (None, None) => rest,
+            };
+            // The longer constructors come first.
+            calls.entry(at).or_insert((argument, severity));
+        }
+    }
+    let logged = code.match_indices(LOGGED).map(|(at, _)| (at, (&code[at + LOGGED.len()..], None)));
+    calls.extend(logged.filter(|(_, (argument, _))| argument.starts_with('"')));
+    calls.into_values().map(|(argument, severity)| (word(argument), severity)).collect()
+}
+
+/// A text with its quotation marks, or all until a comma.
+fn word(argument: &str) -> &str {
+    let end = match argument.strip_prefix('"') {
+        Some(text) => text.find('"').map(|at| at + 2),
+        None => argument.find([',', ';']),
+    };
+    &argument[..end.unwrap_or(argument.len())]
+}
+
+/// What a text says, or a constant.
+fn code(argument: &str, source: &Source, all: &[Source]) -> Option<String> {
+    if let Some(text) = argument.strip_prefix('"') {
+        return text.strip_suffix('"').map(str::to_owned);
+    }
+    if !argument.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+        return None;
+    }
+    let declared = |source: &Source| {
+        let (_, value) = source.code.split_once(&format!("const {argument}: &str = \""))?;
+        value.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    let elsewhere = || all.iter().filter_map(declared).filter(|value| is_code(value)).collect::<BTreeSet<_>>();
+    declared(source).or_else(|| Some(elsewhere()).filter(|values| values.len() == 1)?.pop_first())
+}
+
+/// All texts that are written like codes.
+fn texts(code: &str) -> impl Iterator<Item = &str> {
+    code.split('"').filter(|text| is_code(text))
+}
+
+fn is_code(text: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    text == ONE_WORD || text.contains('-') && text.split('-').all(is_word)
+}
+
+#[test]
+fn a_call_has_the_code_and_the_severity_that_its_arguments_say() {
+    let source = "Finding::error(\"a-b\", x) Finding::new(Severity::Info, CODE, y) Finding::new(severity, \"c-d\", z) \
+                  Finding::warning(code, x) warn!(code = \"e-f\", x)";
+    let found: Vec<_> = calls(source);
+    let expected = [
+        ("\"a-b\"", Some(Severity::Error)),
+        ("CODE", Some(Severity::Info)),
+        ("\"c-d\"", None),
+        ("code", Some(Severity::Warning)),
+        ("\"e-f\"", None),
+    ];
+    assert_eq!(found, expected);
+}
+
+fn sources(root: &Path) -> Vec<Source> {
+    let mut files = Vec::new();
+    ["host/src", "host/core/src"].iter().for_each(|folder| crate::files(&root.join(folder), &mut files));
+    let is_test =
+        |file: &PathBuf| file.iter().any(|part| part.to_string_lossy().trim_end_matches(".rs").ends_with("_tests"));
+    files.retain(|file| !is_test(file) && !file.iter().any(|part| part == "codes" || part == "testkit"));
+    let source = |file: PathBuf| {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split_once("#[cfg(test)]\nmod tests {").map_or(&*text, |(code, _)| code);
+        let lines = code.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        let name = file.strip_prefix(root).unwrap().display().to_string();
+        Source { name, code: lines.collect::<Vec<_>>().join(" ") }
+    };
+    files.into_iter().map(source).collect()
+}
