@@ -55,7 +55,7 @@ fn a_code_is_explained_on_the_command_line_and_an_unknown_one_is_one_sentence() 
         "{text}"
     );
     let all: Value = serde_json::from_slice(&explain(&["--output", "json"]).stdout).unwrap();
-    assert_eq!(all.as_array().map(Vec::len), Some(codes::all().count()));
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(codes::all().count()));
     let unknown = explain(&["held-elsewere"]);
     let sentence = String::from_utf8(unknown.stderr).unwrap();
     let begin = "egressd: \"held-elsewere\" is no code of egressd; the nearest are held-elsewhere; ";

@@ -47,7 +47,7 @@ pub(crate) const SHELL: [(&str, &[&str]); 36] = [
         "publish",
         &["state_channel", "clock", "egress_node", "errors", "files", "instances/orphans", "policies", "rights"],
     ),
-    ("admin/explain", &["cli"]),
+    ("admin/explain", &["admin/print", "cli"]),
     ("admin/pool", &["clock"]),
     ("admin/http", &["admin/pool"]),
     ("admin/status_socket", &["admin/pool", "clock", "files"]),

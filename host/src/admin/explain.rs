@@ -6,6 +6,7 @@ use anyhow::Context;
 use egressd_core::codes::{self, CodeEntry, GROUPS, Level};
 use serde_json::{Value, json};
 
+use crate::admin::print::versioned;
 use crate::cli::{ExplainArgs, ExplainOutput};
 
 /// A code that is not in the list.
@@ -24,9 +25,9 @@ pub fn print(out: &mut dyn Write, args: &ExplainArgs) -> anyhow::Result<()> {
     let entry = args.code.as_deref().map(find).transpose()?;
     match (entry, args.output) {
         (Some(entry), ExplainOutput::Text) => text(out, entry),
-        (Some(entry), ExplainOutput::Json) => writeln!(out, "{:#}", json(entry)),
+        (Some(entry), ExplainOutput::Json) => writeln!(out, "{:#}", versioned("Code", json(entry))),
         (None, ExplainOutput::Text) => table(out),
-        (None, ExplainOutput::Json) => writeln!(out, "{:#}", json_of_all()),
+        (None, ExplainOutput::Json) => writeln!(out, "{:#}", versioned("CodeList", json!({ "items": json_of_all() }))),
     }
     .context("cannot print the codes")
 }

@@ -74,7 +74,7 @@ pub fn paint(terminal: bool) -> Paint {
 }
 
 /// A document with what tells programs how to read it.
-fn versioned(kind: &str, mut document: Value) -> Value {
+pub fn versioned(kind: &str, mut document: Value) -> Value {
     if let Value::Object(fields) = &mut document {
         fields.insert("apiVersion".to_owned(), API_VERSION.into());
         fields.insert("kind".to_owned(), kind.into());

@@ -69,11 +69,11 @@ Examples:
 /// Of `explain-code`.
 pub(super) const EXPLAIN_CODE: &str = "\
 Examples:
-  # What a finding means, and what to do
-  egressd explain-code no-address
+  # What a finding with this code means, and what to do
+  egressd explain-code held-elsewhere
 
-  # Every code
-  egressd explain-code";
+  # All codes, for programs
+  egressd explain-code -o json";
 
 /// Of `completion`.
 pub(super) const COMPLETION: &str = "\
