@@ -130,6 +130,26 @@ fn a_lease_that_was_released_may_name_any_node_when_it_cannot_be_read() {
         directory.write(&format!("{LEASE}spec: {bad}\n"));
         assert_eq!(claims(&directory.started()), ["shop/kubevip-web: any"], "{bad}");
     }
+    directory.write(&format!("{LEASE}spec: {{}}\n"));
+    drop(directory.started());
+    directory.write(&format!("{LEASE}spec: [\n"));
+    assert_eq!(claims(&directory.started()), ["shop/kubevip-web: none", "manifest claims.yaml: any"]);
+}
+
+#[test]
+fn a_claim_that_comes_to_a_good_file_and_cannot_be_read_may_name_any_node_until_it_can() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n";
+    let good = format!("{LEASE}spec: {{holderIdentity: node-b}}\n");
+    for bad in [format!("{LEASE}spec: [\n"), LEASE.replace("name: kubevip-web", "name: 5")] {
+        let directory = Directory::with(service);
+        assert_eq!(claims(&directory.started()), [""; 0]);
+        directory.write(&format!("{service}---\n{bad}"));
+        assert_eq!(claims(&directory.started()), ["manifest claims.yaml: any"], "{bad}");
+        directory.write(&format!("{service}---\n{good}"));
+        assert_eq!(claims(&directory.started()), ["shop/kubevip-web: node-b"]);
+        directory.write(service);
+        assert_eq!(claims(&directory.started()), [""; 0]);
+    }
 }
 
 #[test]

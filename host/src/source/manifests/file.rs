@@ -77,8 +77,20 @@ impl File {
 
     /// Takes in how much of it is in doubt. What was good once stands for what cannot be read now.
     pub(super) fn doubt(&mut self, doubts: Doubts) -> Vec<Key> {
-        let is_known = !self.objects.is_empty() && self.lost.doubts.is_none();
-        let doubts = if is_known { Doubts::default() } else { doubts };
+        let is_known = !self.objects.is_empty() && self.lost.doubts.networks == Doubt::None;
+        let networks = if is_known { Doubt::None } else { doubts.networks };
+        self.set_doubts(Doubts { networks, claims: self.doubt_of_claims(doubts) })
+    }
+
+    /// What was good once stands for claims too where there were some, and each names a node. One that names none may have
+    /// become one that does.
+    fn doubt_of_claims(&self, newest: Doubts) -> Doubt {
+        let mut claims = self.objects.iter().filter(|object| matches!(object, Object::Claim(..))).peekable();
+        let is_known = claims.peek().is_some() && claims.all(Object::stays_unread);
+        if is_known && self.lost.doubts.claims == Doubt::None { Doubt::None } else { newest.claims }
+    }
+
+    fn set_doubts(&mut self, doubts: Doubts) -> Vec<Key> {
         doubts.differing(mem::replace(&mut self.lost.doubts, doubts)).collect()
     }
 
@@ -152,13 +164,15 @@ impl File {
     /// since nothing of a content that is refused is.
     pub(super) fn refuse(&mut self, fault: &str, doubts: Doubts) -> Vec<Key> {
         let is_empty = self.objects.is_empty();
-        let then = match doubts.claims {
-            Doubt::Likely if is_empty => ANY_NODE,
-            Doubt::None | Doubt::Possible | Doubt::Likely if is_empty => NOTHING,
-            Doubt::None | Doubt::Possible | Doubt::Likely => STAYS,
+        let claims = self.doubt_of_claims(doubts);
+        let networks = if is_empty { doubts.networks } else { self.lost.doubts.networks };
+        let then = match claims {
+            Doubt::Likely => ANY_NODE,
+            Doubt::None | Doubt::Possible if is_empty => NOTHING,
+            Doubt::None | Doubt::Possible => STAYS,
         };
         self.faults = vec![Refusal::of_more(format!("{fault}; {then}"))];
-        if is_empty { self.doubt(doubts) } else { Vec::new() }
+        self.set_doubts(Doubts { networks, claims })
     }
 }
 
