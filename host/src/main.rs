@@ -254,7 +254,8 @@ fn publish(source: &Source, directory: Option<&Path>, reader: &StateReader, plac
             return other.map(drop).map_err(Into::into);
         }
     };
-    publish::start(runtime, client, reader.clone(), place).context("cannot start the thread that tells the cluster")
+    publish::start(runtime, client, reader.clone(), place)
+        .context("cannot start the thread that publishes to the cluster")
 }
 
 /// Writes this node's file into the directory in which the nodes of this machine publish themselves.

@@ -81,7 +81,7 @@ fn registry(metrics: &Metrics) -> Registry {
     r.register("endpoints", "Endpoint addresses that are translated", endpoints);
     r.register("elements", "Elements of our nftables maps, by table and map", elements);
     r.register("connections", "Connections that were translated, by Service", connections);
-    r.register("findings", "What people are told now, by severity and code", findings);
+    r.register("findings", "Findings that stand now, by severity and code", findings);
     r.register("orphaned_tables", "Tables that no egressd looks after; `egressd clean --all` removes them", orphans);
     r.register("orphaned_table_pods", "Pods that an orphaned table still translates", orphan_pods);
     r.register("commits", "Batches that the kernel took over", commits);
@@ -90,7 +90,7 @@ fn registry(metrics: &Metrics) -> Registry {
     r.register_with_unit("round_duration", "Time from newest state to ruleset", Unit::Seconds, round_duration);
     r.register("audit_cycles", "How often all that is kept was worked out once more, for comparison", audit_cycles);
     r.register("audit_disagreements", "What was wrong in that: a defect of egressd each", audit_disagreements);
-    r.register("policy_evaluations", "Questions to a policy", evaluations);
+    r.register("policy_evaluations", "Evaluations of a policy", evaluations);
     r.register("policy_failures", "Questions that a policy could not answer", evaluation_failures);
     registry
 }

@@ -105,7 +105,7 @@ fn tell_start(lists: [Duration; 2], programmed: Duration) {
 
 /// Until it has read everything and nobody writes any more.
 fn come_to_rest(egressd: &mut Egressd<'_>, watcher: &Watcher) {
-    egressd.wait_until_log_has("everything was read from the API server").unwrap();
+    egressd.wait_until_log_has("the initial sync with the API server is complete").unwrap();
     watcher.wait_for_quiet(QUIET);
 }
 

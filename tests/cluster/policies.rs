@@ -22,7 +22,7 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
     let egressd = &mut all[0];
     cluster.api.create(POLICIES, &json_of(&guard()?))?;
     expect_guarded(egressd, pod)?;
-    expect_told(&cluster, ("Applied", "its word counts"), "enforced")?;
+    expect_told(&cluster, ("Applied", "the policy is loaded and enforced"), "enforced")?;
 
     write(&cluster, &policy("guard").wasm(b"bad"))?;
     egressd.wait_until_log_has("the last good one stays in force")?;
@@ -31,7 +31,7 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
 
     write(&cluster, &guard()?.annotation("mode", "shadow"))?;
     expect_exact(&cluster, &[(pod, WEB)])?;
-    expect_told(&cluster, ("Applied", "asked in shadow"), "shadow")?;
+    expect_told(&cluster, ("Applied", "loaded in shadow mode"), "shadow")?;
     expect_written_once(&cluster)?;
     write(&cluster, &guard()?)?;
     expect_guarded(egressd, pod)?;
@@ -46,8 +46,8 @@ pub(crate) fn a_policy_that_fails_says_so_and_so_does_the_service() -> Result<()
     cluster.api.create(POLICIES, &json_of(&endless()?))?;
     expect_told(
         &cluster,
-        ("PolicyFailed", "it could not answer, for Service default/"),
-        r#""failure":"it could not answer"#,
+        ("PolicyFailed", "evaluation failed for Service default/"),
+        r#""failure":"evaluation failed for"#,
     )?;
     wait_for_event(&cluster, About::Service("web"), "PolicyFailed", "guard")?;
     expect_exact(&cluster, &[(pod, WEB)])

@@ -100,7 +100,7 @@ pub(crate) fn bad_input_from_the_beginning_translates_nothing() -> Result<()> {
     stage.manifests.write(&service("egress-destination-ports", "5060"))?;
     stage.manifests.write(&stage.web_endpoints())?;
     let mut egressd = stage.run()?;
-    egressd.wait_until_log_has("nothing was accepted before")?;
+    egressd.wait_until_log_has("there is no earlier valid configuration")?;
     for port in [80, 5060, 8080] {
         egressd.expect_seen(pod, (OUTSIDE_V4, port), Protocol::Tcp, pod.v4())?;
     }

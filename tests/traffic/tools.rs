@@ -22,9 +22,9 @@ pub(crate) fn diff_after_run_is_empty() -> Result<()> {
     expect_diff(&stage, 1, "add element ip kube_vip_v4 egress_addrs { 10.0.0.1")?;
     let egressd = stage.run_until_translated()?;
     // While a daemon owns the table, and after it.
-    expect_diff(&stage, 0, "nothing differs")?;
+    expect_diff(&stage, 0, "no differences")?;
     egressd.stop()?;
-    expect_diff(&stage, 0, "nothing differs")
+    expect_diff(&stage, 0, "no differences")
 }
 
 pub(crate) fn a_manifest_that_is_not_in_force_shows_up_in_diff() -> Result<()> {
@@ -168,7 +168,7 @@ pub(crate) fn egress_clean_replaces_a_foreign_table() -> Result<()> {
     let mut egressd = program().run_with(&stage.lab, &stage.manifests, &["--egress-clean"])?;
     egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
     ensure!(!stage.lab.node().ruleset()?.contains("theirs"), "{}", stage.lab.node().ruleset()?);
-    expect_diff(&stage, 0, "nothing differs")?;
+    expect_diff(&stage, 0, "no differences")?;
     egressd.stop()
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn two_thousand_services_are_in_force_readable_and_without_difference
     let stage = Stage::with_web()?;
     stage.manifests.write_text("many.yaml", &many(2_000)?)?;
     let egressd = stage.run_until_translated()?;
-    expect_diff(&stage, 0, "nothing differs")?;
+    expect_diff(&stage, 0, "no differences")?;
     let rules = stage.lab.node().ruleset()?;
     // Each pod is outside of the known networks, so it has elements for private destinations too.
     let translates = |element: &&str| element.contains("comment \"many/s") && element.contains(" : 11.0.0.3");

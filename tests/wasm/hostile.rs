@@ -75,7 +75,7 @@ fn a_recursion_without_an_end_runs_out_of_stack() {
 fn a_panic_is_told_with_its_place_and_message() {
     let reason = reason("panic");
     assert!(
-        reason.starts_with("it gave up (a panic); its last words: panicked at tests/wasm/hostile/src/misbehave.rs:"),
+        reason.starts_with("it panicked; its last log line: panicked at tests/wasm/hostile/src/misbehave.rs:"),
         "{reason}"
     );
     assert!(reason.ends_with(": the sky is falling"), "{reason}");
@@ -83,7 +83,7 @@ fn a_panic_is_told_with_its_place_and_message() {
 
 #[test]
 fn the_last_words_are_told_whatever_the_failure() {
-    let expected = "it used up its 10000000 units of fuel (an endless loop?); its last words: I will loop now";
+    let expected = "it used up its 10000000 units of fuel (an endless loop?); its last log line: I will loop now";
     assert_eq!(reason("last-words"), expected);
 }
 
@@ -129,7 +129,7 @@ fn nonsense_is_refused_and_the_item_named() {
         ("code", "diagnostic code \"Not Kebab\" is not kebab-case of at most 64 bytes, like bad-address"),
         ("span", "a span of 1 bytes at 1 is not in annotation \"\""),
     ] {
-        assert_eq!(reason(behaviour), format!("its answer makes no sense: {what}"));
+        assert_eq!(reason(behaviour), format!("its answer is invalid: {what}"));
     }
 }
 
@@ -137,7 +137,7 @@ fn nonsense_is_refused_and_the_item_named() {
 fn a_span_ends_between_characters() {
     let view = view("span", &[("a", "ä")]);
     let failure = POLICY.evaluate(&context(), &view, &Draft::default()).err().unwrap();
-    assert_eq!(failure.reason, "its answer makes no sense: a span of 1 bytes at 1 is not in annotation \"a\"");
+    assert_eq!(failure.reason, "its answer is invalid: a span of 1 bytes at 1 is not in annotation \"a\"");
 }
 
 /// What the chain makes of what it says.
@@ -162,7 +162,7 @@ fn of_many_diagnostics_a_few_are_kept_and_the_rest_is_counted() {
 fn a_code_that_is_too_long_for_a_label_is_refused_in_a_short_sentence() {
     let quoted = format!("{:?}...", "x".repeat(64));
     let sentence = format!(
-        "its answer makes no sense: diagnostic code {quoted} is not kebab-case of at most 64 bytes, like bad-address"
+        "its answer is invalid: diagnostic code {quoted} is not kebab-case of at most 64 bytes, like bad-address"
     );
     assert_eq!(reason("long-code"), sentence);
 }

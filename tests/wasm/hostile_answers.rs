@@ -22,18 +22,18 @@ const MISBEHAVIOUR: [(&str, &str); 16] = [
     ("fill", "it used up its 10000000 units of fuel (an endless loop?)"),
     ("memory", "it asked for "),
     ("recursion", "its calls are nested too deep (a recursion without an end?)"),
-    ("panic", "it gave up (a panic); its last words: panicked at "),
+    ("panic", "it panicked; its last log line: panicked at "),
     ("log-storm", "it logs without an end: more than 10000 lines"),
     ("huge-answer", "its answer cannot be read, or is larger than 1048576 bytes: "),
     ("aliased-answer", "its answer cannot be read, or is larger than 1048576 bytes: "),
-    ("code", "its answer makes no sense: diagnostic code \"Not Kebab\" is not kebab-case"),
-    ("long-code", "its answer makes no sense: diagnostic code \"xxxx"),
-    ("span", "its answer makes no sense: a span of 1 bytes at 1 is not in annotation \"\""),
-    ("span-overflow", "its answer makes no sense: a span of 4294967295 bytes at 4294967295 is not in annotation \"\""),
-    ("span-elsewhere", "its answer makes no sense: a span of 0 bytes at 0 is not in annotation \"not/sent\""),
-    ("empty-rule-id", "its answer makes no sense: a rule has an empty id; give it a short name"),
-    ("long-rule-id", "its answer makes no sense: the id of a rule is longer than 256 bytes: \"xxxx"),
-    ("extra", "its answer makes no sense: the extra name \"later\" of a diagnostic is unknown; leave it out"),
+    ("code", "its answer is invalid: diagnostic code \"Not Kebab\" is not kebab-case"),
+    ("long-code", "its answer is invalid: diagnostic code \"xxxx"),
+    ("span", "its answer is invalid: a span of 1 bytes at 1 is not in annotation \"\""),
+    ("span-overflow", "its answer is invalid: a span of 4294967295 bytes at 4294967295 is not in annotation \"\""),
+    ("span-elsewhere", "its answer is invalid: a span of 0 bytes at 0 is not in annotation \"not/sent\""),
+    ("empty-rule-id", "its answer is invalid: a rule has an empty id; give it a short name"),
+    ("long-rule-id", "its answer is invalid: the id of a rule is longer than 256 bytes: \"xxxx"),
+    ("extra", "its answer is invalid: the extra name \"later\" of a diagnostic is unknown; leave it out"),
 ];
 
 fn validate(behaviour: &str) -> Result<Vec<Diagnostic>, PolicyFailure> {
@@ -100,7 +100,7 @@ fn fields_that_0_2_0_is_the_first_to_have_are_refused_by_name() {
         ("gateway-key", "\"-\" is not a label's name; write one like team or example.com/team"),
     ] {
         let failure = policy.evaluate(&context(), &view(behaviour, &[]), &Draft::default()).err().unwrap();
-        assert_eq!(failure.reason, format!("its answer makes no sense: {what}"));
+        assert_eq!(failure.reason, format!("its answer is invalid: {what}"));
     }
 }
 
@@ -110,7 +110,7 @@ fn a_rule_of_many_foreign_addresses_or_a_long_id_is_refused_in_a_short_sentence(
     let chain = Chain::new([Member::new(Asked::Policy(policy))]);
     for (behaviour, part) in [
         ("many-addresses", "its answer is refused: "),
-        ("long-id", "its answer makes no sense: the id of a rule is longer than 256 bytes: "),
+        ("long-id", "its answer is invalid: the id of a rule is longer than 256 bytes: "),
     ] {
         let verdict = chain.evaluate(&context(), &view(behaviour, &[]));
         let ChainDecision::Failed(failure) = verdict.decision else { panic!("{behaviour}: {:?}", verdict.decision) };
@@ -129,11 +129,11 @@ fn a_description_that_fails_or_means_nothing_refuses_its_policy_with_the_reason(
     for (behaviour, begin) in [
         ("loop", "it used up its 10000000 units of fuel (an endless loop?)"),
         ("memory", "it asked for "),
-        ("panic", "it gave up (a panic); its last words: panicked at "),
+        ("panic", "it panicked; its last log line: panicked at "),
         ("huge", "its answer cannot be read, or is larger than 1048576 bytes: "),
         ("many-kinds", "its answer cannot be read, or is larger than 1048576 bytes: "),
-        ("extra", "its answer makes no sense: its description has \"later\" in its extra, which this egressd does not"),
-        ("no-kinds", "its answer makes no sense: its description lists no kinds of subjects"),
+        ("extra", "its answer is invalid: its description has \"later\" in its extra, which this egressd does not"),
+        ("no-kinds", "its answer is invalid: its description lists no kinds of subjects"),
     ] {
         let Err(Error::Question { policy, source }) = describe(behaviour) else { panic!("{behaviour} is taken") };
         assert!(policy == "hostile" && source.reason.starts_with(begin), "{behaviour}: {source}");

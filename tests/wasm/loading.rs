@@ -200,7 +200,7 @@ fn settings_that_the_policy_refuses_are_refused_with_its_words() {
 #[test]
 fn a_policy_that_fails_on_its_settings_is_refused() {
     let message = refused(hostile::component(), "panic");
-    assert!(message.starts_with("cannot question policy mine: policy mine failed: it gave up (a panic)"), "{message}");
+    assert!(message.starts_with("cannot question policy mine: policy mine failed: it panicked"), "{message}");
     assert!(message.ends_with(": no settings like these"), "{message}");
 }
 
@@ -255,7 +255,7 @@ fn a_validators_error_denies_the_service_and_its_nonsense_is_a_failure() {
     };
     assert_eq!(
         failure.reason,
-        "its answer makes no sense: diagnostic code \"No Ports\" is not kebab-case of at most 64 bytes, like bad-address"
+        "its answer is invalid: diagnostic code \"No Ports\" is not kebab-case of at most 64 bytes, like bad-address"
     );
     assert_eq!(failure.kind, FailureKind::Prompt);
 }

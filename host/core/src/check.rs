@@ -89,7 +89,7 @@ impl fmt::Display for Note {
             Kind::MixedFamilies(rule) => write!(f, "rule {rule:?} of the plan mixes families"),
             Kind::Unmerged(family) => write!(f, "the plan's excluded {family} networks overlap or are out of order"),
             Kind::Behind(Overlap { other, more, pod, pods }) => {
-                write!(f, "{} also behind {other}, which is asked first{}", subject(*pod, *pods), and_more(*more))
+                write!(f, "{} also behind {other}, which takes precedence{}", subject(*pod, *pods), and_more(*more))
             }
             Kind::Before(Overlap { other, more, pod, pods }) => {
                 let subject = subject(*pod, *pods);

@@ -151,7 +151,7 @@ fn services_over_the_same_pods_get_one_finding_each_which_says_how_many_there_ar
     assert!(notes[1..].iter().all(|note| note.kind == Kind::Behind(overlap("s000", 398, 100))));
     assert_eq!(
         notes[7].finding().to_string(),
-        "warning: 100 endpoints (10.0.0.1 is one) are also behind default/s000, which is asked first, and behind 398 more \
+        "warning: 100 endpoints (10.0.0.1 is one) are also behind default/s000, which takes precedence, and behind 398 more \
          [overlap]"
     );
     let bytes: usize = notes.iter().map(|note| note.finding().message.len()).sum();

@@ -203,7 +203,7 @@ fn by_vip_host_interfaces_are_ignored() {
     let told = World::new(Owner::VipHost).no_vip_host().holding(BOTH);
     assert_eq!(
         told.messages[0],
-        "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost names no node yet, and the node that it names \
+        "nothing is translated to 11.0.0.2 here: kube-vip.io/vipHost names no node yet; the node that it names \
          translates (--owner vip-host)"
     );
 }

@@ -308,7 +308,9 @@ fn the_order_of_arrival_does_not_matter() {
     assert!(rounds.windows(2).all(|pair| pair[0] == pair[1]));
     let told = &rounds[0].statuses[&SubjectKey::service("default", "a")].findings;
     assert!(
-        told.iter().any(|f| f.message == "endpoint 10.0.0.1 is also behind default/b, which is asked first, and behind 1 more"),
+        told.iter()
+            .any(|f| f.message
+                == "endpoint 10.0.0.1 is also behind default/b, which takes precedence, and behind 1 more"),
         "{told:?}"
     );
 }

@@ -142,7 +142,7 @@ impl AdminServer {
         match self.reader.busy_since().map(clock::since).filter(|busy| *busy > STUCK) {
             Some(busy) => {
                 let seconds = busy.as_secs();
-                Answer::text(Outcome::Unavailable, format!("the loop has been busy with one thing for {seconds} s"))
+                Answer::text(Outcome::Unavailable, format!("the main loop has been stalled for {seconds} s"))
             }
             None => Answer::text(Outcome::Good, "alive"),
         }

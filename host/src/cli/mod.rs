@@ -67,10 +67,10 @@ pub enum Command {
     /// Exits with 0 when all is well, 1 when there is a finding of severity error, 2 for wrong usage.
     #[command(after_long_help = examples::PLAN)]
     Plan(PlanArgs),
-    /// Show what lies between the kernel's tables and what `run` would make of its input, as nftables text.
+    /// Show the difference between the kernel's tables and the rules that `run` would install, as nftables text.
     ///
     /// Reads the kernel, changes nothing, and works while a daemon owns the tables; needs CAP_NET_ADMIN. Exits with
-    /// 0 when nothing differs, 1 when something does, 2 when that cannot be told or for wrong usage.
+    /// 0 without differences, 1 with some, 2 when that cannot be determined or for wrong usage.
     #[command(after_long_help = examples::DIFF)]
     Diff(Input),
     /// Ask the running egressd what is in force: every Service's state, and how many connections it translated.

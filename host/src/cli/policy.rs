@@ -26,7 +26,7 @@ pub enum PolicyCommand {
     /// Run a policy's golden cases through its component.
     ///
     /// With EGRESSD_BLESS=1 in the environment what comes out is written into the cases. Exits with 0 when all come out
-    /// as expected, 1 when one does not, 2 when that cannot be told or for wrong usage.
+    /// as expected, 1 when one does not, 2 when that cannot be determined or for wrong usage.
     #[command(after_long_help = examples::TEST)]
     Test(Test),
     /// Show what comes of Services when this policy is enforced beside those in the directory. Touches nothing.
@@ -42,7 +42,7 @@ pub enum PolicyCommand {
     Pack(Pack),
     /// Show what another version, or other settings, would change for each Service.
     ///
-    /// Exits with 0 when nothing changes, 1 when something does, 2 when that cannot be told or for wrong usage.
+    /// Exits with 0 when nothing changes, 1 when something does, 2 when that cannot be determined or for wrong usage.
     #[command(after_long_help = examples::DIFF_POLICIES)]
     Diff(DiffPolicies),
 }
@@ -169,7 +169,7 @@ pub struct Pack {
     /// Its place among the policies: the built-in one has 0.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, allow_negative_numbers = true)]
     pub order: i32,
-    /// Whether its word counts.
+    /// Whether its answers are applied.
     #[arg(long, value_enum, default_value_t = PackMode::Enforce)]
     pub mode: PackMode,
     /// What becomes of a Service when the policy fails; keep-last, unless it is required.
@@ -186,12 +186,12 @@ pub struct Pack {
     pub namespaces: Option<String>,
 }
 
-/// Whether a policy's word counts.
+/// Whether a policy's answers are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PackMode {
     /// It does.
     Enforce,
-    /// What would change is told, and nothing of it applied.
+    /// What would change is reported, and nothing of it is applied.
     Shadow,
 }
 

@@ -105,7 +105,7 @@ fn node(source: &Source, origin: &Origin) -> Result<String> {
         (Some(name), _) => Ok(name),
         (None, Origin::Manifests(_)) => Ok(host_name()),
         (None, Origin::Cluster(..)) => {
-            bail!("cannot tell which node this is: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME")
+            bail!("cannot determine this node's name: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME")
         }
     }
 }
@@ -320,7 +320,7 @@ mod tests {
         let error = typed(&["--kubeconfig", "/k", "--node", ""]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot tell which node this is: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME"
+            "cannot determine this node's name: set NODE_NAME (in a pod: from spec.nodeName) or --node NAME"
         );
     }
 

@@ -116,7 +116,7 @@ pub(super) async fn read_back(kernel: &KernelThread, tables: &TableNames) -> Res
     let names = tables.clone();
     let readback = kernel.ask(move |kernel| kernel.read(&names)).await?;
     for foreign in &readback.foreign {
-        warn!(object = foreign.what, "somebody else put this into a table of egressd");
+        warn!(object = foreign.what, "an unexpected object is in a table of egressd; it is removed");
     }
     if let Some(removal) = removal(&readback) {
         kernel.ask(move |kernel| kernel.commit(&removal)).await?;

@@ -31,7 +31,7 @@ pub(super) enum Error {
     Spec(Vec<Finding>),
     #[error(transparent)]
     Unpack(#[from] module::Error),
-    #[error("its component has the SHA-256 {found}, and annotation egressd.io/sha256 says {said}")]
+    #[error("its component has the SHA-256 {found}, and annotation egressd.io/sha256 has {said}")]
     Digest { found: String, said: String },
     #[error("data.settings is not a JSON object: {reason}; write one, like {{}}")]
     Settings { reason: String },

@@ -39,7 +39,7 @@ pub struct PolicyReport {
 pub enum PolicyState {
     /// Its word counts.
     Enforced,
-    /// It is asked, and its word does not count.
+    /// It is asked, and its answers are not applied.
     Shadow,
     /// It is not asked.
     Off,

@@ -86,7 +86,7 @@ impl EventText {
 
     /// Of a Service about which somebody spoke, and for which nobody asks any more.
     pub(super) fn removed() -> Self {
-        Self::new(Reason::Removed, EventType::Normal, "egress is not asked for any more, and nothing is translated")
+        Self::new(Reason::Removed, EventType::Normal, "egress is no longer requested; its SNAT rules are removed")
     }
 
     /// Of a table that no egressd looks after.

@@ -50,7 +50,7 @@ fn failure(report: &PolicyReport, failing: &Failing) -> String {
             last.unwrap_or_else(|| "its failures took too much time lately, so it is asked less often".to_owned())
         }
     };
-    format!("it could not answer, for Service {service} and perhaps for others: {reason}")
+    format!("evaluation failed for Service {service} and possibly for others: {reason}")
 }
 
 /// What an Event says of it.
@@ -64,16 +64,18 @@ pub(super) fn said(report: &PolicyReport, failing: Option<&Failing>) -> EventTex
     let version = report.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
     let digest = report.digest.as_ref().map(|digest| format!(", sha256 {digest}")).unwrap_or_default();
     let (reason, event_type, note) = match report.state {
-        PolicyState::Enforced => (Reason::Applied, EventType::Normal, "it is loaded, and its word counts"),
-        PolicyState::Shadow => {
-            (Reason::Applied, EventType::Normal, "it is loaded, asked in shadow, and its word does not count")
-        }
-        PolicyState::Off => (Reason::Applied, EventType::Normal, "it is not asked, as egressd.io/mode says"),
-        PolicyState::Refused => (Reason::NotApplied, EventType::Warning, "it could not be loaded"),
+        PolicyState::Enforced => (Reason::Applied, EventType::Normal, "the policy is loaded and enforced"),
+        PolicyState::Shadow => (
+            Reason::Applied,
+            EventType::Normal,
+            "the policy is loaded in shadow mode: its results are reported and not applied",
+        ),
+        PolicyState::Off => (Reason::Applied, EventType::Normal, "the policy is off, as egressd.io/mode says"),
+        PolicyState::Refused => (Reason::NotApplied, EventType::Warning, "the policy failed to load"),
         PolicyState::Missed => (
             Reason::NotApplied,
             EventType::Warning,
-            "it could not be loaded, and the Services it covers get no rules until it is",
+            "the policy failed to load: the Services that it selects get no rules until it loads",
         ),
     };
     EventText::new(reason, event_type, format!("{note}{version}{digest}"))
@@ -104,7 +106,7 @@ mod tests {
         let prompt = failing("it trapped", FailureKind::Prompt);
         assert_eq!(
             status(&report, Some(&prompt)),
-            r#"{"state":"enforced","failure":"it could not answer, for Service shop/web and perhaps for others: it trapped"}"#
+            r#"{"state":"enforced","failure":"evaluation failed for Service shop/web and possibly for others: it trapped"}"#
         );
     }
 }

@@ -121,7 +121,7 @@ impl SnapshotSender {
             warn!(code = %finding.code, "{}", finding.message);
         }
         for finding in before.iter().filter(|old| findings.iter().all(|finding| finding.code != old.code)) {
-            info!(code = %finding.code, "this is over: {}", finding.message);
+            info!(code = %finding.code, "resolved: {}", finding.message);
         }
     }
 

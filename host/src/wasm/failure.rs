@@ -25,7 +25,7 @@ pub(super) fn kind(error: &wasmtime::Error) -> FailureKind {
 pub(super) fn reason(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
     let what = what(error, call, limits);
     match &call.last_words {
-        Some(words) => format!("{what}; its last words: {}", &words[..words.floor_char_boundary(LAST_WORDS)]),
+        Some(words) => format!("{what}; its last log line: {}", &words[..words.floor_char_boundary(LAST_WORDS)]),
         None => what,
     }
 }
@@ -51,7 +51,7 @@ fn what(error: &wasmtime::Error, call: &Call, limits: &Limits) -> String {
         return format!("it ran for more than {} s", limits.time.as_secs_f64());
     }
     if *trap == Trap::UnreachableCodeReached {
-        return "it gave up (a panic)".to_owned();
+        return "it panicked".to_owned();
     }
     format!("it crashed: {}", trap.to_string().trim_start_matches("wasm trap: "))
 }

@@ -12,7 +12,7 @@ pub(super) struct InvalidAnswer(pub(super) String);
 
 impl fmt::Display for InvalidAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "its answer makes no sense: {}", self.0)
+        write!(f, "its answer is invalid: {}", self.0)
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Member {
     pub name: String,
     /// Smaller is asked earlier, among its kind.
     pub order: i32,
-    /// Whether its word counts.
+    /// Whether its answers are applied.
     pub mode: Mode,
     /// What becomes of a Service when it fails.
     pub on_failure: OnFailure,

@@ -78,7 +78,7 @@ fn ambiguous(address: IpAddr, claim: &Claim<'_>, [service, other]: &[SubjectKey;
 }
 
 pub(super) fn no_node(address: IpAddr, vip_host: &str) -> Finding {
-    let because = "names no node yet, and the node that it names translates (--owner vip-host)";
+    let because = "names no node yet; the node that it names translates (--owner vip-host)";
     elsewhere(address, &format!("{vip_host} {because}"))
 }
 
@@ -98,7 +98,7 @@ pub(super) fn absent(address: IpAddr, ended: Option<&Claim<'_>>) -> Finding {
 }
 
 pub(super) fn tentative(address: IpAddr) -> Finding {
-    let because = "this node still looks whether another machine has it";
+    let because = "duplicate address detection is still running";
     Finding::new(Severity::Info, "address-tentative", format!("nothing is translated to {address} yet: {because}"))
 }
 

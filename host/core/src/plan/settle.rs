@@ -128,13 +128,16 @@ fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, finding
     let (draft, what) = match standby {
         Standby::LastDraft(draft) => (draft, "the last good rules stay in force, for today's endpoints"),
         Standby::LastInput(ChainResult { decision: ChainDecision::Draft(draft), .. }) => {
-            (&**draft, "the annotations that were accepted last stay in force")
+            (&**draft, "the last valid annotations stay in force")
         }
         Standby::Nothing | Standby::LastInput(_) => {
             findings.push(Finding::new(
                 Severity::Info,
                 "nothing-in-force",
-                format!("nothing was accepted before, so nothing is translated for this {}", view.subject.kind()),
+                format!(
+                    "there is no earlier valid configuration, so egress is inactive for this {}",
+                    view.subject.kind()
+                ),
             ));
             return Draft::default();
         }

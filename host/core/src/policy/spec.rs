@@ -24,7 +24,7 @@ pub const STATUS: &str = "egressd.io/status";
 
 const KNOWN: [&str; 7] = [ORDER, MODE, ON_FAILURE, REQUIRED, DIGEST, SERVICES, NAMESPACES];
 
-/// Whether its word counts.
+/// Whether its answers are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// It does.
@@ -92,7 +92,7 @@ pub struct PolicySpec {
     pub name: String,
     /// Policies are asked from the smallest to the largest, and of equals by name. The built-in one has 0.
     pub order: i32,
-    /// Whether its word counts.
+    /// Whether its answers are applied.
     pub mode: Mode,
     /// When it cannot answer.
     pub on_failure: OnFailure,

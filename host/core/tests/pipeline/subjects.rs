@@ -96,7 +96,10 @@ fn a_subject_that_asks_for_what_is_not_its_own_is_refused_by_its_kind() {
     let [failure, nothing] = &round.statuses[&key].findings[..] else { panic!("{:?}", round.statuses[&key].findings) };
     let refused = "which is not one of the EgressPolicy's own addresses";
     assert!(failure.message.contains(refused) && failure.policy.is_some(), "{failure}");
-    assert_eq!(nothing.message.as_str(), "nothing was accepted before, so nothing is translated for this EgressPolicy");
+    assert_eq!(
+        nothing.message.as_str(),
+        "there is no earlier valid configuration, so egress is inactive for this EgressPolicy"
+    );
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub fn difference(out: &mut dyn Write, readback: &Readback, changes: &Changes) -
     }
     write!(out, "{changes}")?;
     if changes.is_empty() && readback.foreign.is_empty() {
-        writeln!(out, "nothing differs")?;
+        writeln!(out, "no differences")?;
     }
     Ok(())
 }

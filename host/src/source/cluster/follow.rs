@@ -179,7 +179,7 @@ impl Follower {
         match &end {
             Ok(()) | Err(Stop::ApiError(..) | Stop::Forgone) => {}
             Err(Stop::Gone) => {
-                info!(kind = %self.kind(), "the API server has forgotten what changed since: everything is listed again");
+                info!(kind = %self.kind(), "the watch has expired (410 Gone): everything is listed again");
                 self.version = None;
             }
             Err(Stop::Absent | Stop::Cut) => self.version = None,

@@ -160,7 +160,7 @@ impl Gathered {
         }
         if self.begun == Begun::Policies && self.state.is_complete() && !self.lacks_a_lease() {
             self.begun = Begun::Yes;
-            info!("everything was read from the API server");
+            info!("the initial sync with the API server is complete");
             let update = self.state.whole();
             sender.send(self.with_followed(update));
         } else if self.begun == Begun::Yes {

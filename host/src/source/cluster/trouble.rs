@@ -43,7 +43,7 @@ pub enum ApiError {
     },
     /// The server's certificate is of another authority.
     #[error(
-        "the API server at {server} shows a certificate that is not to be trusted: {cause}; the certificate authority \
+        "the API server at {server} has a certificate that cannot be verified: {cause}; the certificate authority \
          has to be the one of the kubeconfig, or of the service account (ca.crt)"
     )]
     Certificate {
@@ -54,7 +54,7 @@ pub enum ApiError {
     },
     /// The server does not know us.
     #[error(
-        "the API server at {server} does not accept who egressd says it is (401 Unauthorized); give it the token of a \
+        "the API server at {server} refuses egressd's credentials (401 Unauthorized); give it the token of a \
          service account that exists and has not expired, or another kubeconfig"
     )]
     Unauthorized {
@@ -148,7 +148,9 @@ impl ApiError {
         match self {
             Self::Away { server, cause } => Finding::warning(
                 "api-server-away",
-                format!("the API server at {server} does not answer since {since}; everything stays as it is: {cause}"),
+                format!(
+                    "the API server at {server} is unreachable since {since}; the current rules stay in force: {cause}"
+                ),
             ),
             Self::Certificate { .. } => Finding::error("api-server-certificate", self.to_string()),
             Self::Unauthorized { .. } => Finding::error("api-server-unauthorized", self.to_string()),
@@ -274,8 +276,8 @@ mod tests {
         assert_eq!(
             trouble.finding(since).to_string(),
             format!(
-                "warning: the API server at https://192.0.2.1:6443 does not answer since {since}; everything stays as \
-                 it is: no answer within 30 s [api-server-away]"
+                "warning: the API server at https://192.0.2.1:6443 is unreachable since {since}; the current rules \
+                 stay in force: no answer within 30 s [api-server-away]"
             )
         );
     }
