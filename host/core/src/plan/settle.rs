@@ -131,14 +131,9 @@ fn stand_in(context: &Context, view: &SubjectView, standby: Standby<'_>, finding
             (&**draft, "the last valid annotations stay in force")
         }
         Standby::Nothing | Standby::LastInput(_) => {
-            findings.push(Finding::new(
-                Severity::Info,
-                "nothing-in-force",
-                format!(
-                    "there is no earlier valid configuration, so egress is inactive for this {}",
-                    view.subject.kind()
-                ),
-            ));
+            let kind = view.subject.kind();
+            let message = format!("there is no earlier valid configuration, so egress is inactive for this {kind}");
+            findings.push(Finding::new(Severity::Info, "nothing-in-force", message));
             return Draft::default();
         }
         Standby::Unknown => {
