@@ -1,4 +1,4 @@
-//! What people are told: one sentence each, with a severity, and where possible the text it is about.
+//! What is reported to people: one sentence each, with a severity, and where possible the text it is about.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use crate::text::Text;
 /// How many findings of one kind of source (the host, a policy) about one Service are kept.
 pub const MOST: usize = 16;
 
-/// Something to tell about one Service, one file or the node.
+/// One message about one Service, one file or the node.
 ///
 /// Text from outside becomes plain in the constructor of [`Text`], so no finding carries anything else.
 ///

@@ -1,5 +1,5 @@
-//! The host's own last word on what policies answer: P1 and P2 hold whatever they say. This, not the sandbox,
-//! is the security boundary, so it refuses; it never mends.
+//! The host's own check of what policies answer: P1 and P2 hold whatever they say. This, not the sandbox,
+//! is the security boundary, so it refuses; it never corrects.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ pub const MOST_EXTRA_BYTES: usize = 4096;
 /// Why an answer is refused: one sentence that names the rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// P1: somebody else's address.
+    /// P1: an address of another Service.
     #[error("rule {rule:?} translates to {address}, which is not one of the {kind}'s own addresses")]
     ForeignAddress {
         /// Of which it is not.
@@ -35,7 +35,7 @@ pub enum Refusal {
         /// What it wanted.
         address: IpAddr,
     },
-    /// P1: somebody else's pod.
+    /// P1: a pod of another Service.
     #[error("rule {rule:?} has source {source_address}, which is not an endpoint of the {kind} on this node")]
     ForeignSource {
         /// Of which it is not.
@@ -55,7 +55,7 @@ pub enum Refusal {
         /// The odd one.
         what: String,
     },
-    /// Two rules that nobody could tell apart.
+    /// Two rules of one name.
     #[error("two rules have the id {rule:?}")]
     SameId {
         /// The id.

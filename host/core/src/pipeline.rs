@@ -181,13 +181,13 @@ pub struct Round {
     pub ruleset: Ruleset,
     /// The Services of which what the kernel has is to stay in the ruleset.
     pub kept: Kept,
-    /// What each Service's owner is told.
+    /// What is reported to each Service's owner.
     pub statuses: BTreeMap<SubjectKey, SubjectStatus>,
     /// Which life of each Service that is about.
     pub uids: BTreeMap<SubjectKey, Uid>,
-    /// This node's part in telling the cluster about a Service; absent where there is nothing to tell.
+    /// This node's part in reporting about a Service; absent where there is nothing to report.
     pub reporting: BTreeMap<SubjectKey, Reporting>,
-    /// The node that tells about what belongs to no node: the first by name of those that are ready.
+    /// The node that reports what belongs to no node: the first by name of those that are ready.
     pub first_ready: Option<String>,
     /// The ConfigMaps that are policies, by name.
     pub policies: BTreeMap<String, PolicyMark>,
@@ -195,7 +195,7 @@ pub struct Round {
     pub failing: BTreeMap<String, (SubjectKey, PolicyFailure)>,
     /// What is inside the cluster, and why.
     pub inside: Arc<ClusterFacts>,
-    /// What is told about the node as a whole.
+    /// Findings about the node as a whole.
     pub findings: Vec<Finding>,
     /// Why nothing of this may be carried out: a defect of egressd.
     pub fatal: Option<Finding>,

@@ -10,18 +10,18 @@ use crate::net::{ByFamily, Family};
 use crate::placement::AddressOwnership;
 use crate::plan::{End, Planned, PlannedSubject, held_apart};
 
-/// What this node is to a Service that somebody has to speak about.
+/// What this node has to report about a Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reporter {
     /// It translates, so it speaks.
     Active,
-    /// Nobody translates as far as can be seen from here, and this node is the one to say why.
+    /// No node translates as far as can be seen from here, and this one reports why.
     Fallback,
     /// Another one speaks, or there is nothing to say.
     None,
 }
 
-/// Who wrote what is published, as far as the value tells.
+/// Who wrote what is published, as far as the value shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Author {
     /// It is an endpoint on this node.
@@ -67,7 +67,7 @@ pub struct Stage<'a> {
     pub ownership: &'a AddressOwnership,
 }
 
-/// This node's part for one Service; none where nobody asks for egress and nothing is published.
+/// This node's part for one Service; none where egress is not asked for and nothing is published.
 pub fn reporting(stage: Stage<'_>, view: &SubjectView, found: &Published, planned: &Planned) -> Option<Reporting> {
     let wanted = wanted(stage, view, found, planned);
     let one = |family: Family| {
@@ -140,7 +140,7 @@ fn reporter(stage: Stage<'_>, view: &SubjectView, active: &ByFamily<Active>, pla
     if apart || spokesman(stage, view) == Some(stage.node) { Reporter::Fallback } else { Reporter::None }
 }
 
-/// Where nobody translates: the node that is named as the holder, else the first by name of those that have an endpoint,
+/// Where no node translates: the node that is named as the holder, else the first by name of those that have an endpoint,
 /// else the first by name. Only ready ones count.
 fn spokesman<'a>(stage: Stage<'a>, view: &'a SubjectView) -> Option<&'a str> {
     let ready = |node: &&str| stage.ready.contains(*node);

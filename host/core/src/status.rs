@@ -1,4 +1,4 @@
-//! What each Service's owner is told.
+//! What is reported to each Service's owner.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,10 +17,10 @@ pub const NOT_IN_FORCE: &str = "not-in-force";
 /// The code of the finding on a Service whose change is in force for some of its endpoints.
 pub const UNDER_WAY: &str = "change-under-way";
 
-/// One Service's state, in one word.
+/// One Service's state, as one term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Nobody asked for egress.
+    /// Egress was not asked for.
     Off,
     /// Its endpoints here are translated.
     Translating,
@@ -50,13 +50,13 @@ impl fmt::Display for State {
 /// What is said about one Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubjectStatus {
-    /// In one word.
+    /// As one term.
     pub state: State,
     /// The addresses that its endpoints are translated to, sorted.
     pub addresses: Vec<IpAddr>,
     /// The endpoints that are translated, sorted.
     pub endpoints: Vec<IpAddr>,
-    /// The policy that had the last word; none when no policy had an opinion.
+    /// The policy that decided; none when all passed it on.
     pub policy: Option<String>,
     /// Why it is so, in the order in which it was found.
     pub findings: Vec<Finding>,
@@ -75,7 +75,7 @@ pub struct ShadowStatus {
     pub added: Vec<Rule>,
     /// Rules that would be gone.
     pub removed: Vec<Rule>,
-    /// Why, as far as it is told today already not.
+    /// Why, as far as it is not reported today already.
     pub findings: Vec<Finding>,
 }
 
@@ -171,7 +171,7 @@ impl SubjectStatus {
         status
     }
 
-    /// Whether it tells of a change that the kernel has not taken over.
+    /// Whether it reports a change that the kernel has not taken over.
     pub fn is_held_back(&self) -> bool {
         self.findings.iter().any(|finding| finding.code == NOT_IN_FORCE)
     }
@@ -187,7 +187,7 @@ impl SubjectStatus {
     }
 }
 
-/// The status of one Service from how its evaluation ended. Whose word it was, the pipeline knows.
+/// The status of one Service from how its evaluation ended. Which policy decided, the pipeline knows.
 pub fn status(planned: &Planned) -> SubjectStatus {
     let rules = planned.service.iter().flat_map(|service| &service.rules);
     let sorted = |addresses: Vec<IpAddr>| {

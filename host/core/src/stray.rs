@@ -78,7 +78,7 @@ pub struct Strays {
 /// How much a name that nothing reads matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// It asks for something that nobody sees, or for nothing.
+    /// It asks for something that no program sees, or for nothing.
     #[default]
     Light,
     /// Without it more would be translated than was asked for.
@@ -133,7 +133,7 @@ fn strays<'a>(service: &'a Service, prefix: &'a AnnotationPrefix) -> impl Iterat
 
 fn stray<'a>(place: Place, name: &'a str, value: &'a str, prefix: &AnnotationPrefix) -> Option<Stray<'a>> {
     let (domain, right) = meant(place, name, prefix)?;
-    // Such a label is a word that people choose among themselves.
+    // Such a label is a name that people choose among themselves.
     let is_a_word = (place, domain, right) == (Place::Label, Domain::Absent, Some("egress")) && !is_boolean(value);
     (!is_a_word).then_some(Stray { place, name, value, right })
 }
@@ -185,7 +185,7 @@ fn by_words(domain: Domain, rest: &str) -> Option<&'static str> {
     }
 }
 
-/// A name in which `egress-` is missing and two letters are wrong. What is left of a shorter one is any word.
+/// A name in which `egress-` is missing and two letters are wrong. What is left of a shorter one is any name.
 fn without_egress(rest: &str) -> Option<&'static str> {
     let long = KNOWN.into_iter().filter(|known| known.matches('-').count() > 1);
     nearest(&format!("egress-{rest}"), long).map(|(_, known)| known)
@@ -200,7 +200,7 @@ fn speaks_of_egress(rest: &str) -> bool {
 }
 
 /// One mistake in the domain and two in a short name are too many to know what was meant; and without a domain, `ignore` is
-/// a word like any other.
+/// a name like any other.
 fn is_near_enough(domain: Domain, edits: usize, known: &str) -> bool {
     let of_short = |most| if known.len() <= SHORT { most } else { MOST_EDITS };
     match domain {

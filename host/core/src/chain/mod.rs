@@ -30,7 +30,7 @@ pub trait Policy: Send + Sync {
     /// The name that status and messages use.
     fn name(&self) -> &str;
 
-    /// One word on one Service. Equal input, equal answer.
+    /// Evaluates one Service. Equal input, equal answer.
     ///
     /// # Errors
     /// When the policy itself failed: it trapped, ran out of a limit, or answered what cannot be read.
@@ -90,9 +90,9 @@ pub enum FailureKind {
 pub struct ChainResult {
     /// The rules, or why there are none.
     pub decision: ChainDecision,
-    /// Whose word that is; none when no policy had an opinion.
+    /// The policy that decided; none when all passed it on.
     pub policy: Option<String>,
-    /// What all policies told, in order.
+    /// The diagnostics of all policies, in order.
     pub findings: Vec<Finding>,
     /// Every failure on the way, also of policies without which the chain went on: to ask again later.
     pub failures: Vec<PolicyFailure>,
@@ -101,7 +101,7 @@ pub struct ChainResult {
 }
 
 impl ChainResult {
-    /// A decision that nobody commented on.
+    /// A decision without diagnostics.
     pub fn new(decision: ChainDecision) -> Self {
         Self { decision, policy: None, findings: Vec::new(), failures: Vec::new(), shadows: Vec::new() }
     }
@@ -119,21 +119,21 @@ pub struct Shadow {
     pub policy: String,
     /// The end of the chain, if it were enforced.
     pub decision: ChainDecision,
-    /// What it and all others told.
+    /// The diagnostics of it and of all others.
     pub findings: Vec<Finding>,
 }
 
 /// The end of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainDecision {
-    /// These rules. A draft without rules: nobody asked for egress.
+    /// These rules. A draft without rules: egress was not asked for.
     Draft(Arc<Draft>),
     /// A policy calls the user's input wrong.
     Invalid {
         /// Which policy.
         policy: String,
     },
-    /// A policy forbids it, or could not answer and is to be missed by nobody.
+    /// A policy forbids it, or could not answer, and no Service may go without it.
     Denied {
         /// Which policy.
         policy: String,

@@ -96,7 +96,7 @@ pub fn find(code: &str) -> Option<&'static CodeEntry> {
 }
 
 /// The codes that are nearest to a text which is none: those that differ in few letters, then those that have it as a
-/// part, then those with a word of it; three at most.
+/// part, then those that share a part; three at most.
 pub fn similar(text: &str) -> Vec<&'static str> {
     let text = text.to_ascii_lowercase();
     let distance = |code: &'static str| Some((distance(&text, &code.to_ascii_lowercase())?, code));

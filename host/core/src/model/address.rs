@@ -61,7 +61,7 @@ pub(super) fn own_addresses(
     (selected, findings)
 }
 
-/// The same addresses without a word about what is wrong.
+/// The same addresses without findings.
 pub(crate) fn preferred_addresses(service: &Service, trust: AddressTrust, prefix: &AnnotationPrefix) -> Vec<IpAddr> {
     own_addresses(service, trust, prefix).0
 }

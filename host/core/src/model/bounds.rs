@@ -7,7 +7,7 @@ use super::{Labels, Service, ServiceType};
 pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What is kept of the annotations of a Service that can have no rules, in bytes, and likewise of its labels: policies
-/// may report that somebody asked for egress there, and need no more than a few short values for that.
+/// may report that egress is asked for there, and need no more than a few short values for that.
 const MOST_BYTES: usize = 4096;
 
 /// The longest of these values that is kept.

@@ -10,7 +10,7 @@ use imbl::{OrdMap, OrdSet};
 use super::bounds::keep_short;
 use super::{Labels, ObjectReference, Uid};
 
-/// A pod, cut to what tells whose an address is.
+/// A pod, cut to what shows whose an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
     /// Namespace and name.

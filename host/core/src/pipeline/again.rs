@@ -99,7 +99,7 @@ impl Again {
     }
 }
 
-/// Whether the chain ended as it did because a policy rests: not the last word on this input.
+/// Whether the chain ended as it did because a policy rests: not the final answer on this input.
 pub(super) fn is_undecided(verdict: &ChainResult) -> bool {
     let rests = |policy: &str| {
         verdict.failures.iter().any(|failure| failure.kind == FailureKind::Deferred && failure.policy == *policy)

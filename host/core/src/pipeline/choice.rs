@@ -1,5 +1,5 @@
 //! Which of several own addresses of one family is used on this node: the first that it holds. Policies are shown that one
-//! first, so they have the last word about it. It stays as long as the node holds it, so that another one that comes and goes
+//! first, so theirs is the final choice. It stays as long as the node holds it, so that another one that comes and goes
 //! moves no pod (P3, P6).
 
 use std::net::IpAddr;

@@ -142,7 +142,7 @@ impl Entry {
         }
     }
 
-    /// Cuts the view where nothing is asked for: to what tells a question from another, and by which addresses it is found
+    /// Cuts the view where nothing is asked for: to what distinguishes one question from another, and by which addresses it is found
     /// when a pod comes.
     pub(super) fn keep_little(&mut self, looking: Looking<'_>) {
         if self.shown.is_some() {
@@ -152,7 +152,7 @@ impl Entry {
         self.view = Arc::new(cut(&self.view, looking.node));
     }
 
-    /// What to tell about it while a policy rests.
+    /// What to report about it while a policy rests.
     pub(super) fn waiting(&self) -> Option<Finding> {
         let failure = self.again.deferred().filter(|_| self.standing == AnswerState::Earlier)?;
         let message =

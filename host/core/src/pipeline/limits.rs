@@ -28,7 +28,7 @@ pub(super) struct Instead {
 /// What a Service can fall back to.
 struct Alternatives {
     before: Planned,
-    /// Absent where nobody edited it: then the newest is what was accepted. Else unknown until the policies were asked.
+    /// Absent where it was not edited: then the newest is what was accepted. Else unknown until the policies were asked.
     accepted: Option<Option<Planned>>,
 }
 

@@ -148,7 +148,7 @@ impl Hash for Endpoints<'_> {
     }
 }
 
-/// All bytes that a value hashes, which tell it from every other of its type.
+/// All bytes that a value hashes, which distinguish it from every other of its type.
 struct Bytes(Sha256);
 
 impl Hasher for Bytes {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Question;
 use super::waiting::Waiting;
 
-/// What an answer costs at least: so many of them count, too, where a clock cannot tell them from nothing.
+/// What an answer costs at least: so many of them count, too, where a clock shows nothing.
 const LEAST: Duration = Duration::from_micros(1);
 /// How far ahead of the others a namespace begins to wait that has used little: by what is asked between two rounds. Else
 /// those that all use as much as they may would be level with it, and many of them go first.

@@ -41,7 +41,7 @@ impl Pipeline {
     }
 }
 
-/// The Service as far as the draft tells that was in force.
+/// The Service as far as the draft shows that was in force.
 fn service(key: &SubjectKey, unreadable: &UnreadableService, draft: &Draft) -> Service {
     Service {
         key: key.clone(),

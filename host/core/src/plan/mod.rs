@@ -82,7 +82,7 @@ impl PlannedSubject {
     }
 }
 
-/// A Service's plan, and what its owner is told.
+/// A Service's plan, and what is reported to its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     /// None when there is nothing to translate.
@@ -96,7 +96,7 @@ pub struct Planned {
 /// How a Service's evaluation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum End {
-    /// Nobody asked for egress.
+    /// Egress was not asked for.
     Off,
     /// Asked for, and here are the rules, if there is something to translate.
     Ruled,

@@ -24,7 +24,7 @@ pub(super) struct Step<'a> {
 pub(super) enum Tier {
     /// What takes no more room than what was in force.
     Kept,
-    /// What grew though nobody edited it.
+    /// What grew though it was not edited.
     Grown,
     /// What was edited, or is new.
     Edited,

@@ -1,4 +1,4 @@
-//! How much all Services would have as they are today, by namespace: what tells whether anything has to be refused. A change
+//! How much all Services would have as they are today, by namespace: what shows whether anything has to be refused. A change
 //! costs its own size.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -30,7 +30,7 @@ pub enum Mode {
     /// It does.
     #[default]
     Enforce,
-    /// It is asked about real Services, and what would change is told; nothing of it is applied.
+    /// It is asked about real Services, and what would change is reported; nothing of it is applied.
     Shadow,
     /// It is not asked at all. For the built-in policy, which is there without a ConfigMap.
     Off,

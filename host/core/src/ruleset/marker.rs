@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The comment of every table of ours (table userdata). A table of our name without it belongs to somebody
+/// The comment of every table of ours (table userdata). A table of our name without it belongs to someone
 /// else and is never touched (P10).
 pub const MARKER: &str = "managed by egressd";
 

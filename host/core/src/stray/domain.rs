@@ -22,7 +22,7 @@ pub(super) enum Domain {
     Absent,
 }
 
-/// What stands before the slash, and after it; none where it is somebody else's.
+/// What stands before the slash, and after it; none where it is another program's.
 pub(super) fn split<'a>(name: &'a str, prefix: &AnnotationPrefix) -> Option<(Domain, &'a str)> {
     let Some((domain, rest)) = name.split_once('/') else {
         let behind = behind(name, prefix.as_str()).or_else(|| behind(name, PRODUCT));

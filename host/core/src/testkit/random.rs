@@ -163,7 +163,7 @@ impl Universe {
         })
     }
 
-    /// Every packet that plans of this universe can tell apart.
+    /// Every packet that plans of this universe distinguish.
     pub fn packets(&self) -> Vec<Packet> {
         let mut packets = Vec::new();
         for world in &self.worlds {
