@@ -54,7 +54,7 @@ use tracing_subscriber::EnvFilter;
 const FAILED: u8 = 1;
 
 /// What is logged unless EGRESSD_LOG says otherwise. The client of the API server logs every failed try by itself; ours
-/// are told once, in one sentence.
+/// are reported once, in one sentence.
 const LOGGED: &str = "info,kube_client=off";
 
 /// For `diff`: as with diff(1), trouble is 2.

@@ -1,5 +1,5 @@
 //! Answers questions about the running egressd: on a unix socket for `status` and `probe`, over HTTP for scrapes. On
-//! a thread of its own, so that it neither delays the loop nor is delayed by it: a stuck loop has to be told.
+//! a thread of its own, so that it neither delays the loop nor is delayed by it: a stuck loop has to be reported.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ pub struct AdminServer {
     pub publish: Publish,
     /// How our tables are called.
     pub tables: TableNames,
-    /// What the loop tells.
+    /// What the loop reports.
     pub reader: StateReader,
     /// For what the tables have counted.
     pub kernel: KernelThread,
@@ -148,7 +148,7 @@ impl AdminServer {
         }
     }
 
-    /// The newest state, and the kernel's numbers when it tells them.
+    /// The newest state, and the kernel's numbers when it reports them.
     async fn look(&self) -> (DaemonState, Option<Arc<Survey>>) {
         self.orphans.look().await;
         let newest = self.reader.newest();

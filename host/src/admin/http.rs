@@ -54,7 +54,7 @@ impl Get {
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// In one word.
+    /// As one term.
     pub outcome: Outcome,
     /// What kind of text it is.
     pub content_type: &'static str,

@@ -14,7 +14,7 @@ struct Trial {
     end: mpsc::Receiver<&'static str>,
 }
 
-/// Tells when it is dropped.
+/// Reports when it is dropped.
 struct Ended(&'static str, mpsc::Sender<&'static str>);
 
 impl Drop for Ended {

@@ -73,7 +73,7 @@ pub fn paint(terminal: bool) -> Paint {
     if terminal && !unwanted { Paint::Colours } else { Paint::Plain }
 }
 
-/// A document with what tells programs how to read it.
+/// A document with its version and kind, so that programs know how to read it.
 pub fn versioned(kind: &str, mut document: Value) -> Value {
     if let Value::Object(fields) = &mut document {
         fields.insert("apiVersion".to_owned(), API_VERSION.into());

@@ -18,7 +18,7 @@ use crate::source::documents::objects;
 use crate::source::manifests::{self, Places};
 use crate::wasm::{self, Compiler, Engine, Meter};
 
-/// What is asked about when nobody names Services.
+/// What is asked about when no Services are named.
 const SAMPLE: &str = "apiVersion: v1
 kind: Service
 metadata: {namespace: shop, name: web, annotations: {kube-vip.io/egress: 'true'}}

@@ -27,7 +27,7 @@ pub(super) fn print(out: &mut dyn Write, before: &Report, after: &Report) -> io:
     Ok(changed)
 }
 
-/// Empty when nothing changes that a packet could tell.
+/// Empty when nothing changes that a packet could notice.
 fn lines(before: &Report, after: &Report, key: &SubjectKey) -> Vec<String> {
     let planned = |report: &Report| report.round.plan.subjects.get(key).cloned();
     let (old, new) = (planned(before), planned(after));
@@ -54,7 +54,7 @@ fn only_in(these: &[Rule], those: &[Rule], mark: char) -> Vec<String> {
     only.map(|rule| format!("  {mark} rule {}", render::rule(rule).replace('\n', "\n    "))).collect()
 }
 
-/// What is told after the change and not before.
+/// What is reported after the change and not before.
 fn news<'a>(before: &'a Report, after: &'a Report, key: &SubjectKey) -> impl Iterator<Item = &'a Finding> {
     let told = |report: &'a Report| report.round.statuses.get(key).map_or(&[][..], |status| &status.findings);
     let known = told(before);

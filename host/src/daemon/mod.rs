@@ -92,7 +92,7 @@ pub struct Threads {
 /// Who watches the loop.
 #[derive(Debug)]
 pub struct Watch {
-    /// Where it tells what is in force.
+    /// Where it reports what is in force.
     pub state_channel: StateChannel,
     /// Where it counts.
     pub metrics: Metrics,
@@ -186,7 +186,7 @@ impl Daemon {
         })
     }
 
-    /// Follows the source and the node's addresses until told to stop. The rules stay in force, and what is to be remembered
+    /// Follows the source and the node's addresses until asked to stop. The rules stay in force, and what is to be remembered
     /// is written.
     ///
     /// # Errors
@@ -357,7 +357,7 @@ impl Daemon {
         }
     }
 
-    /// Learns what is in force where that is in doubt, and removes what nobody of us put there. What is to be replaced is of
+    /// Learns what is in force where that is in doubt, and removes what no egressd put there. What is to be replaced is of
     /// no interest.
     async fn read_back(&mut self) -> Result<(), nft::Error> {
         if self.knowledge == Knowledge::Sure || self.is_replacing().await? {

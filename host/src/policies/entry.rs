@@ -147,7 +147,7 @@ impl LoadedPolicy {
         self.part.as_ref()?.cost
     }
 
-    /// What is told about it.
+    /// What is reported about it.
     pub(super) fn report(&self) -> PolicyReport {
         let state = match self.spec.mode {
             Mode::Enforce => PolicyState::Enforced,

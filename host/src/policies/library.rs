@@ -49,7 +49,7 @@ pub struct Library {
 pub struct Loaded {
     /// The policies in their order; none when it is the same chain as before.
     pub chain: Option<Chain>,
-    /// What is told about each, by name.
+    /// What is reported about each, by name.
     pub reports: Vec<PolicyReport>,
     /// What to remember for the next process: the ConfigMaps that are in force.
     pub good: Objects,

@@ -1,4 +1,4 @@
-//! What is told about each policy.
+//! What is reported about each policy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use egressd_core::policy::{Mode, Need, OnFailure, PolicySpec, Scope};
 
 use super::supervised::Supervision;
 
-/// One policy as people are told about it.
+/// One policy as it is reported.
 #[derive(Clone, Debug)]
 pub struct PolicyReport {
     /// Its name, which is its ConfigMap's.
@@ -37,7 +37,7 @@ pub struct PolicyReport {
 /// What a policy is to the Services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyState {
-    /// Its word counts.
+    /// Its answers are applied.
     Enforced,
     /// It is asked, and its answers are not applied.
     Shadow,

@@ -59,7 +59,7 @@ impl Entry {
         Member::new(Asked::Missing(self.trouble.clone().unwrap_or_default())).with(spec)
     }
 
-    /// What is told about it.
+    /// What is reported about it.
     pub(super) fn report(&self) -> PolicyReport {
         let trouble = self.trouble.clone();
         match (&self.good, self.missed()) {

@@ -15,7 +15,7 @@ use super::fingerprint::fingerprint;
 use crate::clock::{self, Instant};
 use crate::metrics::PolicyCounters;
 
-/// What is known about how a policy does. Shared between who asks it and who tells.
+/// What is known about how a policy does. Shared between who asks it and who reports.
 #[derive(Debug)]
 pub struct Supervision {
     policy: String,

@@ -1,4 +1,4 @@
-//! Which policies there should be, as far as a source can tell.
+//! Which policies there should be, as far as a source can know.
 
 use std::sync::Arc;
 

@@ -99,7 +99,7 @@ fn speak(
     speaker.due(said, right, if known { Novelty::Known } else { Novelty::News }, now)
 }
 
-/// Whether this node would speak for want of a word from others, who are not to be heard.
+/// Whether this node would speak because others, who cannot be heard, do not report.
 fn unheard(publish: Publish, reporter: Reporter, status: &SubjectStatus) -> bool {
     reporter == Reporter::Fallback && publish < Publish::All && status.is_held_elsewhere()
 }

@@ -1,6 +1,6 @@
 //! The active endpoint of one Service: what to write, and when.
 //!
-//! A node writes its own news at once, and by force. What somebody else does to it afterwards it answers with patience:
+//! A node writes its own news at once, and by force. What another writer does to it afterwards it answers with patience:
 //! another node's live endpoint, or kube-vip's, is left alone, everything else is put right after waits that double. So no two nodes
 //! take turns, and a controller that writes whole Services back costs a few writes an hour.
 
@@ -43,7 +43,7 @@ enum Difference {
     Settled,
     /// kube-vip wrote what is no endpoint, and may be one in a moment: its pod comes by another watch.
     Doubted,
-    /// Somebody changed what we wrote.
+    /// Another writer changed what we wrote.
     Undone,
     /// We have news.
     News,

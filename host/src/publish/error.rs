@@ -27,7 +27,7 @@ pub enum Error {
         object: String,
         /// What the API server says.
         message: String,
-        /// HTTP's word for it.
+        /// HTTP's term for it.
         code: u16,
     },
     /// The API server could not be asked.
@@ -64,8 +64,8 @@ impl Error {
         match code {
             // An apply to an object that is not there yet makes it.
             403 if creates && *right == PATCH_EGRESS_NODES => Self::forbidden(&CREATE_EGRESS_NODES, message),
-            // An apply to an object that is gone would make it, which nobody may.
-            // An Event in a namespace that is being deleted: nobody may, whatever his rights.
+            // An apply to an object that is gone would make it, which no account may.
+            // An Event in a namespace that is being deleted: no account may, whatever its rights.
             403 if creates || message.contains("because it is being terminated") => {
                 Self::Refused { right, object: object.to_owned(), message, code: 404 }
             }

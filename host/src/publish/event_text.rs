@@ -22,7 +22,7 @@ const NAMED: usize = 4;
 /// What an Event says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventText {
-    /// In one word.
+    /// As one term.
     pub reason: Reason,
     /// How it is meant.
     pub event_type: EventType,
@@ -47,7 +47,7 @@ pub enum Reason {
     PolicyFailed,
     /// Asked for, and not in force here.
     NotApplied,
-    /// Nobody asks for it any more.
+    /// It is not asked for any more.
     Removed,
     /// A table translates, and no egressd looks after it.
     OrphanedTable,
@@ -84,7 +84,7 @@ impl EventText {
         Self::new(reason, EventType::Warning, format!("{sentence} {label}"))
     }
 
-    /// Of a Service about which somebody spoke, and for which nobody asks any more.
+    /// Of a Service that was reported, and which is not asked for any more.
     pub(super) fn removed() -> Self {
         Self::new(Reason::Removed, EventType::Normal, "egress is no longer requested; its SNAT rules are removed")
     }
@@ -95,7 +95,7 @@ impl EventText {
         Self::coded(Reason::OrphanedTable, &finding.message, finding.label())
     }
 
-    /// Of a status, as a node says it; none when nobody asked for egress.
+    /// Of a status, as a node says it; none when egress was not asked for.
     pub(super) fn of(status: &SubjectStatus, node: &str) -> Option<Self> {
         let reason = match status.state {
             State::Off => return None,

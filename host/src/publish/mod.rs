@@ -1,8 +1,8 @@
-//! What the cluster is told: the active endpoint and Events on Services, a status and Events on policies, and what this node
+//! What is reported to the cluster: the active endpoint and Events on Services, a status and Events on policies, and what this node
 //! publishes about itself. On a thread of its own, so that an API server which is slow or away never delays the loop.
 //!
 //! It is level-triggered: each look compares what should stand there with what does, of all that differs from the state
-//! that was looked at before, so a state that was skipped while requests were under way is never told late. All that decides is pure ([`PublishState`]); the rest is requests.
+//! that was looked at before, so a state that was skipped while requests were under way is never reported late. All that decides is pure ([`PublishState`]); the rest is requests.
 
 mod account;
 mod active;

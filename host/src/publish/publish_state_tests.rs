@@ -302,7 +302,7 @@ fn who_publishes_events_alone_says_everything_and_writes_no_annotation() {
     }
 }
 
-/// Nobody can see from there that another node translates.
+/// It cannot be seen from there that another node translates.
 #[test]
 fn without_annotations_a_node_without_the_address_leaves_the_word_to_the_one_that_has_it() {
     let bystander = |code: &str| {

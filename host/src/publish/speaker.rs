@@ -8,7 +8,7 @@ use crate::clock::Instant;
 
 /// Changes come in bursts: pods start one after the other.
 const SETTLE: Duration = Duration::from_secs(1);
-/// How long nobody has to have translated before somebody says so: the address may be on its way to another node.
+/// How long no node has to have translated before one reports it: the address may be on its way to another node.
 const SILENCE: Duration = Duration::from_secs(10);
 /// So many Events about one object at once, and then one each so often.
 const AT_ONCE: u32 = 6;
@@ -25,7 +25,7 @@ const KEEP: Duration = Duration::from_mins(45);
 pub(super) enum Role {
     /// It does what it speaks of.
     Owner,
-    /// It speaks because nobody else does.
+    /// It speaks because no other node does.
     Fallback,
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Again {
 /// Whether it is known already to whoever looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Novelty {
-    /// What is published says the same: an earlier process has told.
+    /// What is published says the same: an earlier process has reported.
     Known,
     /// It is news.
     News,

@@ -52,7 +52,7 @@ pub enum Object {
     Endpoints(Arc<Slice>),
 }
 
-/// What tells objects apart: the kind, and the name in it.
+/// What distinguishes objects: the kind, and the name in it.
 pub type Identity = (Kind, ObjectReference);
 
 /// What a file holds.
@@ -66,7 +66,7 @@ pub struct Contents {
     pub unreadable: Vec<(Identity, String)>,
     /// Those of them that are Services, with the field alone.
     pub services: Vec<(SubjectKey, UnreadableService)>,
-    /// What could not even be told apart, and why.
+    /// What could not even be distinguished, and why.
     pub unknown: Vec<String>,
     /// The kinds of those of them whose names alone cannot be read.
     pub nameless: Vec<Kind>,
@@ -143,7 +143,7 @@ fn is_text(value: &Value) -> bool {
 }
 
 impl Object {
-    /// What tells it from others.
+    /// What distinguishes it from others.
     pub fn identity(&self) -> Identity {
         let plain = |kind, name: &String| identity(kind, String::new(), name.clone());
         match self {
@@ -274,7 +274,7 @@ pub fn object(value: &Value, node: Option<&str>) -> Option<Object> {
     }
 }
 
-/// What tells a Service from all other objects.
+/// What distinguishes a Service from all other objects.
 pub fn service_identity(key: &SubjectKey) -> Identity {
     identity(Kind::Services, key.namespace.to_string(), key.name.to_string())
 }

@@ -168,7 +168,7 @@ impl Source {
     /// Hands over the newest state from now on, on a thread of its own.
     ///
     /// # Errors
-    /// When it cannot begin. A cluster that does not answer is no error: that is told, and tried again.
+    /// When it cannot begin. A cluster that does not answer is no error: that is reported, and tried again.
     pub fn spawn(self, sender: SnapshotSender) -> Result<(), Error> {
         match self {
             Self::Manifests(places) => watch::spawn(places, sender)?,

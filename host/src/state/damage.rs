@@ -33,7 +33,7 @@ impl Damage {
         }
     }
 
-    /// What is told about it.
+    /// What is reported about it.
     pub(super) fn finding(self, path: &Path) -> Option<Finding> {
         let path = path.display();
         let message = || {

@@ -68,7 +68,7 @@ pub(super) fn is_line(line: &[u8]) -> bool {
     version(line).is_some_and(|version| version.as_u64().is_some_and(is_known))
 }
 
-/// What is told about a file that stays as it is.
+/// What is reported about a file that stays as it is.
 pub(super) fn finding(path: &Path, why: &Why) -> Finding {
     let then = "so does what the kernel has for Services that need it, until they have valid input";
     finding_that(path, why, then)

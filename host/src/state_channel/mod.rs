@@ -1,4 +1,4 @@
-//! What the loop tells others: the newest state as a value, handed over without waiting for anybody.
+//! What the loop reports to others: the newest state as a value, handed over without waiting for anybody.
 
 pub mod notices;
 
@@ -23,7 +23,7 @@ pub struct DaemonState {
     pub trouble: Option<String>,
     /// What became of each policy, by name.
     pub policies: Arc<[PolicyReport]>,
-    /// What is told about the loading of policies.
+    /// What is reported about the loading of policies.
     pub loading: Arc<[Finding]>,
     /// What is wrong with the source of Services.
     pub source: Arc<[Finding]>,
@@ -140,7 +140,7 @@ impl DaemonState {
         }
     }
 
-    /// What is told about this egressd and what others left, whether or not anything is in force.
+    /// What is reported about this egressd and what others left, whether or not anything is in force.
     pub fn standing(&self) -> impl Iterator<Item = Finding> {
         let found = self.source.iter().chain(&*self.loading).chain(&*self.notices);
         let orphans = self.orphans.iter().map(Orphan::finding);

@@ -57,7 +57,7 @@ impl Reader {
     }
 }
 
-/// Tries again and again until it succeeds, and tells meanwhile why it does not.
+/// Tries again and again until it succeeds, and reports meanwhile why it does not.
 pub async fn insist<T, E: Error>(mut attempt: impl FnMut() -> Result<T, E>, tell: impl Fn(Option<&str>)) -> T {
     loop {
         match attempt() {

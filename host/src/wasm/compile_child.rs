@@ -26,7 +26,7 @@ enum Error {
 /// component on stdin becomes native code on stdout, or a sentence on stderr.
 pub fn compile_child(memory: Option<u64>) -> ExitCode {
     let Err(error) = work(memory.unwrap_or(MEMORY)) else { return ExitCode::SUCCESS };
-    // Nobody is left to tell when stderr is closed.
+    // No reader is left when stderr is closed.
     let _ = writeln!(stderr(), "{error}");
     match error {
         Error::InvalidComponent(_) => ExitCode::from(REFUSED as u8),

@@ -56,7 +56,7 @@ fn limit_all(memory: u64) -> io::Result<()> {
     limit(Resource::Core, 0)?;
     limit(Resource::Fsize, 0)?;
     limit(Resource::Nofile, FILES)?;
-    // The soft limit sends SIGXCPU, which has no handler, and tells it from the kernel's other kills.
+    // The soft limit sends SIGXCPU, which has no handler, which distinguishes it from the kernel's other kills.
     limit(Resource::Cpu, CPU.as_secs() + 1)?;
     let hard = getrlimit(Resource::Cpu).maximum;
     setrlimit(Resource::Cpu, Rlimit { current: Some(CPU.as_secs()).min(hard), maximum: hard })?;

@@ -37,7 +37,7 @@ pub(super) struct Call {
     logged: usize,
     /// It logs without an end.
     pub(super) floods: bool,
-    /// The last line that it logged, for the case that it fails: a panic is told there.
+    /// The last line that it logged, for the case that it fails: a panic is reported there.
     pub(super) last_words: Option<String>,
     /// The bytes of memory that it asked for and did not get.
     pub(super) refused_memory: Option<usize>,

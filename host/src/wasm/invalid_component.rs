@@ -137,7 +137,7 @@ pub enum InvalidComponent {
         /// The import.
         name: String,
     },
-    /// It wants something that nobody has.
+    /// It wants something that no host has.
     #[error("it imports {name}, and a policy may import {PACKAGE}host and nothing else: leave out what needs it")]
     Import {
         /// The import.

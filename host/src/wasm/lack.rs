@@ -47,7 +47,7 @@ impl Lack {
         }
     }
 
-    /// What people are told.
+    /// What is reported to people.
     pub fn finding(self) -> Finding {
         match self {
             Self::Landlock => Finding::new(Severity::Info, CODE, self.to_string()),

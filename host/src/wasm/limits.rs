@@ -51,7 +51,7 @@ impl Limits {
     }
 }
 
-/// How much a guest is told in a call.
+/// How much a guest is sent in a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
     /// Endpoints that it is shown.

@@ -11,7 +11,7 @@ const PAGE: u64 = 64 << 10;
 
 impl From<BinaryReaderError> for InvalidComponent {
     fn from(error: BinaryReaderError) -> Self {
-        // The parser has no other word for it; all its messages of this kind begin so.
+        // The parser has no other term for it; all its messages of this kind begin so.
         if error.message().starts_with("unexpected end") {
             return Self::Truncated { bytes: error.offset() as u64 };
         }

@@ -21,7 +21,7 @@ use crate::kernel::nft::{Owner, Survey, SurveyedTable};
 use crate::rights::Publish;
 use crate::state_channel::DaemonState;
 
-/// Everything that `status` tells.
+/// Everything that `status` shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Document {
@@ -42,7 +42,7 @@ pub struct Document {
     pub unready: Option<String>,
     /// Our tables.
     pub tables: Vec<Table>,
-    /// What is told about the source of Services and about the node.
+    /// What is reported about the source of Services and about the node.
     pub findings: Vec<FindingDocument>,
     /// By name.
     pub policies: Vec<Policy>,
@@ -72,7 +72,7 @@ pub struct Service {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// In one word.
+    /// As one term.
     pub state: String,
     /// Why, in one sentence.
     pub reason: Option<String>,
@@ -84,7 +84,7 @@ pub struct Service {
     pub rules: usize,
     /// How many connections were translated; null when the kernel could not be read.
     pub connections: Option<u64>,
-    /// The policy that had the last word.
+    /// The policy that decided.
     pub policy: Option<String>,
     /// When its status changed last, RFC 3339.
     pub changed: Option<String>,

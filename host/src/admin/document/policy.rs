@@ -53,7 +53,7 @@ pub struct Shadow {
     pub added: Vec<Rule>,
     /// Rules that would be gone.
     pub removed: Vec<Rule>,
-    /// What would be told beside what is.
+    /// What would be reported beside what is.
     pub findings: Vec<FindingDocument>,
 }
 

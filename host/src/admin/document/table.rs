@@ -24,7 +24,7 @@ pub enum Columns {
 const USUAL: [&str; 8] = ["SERVICE", "STATE", "CONNECTIONS", "ADDRESSES", "ENDPOINTS", "RULES", "POLICY", "CHANGED"];
 const FURTHER: [&str; 2] = ["ENDPOINT ADDRESSES", "REASON"];
 
-/// For people. Services that nobody asked egress for are counted, not listed.
+/// For people. Services without egress are counted, not listed.
 ///
 /// # Errors
 /// When it cannot be written.

@@ -77,7 +77,7 @@ pub(super) struct Inside {
     pub(super) wrongs: Vec<String>,
     /// Whether a failure came after what was read last.
     doubtful: bool,
-    /// Whether the tables are to be replaced, so that nobody has to read them.
+    /// Whether the tables are to be replaced, so that they need not be read.
     replaced: bool,
 }
 

@@ -322,7 +322,7 @@ impl World {
         self.defects.send(Box::new(defect)).unwrap();
     }
 
-    /// Tells the loop to stop.
+    /// Asks the loop to stop.
     pub(super) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }

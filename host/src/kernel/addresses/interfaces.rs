@@ -34,7 +34,7 @@ struct Address {
 }
 
 impl Interfaces {
-    /// Takes in what is told; which interface may have lost routes by it, of which the kernel does not tell.
+    /// Takes in what is reported; which interface may have lost routes by it, which the kernel does not report.
     pub(super) fn take(&mut self, event: Event) -> Option<u32> {
         match event {
             Event::Link { index, name, state } => {

@@ -31,7 +31,7 @@ pub(super) struct Message {
     pub(super) event: Event,
 }
 
-/// What is told.
+/// What is reported.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// There is an interface of this name.
@@ -116,7 +116,7 @@ fn event(kind: u16, payload: &[u8]) -> Option<Event> {
 fn link(kind: u16, payload: &[u8]) -> Option<Event> {
     let family = *payload.first()?;
     let index = u32::from_ne_bytes(array(payload, 4)?);
-    // A bridge tells in its own family about its ports: there, a link that is gone has only left the bridge.
+    // A bridge reports in its own family about its ports: there, a link that is gone has only left the bridge.
     if i32::from(family) != libc::AF_UNSPEC {
         return Some(Event::Other);
     }

@@ -1,5 +1,5 @@
-//! Which addresses this node's interfaces have, and which networks they are connected to, as the kernel tells it over
-//! rtnetlink. Nothing is polled: the kernel says what changes, and where it had to drop a word of that, everything is read
+//! Which addresses this node's interfaces have, and which networks they are connected to, as the kernel reports it over
+//! rtnetlink. Nothing is polled: the kernel says what changes, and where it had to drop a part of that, everything is read
 //! again.
 
 mod gateways;
@@ -44,7 +44,7 @@ pub enum Error {
     /// The kernel refuses the question.
     #[error("cannot read the node's interfaces")]
     Refused(#[source] Refusal),
-    /// The kernel does not tell by which interfaces routes leave.
+    /// The kernel does not report by which interfaces routes leave.
     #[error("cannot read the node's routes")]
     Routes(#[source] Refusal),
     /// It changed whenever it was read.
@@ -86,7 +86,7 @@ pub struct Known {
 /// What is known of this node's interfaces now, in the network namespace of the calling thread. Needs no privileges.
 ///
 /// # Errors
-/// When the kernel does not tell.
+/// When the kernel does not report.
 pub fn read() -> Result<Known, Error> {
     Ok(Listener::begin()?.known())
 }
@@ -116,7 +116,7 @@ impl Addresses {
     /// Reads everything, and goes on listening on a thread of its own: its socket blocks.
     ///
     /// # Errors
-    /// When the kernel does not tell, or there is no thread.
+    /// When the kernel does not report, or there is no thread.
     pub fn follow() -> Result<Self, Error> {
         let listener = Listener::begin()?;
         let (sender, newest) = watch::channel(listener.known());
@@ -140,7 +140,7 @@ impl Addresses {
     }
 }
 
-/// Hands over what is new until nobody takes it any more.
+/// Hands over what is new until nothing takes it any more.
 fn listen(mut listener: Listener, sender: &watch::Sender<Known>) {
     while !sender.is_closed() {
         let heard = match listener.wait() {
@@ -170,7 +170,7 @@ fn give(sender: &watch::Sender<Known>, newest: Known) {
     });
 }
 
-/// Whether the kernel told all that happened.
+/// Whether the kernel reported all that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
     Everything,

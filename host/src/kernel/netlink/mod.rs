@@ -2,7 +2,7 @@
 //! where it refuses, and when what was read is not all of one moment.
 //!
 //! It knows no message's meaning. `socket` asks and receives over a `line`; `message` reads bytes and `writer` makes them;
-//! `answer` tells a part of an answer from its end. An adapter has the kinds of its messages, their fixed headers and their
+//! `answer` distinguishes a part of an answer from its end. An adapter has the kinds of its messages, their fixed headers and their
 //! attributes, and decides what an [`Error`] means to it.
 //!
 //! What was read is not of one moment where a dump was interrupted ([`Error::Interrupted`]), and news are lost where the

@@ -1,4 +1,4 @@
-//! Names what a message was about, so that a refusal can be told to people.
+//! Names what a message was about, so that a refusal can be reported to people.
 
 use std::{fmt, net::IpAddr, ops::Range};
 

@@ -75,7 +75,7 @@ pub enum Error {
     /// One message is longer than netlink can say.
     #[error("cannot encode a change: it is longer than a netlink attribute may be (64 KiB)")]
     TooLong,
-    /// Somebody kept changing the ruleset while it was read.
+    /// Another process kept changing the ruleset while it was read.
     #[error("cannot read the ruleset: it kept changing while it was read ({attempts} attempts)")]
     Unsettled {
         /// How often it was tried.

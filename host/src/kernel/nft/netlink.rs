@@ -23,7 +23,7 @@ use super::{
     transaction::Sealed,
 };
 
-/// The nf_tables of one network namespace. While it lives, nobody else may write to the tables that it made or
+/// The nf_tables of one network namespace. While it lives, no other process may write to the tables that it made or
 /// adopted (Linux 6.9); keep it for the life of the process.
 #[derive(Debug)]
 pub struct Netlink {
@@ -92,7 +92,7 @@ impl Netlink {
         }
     }
 
-    /// Somebody else owns the table of a change. Who, is worth a look.
+    /// Another process owns the table of a change. Who, is worth a look.
     fn owned(&mut self, change: &Change) -> Error {
         let table = TableId::of(change);
         let owner = tables::find(&mut self.socket, &table).ok().flatten().and_then(|found| found.owner);

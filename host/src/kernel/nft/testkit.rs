@@ -31,7 +31,7 @@ impl FakeTables {
         self.with(instance, |id| ListedTable { maker: Maker::Another, ..unowned(id) })
     }
 
-    /// With the tables of an instance in a layout that nobody knows yet, without an owner.
+    /// With the tables of an instance in a layout that no version knows yet, without an owner.
     pub(crate) fn newer(self, instance: &Instance) -> Self {
         let layout = Layout::of_comment("managed by egressd, layout 9").unwrap_or(Layout::OURS);
         self.with(instance, |id| ListedTable { maker: Maker::Newer(layout), ..unowned(id) })

@@ -81,7 +81,7 @@ impl Connection {
                 kubeconfig(path).map_err(|source| ConnectError::Kubeconfig { path: path.clone(), source })?
             }
         };
-        // Failures are told, and tried again, in one place: where they are told.
+        // Failures are reported, and tried again, in one place: where they are reported.
         config.default_retry = false;
         let server = config.cluster_url.to_string().trim_end_matches('/').into();
         Ok(Self { config, server })
@@ -106,7 +106,7 @@ impl Connection {
     }
 }
 
-/// As kube makes one, but for the connections: theirs notices nothing when a server is gone without a word, and a watch
+/// As kube makes one, but for the connections: theirs notices nothing when a server is gone silently, and a watch
 /// on such a connection looks like one without news.
 fn client(config: &Config) -> kube::Result<Client> {
     if config.proxy_url.is_some() {

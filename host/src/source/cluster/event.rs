@@ -5,10 +5,10 @@ use egressd_core::model::{Interest, ObjectReference};
 use super::super::documents::Object;
 pub use super::super::kind::Kind;
 
-/// One object as the server told it.
+/// One object as the server sent it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// Its name; the namespace is empty where the kind needs none to tell objects apart.
+    /// Its name; the namespace is empty where the kind needs none to distinguish objects.
     pub name: ObjectReference,
     /// The identity of this life of it.
     pub uid: Option<String>,

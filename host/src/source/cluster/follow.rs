@@ -44,7 +44,7 @@ const STEADY: Duration = Duration::from_secs(5);
 /// How long to wait until a kind that the server did not have is asked for again, and at most until one that it forbids is.
 const ABSENT: Duration = Duration::from_secs(300);
 
-/// What a follower tells.
+/// What a follower reports.
 #[derive(Debug)]
 pub(super) enum FollowerEvent {
     /// Something happened to the objects.
@@ -320,7 +320,7 @@ impl Follower {
         self.tell(FollowerEvent::Works(self.kind())).await;
     }
 
-    /// Nobody takes the news any more when the process ends.
+    /// Nothing takes the news any more when the process ends.
     async fn tell(&self, news: FollowerEvent) {
         let _ = self.news.send(news).await;
     }

@@ -41,7 +41,7 @@ pub(super) struct Gathered {
     begun: Begun,
 }
 
-/// Takes in what followers tell, until there are none.
+/// Takes in what followers report, until there are none.
 pub(super) async fn gather(
     mut news: Receiver<FollowerEvent>,
     mut gathered: Gathered,

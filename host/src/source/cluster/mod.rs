@@ -1,9 +1,9 @@
 //! A cluster as a source: its API server is followed, and what it says is kept in the words of the core.
 //!
-//! One follower for each kind of objects lists everything and watches from there on (`follow`); what they tell becomes
+//! One follower for each kind of objects lists everything and watches from there on (`follow`); what they report becomes
 //! one state ([`state`]), which is handed over once everything was listed, and then whenever something changed
 //! (`gather`). While the server is away, everything stays as it is; when it is back, watches go on where they ended,
-//! and where the server has forgotten that place (410 Gone), a new list tells exactly what came and what went.
+//! and where the server has forgotten that place (410 Gone), a new list shows exactly what came and what went.
 //!
 //! # The oldest Kubernetes
 //!
@@ -21,7 +21,7 @@
 //!
 //! `list` and `watch`, nothing else: of services, endpointslices, nodes, namespaces and servicecidrs in the whole cluster,
 //! of configmaps in egressd's own namespace, and where that is wanted of the pods of this node, of what network plugins
-//! and installers say, and of what load balancers write, Leases each by its name (`leases`). A verb that is missing is told by name, and nothing is handed over before every kind was listed: a
+//! and installers say, and of what load balancers write, Leases each by its name (`leases`). A verb that is missing is reported by name, and nothing is handed over before every kind was listed: a
 //! guard that was not read could be one that forbids.
 
 mod asked;
@@ -90,7 +90,7 @@ pub enum Error {
     /// There is no way to it.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// It does not tell (of one reading; who follows tries again).
+    /// It does not report (of one reading; who follows tries again).
     #[error(transparent)]
     ApiError(#[from] ApiError),
     /// There is no thread to follow it.
@@ -99,7 +99,7 @@ pub enum Error {
 }
 
 /// Follows the cluster on a thread of its own; policies are taken from one namespace. A server that does not answer is
-/// no error, now or later: that is told, and tried again.
+/// no error, now or later: that is reported, and tried again.
 ///
 /// # Errors
 /// When the way to the server cannot be prepared.

@@ -74,7 +74,7 @@ impl Server {
     }
 }
 
-/// A streaming list of one namespace that every cluster has. Whoever may not watch namespaces is told so when they
+/// A streaming list of one namespace that every cluster has. An account that may not watch namespaces gets an error when they
 /// are followed; pages are right in any case.
 async fn probe(client: &Client) -> Result<Lists, kube::Error> {
     let namespaces: Api<Namespace> = Api::all(client.clone());

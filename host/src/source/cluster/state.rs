@@ -2,7 +2,7 @@
 //!
 //! A list replaces what is known only when it is complete, so a list that breaks off takes nothing away, and one
 //! that ends removes exactly what it does not hold. An object that cannot be read keeps its last good state as long
-//! as it lives, and is told.
+//! as it lives, and is reported.
 
 mod attached;
 mod known;

@@ -134,7 +134,7 @@ proptest! {
     }
 }
 
-/// What somebody knows who reads only what the keys name.
+/// What a reader knows that reads only what the keys name.
 fn mirrored(Mirror { snapshot: mut mirror, mut whose }: Mirror, update: Option<Update>) -> Mirror {
     let Update { snapshot, keys, .. } =
         update.unwrap_or_else(|| Update { snapshot: mirror.clone(), ..Update::default() });

@@ -157,7 +157,7 @@ fn what_nodes_published_stays_inside_where_it_cannot_be_read_at_the_start() {
     assert_eq!(inside_of(&absent), Inside::new(), "the server answers that there are none");
 }
 
-/// Who may not read them any more cannot tell whose an address is, so nothing new is anybody's.
+/// Without the right to read them it is unknown whose an address is, so nothing new belongs to any.
 #[test]
 fn pods_that_an_earlier_process_could_read_are_last_known_where_this_one_may_not() {
     let mut state = State::of(Kind::FOLLOWED);

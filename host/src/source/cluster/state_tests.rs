@@ -239,7 +239,7 @@ fn what_cannot_be_read_keeps_its_last_good_state_and_is_told() {
     assert_eq!(keys(&mut state), ["shop/web"]);
 }
 
-/// P5: a Service deleted while nobody looked, and another one of its name.
+/// P5: a Service deleted while nothing looked, and another one of its name.
 #[test]
 fn the_last_good_state_of_an_earlier_life_is_nobodys() {
     let mut state = State::of(Kind::FOLLOWED);

@@ -143,7 +143,7 @@ impl ApiError {
         matches!(self, Self::Forbidden { kind: Kind::Pods | Kind::EgressNodes, .. })
     }
 
-    /// What people are told; `since` when it has been so.
+    /// What is reported to people; `since` when it has been so.
     pub fn finding(&self, since: Moment) -> Finding {
         match self {
             Self::Away { server, cause } => Finding::warning(

@@ -60,7 +60,7 @@ pub(super) struct Stamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
-    /// Programs that copy set the time above back; this one nobody can.
+    /// Programs that copy set the time above back; this one cannot be set.
     changed: (i64, i64),
 }
 

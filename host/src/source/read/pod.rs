@@ -1,4 +1,4 @@
-//! Pods, read no further than it tells whose an address is.
+//! Pods, read no further than it shows whose an address is.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -57,7 +57,7 @@ pub(super) fn diagnostics(
     Ok(checked)
 }
 
-/// What only the host can tell of a diagnostic.
+/// What only the host knows of a diagnostic.
 fn check(diagnostic: &Diagnostic, sent: &types::Subject) -> Result<(), InvalidAnswer> {
     diagnostic.rule.as_deref().map_or(Ok(()), ContractError::check_id)?;
     diagnostic.span.as_ref().map_or(Ok(()), |span| check_span(span, &sent.annotations))

@@ -54,7 +54,7 @@ pub(in crate::kernel::nft) fn survey(socket: &mut Socket, names: &TableNames) ->
     Ok(survey)
 }
 
-/// What the elements and rules have counted that a batch is about to take away. Whatever the kernel does not tell
+/// What the elements and rules have counted that a batch is about to take away. Whatever the kernel does not report
 /// is lost: counting is never a reason not to commit.
 pub(in crate::kernel::nft) fn dying(socket: &mut Socket, batch: &Batch) -> Connections {
     let mut connections = Connections::new();
@@ -113,7 +113,7 @@ fn dump_map(
             add_element(connections, element);
         }
     })?;
-    // A map that grows tells some elements twice and others not at all.
+    // A map that grows lists some elements twice and others not at all.
     if seen.len() == count { Ok(count as u64) } else { Err(DumpError::Interrupted) }
 }
 

@@ -1,6 +1,6 @@
 //! The kernel's tables as a ruleset: exact, or a [`Foreign`] entry for what our vocabulary cannot say.
 //!
-//! A dump is many answers, and somebody may commit between two of them. The kernel flags that in most dumps, but not
+//! A dump is many answers, and another process may commit between two of them. The kernel flags that in most dumps, but not
 //! in dumps of elements; so the ruleset's generation is asked for before and after.
 
 mod chains;
@@ -36,7 +36,7 @@ const ATTEMPTS: u32 = 10;
 /// What to wait after a reading that a commit spoilt; commits come in bursts.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Reads until nobody commits meanwhile.
+/// Reads until no process commits meanwhile.
 ///
 /// # Errors
 /// When the reading fails, or never settles.

@@ -37,7 +37,7 @@ pub(super) enum Activity {
 }
 
 impl FoundTable {
-    /// Its layout. P10: a table without our marker is somebody else's, and one of a newer layout a newer egressd's.
+    /// Its layout. P10: a table without our marker is another program's, and one of a newer layout a newer egressd's.
     ///
     /// # Errors
     /// When it is.

@@ -16,7 +16,7 @@ use super::table::Heard;
 use crate::source::claims::Claim;
 use crate::source::documents::Object;
 
-/// What a follower tells.
+/// What a follower reports.
 #[derive(Debug)]
 pub(super) enum What {
     /// Something about the Lease.
@@ -64,7 +64,7 @@ async fn pass_on(mut news: Receiver<FollowerEvent>, name: ObjectReference, told:
             FollowerEvent::Lease(..) => None,
         };
         if let Some(what) = what {
-            // Nobody takes it any more when the process ends.
+            // Nothing takes it any more when the process ends.
             let _ = told.send((name.clone(), what)).await;
         }
     }

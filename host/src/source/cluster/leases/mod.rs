@@ -146,7 +146,7 @@ impl Following {
         Moment { steady: clock::since(self.since), wall: clock::Moment::now().into() }
     }
 
-    /// Nobody takes the news any more when the process ends.
+    /// Nothing takes the news any more when the process ends.
     async fn tell(&self, news: FollowerEvent) {
         let _ = self.news.send(news).await;
     }

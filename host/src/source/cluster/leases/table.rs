@@ -46,7 +46,7 @@ impl Report {
 }
 
 /// The names that are to be followed, each with the number of the choice since when: one that was left out meanwhile is another
-/// one then, though nobody may have seen that it was.
+/// one then, though that may not have been seen.
 pub(super) type Names = BTreeMap<ObjectReference, u64>;
 
 /// The Leases that are followed.

@@ -166,7 +166,7 @@ fn ranges(family: Family, mut borders: Vec<(IpAddr, bool)>) -> Vec<AddressRange>
 }
 
 /// A map is a hash table, which grows in the background after its elements are in, and then has them in another
-/// order. The kernel resumes a dump by counting, so a dump across that leaves elements out and tells others twice:
+/// order. The kernel resumes a dump by counting, so a dump across that leaves elements out and lists others twice:
 /// never the one without the other, since no walk of the table misses any. The generation stays the same.
 fn read_map(socket: &mut Socket, reading: &mut Reading, name: Name, kind: MapKind) -> Result<(), DumpError> {
     let mut elements = BTreeMap::new();
