@@ -188,7 +188,7 @@ async fn when_policies_read_more_the_leases_of_services_that_ask_by_it_are_follo
     let before = source.receiver.take().await;
     assert!(!before.coverage.has(&choosing_by("tier")) && named(&before, "dns").is_none());
     source.receiver.ask(choosing_by("tier"));
-    source.follows("dns").await;
+    timeout_at(clock::now() + PATIENCE, source.follows("dns")).await.expect("it waits for no other news");
     let update = source.receiver.take().await;
     assert!(update.coverage.has(&choosing_by("tier")));
     assert_eq!(named(&update, "dns"), Some(Named::NotRead), "it may name any node");
