@@ -63,7 +63,7 @@ pub struct Announced {
     /// The Leases of load balancers, by namespace and name.
     pub leases: OrdMap<ObjectReference, Arc<Lease>>,
     /// What may name any node for any Service, since not even the Service can be read; as messages call it:
-    /// `ServiceL2Status l2-a`.
+    /// `ServiceL2Status metallb-system/l2-a`.
     pub unreadable: OrdSet<Arc<str>>,
 }
 

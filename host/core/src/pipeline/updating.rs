@@ -138,11 +138,12 @@ impl Pipeline {
 
     /// Takes in what load balancers write; returns the Services for which they say something else.
     fn announced_otherwise(&mut self, snapshot: &Snapshot) -> BTreeSet<SubjectKey> {
-        let Differ { services, for_all } = Differ::between(self.ownership.seen(), &Seen::of(snapshot));
-        self.ownership.see(snapshot);
         if !self.ownership.asks_load_balancers() {
+            self.ownership.see(snapshot);
             return BTreeSet::new();
         }
+        let Differ { services, for_all } = Differ::between(self.ownership.seen(), &Seen::of(snapshot));
+        self.ownership.see(snapshot);
         let of_many: BTreeSet<SubjectKey> = match for_all {
             ForAll::Same => BTreeSet::new(),
             ForAll::OfKubeVip => {

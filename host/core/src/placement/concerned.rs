@@ -20,7 +20,7 @@ pub(crate) struct Differ {
 }
 
 /// Whether what counts for many Services is another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ForAll {
     #[default]
     Same,
