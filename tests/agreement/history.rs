@@ -101,7 +101,7 @@ impl Node {
             }
         }
         let found = self.kernel.read(&self.tables)?;
-        ensure!(found.foreign.is_empty(), "in the tables is what nobody put there: {:?}", found.foreign);
+        ensure!(found.foreign.is_empty(), "unexpected objects in the tables: {:?}", found.foreign);
         ensure!(found.state == desired, "the kernel holds\n{}instead of\n{desired}", found.state);
         self.expect(&[&desired], PACKETS).with_context(|| format!("under\n{desired}"))?;
         self.plan = plan.clone();

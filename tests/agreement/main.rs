@@ -23,7 +23,7 @@ fn the_receiver_of_a_packet_sees_what_the_tracer_says() -> Result<()> {
     history::live(seed).with_context(|| format!("EGRESSD_SEED={seed} repeats this"))
 }
 
-/// Another one each time, unless somebody wants a certain one.
+/// A new one each time, unless a certain one is set.
 fn seed() -> Result<u64> {
     match env::var("EGRESSD_SEED") {
         Ok(text) => text.parse().with_context(|| format!("EGRESSD_SEED={text} is not a number")),

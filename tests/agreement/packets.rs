@@ -33,7 +33,7 @@ pub(crate) fn send(lab: &Lab, universe: &Universe, packet: &Packet) -> Result<Se
         None => (lab::Protocol::Icmp, packet.original_destination.into()),
         Some((protocol, from, to)) => {
             let destination = Destination::from((packet.original_destination, to));
-            // Any other port will do where rules cannot tell them apart.
+            // Any other port will do where rules do not distinguish them.
             let certain = universe.source_ports.contains(&from);
             let destination = if certain { destination.from_port(from) } else { destination };
             (in_the_lab(protocol)?, destination)

@@ -20,7 +20,7 @@ import (
 const validity = 24 * time.Hour
 
 // writeCertificates writes ca.crt, server.crt, server.key, and sa.key with sa.pub for service accounts. Nothing
-// is written of the CA's own key: nobody signs anything else.
+// is written of the CA's own key: no other certificate is signed.
 func writeCertificates(directory string, addresses []string) error {
 	caKey, ca, err := authority()
 	if err != nil {

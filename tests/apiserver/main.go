@@ -88,7 +88,7 @@ func execute(command *cobra.Command, arguments []string) int {
 }
 
 func executeKubectl(arguments []string) error {
-	// It looks for plugins in os.Args by itself, and must not meet our own word there.
+	// It looks for plugins in os.Args by itself, and must not find our own argument there.
 	os.Args = append([]string{"kubectl"}, arguments...)
 	if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 		kubectlutil.CheckErr(err)

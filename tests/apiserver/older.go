@@ -12,7 +12,7 @@ import (
 )
 
 // serveOlder answers as a server that has no ServiceCIDRs; all else goes to the real one. They came with Kubernetes
-// 1.33, and today's server cannot be told to do without. It uses the certificates of writeCertificates.
+// 1.33, and today's server has no option to do without. It uses the certificates of writeCertificates.
 func serveOlder(directory, address, serverURL string) error {
 	upstream, err := url.Parse(serverURL)
 	if err != nil {

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::desk::{POLICY, binary};
 use crate::services::manifests;
+use crate::tool::{POLICY, binary};
 
 /// How examples begin that are not run here.
 const ELSEWHERE: [&str; 9] = [
@@ -44,17 +44,17 @@ const COMMANDS: [&[&str]; 12] = [
 fn the_examples_of_the_help_run() {
     let mut run = 0;
     for command in COMMANDS {
-        let desk = desk();
+        let directory = directory();
         match *command {
             // It makes the first.
             ["policy", "new"] => {}
-            ["policy", "diff"] => add_policy(desk.path(), &["old.wasm", "new.wasm"]),
-            _ => add_policy(desk.path(), &["only-https.wasm"]),
+            ["policy", "diff"] => add_policy(directory.path(), &["old.wasm", "new.wasm"]),
+            _ => add_policy(directory.path(), &["only-https.wasm"]),
         }
         let examples = examples(command);
         assert!(!examples.is_empty(), "{command:?} has no examples");
         for example in examples.iter().filter(|example| !ELSEWHERE.iter().any(|begin| example.starts_with(begin))) {
-            let output = shell(desk.path(), example).output().unwrap();
+            let output = shell(directory.path(), example).output().unwrap();
             let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
             assert!(output.status.success(), "{example}: {printed:?}");
             run += 1;
@@ -65,10 +65,10 @@ fn the_examples_of_the_help_run() {
 
 #[test]
 fn a_plan_has_the_same_content_in_every_form() {
-    let desk = desk();
+    let directory = directory();
     let plan = |form: &str| {
         let line = format!("egressd plan -f manifests --node node-a --owner any -o {form}");
-        String::from_utf8(shell(desk.path(), &line).output().unwrap().stdout).unwrap()
+        String::from_utf8(shell(directory.path(), &line).output().unwrap().stdout).unwrap()
     };
     assert_eq!(plan("name"), "service/shop/web\n");
     assert!(plan("wide").lines().next().unwrap().ends_with("ADDRESS   ALTERNATIVES"));
@@ -94,9 +94,9 @@ fn shell(directory: &Path, line: &str) -> Command {
 }
 
 /// A directory with what the examples name.
-fn desk() -> TempDir {
-    let desk = manifests("");
-    let root = desk.path();
+fn directory() -> TempDir {
+    let directory = manifests("");
+    let root = directory.path();
     for directory in ["bin", "manifests", "man1", ".local/share/bash-completion/completions"] {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
@@ -106,7 +106,7 @@ fn desk() -> TempDir {
     let kubectl = root.join("bin/kubectl");
     fs::write(&kubectl, "#!/bin/sh\ncase $1 in get) cat manifests/all.yaml ;; *) cat >/dev/null ;; esac\n").unwrap();
     fs::set_permissions(&kubectl, fs::Permissions::from_mode(0o755)).unwrap();
-    desk
+    directory
 }
 
 fn add_policy(root: &Path, components: &[&str]) {

@@ -3,11 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod desk;
 mod examples;
 mod making;
 mod packing;
 mod pipes;
 mod services;
+mod tool;
 mod tree;
 mod trying;

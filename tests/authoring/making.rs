@@ -4,25 +4,25 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::desk::{POLICY, VALIDATOR, binary, component, native_tests, policy, policy_in};
+use crate::tool::{POLICY, VALIDATOR, binary, component, native_tests, policy, policy_in};
 
 #[test]
 fn what_is_made_passes_its_own_tests_natively_and_as_a_component() {
     for root in [&*POLICY, &*VALIDATOR] {
         let natively = native_tests(root);
         // Cargo repeats those of earlier runs.
-        assert!(!natively.errors.contains("warning"), "{}", natively.errors);
-        let natively = natively.well();
+        assert!(!natively.stderr.contains("warning"), "{}", natively.stderr);
+        let natively = natively.success();
         assert!(natively.contains("the_cases_come_out_as_expected ... ok"), "{natively}");
-        let said = policy_in(root, &["test"]).well();
-        assert!(said.ends_with("4 of 4 cases come out as expected\n"), "{said}");
+        let printed = policy_in(root, &["test"]).success();
+        assert!(printed.ends_with("4 of 4 cases come out as expected\n"), "{printed}");
     }
 }
 
 #[test]
 fn a_name_that_cannot_be_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let refused = |name: &str| policy_in(directory.path(), &["new", "--", name]).sentence(1);
+    let refused = |name: &str| policy_in(directory.path(), &["new", "--", name]).error_line(1);
     assert_eq!(
         refused("My_Policy"),
         "cannot name a policy \"My_Policy\": only lower-case letters, digits and dashes may be in it; write one like \
@@ -37,14 +37,14 @@ fn a_name_that_cannot_be_is_refused() {
 fn what_is_there_is_not_overwritten() {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("mine")).unwrap();
-    let sentence = policy_in(directory.path(), &["new", "mine"]).sentence(1);
+    let sentence = policy_in(directory.path(), &["new", "mine"]).error_line(1);
     assert_eq!(sentence, "cannot make mine: it is there already; take another name, or remove it");
 }
 
 #[test]
 fn a_directory_without_a_crate_is_not_built() {
     let directory = tempfile::tempdir().unwrap();
-    let sentence = policy_in(directory.path(), &["build"]).sentence(1);
+    let sentence = policy_in(directory.path(), &["build"]).error_line(1);
     assert!(sentence.ends_with("there is no Cargo.toml in it; name the directory of a policy's crate"), "{sentence}");
 }
 
@@ -55,12 +55,12 @@ fn what_is_missing_for_building_is_named() {
     let rustc = directory.path().join("rustc");
     fs::write(&rustc, "#!/bin/sh\necho /no/such/library\n").unwrap();
     fs::set_permissions(&rustc, fs::Permissions::from_mode(0o700)).unwrap();
-    let said = |rustc: &Path| {
+    let printed = |rustc: &Path| {
         let output = binary(directory.path()).args(["policy", "build"]).env("RUSTC", rustc).output().unwrap();
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(said(&rustc).contains("run `rustup target add wasm32-unknown-unknown`"), "{}", said(&rustc));
-    let none = said(Path::new("/no/such/rustc"));
+    assert!(printed(&rustc).contains("run `rustup target add wasm32-unknown-unknown`"), "{}", printed(&rustc));
+    let none = printed(Path::new("/no/such/rustc"));
     assert!(none.contains("cannot run rustc") && none.contains("install Rust from https://rustup.rs"), "{none}");
 }
 
@@ -72,18 +72,18 @@ fn a_library_that_is_no_component_is_named() {
     fs::create_dir(directory.path().join("src")).unwrap();
     let source = directory.path().join("src/lib.rs");
     fs::write(&source, "").unwrap();
-    let last = |said: crate::desk::Said| said.errors.lines().last().unwrap_or_default().to_owned();
-    let said = last(policy_in(directory.path(), &["build"]));
-    assert!(said.contains("it is no `cdylib`"), "{said}");
+    let last = |printed: crate::tool::ToolOutput| printed.stderr.lines().last().unwrap_or_default().to_owned();
+    let printed = last(policy_in(directory.path(), &["build"]));
+    assert!(printed.contains("it is no `cdylib`"), "{printed}");
     fs::write(directory.path().join("Cargo.toml"), manifest.to_owned() + "[lib]\ncrate-type = [\"cdylib\"]\n").unwrap();
-    let said = last(policy_in(directory.path(), &["build"]));
+    let printed = last(policy_in(directory.path(), &["build"]));
     assert!(
-        said.contains("implement one of the SDK's traits and export it") || said.contains("with the SDK"),
-        "{said}"
+        printed.contains("implement one of the SDK's traits and export it") || printed.contains("with the SDK"),
+        "{printed}"
     );
     fs::write(&source, "fn").unwrap();
-    let said = last(policy_in(directory.path(), &["build"]));
-    assert!(said.ends_with("see cargo's messages above"), "{said}");
+    let printed = last(policy_in(directory.path(), &["build"]));
+    assert!(printed.ends_with("see cargo's messages above"), "{printed}");
 }
 
 /// A copy of the policy's cases, to be changed.
@@ -107,11 +107,11 @@ fn a_case_that_comes_out_otherwise_is_shown_and_can_be_blessed() {
     let expected = cases.path().join("all-ports/expected.txt");
     let right = fs::read_to_string(&expected).unwrap();
     fs::write(&expected, right.replace("tcp:443", "tcp:80")).unwrap();
-    let said = policy_in(cases.path(), &["test", ".", "--component", &component]);
-    assert_eq!(said.code, Some(1));
+    let printed = policy_in(cases.path(), &["test", ".", "--component", &component]);
+    assert_eq!(printed.code, Some(1));
     let difference = "    plan\n    rule ipv4: 10.244.1.7 -> 192.0.2.10\n  -   destination ports: tcp:80\n  +   destination ports: tcp:443\n";
-    assert!(said.out.contains(difference), "{}", said.out);
-    assert!(said.out.ends_with("3 of 4 cases come out as expected\n"), "{}", said.out);
+    assert!(printed.stdout.contains(difference), "{}", printed.stdout);
+    assert!(printed.stdout.ends_with("3 of 4 cases come out as expected\n"), "{}", printed.stdout);
     let mut blessing = binary(cases.path());
     blessing.args(["policy", "test", ".", "--component", &component]).env("EGRESSD_BLESS", "1");
     assert!(blessing.output().unwrap().status.success());
@@ -119,29 +119,29 @@ fn a_case_that_comes_out_otherwise_is_shown_and_can_be_blessed() {
 }
 
 #[test]
-fn what_is_wrong_with_a_case_is_told_with_its_file() {
+fn mistakes_in_a_case_are_reported_with_its_file() {
     let (cases, component) = (cases(), component(&POLICY));
     fs::write(cases.path().join("all-ports/draft.yaml"), "rules: [{id: a, address: 10.0.0.1, to: [x]}]").unwrap();
     fs::write(cases.path().join("no-egress/service.yaml"), "{apiVersion: v1, kind: Node, metadata: {name: a}}")
         .unwrap();
     fs::remove_file(cases.path().join("other-ports/expected.txt")).unwrap();
-    let said = policy(&["test", &cases.path().to_string_lossy(), "--component", &component]);
-    assert_eq!(said.code, Some(1));
+    let printed = policy(&["test", &cases.path().to_string_lossy(), "--component", &component]);
+    assert_eq!(printed.code, Some(1));
     for sentence in [
         "all-ports: draft.yaml: ",
         "\"x\" is not a network; write one like 192.0.2.0/24 or 2001:db8::/32",
         "no-egress: service.yaml: a case needs exactly one Service\n",
         "other-ports: there is no expected.txt; EGRESSD_BLESS=1 writes what comes out\n",
     ] {
-        assert!(said.out.contains(sentence), "{}", said.out);
+        assert!(printed.stdout.contains(sentence), "{}", printed.stdout);
     }
 }
 
 #[test]
 fn nothing_to_test_is_trouble_and_no_failure() {
     let directory = tempfile::tempdir().unwrap();
-    let sentence = policy_in(directory.path(), &["test"]).sentence(2);
+    let sentence = policy_in(directory.path(), &["test"]).error_line(2);
     assert!(sentence.contains("there are 0 files *.wasm; run `egressd policy build` there"), "{sentence}");
-    let sentence = policy_in(directory.path(), &["test", "--component", &component(&POLICY)]).sentence(2);
+    let sentence = policy_in(directory.path(), &["test", "--component", &component(&POLICY)]).error_line(2);
     assert!(sentence.ends_with("every case is one, with a service.yaml"), "{sentence}");
 }

@@ -9,8 +9,8 @@ use egressd::source::documents::{Object, objects};
 use egressd_core::model::PolicyObject;
 use egressd_core::policy::{Mode, Module, Need, OnFailure, PolicySpec};
 
-use crate::desk::{POLICY, VALIDATOR, binary, component, policy};
 use crate::services::manifests;
+use crate::tool::{POLICY, VALIDATOR, binary, component, policy};
 
 /// What our own source reads.
 fn read(yaml: &str) -> (String, Arc<PolicyObject>) {
@@ -33,7 +33,7 @@ fn what_is_packed_is_read_back() {
         ]
         .concat(),
     );
-    let (namespace, object) = read(&yaml.well());
+    let (namespace, object) = read(&yaml.success());
     let spec = PolicySpec::read(&object, "annotations").unwrap();
     assert_eq!((namespace.as_str(), spec.name.as_str(), spec.order), ("egress", "narrow", -5));
     assert_eq!((spec.mode, spec.on_failure), (Mode::Shadow, OnFailure::Closed));
@@ -52,7 +52,7 @@ fn what_is_packed_is_read_back() {
 #[test]
 fn a_validator_is_packed_as_required_and_a_policy_where_it_is_to_be() {
     let packed = |file, arguments: &[&str]| {
-        let (_, object) = read(&policy(&[&["pack", file], arguments].concat()).well());
+        let (_, object) = read(&policy(&[&["pack", file], arguments].concat()).success());
         let spec = PolicySpec::read(&object, "annotations").unwrap();
         (spec.need, spec.on_failure)
     };
@@ -64,18 +64,18 @@ fn a_validator_is_packed_as_required_and_a_policy_where_it_is_to_be() {
     assert_eq!(packed(&rules, &[]), optional(OnFailure::KeepLast));
     assert_eq!(packed(&rules, &["--required"]), required);
     let both = policy(&["pack", &rules, "--required", "--on-failure", "skip"]);
-    assert!(both.code == Some(2) && both.errors.contains("cannot be used with"), "{}", both.errors);
+    assert!(both.code == Some(2) && both.stderr.contains("cannot be used with"), "{}", both.stderr);
 }
 
 #[test]
 fn what_is_packed_is_in_force() {
     let directory = manifests("");
-    let yaml = policy(&["pack", &component(&POLICY)]).well();
+    let yaml = policy(&["pack", &component(&POLICY)]).success();
     fs::write(directory.path().join("policy.yaml"), yaml).unwrap();
     let mut plan = binary(Path::new("/"));
     plan.args(["plan", "--node", "node-a", "--owner", "any", "--state-dir", "/no/such", "--manifests"]);
-    let said = String::from_utf8(plan.arg(directory.path()).output().unwrap().stdout).unwrap();
-    assert!(said.contains("any  tcp:443  11.0.0.2"), "{said}");
+    let printed = String::from_utf8(plan.arg(directory.path()).output().unwrap().stdout).unwrap();
+    assert!(printed.contains("any  tcp:443  11.0.0.2"), "{printed}");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn what_a_node_would_refuse_is_not_packed() {
         (["--name", "annotations"], "the built-in policy has this name; take another one with --name"),
         (["--services", "a b"], "annotation egressd.io/services: \"a b\" is no requirement"),
     ] {
-        let sentence = policy(&[["pack", &component(&POLICY)], arguments].concat()).sentence(1);
+        let sentence = policy(&[["pack", &component(&POLICY)], arguments].concat()).error_line(1);
         assert!(sentence.starts_with("cannot pack policy ") && sentence.contains(part), "{sentence}");
     }
 }

@@ -9,8 +9,8 @@ use std::{fs, io, thread};
 use egressd::admin::document::Document;
 use tempfile::TempDir;
 
-use crate::desk::{POLICY, binary, component};
 use crate::services::manifests;
+use crate::tool::{POLICY, binary, component};
 
 /// Where output goes.
 #[derive(Clone, Copy)]

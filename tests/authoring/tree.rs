@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::desk::policy;
+use crate::tool::policy;
 
 #[path = "../../host/build/guest.rs"]
 mod guest;
@@ -21,7 +21,7 @@ fn cases_come_out_of_components_as_out_of_native_code() {
         let file = directory.path().join(name);
         fs::write(&file, component).unwrap();
         let cases = root.join("policies").join(name);
-        let said = policy(&["test", &cases.to_string_lossy(), "--component", &file.to_string_lossy()]).well();
-        assert!(said.lines().count() > 3, "{said}");
+        let printed = policy(&["test", &cases.to_string_lossy(), "--component", &file.to_string_lossy()]).success();
+        assert!(printed.lines().count() > 3, "{printed}");
     }
 }

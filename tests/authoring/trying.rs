@@ -4,8 +4,8 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::desk::{POLICY, Said, VALIDATOR, component, policy};
 use crate::services::manifests;
+use crate::tool::{POLICY, ToolOutput, VALIDATOR, component, policy};
 
 /// A file with this content.
 fn file(content: &[u8]) -> (TempDir, String) {
@@ -16,33 +16,33 @@ fn file(content: &[u8]) -> (TempDir, String) {
 }
 
 /// A tool on the Services of a directory.
-fn on(directory: &TempDir, arguments: &[&str]) -> Said {
+fn on(directory: &TempDir, arguments: &[&str]) -> ToolOutput {
     let path = directory.path().to_string_lossy();
     policy(&[arguments, &["--node", "node-a", "--manifests", &path]].concat())
 }
 
 #[test]
 fn check_says_what_is_in_a_component() {
-    let said = policy(&["check", &component(&POLICY)]).well();
+    let printed = policy(&["check", &component(&POLICY)]).success();
     for line in [
         "policy       only-https 0.1.0\n",
         "contract     egressd:policy@0.2.0",
         "imports      egressd:policy/host@0.2.0",
         "settings     accepted: none, as its schema allows\n",
     ] {
-        assert!(said.contains(line), "{said}");
+        assert!(printed.contains(line), "{printed}");
     }
-    assert!(policy(&["check", &component(&VALIDATOR)]).well().starts_with("validator    gate 0.1.0\n"));
+    assert!(policy(&["check", &component(&VALIDATOR)]).success().starts_with("validator    gate 0.1.0\n"));
 }
 
 #[test]
 fn check_of_a_component_of_an_earlier_contract_says_that_there_is_a_newer_one() {
     let released = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/wasm/released/0.1.0/private-guard.wasm");
-    let said = policy(&["check", released]).well();
+    let printed = policy(&["check", released]).success();
     let line =
         "contract     egressd:policy@0.1.0; there is 0.2.0, which shows and takes more: docs/upgrade-a-policy.md\n";
-    assert!(said.contains(line), "{said}");
-    assert!(said.contains("subjects     Service\nendpoints    of all nodes\n"), "{said}");
+    assert!(printed.contains(line), "{printed}");
+    assert!(printed.contains("subjects     Service\nendpoints    of all nodes\n"), "{printed}");
 }
 
 #[test]
@@ -50,12 +50,12 @@ fn run_bench_and_test_say_of_which_contract_a_component_is() {
     let released = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/wasm/released/0.1.0/private-guard.wasm");
     let line = |version| format!("contract     egressd:policy@{version}");
     for (component, version) in [(component(&POLICY), "0.2.0"), (released.to_owned(), "0.1.0; there is 0.2.0")] {
-        let run = on(&manifests(""), &["run", &component]).well();
+        let run = on(&manifests(""), &["run", &component]).success();
         assert!(run.starts_with(&line(version)), "{run}");
-        let bench = policy(&["bench", &component, "--calls", "1"]).well();
+        let bench = policy(&["bench", &component, "--calls", "1"]).success();
         assert!(bench.contains(&format!("\n{}", line(version))), "{bench}");
         let cases = policy(&["test", &POLICY.to_string_lossy(), "--component", &component]);
-        assert!(cases.out.starts_with(&line(version)), "{}", cases.out);
+        assert!(cases.stdout.starts_with(&line(version)), "{}", cases.stdout);
     }
 }
 
@@ -70,15 +70,15 @@ fn check_refuses_what_a_node_refuses() {
         (Vec::new(), "it is empty"),
     ] {
         let (_directory, file) = file(&bytes);
-        let sentence = policy(&["check", &file]).sentence(1);
+        let sentence = policy(&["check", &file]).error_line(1);
         assert!(sentence.starts_with("cannot use policy it: ") && sentence.contains(part), "{sentence}");
-        assert_eq!(policy(&["pack", &file]).sentence(1), sentence);
+        assert_eq!(policy(&["pack", &file]).error_line(1), sentence);
     }
-    assert!(policy(&["check", "/no/such.wasm"]).sentence(1).starts_with("cannot read /no/such.wasm: "));
+    assert!(policy(&["check", "/no/such.wasm"]).error_line(1).starts_with("cannot read /no/such.wasm: "));
 }
 
 #[test]
-fn settings_that_are_refused_are_told_with_the_reason() {
+fn refused_settings_are_reported_with_the_reason() {
     for (settings, part) in [
         ("port: tcp:443", "it is not a JSON object: expected value"),
         ("[]", "it is not a JSON object: it is something else; write one, like {}"),
@@ -86,70 +86,74 @@ fn settings_that_are_refused_are_told_with_the_reason() {
         ("{\"ports\": []}", "unknown field \"ports\", expected \"port\""),
     ] {
         let (_directory, file) = file(settings.as_bytes());
-        let sentence = policy(&["check", &component(&POLICY), "--settings", &file]).sentence(1);
+        let sentence = policy(&["check", &component(&POLICY), "--settings", &file]).error_line(1);
         assert!(sentence.contains(part), "{sentence}");
     }
 }
 
 #[test]
 fn run_shows_what_comes_out_of_the_whole_chain() {
-    let said = on(&manifests(""), &["run", &component(&POLICY)]).well();
+    let printed = on(&manifests(""), &["run", &component(&POLICY)]).success();
     assert_eq!(
-        said,
+        printed,
         "contract     egressd:policy@0.2.0\nSERVICE   RULE  SOURCES   TO   PORTS    ADDRESS\nshop/web  ipv4  10.0.0.1  any  tcp:443  11.0.0.2\n"
     );
     // Before the built-in policy there is nothing to narrow.
-    let said = on(&manifests(""), &["run", &component(&POLICY), "--order", "-1"]).well();
-    assert!(said.contains("any  any    11.0.0.2"), "{said}");
+    let printed = on(&manifests(""), &["run", &component(&POLICY), "--order", "-1"]).success();
+    assert!(printed.contains("any  any    11.0.0.2"), "{printed}");
 }
 
 #[test]
-fn run_underlines_what_is_wrong_and_tells_who_denies() {
+fn run_underlines_errors_and_names_the_policy_that_denies() {
     let wrong = manifests(", kube-vip.io/egress-destination-ports: 'tcp:443,tcp:x'");
-    let said = on(&wrong, &["run", &component(&POLICY), "--service", "shop/web"]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("tcp:443,tcp:x\"\n") && said.out.contains("^^^^^\n"), "{}", said.out);
-    let said = on(&manifests(""), &["run", &component(&VALIDATOR)]);
-    assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("shop/web: error: rule \"ipv4\" is for all ports, and only tcp:443"), "{}", said.out);
+    let printed = on(&wrong, &["run", &component(&POLICY), "--service", "shop/web"]);
+    assert_eq!(printed.code, Some(1));
+    assert!(printed.stdout.contains("tcp:443,tcp:x\"\n") && printed.stdout.contains("^^^^^\n"), "{}", printed.stdout);
+    let printed = on(&manifests(""), &["run", &component(&VALIDATOR)]);
+    assert_eq!(printed.code, Some(1));
+    assert!(
+        printed.stdout.contains("shop/web: error: rule \"ipv4\" is for all ports, and only tcp:443"),
+        "{}",
+        printed.stdout
+    );
 }
 
 #[test]
 fn a_service_or_a_directory_that_is_not_there_is_named() {
     let directory = manifests("");
-    let sentence = on(&directory, &["run", &component(&POLICY), "--service", "shop/wbe"]).sentence(1);
+    let sentence = on(&directory, &["run", &component(&POLICY), "--service", "shop/wbe"]).error_line(1);
     assert!(sentence.starts_with("cannot show Service shop/wbe: there is none in "), "{sentence}");
     assert!(sentence.ends_with("there are shop/web"), "{sentence}");
-    let sentence = policy(&["run", &component(&POLICY), "--manifests", "/no/such"]).sentence(1);
+    let sentence = policy(&["run", &component(&POLICY), "--manifests", "/no/such"]).error_line(1);
     assert!(sentence.starts_with("cannot read the manifests directory /no/such: "), "{sentence}");
 }
 
 #[test]
 fn bench_measures_a_policy_beside_the_built_in_one() {
     for root in [&*POLICY, &*VALIDATOR] {
-        let said = policy(&["bench", &component(root), "--calls", "20"]).well();
-        let rows: Vec<&str> = said.lines().collect();
-        assert!(rows[0].starts_with("POLICY ") && rows[2].starts_with("annotations (built-in) "), "{said}");
+        let printed = policy(&["bench", &component(root), "--calls", "20"]).success();
+        let rows: Vec<&str> = printed.lines().collect();
+        assert!(rows[0].starts_with("POLICY ") && rows[2].starts_with("annotations (built-in) "), "{printed}");
         let fuel: u64 = rows[1].split_whitespace().last().unwrap().parse().unwrap();
-        assert!((1_000..1_000_000).contains(&fuel), "{said}");
+        assert!((1_000..1_000_000).contains(&fuel), "{printed}");
     }
-    let sentence = on(&tempfile::tempdir().unwrap(), &["bench", &component(&POLICY)]).sentence(1);
+    let sentence = on(&tempfile::tempdir().unwrap(), &["bench", &component(&POLICY)]).error_line(1);
     assert!(sentence.starts_with("cannot measure: there is no Service in "), "{sentence}");
 }
 
 #[test]
-fn diff_tells_what_would_change_and_what_would_not() {
+fn diff_shows_what_would_change_and_what_would_not() {
     let directory = manifests("");
     let (narrow, gate) = (component(&POLICY), component(&VALIDATOR));
     let same = on(&directory, &["diff", &narrow, &narrow]);
-    assert_eq!((same.code, same.out.as_str()), (Some(0), "0 of 1 Services change\n"));
+    assert_eq!((same.code, same.stdout.as_str()), (Some(0), "0 of 1 Services change\n"));
     let (_settings, other) = file(b"{\"port\": \"tcp:80\"}");
     let changed = on(&directory, &["diff", &narrow, &narrow, "--new-settings", &other]);
     let expected = "shop/web: translating\n  - rule ipv4: 10.0.0.1 -> 11.0.0.2\n      destination ports: tcp:443\n  \
                     + rule ipv4: 10.0.0.1 -> 11.0.0.2\n      destination ports: tcp:80\n1 of 1 Services change\n";
-    assert_eq!((changed.code, changed.out.as_str()), (Some(1), expected));
+    assert_eq!((changed.code, changed.stdout.as_str()), (Some(1), expected));
     let denied = on(&directory, &["diff", &narrow, &gate]);
     assert_eq!(denied.code, Some(1));
-    assert!(denied.out.starts_with("shop/web: translating -> denied\n"), "{}", denied.out);
-    assert!(on(&directory, &["diff", &narrow, "/no/such.wasm"]).sentence(2).starts_with("cannot read /no/such.wasm"));
+    assert!(denied.stdout.starts_with("shop/web: translating -> denied\n"), "{}", denied.stdout);
+    assert!(on(&directory, &["diff", &narrow, "/no/such.wasm"]).error_line(2).starts_with("cannot read /no/such.wasm"));
 }

@@ -23,7 +23,7 @@ use population::{ENDPOINTS, SERVICES};
 const PATIENCE: Duration = Duration::from_secs(300);
 /// For how long processor time is summed up.
 const REST: Duration = Duration::from_secs(30);
-/// Without a write for so long nobody writes any more.
+/// Without a write for so long, writing has ended.
 const QUIET: Duration = Duration::from_secs(5);
 
 pub(crate) fn cluster() {
@@ -44,22 +44,22 @@ pub(crate) fn cluster() {
     println!("nothing with what they read: they are the API server's own share.\n");
     let kernel = KernelNews::of(&cluster.lab.node().namespace);
     let watcher = Watcher::start(cluster.session().unwrap());
-    let mut told = Told::default();
-    let egressd = first_run(&cluster, &session, &kernel, &watcher, &mut told);
+    let mut figures = ProcessFigures::default();
+    let egressd = first_run(&cluster, &session, &kernel, &watcher, &mut figures);
     egressd.stop().unwrap();
     // What an earlier process has published is no news: this one has nothing to write, and so comes to rest at once.
     let mut egressd = run(&cluster);
     come_to_rest(&mut egressd, &watcher);
-    told.processor("at rest", &egressd);
-    told.memory("started again, at rest", &egressd);
+    figures.processor("at rest", &egressd);
+    figures.memory("started again, at rest", &egressd);
     let samples = changes::samples(&session, &kernel, &watcher);
-    told.memory("after these changes", &egressd);
-    changes::tell(&samples);
-    told.tell();
+    figures.memory("after these changes", &egressd);
+    changes::print(&samples);
+    figures.print();
 }
 
 fn run(cluster: &Cluster) -> Egressd<'_> {
-    // The endpoints are more than the node's own pod network holds, and a warning for each would be told each time.
+    // The endpoints are more than the node's own pod network holds, and a warning for each would be logged each time.
     let program = Program::new(env!("CARGO_BIN_EXE_egressd")).environment("egress_podcidr", POD_NETWORK_V4);
     cluster.run(&program, cluster.lab.node()).unwrap()
 }
@@ -70,7 +70,7 @@ fn first_run<'c>(
     session: &Session,
     kernel: &KernelNews,
     watcher: &Watcher,
-    told: &mut Told,
+    figures: &mut ProcessFigures,
 ) -> Egressd<'c> {
     // The first list of all warms the server up.
     bare::list(session, Lists::Streamed);
@@ -79,12 +79,12 @@ fn first_run<'c>(
     let begun = Instant::now();
     let programmed = kernel.wait_for_elements(ENDPOINTS, PATIENCE).duration_since(begun);
     expect_all(cluster);
-    tell_start(lists, programmed);
-    told.memory("everything in the kernel", &egressd);
+    print_start(lists, programmed);
+    figures.memory("everything in the kernel", &egressd);
     let published = watcher.wait_for_published(SERVICES, PATIENCE).duration_since(begun);
     println!("The active endpoint stands on all Services {:.1} s after the start.\n", published.as_secs_f64());
-    told.memory("everything published", &egressd);
-    told.processor("while Events are written", &egressd);
+    figures.memory("everything published", &egressd);
+    figures.processor("while Events are written", &egressd);
     egressd
 }
 
@@ -94,7 +94,7 @@ fn expect_all(cluster: &Cluster) {
     assert_eq!((pods.len(), others.len()), (ENDPOINTS, 0), "what is in the kernel");
 }
 
-fn tell_start(lists: [Duration; 2], programmed: Duration) {
+fn print_start(lists: [Duration; 2], programmed: Duration) {
     head(&["from nothing", "time", "/ streamed list"]);
     let time = |name: &str, time: Duration| row(&[name, &ms(time), &ratio(time, lists[0])]);
     time("a bare client lists the same, streamed", lists[0]);
@@ -103,20 +103,20 @@ fn tell_start(lists: [Duration; 2], programmed: Duration) {
     println!();
 }
 
-/// Until it has read everything and nobody writes any more.
+/// Until it has read everything and writing has ended.
 fn come_to_rest(egressd: &mut Egressd<'_>, watcher: &Watcher) {
     egressd.wait_until_log_has("the initial sync with the API server is complete").unwrap();
     watcher.wait_for_quiet(QUIET);
 }
 
-/// Figures of the process, until they can be told in one table.
+/// Figures of the process, until they are printed in one table.
 #[derive(Default)]
-struct Told {
+struct ProcessFigures {
     memory: Vec<[String; 3]>,
     processor: Vec<[String; 2]>,
 }
 
-impl Told {
+impl ProcessFigures {
     fn memory(&mut self, when: &str, egressd: &Egressd<'_>) {
         let [resident, most] = process::memory(egressd.id());
         self.memory.push([when.to_owned(), resident, most]);
@@ -131,7 +131,7 @@ impl Told {
         self.processor.push([when.to_owned(), format!("{share:.2} %")]);
     }
 
-    fn tell(&self) {
+    fn print(&self) {
         head(&["memory", "resident", "most so far"]);
         self.memory.iter().for_each(|cells| row(&cells.each_ref().map(String::as_str)));
         println!();

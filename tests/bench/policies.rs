@@ -82,13 +82,13 @@ pub(crate) fn misbehaviour() {
     let sandbox = sandbox();
     let hostile = guest_component("egressd-test-hostile");
     head(&["misbehaviour", "ended after"]);
-    for word in ["panic", "recursion", "loop", "memory", "log-flood", "log-storm", "fill", "aliased-answer"] {
-        let object = object("hostile", "1", &hostile, &format!(r#"{{"do": "{word}"}}"#));
+    for behaviour in ["panic", "recursion", "loop", "memory", "log-flood", "log-storm", "fill", "aliased-answer"] {
+        let object = object("hostile", "1", &hostile, &format!(r#"{{"do": "{behaviour}"}}"#));
         let chain = chain(&sandbox, &[object]);
         let view = service_view(&[("egress", "true")]);
         // Once: an input that is known to fail is not asked about again.
         let (_, time) = timed(|| drop(chain.evaluate(&context(), &view)));
-        row(&[word, &ms(time)]);
+        row(&[behaviour, &ms(time)]);
     }
     // Twenty functions just within the bounds.
     let body =

@@ -39,9 +39,9 @@ fn measure(mut world: World) {
     println!();
     head(&["one of them changes, to every node", "p50", "p99", "of it the kernel p50"]);
     let of_address = changes(&mut world, &mut netlink, |number, turn| published(&addresses(number, turn), 0));
-    tell("an address of an interface", &of_address);
+    print_row("an address of an interface", &of_address);
     let of_held = changes(&mut world, &mut netlink, |number, turn| published(&addresses(number, 0), turn));
-    tell("what it holds alone", &of_held);
+    print_row("what it holds alone", &of_held);
 }
 
 /// Reads what the API server sends at the start, and takes it in.
@@ -80,7 +80,7 @@ fn changes(world: &mut World, netlink: &mut Netlink, new: impl Fn(u32, u32) -> E
     costs
 }
 
-fn tell(what: &str, costs: &[Cost]) {
+fn print_row(what: &str, costs: &[Cost]) {
     let [_, kernel, whole] = times(costs);
     row(&[what, &us(whole.at(50)), &us(whole.at(99)), &us(kernel.at(50))]);
 }

@@ -49,7 +49,7 @@ pub(crate) fn whoever_is_not_bound_to_the_cluster_role_is_not_looked_at() -> Res
     let spec = json!({"spec": {"externalIPs": ["192.0.2.1"]}});
     wait_until("the namesake's rights count", lab::DEADLINE, || Ok(namesake.patch(WEB_PATH, &spec).is_ok()))?;
     cluster.api.patch(WEB_PATH, &json!({"spec": {"externalIPs": null}}))?;
-    // Nobody is left whom the policies are about; and nobody else's writes fail for it.
+    // No account is left that the policies match; and writes of others do not fail for it.
     cluster.api.delete(BINDING)?;
     namesake.patch(WEB_PATH, &spec)?;
     let refused = stolen.patch_as(OWN, WEB_PATH, &json!({"spec": {"externalIPs": null}}));
@@ -75,8 +75,8 @@ pub(crate) fn the_annotations_that_may_be_published_follow_the_prefix() -> Resul
 pub(crate) fn the_policies_are_there_and_the_api_server_has_nothing_against_their_expressions() -> Result<()> {
     let cluster = Cluster::builder().build()?;
     let commands: Vec<&str> = PAGE.lines().filter(|line| line.starts_with("kubectl ")).collect();
-    let shown = |words: &str| {
-        let line = commands.iter().find(|line| line.contains(words)).with_context(|| words.to_owned())?;
+    let shown = |part: &str| {
+        let line = commands.iter().find(|line| line.contains(part)).with_context(|| part.to_owned())?;
         cluster.kubectl(&line.split(' ').skip(1).collect::<Vec<_>>())
     };
     let bindings = shown("validatingadmissionpolicybindings")?;

@@ -9,8 +9,8 @@ use lab::neighbours::{Calico, Firewall, Flannel, KubeVip, POOL_V4, POOL_V6, Spea
 use lab::{DEADLINE, Egressd, Lab, Node, Program, Protocol, wait_until};
 use serde_json::{Value, json};
 
+use crate::reporting::{Regarding, wait_for_event};
 use crate::stage::{EGRESS, WEB, annotate, expect_exact, expect_still, program, with_web};
-use crate::told::{About, wait_for_event};
 
 pub(crate) const MOVING: [IpAddr; 2] = [MOVING_V4, MOVING_V6];
 /// The prefix of annotations that kube-vip does not know.
@@ -78,7 +78,7 @@ pub(crate) fn without_metallb_or_the_right_to_read_it_nothing_changes() -> Resul
         expect_exact(&cluster, &[(pod, WEB)]).context(round).with_context(|| egressd.circumstances())?;
         let log = egressd.log();
         // With a blank before it, since times and digests have such digits too.
-        let about = |line: &&str| ["metallb", "servicel2", " 403", " 404"].iter().any(|word| line.contains(word));
+        let about = |line: &&str| ["metallb", "servicel2", " 403", " 404"].iter().any(|part| line.contains(part));
         let logged: Vec<&str> = log.lines().filter(about).collect();
         ensure!(logged.is_empty(), "{round}: {logged:?}");
         egressd.stop()?;
@@ -98,7 +98,12 @@ pub(crate) fn what_metallb_writes_is_not_read_without_the_component_and_a_vip_ho
     let _speaker = Speaker::start(&cluster.lab, &nodes[0], &MOVING)?;
     Speaker::write_status(&cluster.api, "web", &nodes[0])?;
     let egressds = run_on_all(&cluster, &program())?;
-    wait_for_event(&cluster, About::Service("web"), "NotApplied", "if the load balancer puts it on none, see --owner")?;
+    wait_for_event(
+        &cluster,
+        Regarding::Service("web"),
+        "NotApplied",
+        "if the load balancer puts it on none, see --owner",
+    )?;
     egressds.into_iter().try_for_each(Egressd::stop)?;
 
     cluster.create_pod("web-2", "web", nodes[1].pod(1))?;

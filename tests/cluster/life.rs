@@ -90,7 +90,7 @@ pub(crate) fn a_service_deleted_while_egressd_is_down_leaves_nothing() -> Result
     expect_exact(&cluster, &[])
 }
 
-pub(crate) fn a_service_that_becomes_a_cluster_ip_translates_nobody() -> Result<()> {
+pub(crate) fn a_service_that_becomes_a_cluster_ip_loses_its_snat() -> Result<()> {
     let cluster = cluster()?;
     let (_egressd, _) = run_with_pod(&cluster)?;
     patch(&cluster, "web", &json!({"spec": {"type": "ClusterIP", "allocateLoadBalancerNodePorts": null}}))?;

@@ -14,11 +14,11 @@ mod networks;
 mod outages;
 mod pods;
 mod policies;
+mod reporting;
 mod rights;
 mod roles;
 mod shown;
 mod stage;
-mod told;
 
 lab::tests![
     if lab::cluster::ready;
@@ -66,11 +66,11 @@ lab::tests![
     life::an_unrelated_pod_that_takes_over_an_address_is_untouched,
     life::annotations_edited_live_take_effect,
     life::a_service_deleted_while_egressd_is_down_leaves_nothing,
-    life::a_service_that_becomes_a_cluster_ip_translates_nobody,
+    life::a_service_that_becomes_a_cluster_ip_loses_its_snat,
     life::two_services_with_one_address_translate_their_pods_both,
     life::a_slice_with_a_thousand_endpoints_is_in_force,
     moves::an_address_that_moves_amid_full_puts_is_translated_to_where_it_is,
-    outages::connections_that_die_without_a_word_are_noticed,
+    outages::connections_that_die_silently_are_detected,
     beside::a_service_that_kube_vip_moves_is_translated_to_where_its_lease_is,
     beside::the_node_that_metallb_names_translates_and_moves_are_followed,
     beside::without_metallb_or_the_right_to_read_it_nothing_changes,
@@ -84,11 +84,11 @@ lab::tests![
     beside::what_flannel_writes_changes_nothing,
     beside::calicos_pools_are_configured_and_not_read,
     shown::kubectl_shows_what_the_page_for_operators_promises,
-    told::a_service_says_in_the_cluster_what_became_of_it,
-    told::pods_that_run_where_the_address_is_not_are_reported_on_the_service,
-    told::kube_vips_own_egress_is_reported_on_the_service_whoever_came_first,
-    told::an_orphaned_table_is_an_event_on_the_node,
-    told::a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight,
+    reporting::the_state_of_a_service_is_published_in_the_cluster,
+    reporting::pods_that_run_where_the_address_is_not_are_reported_on_the_service,
+    reporting::kube_vips_own_egress_is_reported_on_the_service_whoever_came_first,
+    reporting::an_orphaned_table_is_an_event_on_the_node,
+    reporting::a_controller_that_writes_back_a_stale_service_starts_no_write_loop,
     budget::a_policy_that_comes_later_sees_what_nothing_read_before,
     policies::a_policy_is_in_force_as_its_config_map_says,
     policies::a_policy_that_fails_says_so_and_so_does_the_service,

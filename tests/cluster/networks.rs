@@ -129,9 +129,9 @@ pub(crate) fn kinds_and_rights_that_are_missing_are_no_trouble() -> Result<()> {
         let log = egressd.log();
         // With a blank before it, since times and digests have such digits too.
         let about =
-            |line: &&str| ["api-server", "ippools", "cilium", " 403", " 404"].iter().any(|word| line.contains(word));
-        let told: Vec<&str> = log.lines().filter(about).collect();
-        ensure!(told.is_empty(), "{round}: {told:?}");
+            |line: &&str| ["api-server", "ippools", "cilium", " 403", " 404"].iter().any(|part| line.contains(part));
+        let reported: Vec<&str> = log.lines().filter(about).collect();
+        ensure!(reported.is_empty(), "{round}: {reported:?}");
         egressd.stop()?;
         if round == "without the kinds" {
             cluster.api.delete(BINDING)?;

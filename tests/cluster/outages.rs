@@ -13,7 +13,7 @@ use lab::{DEADLINE, Protocol, Seen, wait_until};
 
 use crate::stage::{EGRESS, OTHER, WEB, WEB_V4, cluster, expect_exact, run, run_with_pod};
 
-/// Seconds for which the API server is away, for those who have fewer of them: two minutes unless told otherwise.
+/// Seconds for which the API server is away, for those who have fewer of them: two minutes by default.
 const OUTAGE: &str = "EGRESSD_TESTS_OUTAGE_SECONDS";
 /// Pods that come and go.
 const CHURNED: [&str; 3] = ["churn-0", "churn-1", "churn-2"];
@@ -47,8 +47,8 @@ pub(crate) fn what_happens_while_egressd_is_stopped_is_exact_when_it_goes_on() -
     expect_exact(&cluster, &[(second, OTHER), (third, OTHER)])
 }
 
-/// The other end is gone and nobody says so: what came after is in force long before a watch counts as silent.
-pub(crate) fn connections_that_die_without_a_word_are_noticed() -> Result<()> {
+/// The peer is gone and no packet reports it: what came after is in force long before a watch counts as silent.
+pub(crate) fn connections_that_die_silently_are_detected() -> Result<()> {
     let cluster = cluster()?;
     let (_egressd, first) = run_with_pod(&cluster)?;
     let second = cluster.lab.pod(2);

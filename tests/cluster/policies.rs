@@ -9,8 +9,8 @@ use lab::cluster::{Cluster, POLICIES, json_of};
 use lab::manifest::{Policy, policy};
 use lab::{DEADLINE, Egressd, Pod, Protocol, wait_until};
 
+use crate::reporting::{Regarding, wait_for_event};
 use crate::stage::{STILL, WEB, WEB_V4, cluster, expect_exact, run_with_pod};
-use crate::told::{About, wait_for_event};
 
 #[path = "../../host/build/guest.rs"]
 mod guest;
@@ -22,16 +22,16 @@ pub(crate) fn a_policy_is_in_force_as_its_config_map_says() -> Result<()> {
     let egressd = &mut all[0];
     cluster.api.create(POLICIES, &json_of(&guard()?))?;
     expect_guarded(egressd, pod)?;
-    expect_told(&cluster, ("Applied", "the policy is loaded and enforced"), "enforced")?;
+    expect_reported(&cluster, ("Applied", "the policy is loaded and enforced"), "enforced")?;
 
     write(&cluster, &policy("guard").wasm(b"bad"))?;
     egressd.wait_until_log_has("the last good one stays in force")?;
     expect_guarded(egressd, pod)?;
-    expect_told(&cluster, ("Invalid", "the last good one stays in force"), "the last good one stays in force")?;
+    expect_reported(&cluster, ("Invalid", "the last good one stays in force"), "the last good one stays in force")?;
 
     write(&cluster, &guard()?.annotation("mode", "shadow"))?;
     expect_exact(&cluster, &[(pod, WEB)])?;
-    expect_told(&cluster, ("Applied", "loaded in shadow mode"), "shadow")?;
+    expect_reported(&cluster, ("Applied", "loaded in shadow mode"), "shadow")?;
     expect_written_once(&cluster)?;
     write(&cluster, &guard()?)?;
     expect_guarded(egressd, pod)?;
@@ -44,12 +44,12 @@ pub(crate) fn a_policy_that_fails_says_so_and_so_does_the_service() -> Result<()
     let cluster = cluster()?;
     let (_egressd, pod) = run_with_pod(&cluster)?;
     cluster.api.create(POLICIES, &json_of(&endless()?))?;
-    expect_told(
+    expect_reported(
         &cluster,
         ("PolicyFailed", "evaluation failed for Service default/"),
         r#""failure":"evaluation failed for"#,
     )?;
-    wait_for_event(&cluster, About::Service("web"), "PolicyFailed", "guard")?;
+    wait_for_event(&cluster, Regarding::Service("web"), "PolicyFailed", "guard")?;
     expect_exact(&cluster, &[(pod, WEB)])
 }
 
@@ -59,9 +59,9 @@ fn expect_guarded(egressd: &mut Egressd<'_>, pod: &Pod) -> Result<()> {
     egressd.expect_seen(pod, OTHER_OUTSIDE_V4, Protocol::Tcp, WEB_V4)
 }
 
-/// An Event about the ConfigMap has these words, and so has its status annotation.
-fn expect_told(cluster: &Cluster, (reason, words): (&str, &str), status: &str) -> Result<()> {
-    wait_for_event(cluster, About::Policy("guard"), reason, words)?;
+/// An Event about the ConfigMap has this message, and so has its status annotation.
+fn expect_reported(cluster: &Cluster, (reason, message): (&str, &str), status: &str) -> Result<()> {
+    wait_for_event(cluster, Regarding::Policy("guard"), reason, message)?;
     let mut last = serde_json::Value::Null;
     let is_status = || {
         last = cluster.api.get(&format!("{POLICIES}/guard"))?["metadata"]["annotations"]["egressd.io/status"].take();
@@ -71,7 +71,7 @@ fn expect_told(cluster: &Cluster, (reason, words): (&str, &str), status: &str) -
         .with_context(|| format!("the status is {last}"))
 }
 
-/// Once everything is told, nobody writes to the ConfigMap any more.
+/// Once everything is reported, the ConfigMap is not written any more.
 fn expect_written_once(cluster: &Cluster) -> Result<()> {
     let version = || Ok::<_, anyhow::Error>(cluster.api.get(&format!("{POLICIES}/guard"))?["metadata"].take());
     let before = version()?;

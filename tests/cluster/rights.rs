@@ -10,8 +10,8 @@ use lab::manifest::policy;
 use lab::{Egressd, wait_until};
 use serde_json::{Value, json};
 
+use crate::reporting::{Regarding, wait_for_event};
 use crate::stage::{EGRESS, WEB, annotate, run};
-use crate::told::{About, wait_for_event};
 
 const ROLES: [(Place, &str); 2] = [
     (Place::Cluster, "/apis/rbac.authorization.k8s.io/v1/clusterroles/egressd"),
@@ -59,11 +59,11 @@ pub(crate) fn a_right_that_is_missing_is_named() -> Result<()> {
 
 fn expect_named(egressd: &Egressd<'_>, right: &Right) -> Result<()> {
     let parts = sentence(right);
-    let told = |line: &str| parts.iter().all(|part| line.contains(part));
+    let is_reported = |line: &str| parts.iter().all(|part| line.contains(part));
     let mut log = String::new();
     let waited = wait_until(&format!("it says that it may not {right}"), lab::DEADLINE, || {
         log = egressd.log();
-        Ok(log.lines().any(told))
+        Ok(log.lines().any(is_reported))
     });
     waited.context(log)
 }
@@ -78,7 +78,7 @@ fn sentence(right: &Right) -> Vec<String> {
     parts
 }
 
-/// A Service and a policy of which nothing was told yet.
+/// A Service and a policy about which nothing was reported yet.
 fn begin_anew(cluster: &Cluster) -> Result<()> {
     let own = format!("{EGRESS_NODES}/{}", cluster.lab.node().name());
     for path in [format!("{SERVICES}/web"), format!("{POLICIES}/bad"), own] {
@@ -86,7 +86,7 @@ fn begin_anew(cluster: &Cluster) -> Result<()> {
         cluster.api.delete(&path).ok();
     }
     cluster.create_service(&service("web", &EGRESS), &WEB)?;
-    // Both families are told at once.
+    // Both families are reported at once.
     let pod = cluster.lab.pod(1);
     cluster.wait_for_endpoints("web", &[pod.v4(), pod.v6()])?;
     // The status of one that cannot be loaded is as good as any, and soon known.
@@ -109,16 +109,16 @@ fn live(cluster: &Cluster) -> Result<()> {
 
 /// What is in force, something wrong, and what is in force once more: that Event is there already.
 fn say_it_again(cluster: &Cluster) -> Result<()> {
-    wait_for_event(cluster, About::Service("web"), "Applied", "translates")?;
+    wait_for_event(cluster, Regarding::Service("web"), "Applied", "translates")?;
     annotate(cluster, "web", "egress-destination-ports", Some("tcp:http"))?;
-    wait_for_event(cluster, About::Service("web"), "Invalid", "tcp:http")?;
+    wait_for_event(cluster, Regarding::Service("web"), "Invalid", "tcp:http")?;
     annotate(cluster, "web", "egress-destination-ports", None)
 }
 
-/// What was never said needs the other right.
+/// An Event that is new needs the other right.
 fn expect_news(cluster: &Cluster) -> Result<()> {
     annotate(cluster, "web", "egress-destination-ports", Some("tcp:https"))?;
-    wait_for_event(cluster, About::Service("web"), "Invalid", "tcp:https")
+    wait_for_event(cluster, Regarding::Service("web"), "Invalid", "tcp:https")
 }
 
 fn grant_all_but(cluster: &Cluster, missing: &Right) -> Result<()> {

@@ -10,9 +10,9 @@ use lab::Egressd;
 use lab::cluster::{Cluster, Overlay, Request, SERVICES};
 use serde_json::Value;
 
+use crate::reporting::{Regarding, events, wait_for_event};
 use crate::rights::{Review, allowed, grant, wait_until_reviewed};
 use crate::stage::{EGRESS, WEB, annotate, cluster, expect_exact, expect_still, program, run};
-use crate::told::{About, events, wait_for_event};
 
 /// As the page about installing has it: the component sets the variable, and the roles fit.
 pub(crate) fn who_publishes_less_asks_for_less_and_misses_nothing() -> Result<()> {
@@ -28,8 +28,8 @@ pub(crate) fn who_publishes_less_asks_for_less_and_misses_nothing() -> Result<()
             cluster.lab.nodes().iter().map(|node| cluster.run(&program, node)).collect::<Result<_>>()?;
         live(&cluster)?;
         match publish {
-            Publish::Nothing => ensure!(events(&cluster, About::Service("web"))?.is_empty(), "it writes Events"),
-            Publish::Events | Publish::All => expect_told(&cluster)?,
+            Publish::Nothing => ensure!(events(&cluster, Regarding::Service("web"))?.is_empty(), "it writes Events"),
+            Publish::Events | Publish::All => expect_reported(&cluster)?,
         }
         let annotations = cluster.api.get(&format!("{SERVICES}/web"))?["metadata"]["annotations"].take();
         ensure!(annotations["kube-vip.io/active-endpoint"].is_null(), "{publish}: {annotations}");
@@ -42,11 +42,11 @@ pub(crate) fn who_publishes_less_asks_for_less_and_misses_nothing() -> Result<()
 }
 
 /// What is well and what is wrong; and nothing of the node that does not translate.
-fn expect_told(cluster: &Cluster) -> Result<()> {
-    wait_for_event(cluster, About::Service("web"), "Applied", "node node-1 translates")?;
+fn expect_reported(cluster: &Cluster) -> Result<()> {
+    wait_for_event(cluster, Regarding::Service("web"), "Applied", "node node-1 translates")?;
     annotate(cluster, "web", "egress-destination-ports", Some("tcp:http"))?;
-    wait_for_event(cluster, About::Service("web"), "Invalid", "tcp:http")?;
-    let events = events(cluster, About::Service("web"))?;
+    wait_for_event(cluster, Regarding::Service("web"), "Invalid", "tcp:http")?;
+    let events = events(cluster, Regarding::Service("web"))?;
     ensure!(events.iter().all(|(reason, _)| reason != "NotApplied"), "{events:?}");
     Ok(())
 }
@@ -113,17 +113,17 @@ pub(crate) fn the_role_of_an_earlier_release_costs_what_is_new_and_nothing_else(
     for file in files {
         let granted = granted(&file)?;
         let cluster = cluster()?;
-        grant(&cluster, |right| granted.contains(&words(right)))?;
+        grant(&cluster, |right| granted.contains(&fields(right)))?;
         let egressd = run(&cluster)?;
         live(&cluster).with_context(|| file.display().to_string())?;
         // What cannot be read is not written, and what is streamed is not listed.
         let is_tried = |right: &Right| right.resource != "egressnodes" || right.verb == "watch";
-        expect_complaints(&egressd[0], |right| !granted.contains(&words(right)) && is_tried(right))?;
+        expect_complaints(&egressd[0], |right| !granted.contains(&fields(right)) && is_tried(right))?;
     }
     Ok(())
 }
 
-fn words(right: &Right) -> [String; 4] {
+fn fields(right: &Right) -> [String; 4] {
     let kind = match right.place {
         Place::Cluster => "ClusterRole",
         Place::OwnNamespace => "Role",

@@ -9,12 +9,12 @@ use crate::stage::{annotate, cluster, run};
 
 const PAGE: &str = include_str!("../../docs/operate.md");
 
-/// What the page for operators shows is what `kubectl` prints, word for word but for ages.
+/// What the page for operators shows is what `kubectl` prints, column by column, but for ages.
 pub(crate) fn kubectl_shows_what_the_page_for_operators_promises() -> Result<()> {
     let cluster = cluster()?;
     let pod = cluster.lab.pod(1);
     cluster.create_pod("web-1", "web", pod)?;
-    // Both families are told at once.
+    // Both families are reported at once.
     cluster.wait_for_endpoints("web", &[pod.v4(), pod.v6()])?;
     let _egressd = run(&cluster)?;
     let [applied, invalid, again, refused] = promised()?;
@@ -49,17 +49,17 @@ fn expect_shown(cluster: &Cluster, shown: &Shown) -> Result<()> {
     let mut printed = String::new();
     let waited = wait_until(&format!("kubectl {} shows what is promised", shown.command), lab::DEADLINE, || {
         printed = cluster.kubectl(&arguments)?;
-        let has = |line: &&str| printed.lines().any(|one| words(one).eq(words(line)));
+        let has = |line: &&str| printed.lines().any(|one| columns(one).eq(columns(line)));
         Ok(shown.lines.iter().all(has))
     });
     waited.with_context(|| format!("promised:\n{}\nprinted:\n{printed}", shown.lines.join("\n")))
 }
 
 /// Without ages, such as `5s`, and however wide a column is.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    let is_age = |word: &str| {
-        let number = word.trim_end_matches(')').strip_suffix(['s', 'm', 'h']);
+fn columns(line: &str) -> impl Iterator<Item = &str> {
+    let is_age = |column: &str| {
+        let number = column.trim_end_matches(')').strip_suffix(['s', 'm', 'h']);
         number.is_some_and(|number| number.parse::<u32>().is_ok())
     };
-    line.split_whitespace().filter(move |word| !is_age(word))
+    line.split_whitespace().filter(move |column| !is_age(column))
 }

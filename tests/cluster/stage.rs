@@ -80,7 +80,7 @@ pub(crate) fn annotate(cluster: &Cluster, service: &str, name: &str, value: Opti
 pub(crate) type Expected<'a> = &'a [(&'a Pod, [IpAddr; 2])];
 
 /// Waits until every node translates those of these pods that are its own, in both families, and nothing else; then
-/// calls from all pods, and sees each with the right source; and then nobody writes to Services any more.
+/// calls from all pods, and sees each with the right source; and then Services are not written any more.
 pub(crate) fn expect_exact(cluster: &Cluster, expected: Expected<'_>) -> Result<()> {
     for node in cluster.lab.nodes() {
         let own: Vec<_> = expected.iter().copied().filter(|(pod, _)| pod.node == node.number).collect();
@@ -106,15 +106,15 @@ fn expect_source(cluster: &Cluster, pod: &Pod, expected: Expected<'_>) -> Result
     cluster.lab.expect_seen(pod, OUTSIDE_V6, Protocol::Udp, seen[1])
 }
 
-/// What is part of the cluster as the API tells it, and what stays in a network by itself.
+/// What is part of the cluster as the API reports it, and what stays in a network by itself.
 fn excluded(cluster: &Cluster) -> BTreeSet<String> {
     let (services, server) = ([SERVICE_NETWORK_V4, SERVICE_NETWORK_V6], NEIGHBOUR_V4.to_string());
     // Neighbours are merged: the pods of the two nodes, and their own addresses.
-    let told = match cluster.lab.nodes().len() {
+    let reported = match cluster.lab.nodes().len() {
         1 => [NODE_PODS_V4, NODE_PODS_V6, "192.168.0.200", "fd00:192::200"],
         _ => ["10.0.0.0/23", "fd00:10:244::/63", "192.168.0.200/31", "fd00:192::200/127"],
     };
-    services.iter().chain(&told).chain(&STAYS).copied().chain([server.as_str()]).map(str::to_owned).collect()
+    services.iter().chain(&reported).chain(&STAYS).copied().chain([server.as_str()]).map(str::to_owned).collect()
 }
 
 /// Waits until a node, from 1, translates these pods in both families, and nothing else.
@@ -148,5 +148,5 @@ pub(crate) fn expect_still(cluster: &Cluster) -> Result<()> {
         }
         seen.push(now);
     }
-    bail!("somebody goes on writing to Services: {seen:?}")
+    bail!("Services are still written: {seen:?}")
 }

@@ -1,6 +1,6 @@
 //! `make demo`: egressd at work, for real, in a lab of network namespaces that is gone when this program ends.
 //!
-//! Nothing here is told that was not checked: a step that comes out otherwise ends the demo with what was expected.
+//! Every line that is printed was checked: an unexpected result ends the demo and prints what was expected.
 
 #![expect(clippy::print_stderr, reason = "the demo talks to a person")]
 

@@ -1,4 +1,4 @@
-//! Tells the story. Colours only on a terminal, and not where `NO_COLOR` is set.
+//! Prints the steps. Colours only on a terminal, and not where `NO_COLOR` is set.
 
 use std::env;
 use std::fmt::Display;
@@ -74,7 +74,7 @@ impl Narrator {
     }
 }
 
-/// Nobody is left to tell when stdout is closed, as it is by `head`; the checks go on.
+/// An error is ignored: stdout may be closed, as it is by `head`; the checks go on.
 fn print(text: impl Display) {
     let _ = writeln!(stdout(), "{text}");
 }

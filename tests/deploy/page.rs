@@ -35,8 +35,8 @@ fn blocks() -> Result<Vec<Block>> {
     Ok(blocks.map(|(info, text)| Block { info: info.to_owned(), text: text.to_owned() }).collect())
 }
 
-/// The words of all commands.
-fn words() -> Result<Vec<String>> {
+/// The arguments of all commands, and their names.
+fn arguments() -> Result<Vec<String>> {
     let commands = blocks()?.into_iter().filter(|block| COMMANDS.contains(&block.info.as_str()));
     Ok(commands.flat_map(|block| block.text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect())
 }
@@ -51,16 +51,16 @@ pub(crate) fn every_block_of_commands_says_where_it_runs() -> Result<()> {
 
 /// And so is every version in it that of the program.
 pub(crate) fn every_path_of_a_command_is_there() -> Result<()> {
-    let words = words()?;
+    let arguments = arguments()?;
     let paths: Vec<&String> =
-        words.iter().filter(|word| word.as_str() == "deploy" || word.starts_with("deploy/")).collect();
+        arguments.iter().filter(|argument| argument.as_str() == "deploy" || argument.starts_with("deploy/")).collect();
     ensure!(paths.len() >= 5, "{paths:?}");
     for path in paths {
         ensure!(root().join(path).exists(), "{PAGE} names {path}, which is not there");
     }
     let version = env!("CARGO_PKG_VERSION");
     let images: Vec<&String> =
-        words.iter().filter(|word| word.contains("egressd:") || word.contains("egressd-")).collect();
+        arguments.iter().filter(|argument| argument.contains("egressd:") || argument.contains("egressd-")).collect();
     ensure!(images.iter().any(|image| **image == format!("{IMAGE}:{version}")), "{images:?}");
     for image in images {
         ensure!(image.contains(version), "{PAGE} names {image}, which is not of version {version}");

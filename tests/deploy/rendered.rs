@@ -13,7 +13,7 @@ use crate::objects::{Objects, deploy, items, texts};
 use crate::overlay::{render, render_overlay};
 use crate::written::{IMAGE, kustomizations, name};
 
-/// Somebody else's namespace.
+/// A namespace of another application.
 const THEIRS: &str = "networking";
 
 /// What an object of a kind of ours is; it is in no namespace.

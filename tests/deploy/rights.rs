@@ -39,10 +39,10 @@ fn granted(objects: &Objects) -> Result<Granted> {
 }
 
 fn needed(publish: Publish) -> Granted {
-    publish.rights().map(words).collect()
+    publish.rights().map(fields).collect()
 }
 
-fn words(right: &Right) -> [String; 4] {
+fn fields(right: &Right) -> [String; 4] {
     let place = match right.place {
         Place::Cluster => "ClusterRole",
         Place::OwnNamespace => "Role",
@@ -52,13 +52,13 @@ fn words(right: &Right) -> [String; 4] {
 
 pub(crate) fn the_roles_grant_what_the_program_needs_and_nothing_else() -> Result<()> {
     expect_granted(MANIFEST, &needed(Publish::All))?;
-    expect_granted(PODS_MANIFEST, &POD_RIGHTS.iter().map(words).collect())?;
-    expect_granted(PLACEMENT_MANIFEST, &PLACEMENT_RIGHTS.iter().map(words).collect())?;
+    expect_granted(PODS_MANIFEST, &POD_RIGHTS.iter().map(fields).collect())?;
+    expect_granted(PLACEMENT_MANIFEST, &PLACEMENT_RIGHTS.iter().map(fields).collect())?;
     expect_granted(NETWORKS_MANIFEST, &of_networks())
 }
 
 fn of_networks() -> Granted {
-    NETWORK_RIGHTS.iter().map(words).collect()
+    NETWORK_RIGHTS.iter().map(fields).collect()
 }
 
 /// A right to read every ConfigMap would be one to read everybody's settings.

@@ -16,8 +16,8 @@ const CHOOSING: [&str; 6] = [
     "host/src/state/version.rs",
 ];
 
-/// The only code of one word.
-const ONE_WORD: &str = "overlap";
+/// The only code without a hyphen.
+const WITHOUT_HYPHEN: &str = "overlap";
 
 /// A call that makes a finding, and the severity that it has.
 const CONSTRUCTORS: [(&str, Option<Severity>); 5] = [
@@ -77,11 +77,11 @@ fn calls(code: &str) -> Vec<(&str, Option<Severity>)> {
     }
     let logged = code.match_indices(LOGGED).map(|(at, _)| (at, (&code[at + LOGGED.len()..], None)));
     calls.extend(logged.filter(|(_, (argument, _))| argument.starts_with('"')));
-    calls.into_values().map(|(argument, severity)| (word(argument), severity)).collect()
+    calls.into_values().map(|(argument, severity)| (first_argument(argument), severity)).collect()
 }
 
 /// A text with its quotation marks, or all until a comma.
-fn word(argument: &str) -> &str {
+fn first_argument(argument: &str) -> &str {
     let end = match argument.strip_prefix('"') {
         Some(text) => text.find('"').map(|at| at + 2),
         None => argument.find([',', ';']),
@@ -111,8 +111,8 @@ fn texts(code: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_code(text: &str) -> bool {
-    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    text == ONE_WORD || text.contains('-') && text.split('-').all(is_word)
+    let is_part = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    text == WITHOUT_HYPHEN || text.contains('-') && text.split('-').all(is_part)
 }
 
 #[test]

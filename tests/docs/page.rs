@@ -10,7 +10,7 @@ pub(crate) struct Page {
 
 /// What stands between fences.
 pub(crate) struct Block {
-    /// The word behind the opening fence.
+    /// What stands behind the opening fence.
     pub(crate) language: String,
     /// The lines, each with its end.
     pub(crate) text: String,

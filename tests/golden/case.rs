@@ -49,7 +49,7 @@ impl Case {
         self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Compares or writes all golden files, and tells all that differ.
+    /// Compares or writes all golden files, and reports all that differ.
     pub(crate) fn run(&self, sandbox: &Sandbox, mode: Mode) -> Result<()> {
         ensure!(self.folder.join("README.md").is_file(), "there is no README.md that says what it shows");
         let before =

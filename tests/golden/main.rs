@@ -5,7 +5,7 @@
 //! same with `-o nft`) and `changes.nft` (what leads there from `before/`, or from nothing). `EGRESSD_BLESS=1` writes
 //! these files anew; read them before you keep them.
 //!
-//! Beside the folders there are two files: `mistakes.txt` has what people are told about the mistakes that they make,
+//! Beside the folders there are two files: `mistakes.txt` has what is reported about mistakes that users make,
 //! and `messages.txt` one line for each message with sample values, in the order of their codes.
 
 mod case;

@@ -1,4 +1,4 @@
-//! The mistakes that people make, and what they are told: 39 of a developer who writes a first Service with egress.
+//! Mistakes that users make, and what is reported: 39 of a developer who writes a first Service with egress.
 
 use anyhow::Result;
 use egressd::policies::Sandbox;
@@ -16,8 +16,8 @@ pub(crate) fn page(sandbox: &Sandbox) -> Result<String> {
     for (number, (title, scene)) in all().into_iter().enumerate() {
         // The command and the exit code are the same for many.
         let printed = plan(&scene.report(sandbox)?)?;
-        let said: Vec<&str> = printed.lines().skip(1).collect();
-        page += &format!("{:02} {title}\n{}\n\n", number + 1, said.join("\n"));
+        let lines: Vec<&str> = printed.lines().skip(1).collect();
+        page += &format!("{:02} {title}\n{}\n\n", number + 1, lines.join("\n"));
     }
     Ok(page)
 }
@@ -41,7 +41,7 @@ fn first_tries() -> Vec<Mistake> {
         ("a dash is missing in the domain", Scene::with(web(&["kubevip.io/egress: \"true\""]))),
         ("no domain", Scene::with(web(&["egress: \"true\""]))),
         ("a boolean with a capital", Scene::with(web(&["kube-vip.io/egress: \"True\""]))),
-        ("another word for yes", Scene::with(web(&["kube-vip.io/egress: \"yes\""]))),
+        ("another spelling of yes", Scene::with(web(&["kube-vip.io/egress: \"yes\""]))),
         ("a boolean without quotes", Scene::with(web(&["kube-vip.io/egress: true"]))),
         ("a label", Scene::with(service(&format!("  labels: {{{EGRESS}}}\n"), LOAD_BALANCER, ADDRESS))),
         ("on the Deployment, which is read nowhere", Scene::with(deployment())),

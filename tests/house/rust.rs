@@ -93,12 +93,12 @@ fn step(inside: &Inside, rest: &[char], previous: Option<&char>) -> (Inside, usi
 }
 
 fn step_in_code(rest: &[char], previous: Option<&char>) -> (Inside, usize) {
-    let begins_word = previous.is_none_or(|c| !c.is_alphanumeric() && *c != '_');
+    let begins_token = previous.is_none_or(|c| !c.is_alphanumeric() && *c != '_');
     match rest {
         ['/', '/', ..] => (Inside::LineComment, 2),
         ['/', '*', ..] => (Inside::BlockComment(1), 2),
         ['"', ..] => (Inside::Text(None), 1),
-        ['r', after @ ..] if begins_word && after.get(count_hashes(after)) == Some(&'"') => {
+        ['r', after @ ..] if begins_token && after.get(count_hashes(after)) == Some(&'"') => {
             let hashes = count_hashes(after);
             (Inside::Text(Some(hashes)), 2 + hashes)
         }
@@ -115,59 +115,59 @@ fn count_hashes(characters: &[char]) -> usize {
 
 /// Every path that some code mentions, `use a::{b, c::d}` written out: `a::b`, `a::c::d`.
 pub(crate) fn paths(code: &str) -> Vec<String> {
-    let words = words(code);
+    let tokens = tokens(code);
     let (mut paths, mut at) = (Vec::new(), 0);
-    while at < words.len() {
-        at += if is_word(words[at]) { tree(&words[at..], "", &mut paths) } else { 1 };
+    while at < tokens.len() {
+        at += if is_name(tokens[at]) { tree(&tokens[at..], "", &mut paths) } else { 1 };
     }
     paths
 }
 
-/// Reads one path or tree of paths, and tells how many words it took.
-fn tree(words: &[&str], prefix: &str, paths: &mut Vec<String>) -> usize {
+/// Reads one path or tree of paths, and returns how many tokens it took.
+fn tree(tokens: &[&str], prefix: &str, paths: &mut Vec<String>) -> usize {
     let mut path = prefix.to_owned();
     let mut at = 0;
-    while let Some(word) = words.get(at).filter(|word| is_word(word)) {
-        path += word;
+    while let Some(token) = tokens.get(at).filter(|token| is_name(token)) {
+        path += token;
         at += 1;
-        if words.get(at) != Some(&"::") {
+        if tokens.get(at) != Some(&"::") {
             break;
         }
         path += "::";
         at += 1;
     }
-    if !path.ends_with("::") || words.get(at) != Some(&"{") {
+    if !path.ends_with("::") || tokens.get(at) != Some(&"{") {
         paths.push(path);
         return at.max(1);
     }
     at += 1;
-    while at < words.len() && words[at] != "}" {
-        at += if is_word(words[at]) { tree(&words[at..], &path, paths) } else { 1 };
+    while at < tokens.len() && tokens[at] != "}" {
+        at += if is_name(tokens[at]) { tree(&tokens[at..], &path, paths) } else { 1 };
     }
     at + 1
 }
 
-fn is_word(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_alphabetic() || c == '_')
+fn is_name(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
 /// Names, `::`, and every other sign by itself.
-pub(crate) fn words(code: &str) -> Vec<&str> {
-    let mut words = Vec::new();
+pub(crate) fn tokens(code: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
     let mut rest = code;
     while let Some(first) = rest.chars().next() {
-        let in_word = |c: char| c.is_alphanumeric() || c == '_';
+        let in_name = |c: char| c.is_alphanumeric() || c == '_';
         let length = match first {
-            c if in_word(c) => rest.find(|c| !in_word(c)).unwrap_or(rest.len()),
+            c if in_name(c) => rest.find(|c| !in_name(c)).unwrap_or(rest.len()),
             ':' if rest.starts_with("::") => 2,
             c => c.len_utf8(),
         };
         if !first.is_whitespace() {
-            words.push(&rest[..length]);
+            tokens.push(&rest[..length]);
         }
         rest = &rest[length..];
     }
-    words
+    tokens
 }
 
 #[test]

@@ -37,9 +37,11 @@ fn is_script(path: &Path) -> bool {
 fn pipes_to_an_early_reader(line: &str) -> bool {
     let code = line.split(" #").next().unwrap_or_default();
     code.split('|').skip(1).map(str::trim_start).any(|reader| {
-        let options =
-            reader.strip_prefix("grep ").map(|rest| rest.split_whitespace().take_while(|word| word.starts_with('-')));
-        let quiet = options.is_some_and(|mut words| words.any(|word| !word.starts_with("--") && word.contains('q')));
+        let options = reader
+            .strip_prefix("grep ")
+            .map(|rest| rest.split_whitespace().take_while(|option| option.starts_with('-')));
+        let quiet =
+            options.is_some_and(|mut options| options.any(|option| !option.starts_with("--") && option.contains('q')));
         quiet || EARLY.iter().any(|early| reader.starts_with(early))
     })
 }

@@ -41,12 +41,12 @@ fn sources() -> Vec<PathBuf> {
 
 /// The functions of some code with their lengths in lines.
 fn functions(code: &str) -> Vec<(String, usize)> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let in_name = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices("fn ")
-        .filter(|(at, _)| !code[..*at].ends_with(is_word))
+        .filter(|(at, _)| !code[..*at].ends_with(in_name))
         .filter_map(|(at, keyword)| {
             let after = &code[at + keyword.len()..];
-            let name: String = after.chars().take_while(|c| is_word(*c)).collect();
+            let name: String = after.chars().take_while(|c| in_name(*c)).collect();
             let body = body(after)?;
             (!name.is_empty()).then(|| (name, body.lines().count()))
         })

@@ -3,34 +3,34 @@
 /// Whether an expression leaves a choice that is allowed. `/` is how old crates write `OR`.
 pub(crate) fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
-    let words: Vec<&str> = spaced.split_whitespace().collect();
-    let (verdict, read) = any(&words, allowed);
-    verdict && read == words.len()
+    let tokens: Vec<&str> = spaced.split_whitespace().collect();
+    let (verdict, read) = any(&tokens, allowed);
+    verdict && read == tokens.len()
 }
 
-/// `a OR b`: the verdict, and how many words it took.
-fn any(words: &[&str], allowed: &[&str]) -> (bool, usize) {
-    let (mut verdict, mut at) = all(words, allowed);
-    while words.get(at) == Some(&"OR") {
-        let (other, read) = all(&words[at + 1..], allowed);
+/// `a OR b`: the verdict, and how many tokens it took.
+fn any(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
+    let (mut verdict, mut at) = all(tokens, allowed);
+    while tokens.get(at) == Some(&"OR") {
+        let (other, read) = all(&tokens[at + 1..], allowed);
         (verdict, at) = (verdict || other, at + 1 + read);
     }
     (verdict, at)
 }
 
 /// `a AND b`, which binds closer.
-fn all(words: &[&str], allowed: &[&str]) -> (bool, usize) {
-    let (mut verdict, mut at) = one(words, allowed);
-    while words.get(at) == Some(&"AND") {
-        let (other, read) = one(&words[at + 1..], allowed);
+fn all(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
+    let (mut verdict, mut at) = one(tokens, allowed);
+    while tokens.get(at) == Some(&"AND") {
+        let (other, read) = one(&tokens[at + 1..], allowed);
         (verdict, at) = (verdict && other, at + 1 + read);
     }
     (verdict, at)
 }
 
 /// A licence, one with an exception, or an expression in brackets.
-fn one(words: &[&str], allowed: &[&str]) -> (bool, usize) {
-    match words {
+fn one(tokens: &[&str], allowed: &[&str]) -> (bool, usize) {
+    match tokens {
         ["(", rest @ ..] => {
             let (verdict, read) = any(rest, allowed);
             (verdict && rest.get(read) == Some(&")"), read + 2)

@@ -51,12 +51,12 @@ fn sources() -> impl Iterator<Item = PathBuf> {
 
 /// The functions of some code, each once for every parameter.
 fn parameters(code: &str) -> Vec<(String, String)> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let keywords = code.match_indices("fn ").filter(|(at, _)| !code[..*at].ends_with(is_word));
+    let in_name = |c: char| c.is_alphanumeric() || c == '_';
+    let keywords = code.match_indices("fn ").filter(|(at, _)| !code[..*at].ends_with(in_name));
     keywords
         .flat_map(|(at, keyword)| {
             let after = &code[at + keyword.len()..];
-            let (function, rest) = after.split_at(after.find(|c| !is_word(c)).unwrap_or(after.len()));
+            let (function, rest) = after.split_at(after.find(|c| !in_name(c)).unwrap_or(after.len()));
             let list = &rest[generics(rest)..];
             let inside = &list[usize::from(list.starts_with('('))..closed(list)];
             parts(inside).into_iter().map(|parameter| (function.to_owned(), parameter.to_owned())).collect::<Vec<_>>()

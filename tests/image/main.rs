@@ -102,7 +102,7 @@ fn its_labels_say_what_it_is_and_where_it_comes_from() {
     assert!(label("revision").as_str().is_some_and(|revision| revision.len() >= "unknown".len()));
 }
 
-/// The same as in the archives. When it is built, and from what, docker is told.
+/// The same as in the archives. When it is built, and from what, is passed to docker.
 #[test]
 fn the_dockerfile_has_the_same_labels() {
     let dockerfile = fs::read_to_string(deploy().join("Dockerfile")).expect("Dockerfile");

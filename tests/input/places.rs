@@ -90,7 +90,7 @@ fn a_file_for_kustomize_and_other_kinds_are_no_error() {
 #[test]
 fn run_refuses_standard_input_in_one_sentence() {
     let output = egressd(Path::new("/"), &["run", "--node", "node-a", "--manifests", "-"], "");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
-    assert!(said.starts_with("egressd: cannot follow --manifests -: standard input is read once"), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.starts_with("egressd: cannot follow --manifests -: standard input is read once"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! Which networks an interface is connected to, as the kernel tells it: none where a gateway is reached by it.
+//! Which networks an interface is connected to, as the kernel reports it: none where a gateway is reached by it.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -135,7 +135,7 @@ fn a_route_that_comes_and_goes_is_noticed() {
     expect_soon(&mut addresses, &["br1 10.10.0.0/24"]);
 }
 
-/// The kernel does not tell of IPv4 routes that go with an interface or an address.
+/// The kernel sends no message about IPv4 routes that go with an interface or an address.
 fn a_route_that_goes_with_its_interface_without_a_sound_is_noticed() {
     bridges();
     ip("address add 10.8.0.1/24 dev br0

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Runs a script and returns whether nft took it, with all that it said.
+/// Runs a script and returns whether nft accepted it, with all that it printed.
 pub(crate) fn try_script(script: &str) -> (bool, String) {
     let mut child = Command::new("nft")
         .args(["-f", "-"])
@@ -21,8 +21,8 @@ pub(crate) fn try_script(script: &str) -> (bool, String) {
 
 /// Runs a script that nft must take.
 pub(crate) fn script(script: &str) {
-    let (taken, said) = try_script(script);
-    assert!(taken, "{said}");
+    let (taken, printed) = try_script(script);
+    assert!(taken, "{printed}");
 }
 
 /// What `nft list ruleset` prints, without what only an owner has: flags and the name of the process.

@@ -9,7 +9,7 @@ use egressd_core::{
 
 use crate::{
     sample::{batch, full_ruleset, name, range},
-    trials::{read, refused, told, trials, with},
+    trials::{describe, read, refused, trials, with},
 };
 
 pub(crate) const ALL: &[lab::Test] =
@@ -45,7 +45,7 @@ fn a_set_of_ranges_changes_by_what_differs() {
             // Only the content of the sample may be something else as a whole.
             let is_refill = batch.changes.iter().any(|change| matches!(change.verb, Verb::RefillSet(..)));
             assert!(!is_refill || before == full_ruleset(), "{batch}");
-            kernel.commit(batch).unwrap_or_else(|error| panic!("{}\n{batch}", told(&error)));
+            kernel.commit(batch).unwrap_or_else(|error| panic!("{}\n{batch}", describe(&error)));
         }
         assert_eq!(read(&mut kernel), ruleset);
     }

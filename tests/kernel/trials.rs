@@ -1,4 +1,4 @@
-//! What holds.
+//! The trials of the kernel adapter, each in a network namespace of its own.
 
 use std::error::Error as _;
 
@@ -31,16 +31,16 @@ pub(crate) const ALL: &[lab::Test] = trials![
     a_set_is_refilled_in_one_batch,
     a_set_of_addresses_changes_by_what_comes_and_goes,
     a_batch_is_all_or_nothing,
-    a_refused_element_is_named_with_the_kernels_words,
+    a_refused_element_is_named_with_the_kernels_message,
     a_refused_range_is_named,
     a_refused_rule_is_named,
     a_large_batch_of_30000_elements_commits_and_reads_back_whole,
     a_foreign_table_of_our_name_is_refused,
-    a_second_owner_is_told_who_owns_the_table,
+    the_refusal_of_a_second_owner_names_the_first,
     an_orphan_is_adopted,
     an_orphan_can_be_deleted,
     a_foreign_table_is_replaced_in_one_batch,
-    a_process_without_the_capability_is_told,
+    a_missing_capability_is_reported,
     the_kernel_thread_works_in_the_namespace_it_was_started_in,
     an_unowned_table_stays_usable,
     what_others_put_into_our_table_is_found_and_removed,
@@ -56,7 +56,7 @@ pub(crate) fn open() -> Netlink {
 /// A kernel that holds `ruleset`.
 pub(crate) fn with(ruleset: &Ruleset) -> Netlink {
     let mut kernel = open();
-    kernel.commit(&creation(ruleset)).unwrap_or_else(|error| panic!("{}", told(&error)));
+    kernel.commit(&creation(ruleset)).unwrap_or_else(|error| panic!("{}", describe(&error)));
     kernel
 }
 
@@ -67,12 +67,12 @@ pub(crate) fn read(kernel: &mut Netlink) -> Ruleset {
 }
 
 /// An error with its source, as the command line prints it.
-pub(crate) fn told(error: &Error) -> String {
+pub(crate) fn describe(error: &Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 pub(crate) fn refused(kernel: &mut Netlink, batch: &Batch) -> String {
-    told(&kernel.commit(batch).unwrap_err())
+    describe(&kernel.commit(batch).unwrap_err())
 }
 
 fn leads_to(target: &str) -> Element {
@@ -169,7 +169,7 @@ fn a_batch_is_all_or_nothing() {
     assert_eq!(read(&mut kernel), ruleset);
 }
 
-fn a_refused_element_is_named_with_the_kernels_words() {
+fn a_refused_element_is_named_with_the_kernels_message() {
     let mut kernel = with(&large_ruleset(3));
     let map = name("egress_addrs");
     let mut elements: Vec<_> = many(5_000).skip(2).collect();
@@ -245,7 +245,7 @@ pub(crate) fn owners_persist() -> bool {
     !nft::try_script("add table ip kube_vip_v4").0
 }
 
-fn a_second_owner_is_told_who_owns_the_table() {
+fn the_refusal_of_a_second_owner_names_the_first() {
     let first = with(&large_ruleset(1));
     if !owners_persist() {
         unable("this kernel has no owners that leave their tables behind (6.9)");
@@ -271,8 +271,8 @@ fn an_orphan_is_adopted() {
     heir.adopt(&names()).unwrap();
     assert_eq!(read(&mut heir), ruleset);
     heir.commit(&batch([Verb::AddChain(name("new"), None)])).unwrap();
-    let (taken, said) = nft::try_script("add chain ip kube_vip_v4 theirs");
-    assert_eq!(!taken, owners_persist, "{said}");
+    let (taken, printed) = nft::try_script("add chain ip kube_vip_v4 theirs");
+    assert_eq!(!taken, owners_persist, "{printed}");
 }
 
 fn an_orphan_can_be_deleted() {
@@ -322,12 +322,12 @@ fn what_others_put_into_our_table_is_found_and_removed() {
             "element 10.0.0.1 of map m in table ip kube_vip_v4",
         ]
     );
-    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", told(&error)));
+    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", describe(&error)));
     assert_eq!(read(&mut kernel), found.state);
     // What the vocabulary has is not foreign: it goes like all that should not be there.
     assert!(found.state.tables[&Family::Ipv4.into()].chains.contains_key(&name("theirs")));
     for batch in diff(&found.state, &Ruleset::default()).batches() {
-        kernel.commit(batch).unwrap_or_else(|error| panic!("{}", told(&error)));
+        kernel.commit(batch).unwrap_or_else(|error| panic!("{}", describe(&error)));
     }
     assert_eq!(read(&mut kernel), Ruleset::default());
 }
@@ -345,7 +345,7 @@ fn the_printed_ruleset_loads_with_nft_and_reads_back_equal() {
     assert_eq!(read(&mut open()), ruleset);
 }
 
-fn a_process_without_the_capability_is_told() {
+fn a_missing_capability_is_reported() {
     rustix::thread::set_capabilities(
         None,
         rustix::thread::CapabilitySets {

@@ -18,7 +18,7 @@ use crate::{
     nft,
     sample::{address, batch, name, names},
     terms,
-    trials::{open, told, trials, with},
+    trials::{describe, open, trials, with},
     unable,
 };
 
@@ -47,7 +47,7 @@ fn read(kernel: &mut Netlink, ruleset: &Ruleset) -> Ruleset {
 fn found(kernel: &mut Netlink, ruleset: &Ruleset) -> Readback {
     let id = |(family, table): (&TableFamily, &Table)| TableId { family: *family, name: table.name.clone() };
     let tables: Vec<TableId> = ruleset.tables.iter().map(id).collect();
-    kernel.read_tables(&tables).unwrap_or_else(|error| panic!("{}", told(&error)))
+    kernel.read_tables(&tables).unwrap_or_else(|error| panic!("{}", describe(&error)))
 }
 
 /// Compares table by table and object by object, so that a failure shows which.
@@ -166,8 +166,8 @@ fn a_key_that_passes_by_itself_is_no_difference() {
     let keys = vec![key(0xe9, None), key(5, Some(timeout(3_000)))];
     let add =
         || of(TableFamily::Netdev, "egressd_fence", Verb::AddTimed(name("alive"), SetKeyKind::Mark, keys.clone()));
-    kernel.commit(&Batch { changes: vec![add()] }).unwrap_or_else(|error| panic!("{}", told(&error)));
-    kernel.commit(&Batch { changes: vec![add()] }).unwrap_or_else(|error| panic!("{}", told(&error)));
+    kernel.commit(&Batch { changes: vec![add()] }).unwrap_or_else(|error| panic!("{}", describe(&error)));
+    kernel.commit(&Batch { changes: vec![add()] }).unwrap_or_else(|error| panic!("{}", describe(&error)));
     let listed = nft::list();
     assert!(listed.contains("0x000000e9"), "{listed}");
     assert_eq!(read(&mut kernel, &ruleset), ruleset);
@@ -205,7 +205,7 @@ fn fenced() -> u64 {
 fn is_dropped(source: &str, passing: &BTreeSet<(Name, SetKey)>) -> (bool, bool) {
     let (source, destination) = (address(source), address("198.51.100.7"));
     let before = fenced();
-    // The kernel may tell the sender, or not.
+    // The kernel may report this to the sender, or not.
     let _ = UdpSocket::bind((source, 0)).unwrap().send_to(b"x", (destination, 9999));
     let eth0 = Hop::Device(Interface::new("eth0").unwrap());
     let journey = Journey { passing: passing.clone(), ..Journey::new(Packet::new(source, destination), eth0) };
@@ -237,7 +237,7 @@ fn a_dormant_table_is_found_and_woken() {
     let found = found(&mut kernel, &ruleset);
     let whats: Vec<&str> = found.foreign.iter().map(|foreign| foreign.what.as_str()).collect();
     assert_eq!(whats, ["the flag dormant in table ip kube_vip_v4"]);
-    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", told(&error)));
+    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", describe(&error)));
     assert_eq!(read(&mut kernel, &ruleset), ruleset);
 }
 
@@ -263,7 +263,7 @@ fn what_looks_into_a_foreign_set_is_foreign_too() {
     let found = found(&mut kernel, &wanted);
     let whats: Vec<&str> = found.foreign.iter().map(|foreign| foreign.what.as_str()).collect();
     assert_eq!(whats, ["rule 1 of chain ours in table ip kube_vip_v4", "set s in table ip kube_vip_v4"]);
-    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", told(&error)));
+    kernel.commit(&removal(&found).unwrap()).unwrap_or_else(|error| panic!("{}", describe(&error)));
     assert_eq!(read(&mut kernel, &wanted), found.state);
 }
 
@@ -276,7 +276,7 @@ fn a_chain_at_another_hook_is_made_anew() {
     }
     let mut kernel = with(&moved);
     for batch in diff(&moved, &ruleset).batches() {
-        kernel.commit(batch).unwrap_or_else(|error| panic!("{}", told(&error)));
+        kernel.commit(batch).unwrap_or_else(|error| panic!("{}", describe(&error)));
     }
     assert_eq!(read(&mut kernel, &ruleset), ruleset);
 }

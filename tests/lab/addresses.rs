@@ -9,10 +9,10 @@
 //! ```
 //!
 //! The outside host knows the way back to the load-balancer addresses and to the pod networks, so a packet that
-//! nobody translated is answered too, and is seen with the pod's own address.
+//! without SNAT is answered too, and is seen with the pod's own address.
 //!
 //! A second node, where a test asks for one, is the same once more: `up0` 192.168.0.201, pods 10.0.1.`<i>`. It holds no
-//! load-balancer address until it is told to.
+//! load-balancer address until it is added.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -25,7 +25,7 @@ pub struct Call {
 }
 
 impl Lab {
-    /// Lets a pod call somebody in this lab, and tells as whom it was seen there. Every call is a new connection.
+    /// Lets a pod call a host of this lab; returns the source address that arrived there. Every call is a new connection.
     ///
     /// # Errors
     /// When the call cannot be made, or arrives but its answer does not.
@@ -56,7 +56,7 @@ impl Lab {
         Ok(())
     }
 
-    /// Lets a pod call again and again, each time over a new connection, while something else is done; tells how
+    /// Lets a pod call again and again, each time over a new connection, while something else is done; returns how
     /// often it was seen as whom. Calls follow each other at a few hundred a second.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Lab {
     /// A TCP connection that stays open, to ask over it again later.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the peer does not answer.
     pub fn connect(&self, pod: &Pod, destination: impl Into<Destination>) -> Result<Connection> {
         let destination = destination.into();
         Connection::open(&pod.host.namespace, destination, &self.record)

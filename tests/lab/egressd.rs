@@ -183,12 +183,12 @@ pub struct Egressd<'lab> {
 }
 
 impl Egressd<'_> {
-    /// All that it has said so far.
+    /// All that it has logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap_or_default()
     }
 
-    /// The process's number, for what `/proc` tells of it.
+    /// The process's number, for what `/proc` has about it.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -235,7 +235,7 @@ impl Egressd<'_> {
         done
     }
 
-    /// Asks until the answer is yes. A failure tells what the program said and which rules there are.
+    /// Asks until the answer is yes. The error has the program's log and the node's rules.
     ///
     /// # Errors
     /// When asking fails, when it is still no at the deadline, or when the program ends meanwhile.
@@ -250,14 +250,14 @@ impl Egressd<'_> {
         waited.map_err(|error| self.explain(&error))
     }
 
-    /// Waits until it has said something since it was started, or since [`Self::turn_page`].
+    /// Waits until it has logged a text since it was started, or since [`Self::turn_page`].
     ///
     /// # Errors
     /// As [`Self::wait_until`].
     pub fn wait_until_log_has(&mut self, text: &str) -> Result<()> {
         let (path, page) = (self.log.path().to_owned(), self.page);
         self.wait_until(&format!("its log says {text:?}"), || {
-            Ok(fs::read_to_string(&path)?.get(page..).is_some_and(|said| said.contains(text)))
+            Ok(fs::read_to_string(&path)?.get(page..).is_some_and(|log| log.contains(text)))
         })
     }
 
@@ -269,7 +269,7 @@ impl Egressd<'_> {
         Ok(self.ended_within(DEADLINE)?.code())
     }
 
-    /// What it has said until now is of no interest to [`Self::wait_until_log_has`].
+    /// [`Self::wait_until_log_has`] ignores what was logged until now.
     pub fn turn_page(&mut self) {
         self.page = self.log().len();
     }
@@ -285,7 +285,7 @@ impl Egressd<'_> {
         })
     }
 
-    /// As [`Lab::expect_seen`]; a failure tells what the program said and which rules there are.
+    /// As [`Lab::expect_seen`]; the error has the program's log and the node's rules.
     ///
     /// # Errors
     /// When a pod's call is seen as something else.
@@ -302,7 +302,7 @@ impl Egressd<'_> {
     /// What helps to understand a failure.
     pub fn circumstances(&self) -> String {
         let rules = self.node.ruleset().unwrap_or_else(|error| format!("{error:#}"));
-        format!("--- what egressd said ---\n{}--- the rules on the node ---\n{rules}---", self.log())
+        format!("--- egressd's log ---\n{}--- the rules on the node ---\n{rules}---", self.log())
     }
 
     fn explain(&self, error: &Error) -> Error {

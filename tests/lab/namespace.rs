@@ -181,7 +181,7 @@ fn feed(command: &mut Command, input: &str) -> Result<()> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start `{}`", line(command)))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that gave up early has said why; that is the error to show.
+        // A program that ended early has printed the reason; that is the error to show.
         stdin.write_all(input.as_bytes()).ok();
     }
     let output = child.wait_with_output()?;
@@ -197,8 +197,8 @@ fn checked(command: &Command, output: &Output) -> Result<String> {
 }
 
 fn line(command: &Command) -> String {
-    let words = iter::once(command.get_program()).chain(command.get_args());
-    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    let arguments = iter::once(command.get_program()).chain(command.get_args());
+    arguments.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 fn unshare_network() -> io::Result<OwnedFd> {

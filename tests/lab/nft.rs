@@ -42,7 +42,7 @@ impl Node {
     }
 
     /// Lets every TCP connection that is open to this port vanish, as a load balancer does that has failed over: nothing
-    /// comes any more and nobody says so, and new connections are fine.
+    /// comes any more and no error reports it, and new connections are fine.
     ///
     /// # Errors
     /// When there is none, or `nft` refuses it.
@@ -85,7 +85,7 @@ impl Node {
     /// GET of something that a program on the node serves: the status line, and the body.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the peer does not answer.
     pub fn http(&self, address: SocketAddr, path: &str) -> Result<(String, String)> {
         self.namespace.http(address, path)
     }

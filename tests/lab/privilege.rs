@@ -27,7 +27,7 @@ table ip6 lab_trial {
 pub enum Readiness {
     /// They can.
     Ready,
-    /// They cannot, for this reason, and nobody insists.
+    /// They cannot, for this reason, and are not required to.
     Skip(String),
 }
 

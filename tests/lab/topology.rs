@@ -183,7 +183,7 @@ impl Builder {
 }
 
 impl Lab {
-    /// Three pods unless told otherwise: two behind a Service, one beside it.
+    /// Three pods by default: two behind a Service, one beside it.
     pub fn builder() -> Builder {
         Builder { nodes: 1, pods: 3 }
     }

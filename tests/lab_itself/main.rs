@@ -13,13 +13,13 @@ use lab::addresses::{
 use lab::{Lab, Protocol, Seen};
 
 lab::tests![
-    a_call_that_nobody_translates_is_seen_with_the_pods_own_address,
+    an_untranslated_call_is_seen_with_the_pods_own_address,
     pods_reach_each_other_and_the_node_does_not_show,
     a_translated_call_is_seen_with_the_new_address_and_gets_its_answer,
     a_masquerade_shows_the_node,
     a_cluster_ip_leads_to_its_endpoint,
-    a_dropped_call_is_seen_by_nobody,
-    a_lost_answer_is_told_from_a_lost_call,
+    a_dropped_call_does_not_arrive,
+    a_lost_answer_is_distinguished_from_a_lost_call,
     a_connection_keeps_the_source_that_it_began_with,
     calls_go_on_while_rules_change,
     labs_do_not_see_each_other,
@@ -37,7 +37,7 @@ table ip6 lab_snat {
 }
 ";
 
-fn a_call_that_nobody_translates_is_seen_with_the_pods_own_address() -> Result<()> {
+fn an_untranslated_call_is_seen_with_the_pods_own_address() -> Result<()> {
     let lab = Lab::new()?;
     let pod = lab.pod(1);
     for (address, protocol) in OUTSIDE.iter().flat_map(|address| Protocol::ALL.map(|protocol| (*address, protocol))) {
@@ -93,7 +93,7 @@ fn a_cluster_ip_leads_to_its_endpoint() -> Result<()> {
     Ok(())
 }
 
-fn a_dropped_call_is_seen_by_nobody() -> Result<()> {
+fn a_dropped_call_does_not_arrive() -> Result<()> {
     let lab = Lab::builder().pods(1).build()?;
     lab.node().nft("table inet lab_drop {\n chain c { type filter hook forward priority 0; policy drop; }\n}\n")?;
     for protocol in Protocol::ALL {
@@ -102,14 +102,14 @@ fn a_dropped_call_is_seen_by_nobody() -> Result<()> {
     Ok(())
 }
 
-fn a_lost_answer_is_told_from_a_lost_call() -> Result<()> {
+fn a_lost_answer_is_distinguished_from_a_lost_call() -> Result<()> {
     let lab = Lab::builder().pods(1).build()?;
     lab.node().nft(
         "table inet lab_drop {\n chain c { type filter hook forward priority 0; iif up0 meta l4proto udp drop; }\n}\n",
     )?;
     let error =
         lab.seen_from(lab.pod(1), OUTSIDE_V4, Protocol::Udp).map_or_else(|e| format!("{e:#}"), |s| s.to_string());
-    ensure!(error.contains("arrived with source 10.0.0.1"), "told as: {error}");
+    ensure!(error.contains("arrived with source 10.0.0.1"), "reported as: {error}");
     Ok(())
 }
 

@@ -68,11 +68,11 @@ impl<'lab> Reader<'lab> {
     fn types(&mut self, block: &str) -> Result<String> {
         let end = self.home.join("end");
         let output = self.shell(&format!("{block}\npwd > '{}'", end.display())).output()?;
-        let [said, complaint] =
+        let [printed, complaint] =
             [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        ensure!(output.status.success(), "{block}failed ({}):\n{said}{complaint}", output.status);
+        ensure!(output.status.success(), "{block}failed ({}):\n{printed}{complaint}", output.status);
         self.at = fs::read_to_string(end)?.trim_end().into();
-        Ok(said)
+        Ok(printed)
     }
 
     fn leaves_running(&self, block: &str) -> Result<Running> {
@@ -105,9 +105,9 @@ pub(crate) fn following_the_page_translates_one_port_and_no_other() -> Result<()
             reader.wait_until_seen(TRANSLATED, WEB_V4)?;
             continue;
         }
-        let said = reader.types(block)?;
+        let printed = reader.types(block)?;
         if let Some((_, expected)) = blocks.get(index + 1).filter(|(language, _)| *language == "text") {
-            ensure!(said == *expected, "{block}prints, and not what the page says:\n{said}");
+            ensure!(printed == *expected, "{block}prints, and not what the page says:\n{printed}");
         }
     }
     ensure!(running.is_some(), "the page runs egressd");

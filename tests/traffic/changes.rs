@@ -12,8 +12,8 @@ use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
 
 /// The kernel's state is what `run` makes of the manifests, no more and no less.
 pub(crate) fn expect_exact(stage: &Stage) -> Result<()> {
-    let (code, said) = program().diff(&stage.lab, &stage.manifests)?;
-    ensure!(code == Some(0), "the kernel differs from the manifests ({code:?}):\n{said}");
+    let (code, printed) = program().diff(&stage.lab, &stage.manifests)?;
+    ensure!(code == Some(0), "the kernel differs from the manifests ({code:?}):\n{printed}");
     Ok(())
 }
 
@@ -50,17 +50,17 @@ pub(crate) fn endpoints_come_and_go() -> Result<()> {
 }
 
 /// P5: a ClusterIP has no address to translate to.
-pub(crate) fn a_service_that_turns_into_a_cluster_ip_translates_nobody() -> Result<()> {
+pub(crate) fn a_service_that_turns_into_a_cluster_ip_loses_its_snat() -> Result<()> {
     let stage = Stage::with_web()?;
     let mut egressd = stage.run_until_translated()?;
     stage.manifests.write(&web().of_type("ClusterIP"))?;
-    egressd.wait_until("nobody is translated", || Ok(translated(&stage)?.is_empty()))?;
+    egressd.wait_until("no pod is translated", || Ok(translated(&stage)?.is_empty()))?;
     expect_exact(&stage)?;
     stage.expect_no_element()?;
     egressd.stop()
 }
 
-/// P5 and P6: one Service goes, one changes, one comes, and nobody looks.
+/// P5 and P6: one Service goes, one changes, one comes, without a restart.
 pub(crate) fn what_happens_while_egressd_is_down_is_exact_after_the_start() -> Result<()> {
     let stage = Stage::with_web()?;
     let asking = |name: &str, address: IpAddr| -> Service { manifest::service(name).addresses([address]).egress() };

@@ -40,7 +40,7 @@ fn edited(name: &str, value: &str) -> Service {
 }
 
 /// P1, P3: also when an annotation goes. Beside `web` are a Service that costs an element of a map, and one that costs
-/// a chain; their counters go on, so nobody touched them.
+/// a chain; their counters go on, so they were not replaced.
 pub(crate) fn every_annotation_takes_effect_while_running_and_nowhere_else() -> Result<()> {
     let stage = Stage::with_web()?;
     stage.manifests.write(&endpoints("web", [stage.selected().v6()]))?;

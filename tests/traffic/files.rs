@@ -51,7 +51,7 @@ pub(crate) fn a_truncated_file_is_named_and_its_last_good_state_stays() -> Resul
 }
 
 /// P4: bad input does not stick.
-pub(crate) fn a_mended_file_takes_effect() -> Result<()> {
+pub(crate) fn a_corrected_file_takes_effect() -> Result<()> {
     let stage = Stage::with_web()?;
     let mut egressd = stage.run_until_translated()?;
     break_web(&stage, &mut egressd, "{")?;

@@ -24,7 +24,7 @@ pub(crate) static PRIVATE_GUARD: LazyLock<Vec<u8>> = LazyLock::new(|| component(
 /// A validator.
 pub(crate) static PORT_ALLOWLIST: LazyLock<Vec<u8>> = LazyLock::new(|| component("egressd-policy-port-allowlist"));
 
-#[expect(clippy::expect_used, reason = "without its guests no test can say anything")]
+#[expect(clippy::expect_used, reason = "without its guests no test shows anything")]
 fn component(package: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target_directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
@@ -45,18 +45,18 @@ pub(crate) fn private_guard(networks: &str) -> Result<Policy> {
 
 /// `status --output json`.
 pub(crate) fn document(stage: &Stage) -> Result<Value> {
-    let (code, said) = program().status(&stage.lab, &stage.manifests, &["--output", "json"])?;
-    serde_json::from_str(&said).with_context(|| format!("status said, with exit code {code:?}: {said}"))
+    let (code, printed) = program().status(&stage.lab, &stage.manifests, &["--output", "json"])?;
+    serde_json::from_str(&printed).with_context(|| format!("status printed this, with exit code {code:?}: {printed}"))
 }
 
-/// What the document says about a policy.
-pub(crate) fn told(stage: &Stage, name: &str) -> Result<Value> {
+/// A policy in the status document.
+pub(crate) fn policy_status(stage: &Stage, name: &str) -> Result<Value> {
     let document = document(stage)?;
     let policies = document["policies"].as_array().into_iter().flatten();
     Ok(policies.into_iter().find(|policy| policy["name"] == name).cloned().unwrap_or_default())
 }
 
-/// What the document says about a Service.
+/// A Service in the status document.
 pub(crate) fn service(stage: &Stage, name: &str) -> Result<Value> {
     let document = document(stage)?;
     let services = document["services"].as_array().into_iter().flatten();
@@ -68,7 +68,7 @@ pub(crate) fn wait_until_trouble(stage: &Stage, name: &str, part: &str) -> Resul
     let mut last = String::new();
     let has = || {
         // It may not answer yet.
-        last = told(stage, name).map(|told| told["trouble"].to_string()).unwrap_or_default();
+        last = policy_status(stage, name).map(|policy| policy["trouble"].to_string()).unwrap_or_default();
         Ok(last.contains(part))
     };
     wait_until(&format!("policy {name} is in trouble: {part:?}"), lab::DEADLINE, has)

@@ -54,7 +54,7 @@ pub(crate) fn a_pod_outside_of_all_known_networks_is_not_translated_to_private_d
     expect(&stage, &program().environment("EGRESSD_INSIDE_NETWORKS", "none"), [WEB_V4; 2], "default/web")
 }
 
-/// P2 is no tenant's to widen: a slice that lists an address outside, and a Service that leads to it, close it for nobody.
+/// P2 is no tenant's to widen: a slice that lists an address outside, and a Service that leads to it, close it for no other pod.
 pub(crate) fn a_tenant_who_lists_an_address_outside_changes_nothing_for_others() -> Result<()> {
     let stage = Stage::with_web()?;
     let mut egressd = stage.run_until_translated()?;
@@ -83,8 +83,8 @@ pub(crate) fn status_lists_what_is_inside_and_why() -> Result<()> {
         format!("{WEB_V4}  address of an interface of this node"),
         "127.0.0.0/8  has no receiver beyond one link".to_owned(),
     ] {
-        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        ensure!(text.lines().any(|found| words(found) == words(&line)), "{line} is missing in\n{text}");
+        let columns = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        ensure!(text.lines().any(|found| columns(found) == columns(&line)), "{line} is missing in\n{text}");
     }
     let (_, json) = program().status(&stage.lab, &stage.manifests, &["--inside", "--output=json"])?;
     ensure!(json.contains("\"destination\": \"10.0.0.0/24\""), "{json}");

@@ -24,7 +24,7 @@ pub(crate) fn the_objects_of_usual_installations_say_where_their_pods_are() -> R
         let of_nodes = known.nodes.values().flat_map(|node| &node.pod_networks);
         let networks: Vec<_> =
             of_nodes.chain(known.cluster_networks.values().flat_map(|networks| &networks.pods)).collect();
-        let expected = installation.knowledge() == Knowledge::Said;
+        let expected = installation.knowledge() == Knowledge::FromObjects;
         for address in installation.pods()?.into_iter().flatten() {
             let found = networks.iter().any(|network| network.contains(&address));
             ensure!(found == expected, "{installation:?}: {address} in {networks:?}: {found}");
@@ -40,7 +40,7 @@ pub(crate) fn pods_of_usual_installations_reach_each_other_untranslated_whatever
         installation.connect(&mut lab)?;
         let scene = Scene::of(installation, &lab)?;
         let trial = match installation.knowledge() {
-            Knowledge::Said => Scene::its_objects_say_where_pods_are,
+            Knowledge::FromObjects => Scene::its_objects_say_where_pods_are,
             Knowledge::Unknown => Scene::a_setting_says_where_pods_are,
         };
         let far = installation.pods()?[1].clone();

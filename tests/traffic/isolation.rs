@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 use lab::addresses::{OUTSIDE_V4, load_balancer_v4};
 use lab::{Protocol, manifest};
 
-use crate::guests::{HOSTILE, service, told};
+use crate::guests::{HOSTILE, policy_status, service};
 use crate::policies::wait_until_failed;
 use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only, web};
 
@@ -42,7 +42,7 @@ pub(crate) fn a_tenants_bad_text_takes_no_policy_and_no_rule_from_another() -> R
     stage.manifests.write_together("new.yaml", &[&new, &endpoints])?;
     egressd.wait_until_seen(stage.lab.pod(2), OUTSIDE_V4, OTHER_V4.into())?;
     egressd.wait_until("the bad ones are invalid", || Ok(service(&stage, "bad-39")?["state"] == "invalid"))?;
-    let slowed = told(&stage, "annotations")?["slowed"].clone();
+    let slowed = policy_status(&stage, "annotations")?["slowed"].clone();
     ensure!(slowed.is_null(), "{slowed}");
     egressd.stop()?;
     restart(&stage, || Ok(service(&stage, "bad-39")?["state"] == "invalid"))

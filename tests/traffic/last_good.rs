@@ -6,7 +6,7 @@ use lab::addresses::{OTHER_OUTSIDE_V4, OUTSIDE_V4};
 use lab::manifest::{self, Manifest, endpoints};
 use lab::{Egressd, Protocol};
 
-use crate::guests::{private_guard, told};
+use crate::guests::{policy_status, private_guard};
 use crate::stage::{OTHER_V4, Stage, WEB_V4, expect_only, program, web};
 
 /// Where `web` is not translated to: it stands for the pods of another node.
@@ -126,7 +126,7 @@ pub(crate) fn a_guard_in_a_broken_file_is_in_force_after_a_restart() -> Result<(
             let mut egressd = stage.run()?;
             egressd.wait_until_log_has(&guard.file_name())?;
             egressd.wait_until("the guard is in force", || {
-                Ok(told(&stage, "guard").is_ok_and(|guard| guard["state"] == "enforced"))
+                Ok(policy_status(&stage, "guard").is_ok_and(|guard| guard["state"] == "enforced"))
             })?;
             egressd.stop()?;
             std::fs::remove_dir_all(stage.manifests.state().join("sources"))?;

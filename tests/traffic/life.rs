@@ -81,7 +81,7 @@ pub(crate) fn clean_removes_everything() -> Result<()> {
     program().clean(&stage.lab).context("with nothing to remove")
 }
 
-/// A new process takes over: it changes what it is told to change, and then ends.
+/// A new process takes over: it makes the change, and then ends.
 fn expect_life_goes_on(stage: &Stage) -> Result<()> {
     let pod = stage.lab.pod(2);
     let endpoints = [stage.selected().v4(), pod.v4()];
@@ -91,7 +91,7 @@ fn expect_life_goes_on(stage: &Stage) -> Result<()> {
     egressd.stop()
 }
 
-/// The kernel's number of our table: a replaced table has another. The rest of the line tells who owns it.
+/// The kernel's number of our table: a replaced table has another. The rest of the line shows who owns it.
 fn handle(stage: &Stage) -> Result<String> {
     let listing = stage.lab.node().namespace.nft_list_with_handles("table ip kube_vip_v4")?;
     let first = listing.lines().next().context("nft lists nothing")?;

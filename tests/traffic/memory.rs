@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use lab::addresses::OUTSIDE_V4;
 use lab::{Memory, Protocol, wait_until};
 
-use crate::guests::{private_guard, told, wait_until_trouble};
+use crate::guests::{policy_status, private_guard, wait_until_trouble};
 use crate::stage::{Stage, WEB_V4, program};
 
 /// More than egressd takes, and less than a compiler needs beside it.
@@ -27,8 +27,9 @@ pub(crate) fn a_policy_waits_until_the_container_has_memory_to_compile_it() -> R
     wait_until_trouble(&stage, "guard", "raise it (resources.limits.memory); nothing of it is in force")?;
     egressd.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     memory.limit(ENOUGH)?;
-    let loaded = wait_until("the policy is loaded", AGAIN, || Ok(told(&stage, "guard")?["state"] == "enforced"));
+    let loaded =
+        wait_until("the policy is loaded", AGAIN, || Ok(policy_status(&stage, "guard")?["state"] == "enforced"));
     loaded.with_context(|| egressd.circumstances())?;
-    ensure!(told(&stage, "guard")?["trouble"].is_null(), "{}", told(&stage, "guard")?);
+    ensure!(policy_status(&stage, "guard")?["trouble"].is_null(), "{}", policy_status(&stage, "guard")?);
     egressd.stop()
 }

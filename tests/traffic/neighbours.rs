@@ -45,8 +45,8 @@ fn expect_that_egressd_wins(stage: &Stage, egressd: Egressd<'_>) -> Result<()> {
     egressd.stop()
 }
 
-/// In some of its modes packets pass by nftables, and nothing else would tell.
-pub(crate) fn cilium_on_the_node_is_said_at_the_start() -> Result<()> {
+/// In some of its modes packets bypass nftables, and nothing else would show it.
+pub(crate) fn cilium_on_the_node_is_reported_at_the_start() -> Result<()> {
     let stage = Stage::with_web()?;
     let egressd = stage.run_until_translated()?;
     ensure!(!egressd.log().contains("cilium-present"), "{}", egressd.log());

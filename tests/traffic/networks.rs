@@ -83,7 +83,7 @@ pub(crate) fn allowed_and_denied_networks_and_ports_have_to_match_all() -> Resul
     expect_with(&annotations, &calls)
 }
 
-/// P2: what stays in the cluster is nobody's to allow.
+/// P2: no annotation can allow what stays in the cluster.
 pub(crate) fn everything_allowed_is_everything_outside_the_cluster() -> Result<()> {
     let stage = Stage::new()?;
     let egressd = run(&stage, &[("egress-allowed-networks", "0.0.0.0/0,::/0")])?;

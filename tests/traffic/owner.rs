@@ -30,7 +30,7 @@ pub(crate) fn an_address_is_translated_to_while_an_interface_has_it() -> Result<
         node.let_go(WEB_V4, "up0")?;
         egressd.expect_seen(pod, OUTSIDE_V4, Protocol::Udp, WEB_V4)?;
     }
-    ensure!(egressd.log().contains("held-elsewhere"), "nothing was said\n{}", egressd.circumstances());
+    ensure!(egressd.log().contains("held-elsewhere"), "nothing was reported\n{}", egressd.circumstances());
     egressd.stop()
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn what_only_the_interface_of_ipvs_has_does_not_count() -> Result<()>
     egressd.stop()
 }
 
-/// The default: the interface has it, and nobody says that another node does.
+/// The default: the interface has it, and no source says that another node does.
 pub(crate) fn a_vip_host_that_is_another_node_is_believed() -> Result<()> {
     let stage = with_moving(moving().vip_host(SECOND_NODE_NAME))?;
     let pod = stage.selected();
@@ -143,7 +143,7 @@ pub(crate) fn news_that_were_lost_are_made_up_for() -> Result<()> {
     egressd.stop()
 }
 
-pub(crate) fn an_ipv6_address_counts_when_nobody_else_has_it() -> Result<()> {
+pub(crate) fn an_ipv6_address_counts_when_no_other_machine_has_it() -> Result<()> {
     let stage = with_moving(moving())?;
     let (pod, node) = (stage.selected(), stage.lab.node());
     stage.lab.lead_to(node, MOVING_V6)?;
@@ -189,7 +189,7 @@ pub(crate) fn plan_reads_the_interfaces_once() -> Result<()> {
 /// What is measured: both nodes' pods call again and again, each call a new connection with its time. After every
 /// move a node's calls change their source within a second and never back, until the address comes or goes again: so
 /// no connection that begins later has an address which its node does not hold. Those that begin in the moment between
-/// the kernel's change and ours nobody can help who is told afterwards.
+/// the kernel's change and ours cannot be avoided, since the kernel reports it afterwards.
 pub(crate) fn an_address_that_moves_between_two_nodes_is_translated_to_where_it_is() -> Result<()> {
     let stage = two_nodes()?;
     let lab = &stage.lab;

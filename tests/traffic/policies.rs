@@ -12,13 +12,13 @@ use lab::manifest::{self, Policy, policy};
 use lab::{Egressd, Flood, Protocol};
 
 use crate::changes::expect_exact;
-use crate::guests::{HOSTILE, PRIVATE_GUARD, gzip, private_guard, service, told, wait_until_trouble};
+use crate::guests::{HOSTILE, PRIVATE_GUARD, gzip, policy_status, private_guard, service, wait_until_trouble};
 use crate::history::History;
 use crate::stage::{OTHER_V4, Stage, WEB_V4, program, web};
 
 /// Where the outside host is; a guard that excludes it takes the translation away.
 const OUTSIDE: &str = "172.18.0.0/24";
-/// Where nobody is.
+/// An unused address.
 const NOWHERE: &str = "192.0.2.0/24";
 
 /// Two Services with a pod each, both calling the outside world as fast as they can.
@@ -65,7 +65,7 @@ fn stage() -> Result<Stage> {
     Ok(stage)
 }
 
-/// What cannot be loaded, and a part of what is said about it.
+/// What cannot be loaded, and a part of the error.
 fn bad_modules() -> Result<Vec<(Policy, &'static str)>> {
     let named = || policy("guard").annotation("order", "100");
     let half = &PRIVATE_GUARD[..PRIVATE_GUARD.len() / 2];
@@ -98,7 +98,7 @@ pub(crate) fn a_policy_comes_changes_goes_wrong_and_goes_and_no_packet_is_wrong(
     for (bad, sentence) in bad_modules()? {
         stage.manifests.write(&for_web(bad))?;
         wait_until_trouble(&stage, "guard", sentence)?;
-        ensure!(told(&stage, "guard")?["state"] == "enforced", "the last good one stays in force");
+        ensure!(policy_status(&stage, "guard")?["state"] == "enforced", "the last good one stays in force");
     }
     for misdeed in ["foreign-address", "foreign-source", "panic", "loop"] {
         stage.manifests.write(&for_web(misbehaving(misdeed)))?;
@@ -150,7 +150,7 @@ pub(crate) fn a_live_edit_lands_while_another_services_policy_loops() -> Result<
         }
     }
     // Each input was asked about once: forty prompt failures are far from what a policy may use.
-    let slowed = told(&stage, "guard")?["slowed"].clone();
+    let slowed = policy_status(&stage, "guard")?["slowed"].clone();
     ensure!(slowed.is_null() || slowed.to_string().contains("it is asked about one input a second"), "{slowed}");
     egressd.stop()
 }
@@ -166,7 +166,7 @@ pub(crate) fn the_built_in_policy_has_the_hosts_prefix_and_can_be_switched_off()
     stage.lab.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     stage.manifests.write(&policy("annotations").annotation("mode", "off"))?;
     egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
-    ensure!(told(&stage, "annotations")?["state"] == "off");
+    ensure!(policy_status(&stage, "annotations")?["state"] == "off");
     stage.manifests.remove(&moved)?;
     egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
     egressd.stop()
@@ -207,23 +207,23 @@ pub(crate) fn a_policy_beyond_the_limit_takes_no_place_of_one_in_force() -> Resu
     let seen = stage.lab.seen_during(stage.selected(), OUTSIDE_V4, Protocol::Tcp, || {
         let egressd = limited()?;
         wait_until_trouble(&stage, "a", "there may be 1, and there are")?;
-        ensure!(told(&stage, "guard")?["state"] == "enforced");
+        ensure!(policy_status(&stage, "guard")?["state"] == "enforced");
         egressd.stop()
     })?;
     crate::stage::expect_only(&seen, untranslated)
 }
 
-/// What cannot be loaded and never was is in nobody's way, unless its operator says that it is to be missed.
-pub(crate) fn a_policy_that_never_loaded_stops_nobody_unless_it_is_to_be_missed() -> Result<()> {
+/// A policy that never loaded stops no egress, unless its operator requires it.
+pub(crate) fn a_policy_that_never_loaded_stops_no_egress_unless_it_is_required() -> Result<()> {
     let stage = stage()?;
     let mut egressd = stage.run_until_translated()?;
     stage.manifests.write(&policy("guard").wasm(b"bad"))?;
     wait_until_trouble(&stage, "guard", "nothing of it is in force")?;
-    ensure!(told(&stage, "guard")?["state"] == "refused");
+    ensure!(policy_status(&stage, "guard")?["state"] == "refused");
     egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, WEB_V4.into())?;
     stage.manifests.write(&policy("guard").wasm(b"bad").annotation("on-failure", "closed"))?;
     egressd.wait_until_seen(stage.selected(), OUTSIDE_V4, stage.selected().v4().into())?;
-    ensure!(told(&stage, "guard")?["state"] == "missed");
+    ensure!(policy_status(&stage, "guard")?["state"] == "missed");
     let findings = service(&stage, "web")?["findings"].to_string();
     ensure!(findings.contains("policy guard failed: it is not loaded: "), "{findings}");
     egressd.stop()
@@ -237,11 +237,11 @@ pub(crate) fn plan_loads_policies_as_run_does() -> Result<()> {
         program().output(&stage.lab, &["plan", "--node", NODE_NAME, "--manifests", &directory.to_string_lossy()])
     };
     stage.manifests.write(&for_web(private_guard(OUTSIDE)?))?;
-    let said = String::from_utf8(plan()?.stdout)?;
-    ensure!(said.contains(&format!("any except {OUTSIDE}")), "{said}");
+    let printed = String::from_utf8(plan()?.stdout)?;
+    ensure!(printed.contains(&format!("any except {OUTSIDE}")), "{printed}");
     stage.manifests.write(&policy("guard").wasm(b"bad"))?;
     let output = plan()?;
-    let said = String::from_utf8(output.stdout)?;
-    ensure!(output.status.code() == Some(1) && said.contains("error: policy guard: "), "{said}");
+    let printed = String::from_utf8(output.stdout)?;
+    ensure!(output.status.code() == Some(1) && printed.contains("error: policy guard: "), "{printed}");
     Ok(())
 }

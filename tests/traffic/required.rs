@@ -5,11 +5,11 @@ use lab::Egressd;
 use lab::addresses::OUTSIDE_V4;
 use lab::manifest::{Policy, policy};
 
-use crate::guests::{PRIVATE_GUARD, private_guard, told, wait_until_trouble};
+use crate::guests::{PRIVATE_GUARD, policy_status, private_guard, wait_until_trouble};
 use crate::stage::{Stage, WEB_V4, program};
 use crate::tools::{HTTP, get};
 
-/// Where nobody is: the guard takes nothing away.
+/// An unused address: the guard takes nothing away.
 const NOWHERE: &str = "192.0.2.0/24";
 
 /// Whatever is wrong with it: a component, another annotation, or this one.
@@ -48,8 +48,11 @@ pub(crate) fn a_required_policy_is_missed_and_the_node_not_ready_until_it_was_lo
         ensure!(why.contains("policy guard is required and was never loaded: "), "{why}");
         let (code, status) = program().status(&stage.lab, &stage.manifests, &[])?;
         ensure!(code == Some(0) && status.contains("not ready: policy guard is required"), "{status}");
-        let told = told(&stage, "guard")?;
-        ensure!(told["state"] == "missed" && told["onFailure"] == "closed" && told["required"] == true, "{told}");
+        let policy = policy_status(&stage, "guard")?;
+        ensure!(
+            policy["state"] == "missed" && policy["onFailure"] == "closed" && policy["required"] == true,
+            "{policy}"
+        );
         stage.manifests.remove(&bad)?;
     }
     stage.manifests.write(&good)?;

@@ -43,12 +43,12 @@ fn expect_that_plan_takes_the_option(stage: &Stage) -> Result<()> {
         let arguments = [&arguments[..], &["--state-dir", &state, "--annotation-prefix", prefix]].concat();
         program().output(&stage.lab, &arguments)
     };
-    let said = String::from_utf8(plan(OURS)?.stdout)?;
-    ensure!(said.contains("default/ours") && !said.contains("default/web"), "{said}");
+    let printed = String::from_utf8(plan(OURS)?.stdout)?;
+    ensure!(printed.contains("default/ours") && !printed.contains("default/web"), "{printed}");
     let refused = plan("Example.org/")?;
-    let said = String::from_utf8(refused.stderr)?;
-    ensure!(!refused.status.success() && said.lines().count() == 1, "{said}");
-    ensure!(said.contains("\"Example.org/\" is no DNS name in lower case"), "{said}");
+    let printed = String::from_utf8(refused.stderr)?;
+    ensure!(!refused.status.success() && printed.lines().count() == 1, "{printed}");
+    ensure!(printed.contains("\"Example.org/\" is no DNS name in lower case"), "{printed}");
     Ok(())
 }
 

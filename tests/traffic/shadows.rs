@@ -9,10 +9,10 @@ use lab::manifest::{self, Policy, policy};
 use lab::wait_until;
 
 use crate::changes::expect_exact;
-use crate::guests::{PORT_ALLOWLIST, document, told};
+use crate::guests::{PORT_ALLOWLIST, document, policy_status};
 use crate::stage::Stage;
 
-/// Every second of twenty Services asks for a port that nobody may have.
+/// Every second of twenty Services asks for a port that the validator denies.
 fn twenty(stage: &Stage) -> Result<BTreeSet<String>> {
     let mut forbidden = BTreeSet::new();
     for number in 0..20u8 {
@@ -63,7 +63,7 @@ pub(crate) fn a_shadow_lists_exactly_what_enforcing_it_changes() -> Result<()> {
 
     stage.manifests.write(&allowlist("shadow"))?;
     let listed = || services(&stage, |service| service["shadows"][0]["state"] == "denied");
-    wait_until("the shadow is told", lab::DEADLINE, || Ok(told(&stage, "ports")?["state"] == "shadow"))?;
+    wait_until("the shadow is reported", lab::DEADLINE, || Ok(policy_status(&stage, "ports")?["state"] == "shadow"))?;
     wait_until("it lists what it denies", lab::DEADLINE, || Ok(!listed()?.is_empty()))?;
     ensure!(listed()? == forbidden, "the shadow lists {:?}", listed()?);
     ensure!(services(&stage, |service| service["shadows"][0]["removed"].as_array().is_some())? == forbidden);

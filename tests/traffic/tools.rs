@@ -73,13 +73,13 @@ pub(crate) fn status_counts_only_what_a_chain_translates() -> Result<()> {
     egressd.stop()
 }
 
-pub(crate) fn status_tells_state_policy_and_owner() -> Result<()> {
+pub(crate) fn status_shows_state_policy_and_owner() -> Result<()> {
     let stage = Stage::with_web()?;
     let egressd = stage.run_until_translated()?;
-    let (code, said) = program().status(&stage.lab, &stage.manifests, &[])?;
-    ensure!(code == Some(0), "{code:?}: {said}");
+    let (code, printed) = program().status(&stage.lab, &stage.manifests, &[])?;
+    ensure!(code == Some(0), "{code:?}: {printed}");
     for part in ["table ip kube_vip_v4: owned by ", "default/web", "translating", &WEB_V4.to_string(), "annotations"] {
-        ensure!(said.contains(part), "{part:?} is missing:\n{said}");
+        ensure!(printed.contains(part), "{part:?} is missing:\n{printed}");
     }
     for (form, part) in [
         ("name", "service/default/web\n"),
@@ -87,18 +87,18 @@ pub(crate) fn status_tells_state_policy_and_owner() -> Result<()> {
         ("yaml", "apiVersion: egressd.io/v1alpha1\n"),
         ("json", "\"kind\": \"Status\""),
     ] {
-        let (_, said) = program().status(&stage.lab, &stage.manifests, &["-o", form])?;
-        ensure!(said.contains(part), "{part:?} is missing:\n{said}");
+        let (_, printed) = program().status(&stage.lab, &stage.manifests, &["-o", form])?;
+        ensure!(printed.contains(part), "{part:?} is missing:\n{printed}");
     }
     egressd.stop()
 }
 
-pub(crate) fn status_while_nobody_runs_says_so() -> Result<()> {
+pub(crate) fn status_reports_that_no_egressd_runs() -> Result<()> {
     let stage = Stage::with_web()?;
-    expect_nobody(&stage)?;
+    expect_no_egressd(&stage)?;
     // The dead process leaves its socket behind, and the next one replaces it.
     stage.run_until_translated()?.kill()?;
-    expect_nobody(&stage)?;
+    expect_no_egressd(&stage)?;
     let egressd = stage.run_until_translated()?;
     wait_until("status answers", lab::DEADLINE, || {
         Ok(program().status(&stage.lab, &stage.manifests, &[])?.0 == Some(0))
@@ -146,13 +146,13 @@ pub(crate) fn metrics_parse_and_count() -> Result<()> {
 }
 
 /// P10.
-pub(crate) fn a_second_egressd_is_told_who_owns_the_table() -> Result<()> {
+pub(crate) fn a_second_egressd_reports_who_owns_the_table() -> Result<()> {
     let stage = Stage::with_web()?;
     let first = stage.run_until_translated()?;
     let mut second = stage.run()?;
     let code = second.ended()?;
-    let said = second.log();
-    ensure!(code == Some(1) && said.contains("owns the table"), "{code:?}: {said}");
+    let printed = second.log();
+    ensure!(code == Some(1) && printed.contains("owns the table"), "{code:?}: {printed}");
     first.expect_seen(stage.selected(), OUTSIDE_V4, Protocol::Tcp, WEB_V4)?;
     first.stop()
 }
@@ -195,8 +195,8 @@ pub(crate) fn two_thousand_services_are_in_force_readable_and_without_difference
         "{readable} elements say whose they are\n{}",
         rules.chars().take(3_000).collect::<String>()
     );
-    let (code, said) = program().status(&stage.lab, &stage.manifests, &[])?;
-    ensure!(code == Some(0) && said.contains("many/s1999"), "{said}");
+    let (code, printed) = program().status(&stage.lab, &stage.manifests, &[])?;
+    ensure!(code == Some(0) && printed.contains("many/s1999"), "{printed}");
     egressd.stop()
 }
 
@@ -229,14 +229,17 @@ pub(crate) fn get(lab: &Lab, path: &str) -> Result<(String, String)> {
 }
 
 fn expect_diff(stage: &Stage, code: i32, text: &str) -> Result<()> {
-    let (found, said) = program().diff(&stage.lab, &stage.manifests)?;
-    ensure!(found == Some(code) && said.contains(text), "expected {code} and {text:?}, got {found:?}:\n{said}");
+    let (found, printed) = program().diff(&stage.lab, &stage.manifests)?;
+    ensure!(found == Some(code) && printed.contains(text), "expected {code} and {text:?}, got {found:?}:\n{printed}");
     Ok(())
 }
 
-fn expect_nobody(stage: &Stage) -> Result<()> {
-    let (code, said) = program().status(&stage.lab, &stage.manifests, &[])?;
-    ensure!(code == Some(1) && said.contains("no egressd answers on") && said.lines().count() == 1, "{code:?}: {said}");
+fn expect_no_egressd(stage: &Stage) -> Result<()> {
+    let (code, printed) = program().status(&stage.lab, &stage.manifests, &[])?;
+    ensure!(
+        code == Some(1) && printed.contains("no egressd answers on") && printed.lines().count() == 1,
+        "{code:?}: {printed}"
+    );
     Ok(())
 }
 
@@ -250,8 +253,8 @@ fn expect_connections(stage: &Stage, expected: u64) -> Result<()> {
 }
 
 fn connections(stage: &Stage) -> Result<u64> {
-    let (_, said) = program().status(&stage.lab, &stage.manifests, &["--output", "json"])?;
-    let line = said.lines().find(|line| line.contains("\"connections\":")).context(said.clone())?;
+    let (_, printed) = program().status(&stage.lab, &stage.manifests, &["--output", "json"])?;
+    let line = printed.lines().find(|line| line.contains("\"connections\":")).context(printed.clone())?;
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-    digits.parse().context(said)
+    digits.parse().context(printed)
 }

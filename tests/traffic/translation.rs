@@ -1,4 +1,4 @@
-//! Who is translated, and to whom nobody is.
+//! Which pods are translated, and to which destinations none is.
 
 use std::net::IpAddr;
 
@@ -70,7 +70,7 @@ pub(crate) fn an_endpoint_on_another_node_is_not_translated_here() -> Result<()>
 }
 
 /// P1.
-pub(crate) fn a_service_without_the_annotation_translates_nobody() -> Result<()> {
+pub(crate) fn a_service_without_the_annotation_gets_no_snat() -> Result<()> {
     let stage = Stage::with_web()?;
     let pod = stage.lab.pod(2);
     stage.manifests.write(&manifest::service("plain").addresses([WEB_V4]))?;
@@ -111,7 +111,7 @@ pub(crate) fn a_cluster_ip_is_untranslated_even_when_its_endpoint_is_outside() -
     egressd.stop()
 }
 
-/// P2: without known networks nobody could tell what stays in the cluster. IPv4 has well-known ones.
+/// P2: without known networks it is unknown what stays in the cluster. IPv4 has well-known ones.
 pub(crate) fn ipv6_is_untranslated_until_its_networks_are_known() -> Result<()> {
     let lab = Lab::builder().pods(1).build()?;
     let pod = lab.pod(1);

@@ -92,7 +92,7 @@ fn restarted(stage: &Stage, turn: usize) -> Result<Egressd<'_>> {
 pub(crate) fn an_address_that_changes_hands_is_never_seen_with_the_old_service() -> Result<()> {
     let stage = Stage::new()?;
     let pod = stage.selected().v4();
-    // In one file, so that there is no moment in which the pod is behind nobody.
+    // In one file, so that there is no moment in which the pod belongs to no Service.
     let give = |to, from| {
         let (with, without) = (manifest::endpoints(to, [pod]), manifest::endpoints(from, []));
         stage.manifests.write_together("endpoints.yaml", &[&with, &without])

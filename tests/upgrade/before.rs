@@ -56,8 +56,8 @@ impl Release {
         let there = match git(&["rev-parse", "--is-shallow-repository"]) {
             Err(_) => bail!(Unable(format!("there is no git to take {} from the history with", self.name))),
             Ok(output) if !output.status.success() => {
-                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                bail!(Unable(format!("this tree has no history to take {} from: {said}", self.name)))
+                let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                bail!(Unable(format!("this tree has no history to take {} from: {stderr}", self.name)))
             }
             Ok(output) => output.stdout.starts_with(b"false"),
         };
@@ -156,7 +156,7 @@ fn edit(file: &Path, change: impl FnOnce(&str) -> Option<String>) -> Result<()> 
 /// mean other features, and wasmtime compiled once more.
 fn compile(source: &Path) -> Result<()> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo tells a test about the package that it belongs to is not about that one.
+    // The variables by which cargo describes a test's own package are not about that one.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]

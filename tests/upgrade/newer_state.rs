@@ -11,7 +11,7 @@ use lab::{Egressd, Protocol};
 
 use crate::stage::{ADDRESS, KINDS, Stage, kind, program};
 
-/// What the later one wrote; nobody else can read it.
+/// What the later one wrote; no earlier one can read it.
 const NEWER: &[u8] = b"{\"version\":2,\"of\":\"a later day\"}\n\x00\xff not lines";
 
 /// A state file of the stage's egressd.
@@ -35,7 +35,7 @@ fn wait_until_invalid(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<()> {
 
 /// P4 and P6 over an update that is undone, and that undone again. What the later one remembered, this one cannot read, and
 /// then every Service becomes invalid: what was accepted is in that file alone.
-pub(crate) fn state_files_of_a_newer_version_are_kept_and_said_and_no_packet_changes() -> Result<()> {
+pub(crate) fn state_files_of_a_newer_version_are_kept_and_reported_and_no_packet_changes() -> Result<()> {
     let stage = Stage::new()?;
     stage.started(&program(), ADDRESS)?.stop()?;
     let names = ["accepted", "drafts", "policies/annotations.policy"];

@@ -23,8 +23,8 @@ fn newer(stage: &Stage) -> Result<()> {
 
 /// The node's rules, but for what is counted.
 fn rules(stage: &Stage) -> Result<String> {
-    let number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
-    let line = |line: &str| line.split(' ').filter(|word| !number(word)).collect::<Vec<_>>().join(" ");
+    let number = |token: &str| token.bytes().all(|b| b.is_ascii_digit());
+    let line = |line: &str| line.split(' ').filter(|token| !number(token)).collect::<Vec<_>>().join(" ");
     Ok(stage.lab.node().ruleset()?.lines().map(line).collect::<Vec<_>>().join("\n"))
 }
 
@@ -53,7 +53,7 @@ fn expect_waiting(stage: &Stage, egressd: &mut Egressd<'_>) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn a_table_of_a_newer_layout_is_kept_and_said_and_taken_over_once_it_is_gone() -> Result<()> {
+pub(crate) fn a_table_of_a_newer_layout_is_kept_and_reported_and_taken_over_once_it_is_gone() -> Result<()> {
     let stage = Stage::new()?;
     newer(&stage)?;
     let before = rules(&stage)?;
@@ -61,8 +61,8 @@ pub(crate) fn a_table_of_a_newer_layout_is_kept_and_said_and_taken_over_once_it_
     stage.expect_only(0, || expect_waiting(&stage, &mut egressd))?;
     // A change that it would make.
     stage.manifests.write(&crate::stage::kind(0).addresses([OTHER]))?;
-    let (code, said) = program().diff(&stage.lab, &stage.manifests)?;
-    ensure!(code == Some(2) && said.contains("newer-layout"), "{code:?}: {said}");
+    let (code, printed) = program().diff(&stage.lab, &stage.manifests)?;
+    ensure!(code == Some(2) && printed.contains("newer-layout"), "{code:?}: {printed}");
     stage.expect_all("while it waits")?;
     ensure!(rules(&stage)? == before, "the table was changed:\n{}", stage.lab.node().ruleset()?);
     // As an undoing that is undone: the newer one would find its table.
@@ -71,13 +71,13 @@ pub(crate) fn a_table_of_a_newer_layout_is_kept_and_said_and_taken_over_once_it_
 
     let mut egressd = program().run_with(&stage.lab, &stage.manifests, &["--http", &HTTP.to_string()])?;
     expect_waiting(&stage, &mut egressd)?;
-    let (code, said) = answer(&stage, &["clean", "--newer-layout"])?;
-    ensure!(code == Some(0) && said.contains("removed kube_vip_v4, kube_vip_v6"), "{code:?}: {said}");
+    let (code, printed) = answer(&stage, &["clean", "--newer-layout"])?;
+    ensure!(code == Some(0) && printed.contains("removed kube_vip_v4, kube_vip_v6"), "{code:?}: {printed}");
     egressd.wait_until_seen(stage.pod(0), lab::addresses::OUTSIDE_V4, OTHER.into())?;
     egressd.wait_until_seen(stage.pod(1), lab::addresses::OUTSIDE_V4, ADDRESS.into())?;
     let (ready, why) = stage.lab.node().http(HTTP, "/readyz")?;
     ensure!(ready.contains("200"), "{ready}: {why}");
-    ensure!(!stage.status()?.contains("newer-layout"), "it is said no longer");
+    ensure!(!stage.status()?.contains("newer-layout"), "it is not reported any more");
     egressd.stop()
 }
 
@@ -90,9 +90,12 @@ pub(crate) fn what_would_replace_or_remove_a_table_keeps_one_of_a_newer_layout()
     expect_waiting(&stage, &mut egressd)?;
     egressd.kill()?;
     for arguments in [&["clean"][..], &["clean", "--all"], &["clean", "--instance-name="]] {
-        let (code, said) = answer(&stage, arguments)?;
-        ensure!(code == Some(1) && said.matches("(newer-layout)").count() == 2, "{arguments:?}: {code:?}: {said}");
-        ensure!(said.contains("--newer-layout") && said.contains("nothing was removed"), "{said}");
+        let (code, printed) = answer(&stage, arguments)?;
+        ensure!(
+            code == Some(1) && printed.matches("(newer-layout)").count() == 2,
+            "{arguments:?}: {code:?}: {printed}"
+        );
+        ensure!(printed.contains("--newer-layout") && printed.contains("nothing was removed"), "{printed}");
     }
     // Another instance looks for what has no egressd, and at nothing that it does not know.
     let other = program().run_with(&stage.lab, &stage.manifests, &["--instance-name=other"])?;

@@ -6,7 +6,7 @@ use egressd_core::model::{Context, Endpoint, ObjectReference, Service, ServicePo
 use egressd_policy_sdk as sdk;
 use egressd_policy_sdk::{Policy, Settings, testkit};
 
-/// A native policy's word under these settings (JSON text).
+/// A native policy's answer under these settings (JSON text).
 pub(crate) fn evaluate<P: Policy>(
     settings: &str,
     context: &Context,

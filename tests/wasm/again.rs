@@ -37,7 +37,7 @@ fn state(loaded: &Loaded) -> (PolicyState, String) {
 
 #[test]
 fn a_policy_whose_compiler_was_killed_or_gave_up_or_starved_is_compiled_again_later() {
-    for (first, said) in [
+    for (first, reason) in [
         ("kill -KILL $$", "ended by the kernel with signal 9"),
         ("kill -ABRT $$", "the compiler gave up on it"),
         ("kill -XCPU $$", "of CPU time"),
@@ -48,7 +48,7 @@ fn a_policy_whose_compiler_was_killed_or_gave_up_or_starved_is_compiled_again_la
         let mut library = Library::new(sandbox, AnnotationPrefix::default(), Metrics::default(), Objects::new());
         let (refused, trouble) = state(&library.update([guard()]));
         assert_eq!(refused, PolicyState::Refused, "{first}");
-        assert!(trouble.contains(said), "{trouble}");
+        assert!(trouble.contains(reason), "{trouble}");
         assert!(library.update([guard()]).chain.is_none(), "its pause is not over, so nothing changed");
         thread::sleep(library.next_try().unwrap());
         let loaded = library.update([guard()]);

@@ -1,4 +1,4 @@
-//! The component says what the native policy says, about good forms and bad.
+//! The component answers as the native policy does, for valid and invalid values.
 
 use egressd_core::decision::{Decision, Draft, Outcome};
 use egressd_core::model::{ServiceType, SubjectView, TrafficPolicy};
@@ -11,13 +11,13 @@ use crate::services::{changed, context, ip, view, with};
 const EGRESS: (&str, &str) = ("kube-vip.io/egress", "true");
 const IPV6: (&str, &str) = ("kube-vip.io/egress-ipv6", "true");
 
-/// Asks both and returns what both decide.
+/// Evaluates both and returns their common decision.
 fn agree(view: &SubjectView) -> Decision {
-    word(view).decision
+    common_outcome(view).decision
 }
 
-/// Asks both and returns what both say.
-pub(crate) fn word(view: &SubjectView) -> Outcome {
+/// Evaluates both and returns their common outcome.
+pub(crate) fn common_outcome(view: &SubjectView) -> Outcome {
     let native = adapter::evaluate::<Annotations>("{}", &context(), view, &Draft::default());
     let component = crate::built_in::policy().evaluate(&context(), view, &Draft::default()).unwrap();
     assert_eq!(component, native, "{:?}", view.subject.annotations());
@@ -49,7 +49,7 @@ fn both_agree_on_what_is_empty_or_reads_like_no() {
     for name in ["egress", "egress-ipv6", "egress-source-ports", "egress-denied-networks", "flush-conntrack", "ignore"]
     {
         for value in ["", " ", "False", "no", "0"] {
-            word(&view("web", &[EGRESS, (&format!("kube-vip.io/{name}"), value)]));
+            common_outcome(&view("web", &[EGRESS, (&format!("kube-vip.io/{name}"), value)]));
         }
     }
 }

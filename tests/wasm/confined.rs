@@ -158,7 +158,7 @@ fn a_confined_process_that_reaches_for_anything_is_ended() {
 }
 
 #[test]
-fn what_a_child_cannot_give_up_is_reported_once_and_stops_nobody() {
+fn what_a_child_cannot_give_up_is_reported_once_and_does_not_stop_it() {
     let workshop = Workshop::new();
     workshop.first("echo egressd-lacks landlock >&2; echo egressd-lacks filter 1 >&2; echo egressd-lacks all >&2");
     let mut library = workshop.library(Objects::new(), Limits::default());

@@ -166,9 +166,9 @@ fn many_questions_are_asked_on_two_threads_and_answered_in_the_order_of_their_tu
 fn two_threads_come_to_the_same_verdicts_as_one() {
     let chain = || Chain::new([member(wasm::built_in(), "annotations")]);
     let (evaluator, alone) = (Evaluator::start(chain()).unwrap(), chain());
-    let words = ["true", "maybe", "false"];
+    let values = ["true", "maybe", "false"];
     let service =
-        |number: usize| view(&format!("web-{number:03}"), &[("kube-vip.io/egress", words[number % words.len()])]);
+        |number: usize| view(&format!("web-{number:03}"), &[("kube-vip.io/egress", values[number % values.len()])]);
     let one_by_one: Vec<ChainResult> = (0..300).map(|number| alone.evaluate(&context(), &service(number))).collect();
     assert_eq!(asked(&evaluator, (0..300).map(service), Duration::MAX), one_by_one);
 }

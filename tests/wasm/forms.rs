@@ -5,7 +5,7 @@ use egressd_core::decision::{Decision, Rule};
 use egressd_core::model::SubjectView;
 use egressd_core::net::Family;
 
-use crate::agreement::word;
+use crate::agreement::common_outcome;
 use crate::services::{changed, view};
 
 const PORTS: &str = "egress-destination-ports";
@@ -97,9 +97,9 @@ fn with(name: &str, value: &str) -> SubjectView {
 }
 
 fn only_rule(view: &SubjectView) -> Rule {
-    let word = word(view);
-    assert!(word.diagnostics.is_empty(), "{word:?}");
-    let Decision::Plan(draft) = word.decision else { panic!("{word:?}") };
+    let outcome = common_outcome(view);
+    assert!(outcome.diagnostics.is_empty(), "{outcome:?}");
+    let Decision::Plan(draft) = outcome.decision else { panic!("{outcome:?}") };
     let [rule] = draft.rules() else { panic!("{draft:?}") };
     rule.clone()
 }
@@ -127,9 +127,9 @@ fn good_forms_are_understood() {
 #[test]
 fn bad_forms_are_named_with_their_place() {
     for (name, value, wrong) in BAD {
-        let word = word(&with(name, value));
-        assert_eq!(word.decision, Decision::Invalid, "{name}: {value:?}");
-        let told: Vec<(&str, &str)> = word
+        let outcome = common_outcome(&with(name, value));
+        assert_eq!(outcome.decision, Decision::Invalid, "{name}: {value:?}");
+        let reported: Vec<(&str, &str)> = outcome
             .diagnostics
             .iter()
             .map(|finding| {
@@ -138,16 +138,16 @@ fn bad_forms_are_named_with_their_place() {
                 (finding.code.as_str(), &value[span.offset..span.offset + span.length])
             })
             .collect();
-        assert_eq!(told, wrong, "{name}: {value:?}");
+        assert_eq!(reported, wrong, "{name}: {value:?}");
     }
 }
 
 #[test]
 fn networks_of_the_other_family_alone_allow_nothing() {
-    let word = word(&with(ALLOWED, "2001:db8::/32,::/0"));
-    let Decision::Plan(draft) = word.decision else { panic!("{word:?}") };
+    let outcome = common_outcome(&with(ALLOWED, "2001:db8::/32,::/0"));
+    let Decision::Plan(draft) = outcome.decision else { panic!("{outcome:?}") };
     assert!(draft.rules().is_empty());
-    assert_eq!(word.diagnostics[0].code, "no-allowed-network");
+    assert_eq!(outcome.diagnostics[0].code, "no-allowed-network");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_recursion_without_an_end_runs_out_of_stack() {
 }
 
 #[test]
-fn a_panic_is_told_with_its_place_and_message() {
+fn a_panic_is_reported_with_its_location_and_message() {
     let reason = reason("panic");
     assert!(
         reason.starts_with("it panicked; its last log line: panicked at tests/wasm/hostile/src/misbehave.rs:"),
@@ -82,9 +82,9 @@ fn a_panic_is_told_with_its_place_and_message() {
 }
 
 #[test]
-fn the_last_words_are_told_whatever_the_failure() {
+fn the_last_log_line_is_reported_for_every_failure() {
     let expected = "it used up its 10000000 units of fuel (an endless loop?); its last log line: I will loop now";
-    assert_eq!(reason("last-words"), expected);
+    assert_eq!(reason("log-then-loop"), expected);
 }
 
 #[test]
@@ -152,10 +152,10 @@ fn control_characters_do_not_reach_a_terminal() {
 
 #[test]
 fn of_many_diagnostics_a_few_are_kept_and_the_rest_is_counted() {
-    let told = reported("many");
-    assert_eq!(told.len(), 17);
-    assert_eq!(told[16].message, "and 984 more findings, which are not listed; correct these first");
-    assert!(told[..16].iter().all(|finding| finding.message == "once more"));
+    let findings = reported("many");
+    assert_eq!(findings.len(), 17);
+    assert_eq!(findings[16].message, "and 984 more findings, which are not listed; correct these first");
+    assert!(findings[..16].iter().all(|finding| finding.message == "once more"));
 }
 
 #[test]

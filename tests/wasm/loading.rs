@@ -1,4 +1,4 @@
-//! What cannot be loaded, and what is said about it; and what can.
+//! What cannot be loaded, with which error; and what can.
 
 use std::error::Error as _;
 
@@ -188,7 +188,7 @@ fn a_start_function_that_loops_runs_out_of_fuel() {
 }
 
 #[test]
-fn settings_that_the_policy_refuses_are_refused_with_its_words() {
+fn settings_that_the_policy_refuses_are_refused_with_its_message() {
     let message = refused(wasm::built_in(), r#"{"suffix": "x"}"#);
     let expected =
         "cannot use the settings of policy mine: setting \"suffix\" is not known; the only one is \"prefix\"";
@@ -234,9 +234,9 @@ fn complaint(severity: u8, code: &str, message: &str) -> Vec<u8> {
     let (code_length, length) = (code.len() as u32, message.len() as u32);
     let list = [record, 1];
     let strings = [text, code_length, text + code_length, length];
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let bytes = |bytes: &[u32]| bytes.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
     // No span, no rule, nothing extra.
-    [words(&list), vec![severity, 0, 0, 0], words(&strings), vec![0; 40], code.into(), message.into()].concat()
+    [bytes(&list), vec![severity, 0, 0, 0], bytes(&strings), vec![0; 40], code.into(), message.into()].concat()
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(crate) fn samples(session: &Session, kernel: &KernelNews, watcher: &Watcher)
 }
 
 /// As a table.
-pub(crate) fn tell(samples: &[Samples]) {
+pub(crate) fn print(samples: &[Samples]) {
     head(&["change", "request to watcher p50", "p99", "watcher to kernel p50", "p99", "request to kernel p50", "p99"]);
     for Samples { change, api, ours, whole } in samples {
         let times = [api, ours, whole].map(|times| Times::of(times.clone()));

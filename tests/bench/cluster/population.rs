@@ -22,7 +22,7 @@ pub(crate) fn name(number: usize) -> String {
     format!("service-{number}")
 }
 
-/// Its endpoints. One of another turn is at an address that nobody else has.
+/// Its endpoints. One of another turn is at an address that no other endpoint has.
 pub(crate) fn endpoints(number: usize, turn: usize) -> [IpAddr; EACH] {
     let moved = if turn == 0 { number * EACH } else { ENDPOINTS + turn };
     [address(moved), address(number * EACH + 1)]

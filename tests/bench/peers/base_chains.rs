@@ -58,7 +58,7 @@ fn name(text: String) -> Name {
     Name::new(text).unwrap()
 }
 
-/// Our vocabulary has no word for one source, so a destination stands in its place: the same expressions, the same bytes.
+/// Our vocabulary cannot match one source, so a destination stands in its place: the same expressions, the same bytes.
 fn rule(number: u32, turn: u32) -> Rule {
     let pod = AddressRange::new(pod(number).into(), pod(number).into()).unwrap();
     let matches = [pod, n("10.0.0.0/8").into()].map(Match::Destination).to_vec();

@@ -49,15 +49,15 @@ pub(crate) fn events_are_egressds_own_and_about_what_it_is_there_for() -> Result
 
     let mut kubelet = about("Service", "web", "default");
     kubelet["reportingController"] = json!("kubelet");
-    for (event, words) in [
+    for (event, message) in [
         (kubelet, "reportingController"),
         (event("node-2", "Node", "node-2"), "the node of the token"),
-        (event("somebody", "Node", "node-1"), "the node of the token"),
+        (event("other", "Node", "node-1"), "the node of the token"),
         (event("node-1", "Node", "node-2"), "its own Node"),
         (about("Secret", "web", "default"), "writes Events about"),
         (about("ConfigMap", "elsewhere", "default"), "in its own namespace"),
     ] {
-        expect_refused(POLICY, words, stolen.create(EVENTS, &event)).with_context(|| event.to_string())?;
+        expect_refused(POLICY, message, stolen.create(EVENTS, &event)).with_context(|| event.to_string())?;
     }
     for patch in
         [json!({"metadata": {"labels": {"new": "yes"}}}), json!({"metadata": {"finalizers": ["example.com/new"]}})]

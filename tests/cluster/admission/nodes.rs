@@ -26,7 +26,7 @@ pub(crate) fn a_token_writes_the_egress_node_of_its_node_and_no_other() -> Resul
     };
     apply_node(&stolen, OWN, "node-1", &owned_by("Node", "node-1")).context("it is its own")?;
     apply_node(&stolen, OWN, "node-1", &json!({})).context("it changes its own")?;
-    for (manager, name, metadata, words) in [
+    for (manager, name, metadata, message) in [
         (OWN, "node-2", json!({}), "of the node of the token"),
         ("egressd-node-2", "node-1", json!({}), "field manager"),
         ("egressd-node-2", "node-2", json!({}), "field manager"),
@@ -34,7 +34,7 @@ pub(crate) fn a_token_writes_the_egress_node_of_its_node_and_no_other() -> Resul
         (OWN, "node-1", owned_by("Node", "node-2"), "no owner but the Node of its name"),
         (OWN, "node-1", owned_by("ConfigMap", "node-1"), "no owner but the Node of its name"),
     ] {
-        expect_refused(POLICY, words, apply_node(&stolen, manager, name, &metadata)).context(words)?;
+        expect_refused(POLICY, message, apply_node(&stolen, manager, name, &metadata)).context(message)?;
     }
     // Its own as well: it goes with its Node.
     ensure!(stolen.delete(&format!("{EGRESS_NODES}/node-1")).is_err(), "it was deleted");

@@ -18,7 +18,7 @@ fn annotations(changes: &Value) -> Value {
     json!({"metadata": {"annotations": changes}})
 }
 
-/// What is merged into an object, and some words of the refusal.
+/// What is merged into an object, and a part of the refusal's message.
 type Attempt = (Value, &'static str);
 
 /// Everything that a Service has, and each way of changing it.
@@ -54,8 +54,8 @@ pub(crate) fn a_service_takes_what_is_published_and_nothing_else() -> Result<()>
         apply_annotations(&stolen, OWN, WEB_PATH, &values).with_context(|| values.to_string())?;
     }
     let before = cluster.api.get(WEB_PATH)?;
-    for (patch, words) in of_a_service() {
-        expect_refused("egressd-services", words, stolen.patch_as(OWN, WEB_PATH, &patch))
+    for (patch, message) in of_a_service() {
+        expect_refused("egressd-services", message, stolen.patch_as(OWN, WEB_PATH, &patch))
             .with_context(|| patch.to_string())?;
     }
     let value = annotations(&json!({IPV4: "10.0.0.9"}));
@@ -93,8 +93,8 @@ pub(crate) fn a_policys_config_map_takes_its_status_and_nothing_else() -> Result
     apply_annotations(&other, "egressd-node-2", GUARD_PATH, &status(r#"{"state":"enforced"}"#))?;
     apply_annotations(&stolen, OWN, GUARD_PATH, &status(r#"{"state":"refused"}"#))?;
     let before = cluster.api.get(GUARD_PATH)?;
-    for (patch, words) in of_a_policy() {
-        expect_refused("egressd-configmaps", words, stolen.patch_as(OWN, GUARD_PATH, &patch))
+    for (patch, message) in of_a_policy() {
+        expect_refused("egressd-configmaps", message, stolen.patch_as(OWN, GUARD_PATH, &patch))
             .with_context(|| patch.to_string())?;
     }
     for manager in ["egressd-node-2", "egressd"] {
@@ -128,7 +128,7 @@ fn expect_same(before: &Value, after: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Looking at an object has a price, which the API server limits. What nobody needs costs its own object alone.
+/// Looking at an object has a price, which the API server limits. A large object costs its own writes alone.
 pub(crate) fn the_largest_objects_take_what_is_published_as_well() -> Result<()> {
     let Scene { cluster, stolen } = Scene::build()?;
     let many = |count: usize| -> Map<String, Value> {

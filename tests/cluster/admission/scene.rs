@@ -1,4 +1,4 @@
-//! A cluster, and somebody with a token from one of its nodes.
+//! A cluster, and an attacker with a token from one of its nodes.
 
 use anyhow::{Context, Result, bail, ensure};
 use lab::cluster::{Api, Cluster, POLICIES, json_of, service};
@@ -19,7 +19,7 @@ pub(super) const OWN: &str = "egressd-node-1";
 const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/egressd";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-/// Two nodes, of which somebody has taken over the first.
+/// Two nodes, of which an attacker has taken over the first.
 pub(super) struct Scene {
     pub(super) cluster: Cluster,
     pub(super) stolen: Api,
@@ -57,9 +57,9 @@ fn web(owner: &Value) -> Value {
 fn wait_until_in_force(stolen: &Api) -> Result<()> {
     let label = json!({"metadata": {"labels": {"tried": "yes"}}});
     let tries: [(&str, &dyn Fn() -> Result<Value>); 4] = [
-        ("egressd-services", &|| stolen.patch_as("somebody", WEB_PATH, &label)),
-        ("egressd-configmaps", &|| stolen.patch_as("somebody", GUARD_PATH, &label)),
-        ("egressd-egressnodes", &|| apply_node(stolen, "somebody", "node-1", &json!({}))),
+        ("egressd-services", &|| stolen.patch_as("other", WEB_PATH, &label)),
+        ("egressd-configmaps", &|| stolen.patch_as("other", GUARD_PATH, &label)),
+        ("egressd-egressnodes", &|| apply_node(stolen, "other", "node-1", &json!({}))),
         ("egressd-events", &|| stolen.create(EVENTS, &about("Secret", "web", "default"))),
     ];
     for (policy, attempt) in tries {
@@ -86,10 +86,10 @@ pub(super) fn apply_annotations(who: &Api, manager: &str, path: &str, annotation
     who.apply_as(manager, path, &object)
 }
 
-/// That a policy of ours refused it, in these words.
-pub(super) fn expect_refused(policy: &str, words: &str, answer: Result<Value>) -> Result<()> {
+/// That a policy of ours refused it, with this message.
+pub(super) fn expect_refused(policy: &str, message: &str, answer: Result<Value>) -> Result<()> {
     let refusal = refusal(policy, answer)?;
-    ensure!(refusal.contains(words), "{policy} does not say {words:?}: {refusal}");
+    ensure!(refusal.contains(message), "{policy} does not say {message:?}: {refusal}");
     // So the program does not take it for a missing permission.
     ensure!(refusal.contains("422") || refusal.contains("Invalid"), "{refusal}");
     Ok(())

@@ -1,4 +1,4 @@
-//! Annotations → the built-in policy's word. A line of the input is one annotation, `name=value`; `\r` stands for a line
+//! Annotations → the built-in policy's answer. A line of the input is one annotation, `name=value`; `\r` stands for a line
 //! feed in a value.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use egressd_policy_sdk::{Decision, Diagnostic, Draft, Family, IpNet, MOST_DIAGNO
 
 use super::{Answer, lossy};
 
-/// The longest sentence, in bytes: 64 of the tenant's text at most, escaped, and what is said about them.
+/// The longest sentence, in bytes: 64 of the tenant's text at most, escaped, and the message about them.
 const LONGEST: usize = 1_000;
 
 pub(crate) fn laws(bytes: &[u8]) -> Answer {
@@ -57,7 +57,7 @@ fn is_fit(diagnostic: &Diagnostic, service: &Subject) {
     assert!(part.is_some(), "{span:?} is outside {value:?}");
 }
 
-/// What was understood, in the plainest words, means the same.
+/// What was understood, in its canonical form, means the same.
 fn reads_the_same_when_written_plainly(draft: &Draft) {
     let Some(first) = draft.rules().first() else { return };
     let networks =

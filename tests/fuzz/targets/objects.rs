@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Answer;
 
-/// The longest sentence about an object, in bytes: 128 of its text, escaped, a label's name, and what is said about them.
+/// The longest sentence about an object, in bytes: 128 of its text, escaped, a label's name, and the message about them.
 const LONGEST: usize = 4_096;
 
 /// The longest name that Kubernetes takes.

@@ -9,11 +9,11 @@ use super::Answer;
 
 pub(crate) fn laws(bytes: &[u8]) -> Answer {
     let names = table_names(None);
-    // Whatever it is, it is bounded and said.
+    // Whatever it is, the report is bounded.
     let _ = survey(bytes, &names);
     let Ok(readback) = read_back(bytes, &names) else { return Answer::Refused };
     assert!(readback.foreign.len() <= bytes.len(), "{} foreign things", readback.foreign.len());
-    // Whatever stands in the kernel can be said to it: foreign things go, and then all else.
+    // Whatever the kernel holds can be removed: foreign objects first, and then all else.
     for foreign in readback.foreign {
         assert!(foreign.removal.is_none_or(|removal| encoded(&removal).is_ok()), "{}", foreign.what);
     }

@@ -1,4 +1,4 @@
-//! Settings of the policies of this tree, and the words in them that the SDK reads for everybody.
+//! Settings of the policies of this tree, and the values in them that the SDK parses for all policies.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -41,7 +41,7 @@ fn is_checked(
     let (found, answered) = (check(settings), ask(settings, service));
     assert!(found.len() <= MOST_DIAGNOSTICS && answered.len() <= MOST_DIAGNOSTICS);
     let bad_settings = answered.iter().any(|diagnostic| diagnostic.code == "bad-settings");
-    assert!(!bad_settings || is_bad(&found), "{answered:?} is no news from the check, which said {found:?}");
+    assert!(!bad_settings || is_bad(&found), "{answered:?} differs from the check, which reported {found:?}");
 }
 
 fn reads_as_it_prints<T: FromStr + Display + Debug + PartialEq>(text: &str) {

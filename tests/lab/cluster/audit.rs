@@ -22,7 +22,7 @@ pub struct Request {
     pub group: String,
     /// To which objects; a path where it was about none.
     pub resource: String,
-    /// What the server said.
+    /// The server's decision.
     pub decision: Decision,
 }
 
@@ -33,7 +33,7 @@ pub enum Decision {
     ClusterRole,
     /// Allowed by the Role `egressd`.
     Role,
-    /// Allowed for another reason, in the server's words.
+    /// Allowed for another reason, as the server states it.
     Otherwise(String),
     /// 403, with the reason.
     Refused(String),

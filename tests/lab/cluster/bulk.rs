@@ -99,7 +99,7 @@ async fn create(client: &Client, one: &Creation) -> Result<()> {
     Ok(())
 }
 
-/// A slice with ready endpoints on one node, written by nobody's controller.
+/// A slice with ready endpoints on one node, written by no controller.
 pub fn slice(name: &str, service: &str, node: &str, addresses: &[IpAddr]) -> Value {
     json!({
         "apiVersion": "discovery.k8s.io/v1",

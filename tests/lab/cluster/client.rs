@@ -1,4 +1,4 @@
-//! Asking the API server, as plain blocking functions. Objects are JSON: a path is all that tells kinds apart.
+//! Asking the API server, as plain blocking functions. Objects are JSON: kinds differ by their path alone.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Api {
     /// The object at this path, such as `/api/v1/namespaces/default/services/web`.
     ///
     /// # Errors
-    /// When there is none, or nobody answers.
+    /// When there is none, or the server does not answer.
     pub fn get(&self, path: &str) -> Result<Value> {
         let (collection, name) = split(path)?;
         self.ask(path, Request::new(collection).get(name, &GetParams::default()))
@@ -45,7 +45,7 @@ impl Api {
     /// The objects of a collection.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the server does not answer.
     pub fn list(&self, collection: &str, labels: &str) -> Result<Vec<Value>> {
         let request = Request::new(collection).list(&ListParams::default().labels(labels));
         let list = self.ask(collection, request)?;
@@ -108,7 +108,7 @@ impl Api {
     /// Writes a whole object, as controllers do that know nothing of others' fields.
     ///
     /// # Errors
-    /// When the server refuses, as it does when somebody else was faster.
+    /// When the server refuses, as it does when another client was faster.
     pub fn replace(&self, path: &str, object: &Value) -> Result<Value> {
         let (collection, name) = split(path)?;
         self.ask(path, Request::new(collection).replace(name, &PostParams::default(), object.to_string().into_bytes()))

@@ -104,7 +104,7 @@ impl ControlPlane {
         command.args([
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
-            // There are no kubelets: nobody renews leases, and nobody would lift a taint.
+            // There are no kubelets: no Lease is renewed, and no taint would be lifted.
             "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller",
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
@@ -132,10 +132,10 @@ impl ControlPlane {
             if let Some(server) = locked(&self.server).as_mut() {
                 server.expect_alive().context("the API server ended")?;
             }
-            etcd = self.etcd.last_words();
+            etcd = self.etcd.log_tail();
             Ok(ask())
         });
-        waited.with_context(|| format!("etcd said: {etcd}"))
+        waited.with_context(|| format!("the end of etcd's log: {etcd}"))
     }
 
     /// Writes a kubeconfig for the bearer of a token, of the API that a program under test is to see.

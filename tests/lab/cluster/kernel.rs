@@ -15,10 +15,10 @@ const PLAIN: &str = "egress_addrs";
 
 impl Node {
     /// Pods and the addresses that they are translated to: every element of every node's table, both families.
-    /// What is translated through ports or a chain is told as text beside.
+    /// What is translated through ports or a chain is returned as text beside.
     ///
     /// # Errors
-    /// When there are no tables, or `nft` says what nobody expects.
+    /// When there are no tables, or the output of `nft` is unexpected.
     pub fn translations(&self) -> Result<(BTreeMap<IpAddr, IpAddr>, Vec<String>)> {
         let (mut pods, mut others) = (BTreeMap::new(), Vec::new());
         for table in TABLES {
@@ -33,7 +33,7 @@ impl Node {
         Ok((pods, others))
     }
 
-    /// The networks that nobody is translated to, both families, in notation such as `10.0.0.0/16`.
+    /// The networks that are excluded from SNAT, both families, in notation such as `10.0.0.0/16`.
     ///
     /// # Errors
     /// As [`Self::translations`].

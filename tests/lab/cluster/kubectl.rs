@@ -11,7 +11,7 @@ use crate::namespace::output_of;
 pub(super) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 impl Cluster {
-    /// Runs `kubectl` on the outside host, and tells what it printed.
+    /// Runs `kubectl` on the outside host, and returns what it printed.
     ///
     /// # Errors
     /// When it fails; the error carries what it complained about.

@@ -98,7 +98,7 @@ impl Builder {
 }
 
 impl Cluster {
-    /// One node with three pods unless told otherwise.
+    /// One node with three pods by default.
     pub fn builder() -> Builder {
         Builder { lab: Lab::builder(), age: Age::Today }
     }
@@ -156,7 +156,7 @@ impl Cluster {
     /// The addresses in a Service's EndpointSlices, sorted.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the server does not answer.
     pub fn endpoints(&self, service: &str) -> Result<Vec<IpAddr>> {
         let slices = self.api.list(SLICES, &format!("kubernetes.io/service-name={service}"))?;
         let endpoints = slices.iter().filter_map(|slice| slice["endpoints"].as_array()).flatten();
@@ -183,7 +183,7 @@ impl Cluster {
     /// The resourceVersions of all Services but the API server's own, which comes when it comes.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the server does not answer.
     pub fn versions(&self) -> Result<Vec<(String, String)>> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let version =

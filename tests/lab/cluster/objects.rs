@@ -29,7 +29,7 @@ pub fn service(name: &str, annotations: &[(&str, &str)]) -> Value {
         "metadata": {"name": name, "annotations": annotations},
         "spec": {
             "type": "LoadBalancer",
-            // The range of NodePorts is small, and nobody would answer there.
+            // The range of NodePorts is small, and no process would answer there.
             "allocateLoadBalancerNodePorts": false,
             "ipFamilyPolicy": "RequireDualStack",
             "selector": {"app": name},

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Lines of a log that tell why a process failed.
+/// Lines at the end of a log that show why a process failed.
 const LAST_LINES: usize = 15;
 
 /// Dropping it is `kill -9`.
@@ -18,7 +18,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it; what it says goes to a file of this name.
+    /// Starts it; its output goes to a file of this name.
     pub(crate) fn start(mut command: Command, directory: &Path, name: &str) -> Result<Self> {
         let log = directory.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log)?;
@@ -31,7 +31,7 @@ impl Process {
     pub(crate) fn expect_alive(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => anyhow::bail!("{status}:\n{}", self.last_words()),
+            Some(status) => anyhow::bail!("{status}:\n{}", self.log_tail()),
         }
     }
 
@@ -47,7 +47,7 @@ impl Process {
     }
 
     /// The end of its log.
-    pub(crate) fn last_words(&self) -> String {
+    pub(crate) fn log_tail(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")

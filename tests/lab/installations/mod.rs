@@ -29,7 +29,7 @@ pub enum Installation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Knowledge {
     /// An object says so.
-    Said,
+    FromObjects,
     /// Nothing does, so it has to be set.
     Unknown,
 }
@@ -97,7 +97,9 @@ impl Installation {
     /// Whether an object says where its pods are.
     pub fn knowledge(self) -> Knowledge {
         match self {
-            Self::KubeadmCalico | Self::KubeadmFlannel | Self::K3s | Self::Rke2Cilium | Self::Talos => Knowledge::Said,
+            Self::KubeadmCalico | Self::KubeadmFlannel | Self::K3s | Self::Rke2Cilium | Self::Talos => {
+                Knowledge::FromObjects
+            }
             Self::VpcCni => Knowledge::Unknown,
         }
     }

@@ -1,4 +1,4 @@
-//! What tells egressd the networks of the cluster: Nodes and ServiceCIDRs.
+//! The objects that egressd learns the cluster's networks from: Nodes and ServiceCIDRs.
 
 use std::net::IpAddr;
 

@@ -87,7 +87,7 @@ fn margin(position: usize, indent: usize) -> String {
     if position == 0 { String::new() } else { " ".repeat(indent) }
 }
 
-/// Plain when it begins like a word or an IPv4 network, and is no word or number that YAML knows.
+/// Plain when it begins like a name or an IPv4 network, and is no keyword or number of YAML.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_');
     let reserved = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];

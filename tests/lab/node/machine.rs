@@ -121,5 +121,5 @@ impl Drop for Machine {
 
 /// The number that the script prints last.
 fn first_process(holder: &Process) -> Option<Pid> {
-    holder.last_words().lines().last()?.parse().ok().and_then(Pid::from_raw)
+    holder.log_tail().lines().last()?.parse().ok().and_then(Pid::from_raw)
 }

@@ -134,12 +134,12 @@ impl Cluster {
             last = conditions.clone().map(ToString::to_string).collect::<Vec<_>>().join("\n");
             Ok(conditions.filter(|conditions| is_ready(conditions)).count() == self.nodes.len())
         });
-        waited.with_context(|| format!("{last}\n{}", self.last_words()))
+        waited.with_context(|| format!("{last}\n{}", self.log_tail()))
     }
 
     /// The ends of all nodes' logs.
-    pub fn last_words(&self) -> String {
-        self.nodes.iter().map(Node::last_words).collect()
+    pub fn log_tail(&self) -> String {
+        self.nodes.iter().map(Node::log_tail).collect()
     }
 
     /// Both nodes at once, since importing is mostly waiting.
@@ -149,7 +149,7 @@ impl Cluster {
             let all: Vec<_> = self.nodes.iter().map(|node| scope.spawn(|| node.import(&archive))).collect();
             all.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow!("a thread ended"))?)
         })
-        .with_context(|| self.last_words())
+        .with_context(|| self.log_tail())
     }
 
     /// The administrator says which networks are whose; kubelets do the rest.

@@ -180,9 +180,9 @@ impl Node {
     }
 
     /// The ends of the logs of its parts.
-    pub fn last_words(&self) -> String {
+    pub fn log_tail(&self) -> String {
         let parts = [("kubelet", &self.kubelet), ("proxy", &self.proxy), ("containerd", &self.containerd)];
-        let logs = parts.iter().filter_map(|(name, process)| Some((name, process.as_ref()?.last_words())));
+        let logs = parts.iter().filter_map(|(name, process)| Some((name, process.as_ref()?.log_tail())));
         logs.map(|(part, log)| format!("--- {part} of {} ---\n{log}\n", self.name())).collect()
     }
 

@@ -147,14 +147,14 @@ fn note_datagrams(socket: &UdpSocket, arrivals: &Mutex<Vec<Arrival>>) -> io::Res
 /// What is no line of ours is a neighbour's question, and is not written down.
 fn note(arrivals: &Mutex<Vec<Arrival>>, source: IpAddr, line: &str) {
     let at = Instant::now();
-    let mut words = line.split_whitespace();
-    let role = match words.next() {
+    let mut fields = line.split_whitespace();
+    let role = match fields.next() {
         Some("call") => Role::Call,
         Some("hold") => Role::Hold,
         Some("send") => Role::Send,
         Some(_) | None => return,
     };
-    let parsed = words.next().zip(words.next().and_then(|count| count.parse().ok())).zip(words.next());
+    let parsed = fields.next().zip(fields.next().and_then(|count| count.parse().ok())).zip(fields.next());
     let Some(((name, count), age)) = parsed else { return };
     let age = Duration::from_micros(age.parse().unwrap_or_default());
     locked(arrivals).push(Arrival { at, source, role, name: name.to_owned(), count, age });

@@ -50,7 +50,7 @@ impl Plane {
         let mut server = Process::start(server, root, "kube-apiserver")?;
         let api = Api::new(namespace.try_clone()?, admin(root))?;
         wait_until("the API server answers", PATIENCE, || {
-            server.expect_alive().with_context(|| format!("etcd: {}", etcd.last_words()))?;
+            server.expect_alive().with_context(|| format!("etcd: {}", etcd.log_tail()))?;
             Ok(api.is_ready())
         })?;
         fs::write(root.join("admin"), admin(root).to_string())?;

@@ -34,7 +34,7 @@ impl Cluster {
             Ok(pods.len() == count && last.len() == count)
         });
         let statuses = last.iter().map(|pod| pod["status"].to_string()).collect::<Vec<_>>();
-        waited.with_context(|| format!("{}\n{}", statuses.join("\n"), self.last_words()))?;
+        waited.with_context(|| format!("{}\n{}", statuses.join("\n"), self.log_tail()))?;
         Ok(pods)
     }
 }

@@ -15,7 +15,7 @@ use crate::namespace::Namespace;
 /// millisecond, so only calls that are meant to be lost wait so long.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Makes one call and tells as whom it was seen.
+/// Makes one call and returns the source address that arrived.
 pub(crate) fn call(
     namespace: &Namespace,
     destination: Destination,
@@ -60,7 +60,7 @@ fn judge(token: Token, answer: io::Result<Option<Token>>, record: &Record) -> Re
     match answer {
         Ok(Some(answer)) if answer == token => match record.take(token, PATIENCE) {
             Some(source) => Ok(Seen::Source(source)),
-            None => bail!("somebody answered who does not belong to the lab"),
+            None => bail!("a host outside the lab answered"),
         },
         Ok(_) => bail!("the answer is not to this call"),
         Err(error) if is_silence(error.kind()) => match record.take(token, Duration::ZERO) {

@@ -37,7 +37,7 @@ pub struct Flood {
 }
 
 impl Lab {
-    /// Lets a pod send numbered datagrams to the outside host, each as a new connection, until it is told to end.
+    /// Lets a pod send numbered datagrams to the outside host, each as a new connection, until it is stopped.
     ///
     /// # Errors
     /// When a socket cannot be opened.
@@ -75,7 +75,7 @@ impl Flood {
         Ok(())
     }
 
-    /// Ends it; tells for every datagram that arrived as whom it was seen.
+    /// Stops it; returns for every datagram that arrived as whom it was seen.
     ///
     /// # Errors
     /// When a socket failed meanwhile.

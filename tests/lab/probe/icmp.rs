@@ -18,7 +18,7 @@ pub(super) fn listener(like: IpAddr) -> io::Result<Socket> {
     Socket::new(domain, Type::RAW, Some(protocol))
 }
 
-/// A socket for one caller. Its port is the identifier of its echo requests, which is what NAT tells ICMP
+/// A socket for one caller. Its port is the identifier of its echo requests, by which NAT distinguishes ICMP
 /// callers apart by; the kernel fills in checksums and sorts out answers.
 pub(super) fn caller(source: SocketAddr) -> io::Result<Socket> {
     let (domain, protocol) = family(source.ip());

@@ -1,7 +1,7 @@
 //! Calls, and as whom the called saw the caller.
 //!
 //! A call carries a token. Whoever answers ([`Service`]) writes down the token with the source address that it
-//! saw and sends the token back, so that a lost packet is told from a lost answer.
+//! saw and sends the token back, so that a lost packet is distinguished from a lost answer.
 
 mod call;
 mod flood;

@@ -1,7 +1,7 @@
 // The one program of all containers that the node lab starts beside egressd: what holds a pod's namespaces open, a
 // server, and callers that begin with their first instruction.
 //
-// Everybody speaks the same words: who calls writes a line, who is called answers "SOURCE NAME", the source address that
+// All use the same messages: who calls writes a line, who is called answers "SOURCE NAME", the source address that
 // it sees and its own name.
 package main
 
@@ -33,7 +33,7 @@ const (
 	patience = time.Second
 )
 
-// begun is the moment of the first instruction, as nearly as a program can tell.
+// begun is the moment of the first instruction, as nearly as a program can measure.
 var begun = time.Now()
 
 func main() {
@@ -160,7 +160,7 @@ func hold(to string) {
 	}
 }
 
-// send does from one port what a client of DNS, SIP or QUIC does, whether somebody answers or not.
+// send does from one port what a client of DNS, SIP or QUIC does, whether an answer comes or not.
 func send(to string) {
 	for count := 0; ; count++ {
 		socket, err := net.Dial("udp", to)

@@ -10,7 +10,7 @@ use egressd_policy_sdk::bindings::egressd::policy::types::{
 use egressd_policy_sdk::bindings::exports::egressd::policy::evaluator::Guest;
 use egressd_policy_sdk::export;
 
-use misbehave::{diagnostic, endless, hoard, reported};
+use misbehave::{diagnostic, endless, exhaust_memory, reported};
 
 /// The policy.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ fn described(behaviour: &str) -> Description {
     let mut description = description();
     match behaviour {
         "describe-loop" => endless(),
-        "describe-memory" => hoard(),
+        "describe-memory" => exhaust_memory(),
         "describe-panic" => panic!("nothing to say"),
         "describe-extra" => description.extra.push(("later".to_owned(), String::new())),
         "describe-no-kinds" => description.subject_kinds.clear(),
@@ -91,7 +91,7 @@ fn foreign_source(subject: &Subject) -> Outcome {
     outcome(Decision::Plan(draft(rules)), Vec::new())
 }
 
-/// For an address that is nobody's.
+/// For an address that no node has.
 fn rule() -> Rule {
     Rule {
         id: "one".to_owned(),

@@ -7,40 +7,41 @@ use egressd_policy_sdk::log;
 
 /// What is reported by this name; none for a name that is not known here.
 pub(crate) fn reported(behaviour: &str, subject: &Subject) -> Option<Vec<Diagnostic>> {
-    resources(behaviour).or_else(|| nonsense(behaviour, subject))
+    resources(behaviour).or_else(|| invalid(behaviour, subject))
 }
 
 /// More of the node than a call may have.
 fn resources(behaviour: &str) -> Option<Vec<Diagnostic>> {
     Some(match behaviour {
         "loop" => endless(),
-        "memory" => hoard(),
-        "recursion" => told(&format!("{}", recurse(1))),
+        "memory" => exhaust_memory(),
+        "recursion" => with_message(&format!("{}", recurse(1))),
         "panic" => panic!("the sky is falling"),
-        "last-words" => last_words(),
+        "log-then-loop" => log_then_loop(),
         "log-flood" => flood(),
         "log-storm" => storm(""),
         "log-wide" => storm(&"x".repeat(1_000_000)),
         "fill" => fill(),
         "aliased-answer" => aliased(),
-        "huge-answer" => repeated(told(&"x".repeat(100_000)), 20),
-        "wide" => told(&"x".repeat(900_000)),
-        "many" => repeated(told("once more"), 1000),
+        "huge-answer" => repeated(with_message(&"x".repeat(100_000)), 20),
+        "wide" => with_message(&"x".repeat(900_000)),
+        "many" => repeated(with_message("once more"), 1000),
         _ => return None,
     })
 }
 
 /// What no host should hand on.
-fn nonsense(behaviour: &str, subject: &Subject) -> Option<Vec<Diagnostic>> {
+fn invalid(behaviour: &str, subject: &Subject) -> Option<Vec<Diagnostic>> {
     let annotation = subject.annotations.first().map(|(name, _)| name.clone()).unwrap_or_default();
     let span = |annotation: &str, offset, length| {
         let span = Span { annotation: annotation.to_owned(), offset, length };
         vec![diagnostic(Severity::Info, "span", "", Some(span))]
     };
-    let about = |rule: String| vec![Diagnostic { rule_id: Some(rule), ..diagnostic(Severity::Info, "told", "", None) }];
+    let about =
+        |rule: String| vec![Diagnostic { rule_id: Some(rule), ..diagnostic(Severity::Info, "message", "", None) }];
     let coded = |code: &str| vec![diagnostic(Severity::Info, code, "", None)];
     Some(match behaviour {
-        "escape" => told("a\u{1b}[2Jb\nc"),
+        "escape" => with_message("a\u{1b}[2Jb\nc"),
         "long-code" => coded(&"x".repeat(65)),
         "code" => coded("Not Kebab"),
         // Half of a two-byte character.
@@ -49,15 +50,15 @@ fn nonsense(behaviour: &str, subject: &Subject) -> Option<Vec<Diagnostic>> {
         "span-elsewhere" => span("not/sent", 0, 0),
         "empty-rule-id" => about(String::new()),
         "long-rule-id" => about("x".repeat(257)),
-        "extra" => vec![Diagnostic { extra: vec![("later".to_owned(), String::new())], ..told("a").remove(0) }],
-        "echo" => told(&echo(subject)),
+        "extra" => vec![Diagnostic { extra: vec![("later".to_owned(), String::new())], ..with_message("a").remove(0) }],
+        "echo" => with_message(&echo(subject)),
         _ => return None,
     })
 }
 
 /// The same diagnostic many times.
-fn repeated(told: Vec<Diagnostic>, times: usize) -> Vec<Diagnostic> {
-    told.into_iter().cycle().take(times).collect()
+fn repeated(diagnostics: Vec<Diagnostic>, times: usize) -> Vec<Diagnostic> {
+    diagnostics.into_iter().cycle().take(times).collect()
 }
 
 pub(crate) fn endless() -> ! {
@@ -67,11 +68,11 @@ pub(crate) fn endless() -> ! {
     }
 }
 
-pub(crate) fn hoard() -> ! {
-    let mut hoarded = Vec::new();
+pub(crate) fn exhaust_memory() -> ! {
+    let mut blocks = Vec::new();
     loop {
         // Not filled: that would cost fuel.
-        hoarded.push(black_box(Vec::<u8>::with_capacity(1 << 20)));
+        blocks.push(black_box(Vec::<u8>::with_capacity(1 << 20)));
     }
 }
 
@@ -80,8 +81,8 @@ fn recurse(depth: u64) -> u64 {
     if depth == 0 { 0 } else { black_box(recurse(frame[63] + 1)) + frame[0] }
 }
 
-fn last_words() -> ! {
-    log::info("first words");
+fn log_then_loop() -> ! {
+    log::info("first line");
     log::warn("I will loop now");
     endless()
 }
@@ -115,11 +116,11 @@ fn aliased() -> Vec<Diagnostic> {
         // SAFETY: all of them are the same string, so freeing them would corrupt this guest's own memory. It is as
         // hostile as that; the host gives up before.
         let message = unsafe { String::from_raw_parts(start, length, length) };
-        Diagnostic { message, ..diagnostic(Severity::Info, "told", "", None) }
+        Diagnostic { message, ..diagnostic(Severity::Info, "message", "", None) }
     };
-    let told: Vec<Diagnostic> = std::iter::repeat_with(alias).take(2000).collect();
+    let diagnostics: Vec<Diagnostic> = std::iter::repeat_with(alias).take(2000).collect();
     std::mem::forget(text);
-    told
+    diagnostics
 }
 
 /// Everything that it sees.
@@ -128,8 +129,8 @@ fn echo(subject: &Subject) -> String {
     format!("annotations: {}; labels: {}", names(&subject.annotations), names(&subject.labels))
 }
 
-fn told(message: &str) -> Vec<Diagnostic> {
-    vec![diagnostic(Severity::Info, "told", message, None)]
+fn with_message(message: &str) -> Vec<Diagnostic> {
+    vec![diagnostic(Severity::Info, "message", message, None)]
 }
 
 pub(crate) fn diagnostic(severity: Severity, code: &str, message: &str, span: Option<Span>) -> Diagnostic {

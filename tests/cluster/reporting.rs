@@ -1,4 +1,4 @@
-//! What the people of a cluster are told, in its own ways.
+//! Annotations and Events: how egressd reports state in the cluster.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,11 +17,11 @@ const STALE_WRITES: usize = 40;
 const STALE_PAUSE: Duration = Duration::from_millis(250);
 
 /// The Service that these tests are about.
-const WEB_ITSELF: About<'static> = About::Service("web");
+const WEB_ITSELF: Regarding<'static> = Regarding::Service("web");
 
-/// What an Event is about.
+/// The object that an Event is about.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum About<'a> {
+pub(crate) enum Regarding<'a> {
     /// A Service by name.
     Service(&'a str),
     /// A policy's ConfigMap by name.
@@ -31,14 +31,14 @@ pub(crate) enum About<'a> {
 }
 
 /// The Events about an object in its present life: reason and note.
-pub(crate) fn events(cluster: &Cluster, about: About<'_>) -> Result<Vec<(String, String)>> {
+pub(crate) fn events(cluster: &Cluster, about: Regarding<'_>) -> Result<Vec<(String, String)>> {
     let (namespace, path) = match about {
-        About::Service(name) => ("default", format!("{SERVICES}/{name}")),
-        About::Policy(name) => ("egressd", format!("{POLICIES}/{name}")),
-        About::Node(name) => ("default", format!("/api/v1/nodes/{name}")),
+        Regarding::Service(name) => ("default", format!("{SERVICES}/{name}")),
+        Regarding::Policy(name) => ("egressd", format!("{POLICIES}/{name}")),
+        Regarding::Node(name) => ("default", format!("/api/v1/nodes/{name}")),
     };
     let mut object = cluster.api.get(&path)?;
-    if let About::Node(name) = about {
+    if let Regarding::Node(name) = about {
         // As the kubelet refers to it.
         object["metadata"]["uid"] = name.into();
     }
@@ -48,14 +48,14 @@ pub(crate) fn events(cluster: &Cluster, about: About<'_>) -> Result<Vec<(String,
     Ok(about.map(|event| (text(&event["reason"]), text(&event["note"]))).collect())
 }
 
-/// Waits until an Event about an object has this reason, and these words.
-pub(crate) fn wait_for_event(cluster: &Cluster, about: About<'_>, reason: &str, words: &str) -> Result<()> {
+/// Waits until an Event about an object has this reason, and this part of its note.
+pub(crate) fn wait_for_event(cluster: &Cluster, about: Regarding<'_>, reason: &str, part: &str) -> Result<()> {
     let mut last = Vec::new();
-    let is_told = || {
+    let is_reported = || {
         last = events(cluster, about)?;
-        Ok(last.iter().any(|(one, note)| one == reason && note.contains(words)))
+        Ok(last.iter().any(|(one, note)| one == reason && note.contains(part)))
     };
-    wait_until(&format!("an Event {reason} says {words:?}"), lab::DEADLINE * 3, is_told)
+    wait_until(&format!("an Event {reason} says {part:?}"), lab::DEADLINE * 3, is_reported)
         .with_context(|| format!("the Events are {last:?}"))
 }
 
@@ -64,8 +64,8 @@ fn active_endpoint(cluster: &Cluster) -> Result<Value> {
     Ok(service["metadata"]["annotations"]["kube-vip.io/active-endpoint"].clone())
 }
 
-/// Annotations and Events; and once everything is told, nothing is written any more.
-pub(crate) fn a_service_says_in_the_cluster_what_became_of_it() -> Result<()> {
+/// Annotations and Events; and once everything is reported, nothing is written any more.
+pub(crate) fn the_state_of_a_service_is_published_in_the_cluster() -> Result<()> {
     let cluster = cluster()?;
     let _egressd = run(&cluster)?;
     let pod = cluster.lab.pod(1);
@@ -84,8 +84,8 @@ pub(crate) fn a_service_says_in_the_cluster_what_became_of_it() -> Result<()> {
     annotate(&cluster, "web", "egress-ipv6", None)?;
     expect_exact(&cluster, &[])?;
     wait_until("nothing is published any more", lab::DEADLINE, || Ok(active_endpoint(&cluster)?.is_null()))?;
-    let told = events(&cluster, WEB_ITSELF)?;
-    ensure!(told.len() < 10, "a Service's life is no storm: {told:?}");
+    let reported = events(&cluster, WEB_ITSELF)?;
+    ensure!(reported.len() < 10, "too many Events: {reported:?}");
     expect_still(&cluster)
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn an_orphaned_table_is_an_event_on_the_node() -> Result<()> {
     fs::write(node.locks().join("old.lock"), "")?;
     let egressd = run(&cluster)?.remove(0);
     let message = "table ip6 kube_vip_old_v6 is orphaned";
-    wait_for_event(&cluster, About::Node(node.name()), "OrphanedTable", message)?;
+    wait_for_event(&cluster, Regarding::Node(node.name()), "OrphanedTable", message)?;
     let shown = cluster.kubectl(&["describe", "node", node.name()])?;
     ensure!(shown.contains("OrphanedTable") && shown.contains(message), "{shown}");
     egressd.stop()
@@ -105,7 +105,7 @@ pub(crate) fn an_orphaned_table_is_an_event_on_the_node() -> Result<()> {
 
 /// A controller that writes what it read long ago, over whatever is there now, again and again: the kernel's state
 /// does not notice, what is published is put right later each time, and stands in the end.
-pub(crate) fn a_controller_that_writes_back_what_it_read_long_ago_finds_nobody_to_fight() -> Result<()> {
+pub(crate) fn a_controller_that_writes_back_a_stale_service_starts_no_write_loop() -> Result<()> {
     let cluster = cluster()?;
     let path = format!("{SERVICES}/web");
     let mut stale = cluster.api.get(&path)?;

@@ -1,4 +1,4 @@
-//! An author's desk: policies that were made and built once for all tests, and the binary.
+//! `egressd policy` and its output; policies that are made and built once for all tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -12,49 +12,49 @@ use std::{env, fs};
 const INTERMEDIATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/guests");
 
 /// A policy from the template.
-pub(crate) static POLICY: LazyLock<PathBuf> = LazyLock::new(|| made("only-https", "policy"));
+pub(crate) static POLICY: LazyLock<PathBuf> = LazyLock::new(|| make("only-https", "policy"));
 /// A validator from the template.
-pub(crate) static VALIDATOR: LazyLock<PathBuf> = LazyLock::new(|| made("gate", "validator"));
+pub(crate) static VALIDATOR: LazyLock<PathBuf> = LazyLock::new(|| make("gate", "validator"));
 
-/// What a tool said, and how it ended.
-pub(crate) struct Said {
+/// What a tool printed, and its exit code.
+pub(crate) struct ToolOutput {
     pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) errors: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-impl Said {
-    fn of(output: Output) -> Self {
+impl ToolOutput {
+    fn new(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code(), out: text(output.stdout), errors: text(output.stderr) }
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// What it printed, if it ended well.
-    pub(crate) fn well(self) -> String {
-        assert_eq!(self.code, Some(0), "{}{}", self.out, self.errors);
-        self.out
+    /// Its standard output. Panics unless it succeeded.
+    pub(crate) fn success(self) -> String {
+        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
+        self.stdout
     }
 
-    /// The one sentence that it ended with.
-    pub(crate) fn sentence(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{}{}", self.out, self.errors);
-        assert_eq!(self.errors.lines().count(), 1, "{}", self.errors);
-        self.errors.trim_end().trim_start_matches("egressd: ").to_owned()
+    /// The only line of its standard error, without the program's name.
+    pub(crate) fn error_line(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
+        assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
+        self.stderr.trim_end().trim_start_matches("egressd: ").to_owned()
     }
 }
 
 /// `egressd policy` with these arguments, in a directory.
-pub(crate) fn policy_in(directory: &Path, arguments: &[&str]) -> Said {
+pub(crate) fn policy_in(directory: &Path, arguments: &[&str]) -> ToolOutput {
     let mut command = binary(directory);
-    Said::of(command.arg("policy").args(arguments).output().unwrap())
+    ToolOutput::new(command.arg("policy").args(arguments).output().unwrap())
 }
 
 /// The same where the directory does not matter.
-pub(crate) fn policy(arguments: &[&str]) -> Said {
+pub(crate) fn policy(arguments: &[&str]) -> ToolOutput {
     policy_in(Path::new("/"), arguments)
 }
 
-/// `egressd` in a directory, with an environment that says nothing.
+/// `egressd` in a directory, without the variables that it reads.
 pub(crate) fn binary(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_egressd"));
     for name in ["NODE_NAME", "POD_NAMESPACE", "EGRESSD_BLESS", "EGRESSD_ANNOTATION_PREFIX", "egress_podcidr"] {
@@ -72,24 +72,25 @@ pub(crate) fn component(root: &Path) -> String {
 }
 
 /// The crate's own tests, natively.
-pub(crate) fn native_tests(root: &Path) -> Said {
+pub(crate) fn native_tests(root: &Path) -> ToolOutput {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Its own directory again: the one of the cargo that runs these tests is locked.
     command.args(["test", "--lib", "--target-dir"]).arg(root.join("target"));
     command.current_dir(root).env("CARGO_NET_OFFLINE", "true").env_remove("RUSTFLAGS").env_remove("EGRESSD_BLESS");
-    Said::of(command.env("CARGO_BUILD_BUILD_DIR", INTERMEDIATE).output().unwrap())
+    ToolOutput::new(command.env("CARGO_BUILD_BUILD_DIR", INTERMEDIATE).output().unwrap())
 }
 
 /// Makes and builds a policy where earlier runs did so, so that only what changed is compiled again.
-fn made(name: &str, kind: &str) -> PathBuf {
+fn make(name: &str, kind: &str) -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authoring");
     let root = home.join(name);
     fs::create_dir_all(&home).unwrap();
     if root.exists() {
         fs::remove_dir_all(&root).unwrap();
     }
-    policy_in(&home, &["new", name, "--kind", kind]).well();
+    policy_in(&home, &["new", name, "--kind", kind]).success();
     let mut building = binary(&root);
-    Said::of(building.args(["policy", "build"]).env("CARGO_BUILD_BUILD_DIR", INTERMEDIATE).output().unwrap()).well();
+    ToolOutput::new(building.args(["policy", "build"]).env("CARGO_BUILD_BUILD_DIR", INTERMEDIATE).output().unwrap())
+        .success();
     root
 }
